@@ -1,0 +1,102 @@
+//! Data: from files (or from nothing, for the built-in digits) to a [`Dataset`].
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Samples as rows: bytes stay bytes (images), everything else is `f32`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inputs {
+    /// Raw values 0..=255, `samples x features`, row-major.
+    Bytes(Vec<u8>),
+    /// `samples x features`, row-major.
+    Floats(Vec<f32>),
+}
+
+/// Labelled samples: what every reader produces and everything else consumes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// `samples x features`, row-major.
+    pub inputs: Inputs,
+    /// One class index for each sample, below `class_names.len()`.
+    pub labels: Vec<u32>,
+    /// Shape of one sample: `[28, 28]` for an image, `[features]` for a table.
+    pub sample_shape: Vec<usize>,
+    /// One name for each class; digits are named "0" to "9".
+    pub class_names: Vec<String>,
+}
+
+impl Dataset {
+    /// Checks the lengths and labels and builds the set.
+    ///
+    /// # Errors
+    /// `InvalidData` where the inputs are not `labels.len() x product(sample_shape)`, a label is
+    /// out of range, a float is not finite, or there is no sample or class.
+    pub fn new(
+        inputs: Inputs,
+        labels: Vec<u32>,
+        sample_shape: Vec<usize>,
+        class_names: Vec<String>,
+    ) -> Result<Self> {
+        let invalid = |message| Err(Error::new(ErrorKind::InvalidData, message));
+        let features: usize = sample_shape.iter().product();
+        let (samples, classes) = (labels.len(), class_names.len());
+        if samples == 0 || classes == 0 || features == 0 {
+            return invalid(format!(
+                "no data: {samples} samples of {features} values in {classes} classes"
+            ));
+        }
+        let found = match &inputs {
+            Inputs::Bytes(values) => values.len(),
+            Inputs::Floats(values) => values.len(),
+        };
+        if samples.checked_mul(features) != Some(found) {
+            return invalid(format!(
+                "{found} values do not make {samples} samples of shape {sample_shape:?}"
+            ));
+        }
+        if let Some(at) = labels.iter().position(|&label| label as usize >= classes) {
+            let label = labels[at];
+            return invalid(format!(
+                "label {label} of sample {at} is out of range: there are {classes} classes"
+            ));
+        }
+        if let Inputs::Floats(values) = &inputs
+            && let Some(at) = values.iter().position(|value| !value.is_finite())
+        {
+            let (sample, value) = (at / features, values[at]);
+            return invalid(format!("value {value} in sample {sample} is not a finite number"));
+        }
+        Ok(Dataset { inputs, labels, sample_shape, class_names })
+    }
+
+    /// The samples at `indices`, in that order.
+    pub fn subset(&self, indices: &[usize]) -> Dataset {
+        let features = self.features();
+        fn rows<T: Copy>(values: &[T], features: usize, indices: &[usize]) -> Vec<T> {
+            indices.iter().flat_map(|&i| &values[i * features..][..features]).copied().collect()
+        }
+        Dataset {
+            inputs: match &self.inputs {
+                Inputs::Bytes(values) => Inputs::Bytes(rows(values, features, indices)),
+                Inputs::Floats(values) => Inputs::Floats(rows(values, features, indices)),
+            },
+            labels: indices.iter().map(|&i| self.labels[i]).collect(),
+            sample_shape: self.sample_shape.clone(),
+            class_names: self.class_names.clone(),
+        }
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Values in one sample.
+    pub fn features(&self) -> usize {
+        self.sample_shape.iter().product()
+    }
+}

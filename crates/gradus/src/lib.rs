@@ -1,0 +1,8 @@
+//! gradus
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod random;
+pub mod data;
+
+pub use error::{Error, ErrorKind, Result};
