@@ -4,5 +4,6 @@
 pub mod error;
 pub mod random;
 pub mod data;
+pub mod network;
 
 pub use error::{Error, ErrorKind, Result};
