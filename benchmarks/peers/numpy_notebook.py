@@ -78,8 +78,8 @@ def main():
 
     x_train, y_train, x_test, y_test = mnist.load(options.data)
     dtype = np.float64 if options.dtype == "f64" else np.float32
-    # The notebook keeps samples as columns; its own transposed copy, contiguous in either type.
-    x = np.ascontiguousarray(x_train.T) if options.dtype == "f64" else x_train.T.astype(dtype)
+    # The notebook keeps samples as columns; for f64 they stay bytes, and each product converts them.
+    x = np.ascontiguousarray(x_train.T, dtype=np.uint8 if options.dtype == "f64" else dtype)
     parameters = start(np, options.seed, dtype)
     parameters, accuracies, seconds = train(np, x, y_train, parameters, options.epochs)
     predicted = np.argmax(forward(np, x_test.T.astype(dtype), *parameters)[2], axis=0)

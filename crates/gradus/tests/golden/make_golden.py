@@ -86,13 +86,15 @@ def torch_results(x, labels, parameters, activation):
 
 def network_file():
     arrays = {}
-    for index, activation in enumerate(ACTIVATIONS):
-        rng = np.random.default_rng(100 + index)
+    for activation in ACTIVATIONS:
+        # The same start for all. With this seed no input of a (leaky) ReLU is nearer to its kink than
+        # 0.03, so that central differences with steps up to 2^-8 stay on one side of it.
+        rng = np.random.default_rng(701)
         x = as_f32(rng.normal(0, 1, (13, 20)))
         labels = rng.integers(0, 5, 13)
         parameters = random_parameters(rng, (20, 17, 9, 5), (0.3, 0.3, 0.4), 0.2)
         results = torch_results(x, labels, parameters, activation)
-        check_with_numpy(x, labels, parameters, activation, results)
+        check_with_numpy(x, labels, parameters, activation, results, margin=0.03)
         for key, value in {"x": x, "labels": labels, **parameters, **results}.items():
             arrays[f"{activation}/{key}"] = value
 
@@ -111,7 +113,7 @@ def network_file():
         "standard": (pixels - mean) / std,
     }.items():
         results = torch_results(x, labels, parameters, "relu")
-        check_with_numpy(x, labels, parameters, "relu", results)
+        check_with_numpy(x, labels, parameters, "relu", results, margin=1e-6)
         arrays.update({f"bytes_{case}/{key}": value for key, value in results.items()})
     return arrays
 
@@ -138,14 +140,16 @@ def numpy_activation(activation, z):
     return z, np.ones_like(z)
 
 
-def check_with_numpy(x, labels, parameters, activation, results):
+def check_with_numpy(x, labels, parameters, activation, results, margin):
+    """margin: how far from the kink at 0 every input of a ReLU must stay. Nearer, float32 could fall on
+    the other side, and a test would blame the code for it."""
     layers, samples = len(parameters) // 2, len(x)
     inputs, slopes = [x], []
     for layer in range(1, layers + 1):
         z = inputs[-1] @ parameters[f"w{layer}"] + parameters[f"b{layer}"]
         if layer < layers:
-            # So near to a kink float32 could fall on the other side and the test would blame the code.
-            assert np.abs(z).min() > 2e-6 * np.abs(z).max(), "another seed is needed"
+            if "relu" in activation:
+                assert np.abs(z).min() > margin, "another seed is needed"
             a, slope = numpy_activation(activation, z)
             inputs.append(a)
             slopes.append(slope)
