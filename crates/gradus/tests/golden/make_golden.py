@@ -88,7 +88,7 @@ def network_file():
     arrays = {}
     for activation in ACTIVATIONS:
         # The same start for all. With this seed no input of a (leaky) ReLU is nearer to its kink than
-        # 0.03, so that central differences with steps up to 2^-8 stay on one side of it.
+        # 0.03, so that central differences with steps up to 2^-7 stay on one side of it.
         rng = np.random.default_rng(701)
         x = as_f32(rng.normal(0, 1, (13, 20)))
         labels = rng.integers(0, 5, 13)
