@@ -1,5 +1,8 @@
 //! Data: from files (or from nothing, for the built-in digits) to a [`Dataset`].
 
+pub mod normalize;
+pub mod batches;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// Samples as rows: bytes stay bytes (images), everything else is `f32`.
@@ -98,5 +101,20 @@ impl Dataset {
     /// Values in one sample.
     pub fn features(&self) -> usize {
         self.sample_shape.iter().product()
+    }
+}
+
+impl Inputs {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Inputs::Bytes(values) => values.len(),
+            Inputs::Floats(values) => values.len(),
+        }
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }

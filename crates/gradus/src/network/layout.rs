@@ -150,8 +150,7 @@ impl Layout {
                 strip[block.len()..].fill(0.0);
             }
         }
-        laid_out[first.weight.end..]
-            .copy_from_slice(&parameters[first.inputs * first.outputs..]);
+        laid_out[first.weight.end..].copy_from_slice(&parameters[first.inputs * first.outputs..]);
     }
 
     /// Copies parameters in the order of this layout back into the network's.
@@ -164,8 +163,7 @@ impl Layout {
                     .copy_from_slice(&strip[..block.len()]);
             }
         }
-        parameters[first.inputs * first.outputs..]
-            .copy_from_slice(&laid_out[first.weight.end..]);
+        parameters[first.inputs * first.outputs..].copy_from_slice(&laid_out[first.weight.end..]);
     }
 }
 

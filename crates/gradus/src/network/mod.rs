@@ -18,9 +18,11 @@ pub mod workspace;
 pub mod prepared;
 
 pub use activation::Activation;
+pub use gradus_kernels::Kernels;
+pub use gradus_kernels::dense::Update;
+pub use gradus_kernels::matrix::{MatMut, MatRef};
 pub use gradus_kernels::sparse::{ByteTable, TILE, Tile};
 pub use gradus_kernels::threads::{Member, SharedMatrix, Team, Workers, available_cores};
-pub use gradus_kernels::Kernels;
 pub use init::Init;
 pub use prepared::{Input, Prepared, SharedTile};
 pub use workspace::{Scratch, Workspace};
@@ -146,7 +148,9 @@ impl Network {
             }
         }
         if !after_linear {
-            return wrong("a network must end with a linear layer, whose outputs are logits".into());
+            return wrong(
+                "a network must end with a linear layer, whose outputs are logits".into(),
+            );
         }
         Ok(Network { layers, linears, parameters: vec![0.0; total] })
     }

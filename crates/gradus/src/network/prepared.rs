@@ -75,6 +75,11 @@ impl Prepared {
         }
     }
 
+    /// The kernels that it computes with.
+    pub fn kernels(&self) -> Kernels {
+        self.kernels
+    }
+
     /// Gives the parameters to `network`, which must have the same shape.
     pub fn store(&self, network: &mut Network) {
         self.layout.gather(&self.parameters.read(), network.parameters_mut());
@@ -245,9 +250,7 @@ impl Prepared {
         for index in (1..=last).rev() {
             let kept = workspace.deltas[index].as_ref().map(|delta| delta.read());
             let grad_output = match &kept {
-                Some(delta) => {
-                    delta.view().part(0..samples, 0..self.layout.stages[index].outputs)
-                }
+                Some(delta) => delta.view().part(0..samples, 0..self.layout.stages[index].outputs),
                 None => grad_logits,
             };
             for block in member.share(self.layout.stages[index - 1].blocks.len()) {
@@ -255,7 +258,14 @@ impl Prepared {
                 if index > 1 {
                     self.units_backward(index, block, grad_output, workspace, update);
                 } else {
-                    self.first_units_backward(block, grad_output, input, workspace, scratch, update);
+                    self.first_units_backward(
+                        block,
+                        grad_output,
+                        input,
+                        workspace,
+                        scratch,
+                        update,
+                    );
                 }
             }
             if index > 1 {
@@ -298,8 +308,7 @@ impl Prepared {
         let mut delta = delta.view();
         let mut delta = delta.part_rows(rows.clone());
         self.delta(index, block, rows, grad_output, ws, delta.reborrow());
-        let mut grad_bias =
-            ws.gradients.write(self.layout.stages[index - 1].bias_piece(block));
+        let mut grad_bias = ws.gradients.write(self.layout.stages[index - 1].bias_piece(block));
         linear::backward_bias(self.kernels, delta.as_ref(), grad_bias.slice(), update);
     }
 
