@@ -14,6 +14,7 @@ pub mod threads;
 pub mod dispatch;
 mod arch;
 pub mod dense;
+mod tile;
 pub mod sparse;
 pub mod elementwise;
 pub mod softmax;

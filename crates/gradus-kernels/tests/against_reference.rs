@@ -37,10 +37,7 @@ fn check_sparse(kernels: Kernels, samples: usize, features: usize, width: usize,
     let weight = numbers(features * width, 1);
     let (bias, delta) = (numbers(width, 2), numbers(samples * width, 3));
     let mut tile = Tile::default();
-    // Filled twice: nothing of the first content may remain.
-    tile.fill(features, vec![7; 3 * features].chunks(features));
-    tile.fill(features, x.chunks(features));
-    tile.sort_by_feature();
+    tile.fill(kernels, features, x.chunks(features), true);
     assert_eq!(tile.non_zeros(), x.iter().filter(|&&byte| byte != 0).count());
 
     let (mut found, mut expected) = (vec![9.0; samples * width], vec![0.0; samples * width]);

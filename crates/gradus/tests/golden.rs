@@ -144,8 +144,7 @@ fn tiles_of(x: &[u8], features: usize) -> Vec<SharedTile> {
     x.chunks(TILE * features)
         .map(|rows| {
             let mut tile = Tile::default();
-            tile.fill(features, rows.chunks(features));
-            tile.sort_by_feature();
+            tile.fill(Kernels::detect().unwrap(), features, rows.chunks(features), true);
             tile.into()
         })
         .collect()

@@ -232,7 +232,8 @@ impl<'a> Trainer<'a> {
             let batch = self.batches.batch(batches.start + at / per_batch);
             let rows = tile_rows(at % per_batch, batch.len());
             let indices = batch[rows].iter().copied();
-            fill_tile(slot, &self.data.inputs, self.data.features(), indices, true);
+            let (kernels, data) = (self.prepared.kernels(), self.data);
+            fill_tile(kernels, slot, &data.inputs, data.features(), indices, true);
             if self.tiles.kept {
                 slot.write().unwrap_or_else(|poisoned| poisoned.into_inner()).shrink_to_fit();
             }
