@@ -1,5 +1,7 @@
 //! Data: from files (or from nothing, for the built-in digits) to a [`Dataset`].
 
+pub mod digits;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// Samples as rows: bytes stay bytes (images), everything else is `f32`.
