@@ -1,6 +1,7 @@
 //! Data: from files (or from nothing, for the built-in digits) to a [`Dataset`].
 
 pub mod digits;
+pub mod images;
 
 use crate::error::{Error, ErrorKind, Result};
 

@@ -5,12 +5,9 @@
 
 use rand::RngExt;
 
-use super::SIDE;
+use super::super::images::mnist_form::{BOX, place};
 use super::path::{Path, Point};
 use crate::random::ChaCha8Rng;
-
-/// Side of the box that a digit fills.
-const BOX: usize = 20;
 
 /// Draws `path` into `image` (28 x 28, all zero) with a pen of random width, softness and ink.
 pub(super) fn ink(path: &mut Path, rng: &mut ChaCha8Rng, image: &mut [u8]) {
@@ -18,18 +15,18 @@ pub(super) fn ink(path: &mut Path, rng: &mut ChaCha8Rng, image: &mut [u8]) {
     let softness = rng.random_range(0.9..1.7f32);
     // Above 255 the ink is saturated inside and its edge crisper.
     let darkness = rng.random_range(230.0..320.0f32);
-    let (height, width) = fit(path, radius, softness);
+    fit(path, radius, softness);
     let depth = stamp(path, softness);
     let mut values = [0u8; BOX * BOX];
     for (value, depth) in values.iter_mut().zip(depth) {
         *value = ((0.5 + depth / softness).clamp(0.0, 1.0) * darkness).min(255.0) as u8;
     }
-    place(&values, height, width, image);
+    place(&values, image);
 }
 
 /// Scales and moves the path so that the inked digit touches the top and left of the box and
-/// fills its longer side; pressures become radii in pixels. Gives the height and width in pixels.
-fn fit(path: &mut Path, radius: f32, softness: f32) -> (usize, usize) {
+/// fills its longer side; pressures become radii in pixels.
+fn fit(path: &mut Path, radius: f32, softness: f32) {
     let points = path.segments.as_flattened_mut();
     let mut thickest = 0.0f32;
     for point in points.iter_mut() {
@@ -43,13 +40,11 @@ fn fit(path: &mut Path, radius: f32, softness: f32) -> (usize, usize) {
     for _ in 0..3 {
         scale += (full - extent(points, scale, 1.0).longer()) / path_length;
     }
-    let Extent { low, high } = extent(points, scale, 1.0);
+    let Extent { low, .. } = extent(points, scale, 1.0);
     for point in points {
         point.x = point.x * scale - low.0 + 0.5 * softness;
         point.y = point.y * scale - low.1 + 0.5 * softness;
     }
-    let pixels = |length: f32| ((length + softness).ceil() as usize).min(BOX);
-    (pixels(high.1 - low.1), pixels(high.0 - low.0))
 }
 
 /// The corners of a bounding box, as (x, y).
@@ -99,28 +94,4 @@ fn stamp(path: &Path, softness: f32) -> [f32; BOX * BOX] {
         }
     }
     depth
-}
-
-/// Copies the box into the image, moved by whole pixels so that the centre of mass comes to lie
-/// within half a pixel of (14, 14), as in MNIST.
-fn place(values: &[u8], height: usize, width: usize, image: &mut [u8]) {
-    let (mut mass, mut rows, mut columns) = (0, 0, 0);
-    for (row, line) in values.chunks(BOX).enumerate() {
-        for (column, &value) in line.iter().enumerate() {
-            mass += value as usize;
-            rows += value as usize * row;
-            columns += value as usize * column;
-        }
-    }
-    let mass = mass.max(1);
-    // Round half up; an index never leaves the image, even where the centre would have it so.
-    let shift = |sum: usize, length: usize| {
-        let centre = (2 * sum + mass) / (2 * mass);
-        (SIDE / 2).saturating_sub(centre).min(SIDE - length)
-    };
-    let (down, right) = (shift(rows, height), shift(columns, width));
-    for row in 0..height {
-        let target = &mut image[(row + down) * SIDE + right..][..width];
-        target.copy_from_slice(&values[row * BOX..][..width]);
-    }
 }
