@@ -2,6 +2,8 @@
 
 pub mod normalize;
 pub mod batches;
+pub mod digits;
+pub mod images;
 
 use crate::error::{Error, ErrorKind, Result};
 
