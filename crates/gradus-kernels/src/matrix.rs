@@ -155,10 +155,6 @@ impl<'a> MatMut<'a> {
         self.stride
     }
 
-    pub(crate) fn pointer_mut(&mut self) -> *mut f32 {
-        self.pointer
-    }
-
     /// The same matrix, read-only.
     pub fn as_ref(&self) -> MatRef<'_> {
         MatRef {

@@ -1,6 +1,6 @@
 //! Each kernel against the plain loop that defines it, on every instruction set of this machine.
 
-use gradus_kernels::dense::{Transpose, Update, matmul};
+use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::sparse::{STRIP, STRIP_STEP, TILE, Tile};
 use gradus_kernels::{Kernels, reference};
@@ -79,9 +79,20 @@ fn sparse_products_of_awkward_shapes() {
 
 #[test]
 fn dense_products_of_awkward_shapes() {
-    for (m, k, n) in
-        [(1, 1, 1), (1, 784, 10), (128, 128, 129), (13, 0, 4), (5, 300, 1), (64, 17, 33)]
-    {
+    Kernels::available().into_iter().for_each(check_dense);
+}
+
+fn check_dense(kernels: Kernels) {
+    for (m, k, n) in [
+        (1, 1, 1),
+        (1, 784, 10),
+        (128, 128, 129),
+        (13, 0, 4),
+        (9, 2100, 50),
+        (17, 5, 100),
+        (5, 300, 1),
+        (64, 17, 33),
+    ] {
         for transpose in [Transpose::Neither, Transpose::First, Transpose::Second] {
             for update in [Update::Overwrite, Update::Add] {
                 let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
@@ -98,7 +109,7 @@ fn dense_products_of_awkward_shapes() {
                 } else {
                     MatRef::new(&b, k, n)
                 };
-                matmul(transpose, a, b, MatMut::new(&mut found, m, n), update);
+                kernels.matmul(transpose, a, b, MatMut::new(&mut found, m, n), update);
                 assert_close(&found, &expected, 1e-5, "matmul");
             }
         }
@@ -111,7 +122,7 @@ fn dense_products_respect_strides() {
     let mut c = vec![7.0; 6 * 20];
     let part_a = MatRef::new(&a, 6, 9).part_columns(2..7);
     let part_b = MatRef::new(&b, 9, 8).part(1..6, 3..8);
-    matmul(
+    Kernels::detect().unwrap().matmul(
         Transpose::Neither,
         part_a,
         part_b,

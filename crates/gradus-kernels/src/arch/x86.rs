@@ -13,10 +13,11 @@ pub(crate) struct Avx512;
 
 /// Each method is one instruction.
 macro_rules! one_instruction_each {
-    ($type:ident, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
+    ($type:ident, $vector:ty, $lanes:literal, $registers:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
         impl Simd for $type {
             type Vector = $vector;
             const LANES: usize = $lanes;
+            const REGISTERS: usize = $registers;
 
             #[inline(always)]
             unsafe fn splat(value: f32) -> $vector {
@@ -51,6 +52,7 @@ one_instruction_each!(
     Avx2,
     __m256,
     8,
+    16,
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
@@ -61,6 +63,7 @@ one_instruction_each!(
     Avx512,
     __m512,
     16,
+    32,
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,

@@ -382,9 +382,9 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// The samples of tile `tile` of a batch of `samples`.
+/// The samples of tile `tile` of a batch of `samples`; none where the batch has fewer tiles.
 fn tile_rows(tile: usize, samples: usize) -> Range<usize> {
-    tile * TILE..((tile + 1) * TILE).min(samples)
+    (tile * TILE).min(samples)..((tile + 1) * TILE).min(samples)
 }
 
 /// Share number `index` of `shares` of `count` things in a row.
