@@ -1,3 +1,23 @@
-//! The fast loops of gradus.
-#[doc(hidden)]
-pub fn placeholder() {}
+//! The fast loops of gradus: slices and shapes in, slices out; nothing here knows layers or files.
+//!
+//! | kernel | formula | file |
+//! |---|---|---|
+//! | [`dense::matmul`] | `C (+)= A B`, `A^T B` or `A B^T` | dense.rs |
+//! | [`Kernels::sparse_forward`] | `Z = b + X W`, `X` mostly-zero bytes | sparse.rs |
+//! | [`Kernels::sparse_gradient`] | `dW (+)= X^T dZ`, `X` mostly-zero bytes | sparse.rs |
+//!
+//! Each of them stands in [`mod@reference`] as the plain loop that defines it, and is tested
+//! against that on every instruction set of the machine.
+
+pub mod matrix;
+pub mod threads;
+pub mod dispatch;
+mod arch;
+pub mod dense;
+mod tile;
+pub mod sparse;
+pub mod elementwise;
+pub mod softmax;
+pub mod reference;
+
+pub use dispatch::{Isa, Kernels};

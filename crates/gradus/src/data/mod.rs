@@ -29,6 +29,11 @@ pub use fetch::FetchProgress;
 pub use load::{LoadOptions, Loaded, fetch, load, load_single};
 pub use sets::set_names;
 
+pub mod normalize;
+pub mod batches;
+pub mod digits;
+pub mod images;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// Content that breaks its format; the reader of the file puts the path before it.
@@ -133,5 +138,20 @@ impl Dataset {
     /// Values in one sample.
     pub fn features(&self) -> usize {
         self.sample_shape.iter().product()
+    }
+}
+
+impl Inputs {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Inputs::Bytes(values) => values.len(),
+            Inputs::Floats(values) => values.len(),
+        }
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }

@@ -1,0 +1,30 @@
+//! What the microkernels need of an instruction set: a register of `f32` values and a few
+//! operations on it. Kernels are written once over [`Simd`] and compiled for each implementation.
+
+pub(crate) mod portable;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod x86;
+
+/// A vector register of [`Simd::LANES`] values.
+///
+/// # Safety
+/// Every function of an implementation may only be called where the machine has the instruction
+/// set, that is from code reached through [`crate::dispatch::Kernels`]. Loads and stores touch
+/// `LANES` values from their pointer, which need not be aligned.
+pub(crate) trait Simd: Copy {
+    /// The register.
+    type Vector: Copy;
+    /// Values in a register.
+    const LANES: usize;
+
+    /// All lanes `value`.
+    unsafe fn splat(value: f32) -> Self::Vector;
+    /// `LANES` values from `from`.
+    unsafe fn load(from: *const f32) -> Self::Vector;
+    /// `LANES` values to `to`.
+    unsafe fn store(to: *mut f32, value: Self::Vector);
+    /// `a + b`.
+    unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a * b + c`, rounded once where the instruction set can.
+    unsafe fn multiply_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+}

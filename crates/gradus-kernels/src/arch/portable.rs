@@ -1,0 +1,45 @@
+//! [`Simd`] in plain Rust: eight values in an array, which every compiler maps to what it has.
+
+use super::Simd;
+
+/// No instruction set in particular.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+/// On aarch64 every machine fuses; on x86-64 a fused product without FMA would be a library call.
+#[inline(always)]
+fn fused(a: f32, b: f32, c: f32) -> f32 {
+    if cfg!(target_arch = "aarch64") { a.mul_add(b, c) } else { a * b + c }
+}
+
+impl Simd for Portable {
+    type Vector = [f32; 8];
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> [f32; 8] {
+        [value; 8]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> [f32; 8] {
+        // SAFETY: the caller vouches for 8 readable values; an array of f32 read unaligned.
+        unsafe { from.cast::<[f32; 8]>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, value: [f32; 8]) {
+        // SAFETY: the caller vouches for 8 writable values.
+        unsafe { to.cast::<[f32; 8]>().write_unaligned(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(a: [f32; 8], b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|i| fused(a[i], b[i], c[i]))
+    }
+}

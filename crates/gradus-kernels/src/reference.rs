@@ -1,0 +1,94 @@
+//! Every kernel as the plain loop that defines it: safe, slow, true. The fast ones are tested
+//! against these, and docs/maths.md points here.
+
+use crate::dense::{Transpose, Update};
+use crate::sparse::ByteTable;
+
+/// `C (+)= op(A, B)` with `C` m x n and an inner dimension of k, all without gaps.
+/// `A` is m x k (k x m for `First`), `B` is k x n (n x k for `Second`).
+pub fn matmul(
+    transpose: Transpose,
+    (m, k, n): (usize, usize, usize),
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+    update: Update,
+) {
+    for i in 0..m {
+        for j in 0..n {
+            let mut sum = 0.0f64;
+            for l in 0..k {
+                let a = if transpose == Transpose::First { a[l * m + i] } else { a[i * k + l] };
+                let b = if transpose == Transpose::Second { b[j * k + l] } else { b[l * n + j] };
+                sum += f64::from(a) * f64::from(b);
+            }
+            let before = if update == Update::Add { c[i * n + j] } else { 0.0 };
+            c[i * n + j] = before + sum as f32;
+        }
+    }
+}
+
+/// `output = bias + table[X] W`: `x` samples x features, `weight` features x width.
+pub fn sparse_forward(
+    x: &[u8],
+    table: &ByteTable,
+    weight: &[f32],
+    bias: &[f32],
+    output: &mut [f32],
+) {
+    let width = bias.len();
+    let features = weight.len() / width;
+    for (x, output) in x.chunks(features).zip(output.chunks_mut(width)) {
+        for j in 0..width {
+            let mut sum = f64::from(bias[j]);
+            for p in 0..features {
+                sum += f64::from(table[x[p] as usize]) * f64::from(weight[p * width + j]);
+            }
+            output[j] = sum as f32;
+        }
+    }
+}
+
+/// `grad_weight (+)= start + table[X]^T delta`: `x` samples x features, `delta` samples x width,
+/// `start` added to each of the `features` rows.
+pub fn sparse_gradient(
+    x: &[u8],
+    table: &ByteTable,
+    delta: &[f32],
+    start: &[f32],
+    grad_weight: &mut [f32],
+    update: Update,
+) {
+    let width = start.len();
+    let features = grad_weight.len() / width;
+    for p in 0..features {
+        for j in 0..width {
+            let before = if update == Update::Add { grad_weight[p * width + j] } else { 0.0 };
+            let mut sum = f64::from(before) + f64::from(start[j]);
+            for (x, delta) in x.chunks(features).zip(delta.chunks(width)) {
+                sum += f64::from(table[x[p] as usize]) * f64::from(delta[j]);
+            }
+            grad_weight[p * width + j] = sum as f32;
+        }
+    }
+}
+
+/// `p_c = e^(z_c - max z) / sum_c e^(z_c - max z)` for one row.
+pub fn softmax(logits: &[f32]) -> Vec<f32> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let e: Vec<f64> = logits.iter().map(|&z| f64::from(z - max).exp()).collect();
+    let sum: f64 = e.iter().sum();
+    e.iter().map(|e| (e / sum) as f32).collect()
+}
+
+/// The loss of one row, `-log p_label`, and its gradient with respect to the logits,
+/// `(p - onehot) grad_scale`.
+pub fn softmax_cross_entropy(logits: &[f32], label: usize, grad_scale: f32) -> (f32, Vec<f32>) {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|&z| f64::from(z - max).exp()).sum();
+    let loss = sum.ln() - f64::from(logits[label] - max);
+    let mut grad = softmax(logits);
+    grad[label] -= 1.0;
+    grad.iter_mut().for_each(|g| *g *= grad_scale);
+    (loss as f32, grad)
+}

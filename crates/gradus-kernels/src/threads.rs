@@ -1,0 +1,482 @@
+//! The one place that knows about cores: a pool whose workers run one closure together, the
+//! barrier at which they meet, and matrices that they share.
+
+use std::cell::UnsafeCell;
+use std::ops::{Deref, Range};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
+
+use crate::matrix::{Line, MatMut, MatRef};
+
+/// Worker threads, started once and used for many calls.
+pub struct Workers {
+    pool: Option<rayon::ThreadPool>,
+    count: usize,
+}
+
+impl Workers {
+    /// `count` workers; one worker is the calling thread itself.
+    ///
+    /// # Errors
+    /// Where the operating system refuses the threads.
+    pub fn new(count: usize) -> Result<Self, String> {
+        let count = count.max(1);
+        let pool = (count > 1)
+            .then(|| {
+                rayon::ThreadPoolBuilder::new()
+                    .num_threads(count)
+                    .thread_name(|i| format!("gradus-{i}"))
+                    .build()
+                    .map_err(|error| format!("cannot start {count} threads: {error}"))
+            })
+            .transpose()?;
+        Ok(Workers { pool, count })
+    }
+
+    /// Number of workers.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Runs `work(index)` once on every worker at the same time, and waits for all.
+    pub fn run(&self, work: impl Fn(usize) + Sync) {
+        match &self.pool {
+            None => work(0),
+            Some(pool) => {
+                pool.broadcast(|context| work(context.index()));
+            }
+        }
+    }
+}
+
+/// How many cores this process may use.
+pub fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get())
+}
+
+/// Where `members` threads meet: a generation counter, spun on briefly, then slept on.
+pub struct Team {
+    members: usize,
+    arrived: AtomicUsize,
+    generation: AtomicUsize,
+    broken: AtomicBool,
+    sleepers: Mutex<usize>,
+    wake: Condvar,
+}
+
+/// Rounds of spinning before a waiting member sleeps: about 50 microseconds, many times what the
+/// members of a training step usually wait for each other.
+const SPINS: usize = 4_000;
+
+impl Team {
+    /// A meeting place for `members` threads.
+    pub fn new(members: usize) -> Self {
+        Team {
+            members: members.max(1),
+            arrived: AtomicUsize::new(0),
+            generation: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+            sleepers: Mutex::new(0),
+            wake: Condvar::new(),
+        }
+    }
+
+    /// Number of members.
+    pub fn members(&self) -> usize {
+        self.members
+    }
+
+    /// Member `index` of this team. While it lives, the others may wait for it; if it is dropped
+    /// by a panic, they are woken and panic too instead of waiting for ever.
+    pub fn member(&self, index: usize) -> Member<'_> {
+        assert!(index < self.members);
+        Member { team: self, index }
+    }
+
+    fn wait(&self) {
+        if self.members == 1 {
+            return;
+        }
+        // The generation first: whoever misses the mark of a broken team is then woken by it.
+        let generation = self.generation.load(Ordering::Acquire);
+        self.check();
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.members {
+            self.arrived.store(0, Ordering::Relaxed);
+            self.advance();
+            return;
+        }
+        for _ in 0..SPINS {
+            if self.generation.load(Ordering::Acquire) != generation {
+                return self.check();
+            }
+            std::hint::spin_loop();
+        }
+        let mut sleepers = self.lock();
+        *sleepers += 1;
+        while self.generation.load(Ordering::Acquire) == generation {
+            sleepers = self.wake.wait(sleepers).unwrap_or_else(|broken| broken.into_inner());
+        }
+        *sleepers -= 1;
+        drop(sleepers);
+        self.check();
+    }
+
+    /// Opens the barrier. The lock orders this after a sleeper's last look at the generation.
+    fn advance(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        let sleepers = self.lock();
+        if *sleepers > 0 {
+            self.wake.notify_all();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, usize> {
+        self.sleepers.lock().unwrap_or_else(|broken| broken.into_inner())
+    }
+
+    fn check(&self) {
+        assert!(!self.broken.load(Ordering::Acquire), "another worker of this team panicked");
+    }
+}
+
+/// One thread's place in a [`Team`].
+pub struct Member<'a> {
+    team: &'a Team,
+    index: usize,
+}
+
+impl Member<'_> {
+    /// Which member this is, from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Waits until every member of the team has called this. What each wrote before is visible to
+    /// all afterwards.
+    pub fn wait(&self) {
+        self.team.wait();
+    }
+
+    /// This member's share of `count` pieces: neighbouring ones, shares as equal as can be.
+    pub fn share(&self, count: usize) -> Range<usize> {
+        let members = self.team.members;
+        count * self.index / members..count * (self.index + 1) / members
+    }
+}
+
+impl Drop for Member<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.team.broken.store(true, Ordering::Release);
+            self.team.advance();
+        }
+    }
+}
+
+/// One matrix, cut into rectangular pieces, that several workers use in turns. A piece is either
+/// being written by one worker or read by any number; the whole can be read while no piece is
+/// being written.
+///
+/// The schedule (who writes what between two meetings) makes sure of that; a mistake in it is
+/// found at run time and panics, so that no data race can come of it.
+pub struct SharedMatrix {
+    rows: usize,
+    columns: usize,
+    stride: usize,
+    pieces: Vec<Piece>,
+    /// Guards of the whole.
+    readers: AtomicUsize,
+    /// Guards that write a piece.
+    writers: AtomicUsize,
+    data: Box<[UnsafeCell<Line>]>,
+}
+
+struct Piece {
+    rows: Range<usize>,
+    columns: Range<usize>,
+    /// Guards that read this piece, or [`WRITTEN`].
+    state: AtomicUsize,
+}
+
+/// The state of a piece that is being written.
+const WRITTEN: usize = usize::MAX;
+
+// SAFETY: the data are reached only through guards. A piece has either one writing guard or any
+// number of reading ones (its `state` goes from 0 to WRITTEN, or from n to n + 1, in one atomic
+// step), and pieces do not overlap (checked when built). The whole is read only while no writer is
+// counted, and a writer proceeds only while no reader of the whole is counted; both count
+// themselves before they look at the other, with sequential consistency, so of two conflicting
+// guards at least one sees the other and panics before it touches the data.
+unsafe impl Sync for SharedMatrix {}
+
+impl SharedMatrix {
+    /// Zeros, `rows x columns`, cut into ranges of columns. Rows start on cache lines.
+    pub fn by_columns(rows: usize, columns: usize, cuts: &[Range<usize>]) -> Self {
+        let pieces = cuts.iter().map(|cut| (0..rows, cut.clone())).collect();
+        Self::new(rows, columns, columns.next_multiple_of(16), pieces)
+    }
+
+    /// Zeros, `rows x columns` without gaps, cut into ranges of rows.
+    pub fn by_rows(rows: usize, columns: usize, cuts: &[Range<usize>]) -> Self {
+        let pieces = cuts.iter().map(|cut| (cut.clone(), 0..columns)).collect();
+        Self::new(rows, columns, columns, pieces)
+    }
+
+    /// A vector of zeros, cut into ranges.
+    pub fn vector(len: usize, cuts: &[Range<usize>]) -> Self {
+        Self::by_columns(1, len, cuts)
+    }
+
+    fn new(
+        rows: usize,
+        columns: usize,
+        stride: usize,
+        pieces: Vec<(Range<usize>, Range<usize>)>,
+    ) -> Self {
+        for (i, (r, c)) in pieces.iter().enumerate() {
+            assert!(r.start <= r.end && r.end <= rows && c.start <= c.end && c.end <= columns);
+            let meets = |a: &Range<usize>, b: &Range<usize>| a.start < b.end && b.start < a.end;
+            assert!(
+                pieces[..i].iter().all(|(r2, c2)| !(meets(r, r2) && meets(c, c2))),
+                "pieces of a shared matrix overlap"
+            );
+        }
+        let pieces = pieces
+            .into_iter()
+            .map(|(rows, columns)| Piece { rows, columns, state: AtomicUsize::new(0) })
+            .collect();
+        let lines = (rows * stride).div_ceil(16);
+        SharedMatrix {
+            rows,
+            columns,
+            stride,
+            pieces,
+            readers: AtomicUsize::new(0),
+            writers: AtomicUsize::new(0),
+            data: (0..lines).map(|_| UnsafeCell::new(Line([0.0; 16]))).collect(),
+        }
+    }
+
+    /// Number of pieces.
+    pub fn pieces(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Rows and columns of a piece.
+    pub fn piece(&self, index: usize) -> (Range<usize>, Range<usize>) {
+        let piece = &self.pieces[index];
+        (piece.rows.clone(), piece.columns.clone())
+    }
+
+    fn start(&self) -> *mut f32 {
+        // UnsafeCell<Line> has the layout of Line, which is 16 floats.
+        self.data.as_ptr() as *mut f32
+    }
+
+    /// Where a piece starts. A piece lies inside the matrix (checked when built), so this is inside
+    /// the allocation or, for an empty piece, at most at its end.
+    fn start_of(&self, piece: &Piece) -> *mut f32 {
+        let offset = piece.rows.start * self.stride + piece.columns.start;
+        // SAFETY: see above.
+        unsafe { self.start().add(offset) }
+    }
+
+    /// The whole, read-only. Panics while a piece is being written.
+    pub fn read(&self) -> Reading<'_> {
+        self.readers.fetch_add(1, Ordering::SeqCst);
+        let held = Held::Whole(self);
+        assert!(
+            self.writers.load(Ordering::SeqCst) == 0,
+            "a shared matrix is read while it is written"
+        );
+        // SAFETY: the allocation holds rows * stride values; see the Sync reason above.
+        let view = unsafe { MatRef::from_raw(self.start(), self.rows, self.columns, self.stride) };
+        Reading { view, _held: held }
+    }
+
+    /// Piece `index`, read-only. Panics while it is being written.
+    pub fn read_piece(&self, index: usize) -> Reading<'_> {
+        let piece = &self.pieces[index];
+        let more = |n: usize| (n != WRITTEN).then(|| n + 1);
+        let counted = piece.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
+        assert!(counted.is_ok(), "a piece of a shared matrix is read while it is written");
+        // SAFETY: the extent of a piece; see the Sync reason above.
+        let view = unsafe {
+            let (rows, columns) = (piece.rows.len(), piece.columns.len());
+            MatRef::from_raw(self.start_of(piece), rows, columns, self.stride)
+        };
+        Reading { view, _held: Held::Piece(piece) }
+    }
+
+    /// Piece `index`, writable. Panics while it or the whole is being read, or it is written.
+    pub fn write(&self, index: usize) -> Writing<'_> {
+        let piece = &self.pieces[index];
+        let free =
+            piece.state.compare_exchange(0, WRITTEN, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        assert!(free, "a piece of a shared matrix is written while it is in use");
+        self.writers.fetch_add(1, Ordering::SeqCst);
+        let held = Held::Written(self, piece);
+        assert!(
+            self.readers.load(Ordering::SeqCst) == 0,
+            "a shared matrix is written while it is read"
+        );
+        // SAFETY: the extent of a piece; see the Sync reason above.
+        let view = unsafe {
+            let (rows, columns) = (piece.rows.len(), piece.columns.len());
+            MatMut::from_raw(self.start_of(piece), rows, columns, self.stride)
+        };
+        Writing { view, _held: held }
+    }
+}
+
+/// What a guard has counted; dropping it takes the count back, also when a check panics.
+enum Held<'a> {
+    Whole(&'a SharedMatrix),
+    Piece(&'a Piece),
+    Written(&'a SharedMatrix, &'a Piece),
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        match self {
+            Held::Whole(matrix) => {
+                matrix.readers.fetch_sub(1, Ordering::SeqCst);
+            }
+            Held::Piece(piece) => {
+                piece.state.fetch_sub(1, Ordering::SeqCst);
+            }
+            Held::Written(matrix, piece) => {
+                matrix.writers.fetch_sub(1, Ordering::SeqCst);
+                piece.state.store(0, Ordering::SeqCst);
+            }
+        }
+    }
+}
+
+/// The whole or a piece of a [`SharedMatrix`], read-only.
+pub struct Reading<'a> {
+    view: MatRef<'a>,
+    _held: Held<'a>,
+}
+
+impl Reading<'_> {
+    /// The matrix; the view cannot outlive this guard.
+    pub fn view(&self) -> MatRef<'_> {
+        self.view
+    }
+}
+
+impl Deref for Reading<'_> {
+    type Target = [f32];
+
+    /// The first row: the whole of a vector.
+    fn deref(&self) -> &[f32] {
+        self.view.row(0)
+    }
+}
+
+/// One piece of a [`SharedMatrix`], writable.
+pub struct Writing<'a> {
+    view: MatMut<'a>,
+    _held: Held<'a>,
+}
+
+impl Writing<'_> {
+    /// The piece; the view cannot outlive this guard.
+    pub fn view(&mut self) -> MatMut<'_> {
+        self.view.reborrow()
+    }
+
+    /// The first row of the piece: the whole of a piece of a vector.
+    pub fn slice(&mut self) -> &mut [f32] {
+        self.view.row_mut(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_meet_and_see_each_others_writes() {
+        let (workers, team) = (Workers::new(4).unwrap(), Team::new(4));
+        let cuts: Vec<_> = (0..4).map(|i| i * 10..(i + 1) * 10).collect();
+        let shared = SharedMatrix::vector(40, &cuts);
+        workers.run(|index| {
+            let member = team.member(index);
+            for round in 0..500 {
+                shared.write(index).slice().fill((round * 4 + index) as f32);
+                member.wait();
+                let expected: usize = (0..4).map(|i| 10 * (round * 4 + i)).sum();
+                assert_eq!(shared.read().iter().sum::<f32>(), expected as f32);
+                member.wait();
+            }
+        });
+    }
+
+    #[test]
+    fn shares_cover_everything_once() {
+        for members in 1..6 {
+            let team = Team::new(members);
+            let mut all = Vec::new();
+            for index in 0..members {
+                all.extend(team.member(index).share(13));
+            }
+            assert_eq!(all, (0..13).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_panic_of_one_worker_ends_all() {
+        let (workers, team) = (Workers::new(2).unwrap(), Team::new(2));
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            workers.run(|index| {
+                let member = team.member(index);
+                assert_ne!(index, 1, "on purpose");
+                member.wait();
+            });
+        }));
+        assert!(outcome.is_err());
+    }
+
+    #[test]
+    #[should_panic(expected = "written while it is read")]
+    fn writing_while_reading_is_refused() {
+        let shared = SharedMatrix::vector(4, &[0..2, 2..4]);
+        let _reading = shared.read();
+        shared.write(0);
+    }
+
+    #[test]
+    #[should_panic(expected = "written while it is in use")]
+    fn writing_a_piece_twice_is_refused() {
+        let shared = SharedMatrix::vector(4, &[0..2, 2..4]);
+        let (_first, _other) = (shared.write(0), shared.write(1));
+        shared.write(0);
+    }
+
+    #[test]
+    fn a_piece_is_read_while_another_is_written() {
+        let shared = SharedMatrix::by_columns(3, 40, &[0..20, 20..40]);
+        shared.write(1).view().fill(2.0);
+        let reading = shared.read_piece(1);
+        shared.write(0).view().fill(1.0);
+        assert!(reading.view().row(2).iter().all(|&value| value == 2.0));
+        drop(reading);
+        assert_eq!(shared.read().view().row(1)[19..21], [1.0, 2.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "read while it is written")]
+    fn reading_a_piece_that_is_written_is_refused() {
+        let shared = SharedMatrix::vector(4, &[0..2, 2..4]);
+        let _writing = shared.write(0);
+        shared.read_piece(0);
+    }
+
+    #[test]
+    #[should_panic(expected = "overlap")]
+    fn overlapping_pieces_are_refused() {
+        SharedMatrix::vector(4, &[0..3, 2..4]);
+    }
+}

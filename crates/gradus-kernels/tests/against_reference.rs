@@ -1,0 +1,182 @@
+//! Each kernel against the plain loop that defines it, on every instruction set of this machine.
+
+use gradus_kernels::dense::{Transpose, Update, matmul};
+use gradus_kernels::matrix::{MatMut, MatRef};
+use gradus_kernels::sparse::{STRIP, STRIP_STEP, TILE, Tile};
+use gradus_kernels::{Kernels, reference};
+use proptest::prelude::*;
+
+/// Deterministic numbers in -1..1.
+fn numbers(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..count)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(found.len(), expected.len());
+    for (at, (f, e)) in found.iter().zip(expected).enumerate() {
+        assert!((f - e).abs() <= tolerance * (1.0 + e.abs()), "{what} at {at}: {f} {e}");
+    }
+}
+
+/// Images with about the given share of non-zero bytes.
+fn images(samples: usize, features: usize, share: f32, seed: u64) -> Vec<u8> {
+    let (which, value) = (numbers(samples * features, seed), numbers(samples * features, seed + 9));
+    let byte =
+        |(w, v): (&f32, &f32)| if (w + 1.0) / 2.0 < share { (v * 127.0 + 128.0) as u8 } else { 0 };
+    which.iter().zip(&value).map(byte).collect()
+}
+
+fn check_sparse(kernels: Kernels, samples: usize, features: usize, width: usize, x: &[u8]) {
+    let table: [f32; 256] = std::array::from_fn(|byte| byte as f32 / 255.0);
+    let weight = numbers(features * width, 1);
+    let (bias, delta) = (numbers(width, 2), numbers(samples * width, 3));
+    let mut tile = Tile::default();
+    tile.fill(kernels, features, x.chunks(features), true);
+    assert_eq!(tile.non_zeros(), x.iter().filter(|&&byte| byte != 0).count());
+
+    let (mut found, mut expected) = (vec![9.0; samples * width], vec![0.0; samples * width]);
+    kernels.sparse_forward(&tile, &table, &weight, &bias, MatMut::new(&mut found, samples, width));
+    reference::sparse_forward(x, &table, &weight, &bias, &mut expected);
+    assert_close(&found, &expected, 2e-5, "forward");
+
+    for update in [Update::Overwrite, Update::Add] {
+        let mut found = numbers(features * width, 5);
+        let mut expected = found.clone();
+        let delta_view = MatRef::new(&delta, samples, width);
+        kernels.sparse_gradient(&tile, &table, delta_view, &bias, &mut found, update);
+        reference::sparse_gradient(x, &table, &delta, &bias, &mut expected, update);
+        assert_close(&found, &expected, 2e-5, "gradient");
+    }
+}
+
+#[test]
+fn sparse_products_of_awkward_shapes() {
+    for kernels in Kernels::available() {
+        for width in (STRIP_STEP..=STRIP).step_by(STRIP_STEP) {
+            for (samples, features) in
+                [(1, 1), (1, 784), (3, 111), (128, 112), (7, 113), (127, 784), (128, 225)]
+            {
+                check_sparse(
+                    kernels,
+                    samples,
+                    features,
+                    width,
+                    &images(samples, features, 0.2, 11),
+                );
+            }
+        }
+        check_sparse(kernels, 5, 200, 64, &[0; 1000]);
+        check_sparse(kernels, 5, 200, 64, &[255; 1000]);
+        check_sparse(kernels, TILE, 300, 16, &[255; TILE * 300]);
+    }
+}
+
+#[test]
+fn dense_products_of_awkward_shapes() {
+    for (m, k, n) in
+        [(1, 1, 1), (1, 784, 10), (128, 128, 129), (13, 0, 4), (5, 300, 1), (64, 17, 33)]
+    {
+        for transpose in [Transpose::Neither, Transpose::First, Transpose::Second] {
+            for update in [Update::Overwrite, Update::Add] {
+                let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+                let mut found = numbers(m * n, 3);
+                let mut expected = found.clone();
+                reference::matmul(transpose, (m, k, n), &a, &b, &mut expected, update);
+                let a = if transpose == Transpose::First {
+                    MatRef::new(&a, k, m)
+                } else {
+                    MatRef::new(&a, m, k)
+                };
+                let b = if transpose == Transpose::Second {
+                    MatRef::new(&b, n, k)
+                } else {
+                    MatRef::new(&b, k, n)
+                };
+                matmul(transpose, a, b, MatMut::new(&mut found, m, n), update);
+                assert_close(&found, &expected, 1e-5, "matmul");
+            }
+        }
+    }
+}
+
+#[test]
+fn dense_products_respect_strides() {
+    let (a, b) = (numbers(6 * 9, 1), numbers(9 * 8, 2));
+    let mut c = vec![7.0; 6 * 20];
+    let part_a = MatRef::new(&a, 6, 9).part_columns(2..7);
+    let part_b = MatRef::new(&b, 9, 8).part(1..6, 3..8);
+    matmul(
+        Transpose::Neither,
+        part_a,
+        part_b,
+        MatMut::with_stride(&mut c, 6, 5, 20),
+        Update::Overwrite,
+    );
+    for i in 0..6 {
+        for j in 0..20 {
+            let expected = if j < 5 {
+                (0..5).map(|l| a[i * 9 + 2 + l] * b[(1 + l) * 8 + 3 + j]).sum::<f32>()
+            } else {
+                7.0
+            };
+            assert!(i == 5 && j >= 5 || (c[i * 20 + j] - expected).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn softmax_and_its_loss() {
+    for kernels in Kernels::available() {
+        for classes in [1, 2, 10, 17, 100] {
+            let mut logits = numbers(6 * classes, 4);
+            logits.iter_mut().for_each(|z| *z *= 8.0);
+            logits[0] = 500.0;
+            let labels: Vec<u32> = (0..6).map(|i| (i * 7 % classes) as u32).collect();
+            let (mut probabilities, mut grad, mut losses) =
+                (logits.clone(), logits.clone(), vec![0.0; 6]);
+            kernels.softmax(MatMut::new(&mut probabilities, 6, classes));
+            let correct = kernels.softmax_cross_entropy(
+                MatMut::new(&mut grad, 6, classes),
+                &labels,
+                0.25,
+                &mut losses,
+            );
+            let mut expected_correct = 0;
+            for (i, row) in logits.chunks(classes).enumerate() {
+                let (loss, expected) =
+                    reference::softmax_cross_entropy(row, labels[i] as usize, 0.25);
+                assert_close(&grad[i * classes..][..classes], &expected, 1e-6, "gradient");
+                assert_close(
+                    &probabilities[i * classes..][..classes],
+                    &reference::softmax(row),
+                    1e-6,
+                    "softmax",
+                );
+                assert_close(&losses[i..i + 1], &[loss], 1e-6, "loss");
+                let best =
+                    (0..classes).fold(0, |best, c| if row[c] > row[best] { c } else { best });
+                expected_correct += usize::from(best == labels[i] as usize);
+            }
+            assert_eq!(correct, expected_correct);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn sparse_products_of_any_bytes(features in 1usize..260, x in proptest::collection::vec(any::<u8>(), 1..3000), mask in any::<u8>()) {
+        let samples = (x.len() / features).min(TILE);
+        prop_assume!(samples > 0);
+        let x: Vec<u8> = x[..samples * features].iter().map(|byte| byte & mask).collect();
+        for kernels in Kernels::available() {
+            check_sparse(kernels, samples, features, 32, &x);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Batches: the order in which samples are seen, cut into parts.
+
+use rand::seq::SliceRandom;
+
+use crate::random::{Purpose, numbered_stream};
+
+/// The samples of an epoch, batch by batch.
+#[derive(Debug, Clone)]
+pub struct Batches {
+    order: Vec<u32>,
+    batch: usize,
+}
+
+impl Batches {
+    /// `samples` samples in batches of `batch`; the last one holds what is left.
+    pub fn new(samples: usize, batch: usize) -> Batches {
+        let samples = u32::try_from(samples).unwrap_or(u32::MAX);
+        Batches { order: (0..samples).collect(), batch: batch.clamp(1, samples.max(1) as usize) }
+    }
+
+    /// Whether one batch holds all samples; there is nothing to shuffle then.
+    pub fn is_full(&self) -> bool {
+        self.batch == self.order.len()
+    }
+
+    /// The order of `epoch`: drawn anew from its own stream of `seed`, from the sorted order, so
+    /// that it does not depend on the epochs before.
+    pub fn shuffle(&mut self, seed: u64, epoch: u64) {
+        for (at, index) in self.order.iter_mut().enumerate() {
+            *index = at as u32;
+        }
+        self.order.shuffle(&mut numbered_stream(seed, Purpose::Shuffle, epoch));
+    }
+
+    /// Number of batches.
+    pub fn len(&self) -> usize {
+        self.order.len().div_ceil(self.batch)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Samples in every batch but perhaps the last.
+    pub fn batch_size(&self) -> usize {
+        self.batch
+    }
+
+    /// The indices of the samples of batch `index`.
+    pub fn batch(&self, index: usize) -> &[u32] {
+        let end = ((index + 1) * self.batch).min(self.order.len());
+        &self.order[index * self.batch..end]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_sees_every_sample_once_in_an_order_of_its_own() {
+        let mut batches = Batches::new(10, 4);
+        batches.shuffle(1, 0);
+        assert_eq!((batches.len(), batches.batch(2).len()), (3, 2));
+        let all = |b: &Batches| (0..b.len()).flat_map(|i| b.batch(i).to_vec()).collect::<Vec<_>>();
+        let first = all(&batches);
+        let mut sorted = first.clone();
+        sorted.sort();
+        assert_eq!(sorted, (0..10).collect::<Vec<_>>());
+        batches.shuffle(1, 1);
+        assert_ne!(all(&batches), first);
+        batches.shuffle(1, 0);
+        assert_eq!(all(&batches), first);
+    }
+}

@@ -1,0 +1,130 @@
+//! Initial weights (docs/maths.md M11). Biases always start at 0.
+
+use rand_distr::{Distribution, Normal, Uniform};
+
+use crate::error::{Error, Result};
+use crate::network::{Activation, Network};
+use crate::random::{Purpose, numbered_stream};
+
+/// From which distribution weights are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// He for layers that feed ReLU, leaky ReLU or GELU, Glorot for all others.
+    Auto,
+    /// `N(0, 2 / inputs)` (He et al. 2015)
+    He,
+    /// Uniform in `+- sqrt(6 / (inputs + outputs))` (Glorot and Bengio 2010)
+    Glorot,
+    /// `N(0, s^2)` with this standard deviation
+    Normal(f32),
+}
+
+impl Init {
+    /// Reads `auto`, `he`, `glorot` or `normal:0.01`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for anything else.
+    pub fn parse(text: &str) -> Result<Init> {
+        match text {
+            "auto" => Ok(Init::Auto),
+            "he" => Ok(Init::He),
+            "glorot" => Ok(Init::Glorot),
+            _ => text
+                .strip_prefix("normal:")
+                .and_then(|deviation| deviation.parse::<f32>().ok())
+                .filter(|deviation| deviation.is_finite() && *deviation >= 0.0)
+                .map(Init::Normal)
+                .ok_or_else(|| {
+                    Error::argument(format!(
+                        "initialisation '{text}' is not known: use auto, he, glorot, normal:S \
+                         (S a standard deviation, such as normal:0.01) or an .npz file of arrays"
+                    ))
+                }),
+        }
+    }
+
+    /// The form that [`Init::parse`] reads.
+    pub fn name(self) -> String {
+        match self {
+            Init::Auto => "auto".into(),
+            Init::He => "he".into(),
+            Init::Glorot => "glorot".into(),
+            Init::Normal(deviation) => format!("normal:{deviation}"),
+        }
+    }
+}
+
+/// Draws all weights of `network` from `init`, each layer from a stream of its own; biases are 0.
+pub(super) fn initialize(network: &mut Network, init: Init, seed: u64) {
+    for index in 0..network.linears().len() {
+        let linear = network.linears()[index];
+        let mut rng = numbered_stream(seed, Purpose::Init, index as u64);
+        let he = (2.0 / linear.inputs as f32).sqrt();
+        let glorot = (6.0 / (linear.inputs + linear.outputs) as f32).sqrt();
+        let rectified = matches!(
+            network.activation_after(index),
+            Activation::Relu | Activation::LeakyRelu | Activation::Gelu
+        );
+        let init = match init {
+            Init::Auto if rectified => Init::He,
+            Init::Auto => Init::Glorot,
+            other => other,
+        };
+        let weight = network.weight_mut(index);
+        // Both distributions are valid for any finite scale, so that neither can fail here.
+        match init {
+            Init::Glorot => {
+                let Ok(uniform) = Uniform::new_inclusive(-glorot, glorot) else { continue };
+                weight.iter_mut().for_each(|w| *w = uniform.sample(&mut rng));
+            }
+            Init::He | Init::Auto | Init::Normal(_) => {
+                let deviation = if let Init::Normal(deviation) = init { deviation } else { he };
+                let Ok(normal) = Normal::new(0.0, deviation) else { continue };
+                weight.iter_mut().for_each(|w| *w = normal.sample(&mut rng));
+            }
+        }
+        network.bias_mut(index).fill(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spread(init: Init, activation: Activation) -> (f32, f32) {
+        let mut network = Network::dense(100, &[400], activation, 10).unwrap();
+        network.initialize(init, 3);
+        assert!(network.bias(0).iter().all(|&b| b == 0.0));
+        let weight = network.weight(0);
+        let square = weight.iter().map(|w| w * w).sum::<f32>() / weight.len() as f32;
+        (square.sqrt(), weight.iter().fold(0.0, |max, w| w.abs().max(max)))
+    }
+
+    #[test]
+    fn distributions_have_the_stated_spread() {
+        let he = (2.0f32 / 100.0).sqrt();
+        let glorot = (6.0f32 / 500.0).sqrt();
+        for (init, activation, deviation) in [
+            (Init::He, Activation::Relu, he),
+            (Init::Auto, Activation::Relu, he),
+            (Init::Glorot, Activation::Relu, glorot / 3f32.sqrt()),
+            (Init::Auto, Activation::Tanh, glorot / 3f32.sqrt()),
+            (Init::Normal(0.01), Activation::Relu, 0.01),
+        ] {
+            let (found, _) = spread(init, activation);
+            assert!((found / deviation - 1.0).abs() < 0.03, "{init:?}: {found} {deviation}");
+        }
+        assert!(spread(Init::Glorot, Activation::Tanh).1 <= glorot);
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for init in [Init::Auto, Init::He, Init::Glorot, Init::Normal(0.01)] {
+            assert_eq!(Init::parse(&init.name()).unwrap(), init);
+        }
+        for wrong in ["", "xavier", "normal:", "normal:-1", "normal:nan"] {
+            assert!(Init::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

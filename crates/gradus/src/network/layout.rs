@@ -1,0 +1,213 @@
+//! How the units and the parameters of a network are cut into pieces for several workers.
+//!
+//! The units of each hidden layer are cut into fixed blocks; a worker owns whole blocks. With a
+//! block go the parameters whose gradients its owner can finish alone: the bias of its units and
+//! the rows of the next weight that start from them; for the first layer also the columns of its
+//! weight that lead to them, kept as a strip of their own. The cuts depend on the shape of the
+//! network alone, never on the number of workers: that is why results do not either.
+//!
+//! The vector of parameters in this order is the network's own but for the first weight, which
+//! stands strip after strip.
+
+use std::ops::Range;
+
+use gradus_kernels::sparse::{STRIP, STRIP_STEP};
+
+use crate::network::{Activation, Member, Network};
+
+/// A linear layer with the activation after it.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Values that come in.
+    pub inputs: usize,
+    /// Values that go out.
+    pub outputs: usize,
+    /// Applied to the outputs.
+    pub activation: Activation,
+    /// Blocks of units. The last of several stages is one block: its work is divided by samples.
+    pub blocks: Vec<Range<usize>>,
+    /// Columns that a block takes in memory; wider than the block only where strips are padded.
+    pub padded: Vec<Range<usize>>,
+    /// The piece of the bias of each block.
+    bias_pieces: Vec<usize>,
+    /// The pieces of the weight: for the first stage one strip for each block, for the others the
+    /// rows that start from each block of the stage before.
+    weight_pieces: Vec<usize>,
+    /// The weight in the vector of parameters.
+    pub weight: Range<usize>,
+    /// The bias in the vector of parameters.
+    pub bias: Range<usize>,
+}
+
+impl Stage {
+    /// The piece of the bias of block `block`.
+    pub fn bias_piece(&self, block: usize) -> usize {
+        self.bias_pieces[block]
+    }
+
+    /// The piece of the weight that belongs to block `block` (of this stage for the first one, of
+    /// the stage before for all others).
+    pub fn weight_piece(&self, block: usize) -> usize {
+        self.weight_pieces[block]
+    }
+}
+
+/// The cuts of a network.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The linear layers, each with its activation.
+    pub stages: Vec<Stage>,
+    /// The pieces of the vector of parameters, in order, without gaps.
+    pub pieces: Vec<Range<usize>>,
+    /// For each piece, whether weight decay applies: to weights, not to biases.
+    pub decays: Vec<bool>,
+}
+
+impl Layout {
+    /// The cuts of `network`; `sparse` where its inputs are mostly-zero bytes.
+    pub fn new(network: &Network, sparse: bool) -> Layout {
+        let mut layout = Layout { stages: Vec::new(), pieces: Vec::new(), decays: Vec::new() };
+        let count = network.linears().len();
+        for (index, linear) in network.linears().iter().enumerate() {
+            let width = match index {
+                0 if sparse => STRIP,
+                0 => dense_width(linear.outputs),
+                _ if index + 1 == count => linear.outputs,
+                _ => dense_width(linear.outputs),
+            };
+            let blocks: Vec<_> = (0..linear.outputs)
+                .step_by(width)
+                .map(|start| start..(start + width).min(linear.outputs))
+                .collect();
+            let pad = if index == 0 && sparse { STRIP_STEP } else { 1 };
+            let padded: Vec<_> =
+                blocks.iter().map(|b| b.start..b.start + b.len().next_multiple_of(pad)).collect();
+            let start = layout.len();
+            let weight_pieces = match layout.stages.last() {
+                None => padded.iter().map(|p| layout.add(linear.inputs * p.len(), true)).collect(),
+                Some(before) => {
+                    let rows: Vec<usize> = before.blocks.iter().map(|b| b.len()).collect();
+                    rows.iter().map(|rows| layout.add(rows * linear.outputs, true)).collect()
+                }
+            };
+            let middle = layout.len();
+            let bias_pieces = blocks.iter().map(|b| layout.add(b.len(), false)).collect();
+            layout.stages.push(Stage {
+                inputs: linear.inputs,
+                outputs: linear.outputs,
+                activation: network.activation_after(index),
+                blocks,
+                padded,
+                bias_pieces,
+                weight_pieces,
+                weight: start..middle,
+                bias: middle..layout.len(),
+            });
+        }
+        layout
+    }
+
+    /// Length of the vector of parameters.
+    pub fn len(&self) -> usize {
+        self.pieces.last().map_or(0, |piece| piece.end)
+    }
+
+    /// Whether there is no parameter; never so for a network.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn add(&mut self, len: usize, decays: bool) -> usize {
+        let start = self.len();
+        self.pieces.push(start..start + len);
+        self.decays.push(decays);
+        self.pieces.len() - 1
+    }
+
+    /// Calls `visit` with each piece whose gradient `member` computes, and which it updates.
+    pub fn for_own_pieces(&self, member: &Member, mut visit: impl FnMut(usize)) {
+        for (index, stage) in self.stages.iter().enumerate() {
+            for block in member.share(stage.blocks.len()) {
+                visit(stage.bias_piece(block));
+                if index == 0 {
+                    visit(stage.weight_piece(block));
+                }
+                if let Some(next) = self.stages.get(index + 1) {
+                    visit(next.weight_piece(block));
+                }
+            }
+        }
+    }
+
+    /// Copies the network's parameters into the order of this layout.
+    pub fn scatter(&self, parameters: &[f32], laid_out: &mut [f32]) {
+        let first = &self.stages[0];
+        for (block, padded) in first.blocks.iter().zip(&first.padded) {
+            let strip = &mut laid_out[first.inputs * padded.start..][..first.inputs * padded.len()];
+            for (row, strip) in strip.chunks_exact_mut(padded.len()).enumerate() {
+                strip[..block.len()]
+                    .copy_from_slice(&parameters[row * first.outputs..][block.clone()]);
+                strip[block.len()..].fill(0.0);
+            }
+        }
+        laid_out[first.weight.end..].copy_from_slice(&parameters[first.inputs * first.outputs..]);
+    }
+
+    /// Copies parameters in the order of this layout back into the network's.
+    pub fn gather(&self, laid_out: &[f32], parameters: &mut [f32]) {
+        let first = &self.stages[0];
+        for (block, padded) in first.blocks.iter().zip(&first.padded) {
+            let strip = &laid_out[first.inputs * padded.start..][..first.inputs * padded.len()];
+            for (row, strip) in strip.chunks_exact(padded.len()).enumerate() {
+                parameters[row * first.outputs..][block.clone()]
+                    .copy_from_slice(&strip[..block.len()]);
+            }
+        }
+        parameters[first.inputs * first.outputs..].copy_from_slice(&laid_out[first.weight.end..]);
+    }
+}
+
+/// Width of a block of a dense layer: a quarter of its units, so that four workers find work, but
+/// wide enough for an efficient product.
+fn dense_width(outputs: usize) -> usize {
+    (outputs / 4).next_multiple_of(64).clamp(64, 256)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Team;
+
+    #[test]
+    fn every_piece_has_one_owner_and_copies_come_back() {
+        for (hidden, sparse) in [
+            (vec![], true),
+            (vec![], false),
+            (vec![100], true),
+            (vec![300, 70], true),
+            (vec![300, 1000, 65], false),
+        ] {
+            let mut network = Network::dense(30, &hidden, Activation::Relu, 10).unwrap();
+            for (i, p) in network.parameters_mut().iter_mut().enumerate() {
+                *p = i as f32 + 1.0;
+            }
+            let layout = Layout::new(&network, sparse);
+            for members in 1..4 {
+                let team = Team::new(members);
+                let mut owned = Vec::new();
+                for index in 0..members {
+                    layout.for_own_pieces(&team.member(index), |piece| owned.push(piece));
+                }
+                owned.sort();
+                assert_eq!(owned, (0..layout.pieces.len()).collect::<Vec<_>>());
+            }
+            let mut laid_out = vec![0.5; layout.len()];
+            layout.scatter(network.parameters(), &mut laid_out);
+            let sum = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>();
+            assert_eq!(sum(&laid_out), sum(network.parameters()));
+            let mut back = vec![0.0; network.parameters().len()];
+            layout.gather(&laid_out, &mut back);
+            assert_eq!(back, network.parameters());
+        }
+    }
+}

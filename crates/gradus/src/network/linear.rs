@@ -1,0 +1,114 @@
+//! The linear layer, forward and backward (docs/maths.md M2), and its form for bytes (M6, M7).
+//!
+//! Shapes: `input` samples x inputs, `weight` inputs x outputs, `bias` outputs, `output` samples x
+//! outputs; a gradient has the shape of what it is the gradient of. Each function may be given a
+//! range of the columns (or rows) of a matrix: it then computes that part.
+
+use gradus_kernels::Kernels;
+use gradus_kernels::dense::{Transpose, Update, matmul};
+use gradus_kernels::matrix::{MatMut, MatRef};
+use gradus_kernels::sparse::{ByteTable, Tile};
+
+/// `output = input weight + bias`
+pub fn forward(input: MatRef, weight: MatRef, bias: &[f32], mut output: MatMut) {
+    for sample in 0..output.rows() {
+        output.row_mut(sample).copy_from_slice(bias);
+    }
+    matmul(Transpose::Neither, input, weight, output, Update::Add);
+}
+
+/// `grad_weight (+)= input^T grad_output`
+pub fn backward_weight(input: MatRef, grad_output: MatRef, grad_weight: MatMut, update: Update) {
+    matmul(Transpose::First, input, grad_output, grad_weight, update);
+}
+
+/// `grad_bias (+)=` the sum of the rows of `grad_output`
+pub fn backward_bias(kernels: Kernels, grad_output: MatRef, grad_bias: &mut [f32], update: Update) {
+    if update == Update::Overwrite {
+        grad_bias.fill(0.0);
+    }
+    for sample in 0..grad_output.rows() {
+        kernels.add(grad_bias, grad_output.row(sample));
+    }
+}
+
+/// `grad_input = grad_output weight^T`
+pub fn backward_input(grad_output: MatRef, weight: MatRef, grad_input: MatMut) {
+    matmul(Transpose::Second, grad_output, weight, grad_input, Update::Overwrite);
+}
+
+/// What bytes stand for: byte `b` is the input `table[b] - shift`, and `table[0]` is 0. The shift is
+/// the same for every input, so that zeros can still be skipped (M6).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ByteValues {
+    /// Scaled values.
+    pub table: ByteTable,
+    /// Taken off every one of them.
+    pub shift: f32,
+}
+
+impl ByteValues {
+    /// Byte `b` is `(b - mean) / deviation`.
+    pub fn new(mean: f32, deviation: f32) -> ByteValues {
+        ByteValues {
+            table: std::array::from_fn(|byte| byte as f32 / deviation),
+            shift: mean / deviation,
+        }
+    }
+
+    /// The input that `byte` stands for.
+    pub fn value(&self, byte: u8) -> f32 {
+        self.table[byte as usize] - self.shift
+    }
+
+    /// What takes the place of `bias` when the shift is left out of the product:
+    /// `bias - shift * (sum of the rows of weight)`. `weight` has as many columns as `folded`,
+    /// which may be more than there are biases.
+    pub fn fold_bias(&self, kernels: Kernels, weight: &[f32], bias: &[f32], folded: &mut [f32]) {
+        folded.fill(0.0);
+        if self.shift != 0.0 {
+            for row in weight.chunks_exact(folded.len()) {
+                kernels.add(folded, row);
+            }
+            folded.iter_mut().for_each(|sum| *sum *= -self.shift);
+        }
+        kernels.add(&mut folded[..bias.len()], bias);
+    }
+
+    /// What every row of the gradient of the weight gets from the shift:
+    /// `-shift * (sum of the rows of grad_output)`.
+    pub fn fold_gradient(&self, kernels: Kernels, grad_output: MatRef, folded: &mut [f32]) {
+        folded.fill(0.0);
+        if self.shift != 0.0 {
+            backward_bias(kernels, grad_output, folded, Update::Add);
+            folded.iter_mut().for_each(|sum| *sum *= -self.shift);
+        }
+    }
+}
+
+/// [`forward`] for bytes: `output = table[tile] weight + folded_bias`, zeros skipped.
+pub fn forward_bytes(
+    kernels: Kernels,
+    tile: &Tile,
+    bytes: &ByteValues,
+    weight: &[f32],
+    folded_bias: &[f32],
+    output: MatMut,
+) {
+    kernels.sparse_forward(tile, &bytes.table, weight, folded_bias, output);
+}
+
+/// [`backward_weight`] for bytes: `grad_weight (+)= (table[tile] - shift)^T grad_output`, zeros
+/// skipped. `folded` is scratch for one row.
+pub fn backward_weight_bytes(
+    kernels: Kernels,
+    tile: &Tile,
+    bytes: &ByteValues,
+    grad_output: MatRef,
+    folded: &mut [f32],
+    grad_weight: &mut [f32],
+    update: Update,
+) {
+    bytes.fold_gradient(kernels, grad_output, folded);
+    kernels.sparse_gradient(tile, &bytes.table, grad_output, folded, grad_weight, update);
+}

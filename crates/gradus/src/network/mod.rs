@@ -1,0 +1,258 @@
+//! The network: dense layers over one flat vector of parameters.
+//!
+//! In comes a batch of samples, out come logits; backward turns the gradient of the logits into
+//! the gradient of every parameter. Read [`linear`] first: it holds the forward and the backward
+//! pass of a layer, one below the other. [`activation`] and [`init`] are small; [`layout`] says how
+//! parameters are cut into pieces for several workers, [`workspace`] what a pass needs besides
+//! them, and [`prepared`] puts the passes of all layers in order.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+
+pub mod linear;
+pub mod activation;
+pub mod init;
+pub mod layout;
+pub mod workspace;
+pub mod prepared;
+
+pub use activation::Activation;
+pub use gradus_kernels::Kernels;
+pub use gradus_kernels::dense::Update;
+pub use gradus_kernels::matrix::{MatMut, MatRef};
+pub use gradus_kernels::sparse::{ByteTable, TILE, Tile};
+pub use gradus_kernels::threads::{Member, SharedMatrix, Team, Workers, available_cores};
+pub use init::Init;
+pub use prepared::{Input, Prepared, SharedTile};
+pub use workspace::{Scratch, Workspace};
+
+/// One layer; the order of layers is the order of computation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// `z = x W + b`
+    Linear(Linear),
+    /// `a = f(z)`, value by value
+    Activation(Activation),
+}
+
+/// Shape of a linear layer, and where its parameters start in the network's vector: first the
+/// weight `[inputs x outputs]`, row-major, then the bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Linear {
+    /// Values that come in.
+    pub inputs: usize,
+    /// Values that go out.
+    pub outputs: usize,
+    offset: usize,
+}
+
+impl Linear {
+    /// Where the weight stands in the vector of parameters.
+    pub fn weight(&self) -> Range<usize> {
+        self.offset..self.offset + self.inputs * self.outputs
+    }
+
+    /// Where the bias stands in the vector of parameters.
+    pub fn bias(&self) -> Range<usize> {
+        let start = self.weight().end;
+        start..start + self.outputs
+    }
+}
+
+/// Layers and their parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    layers: Vec<Layer>,
+    linears: Vec<Linear>,
+    parameters: Vec<f32>,
+}
+
+/// More parameters than this are refused: 4 GiB of them, and as much again for gradients.
+const MOST_PARAMETERS: usize = 1 << 30;
+
+impl Network {
+    /// A stack `inputs - hidden[0] - hidden[1] - ... - outputs` with `activation` after each
+    /// hidden layer and none after the last, all parameters 0.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where a size is 0 or the parameters would be too many.
+    pub fn dense(
+        inputs: usize,
+        hidden: &[usize],
+        activation: Activation,
+        outputs: usize,
+    ) -> Result<Network> {
+        let mut layers = Vec::new();
+        let mut width = inputs;
+        for &units in hidden {
+            layers.push(Layer::Linear(Linear { inputs: width, outputs: units, offset: 0 }));
+            if activation != Activation::Identity {
+                layers.push(Layer::Activation(activation));
+            }
+            width = units;
+        }
+        layers.push(Layer::Linear(Linear { inputs: width, outputs, offset: 0 }));
+        Network::from_layers(layers)
+    }
+
+    /// A network of these layers, all parameters 0. Linear layers must fit together; between two of
+    /// them, and after the last, stands at most one activation; the first layer is linear.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where that does not hold, a size is 0 or the parameters would be too many.
+    pub fn from_layers(mut layers: Vec<Layer>) -> Result<Network> {
+        let wrong = |message: String| Err(Error::argument(message));
+        let mut linears: Vec<Linear> = Vec::new();
+        let mut total = 0usize;
+        let mut after_linear = false;
+        for layer in &mut layers {
+            match layer {
+                Layer::Linear(linear) => {
+                    if linear.inputs == 0 || linear.outputs == 0 {
+                        return wrong("a layer must have at least one input and one output".into());
+                    }
+                    if let Some(before) = linears.last()
+                        && before.outputs != linear.inputs
+                    {
+                        return wrong(format!(
+                            "a layer of {} inputs follows one of {} outputs",
+                            linear.inputs, before.outputs
+                        ));
+                    }
+                    linear.offset = total;
+                    total = linear
+                        .inputs
+                        .checked_add(1)
+                        .and_then(|rows| rows.checked_mul(linear.outputs))
+                        .and_then(|count| count.checked_add(total))
+                        .filter(|&count| count <= MOST_PARAMETERS)
+                        .ok_or_else(|| {
+                            Error::argument(format!(
+                                "the network would have more than {MOST_PARAMETERS} parameters: \
+                                 use smaller layers"
+                            ))
+                        })?;
+                    linears.push(*linear);
+                    after_linear = true;
+                }
+                Layer::Activation(activation) => {
+                    if !after_linear {
+                        return wrong(format!(
+                            "the activation {} does not follow a linear layer",
+                            activation.name()
+                        ));
+                    }
+                    after_linear = false;
+                }
+            }
+        }
+        if !after_linear {
+            return wrong(
+                "a network must end with a linear layer, whose outputs are logits".into(),
+            );
+        }
+        Ok(Network { layers, linears, parameters: vec![0.0; total] })
+    }
+
+    /// Draws all weights anew and sets the biases to 0.
+    pub fn initialize(&mut self, init: Init, seed: u64) {
+        init::initialize(self, init, seed);
+    }
+
+    /// The layers in order.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The linear layers in order.
+    pub fn linears(&self) -> &[Linear] {
+        &self.linears
+    }
+
+    /// The activation after linear layer `index`; identity where there is none.
+    pub fn activation_after(&self, index: usize) -> Activation {
+        let mut seen = 0;
+        for layer in &self.layers {
+            match layer {
+                Layer::Linear(_) => seen += 1,
+                Layer::Activation(activation) if seen == index + 1 => return *activation,
+                Layer::Activation(_) => {}
+            }
+        }
+        Activation::Identity
+    }
+
+    /// Values of one sample.
+    pub fn inputs(&self) -> usize {
+        self.linears.first().map_or(0, |linear| linear.inputs)
+    }
+
+    /// Number of classes.
+    pub fn outputs(&self) -> usize {
+        self.linears.last().map_or(0, |linear| linear.outputs)
+    }
+
+    /// All parameters: weight and bias of the first linear layer, then of the second, ...
+    pub fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// All parameters, writable.
+    pub fn parameters_mut(&mut self) -> &mut [f32] {
+        &mut self.parameters
+    }
+
+    /// Weight `[inputs x outputs]` of linear layer `index`.
+    pub fn weight(&self, index: usize) -> &[f32] {
+        &self.parameters[self.linears[index].weight()]
+    }
+
+    /// Weight of linear layer `index`, writable.
+    pub fn weight_mut(&mut self, index: usize) -> &mut [f32] {
+        &mut self.parameters[self.linears[index].weight()]
+    }
+
+    /// Bias of linear layer `index`.
+    pub fn bias(&self, index: usize) -> &[f32] {
+        &self.parameters[self.linears[index].bias()]
+    }
+
+    /// Bias of linear layer `index`, writable.
+    pub fn bias_mut(&mut self, index: usize) -> &mut [f32] {
+        &mut self.parameters[self.linears[index].bias()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_views_into_one_vector() {
+        let mut network = Network::dense(4, &[3], Activation::Relu, 2).unwrap();
+        assert_eq!(network.parameters().len(), 4 * 3 + 3 + 3 * 2 + 2);
+        network.weight_mut(1)[5] = 1.0;
+        network.bias_mut(1)[0] = 2.0;
+        assert_eq!(network.parameters()[20..22], [1.0, 2.0]);
+        assert_eq!(network.activation_after(0), Activation::Relu);
+        assert_eq!(network.activation_after(1), Activation::Identity);
+    }
+
+    #[test]
+    fn impossible_stacks_are_refused() {
+        let linear = |inputs, outputs| Layer::Linear(Linear { inputs, outputs, offset: 0 });
+        let relu = Layer::Activation(Activation::Relu);
+        for layers in [
+            vec![],
+            vec![relu],
+            vec![linear(2, 3), linear(4, 1)],
+            vec![linear(2, 3), relu, relu, linear(3, 1)],
+            vec![linear(2, 3), relu],
+            vec![linear(2, 0)],
+            vec![linear(1 << 20, 1 << 20)],
+        ] {
+            assert!(Network::from_layers(layers.clone()).is_err(), "{layers:?}");
+        }
+    }
+}

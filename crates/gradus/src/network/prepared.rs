@@ -1,0 +1,410 @@
+//! A network laid out for computing: the passes of all layers in order.
+//!
+//! Several workers (the members of a team) call the same functions at the same time; each does the
+//! blocks that it owns, and they meet where one needs what others have computed. A single caller is
+//! a team of one. A pass over L linear layers takes 2 L - 2 meetings, two for one hidden layer:
+//!
+//! 1. each hidden layer, own units: `a = f(x W + b)`; meet;
+//! 2. logits of own samples; the caller turns them into losses and gradients; meet;
+//! 3. backward, own units: gradient of the weight rows that start from them, gradient of the units
+//!    themselves; meet if another layer needs all of these.
+
+use std::ops::Range;
+use std::sync::{RwLock, RwLockReadGuard};
+
+use gradus_kernels::Kernels;
+use gradus_kernels::dense::Update;
+use gradus_kernels::matrix::{MatMut, MatRef};
+
+use crate::network::layout::{Layout, Stage};
+use crate::network::linear::{self, ByteValues};
+use crate::network::{Member, Network, Scratch, SharedMatrix, Tile, Workspace};
+
+/// A tile that one worker fills and others read later.
+pub type SharedTile = RwLock<Tile>;
+
+/// The samples of a pass.
+#[derive(Clone, Copy)]
+pub enum Input<'a> {
+    /// Mostly-zero bytes: tiles of samples, in order.
+    Tiles(&'a [SharedTile], &'a ByteValues),
+    /// Any values: samples x inputs.
+    Dense(MatRef<'a>),
+}
+
+impl Input<'_> {
+    /// Number of samples.
+    pub fn samples(&self) -> usize {
+        match self {
+            Input::Tiles(tiles, _) => tiles.iter().map(|tile| locked(tile).samples()).sum(),
+            Input::Dense(values) => values.rows(),
+        }
+    }
+}
+
+/// A tile for reading. A lock is poisoned only by a panic, which ends the run anyway.
+fn locked(tile: &SharedTile) -> RwLockReadGuard<'_, Tile> {
+    tile.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// A network's parameters in the order of its [`Layout`], shared by workers.
+pub struct Prepared {
+    /// The cuts.
+    pub layout: Layout,
+    /// The parameters.
+    pub parameters: SharedMatrix,
+    kernels: Kernels,
+}
+
+impl Prepared {
+    /// Lays `network` out for [`Input::Tiles`] where `sparse`, else for [`Input::Dense`].
+    pub fn new(kernels: Kernels, network: &Network, sparse: bool) -> Prepared {
+        let layout = Layout::new(network, sparse);
+        let parameters = SharedMatrix::vector(layout.len(), &layout.pieces);
+        let prepared = Prepared { layout, parameters, kernels };
+        prepared.load(network);
+        prepared
+    }
+
+    /// Takes over the parameters of `network`, which must have the same shape.
+    pub fn load(&self, network: &Network) {
+        let mut laid_out = vec![0.0; self.layout.len()];
+        self.layout.scatter(network.parameters(), &mut laid_out);
+        for (index, piece) in self.layout.pieces.iter().enumerate() {
+            self.parameters.write(index).slice().copy_from_slice(&laid_out[piece.clone()]);
+        }
+    }
+
+    /// The kernels that it computes with.
+    pub fn kernels(&self) -> Kernels {
+        self.kernels
+    }
+
+    /// Gives the parameters to `network`, which must have the same shape.
+    pub fn store(&self, network: &mut Network) {
+        self.layout.gather(&self.parameters.read(), network.parameters_mut());
+    }
+
+    /// Gives the gradients in `workspace` in the order of the network's parameters.
+    pub fn gradients(&self, workspace: &Workspace, gradients: &mut [f32]) {
+        self.layout.gather(&workspace.gradients.read(), gradients);
+    }
+
+    /// Computes the logits of own samples, in `workspace.logits`.
+    ///
+    /// Panics where the input does not fit the network or the workspace.
+    pub fn forward(
+        &self,
+        input: Input,
+        workspace: &Workspace,
+        member: &Member,
+        scratch: &mut Scratch,
+    ) {
+        let samples = input.samples();
+        assert!(samples <= workspace.rows(), "more samples than the workspace has rows");
+        for block in member.share(self.layout.stages[0].blocks.len()) {
+            self.first_stage(input, block, workspace, scratch);
+        }
+        member.wait();
+        let last = self.layout.stages.len() - 1;
+        for index in 1..last {
+            for block in member.share(self.layout.stages[index].blocks.len()) {
+                self.hidden_stage(index, block, samples, workspace);
+            }
+            member.wait();
+        }
+        for piece in member.share(Workspace::loss_pieces(samples)) {
+            let rows = Workspace::loss_rows(piece, samples);
+            let mut guard = workspace.logits.write(piece);
+            let mut view = guard.view();
+            self.last_stage(rows.clone(), workspace, view.part_rows(0..rows.len()));
+        }
+    }
+
+    /// One block of the first stage: `a = f(x W + b)`.
+    fn first_stage(&self, input: Input, block: usize, ws: &Workspace, scratch: &mut Scratch) {
+        let stage = &self.layout.stages[0];
+        let weight = self.parameters.read_piece(stage.weight_piece(block));
+        let bias = self.parameters.read_piece(stage.bias_piece(block));
+        let mut output = ws.activations[0].write(block);
+        let mut output = output.view();
+        match input {
+            Input::Tiles(tiles, bytes) => {
+                let folded = &mut scratch.row[..stage.padded[block].len()];
+                bytes.fold_bias(self.kernels, &weight, &bias, folded);
+                let mut start = 0;
+                for tile in tiles {
+                    let tile = &*locked(tile);
+                    let rows = start..start + tile.samples();
+                    let mut output = output.part_rows(rows.clone());
+                    linear::forward_bytes(
+                        self.kernels,
+                        tile,
+                        bytes,
+                        &weight,
+                        folded,
+                        output.reborrow(),
+                    );
+                    self.activate(stage, 0, block, rows.clone(), ws, output);
+                    start = rows.end;
+                }
+            }
+            Input::Dense(values) => {
+                let mut output = output.part_rows(0..values.rows());
+                let weight = MatRef::new(&weight, stage.inputs, stage.padded[block].len());
+                linear::forward(values, weight, &bias, output.reborrow());
+                self.activate(stage, 0, block, 0..values.rows(), ws, output);
+            }
+        }
+    }
+
+    /// One block of a hidden stage behind the first: `a = f(x W + b)`.
+    fn hidden_stage(&self, index: usize, block: usize, samples: usize, ws: &Workspace) {
+        let stage = &self.layout.stages[index];
+        let units = stage.blocks[block].clone();
+        let parameters = self.parameters.read();
+        let weight = MatRef::new(&parameters[stage.weight.clone()], stage.inputs, stage.outputs);
+        let bias = &parameters[stage.bias.clone()][units.clone()];
+        let input = ws.activations[index - 1].read();
+        let input = input.view().part(0..samples, 0..stage.inputs);
+        let mut output = ws.activations[index].write(block);
+        let mut output = output.view();
+        let mut output = output.part_rows(0..samples);
+        linear::forward(input, weight.part_columns(units), bias, output.reborrow());
+        self.activate(stage, index, block, 0..samples, ws, output);
+    }
+
+    /// Applies the activation of a stage to rows of a block, keeping its input where needed.
+    fn activate(
+        &self,
+        stage: &Stage,
+        index: usize,
+        block: usize,
+        rows: Range<usize>,
+        ws: &Workspace,
+        mut output: MatMut,
+    ) {
+        if let Some(inputs) = &ws.inputs[index] {
+            let mut kept = inputs.write(block);
+            let mut kept = kept.view();
+            let mut kept = kept.part_rows(rows);
+            for sample in 0..output.rows() {
+                kept.row_mut(sample).copy_from_slice(output.row_mut(sample));
+            }
+        }
+        for sample in 0..output.rows() {
+            stage.activation.forward(self.kernels, output.row_mut(sample));
+        }
+    }
+
+    /// Logits of the samples `rows`.
+    fn last_stage(&self, rows: Range<usize>, ws: &Workspace, mut logits: MatMut) {
+        let stage = &self.layout.stages[self.layout.stages.len() - 1];
+        let input = ws.activations[ws.activations.len() - 1].read();
+        if self.layout.stages.len() == 1 {
+            let input = input.view().part(rows, 0..stage.outputs);
+            for sample in 0..logits.rows() {
+                logits.row_mut(sample).copy_from_slice(input.row(sample));
+            }
+            return;
+        }
+        let parameters = self.parameters.read();
+        let weight = MatRef::new(&parameters[stage.weight.clone()], stage.inputs, stage.outputs);
+        let bias = &parameters[stage.bias.clone()];
+        linear::forward(input.view().part(rows, 0..stage.inputs), weight, bias, logits);
+    }
+
+    /// From the gradient of the logits, in `workspace.logits`, to the gradients of all parameters
+    /// that `member` owns, in `workspace.gradients`. Follows [`Self::forward`] on the same input
+    /// and a meeting.
+    pub fn backward(
+        &self,
+        input: Input,
+        workspace: &Workspace,
+        member: &Member,
+        scratch: &mut Scratch,
+        update: Update,
+    ) {
+        let samples = input.samples();
+        let last = self.layout.stages.len() - 1;
+        let grad_logits = workspace.logits.read();
+        let grad_logits = grad_logits.view().part_rows(0..samples);
+        if last == 0 {
+            for block in member.share(self.layout.stages[0].blocks.len()) {
+                let units = self.layout.stages[0].blocks[block].clone();
+                let copy = |rows: Range<usize>, mut delta: MatMut| {
+                    let grad = grad_logits.part(rows, units.clone());
+                    for sample in 0..grad.rows() {
+                        delta.row_mut(sample).copy_from_slice(grad.row(sample));
+                    }
+                };
+                self.first_stage_backward(input, block, workspace, scratch, update, copy);
+            }
+            return;
+        }
+        for block in member.share(self.layout.stages[last].blocks.len()) {
+            let mut grad_bias =
+                workspace.gradients.write(self.layout.stages[last].bias_piece(block));
+            linear::backward_bias(self.kernels, grad_logits, grad_bias.slice(), update);
+        }
+        for index in (1..=last).rev() {
+            let kept = workspace.deltas[index].as_ref().map(|delta| delta.read());
+            let grad_output = match &kept {
+                Some(delta) => delta.view().part(0..samples, 0..self.layout.stages[index].outputs),
+                None => grad_logits,
+            };
+            for block in member.share(self.layout.stages[index - 1].blocks.len()) {
+                self.rows_backward(index, block, grad_output, workspace, update);
+                if index > 1 {
+                    self.units_backward(index, block, grad_output, workspace, update);
+                } else {
+                    self.first_units_backward(
+                        block,
+                        grad_output,
+                        input,
+                        workspace,
+                        scratch,
+                        update,
+                    );
+                }
+            }
+            if index > 1 {
+                member.wait();
+            }
+        }
+    }
+
+    /// Gradient of the rows of the weight of stage `index` that start from one block of the stage
+    /// before.
+    fn rows_backward(
+        &self,
+        index: usize,
+        block: usize,
+        grad_output: MatRef,
+        ws: &Workspace,
+        update: Update,
+    ) {
+        let (stage, before) = (&self.layout.stages[index], &self.layout.stages[index - 1]);
+        let units = before.blocks[block].len();
+        let activations = ws.activations[index - 1].read_piece(block);
+        let input = activations.view().part(0..grad_output.rows(), 0..units);
+        let mut grad_weight = ws.gradients.write(stage.weight_piece(block));
+        let grad_weight = MatMut::new(grad_weight.slice(), units, stage.outputs);
+        linear::backward_weight(input, grad_output, grad_weight, update);
+    }
+
+    /// Gradient of one block of units of the hidden stage before `index`, and of their bias.
+    fn units_backward(
+        &self,
+        index: usize,
+        block: usize,
+        grad_output: MatRef,
+        ws: &Workspace,
+        update: Update,
+    ) {
+        let Some(deltas) = &ws.deltas[index - 1] else { return };
+        let rows = 0..grad_output.rows();
+        let mut delta = deltas.write(block);
+        let mut delta = delta.view();
+        let mut delta = delta.part_rows(rows.clone());
+        self.delta(index, block, rows, grad_output, ws, delta.reborrow());
+        let mut grad_bias = ws.gradients.write(self.layout.stages[index - 1].bias_piece(block));
+        linear::backward_bias(self.kernels, delta.as_ref(), grad_bias.slice(), update);
+    }
+
+    /// The same for the first stage, whose weight follows at once: nobody else needs its gradient.
+    fn first_units_backward(
+        &self,
+        block: usize,
+        grad_output: MatRef,
+        input: Input,
+        ws: &Workspace,
+        scratch: &mut Scratch,
+        update: Update,
+    ) {
+        self.first_stage_backward(input, block, ws, scratch, update, |rows, delta| {
+            self.delta(1, block, rows.clone(), grad_output.part_rows(rows), ws, delta);
+        });
+    }
+
+    /// `delta = (grad_output W^T) * f'` for rows of one block of the stage before `index`.
+    fn delta(
+        &self,
+        index: usize,
+        block: usize,
+        rows: Range<usize>,
+        grad_output: MatRef,
+        ws: &Workspace,
+        mut delta: MatMut,
+    ) {
+        let (stage, before) = (&self.layout.stages[index], &self.layout.stages[index - 1]);
+        let units = before.blocks[block].len();
+        let weight = self.parameters.read_piece(stage.weight_piece(block));
+        let weight = MatRef::new(&weight, units, stage.outputs);
+        linear::backward_input(grad_output, weight, delta.reborrow());
+        let kept = ws.inputs[index - 1].as_ref().unwrap_or(&ws.activations[index - 1]);
+        let kept = kept.read_piece(block);
+        let kept = kept.view().part(rows, 0..units);
+        for sample in 0..kept.rows() {
+            before.activation.backward(self.kernels, kept.row(sample), delta.row_mut(sample));
+        }
+    }
+
+    /// Gradients of the weight and bias of one block of the first stage. `delta_of(rows, delta)`
+    /// writes the gradient of the block's outputs for these rows of the batch.
+    fn first_stage_backward(
+        &self,
+        input: Input,
+        block: usize,
+        ws: &Workspace,
+        scratch: &mut Scratch,
+        update: Update,
+        delta_of: impl Fn(Range<usize>, MatMut),
+    ) {
+        let stage = &self.layout.stages[0];
+        let (units, width) = (stage.blocks[block].len(), stage.padded[block].len());
+        let mut grad_weight = ws.gradients.write(stage.weight_piece(block));
+        let mut grad_bias = ws.gradients.write(stage.bias_piece(block));
+        let (grad_weight, grad_bias) = (grad_weight.slice(), grad_bias.slice());
+        let Scratch { delta, row } = scratch;
+        let mut delta_rows = |delta: &mut [f32], rows: Range<usize>, update| {
+            if units < width {
+                delta.fill(0.0);
+            }
+            delta_of(rows.clone(), MatMut::with_stride(delta, rows.len(), units, width));
+            let real = MatRef::new(delta, rows.len(), width).part_columns(0..units);
+            linear::backward_bias(self.kernels, real, grad_bias, update);
+        };
+        match input {
+            Input::Tiles(tiles, bytes) => {
+                let mut update = update;
+                let mut start = 0;
+                for tile in tiles {
+                    let tile = &*locked(tile);
+                    let rows = start..start + tile.samples();
+                    start = rows.end;
+                    let count = rows.len();
+                    let delta = &mut delta[..count * width];
+                    delta_rows(delta, rows, update);
+                    linear::backward_weight_bytes(
+                        self.kernels,
+                        tile,
+                        bytes,
+                        MatRef::new(delta, count, width),
+                        &mut row[..width],
+                        grad_weight,
+                        update,
+                    );
+                    update = Update::Add;
+                }
+            }
+            Input::Dense(values) => {
+                let delta = &mut delta[..values.rows() * width];
+                delta_rows(delta, 0..values.rows(), update);
+                let delta = MatRef::new(delta, values.rows(), width);
+                let grad_weight = MatMut::new(grad_weight, stage.inputs, width);
+                linear::backward_weight(values, delta, grad_weight, update);
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Optimizers: from gradients to new parameters (docs/maths.md M8, M9).
+
+use gradus_kernels::Kernels;
+use gradus_kernels::elementwise::{AdamStep, SgdStep};
+
+/// How parameters follow their gradients. Weight decay acts on weights, never on biases.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", tag = "name")]
+pub enum Optimizer {
+    /// Stochastic gradient descent: `v = momentum v + g`, `w -= learning_rate v` (M8).
+    Sgd {
+        /// Share of the earlier velocity that is kept, 0 for plain descent.
+        momentum: f32,
+        /// Whether to look ahead along the velocity (Nesterov).
+        nesterov: bool,
+        /// L2 penalty: `g += weight_decay w`.
+        weight_decay: f32,
+    },
+    /// Adam (Kingma and Ba 2015), M9.
+    Adam {
+        /// Decay of the mean of gradients.
+        beta1: f32,
+        /// Decay of the mean of squared gradients.
+        beta2: f32,
+        /// Added to the root of the mean square.
+        epsilon: f32,
+        /// L2 penalty: `g += weight_decay w`.
+        weight_decay: f32,
+    },
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019), M9.
+    AdamW {
+        /// Decay of the mean of gradients.
+        beta1: f32,
+        /// Decay of the mean of squared gradients.
+        beta2: f32,
+        /// Added to the root of the mean square.
+        epsilon: f32,
+        /// Decoupled decay: `w *= 1 - learning_rate weight_decay`.
+        weight_decay: f32,
+    },
+}
+
+impl Optimizer {
+    /// Plain stochastic gradient descent.
+    pub const SGD: Optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    /// Adam with its usual constants.
+    pub const ADAM: Optimizer =
+        Optimizer::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 };
+    /// AdamW with its usual constants.
+    pub const ADAMW: Optimizer =
+        Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 };
+
+    /// The name used in options and files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Optimizer::Sgd { .. } => "sgd",
+            Optimizer::Adam { .. } => "adam",
+            Optimizer::AdamW { .. } => "adamw",
+        }
+    }
+
+    /// The factor of the penalty or decay.
+    pub fn weight_decay(&self) -> f32 {
+        match self {
+            Optimizer::Sgd { weight_decay, .. }
+            | Optimizer::Adam { weight_decay, .. }
+            | Optimizer::AdamW { weight_decay, .. } => *weight_decay,
+        }
+    }
+
+    /// How many numbers it remembers for each parameter.
+    pub fn moments(&self) -> usize {
+        match self {
+            Optimizer::Sgd { momentum, .. } => usize::from(*momentum != 0.0),
+            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 2,
+        }
+    }
+
+    /// Step number `step` (from 1) for some of the parameters: all arrays hold the same ones.
+    /// `first` and `second` are what it remembers, zeros at the start; they may be empty where
+    /// [`Self::moments`] needs fewer. `decays` says whether weight decay applies to them.
+    pub fn step(
+        &self,
+        kernels: Kernels,
+        (step, learning_rate, decays): (u64, f32, bool),
+        parameters: &mut [f32],
+        gradients: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+    ) {
+        let decay = if decays { self.weight_decay() } else { 0.0 };
+        let adam = |beta1: f32, beta2: f32, epsilon, l2, shrink| {
+            // In double precision: 1 - 0.999 has lost half its digits in single precision.
+            let correction = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
+            AdamStep {
+                step_size: (f64::from(learning_rate) / correction(beta1)) as f32,
+                beta1,
+                beta2,
+                second_scale: (1.0 / correction(beta2).sqrt()) as f32,
+                epsilon,
+                l2,
+                shrink,
+            }
+        };
+        match *self {
+            Optimizer::Sgd { momentum, nesterov, .. } => {
+                let step = SgdStep { learning_rate, momentum, nesterov, l2: decay };
+                kernels.sgd(step, parameters, gradients, first);
+            }
+            Optimizer::Adam { beta1, beta2, epsilon, .. } => {
+                let step = adam(beta1, beta2, epsilon, decay, 1.0);
+                kernels.adam(step, parameters, gradients, first, second);
+            }
+            Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
+                let step = adam(beta1, beta2, epsilon, 0.0, 1.0 - learning_rate * decay);
+                kernels.adam(step, parameters, gradients, first, second);
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The learning rate of each step (docs/maths.md M10).
+
+use std::f64::consts::PI;
+
+/// How the learning rate changes in the course of a run.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Always the same.
+    Constant,
+    /// Multiplied by `factor` after every `epochs` epochs.
+    Step {
+        /// Epochs between two changes.
+        epochs: u32,
+        /// What the rate is multiplied by.
+        factor: f32,
+    },
+    /// Along half a cosine to 0 (Loshchilov and Hutter 2017).
+    Cosine,
+    /// Up from 1/25 during 30 % of the run, then down to 1/250,000 (Smith 2018).
+    OneCycle,
+}
+
+/// Share of the learning rate at which a warm-up begins.
+const WARM_UP_START: f64 = 0.1;
+/// Share of a one-cycle run that leads up to the peak.
+const RISE: f64 = 0.3;
+/// The peak of one cycle is this many times its start.
+const START_DIVISOR: f64 = 25.0;
+/// The start of one cycle is this many times its end.
+const END_DIVISOR: f64 = 1e4;
+
+impl Schedule {
+    /// Reads `constant`, `step:EPOCHS:FACTOR`, `cosine` or `one-cycle`.
+    pub fn parse(text: &str) -> Option<Schedule> {
+        match text {
+            "constant" => Some(Schedule::Constant),
+            "cosine" => Some(Schedule::Cosine),
+            "one-cycle" => Some(Schedule::OneCycle),
+            _ => {
+                let (epochs, factor) = text.strip_prefix("step:")?.split_once(':')?;
+                let epochs = epochs.parse().ok().filter(|&epochs| epochs > 0)?;
+                let factor = factor.parse().ok().filter(|&f: &f32| f > 0.0 && f.is_finite())?;
+                Some(Schedule::Step { epochs, factor })
+            }
+        }
+    }
+
+    /// The form that [`Schedule::parse`] reads.
+    pub fn name(&self) -> String {
+        match self {
+            Schedule::Constant => "constant".into(),
+            Schedule::Step { epochs, factor } => format!("step:{epochs}:{factor}"),
+            Schedule::Cosine => "cosine".into(),
+            Schedule::OneCycle => "one-cycle".into(),
+        }
+    }
+
+    /// The learning rate of `step` (from 0) in a run of `steps`, of which the first `warm_up` lead
+    /// up to `base`. Steps past the end keep the last one's rate.
+    pub fn at(&self, base: f32, step: u64, run: &Run) -> f32 {
+        let base = f64::from(base);
+        let step = step.min(run.steps.saturating_sub(1));
+        if step < run.warm_up {
+            let done = step as f64 / run.warm_up as f64;
+            return (base * (WARM_UP_START + (1.0 - WARM_UP_START) * done)) as f32;
+        }
+        let (step, steps) = (step - run.warm_up, (run.steps - run.warm_up) as f64);
+        let cosine =
+            |from: f64, to: f64, done: f64| to + (from - to) * (1.0 + (PI * done).cos()) / 2.0;
+        let rate = match *self {
+            Schedule::Constant => base,
+            Schedule::Step { epochs, factor } => {
+                let changes = step / (u64::from(epochs) * run.steps_per_epoch.max(1));
+                base * f64::from(factor).powf(changes as f64)
+            }
+            Schedule::Cosine => cosine(base, 0.0, step as f64 / steps),
+            Schedule::OneCycle => {
+                let (start, peak) = (base / START_DIVISOR, RISE * steps - 1.0);
+                let (step, last) = (step as f64, steps - 1.0);
+                if step <= peak {
+                    cosine(start, base, step / peak.max(f64::MIN_POSITIVE))
+                } else {
+                    let done = (step - peak.max(0.0)) / (last - peak.max(0.0)).max(1.0);
+                    cosine(base, start / END_DIVISOR, done.min(1.0))
+                }
+            }
+        };
+        rate as f32
+    }
+}
+
+/// What a schedule needs to know of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// Steps of the whole run.
+    pub steps: u64,
+    /// Steps of an epoch.
+    pub steps_per_epoch: u64,
+    /// Steps of the warm-up, part of the whole.
+    pub warm_up: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        let step = Schedule::Step { epochs: 3, factor: 0.5 };
+        for schedule in [Schedule::Constant, step, Schedule::Cosine, Schedule::OneCycle] {
+            assert_eq!(Schedule::parse(&schedule.name()), Some(schedule));
+        }
+        for wrong in ["", "linear", "step", "step:0:0.5", "step:3:-1", "step:3:nan"] {
+            assert_eq!(Schedule::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_rate_of_every_length_is_finite_and_not_negative() {
+        let step = Schedule::Step { epochs: 1, factor: 0.5 };
+        for schedule in [Schedule::Constant, step, Schedule::Cosine, Schedule::OneCycle] {
+            for steps in 1..12 {
+                for warm_up in 0..=steps {
+                    let run = Run { steps, steps_per_epoch: 2, warm_up };
+                    for step in 0..steps + 2 {
+                        let rate = schedule.at(0.1, step, &run);
+                        assert!(
+                            (0.0..=0.1001).contains(&rate),
+                            "{schedule:?} {run:?} {step} {rate}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

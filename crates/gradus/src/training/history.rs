@@ -1,0 +1,110 @@
+//! What each epoch brought, under the names that Keras uses.
+
+use std::fmt::Write as _;
+
+/// The figures of one epoch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EpochReport {
+    /// Counted from 0.
+    pub epoch: usize,
+    /// Mean training loss, each sample's on the pass before the step that it led to.
+    pub loss: f64,
+    /// Training accuracy on the same passes.
+    pub accuracy: f64,
+    /// Loss on the validation data after the epoch.
+    pub val_loss: Option<f64>,
+    /// Accuracy on the validation data after the epoch.
+    pub val_accuracy: Option<f64>,
+    /// Learning rate of the epoch's last step.
+    pub learning_rate: f32,
+    /// Wall time of the epoch, validation included.
+    pub seconds: f64,
+}
+
+/// All epochs of a run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// In order.
+    pub epochs: Vec<EpochReport>,
+}
+
+impl History {
+    /// One array a key: `loss, accuracy, val_loss, val_accuracy, learning_rate`, and `seconds`.
+    /// Keys of a validation that was not made are left out.
+    pub fn to_json(&self) -> serde_json::Value {
+        let column = |value: fn(&EpochReport) -> Option<f64>| -> Option<Vec<f64>> {
+            self.epochs.iter().map(value).collect()
+        };
+        let mut object = serde_json::Map::new();
+        for (key, value) in COLUMNS {
+            if let Some(values) = column(value) {
+                object.insert(key.into(), values.into());
+            }
+        }
+        serde_json::Value::Object(object)
+    }
+
+    /// A table with a header, `epoch` first; empty cells where there was no validation.
+    pub fn to_csv(&self) -> String {
+        let mut text = String::from("epoch");
+        for (key, _) in COLUMNS {
+            text.push(',');
+            text.push_str(key);
+        }
+        text.push('\n');
+        for report in &self.epochs {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{}", report.epoch);
+            for (_, value) in COLUMNS {
+                let _ = match value(report) {
+                    Some(value) => write!(text, ",{value}"),
+                    None => write!(text, ","),
+                };
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+type Column = (&'static str, fn(&EpochReport) -> Option<f64>);
+
+const COLUMNS: [Column; 6] = [
+    ("loss", |r| Some(r.loss)),
+    ("accuracy", |r| Some(r.accuracy)),
+    ("val_loss", |r| r.val_loss),
+    ("val_accuracy", |r| r.val_accuracy),
+    // Shortest decimal of the single-precision number, not of its double-precision neighbour.
+    ("learning_rate", |r| r.learning_rate.to_string().parse().ok()),
+    ("seconds", |r| Some(r.seconds)),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_hold_the_figures() {
+        let report = EpochReport {
+            epoch: 0,
+            loss: 0.5,
+            accuracy: 0.75,
+            val_loss: None,
+            val_accuracy: None,
+            learning_rate: 0.001,
+            seconds: 2.0,
+        };
+        let with =
+            EpochReport { epoch: 1, val_loss: Some(1.5), val_accuracy: Some(0.25), ..report };
+        let mut history = History { epochs: vec![report] };
+        let json = history.to_json();
+        assert_eq!(json["learning_rate"][0], 0.001);
+        assert!(json.get("val_loss").is_none());
+        history.epochs.push(with);
+        assert_eq!(
+            history.to_csv(),
+            "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds\n\
+             0,0.5,0.75,,,0.001,2\n1,0.5,0.75,1.5,0.25,0.001,2\n"
+        );
+    }
+}

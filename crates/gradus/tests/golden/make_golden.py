@@ -1,0 +1,283 @@
+"""Reference numbers for the tests, computed in float64 by PyTorch from fixed seeds.
+
+    python make_golden.py [FOLDER]        (needs requirements.txt; FOLDER: where this file lies)
+
+Floats are stored as float32, labels as uint32, images as uint8; scalars are 0-d arrays. Weights are
+[in x out], samples are rows. Every input was rounded to float32 before the float64 computation.
+
+network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid gelu identity, net
+                20-17-9-5, 13 samples: x labels w1 b1 w2 b2 w3 b3, logits loss grad_w1 grad_b1 ... grad_b3.
+                `bytes/KEY`: x (uint8, 150 x 36) labels w1 b1 w2 b2 mean std (of all pixels), relu net
+                36-70-10; `bytes_none/`, `bytes_unit/` (x / 255), `bytes_standard/` ((x - mean) / std):
+                logits loss grad_w1 grad_b1 grad_w2 grad_b2.
+optimizers.npz  `x labels w1 b1 w2 b2` (12-16-4, relu, full batch of 32) and for each CASE of OPTIMIZERS
+                `CASE/losses` (ten, each before its update), `CASE/w1 b1 w2 b2` (after ten updates).
+schedules.npz   `CASE`: the learning rate of each step from 0; settings: `schedules()` below.
+"""
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)  # one order of summation: the same file every time
+
+ACTIVATIONS = {
+    "relu": functional.relu,
+    "leaky_relu": lambda z: functional.leaky_relu(z, 0.01),
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "gelu": functional.gelu,  # exact: z/2 (1 + erf(z / sqrt 2))
+    "identity": lambda z: z,
+}
+
+# Weight decay acts on the weights only, never on the biases (two parameter groups).
+OPTIMIZERS = {
+    "sgd": (torch.optim.SGD, dict(lr=0.1), 0.0),
+    "sgd_momentum": (torch.optim.SGD, dict(lr=0.1, momentum=0.9), 0.0),
+    "sgd_nesterov": (torch.optim.SGD, dict(lr=0.1, momentum=0.9, nesterov=True), 0.0),
+    "sgd_decay": (torch.optim.SGD, dict(lr=0.1), 0.01),
+    "adam": (torch.optim.Adam, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.0),
+    "adam_decay": (torch.optim.Adam, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.01),
+    "adamw": (torch.optim.AdamW, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.05),
+}
+
+
+# --- The networks ---------------------------------------------------------------------------------
+
+
+def as_f32(array):
+    """Rounds to float32 and comes back: what the reader of the file will start from."""
+    return np.asarray(array, dtype=np.float32).astype(np.float64)
+
+
+def random_parameters(rng, sizes, weight_scales, bias_scale):
+    parameters = {}
+    for layer, (rows, columns) in enumerate(zip(sizes, sizes[1:]), start=1):
+        parameters[f"w{layer}"] = as_f32(rng.normal(0, weight_scales[layer - 1], (rows, columns)))
+        parameters[f"b{layer}"] = as_f32(rng.normal(0, bias_scale, columns))
+    return parameters
+
+
+def torch_logits(x, tensors, activation):
+    """tensors: w1 [in x out], b1, w2, ... ; `functional.linear` takes PyTorch's [out x in]."""
+    layers = len(tensors) // 2
+    for layer in range(1, layers + 1):
+        x = functional.linear(x, tensors[f"w{layer}"].T, tensors[f"b{layer}"])
+        if layer < layers:
+            x = ACTIVATIONS[activation](x)
+    return x
+
+
+def torch_results(x, labels, parameters, activation):
+    """Logits, mean cross-entropy and every gradient."""
+    tensors = {name: torch.tensor(value, requires_grad=True) for name, value in parameters.items()}
+    logits = torch_logits(torch.tensor(x), tensors, activation)
+    loss = functional.cross_entropy(logits, torch.tensor(labels))
+    loss.backward()
+    results = {"logits": logits.detach().numpy(), "loss": loss.item()}
+    results.update({f"grad_{name}": tensor.grad.numpy() for name, tensor in tensors.items()})
+    return results
+
+
+def network_file():
+    arrays = {}
+    for activation in ACTIVATIONS:
+        # The same start for all. With this seed no input of a (leaky) ReLU is nearer to its kink than
+        # 0.03, so that central differences with steps up to 2^-7 stay on one side of it.
+        rng = np.random.default_rng(701)
+        x = as_f32(rng.normal(0, 1, (13, 20)))
+        labels = rng.integers(0, 5, 13)
+        parameters = random_parameters(rng, (20, 17, 9, 5), (0.3, 0.3, 0.4), 0.2)
+        results = torch_results(x, labels, parameters, activation)
+        check_with_numpy(x, labels, parameters, activation, results, margin=0.03)
+        for key, value in {"x": x, "labels": labels, **parameters, **results}.items():
+            arrays[f"{activation}/{key}"] = value
+
+    # Byte images, four pixels of five zero, and more samples than one tile of 128.
+    rng = np.random.default_rng(200)
+    pixels = rng.integers(1, 256, (150, 36)) * (rng.random((150, 36)) < 0.2)
+    pixels = pixels.astype(np.uint8)
+    labels = rng.integers(0, 10, 150)
+    parameters = random_parameters(rng, (36, 70, 10), (0.02, 0.05), 0.1)
+    mean, std = as_f32(pixels.mean()), as_f32(pixels.std())  # population standard deviation
+    given = {"x": pixels, "labels": labels, **parameters, "mean": mean, "std": std}
+    arrays.update({f"bytes/{key}": value for key, value in given.items()})
+    for case, x in {
+        "none": pixels.astype(np.float64),
+        "unit": pixels / 255.0,
+        "standard": (pixels - mean) / std,
+    }.items():
+        results = torch_results(x, labels, parameters, "relu")
+        check_with_numpy(x, labels, parameters, "relu", results, margin=1e-6)
+        arrays.update({f"bytes_{case}/{key}": value for key, value in results.items()})
+    return arrays
+
+
+# --- The same in plain NumPy: the formulas of docs/maths.md, so that two sources agree ---------------
+
+erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def numpy_activation(activation, z):
+    """(f(z), f'(z))"""
+    if activation == "relu":
+        return np.maximum(z, 0), (z > 0) * 1.0
+    if activation == "leaky_relu":
+        return np.where(z > 0, z, 0.01 * z), np.where(z > 0, 1, 0.01)
+    if activation == "tanh":
+        return np.tanh(z), 1 - np.tanh(z) ** 2
+    if activation == "sigmoid":
+        a = 1 / (1 + np.exp(-z))
+        return a, a * (1 - a)
+    if activation == "gelu":
+        cumulative = 0.5 * (1 + erf(z / math.sqrt(2)))
+        return z * cumulative, cumulative + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    return z, np.ones_like(z)
+
+
+def check_with_numpy(x, labels, parameters, activation, results, margin):
+    """margin: how far from the kink at 0 every input of a ReLU must stay. Nearer, float32 could fall on
+    the other side, and a test would blame the code for it."""
+    layers, samples = len(parameters) // 2, len(x)
+    inputs, slopes = [x], []
+    for layer in range(1, layers + 1):
+        z = inputs[-1] @ parameters[f"w{layer}"] + parameters[f"b{layer}"]
+        if layer < layers:
+            if "relu" in activation:
+                assert np.abs(z).min() > margin, "another seed is needed"
+            a, slope = numpy_activation(activation, z)
+            inputs.append(a)
+            slopes.append(slope)
+    np.testing.assert_allclose(results["logits"], z, rtol=1e-11, atol=1e-12)
+
+    shifted = z - z.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1))
+    loss = np.mean(log_sum - shifted[np.arange(samples), labels])
+    np.testing.assert_allclose(results["loss"], loss, rtol=1e-12)
+
+    grad_z = np.exp(shifted - log_sum[:, None])
+    grad_z[np.arange(samples), labels] -= 1
+    grad_z /= samples
+    for layer in range(layers, 0, -1):
+        grad_weight, grad_bias = inputs[layer - 1].T @ grad_z, grad_z.sum(axis=0)
+        np.testing.assert_allclose(results[f"grad_w{layer}"], grad_weight, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(results[f"grad_b{layer}"], grad_bias, rtol=1e-9, atol=1e-12)
+        if layer > 1:
+            grad_z = (grad_z @ parameters[f"w{layer}"].T) * slopes[layer - 2]
+
+
+# --- Optimizers -------------------------------------------------------------------------------------
+
+
+def train(x, labels, start, optimizer, settings, weight_decay, steps=10):
+    tensors = {name: torch.tensor(value, requires_grad=True) for name, value in start.items()}
+    weights = [tensor for name, tensor in tensors.items() if name[0] == "w"]
+    biases = [tensor for name, tensor in tensors.items() if name[0] == "b"]
+    groups = [
+        {"params": weights, "weight_decay": weight_decay},
+        {"params": biases, "weight_decay": 0.0},
+    ]
+    optimizer = optimizer(groups, **settings)
+    x, labels, losses = torch.tensor(x), torch.tensor(labels), []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(torch_logits(x, tensors, "relu"), labels)
+        loss.backward()
+        losses.append(loss.item())
+        optimizer.step()
+    return np.array(losses), {name: tensor.detach().numpy() for name, tensor in tensors.items()}
+
+
+def optimizers_file():
+    rng = np.random.default_rng(300)
+    x = as_f32(rng.normal(0, 1, (32, 12)))
+    labels = rng.integers(0, 4, 32)
+    start = random_parameters(rng, (12, 16, 4), (0.4, 0.35), 0.1)
+    arrays = {"x": x, "labels": labels, **start}
+    for case, (optimizer, settings, weight_decay) in OPTIMIZERS.items():
+        losses, final = train(x, labels, start, optimizer, settings, weight_decay)
+        assert losses[-1] < losses[0], case
+        arrays[f"{case}/losses"] = losses
+        arrays.update({f"{case}/{name}": value for name, value in final.items()})
+    return arrays
+
+
+# --- Schedules --------------------------------------------------------------------------------------
+
+
+def rates(learning_rate, schedule, steps):
+    """The learning rate that each of `steps` updates would use; `schedule` builds it on an optimizer."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=learning_rate)
+    scheduler, rates = schedule(optimizer), []
+    for step in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if step + 1 < steps:
+            scheduler.step()
+    return np.array(rates)
+
+
+def schedules_file():
+    lr = torch.optim.lr_scheduler
+
+    def warm_up(optimizer):
+        """From 0.1 of the learning rate, linearly, to all of it at step 10."""
+        return lr.LinearLR(optimizer, start_factor=0.1, end_factor=1.0, total_iters=10)
+
+    def warm_up_cosine(optimizer):
+        """Ten steps of warm-up; then from step 10 the cosine over the other 30, to 0 at step 40."""
+        cosine = lr.CosineAnnealingLR(optimizer, T_max=30, eta_min=0.0)
+        return lr.SequentialLR(optimizer, [warm_up(optimizer), cosine], milestones=[10])
+
+    def one_cycle(optimizer):
+        """The defaults spelled out: cosine, up for 30 %, from max / 25, down to max / 25 / 10,000."""
+        return lr.OneCycleLR(
+            optimizer,
+            max_lr=0.1,
+            total_steps=50,
+            pct_start=0.3,
+            anneal_strategy="cos",
+            div_factor=25.0,
+            final_div_factor=1e4,
+            cycle_momentum=False,
+        )
+
+    return {
+        # 0.1, halved every 7 steps; 30 steps.
+        "step": rates(0.1, lambda o: lr.StepLR(o, step_size=7, gamma=0.5), 30),
+        # 0.1 towards 0 at step 40, which is one past the last of the 40 steps.
+        "cosine": rates(0.1, lambda o: lr.CosineAnnealingLR(o, T_max=40, eta_min=0.0), 40),
+        "one_cycle": rates(0.1, one_cycle, 50),
+        "warm_up": rates(0.1, warm_up, 30),
+        "warm_up_cosine": rates(0.1, warm_up_cosine, 40),
+    }
+
+
+# --- Files --------------------------------------------------------------------------------------------
+
+
+def stored(array):
+    array = np.asarray(array)
+    if array.dtype == np.uint8:
+        return array
+    return array.astype(np.uint32 if array.dtype.kind == "i" else np.float32, order="C")
+
+
+def main():
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    for name, arrays in {
+        "network.npz": network_file(),
+        "optimizers.npz": optimizers_file(),
+        "schedules.npz": schedules_file(),
+    }.items():
+        np.savez(folder / name, **{key: stored(value) for key, value in arrays.items()})
+        print(f"{name}: {len(arrays)} arrays, {(folder / name).stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
