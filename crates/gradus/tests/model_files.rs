@@ -8,7 +8,7 @@ use gradus::data::Inputs;
 use gradus::data::normalize::Normalizer;
 use gradus::error::ErrorKind;
 use gradus::model_file::{self, from_bytes, npz, to_bytes};
-use gradus::network::{Activation, Init, Network, Workers};
+use gradus::network::{Activation, Init, Layer, Linear, Network, Workers};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -62,6 +62,33 @@ fn every_kind_of_model_comes_back_with_the_same_bits() {
             }
         }
     }
+}
+
+#[test]
+fn layers_keep_their_places() {
+    let layers = vec![
+        Layer::Linear(Linear::new(6, 4)),
+        Layer::Activation(Activation::Identity),
+        Layer::Linear(Linear::new(4, 5)),
+        Layer::Linear(Linear::new(5, 2)),
+        Layer::Activation(Activation::Gelu),
+        Layer::Linear(Linear::new(2, 3)),
+    ];
+    let mut saved = classifier(&[], Activation::Relu, standard());
+    saved.network = Network::from_layers(layers).unwrap();
+    saved.network.initialize(Init::He, 1);
+    let bytes = to_bytes(&saved).unwrap();
+    assert_eq!(from_bytes(&bytes).unwrap(), saved);
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut names = file.names();
+    names.sort();
+    let expected =
+        ["0.bias", "0.weight", "2.bias", "2.weight", "3.bias", "3.weight", "5.bias", "5.weight"];
+    assert_eq!(names, expected);
+    let weight = file.tensor("2.weight").unwrap();
+    assert_eq!(weight.shape(), [5, 4]);
+    // Row 1, column 2 of the file is the weight from unit 2 to unit 1.
+    assert_eq!(weight.data()[4 * 6..4 * 7], saved.network.weight(1)[2 * 5 + 1].to_le_bytes());
 }
 
 #[test]
@@ -299,7 +326,11 @@ fn damage_is_named() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig {
+        cases: 1000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Whatever happened to a file on its way, reading it ends with a model or an error.
     #[test]
