@@ -48,6 +48,11 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// A layer of this shape, for [`Network::from_layers`], which says where its parameters start.
+    pub fn new(inputs: usize, outputs: usize) -> Linear {
+        Linear { inputs, outputs, offset: 0 }
+    }
+
     /// Where the weight stands in the vector of parameters.
     pub fn weight(&self) -> Range<usize> {
         self.offset..self.offset + self.inputs * self.outputs
@@ -69,7 +74,7 @@ pub struct Network {
 }
 
 /// More parameters than this are refused: 4 GiB of them, and as much again for gradients.
-const MOST_PARAMETERS: usize = 1 << 30;
+pub const MOST_PARAMETERS: usize = 1 << 30;
 
 impl Network {
     /// A stack `inputs - hidden[0] - hidden[1] - ... - outputs` with `activation` after each
