@@ -1,8 +1,25 @@
 //! The real MNIST, where `GRADUS_DATA` says that it is at hand.
 
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use gradus::data::{Dataset, Inputs, LoadOptions, load};
+use gradus::data::npz::Npz;
+use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load};
+use gradus::model_file;
+use gradus::network::{Activation, Workers};
+use gradus::training::{Preset, TrainConfig, train};
+
+/// MNIST, or nothing (and a word about it) where it is not at hand.
+fn mnist() -> Option<Loaded> {
+    if std::env::var_os("GRADUS_DATA").is_none() {
+        eprintln!("skipped: GRADUS_DATA does not say where MNIST is");
+        return None;
+    }
+    let options =
+        LoadOptions { data: Some("mnist".into()), download: false, ..LoadOptions::default() };
+    Some(load(&options, &mut |_| {}).expect("MNIST under GRADUS_DATA"))
+}
 
 fn pixels(data: &Dataset) -> &[u8] {
     match &data.inputs {
@@ -13,14 +30,8 @@ fn pixels(data: &Dataset) -> &[u8] {
 
 #[test]
 fn mnist_is_what_it_is_known_to_be() {
-    if std::env::var_os("GRADUS_DATA").is_none() {
-        eprintln!("skipped: GRADUS_DATA does not say where MNIST is");
-        return;
-    }
-    let options =
-        LoadOptions { data: Some("mnist".into()), download: false, ..LoadOptions::default() };
     let start = Instant::now();
-    let loaded = load(&options, &mut |_| {}).expect("MNIST under GRADUS_DATA");
+    let Some(loaded) = mnist() else { return };
     eprintln!("loaded from {} in {:?}", loaded.origin, start.elapsed());
     assert_eq!(loaded.notices, Vec::<String>::new());
     assert_eq!((loaded.train.len(), loaded.test.len()), (60_000, 10_000));
@@ -39,4 +50,54 @@ fn mnist_is_what_it_is_known_to_be() {
     assert!((mean - 33.318).abs() < 1e-3, "{mean}");
     assert!((deviation - 78.567).abs() < 1e-3, "{deviation}");
     assert!((share_of_zeros - 0.809).abs() < 5e-4, "{share_of_zeros}");
+}
+
+/// The notebook's run, number by number: from the same start the accuracy of each of 200 epochs
+/// within 2 images of 60,000 of the run in double precision, and its final weights within 1e-4.
+#[test]
+fn the_notebook_is_reproduced() {
+    let Some(loaded) = mnist() else { return };
+    let folder = PathBuf::from(std::env::var_os("GRADUS_DATA").expect("checked by mnist()"));
+    let file = folder.join("reference/notebook.npz");
+    if !file.exists() {
+        eprintln!("skipped: there is no {}", file.display());
+        return;
+    }
+    let read = |prefix| model_file::npz::read_network(&file, prefix, Activation::Relu).unwrap();
+    let accuracy: Vec<f32> =
+        Npz::open(&file).unwrap().get("accuracy").unwrap().expect("accuracy").values.to_f32();
+    let config = Preset::Notebook.config();
+    let stop = AtomicBool::new(false);
+    let mut worst = 0.0f64;
+    let start = Some(read("init_"));
+    let trained = train(&config, &loaded.train, None, start, &stop, &mut |report| {
+        let images = (report.accuracy - f64::from(accuracy[report.epoch])).abs() * 60_000.0;
+        assert!(images <= 2.01, "epoch {}: {images} images apart", report.epoch);
+        worst = worst.max(images);
+    })
+    .unwrap();
+    let (found, expected) = (trained.classifier.network, read("final_"));
+    let pairs = found.parameters().iter().zip(expected.parameters());
+    let square = |x: f32| f64::from(x) * f64::from(x);
+    let distance: f64 = pairs.map(|(f, e)| square(f - e)).sum();
+    let norm: f64 = expected.parameters().iter().map(|&e| square(e)).sum();
+    let relative = (distance / norm).sqrt();
+    eprintln!("at most {worst:.0} images apart, weights by {relative:.1e}");
+    assert_eq!(trained.history.epochs.len(), 200);
+    assert!(relative <= 1e-4, "{relative}");
+}
+
+/// The default preset on the test images.
+#[test]
+fn quick_reaches_98_percent() {
+    let Some(loaded) = mnist() else { return };
+    for seed in [0, 1] {
+        let config = TrainConfig { seed, ..Preset::Quick.config() };
+        let stop = AtomicBool::new(false);
+        let trained = train(&config, &loaded.train, None, None, &stop, &mut |_| {}).unwrap();
+        let workers = Workers::new(2).unwrap();
+        let accuracy = trained.classifier.evaluate(&loaded.test, &workers).unwrap().accuracy;
+        eprintln!("seed {seed}: {accuracy}");
+        assert!(accuracy >= 0.98, "seed {seed}: {accuracy}");
+    }
 }

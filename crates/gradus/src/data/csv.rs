@@ -392,7 +392,7 @@ mod tests {
         assert_eq!(of("b"), ["2", "5"]);
         assert_eq!(of("2"), ["3", "6"]);
         let error = parse_csv(text.as_bytes(), Some("d")).unwrap_err();
-        assert_eq!(error.kind(), crate::ErrorKind::InvalidArgument);
+        assert_eq!(error.kind(), crate::error::ErrorKind::InvalidArgument);
         assert!(error.to_string().contains("one of \"a\", \"b\", \"c\""), "{error}");
         assert!(parse_csv("1,2\n".as_bytes(), Some("2")).is_err());
     }

@@ -319,7 +319,7 @@ mod tests {
     fn the_path_is_named() {
         let path = Path::new("no/such/file-idx1-ubyte");
         let error = read_idx(path).unwrap_err();
-        assert_eq!(error.kind(), crate::ErrorKind::NotFound);
+        assert_eq!(error.kind(), crate::error::ErrorKind::NotFound);
         assert!(error.to_string().contains("no/such/file-idx1-ubyte"));
     }
 

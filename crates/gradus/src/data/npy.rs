@@ -50,7 +50,7 @@ pub fn parse_npy(bytes: &[u8]) -> Result<Array> {
     }
 }
 
-fn damaged(problem: &str) -> crate::Error {
+fn damaged(problem: &str) -> crate::error::Error {
     invalid(format!("the .npy header is damaged: {problem}"))
 }
 

@@ -155,7 +155,7 @@ mod tests {
                 .contains("2 samples but 3 labels")
         );
         let error = read_npz(Path::new("no/such.npz")).unwrap_err();
-        assert_eq!(error.kind(), crate::ErrorKind::NotFound);
+        assert_eq!(error.kind(), crate::error::ErrorKind::NotFound);
     }
 
     proptest! {

@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_size_of_zero_is_refused() {
         let error = generate(0, 0, Part::Train).unwrap_err();
-        assert_eq!(error.kind(), crate::ErrorKind::InvalidArgument);
+        assert_eq!(error.kind(), crate::error::ErrorKind::InvalidArgument);
         assert!(generate(MOST_SAMPLES + 1, 0, Part::Train).is_err());
     }
 }

@@ -348,7 +348,7 @@ mod tests {
     fn an_empty_canvas_is_an_error() {
         for shade in [0, 130, 255] {
             let error = to_mnist_form(&drawn(28, 28, |_, _| shade)).unwrap_err();
-            assert_eq!(error.kind(), crate::ErrorKind::InvalidData);
+            assert_eq!(error.kind(), crate::error::ErrorKind::InvalidData);
             assert!(error.to_string().contains("found no ink"), "{error}");
         }
         let grain = drawn(90, 90, |row, column| 200 + (row * 7 + column * 13) as u8 % 9);
