@@ -1,9 +1,41 @@
 //! Data: from files (or from nothing, for the built-in digits) to a [`Dataset`].
+//!
+//! In: the name of a set or a path. Out: a training and a test [`Dataset`]. Read [`load`] first: it
+//! finds out what a path holds and calls the reader; a named set is looked up by `places`, judged
+//! by `named` and, where it is not there, brought by `fetch`.
+
+mod bytes;
+mod array;
+pub mod idx;
+pub mod npy;
+mod zip;
+pub mod npz;
+pub mod csv;
+pub mod images;
+pub mod digits;
+mod assemble;
+pub mod split;
+mod sets;
+mod places;
+mod named;
+mod fetch;
+mod files;
+mod load;
+
+pub use array::{Array, Values};
+pub use fetch::FetchProgress;
+pub use load::{LoadOptions, Loaded, fetch, load, load_single};
+pub use sets::set_names;
 
 pub mod normalize;
 pub mod batches;
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// Content that breaks its format; the reader of the file puts the path before it.
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidData, message)
+}
 
 /// Samples as rows: bytes stay bytes (images), everything else is `f32`.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,34 +71,35 @@ impl Dataset {
         sample_shape: Vec<usize>,
         class_names: Vec<String>,
     ) -> Result<Self> {
-        let invalid = |message| Err(Error::new(ErrorKind::InvalidData, message));
         let features: usize = sample_shape.iter().product();
         let (samples, classes) = (labels.len(), class_names.len());
         if samples == 0 || classes == 0 || features == 0 {
-            return invalid(format!(
+            return Err(invalid(format!(
                 "no data: {samples} samples of {features} values in {classes} classes"
-            ));
+            )));
         }
         let found = match &inputs {
             Inputs::Bytes(values) => values.len(),
             Inputs::Floats(values) => values.len(),
         };
         if samples.checked_mul(features) != Some(found) {
-            return invalid(format!(
+            return Err(invalid(format!(
                 "{found} values do not make {samples} samples of shape {sample_shape:?}"
-            ));
+            )));
         }
         if let Some(at) = labels.iter().position(|&label| label as usize >= classes) {
             let label = labels[at];
-            return invalid(format!(
+            return Err(invalid(format!(
                 "label {label} of sample {at} is out of range: there are {classes} classes"
-            ));
+            )));
         }
         if let Inputs::Floats(values) = &inputs
             && let Some(at) = values.iter().position(|value| !value.is_finite())
         {
             let (sample, value) = (at / features, values[at]);
-            return invalid(format!("value {value} in sample {sample} is not a finite number"));
+            return Err(invalid(format!(
+                "value {value} in sample {sample} is not a finite number"
+            )));
         }
         Ok(Dataset { inputs, labels, sample_shape, class_names })
     }

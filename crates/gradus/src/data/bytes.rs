@@ -1,0 +1,199 @@
+//! Bytes on their way into memory: what a file is by its first bytes, how much it can hold, and
+//! filling a buffer while another thread computes its SHA-256.
+
+use std::io::{self, Read};
+use std::sync::mpsc;
+use std::thread;
+
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256.
+pub(crate) type Digest = [u8; 32];
+
+/// Deflate cannot expand by more than this: 258 bytes from two bits, 1032 to 1.
+const MAX_EXPANSION: u64 = 1032;
+
+/// Small enough to stay in the second-level cache between the decoder and the hash.
+const CHUNK: usize = 128 << 10;
+
+/// Whether these are the first bytes of a gzip file.
+pub(crate) fn is_gzip(start: &[u8]) -> bool {
+    start.starts_with(&[0x1f, 0x8b])
+}
+
+/// What a file is, judged by its first bytes, where that is none of the formats read here.
+pub(crate) fn describe(start: &[u8]) -> String {
+    let known: [(&[u8], &str); 10] = [
+        (b"\x1f\x8b", "a gzip file"),
+        (b"PK\x03\x04", "a zip archive (or .npz)"),
+        (b"\x93NUMPY", "a NumPy .npy file"),
+        (b"\x89PNG", "a PNG picture"),
+        (b"\xff\xd8\xff", "a JPEG picture"),
+        (b"\x28\xb5\x2f\xfd", "a zstd file"),
+        (b"\xfd7zXZ", "an xz file"),
+        (b"BZh", "a bzip2 file"),
+        (b"version https://git-lfs", "a Git LFS pointer, not the file that it stands for"),
+        (b"%PDF", "a PDF document"),
+    ];
+    if let Some((_, what)) = known.iter().find(|(magic, _)| start.starts_with(magic)) {
+        return (*what).to_owned();
+    }
+    let head = &start[..start.len().min(256)];
+    let text =
+        String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_lowercase();
+    if text.starts_with("<!doctype html") || text.starts_with("<html") {
+        "an HTML page (an error or login page saved under the file's name?)".to_owned()
+    } else if text.starts_with('<') {
+        "an XML or HTML page (an error message saved under the file's name?)".to_owned()
+    } else if start.is_empty() {
+        "empty".to_owned()
+    } else if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) {
+        "plain text".to_owned()
+    } else {
+        let bytes: Vec<_> = start.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        format!("something else: it begins with the bytes {}", bytes.join(" "))
+    }
+}
+
+/// The most bytes that `compressed` bytes of gzip or deflate can hold.
+pub(crate) fn most_inflated(compressed: u64) -> u64 {
+    compressed.saturating_mul(MAX_EXPANSION)
+}
+
+/// A reader of the content, decompressed where the bytes are gzip.
+pub(crate) enum Content<'a> {
+    /// The bytes themselves.
+    Plain(&'a [u8]),
+    /// The content of a gzip file; its checksum is tested at the end.
+    Gzip(Box<MultiGzDecoder<&'a [u8]>>),
+}
+
+impl<'a> Content<'a> {
+    /// Chooses by the first bytes, not by a name.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        if is_gzip(bytes) {
+            Content::Gzip(Box::new(MultiGzDecoder::new(bytes)))
+        } else {
+            Content::Plain(bytes)
+        }
+    }
+}
+
+impl Read for Content<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Content::Plain(bytes) => bytes.read(buffer),
+            Content::Gzip(decoder) => decoder.read(buffer),
+        }
+    }
+}
+
+/// Reads until `buffer` is full or the data end; returns how many bytes came.
+pub(crate) fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // A gzip stream that stops in its middle: the caller sees that bytes are missing.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Fills `buffer` from `reader`; returns how many bytes came and, where `hash_after` is given, the
+/// SHA-256 of those bytes followed by what came. The hash runs in a thread of its own, one chunk
+/// behind the reader.
+pub(crate) fn fill(
+    reader: &mut impl Read,
+    buffer: &mut [u8],
+    hash_after: Option<&[u8]>,
+) -> io::Result<(usize, Option<Digest>)> {
+    let Some(header) = hash_after else { return Ok((read_up_to(reader, buffer)?, None)) };
+    let mut hash = Sha256::new();
+    hash.update(header);
+    if buffer.len() <= CHUNK {
+        let filled = read_up_to(reader, buffer)?;
+        hash.update(&buffer[..filled]);
+        return Ok((filled, Some(hash.finalize().into())));
+    }
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel::<&[u8]>();
+        let hasher = scope.spawn(move || {
+            receiver.into_iter().for_each(|chunk| hash.update(chunk));
+            hash.finalize().into()
+        });
+        let mut filled = 0;
+        for chunk in buffer.chunks_mut(CHUNK) {
+            let wanted = chunk.len();
+            let count = read_up_to(reader, chunk)?;
+            filled += count;
+            // A send fails only where the hasher is gone, and then its join says so.
+            let _ = sender.send(&chunk[..count]);
+            if count < wanted {
+                break;
+            }
+        }
+        drop(sender);
+        let digest = hasher.join().map_err(|_| io::Error::other("the hashing thread failed"))?;
+        Ok((filled, Some(digest)))
+    })
+}
+
+/// Whether the data end here. For gzip this is where the checksum is tested.
+pub(crate) fn at_end(reader: &mut impl Read) -> io::Result<bool> {
+    loop {
+        match reader.read(&mut [0]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return Ok(other? == 0),
+        }
+    }
+}
+
+/// The SHA-256 of `bytes`.
+pub(crate) fn sha256(bytes: &[u8]) -> Digest {
+    Sha256::digest(bytes).into()
+}
+
+/// A digest as 64 hexadecimal digits.
+pub(crate) fn hex(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_digest() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(hex(&sha256(b"")), empty);
+    }
+
+    #[test]
+    fn the_hash_beside_the_reader_is_the_hash_of_all() {
+        let bytes: Vec<u8> = (0..3 * CHUNK + 17).map(|i| (i % 251) as u8).collect();
+        let mut buffer = vec![0; bytes.len() - 5];
+        let (count, digest) = fill(&mut &bytes[5..], &mut buffer, Some(&bytes[..5])).unwrap();
+        assert_eq!(count, buffer.len());
+        assert_eq!(buffer, bytes[5..]);
+        assert_eq!(digest, Some(sha256(&bytes)));
+        let (count, digest) = fill(&mut &bytes[5..200], &mut buffer, Some(&bytes[..5])).unwrap();
+        assert_eq!((count, digest), (195, Some(sha256(&bytes[..200]))));
+    }
+
+    #[test]
+    fn strangers_are_named() {
+        assert!(describe(b"\n <!DOCTYPE html><html>").contains("HTML page"));
+        assert!(describe(b"<?xml version").contains("XML"));
+        assert!(describe(b"PK\x03\x04....").contains("zip"));
+        assert!(describe(b"version https://git-lfs.github.com/spec/v1").contains("LFS"));
+        assert!(describe(b"label,0,1").contains("plain text"));
+        assert!(describe(b"\x00\x01\x02\x03\x04").contains("00 01 02 03"));
+        assert!(describe(b"").contains("empty"));
+    }
+}

@@ -1,0 +1,241 @@
+//! What a path holds: a file or folder in, one or two data sets out, by the reader that fits.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use super::array::Array;
+use super::assemble::numbered_parts;
+use super::bytes;
+use super::idx::read_idx;
+use super::named::first_column;
+use super::{Dataset, csv, images, invalid, npz};
+use crate::error::{Error, Result};
+
+/// A training part and, where the path has one, a test part.
+pub(crate) type Parts = (Dataset, Option<Dataset>);
+
+/// How tables and pictures are to be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ReadOptions<'a> {
+    /// Label column of a table, by name or position.
+    pub(crate) label_column: Option<&'a str>,
+    /// Height and width to which pictures are scaled.
+    pub(crate) image_size: Option<(usize, usize)>,
+}
+
+/// Reads whatever lies at `path`.
+pub(crate) fn read_path(path: &Path, options: ReadOptions) -> Result<Parts> {
+    match fs::metadata(path) {
+        Ok(data) if data.is_dir() => read_folder(path, options),
+        Ok(_) => read_file(path, options),
+        Err(error) => Err(Error::io("read", path, error)),
+    }
+}
+
+fn read_file(path: &Path, options: ReadOptions) -> Result<Parts> {
+    let mut start = [0; 16];
+    let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let count =
+        bytes::read_up_to(&mut file, &mut start).map_err(|error| Error::io("read", path, error))?;
+    let start = &start[..count];
+    let has_no_label = |what: &str| {
+        Error::data(
+            path,
+            format!(
+                "{what} has no labels; expected a folder of IDX files, an .npz with x_train and \
+                 y_train, a .csv, or a folder with one sub-folder of pictures per class"
+            ),
+        )
+    };
+    match start {
+        [b'P', b'K', ..] => npz::read_npz(path),
+        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=8, ..] => read_single_idx(path),
+        [0x93, b'N', b'U', ..] => Err(has_no_label("a single .npy array")),
+        [0x89, b'P', ..] | [0xff, 0xd8, ..] => Err(has_no_label("a single picture")),
+        _ => csv::read_csv(path, options.label_column).map(|data| (data, None)),
+    }
+}
+
+fn read_folder(path: &Path, options: ReadOptions) -> Result<Parts> {
+    let listing = Listing::of(path)?;
+    let slots = Slots::of(path, &listing.files)?;
+    if !slots.is_empty() {
+        return slots.read().map_err(|error| error.context(path.display()));
+    }
+    for raw in ["raw", "MNIST/raw"] {
+        let raw = path.join(raw);
+        if raw.is_dir() && !Slots::of(&raw, &Listing::of(&raw)?.files)?.is_empty() {
+            return read_folder(&raw, options);
+        }
+    }
+    let (train, test) = (path.join("train"), path.join("test"));
+    if train.is_dir() && test.is_dir() {
+        let train = images::load_folder(&train, options.image_size)?;
+        let test = images::load_folder(&test, size_of(&train).or(options.image_size))?;
+        let test = super::assemble::fit_test_part(&train, test)
+            .map_err(|error| error.context(path.join("test").display()))?;
+        return Ok((train, Some(test)));
+    }
+    if listing.folders == 0 {
+        let names: Vec<_> = listing.files.iter().take(5).map(|path| file_name(path)).collect();
+        return Err(Error::data(
+            path,
+            format!(
+                "expected IDX files (train-images-idx3-ubyte ...) or one sub-folder of pictures per \
+                 class; the folder holds {}",
+                if names.is_empty() { "no files".to_owned() } else { names.join(", ") }
+            ),
+        ));
+    }
+    images::load_folder(path, options.image_size).map(|data| (data, None))
+}
+
+/// Height and width of the pictures of `data`.
+pub(crate) fn size_of(data: &Dataset) -> Option<(usize, usize)> {
+    match data.sample_shape[..] {
+        [height, width] => Some((height, width)),
+        _ => None,
+    }
+}
+
+struct Listing {
+    /// Files, sorted by name.
+    files: Vec<PathBuf>,
+    folders: usize,
+}
+
+impl Listing {
+    fn of(folder: &Path) -> Result<Self> {
+        let mut listing = Listing { files: Vec::new(), folders: 0 };
+        for entry in fs::read_dir(folder).map_err(|error| Error::io("read", folder, error))? {
+            let path = entry.map_err(|error| Error::io("read", folder, error))?.path();
+            if file_name(&path).starts_with('.') {
+                continue;
+            }
+            match path.is_dir() {
+                true => listing.folders += 1,
+                false => listing.files.push(path),
+            }
+        }
+        listing.files.sort();
+        Ok(listing)
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The IDX files of a folder: `[part][images or labels]`, part 0 training, 1 test, 2 neither.
+struct Slots([[Option<PathBuf>; 2]; 3]);
+
+impl Slots {
+    /// Sorts the IDX files in by their names.
+    fn of(folder: &Path, files: &[PathBuf]) -> Result<Self> {
+        let mut slots = Slots(Default::default());
+        for path in files {
+            let Some((part, kind)) = role(&file_name(path)) else { continue };
+            let slot = &mut slots.0[part][kind];
+            match slot {
+                None => *slot = Some(path.clone()),
+                // Sorted by name, a plain file comes before its gzip twin and is faster to read.
+                Some(first) if is_twin(first, path) => {}
+                Some(first) => {
+                    return Err(Error::data(
+                        folder,
+                        format!(
+                            "both {} and {} could be meant: keep one set in a folder, or choose a \
+                             named set (emnist-digits ...)",
+                            file_name(first),
+                            file_name(path)
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(slots)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().flatten().all(Option::is_none)
+    }
+
+    fn read(self) -> Result<Parts> {
+        let mut pairs = Vec::new();
+        for (part, slots) in ["training ", "test ", ""].into_iter().zip(self.0) {
+            match slots {
+                [Some(images), Some(labels)] => pairs.push((images, labels)),
+                [None, None] => {}
+                [Some(images), None] => return Err(lonely(part, "labels", &images)),
+                [None, Some(labels)] => return Err(lonely(part, "images", &labels)),
+            }
+        }
+        let mut pairs = pairs.into_iter();
+        match (pairs.next(), pairs.next()) {
+            (Some(train), None) => read_pair(&train).and_then(|train| numbered_parts(train, None)),
+            (Some(train), Some(test)) => {
+                let (train, test) = rayon::join(|| read_pair(&train), || read_pair(&test));
+                numbered_parts(train?, Some(test?))
+            }
+            (None, _) => Err(invalid("there are no IDX files")),
+        }
+    }
+}
+
+fn lonely(part: &str, missing: &str, present: &Path) -> Error {
+    Error::not_found(format!(
+        "the {part}{missing} are missing: there is only {}",
+        file_name(present)
+    ))
+}
+
+fn is_twin(plain: &Path, zipped: &Path) -> bool {
+    file_name(zipped) == format!("{}.gz", file_name(plain))
+}
+
+/// What an IDX file is by its name.
+fn role(name: &str) -> Option<(usize, usize)> {
+    let name = name.to_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    if !(name.contains("idx") || name.ends_with("ubyte")) {
+        return None;
+    }
+    let part = match name {
+        _ if name.contains("train") => 0,
+        _ if name.contains("t10k") || name.contains("test") => 1,
+        _ => 2,
+    };
+    let kind = ["image", "label"].iter().position(|kind| name.contains(kind))?;
+    Some((part, kind))
+}
+
+fn read_pair((images, labels): &(PathBuf, PathBuf)) -> Result<(Array, Array)> {
+    let (images, labels) = rayon::join(|| read_idx(images), || read_idx(labels));
+    Ok((images?, first_column(labels?)))
+}
+
+/// A single file of images: its labels lie beside it under the matching name.
+fn read_single_idx(path: &Path) -> Result<Parts> {
+    let name = file_name(path);
+    let stem = name.strip_suffix(".gz").unwrap_or(&name);
+    let labels = stem.replace("images", "labels").replace("image", "label");
+    let names = [labels.replace("idx3", "idx1"), labels.replace("idx3-ubyte", "idx2-int"), labels];
+    let candidates = names.iter().filter(|labels| *labels != stem);
+    let found = candidates
+        .flat_map(|labels| [labels.clone(), format!("{labels}.gz")])
+        .map(|labels| path.with_file_name(labels))
+        .find(|labels| labels.is_file());
+    // What is no IDX file at all is named before labels are missed.
+    let images = read_idx(path)?;
+    let Some(labels) = found else {
+        return Err(Error::data(
+            path,
+            format!(
+                "no labels lie beside this file: expected {} for images, or give the folder",
+                names[0]
+            ),
+        ));
+    };
+    let pair = (images, first_column(read_idx(&labels)?));
+    numbered_parts(pair, None).map_err(|error| error.context(path.display()))
+}

@@ -1,0 +1,255 @@
+//! A named set on this machine: a folder in, its two data sets out, provided that the files are
+//! what their names say.
+//!
+//! The content decides, not the name: a file whose SHA-256 the table knows is accepted or refused by
+//! it. A file that was compressed anew is compared by the SHA-256 of its content where the table has
+//! that (MNIST), else by shape, number of images and labels.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use sha2::{Digest as _, Sha256};
+
+use super::array::{Array, Values};
+use super::assemble::labelled;
+use super::bytes::{self, Digest};
+use super::idx::{byte_header, parse_idx_hashed};
+use super::npz::Npz;
+use super::sets::{self, NamedSet};
+use super::zip::Archive;
+use super::{Dataset, Inputs, invalid};
+use crate::error::{Error, Result};
+
+/// The archive in which EMNIST comes, under its own name and under the one that torchvision gives.
+const ARCHIVES: [&str; 2] = ["gzip.zip", "emnist.zip"];
+
+/// Where one file of a set lies.
+#[derive(Debug, Clone, PartialEq)]
+enum Source {
+    File(PathBuf),
+    /// An entry of a zip archive.
+    Entry(PathBuf, String),
+}
+
+/// Where the files of a set lie.
+enum Files {
+    /// In the order of [`NamedSet::parts`].
+    Parts([Source; 4]),
+    /// Keras's single file.
+    Npz(PathBuf),
+}
+
+/// The training and the test part of `set` from the files in `folder`, or `None` where none of them
+/// is there; `named` says whether the folder bears the set's name.
+///
+/// # Errors
+/// `NotFound` where some of the files are missing, `InvalidData` where one is damaged or belongs to
+/// another set.
+pub(crate) fn read_from(
+    set: &NamedSet,
+    folder: &Path,
+    named: bool,
+) -> Result<Option<(Dataset, Dataset)>> {
+    let parts = match find(set, folder, named)? {
+        None => return Ok(None),
+        Some(Files::Parts(sources)) => read_parts(set, &sources, named)?,
+        Some(Files::Npz(path)) => read_keras(set, &path, named)?,
+    };
+    let [train_images, train_labels, test_images, test_labels] = parts;
+    let train = build(set, "training", 0, train_images, train_labels)?;
+    let test = build(set, "test", 1, test_images, test_labels)?;
+    Ok(Some((train, test)))
+}
+
+fn find(set: &NamedSet, folder: &Path, named: bool) -> Result<Option<Files>> {
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let sources = set.parts.map(|part| find_part(folder, part));
+    let missing: Vec<_> = set.parts.iter().zip(&sources).filter(|(_, it)| it.is_none()).collect();
+    let missing: Vec<_> = missing.iter().map(|(part, _)| format!("{part}[.gz]")).collect();
+    if let [Some(a), Some(b), Some(c), Some(d)] = sources {
+        return Ok(Some(Files::Parts([a, b, c, d])));
+    }
+    let archive = ARCHIVES.map(|name| folder.join(name)).into_iter().find(|it| it.is_file());
+    if let Some(archive) = archive.filter(|_| set.folder == "emnist") {
+        let entry = |part| Source::Entry(archive.clone(), format!("gzip/{part}.gz"));
+        return Ok(Some(Files::Parts(set.parts.map(entry))));
+    }
+    let npz = folder.join("mnist.npz");
+    if set.name == "mnist" && npz.is_file() {
+        return Ok(Some(Files::Npz(npz)));
+    }
+    if named && missing.len() < set.parts.len() {
+        let message = format!("{}: {} is missing", folder.display(), missing.join(", "));
+        return Err(Error::not_found(message));
+    }
+    Ok(None)
+}
+
+/// The file of a part: plain before gzip, and `images.idx3` for `images-idx3`, as one well-known
+/// copy of MNIST has it.
+fn find_part(folder: &Path, part: &str) -> Option<Source> {
+    let dotted = part.replace("-idx", ".idx");
+    let names = [part.to_owned(), dotted.clone(), format!("{part}.gz"), format!("{dotted}.gz")];
+    names.iter().map(|name| folder.join(name)).find(|path| path.is_file()).map(Source::File)
+}
+
+/// All four files at the same time; the training images take longest.
+fn read_parts(set: &NamedSet, sources: &[Source; 4], named: bool) -> Result<[Array; 4]> {
+    let read = |at: usize| move || read_part(set, set.parts[at], &sources[at], named);
+    thread::scope(|scope| {
+        let others = [1, 2, 3].map(|at| scope.spawn(read(at)));
+        let first = read(0)();
+        let [b, c, d] = others.map(|thread| {
+            thread.join().unwrap_or_else(|_| Err(invalid("a thread that read a file failed")))
+        });
+        Ok([first?, b?, c?, d?])
+    })
+}
+
+fn read_part(set: &NamedSet, part: &str, source: &Source, named: bool) -> Result<Array> {
+    let bytes = source.bytes()?;
+    let in_file = |error: Error| error.context(source.describe());
+    if sets::is_download_size(bytes.len() as u64) {
+        let by_download = sets::by_download(&bytes::sha256(&bytes));
+        if let Some((owner, file)) = by_download {
+            is_this_part(set, part, owner, file.name).map_err(in_file)?;
+            return super::idx::parse_idx(&bytes).map_err(in_file);
+        }
+    }
+    let (array, digest) = parse_idx_hashed(&bytes).map_err(in_file)?;
+    judge_content(set, part, &digest, named).map_err(in_file)?;
+    Ok(array)
+}
+
+/// Accepts or refuses a file whose download is unknown by the SHA-256 of its content.
+fn judge_content(set: &NamedSet, part: &str, digest: &Digest, named: bool) -> Result<()> {
+    if let Some((owner, file)) = sets::by_content(digest) {
+        return is_this_part(set, part, owner, file.name);
+    }
+    let content_is_known = set.downloads.iter().any(|file| file.content_sha256.is_some());
+    if content_is_known || (!named && set.parts[0].starts_with("train")) {
+        return Err(invalid(format!(
+            "this is not the {part} of {}: its content has another SHA-256; to use these data as \
+             they are, give their folder as a path",
+            set.name
+        )));
+    }
+    Ok(())
+}
+
+fn is_this_part(set: &NamedSet, part: &str, owner: &NamedSet, file: &str) -> Result<()> {
+    let name = file.trim_end_matches(".gz");
+    if owner.name == set.name && name == part {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "this is {name} of {}, not {part} of {}: the wrong file lies under this name; remove it, or \
+         give its folder as a path",
+        owner.name, set.name
+    )))
+}
+
+/// Keras's `mnist.npz` holds the arrays of the four files; with its IDX header before it, each has
+/// the SHA-256 of the file.
+fn read_keras(set: &NamedSet, path: &Path, named: bool) -> Result<[Array; 4]> {
+    let in_file = |error: Error| error.context(path.display());
+    let mut npz = Npz::open(path)?;
+    let mut read = |name: &str, part: &str| {
+        let missing = || invalid(format!("there is no array {name}"));
+        let array = npz.get(name)?.ok_or_else(missing)?;
+        let Values::U8(values) = &array.values else {
+            return Err(invalid(format!(
+                "array {name} is {}, MNIST's is uint8",
+                array.values.type_name()
+            )));
+        };
+        let hash = Sha256::new_with_prefix(byte_header(&array.shape)).chain_update(values);
+        judge_content(set, part, &hash.finalize().into(), named)?;
+        Ok(array)
+    };
+    let [a, b, c, d] = set.parts;
+    let arrays = [("x_train", a), ("y_train", b), ("x_test", c), ("y_test", d)];
+    let [a, b, c, d] = arrays.map(|(name, part)| read(name, part).map_err(in_file));
+    Ok([a?, b?, c?, d?])
+}
+
+/// The data set of a part of the set: 0 training, 1 test.
+fn build(set: &NamedSet, name: &str, part: usize, images: Array, labels: Array) -> Result<Dataset> {
+    let fail = |problem: String| Err(invalid(format!("{}, {name} part: {problem}", set.name)));
+    let (Values::U8(_), [count, 28, 28]) = (&images.values, &images.shape[..]) else {
+        let kind = images.values.type_name();
+        return fail(format!(
+            "the images have shape {:?} and type {kind}: expected [samples, 28, 28] and uint8",
+            images.shape
+        ));
+    };
+    if let Some(samples) = set.samples
+        && samples[part] != *count
+    {
+        return fail(format!("there are {count} images: expected {}", samples[part]));
+    }
+    let names = set.classes.names();
+    let mut labels = first_column(labels).into_labels()?;
+    for label in &mut labels {
+        *label = match label.checked_sub(set.first_label) {
+            Some(index) if (index as usize) < names.len() => index,
+            _ => {
+                let (first, last) = (set.first_label, set.first_label as usize + names.len() - 1);
+                return fail(format!("label {label} is out of range: expected {first} to {last}"));
+            }
+        };
+    }
+    let mut data = labelled(images, labels, names)
+        .map_err(|error| error.context(format!("{}, {name} part", set.name)))?;
+    if let Inputs::Bytes(pixels) = &mut data.inputs
+        && set.transposed
+    {
+        pixels.chunks_exact_mut(28 * 28).for_each(transpose);
+    }
+    Ok(data)
+}
+
+/// QMNIST's labels have eight columns (class, writer, ...): the class is the first.
+pub(crate) fn first_column(labels: Array) -> Array {
+    match (labels.values, &labels.shape[..]) {
+        (Values::I32(values), &[rows, columns]) if columns > 1 => Array {
+            values: Values::I32(values.chunks_exact(columns).map(|row| row[0]).collect()),
+            shape: vec![rows],
+        },
+        (values, _) => Array { values, shape: labels.shape },
+    }
+}
+
+fn transpose(image: &mut [u8]) {
+    for row in 0..28 {
+        for column in row + 1..28 {
+            image.swap(28 * row + column, 28 * column + row);
+        }
+    }
+}
+
+impl Source {
+    fn bytes(&self) -> Result<Vec<u8>> {
+        match self {
+            Source::File(path) => fs::read(path).map_err(|error| Error::io("read", path, error)),
+            Source::Entry(path, name) => {
+                let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+                let in_file = |error: Error| error.context(path.display());
+                let mut archive = Archive::open(file).map_err(in_file)?;
+                let missing = || invalid(format!("there is no {name} in the archive"));
+                let entry = archive.find(name).ok_or_else(missing).map_err(in_file)?;
+                archive.read(&entry).map_err(in_file)
+            }
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Source::File(path) => path.display().to_string(),
+            Source::Entry(path, name) => format!("{}, {name}", path.display()),
+        }
+    }
+}

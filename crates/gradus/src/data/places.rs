@@ -1,0 +1,154 @@
+//! Where a named set may lie on this machine: a set in, folders in the order in which they are
+//! searched out.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+use super::sets::NamedSet;
+
+/// What the surroundings of the program say about places; gathered once, so that tests can choose.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surroundings {
+    /// `$GRADUS_DATA`: a folder with a sub-folder for each set.
+    pub(crate) gradus_data: Option<PathBuf>,
+    /// `$GRADUS_MIRROR`: a base URL that is tried before the mirrors of the table.
+    pub(crate) mirror: Option<String>,
+    /// The folder from which relative paths count.
+    pub(crate) current: PathBuf,
+    /// Gradus's own folder under the user's cache folder.
+    pub(crate) cache: Option<PathBuf>,
+    /// `$KERAS_HOME`, by default `~/.keras`.
+    pub(crate) keras: Option<PathBuf>,
+    /// The user's home folder.
+    pub(crate) home: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// Reads the environment variables of the process.
+    pub(crate) fn of_process() -> Self {
+        let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let strategy = etcetera::choose_base_strategy().ok();
+        let home = strategy.as_ref().map(|strategy| strategy.home_dir().to_owned());
+        Surroundings {
+            gradus_data: folder("GRADUS_DATA"),
+            mirror: env::var("GRADUS_MIRROR").ok().filter(|mirror| !mirror.is_empty()),
+            current: PathBuf::new(),
+            cache: strategy.map(|strategy| strategy.cache_dir().join("gradus")),
+            keras: folder("KERAS_HOME").or_else(|| home.as_ref().map(|home| home.join(".keras"))),
+            home,
+        }
+    }
+
+    /// The folder into which `set` is downloaded.
+    pub(crate) fn download_folder(&self, set: &NamedSet) -> Option<PathBuf> {
+        self.cache.as_ref().map(|cache| cache.join(set.folder))
+    }
+}
+
+/// A folder that may hold a set.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Candidate {
+    pub(crate) folder: PathBuf,
+    /// Whether the folder bears the set's name. Where it does not, only files whose SHA-256 is
+    /// known are taken for the set: relatives of MNIST share their file names.
+    pub(crate) named: bool,
+}
+
+/// The folders that may hold `set`, best first: in `data_dir`, `$GRADUS_DATA`, `./data`, the cache,
+/// Keras's folder and torchvision's usual roots.
+pub(crate) fn candidates(
+    set: &NamedSet,
+    data_dir: Option<&Path>,
+    surroundings: &Surroundings,
+) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let keras = surroundings.keras.as_ref().map(|keras| keras.join("datasets"));
+    let places = [
+        data_dir.map(Path::to_owned),
+        surroundings.gradus_data.clone(),
+        Some(surroundings.current.join("data")),
+        surroundings.cache.clone(),
+        keras,
+    ];
+    for place in places.into_iter().flatten() {
+        let names = [set.folder, set.name];
+        let names = &names[..if set.folder == set.name { 1 } else { 2 }];
+        found.extend(names.iter().map(|name| Candidate { folder: place.join(name), named: true }));
+        found.push(torchvision(&place, set));
+        found.push(Candidate { folder: place, named: false });
+    }
+    found.push(torchvision(&surroundings.current, set));
+    found.push(torchvision(&surroundings.current.join("../data"), set));
+    if let Some(home) = &surroundings.home {
+        let roots = ["data", "datasets", ".pytorch/MNIST_data"];
+        found.extend(roots.iter().map(|root| torchvision(&home.join(root), set)));
+    }
+    found
+}
+
+fn torchvision(root: &Path, set: &NamedSet) -> Candidate {
+    Candidate { folder: root.join(set.torchvision).join("raw"), named: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sets;
+    use super::*;
+
+    #[test]
+    fn the_order_of_places() {
+        let surroundings = Surroundings {
+            gradus_data: Some("/gradus-data".into()),
+            mirror: None,
+            current: "/here".into(),
+            cache: Some("/cache/gradus".into()),
+            keras: Some("/home/me/.keras".into()),
+            home: Some("/home/me".into()),
+        };
+        let set = sets::find("fashion-mnist").unwrap();
+        let found = candidates(set, Some(Path::new("/option")), &surroundings);
+        let folders: Vec<_> = found.iter().map(|found| found.folder.to_str().unwrap()).collect();
+        let expected = [
+            "/option/fashion-mnist",
+            "/option/FashionMNIST/raw",
+            "/option",
+            "/gradus-data/fashion-mnist",
+            "/gradus-data/FashionMNIST/raw",
+            "/gradus-data",
+            "/here/data/fashion-mnist",
+            "/here/data/FashionMNIST/raw",
+            "/here/data",
+            "/cache/gradus/fashion-mnist",
+            "/cache/gradus/FashionMNIST/raw",
+            "/cache/gradus",
+            "/home/me/.keras/datasets/fashion-mnist",
+            "/home/me/.keras/datasets/FashionMNIST/raw",
+            "/home/me/.keras/datasets",
+            "/here/FashionMNIST/raw",
+            "/here/../data/FashionMNIST/raw",
+            "/home/me/data/FashionMNIST/raw",
+            "/home/me/datasets/FashionMNIST/raw",
+            "/home/me/.pytorch/MNIST_data/FashionMNIST/raw",
+        ];
+        assert_eq!(folders, expected);
+        assert!(found.iter().all(|found| {
+            found.named
+                != [
+                    "/option",
+                    "/gradus-data",
+                    "/here/data",
+                    "/cache/gradus",
+                    "/home/me/.keras/datasets",
+                ]
+                .contains(&found.folder.to_str().unwrap())
+        }));
+    }
+
+    #[test]
+    fn the_process_has_a_cache_below_its_home() {
+        let surroundings = Surroundings::of_process();
+        assert!(surroundings.cache.is_none_or(|cache| cache.ends_with("gradus")));
+    }
+}
