@@ -41,7 +41,8 @@ pub(crate) const MAX_CLASSES: u32 = 1 << 16;
 /// From this side length on, a table of bytes whose width is a square is taken for pictures.
 const MIN_PICTURE_SIDE: usize = 8;
 
-/// Runs `$body` with `$values` bound to the vector inside, whatever its element type.
+/// Runs `$body` with `$values` bound to the vector inside, whatever its element type. A cast in the
+/// body is unnecessary in one of the seven arms, hence the `expect`s below.
 macro_rules! for_each_type {
     ($array:expr, $values:ident => $body:expr) => {
         match $array {
@@ -81,6 +82,7 @@ impl Values {
     }
 
     /// All values in single precision.
+    #[expect(clippy::unnecessary_cast)]
     pub fn to_f32(&self) -> Vec<f32> {
         for_each_type!(self, values => values.iter().map(|&value| value as f32).collect())
     }
@@ -127,6 +129,7 @@ impl Array {
     ///
     /// # Errors
     /// `InvalidData` for an array that is not `(n,)` or `(n, 1)`, or a value that is no class.
+    #[expect(clippy::unnecessary_cast)]
     pub fn into_labels(self) -> Result<Vec<u32>> {
         if !matches!(self.shape[..], [_] | [_, 1]) {
             let what = match self.shape.len() {
@@ -169,6 +172,7 @@ pub(crate) fn picture_shape(sample_shape: &[usize]) -> Option<Vec<usize>> {
 }
 
 /// The values as bytes where all are grey levels: whole numbers in 0..=255, not only 0 and 1.
+#[expect(clippy::unnecessary_cast)]
 fn grey_levels(values: &Values) -> Option<Vec<u8>> {
     for_each_type!(values, values => {
         let is_level = |value: f64| (0.0..=255.0).contains(&value) && value.fract() == 0.0;

@@ -239,3 +239,127 @@ fn read_single_idx(path: &Path) -> Result<Parts> {
     let pair = (images, first_column(read_idx(&labels)?));
     numbered_parts(pair, None).map_err(|error| error.context(path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Inputs;
+    use crate::data::testing::{gzip, idx_file, npy_file, zip_file};
+    use tempfile::{TempDir, tempdir};
+
+    fn folder(files: &[(&str, Vec<u8>)]) -> TempDir {
+        let folder = tempdir().unwrap();
+        for (name, bytes) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    fn images(count: u32) -> Vec<u8> {
+        idx_file(8, &[count, 2, 2], &vec![count as u8; 4 * count as usize])
+    }
+
+    fn labels(values: &[u8]) -> Vec<u8> {
+        idx_file(8, &[values.len() as u32], values)
+    }
+
+    fn read(path: &Path) -> Result<Parts> {
+        read_path(path, ReadOptions::default())
+    }
+
+    fn message(path: &Path) -> String {
+        read(path).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_folder_of_idx_files_plain_or_gzip_also_below_raw() {
+        let files = |prefix: &str| {
+            let name = |name: &str| format!("{prefix}{name}");
+            [
+                (name("train-images-idx3-ubyte"), images(2)),
+                (name("train-images-idx3-ubyte.gz"), gzip(&images(2))), // its twin
+                (name("train-labels.idx1-ubyte"), labels(&[1, 0])),
+                (name("t10k-images-idx3-ubyte.gz"), gzip(&images(1))),
+                (name("t10k-labels-idx1-ubyte"), labels(&[2])),
+                (name("readme.txt"), b"text".to_vec()),
+            ]
+        };
+        for prefix in ["", "raw/", "MNIST/raw/"] {
+            let files = files(prefix);
+            let files: Vec<_> = files.iter().map(|(name, it)| (&name[..], it.clone())).collect();
+            let folder = folder(&files);
+            let (train, test) = read(folder.path()).unwrap();
+            assert_eq!(train.inputs, Inputs::Bytes(vec![2; 8]));
+            assert_eq!((train.labels, train.class_names.len()), (vec![1, 0], 3));
+            assert_eq!(test.unwrap().labels, [2]);
+        }
+    }
+
+    #[test]
+    fn idx_files_without_parts_or_with_one() {
+        for name in ["train-", "t10k-", "my-"] {
+            let [x, y] = [format!("{name}images-idx3-ubyte"), format!("{name}labels-idx2-int")];
+            let columns: Vec<u8> = (0..16_i32).flat_map(i32::to_be_bytes).collect();
+            let folder = folder(&[(&x, images(2)), (&y, idx_file(0x0c, &[2, 8], &columns))]);
+            let (data, test) = read(folder.path()).unwrap();
+            assert_eq!((data.labels, test), (vec![0, 8], None));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_in_a_folder_is_named() {
+        let one = folder(&[("train-images-idx3-ubyte", images(2))]);
+        assert!(message(one.path()).contains("the training labels are missing"));
+        let two = folder(&[("a-images-idx3-ubyte", images(2)), ("b-images-idx3-ubyte", images(2))]);
+        assert!(message(two.path()).contains("both a-images-idx3-ubyte and b-images-idx3-ubyte"));
+        let other = folder(&[("notes.txt", vec![])]);
+        assert!(message(other.path()).contains("the folder holds notes.txt"));
+        let counts = folder(&[
+            ("train-images-idx3-ubyte", images(3)),
+            ("train-labels-idx1-ubyte", labels(&[0, 1])),
+        ]);
+        assert!(message(counts.path()).contains("3 samples but 2 labels"));
+    }
+
+    #[test]
+    fn a_single_file_of_images_finds_its_labels() {
+        let folder = folder(&[
+            ("t10k-images-idx3-ubyte.gz", gzip(&images(2))),
+            ("t10k-labels-idx1-ubyte", labels(&[0, 1])),
+            ("lonely-images-idx3-ubyte", images(1)),
+        ]);
+        let at = |name: &str| folder.path().join(name);
+        assert_eq!(read(&at("t10k-images-idx3-ubyte.gz")).unwrap().0.labels, [0, 1]);
+        assert!(message(&at("lonely-images-idx3-ubyte")).contains("lonely-labels-idx1-ubyte"));
+        assert!(message(&at("t10k-labels-idx1-ubyte")).contains("no labels lie beside"));
+    }
+
+    #[test]
+    fn a_file_is_read_by_what_it_is_not_by_its_name() {
+        let npz = zip_file(
+            &[
+                ("x_train.npy", &npy_file("|u1", "(1, 2)", &[3, 4])),
+                ("y_train.npy", &npy_file("|u1", "(1,)", &[0])),
+            ],
+            true,
+        );
+        let folder = folder(&[
+            ("archive.data", npz),
+            ("table.data", b"label,a\ncat,1\ndog,2\n".to_vec()),
+            ("array.npy", npy_file("|u1", "(1,)", &[0])),
+            ("picture.png", b"\x89PNG\r\n\x1a\n".to_vec()),
+            ("page.gz", b"<html>error</html>".to_vec()),
+            ("page2.gz", gzip(b"<html>error</html>")),
+        ]);
+        let at = |name: &str| folder.path().join(name);
+        assert_eq!(read(&at("archive.data")).unwrap().0.inputs, Inputs::Bytes(vec![3, 4]));
+        assert_eq!(read(&at("table.data")).unwrap().0.class_names, ["cat", "dog"]);
+        assert!(message(&at("array.npy")).contains("a single .npy array has no labels"));
+        assert!(message(&at("picture.png")).contains("a single picture has no labels"));
+        assert!(message(&at("page.gz")).contains("HTML page"));
+        assert!(message(&at("page2.gz")).contains("HTML page"));
+        assert!(message(&at("nothing")).contains("nothing"));
+    }
+}

@@ -202,24 +202,8 @@ pub(crate) fn numbers<T, const N: usize>(bytes: &[u8], convert: fn([u8; N]) -> T
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
+    use crate::data::testing::{gzip, idx_file as file};
     use proptest::prelude::*;
-    use std::io::Write;
-
-    /// An IDX file with these bytes after its header.
-    fn file(code: u8, shape: &[u32], values: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0, 0, code, shape.len() as u8];
-        bytes.extend(shape.iter().flat_map(|size| size.to_be_bytes()));
-        bytes.extend(values);
-        bytes
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
 
     fn message(bytes: &[u8]) -> String {
         parse_idx(bytes).unwrap_err().to_string()

@@ -212,19 +212,20 @@ fn default_set(
     let mnist = sets::find("mnist").ok_or_else(|| unknown("mnist"))?;
     let missing = match named_set(mnist, options, surroundings, patience, progress) {
         Ok(loaded) => return Ok(loaded),
-        Err(Missing { why: Some(why), .. }) => why,
+        Err(Missing { why: Some(why), passed_over, .. }) => (why, passed_over),
         Err(Missing { error, .. }) => return Err(error),
     };
-    let mut loaded = built_in();
+    let (why, passed_over) = missing;
     let folder = surroundings.download_folder(mnist);
-    loaded.notices = vec![
-        format!("MNIST is not to be had: {missing}; going on with the built-in digits"),
+    let mut notices = vec![
+        format!("MNIST is not to be had: {why}; going on with the built-in digits"),
         format!(
             "to get it: `gradus fetch mnist` with a network, or put its four .gz files into {}",
             folder.map_or("a folder given by --data-dir".to_owned(), |it| it.display().to_string())
         ),
     ];
-    Ok(loaded)
+    notices.extend(passed_over);
+    Ok(Found { notices, ..built_in() })
 }
 
 fn built_in() -> Found {
@@ -243,6 +244,8 @@ fn built_in() -> Found {
 struct Missing {
     error: Error,
     why: Option<String>,
+    /// Copies on this machine that cannot be used, a line each.
+    passed_over: Vec<String>,
 }
 
 fn named_set(
@@ -252,7 +255,7 @@ fn named_set(
     patience: Patience,
     progress: &mut dyn FnMut(&FetchProgress),
 ) -> Result<Found, Missing> {
-    let fatal = |error| Missing { error, why: None };
+    let fatal = |error| Missing { error, why: None, passed_over: Vec::new() };
     if let Some(folder) = &options.data_dir
         && !folder.is_dir()
     {
@@ -276,31 +279,48 @@ fn named_set(
             Err(_) => {}
         }
     }
-    let with_copies = |message: String| -> String {
-        passed_over.iter().fold(message, |message, copy| format!("{message}\n{copy}"))
-    };
-    let Some(folder) = surroundings.download_folder(set) else {
-        let (error, why) = (no_cache(), Some(no_cache().to_string()));
-        return Err(Missing { error, why });
-    };
+    match download(set, options, surroundings, patience, progress) {
+        Ok(folder) => {
+            let parts = named::read_from(set, &folder, true).and_then(|parts| {
+                parts.ok_or_else(|| invalid("the download is not there any more"))
+            });
+            Ok(found(parts.map_err(fatal)?, &folder, passed_over))
+        }
+        Err((error, why)) => {
+            let lines: Vec<_> = passed_over.iter().map(|line| format!("\n{line}")).collect();
+            let error = Error::new(error.kind(), format!("{error}{}", lines.concat()));
+            Err(Missing { error, why: Some(why), passed_over })
+        }
+    }
+}
+
+/// The folder of the downloaded set, or the error and its reason in one line.
+fn download(
+    set: &'static NamedSet,
+    options: &LoadOptions,
+    surroundings: &Surroundings,
+    patience: Patience,
+    progress: &mut dyn FnMut(&FetchProgress),
+) -> Result<PathBuf, (Error, String)> {
+    let folder =
+        surroundings.download_folder(set).ok_or_else(|| (no_cache(), no_cache().to_string()))?;
     if !options.download {
-        let message = format!(
+        let error = Error::not_found(format!(
             "{} is not on this machine: fetch it (`gradus fetch {}`), or put its files into {}",
             set.name,
             set.name,
             folder.display()
-        );
-        let why = Some(with_copies("it is not on this machine".to_owned()));
-        return Err(Missing { error: Error::not_found(with_copies(message)), why });
+        ));
+        return Err((error, "it is not on this machine".to_owned()));
     }
     let mirrors = mirrors_of(set, surroundings.mirror.as_deref());
-    if let Err(failure) = fetch_set(set, &folder, &mirrors, patience, progress) {
-        let why = Some(with_copies(failure.summary()));
-        return Err(Missing { error: failure.into_error(set, &folder), why });
+    match fetch_set(set, &folder, &mirrors, patience, progress) {
+        Ok(()) => Ok(folder),
+        Err(failure) => {
+            let why = failure.summary();
+            Err((failure.into_error(set, &folder), why))
+        }
     }
-    let parts = named::read_from(set, &folder, true)
-        .and_then(|parts| parts.ok_or_else(|| invalid("the download is not there any more")));
-    Ok(found(parts.map_err(fatal)?, &folder, passed_over))
 }
 
 fn at_path(name: &str, options: &LoadOptions) -> Result<Found> {
@@ -311,4 +331,157 @@ fn at_path(name: &str, options: &LoadOptions) -> Result<Found> {
     let (train, test) = read_path(path, options.reading())?;
     let origin = path.display().to_string();
     Ok(Found { name: name.to_owned(), train, test, origin, notices: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::testing::{gzip, idx_file};
+    use crate::error::ErrorKind;
+    use std::fs;
+    use std::time::Duration;
+    use tempfile::{TempDir, tempdir};
+
+    /// A machine with an empty home and no network.
+    fn nowhere() -> (TempDir, Surroundings) {
+        let home = tempdir().unwrap();
+        let surroundings = Surroundings {
+            // Refuses every connection at once.
+            mirror: Some("http://127.0.0.1:9".to_owned()),
+            current: home.path().join("here"),
+            cache: Some(home.path().join("cache/gradus")),
+            keras: Some(home.path().join(".keras")),
+            home: Some(home.path().to_owned()),
+            gradus_data: None,
+        };
+        (home, surroundings)
+    }
+
+    const PATIENCE: Patience =
+        Patience { answer: Duration::from_millis(500), stall: Duration::from_secs(1) };
+
+    fn load_in(options: &LoadOptions, surroundings: &Surroundings) -> Result<Loaded> {
+        load_with(options, surroundings, PATIENCE, &mut |_| {})
+    }
+
+    fn named(name: &str) -> LoadOptions {
+        LoadOptions { data: Some(name.to_owned()), download: false, ..LoadOptions::default() }
+    }
+
+    fn table(folder: &TempDir, name: &str, text: &str) -> PathBuf {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A set of the right shape that was compressed anew.
+    fn write_kmnist(folder: &Path, train: usize) {
+        fs::create_dir_all(folder).unwrap();
+        let images = |count: usize| idx_file(8, &[count as u32, 28, 28], &vec![0; count * 784]);
+        let labels = |count: usize| idx_file(8, &[count as u32], &vec![9; count]);
+        for (name, bytes) in [
+            ("train-images-idx3-ubyte.gz", images(train)),
+            ("train-labels-idx1-ubyte.gz", labels(train)),
+            ("t10k-images-idx3-ubyte.gz", images(10_000)),
+            ("t10k-labels-idx1-ubyte.gz", labels(10_000)),
+        ] {
+            fs::write(folder.join(name), gzip(&bytes)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_named_set_is_found_where_it_lies_and_bad_copies_are_passed_over() {
+        let (home, surroundings) = nowhere();
+        write_kmnist(&home.path().join("cache/gradus/kmnist"), 59_999);
+        write_kmnist(&home.path().join("data/KMNIST/raw"), 60_000);
+        let loaded = load_in(&named("kmnist"), &surroundings).unwrap();
+        assert!(loaded.origin.ends_with("data/KMNIST/raw"), "{}", loaded.origin);
+        assert_eq!((loaded.name.as_str(), loaded.train.len()), ("kmnist", 60_000));
+        assert_eq!(loaded.train.class_names[9], "wo");
+        assert_eq!(loaded.notices.len(), 1);
+        assert!(loaded.notices[0].contains("there are 59999 images"), "{:?}", loaded.notices);
+    }
+
+    #[test]
+    fn a_named_set_is_never_replaced() {
+        let (_home, surroundings) = nowhere();
+        let error = load_in(&named("mnist"), &surroundings).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("gradus fetch mnist"), "{error}");
+        let options = LoadOptions { download: true, ..named("kmnist") };
+        let error = load_in(&options, &surroundings).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Download);
+        assert!(error.to_string().contains("http://127.0.0.1:9/kmnist/train-images"), "{error}");
+    }
+
+    #[test]
+    fn without_a_name_the_digits_take_the_place_of_mnist_in_two_lines() {
+        let (home, surroundings) = nowhere();
+        let options = LoadOptions { download: false, ..LoadOptions::default() };
+        let loaded = load_in(&options, &surroundings).unwrap();
+        assert_eq!((loaded.name.as_str(), loaded.notices.len()), ("digits", 2));
+        assert!(loaded.notices[0].contains("not on this machine"), "{:?}", loaded.notices);
+        assert!(loaded.notices[1].contains("gradus fetch mnist"), "{:?}", loaded.notices);
+        assert_eq!((loaded.train.len(), loaded.test.len()), (60_000, 10_000));
+        fs::create_dir_all(home.path().join("here/data/mnist")).unwrap();
+        fs::write(home.path().join("here/data/mnist/train-images-idx3-ubyte"), b"").unwrap();
+        let loaded = load_in(&options, &surroundings).unwrap();
+        assert!(loaded.notices[2].contains("train-labels-idx1-ubyte[.gz]"), "{:?}", loaded.notices);
+    }
+
+    #[test]
+    fn names_and_folders_that_do_not_exist_are_refused() {
+        let (home, surroundings) = nowhere();
+        let error = load_in(&named("mnits"), &surroundings).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("fashion-mnist"), "{error}");
+        let data_dir = Some(home.path().join("no"));
+        let error = load_in(&LoadOptions { data_dir, ..named("mnist") }, &surroundings);
+        assert!(error.unwrap_err().to_string().contains("there is no data folder"));
+        assert!(fetch("digits", &mut |_| {}).is_err());
+        assert_eq!(fetch("mnits", &mut |_| {}).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn data_without_a_test_part_are_split_and_it_is_said() {
+        let folder = tempdir().unwrap();
+        let rows: Vec<_> = (0..50).map(|at| format!("c{},{at}.5\n", at % 5)).collect();
+        let path = table(&folder, "a.csv", &rows.concat());
+        let (_home, surroundings) = nowhere();
+        let options = named(path.to_str().unwrap());
+        let loaded = load_in(&options, &surroundings).unwrap();
+        assert_eq!((loaded.train.len(), loaded.test.len()), (40, 10));
+        assert!(
+            (0..5).all(|class| loaded.test.labels.iter().filter(|&&it| it == class).count() == 2)
+        );
+        assert!(loaded.notices[0].contains("10 of its 50 samples"), "{:?}", loaded.notices);
+        let again = load_in(&options, &surroundings).unwrap();
+        assert_eq!(again.test, loaded.test);
+        let other = load_in(&LoadOptions { seed: 1, ..options }, &surroundings).unwrap();
+        assert_ne!(other.test, loaded.test);
+        let path = table(&folder, "few.csv", "a,1\nb,2\n");
+        let error = load_in(&named(path.to_str().unwrap()), &surroundings).unwrap_err();
+        assert!(error.to_string().contains("too few"), "{error}");
+    }
+
+    #[test]
+    fn a_test_set_of_the_user_s_own_is_matched_by_names() {
+        let folder = tempdir().unwrap();
+        let train = table(&folder, "train.csv", "cat,1,2\ndog,3,4\ncow,5,6\n");
+        let test = table(&folder, "test.csv", "dog,7,8\ncat,9,1\n");
+        let (_home, surroundings) = nowhere();
+        let options = |test: &Path| LoadOptions {
+            test: Some(test.to_owned()),
+            ..named(train.to_str().unwrap())
+        };
+        let loaded = load_in(&options(&test), &surroundings).unwrap();
+        assert_eq!((loaded.train.len(), loaded.notices.len()), (3, 0));
+        assert_eq!(loaded.test.class_names, ["cat", "cow", "dog"]);
+        assert_eq!(loaded.test.labels, [2, 0]);
+        let narrow = table(&folder, "narrow.csv", "dog,7\ncat,9\n");
+        let error = load_in(&options(&narrow), &surroundings).unwrap_err().to_string();
+        assert!(error.contains("narrow.csv: a test sample has shape [1]"), "{error}");
+        let single = load_single(&test, &LoadOptions::default()).unwrap();
+        assert_eq!(single.class_names, ["cat", "dog"]);
+    }
 }

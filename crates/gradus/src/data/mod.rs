@@ -21,6 +21,8 @@ mod named;
 mod fetch;
 mod files;
 mod load;
+#[cfg(test)]
+mod testing;
 
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;

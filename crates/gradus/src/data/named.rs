@@ -253,3 +253,175 @@ impl Source {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::sets::{Classes, RemoteFile};
+    use crate::data::testing::{gzip, idx_file, npy_file, zip_file};
+
+    const PARTS: [&str; 4] =
+        ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];
+
+    fn toy_set(downloads: &'static [RemoteFile]) -> NamedSet {
+        NamedSet {
+            name: "toy",
+            folder: "toy",
+            torchvision: "Toy",
+            mirrors: &[],
+            downloads,
+            parts: PARTS,
+            samples: Some([2, 1]),
+            classes: Classes::Words(&["no", "yes"]),
+            first_label: 0,
+            transposed: false,
+        }
+    }
+
+    fn images(count: u32) -> Vec<u8> {
+        let values: Vec<u8> = (0..count * 784).map(|at| (at % 251) as u8).collect();
+        idx_file(8, &[count, 28, 28], &values)
+    }
+
+    fn write(folder: &Path, files: &[(&str, Vec<u8>)]) {
+        for (name, bytes) in files {
+            fs::write(folder.join(name), bytes).unwrap();
+        }
+    }
+
+    fn toy_files() -> [(&'static str, Vec<u8>); 4] {
+        [
+            ("train-images-idx3.gz", gzip(&images(2))),
+            ("train-labels.idx1", idx_file(8, &[2], &[1, 0])),
+            ("t10k-images-idx3", images(1)),
+            ("t10k-labels-idx1.gz", gzip(&idx_file(8, &[1], &[1]))),
+        ]
+    }
+
+    #[test]
+    fn plain_gzip_and_dotted_names() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &toy_files());
+        let (train, test) = read_from(&toy_set(&[]), folder.path(), true).unwrap().unwrap();
+        assert_eq!(
+            (train.labels, train.class_names),
+            (vec![1, 0], vec!["no".into(), "yes".into()])
+        );
+        assert_eq!((test.len(), test.sample_shape), (1, vec![28, 28]));
+    }
+
+    #[test]
+    fn a_missing_file_is_named_where_the_folder_has_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read_from(&toy_set(&[]), folder.path(), true).unwrap().is_none());
+        write(folder.path(), &toy_files()[..3]);
+        let error = read_from(&toy_set(&[]), folder.path(), true).unwrap_err().to_string();
+        assert!(error.contains("t10k-labels-idx1[.gz] is missing"), "{error}");
+        assert!(read_from(&toy_set(&[]), folder.path(), false).unwrap().is_none());
+    }
+
+    #[test]
+    fn an_unnamed_folder_must_prove_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &toy_files());
+        let error = read_from(&toy_set(&[]), folder.path(), false).unwrap_err().to_string();
+        assert!(error.contains("this is not the train-images-idx3 of toy"), "{error}");
+    }
+
+    #[test]
+    fn where_the_content_is_known_other_content_is_refused() {
+        static KNOWN: [RemoteFile; 1] = [RemoteFile {
+            name: "train-images-idx3.gz",
+            bytes: 1,
+            sha256: "",
+            content_sha256: Some(""),
+        }];
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &toy_files());
+        let error = read_from(&toy_set(&KNOWN), folder.path(), true).unwrap_err().to_string();
+        assert!(error.contains("another SHA-256"), "{error}");
+    }
+
+    #[test]
+    fn files_of_another_set_are_recognised() {
+        let [mnist, fashion] = ["mnist", "fashion-mnist"].map(|name| sets::find(name).unwrap());
+        let digest = |hex: &str| -> Digest {
+            let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap();
+            std::array::from_fn(byte)
+        };
+        let content = digest(mnist.downloads[0].content_sha256.unwrap());
+        judge_content(mnist, mnist.parts[0], &content, false).unwrap();
+        for (set, part) in [(mnist, mnist.parts[2]), (fashion, mnist.parts[0])] {
+            let error = judge_content(set, part, &content, true).unwrap_err().to_string();
+            assert!(error.contains("this is train-images-idx3-ubyte of mnist, not"), "{error}");
+        }
+        let (owner, file) = sets::by_download(&digest(fashion.downloads[1].sha256)).unwrap();
+        assert!(is_this_part(fashion, fashion.parts[1], owner, file.name).is_ok());
+        assert!(is_this_part(mnist, mnist.parts[1], owner, file.name).is_err());
+    }
+
+    #[test]
+    fn sizes_shapes_and_labels_are_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |name: &str, bytes: Vec<u8>| {
+            write(folder.path(), &toy_files());
+            fs::write(folder.path().join(name), bytes).unwrap();
+            read_from(&toy_set(&[]), folder.path(), true).unwrap_err().to_string()
+        };
+        let error = refused("t10k-images-idx3", images(2));
+        assert!(error.contains("test part: there are 2 images: expected 1"), "{error}");
+        let error = refused("train-labels.idx1", idx_file(8, &[2], &[0, 2]));
+        assert!(
+            error.contains("training part: label 2 is out of range: expected 0 to 1"),
+            "{error}"
+        );
+        let error = refused("train-labels.idx1", idx_file(8, &[1], &[0]));
+        assert!(error.contains("2 samples but 1 labels"), "{error}");
+        let error = refused("train-labels.idx1", images(2));
+        assert!(error.contains("images given as labels"), "{error}");
+        let error = refused("t10k-images-idx3", idx_file(8, &[1, 2, 2], &[0; 4]));
+        assert!(error.contains("shape [1, 2, 2]"), "{error}");
+        let error = refused("t10k-images-idx3", b"<html>".to_vec());
+        assert!(error.contains("t10k-images-idx3: not an IDX file"), "{error}");
+    }
+
+    #[test]
+    fn emnist_comes_in_an_archive_transposed_and_counts_from_one() {
+        let mut one = images(1);
+        one[16 + 28] = 255; // row 1, column 0 of the file
+        let labels = gzip(&idx_file(8, &[1], &[26]));
+        let letters = sets::find("emnist-letters").unwrap();
+        let names = letters.parts.map(|part| format!("gzip/{part}.gz"));
+        let entries: Vec<(&str, Vec<u8>)> = vec![
+            (&names[0], gzip(&one)),
+            (&names[1], labels.clone()),
+            (&names[2], gzip(&one)),
+            (&names[3], labels),
+        ];
+        let entries: Vec<_> = entries.iter().map(|(name, bytes)| (*name, &bytes[..])).collect();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("gzip.zip"), zip_file(&entries, true)).unwrap();
+        let (train, _) = read_from(letters, folder.path(), true).unwrap().unwrap();
+        assert_eq!((train.labels[0], train.class_names[25].as_str()), (25, "z"));
+        let Inputs::Bytes(pixels) = train.inputs else { panic!("no bytes") };
+        assert_eq!((pixels[1], pixels[28]), (255, 1)); // row 0, column 1 and back
+    }
+
+    #[test]
+    fn the_first_of_qmnist_s_eight_columns_is_the_class() {
+        let columns: Vec<u8> = (0..16_i32).flat_map(i32::to_be_bytes).collect();
+        let labels = super::super::idx::parse_idx(&idx_file(0x0c, &[2, 8], &columns)).unwrap();
+        assert_eq!(first_column(labels).into_labels().unwrap(), [0, 8]);
+    }
+
+    #[test]
+    fn keras_s_file_must_be_mnist() {
+        let folder = tempfile::tempdir().unwrap();
+        let array = npy_file("|u1", "(1,)", &[0]);
+        let arrays = [("x_train.npy", &array[..])];
+        fs::write(folder.path().join("mnist.npz"), zip_file(&arrays, true)).unwrap();
+        let mnist = sets::find("mnist").unwrap();
+        let error = read_from(mnist, folder.path(), true).unwrap_err().to_string();
+        assert!(error.contains("mnist.npz: this is not the train-images-idx3-ubyte"), "{error}");
+    }
+}

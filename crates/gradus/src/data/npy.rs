@@ -197,22 +197,12 @@ fn to_row_major(data: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
+    use crate::data::testing::npy_file as file;
     use ndarray::{Array2, Array3, ShapeBuilder};
     use ndarray_npy::WriteNpyExt;
     use proptest::prelude::*;
-
-    /// A version 1 file with this header and these values.
-    pub(crate) fn file(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
-        let mut header =
-            format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
-        while !(header.len() + 10).is_multiple_of(64) {
-            header.insert(header.len() - 1, ' ');
-        }
-        let length = (header.len() as u16).to_le_bytes();
-        [MAGIC, &[1, 0], &length, header.as_bytes(), values].concat()
-    }
 
     fn message(bytes: &[u8]) -> String {
         parse_npy(bytes).unwrap_err().to_string()

@@ -88,3 +88,86 @@ fn parts<R: Read + Seek>(npz: &mut Npz<R>) -> Result<(Dataset, Option<Dataset>)>
     };
     numbered_parts((inputs, labels), test)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Inputs;
+    use crate::data::testing::{npy_file, zip_file};
+    use ndarray::{Array1, Array3};
+    use ndarray_npy::NpzWriter;
+    use proptest::prelude::*;
+
+    fn images() -> Vec<u8> {
+        npy_file("|u1", "(2, 2, 2)", &[1, 2, 3, 4, 5, 6, 7, 8])
+    }
+
+    fn message(entries: &[(&str, &[u8])]) -> String {
+        parse_npz(&zip_file(entries, false)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn both_parts_of_a_compressed_file() {
+        let (x, y) =
+            (images(), npy_file("<i8", "(2,)", &[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+        let test = (npy_file("|u1", "(1, 2, 2)", &[9; 4]), npy_file("|u1", "(1,)", &[1]));
+        let entries: [(&str, &[u8]); 4] = [
+            ("x_test.npy", &test.0),
+            ("x_train.npy", &x),
+            ("y_train.npy", &y),
+            ("y_test.npy", &test.1),
+        ];
+        let (train, test) = parse_npz(&zip_file(&entries, true)).unwrap();
+        let test = test.unwrap();
+        assert_eq!(train.inputs, Inputs::Bytes(vec![1, 2, 3, 4, 5, 6, 7, 8]));
+        assert_eq!((train.labels, train.sample_shape), (vec![3, 0], vec![2, 2]));
+        assert_eq!((test.labels, test.class_names.len()), (vec![1], 4));
+    }
+
+    #[test]
+    fn a_file_as_numpy_and_the_writer_of_models_make_it() {
+        let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+        writer.add_array("x_train", &Array3::from_elem((3, 2, 2), 0.5_f32)).unwrap();
+        writer.add_array("y_train", &Array1::from(vec![0_u8, 1, 2])).unwrap();
+        let bytes = writer.finish().unwrap().into_inner();
+        let (train, test) = parse_npz(&bytes).unwrap();
+        assert_eq!(train.inputs, Inputs::Floats(vec![0.5; 12]));
+        assert!(test.is_none());
+        let mut npz = Npz::from_bytes(&bytes).unwrap();
+        assert_eq!(npz.names(), ["x_train", "y_train"]);
+        assert_eq!(npz.get("x_train").unwrap().unwrap().shape, [3, 2, 2]);
+        assert_eq!(npz.get("w1").unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_missing_or_damaged_is_named() {
+        let (x, y) = (images(), npy_file("|u1", "(2,)", &[0, 1]));
+        assert!(message(&[("images.npy", &x)]).contains("the file has images"));
+        let one: [(&str, &[u8]); 3] =
+            [("x_train.npy", &x), ("y_train.npy", &y), ("x_test.npy", &x)];
+        assert!(message(&one).contains("belong together"));
+        assert!(
+            message(&[("x_train.npy", &x[..99]), ("y_train.npy", &y)]).contains("array x_train")
+        );
+        let three = npy_file("|u1", "(3,)", &[0, 1, 2]);
+        assert!(
+            message(&[("x_train.npy", &x), ("y_train.npy", &three)])
+                .contains("2 samples but 3 labels")
+        );
+        let error = read_npz(Path::new("no/such.npz")).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::NotFound);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_arrays_never_panic(
+            x in proptest::collection::vec(any::<u8>(), 0..16),
+            shape in "\\([0-9]{1,3}, [0-4]{0,1}\\)",
+            descr in "[|<>][uif][1248]",
+        ) {
+            let (x, y) = (npy_file(&descr, &shape, &x), npy_file("|u1", "(2,)", &[0, 1]));
+            let _ = parse_npz(&zip_file(&[("x_train.npy", &x), ("y_train.npy", &y)], true));
+            let _ = parse_npz(&zip_file(&[("y_train.npy", &x), ("x_train.npy", &y)], false));
+        }
+    }
+}

@@ -193,3 +193,85 @@ fn u16_at(bytes: &[u8], at: usize) -> u16 {
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::testing::zip_file;
+    use proptest::prelude::*;
+    use std::io::Cursor;
+
+    fn read_all(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut archive = Archive::open(Cursor::new(bytes))?;
+        let entries = archive.entries.clone();
+        entries.into_iter().map(|entry| Ok((entry.name.clone(), archive.read(&entry)?))).collect()
+    }
+
+    fn message(bytes: &[u8]) -> String {
+        read_all(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn stored_and_deflated_entries() {
+        let entries: [(&str, &[u8]); 3] = [("a", b"alpha"), ("b/c", &[7; 5000]), ("empty", b"")];
+        for deflate in [false, true] {
+            let read = read_all(&zip_file(&entries, deflate)).unwrap();
+            let read: Vec<_> =
+                read.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
+            assert_eq!(read, entries);
+        }
+        let commented = [&zip_file(&entries, true)[..], b"comment"].concat();
+        assert!(message(&commented).contains("truncated"), "a comment must be announced");
+        let mut announced = commented;
+        let at = announced.len() - 9;
+        announced[at] = 7;
+        assert_eq!(read_all(&announced).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let archive = zip_file(&[("a", b"alpha")], false);
+        for end in 4..archive.len() {
+            assert!(message(&archive[..end]).contains("truncated"), "{}", message(&archive[..end]));
+        }
+        let changed = |at: usize, byte: u8| {
+            let mut changed = archive.clone();
+            changed[at] = byte;
+            message(&changed)
+        };
+        assert!(changed(31, b'X').contains("fails its checksum"));
+        assert!(changed(0, b'X').contains("does not begin"));
+        let table = 36;
+        assert!(changed(table + 8, 1).contains("encrypted"));
+        assert!(changed(table + 10, 12).contains("method 12"));
+        assert!(changed(table + 24, 6).contains("more bytes than the file can hold"));
+        assert!(changed(table + 24, 4).contains("another size"));
+        assert!(changed(table + 42, 99).contains("too early"));
+        assert!(message(b"<html>").contains("not a zip archive"));
+        assert!(message(b"").contains("empty"));
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_is_unpacked() {
+        let mut archive = zip_file(&[("bomb", &[0; 100_000])], true);
+        let table = archive.len() - 22 - 46 - 4;
+        archive[table + 24..table + 28].copy_from_slice(&[255, 255, 255, 255]);
+        assert!(message(&archive).contains("more bytes than the file can hold"));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read_all(&bytes);
+            let _ = read_all(&[&bytes[..], b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x40\0\0\0\x04\0\0\0\0\0"].concat());
+        }
+
+        #[test]
+        fn damaged_archives_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), deflate in any::<bool>()) {
+            let mut archive = zip_file(&[("one", &[1, 2, 3]), ("two", &[0; 50])], deflate);
+            let at = at.index(archive.len());
+            archive[at] = byte;
+            let _ = read_all(&archive);
+        }
+    }
+}
