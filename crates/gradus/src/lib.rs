@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod files;
 pub mod random;
 pub mod data;
 pub mod network;
@@ -13,5 +14,6 @@ pub mod schedule;
 pub mod metrics;
 pub mod classifier;
 pub mod training;
+pub mod model_file;
 
 pub use error::{Error, ErrorKind, Result};

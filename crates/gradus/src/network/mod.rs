@@ -48,6 +48,11 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// A layer of this shape, for [`Network::from_layers`], which says where its parameters start.
+    pub fn new(inputs: usize, outputs: usize) -> Linear {
+        Linear { inputs, outputs, offset: 0 }
+    }
+
     /// Where the weight stands in the vector of parameters.
     pub fn weight(&self) -> Range<usize> {
         self.offset..self.offset + self.inputs * self.outputs

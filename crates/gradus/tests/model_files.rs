@@ -1,0 +1,289 @@
+//! Model files as their users meet them: written, read back, refused.
+
+use std::fs;
+use std::path::Path;
+
+use gradus::classifier::Classifier;
+use gradus::data::normalize::Normalizer;
+use gradus::error::ErrorKind;
+use gradus::model_file::{self, from_bytes, to_bytes};
+use gradus::network::{Activation, Init, Network};
+use proptest::prelude::*;
+use serde_json::json;
+
+/// A classifier with weights that are no round numbers, and biases that are not 0.
+fn classifier(hidden: &[usize], activation: Activation, normalizer: Normalizer) -> Classifier {
+    let mut network = Network::dense(6, hidden, activation, 3).unwrap();
+    network.initialize(Init::Glorot, 7);
+    for index in 0..network.linears().len() {
+        network.bias_mut(index).iter_mut().enumerate().for_each(|(i, b)| *b = 0.1 / (i + 3) as f32);
+    }
+    let names = ["T-shirt/top", "ゆ \"quoted\"", "\u{1F642}\n"].map(String::from).to_vec();
+    let mut classifier = Classifier::new(network, normalizer, vec![2, 3], names).unwrap();
+    classifier.training = json!({"epochs": 3, "learning_rate": 0.004f32, "schedule": "one_cycle"});
+    classifier
+}
+
+fn standard() -> Normalizer {
+    Normalizer::Scalar { mean: 33.318_42, deviation: 78.567_5 }
+}
+
+fn per_feature() -> Normalizer {
+    let means = vec![0.1, -0.0, 1e-40, f32::MAX, 1.0 / 3.0, 16_777_217.0];
+    let deviations = vec![1.0, 0.3, f32::MIN_POSITIVE, 7.1, 1e30, 2.0 / 3.0];
+    Normalizer::PerFeature { means, deviations }
+}
+
+/// The bits of every number, because -0.0 equals 0.0.
+fn bits(classifier: &Classifier) -> Vec<u32> {
+    let (means, deviations) = match &classifier.normalizer {
+        Normalizer::Scalar { mean, deviation } => (vec![*mean], vec![*deviation]),
+        Normalizer::PerFeature { means, deviations } => (means.clone(), deviations.clone()),
+    };
+    [classifier.network.parameters(), &means, &deviations]
+        .concat()
+        .iter()
+        .map(|x| x.to_bits())
+        .collect()
+}
+
+#[test]
+fn every_kind_of_model_comes_back_with_the_same_bits() {
+    for activation in Activation::ALL {
+        for hidden in [&[][..], &[4], &[5, 4, 2]] {
+            for normalizer in [Normalizer::IDENTITY, standard(), per_feature()] {
+                let saved = classifier(hidden, activation, normalizer);
+                let bytes = to_bytes(&saved).unwrap();
+                let read = from_bytes(&bytes).unwrap();
+                assert_eq!(read, saved);
+                assert_eq!(bits(&read), bits(&saved));
+                assert_eq!(to_bytes(&read).unwrap(), bytes, "{activation:?} {hidden:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn files_are_replaced_only_by_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let first = classifier(&[4], Activation::Relu, standard());
+    let second = classifier(&[], Activation::Relu, per_feature());
+    model_file::check_replaceable(&path).unwrap();
+    model_file::save(&first, &path).unwrap();
+    model_file::check_replaceable(&path).unwrap();
+    model_file::save(&second, &path).unwrap();
+    assert_eq!(model_file::load(&path).unwrap(), second);
+
+    for content in ["", "thesis", "\x10\0\0\0\0\0\0\0{\"x\": {}}"] {
+        fs::write(&path, content).unwrap();
+        let message = model_file::check_replaceable(&path).unwrap_err().to_string();
+        assert!(message.contains("model.safetensors") && message.contains("--out"), "{message}");
+    }
+    assert!(model_file::check_replaceable(folder.path()).is_err());
+    assert!(model_file::check_replaceable(&folder.path().join("no/such.safetensors")).is_err());
+}
+
+#[test]
+fn names_decide_what_is_written() {
+    let model = classifier(&[4], Activation::Relu, standard());
+    for name in ["model", "model.h5", "model.pt", ""] {
+        let error = model_file::save(&model, Path::new(name)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains(".safetensors"), "{error}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("Model.SafeTensors");
+    model_file::save(&model, &path).unwrap();
+    assert_eq!(model_file::load(&path).unwrap(), model);
+}
+
+#[test]
+fn models_that_could_not_be_read_back_are_not_written() {
+    let model = || classifier(&[4], Activation::Relu, standard());
+    let refused = |change: fn(&mut Classifier), words: &str| {
+        let mut model = model();
+        change(&mut model);
+        let error = to_bytes(&model).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains(words), "{error}");
+    };
+    refused(|m| m.network.parameters_mut()[5] = f32::NAN, "parameter 5 is NaN");
+    refused(|m| m.network.bias_mut(1)[0] = f32::INFINITY, "is inf");
+    refused(|m| m.normalizer = Normalizer::Scalar { mean: 0.0, deviation: 0.0 }, "not 0");
+    refused(|m| m.normalizer = Normalizer::Scalar { mean: f32::NAN, deviation: 1.0 }, "mean NaN");
+    let short = |m: &mut Classifier| {
+        m.normalizer = Normalizer::PerFeature { means: vec![0.0; 5], deviations: vec![1.0; 6] };
+    };
+    refused(short, "does not fit 6 inputs");
+    refused(|m| drop(m.class_names.pop()), "2 class names");
+    refused(|m| m.sample_shape = vec![usize::MAX, 3], "do not fit 6 inputs");
+}
+
+/// A model file with another header: `change` gets it as JSON.
+fn with_header(change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
+    let bytes = to_bytes(&classifier(&[4], Activation::Relu, standard())).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    change(&mut header);
+    let header = header.to_string().into_bytes();
+    [&(header.len() as u64).to_le_bytes()[..], &header, &bytes[8 + length..]].concat()
+}
+
+/// A model file with another value for one key of its metadata.
+fn with_metadata(key: &str, value: &str) -> Vec<u8> {
+    with_header(|header| header["__metadata__"][key] = value.into())
+}
+
+#[track_caller]
+fn refused(bytes: &[u8], words: &str) {
+    let error = from_bytes(bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+#[test]
+fn strangers_are_named() {
+    refused(b"", "empty");
+    refused(b"PK\x03\x04....", "zip archive");
+    refused(b"\x80\x02}q\x00.....", "pickle");
+    refused(b"<!DOCTYPE html>", "web page");
+    refused(b"\x89HDF\r\n\x1a\n...", "HDF5");
+    refused(b"hello, I am a text", "does not begin with a safetensors header");
+    refused(&[0xff; 64], "does not begin with a safetensors header");
+    let bare = with_header(|header| drop(header.as_object_mut().unwrap().remove("__metadata__")));
+    refused(&bare, "not a gradus model");
+    refused(&with_metadata("format", "pt"), "not a gradus model");
+    let folder = tempfile::tempdir().unwrap();
+    assert!(model_file::load(folder.path()).unwrap_err().to_string().contains("folder"));
+    let missing = folder.path().join("none.safetensors");
+    assert_eq!(model_file::load(&missing).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn newer_files_are_named_before_they_are_understood() {
+    let newer = with_header(|header| {
+        header["__metadata__"] = json!({"format": "gradus", "gradus_version": "2"});
+    });
+    refused(&newer, "format 2, this program reads 1; update gradus");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("newer.safetensors");
+    fs::write(&path, &newer).unwrap();
+    model_file::check_replaceable(&path).unwrap();
+    let message = model_file::load(&path).unwrap_err().to_string();
+    assert!(message.contains("newer.safetensors: written by a newer gradus"), "{message}");
+    refused(&with_metadata("gradus_version", "one"), "'one'");
+    refused(&with_metadata("gradus_version", "0"), "expected 1");
+}
+
+#[test]
+fn damage_is_named() {
+    let whole = to_bytes(&classifier(&[4], Activation::Relu, standard())).unwrap();
+    for length in 1..whole.len() {
+        assert!(from_bytes(&whole[..length]).is_err(), "{length}");
+    }
+    refused(&whole[..100], "truncated");
+    refused(&whole[..whole.len() - 1], "bytes of weights");
+    refused(&[&whole[..], b"\0"].concat(), "bytes of weights");
+    let tensor = |name: &str, key: &str, value: serde_json::Value| {
+        with_header(|header| header[name][key] = value)
+    };
+    refused(&tensor("0.bias", "data_offsets", json!([0, 16])), "offset");
+    refused(&tensor("0.bias", "dtype", json!("I32")), "type I32, expected [4] and F32");
+    refused(&tensor("0.bias", "shape", json!([2, 2])), "shape [2, 2]");
+    refused(&tensor("0.bias", "shape", json!([1u64 << 40, 1u64 << 40])), "overflow");
+    let huge = json!([112, u64::MAX]);
+    refused(&tensor("2.bias", "data_offsets", huge), "promises 18446744073709551615 bytes");
+    let missing = with_header(|header| {
+        let bias = header.as_object_mut().unwrap().remove("2.bias").unwrap();
+        header["renamed"] = bias;
+    });
+    refused(&missing, "2.bias of shape [3] is missing");
+    refused(
+        &with_metadata("architecture", "[{\"linear\":{\"inputs\":6,\"outputs\":3}}]"),
+        "0.weight",
+    );
+    refused(&with_metadata("architecture", "[\"softplus\"]"), "'softplus'");
+    refused(&with_metadata("architecture", "[]"), "it holds 4 tensors");
+    let largest = usize::MAX;
+    let absurd = format!("[{{\"linear\":{{\"inputs\":{largest},\"outputs\":{largest}}}}}]");
+    refused(&with_metadata("architecture", &absurd), "0.weight");
+    refused(&with_metadata("sample_shape", "[4294967296, 4294967296]"), "do not fit 6 inputs");
+    refused(&with_metadata("class_names", "[\"a\"]"), "1 class names");
+    refused(&with_metadata("normalization", "{\"scalar\":{\"mean\":0,\"deviation\":0}}"), "not 0");
+    refused(
+        &with_metadata("normalization", "{\"scalar\":{\"mean\":1e99,\"deviation\":1}}"),
+        "damaged",
+    );
+    refused(&with_metadata("training", "{"), "'training'");
+    let mut bytes = whole.clone();
+    let end = bytes.len();
+    bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    refused(&bytes, "NaN");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// Whatever happened to a file on its way, reading it ends with a model or an error.
+    #[test]
+    fn mutated_files_never_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in any::<prop::sample::Index>(),
+        shorten in any::<bool>(),
+    ) {
+        let mut bytes = to_bytes(&classifier(&[4], Activation::Tanh, per_feature())).unwrap();
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if shorten {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        if let Ok(read) = from_bytes(&bytes) {
+            // What is read can be written and read again.
+            let saved = to_bytes(&read).unwrap();
+            prop_assert_eq!(from_bytes(&saved).unwrap(), read);
+        }
+    }
+
+    #[test]
+    fn mutated_metadata_never_panic(
+        key in prop::sample::select(vec![
+            "architecture", "normalization", "sample_shape", "class_names", "training",
+            "gradus_version", "format",
+        ]),
+        value in prop::sample::select(vec![
+            "[]", "{}", "null", "[1e400]", "[-1]", "[18446744073709551615, 2]", "\"relu\"",
+            "[{\"linear\":{\"inputs\":0,\"outputs\":0}}]", "[[[[[[[[]]]]]]]]", "1", "2", "", "\0",
+            "[\"relu\",\"relu\"]", "{\"scalar\":{\"mean\":null,\"deviation\":1}}",
+            "{\"per_feature\":{\"means\":[],\"deviations\":[]}}",
+        ]),
+    ) {
+        let _ = from_bytes(&with_metadata(key, value));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(
+        length in 0u64..400,
+        header in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let _ = from_bytes(&header);
+        let _ = from_bytes(&[&length.to_le_bytes()[..], b"{", &header].concat());
+    }
+
+    /// Every weight survives, whatever its bits.
+    #[test]
+    fn weights_keep_their_bits(values in prop::collection::vec(any::<f32>(), 17)) {
+        prop_assume!(values.iter().all(|value| value.is_finite()));
+        let mut network = Network::dense(2, &[3], Activation::Gelu, 2).unwrap();
+        network.parameters_mut().copy_from_slice(&values);
+        let normalizer = Normalizer::PerFeature {
+            means: values[..2].to_vec(),
+            deviations: values[2..4].iter().map(|&x| if x == 0.0 { 1.0 } else { x }).collect(),
+        };
+        let names = vec!["a".into(), "b".into()];
+        let saved = Classifier::new(network, normalizer, vec![2], names).unwrap();
+        prop_assert_eq!(bits(&from_bytes(&to_bytes(&saved).unwrap()).unwrap()), bits(&saved));
+    }
+}
