@@ -1,0 +1,259 @@
+//! A folder with one sub-folder of pictures for each class, as a data set.
+//!
+//! In comes `ROOT/CLASS/*.png|jpg|jpeg`; out goes a [`Dataset`] of grey bytes, classes and files
+//! in sorted order.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::super::{Dataset, Inputs};
+use super::{check_size, read_grey, read_size, to_size};
+use crate::error::{Error, Result};
+
+/// Bytes of scaled pictures that one round of parallel reading aims at.
+const ROUND_BYTES: usize = 64 << 20;
+/// The most bytes that a set may take.
+const MAX_SET_BYTES: usize = 64 << 30;
+
+/// Reads a folder that holds one sub-folder of PNG or JPEG pictures for each class.
+///
+/// Classes are named after their folders and sorted: by value where all names are numbers, else
+/// by name. Pictures are read as by [`read_grey`] and scaled (the aspect is not kept) to `size`,
+/// `(height, width)`; without one, to the size that most pictures have, of equally frequent ones
+/// the first found in sorted order. Hidden files and folders, files with other endings, and
+/// folders inside a class are passed over.
+///
+/// # Errors
+/// `NotFound` where the folder is missing; `InvalidData` where there is no class, a class has no
+/// picture, or a picture cannot be read (the message names it); `InvalidArgument` where a side of
+/// `size` is 0 or above [`super::MAX_SIDE`].
+pub fn load_folder(path: &Path, size: Option<(usize, usize)>) -> Result<Dataset> {
+    if let Some((height, width)) = size {
+        check_size(height, width)?;
+    }
+    let classes = find_classes(path)?;
+    let mut files = Vec::new();
+    let mut labels = Vec::new();
+    let mut class_names = Vec::new();
+    for (label, class) in classes.iter().enumerate() {
+        let found = find_pictures(class)?;
+        labels.extend(std::iter::repeat_n(label as u32, found.len()));
+        files.extend(found);
+        class_names.push(name(class));
+    }
+    let (height, width) = match size {
+        Some(size) => size,
+        None => most_common_size(&files)?,
+    };
+    let pixels = read_all(path, &files, height, width)?;
+    Dataset::new(Inputs::Bytes(pixels), labels, vec![height, width], class_names)
+        .map_err(|error| error.context(path.display()))
+}
+
+/// The visible sub-folders of `root` in the classes' order.
+fn find_classes(root: &Path) -> Result<Vec<PathBuf>> {
+    let (folders, pictures) = entries(root)?;
+    if folders.is_empty() {
+        let found = match pictures.len() {
+            0 => "neither folders nor pictures".to_string(),
+            count => format!("{count} pictures but no folders"),
+        };
+        return Err(Error::data(
+            root,
+            format!(
+                "found {found}; expected one sub-folder of PNG or JPEG pictures for each class"
+            ),
+        ));
+    }
+    Ok(sorted_classes(folders))
+}
+
+fn sorted_classes(mut folders: Vec<PathBuf>) -> Vec<PathBuf> {
+    let numbers: Option<Vec<u64>> =
+        folders.iter().map(|folder| name(folder).parse().ok()).collect();
+    match numbers {
+        // "7" and "07" are two classes; the name decides between them.
+        Some(_) => {
+            folders.sort_by_cached_key(|folder| (name(folder).parse::<u64>().ok(), name(folder)))
+        }
+        None => folders.sort(),
+    }
+    folders
+}
+
+/// The pictures of one class, sorted by name.
+fn find_pictures(class: &Path) -> Result<Vec<PathBuf>> {
+    let (folders, mut pictures) = entries(class)?;
+    if pictures.is_empty() {
+        let hint = if folders.is_empty() {
+            "add pictures or remove the folder"
+        } else {
+            "it holds folders: is this where the classes are?"
+        };
+        return Err(Error::data(class, format!("no PNG or JPEG picture in this class; {hint}")));
+    }
+    pictures.sort();
+    Ok(pictures)
+}
+
+/// The visible folders and pictures right inside `folder`.
+fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let refused = |source| Error::io("read folder", folder, source);
+    let (mut folders, mut pictures) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder).map_err(refused)? {
+        let path = entry.map_err(refused)?.path();
+        if name(&path).starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            folders.push(path);
+        } else if is_picture(&path) {
+            pictures.push(path);
+        }
+    }
+    Ok((folders, pictures))
+}
+
+fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    matches!(ending.as_deref(), Some("png" | "jpg" | "jpeg"))
+}
+
+/// Last part of a path, for people.
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The size that most pictures have; the first in order wins a tie.
+fn most_common_size(files: &[PathBuf]) -> Result<(usize, usize)> {
+    let sizes: Vec<(usize, usize)> =
+        first_error(files.par_iter().map(|file| read_size(file)).collect())?;
+    let mut counts = HashMap::new();
+    for size in &sizes {
+        *counts.entry(size).or_insert(0usize) += 1;
+    }
+    let most = counts.values().copied().max().unwrap_or(0);
+    let winner = sizes.iter().find(|size| counts[size] == most);
+    // There is no class without a picture, and so there is a first one.
+    Ok(winner.copied().unwrap_or((1, 1)))
+}
+
+/// All values or the first error in order, so that the message does not depend on the threads.
+fn first_error<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
+    results.into_iter().collect()
+}
+
+/// `files.len() x height x width` bytes.
+fn read_all(root: &Path, files: &[PathBuf], height: usize, width: usize) -> Result<Vec<u8>> {
+    let one = height * width;
+    if one.saturating_mul(files.len()) > MAX_SET_BYTES {
+        return Err(Error::data(
+            root,
+            format!(
+                "{} pictures of {height} x {width} pixels take more than 64 GiB; give a \
+                 smaller size, such as 28 x 28",
+                files.len()
+            ),
+        ));
+    }
+    // Memory grows with what was truly read, not with what was promised.
+    let mut pixels = Vec::new();
+    for round in files.chunks((ROUND_BYTES / one).max(1)) {
+        let read = |file: &PathBuf| to_size(&read_grey(file)?, height, width);
+        for picture in first_error(round.par_iter().map(read).collect())? {
+            pixels.extend_from_slice(picture.pixels());
+        }
+    }
+    Ok(pixels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{GreyImage, encode_png};
+    use super::*;
+    use crate::error::ErrorKind;
+
+    /// Writes a plain PNG of one shade at `root/place`.
+    fn picture(root: &Path, place: &str, (height, width): (usize, usize), shade: u8) {
+        let path = root.join(place);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let image = GreyImage::new(height, width, vec![shade; height * width]).unwrap();
+        std::fs::write(path, encode_png(&image)).unwrap();
+    }
+
+    /// The first byte of each sample.
+    fn shades(set: &Dataset) -> Vec<u8> {
+        match &set.inputs {
+            Inputs::Bytes(bytes) => bytes.iter().copied().step_by(set.features()).collect(),
+            Inputs::Floats(_) => panic!("pictures are bytes"),
+        }
+    }
+
+    #[test]
+    fn classes_and_files_come_in_order() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        picture(root, "10/a.png", (2, 3), 100);
+        picture(root, "9/b.PNG", (2, 3), 92);
+        picture(root, "9/a.jpeg", (2, 3), 91);
+        picture(root, "9/.hidden.png", (2, 3), 1);
+        picture(root, ".cache/a.png", (2, 3), 2);
+        std::fs::write(root.join("9/notes.txt"), "not a picture").unwrap();
+        std::fs::write(root.join("README.md"), "nor is this").unwrap();
+        let set = load_folder(root, None).unwrap();
+        assert_eq!(set.class_names, ["9", "10"]);
+        assert_eq!(set.labels, [0, 0, 1]);
+        assert_eq!(shades(&set), [91, 92, 100]);
+        assert_eq!(set.sample_shape, [2, 3]);
+    }
+
+    #[test]
+    fn names_that_are_not_all_numbers_sort_as_text() {
+        let folders = |names: &[&str]| sorted_classes(names.iter().map(PathBuf::from).collect());
+        assert_eq!(folders(&["cat", "10", "9"]), ["10", "9", "cat"].map(PathBuf::from));
+        assert_eq!(folders(&["10", "07", "7"]), ["07", "7", "10"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn the_most_common_size_is_found_and_a_given_one_obeyed() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        picture(root, "cat/1.png", (9, 9), 10);
+        picture(root, "cat/2.png", (4, 5), 20);
+        picture(root, "dog/1.png", (4, 5), 30);
+        let set = load_folder(root, None).unwrap();
+        assert_eq!(set.sample_shape, [4, 5]);
+        assert_eq!(shades(&set), [10, 20, 30]);
+        let set = load_folder(root, Some((7, 2))).unwrap();
+        assert_eq!(set.sample_shape, [7, 2]);
+        assert_eq!(set.features(), 14);
+        picture(root, "dog/2.png", (9, 9), 40);
+        assert_eq!(load_folder(root, None).unwrap().sample_shape, [9, 9], "the first wins a tie");
+        let error = load_folder(root, Some((0, 2))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let message = |path: &Path| load_folder(path, None).unwrap_err().to_string();
+        assert_eq!(load_folder(&root.join("none"), None).unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(message(root).contains("found neither folders nor pictures"));
+        picture(root, "loose.png", (2, 2), 0);
+        assert!(message(root).contains("found 1 pictures but no folders"));
+        picture(root, "train/cat/a.png", (2, 2), 0);
+        assert!(message(root).contains("it holds folders"));
+        picture(root, "train/dog/a.png", (2, 2), 0);
+        std::fs::create_dir(root.join("train/emu")).unwrap();
+        assert!(message(&root.join("train")).contains("emu: no PNG or JPEG picture"));
+        for bad in ["emu/x.png", "cat/b.png"] {
+            std::fs::write(root.join("train").join(bad), "none").unwrap();
+        }
+        let size = Some((2, 2));
+        let error = load_folder(&root.join("train"), size).unwrap_err().to_string();
+        assert!(error.contains("b.png: not a PNG"), "the first in order, not {error}");
+    }
+}

@@ -1,0 +1,142 @@
+//! Telling ink from paper.
+//!
+//! In comes a picture whose border is mostly background; out goes how much ink each pixel holds,
+//! whatever the shade and slope of the paper and whichever of the two is darker.
+
+use super::GreyImage;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Shades by which ink must differ from paper at least.
+const LEAST_CONTRAST: f32 = 8.0;
+/// Share of the contrast that counts as paper even where the border is perfectly clean: JPEG's
+/// ripples beside a stroke.
+const PAPER_SHARE: f32 = 0.03;
+/// The same at most, however restless the border.
+const MOST_PAPER_SHARE: f32 = 0.35;
+/// A piece of ink with a smaller share of all ink is dust.
+const DUST_SHARE: f32 = 0.01;
+
+/// How much ink each pixel holds: 0 for paper, 255 for the strongest ink.
+pub(super) fn find_ink(image: &GreyImage) -> Result<GreyImage> {
+    let paper = Paper::of(image);
+    let (mut darkest, mut lightest) = (0.0f32, 0.0f32);
+    for_each_pixel(image, |row, column, value| {
+        let difference = value - paper.level(row, column);
+        darkest = darkest.max(-difference);
+        lightest = lightest.max(difference);
+    });
+    let contrast = darkest.max(lightest);
+    if contrast < LEAST_CONTRAST.max(2.0 * paper.noise) {
+        return Err(Error::new(
+            ErrorKind::InvalidData,
+            format!(
+                "found no ink: nothing in the picture of {} x {} pixels stands out from its \
+                 border; expected one digit, dark on light or light on dark, with some \
+                 background around it",
+                image.height, image.width
+            ),
+        ));
+    }
+    let sign = if darkest > lightest { -1.0 } else { 1.0 };
+    let floor = (1.5 * paper.noise).clamp(PAPER_SHARE * contrast, MOST_PAPER_SHARE * contrast);
+    let gain = 255.0 / (contrast - floor);
+    let mut pixels = Vec::with_capacity(image.pixels.len());
+    for_each_pixel(image, |row, column, value| {
+        let ink = sign * (value - paper.level(row, column));
+        pixels.push(((ink - floor) * gain).round().clamp(0.0, 255.0) as u8);
+    });
+    Ok(GreyImage { height: image.height, width: image.width, pixels })
+}
+
+fn for_each_pixel(image: &GreyImage, mut visit: impl FnMut(usize, usize, f32)) {
+    for (row, line) in image.pixels.chunks_exact(image.width).enumerate() {
+        for (column, &value) in line.iter().enumerate() {
+            visit(row, column, f32::from(value));
+        }
+    }
+}
+
+/// The background: a plane of shades, as light that falls from one side makes it.
+struct Paper {
+    corner: f32,
+    per_row: f32,
+    per_column: f32,
+    /// Nine in ten of the border's pixels differ from the plane by no more than this.
+    noise: f32,
+}
+
+impl Paper {
+    /// Medians along the four sides: a stroke that touches the border does not count.
+    fn of(image: &GreyImage) -> Self {
+        let (height, width) = (image.height, image.width);
+        let at = |row: usize, column: usize| f32::from(image.pixels[row * width + column]);
+        let top: Vec<f32> = (0..width).map(|column| at(0, column)).collect();
+        let bottom: Vec<f32> = (0..width).map(|column| at(height - 1, column)).collect();
+        let left: Vec<f32> = (0..height).map(|row| at(row, 0)).collect();
+        let right: Vec<f32> = (0..height).map(|row| at(row, width - 1)).collect();
+        let slope = |from: &[f32], to: &[f32], length: usize| {
+            (quantile(to.to_vec(), 0.5) - quantile(from.to_vec(), 0.5)) / (length.max(2) - 1) as f32
+        };
+        let (per_row, per_column) = (slope(&top, &bottom, height), slope(&left, &right, width));
+        let middle = quantile([top, bottom, left, right].concat(), 0.5);
+        let corner =
+            middle - 0.5 * (per_row * (height - 1) as f32 + per_column * (width - 1) as f32);
+        let mut paper = Paper { corner, per_row, per_column, noise: 0.0 };
+        let mut residuals = Vec::new();
+        for_each_pixel(image, |row, column, value| {
+            if row == 0 || column == 0 || row + 1 == height || column + 1 == width {
+                residuals.push((value - paper.level(row, column)).abs());
+            }
+        });
+        paper.noise = quantile(residuals, 0.9);
+        paper
+    }
+
+    fn level(&self, row: usize, column: usize) -> f32 {
+        self.corner + self.per_row * row as f32 + self.per_column * column as f32
+    }
+}
+
+/// The value below which `share` of the values lie; 0 where there are none.
+pub(super) fn quantile(mut values: Vec<f32>, share: f32) -> f32 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let at = ((values.len() - 1) as f32 * share) as usize;
+    *values.select_nth_unstable_by(at, f32::total_cmp).1
+}
+
+/// The ink without pieces (pixels that touch, also by a corner) too small to be strokes.
+pub(super) fn without_dust(mut ink: GreyImage) -> GreyImage {
+    let (height, width) = (ink.height, ink.width);
+    let total: f32 = ink.pixels.iter().map(|&value| f32::from(value)).sum();
+    let mut seen: Vec<bool> = ink.pixels.iter().map(|&value| value == 0).collect();
+    let mut piece = Vec::new();
+    for start in 0..seen.len() {
+        if seen[start] {
+            continue;
+        }
+        seen[start] = true;
+        piece.clear();
+        piece.push(start);
+        let mut done = 0;
+        while let Some(&at) = piece.get(done) {
+            done += 1;
+            let (row, column) = (at / width, at % width);
+            for near_row in row.saturating_sub(1)..(row + 2).min(height) {
+                for near_column in column.saturating_sub(1)..(column + 2).min(width) {
+                    let near = near_row * width + near_column;
+                    if !seen[near] {
+                        seen[near] = true;
+                        piece.push(near);
+                    }
+                }
+            }
+        }
+        let mass: f32 = piece.iter().map(|&at| f32::from(ink.pixels[at])).sum();
+        if mass < DUST_SHARE * total {
+            piece.iter().for_each(|&at| ink.pixels[at] = 0);
+        }
+    }
+    ink
+}
