@@ -56,7 +56,7 @@ fn parse(bytes: &[u8], model: &Classifier, args: &PredictArgs) -> Result<Samples
             let pixels = picture(&images::parse_grey(bytes)?, model, args.raw)?;
             return Ok(Samples { inputs: Inputs::Bytes(pixels), picture: true });
         }
-        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1.., ..] => array(idx::parse_idx(bytes)?, model)?,
+        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=255, ..] => array(idx::parse_idx(bytes)?, model)?,
         [0x93, b'N', b'U', b'M', ..] => array(npy::parse_npy(bytes)?, model)?,
         _ => match std::str::from_utf8(bytes) {
             Ok(text) if !text.contains('\0') => table(text, model, args)?,
@@ -101,11 +101,11 @@ fn picture(image: &GreyImage, model: &Classifier, raw: bool) -> Result<Vec<u8>> 
 fn array(mut array: Array, model: &Classifier) -> Result<Inputs> {
     let features = model.network.inputs();
     let found = array.shape.clone();
-    if array.len() == features && array.samples() != 1 {
+    if array.values.len() == features && array.samples() != 1 {
         array.shape.insert(0, 1);
     }
     let of_one = array.shape.iter().skip(1).product::<usize>();
-    if array.is_empty() || array.shape.len() < 2 || of_one != features {
+    if array.values.is_empty() || array.shape.len() < 2 || of_one != features {
         return Err(invalid(format!(
             "an array of shape {} does not hold samples for this model: expected N x {}",
             shape(&found),

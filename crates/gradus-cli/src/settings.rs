@@ -108,7 +108,7 @@ fn is_array_file(init: &str) -> bool {
 }
 
 fn start_from(file: &Path, args: &TrainArgs, activation: Activation) -> Result<Network> {
-    let network = npz::read_network(file, activation)?;
+    let network = npz::read_network(file, "", activation)?;
     let found = hidden_of(&network);
     match &args.hidden {
         Some(wanted) if wanted.0 != found => Err(Error::argument(format!(

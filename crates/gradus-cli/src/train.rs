@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use gradus::classifier::{Classifier, skips_zeros};
+use gradus::data::images::{GreyImage, MNIST_PIXELS, MNIST_SIDE, to_mnist_form};
 use gradus::data::normalize::Normalizer;
 use gradus::data::split::stratified_split;
 use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load_single};
@@ -156,6 +157,10 @@ fn recipe(
             "validation": data.validation.as_ref().map_or(0, Dataset::len),
             "test": data.test.len(),
         },
+        "inputs": {
+            "values": value_type(&data.train.inputs),
+            "mnist_form": is_in_mnist_form(&data.train),
+        },
         "preset": settings.preset.name(),
         "config": config,
         "epochs": epochs,
@@ -167,6 +172,22 @@ fn recipe(
         "test_loss": tested.loss,
         "test_accuracy": tested.accuracy,
     }))
+}
+
+/// Whether pictures look as MNIST's do, fitted into a box and centred by mass: then one that is to
+/// be predicted must be brought to that form. A hundred of them tell.
+fn is_in_mnist_form(data: &Dataset) -> bool {
+    let Inputs::Bytes(values) = &data.inputs else { return false };
+    if data.sample_shape != [MNIST_SIDE, MNIST_SIDE] {
+        return false;
+    }
+    let pictures = values.chunks_exact(MNIST_PIXELS).take(100);
+    let unchanged = |pixels: &&[u8]| {
+        GreyImage::new(MNIST_SIDE, MNIST_SIDE, pixels.to_vec())
+            .and_then(|image| to_mnist_form(&image))
+            .is_ok_and(|formed| formed == **pixels)
+    };
+    2 * pictures.clone().filter(unchanged).count() > pictures.count()
 }
 
 /// What was found where and how it is computed, on standard error.

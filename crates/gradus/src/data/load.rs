@@ -145,7 +145,7 @@ pub(crate) fn load_with(
         Some(name) => match sets::find(name) {
             Some(set) => named_set(set, options, surroundings, patience, progress)
                 .map_err(|missing| missing.error)?,
-            None if name.eq_ignore_ascii_case(BUILT_IN) => built_in(),
+            None if name.eq_ignore_ascii_case(BUILT_IN) => built_in()?,
             None => at_path(name, options)?,
         },
     };
@@ -225,18 +225,18 @@ fn default_set(
         ),
     ];
     notices.extend(passed_over);
-    Ok(Found { notices, ..built_in() })
+    Ok(Found { notices, ..built_in()? })
 }
 
-fn built_in() -> Found {
+fn built_in() -> Result<Found> {
     let [train, test] = DIGITS_SAMPLES;
-    Found {
+    Ok(Found {
         name: BUILT_IN.to_owned(),
-        train: digits::generate(train, DIGITS_SEED, Part::Train),
-        test: Some(digits::generate(test, DIGITS_SEED, Part::Test)),
+        train: digits::generate(train, DIGITS_SEED, Part::Train)?,
+        test: Some(digits::generate(test, DIGITS_SEED, Part::Test)?),
         origin: "built in".to_owned(),
         notices: Vec::new(),
-    }
+    })
 }
 
 /// A set that was not found: the error, and one line on why where nothing else is wrong than that

@@ -32,9 +32,6 @@ pub use sets::set_names;
 pub mod normalize;
 pub mod batches;
 
-pub mod digits;
-pub mod images;
-
 use crate::error::{Error, ErrorKind, Result};
 
 /// Content that breaks its format; the reader of the file puts the path before it.

@@ -13,6 +13,7 @@ use crate::files;
 
 mod metadata;
 pub mod safetensors;
+pub mod npz;
 
 pub use metadata::FORMAT_VERSION;
 pub use safetensors::{from_bytes, to_bytes};
@@ -27,6 +28,24 @@ pub fn save(classifier: &Classifier, path: &Path) -> Result<()> {
     match extension(path).as_str() {
         "safetensors" => files::write_beside(path, &to_bytes(classifier)?),
         other => Err(wrong_extension(path, other, ".safetensors")),
+    }
+}
+
+/// Writes the model in the form that the name asks for: `.safetensors`, the model file of
+/// [`save`], or `.npz`, the bare arrays of [`npz::write_network`].
+///
+/// # Errors
+/// As [`save`].
+pub fn export(classifier: &Classifier, path: &Path) -> Result<()> {
+    match extension(path).as_str() {
+        "safetensors" => save(classifier, path),
+        "npz" => {
+            metadata::check(classifier)
+                .map_err(|error| error.context("this model cannot be exported"))?;
+            let bytes = npz::write_network(&classifier.network, &classifier.normalizer)?;
+            files::write_beside(path, &bytes)
+        }
+        other => Err(wrong_extension(path, other, ".safetensors or .npz")),
     }
 }
 

@@ -74,7 +74,7 @@ pub struct Network {
 }
 
 /// More parameters than this are refused: 4 GiB of them, and as much again for gradients.
-const MOST_PARAMETERS: usize = 1 << 30;
+pub const MOST_PARAMETERS: usize = 1 << 30;
 
 impl Network {
     /// A stack `inputs - hidden[0] - hidden[1] - ... - outputs` with `activation` after each

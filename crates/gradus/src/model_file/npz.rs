@@ -1,0 +1,344 @@
+//! The bare arrays, as a NumPy script keeps them: a [`Network`] from an `.npz` file, and back.
+//!
+//! `w1` is `inputs x outputs`, `b1` is `(outputs, 1)`, `w2` follows on `w1`, and so on. What the
+//! arrays do not say, an `.npz` does not keep: activations, class names, the shape of a sample.
+
+use std::io::{Cursor, Read, Seek};
+use std::path::Path;
+
+use ndarray::{ArrayView2, aview0};
+use ndarray_npy::NpzWriter;
+
+use super::invalid;
+use crate::data::normalize::Normalizer;
+use crate::data::npz::Npz;
+use crate::data::{Array, Values};
+use crate::error::{Error, ErrorKind, Result};
+use crate::network::{Activation, MOST_PARAMETERS, Network};
+
+/// Reads `w1, b1, w2, b2, ...`, each name after `prefix`, with `activation` after each layer but
+/// the last. Weights are `inputs x outputs`; biases `(outputs, 1)`, `(1, outputs)` or
+/// `(outputs,)`; all of them float32 or float64, in C or Fortran order; other arrays are ignored.
+/// Where `prefix` is empty and there is no `w1`, but an `init_w1`, the prefix is `init_`.
+///
+/// # Errors
+/// `NotFound` or `Io` where the file cannot be read; `InvalidData` where an array is missing, has
+/// another shape or type, does not fit the one before, or holds a number that is not finite.
+pub fn read_network(path: &Path, prefix: &str, activation: Activation) -> Result<Network> {
+    let mut npz = Npz::open(path)?;
+    network(&mut npz, prefix, activation).map_err(|error| error.context(path.display()))
+}
+
+/// As [`read_network`], from memory.
+pub fn parse_network(bytes: &[u8], prefix: &str, activation: Activation) -> Result<Network> {
+    network(&mut Npz::from_bytes(bytes)?, prefix, activation)
+}
+
+/// The `.npz` file of this network: `w1, b1, w2, b2, ...` in float32, biases as `(outputs, 1)`; and
+/// of its normalisation: `mean` and `deviation`, numbers or `(inputs, 1)`. With samples as columns,
+/// the first layer's value is `w1.T @ ((x - mean) / deviation) + b1`.
+///
+/// # Errors
+/// `Io` where the archive cannot be written, for one above 4 GiB.
+pub fn write_network(network: &Network, normalizer: &Normalizer) -> Result<Vec<u8>> {
+    let mut npz = NpzWriter::new(Cursor::new(Vec::new()));
+    let mut add = |name: String, rows: usize, columns: usize, values: &[f32]| {
+        let array = ArrayView2::from_shape((rows, columns), values).map_err(unwritten)?;
+        npz.add_array(name, &array).map_err(unwritten)
+    };
+    for (index, linear) in network.linears().iter().enumerate() {
+        let number = index + 1;
+        add(format!("w{number}"), linear.inputs, linear.outputs, network.weight(index))?;
+        add(format!("b{number}"), linear.outputs, 1, network.bias(index))?;
+    }
+    match normalizer {
+        Normalizer::Scalar { mean, deviation } => {
+            npz.add_array("mean", &aview0(mean)).map_err(unwritten)?;
+            npz.add_array("deviation", &aview0(deviation)).map_err(unwritten)?;
+        }
+        Normalizer::PerFeature { means, deviations } => {
+            add("mean".into(), means.len(), 1, means)?;
+            add("deviation".into(), deviations.len(), 1, deviations)?;
+        }
+    }
+    Ok(npz.finish().map_err(unwritten)?.into_inner())
+}
+
+fn unwritten(cause: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Io, format!("the arrays cannot be put into an .npz file: {cause}"))
+}
+
+fn network<R: Read + Seek>(
+    npz: &mut Npz<R>,
+    prefix: &str,
+    activation: Activation,
+) -> Result<Network> {
+    let names = npz.names();
+    let has = |name: &str| names.iter().any(|other| other == name);
+    let prefix = match prefix {
+        "" if !has("w1") && has("init_w1") => "init_",
+        other => other,
+    };
+    let mut widths = Vec::new();
+    let mut parameters = Vec::new();
+    for number in 1.. {
+        let (weight, bias) = (format!("{prefix}w{number}"), format!("{prefix}b{number}"));
+        let Some(array) = npz.get(&weight)? else { break };
+        let (inputs, outputs) = weight_shape(&weight, &array, widths.last().copied())?;
+        parameters.extend(finite(&weight, array)?);
+        let Some(array) = npz.get(&bias)? else {
+            return Err(invalid(format!("there is an array {weight}, but no {bias}")));
+        };
+        if !matches!(array.shape[..], [n] | [n, 1] | [1, n] if n == outputs) {
+            return Err(invalid(format!(
+                "{bias} has shape {:?}, expected ({outputs}, 1) or ({outputs},): one bias for each \
+                 column of {weight}",
+                array.shape
+            )));
+        }
+        parameters.extend(finite(&bias, array)?);
+        if parameters.len() > MOST_PARAMETERS {
+            return Err(invalid(format!("it holds more than {MOST_PARAMETERS} parameters")));
+        }
+        if widths.is_empty() {
+            widths.push(inputs);
+        }
+        widths.push(outputs);
+    }
+    complete(&names, prefix, widths.len())?;
+    let [inputs, hidden @ .., outputs] = &widths[..] else {
+        return Err(invalid("it holds no layer"));
+    };
+    let mut network = Network::dense(*inputs, hidden, activation, *outputs)
+        .map_err(|error| invalid(error.to_string()))?;
+    // Both hold weight and bias of one layer after the other, row-major.
+    network.parameters_mut().copy_from_slice(&parameters);
+    Ok(network)
+}
+
+/// Inputs and outputs of a layer; `before` is the number of outputs of the one before.
+fn weight_shape(name: &str, array: &Array, before: Option<usize>) -> Result<(usize, usize)> {
+    let &[inputs, outputs] = &array.shape[..] else {
+        return Err(invalid(format!(
+            "{name} has shape {:?}, expected two dimensions: inputs x outputs",
+            array.shape
+        )));
+    };
+    if inputs == 0 || outputs == 0 {
+        return Err(invalid(format!("{name} is empty: its shape is {:?}", array.shape)));
+    }
+    match before {
+        Some(width) if width != inputs => Err(invalid(format!(
+            "{name} has {inputs} rows, expected {width}, as the layer before has {width} outputs; \
+             weights are inputs x outputs (transpose those of PyTorch)"
+        ))),
+        _ => Ok((inputs, outputs)),
+    }
+}
+
+/// The values in single precision.
+fn finite(name: &str, array: Array) -> Result<Vec<f32>> {
+    let values: Vec<f32> = match array.values {
+        Values::F32(values) => values,
+        Values::F64(values) => values.into_iter().map(|value| value as f32).collect(),
+        other => {
+            return Err(invalid(format!(
+                "{name} holds {} values, expected float32 or float64",
+                other.type_name()
+            )));
+        }
+    };
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(values),
+        Some(at) => {
+            Err(invalid(format!("value {at} of {name} is not a finite number of single precision")))
+        }
+    }
+}
+
+/// Checks that there is a first layer, and no array left over of a layer further on.
+fn complete(names: &[String], prefix: &str, widths: usize) -> Result<()> {
+    if widths == 0 {
+        return Err(invalid(format!(
+            "expected the arrays {prefix}w1 (inputs x outputs), {prefix}b1, {prefix}w2, ...; the \
+             file has {}",
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        )));
+    }
+    let number = |name: &String| name.strip_prefix(prefix)?.strip_prefix(['w', 'b'])?.parse().ok();
+    match names.iter().find(|name| number(name).is_some_and(|number: usize| number >= widths)) {
+        None => Ok(()),
+        Some(name) => Err(invalid(format!(
+            "there is an array {name}, but no {prefix}w{widths} before it: a layer is missing"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array1, Array2, ShapeBuilder};
+    use ndarray_npy::WriteNpyExt;
+    use proptest::prelude::*;
+
+    /// An archive under construction.
+    struct File(NpzWriter<Cursor<Vec<u8>>>);
+
+    impl File {
+        fn new() -> File {
+            File(NpzWriter::new(Cursor::new(Vec::new())))
+        }
+
+        fn with(mut self, name: &str, array: &impl WriteNpyExt) -> File {
+            self.0.add_array(name, array).unwrap();
+            self
+        }
+
+        fn read(self, prefix: &str) -> Result<Network> {
+            let bytes = self.0.finish().unwrap().into_inner();
+            parse_network(&bytes, prefix, Activation::Relu)
+        }
+
+        #[track_caller]
+        fn refused(self, words: &str) {
+            let error = self.read("").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    fn weight(inputs: usize, outputs: usize) -> Array2<f64> {
+        Array2::from_shape_fn((inputs, outputs), |(i, j)| i as f64 + j as f64 / 8.0)
+    }
+
+    #[test]
+    fn types_orders_and_shapes_of_biases() {
+        let turned = Array2::from_shape_fn((3, 2).f(), |(i, j)| (i + 10 * j) as f32);
+        let network = File::new()
+            .with("b3", &Array2::from_elem((1, 4), -0.5f32))
+            .with("w1", &weight(5, 3))
+            .with("b1", &Array2::from_shape_fn((3, 1), |(i, _)| i as f64 / 3.0))
+            .with("w2", &turned)
+            .with("b2", &Array1::from(vec![0.25f32, 0.5]))
+            .with("w3", &weight(2, 4))
+            .with("accuracy", &Array1::from(vec![1u8]))
+            .read("")
+            .unwrap();
+        assert_eq!((network.inputs(), network.outputs()), (5, 4));
+        assert_eq!(network.weight(0)[..5], [0.0, 0.125, 0.25, 1.0, 1.125]);
+        assert_eq!(network.bias(0), [0.0, 1.0 / 3.0, 2.0 / 3.0]);
+        assert_eq!(network.weight(1), [0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);
+        assert_eq!(network.bias(1), [0.25, 0.5]);
+        assert_eq!(network.bias(2), [-0.5; 4]);
+        assert_eq!(network.activation_after(1), Activation::Relu);
+        assert_eq!(network.activation_after(2), Activation::Identity);
+    }
+
+    #[test]
+    fn a_prefix_chooses_among_several_networks() {
+        let file = || {
+            let mut file = File::new();
+            for (prefix, bias) in [("init_", 0.0), ("final_", 7.0)] {
+                file = file
+                    .with(&format!("{prefix}w1"), &weight(2, 2))
+                    .with(&format!("{prefix}b1"), &Array1::from(vec![bias; 2]));
+            }
+            file
+        };
+        assert_eq!(file().read("").unwrap().bias(0), [0.0, 0.0]);
+        assert_eq!(file().read("final_").unwrap().bias(0), [7.0, 7.0]);
+        let both = file().with("w1", &weight(2, 1)).with("b1", &Array1::from(vec![3.0]));
+        assert_eq!(both.read("").unwrap().bias(0), [3.0]);
+        let message = file().read("best_").unwrap_err().to_string();
+        assert!(message.contains("best_w1") && message.contains("init_w1"), "{message}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let bias = |n: usize| Array1::<f32>::zeros(n);
+        let first = || File::new().with("w1", &weight(3, 2)).with("b1", &bias(2));
+        File::new().refused("the file has none");
+        File::new().with("weights", &bias(2)).refused("the file has weights");
+        File::new().with("w1", &bias(6)).with("b1", &bias(2)).refused("two dimensions");
+        File::new().with("w1", &weight(0, 2)).with("b1", &bias(2)).refused("empty");
+        File::new().with("w1", &weight(3, 2)).refused("no b1");
+        File::new().with("w1", &weight(3, 2)).with("b1", &bias(3)).refused("b1 has shape [3]");
+        let square = Array2::<f32>::zeros((2, 2));
+        File::new().with("w1", &weight(3, 2)).with("b1", &square).refused("expected (2, 1)");
+        first().with("w2", &weight(4, 2)).with("b2", &bias(2)).refused("w2 has 4 rows, expected 2");
+        first().with("w3", &weight(2, 2)).refused("w3, but no w2");
+        first().with("b2", &bias(2)).refused("b2, but no w2");
+        let integers = Array2::from_elem((3, 2), 1i64);
+        File::new().with("w1", &integers).with("b1", &bias(2)).refused("int64");
+        let large = Array2::from_elem((3, 2), 1e300);
+        File::new().with("w1", &large).with("b1", &bias(2)).refused("value 0 of w1");
+        let undefined = Array1::from(vec![0.0, f32::NAN]);
+        File::new().with("w1", &weight(3, 2)).with("b1", &undefined).refused("value 1 of b1");
+    }
+
+    /// An array file with this text as its header and these bytes as its values.
+    struct Raw(&'static str, Vec<u8>);
+
+    impl WriteNpyExt for Raw {
+        fn write_npy<W: std::io::Write>(
+            &self,
+            mut writer: W,
+        ) -> std::result::Result<(), ndarray_npy::WriteNpyError> {
+            let length = (self.0.len() as u16).to_le_bytes();
+            writer.write_all(
+                &[&b"\x93NUMPY\x01\x00"[..], &length, self.0.as_bytes(), &self.1].concat(),
+            )?;
+            Ok(writer.flush()?)
+        }
+    }
+
+    #[test]
+    fn arrays_that_promise_more_than_the_file_holds_are_refused() {
+        let file = |shape: &'static str| {
+            File::new()
+                .with("w1", &Raw(shape, vec![0; 24]))
+                .with("b1", &Array1::from(vec![0f32; 2]))
+        };
+        let whole = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2)}\n";
+        assert_eq!(file(whole).read("").unwrap().inputs(), 3);
+        file("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 2)}\n").refused("w1");
+        file("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 2)}\n")
+            .refused("w1");
+    }
+
+    proptest! {
+        #[test]
+        fn networks_come_back(
+            widths in prop::collection::vec(1usize..6, 2..5),
+            seed in any::<u64>(),
+            scalar in any::<bool>(),
+        ) {
+            let [inputs, hidden @ .., outputs] = &widths[..] else { unreachable!() };
+            let mut network = Network::dense(*inputs, hidden, Activation::Tanh, *outputs).unwrap();
+            network.initialize(crate::network::Init::Glorot, seed);
+            network.bias_mut(0).fill(0.1);
+            let normalizer = if scalar {
+                Normalizer::IDENTITY
+            } else {
+                let ones = vec![1.0; *inputs];
+                Normalizer::PerFeature { means: ones.clone(), deviations: ones }
+            };
+            let bytes = write_network(&network, &normalizer).unwrap();
+            prop_assert_eq!(&parse_network(&bytes, "", Activation::Tanh).unwrap(), &network);
+            prop_assert_eq!(write_network(&network, &normalizer).unwrap(), bytes);
+        }
+
+        #[test]
+        fn mutated_archives_never_panic(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        ) {
+            let network = Network::dense(3, &[2], Activation::Relu, 2).unwrap();
+            let mut bytes = write_network(&network, &Normalizer::IDENTITY).unwrap();
+            for (at, value) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            let _ = parse_network(&bytes, "", Activation::Relu);
+        }
+    }
+}
