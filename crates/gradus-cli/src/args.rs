@@ -2,6 +2,7 @@
 //! command makes of its arguments is decided in the command's own file.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -87,7 +88,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = presets())]
     pub(crate) preset: Option<Preset>,
     /// Passes over the training data
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_name = "N", help_heading = "Training", value_parser = at_least_one)]
     pub(crate) epochs: Option<usize>,
     /// Samples in a step
     #[arg(long, value_name = "N|full", help_heading = "Training", value_parser = batch_size)]
@@ -97,25 +98,29 @@ pub(crate) struct TrainArgs {
         value_parser = ["sgd", "adam", "adamw"])]
     pub(crate) optimizer: Option<String>,
     /// Largest learning rate of the schedule
-    #[arg(long, value_name = "RATE", help_heading = "Training", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
     pub(crate) learning_rate: Option<f32>,
     /// Share of the earlier velocity that is kept (sgd)
-    #[arg(long, value_name = "SHARE", help_heading = "Training", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
     pub(crate) momentum: Option<f32>,
     /// Look ahead along the velocity (sgd with momentum)
     #[arg(long, help_heading = "Training")]
     pub(crate) nesterov: bool,
     /// L2 penalty on weights (sgd, adam), or decoupled decay (adamw)
-    #[arg(long, value_name = "FACTOR", help_heading = "Training", allow_negative_numbers = true)]
+    #[arg(long, value_name = "FACTOR", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
     pub(crate) weight_decay: Option<f32>,
     /// constant, step:EPOCHS:FACTOR, cosine or one-cycle
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = schedule)]
     pub(crate) schedule: Option<Schedule>,
     /// Epochs (also parts of one) in which the learning rate rises to its value
-    #[arg(long, value_name = "EPOCHS", help_heading = "Training", allow_negative_numbers = true)]
+    #[arg(long, value_name = "EPOCHS", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
     pub(crate) warm_up: Option<f32>,
     /// Where all random numbers come from: same seed, same model [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_name = "N", help_heading = "Training", value_parser = whole::<u64>)]
     pub(crate) seed: Option<u64>,
     /// Worker threads; the model does not depend on them [default: one a core]
     #[arg(long, value_name = "N", help_heading = "Training", value_parser = threads)]
@@ -220,7 +225,7 @@ pub(crate) struct DataArgs {
     #[arg(value_name = "NAME|PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Option<String>,
     /// Draw sample N (from 0) and print its label
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub(crate) show: Option<usize>,
     /// The part that --show draws from [default: train]
     #[arg(long, value_name = "PART", value_parser = ["train", "test"], requires = "show")]
@@ -313,6 +318,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "expected a whole number from 1".into())
 }
 
+fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "expected a whole number from 0".into())
+}
+
+fn number(text: &str) -> Result<f32, String> {
+    text.parse().map_err(|_| "expected a number such as 0.001".into())
+}
+
 fn threads(text: &str) -> Result<usize, String> {
     let number = at_least_one(text).ok().filter(|&number| number <= MOST_THREADS);
     number.ok_or_else(|| format!("expected a whole number from 1 to {MOST_THREADS}"))
@@ -372,7 +385,7 @@ mod tests {
 
     #[test]
     fn shapes_are_read() {
-        assert_eq!(hidden("none").unwrap().0, []);
+        assert!(hidden("none").unwrap().0.is_empty());
         assert_eq!(hidden("256, 64").unwrap().0, [256, 64]);
         assert_eq!(image_size("28").unwrap(), (28, 28));
         assert_eq!(image_size("20x30").unwrap(), (20, 30));

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
         return print_json(&description);
     }
     let mut out = stdout();
-    let (sizes, values) = (shape(&description.sample_shape), description.values);
+    let (sizes, values) = (shape(description.sample_shape), description.values);
     let classes = description.class_names.len();
     writeln!(out, "{} ({})", loaded.name, loaded.origin)?;
     writeln!(out, "samples of {sizes} {values}, {classes} classes\n")?;

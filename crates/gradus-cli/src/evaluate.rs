@@ -158,7 +158,8 @@ fn confusion_rows(names: &[String], confusion: &ConfusionMatrix) -> Vec<Vec<Stri
     let short = names.iter().all(|name| name.chars().count() <= LONGEST_HEADING);
     let numbered = |at: usize| format!("{at} {}", names[at]);
     let mut heading = vec![String::new()];
-    heading.extend((0..names.len()).map(|at| if short { names[at].clone() } else { at.to_string() }));
+    heading
+        .extend((0..names.len()).map(|at| if short { names[at].clone() } else { at.to_string() }));
     let mut rows = vec![heading];
     for label in 0..names.len() {
         let mut row = vec![if short { names[label].clone() } else { numbered(label) }];
@@ -179,9 +180,6 @@ mod tests {
         confusion.add(1, 1);
         let rows = |names: [&str; 2]| table(&confusion_rows(&names.map(String::from), &confusion));
         assert_eq!(rows(["a", "b"]), "   a  b\na  0  1\nb  0  1\n");
-        assert_eq!(
-            rows(["Trouser", "Bag"]),
-            "           0  1\n0 Trouser  0  1\n1 Bag      0  1\n"
-        );
+        assert_eq!(rows(["Trouser", "Bag"]), "           0  1\n0 Trouser  0  1\n1 Bag      0  1\n");
     }
 }

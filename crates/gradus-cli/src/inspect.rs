@@ -49,7 +49,8 @@ fn formula(normalizer: &Normalizer) -> String {
 }
 
 fn layer_rows(layers: &[Layer]) -> Vec<Vec<String>> {
-    let mut rows: Vec<Vec<String>> = vec![["layer", "shape", "parameters"].map(String::from).into()];
+    let mut rows: Vec<Vec<String>> =
+        vec![["layer", "shape", "parameters"].map(String::from).into()];
     for layer in layers {
         rows.push(match layer {
             Layer::Linear(linear) => {

@@ -201,7 +201,7 @@ mod tests {
         for text in ["1,2\n3.5,4\n", "x;y\n1; 2\n\n3.5;4", "\"1\"\t2\r\n3.5\t4\r\n"] {
             assert_eq!(read_text(text, "").unwrap(), floats, "{text}");
         }
-        assert_eq!(read_text("x,y,label\n1,2,a\n3.5,4,b\n", "").unwrap(), floats);
+        assert_eq!(read_text("u,v,label\n1,2,a\n3.5,4,b\n", "").unwrap(), floats);
         assert_eq!(read_text("k,x,y\na,1,2\nb,3.5,4\n", "--label-column k").unwrap(), floats);
         for wrong in ["", "1\n", "1,2\n3\n", "1,2\n3,x\n", "x,y\n", "1,2,3,4\n", "\0\u{1}"] {
             assert!(read_text(wrong, "").is_err(), "{wrong:?}");

@@ -177,7 +177,10 @@ mod tests {
 
     #[test]
     fn a_share_is_a_number_and_all_else_a_path() {
-        assert_eq!(resolve("--validation held.csv").unwrap().validation_set, Some("held.csv".into()));
+        assert_eq!(
+            resolve("--validation held.csv").unwrap().validation_set,
+            Some("held.csv".into())
+        );
         assert_eq!(resolve("--validation 0.1").unwrap().validation_set, None);
     }
 
@@ -192,7 +195,6 @@ mod tests {
             "--validation -0.1",
             "--learning-rate -1",
             "--learning-rate nan",
-            "--epochs 0",
             "--init magic",
         ] {
             let error = resolve(options).unwrap_err();

@@ -71,7 +71,11 @@ pub(crate) fn short_name(data: &str) -> String {
 ///
 /// # Errors
 /// Where a sample is of a class that is not among them.
-pub(crate) fn with_classes(mut data: Dataset, class_names: &[String], from: &str) -> Result<Dataset> {
+pub(crate) fn with_classes(
+    mut data: Dataset,
+    class_names: &[String],
+    from: &str,
+) -> Result<Dataset> {
     if data.class_names == class_names {
         return Ok(data);
     }
@@ -82,7 +86,8 @@ pub(crate) fn with_classes(mut data: Dataset, class_names: &[String], from: &str
         let class = *label as usize;
         *label = known[class].ok_or_else(|| {
             let (name, classes) = (&data.class_names[class], class_names.join(", "));
-            let message = format!("{from}: the class {name} is not one of those trained: {classes}");
+            let message =
+                format!("{from}: the class {name} is not one of those trained: {classes}");
             Error::new(ErrorKind::InvalidData, message)
         })?;
     }

@@ -68,7 +68,9 @@ fn end(outcome: Outcome, out: &Path, epochs: usize, told: Result<()>) -> Result<
     match outcome {
         Outcome::Finished => told,
         Outcome::Stopped => {
-            say(format_args!("stopped after {epochs} epochs; the model as it was then is in {out}"));
+            say(format_args!(
+                "stopped after {epochs} epochs; the model as it was then is in {out}"
+            ));
             Err(Exit(STOPPED).into())
         }
         Outcome::Diverged { message, .. } => {

@@ -156,8 +156,10 @@ fn print_epoch_event(report: &EpochReport) -> Result<()> {
 }
 
 fn epoch_line(report: &EpochReport) -> String {
-    let mut line =
-        format!("Epoch {}: loss = {:.4}, accuracy = {:.4}", report.epoch, report.loss, report.accuracy);
+    let mut line = format!(
+        "Epoch {}: loss = {:.4}, accuracy = {:.4}",
+        report.epoch, report.loss, report.accuracy
+    );
     if let (Some(loss), Some(accuracy)) = (report.val_loss, report.val_accuracy) {
         line += &format!(", val_loss = {loss:.4}, val_accuracy = {accuracy:.4}");
     }
@@ -201,7 +203,8 @@ mod tests {
 
     #[test]
     fn rates_are_short() {
-        for (rate, text) in [(0.004, "0.004"), (1.6e-8, "1.6e-8"), (12345.0, "1.23e4"), (0.0, "0")] {
+        for (rate, text) in [(0.004, "0.004"), (1.6e-8, "1.6e-8"), (12345.0, "1.23e4"), (0.0, "0")]
+        {
             assert_eq!(significant(rate), text);
         }
     }
