@@ -2,7 +2,7 @@
 //!
 //! | kernel | formula | file |
 //! |---|---|---|
-//! | [`dense::matmul`] | `C (+)= A B`, `A^T B` or `A B^T` | dense.rs |
+//! | [`Kernels::matmul`] | `C (+)= A B`, `A^T B` or `A B^T` | dense.rs |
 //! | [`Kernels::sparse_forward`] | `Z = b + X W`, `X` mostly-zero bytes | sparse.rs |
 //! | [`Kernels::sparse_gradient`] | `dW (+)= X^T dZ`, `X` mostly-zero bytes | sparse.rs |
 //!
@@ -14,6 +14,7 @@ pub mod threads;
 pub mod dispatch;
 mod arch;
 pub mod dense;
+mod tile;
 pub mod sparse;
 pub mod elementwise;
 pub mod softmax;

@@ -155,10 +155,6 @@ impl<'a> MatMut<'a> {
         self.stride
     }
 
-    pub(crate) fn pointer_mut(&mut self) -> *mut f32 {
-        self.pointer
-    }
-
     /// The same matrix, read-only.
     pub fn as_ref(&self) -> MatRef<'_> {
         MatRef {
@@ -203,6 +199,42 @@ impl<'a> MatMut<'a> {
     }
 }
 
+/// 16 values that start on a cache line of their own.
+#[repr(C, align(64))]
+#[derive(Clone, Copy)]
+pub(crate) struct Line(pub(crate) [f32; 16]);
+
+/// A vector of `f32` that starts on a cache line: a register loaded from it then never straddles
+/// two.
+#[derive(Clone, Default)]
+pub struct Aligned {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Aligned {
+    /// `len` zeros.
+    pub fn zeros(len: usize) -> Aligned {
+        Aligned { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+    }
+}
+
+impl std::ops::Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: a Line is 16 floats without padding, and `lines` holds at least `len` of them.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl std::ops::DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above, borrowed uniquely.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,6 +253,16 @@ mod tests {
         let mut values = vec![0.0; 8];
         MatMut::with_stride(&mut values, 2, 3, 5).fill(1.0);
         assert_eq!(values, [1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn aligned_vectors_start_on_a_cache_line() {
+        for len in [0, 1, 16, 17] {
+            let mut values = Aligned::zeros(len);
+            values.iter_mut().for_each(|value| *value += 1.0);
+            assert_eq!(&*values, vec![1.0; len]);
+            assert_eq!(values.as_ptr() as usize % 64, 0);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 
-use crate::matrix::{MatMut, MatRef};
+use crate::matrix::{Line, MatMut, MatRef};
 
 /// Worker threads, started once and used for many calls.
 pub struct Workers {
@@ -172,11 +172,6 @@ impl Drop for Member<'_> {
         }
     }
 }
-
-/// 16 values that start on a cache line of their own.
-#[repr(C, align(64))]
-#[derive(Clone, Copy)]
-struct Line([f32; 16]);
 
 /// One matrix, cut into rectangular pieces, that several workers use in turns. A piece is either
 /// being written by one worker or read by any number; the whole can be read while no piece is

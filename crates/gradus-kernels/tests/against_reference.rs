@@ -1,6 +1,6 @@
 //! Each kernel against the plain loop that defines it, on every instruction set of this machine.
 
-use gradus_kernels::dense::{Transpose, Update, matmul};
+use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::sparse::{STRIP, STRIP_STEP, TILE, Tile};
 use gradus_kernels::{Kernels, reference};
@@ -37,10 +37,7 @@ fn check_sparse(kernels: Kernels, samples: usize, features: usize, width: usize,
     let weight = numbers(features * width, 1);
     let (bias, delta) = (numbers(width, 2), numbers(samples * width, 3));
     let mut tile = Tile::default();
-    // Filled twice: nothing of the first content may remain.
-    tile.fill(features, vec![7; 3 * features].chunks(features));
-    tile.fill(features, x.chunks(features));
-    tile.sort_by_feature();
+    tile.fill(kernels, features, x.chunks(features), true);
     assert_eq!(tile.non_zeros(), x.iter().filter(|&&byte| byte != 0).count());
 
     let (mut found, mut expected) = (vec![9.0; samples * width], vec![0.0; samples * width]);
@@ -82,9 +79,20 @@ fn sparse_products_of_awkward_shapes() {
 
 #[test]
 fn dense_products_of_awkward_shapes() {
-    for (m, k, n) in
-        [(1, 1, 1), (1, 784, 10), (128, 128, 129), (13, 0, 4), (5, 300, 1), (64, 17, 33)]
-    {
+    Kernels::available().into_iter().for_each(check_dense);
+}
+
+fn check_dense(kernels: Kernels) {
+    for (m, k, n) in [
+        (1, 1, 1),
+        (1, 784, 10),
+        (128, 128, 129),
+        (13, 0, 4),
+        (9, 2100, 50),
+        (17, 5, 100),
+        (5, 300, 1),
+        (64, 17, 33),
+    ] {
         for transpose in [Transpose::Neither, Transpose::First, Transpose::Second] {
             for update in [Update::Overwrite, Update::Add] {
                 let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
@@ -101,7 +109,7 @@ fn dense_products_of_awkward_shapes() {
                 } else {
                     MatRef::new(&b, k, n)
                 };
-                matmul(transpose, a, b, MatMut::new(&mut found, m, n), update);
+                kernels.matmul(transpose, a, b, MatMut::new(&mut found, m, n), update);
                 assert_close(&found, &expected, 1e-5, "matmul");
             }
         }
@@ -114,7 +122,7 @@ fn dense_products_respect_strides() {
     let mut c = vec![7.0; 6 * 20];
     let part_a = MatRef::new(&a, 6, 9).part_columns(2..7);
     let part_b = MatRef::new(&b, 9, 8).part(1..6, 3..8);
-    matmul(
+    Kernels::detect().unwrap().matmul(
         Transpose::Neither,
         part_a,
         part_b,

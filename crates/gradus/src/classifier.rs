@@ -228,6 +228,7 @@ impl Forward<'_> {
         let (features, classes) = (stages[0].inputs, stages[stages.len() - 1].outputs);
         let samples = inputs.len() / features;
         let rows = samples.min(CHUNK);
+        let kernels = self.prepared.kernels();
         let next = AtomicUsize::new(0);
         let results = Mutex::new(Vec::new());
         workers.run(|_| {
@@ -252,7 +253,7 @@ impl Forward<'_> {
                         for (at, tile) in used.iter().enumerate() {
                             let last = (indices.start + ((at + 1) * TILE) as u32).min(indices.end);
                             let part = indices.start + (at * TILE) as u32..last;
-                            fill_tile(tile, inputs, features, part, false);
+                            fill_tile(kernels, tile, inputs, features, part, false);
                         }
                         Input::Tiles(used, bytes)
                     }
@@ -305,6 +306,7 @@ impl Forward<'_> {
 
 /// Fills `tile` with the samples `indices` of byte inputs, `sorted` where a gradient will follow.
 pub(crate) fn fill_tile(
+    kernels: Kernels,
     tile: &SharedTile,
     inputs: &Inputs,
     features: usize,
@@ -313,10 +315,8 @@ pub(crate) fn fill_tile(
 ) {
     let Inputs::Bytes(values) = inputs else { return };
     let mut tile = tile.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-    tile.fill(features, indices.map(|index| &values[index as usize * features..][..features]));
-    if sorted {
-        tile.sort_by_feature();
-    }
+    let rows = indices.map(|index| &values[index as usize * features..][..features]);
+    tile.fill(kernels, features, rows, sorted);
 }
 
 /// Normalises sample `index` into `row`.

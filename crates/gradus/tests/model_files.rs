@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use gradus::classifier::Classifier;
+use gradus::data::Inputs;
 use gradus::data::normalize::Normalizer;
 use gradus::error::ErrorKind;
-use gradus::model_file::{self, from_bytes, to_bytes};
-use gradus::network::{Activation, Init, Network};
+use gradus::model_file::{self, from_bytes, npz, to_bytes};
+use gradus::network::{Activation, Init, Layer, Linear, Network, Workers};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -61,6 +62,33 @@ fn every_kind_of_model_comes_back_with_the_same_bits() {
             }
         }
     }
+}
+
+#[test]
+fn layers_keep_their_places() {
+    let layers = vec![
+        Layer::Linear(Linear::new(6, 4)),
+        Layer::Activation(Activation::Identity),
+        Layer::Linear(Linear::new(4, 5)),
+        Layer::Linear(Linear::new(5, 2)),
+        Layer::Activation(Activation::Gelu),
+        Layer::Linear(Linear::new(2, 3)),
+    ];
+    let mut saved = classifier(&[], Activation::Relu, standard());
+    saved.network = Network::from_layers(layers).unwrap();
+    saved.network.initialize(Init::He, 1);
+    let bytes = to_bytes(&saved).unwrap();
+    assert_eq!(from_bytes(&bytes).unwrap(), saved);
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut names = file.names();
+    names.sort();
+    let expected =
+        ["0.bias", "0.weight", "2.bias", "2.weight", "3.bias", "3.weight", "5.bias", "5.weight"];
+    assert_eq!(names, expected);
+    let weight = file.tensor("2.weight").unwrap();
+    assert_eq!(weight.shape(), [5, 4]);
+    // Row 1, column 2 of the file is the weight from unit 2 to unit 1.
+    assert_eq!(weight.data()[4 * 6..4 * 7], saved.network.weight(1)[2 * 5 + 1].to_le_bytes());
 }
 
 #[test]
@@ -118,6 +146,81 @@ fn models_that_could_not_be_read_back_are_not_written() {
     refused(short, "does not fit 6 inputs");
     refused(|m| drop(m.class_names.pop()), "2 class names");
     refused(|m| m.sample_shape = vec![usize::MAX, 3], "do not fit 6 inputs");
+}
+
+#[test]
+fn exports_choose_their_form_by_name() {
+    let model = classifier(&[4], Activation::Relu, per_feature());
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    model_file::export(&model, &path("a.safetensors")).unwrap();
+    assert_eq!(model_file::load(&path("a.safetensors")).unwrap(), model);
+    model_file::export(&model, &path("a.npz")).unwrap();
+    let read = npz::read_network(&path("a.npz"), "", Activation::Relu).unwrap();
+    assert_eq!(read, model.network);
+    let message = model_file::load(&path("a.npz")).unwrap_err().to_string();
+    assert!(message.contains("a.npz: not a gradus model: the file is a zip"), "{message}");
+    let message = model_file::export(&model, &path("a.html")).unwrap_err().to_string();
+    assert!(message.contains(".safetensors or .npz"), "{message}");
+    let mut broken = model;
+    broken.network.parameters_mut()[0] = f32::NAN;
+    assert!(model_file::export(&broken, &path("b.npz")).is_err());
+}
+
+/// The notebook's own arrays, where `GRADUS_DATA` says that they are at hand.
+#[test]
+fn the_notebook_is_read() {
+    let Some(data) = std::env::var_os("GRADUS_DATA") else {
+        return eprintln!("skipped: GRADUS_DATA does not say where the notebook's arrays are");
+    };
+    let path = Path::new(&data).join("reference/notebook.npz");
+    let start = npz::read_network(&path, "", Activation::Relu).unwrap();
+    let end = npz::read_network(&path, "final_", Activation::Relu).unwrap();
+    for network in [&start, &end] {
+        assert_eq!((network.inputs(), network.outputs()), (784, 10));
+        assert_eq!(network.bias(0).len(), 128);
+    }
+    assert!(start.bias(0).iter().all(|&bias| bias == 0.0));
+    assert!(end.bias(0).iter().all(|&bias| bias != 0.0));
+}
+
+/// PyTorch predicts the same, where `GRADUS_PYTHON` names a Python that has it.
+#[test]
+fn pytorch_predicts_the_same() {
+    let Some(python) = std::env::var_os("GRADUS_PYTHON") else {
+        return eprintln!("skipped: GRADUS_PYTHON does not name a Python with torch");
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/check_pytorch_load.py");
+    let folder = tempfile::tempdir().unwrap();
+    let (model, predictions) = (folder.path().join("m.safetensors"), folder.path().join("p.npz"));
+    let each_its_own = Normalizer::PerFeature {
+        means: vec![1.0, 50.0, 99.5, 3.0, 120.0, 0.1],
+        deviations: vec![7.0, 80.0, 99.0, 30.0, 111.0, 60.0],
+    };
+    for activation in Activation::ALL {
+        for (hidden, normalizer) in [
+            (&[16, 5][..], standard()),
+            (&[], Normalizer::Scalar { mean: 0.0, deviation: 255.0 }),
+            (&[40], each_its_own.clone()),
+        ] {
+            let saved = classifier(hidden, activation, normalizer);
+            model_file::save(&saved, &model).unwrap();
+            let inputs: Vec<u8> = (0..600u32).map(|i| (i * i * 31 % 256) as u8).collect();
+            let found =
+                saved.predict(&Inputs::Bytes(inputs.clone()), &Workers::new(1).unwrap()).unwrap();
+            let mut arrays = ndarray_npy::NpzWriter::new(fs::File::create(&predictions).unwrap());
+            let inputs = ndarray::Array2::from_shape_vec((100, 6), inputs).unwrap();
+            arrays.add_array("inputs", &inputs).unwrap();
+            let rows = ndarray::Array2::from_shape_vec((100, 3), found.probabilities).unwrap();
+            arrays.add_array("probabilities", &rows).unwrap();
+            arrays.finish().unwrap();
+            let mut command = std::process::Command::new(&python);
+            let output = command.arg(&script).args([&model, &predictions]).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+            eprint!("{activation:?} {hidden:?}: {text}");
+        }
+    }
 }
 
 /// A model file with another header: `change` gets it as JSON.
@@ -223,7 +326,11 @@ fn damage_is_named() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig {
+        cases: 1000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Whatever happened to a file on its way, reading it ends with a model or an error.
     #[test]

@@ -16,6 +16,8 @@ pub(crate) trait Simd: Copy {
     type Vector: Copy;
     /// Values in a register.
     const LANES: usize;
+    /// Number of registers.
+    const REGISTERS: usize;
 
     /// All lanes `value`.
     unsafe fn splat(value: f32) -> Self::Vector;

@@ -15,6 +15,7 @@ fn fused(a: f32, b: f32, c: f32) -> f32 {
 impl Simd for Portable {
     type Vector = [f32; 8];
     const LANES: usize = 8;
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> [f32; 8] {

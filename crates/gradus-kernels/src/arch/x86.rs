@@ -13,10 +13,11 @@ pub(crate) struct Avx512;
 
 /// Each method is one instruction.
 macro_rules! one_instruction_each {
-    ($type:ident, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
+    ($type:ident, $vector:ty, $lanes:literal, $registers:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
         impl Simd for $type {
             type Vector = $vector;
             const LANES: usize = $lanes;
+            const REGISTERS: usize = $registers;
 
             #[inline(always)]
             unsafe fn splat(value: f32) -> $vector {
@@ -51,6 +52,7 @@ one_instruction_each!(
     Avx2,
     __m256,
     8,
+    16,
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
@@ -61,9 +63,47 @@ one_instruction_each!(
     Avx512,
     __m512,
     16,
+    32,
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_add_ps,
     _mm512_fmadd_ps
 );
+
+/// Writes the non-zeros among `bytes` and where they stood; returns how many. Per 64 bytes: a mask
+/// of those that are not 0, and twice a compression by that mask.
+///
+/// Panics where `indices` or `values` have not room for the pairs and 63 bytes more.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt,bmi2")]
+pub(crate) fn non_zeros(bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> usize {
+    const COUNT: [u8; 64] = {
+        let mut count = [0; 64];
+        let mut i = 0;
+        while i < 64 {
+            count[i] = i as u8;
+            i += 1;
+        }
+        count
+    };
+    // SAFETY: 64 readable bytes.
+    let count = unsafe { _mm512_loadu_epi8(COUNT.as_ptr().cast()) };
+    let mut end = 0;
+    for (chunk, start) in bytes.chunks(64).zip((0..).step_by(64)) {
+        let here = u64::MAX >> (64 - chunk.len());
+        // SAFETY: only the bytes of the chunk are read, the others are masked out.
+        let loaded = unsafe { _mm512_maskz_loadu_epi8(here, chunk.as_ptr().cast()) };
+        let kept = _mm512_test_epi8_mask(loaded, loaded);
+        let index = _mm512_add_epi8(count, _mm512_set1_epi8(start as i8));
+        let (to_index, to_value) = (&mut indices[end..end + 64], &mut values[end..end + 64]);
+        // SAFETY: 64 writable bytes each.
+        unsafe {
+            let index = _mm512_maskz_compress_epi8(kept, index);
+            _mm512_storeu_epi8(to_index.as_mut_ptr().cast(), index);
+            let value = _mm512_maskz_compress_epi8(kept, loaded);
+            _mm512_storeu_epi8(to_value.as_mut_ptr().cast(), value);
+        }
+        end += kept.count_ones() as usize;
+    }
+    end
+}

@@ -1,7 +1,8 @@
 //! Bytes on their way into memory: what a file is by its first bytes, how much it can hold, and
 //! filling a buffer while another thread computes its SHA-256.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
 use std::sync::mpsc;
 use std::thread;
 
@@ -16,6 +17,9 @@ const MAX_EXPANSION: u64 = 1032;
 
 /// Small enough to stay in the second-level cache between the decoder and the hash.
 const CHUNK: usize = 128 << 10;
+
+/// Enough of a file to say what it is.
+const START: usize = 256;
 
 /// Whether these are the first bytes of a gzip file.
 pub(crate) fn is_gzip(start: &[u8]) -> bool {
@@ -61,31 +65,57 @@ pub(crate) fn most_inflated(compressed: u64) -> u64 {
     compressed.saturating_mul(MAX_EXPANSION)
 }
 
-/// A reader of the content, decompressed where the bytes are gzip.
-pub(crate) enum Content<'a> {
-    /// The bytes themselves.
-    Plain(&'a [u8]),
-    /// The content of a gzip file; its checksum is tested at the end.
-    Gzip(Box<MultiGzDecoder<&'a [u8]>>),
+/// The content of a file, decompressed where the file is gzip (told by its first bytes, not by a
+/// name), together with what its size justifies.
+pub(crate) struct Content<'a> {
+    reader: Box<dyn Read + 'a>,
+    /// The first bytes of the file as it is stored.
+    pub(crate) start: Vec<u8>,
+    /// Bytes of the file as it is stored.
+    length: u64,
 }
 
 impl<'a> Content<'a> {
-    /// Chooses by the first bytes, not by a name.
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        if is_gzip(bytes) {
-            Content::Gzip(Box::new(MultiGzDecoder::new(bytes)))
-        } else {
-            Content::Plain(bytes)
+    /// Of a file in memory.
+    pub(crate) fn of_bytes(bytes: &'a [u8]) -> Self {
+        let reader: Box<dyn Read> = match is_gzip(bytes) {
+            true => Box::new(MultiGzDecoder::new(bytes)),
+            false => Box::new(bytes),
+        };
+        let start = bytes[..bytes.len().min(START)].to_vec();
+        Content { reader, start, length: bytes.len() as u64 }
+    }
+
+    /// Of a file on the disk, read as it is needed; `length` is its size.
+    pub(crate) fn of_file(mut file: File, length: u64) -> io::Result<Self> {
+        let mut start = vec![0; START];
+        let found = read_up_to(&mut file, &mut start)?;
+        start.truncate(found);
+        let raw = Cursor::new(start.clone()).chain(file);
+        let reader: Box<dyn Read> = match is_gzip(&start) {
+            true => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, raw))),
+            false => Box::new(raw),
+        };
+        Ok(Content { reader, start, length })
+    }
+
+    /// Whether the file is gzip.
+    pub(crate) fn is_gzip(&self) -> bool {
+        is_gzip(&self.start)
+    }
+
+    /// The most bytes that can come.
+    pub(crate) fn most(&self) -> u64 {
+        match self.is_gzip() {
+            true => most_inflated(self.length),
+            false => self.length,
         }
     }
 }
 
 impl Read for Content<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Content::Plain(bytes) => bytes.read(buffer),
-            Content::Gzip(decoder) => decoder.read(buffer),
-        }
+        self.reader.read(buffer)
     }
 }
 

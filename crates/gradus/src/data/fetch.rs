@@ -65,11 +65,17 @@ impl Failure {
     pub(crate) fn summary(&self) -> String {
         match self {
             Failure::Local(error) => error.to_string(),
-            Failure::Mirrors { reasons, .. } => {
-                let reason = |(url, why): &(String, String)| format!("{}: {why}", host(url));
-                let reasons: Vec<_> = reasons.iter().map(reason).collect();
-                format!("no mirror gave it ({})", reasons.join("; "))
-            }
+            Failure::Mirrors { reasons, .. } => match &reasons[..] {
+                [] => "there is no mirror".to_owned(),
+                [(_, first), rest @ ..] if rest.iter().all(|(_, why)| why == first) => {
+                    format!("no mirror gave it ({first})")
+                }
+                _ => {
+                    let reason = |(url, why): &(String, String)| format!("{}: {why}", host(url));
+                    let reasons: Vec<_> = reasons.iter().map(reason).collect();
+                    format!("no mirror gave it ({})", reasons.join("; "))
+                }
+            },
         }
     }
 
@@ -82,13 +88,14 @@ impl Failure {
                     reasons.iter().map(|(url, why)| format!("\n  {url}: {why}")).collect();
                 let files: Vec<_> = set.downloads.iter().map(|file| file.name).collect();
                 let message = format!(
-                    "cannot download {}: no mirror gave {file}{}\nby hand: put {} into {}, or the \
-                     folder that holds them into --data-dir or GRADUS_DATA; proxies are taken from \
-                     ALL_PROXY, HTTPS_PROXY and HTTP_PROXY",
+                    "cannot download {}: no mirror gave {file}{}\nby hand: put {} into {}, or into a folder \
+                     {} below --data-dir or $GRADUS_DATA; proxies are taken from ALL_PROXY, \
+                     HTTPS_PROXY and HTTP_PROXY",
                     set.name,
                     reasons.concat(),
                     files.join(", "),
-                    folder.display()
+                    folder.display(),
+                    set.folder
                 );
                 Error::new(ErrorKind::Download, message)
             }

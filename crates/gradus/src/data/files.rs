@@ -309,6 +309,29 @@ mod tests {
     }
 
     #[test]
+    fn pictures_by_class_with_and_without_parts() {
+        let picture = |side: usize, grey: u8| {
+            let image = images::GreyImage::new(side, side, vec![grey; side * side]).unwrap();
+            images::encode_png(&image)
+        };
+        let plain = folder(&[("cat/1.png", picture(3, 9)), ("dog/1.png", picture(3, 7))]);
+        let (data, test) = read(plain.path()).unwrap();
+        assert_eq!((data.class_names, test), (vec!["cat".into(), "dog".into()], None));
+        // The test pictures take the size of the training pictures; classes are matched by name.
+        let parts = folder(&[
+            ("train/cat/1.png", picture(3, 9)),
+            ("train/dog/1.png", picture(3, 7)),
+            ("test/dog/1.png", picture(5, 7)),
+        ]);
+        let (_, test) = read(parts.path()).unwrap();
+        let test = test.unwrap();
+        assert_eq!((test.labels, test.sample_shape), (vec![1], vec![3, 3]));
+        let options = ReadOptions { image_size: Some((2, 4)), ..ReadOptions::default() };
+        let (train, test) = read_path(parts.path(), options).unwrap();
+        assert_eq!((train.sample_shape, test.unwrap().sample_shape), (vec![2, 4], vec![2, 4]));
+    }
+
+    #[test]
     fn what_does_not_fit_in_a_folder_is_named() {
         let one = folder(&[("train-images-idx3-ubyte", images(2))]);
         assert!(message(one.path()).contains("the training labels are missing"));

@@ -4,7 +4,7 @@
 //! dimension; then the values, big-endian, row-major. The file may be gzip, whatever its name.
 //! Nothing is allocated before the promised size is checked against the bytes that are there.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
@@ -22,8 +22,7 @@ const MAX_DIMENSIONS: usize = 8;
 /// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is not IDX, is cut
 /// short or too long, or fails its checksum.
 pub fn read_idx(path: &Path) -> Result<Array> {
-    let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    parse_idx(&bytes).map_err(|error| error.context(path.display()))
+    with_content(path, parse)
 }
 
 /// The array in the bytes of an IDX file, plain or gzip.
@@ -31,14 +30,31 @@ pub fn read_idx(path: &Path) -> Result<Array> {
 /// # Errors
 /// As [`read_idx`].
 pub fn parse_idx(bytes: &[u8]) -> Result<Array> {
-    parse(bytes, false).map(|(array, _)| array)
+    parse(Content::of_bytes(bytes))
+}
+
+/// As [`read_idx`], with the SHA-256 of the decompressed file.
+pub(crate) fn read_idx_hashed(path: &Path) -> Result<(Array, Digest)> {
+    with_content(path, parse_hashed)
 }
 
 /// As [`parse_idx`], with the SHA-256 of the decompressed file.
 pub(crate) fn parse_idx_hashed(bytes: &[u8]) -> Result<(Array, Digest)> {
-    let (array, digest) = parse(bytes, true)?;
-    let digest = digest.ok_or_else(|| invalid("the file was read without its SHA-256"))?;
-    Ok((array, digest))
+    parse_hashed(Content::of_bytes(bytes))
+}
+
+/// Hands the content of the file at `path` to `parse`.
+fn with_content<T>(path: &Path, parse: impl FnOnce(Content) -> Result<T>) -> Result<T> {
+    let read = |error| Error::io("read", path, error);
+    let file = File::open(path).map_err(read)?;
+    let data = file.metadata().map_err(read)?;
+    let parsed = if data.is_file() {
+        parse(Content::of_file(file, data.len()).map_err(read)?)
+    } else {
+        // A pipe has no size that could justify anything before it is read.
+        parse(Content::of_bytes(&fs::read(path).map_err(read)?))
+    };
+    parsed.map_err(|error| error.context(path.display()))
 }
 
 /// The bytes before the values of an IDX file of unsigned bytes with this shape.
@@ -48,13 +64,28 @@ pub(crate) fn byte_header(shape: &[usize]) -> Vec<u8> {
     header
 }
 
-fn parse(bytes: &[u8], hash: bool) -> Result<(Array, Option<Digest>)> {
-    let mut content = Content::new(bytes);
-    let header = read_header(&mut content, bytes)?;
-    let size = header.size_justified_by(bytes)?;
+fn parse(mut content: Content) -> Result<Array> {
+    let header = read_header(&mut content)?;
+    let values = read_values(&mut content, &header, None)?.0;
+    Ok(Array { values: header.element.decode(values), shape: header.shape })
+}
+
+fn parse_hashed(mut content: Content) -> Result<(Array, Digest)> {
+    let header = read_header(&mut content)?;
+    let (values, digest) = read_values(&mut content, &header, Some(&header.raw))?;
+    let digest = digest.ok_or_else(|| invalid("the file was read without its SHA-256"))?;
+    Ok((Array { values: header.element.decode(values), shape: header.shape }, digest))
+}
+
+/// The bytes of the values, and their SHA-256 after that of `hash_after`, where that is given.
+fn read_values(
+    content: &mut Content,
+    header: &Header,
+    hash_after: Option<&[u8]>,
+) -> Result<(Vec<u8>, Option<Digest>)> {
+    let size = header.size_justified_by(content)?;
     let mut values = vec![0; size];
-    let (found, digest) =
-        bytes::fill(&mut content, &mut values, hash.then_some(&header.raw)).map_err(broken)?;
+    let (found, digest) = bytes::fill(content, &mut values, hash_after).map_err(broken)?;
     if found < size {
         return Err(invalid(format!(
             "the file is truncated: the header promises {size} bytes of values ({}), only {found} \
@@ -62,14 +93,14 @@ fn parse(bytes: &[u8], hash: bool) -> Result<(Array, Option<Digest>)> {
             header.describe()
         )));
     }
-    if !bytes::at_end(&mut content).map_err(broken)? {
+    if !bytes::at_end(content).map_err(broken)? {
         return Err(invalid(format!(
             "the file goes on after the {size} bytes of values that its header promises ({}); it is \
              damaged, or not the file that its name says",
             header.describe()
         )));
     }
-    Ok((Array { values: header.element.decode(values), shape: header.shape }, digest))
+    Ok((values, digest))
 }
 
 fn broken(error: io::Error) -> Error {
@@ -90,7 +121,7 @@ struct Header {
     shape: Vec<usize>,
 }
 
-fn read_header(content: &mut Content, bytes: &[u8]) -> Result<Header> {
+fn read_header(content: &mut Content) -> Result<Header> {
     let mut raw = vec![0; 4];
     let found = bytes::read_up_to(content, &mut raw).map_err(broken)?;
     let element = match raw[..] {
@@ -99,13 +130,13 @@ fn read_header(content: &mut Content, bytes: &[u8]) -> Result<Header> {
     };
     let Some(element) = element.filter(|_| (1..=MAX_DIMENSIONS).contains(&usize::from(raw[3])))
     else {
-        let what = if bytes::is_gzip(bytes) {
+        let what = if content.is_gzip() {
             let mut start = [0; 256];
             start[..found].copy_from_slice(&raw[..found]);
             let more = bytes::read_up_to(content, &mut start[found..]).map_err(broken)?;
             format!("the gzip content is {}", bytes::describe(&start[..found + more]))
         } else {
-            format!("the file is {}", bytes::describe(bytes))
+            format!("the file is {}", bytes::describe(&content.start))
         };
         return Err(invalid(format!(
             "not an IDX file: expected the bytes 00 00, an element type and the number of \
@@ -123,20 +154,17 @@ fn read_header(content: &mut Content, bytes: &[u8]) -> Result<Header> {
 }
 
 impl Header {
-    /// Bytes of values that the header promises, if the `bytes` of the file can hold them.
-    fn size_justified_by(&self, bytes: &[u8]) -> Result<usize> {
+    /// Bytes of values that the header promises, if the file can hold them.
+    fn size_justified_by(&self, content: &Content) -> Result<usize> {
         let promised =
             element_count(&self.shape).and_then(|count| count.checked_mul(self.element.size()));
-        let file = bytes.len() as u64;
-        let (most, how) = match bytes::is_gzip(bytes) {
-            true => (bytes::most_inflated(file), "gzip file can hold"),
-            false => (file.saturating_sub(self.raw.len() as u64), "file holds"),
-        };
+        let most = content.most().saturating_sub(self.raw.len() as u64);
+        let kind = if content.is_gzip() { "gzip file" } else { "file" };
         match promised {
             Some(size) if size as u64 <= most => Ok(size),
             _ => Err(invalid(format!(
                 "the file is truncated or its header damaged: the header promises {}, which is {}, \
-                 but this {how} at most {most} bytes of values",
+                 but this {kind} holds at most {most} bytes of values",
                 self.describe(),
                 promised.map_or("more than memory can".to_owned(), |size| format!("{size} bytes")),
             ))),

@@ -126,9 +126,13 @@ fn no_cache() -> Error {
 }
 
 fn unknown(name: &str) -> Error {
+    if name.contains(['/', '\\', '.']) {
+        return Error::not_found(format!("there is no file or folder {name}"));
+    }
     Error::not_found(format!(
-        "there is no data set and no path {name:?}: expected one of {}, or the path of a folder of \
-         IDX files, an .npz, a .csv, or a folder with one sub-folder of pictures per class",
+        "there is no data set {name:?} and no file or folder of that name: expected one of {}, or \
+         the path of a folder of IDX files, an .npz, a .csv, or a folder with one sub-folder of \
+         pictures per class",
         set_names().join(", ")
     ))
 }
@@ -269,14 +273,15 @@ fn named_set(
         origin: folder.display().to_string(),
         notices,
     };
-    let mut passed_over = Vec::new();
+    let (mut passed_over, mut nearby) = (Vec::new(), Vec::new());
     for place in candidates(set, options.data_dir.as_deref(), surroundings) {
         match named::read_from(set, &place.folder, place.named) {
             Ok(Some(parts)) => return Ok(found(parts, &place.folder, passed_over)),
             Ok(None) => {}
-            // In a folder that does not bear the set's name another set is no surprise.
             Err(error) if place.named => passed_over.push(format!("passed over: {error}")),
-            Err(_) => {}
+            // In a folder that does not bear the set's name another set is no surprise: it is worth
+            // a word only where nothing better is found.
+            Err(error) => nearby.push(format!("passed over: {error}")),
         }
     }
     match download(set, options, surroundings, patience, progress) {
@@ -287,6 +292,7 @@ fn named_set(
             Ok(found(parts.map_err(fatal)?, &folder, passed_over))
         }
         Err((error, why)) => {
+            passed_over.append(&mut nearby);
             let lines: Vec<_> = passed_over.iter().map(|line| format!("\n{line}")).collect();
             let error = Error::new(error.kind(), format!("{error}{}", lines.concat()));
             Err(Missing { error, why: Some(why), passed_over })
@@ -404,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_named_set_is_never_replaced() {
-        let (_home, surroundings) = nowhere();
+        let (home, mut surroundings) = nowhere();
         let error = load_in(&named("mnist"), &surroundings).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("gradus fetch mnist"), "{error}");
@@ -412,6 +418,11 @@ mod tests {
         let error = load_in(&options, &surroundings).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Download);
         assert!(error.to_string().contains("http://127.0.0.1:9/kmnist/train-images"), "{error}");
+        // Without the name on the folder only a known SHA-256 would tell KMNIST from its relatives.
+        write_kmnist(home.path(), 60_000);
+        surroundings.gradus_data = Some(home.path().to_owned());
+        let error = load_in(&named("kmnist"), &surroundings).unwrap_err().to_string();
+        assert!(error.contains("this is not the train-images-idx3-ubyte of kmnist"), "{error}");
     }
 
     #[test]
@@ -435,6 +446,9 @@ mod tests {
         let error = load_in(&named("mnits"), &surroundings).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("fashion-mnist"), "{error}");
+        let error = load_in(&named("no/such.csv"), &surroundings).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.to_string(), "there is no file or folder no/such.csv");
         let data_dir = Some(home.path().join("no"));
         let error = load_in(&LoadOptions { data_dir, ..named("mnist") }, &surroundings);
         assert!(error.unwrap_err().to_string().contains("there is no data folder"));

@@ -15,6 +15,8 @@ pub mod images;
 pub mod digits;
 mod assemble;
 pub mod split;
+pub mod normalize;
+pub mod batches;
 mod sets;
 mod places;
 mod named;
@@ -28,9 +30,6 @@ pub use array::{Array, Values};
 pub use fetch::FetchProgress;
 pub use load::{LoadOptions, Loaded, fetch, load, load_single};
 pub use sets::set_names;
-
-pub mod normalize;
-pub mod batches;
 
 use crate::error::{Error, ErrorKind, Result};
 

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::array::{Array, Values};
 use super::assemble::labelled;
 use super::bytes::{self, Digest};
-use super::idx::{byte_header, parse_idx_hashed};
+use super::idx::{byte_header, parse_idx, parse_idx_hashed, read_idx_hashed};
 use super::npz::Npz;
 use super::sets::{self, NamedSet};
 use super::zip::Archive;
@@ -110,16 +110,14 @@ fn read_parts(set: &NamedSet, sources: &[Source; 4], named: bool) -> Result<[Arr
 }
 
 fn read_part(set: &NamedSet, part: &str, source: &Source, named: bool) -> Result<Array> {
-    let bytes = source.bytes()?;
     let in_file = |error: Error| error.context(source.describe());
-    if sets::is_download_size(bytes.len() as u64) {
-        let by_download = sets::by_download(&bytes::sha256(&bytes));
-        if let Some((owner, file)) = by_download {
-            is_this_part(set, part, owner, file.name).map_err(in_file)?;
-            return super::idx::parse_idx(&bytes).map_err(in_file);
-        }
+    if let Some(bytes) = source.bytes_of_known_size()?
+        && let Some((owner, file)) = sets::by_download(&bytes::sha256(&bytes))
+    {
+        is_this_part(set, part, owner, file.name).map_err(in_file)?;
+        return parse_idx(&bytes).map_err(in_file);
     }
-    let (array, digest) = parse_idx_hashed(&bytes).map_err(in_file)?;
+    let (array, digest) = source.read_hashed()?;
     judge_content(set, part, &digest, named).map_err(in_file)?;
     Ok(array)
 }
@@ -152,11 +150,13 @@ fn is_this_part(set: &NamedSet, part: &str, owner: &NamedSet, file: &str) -> Res
     )))
 }
 
-/// Keras's `mnist.npz` holds the arrays of the four files; with its IDX header before it, each has
-/// the SHA-256 of the file.
+/// Keras's `mnist.npz` holds the arrays of the four files. It is known by its own SHA-256; where it
+/// was packed anew, each array with its IDX header before it has the SHA-256 of the file.
 fn read_keras(set: &NamedSet, path: &Path, named: bool) -> Result<[Array; 4]> {
     let in_file = |error: Error| error.context(path.display());
-    let mut npz = Npz::open(path)?;
+    let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let is_original = bytes::hex(&bytes::sha256(&bytes)) == sets::KERAS_MNIST_SHA256;
+    let mut npz = Npz::from_bytes(&bytes).map_err(in_file)?;
     let mut read = |name: &str, part: &str| {
         let missing = || invalid(format!("there is no array {name}"));
         let array = npz.get(name)?.ok_or_else(missing)?;
@@ -166,8 +166,10 @@ fn read_keras(set: &NamedSet, path: &Path, named: bool) -> Result<[Array; 4]> {
                 array.values.type_name()
             )));
         };
-        let hash = Sha256::new_with_prefix(byte_header(&array.shape)).chain_update(values);
-        judge_content(set, part, &hash.finalize().into(), named)?;
+        if !is_original {
+            let hash = Sha256::new_with_prefix(byte_header(&array.shape)).chain_update(values);
+            judge_content(set, part, &hash.finalize().into(), named)?;
+        }
         Ok(array)
     };
     let [a, b, c, d] = set.parts;
@@ -232,17 +234,34 @@ fn transpose(image: &mut [u8]) {
 }
 
 impl Source {
-    fn bytes(&self) -> Result<Vec<u8>> {
+    /// The stored bytes, where their number is that of a known download.
+    fn bytes_of_known_size(&self) -> Result<Option<Vec<u8>>> {
         match self {
-            Source::File(path) => fs::read(path).map_err(|error| Error::io("read", path, error)),
-            Source::Entry(path, name) => {
-                let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-                let in_file = |error: Error| error.context(path.display());
-                let mut archive = Archive::open(file).map_err(in_file)?;
-                let missing = || invalid(format!("there is no {name} in the archive"));
-                let entry = archive.find(name).ok_or_else(missing).map_err(in_file)?;
-                archive.read(&entry).map_err(in_file)
+            Source::File(path) => {
+                let size = path.metadata().map_err(|error| Error::io("read", path, error))?.len();
+                let known = sets::is_download_size(size);
+                let bytes = known.then(|| fs::read(path)).transpose();
+                bytes.map_err(|error| Error::io("read", path, error))
             }
+            Source::Entry(..) => Ok(None),
+        }
+    }
+
+    /// The array, and the SHA-256 of the decompressed file.
+    fn read_hashed(&self) -> Result<(Array, Digest)> {
+        let Source::Entry(path, name) = self else { return read_idx_hashed(self.path()) };
+        let in_file = |error: Error| error.context(path.display());
+        let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let mut archive = Archive::open(file).map_err(in_file)?;
+        let missing = || invalid(format!("there is no {name} in the archive"));
+        let entry = archive.find(name).ok_or_else(missing).map_err(in_file)?;
+        let bytes = archive.read(&entry).map_err(in_file)?;
+        parse_idx_hashed(&bytes).map_err(|error| error.context(self.describe()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Source::File(path) | Source::Entry(path, _) => path,
         }
     }
 

@@ -59,6 +59,10 @@ impl Classes {
     }
 }
 
+/// SHA-256 of Keras's `mnist.npz`.
+pub(crate) const KERAS_MNIST_SHA256: &str =
+    "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1";
+
 /// The set drawn by the program itself; it needs no files.
 pub(crate) const BUILT_IN: &str = "digits";
 

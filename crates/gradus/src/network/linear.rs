@@ -5,21 +5,27 @@
 //! range of the columns (or rows) of a matrix: it then computes that part.
 
 use gradus_kernels::Kernels;
-use gradus_kernels::dense::{Transpose, Update, matmul};
+use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::sparse::{ByteTable, Tile};
 
 /// `output = input weight + bias`
-pub fn forward(input: MatRef, weight: MatRef, bias: &[f32], mut output: MatMut) {
+pub fn forward(kernels: Kernels, input: MatRef, weight: MatRef, bias: &[f32], mut output: MatMut) {
     for sample in 0..output.rows() {
         output.row_mut(sample).copy_from_slice(bias);
     }
-    matmul(Transpose::Neither, input, weight, output, Update::Add);
+    kernels.matmul(Transpose::Neither, input, weight, output, Update::Add);
 }
 
 /// `grad_weight (+)= input^T grad_output`
-pub fn backward_weight(input: MatRef, grad_output: MatRef, grad_weight: MatMut, update: Update) {
-    matmul(Transpose::First, input, grad_output, grad_weight, update);
+pub fn backward_weight(
+    kernels: Kernels,
+    input: MatRef,
+    grad_output: MatRef,
+    grad_weight: MatMut,
+    update: Update,
+) {
+    kernels.matmul(Transpose::First, input, grad_output, grad_weight, update);
 }
 
 /// `grad_bias (+)=` the sum of the rows of `grad_output`
@@ -33,8 +39,8 @@ pub fn backward_bias(kernels: Kernels, grad_output: MatRef, grad_bias: &mut [f32
 }
 
 /// `grad_input = grad_output weight^T`
-pub fn backward_input(grad_output: MatRef, weight: MatRef, grad_input: MatMut) {
-    matmul(Transpose::Second, grad_output, weight, grad_input, Update::Overwrite);
+pub fn backward_input(kernels: Kernels, grad_output: MatRef, weight: MatRef, grad_input: MatMut) {
+    kernels.matmul(Transpose::Second, grad_output, weight, grad_input, Update::Overwrite);
 }
 
 /// What bytes stand for: byte `b` is the input `table[b] - shift`, and `table[0]` is 0. The shift is

@@ -152,7 +152,7 @@ impl Prepared {
             Input::Dense(values) => {
                 let mut output = output.part_rows(0..values.rows());
                 let weight = MatRef::new(&weight, stage.inputs, stage.padded[block].len());
-                linear::forward(values, weight, &bias, output.reborrow());
+                linear::forward(self.kernels, values, weight, &bias, output.reborrow());
                 self.activate(stage, 0, block, 0..values.rows(), ws, output);
             }
         }
@@ -170,7 +170,7 @@ impl Prepared {
         let mut output = ws.activations[index].write(block);
         let mut output = output.view();
         let mut output = output.part_rows(0..samples);
-        linear::forward(input, weight.part_columns(units), bias, output.reborrow());
+        linear::forward(self.kernels, input, weight.part_columns(units), bias, output.reborrow());
         self.activate(stage, index, block, 0..samples, ws, output);
     }
 
@@ -211,7 +211,13 @@ impl Prepared {
         let parameters = self.parameters.read();
         let weight = MatRef::new(&parameters[stage.weight.clone()], stage.inputs, stage.outputs);
         let bias = &parameters[stage.bias.clone()];
-        linear::forward(input.view().part(rows, 0..stage.inputs), weight, bias, logits);
+        linear::forward(
+            self.kernels,
+            input.view().part(rows, 0..stage.inputs),
+            weight,
+            bias,
+            logits,
+        );
     }
 
     /// From the gradient of the logits, in `workspace.logits`, to the gradients of all parameters
@@ -290,7 +296,7 @@ impl Prepared {
         let input = activations.view().part(0..grad_output.rows(), 0..units);
         let mut grad_weight = ws.gradients.write(stage.weight_piece(block));
         let grad_weight = MatMut::new(grad_weight.slice(), units, stage.outputs);
-        linear::backward_weight(input, grad_output, grad_weight, update);
+        linear::backward_weight(self.kernels, input, grad_output, grad_weight, update);
     }
 
     /// Gradient of one block of units of the hidden stage before `index`, and of their bias.
@@ -341,7 +347,7 @@ impl Prepared {
         let units = before.blocks[block].len();
         let weight = self.parameters.read_piece(stage.weight_piece(block));
         let weight = MatRef::new(&weight, units, stage.outputs);
-        linear::backward_input(grad_output, weight, delta.reborrow());
+        linear::backward_input(self.kernels, grad_output, weight, delta.reborrow());
         let kept = ws.inputs[index - 1].as_ref().unwrap_or(&ws.activations[index - 1]);
         let kept = kept.read_piece(block);
         let kept = kept.view().part(rows, 0..units);
@@ -403,7 +409,7 @@ impl Prepared {
                 delta_rows(delta, 0..values.rows(), update);
                 let delta = MatRef::new(delta, values.rows(), width);
                 let grad_weight = MatMut::new(grad_weight, stage.inputs, width);
-                linear::backward_weight(values, delta, grad_weight, update);
+                linear::backward_weight(self.kernels, values, delta, grad_weight, update);
             }
         }
     }

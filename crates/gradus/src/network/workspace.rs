@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use gradus_kernels::matrix::Aligned;
 use gradus_kernels::sparse::{STRIP, TILE};
 
 use crate::network::SharedMatrix;
@@ -81,15 +82,18 @@ impl Workspace {
 /// What one worker needs for itself.
 pub struct Scratch {
     /// Gradient of a block of the first stage.
-    pub(super) delta: Vec<f32>,
+    pub(super) delta: Aligned,
     /// One row of a block.
-    pub(super) row: Vec<f32>,
+    pub(super) row: Aligned,
 }
 
 impl Scratch {
     /// For workspaces of up to `rows` samples.
     pub fn new(layout: &Layout, rows: usize) -> Scratch {
         let widest = layout.stages[0].padded.iter().map(|padded| padded.len()).max().unwrap_or(0);
-        Scratch { delta: vec![0.0; rows.max(TILE) * widest], row: vec![0.0; widest.max(STRIP)] }
+        Scratch {
+            delta: Aligned::zeros(rows.max(TILE) * widest),
+            row: Aligned::zeros(widest.max(STRIP)),
+        }
     }
 }

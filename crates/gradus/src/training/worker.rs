@@ -232,7 +232,8 @@ impl<'a> Trainer<'a> {
             let batch = self.batches.batch(batches.start + at / per_batch);
             let rows = tile_rows(at % per_batch, batch.len());
             let indices = batch[rows].iter().copied();
-            fill_tile(slot, &self.data.inputs, self.data.features(), indices, true);
+            let (kernels, data) = (self.prepared.kernels(), self.data);
+            fill_tile(kernels, slot, &data.inputs, data.features(), indices, true);
             if self.tiles.kept {
                 slot.write().unwrap_or_else(|poisoned| poisoned.into_inner()).shrink_to_fit();
             }
@@ -381,9 +382,9 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// The samples of tile `tile` of a batch of `samples`.
+/// The samples of tile `tile` of a batch of `samples`; none where the batch has fewer tiles.
 fn tile_rows(tile: usize, samples: usize) -> Range<usize> {
-    tile * TILE..((tile + 1) * TILE).min(samples)
+    (tile * TILE).min(samples)..((tile + 1) * TILE).min(samples)
 }
 
 /// Share number `index` of `shares` of `count` things in a row.

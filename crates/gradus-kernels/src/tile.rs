@@ -1,0 +1,261 @@
+//! Mostly-zero bytes as lists of their non-zeros, in two orders (docs/maths.md M7).
+//!
+//! In come up to [`TILE`] samples of bytes. The lists by sample serve the forward product, those by
+//! feature the gradient of the weights. Both are made by the same step: of a run of at most 256
+//! bytes, keep the non-zero ones and where they stood.
+
+use crate::dispatch::Kernels;
+
+/// Most samples in a tile: their numbers fit in a byte.
+pub const TILE: usize = 128;
+
+/// Features in a block: rows of weights that stay in the first-level cache while all samples of a
+/// tile pass by (112 rows of a 64-column strip are 28 KiB).
+pub(crate) const BLOCK: usize = 112;
+
+/// Room behind the end that a vector store may touch.
+const SLACK: usize = 64;
+
+/// Lists of (index, value) pairs, one after the other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lists {
+    /// List `i` holds the pairs `starts[i]..starts[i + 1]`.
+    starts: Vec<u32>,
+    indices: Vec<u8>,
+    values: Vec<u8>,
+    end: usize,
+}
+
+impl Lists {
+    /// No list, and room for `pairs` pairs.
+    fn clear(&mut self, pairs: usize) {
+        self.starts.clear();
+        self.starts.push(0);
+        self.end = 0;
+        if self.indices.len() < pairs + SLACK {
+            self.indices.resize(pairs + SLACK, 0);
+            self.values.resize(pairs + SLACK, 0);
+        }
+    }
+
+    /// Adds the list of the non-zeros of `bytes`, of which there are at most 256.
+    #[inline(always)]
+    fn push(&mut self, kernels: Kernels, bytes: &[u8]) {
+        let (indices, values) = (&mut self.indices[self.end..], &mut self.values[self.end..]);
+        self.end += kernels.non_zeros(bytes, indices, values);
+        self.starts.push(self.end as u32);
+    }
+
+    /// Indices and values of list `i`, equally long.
+    #[inline(always)]
+    pub(crate) fn list(&self, i: usize) -> (&[u8], &[u8]) {
+        let range = self.starts[i] as usize..self.starts[i + 1] as usize;
+        (&self.indices[range.clone()], &self.values[range])
+    }
+
+    fn shrink_to_fit(&mut self) {
+        for bytes in [&mut self.indices, &mut self.values] {
+            bytes.truncate(self.end);
+            bytes.shrink_to_fit();
+        }
+        self.starts.shrink_to_fit();
+    }
+}
+
+/// Up to [`TILE`] samples of bytes, as lists of their non-zero values in both orders.
+#[derive(Debug, Clone, Default)]
+pub struct Tile {
+    samples: usize,
+    features: usize,
+    /// List `b * samples + s`: block `b` of sample `s`; indices count within the block.
+    pub(crate) by_sample: Lists,
+    /// List `p`: feature `p`; indices are samples. Empty until asked for.
+    pub(crate) by_feature: Lists,
+    /// Feature after feature, [`TILE`] bytes each.
+    transposed: Vec<u8>,
+}
+
+impl Tile {
+    /// Number of samples.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Number of features of each sample.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Number of bytes that are not zero.
+    pub fn non_zeros(&self) -> usize {
+        self.by_sample.end
+    }
+
+    /// Whether the lists by feature are there.
+    pub fn is_sorted(&self) -> bool {
+        self.by_feature.starts.len() == self.features + 1
+    }
+
+    /// Replaces the content by these samples, with the lists by feature where `sorted`: a gradient
+    /// needs them. Reuses the memory of earlier content.
+    ///
+    /// Panics where there are more than [`TILE`] samples or one has not `features` bytes.
+    pub fn fill<'a>(
+        &mut self,
+        kernels: Kernels,
+        features: usize,
+        samples: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+        sorted: bool,
+    ) {
+        (self.samples, self.features) = (samples.len(), features);
+        assert!(self.samples <= TILE, "a tile has at most {TILE} samples");
+        for sample in samples.clone() {
+            assert_eq!(sample.len(), features, "every sample must have {features} bytes");
+        }
+        self.by_sample.clear(self.samples * features);
+        for start in (0..features).step_by(BLOCK) {
+            for sample in samples.clone() {
+                self.by_sample.push(kernels, &sample[start..(start + BLOCK).min(features)]);
+            }
+        }
+        self.by_feature.starts.clear();
+        if sorted {
+            self.transpose(samples);
+            self.by_feature.clear(self.by_sample.end);
+            for column in self.transposed.chunks_exact(TILE) {
+                self.by_feature.push(kernels, &column[..self.samples]);
+            }
+        }
+    }
+
+    /// Writes the samples feature after feature. Eight samples at a time, so that the eight bytes
+    /// of a feature are written as one word.
+    fn transpose<'a>(&mut self, mut samples: impl Iterator<Item = &'a [u8]>) {
+        self.transposed.resize(self.features * TILE, 0);
+        let empty: &[u8] = &[];
+        for start in (0..self.samples).step_by(8) {
+            let rows: [&[u8]; 8] = std::array::from_fn(|_| samples.next().unwrap_or(empty));
+            let whole = if rows[7].is_empty() { 0 } else { self.features / 8 * 8 };
+            for first in (0..whole).step_by(8) {
+                let words = rows.map(|row| {
+                    let mut word = [0; 8];
+                    word.copy_from_slice(&row[first..first + 8]);
+                    u64::from_le_bytes(word)
+                });
+                for (offset, word) in transpose_8_by_8(words).into_iter().enumerate() {
+                    let at = (first + offset) * TILE + start;
+                    self.transposed[at..at + 8].copy_from_slice(&word.to_le_bytes());
+                }
+            }
+            for feature in whole..self.features {
+                for (offset, row) in rows.iter().enumerate().filter(|(_, row)| !row.is_empty()) {
+                    self.transposed[feature * TILE + start + offset] = row[feature];
+                }
+            }
+        }
+    }
+
+    /// Gives back memory that the content does not need: for tiles that are kept.
+    pub fn shrink_to_fit(&mut self) {
+        self.by_sample.shrink_to_fit();
+        self.by_feature.shrink_to_fit();
+        self.transposed = Vec::new();
+    }
+}
+
+/// Byte `j` of word `i` becomes byte `i` of word `j`: 4 x 4 corners change places, then the 2 x 2
+/// corners of these, then single bytes.
+#[inline(always)]
+fn transpose_8_by_8(mut words: [u64; 8]) -> [u64; 8] {
+    for (distance, shift, mask) in [
+        (4, 32, 0x0000_0000_FFFF_FFFF),
+        (2, 16, 0x0000_FFFF_0000_FFFF),
+        (1, 8, 0x00FF_00FF_00FF_00FF_u64),
+    ] {
+        for low in (0..8).filter(|i| i & distance == 0) {
+            let high = low + distance;
+            let swapped = ((words[low] >> shift) ^ words[high]) & mask;
+            words[high] ^= swapped;
+            words[low] ^= swapped << shift;
+        }
+    }
+    words
+}
+
+impl Kernels {
+    /// Writes the non-zeros among at most 256 `bytes` and where they stood; returns how many.
+    #[inline(always)]
+    fn non_zeros(self, bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> usize {
+        debug_assert!(bytes.len() <= 256);
+        #[cfg(target_arch = "x86_64")]
+        if self.isa() == crate::Isa::Avx512 && is_x86_feature_detected!("avx512vbmi2") {
+            // SAFETY: this machine has AVX-512 F and BW (a Kernels value with this Isa exists) and
+            // VBMI2.
+            return unsafe { crate::arch::x86::non_zeros(bytes, indices, values) };
+        }
+        non_zeros(bytes, indices, values)
+    }
+}
+
+/// The portable way: eight zeros at a time are skipped; of other words every byte is written, and
+/// stays if the end moves past it.
+fn non_zeros(bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> usize {
+    let mut end = 0;
+    let mut put = |at: usize, value: u8| {
+        indices[end] = at as u8;
+        values[end] = value;
+        end += usize::from(value != 0);
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (word, at) in words.iter().zip((0..).step_by(8)) {
+        if *word != [0; 8] {
+            word.iter().enumerate().for_each(|(offset, &value)| put(at + offset, value));
+        }
+    }
+    rest.iter().enumerate().for_each(|(offset, &value)| put(words.len() * 8 + offset, value));
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_hold_the_non_zeros_in_both_orders() {
+        for kernels in Kernels::available() {
+            for (samples, features) in [(1, 1), (8, 8), (9, 17), (128, 300), (127, 784), (3, 1000)]
+            {
+                let byte = |i: usize| ((i * 7919) % 251 * (i % 3)) as u8;
+                let x: Vec<u8> = (0..samples * features).map(byte).collect();
+                let mut tile = Tile::default();
+                // Nothing of earlier content may remain.
+                let before = vec![7; TILE * 5];
+                tile.fill(kernels, 5, before.chunks(5), true);
+                tile.fill(kernels, features, x.chunks(features), true);
+                assert!(tile.is_sorted());
+                for sample in 0..samples {
+                    let mut row = vec![0; features];
+                    for block in 0..features.div_ceil(BLOCK) {
+                        let (indices, values) = tile.by_sample.list(block * samples + sample);
+                        for (&index, &value) in indices.iter().zip(values) {
+                            assert_ne!(value, 0);
+                            row[block * BLOCK + index as usize] = value;
+                        }
+                    }
+                    assert_eq!(row, x[sample * features..][..features]);
+                }
+                for feature in 0..features {
+                    let mut column = vec![0; samples];
+                    let (indices, values) = tile.by_feature.list(feature);
+                    assert!(indices.is_sorted() && values.iter().all(|&value| value != 0));
+                    for (&index, &value) in indices.iter().zip(values) {
+                        column[index as usize] = value;
+                    }
+                    assert!((0..samples).all(|s| column[s] == x[s * features + feature]));
+                }
+                tile.fill(kernels, features, x.chunks(features), false);
+                assert!(!tile.is_sorted());
+            }
+        }
+    }
+}

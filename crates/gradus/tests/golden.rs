@@ -1,0 +1,329 @@
+//! The whole network against PyTorch's numbers (golden/make_golden.py made the files), and every
+//! gradient against central differences.
+
+use std::fs::File;
+use std::path::Path;
+
+use gradus::loss;
+use gradus::network::linear::ByteValues;
+use gradus::network::{
+    Activation, Input, Kernels, MatRef, Network, Prepared, Scratch, SharedTile, TILE, Team, Tile,
+    Update, Workers, Workspace,
+};
+use gradus::optimizer::Optimizer;
+use gradus::schedule::{Run, Schedule};
+use ndarray::{ArrayD, Ix0};
+use ndarray_npy::{NpzReader, ReadableElement};
+
+struct Golden(std::cell::RefCell<NpzReader<File>>);
+
+impl Golden {
+    fn open(name: &str) -> Golden {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        Golden(NpzReader::new(File::open(path).unwrap()).unwrap().into())
+    }
+
+    fn array<T: ReadableElement>(&self, key: &str) -> ArrayD<T> {
+        self.0.borrow_mut().by_name(key).unwrap_or_else(|error| panic!("{key}: {error}"))
+    }
+
+    fn floats(&self, key: &str) -> Vec<f32> {
+        self.array::<f32>(key).into_iter().collect()
+    }
+
+    fn number(&self, key: &str) -> f32 {
+        self.array::<f32>(key).into_dimensionality::<Ix0>().unwrap().into_scalar()
+    }
+
+    fn labels(&self, key: &str) -> Vec<u32> {
+        self.array::<u32>(key).into_iter().collect()
+    }
+
+    /// A network with the weights `prefix/w1`, `prefix/b1`, ...
+    fn network(&self, prefix: &str, sizes: &[usize], activation: Activation) -> Network {
+        let (hidden, outputs) = (&sizes[1..sizes.len() - 1], sizes[sizes.len() - 1]);
+        let mut network = Network::dense(sizes[0], hidden, activation, outputs).unwrap();
+        for index in 0..sizes.len() - 1 {
+            let key = |letter: &str| format!("{prefix}{letter}{}", index + 1);
+            network.weight_mut(index).copy_from_slice(&self.floats(&key("w")));
+            network.bias_mut(index).copy_from_slice(&self.floats(&key("b")));
+        }
+        network
+    }
+}
+
+fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let scale = expected.iter().fold(1e-3f32, |max, value| value.abs().max(max));
+    for (at, (f, e)) in found.iter().zip(expected).enumerate() {
+        assert!((f - e).abs() <= tolerance * scale, "{what} at {at}: found {f}, expected {e}");
+    }
+}
+
+/// What one pass computes.
+struct Pass {
+    logits: Vec<f32>,
+    loss: f32,
+    gradients: Vec<f32>,
+}
+
+/// Forward, loss and backward by `threads` workers.
+fn pass(kernels: Kernels, network: &Network, input: Input, labels: &[u32], threads: usize) -> Pass {
+    let sparse = matches!(input, Input::Tiles(..));
+    let prepared = Prepared::new(kernels, network, sparse);
+    let (samples, classes) = (labels.len(), network.outputs());
+    let workspace = Workspace::new(&prepared.layout, samples, true);
+    let team = Team::new(threads);
+    let logits = std::sync::Mutex::new(Vec::new());
+    Workers::new(threads).unwrap().run(|index| {
+        let member = team.member(index);
+        let mut scratch = Scratch::new(&prepared.layout, samples);
+        prepared.forward(input, &workspace, &member, &mut scratch);
+        member.wait();
+        if index == 0 {
+            let computed = workspace.logits.read();
+            let rows = (0..samples).flat_map(|i| computed.view().row(i).to_vec());
+            *logits.lock().unwrap() = rows.collect();
+        }
+        member.wait();
+        for piece in member.share(Workspace::loss_pieces(samples)) {
+            let rows = Workspace::loss_rows(piece, samples);
+            let mut losses = vec![0.0; rows.len()];
+            let mut guard = workspace.logits.write(piece);
+            let mut view = guard.view();
+            let (view, part) = (view.part_rows(0..rows.len()), &labels[rows.clone()]);
+            loss::softmax_cross_entropy(kernels, view, part, samples, &mut losses);
+            let mut kept = workspace.losses.write(piece);
+            for (row, loss) in losses.into_iter().enumerate() {
+                kept.view().row_mut(row)[0] = loss;
+            }
+        }
+        member.wait();
+        prepared.backward(input, &workspace, &member, &mut scratch, Update::Overwrite);
+    });
+    let losses = workspace.losses.read();
+    let loss = (0..samples).map(|i| f64::from(losses.view().row(i)[0])).sum::<f64>();
+    let mut gradients = vec![0.0; network.parameters().len()];
+    prepared.gradients(&workspace, &mut gradients);
+    let logits = logits.into_inner().unwrap();
+    assert_eq!(logits.len(), samples * classes);
+    Pass { logits, loss: (loss / samples as f64) as f32, gradients }
+}
+
+/// Compares a pass with `prefix/logits`, `loss`, `grad_w1`, ...
+fn check_pass(golden: &Golden, prefix: &str, network: &Network, pass: &Pass) {
+    assert_close(&pass.logits, &golden.floats(&format!("{prefix}/logits")), 1e-5, "logits");
+    assert_close(&[pass.loss], &[golden.number(&format!("{prefix}/loss"))], 1e-5, "loss");
+    for (index, linear) in network.linears().iter().enumerate() {
+        for (letter, range) in [("w", linear.weight()), ("b", linear.bias())] {
+            let key = format!("{prefix}/grad_{letter}{}", index + 1);
+            assert_close(&pass.gradients[range], &golden.floats(&key), 1e-5, &key);
+        }
+    }
+}
+
+#[test]
+fn networks_with_each_activation_match_pytorch() {
+    let golden = Golden::open("network.npz");
+    for activation in Activation::ALL {
+        let prefix = format!("{}/", activation.name());
+        let network = golden.network(&prefix, &[20, 17, 9, 5], activation);
+        let x = golden.floats(&format!("{prefix}x"));
+        let labels = golden.labels(&format!("{prefix}labels"));
+        for kernels in Kernels::available() {
+            for threads in 1..=3 {
+                let input = Input::Dense(MatRef::new(&x, 13, 20));
+                let pass = pass(kernels, &network, input, &labels, threads);
+                check_pass(&golden, activation.name(), &network, &pass);
+            }
+        }
+    }
+}
+
+fn tiles_of(x: &[u8], features: usize) -> Vec<SharedTile> {
+    x.chunks(TILE * features)
+        .map(|rows| {
+            let mut tile = Tile::default();
+            tile.fill(Kernels::detect().unwrap(), features, rows.chunks(features), true);
+            tile.into()
+        })
+        .collect()
+}
+
+#[test]
+fn byte_inputs_with_each_normalisation_match_pytorch_in_both_ways() {
+    let golden = Golden::open("network.npz");
+    let network = golden.network("bytes/", &[36, 70, 10], Activation::Relu);
+    let x: Vec<u8> = golden.array::<u8>("bytes/x").into_iter().collect();
+    let labels = golden.labels("bytes/labels");
+    let tiles = tiles_of(&x, 36);
+    let standard = (golden.number("bytes/mean"), golden.number("bytes/std"));
+    for (name, (mean, deviation)) in
+        [("none", (0.0, 1.0)), ("unit", (0.0, 255.0)), ("standard", standard)]
+    {
+        let bytes = ByteValues::new(mean, deviation);
+        let dense: Vec<f32> = x.iter().map(|&byte| (f32::from(byte) - mean) / deviation).collect();
+        for kernels in Kernels::available() {
+            for threads in 1..=2 {
+                for input in
+                    [Input::Tiles(&tiles, &bytes), Input::Dense(MatRef::new(&dense, 150, 36))]
+                {
+                    let pass = pass(kernels, &network, input, &labels, threads);
+                    check_pass(&golden, &format!("bytes_{name}"), &network, &pass);
+                }
+            }
+        }
+    }
+}
+
+/// Gradients of every parameter against central differences of the loss (docs/maths.md M13), for
+/// no, one and two hidden layers, dense and sparse.
+#[test]
+fn gradients_match_central_differences() {
+    let golden = Golden::open("network.npz");
+    let x: Vec<u8> = golden.array::<u8>("bytes/x").into_iter().collect();
+    let x: Vec<u8> = x[..40 * 36].to_vec();
+    let labels = &golden.labels("bytes/labels")[..40];
+    let tiles = tiles_of(&x, 36);
+    let bytes = ByteValues::new(20.0, 80.0);
+    let dense: Vec<f32> = x.iter().map(|&byte| bytes.value(byte)).collect();
+    let kernels = Kernels::detect().unwrap();
+    for hidden in [vec![], vec![18], vec![11, 7]] {
+        for activation in [Activation::Tanh, Activation::Gelu, Activation::Sigmoid] {
+            let mut network = Network::dense(36, &hidden, activation, 10).unwrap();
+            network.initialize(gradus::network::Init::Glorot, 5);
+            for input in [Input::Tiles(&tiles, &bytes), Input::Dense(MatRef::new(&dense, 40, 36))] {
+                let gradients = pass(kernels, &network, input, labels, 2).gradients;
+                let step = 1.0 / 128.0;
+                for at in (0..gradients.len()).step_by(3) {
+                    let mut loss_at = |offset: f32| {
+                        let kept = network.parameters()[at];
+                        network.parameters_mut()[at] = kept + offset;
+                        let loss = pass(kernels, &network, input, labels, 1).loss;
+                        network.parameters_mut()[at] = kept;
+                        loss
+                    };
+                    let expected = (loss_at(step) - loss_at(-step)) / (2.0 * step);
+                    let error = (gradients[at] - expected).abs();
+                    assert!(
+                        error < 1e-4 + 1e-3 * expected.abs(),
+                        "{hidden:?} {activation:?} parameter {at}: {} {expected}",
+                        gradients[at]
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn ten_steps_of_each_optimizer_match_pytorch() {
+    let golden = Golden::open("optimizers.npz");
+    let (x, labels) = (golden.floats("x"), golden.labels("labels"));
+    let sgd =
+        |momentum, nesterov, weight_decay| Optimizer::Sgd { momentum, nesterov, weight_decay };
+    let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
+    for (name, optimizer, rate) in [
+        ("sgd", sgd(0.0, false, 0.0), 0.1),
+        ("sgd_momentum", sgd(0.9, false, 0.0), 0.1),
+        ("sgd_nesterov", sgd(0.9, true, 0.0), 0.1),
+        ("sgd_decay", sgd(0.0, false, 0.01), 0.1),
+        ("adam", Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.0 }, 0.01),
+        ("adam_decay", Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.01 }, 0.01),
+        ("adamw", Optimizer::AdamW { beta1, beta2, epsilon, weight_decay: 0.05 }, 0.01),
+    ] {
+        for kernels in Kernels::available() {
+            let mut network = golden.network("", &[12, 16, 4], Activation::Relu);
+            let count = network.parameters().len();
+            let (mut first, mut second) = (vec![0.0; count], vec![0.0; count]);
+            let mut losses = Vec::new();
+            for step in 1..=10 {
+                let input = Input::Dense(MatRef::new(&x, 32, 12));
+                let Pass { loss, gradients, .. } = pass(kernels, &network, input, &labels, 1);
+                losses.push(loss);
+                for linear in network.linears().to_vec() {
+                    for (range, decays) in [(linear.weight(), true), (linear.bias(), false)] {
+                        optimizer.step(
+                            kernels,
+                            (step, rate, decays),
+                            &mut network.parameters_mut()[range.clone()],
+                            &gradients[range.clone()],
+                            &mut first[range.clone()],
+                            &mut second[range],
+                        );
+                    }
+                }
+            }
+            assert_close(&losses, &golden.floats(&format!("{name}/losses")), 1e-5, name);
+            for index in 0..2 {
+                let key = |letter: &str| golden.floats(&format!("{name}/{letter}{}", index + 1));
+                assert_close(network.weight(index), &key("w"), 1e-5, name);
+                assert_close(network.bias(index), &key("b"), 1e-5, name);
+            }
+        }
+    }
+}
+
+#[test]
+fn schedules_match_pytorch() {
+    let golden = Golden::open("schedules.npz");
+    let step = Schedule::Step { epochs: 7, factor: 0.5 };
+    for (name, schedule, steps, warm_up) in [
+        ("step", step, 30, 0),
+        ("cosine", Schedule::Cosine, 40, 0),
+        ("one_cycle", Schedule::OneCycle, 50, 0),
+        ("warm_up", Schedule::Constant, 30, 10),
+        ("warm_up_cosine", Schedule::Cosine, 40, 10),
+    ] {
+        let run = Run { steps, steps_per_epoch: 1, warm_up };
+        let rates: Vec<f32> = (0..steps).map(|at| schedule.at(0.1, at, &run)).collect();
+        let expected = golden.floats(name);
+        assert_eq!(rates.len(), expected.len());
+        for (at, (found, expected)) in rates.iter().zip(&expected).enumerate() {
+            let error = (found - expected).abs();
+            assert!(error <= 1e-6 * expected + 1e-9, "{name} at {at}: {found} {expected}");
+        }
+    }
+}
+
+/// The step of docs/maths.md M12, worked by hand: two inputs, two ReLU units, two classes (with one
+/// output the softmax would be 1 whatever happens), two samples, SGD with a learning rate of 0.1.
+///
+/// ```text
+/// X = [1 2; 2 -1]   W1 = [0.5 -0.5; 0.25 0.5]   b1 = 0   W2 = [1 -1; 0.5 1]   b2 = [0 0.25]
+/// Z1 = X W1 + b1    = [1 0.5; 0.75 -1.5]        1*0.5 + 2*0.25 = 1, ...
+/// A1 = max(0, Z1)   = [1 0.5; 0.75 0]           the second unit is off for the second sample
+/// Z2 = A1 W2 + b2   = [1.25 -0.25; 0.75 -0.5]
+/// P  = softmax rows = [0.817574 0.182426; 0.777300 0.222700]      1 / (1 + e^-1.5) = 0.817574
+/// loss = -(log 0.817574 + log 0.222700) / 2     = 0.851671        labels 0 and 1
+/// G2 = (P - Y) / 2  = [-0.091213 0.091213; 0.388650 -0.388650]
+/// gW2 = A1^T G2     = [0.200275 -0.200275; -0.045606 0.045606]    gb2 = [0.297437 -0.297437]
+/// G1 = G2 W2^T, 0 where a unit is off           = [-0.182426 0.045606; 0.777300 0]
+/// gW1 = X^T G1      = [1.372174 0.045606; -1.142151 0.091213]     gb1 = [0.594874 0.045606]
+/// ```
+#[test]
+fn one_step_worked_by_hand() {
+    let mut network = Network::dense(2, &[2], Activation::Relu, 2).unwrap();
+    let start = [0.5, -0.5, 0.25, 0.5, 0.0, 0.0, 1.0, -1.0, 0.5, 1.0, 0.0, 0.25];
+    network.parameters_mut().copy_from_slice(&start);
+    let (x, labels) = ([1.0, 2.0, 2.0, -1.0], [0, 1]);
+    let input = Input::Dense(MatRef::new(&x, 2, 2));
+    let kernels = Kernels::detect().unwrap();
+    let first = pass(kernels, &network, input, &labels, 1);
+    assert_close(&first.logits, &[1.25, -0.25, 0.75, -0.5], 1e-6, "logits");
+    assert_close(&[first.loss], &[0.851671], 1e-6, "loss");
+    let gradients = [
+        1.372174, 0.045606, -1.142151, 0.091213, 0.594874, 0.045606, // W1, b1
+        0.200275, -0.200275, -0.045606, 0.045606, 0.297437, -0.297437, // W2, b2
+    ];
+    assert_close(&first.gradients, &gradients, 1e-6, "gradients");
+    let parameters = network.parameters_mut();
+    Optimizer::SGD.step(kernels, (1, 0.1, true), parameters, &first.gradients, &mut [], &mut []);
+    let updated = [
+        0.362783, -0.504561, 0.364215, 0.490879, -0.059487, -0.004561, // W1, b1
+        0.979973, -0.979973, 0.504561, 0.995439, -0.029744, 0.279744, // W2, b2
+    ];
+    assert_close(network.parameters(), &updated, 1e-6, "parameters");
+    let second = pass(kernels, &network, input, &labels, 1);
+    assert_close(&[second.loss], &[0.524557], 1e-6, "loss after the step");
+}

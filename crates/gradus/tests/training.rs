@@ -1,0 +1,223 @@
+//! Training as a whole: it learns, the number of threads changes nothing, a step allocates nothing,
+//! and runs that are stopped or diverge leave a usable model.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use gradus::data::digits::{Part, generate};
+use gradus::data::normalize::Normalization;
+use gradus::data::{Dataset, Inputs};
+use gradus::network::{Activation, Workers};
+use gradus::optimizer::Optimizer;
+use gradus::schedule::Schedule;
+use gradus::training::{BatchSize, Outcome, TrainConfig, Trained, train};
+
+/// Counts allocations, so that "allocates nothing" can be tested.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// The counting allocator is the one thing in these tests that cannot be written without `unsafe`:
+// it hands every call on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's contract is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static GLOBAL: Counting = Counting;
+
+/// The tests of this file run one after the other: one of them counts allocations.
+static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+fn digits(samples: usize) -> Dataset {
+    generate(samples, 1, Part::Train).unwrap()
+}
+
+fn run(config: &TrainConfig, data: &Dataset) -> Trained {
+    train(config, data, None, None, &AtomicBool::new(false), &mut |_| {}).unwrap()
+}
+
+fn small(epochs: usize) -> TrainConfig {
+    TrainConfig { epochs, threads: Some(2), ..TrainConfig::default() }
+}
+
+/// The same samples as numbers, which take the dense way.
+fn as_floats(data: &Dataset) -> Dataset {
+    let Inputs::Bytes(bytes) = &data.inputs else { panic!("not bytes") };
+    let values = bytes.iter().map(|&byte| f32::from(byte)).collect();
+    let mut floats = data.clone();
+    floats.inputs = Inputs::Floats(values);
+    floats
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(9000);
+    let floats = as_floats(&data);
+    for (hidden, batch_size) in [
+        (vec![], BatchSize::Samples(100)),
+        (vec![150], BatchSize::Samples(96)),
+        (vec![150], BatchSize::Full),
+        (vec![70, 300], BatchSize::Samples(300)),
+        (vec![70, 40], BatchSize::Samples(8500)),
+    ] {
+        for data in [&data, &floats] {
+            let config = TrainConfig {
+                hidden: hidden.clone(),
+                batch_size,
+                normalization: Normalization::Standard,
+                ..small(2)
+            };
+            let with = |threads| {
+                let trained = run(&TrainConfig { threads: Some(threads), ..config.clone() }, data);
+                let losses: Vec<f64> = trained.history.epochs.iter().map(|e| e.loss).collect();
+                (trained.classifier.network, losses)
+            };
+            let one = with(1);
+            for threads in [2, 3, 5] {
+                assert!(one == with(threads), "{hidden:?} {batch_size:?} {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_sparse_and_the_dense_way_agree() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(2000);
+    for normalization in [Normalization::None, Normalization::Unit] {
+        let learning_rate = if normalization == Normalization::None { 1e-4 } else { 1e-3 };
+        let config = TrainConfig { normalization, learning_rate, ..small(2) };
+        let sparse = run(&config, &data);
+        // Floats of an image are scaled by feature; to the same scale they are brought here.
+        let scale = if normalization == Normalization::Unit { 255.0 } else { 1.0 };
+        let mut floats = as_floats(&data);
+        if let Inputs::Floats(values) = &mut floats.inputs {
+            values.iter_mut().for_each(|value| *value /= scale);
+        }
+        let none = TrainConfig { normalization: Normalization::None, ..config };
+        let dense = run(&none, &floats);
+        let pairs = sparse.classifier.network.parameters().iter();
+        let pairs = pairs.zip(dense.classifier.network.parameters());
+        let far = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(far < 2e-3, "{normalization:?}: {far}");
+        let (a, b) = (&sparse.history.epochs[1], &dense.history.epochs[1]);
+        assert!((a.loss - b.loss).abs() < 1e-4, "{} {}", a.loss, b.loss);
+    }
+}
+
+#[test]
+fn every_kind_of_run_learns() {
+    let _one = ONE_AT_A_TIME.lock();
+    let (data, test) = (digits(6000), generate(1000, 1, Part::Test).unwrap());
+    let workers = Workers::new(2).unwrap();
+    let sgd = |momentum, nesterov| Optimizer::Sgd { momentum, nesterov, weight_decay: 1e-4 };
+    let base = small(5);
+    let tanh = TrainConfig { activation: Activation::Tanh, hidden: vec![64, 32], ..base.clone() };
+    let gelu =
+        TrainConfig { activation: Activation::Gelu, optimizer: Optimizer::ADAMW, ..base.clone() };
+    let nesterov = TrainConfig {
+        optimizer: sgd(0.9, true),
+        learning_rate: 0.1,
+        schedule: Schedule::Cosine,
+        warm_up: 0.5,
+        ..base.clone()
+    };
+    let full = TrainConfig {
+        batch_size: BatchSize::Full,
+        epochs: 60,
+        learning_rate: 0.01,
+        schedule: Schedule::Constant,
+        ..base.clone()
+    };
+    for config in [base, tanh, gelu, nesterov, full] {
+        let trained = run(&config, &data);
+        let accuracy = trained.classifier.evaluate(&test, &workers).unwrap().accuracy;
+        assert!(accuracy > 0.92, "{config:?}: {accuracy}");
+        assert_eq!(trained.outcome, Outcome::Finished);
+        assert_eq!(trained.history.epochs.len(), config.epochs);
+        let predictions = trained.classifier.predict(&test.inputs, &workers).unwrap();
+        let right = (0..test.len()).filter(|&i| predictions.label(i) == test.labels[i] as usize);
+        assert_eq!(right.count() as f64 / test.len() as f64, accuracy);
+    }
+}
+
+#[test]
+fn more_steps_allocate_no_more() {
+    let _one = ONE_AT_A_TIME.lock();
+    for data in [digits(1280), as_floats(&digits(1280))] {
+        for threads in [1, 2] {
+            // Ten steps an epoch against forty, in the same number of epochs.
+            let count = |batch| {
+                let batch_size = BatchSize::Samples(batch);
+                let config = TrainConfig { batch_size, threads: Some(threads), ..small(3) };
+                run(&config, &data);
+                let before = ALLOCATIONS.load(Ordering::Relaxed);
+                run(&config, &data);
+                ALLOCATIONS.load(Ordering::Relaxed) - before
+            };
+            let (few, many) = (count(128), count(32));
+            assert!(many <= few + 8, "{threads} threads: {few} and {many} allocations");
+        }
+    }
+}
+
+#[test]
+fn a_stopped_run_keeps_what_it_has() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(2000);
+    let stop = AtomicBool::new(false);
+    let trained = train(&small(50), &data, Some(&data), None, &stop, &mut |report| {
+        assert!(report.val_accuracy.is_some());
+        stop.store(report.epoch == 2, Ordering::Relaxed);
+    })
+    .unwrap();
+    assert_eq!((trained.outcome, trained.history.epochs.len()), (Outcome::Stopped, 3));
+    let accuracy = trained.classifier.evaluate(&data, &Workers::new(1).unwrap()).unwrap().accuracy;
+    assert_eq!(Some(accuracy), trained.history.epochs[2].val_accuracy);
+    // Raised before the first step, the flag leaves the initial weights.
+    let none = train(&small(5), &data, None, None, &AtomicBool::new(true), &mut |_| {}).unwrap();
+    assert_eq!((none.outcome, none.history.epochs.len()), (Outcome::Stopped, 0));
+}
+
+#[test]
+fn a_run_that_diverges_ends_with_the_last_good_model() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(1000);
+    let config = TrainConfig {
+        optimizer: Optimizer::SGD,
+        normalization: Normalization::None,
+        learning_rate: 1e10,
+        schedule: Schedule::Constant,
+        batch_size: BatchSize::Full,
+        ..small(20)
+    };
+    let trained = run(&config, &data);
+    let Outcome::Diverged { epoch, message } = trained.outcome else { panic!("it did not") };
+    assert!(message.contains("learning rate") && message.contains(&format!("epoch {epoch}")));
+    assert_eq!(trained.history.epochs.len(), epoch);
+    assert!(trained.classifier.network.parameters().iter().all(|p| p.is_finite()));
+}
+
+#[test]
+fn data_that_do_not_fit_are_refused() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(200);
+    let mut table = as_floats(&data);
+    table.sample_shape = vec![392];
+    table.inputs = Inputs::Floats(vec![0.0; 200 * 392]);
+    let error = train(&small(1), &data, Some(&table), None, &AtomicBool::new(false), &mut |_| {});
+    assert!(error.unwrap_err().to_string().contains("validation data"));
+    let trained = run(&small(1), &data);
+    let error = trained.classifier.evaluate(&table, &Workers::new(1).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("shape [392]"), "{error}");
+}
