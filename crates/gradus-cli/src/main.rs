@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::Parser;
 
 mod args;
+mod values;
 mod output;
 mod progress;
 mod source;

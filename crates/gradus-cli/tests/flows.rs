@@ -105,6 +105,25 @@ fn a_table_from_training_to_prediction() {
 }
 
 #[test]
+fn test_and_validation_sets_of_their_own_are_matched_by_class_name() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    fs::write(at.join("few.csv"), "u,v,label\n5,0,green\n0,0,red\n5.5,0.1,green\n").unwrap();
+    let printed =
+        run(at, &format!("train {TABLE} --test few.csv --validation few.csv --json --quiet"));
+    assert_eq!(json(&printed)["test_accuracy"], 1.0);
+    let described = json(&run(at, "inspect model.safetensors --json"));
+    let samples = r#"{"test":3,"train":300,"validation":3}"#;
+    assert_eq!(described["training"]["samples"], json(samples));
+    let printed = run(at, &format!("train {TABLE} --validation few.csv"));
+    assert!(printed.lines().nth(9).unwrap().contains("val_accuracy = 1.0000"), "{printed}");
+    fs::write(at.join("few.csv"), "u,v,label\n5,0,purple\n").unwrap();
+    let failed = gradus(at, &format!("train {TABLE} --validation few.csv")).assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("class purple"));
+}
+
+#[test]
 fn arrays_go_out_and_come_back() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
