@@ -21,6 +21,8 @@ pub(crate) trait Simd: Copy {
 
     /// All lanes `value`.
     unsafe fn splat(value: f32) -> Self::Vector;
+    /// All lanes `value`, for loops that the load unit bounds: without it, where that is possible.
+    unsafe fn splat_register(value: f32) -> Self::Vector;
     /// `LANES` values from `from`.
     unsafe fn load(from: *const f32) -> Self::Vector;
     /// `LANES` values to `to`.

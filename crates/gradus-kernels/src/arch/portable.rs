@@ -23,6 +23,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn splat_register(value: f32) -> [f32; 8] {
+        [value; 8]
+    }
+
+    #[inline(always)]
     unsafe fn load(from: *const f32) -> [f32; 8] {
         // SAFETY: the caller vouches for 8 readable values; an array of f32 read unaligned.
         unsafe { from.cast::<[f32; 8]>().read_unaligned() }

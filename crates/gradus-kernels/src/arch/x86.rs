@@ -13,7 +13,7 @@ pub(crate) struct Avx512;
 
 /// Each method is one instruction.
 macro_rules! one_instruction_each {
-    ($type:ident, $vector:ty, $lanes:literal, $registers:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
+    ($type:ident, $vector:ty, $lanes:literal, $registers:literal, $splat:ident, $splat_register:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
         impl Simd for $type {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -23,6 +23,11 @@ macro_rules! one_instruction_each {
             unsafe fn splat(value: f32) -> $vector {
                 // SAFETY: the caller vouches for the instruction set.
                 unsafe { $splat(value) }
+            }
+            #[inline(always)]
+            unsafe fn splat_register(value: f32) -> $vector {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { $splat_register(value) }
             }
             #[inline(always)]
             unsafe fn load(from: *const f32) -> $vector {
@@ -54,6 +59,7 @@ one_instruction_each!(
     8,
     16,
     _mm256_set1_ps,
+    _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_add_ps,
@@ -65,11 +71,30 @@ one_instruction_each!(
     16,
     32,
     _mm512_set1_ps,
+    splat_512,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_add_ps,
     _mm512_fmadd_ps
 );
+
+/// All lanes `value`, by way of an integer register: a broadcast from memory takes the load unit as
+/// long as 16 values do.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn splat_512(value: f32) -> __m512 {
+    let result: __m512;
+    // SAFETY: one AVX-512 F instruction on registers; the caller vouches for the instruction set.
+    unsafe {
+        std::arch::asm!(
+            "vpbroadcastd {result}, {bits:e}",
+            result = lateout(zmm_reg) result,
+            bits = in(reg) value.to_bits(),
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    result
+}
 
 /// Writes the non-zeros among `bytes` and where they stood; returns how many. Per 64 bytes: a mask
 /// of those that are not 0, and twice a compression by that mask.
