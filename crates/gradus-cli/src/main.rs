@@ -1,2 +1,45 @@
-//! gradus
-fn main() {}
+//! The program `gradus`: arguments in, an exit status out. Read `args.rs` first; then there is one
+//! file for each command.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+
+mod args;
+mod values;
+mod output;
+mod progress;
+mod source;
+mod settings;
+mod destination;
+mod stop;
+mod train;
+mod train_report;
+mod evaluate;
+mod samples;
+mod predict;
+mod data;
+mod fetch;
+mod inspect;
+mod export;
+mod shell;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let begin = Instant::now();
+    output::report_panics();
+    let result = match Cli::parse().command {
+        Command::Train(args) => train::run(&args, begin),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Data(args) => data::run(&args),
+        Command::Fetch(args) => fetch::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
+    };
+    output::exit_code(result)
+}

@@ -98,6 +98,11 @@ impl Form {
     }
 }
 
+/// Whether the first layer skips the zeros of these inputs instead of multiplying by them.
+pub fn skips_zeros(normalizer: &Normalizer, inputs: &Inputs) -> bool {
+    Form::choose(normalizer, inputs).is_sparse()
+}
+
 /// Share of zeros in a sample of at most some 100,000 bytes.
 fn share_of_zeros(values: &[u8]) -> f64 {
     // An odd step meets every column of an image in turn.

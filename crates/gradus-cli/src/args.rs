@@ -1,0 +1,301 @@
+//! What may stand on the command line, as it stands there: text in, one [`Command`] out. What a
+//! command makes of its arguments is decided in the command's own file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use gradus::data::normalize::Normalization;
+use gradus::network::Activation;
+use gradus::schedule::Schedule;
+use gradus::training::{BatchSize, Preset};
+
+use crate::values::{
+    Hidden, activations, at_least_one, batch_size, hidden, image_size, normalizations, number,
+    presets, schedule, threads, whole,
+};
+
+/// Train, evaluate and use dense neural-network classifiers.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gradus",
+    version,
+    after_help = "Examples:\n  \
+        gradus train                        MNIST to 98 % in seconds; writes model.safetensors\n  \
+        gradus train --preset notebook      the NumPy notebook's run to the letter\n  \
+        gradus predict model.safetensors digit.png\n\n\
+        Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Train(Box<TrainArgs>),
+    Evaluate(EvaluateArgs),
+    Predict(PredictArgs),
+    Data(DataArgs),
+    Fetch(FetchArgs),
+    Inspect(InspectArgs),
+    Export(ExportArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+/// Where data come from and how they are read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct SourceArgs {
+    /// Folder in which named data sets are looked for first
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Label column of a CSV table: a name from its header, or a position from 0
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) label_column: Option<String>,
+    /// Scale the pictures of a folder to this height and width [default: the size found]
+    #[arg(long, value_name = "HxW", value_parser = image_size)]
+    pub(crate) image_size: Option<(usize, usize)>,
+    /// Never download a data set that is not on this machine
+    #[arg(long)]
+    pub(crate) no_download: bool,
+}
+
+/// Train a classifier, report its test accuracy and write the model.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gradus train\n  \
+    gradus train --preset notebook --history history.csv\n  \
+    gradus train --data fashion-mnist --hidden 256,128 --epochs 20 --validation 0.1\n  \
+    gradus train --data flowers.csv --label-column species --normalize standard\n\n\
+    A preset only sets defaults; any option overrides them. Ctrl-C finishes the step in progress \
+    and saves what there is.")]
+pub(crate) struct TrainArgs {
+    /// Name of a data set (mnist, fashion-mnist, digits, ...) or a path: a folder of IDX files, an
+    /// .npz, a .csv, a folder of pictures per class [default: mnist, else the built-in digits]
+    #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
+    pub(crate) data: Option<String>,
+    /// A test set in place of the data's own
+    #[arg(long, value_name = "PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
+    pub(crate) test: Option<PathBuf>,
+    /// Validation after each epoch: a share of the training data (such as 0.1), or the path of a set
+    #[arg(long, value_name = "SHARE|PATH", help_heading = "Data", allow_negative_numbers = true)]
+    pub(crate) validation: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    /// Which defaults to start from [default: quick]
+    #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = presets())]
+    pub(crate) preset: Option<Preset>,
+    /// Passes over the training data
+    #[arg(long, value_name = "N", help_heading = "Training", value_parser = at_least_one)]
+    pub(crate) epochs: Option<usize>,
+    /// Samples in a step
+    #[arg(long, value_name = "N|full", help_heading = "Training", value_parser = batch_size)]
+    pub(crate) batch_size: Option<BatchSize>,
+    /// How parameters follow their gradients
+    #[arg(long, value_name = "NAME", help_heading = "Training",
+        value_parser = ["sgd", "adam", "adamw"])]
+    pub(crate) optimizer: Option<String>,
+    /// Largest learning rate of the schedule
+    #[arg(long, value_name = "RATE", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
+    pub(crate) learning_rate: Option<f32>,
+    /// Share of the earlier velocity that is kept (sgd)
+    #[arg(long, value_name = "SHARE", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
+    pub(crate) momentum: Option<f32>,
+    /// Look ahead along the velocity (sgd with momentum)
+    #[arg(long, help_heading = "Training")]
+    pub(crate) nesterov: bool,
+    /// L2 penalty on weights (sgd, adam), or decoupled decay (adamw)
+    #[arg(long, value_name = "FACTOR", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
+    pub(crate) weight_decay: Option<f32>,
+    /// constant, step:EPOCHS:FACTOR, cosine or one-cycle
+    #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = schedule)]
+    pub(crate) schedule: Option<Schedule>,
+    /// Epochs (also parts of one) in which the learning rate rises to its value
+    #[arg(long, value_name = "EPOCHS", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
+    pub(crate) warm_up: Option<f32>,
+    /// Where all random numbers come from: same seed, same model [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Training", value_parser = whole::<u64>)]
+    pub(crate) seed: Option<u64>,
+    /// Worker threads; the model does not depend on them [default: one a core]
+    #[arg(long, value_name = "N", help_heading = "Training", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+
+    /// Units of each hidden layer, such as 128 or 256,64; none for softmax regression
+    #[arg(long, value_name = "UNITS", help_heading = "Network", value_parser = hidden)]
+    pub(crate) hidden: Option<Hidden>,
+    /// What follows each hidden layer
+    #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = activations())]
+    pub(crate) activation: Option<Activation>,
+    /// Initial weights: auto, he, glorot, normal:S (S a standard deviation), or an .npz file with
+    /// the arrays w1, b1, w2, b2, ...
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Network", value_hint = ValueHint::FilePath)]
+    pub(crate) init: Option<String>,
+    /// From raw values to inputs: as they are, to [0, 1], or to mean 0 and deviation 1
+    #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = normalizations())]
+    pub(crate) normalize: Option<Normalization>,
+
+    /// The model file to write
+    #[arg(long, short, value_name = "FILE", help_heading = "Output",
+        default_value = "model.safetensors", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+    /// Write the figures of every epoch to a .json or .csv file
+    #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
+    pub(crate) history: Option<PathBuf>,
+    /// Print one JSON object a line
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Print only the result
+    #[arg(long, short, help_heading = "Output", conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say on standard error what was found and how it is computed
+    #[arg(long, short, help_heading = "Output")]
+    pub(crate) verbose: bool,
+}
+
+/// Measure a model on labelled data: loss, accuracy, figures by class, confusion matrix.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gradus evaluate model.safetensors\n  \
+    gradus evaluate model.safetensors --data held-out.csv --json\n\n\
+    Of data with a test part the test part is taken, of other data all samples; of data from which \
+    training set a test part apart, that part.")]
+pub(crate) struct EvaluateArgs {
+    /// The model file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) model: PathBuf,
+    /// Name of a data set, or a path [default: the set that the model was trained on]
+    #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
+    pub(crate) data: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Worker threads [default: one a core]
+    #[arg(long, value_name = "N", help_heading = "Output", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON object
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// Predict the class of pictures or samples: PNG, JPEG, IDX, NPY, CSV, or - for standard input.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gradus predict model.safetensors digit.png\n  \
+    gradus predict model.safetensors *.png --top 3\n  \
+    gradus predict model.safetensors t10k-images-idx3-ubyte.gz --json\n\n\
+    For a model of 28 x 28 pictures a PNG or JPEG is brought to MNIST's form: light on dark, \
+    fitted into 20 x 20, centred by mass. --raw only scales it.")]
+pub(crate) struct PredictArgs {
+    /// The model file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) model: PathBuf,
+    /// Files to predict; - for standard input
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only scale pictures to the model's size
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Label column of CSV tables, which is left out: a name from the header, or a position from 0
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) label_column: Option<String>,
+    /// Show this many classes, the most probable first
+    #[arg(long, value_name = "K", value_parser = at_least_one)]
+    pub(crate) top: Option<usize>,
+    /// Worker threads [default: one a core]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON object a sample
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Describe a data set, or draw one of its samples.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gradus data\n  \
+    gradus data fashion-mnist --show 0\n  \
+    gradus data flowers.csv --label-column species")]
+pub(crate) struct DataArgs {
+    /// Name of a data set, or a path [default: mnist, else the built-in digits]
+    #[arg(value_name = "NAME|PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) data: Option<String>,
+    /// Draw sample N (from 0) and print its label
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
+    pub(crate) show: Option<usize>,
+    /// The part that --show draws from [default: train]
+    #[arg(long, value_name = "PART", value_parser = ["train", "test"], requires = "show")]
+    pub(crate) part: Option<String>,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "show")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+}
+
+/// Download named data sets into the cache, verified, and print their folders.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  gradus fetch mnist fashion-mnist")]
+pub(crate) struct FetchArgs {
+    /// Names of data sets
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+}
+
+/// Show a model's layers, shapes and parameters, and how it was trained.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  gradus inspect model.safetensors")]
+pub(crate) struct InspectArgs {
+    /// The model file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) model: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Write a model in another format, which the ending of OUT names.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  gradus export model.safetensors weights.npz")]
+pub(crate) struct ExportArgs {
+    /// The model file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) model: PathBuf,
+    /// The file to write: .safetensors, or .npz with the arrays w1, b1, w2, b2, ...
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+}
+
+/// Print the completions for a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  gradus completions bash > \
+    ~/.local/share/bash-completion/completions/gradus")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+/// Print the man page, or write those of all commands into a folder.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gradus man | man -l -\n  gradus man ~/.local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// Folder for gradus.1, gradus-train.1, ...
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,195 @@
+//! `gradus data`: a data set in, its figures or the drawing of one sample out.
+
+use std::io::Write;
+
+use anyhow::Result;
+use gradus::Error;
+use gradus::data::{Dataset, Inputs, Loaded};
+use serde::Serialize;
+
+use crate::args::DataArgs;
+use crate::output::{percent, print_json, shape, stdout, table};
+use crate::source;
+use crate::train::value_type;
+
+/// From empty to full.
+const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
+
+/// Runs the command.
+pub(crate) fn run(args: &DataArgs) -> Result<()> {
+    let loaded = source::load(&source::options(args.data.as_deref(), &args.source, None, 0)?)?;
+    if let Some(index) = args.show {
+        let part = args.part.as_deref().unwrap_or("train");
+        let data = if part == "test" { &loaded.test } else { &loaded.train };
+        return show(part, data, index);
+    }
+    let description = Description::of(&loaded);
+    if args.json {
+        return print_json(&description);
+    }
+    let mut out = stdout();
+    let (sizes, values) = (shape(description.sample_shape), description.values);
+    let classes = description.class_names.len();
+    writeln!(out, "{} ({})", loaded.name, loaded.origin)?;
+    writeln!(out, "samples of {sizes} {values}, {classes} classes\n")?;
+    write!(out, "{}\n{}", table(&description.part_rows()), table(&description.class_rows()))?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Description<'a> {
+    name: &'a str,
+    origin: &'a str,
+    sample_shape: &'a [usize],
+    values: &'static str,
+    class_names: &'a [String],
+    train: Figures,
+    test: Figures,
+}
+
+#[derive(Serialize)]
+struct Figures {
+    samples: usize,
+    min: f32,
+    max: f32,
+    mean: f64,
+    share_of_zeros: f64,
+    class_counts: Vec<usize>,
+}
+
+impl<'a> Description<'a> {
+    fn of(loaded: &'a Loaded) -> Self {
+        let Loaded { name, train, test, origin, .. } = loaded;
+        Description {
+            name,
+            origin,
+            sample_shape: &train.sample_shape,
+            values: value_type(&train.inputs),
+            class_names: &train.class_names,
+            train: Figures::of(train),
+            test: Figures::of(test),
+        }
+    }
+
+    fn part_rows(&self) -> Vec<Vec<String>> {
+        let row = |name: &str, figures: &Figures| {
+            let Figures { samples, min, max, mean, share_of_zeros, .. } = figures;
+            let zeros = percent(*share_of_zeros);
+            vec![
+                name.into(),
+                samples.to_string(),
+                min.to_string(),
+                max.to_string(),
+                format!("{mean:.3}"),
+                zeros,
+            ]
+        };
+        let heading = ["part", "samples", "smallest", "largest", "mean", "zeros"];
+        vec![heading.map(String::from).into(), row("train", &self.train), row("test", &self.test)]
+    }
+
+    fn class_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![["class", "train", "test"].map(String::from).into()];
+        for (class, name) in self.class_names.iter().enumerate() {
+            let counts = [&self.train, &self.test].map(|part| part.class_counts[class].to_string());
+            rows.push([name.clone()].into_iter().chain(counts).collect());
+        }
+        rows
+    }
+}
+
+impl Figures {
+    fn of(data: &Dataset) -> Self {
+        let mut class_counts = vec![0; data.class_names.len()];
+        data.labels.iter().for_each(|&label| class_counts[label as usize] += 1);
+        let (mut min, mut max, mut sum, mut zeros) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0);
+        let mut add = |value: f32, times: u64| {
+            min = value.min(min);
+            max = value.max(max);
+            sum += f64::from(value) * times as f64;
+            zeros += if value == 0.0 { times } else { 0 };
+        };
+        match &data.inputs {
+            Inputs::Bytes(values) => {
+                let mut counts = [0; 256];
+                values.iter().for_each(|&value| counts[usize::from(value)] += 1);
+                let found = (0..=255u8).zip(counts).filter(|&(_, times)| times > 0);
+                found.for_each(|(value, times)| add(value.into(), times));
+            }
+            Inputs::Floats(values) => values.iter().for_each(|&value| add(value, 1)),
+        }
+        let count = data.inputs.len() as f64;
+        Figures {
+            samples: data.len(),
+            min,
+            max,
+            mean: sum / count,
+            share_of_zeros: zeros as f64 / count,
+            class_counts,
+        }
+    }
+}
+
+/// Prints one sample and its label under the names that the notebook gives them.
+fn show(part: &str, data: &Dataset, index: usize) -> Result<()> {
+    if index >= data.len() {
+        let last = data.len() - 1;
+        return Err(Error::argument(format!(
+            "--show {index}: the {part} part has the samples 0 to {last}"
+        ))
+        .into());
+    }
+    let range = index * data.features()..(index + 1) * data.features();
+    let values: Vec<f32> = match &data.inputs {
+        Inputs::Bytes(values) => values[range].iter().map(|&value| value.into()).collect(),
+        Inputs::Floats(values) => values[range].to_vec(),
+    };
+    let drawing = match data.sample_shape[..] {
+        [_, width] if width > 0 => drawing(&values, width),
+        _ => values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ") + "\n",
+    };
+    let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
+    let label = &data.class_names[data.labels[index] as usize];
+    let mut out = stdout();
+    writeln!(out, "x_{part}[{index}]: {sizes} {kind}")?;
+    write!(out, "{drawing}")?;
+    writeln!(out, "y_{part}[{index}]: {label}")?;
+    Ok(())
+}
+
+/// Rows of shades, two characters a pixel, the smallest value empty and the largest full.
+fn drawing(values: &[f32], width: usize) -> String {
+    let min = values.iter().copied().fold(f32::INFINITY, f32::min);
+    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let step = (max - min) / (SHADES.len() - 1) as f32;
+    let shade = |value: f32| {
+        let level = if step > 0.0 { ((value - min) / step).ceil() as usize } else { 0 };
+        SHADES[level.min(SHADES.len() - 1)]
+    };
+    let row = |row: &[f32]| {
+        let line: String = row.iter().flat_map(|&value| [shade(value); 2]).collect();
+        line.trim_end().to_owned() + "\n"
+    };
+    values.chunks(width).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_shades_from_smallest_to_largest() {
+        assert_eq!(drawing(&[0.0, 255.0, 100.0, 0.0], 2), "  ██\n▒▒\n");
+        assert_eq!(drawing(&[3.0, 3.0], 2), "\n");
+    }
+
+    #[test]
+    fn figures_by_hand() {
+        let names = vec!["a".into(), "b".into()];
+        let bytes = Inputs::Bytes(vec![0, 4, 0, 8]);
+        let data = Dataset::new(bytes, vec![1, 1], vec![2], names).unwrap();
+        let figures = Figures::of(&data);
+        assert_eq!((figures.min, figures.max, figures.mean), (0.0, 8.0, 3.0));
+        assert_eq!((figures.share_of_zeros, figures.class_counts), (0.5, vec![0, 2]));
+    }
+}

@@ -1,0 +1,17 @@
+//! `gradus export`: a model file in, the same model in another format out.
+
+use std::io::Write;
+
+use anyhow::Result;
+use gradus::model_file;
+
+use crate::args::ExportArgs;
+use crate::output::stdout;
+
+/// Runs the command.
+pub(crate) fn run(args: &ExportArgs) -> Result<()> {
+    let classifier = model_file::load(&args.model)?;
+    model_file::export(&classifier, &args.out)?;
+    writeln!(stdout(), "Wrote {}", args.out.display())?;
+    Ok(())
+}

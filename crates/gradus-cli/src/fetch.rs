@@ -1,0 +1,27 @@
+//! `gradus fetch`: names of data sets in, their files in the cache out.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use crate::args::FetchArgs;
+use crate::output::{Exit, print_error, stdout};
+use crate::progress::Downloads;
+
+/// Runs the command. A set that fails does not keep the others from being fetched.
+pub(crate) fn run(args: &FetchArgs) -> Result<()> {
+    let mut failed = false;
+    for name in &args.names {
+        let mut downloads = Downloads::default();
+        let folder = gradus::data::fetch(name, &mut |progress| downloads.show(progress));
+        drop(downloads);
+        match folder {
+            Ok(folder) => writeln!(stdout(), "{name}: {}", folder.display())?,
+            Err(error) => {
+                print_error(&error.into());
+                failed = true;
+            }
+        }
+    }
+    if failed { Err(Exit::FAILED.into()) } else { Ok(()) }
+}

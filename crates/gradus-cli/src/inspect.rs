@@ -1,0 +1,115 @@
+//! `gradus inspect`: a model file in, what it is and how it came about out.
+
+use std::io::Write;
+
+use anyhow::Result;
+use gradus::classifier::Classifier;
+use gradus::data::normalize::Normalizer;
+use gradus::model_file;
+use gradus::network::Layer;
+use serde_json::{Value, json};
+
+use crate::args::InspectArgs;
+use crate::output::{print_json, shape, stdout, table};
+use crate::train::architecture;
+
+/// Runs the command.
+pub(crate) fn run(args: &InspectArgs) -> Result<()> {
+    let classifier = model_file::load(&args.model)?;
+    if args.json {
+        return print_json(&as_json(&classifier));
+    }
+    let Classifier { network, normalizer, sample_shape, class_names, training } = &classifier;
+    let mut out = stdout();
+    writeln!(out, "{}: {}", args.model.display(), architecture(network))?;
+    writeln!(out, "samples of {}", shape(sample_shape))?;
+    writeln!(out, "normalised as {}", formula(normalizer))?;
+    writeln!(out, "{} classes: {}\n", class_names.len(), class_names.join(", "))?;
+    write!(out, "{}", table(&layer_rows(network.layers())))?;
+    if training.is_null() {
+        writeln!(out, "\nNothing is known of its training.")?;
+    } else {
+        writeln!(out, "\nTraining:")?;
+        let mut rows = Vec::new();
+        flatten("", training, &mut rows);
+        let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+        for (key, value) in rows {
+            writeln!(out, "  {key:width$}  {value}")?;
+        }
+    }
+    Ok(())
+}
+
+fn formula(normalizer: &Normalizer) -> String {
+    match normalizer {
+        normalizer if *normalizer == Normalizer::IDENTITY => "x: not at all".into(),
+        Normalizer::Scalar { mean, deviation } => format!("(x - {mean}) / {deviation}"),
+        Normalizer::PerFeature { .. } => "(x - mean) / deviation, for each feature its own".into(),
+    }
+}
+
+fn layer_rows(layers: &[Layer]) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> =
+        vec![["layer", "shape", "parameters"].map(String::from).into()];
+    for layer in layers {
+        rows.push(match layer {
+            Layer::Linear(linear) => {
+                let sizes = shape(&[linear.inputs, linear.outputs]);
+                let parameters = linear.weight().len() + linear.bias().len();
+                vec!["linear".into(), sizes, parameters.to_string()]
+            }
+            Layer::Activation(activation) => vec![activation.name().into()],
+        });
+    }
+    rows
+}
+
+/// `{"a": {"b": 1}}` as `a.b` and `1`.
+fn flatten(prefix: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let dot = if prefix.is_empty() { "" } else { "." };
+                flatten(&format!("{prefix}{dot}{key}"), value, rows);
+            }
+        }
+        Value::String(text) => rows.push((prefix.to_owned(), text.clone())),
+        other => rows.push((prefix.to_owned(), other.to_string())),
+    }
+}
+
+fn as_json(classifier: &Classifier) -> Value {
+    let Classifier { network, normalizer, sample_shape, class_names, training } = classifier;
+    let layer = |layer: &Layer| match layer {
+        Layer::Linear(linear) => {
+            json!({"kind": "linear", "inputs": linear.inputs, "outputs": linear.outputs})
+        }
+        Layer::Activation(activation) => json!({"kind": activation.name()}),
+    };
+    json!({
+        "layers": network.layers().iter().map(layer).collect::<Vec<_>>(),
+        "parameters": network.parameters().len(),
+        "sample_shape": sample_shape,
+        "normalization": match normalizer {
+            Normalizer::Scalar { mean, deviation } => json!({"mean": mean, "deviation": deviation}),
+            Normalizer::PerFeature { means, deviations } => {
+                json!({"mean": means, "deviation": deviations})
+            }
+        },
+        "class_names": class_names,
+        "training": training,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_values_are_flattened() {
+        let mut rows = Vec::new();
+        flatten("", &json!({"a": {"b": 1, "c": "d"}, "e": [1, 2]}), &mut rows);
+        let rows: Vec<_> = rows.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(rows, [("a.b", "1"), ("a.c", "d"), ("e", "[1,2]")]);
+    }
+}

@@ -1,0 +1,227 @@
+//! Samples to predict: a file (or standard input) in, inputs for the model out. What a file holds
+//! is told by its first bytes, not by its name.
+
+use std::io::Read;
+use std::path::Path;
+
+use gradus::classifier::Classifier;
+use gradus::data::images::{self, GreyImage};
+use gradus::data::{Array, Inputs, csv, idx, npy};
+use gradus::{Error, ErrorKind, Result};
+use serde_json::Value;
+
+use crate::args::PredictArgs;
+use crate::output::shape;
+
+/// What one file holds.
+pub(crate) struct Samples {
+    /// `samples x features` raw values.
+    pub(crate) inputs: Inputs,
+    /// Whether the file is one picture, so that its samples need no numbers.
+    pub(crate) picture: bool,
+}
+
+/// What to call a file.
+pub(crate) fn name_of(path: &Path) -> String {
+    if is_standard_input(path) { "standard input".into() } else { path.display().to_string() }
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Reads the samples of one file for `model`.
+///
+/// # Errors
+/// Where the file cannot be read, is of no known format, or holds samples of another size than the
+/// model takes; each names the file.
+pub(crate) fn read(path: &Path, model: &Classifier, args: &PredictArgs) -> Result<Samples> {
+    let bytes = if is_standard_input(path) {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    let bytes = bytes.map_err(|error| Error::io("read", path, error))?;
+    let samples = parse(&bytes, model, args).map_err(|error| error.context(name_of(path)))?;
+    check_finite(&samples.inputs, model).map_err(|error| error.context(name_of(path)))?;
+    Ok(samples)
+}
+
+fn parse(bytes: &[u8], model: &Classifier, args: &PredictArgs) -> Result<Samples> {
+    let inputs = match bytes {
+        [] => return Err(invalid("the file is empty")),
+        [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, ..] => {
+            let pixels = picture(&images::parse_grey(bytes)?, model, args.raw)?;
+            return Ok(Samples { inputs: Inputs::Bytes(pixels), picture: true });
+        }
+        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=255, ..] => array(idx::parse_idx(bytes)?, model)?,
+        [0x93, b'N', b'U', b'M', ..] => array(npy::parse_npy(bytes)?, model)?,
+        _ => match std::str::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => table(text, model, args)?,
+            _ => {
+                return Err(invalid(
+                    "the file is of no known format: expected PNG, JPEG, IDX (plain or .gz), NPY \
+                     or CSV",
+                ));
+            }
+        },
+    };
+    Ok(Samples { inputs, picture: false })
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidData, message)
+}
+
+/// A picture in the form in which the model saw its training pictures.
+fn picture(image: &GreyImage, model: &Classifier, raw: bool) -> Result<Vec<u8>> {
+    let [height, width] = model.sample_shape[..] else {
+        return Err(invalid(format!(
+            "this is a picture, but the model takes samples of {} numbers",
+            shape(&model.sample_shape)
+        )));
+    };
+    let seen = &model.training["inputs"];
+    if seen["values"] == "float32" {
+        return Err(invalid(
+            "this is a picture of bytes, but the model was trained on other numbers: save the \
+             picture in the model's own scale as an .npy file",
+        ));
+    }
+    let in_mnist_form = (height, width) == (28, 28) && seen["mnist_form"] != Value::Bool(false);
+    if in_mnist_form && !raw {
+        return images::to_mnist_form(image).map(Vec::from);
+    }
+    Ok(images::to_size(image, height, width)?.into_pixels())
+}
+
+/// The rows of an array; an array of a single sample's size is that sample.
+fn array(mut array: Array, model: &Classifier) -> Result<Inputs> {
+    let features = model.network.inputs();
+    let found = array.shape.clone();
+    if array.values.len() == features && array.samples() != 1 {
+        array.shape.insert(0, 1);
+    }
+    let of_one = array.shape.iter().skip(1).product::<usize>();
+    if array.values.is_empty() || array.shape.len() < 2 || of_one != features {
+        return Err(invalid(format!(
+            "an array of shape {} does not hold samples for this model: expected N x {}",
+            shape(&found),
+            shape(&model.sample_shape)
+        )));
+    }
+    Ok(array.into_inputs()?.0)
+}
+
+/// The rows of a CSV table: features alone, or with a label column that is left out.
+fn table(text: &str, model: &Classifier, args: &PredictArgs) -> Result<Inputs> {
+    let features = model.network.inputs();
+    let first = text.lines().next().unwrap_or_default();
+    let delimiter = [',', ';', '\t']
+        .into_iter()
+        .rev()
+        .max_by_key(|&delimiter| first.matches(delimiter).count())
+        .unwrap_or(',');
+    let columns = first.split(delimiter).count();
+    if columns == features + 1 || args.label_column.is_some() {
+        let data = csv::parse_csv(text.as_bytes(), args.label_column.as_deref())?;
+        if data.features() == features {
+            return Ok(data.inputs);
+        }
+    }
+    if columns != features || args.label_column.is_some() {
+        return Err(invalid(format!(
+            "the table has {columns} columns, but the model takes {features} numbers a sample (and \
+             a label column, if there is one)"
+        )));
+    }
+    let mut values = Vec::new();
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        match numbers(line, delimiter) {
+            Some(row) if row.len() == features => values.extend(row),
+            // The names of the columns.
+            None if at == 0 => {}
+            _ => {
+                return Err(invalid(format!(
+                    "line {}: expected {features} numbers, as many as the model takes",
+                    at + 1
+                )));
+            }
+        }
+    }
+    if values.is_empty() {
+        return Err(invalid("the table has a header but no rows"));
+    }
+    Ok(Inputs::Floats(values))
+}
+
+fn numbers(line: &str, delimiter: char) -> Option<Vec<f32>> {
+    line.split(delimiter).map(|field| field.trim().trim_matches('"').parse().ok()).collect()
+}
+
+fn check_finite(inputs: &Inputs, model: &Classifier) -> Result<()> {
+    let Inputs::Floats(values) = inputs else { return Ok(()) };
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(at) => {
+            let (value, sample) = (values[at], at / model.network.inputs());
+            Err(invalid(format!("value {value} in sample {sample} is not a finite number")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+    use gradus::data::normalize::Normalizer;
+    use gradus::network::{Activation, Network};
+
+    fn model(sample_shape: &[usize]) -> Classifier {
+        let features = sample_shape.iter().product();
+        let network = Network::dense(features, &[], Activation::Relu, 2).unwrap();
+        let names = vec!["a".into(), "b".into()];
+        Classifier::new(network, Normalizer::IDENTITY, sample_shape.to_vec(), names).unwrap()
+    }
+
+    fn read_text(text: &str, options: &str) -> Result<Inputs> {
+        let line = format!("gradus predict m - {options}");
+        let Command::Predict(args) = Cli::parse_from(line.split_whitespace()).command else {
+            panic!("another command");
+        };
+        parse(text.as_bytes(), &model(&[2]), &args).map(|samples| samples.inputs)
+    }
+
+    #[test]
+    fn tables_come_with_and_without_header_and_label() {
+        let floats = Inputs::Floats(vec![1.0, 2.0, 3.5, 4.0]);
+        for text in ["1,2\n3.5,4\n", "x;y\n1; 2\n\n3.5;4", "\"1\"\t2\r\n3.5\t4\r\n"] {
+            assert_eq!(read_text(text, "").unwrap(), floats, "{text}");
+        }
+        assert_eq!(read_text("u,v,label\n1,2,a\n3.5,4,b\n", "").unwrap(), floats);
+        assert_eq!(read_text("k,x,y\na,1,2\nb,3.5,4\n", "--label-column k").unwrap(), floats);
+        for wrong in ["", "1\n", "1,2\n3\n", "1,2\n3,x\n", "x,y\n", "1,2,3,4\n", "\0\u{1}"] {
+            assert!(read_text(wrong, "").is_err(), "{wrong:?}");
+        }
+        assert!(read_text("1,2\n", "--label-column 1").is_err());
+    }
+
+    #[test]
+    fn an_array_of_one_samples_size_is_that_sample() {
+        let model = model(&[2, 2]);
+        let parsed = |shape: &[usize]| {
+            let values = vec![1u8; shape.iter().product()];
+            array(Array { shape: shape.to_vec(), values: gradus::data::Values::U8(values) }, &model)
+        };
+        for (shape, count) in [(&[2, 2][..], 4), (&[4], 4), (&[1, 4], 4), (&[3, 2, 2], 12)] {
+            assert_eq!(parsed(shape).unwrap().len(), count, "{shape:?}");
+        }
+        for shape in [&[3, 3][..], &[5], &[0, 2, 2]] {
+            let message = parsed(shape).unwrap_err().to_string();
+            assert!(message.contains("expected N x 2 x 2"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! From the arguments of `train` to settings: a preset gives the defaults, options override them,
+//! and what contradicts itself is refused before anything is loaded.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use gradus::Error;
+use gradus::model_file::npz;
+use gradus::network::{Activation, Init, Network};
+use gradus::optimizer::Optimizer;
+use gradus::training::{Preset, TrainConfig};
+
+use crate::args::TrainArgs;
+
+/// What a training run is to do.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) preset: Preset,
+    pub(crate) config: TrainConfig,
+    /// Initial parameters from a file.
+    pub(crate) start: Option<Network>,
+    /// A validation set of its own.
+    pub(crate) validation_set: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Settles every setting.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where options contradict each other or are out of range; those of reading
+    /// the file that `--init` names.
+    pub(crate) fn resolve(args: &TrainArgs) -> Result<Settings> {
+        let preset = args.preset.unwrap_or(Preset::Quick);
+        let mut config = preset.config();
+        let mut validation_set = None;
+        set(&mut config.hidden, args.hidden.as_ref().map(|hidden| hidden.0.clone()));
+        set(&mut config.activation, args.activation);
+        set(&mut config.normalization, args.normalize);
+        set(&mut config.epochs, args.epochs);
+        set(&mut config.batch_size, args.batch_size);
+        set(&mut config.learning_rate, args.learning_rate);
+        set(&mut config.schedule, args.schedule);
+        set(&mut config.warm_up, args.warm_up);
+        set(&mut config.seed, args.seed);
+        set(&mut config.threads, args.threads.map(Some));
+        config.optimizer = optimizer(args, config.optimizer)?;
+        match args.validation.as_deref().map(|text| (text, text.parse())) {
+            Some((_, Ok(share))) => config.validation = share,
+            Some((path, Err(_))) => validation_set = Some(path.into()),
+            None => {}
+        }
+        let mut start = None;
+        match args.init.as_deref() {
+            Some(file) if is_array_file(file) => {
+                let network = start_from(Path::new(file), args, config.activation)?;
+                config.hidden = hidden_of(&network);
+                start = Some(network);
+            }
+            Some(name) => config.init = Init::parse(name)?,
+            None => {}
+        }
+        if args.activation.is_some() && config.hidden.is_empty() {
+            let message = "--activation has no effect: there is no hidden layer for it to follow";
+            return Err(Error::argument(message).into());
+        }
+        config.validate()?;
+        Ok(Settings { preset, config, start, validation_set })
+    }
+}
+
+fn set<T>(setting: &mut T, option: Option<T>) {
+    if let Some(value) = option {
+        *setting = value;
+    }
+}
+
+fn optimizer(args: &TrainArgs, default: Optimizer) -> Result<Optimizer> {
+    let mut optimizer = match args.optimizer.as_deref() {
+        Some("sgd") => Optimizer::SGD,
+        Some("adam") => Optimizer::ADAM,
+        Some("adamw") => Optimizer::ADAMW,
+        _ => default,
+    };
+    let name = optimizer.name();
+    match &mut optimizer {
+        Optimizer::Sgd { momentum, nesterov, weight_decay } => {
+            set(momentum, args.momentum);
+            set(weight_decay, args.weight_decay);
+            *nesterov |= args.nesterov;
+        }
+        Optimizer::Adam { weight_decay, .. } | Optimizer::AdamW { weight_decay, .. } => {
+            if args.momentum.is_some() || args.nesterov {
+                let option = if args.nesterov { "--nesterov" } else { "--momentum" };
+                return Err(Error::argument(format!(
+                    "{option} belongs to the optimizer sgd, but this run uses {name}: add \
+                     --optimizer sgd, or leave {option} out"
+                ))
+                .into());
+            }
+            set(weight_decay, args.weight_decay);
+        }
+    }
+    Ok(optimizer)
+}
+
+fn is_array_file(init: &str) -> bool {
+    Path::new(init).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"))
+}
+
+fn start_from(file: &Path, args: &TrainArgs, activation: Activation) -> Result<Network> {
+    let network = npz::read_network(file, "", activation)?;
+    let found = hidden_of(&network);
+    match &args.hidden {
+        Some(wanted) if wanted.0 != found => Err(Error::argument(format!(
+            "--hidden {} contradicts {}, whose hidden layers have {} units: leave --hidden out",
+            units(&wanted.0),
+            file.display(),
+            units(&found)
+        ))
+        .into()),
+        _ => Ok(network),
+    }
+}
+
+/// Units of each hidden layer.
+pub(crate) fn hidden_of(network: &Network) -> Vec<usize> {
+    let linears = network.linears();
+    linears[..linears.len() - 1].iter().map(|linear| linear.outputs).collect()
+}
+
+fn units(hidden: &[usize]) -> String {
+    match hidden {
+        [] => "none".into(),
+        _ => hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+    use gradus::ErrorKind;
+    use gradus::training::BatchSize;
+
+    fn resolve(options: &str) -> Result<Settings> {
+        let words = ["gradus", "train"].into_iter().chain(options.split_whitespace());
+        match Cli::try_parse_from(words)?.command {
+            Command::Train(args) => Settings::resolve(&args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_preset_only_sets_defaults() {
+        assert_eq!(resolve("").unwrap().config, Preset::Quick.config());
+        assert_eq!(resolve("--preset notebook").unwrap().config, Preset::Notebook.config());
+        let settings = resolve(
+            "--preset notebook --hidden 64,32 --activation tanh --init glorot --epochs 3 \
+             --batch-size 32 --optimizer adamw --weight-decay 0.1 --learning-rate 0.5 \
+             --schedule step:2:0.5 --warm-up 0.5 --validation 0.25 --seed 9 --threads 2 \
+             --normalize standard",
+        )
+        .unwrap();
+        let config = settings.config;
+        assert_eq!(config.hidden, [64, 32]);
+        assert_eq!(config.init, Init::Glorot);
+        assert_eq!(config.batch_size, BatchSize::Samples(32));
+        assert_eq!(config.optimizer.name(), "adamw");
+        assert_eq!(config.optimizer.weight_decay(), 0.1);
+        assert_eq!((config.epochs, config.seed, config.threads), (3, 9, Some(2)));
+        assert_eq!((config.validation, config.warm_up), (0.25, 0.5));
+        let sgd = resolve("--optimizer sgd --momentum 0.9 --nesterov").unwrap().config.optimizer;
+        assert_eq!(sgd, Optimizer::Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.0 });
+        assert!(resolve("--hidden none").unwrap().config.hidden.is_empty());
+    }
+
+    #[test]
+    fn a_share_is_a_number_and_all_else_a_path() {
+        assert_eq!(
+            resolve("--validation held.csv").unwrap().validation_set,
+            Some("held.csv".into())
+        );
+        assert_eq!(resolve("--validation 0.1").unwrap().validation_set, None);
+    }
+
+    #[test]
+    fn contradictions_are_wrong_usage() {
+        for options in [
+            "--momentum 0.9",
+            "--optimizer adam --nesterov",
+            "--optimizer sgd --nesterov",
+            "--hidden none --activation relu",
+            "--validation 1.5",
+            "--validation -0.1",
+            "--learning-rate -1",
+            "--learning-rate nan",
+            "--init magic",
+        ] {
+            let error = resolve(options).unwrap_err();
+            let kind = error.downcast_ref::<Error>().map(Error::kind);
+            assert_eq!(kind, Some(ErrorKind::InvalidArgument), "{options}: {error}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Ctrl-C and its like: signals in, one flag out.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::output::STOPPED;
+
+/// Whether the run is to stop. While it is raised a signal ends the program at once: before
+/// training, when there is nothing to save, and when a first signal was not quick enough.
+static STOP: AtomicBool = AtomicBool::new(true);
+
+/// From here on Ctrl-C and a request to terminate end the program with status 130.
+pub(crate) fn listen() -> Result<()> {
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal only raises the flag.
+        flag::register_conditional_shutdown(signal, STOPPED.into(), &STOP)?;
+        flag::register(signal, &STOP)?;
+    }
+    Ok(())
+}
+
+/// From here on the first signal only raises the flag.
+pub(crate) fn hold() -> &'static AtomicBool {
+    STOP.store(false, Ordering::SeqCst);
+    &STOP
+}

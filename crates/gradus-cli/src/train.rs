@@ -1,0 +1,251 @@
+//! `gradus train`: data and settings in, a model file out.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Result;
+use gradus::classifier::{Classifier, skips_zeros};
+use gradus::data::images::{GreyImage, MNIST_PIXELS, MNIST_SIDE, to_mnist_form};
+use gradus::data::normalize::Normalizer;
+use gradus::data::split::stratified_split;
+use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load_single};
+use gradus::metrics::Evaluation;
+use gradus::network::{Kernels, Network, Workers, available_cores};
+use gradus::training::{self, Outcome, Preset, Trained};
+use gradus::{Error, model_file};
+use serde_json::{Value, json};
+
+use crate::args::TrainArgs;
+use crate::output::{Exit, STOPPED, print_error, say, shape};
+use crate::settings::{Settings, hidden_of};
+use crate::train_report::{Summary, TrainReport};
+use crate::{destination, source, stop};
+
+/// Runs the command.
+pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
+    let settings = Settings::resolve(args)?;
+    let seed = settings.config.seed;
+    let wanted = source::options(args.data.as_deref(), &args.source, args.test.as_deref(), seed)?;
+    destination::check(args)?;
+    stop::listen()?;
+    let data = Data::load(&wanted, &settings)?;
+    if args.verbose {
+        describe(&data, &settings)?;
+    }
+
+    let like_notebook = settings.preset == Preset::Notebook && data.validation.is_none();
+    let mut report = TrainReport::new(args, settings.config.epochs, like_notebook);
+    let trained = training::train(
+        &settings.config,
+        &data.train,
+        data.validation.as_ref(),
+        settings.start.clone(),
+        stop::hold(),
+        &mut |epoch| report.epoch(epoch),
+    );
+    report.end_of_epochs();
+    let Trained { mut classifier, history, outcome, seconds } = trained?;
+    let tested = classifier.evaluate(&data.test, &workers(settings.config.threads, usize::MAX)?)?;
+    classifier.training = recipe(&data, &settings, (history.epochs.len(), &outcome), &tested)?;
+    model_file::save(&classifier, &args.out)?;
+    if let Some(path) = &args.history {
+        destination::write_history(path, &history)?;
+    }
+    let told = report.result(&Summary {
+        epochs: history.epochs.len(),
+        train_seconds: seconds,
+        total_seconds: begin.elapsed().as_secs_f64(),
+        test_loss: tested.loss,
+        test_accuracy: tested.accuracy,
+        model: &args.out,
+    });
+    end(outcome, &args.out, history.epochs.len(), told)
+}
+
+/// The exit status that fits the outcome, with a word on it.
+fn end(outcome: Outcome, out: &Path, epochs: usize, told: Result<()>) -> Result<()> {
+    let out = out.display();
+    match outcome {
+        Outcome::Finished => told,
+        Outcome::Stopped => {
+            say(format_args!(
+                "stopped after {epochs} epochs; the model as it was then is in {out}"
+            ));
+            Err(Exit(STOPPED).into())
+        }
+        Outcome::Diverged { message, .. } => {
+            print_error(&anyhow::anyhow!("{message}, in {out}"));
+            Err(Exit::FAILED.into())
+        }
+    }
+}
+
+/// `count` threads, or one for each core, but not more than there is work for.
+pub(crate) fn workers(count: Option<usize>, most: usize) -> Result<Workers> {
+    Workers::new(count.unwrap_or_else(available_cores).min(most)).map_err(anyhow::Error::msg)
+}
+
+/// The parts of the data.
+struct Data {
+    name: String,
+    origin: String,
+    train: Dataset,
+    validation: Option<Dataset>,
+    test: Dataset,
+}
+
+impl Data {
+    fn load(wanted: &LoadOptions, settings: &Settings) -> Result<Data> {
+        let Loaded { name, train, test, origin, .. } = source::load(wanted)?;
+        let (train, validation) = match &settings.validation_set {
+            Some(path) => {
+                let validation = like(&train, path, wanted)?;
+                (train, Some(validation))
+            }
+            None => set_apart(train, settings)?,
+        };
+        Ok(Data { name: source::short_name(&name), origin, train, validation, test })
+    }
+}
+
+/// The validation set at `path`, in the shape and classes of the training data.
+fn like(train: &Dataset, path: &Path, wanted: &LoadOptions) -> Result<Dataset> {
+    let image_size = match train.sample_shape[..] {
+        [height, width] => Some((height, width)),
+        _ => None,
+    };
+    let data = load_single(path, &LoadOptions { image_size, ..wanted.clone() })?;
+    source::with_classes(data, &train.class_names, &path.display().to_string())
+}
+
+/// Sets the share of the training data apart that the settings want for validation.
+fn set_apart(train: Dataset, settings: &Settings) -> Result<(Dataset, Option<Dataset>)> {
+    let (share, seed) = (settings.config.validation, settings.config.seed);
+    if share == 0.0 {
+        return Ok((train, None));
+    }
+    let (kept, apart) = stratified_split(&train.labels, train.class_names.len(), share, seed);
+    if kept.is_empty() || apart.is_empty() {
+        let samples = train.len();
+        return Err(Error::argument(format!(
+            "--validation {share}: {samples} training samples are too few to be divided so"
+        ))
+        .into());
+    }
+    Ok((train.subset(&kept), Some(train.subset(&apart))))
+}
+
+/// How the model came about: what a second run needs to give the same bits, and what it gave.
+/// No times and no folders: same seed, same file, on any machine.
+fn recipe(
+    data: &Data,
+    settings: &Settings,
+    (epochs, outcome): (usize, &Outcome),
+    tested: &Evaluation,
+) -> Result<Value> {
+    // By way of text, in which single-precision numbers are short.
+    let mut config: Value = serde_json::from_str(&serde_json::to_string(&settings.config)?)?;
+    if let Some(config) = config.as_object_mut() {
+        config.remove("threads");
+        if settings.start.is_some() {
+            config.insert("init".into(), "file".into());
+        }
+    }
+    Ok(json!({
+        "gradus": env!("CARGO_PKG_VERSION"),
+        "data": data.name,
+        "samples": {
+            "train": data.train.len(),
+            "validation": data.validation.as_ref().map_or(0, Dataset::len),
+            "test": data.test.len(),
+        },
+        "inputs": {
+            "values": value_type(&data.train.inputs),
+            "mnist_form": is_in_mnist_form(&data.train),
+        },
+        "preset": settings.preset.name(),
+        "config": config,
+        "epochs": epochs,
+        "outcome": match outcome {
+            Outcome::Finished => "finished",
+            Outcome::Stopped => "stopped",
+            Outcome::Diverged { .. } => "diverged",
+        },
+        "test_loss": tested.loss,
+        "test_accuracy": tested.accuracy,
+    }))
+}
+
+/// Whether pictures look as MNIST's do, fitted into a box and centred by mass: then one that is to
+/// be predicted must be brought to that form. A hundred of them tell.
+fn is_in_mnist_form(data: &Dataset) -> bool {
+    let Inputs::Bytes(values) = &data.inputs else { return false };
+    if data.sample_shape != [MNIST_SIDE, MNIST_SIDE] {
+        return false;
+    }
+    let pictures = values.chunks_exact(MNIST_PIXELS).take(100);
+    let unchanged = |pixels: &&[u8]| {
+        GreyImage::new(MNIST_SIDE, MNIST_SIDE, pixels.to_vec())
+            .and_then(|image| to_mnist_form(&image))
+            .is_ok_and(|formed| formed == **pixels)
+    };
+    2 * pictures.clone().filter(unchanged).count() > pictures.count()
+}
+
+/// What was found where and how it is computed, on standard error.
+fn describe(data: &Data, settings: &Settings) -> Result<()> {
+    let Data { name, origin, train, validation, test } = data;
+    let config = &settings.config;
+    say(format_args!(
+        "data: {name} from {origin}: {} training, {} validation and {} test samples of {} {}, {} \
+         classes",
+        train.len(),
+        validation.as_ref().map_or(0, Dataset::len),
+        test.len(),
+        shape(&train.sample_shape),
+        value_type(&train.inputs),
+        train.class_names.len()
+    ));
+    let classes = train.class_names.len();
+    let network = match &settings.start {
+        Some(network) => network.clone(),
+        None => Network::dense(train.features(), &config.hidden, config.activation, classes)?,
+    };
+    say(format_args!("network: {}", architecture(&network)));
+    say(format_args!("settings: {}", serde_json::to_string(config)?));
+    let isa = Kernels::detect().map_err(Error::argument)?.isa().name();
+    let normalizer = Normalizer::fit(config.normalization, train);
+    let sparse = skips_zeros(&normalizer, &train.inputs);
+    say(format_args!(
+        "machine: instruction set {isa}, {} threads; the first layer {}",
+        config.threads.unwrap_or_else(available_cores),
+        if sparse { "skips zeros" } else { "is computed densely" }
+    ));
+    Ok(())
+}
+
+/// What the values are.
+pub(crate) fn value_type(inputs: &Inputs) -> &'static str {
+    match inputs {
+        Inputs::Bytes(_) => "bytes",
+        Inputs::Floats(_) => "float32",
+    }
+}
+
+/// `784-128-10, relu, 101770 parameters`
+pub(crate) fn architecture(network: &Network) -> String {
+    let mut sizes = vec![network.inputs()];
+    sizes.extend(hidden_of(network));
+    sizes.push(network.outputs());
+    let sizes = sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
+    let activation = match network.linears().len() {
+        1 => String::new(),
+        _ => format!(", {}", network.activation_after(0).name()),
+    };
+    format!("{sizes}{activation}, {} parameters", network.parameters().len())
+}
+
+/// Data to evaluate a model on when nothing else is said: those that it was trained on.
+pub(crate) fn data_of(classifier: &Classifier) -> Option<&str> {
+    classifier.training["data"].as_str()
+}

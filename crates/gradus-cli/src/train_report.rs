@@ -1,0 +1,211 @@
+//! What `train` tells while it runs: the figures of each epoch, and at the end the result.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use gradus::training::EpochReport;
+use serde::Serialize;
+
+use crate::args::TrainArgs;
+use crate::output::{print_json, stdout};
+use crate::progress::Epochs;
+
+/// How epochs are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// The lines that the NumPy notebook prints.
+    Notebook,
+    /// All figures.
+    Lines,
+    /// One object a line.
+    Json,
+    /// Not at all.
+    Nothing,
+}
+
+/// Tells of a run.
+pub(crate) struct TrainReport {
+    style: Style,
+    json: bool,
+    quiet: bool,
+    bar: Epochs,
+    /// Why standard output cannot be written. The run goes on: its model is worth having.
+    failure: Result<()>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Summary<'a> {
+    pub(crate) epochs: usize,
+    pub(crate) train_seconds: f64,
+    pub(crate) total_seconds: f64,
+    pub(crate) test_loss: f64,
+    pub(crate) test_accuracy: f64,
+    pub(crate) model: &'a Path,
+}
+
+#[derive(Serialize)]
+struct EpochEvent {
+    event: &'static str,
+    epoch: usize,
+    loss: f64,
+    accuracy: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    val_loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    val_accuracy: Option<f64>,
+    learning_rate: f32,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct DoneEvent {
+    event: &'static str,
+    epochs: usize,
+    train_seconds: f64,
+    total_seconds: f64,
+    test_loss: f64,
+    test_accuracy: f64,
+    model: String,
+}
+
+impl TrainReport {
+    /// For a run of `epochs`; `like_notebook` where its epochs are told in the notebook's words.
+    pub(crate) fn new(args: &TrainArgs, epochs: usize, like_notebook: bool) -> Self {
+        let style = match (args.quiet, args.json, like_notebook) {
+            (true, _, _) => Style::Nothing,
+            (_, true, _) => Style::Json,
+            (_, _, true) => Style::Notebook,
+            _ => Style::Lines,
+        };
+        let bar = Epochs::new(epochs, !args.quiet);
+        TrainReport { style, json: args.json, quiet: args.quiet, bar, failure: Ok(()) }
+    }
+
+    /// Tells the figures of an epoch.
+    pub(crate) fn epoch(&mut self, report: &EpochReport) {
+        let print = || match self.style {
+            _ if self.failure.is_err() => Ok(()),
+            Style::Nothing => Ok(()),
+            Style::Json => print_epoch_event(report),
+            Style::Notebook => {
+                let EpochReport { epoch, accuracy, .. } = report;
+                print_line(&format!("Epoch {epoch}: Accuracy = {accuracy:.4}"))
+            }
+            Style::Lines => print_line(&epoch_line(report)),
+        };
+        let printed = self.bar.step(print);
+        if printed.is_err() {
+            self.failure = printed;
+        }
+    }
+
+    /// Takes the bar away: no more epochs come.
+    pub(crate) fn end_of_epochs(&self) {
+        self.bar.finish();
+    }
+
+    /// Tells the result.
+    ///
+    /// # Errors
+    /// Where standard output could not be written, now or earlier.
+    pub(crate) fn result(self, summary: &Summary) -> Result<()> {
+        self.failure?;
+        let Summary { epochs, train_seconds, total_seconds, test_loss, test_accuracy, model } =
+            *summary;
+        if self.json {
+            return print_json(&DoneEvent {
+                event: "done",
+                epochs,
+                train_seconds,
+                total_seconds,
+                test_loss,
+                test_accuracy,
+                model: model.display().to_string(),
+            });
+        }
+        if !self.quiet {
+            print_line(&format!(
+                "Wrote {}: {epochs} epochs in {train_seconds:.2} s, {total_seconds:.2} s in all",
+                model.display()
+            ))?;
+        }
+        print_line(&format!("Test: loss = {test_loss:.4}, accuracy = {test_accuracy:.4}"))
+    }
+}
+
+fn print_line(line: &str) -> Result<()> {
+    writeln!(stdout(), "{line}")?;
+    Ok(())
+}
+
+fn print_epoch_event(report: &EpochReport) -> Result<()> {
+    let EpochReport { epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds } =
+        *report;
+    print_json(&EpochEvent {
+        event: "epoch",
+        epoch,
+        loss,
+        accuracy,
+        val_loss,
+        val_accuracy,
+        learning_rate,
+        seconds,
+    })
+}
+
+fn epoch_line(report: &EpochReport) -> String {
+    let mut line = format!(
+        "Epoch {}: loss = {:.4}, accuracy = {:.4}",
+        report.epoch, report.loss, report.accuracy
+    );
+    if let (Some(loss), Some(accuracy)) = (report.val_loss, report.val_accuracy) {
+        line += &format!(", val_loss = {loss:.4}, val_accuracy = {accuracy:.4}");
+    }
+    let rate = significant(report.learning_rate);
+    line + &format!(", learning rate = {rate}, {:.3} s", report.seconds)
+}
+
+/// A rate to three significant digits, as short as they allow: `0.004`, `1.6e-8`.
+fn significant(rate: f32) -> String {
+    let rounded: f32 = format!("{rate:.2e}").parse().unwrap_or(rate);
+    if (1e-4..1e4).contains(&rounded) || rounded == 0.0 {
+        rounded.to_string()
+    } else {
+        format!("{rounded:e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_hold_what_applies() {
+        let mut report = EpochReport {
+            epoch: 3,
+            loss: 0.123_45,
+            accuracy: 0.987_65,
+            val_loss: None,
+            val_accuracy: None,
+            learning_rate: 0.001_234_5,
+            seconds: 0.15,
+        };
+        assert_eq!(
+            epoch_line(&report),
+            "Epoch 3: loss = 0.1235, accuracy = 0.9877, learning rate = 0.00123, 0.150 s"
+        );
+        report.val_loss = Some(0.5);
+        report.val_accuracy = Some(0.75);
+        assert!(epoch_line(&report).contains("0.9877, val_loss = 0.5000, val_accuracy = 0.7500, "));
+    }
+
+    #[test]
+    fn rates_are_short() {
+        for (rate, text) in [(0.004, "0.004"), (1.6e-8, "1.6e-8"), (12345.0, "1.23e4"), (0.0, "0")]
+        {
+            assert_eq!(significant(rate), text);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The values that options take: text in, a value or what was expected out.
+
+use std::str::FromStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use gradus::data::normalize::Normalization;
+use gradus::network::Activation;
+use gradus::schedule::Schedule;
+use gradus::training::config::MOST_THREADS;
+use gradus::training::{BatchSize, Preset};
+
+/// Units of each hidden layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Hidden(pub(crate) Vec<usize>);
+
+pub(crate) fn hidden(text: &str) -> Result<Hidden, String> {
+    if text == "none" {
+        return Ok(Hidden(Vec::new()));
+    }
+    let units = |part: &str| part.trim().parse().ok().filter(|&units: &usize| units > 0);
+    text.split(',')
+        .map(units)
+        .collect::<Option<_>>()
+        .map(Hidden)
+        .ok_or_else(|| "expected whole numbers from 1, such as 128 or 256,64, or none".into())
+}
+
+pub(crate) fn batch_size(text: &str) -> Result<BatchSize, String> {
+    match text {
+        "full" => Ok(BatchSize::Full),
+        _ => at_least_one(text)
+            .map(BatchSize::Samples)
+            .map_err(|_| "expected a whole number from 1, or full".into()),
+    }
+}
+
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|&number: &usize| number > 0);
+    number.ok_or_else(|| "expected a whole number from 1".into())
+}
+
+pub(crate) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "expected a whole number from 0".into())
+}
+
+pub(crate) fn number(text: &str) -> Result<f32, String> {
+    text.parse().map_err(|_| "expected a number such as 0.001".into())
+}
+
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
+    let number = at_least_one(text).ok().filter(|&number| number <= MOST_THREADS);
+    number.ok_or_else(|| format!("expected a whole number from 1 to {MOST_THREADS}"))
+}
+
+pub(crate) fn schedule(text: &str) -> Result<Schedule, String> {
+    Schedule::parse(text).ok_or_else(|| {
+        "expected constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine or one-cycle".into()
+    })
+}
+
+pub(crate) fn image_size(text: &str) -> Result<(usize, usize), String> {
+    let (height, width) = text.split_once('x').unwrap_or((text, text));
+    match (at_least_one(height), at_least_one(width)) {
+        (Ok(height), Ok(width)) => Ok((height, width)),
+        _ => Err("expected a height and width such as 28x28, or one number for both".into()),
+    }
+}
+
+pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
+    let help = |preset| match preset {
+        Preset::Quick => "98 % on MNIST within seconds",
+        Preset::Notebook => "the NumPy notebook to the letter: 784-128-10, full batch, 200 epochs",
+    };
+    let values = Preset::ALL.map(|preset| PossibleValue::new(preset.name()).help(help(preset)));
+    named(values.to_vec(), Preset::from_name)
+}
+
+pub(crate) fn activations() -> impl TypedValueParser<Value = Activation> {
+    let values = Activation::ALL.map(|activation| PossibleValue::new(activation.name()));
+    named(values.to_vec(), Activation::from_name)
+}
+
+pub(crate) fn normalizations() -> impl TypedValueParser<Value = Normalization> {
+    let values = Normalization::ALL.map(|normalization| PossibleValue::new(normalization.name()));
+    named(values.to_vec(), Normalization::from_name)
+}
+
+/// Takes one of `values` and looks it up.
+fn named<T: Clone + Send + Sync + 'static>(
+    values: Vec<PossibleValue>,
+    from_name: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(values)
+        .try_map(move |name| from_name(&name).ok_or_else(|| format!("{name} is not known")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_read() {
+        assert!(hidden("none").unwrap().0.is_empty());
+        assert_eq!(hidden("256, 64").unwrap().0, [256, 64]);
+        assert_eq!(image_size("28").unwrap(), (28, 28));
+        assert_eq!(image_size("20x30").unwrap(), (20, 30));
+        assert_eq!(batch_size("full").unwrap(), BatchSize::Full);
+        for wrong in ["", "0", "1,", "x", "-3", "1x0"] {
+            assert!(hidden(wrong).is_err() && image_size(wrong).is_err(), "{wrong}");
+            assert!(batch_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Whole ways through the program, from data to predictions, on small data.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use gradus::data::images::{GreyImage, encode_png, to_size};
+use gradus::data::{Inputs, digits};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program in `folder`, far from the data of this machine.
+fn gradus(folder: &Path, arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+    command.current_dir(folder).args(arguments.split_whitespace());
+    command.env("GRADUS_DATA", "").env("HOME", folder).env("XDG_CACHE_HOME", folder);
+    command
+}
+
+fn run(folder: &Path, arguments: &str) -> String {
+    let output = gradus(folder, arguments).assert().success();
+    String::from_utf8(output.get_output().stdout.clone()).unwrap()
+}
+
+fn json(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// 300 points in three classes that are easy to tell apart.
+fn table(folder: &Path, name: &str) {
+    let mut text = String::from("u,v,label\n");
+    for i in 0..300 {
+        let (class, turn) = (i % 3, i as f64 * 0.7);
+        let centre = [(0.0, 0.0), (5.0, 0.0), (0.0, 5.0)][class];
+        let (u, v) = (centre.0 + turn.sin(), centre.1 + turn.cos());
+        text += &format!("{u:.3},{v:.3},{}\n", ["red", "green", "blue"][class]);
+    }
+    fs::write(folder.join(name), text).unwrap();
+}
+
+const TABLE: &str = "--data table.csv --normalize standard --hidden 8 --batch-size 16 --epochs 10 \
+                     --learning-rate 0.02";
+
+#[test]
+fn a_table_from_training_to_prediction() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    let printed = run(at, &format!("train {TABLE} --validation 0.2 --json --history h.csv"));
+    let events: Vec<Value> = printed.lines().map(json).collect();
+    assert_eq!(events.len(), 11);
+    let keys = r#"{"event":"epoch","epoch":0,"loss":"#;
+    assert!(printed.starts_with(keys), "{printed}");
+    for key in ["accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"] {
+        assert!(events[9][key].is_number(), "{key}");
+    }
+    let done = &events[10];
+    assert_eq!((&done["event"], &done["epochs"]), (&"done".into(), &10.into()));
+    assert_eq!(done["model"], "model.safetensors");
+    assert!(done["test_accuracy"].as_f64().unwrap() > 0.95, "{done}");
+    assert!(done["total_seconds"].as_f64() >= done["train_seconds"].as_f64());
+    let history = fs::read_to_string(at.join("h.csv")).unwrap();
+    assert!(history.starts_with("epoch,loss,accuracy,val_loss,val_accuracy,learning_rate"));
+    assert_eq!(history.lines().count(), 11);
+
+    // On the very table of the training only the part that was set apart counts.
+    let found = json(&run(at, "evaluate model.safetensors --data table.csv --json"));
+    assert_eq!(found["samples"], 60);
+    assert_eq!((&found["accuracy"], &found["loss"]), (&done["test_accuracy"], &done["test_loss"]));
+    let row: u64 = found["confusion"][0].as_array().unwrap().iter().filter_map(Value::as_u64).sum();
+    assert_eq!((&found["classes"][0]["name"], row), (&"blue".into(), 20));
+    // Of another table all samples; classes are told by name.
+    fs::write(at.join("other.csv"), "u,v,label\n5,0,green\n0,0,red\n5.5,0.1,green\n").unwrap();
+    let found = json(&run(at, "evaluate model.safetensors --data other.csv --json"));
+    assert_eq!((&found["samples"], &found["accuracy"]), (&3.into(), &1.0.into()));
+    assert_eq!(found["classes"][1]["support"], 2);
+    fs::write(at.join("strange.csv"), "u,v,label\n5,0,purple\n").unwrap();
+    let failed = gradus(at, "evaluate model.safetensors --data strange.csv").assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("class purple"));
+
+    let rows = "u,v\n0,5\n5,0\n";
+    let predicted = gradus(at, "predict model.safetensors -").write_stdin(rows).assert().success();
+    let predicted = text(&predicted.get_output().stdout);
+    assert!(predicted.starts_with("standard input[0]: blue ("), "{predicted}");
+    assert!(predicted.contains("\nstandard input[1]: green ("), "{predicted}");
+    let lines = run(at, "predict model.safetensors other.csv --json --top 2");
+    let first = json(lines.lines().next().unwrap());
+    assert_eq!((&first["label"], &first["index"]), (&"green".into(), &0.into()));
+    assert_eq!(first["probabilities"].as_object().unwrap().len(), 2);
+    // A file that fails does not keep the others from being predicted.
+    let mixed = gradus(at, "predict model.safetensors none.csv other.csv").assert().code(1);
+    assert_eq!(text(&mixed.get_output().stdout).lines().count(), 3);
+    assert!(text(&mixed.get_output().stderr).contains("none.csv"));
+
+    let described = run(at, "inspect model.safetensors");
+    assert!(described.contains("2-8-3, relu, 51 parameters"), "{described}");
+    assert!(described.contains("table.csv") && !described.contains(at.to_str().unwrap()));
+    let described = json(&run(at, "inspect model.safetensors --json"));
+    assert_eq!(described["training"]["samples"]["validation"], 48);
+}
+
+#[test]
+fn test_and_validation_sets_of_their_own_are_matched_by_class_name() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    fs::write(at.join("few.csv"), "u,v,label\n5,0,green\n0,0,red\n5.5,0.1,green\n").unwrap();
+    let printed =
+        run(at, &format!("train {TABLE} --test few.csv --validation few.csv --json --quiet"));
+    assert_eq!(json(&printed)["test_accuracy"], 1.0);
+    let described = json(&run(at, "inspect model.safetensors --json"));
+    let samples = r#"{"test":3,"train":300,"validation":3}"#;
+    assert_eq!(described["training"]["samples"], json(samples));
+    let printed = run(at, &format!("train {TABLE} --validation few.csv"));
+    assert!(printed.lines().nth(9).unwrap().contains("val_accuracy = 1.0000"), "{printed}");
+    fs::write(at.join("few.csv"), "u,v,label\n5,0,purple\n").unwrap();
+    let failed = gradus(at, &format!("train {TABLE} --validation few.csv")).assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("class purple"));
+}
+
+#[test]
+fn arrays_go_out_and_come_back() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    let first = json(&run(at, &format!("train {TABLE} --json --quiet")));
+    run(at, "export model.safetensors w.npz");
+    let still = "--data table.csv --normalize standard --init w.npz --epochs 1 --optimizer sgd \
+                 --schedule constant --learning-rate 1e-30 --out again.safetensors --json --quiet";
+    let again = json(&run(at, &format!("train {still}")));
+    assert_eq!(first["test_loss"], again["test_loss"]);
+    let failed = gradus(at, &format!("train {still} --hidden 9")).assert().code(2);
+    assert!(text(&failed.get_output().stderr).contains("--hidden 9 contradicts w.npz"));
+}
+
+#[test]
+fn digits_at_any_number_of_threads_give_the_same_file() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let train = "train --data digits --epochs 1 --batch-size 500 --quiet";
+    let one = run(at, &format!("{train} --threads 1 --out one.safetensors"));
+    let two = run(at, &format!("{train} --threads 2 --out two.safetensors"));
+    assert_eq!(one, two);
+    assert!(one.starts_with("Test: loss = 0.") && one.lines().count() == 1, "{one}");
+    let bytes = |name| fs::read(at.join(name)).unwrap();
+    assert!(bytes("one.safetensors") == bytes("two.safetensors"));
+
+    // A drawn digit, dark on light and too large, is brought to the form of the training data.
+    let data = digits::generate(10, 0, digits::Part::Test).unwrap();
+    let Inputs::Bytes(pixels) = &data.inputs else { panic!("no bytes") };
+    let mut right = 0;
+    for (index, label) in data.labels.iter().enumerate() {
+        let pixels = pixels[index * 784..][..784].iter().map(|pixel| 255 - pixel).collect();
+        let image = to_size(&GreyImage::new(28, 28, pixels).unwrap(), 112, 112).unwrap();
+        let name = format!("{index}.png");
+        fs::write(at.join(&name), encode_png(&image)).unwrap();
+        let line = run(at, &format!("predict one.safetensors {name}"));
+        right += u32::from(line.starts_with(&format!("{name}: {label} (")));
+    }
+    assert!(right >= 8, "{right} of 10");
+    let picture = fs::read(at.join("3.png")).unwrap();
+    let from_input =
+        gradus(at, "predict one.safetensors -").write_stdin(picture).assert().success();
+    let from_file = run(at, "predict one.safetensors 3.png");
+    let expected = from_file.replace("3.png", "standard input");
+    assert_eq!(text(&from_input.get_output().stdout), expected);
+    assert_ne!(run(at, "predict one.safetensors 3.png --raw"), from_file);
+    // The data are those that the model was trained on, without being named.
+    let found = run(at, "evaluate one.safetensors");
+    assert!(found.starts_with("digits: 10000 samples, loss = "), "{found}");
+    assert!(found.contains("macro average") && found.lines().count() == 27, "{found}");
+}
+
+#[test]
+fn the_notebook_prints_its_own_lines() {
+    let folder = TempDir::new().unwrap();
+    let printed = run(folder.path(), "train --preset notebook --data digits --epochs 2");
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines.len(), 4, "{printed}");
+    for (epoch, line) in lines[..2].iter().enumerate() {
+        let accuracy = line.strip_prefix(&format!("Epoch {epoch}: Accuracy = ")).unwrap();
+        assert!(accuracy.len() == 6 && accuracy.parse::<f64>().unwrap() < 1.0, "{line}");
+    }
+    assert!(lines[2].starts_with("Wrote model.safetensors: 2 epochs in "), "{printed}");
+}
+
+#[test]
+fn a_folder_of_pictures_is_trained_on_and_predicted_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    for (class, bright_row) in [("top", 2), ("bottom", 24)] {
+        fs::create_dir_all(at.join("bars").join(class)).unwrap();
+        for shift in 0..20 {
+            let mut pixels = vec![30 + shift as u8; 28 * 28];
+            pixels[bright_row * 28 + shift / 4..][..20].fill(220);
+            let png = encode_png(&GreyImage::new(28, 28, pixels).unwrap());
+            fs::write(at.join("bars").join(class).join(format!("{shift}.png")), png).unwrap();
+        }
+    }
+    let printed = run(at, "train --data bars --epochs 30 --batch-size 8 --json");
+    let done = json(printed.lines().last().unwrap());
+    assert_eq!(done["test_accuracy"], 1.0, "{done}");
+    // In MNIST's form both bars would stand in the middle.
+    let line = run(at, "predict model.safetensors bars/top/3.png bars/bottom/3.png");
+    assert!(line.contains("top/3.png: top (") && line.contains("bottom/3.png: bottom ("), "{line}");
+    assert!(run(at, "data bars --show 0").starts_with("x_train[0]: 28 x 28 bytes\n"));
+    assert_eq!(json(&run(at, "data bars --json"))["test"]["samples"], 8);
+}
+
+#[test]
+fn a_run_that_diverges_keeps_the_last_good_model() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    let options = "train --data table.csv --optimizer sgd --learning-rate 1e30 --schedule constant";
+    let Output { stdout, stderr, .. } = gradus(at, options).assert().code(1).get_output().clone();
+    let stderr = text(&stderr);
+    assert!(stderr.contains("error: the loss became ") && stderr.contains("model.safetensors"));
+    assert!(text(&stdout).contains("Wrote model.safetensors: 0 epochs"));
+    assert!(run(at, "inspect model.safetensors").contains("diverged"));
+}
+
+#[test]
+fn a_model_is_replaced_and_nothing_else() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    run(at, &format!("train {TABLE} --quiet"));
+    run(at, &format!("train {TABLE} --quiet --seed 1"));
+    fs::write(at.join("model.safetensors"), "my notes").unwrap();
+    let failed = gradus(at, &format!("train {TABLE}")).assert().code(1);
+    assert!(failed.get_output().stdout.is_empty());
+    assert!(text(&failed.get_output().stderr).contains("would be lost"));
+    assert_eq!(fs::read_to_string(at.join("model.safetensors")).unwrap(), "my notes");
+}
+
+#[test]
+fn words_to_people_go_to_standard_error() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    let output = gradus(at, &format!("train {TABLE} --verbose --json")).assert().success();
+    let Output { stdout, stderr, .. } = output.get_output().clone();
+    text(&stdout).lines().for_each(|line| assert!(json(line)["event"].is_string()));
+    let stderr = text(&stderr);
+    for words in ["note: table.csv has no test part", "240 training", "2-8-3", "instruction set"] {
+        assert!(stderr.contains(words), "{words}: {stderr}");
+    }
+}
+
+#[test]
+fn completions_and_man_pages_are_made() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(run(at, &format!("completions {shell}")).contains("learning-rate"), "{shell}");
+    }
+    assert!(run(at, "man").contains(".TH gradus 1"));
+    run(at, "man .");
+    assert!(fs::read_to_string(at.join("gradus-train.1")).unwrap().contains("momentum"));
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::*;
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::{Child, Command as Process, Stdio};
+
+    fn spawn(folder: &Path, arguments: &str) -> Child {
+        Process::new(env!("CARGO_BIN_EXE_gradus"))
+            .current_dir(folder)
+            .args(arguments.split_whitespace())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_signal_ends_training_with_what_there_is() {
+        for signal in ["-INT", "-TERM"] {
+            let folder = TempDir::new().unwrap();
+            let at = folder.path();
+            table(at, "table.csv");
+            let options = "train --data table.csv --epochs 10000000 --json --history h.json";
+            let mut child = spawn(at, options);
+            let mut stdout = BufReader::new(child.stdout.take().unwrap());
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            assert_eq!(json(&line)["event"], "epoch");
+            let sent = Process::new("kill").args([signal, &child.id().to_string()]).status();
+            assert!(sent.unwrap().success());
+            let mut rest = String::new();
+            stdout.read_to_string(&mut rest).unwrap();
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(130));
+            assert!(text(&output.stderr).contains("stopped after "), "{}", text(&output.stderr));
+            let done = json(rest.lines().last().unwrap());
+            assert_eq!(done["event"], "done");
+            let history = json(&fs::read_to_string(at.join("h.json")).unwrap());
+            let epochs = history["loss"].as_array().unwrap().len();
+            assert_eq!(done["epochs"], epochs);
+            assert!(run(at, "inspect model.safetensors").contains("stopped"));
+        }
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_is_no_error() {
+        let folder = TempDir::new().unwrap();
+        let at = folder.path();
+        table(at, "table.csv");
+        run(at, &format!("train {TABLE} --quiet"));
+        fs::write(at.join("many.csv"), "u,v\n".to_owned() + &"1,2\n".repeat(50_000)).unwrap();
+        let predict =
+            ["predict model.safetensors many.csv", "predict model.safetensors many.csv --json"];
+        let train = "train --data table.csv --epochs 2000 --out trained.safetensors";
+        for arguments in predict.into_iter().chain([train]) {
+            let mut child = spawn(at, arguments);
+            let mut line = String::new();
+            BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{arguments}");
+            let stderr = text(&output.stderr);
+            assert!(!stderr.contains("error"), "{arguments}: {stderr}");
+        }
+        // The model is not lost with the reader of its figures.
+        assert!(run(at, "inspect trained.safetensors").contains("finished"));
+    }
+}
