@@ -75,7 +75,7 @@ const SPARSE_FROM: f64 = 0.5;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Form {
     /// Mostly-zero bytes, normalised inside the product.
-    Sparse(ByteValues),
+    Sparse(Box<ByteValues>),
     /// Everything else, normalised beforehand.
     Dense,
 }
@@ -87,7 +87,7 @@ impl Form {
             (Normalizer::Scalar { mean, deviation }, Inputs::Bytes(values))
                 if share_of_zeros(values) >= SPARSE_FROM =>
             {
-                Form::Sparse(ByteValues::new(*mean, *deviation))
+                Form::Sparse(Box::new(ByteValues::new(*mean, *deviation)))
             }
             _ => Form::Dense,
         }
