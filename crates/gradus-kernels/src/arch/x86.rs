@@ -1,6 +1,6 @@
 //! [`Simd`] on x86-64: AVX2 with FMA, and AVX-512.
 
-use super::Simd;
+use super::{SQUARE, Simd};
 use std::arch::x86_64::*;
 
 /// 8 values in a register, 16 registers.
@@ -131,4 +131,42 @@ pub(crate) fn non_zeros(bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> 
         end += kept.count_ones() as usize;
     }
     end
+}
+
+/// Byte `j` of line `i` becomes byte `i` of line `j`. Four times each line of the upper half is
+/// interleaved with one of the lower half; with SSE2, which every x86-64 machine has.
+#[inline]
+pub(crate) fn transpose(square: [[u8; SQUARE]; SQUARE]) -> [[u8; SQUARE]; SQUARE] {
+    // SAFETY: SSE2 is part of x86-64; a line is 16 bytes, as is a register.
+    unsafe {
+        let mut lines: [__m128i; SQUARE] = std::mem::transmute(square);
+        for _ in 0..4 {
+            lines = std::array::from_fn(|i| {
+                let (upper, lower) = (lines[i / 2], lines[i / 2 + SQUARE / 2]);
+                match i % 2 {
+                    0 => _mm_unpacklo_epi8(upper, lower),
+                    _ => _mm_unpackhi_epi8(upper, lower),
+                }
+            });
+        }
+        std::mem::transmute(lines)
+    }
+}
+
+/// Asks for bytes that will be read soon.
+#[inline]
+pub(crate) fn prefetch(bytes: &[u8]) {
+    for line in bytes.chunks(64) {
+        // SAFETY: a hint on an address that may be read; SSE is part of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn squares_are_turned() {
+        let square = std::array::from_fn(|i| std::array::from_fn(|j| (16 * i + j) as u8));
+        assert_eq!(super::transpose(square), crate::arch::portable::transpose(square));
+    }
 }
