@@ -142,14 +142,9 @@ impl Tile {
                 false => self.features / SQUARE * SQUARE,
             };
             for first in (0..whole).step_by(SQUARE) {
-                let mut square = [[0; SQUARE]; SQUARE];
-                for (line, row) in square.iter_mut().zip(rows) {
-                    line.copy_from_slice(&row[first..first + SQUARE]);
-                }
-                for (offset, line) in arch::transpose(square).iter().enumerate() {
-                    let at = (first + offset) * TILE + start;
-                    self.transposed[at..at + SQUARE].copy_from_slice(line);
-                }
+                let square = rows.map(|row| row[first..].first_chunk().unwrap_or(&[0; SQUARE]));
+                let to = &mut self.transposed[first * TILE + start..];
+                arch::transpose(square, to, TILE);
             }
             for feature in whole..self.features {
                 for (offset, row) in rows.iter().enumerate().filter(|(_, row)| !row.is_empty()) {

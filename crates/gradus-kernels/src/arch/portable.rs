@@ -50,10 +50,16 @@ impl Simd for Portable {
     }
 }
 
-/// Byte `j` of line `i` becomes byte `i` of line `j`.
+/// Byte `j` of line `i` becomes byte `i` of line `j`; the result's lines lie `stride` bytes apart.
+///
+/// Panics where `to` has no room for the result.
 #[cfg_attr(target_arch = "x86_64", allow(dead_code))]
-pub(crate) fn transpose(square: [[u8; SQUARE]; SQUARE]) -> [[u8; SQUARE]; SQUARE] {
-    std::array::from_fn(|j| std::array::from_fn(|i| square[i][j]))
+pub(crate) fn transpose(square: [&[u8; SQUARE]; SQUARE], to: &mut [u8], stride: usize) {
+    for (i, line) in square.iter().enumerate() {
+        for (j, &byte) in line.iter().enumerate() {
+            to[j * stride + i] = byte;
+        }
+    }
 }
 
 /// Bytes that will be read soon; nothing is done about it here.

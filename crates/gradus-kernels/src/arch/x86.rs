@@ -133,23 +133,32 @@ pub(crate) fn non_zeros(bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> 
     end
 }
 
-/// Byte `j` of line `i` becomes byte `i` of line `j`. Four times each line of the upper half is
-/// interleaved with one of the lower half; with SSE2, which every x86-64 machine has.
-#[inline]
-pub(crate) fn transpose(square: [[u8; SQUARE]; SQUARE]) -> [[u8; SQUARE]; SQUARE] {
-    // SAFETY: SSE2 is part of x86-64; a line is 16 bytes, as is a register.
+/// Byte `j` of line `i` becomes byte `i` of line `j`; the result's lines lie `stride` bytes apart.
+/// Four times each line of the upper half is interleaved with one of the lower half; with SSE2,
+/// which every x86-64 machine has.
+///
+/// Panics where `to` has no room for the result.
+#[inline(always)]
+pub(crate) fn transpose(square: [&[u8; SQUARE]; SQUARE], to: &mut [u8], stride: usize) {
+    assert!(stride >= SQUARE && to.len() >= (SQUARE - 1) * stride + SQUARE);
+    // SAFETY: SSE2 is part of x86-64. Each line is 16 readable bytes, and the last of the result's
+    // ends within `to`.
     unsafe {
-        let mut lines: [__m128i; SQUARE] = std::mem::transmute(square);
-        for _ in 0..4 {
-            lines = std::array::from_fn(|i| {
-                let (upper, lower) = (lines[i / 2], lines[i / 2 + SQUARE / 2]);
-                match i % 2 {
-                    0 => _mm_unpacklo_epi8(upper, lower),
-                    _ => _mm_unpackhi_epi8(upper, lower),
-                }
-            });
+        let mut lines = [_mm_setzero_si128(); SQUARE];
+        for i in 0..SQUARE {
+            lines[i] = _mm_loadu_si128(square[i].as_ptr().cast());
         }
-        std::mem::transmute(lines)
+        for _ in 0..4 {
+            let mut next = lines;
+            for i in 0..SQUARE / 2 {
+                next[2 * i] = _mm_unpacklo_epi8(lines[i], lines[i + SQUARE / 2]);
+                next[2 * i + 1] = _mm_unpackhi_epi8(lines[i], lines[i + SQUARE / 2]);
+            }
+            lines = next;
+        }
+        for i in 0..SQUARE {
+            _mm_storeu_si128(to.as_mut_ptr().add(i * stride).cast(), lines[i]);
+        }
     }
 }
 
@@ -166,7 +175,12 @@ pub(crate) fn prefetch(bytes: &[u8]) {
 mod tests {
     #[test]
     fn squares_are_turned() {
-        let square = std::array::from_fn(|i| std::array::from_fn(|j| (16 * i + j) as u8));
-        assert_eq!(super::transpose(square), crate::arch::portable::transpose(square));
+        let square: [[u8; 16]; 16] =
+            std::array::from_fn(|i| std::array::from_fn(|j| (16 * i + j) as u8));
+        let (mut found, mut expected) = ([9; 500], [9; 500]);
+        super::transpose(square.each_ref(), &mut found, 20);
+        crate::arch::portable::transpose(square.each_ref(), &mut expected, 20);
+        assert_eq!(found, expected);
+        assert_eq!((found[1], found[20], found[16]), (16, 1, 9));
     }
 }
