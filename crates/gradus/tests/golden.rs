@@ -184,7 +184,10 @@ fn both_ways_agree_for_awkward_shapes() {
     let image = |sample: usize, pixel: usize| match sample % 4 {
         0 => 0,
         1 => 255,
-        _ => ((sample * 31 + pixel * 17) % 256 * usize::from((sample + pixel) % 5 == 0)) as u8,
+        _ => {
+            ((sample * 31 + pixel * 17) % 256 * usize::from((sample + pixel).is_multiple_of(5)))
+                as u8
+        }
     };
     for (samples, features, hidden) in [
         (1, 784, vec![128]),
