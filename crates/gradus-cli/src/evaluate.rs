@@ -85,8 +85,9 @@ fn part_set_apart(classifier: &Classifier, options: &LoadOptions) -> Result<Opti
     Ok(same.then_some(loaded.test))
 }
 
-fn in_classes(data: Dataset, classifier: &Classifier, from: &str) -> Result<Dataset> {
-    source::with_classes(data, &classifier.class_names, from)
+/// The samples with their labels as the model counts its classes.
+fn in_classes(samples: Dataset, classifier: &Classifier, from: &str) -> gradus::Result<Dataset> {
+    samples.with_classes(&classifier.class_names).map_err(|error| error.context(from))
 }
 
 #[derive(Serialize)]
