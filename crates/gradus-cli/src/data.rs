@@ -22,7 +22,10 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
         let part = args.part.as_deref().unwrap_or("train");
         let data = if part == "test" { found.test.as_ref() } else { Some(&found.train) };
         let data = data.ok_or_else(|| {
-            Error::argument(format!("--part test: {} has no test part; leave it out", found.name))
+            Error::argument(format!(
+                "--part test: {} has no test part; leave --part out",
+                found.name
+            ))
         })?;
         return show(part, data, index);
     }
@@ -145,14 +148,13 @@ impl Figures {
 }
 
 /// Prints one sample and its label under the names that the notebook gives them.
-fn show(part: &str, data: &Dataset, index: usize) -> Result<()> {
-    if index >= data.len() {
+fn show(part: &str, data: &Dataset, index: u64) -> Result<()> {
+    let position = usize::try_from(index).ok().filter(|&index| index < data.len());
+    let Some(index) = position else {
         let last = data.len() - 1;
-        return Err(Error::argument(format!(
-            "--show {index}: the {part} part has the samples 0 to {last}"
-        ))
-        .into());
-    }
+        let message = format!("--show {index}: the {part} part has the samples 0 to {last}");
+        return Err(Error::argument(message).into());
+    };
     let range = index * data.features()..(index + 1) * data.features();
     let values: Vec<f32> = match &data.inputs {
         Inputs::Bytes(values) => values[range].iter().map(|&value| value.into()).collect(),

@@ -52,7 +52,7 @@ pub(crate) fn read(path: &Path, model: &Classifier, args: &PredictArgs) -> Resul
 fn parse(bytes: &[u8], model: &Classifier, args: &PredictArgs) -> Result<Samples> {
     let inputs = match bytes {
         [] => return Err(invalid("the file is empty")),
-        [0x89, b'P', ..] | [0xff, 0xd8, ..] => {
+        [0x89, ..] | [0xff, 0xd8, ..] => {
             let pixels = picture(&images::parse_grey(bytes)?, model, args.raw)?;
             return Ok(Samples { inputs: Inputs::Bytes(pixels), picture: true });
         }

@@ -26,7 +26,7 @@ pub(crate) fn labelled(
 }
 
 /// A training part and perhaps a test part from samples and class numbers; the classes are 0 up to
-/// the largest number in either.
+/// the largest number in the training part.
 pub(crate) fn numbered_parts(
     train: (Array, Array),
     test: Option<(Array, Array)>,
@@ -37,8 +37,7 @@ pub(crate) fn numbered_parts(
         Some((samples, labels)) => Some((samples, labels.into_labels().map_err(in_part("test"))?)),
         None => None,
     };
-    let test_labels = test.iter().flat_map(|(_, labels)| labels);
-    let classes = train_labels.iter().chain(test_labels).max().map_or(0, |&label| label + 1);
+    let classes = train_labels.iter().max().map_or(0, |&label| label + 1);
     let names = || (0..classes).map(|class| class.to_string()).collect::<Vec<_>>();
     let train = labelled(train.0, train_labels, names()).map_err(in_part("training"))?;
     let test = match test {
@@ -158,11 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn classes_reach_up_to_the_largest_label_of_both_parts() {
-        let test = Some((images(1), labels(&[4])));
-        let (train, test) = numbered_parts((images(2), labels(&[0, 2])), test).unwrap();
-        assert_eq!(train.class_names, ["0", "1", "2", "3", "4"]);
+    fn classes_reach_up_to_the_largest_training_label() {
+        let parts = |test| numbered_parts((images(2), labels(&[0, 2])), Some((images(1), test)));
+        let (train, test) = parts(labels(&[1])).unwrap();
+        assert_eq!(train.class_names, ["0", "1", "2"]);
         assert_eq!(test.unwrap().class_names, train.class_names);
+        let error = parts(labels(&[4])).unwrap_err().to_string();
+        assert!(error.contains("test part: label 4 of sample 0 is out of range"), "{error}");
     }
 
     #[test]

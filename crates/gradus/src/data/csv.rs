@@ -276,6 +276,10 @@ impl Numbers {
         let Some(value) = parse_number(field) else {
             return Err(match field.trim_ascii() {
                 [] => "is empty".to_owned(),
+                text if text.contains(&b',') => format!(
+                    "{:?} is no number (decimals are written with a point)",
+                    String::from_utf8_lossy(text)
+                ),
                 text => format!("{:?} is no finite number", String::from_utf8_lossy(text)),
             });
         };
@@ -526,6 +530,7 @@ mod tests {
         );
         assert!(message("1,2\n1,\n").contains("line 2, column 1: is empty"));
         assert!(message("1,2\n1,nan\n").contains("no finite number"));
+        assert!(message("label;u\n1;2,5\n").contains("\"2,5\" is no number (decimals are"));
         assert!(message("1,2\n1,2,3\n").contains("line 2 has 3 fields, the first line has 2"));
         assert!(message("0.5,2\n").contains("line 1, column 0: the label 0.5 has a fraction"));
         assert!(
