@@ -72,8 +72,15 @@ fn pack(
         }
     } else {
         for (l, place) in depth.zip(panel.chunks_exact_mut(width)) {
-            place[..count].copy_from_slice(&b.row(l)[columns.clone()]);
-            place[count..].fill(0.0);
+            let values = &b.row(l)[columns.clone()];
+            if count == width {
+                place.copy_from_slice(values);
+                continue;
+            }
+            // Few values: a loop, not two calls of the library.
+            for (j, place) in place.iter_mut().enumerate() {
+                *place = if j < count { values[j] } else { 0.0 };
+            }
         }
     }
 }

@@ -4,14 +4,21 @@
 //! feature the gradient of the weights. Both are made by the same step: of a run of at most 256
 //! bytes, keep the non-zero ones and where they stood.
 
+use crate::arch::{self, SQUARE};
 use crate::dispatch::Kernels;
 
 /// Most samples in a tile: their numbers fit in a byte.
 pub const TILE: usize = 128;
 
-/// Features in a block: rows of weights that stay in the first-level cache while all samples of a
-/// tile pass by (112 rows of a 64-column strip are 28 KiB).
-pub(crate) const BLOCK: usize = 112;
+/// Most features in a block: rows of weights that stay in a near cache while all samples of a tile
+/// pass by (200 rows of a 64-column strip are 50 KiB, of which images use a part), and few enough
+/// for a byte to count. Larger blocks make fewer, longer lists.
+const MOST_IN_BLOCK: usize = 200;
+
+/// Features in each block but perhaps the last: blocks as few and as equal as can be.
+pub(crate) fn block_size(features: usize) -> usize {
+    features.div_ceil(features.div_ceil(MOST_IN_BLOCK).max(1)).max(1)
+}
 
 /// Room behind the end that a vector store may touch.
 const SLACK: usize = 64;
@@ -111,11 +118,14 @@ impl Tile {
         assert!(self.samples <= TILE, "a tile has at most {TILE} samples");
         for sample in samples.clone() {
             assert_eq!(sample.len(), features, "every sample must have {features} bytes");
+            // Shuffled samples lie anywhere in memory: all are asked for before one is needed.
+            arch::prefetch(sample);
         }
         self.by_sample.clear(self.samples * features);
-        for start in (0..features).step_by(BLOCK) {
+        let block = block_size(features);
+        for start in (0..features).step_by(block) {
             for sample in samples.clone() {
-                self.by_sample.push(kernels, &sample[start..(start + BLOCK).min(features)]);
+                self.by_sample.push(kernels, &sample[start..(start + block).min(features)]);
             }
         }
         self.by_feature.starts.clear();
@@ -128,24 +138,20 @@ impl Tile {
         }
     }
 
-    /// Writes the samples feature after feature. Eight samples at a time, so that the eight bytes
-    /// of a feature are written as one word.
+    /// Writes the samples feature after feature, in squares of [`SQUARE`] samples and features.
     fn transpose<'a>(&mut self, mut samples: impl Iterator<Item = &'a [u8]>) {
         self.transposed.resize(self.features * TILE, 0);
         let empty: &[u8] = &[];
-        for start in (0..self.samples).step_by(8) {
-            let rows: [&[u8]; 8] = std::array::from_fn(|_| samples.next().unwrap_or(empty));
-            let whole = if rows[7].is_empty() { 0 } else { self.features / 8 * 8 };
-            for first in (0..whole).step_by(8) {
-                let words = rows.map(|row| {
-                    let mut word = [0; 8];
-                    word.copy_from_slice(&row[first..first + 8]);
-                    u64::from_le_bytes(word)
-                });
-                for (offset, word) in transpose_8_by_8(words).into_iter().enumerate() {
-                    let at = (first + offset) * TILE + start;
-                    self.transposed[at..at + 8].copy_from_slice(&word.to_le_bytes());
-                }
+        for start in (0..self.samples).step_by(SQUARE) {
+            let rows: [&[u8]; SQUARE] = std::array::from_fn(|_| samples.next().unwrap_or(empty));
+            let whole = match rows[SQUARE - 1].is_empty() {
+                true => 0,
+                false => self.features / SQUARE * SQUARE,
+            };
+            for first in (0..whole).step_by(SQUARE) {
+                let square = rows.map(|row| row[first..].first_chunk().unwrap_or(&[0; SQUARE]));
+                let to = &mut self.transposed[first * TILE + start..];
+                arch::transpose(square, to, TILE);
             }
             for feature in whole..self.features {
                 for (offset, row) in rows.iter().enumerate().filter(|(_, row)| !row.is_empty()) {
@@ -161,25 +167,6 @@ impl Tile {
         self.by_feature.shrink_to_fit();
         self.transposed = Vec::new();
     }
-}
-
-/// Byte `j` of word `i` becomes byte `i` of word `j`: 4 x 4 corners change places, then the 2 x 2
-/// corners of these, then single bytes.
-#[inline(always)]
-fn transpose_8_by_8(mut words: [u64; 8]) -> [u64; 8] {
-    for (distance, shift, mask) in [
-        (4, 32, 0x0000_0000_FFFF_FFFF),
-        (2, 16, 0x0000_FFFF_0000_FFFF),
-        (1, 8, 0x00FF_00FF_00FF_00FF_u64),
-    ] {
-        for low in (0..8).filter(|i| i & distance == 0) {
-            let high = low + distance;
-            let swapped = ((words[low] >> shift) ^ words[high]) & mask;
-            words[high] ^= swapped;
-            words[low] ^= swapped << shift;
-        }
-    }
-    words
 }
 
 impl Kernels {
@@ -235,11 +222,12 @@ mod tests {
                 assert!(tile.is_sorted());
                 for sample in 0..samples {
                     let mut row = vec![0; features];
-                    for block in 0..features.div_ceil(BLOCK) {
+                    let size = block_size(features);
+                    for block in 0..features.div_ceil(size) {
                         let (indices, values) = tile.by_sample.list(block * samples + sample);
                         for (&index, &value) in indices.iter().zip(values) {
                             assert_ne!(value, 0);
-                            row[block * BLOCK + index as usize] = value;
+                            row[block * size + index as usize] = value;
                         }
                     }
                     assert_eq!(row, x[sample * features..][..features]);

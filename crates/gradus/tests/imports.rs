@@ -87,6 +87,25 @@ fn imports_follow_the_table() {
     }
 }
 
+/// Rows such as "| `files` | `error` |" below "| module | may import |".
+#[test]
+fn the_table_in_the_documents_is_this_one() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/architecture.md");
+    let text = fs::read_to_string(page).unwrap();
+    let (_, table) = text.split_once("| module | may import |\n|---|---|\n").unwrap();
+    let rows: Vec<(&str, Vec<&str>)> = table
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let mut names = line.split('`').skip(1).step_by(2);
+            (names.next().unwrap(), names.collect())
+        })
+        .collect();
+    let expected: Vec<_> =
+        ALLOWED.iter().map(|(name, allowed)| (*name, allowed.to_vec())).collect();
+    assert_eq!(rows, expected);
+}
+
 #[test]
 fn a_forbidden_import_would_be_seen() {
     assert_eq!(named("use crate::network::{Input, Network};"), ["network"]);

@@ -204,3 +204,31 @@ fn data_that_do_not_fit_are_refused() {
     let error = trained.classifier.evaluate(&table, &Workers::new(1).unwrap()).unwrap_err();
     assert!(error.to_string().contains("shape [392]"), "{error}");
 }
+
+#[test]
+fn a_prediction_does_not_depend_on_the_samples_beside_it() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(1300);
+    let workers = Workers::new(2).unwrap();
+    for data in [&data, &as_floats(&data)] {
+        let classifier = run(&small(1), data).classifier;
+        let all = classifier.predict(&data.inputs, &workers).unwrap();
+        let mut predictor = classifier.predictor(matches!(data.inputs, Inputs::Bytes(_))).unwrap();
+        for index in [0, 1, 127, 128, 700, 1299] {
+            let one = data.subset(&[index]);
+            assert_eq!(predictor.predict(one.inputs.rows()).unwrap(), all.row(index));
+            let few = data.subset(&[5, index, 9]);
+            let few = classifier.predict(&few.inputs, &workers).unwrap();
+            assert_eq!(few.row(1), all.row(index));
+        }
+        let region = Region::new(COUNTING);
+        let one = data.inputs.rows();
+        let one = match one {
+            gradus::data::Rows::Bytes(values) => gradus::data::Rows::Bytes(&values[..784]),
+            gradus::data::Rows::Floats(values) => gradus::data::Rows::Floats(&values[..784]),
+        };
+        predictor.predict(one).unwrap();
+        assert_eq!(region.change().allocations, 0);
+        assert!(predictor.predict(data.inputs.rows()).is_err());
+    }
+}

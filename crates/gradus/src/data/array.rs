@@ -96,9 +96,9 @@ impl Array {
 
     /// The rows as inputs of a data set, with the shape of one sample.
     ///
-    /// Bytes stay bytes. Other numbers become bytes too where [`are_grey_levels`] says that they
-    /// are a picture's; all else becomes `f32`. A last dimension of 1 (a single colour channel)
-    /// is dropped.
+    /// Bytes stay bytes. Other numbers become bytes too where the samples have the shape of pictures
+    /// and all values are grey levels (whole numbers in 0..=255, not only 0 and 1); all else becomes
+    /// `f32`. A last dimension of 1 (a single colour channel) is dropped.
     pub fn into_inputs(self) -> Result<(Inputs, Vec<usize>)> {
         let Some((_, sample_shape)) = self.shape.split_first().filter(|(_, rest)| !rest.is_empty())
         else {
