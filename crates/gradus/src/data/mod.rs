@@ -20,6 +20,7 @@ pub mod batches;
 mod sets;
 mod places;
 mod named;
+mod http;
 mod fetch;
 mod files;
 mod load;
