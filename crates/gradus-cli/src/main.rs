@@ -23,6 +23,7 @@ mod data;
 mod fetch;
 mod inspect;
 mod export;
+mod bench;
 mod shell;
 
 use args::{Cli, Command};
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Fetch(args) => fetch::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
     };

@@ -215,7 +215,7 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
     say(format_args!("settings: {}", serde_json::to_string(config)?));
     let isa = Kernels::detect().map_err(Error::argument)?.isa().name();
     let normalizer = Normalizer::fit(config.normalization, train);
-    let sparse = skips_zeros(&normalizer, &train.inputs);
+    let sparse = skips_zeros(&normalizer, train.inputs.rows());
     say(format_args!(
         "machine: instruction set {isa}, {} threads; the first layer {}",
         config.threads.unwrap_or_else(available_cores),

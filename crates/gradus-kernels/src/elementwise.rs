@@ -307,7 +307,8 @@ mod tests {
     fn derivatives_match_central_differences() {
         type Forward = fn(Kernels, &mut [f32]);
         type Backward = fn(Kernels, &[f32], &mut [f32]);
-        let cases: [(Forward, Backward, bool, fn(f64) -> f64); 5] = [
+        type Exact = fn(f64) -> f64;
+        let cases: [(Forward, Backward, bool, Exact); 5] = [
             (Kernels::relu, Kernels::relu_backward, false, |x| x.max(0.0)),
             (Kernels::leaky_relu, Kernels::leaky_relu_backward, false, |x| x.max(0.01 * x)),
             (Kernels::tanh, Kernels::tanh_backward, false, f64::tanh),

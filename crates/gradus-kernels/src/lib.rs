@@ -5,6 +5,12 @@
 //! | [`Kernels::matmul`] | `C (+)= A B`, `A^T B` or `A B^T` | dense.rs |
 //! | [`Kernels::sparse_forward`] | `Z = b + X W`, `X` mostly-zero bytes | sparse.rs |
 //! | [`Kernels::sparse_gradient`] | `dW (+)= X^T dZ`, `X` mostly-zero bytes | sparse.rs |
+//! | [`Kernels::relu`] and the like | `x = f(x)` | elementwise.rs |
+//! | [`Kernels::relu_backward`] and the like | `grad *= f'` | elementwise.rs |
+//! | [`Kernels::sgd`], [`Kernels::adam`] | one step of the optimizer | elementwise.rs |
+//! | [`Kernels::softmax_cross_entropy`] | loss, and `(p - onehot) / m` | softmax.rs |
+//! | [`Kernels::softmax`] | `p = e^z / sum e^z` | softmax.rs |
+//! | [`Kernels::multiply_adds`] | the arithmetic peak | peak.rs |
 //!
 //! Each of them stands in [`mod@reference`] as the plain loop that defines it, and is tested
 //! against that on every instruction set of the machine.
@@ -19,5 +25,6 @@ pub mod sparse;
 pub mod elementwise;
 pub mod softmax;
 pub mod reference;
+mod peak;
 
 pub use dispatch::{Isa, Kernels};

@@ -4,6 +4,7 @@
 //! feature the gradient of the weights. Both are made by the same step: of a run of at most 256
 //! bytes, keep the non-zero ones and where they stood.
 
+use crate::arch::{self, SQUARE};
 use crate::dispatch::Kernels;
 
 /// Most samples in a tile: their numbers fit in a byte.
@@ -111,6 +112,8 @@ impl Tile {
         assert!(self.samples <= TILE, "a tile has at most {TILE} samples");
         for sample in samples.clone() {
             assert_eq!(sample.len(), features, "every sample must have {features} bytes");
+            // Shuffled samples lie anywhere in memory: all are asked for before one is needed.
+            arch::prefetch(sample);
         }
         self.by_sample.clear(self.samples * features);
         for start in (0..features).step_by(BLOCK) {
@@ -128,24 +131,20 @@ impl Tile {
         }
     }
 
-    /// Writes the samples feature after feature. Eight samples at a time, so that the eight bytes
-    /// of a feature are written as one word.
+    /// Writes the samples feature after feature, in squares of [`SQUARE`] samples and features.
     fn transpose<'a>(&mut self, mut samples: impl Iterator<Item = &'a [u8]>) {
         self.transposed.resize(self.features * TILE, 0);
         let empty: &[u8] = &[];
-        for start in (0..self.samples).step_by(8) {
-            let rows: [&[u8]; 8] = std::array::from_fn(|_| samples.next().unwrap_or(empty));
-            let whole = if rows[7].is_empty() { 0 } else { self.features / 8 * 8 };
-            for first in (0..whole).step_by(8) {
-                let words = rows.map(|row| {
-                    let mut word = [0; 8];
-                    word.copy_from_slice(&row[first..first + 8]);
-                    u64::from_le_bytes(word)
-                });
-                for (offset, word) in transpose_8_by_8(words).into_iter().enumerate() {
-                    let at = (first + offset) * TILE + start;
-                    self.transposed[at..at + 8].copy_from_slice(&word.to_le_bytes());
-                }
+        for start in (0..self.samples).step_by(SQUARE) {
+            let rows: [&[u8]; SQUARE] = std::array::from_fn(|_| samples.next().unwrap_or(empty));
+            let whole = match rows[SQUARE - 1].is_empty() {
+                true => 0,
+                false => self.features / SQUARE * SQUARE,
+            };
+            for first in (0..whole).step_by(SQUARE) {
+                let square = rows.map(|row| row[first..].first_chunk().unwrap_or(&[0; SQUARE]));
+                let to = &mut self.transposed[first * TILE + start..];
+                arch::transpose(square, to, TILE);
             }
             for feature in whole..self.features {
                 for (offset, row) in rows.iter().enumerate().filter(|(_, row)| !row.is_empty()) {
@@ -161,25 +160,6 @@ impl Tile {
         self.by_feature.shrink_to_fit();
         self.transposed = Vec::new();
     }
-}
-
-/// Byte `j` of word `i` becomes byte `i` of word `j`: 4 x 4 corners change places, then the 2 x 2
-/// corners of these, then single bytes.
-#[inline(always)]
-fn transpose_8_by_8(mut words: [u64; 8]) -> [u64; 8] {
-    for (distance, shift, mask) in [
-        (4, 32, 0x0000_0000_FFFF_FFFF),
-        (2, 16, 0x0000_FFFF_0000_FFFF),
-        (1, 8, 0x00FF_00FF_00FF_00FF_u64),
-    ] {
-        for low in (0..8).filter(|i| i & distance == 0) {
-            let high = low + distance;
-            let swapped = ((words[low] >> shift) ^ words[high]) & mask;
-            words[high] ^= swapped;
-            words[low] ^= swapped << shift;
-        }
-    }
-    words
 }
 
 impl Kernels {

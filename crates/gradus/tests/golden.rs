@@ -176,6 +176,44 @@ fn byte_inputs_with_each_normalisation_match_pytorch_in_both_ways() {
     }
 }
 
+/// The sparse and the dense way compute the same, for awkward numbers of samples and units and for
+/// images that are all zeros or all ink, on every instruction set and with several workers.
+#[test]
+fn both_ways_agree_for_awkward_shapes() {
+    let bytes = ByteValues::new(33.0, 79.0);
+    let image = |sample: usize, pixel: usize| match sample % 4 {
+        0 => 0,
+        1 => 255,
+        _ => ((sample * 31 + pixel * 17) % 256 * usize::from((sample + pixel) % 5 == 0)) as u8,
+    };
+    for (samples, features, hidden) in [
+        (1, 784, vec![128]),
+        (1, 1, vec![1]),
+        (3, 113, vec![10]),
+        (129, 225, vec![129]),
+        (260, 50, vec![]),
+        (33, 120, vec![65, 1, 17]),
+    ] {
+        let x: Vec<u8> =
+            (0..samples * features).map(|i| image(i / features, i % features)).collect();
+        let dense: Vec<f32> = x.iter().map(|&byte| bytes.value(byte)).collect();
+        let labels: Vec<u32> = (0..samples as u32).map(|i| i % 10).collect();
+        let tiles = tiles_of(&x, features);
+        let mut network = Network::dense(features, &hidden, Activation::Tanh, 10).unwrap();
+        network.initialize(gradus::network::Init::Glorot, 2);
+        let input = Input::Dense(MatRef::new(&dense, samples, features));
+        let expected = pass(Kernels::detect().unwrap(), &network, input, &labels, 1);
+        for kernels in Kernels::available() {
+            for threads in 1..=2 {
+                let sparse = Input::Tiles(&tiles, &bytes);
+                let found = pass(kernels, &network, sparse, &labels, threads);
+                assert_close(&found.logits, &expected.logits, 2e-5, "logits");
+                assert_close(&found.gradients, &expected.gradients, 2e-5, "gradients");
+            }
+        }
+    }
+}
+
 /// Gradients of every parameter against central differences of the loss (docs/maths.md M13), for
 /// no, one and two hidden layers, dense and sparse.
 #[test]

@@ -1,8 +1,8 @@
 //! Training as a whole: it learns, the number of threads changes nothing, a step allocates nothing,
 //! and runs that are stopped or diverge leave a usable model.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::alloc::System;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gradus::data::digits::{Part, generate};
 use gradus::data::normalize::Normalization;
@@ -11,28 +11,11 @@ use gradus::network::{Activation, Workers};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Outcome, TrainConfig, Trained, train};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 /// Counts allocations, so that "allocates nothing" can be tested.
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// The counting allocator is the one thing in these tests that cannot be written without `unsafe`:
-// it hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's contract is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static GLOBAL: Counting = Counting;
+static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// The tests of this file run one after the other: one of them counts allocations.
 static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -161,9 +144,9 @@ fn more_steps_allocate_no_more() {
                 let batch_size = BatchSize::Samples(batch);
                 let config = TrainConfig { batch_size, threads: Some(threads), ..small(3) };
                 run(&config, &data);
-                let before = ALLOCATIONS.load(Ordering::Relaxed);
+                let region = Region::new(COUNTING);
                 run(&config, &data);
-                ALLOCATIONS.load(Ordering::Relaxed) - before
+                region.change().allocations
             };
             let (few, many) = (count(128), count(32));
             assert!(many <= few + 8, "{threads} threads: {few} and {many} allocations");
@@ -220,4 +203,32 @@ fn data_that_do_not_fit_are_refused() {
     let trained = run(&small(1), &data);
     let error = trained.classifier.evaluate(&table, &Workers::new(1).unwrap()).unwrap_err();
     assert!(error.to_string().contains("shape [392]"), "{error}");
+}
+
+#[test]
+fn a_prediction_does_not_depend_on_the_samples_beside_it() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(1300);
+    let workers = Workers::new(2).unwrap();
+    for data in [&data, &as_floats(&data)] {
+        let classifier = run(&small(1), data).classifier;
+        let all = classifier.predict(&data.inputs, &workers).unwrap();
+        let mut predictor = classifier.predictor(matches!(data.inputs, Inputs::Bytes(_))).unwrap();
+        for index in [0, 1, 127, 128, 700, 1299] {
+            let one = data.subset(&[index]);
+            assert_eq!(predictor.predict(one.inputs.rows()).unwrap(), all.row(index));
+            let few = data.subset(&[5, index, 9]);
+            let few = classifier.predict(&few.inputs, &workers).unwrap();
+            assert_eq!(few.row(1), all.row(index));
+        }
+        let region = Region::new(COUNTING);
+        let one = data.inputs.rows();
+        let one = match one {
+            gradus::data::Rows::Bytes(values) => gradus::data::Rows::Bytes(&values[..784]),
+            gradus::data::Rows::Floats(values) => gradus::data::Rows::Floats(&values[..784]),
+        };
+        predictor.predict(one).unwrap();
+        assert_eq!(region.change().allocations, 0);
+        assert!(predictor.predict(data.inputs.rows()).is_err());
+    }
 }

@@ -5,6 +5,14 @@ pub(crate) mod portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use portable::{prefetch, transpose};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{prefetch, transpose};
+
+/// Side of the squares of bytes that [`transpose`] turns.
+pub(crate) const SQUARE: usize = 16;
+
 /// A vector register of [`Simd::LANES`] values.
 ///
 /// # Safety

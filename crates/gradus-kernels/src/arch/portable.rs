@@ -1,6 +1,6 @@
 //! [`Simd`] in plain Rust: eight values in an array, which every compiler maps to what it has.
 
-use super::Simd;
+use super::{SQUARE, Simd};
 
 /// No instruction set in particular.
 #[derive(Clone, Copy)]
@@ -49,3 +49,19 @@ impl Simd for Portable {
         std::array::from_fn(|i| fused(a[i], b[i], c[i]))
     }
 }
+
+/// Byte `j` of line `i` becomes byte `i` of line `j`; the result's lines lie `stride` bytes apart.
+///
+/// Panics where `to` has no room for the result.
+#[cfg_attr(target_arch = "x86_64", allow(dead_code))]
+pub(crate) fn transpose(square: [&[u8; SQUARE]; SQUARE], to: &mut [u8], stride: usize) {
+    for (i, line) in square.iter().enumerate() {
+        for (j, &byte) in line.iter().enumerate() {
+            to[j * stride + i] = byte;
+        }
+    }
+}
+
+/// Bytes that will be read soon; nothing is done about it here.
+#[cfg_attr(target_arch = "x86_64", allow(dead_code))]
+pub(crate) fn prefetch(_bytes: &[u8]) {}

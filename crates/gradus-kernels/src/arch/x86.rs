@@ -1,6 +1,6 @@
 //! [`Simd`] on x86-64: AVX2 with FMA, and AVX-512.
 
-use super::Simd;
+use super::{SQUARE, Simd};
 use std::arch::x86_64::*;
 
 /// 8 values in a register, 16 registers.
@@ -131,4 +131,56 @@ pub(crate) fn non_zeros(bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> 
         end += kept.count_ones() as usize;
     }
     end
+}
+
+/// Byte `j` of line `i` becomes byte `i` of line `j`; the result's lines lie `stride` bytes apart.
+/// Four times each line of the upper half is interleaved with one of the lower half; with SSE2,
+/// which every x86-64 machine has.
+///
+/// Panics where `to` has no room for the result.
+#[inline(always)]
+pub(crate) fn transpose(square: [&[u8; SQUARE]; SQUARE], to: &mut [u8], stride: usize) {
+    assert!(stride >= SQUARE && to.len() >= (SQUARE - 1) * stride + SQUARE);
+    // SAFETY: SSE2 is part of x86-64. Each line is 16 readable bytes, and the last of the result's
+    // ends within `to`.
+    unsafe {
+        let mut lines = [_mm_setzero_si128(); SQUARE];
+        for i in 0..SQUARE {
+            lines[i] = _mm_loadu_si128(square[i].as_ptr().cast());
+        }
+        for _ in 0..4 {
+            let mut next = lines;
+            for i in 0..SQUARE / 2 {
+                next[2 * i] = _mm_unpacklo_epi8(lines[i], lines[i + SQUARE / 2]);
+                next[2 * i + 1] = _mm_unpackhi_epi8(lines[i], lines[i + SQUARE / 2]);
+            }
+            lines = next;
+        }
+        for i in 0..SQUARE {
+            _mm_storeu_si128(to.as_mut_ptr().add(i * stride).cast(), lines[i]);
+        }
+    }
+}
+
+/// Asks for bytes that will be read soon.
+#[inline]
+pub(crate) fn prefetch(bytes: &[u8]) {
+    for line in bytes.chunks(64) {
+        // SAFETY: a hint on an address that may be read; SSE is part of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn squares_are_turned() {
+        let square: [[u8; 16]; 16] =
+            std::array::from_fn(|i| std::array::from_fn(|j| (16 * i + j) as u8));
+        let (mut found, mut expected) = ([9; 500], [9; 500]);
+        super::transpose(square.each_ref(), &mut found, 20);
+        crate::arch::portable::transpose(square.each_ref(), &mut expected, 20);
+        assert_eq!(found, expected);
+        assert_eq!((found[1], found[20], found[16]), (16, 1, 9));
+    }
 }

@@ -47,6 +47,38 @@ pub enum Inputs {
     Floats(Vec<f32>),
 }
 
+/// Samples as rows, borrowed: the whole of [`Inputs`] or values from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rows<'a> {
+    /// Raw values 0..=255, row-major.
+    Bytes(&'a [u8]),
+    /// Row-major.
+    Floats(&'a [f32]),
+}
+
+impl Rows<'_> {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::Bytes(values) => values.len(),
+            Rows::Floats(values) => values.len(),
+        }
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the values are, in the plural.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Rows::Bytes(_) => "bytes",
+            Rows::Floats(_) => "floats",
+        }
+    }
+}
+
 /// Labelled samples: what every reader produces and everything else consumes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
@@ -139,12 +171,17 @@ impl Dataset {
 }
 
 impl Inputs {
+    /// All of them, borrowed.
+    pub fn rows(&self) -> Rows<'_> {
+        match self {
+            Inputs::Bytes(values) => Rows::Bytes(values),
+            Inputs::Floats(values) => Rows::Floats(values),
+        }
+    }
+
     /// Number of values.
     pub fn len(&self) -> usize {
-        match self {
-            Inputs::Bytes(values) => values.len(),
-            Inputs::Floats(values) => values.len(),
-        }
+        self.rows().len()
     }
 
     /// Whether there is no value.

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::classifier::{Classifier, Forward};
+use crate::classifier::Classifier;
 use crate::data::Dataset;
 use crate::data::batches::Batches;
 use crate::data::normalize::Normalizer;
@@ -70,7 +70,7 @@ pub fn train(
 ) -> Result<Trained> {
     config.validate()?;
     let classes = data.class_names.len();
-    let mut network = match start {
+    let network = match start {
         Some(network) => network,
         None => {
             let (features, hidden) = (data.features(), &config.hidden);
@@ -80,11 +80,8 @@ pub fn train(
         }
     };
     let normalizer = Normalizer::fit(config.normalization, data);
-    let classifier = |network: Network| {
-        let (shape, names) = (data.sample_shape.clone(), data.class_names.clone());
-        Classifier::new(network, normalizer.clone(), shape, names)
-    };
-    classifier(network.clone())?;
+    let (shape, names) = (data.sample_shape.clone(), data.class_names.clone());
+    let mut classifier = Classifier::new(network, normalizer.clone(), shape, names)?;
     if let Some(set) = validation
         && (set.features() != data.features() || set.class_names.len() > classes)
     {
@@ -106,8 +103,8 @@ pub fn train(
     let run = Run { steps, steps_per_epoch: per_epoch, warm_up: warm_up.min(steps) };
     let threads = config.threads.unwrap_or_else(available_cores);
     let mut trainer = Trainer::new(
-        &network,
-        (normalizer.clone(), data),
+        &classifier.network,
+        (normalizer, data),
         batches,
         config.optimizer,
         (config.learning_rate, config.schedule, run),
@@ -125,15 +122,15 @@ pub fn train(
             outcome = diverged(epoch, totals.loss, config);
             break;
         }
-        trainer.prepared.store(&mut network);
+        trainer.prepared.store(&mut classifier.network);
         if totals.stopped {
             outcome = Outcome::Stopped;
             break;
         }
-        let checked = validation.map(|set| {
-            let Trainer { prepared, form, normalizer, workers, .. } = &trainer;
-            Forward { prepared, form, normalizer }.evaluate(workers, set)
-        });
+        let checked = match validation {
+            Some(set) => Some(classifier.evaluate(set, &trainer.workers)?),
+            None => None,
+        };
         let epoch_report = EpochReport {
             epoch,
             loss: totals.loss,
@@ -151,7 +148,7 @@ pub fn train(
         }
     }
     let seconds = begin.elapsed().as_secs_f64();
-    Ok(Trained { classifier: classifier(network)?, history, outcome, seconds })
+    Ok(Trained { classifier, history, outcome, seconds })
 }
 
 fn diverged(epoch: usize, loss: f64, config: &TrainConfig) -> Outcome {

@@ -36,8 +36,8 @@ const MOST_LANES: usize = 8;
 pub(super) struct Trainer<'a> {
     pub(super) workers: Workers,
     pub(super) prepared: Prepared,
-    pub(super) form: Form,
-    pub(super) normalizer: Normalizer,
+    form: Form,
+    normalizer: Normalizer,
     data: &'a Dataset,
     batches: Batches,
     optimizer: Optimizer,
@@ -95,7 +95,7 @@ impl<'a> Trainer<'a> {
         threads: usize,
         stop: &'a AtomicBool,
     ) -> Result<Trainer<'a>> {
-        let form = Form::choose(&normalizer, &data.inputs);
+        let form = Form::for_training(&normalizer, data.inputs.rows());
         let prepared = Prepared::new(kernels()?, network, form.is_sparse());
         let workers = Workers::new(threads).map_err(Error::argument)?;
         let layout = &prepared.layout;
@@ -233,7 +233,7 @@ impl<'a> Trainer<'a> {
             let rows = tile_rows(at % per_batch, batch.len());
             let indices = batch[rows].iter().copied();
             let (kernels, data) = (self.prepared.kernels(), self.data);
-            fill_tile(kernels, slot, &data.inputs, data.features(), indices, true);
+            fill_tile(kernels, slot, data.inputs.rows(), data.features(), indices, true);
             if self.tiles.kept {
                 slot.write().unwrap_or_else(|poisoned| poisoned.into_inner()).shrink_to_fit();
             }
@@ -292,7 +292,7 @@ impl<'a> Trainer<'a> {
             let mut guard = matrix.write(piece);
             let mut values = guard.view();
             for (row, &index) in indices[rows].iter().enumerate() {
-                let (row, inputs) = (values.row_mut(row), &self.data.inputs);
+                let (row, inputs) = (values.row_mut(row), self.data.inputs.rows());
                 normalize_row(&self.normalizer, inputs, index as usize, row);
             }
         }

@@ -1,0 +1,231 @@
+//! Samples through the network, chunk by chunk, without gradients.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::classifier::largest;
+use crate::data::normalize::Normalizer;
+use crate::data::{Dataset, Rows};
+use crate::loss;
+use crate::metrics::{ConfusionMatrix, Evaluation};
+use crate::network::linear::ByteValues;
+use crate::network::{
+    Input, Kernels, MatMut, MatRef, Prepared, Scratch, SharedTile, TILE, Team, Tile, Workers,
+    Workspace,
+};
+
+/// Samples that go through the network at a time.
+pub(crate) const CHUNK: usize = 4 * TILE;
+
+/// Share of zeros from which byte inputs are worth training on as sparse.
+const SPARSE_FROM: f64 = 0.5;
+
+/// The way that inputs take into the first layer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Form {
+    /// Bytes, normalised inside the product, which skips their zeros.
+    Sparse(Box<ByteValues>),
+    /// Everything else, normalised beforehand.
+    Dense,
+}
+
+impl Form {
+    /// The way for predictions. It depends on the kind of inputs alone, so that the result for a
+    /// sample does not depend on those beside it.
+    pub(crate) fn of(normalizer: &Normalizer, inputs: Rows) -> Form {
+        match (normalizer, inputs) {
+            (Normalizer::Scalar { mean, deviation }, Rows::Bytes(_)) => {
+                Form::Sparse(Box::new(ByteValues::new(*mean, *deviation)))
+            }
+            _ => Form::Dense,
+        }
+    }
+
+    /// The faster way for training on these inputs.
+    pub(crate) fn for_training(normalizer: &Normalizer, inputs: Rows) -> Form {
+        match inputs {
+            Rows::Bytes(values) if share_of_zeros(values) < SPARSE_FROM => Form::Dense,
+            _ => Form::of(normalizer, inputs),
+        }
+    }
+
+    pub(crate) fn is_sparse(&self) -> bool {
+        matches!(self, Form::Sparse(_))
+    }
+}
+
+/// Share of zeros in a sample of at most some 100,000 bytes.
+fn share_of_zeros(values: &[u8]) -> f64 {
+    // An odd step meets every column of an image in turn.
+    let step = (values.len() / 100_000).max(1) | 1;
+    let (mut zeros, mut seen) = (0u64, 0u64);
+    for &value in values.iter().step_by(step) {
+        zeros += u64::from(value == 0);
+        seen += 1;
+    }
+    zeros as f64 / seen.max(1) as f64
+}
+
+/// A forward pass over many samples.
+pub(crate) struct Forward<'a> {
+    pub(crate) prepared: &'a Prepared,
+    pub(crate) form: &'a Form,
+    pub(crate) normalizer: &'a Normalizer,
+}
+
+/// What one worker needs for a forward pass of some samples.
+pub(crate) struct Pass {
+    workspace: Workspace,
+    scratch: Scratch,
+    team: Team,
+    tiles: Vec<SharedTile>,
+    dense: Vec<f32>,
+    logits: Vec<f32>,
+}
+
+impl Pass {
+    /// For up to `rows` samples at a time.
+    pub(crate) fn new(prepared: &Prepared, form: &Form, rows: usize) -> Pass {
+        let stages = &prepared.layout.stages;
+        let (features, classes) = (stages[0].inputs, stages[stages.len() - 1].outputs);
+        Pass {
+            workspace: Workspace::new(&prepared.layout, rows, false),
+            scratch: Scratch::new(&prepared.layout, rows),
+            team: Team::new(1),
+            tiles: match form {
+                Form::Sparse(_) => {
+                    (0..rows.div_ceil(TILE)).map(|_| Tile::default().into()).collect()
+                }
+                Form::Dense => Vec::new(),
+            },
+            dense: vec![0.0; if form.is_sparse() { 0 } else { rows * features }],
+            logits: vec![0.0; rows * classes],
+        }
+    }
+
+    /// The logits of the samples `range` of `inputs`, row after row.
+    pub(crate) fn logits(
+        &mut self,
+        forward: &Forward,
+        inputs: Rows,
+        range: Range<usize>,
+    ) -> &mut [f32] {
+        let prepared = forward.prepared;
+        let stages = &prepared.layout.stages;
+        let (features, classes) = (stages[0].inputs, stages[stages.len() - 1].outputs);
+        let count = range.len();
+        let input = match forward.form {
+            Form::Sparse(bytes) => {
+                let used = &self.tiles[..count.div_ceil(TILE)];
+                for (tile, start) in used.iter().zip(range.clone().step_by(TILE)) {
+                    let part = start as u32..(start + TILE).min(range.end) as u32;
+                    fill_tile(prepared.kernels(), tile, inputs, features, part, false);
+                }
+                Input::Tiles(used, bytes)
+            }
+            Form::Dense => {
+                let dense = &mut self.dense[..count * features];
+                for (row, index) in dense.chunks_exact_mut(features).zip(range) {
+                    normalize_row(forward.normalizer, inputs, index, row);
+                }
+                Input::Dense(MatRef::new(dense, count, features))
+            }
+        };
+        prepared.forward(input, &self.workspace, &self.team.member(0), &mut self.scratch);
+        let computed = self.workspace.logits.read();
+        let logits = &mut self.logits[..count * classes];
+        for (i, row) in logits.chunks_exact_mut(classes).enumerate() {
+            row.copy_from_slice(computed.view().row(i));
+        }
+        logits
+    }
+
+    /// What the caller of [`Self::logits`] has made of them.
+    pub(crate) fn output(&self) -> &[f32] {
+        &self.logits
+    }
+}
+
+impl Forward<'_> {
+    /// Computes the logits of all samples, [`CHUNK`] at a time, chunks side by side on the workers;
+    /// `visit(first sample, logits)` turns each into a result. The results come in order.
+    pub(crate) fn each_chunk<R: Send>(
+        &self,
+        workers: &Workers,
+        inputs: Rows,
+        visit: impl Fn(usize, MatMut) -> R + Sync,
+    ) -> Vec<R> {
+        let stages = &self.prepared.layout.stages;
+        let samples = inputs.len() / stages[0].inputs;
+        let next = AtomicUsize::new(0);
+        let results = Mutex::new(Vec::new());
+        workers.run(|_| {
+            let mut pass = Pass::new(self.prepared, self.form, samples.min(CHUNK));
+            loop {
+                let start = next.fetch_add(1, Ordering::Relaxed) * CHUNK;
+                if start >= samples {
+                    break;
+                }
+                let range = start..(start + CHUNK).min(samples);
+                let logits = pass.logits(self, inputs, range.clone());
+                let classes = logits.len() / range.len();
+                let result = visit(start, MatMut::new(logits, range.len(), classes));
+                lock(&results).push((start, result));
+            }
+        });
+        let mut results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        results.sort_by_key(|(start, _)| *start);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Loss, accuracy and confusion matrix.
+    pub(crate) fn evaluate(&self, workers: &Workers, data: &Dataset) -> Evaluation {
+        let kernels = self.prepared.kernels();
+        let parts = self.each_chunk(workers, data.inputs.rows(), |start, mut logits| {
+            let rows = logits.rows();
+            let labels = &data.labels[start..start + rows];
+            let predicted: Vec<u32> =
+                (0..rows).map(|i| largest(logits.row_mut(i)) as u32).collect();
+            let mut losses = vec![0.0; rows];
+            loss::softmax_cross_entropy(kernels, logits, labels, rows, &mut losses);
+            (losses.iter().map(|&loss| f64::from(loss)).sum::<f64>(), predicted)
+        });
+        let stages = &self.prepared.layout.stages;
+        let mut confusion = ConfusionMatrix::new(stages[stages.len() - 1].outputs);
+        let predictions = parts.iter().flat_map(|(_, predicted)| predicted);
+        for (&label, &predicted) in data.labels.iter().zip(predictions) {
+            confusion.add(label as usize, predicted as usize);
+        }
+        let loss = parts.iter().map(|(loss, _)| loss).sum::<f64>() / data.len().max(1) as f64;
+        Evaluation { loss, accuracy: confusion.accuracy(), confusion }
+    }
+}
+
+/// Fills `tile` with the samples `indices` of byte inputs, `sorted` where a gradient will follow.
+pub(crate) fn fill_tile(
+    kernels: Kernels,
+    tile: &SharedTile,
+    inputs: Rows,
+    features: usize,
+    indices: impl ExactSizeIterator<Item = u32> + Clone,
+    sorted: bool,
+) {
+    let Rows::Bytes(values) = inputs else { return };
+    let mut tile = tile.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let rows = indices.map(|index| &values[index as usize * features..][..features]);
+    tile.fill(kernels, features, rows, sorted);
+}
+
+/// Normalises sample `index` into `row`.
+pub(crate) fn normalize_row(normalizer: &Normalizer, inputs: Rows, index: usize, row: &mut [f32]) {
+    let range = index * row.len()..(index + 1) * row.len();
+    match inputs {
+        Rows::Bytes(values) => normalizer.apply_bytes(&values[range], row),
+        Rows::Floats(values) => normalizer.apply_floats(&values[range], row),
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,213 @@
+//! A classifier: network, normalisation and class names. It is what is saved, and what predicts.
+//!
+//! [`Classifier`] is the whole, [`Predictor`] its form for many single predictions; `forward.rs`
+//! takes samples through the network, for these two and for training's validation.
+
+mod forward;
+
+use crate::data::normalize::Normalizer;
+use crate::data::{Dataset, Inputs, Rows};
+use crate::error::{Error, Result};
+use crate::loss;
+use crate::metrics::Evaluation;
+use crate::network::{Kernels, MatMut, Network, Prepared, Workers};
+
+use forward::Forward;
+use forward::Pass;
+pub(crate) use forward::{CHUNK, Form, fill_tile, lock, normalize_row};
+
+/// A network and what belongs to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classifier {
+    /// The layers and their parameters.
+    pub network: Network,
+    /// From raw values to the network's inputs.
+    pub normalizer: Normalizer,
+    /// Shape of one sample: `[28, 28]` for an image, `[features]` for a table.
+    pub sample_shape: Vec<usize>,
+    /// One name for each output.
+    pub class_names: Vec<String>,
+    /// How it was trained: the recipe and what came of it. Null where nobody knows.
+    pub training: serde_json::Value,
+}
+
+/// Probabilities of every class for each of several samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predictions {
+    /// Number of classes.
+    pub classes: usize,
+    /// `samples x classes`, row-major; each row sums to 1.
+    pub probabilities: Vec<f32>,
+}
+
+impl Predictions {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.probabilities.len() / self.classes
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.probabilities.is_empty()
+    }
+
+    /// The probabilities of sample `index`.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.probabilities[index * self.classes..][..self.classes]
+    }
+
+    /// The most probable class of sample `index`; the first of equals.
+    pub fn label(&self, index: usize) -> usize {
+        largest(self.row(index))
+    }
+}
+
+/// Index of the largest value; the first of equals.
+fn largest(values: &[f32]) -> usize {
+    (1..values.len()).fold(0, |best, at| if values[at] > values[best] { at } else { best })
+}
+
+impl Classifier {
+    /// Checks that the parts fit together.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the network's inputs are not as many as a sample has values, its
+    /// outputs not as many as there are class names, or the normalisation is for other features.
+    pub fn new(
+        network: Network,
+        normalizer: Normalizer,
+        sample_shape: Vec<usize>,
+        class_names: Vec<String>,
+    ) -> Result<Classifier> {
+        let features: usize = sample_shape.iter().product();
+        if network.inputs() != features || network.outputs() != class_names.len() {
+            return Err(Error::argument(format!(
+                "a network of {} inputs and {} outputs does not fit samples of shape \
+                 {sample_shape:?} in {} classes",
+                network.inputs(),
+                network.outputs(),
+                class_names.len()
+            )));
+        }
+        if let Normalizer::PerFeature { means, deviations } = &normalizer
+            && (means.len() != features || deviations.len() != features)
+        {
+            return Err(Error::argument(format!(
+                "a normalisation of {} features does not fit samples of shape {sample_shape:?}",
+                means.len()
+            )));
+        }
+        let training = serde_json::Value::Null;
+        Ok(Classifier { network, normalizer, sample_shape, class_names, training })
+    }
+
+    /// Probabilities for each sample: `inputs` is samples x features of raw values.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the values do not make whole samples.
+    pub fn predict(&self, inputs: &Inputs, workers: &Workers) -> Result<Predictions> {
+        self.check_inputs(inputs)?;
+        let kernels = kernels()?;
+        let form = Form::of(&self.normalizer, inputs.rows());
+        let prepared = Prepared::new(kernels, &self.network, form.is_sparse());
+        let forward = Forward { prepared: &prepared, form: &form, normalizer: &self.normalizer };
+        let parts = forward.each_chunk(workers, inputs.rows(), |_, mut logits| {
+            loss::softmax(kernels, logits.reborrow());
+            (0..logits.rows()).flat_map(|i| logits.row_mut(i).to_vec()).collect::<Vec<f32>>()
+        });
+        Ok(Predictions { classes: self.class_names.len(), probabilities: parts.concat() })
+    }
+
+    /// The model made ready for predicting single samples again and again, bytes or floats.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where `GRADUS_ISA` names no instruction set of this machine.
+    pub fn predictor(&self, bytes: bool) -> Result<Predictor<'_>> {
+        let kind = if bytes { Rows::Bytes(&[]) } else { Rows::Floats(&[]) };
+        let form = Form::of(&self.normalizer, kind);
+        let prepared = Prepared::new(kernels()?, &self.network, form.is_sparse());
+        let pass = Pass::new(&prepared, &form, 1);
+        Ok(Predictor { classifier: self, prepared, form, bytes, pass })
+    }
+
+    /// Loss, accuracy and confusion matrix on labelled data.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the data are not of the model's shape and classes.
+    pub fn evaluate(&self, data: &Dataset, workers: &Workers) -> Result<Evaluation> {
+        self.check_inputs(&data.inputs)?;
+        if data.features() != self.network.inputs()
+            || data.class_names.len() > self.class_names.len()
+        {
+            return Err(Error::argument(format!(
+                "the data have samples of shape {:?} in {} classes, but the model takes shape {:?} \
+                 in {} classes: use the data set that it was trained for",
+                data.sample_shape,
+                data.class_names.len(),
+                self.sample_shape,
+                self.class_names.len()
+            )));
+        }
+        let form = Form::of(&self.normalizer, data.inputs.rows());
+        let prepared = Prepared::new(kernels()?, &self.network, form.is_sparse());
+        let forward = Forward { prepared: &prepared, form: &form, normalizer: &self.normalizer };
+        Ok(forward.evaluate(workers, data))
+    }
+
+    fn check_inputs(&self, inputs: &Inputs) -> Result<()> {
+        let (len, features) = (inputs.len(), self.network.inputs());
+        if len % features != 0 {
+            return Err(Error::argument(format!(
+                "{len} values do not make whole samples of {features}: the model takes samples of \
+                 shape {:?}",
+                self.sample_shape
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// A classifier ready for single predictions: its parameters are laid out, its buffers there.
+pub struct Predictor<'a> {
+    classifier: &'a Classifier,
+    prepared: Prepared,
+    form: Form,
+    bytes: bool,
+    pass: Pass,
+}
+
+impl Predictor<'_> {
+    /// The probabilities of every class for one sample of raw values; allocates nothing after the
+    /// first call. They are the same bits as those of [`Classifier::predict`].
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the sample has not the model's size, or is not of the kind that this
+    /// predictor was made for.
+    pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
+        let features = self.classifier.network.inputs();
+        if sample.len() != features || matches!(sample, Rows::Bytes(_)) != self.bytes {
+            return Err(Error::argument(format!(
+                "a sample of {} {}, but this predictor takes {features} {}",
+                sample.len(),
+                sample.kind(),
+                if self.bytes { "bytes" } else { "floats" }
+            )));
+        }
+        let normalizer = &self.classifier.normalizer;
+        let forward = Forward { prepared: &self.prepared, form: &self.form, normalizer };
+        let logits = self.pass.logits(&forward, sample, 0..1);
+        loss::softmax(self.prepared.kernels(), MatMut::new(logits, 1, logits.len()));
+        Ok(self.pass.output())
+    }
+}
+
+/// Whether training on these inputs skips the zeros of the first layer's product instead of
+/// multiplying by them: so for bytes of which at least half are 0.
+pub fn skips_zeros(normalizer: &Normalizer, inputs: Rows) -> bool {
+    Form::for_training(normalizer, inputs).is_sparse()
+}
+
+/// The kernels for this machine, or the error of a wrong `GRADUS_ISA`.
+pub(crate) fn kernels() -> Result<Kernels> {
+    Kernels::detect().map_err(Error::argument)
+}
