@@ -90,10 +90,12 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = presets())]
     pub(crate) preset: Option<Preset>,
     /// Passes over the training data
-    #[arg(long, value_name = "N", help_heading = "Training", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = at_least_one)]
     pub(crate) epochs: Option<usize>,
     /// Samples in a step
-    #[arg(long, value_name = "N|full", help_heading = "Training", value_parser = batch_size)]
+    #[arg(long, value_name = "N|full", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = batch_size)]
     pub(crate) batch_size: Option<BatchSize>,
     /// How parameters follow their gradients
     #[arg(long, value_name = "NAME", help_heading = "Training",
@@ -122,14 +124,17 @@ pub(crate) struct TrainArgs {
         value_parser = number)]
     pub(crate) warm_up: Option<f32>,
     /// Where all random numbers come from: same seed, same model [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Training", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = whole)]
     pub(crate) seed: Option<u64>,
     /// Worker threads; the model does not depend on them [default: one a core]
-    #[arg(long, value_name = "N", help_heading = "Training", value_parser = threads)]
+    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = threads)]
     pub(crate) threads: Option<usize>,
 
     /// Units of each hidden layer, such as 128 or 256,64; none for softmax regression
-    #[arg(long, value_name = "UNITS", help_heading = "Network", value_parser = hidden)]
+    #[arg(long, value_name = "UNITS", help_heading = "Network", allow_negative_numbers = true,
+        value_parser = hidden)]
     pub(crate) hidden: Option<Hidden>,
     /// What follows each hidden layer
     #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = activations())]
@@ -177,7 +182,8 @@ pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
     /// Worker threads [default: one a core]
-    #[arg(long, value_name = "N", help_heading = "Output", value_parser = threads)]
+    #[arg(long, value_name = "N", help_heading = "Output", allow_negative_numbers = true,
+        value_parser = threads)]
     pub(crate) threads: Option<usize>,
     /// Print one JSON object
     #[arg(long, help_heading = "Output")]
@@ -206,10 +212,12 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label_column: Option<String>,
     /// Show this many classes, the most probable first
-    #[arg(long, value_name = "K", value_parser = at_least_one)]
+    #[arg(long, value_name = "K", allow_negative_numbers = true,
+        value_parser = at_least_one)]
     pub(crate) top: Option<usize>,
     /// Worker threads [default: one a core]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        value_parser = threads)]
     pub(crate) threads: Option<usize>,
     /// Print one JSON object a sample
     #[arg(long)]
@@ -227,8 +235,9 @@ pub(crate) struct DataArgs {
     #[arg(value_name = "NAME|PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Option<String>,
     /// Draw sample N (from 0) and print its label
-    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
-    pub(crate) show: Option<usize>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        value_parser = whole)]
+    pub(crate) show: Option<u64>,
     /// The part that --show draws from [default: train]
     #[arg(long, value_name = "PART", value_parser = ["train", "test"], requires = "show")]
     pub(crate) part: Option<String>,

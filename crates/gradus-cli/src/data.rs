@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use gradus::Error;
-use gradus::data::{Dataset, Inputs, Loaded};
+use gradus::data::{Dataset, Found, Inputs};
 use serde::Serialize;
 
 use crate::args::DataArgs;
@@ -17,20 +17,26 @@ const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
-    let loaded = source::load(&source::options(args.data.as_deref(), &args.source, None, 0)?)?;
+    let found = source::find(&source::options(args.data.as_deref(), &args.source, None, 0)?)?;
     if let Some(index) = args.show {
         let part = args.part.as_deref().unwrap_or("train");
-        let data = if part == "test" { &loaded.test } else { &loaded.train };
+        let data = if part == "test" { found.test.as_ref() } else { Some(&found.train) };
+        let data = data.ok_or_else(|| {
+            Error::argument(format!(
+                "--part test: {} has no test part; leave --part out",
+                found.name
+            ))
+        })?;
         return show(part, data, index);
     }
-    let description = Description::of(&loaded);
+    let description = Description::of(&found);
     if args.json {
         return print_json(&description);
     }
     let mut out = stdout();
     let (sizes, values) = (shape(description.sample_shape), description.values);
     let classes = description.class_names.len();
-    writeln!(out, "{} ({})", loaded.name, loaded.origin)?;
+    writeln!(out, "{} ({})", found.name, found.origin)?;
     writeln!(out, "samples of {sizes} {values}, {classes} classes\n")?;
     write!(out, "{}\n{}", table(&description.part_rows()), table(&description.class_rows()))?;
     Ok(())
@@ -44,7 +50,8 @@ struct Description<'a> {
     values: &'static str,
     class_names: &'a [String],
     train: Figures,
-    test: Figures,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<Figures>,
 }
 
 #[derive(Serialize)]
@@ -58,8 +65,8 @@ struct Figures {
 }
 
 impl<'a> Description<'a> {
-    fn of(loaded: &'a Loaded) -> Self {
-        let Loaded { name, train, test, origin, .. } = loaded;
+    fn of(found: &'a Found) -> Self {
+        let Found { name, train, test, origin, .. } = found;
         Description {
             name,
             origin,
@@ -67,32 +74,42 @@ impl<'a> Description<'a> {
             values: value_type(&train.inputs),
             class_names: &train.class_names,
             train: Figures::of(train),
-            test: Figures::of(test),
+            test: test.as_ref().map(Figures::of),
         }
     }
 
+    /// The parts, named as the notebook names their arrays.
+    fn parts(&self) -> Vec<(&'static str, &Figures)> {
+        let test = self.test.as_ref().map(|test| ("test", test));
+        [("train", &self.train)].into_iter().chain(test).collect()
+    }
+
     fn part_rows(&self) -> Vec<Vec<String>> {
-        let row = |name: &str, figures: &Figures| {
+        let heading = ["part", "samples", "smallest", "largest", "mean", "zeros"];
+        let mut rows = vec![heading.map(String::from).into()];
+        for (name, figures) in self.parts() {
             let Figures { samples, min, max, mean, share_of_zeros, .. } = figures;
-            let zeros = percent(*share_of_zeros);
-            vec![
+            rows.push(vec![
                 name.into(),
                 samples.to_string(),
                 min.to_string(),
                 max.to_string(),
                 format!("{mean:.3}"),
-                zeros,
-            ]
-        };
-        let heading = ["part", "samples", "smallest", "largest", "mean", "zeros"];
-        vec![heading.map(String::from).into(), row("train", &self.train), row("test", &self.test)]
+                percent(*share_of_zeros),
+            ]);
+        }
+        rows
     }
 
     fn class_rows(&self) -> Vec<Vec<String>> {
-        let mut rows = vec![["class", "train", "test"].map(String::from).into()];
+        let parts = self.parts();
+        let row = |name: &str, cells: &mut dyn Iterator<Item = String>| {
+            [name.to_owned()].into_iter().chain(cells).collect()
+        };
+        let mut rows = vec![row("class", &mut parts.iter().map(|(part, _)| part.to_string()))];
         for (class, name) in self.class_names.iter().enumerate() {
-            let counts = [&self.train, &self.test].map(|part| part.class_counts[class].to_string());
-            rows.push([name.clone()].into_iter().chain(counts).collect());
+            let counts = parts.iter().map(|(_, figures)| figures.class_counts[class].to_string());
+            rows.push(row(name, &mut { counts }));
         }
         rows
     }
@@ -131,14 +148,13 @@ impl Figures {
 }
 
 /// Prints one sample and its label under the names that the notebook gives them.
-fn show(part: &str, data: &Dataset, index: usize) -> Result<()> {
-    if index >= data.len() {
+fn show(part: &str, data: &Dataset, index: u64) -> Result<()> {
+    let position = usize::try_from(index).ok().filter(|&index| index < data.len());
+    let Some(index) = position else {
         let last = data.len() - 1;
-        return Err(Error::argument(format!(
-            "--show {index}: the {part} part has the samples 0 to {last}"
-        ))
-        .into());
-    }
+        let message = format!("--show {index}: the {part} part has the samples 0 to {last}");
+        return Err(Error::argument(message).into());
+    };
     let range = index * data.features()..(index + 1) * data.features();
     let values: Vec<f32> = match &data.inputs {
         Inputs::Bytes(values) => values[range].iter().map(|&value| value.into()).collect(),

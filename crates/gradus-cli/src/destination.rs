@@ -1,5 +1,7 @@
 //! The files that `train` writes: checked before anything is loaded, written at the end.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
@@ -12,7 +14,7 @@ use crate::args::TrainArgs;
 ///
 /// # Errors
 /// `InvalidArgument` for a name with another ending than its format's; else whatever keeps the
-/// files from being written, and a file in the model's place that is no model.
+/// files from being written, and a file in their place that gradus did not write.
 pub(crate) fn check(args: &TrainArgs) -> Result<()> {
     if ending(&args.out) != "safetensors" {
         return Err(Error::argument(format!(
@@ -32,7 +34,27 @@ pub(crate) fn check(args: &TrainArgs) -> Result<()> {
         ))
         .into());
     }
-    files::check_writable(history).map_err(|error| anyhow!("{error}"))
+    files::check_writable(history).map_err(|error| anyhow!("{error}"))?;
+    check_history_replaceable(history)
+}
+
+/// Checks that no file but an earlier history (or an empty file) would be lost.
+fn check_history_replaceable(path: &Path) -> Result<()> {
+    let mut start = Vec::new();
+    if path.exists() {
+        File::open(path)
+            .and_then(|file| file.take(64).read_to_end(&mut start))
+            .map_err(|error| Error::io("read", path, error))?;
+    }
+    let known = [&b"epoch,loss,accuracy,"[..], b"{\"accuracy\":[", b"{\"loss\":["];
+    if start.is_empty() || known.iter().any(|known| start.starts_with(known)) {
+        return Ok(());
+    }
+    Err(anyhow!(
+        "{}: the file that is there is no history of a training run and would be lost; choose \
+         another path with --history, or move the file away",
+        path.display()
+    ))
 }
 
 /// Writes the history in the format that the name of its file says.

@@ -7,11 +7,11 @@ use anyhow::Result;
 use gradus::classifier::Classifier;
 use gradus::data::{Dataset, LoadOptions, load_single};
 use gradus::metrics::{ClassFigures, ConfusionMatrix, Evaluation};
-use gradus::{Error, model_file};
+use gradus::{Error, ErrorKind, model_file};
 use serde::Serialize;
 
 use crate::args::EvaluateArgs;
-use crate::output::{print_json, stdout, table, warn};
+use crate::output::{print_json, shape, stdout, table, warn};
 use crate::source;
 use crate::train::{data_of, workers};
 
@@ -85,8 +85,19 @@ fn part_set_apart(classifier: &Classifier, options: &LoadOptions) -> Result<Opti
     Ok(same.then_some(loaded.test))
 }
 
-fn in_classes(data: Dataset, classifier: &Classifier, from: &str) -> Result<Dataset> {
-    source::with_classes(data, &classifier.class_names, from)
+/// The samples with their labels as the model counts its classes.
+fn in_classes(samples: Dataset, classifier: &Classifier, from: &str) -> gradus::Result<Dataset> {
+    if samples.features() != classifier.network.inputs() {
+        let (found, expected) = (&samples.sample_shape, &classifier.sample_shape);
+        let message = format!(
+            "{from}: its samples are {}, but the model takes {}: give data like those that it was \
+             trained on",
+            shape(found),
+            shape(expected)
+        );
+        return Err(Error::new(ErrorKind::InvalidData, message));
+    }
+    samples.with_classes(&classifier.class_names).map_err(|error| error.context(from))
 }
 
 #[derive(Serialize)]

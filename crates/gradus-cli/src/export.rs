@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use gradus::model_file;
 
 use crate::args::ExportArgs;
@@ -11,6 +11,8 @@ use crate::output::stdout;
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs) -> Result<()> {
     let classifier = model_file::load(&args.model)?;
+    // A file in the way is no wrong usage.
+    model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
     model_file::export(&classifier, &args.out)?;
     writeln!(stdout(), "Wrote {}", args.out.display())?;
     Ok(())

@@ -12,10 +12,7 @@ use crate::progress::Downloads;
 pub(crate) fn run(args: &FetchArgs) -> Result<()> {
     let mut failed = false;
     for name in &args.names {
-        let mut downloads = Downloads::default();
-        let folder = gradus::data::fetch(name, &mut |progress| downloads.show(progress));
-        drop(downloads);
-        match folder {
+        match Downloads::watch(|progress| gradus::data::fetch(name, progress)) {
             Ok(folder) => writeln!(stdout(), "{name}: {}", folder.display())?,
             Err(error) => {
                 print_error(&error.into());

@@ -65,6 +65,10 @@ pub(crate) fn print_error(error: &anyhow::Error) {
 
 fn with_causes(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
+    if error.is::<io::Error>() && error.chain().count() == 1 {
+        // All other errors say themselves what could not be read or written.
+        text = format!("cannot write to standard output: {text}");
+    }
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {
             text = format!("{text}: {cause}");
@@ -162,5 +166,7 @@ mod tests {
         assert_eq!(with_causes(&told.into()), "cannot read x: refused");
         let untold = anyhow::Error::new(refused()).context("no model");
         assert_eq!(with_causes(&untold), "no model: refused");
+        let bare = anyhow::Error::new(refused());
+        assert_eq!(with_causes(&bare), "cannot write to standard output: refused");
     }
 }

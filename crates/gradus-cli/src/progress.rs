@@ -17,8 +17,14 @@ pub(crate) struct Downloads {
 }
 
 impl Downloads {
+    /// Shows the downloads of `work`, which tells of them, until it ends.
+    pub(crate) fn watch<T>(work: impl FnOnce(&mut dyn FnMut(&FetchProgress)) -> T) -> T {
+        let mut downloads = Downloads::default();
+        work(&mut |progress| downloads.show(progress))
+    }
+
     /// Shows `progress`.
-    pub(crate) fn show(&mut self, progress: &FetchProgress) {
+    fn show(&mut self, progress: &FetchProgress) {
         if self.url != progress.url {
             self.finish();
             self.url = progress.url.to_owned();

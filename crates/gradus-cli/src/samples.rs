@@ -52,21 +52,18 @@ pub(crate) fn read(path: &Path, model: &Classifier, args: &PredictArgs) -> Resul
 fn parse(bytes: &[u8], model: &Classifier, args: &PredictArgs) -> Result<Samples> {
     let inputs = match bytes {
         [] => return Err(invalid("the file is empty")),
-        [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, ..] => {
+        [0x89, ..] | [0xff, 0xd8, ..] => {
             let pixels = picture(&images::parse_grey(bytes)?, model, args.raw)?;
             return Ok(Samples { inputs: Inputs::Bytes(pixels), picture: true });
         }
         [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=255, ..] => array(idx::parse_idx(bytes)?, model)?,
         [0x93, b'N', b'U', b'M', ..] => array(npy::parse_npy(bytes)?, model)?,
-        _ => match std::str::from_utf8(bytes) {
-            Ok(text) if !text.contains('\0') => table(text, model, args)?,
-            _ => {
-                return Err(invalid(
-                    "the file is of no known format: expected PNG, JPEG, IDX (plain or .gz), NPY \
-                     or CSV",
-                ));
-            }
-        },
+        _ if bytes.contains(&0) => {
+            return Err(invalid(
+                "the file is of no known format: expected PNG, JPEG, IDX (plain or .gz), NPY or CSV",
+            ));
+        }
+        _ => csv::parse_samples(bytes, model.network.inputs(), args.label_column.as_deref())?,
     };
     Ok(Samples { inputs, picture: false })
 }
@@ -113,52 +110,6 @@ fn array(mut array: Array, model: &Classifier) -> Result<Inputs> {
         )));
     }
     Ok(array.into_inputs()?.0)
-}
-
-/// The rows of a CSV table: features alone, or with a label column that is left out.
-fn table(text: &str, model: &Classifier, args: &PredictArgs) -> Result<Inputs> {
-    let features = model.network.inputs();
-    let first = text.lines().next().unwrap_or_default();
-    let delimiter = [',', ';', '\t']
-        .into_iter()
-        .rev()
-        .max_by_key(|&delimiter| first.matches(delimiter).count())
-        .unwrap_or(',');
-    let columns = first.split(delimiter).count();
-    if columns == features + 1 || args.label_column.is_some() {
-        let data = csv::parse_csv(text.as_bytes(), args.label_column.as_deref())?;
-        if data.features() == features {
-            return Ok(data.inputs);
-        }
-    }
-    if columns != features || args.label_column.is_some() {
-        return Err(invalid(format!(
-            "the table has {columns} columns, but the model takes {features} numbers a sample (and \
-             a label column, if there is one)"
-        )));
-    }
-    let mut values = Vec::new();
-    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        match numbers(line, delimiter) {
-            Some(row) if row.len() == features => values.extend(row),
-            // The names of the columns.
-            None if at == 0 => {}
-            _ => {
-                return Err(invalid(format!(
-                    "line {}: expected {features} numbers, as many as the model takes",
-                    at + 1
-                )));
-            }
-        }
-    }
-    if values.is_empty() {
-        return Err(invalid("the table has a header but no rows"));
-    }
-    Ok(Inputs::Floats(values))
-}
-
-fn numbers(line: &str, delimiter: char) -> Option<Vec<f32>> {
-    line.split(delimiter).map(|field| field.trim().trim_matches('"').parse().ok()).collect()
 }
 
 fn check_finite(inputs: &Inputs, model: &Classifier) -> Result<()> {

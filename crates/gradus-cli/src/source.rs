@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradus::data::{Dataset, LoadOptions, Loaded, set_names};
-use gradus::{Error, ErrorKind};
+use gradus::Error;
+use gradus::data::{Found, LoadOptions, Loaded, set_names};
 
 use crate::args::SourceArgs;
 use crate::output::warn;
@@ -53,12 +53,16 @@ pub(crate) fn is_named(data: &str) -> bool {
 
 /// Loads the training and test part.
 pub(crate) fn load(options: &LoadOptions) -> Result<Loaded> {
-    let mut downloads = Downloads::default();
-    let loaded = gradus::data::load(options, &mut |progress| downloads.show(progress));
-    drop(downloads);
-    let loaded = loaded?;
+    let loaded = Downloads::watch(|progress| gradus::data::load(options, progress))?;
     loaded.notices.iter().for_each(warn);
     Ok(loaded)
+}
+
+/// Loads the data as they are, perhaps without a test part.
+pub(crate) fn find(options: &LoadOptions) -> Result<Found> {
+    let found = Downloads::watch(|progress| gradus::data::find(options, progress))?;
+    found.notices.iter().for_each(warn);
+    Ok(found)
 }
 
 /// What is kept of the name of data: never the folders of this machine.
@@ -67,53 +71,9 @@ pub(crate) fn short_name(data: &str) -> String {
     last.map_or(data.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// The same samples with labels that count in `class_names`, by the names of their classes.
-///
-/// # Errors
-/// Where a sample is of a class that is not among them.
-pub(crate) fn with_classes(
-    mut data: Dataset,
-    class_names: &[String],
-    from: &str,
-) -> Result<Dataset> {
-    if data.class_names == class_names {
-        return Ok(data);
-    }
-    let position = |name: &String| class_names.iter().position(|known| known == name);
-    let known: Vec<Option<u32>> =
-        data.class_names.iter().map(|name| position(name).map(|at| at as u32)).collect();
-    for label in &mut data.labels {
-        let class = *label as usize;
-        *label = known[class].ok_or_else(|| {
-            let (name, classes) = (&data.class_names[class], class_names.join(", "));
-            let message =
-                format!("{from}: the class {name} is not one of those trained: {classes}");
-            Error::new(ErrorKind::InvalidData, message)
-        })?;
-    }
-    data.class_names = class_names.to_vec();
-    Ok(data)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gradus::data::Inputs;
-
-    fn names(text: &str) -> Vec<String> {
-        text.split(' ').map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn labels_follow_the_names_of_classes() {
-        let inputs = Inputs::Floats(vec![1.0, 2.0, 3.0]);
-        let data = Dataset::new(inputs, vec![0, 1, 1], vec![1], names("b c")).unwrap();
-        let found = with_classes(data.clone(), &names("a b c"), "x.csv").unwrap();
-        assert_eq!(found.labels, [1, 2, 2]);
-        assert_eq!(found.class_names, names("a b c"));
-        let error = with_classes(data, &names("a b"), "x.csv").unwrap_err().to_string();
-        assert!(error.contains("x.csv") && error.contains("class c"), "{error}");
-    }
 
     #[test]
     fn folders_are_no_part_of_a_short_name() {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -16,8 +16,9 @@ static STOP: AtomicBool = AtomicBool::new(true);
 pub(crate) fn listen() -> Result<()> {
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal only raises the flag.
-        flag::register_conditional_shutdown(signal, STOPPED.into(), &STOP)?;
-        flag::register(signal, &STOP)?;
+        flag::register_conditional_shutdown(signal, STOPPED.into(), &STOP)
+            .and_then(|_| flag::register(signal, &STOP))
+            .context("cannot listen for signals")?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use gradus::classifier::{Classifier, skips_zeros};
 use gradus::data::images::{GreyImage, MNIST_PIXELS, MNIST_SIDE, to_mnist_form};
 use gradus::data::normalize::Normalizer;
 use gradus::data::split::stratified_split;
-use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load_single};
+use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load_matching};
 use gradus::metrics::Evaluation;
 use gradus::network::{Kernels, Network, Workers, available_cores};
 use gradus::training::{self, Outcome, Preset, Trained};
@@ -99,23 +99,13 @@ impl Data {
         let Loaded { name, train, test, origin, .. } = source::load(wanted)?;
         let (train, validation) = match &settings.validation_set {
             Some(path) => {
-                let validation = like(&train, path, wanted)?;
+                let validation = load_matching(path, &train, wanted)?;
                 (train, Some(validation))
             }
             None => set_apart(train, settings)?,
         };
         Ok(Data { name: source::short_name(&name), origin, train, validation, test })
     }
-}
-
-/// The validation set at `path`, in the shape and classes of the training data.
-fn like(train: &Dataset, path: &Path, wanted: &LoadOptions) -> Result<Dataset> {
-    let image_size = match train.sample_shape[..] {
-        [height, width] => Some((height, width)),
-        _ => None,
-    };
-    let data = load_single(path, &LoadOptions { image_size, ..wanted.clone() })?;
-    source::with_classes(data, &train.class_names, &path.display().to_string())
 }
 
 /// Sets the share of the training data apart that the settings want for validation.

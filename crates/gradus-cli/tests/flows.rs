@@ -27,6 +27,14 @@ fn json(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }
 
+/// The keys of one line of JSON, in their order.
+fn keys(line: &str) -> String {
+    let after_keys: Vec<&str> = line.split("\":").collect();
+    let keys =
+        after_keys[..after_keys.len() - 1].iter().map(|part| part.rsplit('"').next().unwrap());
+    keys.collect::<Vec<_>>().join(" ")
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -54,11 +62,14 @@ fn a_table_from_training_to_prediction() {
     let printed = run(at, &format!("train {TABLE} --validation 0.2 --json --history h.csv"));
     let events: Vec<Value> = printed.lines().map(json).collect();
     assert_eq!(events.len(), 11);
-    let keys = r#"{"event":"epoch","epoch":0,"loss":"#;
-    assert!(printed.starts_with(keys), "{printed}");
-    for key in ["accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"] {
-        assert!(events[9][key].is_number(), "{key}");
-    }
+    let [epoch, last] = [9, 10].map(|at| keys(printed.lines().nth(at).unwrap()));
+    let validated = "event epoch loss accuracy val_loss val_accuracy learning_rate seconds";
+    assert_eq!(epoch, validated);
+    let done = "event epochs train_seconds total_seconds test_loss test_accuracy model";
+    assert_eq!(last, done);
+    let plain = run(at, &format!("train {TABLE} --json --out plain.safetensors"));
+    let plain = keys(plain.lines().next().unwrap());
+    assert_eq!(plain, validated.replace("val_loss val_accuracy ", ""));
     let done = &events[10];
     assert_eq!((&done["event"], &done["epochs"]), (&"done".into(), &10.into()));
     assert_eq!(done["model"], "model.safetensors");
@@ -81,7 +92,11 @@ fn a_table_from_training_to_prediction() {
     assert_eq!(found["classes"][1]["support"], 2);
     fs::write(at.join("strange.csv"), "u,v,label\n5,0,purple\n").unwrap();
     let failed = gradus(at, "evaluate model.safetensors --data strange.csv").assert().code(1);
-    assert!(text(&failed.get_output().stderr).contains("class purple"));
+    assert!(text(&failed.get_output().stderr).contains("lack: \"purple\""));
+    fs::write(at.join("narrow.csv"), "u,label\n5,red\n").unwrap();
+    let failed = gradus(at, "evaluate model.safetensors --data narrow.csv").assert().code(1);
+    let expected = "narrow.csv: its samples are 1, but the model takes 2";
+    assert!(text(&failed.get_output().stderr).contains(expected));
 
     let rows = "u,v\n0,5\n5,0\n";
     let predicted = gradus(at, "predict model.safetensors -").write_stdin(rows).assert().success();
@@ -120,7 +135,7 @@ fn test_and_validation_sets_of_their_own_are_matched_by_class_name() {
     assert!(printed.lines().nth(9).unwrap().contains("val_accuracy = 1.0000"), "{printed}");
     fs::write(at.join("few.csv"), "u,v,label\n5,0,purple\n").unwrap();
     let failed = gradus(at, &format!("train {TABLE} --validation few.csv")).assert().code(1);
-    assert!(text(&failed.get_output().stderr).contains("class purple"));
+    assert!(text(&failed.get_output().stderr).contains("lack: \"purple\""));
 }
 
 #[test]
@@ -209,7 +224,8 @@ fn a_folder_of_pictures_is_trained_on_and_predicted_as_it_is() {
     let line = run(at, "predict model.safetensors bars/top/3.png bars/bottom/3.png");
     assert!(line.contains("top/3.png: top (") && line.contains("bottom/3.png: bottom ("), "{line}");
     assert!(run(at, "data bars --show 0").starts_with("x_train[0]: 28 x 28 bytes\n"));
-    assert_eq!(json(&run(at, "data bars --json"))["test"]["samples"], 8);
+    let described = json(&run(at, "data bars --json"));
+    assert_eq!((&described["train"]["samples"], &described["test"]), (&40.into(), &Value::Null));
 }
 
 #[test]
@@ -237,6 +253,32 @@ fn a_model_is_replaced_and_nothing_else() {
     assert!(failed.get_output().stdout.is_empty());
     assert!(text(&failed.get_output().stderr).contains("would be lost"));
     assert_eq!(fs::read_to_string(at.join("model.safetensors")).unwrap(), "my notes");
+    // Nor does an export, or a history, take the place of anything else.
+    run(at, &format!("train {TABLE} --quiet --out other.safetensors --history h.csv"));
+    run(at, &format!("train {TABLE} --quiet --out other.safetensors --history h.csv"));
+    for name in ["w.npz", "copy.safetensors"] {
+        run(at, &format!("export other.safetensors {name}"));
+        run(at, &format!("export other.safetensors {name}"));
+        fs::write(at.join(name), "my notes").unwrap();
+        let failed = gradus(at, &format!("export other.safetensors {name}")).assert().code(1);
+        assert!(text(&failed.get_output().stderr).contains("would be lost"));
+        assert_eq!(fs::read_to_string(at.join(name)).unwrap(), "my notes");
+    }
+    let failed = gradus(at, &format!("train {TABLE} --out new.safetensors --history table.csv"))
+        .assert()
+        .code(1);
+    assert!(text(&failed.get_output().stderr).contains("--history"));
+}
+
+#[test]
+fn a_table_too_small_to_be_divided_is_shown_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    fs::write(at.join("two.csv"), "u,v,label\n1,2,a\n3,4,b\n").unwrap();
+    let shown = run(at, "data two.csv");
+    assert!(shown.contains("\ntrain        2 ") && !shown.contains("test"), "{shown}");
+    let failed = gradus(at, "train --data two.csv").assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("too few"));
 }
 
 #[test]

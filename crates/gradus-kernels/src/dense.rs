@@ -50,30 +50,66 @@ struct Left<'a> {
 }
 
 /// Columns `columns` and inner indices `depth` of the second factor, in `panel`: row after row,
-/// `width` values each, zeros behind the columns.
-fn pack(
+/// `V * LANES` values each, zeros behind the columns.
+#[inline(always)]
+fn pack<S: Simd, const V: usize>(
     b: MatRef,
     transposed: bool,
     depth: Range<usize>,
     columns: Range<usize>,
-    width: usize,
     panel: &mut [f32],
 ) {
-    let (count, panel) = (columns.len(), &mut panel[..depth.len() * width]);
+    let (count, width) = (columns.len(), V * S::LANES);
+    let panel = &mut panel[..depth.len() * width];
     if transposed {
         if count < width {
             panel.fill(0.0);
         }
-        for (j, column) in columns.enumerate() {
-            let values = &b.row(column)[depth.clone()];
-            for (value, place) in values.iter().zip(panel[j..].iter_mut().step_by(width)) {
-                *place = *value;
+        let mut column = columns.start;
+        while column + 8 <= columns.end {
+            let rows: [&[f32]; 8] = std::array::from_fn(|j| &b.row(column + j)[depth.clone()]);
+            pack_columns(rows, &mut panel[column - columns.start..], width);
+            column += 8;
+        }
+        for column in column..columns.end {
+            pack_columns(
+                [&b.row(column)[depth.clone()]],
+                &mut panel[column - columns.start..],
+                width,
+            );
+        }
+        return;
+    }
+    for (l, place) in depth.zip(panel.chunks_exact_mut(width)) {
+        let values = &b.row(l)[columns.clone()];
+        if count == width {
+            for v in 0..V {
+                // SAFETY: reached through dispatch, so the machine has S; both are `width` long.
+                unsafe {
+                    let value = S::load(values.as_ptr().add(v * S::LANES));
+                    S::store(place.as_mut_ptr().add(v * S::LANES), value);
+                }
+            }
+        } else {
+            // Few values: a loop, not two calls of the library.
+            for (j, place) in place.iter_mut().enumerate() {
+                *place = if j < count { values[j] } else { 0.0 };
             }
         }
-    } else {
-        for (l, place) in depth.zip(panel.chunks_exact_mut(width)) {
-            place[..count].copy_from_slice(&b.row(l)[columns.clone()]);
-            place[count..].fill(0.0);
+    }
+}
+
+/// Neighbouring columns of a panel: they are written side by side, not one after the other, since
+/// the rows of a panel lie far apart.
+#[inline(always)]
+fn pack_columns<const C: usize>(columns: [&[f32]; C], panel: &mut [f32], width: usize) {
+    let depth = columns[0].len();
+    let columns = columns.map(|column| &column[..depth]);
+    for (l, place) in panel.chunks_mut(width).take(depth).enumerate() {
+        if let Some(place) = place.first_chunk_mut::<C>() {
+            for (j, place) in place.iter_mut().enumerate() {
+                *place = columns[j][l];
+            }
         }
     }
 }
@@ -151,16 +187,19 @@ fn rows<S: Simd, const R: usize, const V: usize>(
     }
 }
 
-/// All rows of the result for the columns of one panel, as many at a time as registers allow.
+/// The columns of one panel: packed, then all rows of the result, as many at a time as registers
+/// allow.
 #[inline(always)]
 fn panel_product<S: Simd, const V: usize>(
     a: Left,
+    (b, transposed): (MatRef, bool),
     depth: Range<usize>,
-    panel: &[f32],
+    panel: &mut [f32],
     c: &mut MatMut,
     columns: Range<usize>,
     update: Update,
 ) {
+    pack::<S, V>(b, transposed, depth.clone(), columns.clone(), panel);
     let (m, mut i) = (c.rows(), 0);
     while S::REGISTERS >= 32 && i + 8 <= m {
         rows::<S, 8, V>(a, i, depth.clone(), panel, c, columns.clone(), update);
@@ -198,12 +237,11 @@ fn product<S: Simd>(
         let mut update = update;
         for start in (0..inner).step_by(DEPTH) {
             let depth = start..(start + DEPTH).min(inner);
-            pack(b, transposed, depth.clone(), columns.clone(), vectors * S::LANES, panel);
-            let columns = columns.clone();
+            let (b, columns) = ((b, transposed), columns.clone());
             match vectors {
-                1 => panel_product::<S, 1>(a, depth, panel, &mut c, columns, update),
-                2 => panel_product::<S, 2>(a, depth, panel, &mut c, columns, update),
-                _ => panel_product::<S, 3>(a, depth, panel, &mut c, columns, update),
+                1 => panel_product::<S, 1>(a, b, depth, panel, &mut c, columns, update),
+                2 => panel_product::<S, 2>(a, b, depth, panel, &mut c, columns, update),
+                _ => panel_product::<S, 3>(a, b, depth, panel, &mut c, columns, update),
             }
             update = Update::Add;
         }

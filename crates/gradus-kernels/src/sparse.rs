@@ -9,7 +9,7 @@ use crate::arch::Simd;
 use crate::dense::Update;
 use crate::dispatch::{Kernels, dispatch};
 use crate::matrix::{MatMut, MatRef};
-use crate::tile::BLOCK;
+use crate::tile::block_size;
 pub use crate::tile::{TILE, Tile};
 
 /// Most columns of a strip of weights.
@@ -90,7 +90,7 @@ fn forward<S: Simd, const N: usize>(
     for sample in 0..tile.samples() {
         output.row_mut(sample).copy_from_slice(bias);
     }
-    for (block, rows) in weight.chunks(BLOCK * width).enumerate() {
+    for (block, rows) in weight.chunks(block_size(tile.features()) * width).enumerate() {
         for sample in 0..tile.samples() {
             let list = tile.by_sample.list(block * tile.samples() + sample);
             let place = output.row_mut(sample).as_mut_ptr();

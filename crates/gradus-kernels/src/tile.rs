@@ -10,9 +10,15 @@ use crate::dispatch::Kernels;
 /// Most samples in a tile: their numbers fit in a byte.
 pub const TILE: usize = 128;
 
-/// Features in a block: rows of weights that stay in the first-level cache while all samples of a
-/// tile pass by (112 rows of a 64-column strip are 28 KiB).
-pub(crate) const BLOCK: usize = 112;
+/// Most features in a block: rows of weights that stay in a near cache while all samples of a tile
+/// pass by (200 rows of a 64-column strip are 50 KiB, of which images use a part), and few enough
+/// for a byte to count. Larger blocks make fewer, longer lists.
+const MOST_IN_BLOCK: usize = 200;
+
+/// Features in each block but perhaps the last: blocks as few and as equal as can be.
+pub(crate) fn block_size(features: usize) -> usize {
+    features.div_ceil(features.div_ceil(MOST_IN_BLOCK).max(1)).max(1)
+}
 
 /// Room behind the end that a vector store may touch.
 const SLACK: usize = 64;
@@ -116,9 +122,10 @@ impl Tile {
             arch::prefetch(sample);
         }
         self.by_sample.clear(self.samples * features);
-        for start in (0..features).step_by(BLOCK) {
+        let block = block_size(features);
+        for start in (0..features).step_by(block) {
             for sample in samples.clone() {
-                self.by_sample.push(kernels, &sample[start..(start + BLOCK).min(features)]);
+                self.by_sample.push(kernels, &sample[start..(start + block).min(features)]);
             }
         }
         self.by_feature.starts.clear();
@@ -215,11 +222,12 @@ mod tests {
                 assert!(tile.is_sorted());
                 for sample in 0..samples {
                     let mut row = vec![0; features];
-                    for block in 0..features.div_ceil(BLOCK) {
+                    let size = block_size(features);
+                    for block in 0..features.div_ceil(size) {
                         let (indices, values) = tile.by_sample.list(block * samples + sample);
                         for (&index, &value) in indices.iter().zip(values) {
                             assert_ne!(value, 0);
-                            row[block * BLOCK + index as usize] = value;
+                            row[block * size + index as usize] = value;
                         }
                     }
                     assert_eq!(row, x[sample * features..][..features]);

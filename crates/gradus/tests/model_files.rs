@@ -106,8 +106,20 @@ fn files_are_replaced_only_by_models() {
     for content in ["", "thesis", "\x10\0\0\0\0\0\0\0{\"x\": {}}"] {
         fs::write(&path, content).unwrap();
         let message = model_file::check_replaceable(&path).unwrap_err().to_string();
-        assert!(message.contains("model.safetensors") && message.contains("--out"), "{message}");
+        assert!(message.contains("model.safetensors") && message.contains("lost"), "{message}");
     }
+    // Arrays that were exported may be exported anew; a NumPy script's own may not.
+    let arrays = folder.path().join("arrays.npz");
+    for model in [&first, &second] {
+        model_file::export(model, &arrays).unwrap();
+        model_file::check_replaceable(&arrays).unwrap();
+    }
+    let mut own = ndarray_npy::NpzWriter::new(fs::File::create(&arrays).unwrap());
+    for name in ["w1", "b1", "w2", "b2"] {
+        own.add_array(name, &ndarray::arr2(&[[1.0_f32]])).unwrap();
+    }
+    own.finish().unwrap();
+    assert!(model_file::check_replaceable(&arrays).is_err());
     assert!(model_file::check_replaceable(folder.path()).is_err());
     assert!(model_file::check_replaceable(&folder.path().join("no/such.safetensors")).is_err());
 }

@@ -26,7 +26,7 @@ pub(crate) fn labelled(
 }
 
 /// A training part and perhaps a test part from samples and class numbers; the classes are 0 up to
-/// the largest number in either.
+/// the largest number in the training part.
 pub(crate) fn numbered_parts(
     train: (Array, Array),
     test: Option<(Array, Array)>,
@@ -37,8 +37,7 @@ pub(crate) fn numbered_parts(
         Some((samples, labels)) => Some((samples, labels.into_labels().map_err(in_part("test"))?)),
         None => None,
     };
-    let test_labels = test.iter().flat_map(|(_, labels)| labels);
-    let classes = train_labels.iter().chain(test_labels).max().map_or(0, |&label| label + 1);
+    let classes = train_labels.iter().max().map_or(0, |&label| label + 1);
     let names = || (0..classes).map(|class| class.to_string()).collect::<Vec<_>>();
     let train = labelled(train.0, train_labels, names()).map_err(in_part("training"))?;
     let test = match test {
@@ -71,16 +70,34 @@ pub(crate) fn fit_test_part(train: &Dataset, test: Dataset) -> Result<Dataset> {
             train.features()
         )));
     }
-    let classes = match_classes(&train.class_names, &test.class_names)?;
-    let labels = test.labels.iter().map(|&label| classes[label as usize]).collect();
-    let inputs = match (&train.inputs, test.inputs) {
+    let mut test = test.with_classes(&train.class_names)?;
+    test.inputs = match (&train.inputs, test.inputs) {
         (Inputs::Floats(_), Inputs::Bytes(bytes)) => {
             Inputs::Floats(bytes.into_iter().map(f32::from).collect())
         }
         (Inputs::Bytes(_), Inputs::Floats(values)) => Inputs::Bytes(to_bytes(&values)?),
         (_, inputs) => inputs,
     };
-    Dataset::new(inputs, labels, train.sample_shape.clone(), train.class_names.clone())
+    test.sample_shape.clone_from(&train.sample_shape);
+    Ok(test)
+}
+
+impl Dataset {
+    /// The same samples, their labels counted in `class_names`. Classes are matched by name; those
+    /// that are mere numbers, 0 upwards, stand for names that are none in their order.
+    ///
+    /// # Errors
+    /// `InvalidData` where a class of these samples is not among `class_names`.
+    pub fn with_classes(mut self, class_names: &[String]) -> Result<Dataset> {
+        if self.class_names != class_names {
+            let classes = match_classes(class_names, &self.class_names)?;
+            for label in &mut self.labels {
+                *label = classes[*label as usize];
+            }
+            self.class_names = class_names.to_vec();
+        }
+        Ok(self)
+    }
 }
 
 fn to_bytes(values: &[f32]) -> Result<Vec<u8>> {
@@ -93,25 +110,23 @@ fn to_bytes(values: &[f32]) -> Result<Vec<u8>> {
     })
 }
 
-/// For each test class its index among the training classes. Test classes that are mere numbers
-/// stand for the training classes in their order.
-fn match_classes(train: &[String], test: &[String]) -> Result<Vec<u32>> {
-    let position = |name: &String| train.iter().position(|known| known == name);
-    let by_name: Option<Vec<_>> = test.iter().map(position).collect();
-    let numbers = test.iter().enumerate().all(|(at, name)| *name == at.to_string());
-    match by_name {
-        Some(indices) => Ok(indices.into_iter().map(|index| index as u32).collect()),
-        None if numbers && test.len() <= train.len() => Ok((0..test.len() as u32).collect()),
-        None => {
-            let unknown: Vec<_> = test.iter().filter(|name| !train.contains(name)).collect();
-            Err(invalid(format!(
-                "the test part has classes that the training part lacks: {}; the training part has \
-                 {}",
-                shorten(&unknown),
-                shorten(&train.iter().collect::<Vec<_>>())
-            )))
-        }
+/// The index among the `known` classes of each class in `found`.
+fn match_classes(known: &[String], found: &[String]) -> Result<Vec<u32>> {
+    let position = |name: &String| known.iter().position(|other| other == name);
+    if let Some(indices) = found.iter().map(position).collect::<Option<Vec<_>>>() {
+        return Ok(indices.into_iter().map(|index| index as u32).collect());
     }
+    let is_number = |name: &String| name.parse::<f64>().is_ok();
+    let counted = found.iter().enumerate().all(|(at, name)| *name == at.to_string());
+    if counted && found.len() <= known.len() && !known.iter().any(is_number) {
+        return Ok((0..found.len() as u32).collect());
+    }
+    let unknown: Vec<_> = found.iter().filter(|name| !known.contains(name)).collect();
+    Err(invalid(format!(
+        "there are classes that the training data lack: {}; these have {}",
+        shorten(&unknown),
+        shorten(&known.iter().collect::<Vec<_>>())
+    )))
 }
 
 fn shorten(names: &[&String]) -> String {
@@ -142,11 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn classes_reach_up_to_the_largest_label_of_both_parts() {
-        let test = Some((images(1), labels(&[4])));
-        let (train, test) = numbered_parts((images(2), labels(&[0, 2])), test).unwrap();
-        assert_eq!(train.class_names, ["0", "1", "2", "3", "4"]);
+    fn classes_reach_up_to_the_largest_training_label() {
+        let parts = |test| numbered_parts((images(2), labels(&[0, 2])), Some((images(1), test)));
+        let (train, test) = parts(labels(&[1])).unwrap();
+        assert_eq!(train.class_names, ["0", "1", "2"]);
         assert_eq!(test.unwrap().class_names, train.class_names);
+        let error = parts(labels(&[4])).unwrap_err().to_string();
+        assert!(error.contains("test part: label 4 of sample 0 is out of range"), "{error}");
     }
 
     #[test]
@@ -169,7 +186,12 @@ mod tests {
         assert_eq!(fit_test_part(&train, numbered).unwrap().labels, [2]);
         let stranger = named(&["cat", "emu"], &[0], Inputs::Floats(vec![1.0]), &[1]);
         let error = fit_test_part(&train, stranger).unwrap_err().to_string();
-        assert!(error.contains("lacks: \"emu\""), "{error}");
+        assert!(error.contains("lack: \"emu\""), "{error}");
+        // Numbers among numbers mean themselves.
+        let train = named(&["1", "2"], &[0, 1], Inputs::Floats(vec![0.5; 2]), &[1]);
+        let zero = named(&["0", "1"], &[0], Inputs::Floats(vec![1.0]), &[1]);
+        let error = fit_test_part(&train, zero).unwrap_err().to_string();
+        assert!(error.contains("lack: \"0\""), "{error}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) fn is_gzip(start: &[u8]) -> bool {
 
 /// What a file is, judged by its first bytes, where that is none of the formats read here.
 pub(crate) fn describe(start: &[u8]) -> String {
-    let known: [(&[u8], &str); 10] = [
+    let known: [(&[u8], &str); 11] = [
         (b"\x1f\x8b", "a gzip file"),
         (b"PK\x03\x04", "a zip archive (or .npz)"),
         (b"\x93NUMPY", "a NumPy .npy file"),
@@ -39,6 +39,7 @@ pub(crate) fn describe(start: &[u8]) -> String {
         (b"BZh", "a bzip2 file"),
         (b"version https://git-lfs", "a Git LFS pointer, not the file that it stands for"),
         (b"%PDF", "a PDF document"),
+        (b"\xff\xfe", "UTF-16 text: save it as UTF-8"),
     ];
     if let Some((_, what)) = known.iter().find(|(magic, _)| start.starts_with(magic)) {
         return (*what).to_owned();

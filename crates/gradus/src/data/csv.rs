@@ -1,15 +1,15 @@
 //! CSV tables with a class label in one column and numbers in all others: text in, a [`Dataset`]
-//! out.
+//! out; or tables of numbers alone, for a model to predict.
 //!
 //! - Fields are separated by the most frequent of comma, semicolon and tab in the first line.
-//! - The first line is a header where it has text above a column of numbers, or holds no number.
+//! - The first line is a header where it has text above a column of numbers, or nothing but text.
 //! - The label column is the one asked for, by name or by position from 0; else the column named
-//!   `label`, `class`, `target` or `y`; else the only column of text; else the first, as in the
-//!   usual tables of MNIST. Labels are any text, or whole numbers.
+//!   `label`, `class`, `target` or `y`, in this order; else the only column of text; else the
+//!   first, as in the usual tables of MNIST. Labels are any text, or whole numbers.
 //! - Whole numbers in 0..=255 (not only 0 and 1) in at least 8 x 8 columns whose number is a square
 //!   are the pixels of square pictures and stay bytes; everything else becomes floats.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -20,59 +20,211 @@ use super::array::{MAX_CLASSES, picture_shape};
 use super::{Dataset, Inputs, invalid};
 use crate::error::{Error, Result};
 
+/// What a label column is usually called, the surest name first.
 const LABEL_NAMES: [&str; 4] = ["label", "class", "target", "y"];
 
 /// Reads a CSV file; `label_column` is a name from its header or a position from 0.
 ///
 /// # Errors
-/// `NotFound` or `Io` where the file cannot be read; `InvalidData` with line and column where it
-/// does not hold what the module's first lines say.
+/// `NotFound` or `Io` where the file cannot be read; `InvalidArgument` where there is no such label
+/// column; `InvalidData` with line and column where the file does not hold what the module's first
+/// lines say.
 pub fn read_csv(path: &Path, label_column: Option<&str>) -> Result<Dataset> {
     let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
     parse_csv(file, label_column).map_err(|error| error.context(path.display()))
 }
 
 /// As [`read_csv`], from any source of bytes.
+///
+/// # Errors
+/// As [`read_csv`].
 pub fn parse_csv(source: impl Read, label_column: Option<&str>) -> Result<Dataset> {
-    let mut source = BufReader::with_capacity(1 << 16, source);
-    let start = source.fill_buf().map_err(|error| invalid(format!("cannot be read: {error}")))?;
-    let delimiter = find_delimiter(start);
-    // A table is text: a stranger is named by its first bytes, not by the first cell that fails.
-    if start.contains(&0) || start.trim_ascii_start().starts_with(b"<") {
-        let what = super::bytes::describe(&start[..start.len().min(256)]);
-        return Err(invalid(format!("not a CSV table: the file is {what}")));
+    let mut table = Table::open(source)?;
+    if table.columns < 2 {
+        return Err(invalid("the table has one column: expected a label and at least one number"));
     }
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        .from_reader(source);
-    let (first, second) = (next_record(&mut reader)?, next_record(&mut reader)?);
-    let Some(first) = first else { return Err(invalid("the file is empty: expected a table")) };
-    let header = is_header(&first, second.as_ref()).then(|| names(&first));
-    let sample = if header.is_some() { second.as_ref() } else { Some(&first) };
-    let label_at = choose_label_column(&first, header.as_deref(), sample, label_column)?;
-    let mut table = Table::new(first.len(), label_at, header.as_deref());
-    if table.header.is_none() {
-        table.push(&first)?;
+    let label_at = table.label_column(label_column)?;
+    let mut labels = Labels::default();
+    let inputs = table.read_numbers(Some(label_at), |field| labels.push(field))?;
+    let (labels, class_names) = labels.sorted();
+    let sample_shape = match (&inputs, table.columns - 1) {
+        (Inputs::Bytes(_), features) => picture_shape(&[features]).unwrap_or(vec![features]),
+        (Inputs::Floats(_), features) => vec![features],
+    };
+    Dataset::new(inputs, labels, sample_shape, class_names)
+}
+
+/// The samples of a table for a model that takes `features` numbers: all columns, or all but a
+/// label column, whose content does not matter.
+///
+/// # Errors
+/// As [`read_csv`], and `InvalidData` where the table has another number of columns.
+pub fn parse_samples(
+    source: impl Read,
+    features: usize,
+    label_column: Option<&str>,
+) -> Result<Inputs> {
+    let mut table = Table::open(source)?;
+    let label_at = match label_column {
+        None if table.columns != features + 1 => None,
+        wanted => Some(table.label_column(wanted)?),
+    };
+    let (expected, what) = match label_at {
+        None => (features, "the numbers of a sample, or one more where there is a label"),
+        Some(_) => (features + 1, "the numbers of a sample and the label"),
+    };
+    if table.columns != expected {
+        let found = table.columns;
+        let problem = format!("the table has {found} columns: the model takes {expected}, {what}");
+        return Err(invalid(problem));
     }
-    let mut row = second;
-    while let Some(record) = &mut row {
-        table.push(record)?;
-        if !reader.read_byte_record(record).map_err(broken)? {
-            row = None;
+    table.read_numbers(label_at, |_| Ok(()))
+}
+
+/// The rows of a table, one after the other.
+struct Table<R> {
+    reader: Reader<BufReader<R>>,
+    /// Rows that were read to see what the table is.
+    ahead: VecDeque<ByteRecord>,
+    columns: usize,
+    header: Option<Vec<String>>,
+}
+
+impl<R: Read> Table<R> {
+    fn open(source: R) -> Result<Self> {
+        let mut source = BufReader::with_capacity(1 << 16, source);
+        let start =
+            source.fill_buf().map_err(|error| invalid(format!("cannot be read: {error}")))?;
+        // A table is text: a stranger is named by its first bytes, not by the first cell that fails.
+        let is_control = |byte: &u8| matches!(byte, 0..=8 | 14..=31);
+        if start.iter().any(is_control) || start.trim_ascii_start().starts_with(b"<") {
+            let what = super::bytes::describe(&start[..start.len().min(256)]);
+            return Err(invalid(format!("not a CSV table: the file is {what}")));
+        }
+        let delimiter = find_delimiter(start);
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            .from_reader(source);
+        let mut ahead = VecDeque::new();
+        while ahead.len() < 2 {
+            let mut record = ByteRecord::new();
+            if !reader.read_byte_record(&mut record).map_err(broken)? {
+                break;
+            }
+            ahead.push_back(record);
+        }
+        let Some(first) = ahead.front() else {
+            return Err(invalid("the file is empty: expected a table"));
+        };
+        let columns = first.len();
+        let header = is_header(first, ahead.get(1)).then(|| names(first));
+        if header.is_some() {
+            ahead.pop_front();
+        }
+        if ahead.is_empty() {
+            return Err(invalid("the table has a header but no rows"));
+        }
+        Ok(Table { reader, ahead, columns, header })
+    }
+
+    /// The position of the label column: `wanted`, or what it most likely is.
+    fn label_column(&self, wanted: Option<&str>) -> Result<usize> {
+        let position = |matches: &dyn Fn(&String) -> bool| {
+            self.header.as_ref().and_then(|names| names.iter().position(matches))
+        };
+        if let Some(wanted) = wanted {
+            let number = wanted.parse().ok().filter(|&number: &usize| number < self.columns);
+            return position(&|name| name == wanted).or(number).ok_or_else(|| {
+                Error::argument(format!(
+                    "there is no label column {wanted:?}: expected {}a position from 0 to {}",
+                    self.header
+                        .as_ref()
+                        .map_or(String::new(), |names| format!("one of {}, or ", list(names))),
+                    self.columns - 1
+                ))
+            });
+        }
+        let usual = |usual: &&str| position(&|name| name.eq_ignore_ascii_case(usual));
+        if let Some(at) = LABEL_NAMES.iter().find_map(usual) {
+            return Ok(at);
+        }
+        let texts = self.ahead.front().into_iter().flat_map(|row| row.iter().enumerate());
+        let texts: Vec<usize> =
+            texts.filter(|(_, field)| is_text(field)).map(|(at, _)| at).collect();
+        match texts[..] {
+            [only] => Ok(only),
+            _ => Ok(0),
         }
     }
-    table.finish()
+
+    /// Reads all rows: the number in every column but `label_at`, whose fields go to `label`.
+    fn read_numbers(
+        &mut self,
+        label_at: Option<usize>,
+        mut label: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<Inputs> {
+        let mut numbers = Numbers::new(self.columns - usize::from(label_at.is_some()));
+        let mut row = ByteRecord::new();
+        while self.next(&mut row)? {
+            for (at, field) in row.iter().enumerate() {
+                let pushed = if Some(at) == label_at { label(field) } else { numbers.push(field) };
+                pushed.map_err(|problem| self.refusal(&row, at, label_at, &problem))?;
+            }
+        }
+        Ok(numbers.finish())
+    }
+
+    /// Reads the next row into `row`; `false` where there is none.
+    fn next(&mut self, row: &mut ByteRecord) -> Result<bool> {
+        match self.ahead.pop_front() {
+            Some(record) => *row = record,
+            None if !self.reader.read_byte_record(row).map_err(broken)? => return Ok(false),
+            None => {}
+        }
+        if row.len() == self.columns {
+            return Ok(true);
+        }
+        Err(invalid(format!(
+            "line {} has {} fields, the first line has {}",
+            line(row),
+            row.len(),
+            self.columns
+        )))
+    }
+
+    /// The error for a field, with its place and with what should stand there.
+    fn refusal(
+        &self,
+        row: &ByteRecord,
+        at: usize,
+        label_at: Option<usize>,
+        problem: &str,
+    ) -> Error {
+        let advice = match label_at {
+            Some(label_at) if label_at == at => {
+                "name the column that holds the labels, or give its position from 0".to_owned()
+            }
+            Some(label_at) => format!(
+                "every column but the label's ({}) must hold numbers",
+                self.column(label_at)
+            ),
+            None => "every column must hold numbers".to_owned(),
+        };
+        invalid(format!("line {}, {}: {problem}; {advice}", line(row), self.column(at)))
+    }
+
+    fn column(&self, at: usize) -> String {
+        match self.header.as_ref().and_then(|names| names.get(at)) {
+            Some(name) => format!("column {at} ({name:?})"),
+            None => format!("column {at}"),
+        }
+    }
 }
 
 fn broken(error: ::csv::Error) -> Error {
     invalid(format!("the table cannot be read: {error}"))
-}
-
-fn next_record<R: Read>(reader: &mut Reader<R>) -> Result<Option<ByteRecord>> {
-    let mut record = ByteRecord::new();
-    Ok(reader.read_byte_record(&mut record).map_err(broken)?.then_some(record))
 }
 
 fn find_delimiter(start: &[u8]) -> u8 {
@@ -91,39 +243,9 @@ fn is_header(first: &ByteRecord, second: Option<&ByteRecord>) -> bool {
         first
             .iter()
             .zip(second)
-            .any(|(above, below)| parse_number(above).is_none() && parse_number(below).is_some())
+            .any(|(above, below)| is_text(above) && parse_number(below).is_some())
     });
-    text_above_number || first.iter().all(|field| parse_number(field).is_none())
-}
-
-fn choose_label_column(
-    first: &ByteRecord,
-    header: Option<&[String]>,
-    sample: Option<&ByteRecord>,
-    wanted: Option<&str>,
-) -> Result<usize> {
-    let named = |name: &str| header.and_then(|names| names.iter().position(|found| found == name));
-    if let Some(wanted) = wanted {
-        let position = wanted.parse().ok().filter(|&position: &usize| position < first.len());
-        return named(wanted).or(position).ok_or_else(|| {
-            Error::argument(format!(
-                "there is no label column {wanted:?}: expected {}a position from 0 to {}",
-                header.map_or(String::new(), |names| format!("one of {}, or ", list(names))),
-                first.len() - 1
-            ))
-        });
-    }
-    let usual = |found: &String| LABEL_NAMES.iter().any(|name| found.eq_ignore_ascii_case(name));
-    if let Some(at) = header.and_then(|names| names.iter().position(usual)) {
-        return Ok(at);
-    }
-    let is_text = |field: &[u8]| parse_number(field).is_none() && !field.is_empty();
-    let text: Vec<usize> =
-        sample.into_iter().flat_map(|row| (0..row.len()).filter(|&at| is_text(&row[at]))).collect();
-    match text[..] {
-        [only] => Ok(only),
-        _ => Ok(0),
-    }
+    text_above_number || first.iter().all(is_text)
 }
 
 fn list(names: &[String]) -> String {
@@ -135,12 +257,57 @@ fn list(names: &[String]) -> String {
     }
 }
 
-/// The rows read so far.
-struct Table<'a> {
-    columns: usize,
-    label_at: usize,
-    header: Option<&'a [String]>,
-    inputs: Inputs,
+/// The numbers read so far: bytes until a value or the number of columns says otherwise.
+struct Numbers(Inputs);
+
+impl Numbers {
+    fn new(features: usize) -> Self {
+        Numbers(match picture_shape(&[features]) {
+            Some(_) => Inputs::Bytes(Vec::new()),
+            None => Inputs::Floats(Vec::new()),
+        })
+    }
+
+    fn push(&mut self, field: &[u8]) -> Result<(), String> {
+        if let (Inputs::Bytes(values), Some(byte)) = (&mut self.0, parse_byte(field)) {
+            values.push(byte);
+            return Ok(());
+        }
+        let Some(value) = parse_number(field) else {
+            return Err(match field.trim_ascii() {
+                [] => "is empty".to_owned(),
+                text if text.contains(&b',') => format!(
+                    "{:?} is no number (decimals are written with a point)",
+                    String::from_utf8_lossy(text)
+                ),
+                text => format!("{:?} is no finite number", String::from_utf8_lossy(text)),
+            });
+        };
+        match &mut self.0 {
+            Inputs::Floats(values) => values.push(value),
+            Inputs::Bytes(values) if value == f32::from(value as u8) => values.push(value as u8),
+            Inputs::Bytes(values) => {
+                let floats = values.iter().map(|&byte| f32::from(byte)).chain([value]).collect();
+                self.0 = Inputs::Floats(floats);
+            }
+        }
+        Ok(())
+    }
+
+    /// The numbers; zeros and ones alone are no grey levels.
+    fn finish(self) -> Inputs {
+        match self.0 {
+            Inputs::Bytes(values) if values.iter().all(|&value| value <= 1) => {
+                Inputs::Floats(values.into_iter().map(f32::from).collect())
+            }
+            inputs => inputs,
+        }
+    }
+}
+
+/// The labels read so far.
+#[derive(Default)]
+struct Labels {
     labels: Vec<u32>,
     /// Class names in the order in which they were met.
     class_names: Vec<String>,
@@ -148,99 +315,27 @@ struct Table<'a> {
     class_indices: HashMap<Vec<u8>, u32>,
 }
 
-impl<'a> Table<'a> {
-    fn new(columns: usize, label_at: usize, header: Option<&'a [String]>) -> Self {
-        Table {
-            columns,
-            label_at,
-            header,
-            // Bytes until a value or the number of columns says otherwise.
-            inputs: match picture_shape(&[columns.saturating_sub(1)]) {
-                Some(_) => Inputs::Bytes(Vec::new()),
-                None => Inputs::Floats(Vec::new()),
-            },
-            labels: Vec::new(),
-            class_names: Vec::new(),
-            class_indices: HashMap::new(),
-        }
-    }
-
-    fn push(&mut self, record: &ByteRecord) -> Result<()> {
-        if record.len() != self.columns {
-            return Err(invalid(format!(
-                "line {} has {} fields, the first line has {}",
-                line(record),
-                record.len(),
-                self.columns
-            )));
-        }
-        for at in 0..self.label_at {
-            self.push_value(record, at)?;
-        }
-        self.push_label(record)?;
-        for at in self.label_at + 1..self.columns {
-            self.push_value(record, at)?;
-        }
-        Ok(())
-    }
-
-    fn push_value(&mut self, record: &ByteRecord, at: usize) -> Result<()> {
-        let field = &record[at];
-        if let (Inputs::Bytes(values), Some(byte)) = (&mut self.inputs, parse_byte(field)) {
-            values.push(byte);
-            return Ok(());
-        }
-        let Some(value) = parse_number(field) else {
-            let what = match field.trim_ascii() {
-                [] => "is empty".to_owned(),
-                text => format!("{:?} is no finite number", String::from_utf8_lossy(text)),
-            };
-            return Err(invalid(format!(
-                "line {}, {}: {what}; every column but the label's ({}) must hold numbers",
-                line(record),
-                self.column(at),
-                self.column(self.label_at)
-            )));
-        };
-        match &mut self.inputs {
-            Inputs::Floats(values) => values.push(value),
-            Inputs::Bytes(values) if value == f32::from(value as u8) => values.push(value as u8),
-            Inputs::Bytes(values) => {
-                let floats = values.iter().map(|&byte| f32::from(byte)).chain([value]).collect();
-                self.inputs = Inputs::Floats(floats);
-            }
-        }
-        Ok(())
-    }
-
-    fn push_label(&mut self, record: &ByteRecord) -> Result<()> {
-        let field = record[self.label_at].trim_ascii();
+impl Labels {
+    fn push(&mut self, field: &[u8]) -> Result<(), String> {
+        let field = field.trim_ascii();
         if let Some(&index) = self.class_indices.get(field) {
             self.labels.push(index);
             return Ok(());
         }
-        let refuse = |problem: String| {
-            Err(invalid(format!(
-                "line {}, {}: {problem}; name the column that holds the labels, or give its \
-                 position from 0",
-                line(record),
-                self.column(self.label_at)
-            )))
-        };
         let text = String::from_utf8_lossy(field).into_owned();
         let name = match parse_number(field) {
             Some(number) if number.fract() != 0.0 => {
-                return refuse(format!("the label {text} has a fraction, so it is no class"));
+                return Err(format!("the label {text} has a fraction, so it is no class"));
             }
             // "3", "3.0" and "03" are one class.
             Some(number) if number.abs() < 1e7 => (number as i64).to_string(),
-            _ if text.is_empty() => return refuse("the label is empty".to_owned()),
+            _ if text.is_empty() => return Err("the label is empty".to_owned()),
             _ => text,
         };
         let known = self.class_indices.get(name.as_bytes()).copied();
         let index = known.unwrap_or(self.class_names.len() as u32);
         if index >= MAX_CLASSES {
-            return refuse(format!("more than {MAX_CLASSES} different labels"));
+            return Err(format!("more than {MAX_CLASSES} different labels"));
         }
         self.class_indices.insert(field.to_vec(), index);
         if known.is_none() {
@@ -251,51 +346,21 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    fn column(&self, at: usize) -> String {
-        match self.header.and_then(|names| names.get(at)) {
-            Some(name) => format!("column {at} ({name:?})"),
-            None => format!("column {at}"),
+    /// The labels and the names of the classes in order: by value where all are numbers, else by
+    /// text.
+    fn sorted(self) -> (Vec<u32>, Vec<String>) {
+        let names = self.class_names;
+        let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
+        let mut sorted: Vec<usize> = (0..names.len()).collect();
+        match numbers {
+            Some(numbers) => sorted.sort_by_key(|&at| numbers[at]),
+            None => sorted.sort_by_key(|&at| &names[at]),
         }
+        let mut new_index = vec![0; names.len()];
+        sorted.iter().enumerate().for_each(|(new, &old)| new_index[old] = new as u32);
+        let labels = self.labels.into_iter().map(|label| new_index[label as usize]).collect();
+        (labels, sorted.into_iter().map(|at| names[at].clone()).collect())
     }
-
-    fn finish(self) -> Result<Dataset> {
-        if self.labels.is_empty() {
-            return Err(invalid("the table has a header but no rows"));
-        }
-        if self.columns < 2 {
-            return Err(invalid(
-                "the table has one column: expected a label and at least one number",
-            ));
-        }
-        let features = self.columns - 1;
-        let (order, class_names) = sort_classes(self.class_names);
-        let labels = self.labels.into_iter().map(|label| order[label as usize]).collect();
-        let (inputs, shape) = match (self.inputs, picture_shape(&[features])) {
-            (Inputs::Bytes(values), Some(shape)) if values.iter().any(|&value| value > 1) => {
-                (Inputs::Bytes(values), shape)
-            }
-            (Inputs::Bytes(values), _) => {
-                (Inputs::Floats(values.into_iter().map(f32::from).collect()), vec![features])
-            }
-            (floats, _) => (floats, vec![features]),
-        };
-        Dataset::new(inputs, labels, shape, class_names)
-    }
-}
-
-/// The new index of each class, and the names in order: by value where all are numbers, else by
-/// text.
-fn sort_classes(names: Vec<String>) -> (Vec<u32>, Vec<String>) {
-    let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
-    let mut sorted: Vec<usize> = (0..names.len()).collect();
-    match numbers {
-        Some(numbers) => sorted.sort_by_key(|&at| numbers[at]),
-        None => sorted.sort_by_key(|&at| &names[at]),
-    }
-    let mut order = vec![0; names.len()];
-    sorted.iter().enumerate().for_each(|(new, &old)| order[old] = new as u32);
-    let names = sorted.into_iter().map(|at| names[at].clone()).collect();
-    (order, names)
 }
 
 fn line(record: &ByteRecord) -> u64 {
@@ -317,10 +382,19 @@ fn parse_byte(field: &[u8]) -> Option<u8> {
     u8::try_from(number).ok()
 }
 
+/// A number, spaces around it allowed, infinity and NaN among them.
+fn parse_any_number(field: &[u8]) -> Option<f32> {
+    std::str::from_utf8(field.trim_ascii()).ok()?.parse().ok()
+}
+
 /// A finite number, spaces around it allowed.
 fn parse_number(field: &[u8]) -> Option<f32> {
-    let text = std::str::from_utf8(field.trim_ascii()).ok()?;
-    text.parse().ok().filter(|value: &f32| value.is_finite())
+    parse_any_number(field).filter(|value| value.is_finite())
+}
+
+/// Neither a number of any kind nor a cell left empty.
+fn is_text(field: &[u8]) -> bool {
+    parse_any_number(field).is_none() && !field.trim_ascii().is_empty()
 }
 
 #[cfg(test)]
@@ -398,6 +472,51 @@ mod tests {
     }
 
     #[test]
+    fn of_two_usual_names_the_surer_one_is_the_label() {
+        let data = parse("x,y,label\n1,2,a\n3,4,b\n");
+        assert_eq!((data.class_names, data.labels), (vec!["a".into(), "b".into()], vec![0, 1]));
+    }
+
+    #[test]
+    fn a_first_row_with_a_gap_is_no_header() {
+        for (text, found) in [("a,nan\nb,1\n", "\"nan\" is no finite"), ("a,\nb,1\n", "is empty")] {
+            assert!(message(text).contains(&format!("line 1, column 1: {found}")), "{text}");
+        }
+    }
+
+    #[test]
+    fn samples_to_predict_need_no_label() {
+        let samples = |text: &str, column| parse_samples(text.as_bytes(), 2, column);
+        let expected = Inputs::Floats(vec![1.0, 2.0, 3.5, 4.0]);
+        for text in [
+            "1,2\n3.5,4\n",
+            "x;y\n1; 2\n\n3.5;4",
+            "\u{feff}\"1\"\t2\r\n3.5\t4\r\n",
+            "u,v,label\n1,2,\n3.5,4,\n",
+            "a,1,2\nb,3.5,4\n",
+        ] {
+            assert_eq!(samples(text, None).unwrap(), expected, "{text}");
+        }
+        assert_eq!(samples("x,k,y\n1,a,2\n3.5,b,4\n", Some("k")).unwrap(), expected);
+        let refused = |text: &str, column, words: &str| {
+            let error = samples(text, column).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        };
+        refused("1\n", None, "has 1 columns: the model takes 2, the numbers");
+        refused("1,2,3,4\n", None, "has 4 columns");
+        refused("1,2\n", Some("1"), "has 2 columns: the model takes 3");
+        refused("1,2\n3\n", None, "line 2 has 1 fields");
+        refused(
+            "1,2\n3,x\n",
+            None,
+            "line 2, column 1: \"x\" is no finite number; every column must",
+        );
+        refused("1,\n3,4\n", None, "line 1, column 1: is empty");
+        refused("x,y\n", None, "no rows");
+        refused("", None, "empty");
+    }
+
+    #[test]
     fn spaces_byte_order_marks_and_line_ends_do_not_matter() {
         let data = parse("\u{feff}label,a\r\n3.0, 1\r\n03 ,2.5e1\r\n");
         assert_eq!(data.class_names, ["3"]);
@@ -411,6 +530,7 @@ mod tests {
         );
         assert!(message("1,2\n1,\n").contains("line 2, column 1: is empty"));
         assert!(message("1,2\n1,nan\n").contains("no finite number"));
+        assert!(message("label;u\n1;2,5\n").contains("\"2,5\" is no number (decimals are"));
         assert!(message("1,2\n1,2,3\n").contains("line 2 has 3 fields, the first line has 2"));
         assert!(message("0.5,2\n").contains("line 1, column 0: the label 0.5 has a fraction"));
         assert!(
@@ -425,6 +545,8 @@ mod tests {
         assert!(message("1\n2\n").contains("one column"));
         assert!(message("<!doctype html>\n").contains("HTML page"));
         assert!(message("PK\u{3}\u{4}\0\0").contains("zip"));
+        let utf16 = parse_csv(&b"\xff\xfel\0,\0a\0"[..], None).unwrap_err().to_string();
+        assert!(utf16.contains("UTF-16"), "{utf16}");
     }
 
     proptest! {
@@ -437,6 +559,7 @@ mod tests {
         fn arbitrary_tables_never_panic(text in "[a-c0-9.,;\t\"\n\r -]{0,200}", column in 0_usize..5) {
             let _ = parse_csv(text.as_bytes(), None);
             let _ = parse_csv(text.as_bytes(), Some(&column.to_string()));
+            let _ = parse_samples(text.as_bytes(), column, None);
         }
 
         #[test]

@@ -60,7 +60,7 @@ fn read_folder(path: &Path, options: ReadOptions) -> Result<Parts> {
     let listing = Listing::of(path)?;
     let slots = Slots::of(path, &listing.files)?;
     if !slots.is_empty() {
-        return slots.read().map_err(|error| error.context(path.display()));
+        return slots.read(path);
     }
     for raw in ["raw", "MNIST/raw"] {
         let raw = path.join(raw);
@@ -160,24 +160,26 @@ impl Slots {
         self.0.iter().flatten().all(Option::is_none)
     }
 
-    fn read(self) -> Result<Parts> {
+    /// Reads the files of `folder`.
+    fn read(self, folder: &Path) -> Result<Parts> {
+        let in_folder = |error: Error| error.context(folder.display());
         let mut pairs = Vec::new();
         for (part, slots) in ["training ", "test ", ""].into_iter().zip(self.0) {
             match slots {
                 [Some(images), Some(labels)] => pairs.push((images, labels)),
                 [None, None] => {}
-                [Some(images), None] => return Err(lonely(part, "labels", &images)),
-                [None, Some(labels)] => return Err(lonely(part, "images", &labels)),
+                [Some(images), None] => return Err(in_folder(lonely(part, "labels", &images))),
+                [None, Some(labels)] => return Err(in_folder(lonely(part, "images", &labels))),
             }
         }
         let mut pairs = pairs.into_iter();
         match (pairs.next(), pairs.next()) {
-            (Some(train), None) => read_pair(&train).and_then(|train| numbered_parts(train, None)),
+            (Some(train), None) => numbered_parts(read_pair(&train)?, None).map_err(in_folder),
             (Some(train), Some(test)) => {
                 let (train, test) = rayon::join(|| read_pair(&train), || read_pair(&test));
-                numbered_parts(train?, Some(test?))
+                numbered_parts(train?, Some(test?)).map_err(in_folder)
             }
-            (None, _) => Err(invalid("there are no IDX files")),
+            (None, _) => Err(in_folder(invalid("there are no IDX files"))),
         }
     }
 }
@@ -282,7 +284,7 @@ mod tests {
                 (name("train-images-idx3-ubyte.gz"), gzip(&images(2))), // its twin
                 (name("train-labels.idx1-ubyte"), labels(&[1, 0])),
                 (name("t10k-images-idx3-ubyte.gz"), gzip(&images(1))),
-                (name("t10k-labels-idx1-ubyte"), labels(&[2])),
+                (name("t10k-labels-idx1-ubyte"), labels(&[1])),
                 (name("readme.txt"), b"text".to_vec()),
             ]
         };
@@ -292,8 +294,8 @@ mod tests {
             let folder = folder(&files);
             let (train, test) = read(folder.path()).unwrap();
             assert_eq!(train.inputs, Inputs::Bytes(vec![2; 8]));
-            assert_eq!((train.labels, train.class_names.len()), (vec![1, 0], 3));
-            assert_eq!(test.unwrap().labels, [2]);
+            assert_eq!((train.labels, train.class_names.len()), (vec![1, 0], 2));
+            assert_eq!(test.unwrap().labels, [1]);
         }
     }
 

@@ -163,10 +163,11 @@ impl Header {
         match promised {
             Some(size) if size as u64 <= most => Ok(size),
             _ => Err(invalid(format!(
-                "the file is truncated or its header damaged: the header promises {}, which is {}, \
-                 but this {kind} holds at most {most} bytes of values",
+                "the file is truncated or its header damaged: the header promises {}, which is {}; \
+                 this {kind} holds at most {most} bytes of values",
                 self.describe(),
-                promised.map_or("more than memory can".to_owned(), |size| format!("{size} bytes")),
+                promised
+                    .map_or("more than memory can hold".to_owned(), |size| format!("{size} bytes")),
             ))),
         }
     }

@@ -63,7 +63,23 @@ impl LoadOptions {
     }
 }
 
-/// What [`load`] found.
+/// What [`find`] found: data as they are, perhaps without a test part.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The name of the set, or the path.
+    pub name: String,
+    /// The training part, or all samples where there is no test part.
+    pub train: Dataset,
+    /// The test part, where there is one: the same sample shape and classes as the training part.
+    pub test: Option<Dataset>,
+    /// Where the data come from: a folder, a file, or "built in".
+    pub origin: String,
+    /// What the user ought to know, a line each: that another set was taken, that a local copy was
+    /// passed over.
+    pub notices: Vec<String>,
+}
+
+/// What [`load`] loaded.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The name of the set, or the path.
@@ -74,31 +90,52 @@ pub struct Loaded {
     pub test: Dataset,
     /// Where the data come from: a folder, a file, or "built in".
     pub origin: String,
-    /// What the user ought to know, a line each: that a test part was split off, that another set
-    /// was taken, that a local copy was passed over.
+    /// What the user ought to know, a line each: those of [`Found`], and that a test part was split
+    /// off.
     pub notices: Vec<String>,
 }
 
-/// Loads a named set or a path.
+/// Finds and reads a named set or a path, as it is.
 ///
 /// A named set is looked for in `data_dir`, `$GRADUS_DATA`, `./data`, the cache folder, and where
-/// Keras and torchvision leave it; then it is downloaded (`progress` hears how far). Data without a
-/// test part are split 80/20, stratified and shuffled by the seed.
+/// Keras and torchvision leave it; then it is downloaded (`progress` hears how far).
 ///
 /// # Errors
 /// `NotFound` for a path or name that does not exist, `InvalidData` for content that cannot be used,
 /// `Download` where no mirror gives a set.
+pub fn find(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Found> {
+    find_in(options, &Surroundings::of_process(), Patience::default(), progress)
+}
+
+/// As [`find`]; of data without a test part a fifth is set apart for testing, shuffled and
+/// stratified by the seed.
+///
+/// # Errors
+/// As [`find`], and `InvalidData` where there are too few samples to set some apart.
 pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Loaded> {
-    load_with(options, &Surroundings::of_process(), Patience::default(), progress)
+    find(options, progress)?.with_test_part(options.seed)
 }
 
 /// Loads one file or folder as labelled samples; of data with a test part, the test part.
 ///
 /// # Errors
-/// As [`load`]; no name of a set is known here.
+/// As [`find`]; no name of a set is known here.
 pub fn load_single(path: &Path, options: &LoadOptions) -> Result<Dataset> {
     let (train, test) = read_path(path, options.reading())?;
     Ok(test.unwrap_or(train))
+}
+
+/// As [`load_single`], for testing or validating what is trained on `train`: pictures scaled to its
+/// size, classes in its order, values of its type.
+///
+/// # Errors
+/// As [`load_single`], and `InvalidData` where the samples do not fit those of `train` or are of a
+/// class that it lacks.
+pub fn load_matching(path: &Path, train: &Dataset, options: &LoadOptions) -> Result<Dataset> {
+    let reading =
+        ReadOptions { image_size: size_of(train).or(options.image_size), ..options.reading() };
+    let (only, test) = read_path(path, reading)?;
+    fit_test_part(train, test.unwrap_or(only)).map_err(|error| error.context(path.display()))
 }
 
 /// Downloads a named set into the cache, unless it is there, and returns its folder.
@@ -137,14 +174,14 @@ fn unknown(name: &str) -> Error {
     ))
 }
 
-/// As [`load`], with everything that comes from outside.
-pub(crate) fn load_with(
+/// As [`find`], with everything that comes from outside.
+pub(crate) fn find_in(
     options: &LoadOptions,
     surroundings: &Surroundings,
     patience: Patience,
     progress: &mut dyn FnMut(&FetchProgress),
-) -> Result<Loaded> {
-    let found = match options.data.as_deref() {
+) -> Result<Found> {
+    let mut found = match options.data.as_deref() {
         None => default_set(options, surroundings, patience, progress)?,
         Some(name) => match sets::find(name) {
             Some(set) => named_set(set, options, surroundings, patience, progress)
@@ -153,26 +190,10 @@ pub(crate) fn load_with(
             None => at_path(name, options)?,
         },
     };
-    match &options.test {
-        None => found.with_test_part(options.seed),
-        Some(path) => {
-            let size = size_of(&found.train).or(options.image_size);
-            let reading = ReadOptions { image_size: size, ..options.reading() };
-            let (train, test) = read_path(path, reading)?;
-            let test = fit_test_part(&found.train, test.unwrap_or(train))
-                .map_err(|error| error.context(path.display()))?;
-            Found { test: Some(test), ..found }.with_test_part(options.seed)
-        }
+    if let Some(path) = &options.test {
+        found.test = Some(load_matching(path, &found.train, options)?);
     }
-}
-
-/// Data of which the test part may still be missing.
-struct Found {
-    name: String,
-    train: Dataset,
-    test: Option<Dataset>,
-    origin: String,
-    notices: Vec<String>,
+    Ok(found)
 }
 
 impl Found {
@@ -188,7 +209,7 @@ impl Found {
                 if apart.is_empty() {
                     return Err(invalid(format!(
                         "{}: {samples} samples in {classes} classes are too few to set some apart \
-                         for testing; give a test set of their own",
+                         for testing; give a test set of their own (--test)",
                         self.name
                     )));
                 }
@@ -367,7 +388,7 @@ mod tests {
         Patience { answer: Duration::from_millis(500), stall: Duration::from_secs(1) };
 
     fn load_in(options: &LoadOptions, surroundings: &Surroundings) -> Result<Loaded> {
-        load_with(options, surroundings, PATIENCE, &mut |_| {})
+        find_in(options, surroundings, PATIENCE, &mut |_| {})?.with_test_part(options.seed)
     }
 
     fn named(name: &str) -> LoadOptions {
@@ -476,6 +497,8 @@ mod tests {
         let path = table(&folder, "few.csv", "a,1\nb,2\n");
         let error = load_in(&named(path.to_str().unwrap()), &surroundings).unwrap_err();
         assert!(error.to_string().contains("too few"), "{error}");
+        let found = find(&named(path.to_str().unwrap()), &mut |_| {}).unwrap();
+        assert_eq!((found.train.len(), found.test, found.notices), (2, None, vec![]));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod batches;
 mod sets;
 mod places;
 mod named;
+mod http;
 mod fetch;
 mod files;
 mod load;
@@ -28,7 +29,7 @@ mod testing;
 
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;
-pub use load::{LoadOptions, Loaded, fetch, load, load_single};
+pub use load::{Found, LoadOptions, Loaded, fetch, find, load, load_matching, load_single};
 pub use sets::set_names;
 
 use crate::error::{Error, ErrorKind, Result};

@@ -149,9 +149,16 @@ fn element_type(descr: &str) -> Result<(usize, Decode)> {
         "f4" => (4, either!(f32 as f32, F32)),
         "f8" => (8, either!(f64 as f64, F64)),
         _ => {
+            let advice = match kind.as_bytes().first() {
+                Some(b'U' | b'S') => {
+                    "for names of classes take numbers from 0, as np.unique(names, \
+                     return_inverse=True) gives them"
+                }
+                _ => "convert it in NumPy with .astype(\"float32\")",
+            };
             return Err(invalid(format!(
                 "the .npy file holds values of type {descr:?}: expected bool, int8 to int64, uint8 \
-                 to uint64, float32 or float64; convert it in NumPy with .astype(\"float32\")"
+                 to uint64, float32 or float64; {advice}"
             )));
         }
     })
@@ -229,7 +236,8 @@ mod tests {
     #[test]
     fn what_is_not_numbers_is_refused() {
         assert!(message(&file("|O", "(1,)", &[0; 8])).contains("\"|O\""));
-        assert!(message(&file("<U3", "(1,)", &[0; 12])).contains("astype"));
+        assert!(message(&file("<f2", "(1,)", &[0; 2])).contains("astype"));
+        assert!(message(&file("<U3", "(1,)", &[0; 12])).contains("np.unique"));
         assert!(message(&file("<u8", "(1,)", &[255; 8])).contains("2^63"));
         assert!(message(b"label,0").contains("plain text"));
         let records = b"\x93NUMPY\x01\x00\x40\x00{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (1,)} ";

@@ -26,8 +26,15 @@ impl Npz<File> {
     /// `NotFound` or `Io` where the file cannot be read, `InvalidData` where it is no archive.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-        let archive = Archive::open(file).map_err(|error| error.context(path.display()))?;
-        Ok(Npz { archive })
+        Npz::from_file(file).map_err(|error| error.context(path.display()))
+    }
+
+    /// As [`Npz::open`], of a file that is open already.
+    ///
+    /// # Errors
+    /// `InvalidData` where it is no archive.
+    pub fn from_file(file: File) -> Result<Self> {
+        Ok(Npz { archive: Archive::open(file)? })
     }
 }
 

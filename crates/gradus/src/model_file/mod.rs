@@ -32,7 +32,8 @@ pub fn save(classifier: &Classifier, path: &Path) -> Result<()> {
 }
 
 /// Writes the model in the form that the name asks for: `.safetensors`, the model file of
-/// [`save`], or `.npz`, the bare arrays of [`npz::write_network`].
+/// [`save`], or `.npz`, the bare arrays of [`npz::write_network`]. A file that is there is replaced,
+/// whatever it is: [`check_replaceable`] tells beforehand.
 ///
 /// # Errors
 /// As [`save`].
@@ -63,8 +64,9 @@ pub fn load(path: &Path) -> Result<Classifier> {
     from_bytes(&bytes).map_err(|error| error.context(path.display()))
 }
 
-/// Whether a model may be written to `path`: nothing is there, or a gradus model is (of any
-/// version), and the folder can be written to. Reads no more than the header.
+/// Checks that a model may be written or exported to `path`: nothing is there, or what gradus wrote
+/// (a model of any version, or the arrays of [`npz::write_network`]), and the folder can be written
+/// to. Of a file that is there only the header or the table of contents is read.
 ///
 /// # Errors
 /// `InvalidArgument` where something else is there; those of [`files::check_writable`].
@@ -75,12 +77,12 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
     }
     let mut file = open(path)?;
     let front = safetensors::read_front(&mut file, path)?;
-    if safetensors::is_gradus(&front) {
+    if safetensors::is_gradus(&front) || npz::is_exported(file) {
         return Ok(());
     }
     Err(Error::argument(format!(
-        "{}: the file that is there is not a gradus model and would be lost; choose another path \
-         with --out, or move the file away",
+        "{}: the file that is there was not written by gradus and would be lost; choose another \
+         path, or move the file away",
         path.display()
     )))
 }

@@ -3,6 +3,7 @@
 //! `w1` is `inputs x outputs`, `b1` is `(outputs, 1)`, `w2` follows on `w1`, and so on. What the
 //! arrays do not say, an `.npz` does not keep: activations, class names, the shape of a sample.
 
+use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
@@ -62,6 +63,18 @@ pub fn write_network(network: &Network, normalizer: &Normalizer) -> Result<Vec<u
         }
     }
     Ok(npz.finish().map_err(unwritten)?.into_inner())
+}
+
+/// Whether the file holds the arrays that [`write_network`] writes, and no others.
+pub(super) fn is_exported(file: File) -> bool {
+    let Ok(npz) = Npz::from_file(file) else { return false };
+    let mut names = npz.names();
+    names.sort();
+    let layers = names.len().saturating_sub(2) / 2;
+    let numbered = (1..=layers).flat_map(|number| [format!("w{number}"), format!("b{number}")]);
+    let mut expected: Vec<_> = numbered.chain(["mean".into(), "deviation".into()]).collect();
+    expected.sort();
+    layers > 0 && names == expected
 }
 
 fn unwritten(cause: impl std::fmt::Display) -> Error {

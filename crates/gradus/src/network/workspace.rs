@@ -10,7 +10,7 @@ use crate::network::SharedMatrix;
 use crate::network::layout::Layout;
 
 /// Samples of a piece of the logits: the part of a batch whose loss one worker computes.
-pub const LOSS_ROWS: usize = 32;
+pub const LOSS_ROWS: usize = 64;
 
 /// Activations and gradients of up to `rows` samples; shared by the members of one team.
 pub struct Workspace {

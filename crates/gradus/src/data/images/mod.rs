@@ -207,6 +207,10 @@ fn not_a_picture(bytes: &[u8]) -> String {
         .collect();
     match bytes {
         [] => "the file is empty; expected a PNG or JPEG picture".into(),
+        [0x89, ..] | [0xff, 0xd8, ..] => {
+            "the picture is damaged or incomplete (it breaks off or changes within its first 8 bytes)"
+                .into()
+        }
         _ => format!("not a PNG or JPEG picture (it begins with \"{start}\")"),
     }
 }
@@ -219,7 +223,7 @@ fn explain(problem: ImageError) -> String {
              down first"
         ),
         ImageError::Unsupported(_) => format!("not a PNG or JPEG picture ({problem})"),
-        _ => format!("the picture is damaged or incomplete ({problem})"),
+        _ => format!("the picture is damaged or incomplete ({})", problem.to_string().trim()),
     }
 }
 
@@ -314,7 +318,10 @@ mod tests {
         assert!(message(b"<html>no</html>").contains("begins with \"<html>no\""));
         assert!(message(b"GIF89a__________").contains("not a PNG or JPEG picture"));
         let whole = encode_png(&sample());
-        assert!(message(&whole[..whole.len() / 2]).contains("damaged or incomplete"));
+        for length in [1, 2, 4, 8, 20, whole.len() / 2, whole.len() - 20] {
+            assert!(message(&whole[..length]).contains("damaged or incomplete"), "{length}");
+        }
+        assert!(message(b"\xff\xd8").contains("damaged or incomplete"));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("seven.png");
         std::fs::write(&path, "7").unwrap();

@@ -1,0 +1,1 @@
+"""Runs gradus and its peers in turns and compares them. Standard library only."""
