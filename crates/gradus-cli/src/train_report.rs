@@ -126,8 +126,9 @@ impl TrainReport {
             });
         }
         if !self.quiet {
+            let unit = if epochs == 1 { "epoch" } else { "epochs" };
             print_line(&format!(
-                "Wrote {}: {epochs} epochs in {train_seconds:.2} s, {total_seconds:.2} s in all",
+                "Wrote {}: {epochs} {unit} in {train_seconds:.2} s, {total_seconds:.2} s in all",
                 model.display()
             ))?;
         }

@@ -12,8 +12,9 @@
 //! | [`Kernels::softmax`] | `p = e^z / sum e^z` | softmax.rs |
 //! | [`Kernels::multiply_adds`] | the arithmetic peak | peak.rs |
 //!
-//! Each of them stands in [`mod@reference`] as the plain loop that defines it, and is tested
-//! against that on every instruction set of the machine.
+//! The products and softmax stand in [`mod@reference`] as the plain loops that define them, and are
+//! tested against these on every instruction set of the machine; the element-wise kernels are plain
+//! loops themselves, tested against double precision and central differences.
 
 pub mod matrix;
 pub mod threads;

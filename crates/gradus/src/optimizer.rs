@@ -28,6 +28,7 @@ pub enum Optimizer {
         weight_decay: f32,
     },
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019), M9.
+    #[serde(rename = "adamw")]
     AdamW {
         /// Decay of the mean of gradients.
         beta1: f32,
