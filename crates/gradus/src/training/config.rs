@@ -140,7 +140,12 @@ impl TrainConfig {
         )?;
         check(self.epochs > 0, "epochs", &self.epochs, "at least 1")?;
         check(self.batch_size != BatchSize::Samples(0), "batch size", &0, "at least 1")?;
-        check(positive(self.learning_rate), "learning rate", &self.learning_rate, "above 0")?;
+        check(
+            positive(self.learning_rate),
+            "learning rate",
+            &self.learning_rate,
+            "above 0 and finite",
+        )?;
         check(
             (0.0..=self.epochs as f32).contains(&self.warm_up),
             "warm-up",
