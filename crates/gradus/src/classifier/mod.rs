@@ -113,7 +113,7 @@ impl Classifier {
         let forward = Forward { prepared: &prepared, form: &form, normalizer: &self.normalizer };
         let parts = forward.each_chunk(workers, inputs.rows(), |_, mut logits| {
             loss::softmax(kernels, logits.reborrow());
-            (0..logits.rows()).flat_map(|i| logits.row_mut(i).to_vec()).collect::<Vec<f32>>()
+            logits.as_ref().without_gaps().to_vec()
         });
         Ok(Predictions { classes: self.class_names.len(), probabilities: parts.concat() })
     }
