@@ -17,7 +17,7 @@ def describe(threads):
         "instruction sets": ", ".join(instruction_sets()) or "unknown",
         "memory": memory(),
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
-        "load before": "{:.2f} in the last minute".format(os.getloadavg()[0]),
+        "load before": f"{os.getloadavg()[0]:.2f} in the last minute",
     }
 
 
@@ -32,7 +32,16 @@ def processor():
 
 def instruction_sets():
     flags = (cpuinfo("flags") or cpuinfo("Features") or "").split()
-    wanted = ("avx2", "fma", "avx512f", "avx512vl", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd")
+    wanted = (
+        "avx2",
+        "fma",
+        "avx512f",
+        "avx512vl",
+        "avx512_vnni",
+        "avx512_bf16",
+        "amx_tile",
+        "asimd",
+    )
     return [flag for flag in wanted if flag in flags]
 
 
@@ -41,7 +50,9 @@ def caches():
     sizes = []
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         try:
-            level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+            level, kind, size = (
+                (folder / name).read_text().strip() for name in ("level", "type", "size")
+            )
         except OSError:
             continue
         if kind != "Instruction":

@@ -14,7 +14,9 @@ class Figures(unittest.TestCase):
     def test_epochs_of_a_peer(self):
         facts = {"epoch_seconds": [9, 4, 1, 2, 3], "train_accuracy": 0.5, "test_accuracy": 0.6}
         found = figures.of_epochs(Outcome([{"other": 1}, facts], 20, 100), 1)
-        self.assertEqual((found["seconds"], found["first_seconds"], found["peak_mb"]), (2.5, 9, 100))
+        self.assertEqual(
+            (found["seconds"], found["first_seconds"], found["peak_mb"]), (2.5, 9, 100)
+        )
         self.assertEqual((found["train_accuracy"], found["test_accuracy"]), (0.5, 0.6))
 
     def test_epochs_of_gradus(self):
@@ -70,12 +72,16 @@ class Tables(unittest.TestCase):
         self.assertEqual(tables.with_spread([]), "-")
 
     def test_a_trainer_that_failed_keeps_its_row(self):
-        good = {"seconds": 0.5, "first_seconds": 1, "train_accuracy": None, "test_accuracy": 0.9, "peak_mb": 64}
-        slow = good | {"seconds": 1.5}
-        text = tables.of_epochs({"gradus": [good], "other": [slow], "broken": [None]}, "gradus", 0.25)
+        good = {"seconds": 0.5, "first_seconds": 1}
+        good |= {"train_accuracy": 0.8, "test_accuracy": 0.9, "peak_mb": 64}
+        slow = good | {"seconds": 1.5, "train_accuracy": 0.7}
+        text = tables.of_epochs(
+            {"gradus": [good], "other": [slow], "broken": [None]}, "gradus", 0.25
+        )
         lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
         self.assertEqual(lines[2][:4], ["gradus", "0.500", "1.00", "0.50"])
         self.assertEqual(lines[3][:4], ["other", "1.50", "3.00", "0.17"])
+        self.assertEqual(lines[3][5:7], ["70.00 %", "90.00 %"])
         self.assertEqual(lines[4], ["broken", "-", "-", "-", "-", "-", "-", "-", "0"])
         self.assertEqual(len({len(line) for line in text.splitlines()}), 1)
 
@@ -100,7 +106,9 @@ class Works(unittest.TestCase):
             self.assertEqual(len(set(names)), len(names))
             for trainer in work.trainers:
                 command = [str(word) for word in trainer.command(0)]
-                self.assertIn(command[0].split("/")[1], ("python", "gradus", "candle_peer", "burn_peer"))
+                self.assertIn(
+                    command[0].split("/")[1], ("python", "gradus", "candle_peer", "burn_peer")
+                )
                 for script in command[1:2]:
                     if script.endswith(".py"):
                         self.assertTrue(Path(script).is_file(), script)
@@ -111,7 +119,9 @@ class Processes(unittest.TestCase):
         return process.run([sys.executable, "-c", code], dict(os.environ), 1, limit)
 
     def test_json_time_and_memory(self):
-        block = "import json; a = b'x' * 80_000_000; print('hello'); print(json.dumps({'a': len(a)}))"
+        block = (
+            "import json; a = b'x' * 80_000_000; print('hello'); print(json.dumps({'a': len(a)}))"
+        )
         outcome = self.run_python(block)
         self.assertEqual((outcome.lines, outcome.error), ([{"a": 80_000_000}], None))
         self.assertGreater(outcome.peak_mb, 76)

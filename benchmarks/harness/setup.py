@@ -138,7 +138,8 @@ def train_model(place):
     """The network whose predictions are timed: an .npz, and its accuracy on the test images."""
     model = place.files / "model.safetensors"
     outcome = place.run(
-        [place.gradus, "train", "--json", "--data", place.data, "--hidden", "128", "--out", model], 300
+        [place.gradus, "train", "--json", "--data", place.data, "--hidden", "128", "--out", model],
+        300,
     )
     if outcome.error:
         raise Failed(f"training the network for predictions: {outcome.error}")

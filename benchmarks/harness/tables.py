@@ -53,28 +53,28 @@ def markdown(header, rows):
 
 def of_epochs(results, reference, floor_seconds=None):
     """Trainers by their median epoch. `results`: name -> figures of each round."""
-    header = ["trainer", "epoch, s", f"/ {reference}", "first epoch, s"]
-    header += ["accuracy, train", "test", "peak memory, MB", "rounds"]
-    if floor_seconds:
-        header.insert(3, "of the floor")
+    header = ["trainer", "epoch, s", f"/ {reference}"]
+    header += ["of the floor"] if floor_seconds else []
+    header += ["first epoch, s"]
+    # The training accuracy says something where several trainers report it.
+    trained = sum(bool(figures.column(rounds, "train_accuracy")) for rounds in results.values())
+    header += ["train", "test"] if trained > 1 else ["test"]
+    header += ["peak memory, MB", "rounds"]
     rows = []
     for name, rounds in results.items():
         seconds = figures.column(rounds, "seconds")
         first = figures.column(rounds, "first_seconds")
-        row = [
-            name,
-            with_spread(seconds),
-            number(figures.ratio(rounds, results[reference], "seconds")),
-            number(max(first)) if first else "-",
-            percent(mean(figures.column(rounds, "train_accuracy"))),
-            percent(mean(figures.column(rounds, "test_accuracy"))),
-            number(max(figures.column(rounds, "peak_mb"), default=None)),
-            str(len(seconds)),
-        ]
+        row = [name, with_spread(seconds)]
+        row.append(number(figures.ratio(rounds, results[reference], "seconds")))
         if floor_seconds:
             median = figures.spread(seconds)
-            row.insert(3, number(floor_seconds / median[0], 2) if median else "-")
-        rows.append(row)
+            row.append(number(floor_seconds / median[0], 2) if median else "-")
+        row.append(number(max(first, default=None)))
+        if trained > 1:
+            row.append(percent(mean(figures.column(rounds, "train_accuracy"))))
+        row.append(percent(mean(figures.column(rounds, "test_accuracy"))))
+        row.append(number(max(figures.column(rounds, "peak_mb"), default=None)))
+        rows.append([*row, str(len(seconds))])
     return markdown(header, rows)
 
 

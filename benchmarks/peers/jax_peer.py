@@ -84,7 +84,9 @@ def data(options, scale):
 
 
 def parameters_of(options):
-    return [(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in common.start(options.start)]
+    return [
+        (jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in common.start(options.start)
+    ]
 
 
 def notebook(options):
@@ -140,9 +142,7 @@ def predict(options):
     jitted = jax.jit(lambda x: jnp.argmax(logits_of(parameters, x), axis=1))
     # Rows are cut in NumPy: JAX's own slicing would be part of the time.
     rows = np.asarray(x_test)
-    one, many = common.prediction_times(
-        lambda x: np.asarray(jitted(x)), rows, options.quick
-    )
+    one, many = common.prediction_times(lambda x: np.asarray(jitted(x)), rows, options.quick)
     return {
         "one_image_seconds": one,
         "images_per_second": len(rows) / many,

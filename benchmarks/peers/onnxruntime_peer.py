@@ -11,7 +11,10 @@ def graph(layers):
     """Gemm, Relu, Gemm, ..., ArgMax, as bytes; the number of samples stays open."""
     nodes, weights, value = [], [], "x"
     for i, (weight, bias) in enumerate(layers, 1):
-        weights += [numpy_helper.from_array(weight, f"w{i}"), numpy_helper.from_array(bias, f"b{i}")]
+        weights += [
+            numpy_helper.from_array(weight, f"w{i}"),
+            numpy_helper.from_array(bias, f"b{i}"),
+        ]
         nodes.append(helper.make_node("Gemm", [value, f"w{i}", f"b{i}"], [f"z{i}"]))
         value = f"z{i}"
         if i < len(layers):

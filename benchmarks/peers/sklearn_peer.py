@@ -42,7 +42,9 @@ def minibatch(options):
     x, y, x_test, y_test = data(options)
     model = classifier(options)
     # partial_fit is one epoch: shuffled, in mini-batches, with the moments of the last one.
-    seconds = common.timed_epochs(options.epochs, lambda _: model.partial_fit(x, y, classes=np.arange(10)))
+    seconds = common.timed_epochs(
+        options.epochs, lambda _: model.partial_fit(x, y, classes=np.arange(10))
+    )
     return {"epoch_seconds": seconds, "test_accuracy": float(model.score(x_test, y_test))}
 
 

@@ -89,7 +89,8 @@ fn main() -> Result<()> {
                     let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
                     let count = rows.len();
                     let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &device);
-                    let (images, labels) = (x.clone().select(0, rows.clone()), y.clone().select(0, rows));
+                    let (images, labels) =
+                        (x.clone().select(0, rows.clone()), y.clone().select(0, rows));
                     network = update(network.clone(), images, labels).0;
                 }
             }
