@@ -241,7 +241,9 @@ def main():
         text = "\n\n".join([f"# Measured on {date}", head, *sections])
         (folder / f"{date}.md").write_text(text + "\n")
         kept = {"date": date, "machine": facts, "bench": bench.lines, "runs": raw}
-        (folder / f"{date}.json").write_text(json.dumps(kept, indent=1) + "\n")
+        # Where things lie on this machine is nobody's business.
+        kept = json.dumps(kept, indent=1).replace(f"{place.folder}/", "")
+        (folder / f"{date}.json").write_text(kept + "\n")
         say(f"wrote {folder / date}.md and .json")
 
 
