@@ -191,6 +191,25 @@ fn a_run_that_diverges_ends_with_the_last_good_model() {
     assert!(trained.classifier.network.parameters().iter().all(|p| p.is_finite()));
 }
 
+/// The loss of an epoch is that before its last step, so that a single step can overflow unseen.
+#[test]
+fn a_step_that_overflows_is_found_in_its_own_epoch() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(500);
+    let config = TrainConfig {
+        optimizer: Optimizer::SGD,
+        normalization: Normalization::None,
+        learning_rate: f32::MAX,
+        schedule: Schedule::Constant,
+        batch_size: BatchSize::Full,
+        ..small(1)
+    };
+    let trained = run(&config, &data);
+    let Outcome::Diverged { epoch: 0, message } = trained.outcome else { panic!("it did not") };
+    assert!(message.contains("weight"), "{message}");
+    assert!(trained.classifier.network.parameters().iter().all(|p| p.is_finite()));
+}
+
 #[test]
 fn data_that_do_not_fit_are_refused() {
     let _one = ONE_AT_A_TIME.lock();

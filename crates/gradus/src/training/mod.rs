@@ -29,7 +29,7 @@ pub enum Outcome {
     Finished,
     /// The stop flag was raised; the step in progress was finished.
     Stopped,
-    /// The loss became NaN or infinite; the model is the one before that epoch.
+    /// The loss or a weight became NaN or infinite; the model is the one before that epoch.
     Diverged {
         /// The epoch.
         epoch: usize,
@@ -118,7 +118,9 @@ pub fn train(
     for epoch in 0..config.epochs {
         let epoch_begin = Instant::now();
         let totals = trainer.epoch(config.seed, epoch);
-        if !totals.loss.is_finite() {
+        // The loss is that of the passes before each step: the last step can still overflow.
+        let finite = trainer.prepared.parameters.read().iter().all(|value| value.is_finite());
+        if !totals.loss.is_finite() || !finite {
             outcome = diverged(epoch, totals.loss, config);
             break;
         }
@@ -153,10 +155,14 @@ pub fn train(
 
 fn diverged(epoch: usize, loss: f64, config: &TrainConfig) -> Outcome {
     let rate = config.learning_rate;
+    let what = match loss.is_finite() {
+        true => "a weight became NaN or infinite".to_owned(),
+        false => format!("the loss became {loss}"),
+    };
     Outcome::Diverged {
         epoch,
         message: format!(
-            "the loss became {loss} in epoch {epoch}: the steps are probably too large \
+            "{what} in epoch {epoch}: the steps are probably too large \
              (learning rate {rate}). Use a smaller --learning-rate (try {}), or --normalize unit or \
              standard if the inputs are raw. The model of the epoch before is kept",
             rate / 10.0
