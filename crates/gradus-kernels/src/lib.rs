@@ -10,6 +10,7 @@
 //! | [`Kernels::sgd`], [`Kernels::adam`] | one step of the optimizer | elementwise.rs |
 //! | [`Kernels::softmax_cross_entropy`] | loss, and `(p - onehot) / m` | softmax.rs |
 //! | [`Kernels::softmax`] | `p = e^z / sum e^z` | softmax.rs |
+//! | [`Kernels::random_bits`] and the like | number `i` of a stream: bits, uniform, normal, dropout | random.rs |
 //! | [`Kernels::multiply_adds`] | the arithmetic peak | peak.rs |
 //!
 //! The products and softmax stand in [`mod@reference`] as the plain loops that define them, and are
@@ -25,6 +26,7 @@ mod tile;
 pub mod sparse;
 pub mod elementwise;
 pub mod softmax;
+pub mod random;
 pub mod reference;
 mod peak;
 

@@ -2,6 +2,7 @@
 
 use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
+use gradus_kernels::random::{GROUP, Stream};
 use gradus_kernels::sparse::{STRIP, STRIP_STEP, TILE, Tile};
 use gradus_kernels::{Kernels, reference};
 use proptest::prelude::*;
@@ -189,5 +190,58 @@ proptest! {
         for kernels in Kernels::available() {
             check_sparse(kernels, samples, features, 32, &x);
         }
+    }
+}
+
+#[test]
+fn random_numbers_are_philox_and_can_be_drawn_from_any_group() {
+    // The known answers of the Random123 library.
+    let zeros = Stream { key: 0, counter: [0; 3] };
+    let words = [0, 16, 32, 48].map(|index| reference::random_bits(zeros, index));
+    assert_eq!(words, [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+
+    let stream = Stream { key: 0x0123_4567_89ab_cdef, counter: [7, u32::MAX, 1] };
+    for kernels in Kernels::available() {
+        for (start, len) in [(0, 1), (0, 64), (64, 100), (GROUP << 20, 33), (640, 16), (0, 0)] {
+            let mut words = vec![0; len];
+            kernels.random_bits(stream, start, &mut words);
+            let (mut uniform, mut mask) = (vec![0.0; len], vec![0.0; len]);
+            kernels.random_uniform(stream, start, &mut uniform);
+            kernels.dropout_mask(stream, start, 0.3, &mut mask);
+            let mut normal = vec![1.0; len];
+            kernels.add_normal(stream, start, 0.5, &mut normal);
+            for at in 0..len {
+                let index = start + at;
+                assert_eq!(words[at], reference::random_bits(stream, index));
+                assert_eq!(uniform[at], reference::random_uniform(stream, index));
+                assert_eq!(mask[at], reference::dropout_mask(stream, index, 0.3));
+                let expected = 1.0 + 0.5 * reference::random_normal(stream, index);
+                assert!(
+                    (f64::from(normal[at]) - expected).abs() < 2e-6,
+                    "{} {expected}",
+                    normal[at]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn random_numbers_have_the_moments_of_their_distributions() {
+    let stream = Stream { key: 5, counter: [1, 2, 3] };
+    for kernels in Kernels::available() {
+        let mut values = vec![0.0; 1 << 18];
+        kernels.add_normal(stream, 0, 1.0, &mut values);
+        let moment = |power: i32| {
+            values.iter().map(|&x| f64::from(x).powi(power)).sum::<f64>() / values.len() as f64
+        };
+        for (power, expected) in [(1, 0.0), (2, 1.0), (3, 0.0), (4, 3.0)] {
+            // Five standard errors of each moment.
+            let error = [1.0, 2.0, 15.0, 96.0][power as usize - 1] / values.len() as f64;
+            assert!((moment(power) - expected).abs() < 5.0 * error.sqrt(), "{power}");
+        }
+        kernels.dropout_mask(stream, 0, 0.2, &mut values);
+        let dropped = values.iter().filter(|&&x| x == 0.0).count() as f64 / values.len() as f64;
+        assert!((dropped - 0.2).abs() < 0.005, "{dropped}");
     }
 }
