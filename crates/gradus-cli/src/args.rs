@@ -10,6 +10,7 @@ use gradus::network::Activation;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Preset};
 
+use crate::regularization_args::{KeepingArgs, RegularizationArgs};
 use crate::values::{
     Hidden, activations, at_least_one, batch_size, hidden, image_size, normalizations, number,
     presets, schedule, threads, whole,
@@ -46,7 +47,7 @@ pub(crate) enum Command {
 }
 
 /// Where data come from and how they are read.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct SourceArgs {
     /// Folder in which named data sets are looked for first
@@ -64,7 +65,7 @@ pub(crate) struct SourceArgs {
 }
 
 /// Train a classifier, report its test accuracy and write the model.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  \
     gradus train\n  \
     gradus train --preset notebook --history history.csv\n  \
@@ -146,6 +147,14 @@ pub(crate) struct TrainArgs {
     /// From raw values to inputs: as they are, to [0, 1], or to mean 0 and deviation 1
     #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = normalizations())]
     pub(crate) normalize: Option<Normalization>,
+
+    #[command(flatten)]
+    pub(crate) regularization: RegularizationArgs,
+    #[command(flatten)]
+    pub(crate) keeping: KeepingArgs,
+    /// Which options were given, by name
+    #[arg(skip)]
+    pub(crate) given: Vec<String>,
 
     /// The model file to write
     #[arg(long, short, value_name = "FILE", help_heading = "Output",

@@ -8,7 +8,7 @@ use gradus::Error;
 use gradus::model_file::npz;
 use gradus::network::{Activation, Init, Network};
 use gradus::optimizer::Optimizer;
-use gradus::training::{Preset, TrainConfig};
+use gradus::training::{Checkpoint, Preset, TrainConfig};
 
 use crate::args::TrainArgs;
 
@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) start: Option<Network>,
     /// A validation set of its own.
     pub(crate) validation_set: Option<PathBuf>,
+    /// The run to go on with.
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 impl Settings {
@@ -44,6 +46,9 @@ impl Settings {
         set(&mut config.seed, args.seed);
         set(&mut config.threads, args.threads.map(Some));
         config.optimizer = optimizer(args, config.optimizer)?;
+        args.regularization.apply(&mut config.regularization);
+        config.early_stopping = args.keeping.early_stopping();
+        config.monitor = args.keeping.monitor;
         match args.validation.as_deref().map(|text| (text, text.parse())) {
             Some((_, Ok(share))) => config.validation = share,
             Some((path, Err(_))) => validation_set = Some(path.into()),
@@ -63,8 +68,9 @@ impl Settings {
             let message = "--activation has no effect: there is no hidden layer for it to follow";
             return Err(Error::argument(message).into());
         }
+        args.keeping.check()?;
         config.validate()?;
-        Ok(Settings { preset, config, start, validation_set })
+        Ok(Settings { preset, config, start, validation_set, checkpoint: None })
     }
 }
 
