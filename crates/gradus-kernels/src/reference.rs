@@ -3,6 +3,7 @@
 
 use crate::dense::{Transpose, Update};
 use crate::random::{GROUP, Stream};
+use crate::softmax::Targets;
 use crate::sparse::ByteTable;
 
 /// `C (+)= op(A, B)` with `C` m x n and an inner dimension of k, all without gaps.
@@ -82,16 +83,32 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     e.iter().map(|e| (e / sum) as f32).collect()
 }
 
-/// The loss of one row, `-log p_label`, and its gradient with respect to the logits,
-/// `(p - onehot) grad_scale`.
-pub fn softmax_cross_entropy(logits: &[f32], label: usize, grad_scale: f32) -> (f32, Vec<f32>) {
+/// The target of row `i`: `(1 - s) (q onehot(a) + (1 - q) onehot(b)) + s / K`.
+pub fn target(targets: &Targets, i: usize, classes: usize) -> Vec<f64> {
+    let smoothing = f64::from(targets.smoothing);
+    let (other, share) =
+        targets.mixed.map_or((targets.labels[i], 1.0), |(b, q)| (b[i], f64::from(q[i])));
+    let mut target = vec![smoothing / classes as f64; classes];
+    target[targets.labels[i] as usize] += (1.0 - smoothing) * share;
+    target[other as usize] += (1.0 - smoothing) * (1.0 - share);
+    target
+}
+
+/// The loss of one row, `w (log sum_c e^(z_c) - sum_c t_c z_c)` with target `t` and weight `w`, and
+/// its gradient with respect to the logits, `(p - t) w grad_scale`.
+pub fn softmax_cross_entropy(
+    logits: &[f32],
+    target: &[f64],
+    weight: f32,
+    grad_scale: f32,
+) -> (f32, Vec<f32>) {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&z| f64::from(z - max).exp()).sum();
-    let loss = sum.ln() - f64::from(logits[label] - max);
-    let mut grad = softmax(logits);
-    grad[label] -= 1.0;
-    grad.iter_mut().for_each(|g| *g *= grad_scale);
-    (loss as f32, grad)
+    let e: Vec<f64> = logits.iter().map(|&z| f64::from(z - max).exp()).collect();
+    let sum: f64 = e.iter().sum();
+    let expected: f64 = logits.iter().zip(target).map(|(&z, t)| t * f64::from(z - max)).sum();
+    let scale = f64::from(weight) * f64::from(grad_scale);
+    let grad = e.iter().zip(target).map(|(e, t)| ((e / sum - t) * scale) as f32).collect();
+    ((f64::from(weight) * (sum.ln() - expected)) as f32, grad)
 }
 
 /// Number `index` of a stream, by Philox4x32-10: two multiplications and two key additions a round.

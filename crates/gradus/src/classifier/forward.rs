@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use crate::classifier::largest;
 use crate::data::normalize::Normalizer;
 use crate::data::{Dataset, Rows};
-use crate::loss;
+use crate::loss::{self, Targets};
 use crate::metrics::{ConfusionMatrix, Evaluation};
 use crate::network::linear::ByteValues;
 use crate::network::{
@@ -188,7 +188,8 @@ impl Forward<'_> {
             let predicted: Vec<u32> =
                 (0..rows).map(|i| largest(logits.row_mut(i)) as u32).collect();
             let mut losses = vec![0.0; rows];
-            loss::softmax_cross_entropy(kernels, logits, labels, rows, &mut losses);
+            let targets = Targets::of(labels);
+            loss::softmax_cross_entropy(kernels, logits, targets, rows, &mut losses);
             (losses.iter().map(|&loss| f64::from(loss)).sum::<f64>(), predicted)
         });
         let stages = &self.prepared.layout.stages;

@@ -17,7 +17,7 @@ use crate::data::Dataset;
 use crate::data::batches::Batches;
 use crate::data::normalize::Normalizer;
 use crate::error::{Error, Result};
-use crate::loss;
+use crate::loss::{self, Targets};
 use crate::network::workspace::LOSS_ROWS;
 use crate::network::{
     Input, Member, Network, Prepared, Scratch, SharedMatrix, SharedTile, TILE, Team, Tile, Update,
@@ -337,7 +337,7 @@ impl<'a> Trainer<'a> {
             correct += loss::softmax_cross_entropy(
                 self.prepared.kernels(),
                 logits.part_rows(0..count),
-                &labels[..count],
+                Targets::of(&labels[..count]),
                 batch,
                 &mut losses[..count],
             );
