@@ -10,7 +10,7 @@
 //! | [`Kernels::sgd`], [`Kernels::adam`] | one step of the optimizer | elementwise.rs |
 //! | [`Kernels::batch_norm_forward`] and backward | columns of mean 0, variance 1; scale and shift | batch_norm.rs |
 //! | [`Kernels::penalize`] and the like | penalties, limits, averages, norms | weights.rs |
-//! | [`Kernels::softmax_cross_entropy`] | loss, and `(p - onehot) / m` | softmax.rs |
+//! | [`Kernels::softmax_cross_entropy`] | loss, and `(p - t) / m`, of target `t` | softmax.rs |
 //! | [`Kernels::softmax`] | `p = e^z / sum e^z` | softmax.rs |
 //! | [`Kernels::random_bits`] and the like | number `i` of a stream: bits, uniform, normal, dropout | random.rs |
 //! | [`Kernels::multiply_adds`] | the arithmetic peak | peak.rs |

@@ -4,11 +4,11 @@
 use std::fs::File;
 use std::path::Path;
 
-use gradus::loss;
+use gradus::loss::{self, Targets};
 use gradus::network::linear::ByteValues;
 use gradus::network::{
-    Activation, Input, Kernels, MatRef, Network, Prepared, Scratch, SharedTile, TILE, Team, Tile,
-    Update, Workers, Workspace,
+    Activation, Input, Kernels, MatMut, MatRef, Network, Prepared, Scratch, SharedTile, TILE, Team,
+    Tile, Update, Workers, Workspace,
 };
 use gradus::optimizer::Optimizer;
 use gradus::schedule::{Run, Schedule};
@@ -91,8 +91,8 @@ fn pass(kernels: Kernels, network: &Network, input: Input, labels: &[u32], threa
             let mut losses = vec![0.0; rows.len()];
             let mut guard = workspace.logits.write(piece);
             let mut view = guard.view();
-            let (view, part) = (view.part_rows(0..rows.len()), &labels[rows.clone()]);
-            loss::softmax_cross_entropy(kernels, view, part, samples, &mut losses);
+            let (view, part) = (view.part_rows(0..rows.len()), Targets::of(&labels[rows.clone()]));
+            loss::softmax_cross_entropy(kernels, view, part, samples as f64, &mut losses);
             let mut kept = workspace.losses.write(piece);
             for (row, loss) in losses.into_iter().enumerate() {
                 kept.view().row_mut(row)[0] = loss;
@@ -253,6 +253,33 @@ fn gradients_match_central_differences() {
                     );
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn losses_of_all_kinds_of_targets_match_pytorch() {
+    let golden = Golden::open("targets.npz");
+    let (labels, others) = (golden.labels("labels"), golden.labels("others"));
+    let (shares, weights) = (golden.floats("shares"), golden.floats("weights"));
+    let by_class = golden.floats("class_weights");
+    let of_labels: Vec<f32> = labels.iter().map(|&label| by_class[label as usize]).collect();
+    let plain = Targets::of(&labels);
+    let mixed = Targets { mixed: Some((&others, &shares)), ..plain };
+    for (name, targets) in [
+        ("plain", plain),
+        ("smoothed", Targets { smoothing: 0.1, ..plain }),
+        ("mixed", mixed),
+        ("mixed_smoothed", Targets { smoothing: 0.1, ..mixed }),
+        ("class_weights", Targets { weights: Some(&of_labels), ..plain }),
+        ("all", Targets { smoothing: 0.1, weights: Some(&weights), ..mixed }),
+    ] {
+        for kernels in Kernels::available() {
+            let (mut grad, mut losses) = (golden.floats("logits"), [0.0; 12]);
+            let view = MatMut::new(&mut grad, 12, 7);
+            loss::softmax_cross_entropy(kernels, view, targets, 12.0, &mut losses);
+            assert_close(&losses, &golden.floats(&format!("{name}/losses")), 1e-6, name);
+            assert_close(&grad, &golden.floats(&format!("{name}/grad")), 1e-6, name);
         }
     }
 }

@@ -12,6 +12,9 @@ network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid g
                 logits loss grad_w1 grad_b1 grad_w2 grad_b2.
 optimizers.npz  `x labels w1 b1 w2 b2` (12-16-4, relu, full batch of 32) and for each CASE of OPTIMIZERS
                 `CASE/losses` (ten, each before its update), `CASE/w1 b1 w2 b2` (after ten updates).
+targets.npz     `logits` (12 x 7) `labels`; of each sample `others` (second label), `shares` (of the first),
+                `weights`; `class_weights`; for each CASE of `targets_file()` `CASE/losses` (each sample's) and
+                `CASE/grad` (of their mean, with respect to the logits).
 schedules.npz   `CASE`: the learning rate of each step from 0; settings: `schedules()` below.
 """
 
@@ -207,6 +210,40 @@ def optimizers_file():
     return arrays
 
 
+# --- Targets ----------------------------------------------------------------------------------------
+
+
+def targets_file():
+    rng = np.random.default_rng(400)
+    samples, classes, smoothing = 12, 7, 0.1
+    logits = as_f32(rng.normal(0, 3, (samples, classes)))
+    labels, others = (rng.integers(0, classes, samples) for _ in range(2))
+    shares, weights = as_f32(rng.random(samples)), as_f32(rng.exponential(1, samples))
+    class_weights = as_f32(rng.exponential(1, classes))
+    one_hot = np.eye(classes)
+    share = shares[:, None]
+    mixed = share * one_hot[labels] + (1 - share) * one_hot[others]
+
+    # target (labels, or a distribution over the classes), settings of cross_entropy, sample weights
+    cases = {
+        "plain": (labels, {}, 1),
+        "smoothed": (labels, dict(label_smoothing=smoothing), 1),
+        "mixed": (mixed, {}, 1),
+        "mixed_smoothed": (mixed, dict(label_smoothing=smoothing), 1),
+        "class_weights": (labels, dict(weight=torch.tensor(class_weights)), 1),
+        "all": (mixed, dict(label_smoothing=smoothing), weights),
+    }
+    arrays = {"logits": logits, "labels": labels, "others": others, "shares": shares}
+    arrays.update({"weights": weights, "class_weights": class_weights})
+    for case, (target, settings, factors) in cases.items():
+        tensor = torch.tensor(logits, requires_grad=True)
+        losses = functional.cross_entropy(tensor, torch.tensor(target), reduction="none", **settings)
+        losses = losses * torch.as_tensor(factors)
+        losses.mean().backward()
+        arrays[f"{case}/losses"], arrays[f"{case}/grad"] = losses.detach().numpy(), tensor.grad.numpy()
+    return arrays
+
+
 # --- Schedules --------------------------------------------------------------------------------------
 
 
@@ -273,6 +310,7 @@ def main():
     for name, arrays in {
         "network.npz": network_file(),
         "optimizers.npz": optimizers_file(),
+        "targets.npz": targets_file(),
         "schedules.npz": schedules_file(),
     }.items():
         np.savez(folder / name, **{key: stored(value) for key, value in arrays.items()})
