@@ -1,6 +1,8 @@
 //! The whole network against PyTorch's numbers (golden/make_golden.py made the files), and every
 //! gradient against central differences.
 
+mod common;
+
 use std::fs::File;
 use std::path::Path;
 
@@ -12,6 +14,7 @@ use gradus::network::{
 };
 use gradus::optimizer::Optimizer;
 use gradus::schedule::{Run, Schedule};
+use common::{Pass, tiles_of};
 use ndarray::{ArrayD, Ix0};
 use ndarray_npy::{NpzReader, ReadableElement};
 
@@ -60,54 +63,14 @@ fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
     }
 }
 
-/// What one pass computes.
-struct Pass {
-    logits: Vec<f32>,
-    loss: f32,
-    gradients: Vec<f32>,
-}
-
-/// Forward, loss and backward by `threads` workers.
+/// A pass whose gradients are in the order of the network's parameters.
 fn pass(kernels: Kernels, network: &Network, input: Input, labels: &[u32], threads: usize) -> Pass {
-    let sparse = matches!(input, Input::Tiles(..));
-    let prepared = Prepared::new(kernels, network, sparse);
-    let (samples, classes) = (labels.len(), network.outputs());
-    let workspace = Workspace::new(&prepared.layout, samples, true);
-    let team = Team::new(threads);
-    let logits = std::sync::Mutex::new(Vec::new());
-    Workers::new(threads).unwrap().run(|index| {
-        let member = team.member(index);
-        let mut scratch = Scratch::new(&prepared.layout, samples);
-        prepared.forward(input, &workspace, &member, &mut scratch);
-        member.wait();
-        if index == 0 {
-            let computed = workspace.logits.read();
-            let rows = (0..samples).flat_map(|i| computed.view().row(i).to_vec());
-            *logits.lock().unwrap() = rows.collect();
-        }
-        member.wait();
-        for piece in member.share(Workspace::loss_pieces(samples)) {
-            let rows = Workspace::loss_rows(piece, samples);
-            let mut losses = vec![0.0; rows.len()];
-            let mut guard = workspace.logits.write(piece);
-            let mut view = guard.view();
-            let (view, part) = (view.part_rows(0..rows.len()), Targets::of(&labels[rows.clone()]));
-            loss::softmax_cross_entropy(kernels, view, part, samples as f64, &mut losses);
-            let mut kept = workspace.losses.write(piece);
-            for (row, loss) in losses.into_iter().enumerate() {
-                kept.view().row_mut(row)[0] = loss;
-            }
-        }
-        member.wait();
-        prepared.backward(input, &workspace, &member, &mut scratch, Update::Overwrite);
-    });
-    let losses = workspace.losses.read();
-    let loss = (0..samples).map(|i| f64::from(losses.view().row(i)[0])).sum::<f64>();
+    let prepared = Prepared::new(kernels, network, matches!(input, Input::Tiles(..)));
+    let pass = common::pass(&prepared, input, labels, threads, None);
+    assert_eq!(pass.logits.len(), labels.len() * network.outputs());
     let mut gradients = vec![0.0; network.parameters().len()];
-    prepared.gradients(&workspace, &mut gradients);
-    let logits = logits.into_inner().unwrap();
-    assert_eq!(logits.len(), samples * classes);
-    Pass { logits, loss: (loss / samples as f64) as f32, gradients }
+    prepared.layout.gather(&pass.gradients, &mut gradients);
+    Pass { gradients, ..pass }
 }
 
 /// Compares a pass with `prefix/logits`, `loss`, `grad_w1`, ...
@@ -138,16 +101,6 @@ fn networks_with_each_activation_match_pytorch() {
             }
         }
     }
-}
-
-fn tiles_of(x: &[u8], features: usize) -> Vec<SharedTile> {
-    x.chunks(TILE * features)
-        .map(|rows| {
-            let mut tile = Tile::default();
-            tile.fill(Kernels::detect().unwrap(), features, rows.chunks(features), true);
-            tile.into()
-        })
-        .collect()
 }
 
 #[test]
