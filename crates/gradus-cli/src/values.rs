@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use gradus::data::normalize::Normalization;
 use gradus::network::Activation;
+use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::config::MOST_THREADS;
 use gradus::training::{BatchSize, Preset};
@@ -76,6 +77,11 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
 pub(crate) fn activations() -> impl TypedValueParser<Value = Activation> {
     let values = Activation::ALL.map(|activation| PossibleValue::new(activation.name()));
     named(values.to_vec(), Activation::from_name)
+}
+
+pub(crate) fn optimizers() -> impl TypedValueParser<Value = Optimizer> {
+    let values = Optimizer::ALL.map(|optimizer| PossibleValue::new(optimizer.name()));
+    named(values.to_vec(), Optimizer::from_name)
 }
 
 pub(crate) fn normalizations() -> impl TypedValueParser<Value = Normalization> {

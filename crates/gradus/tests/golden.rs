@@ -258,12 +258,19 @@ fn gradients_match_central_differences() {
 }
 
 #[test]
-fn ten_steps_of_each_optimizer_match_pytorch() {
+fn ten_steps_of_each_optimizer_match_their_reference() {
     let golden = Golden::open("optimizers.npz");
     let (x, labels) = (golden.floats("x"), golden.labels("labels"));
     let sgd =
         |momentum, nesterov, weight_decay| Optimizer::Sgd { momentum, nesterov, weight_decay };
     let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
+    let rmsprop = |decay, momentum, epsilon, weight_decay| Optimizer::RmsProp {
+        decay,
+        momentum,
+        epsilon,
+        weight_decay,
+    };
+    let lion = |beta1, beta2, weight_decay| Optimizer::Lion { beta1, beta2, weight_decay };
     for (name, optimizer, rate) in [
         ("sgd", sgd(0.0, false, 0.0), 0.1),
         ("sgd_momentum", sgd(0.9, false, 0.0), 0.1),
@@ -272,6 +279,10 @@ fn ten_steps_of_each_optimizer_match_pytorch() {
         ("adam", Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.0 }, 0.01),
         ("adam_decay", Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.01 }, 0.01),
         ("adamw", Optimizer::AdamW { beta1, beta2, epsilon, weight_decay: 0.05 }, 0.01),
+        ("rmsprop", rmsprop(0.99, 0.0, 1e-8, 0.0), 0.01),
+        ("rmsprop_momentum", rmsprop(0.9, 0.9, 1e-6, 0.01), 0.003),
+        ("lion", lion(0.9, 0.99, 0.0), 0.003),
+        ("lion_decay", lion(0.8, 0.95, 0.5), 0.003),
     ] {
         for kernels in Kernels::available() {
             let mut network = golden.network("", &[12, 16, 4], Activation::Relu);

@@ -35,6 +35,31 @@ ACTIVATIONS = {
     "identity": lambda z: z,
 }
 
+
+class Lion:
+    """Chen et al. 2023, algorithm 2, which PyTorch has not."""
+
+    def __init__(self, groups, lr, betas):
+        self.groups, self.lr, self.betas = groups, lr, betas
+        self.mean = {id(p): np.zeros(p.shape) for group in groups for p in group["params"]}
+
+    def zero_grad(self):
+        for group in self.groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def step(self):
+        beta1, beta2 = self.betas
+        for group in self.groups:
+            for parameter in group["params"]:
+                w, g = parameter.detach().numpy(), parameter.grad.numpy()  # w shares its memory
+                m = self.mean[id(parameter)]
+                c = beta1 * m + (1 - beta1) * g
+                assert np.all((c == 0) | (np.abs(c) > 1e-6)), "a sign that float32 could miss"
+                w -= self.lr * (np.sign(c) + group["weight_decay"] * w)
+                m[...] = beta2 * m + (1 - beta2) * g
+
+
 # Weight decay acts on the weights only, never on the biases (two parameter groups).
 OPTIMIZERS = {
     "sgd": (torch.optim.SGD, dict(lr=0.1), 0.0),
@@ -44,6 +69,14 @@ OPTIMIZERS = {
     "adam": (torch.optim.Adam, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.0),
     "adam_decay": (torch.optim.Adam, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.01),
     "adamw": (torch.optim.AdamW, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.05),
+    "rmsprop": (torch.optim.RMSprop, dict(lr=0.01, alpha=0.99, eps=1e-8), 0.0),
+    "rmsprop_momentum": (
+        torch.optim.RMSprop,
+        dict(lr=0.003, alpha=0.9, eps=1e-6, momentum=0.9),
+        0.01,
+    ),
+    "lion": (Lion, dict(lr=0.003, betas=(0.9, 0.99)), 0.0),
+    "lion_decay": (Lion, dict(lr=0.003, betas=(0.8, 0.95)), 0.5),
 }
 
 
