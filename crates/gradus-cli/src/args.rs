@@ -128,7 +128,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FACTOR", help_heading = "Training", allow_negative_numbers = true,
         value_parser = number)]
     pub(crate) weight_decay: Option<f32>,
-    /// constant, step:EPOCHS:FACTOR, cosine or one-cycle
+    /// constant, step:EPOCHS:FACTOR, cosine, one-cycle or plateau:PATIENCE:FACTOR
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = schedule)]
     pub(crate) schedule: Option<Schedule>,
     /// Epochs (also parts of one) in which the learning rate rises to its value

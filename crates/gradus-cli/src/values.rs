@@ -53,7 +53,9 @@ pub(crate) fn threads(text: &str) -> Result<usize, String> {
 
 pub(crate) fn schedule(text: &str) -> Result<Schedule, String> {
     Schedule::parse(text).ok_or_else(|| {
-        "expected constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine or one-cycle".into()
+        "expected constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine, one-cycle or \
+         plateau:PATIENCE:FACTOR (such as plateau:5:0.5)"
+            .into()
     })
 }
 

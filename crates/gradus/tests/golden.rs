@@ -11,7 +11,7 @@ use gradus::network::{
     Update, Workers, Workspace,
 };
 use gradus::optimizer::Optimizer;
-use gradus::schedule::{Run, Schedule};
+use gradus::schedule::{Plateau, PlateauState, Run, Schedule};
 use ndarray::{ArrayD, Ix0};
 use ndarray_npy::{NpzReader, ReadableElement};
 
@@ -334,6 +334,25 @@ fn schedules_match_pytorch() {
         for (at, (found, expected)) in rates.iter().zip(&expected).enumerate() {
             let error = (found - expected).abs();
             assert!(error <= 1e-6 * expected + 1e-9, "{name} at {at}: {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn reductions_on_a_plateau_match_pytorch() {
+    let golden = Golden::open("schedules.npz");
+    let plateau = Plateau { patience: 3, factor: 0.5 };
+    for (name, larger_is_better) in [("plateau/min", false), ("plateau/max", true)] {
+        let mut state = PlateauState::default();
+        let expected = golden.floats(name);
+        for (epoch, value) in golden.floats("plateau/values").into_iter().enumerate() {
+            state.observe(&plateau, value.into(), larger_is_better);
+            let rate = Schedule::Plateau(plateau).at(
+                0.1 * state.factor,
+                epoch as u64,
+                &Run { steps: 60, steps_per_epoch: 1, warm_up: 0 },
+            );
+            assert!((rate / expected[epoch] - 1.0).abs() < 1e-6, "{name} after {epoch}: {rate}");
         }
     }
 }

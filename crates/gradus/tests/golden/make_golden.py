@@ -13,6 +13,8 @@ network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid g
 optimizers.npz  `x labels w1 b1 w2 b2` (12-16-4, relu, full batch of 32) and for each CASE of OPTIMIZERS
                 `CASE/losses` (ten, each before its update), `CASE/w1 b1 w2 b2` (after ten updates).
 schedules.npz   `CASE`: the learning rate of each step from 0; settings: `schedules()` below.
+                `plateau/values` of 60 epochs and `plateau/min`, `plateau/max`: the learning rate after
+                each, where smaller or larger is better.
 """
 
 import math
@@ -291,6 +293,27 @@ def schedules_file():
     }
 
 
+def plateau_arrays():
+    """A zigzag that falls, rests and rises, with steps below the threshold of 1e-4 among them."""
+    rng = np.random.default_rng(400)
+    base = np.concatenate([np.linspace(1.0, 0.5, 20), np.full(20, 0.5), np.linspace(0.5, 1.2, 20)])
+    values = base + 0.03 * (-1.0) ** np.arange(60) + rng.normal(0, 0.01, 60)
+    values[25:35] = values[24] * (1 - 3e-5) ** np.arange(1, 11)
+    arrays = {"plateau/values": as_f32(values)}
+    for mode in ("min", "max"):
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode, factor=0.5, patience=3
+        )
+        rates = []
+        for value in arrays["plateau/values"]:
+            scheduler.step(value)
+            rates.append(optimizer.param_groups[0]["lr"])
+        assert len(set(rates)) > 3
+        arrays[f"plateau/{mode}"] = np.array(rates)
+    return arrays
+
+
 # --- Files --------------------------------------------------------------------------------------------
 
 
@@ -306,7 +329,7 @@ def main():
     for name, arrays in {
         "network.npz": network_file(),
         "optimizers.npz": optimizers_file(),
-        "schedules.npz": schedules_file(),
+        "schedules.npz": {**schedules_file(), **plateau_arrays()},
     }.items():
         np.savez(folder / name, **{key: stored(value) for key, value in arrays.items()})
         print(f"{name}: {len(arrays)} arrays, {(folder / name).stat().st_size} bytes")
