@@ -4,6 +4,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
 use gradus::network::Activation;
+use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::config::MOST_THREADS;
 use gradus::training::{BatchSize, ClassWeights, Monitor, Preset};
@@ -55,7 +56,9 @@ pub(crate) fn threads(text: &str) -> Result<usize, String> {
 
 pub(crate) fn schedule(text: &str) -> Result<Schedule, String> {
     Schedule::parse(text).ok_or_else(|| {
-        "expected constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine or one-cycle".into()
+        "expected constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine, one-cycle or \
+         plateau:PATIENCE:FACTOR (such as plateau:5:0.5)"
+            .into()
     })
 }
 
@@ -110,6 +113,11 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
 pub(crate) fn activations() -> impl TypedValueParser<Value = Activation> {
     let values = Activation::ALL.map(|activation| PossibleValue::new(activation.name()));
     named(values.to_vec(), Activation::from_name)
+}
+
+pub(crate) fn optimizers() -> impl TypedValueParser<Value = Optimizer> {
+    let values = Optimizer::ALL.map(|optimizer| PossibleValue::new(optimizer.name()));
+    named(values.to_vec(), Optimizer::from_name)
 }
 
 pub(crate) fn normalizations() -> impl TypedValueParser<Value = Normalization> {

@@ -6,15 +6,12 @@ mod common;
 use std::fs::File;
 use std::path::Path;
 
+use common::{Pass, tiles_of};
 use gradus::loss::{self, Targets};
 use gradus::network::linear::ByteValues;
-use gradus::network::{
-    Activation, Input, Kernels, MatMut, MatRef, Network, Prepared, Scratch, SharedTile, TILE, Team,
-    Tile, Update, Workers, Workspace,
-};
+use gradus::network::{Activation, Input, Kernels, MatMut, MatRef, Network, Prepared};
 use gradus::optimizer::Optimizer;
-use gradus::schedule::{Run, Schedule};
-use common::{Pass, tiles_of};
+use gradus::schedule::{Plateau, PlateauState, Run, Schedule};
 use ndarray::{ArrayD, Ix0};
 use ndarray_npy::{NpzReader, ReadableElement};
 
@@ -238,12 +235,19 @@ fn losses_of_all_kinds_of_targets_match_pytorch() {
 }
 
 #[test]
-fn ten_steps_of_each_optimizer_match_pytorch() {
+fn ten_steps_of_each_optimizer_match_their_reference() {
     let golden = Golden::open("optimizers.npz");
     let (x, labels) = (golden.floats("x"), golden.labels("labels"));
     let sgd =
         |momentum, nesterov, weight_decay| Optimizer::Sgd { momentum, nesterov, weight_decay };
     let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
+    let rmsprop = |decay, momentum, epsilon, weight_decay| Optimizer::RmsProp {
+        decay,
+        momentum,
+        epsilon,
+        weight_decay,
+    };
+    let lion = |beta1, beta2, weight_decay| Optimizer::Lion { beta1, beta2, weight_decay };
     for (name, optimizer, rate) in [
         ("sgd", sgd(0.0, false, 0.0), 0.1),
         ("sgd_momentum", sgd(0.9, false, 0.0), 0.1),
@@ -252,6 +256,10 @@ fn ten_steps_of_each_optimizer_match_pytorch() {
         ("adam", Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.0 }, 0.01),
         ("adam_decay", Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.01 }, 0.01),
         ("adamw", Optimizer::AdamW { beta1, beta2, epsilon, weight_decay: 0.05 }, 0.01),
+        ("rmsprop", rmsprop(0.99, 0.0, 1e-8, 0.0), 0.01),
+        ("rmsprop_momentum", rmsprop(0.9, 0.9, 1e-6, 0.01), 0.003),
+        ("lion", lion(0.9, 0.99, 0.0), 0.003),
+        ("lion_decay", lion(0.8, 0.95, 0.5), 0.003),
     ] {
         for kernels in Kernels::available() {
             let mut network = golden.network("", &[12, 16, 4], Activation::Relu);
@@ -303,6 +311,25 @@ fn schedules_match_pytorch() {
         for (at, (found, expected)) in rates.iter().zip(&expected).enumerate() {
             let error = (found - expected).abs();
             assert!(error <= 1e-6 * expected + 1e-9, "{name} at {at}: {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn reductions_on_a_plateau_match_pytorch() {
+    let golden = Golden::open("schedules.npz");
+    let plateau = Plateau { patience: 3, factor: 0.5 };
+    for (name, larger_is_better) in [("plateau/min", false), ("plateau/max", true)] {
+        let mut state = PlateauState::default();
+        let expected = golden.floats(name);
+        for (epoch, value) in golden.floats("plateau/values").into_iter().enumerate() {
+            state.observe(&plateau, value.into(), larger_is_better);
+            let rate = Schedule::Plateau(plateau).at(
+                0.1 * state.factor,
+                epoch as u64,
+                &Run { steps: 60, steps_per_epoch: 1, warm_up: 0 },
+            );
+            assert!((rate / expected[epoch] - 1.0).abs() < 1e-6, "{name} after {epoch}: {rate}");
         }
     }
 }

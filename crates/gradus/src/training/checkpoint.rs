@@ -39,7 +39,6 @@ struct State {
     config: TrainConfig,
     progress: Progress,
     steps: u64,
-    rate_factor: f32,
     /// SHA-256 of the training data and of the validation data.
     data: [String; 2],
     /// What the caller wants to find again.
@@ -143,7 +142,6 @@ impl<'a> Session<'a> {
                 config: self.config.clone(),
                 progress: self.progress.clone(),
                 steps: stepper.steps,
-                rate_factor: stepper.rate_factor,
                 data: self.digests(),
                 note,
             },
@@ -187,7 +185,7 @@ impl<'a> Session<'a> {
         }
         session.classifier = checkpoint.classifier.clone();
         session.trainer.stepper.steps = checkpoint.state.steps;
-        session.trainer.stepper.rate_factor = checkpoint.state.rate_factor;
+        session.trainer.stepper.rate_factor = session.progress.plateau.factor;
         Ok(session)
     }
 

@@ -176,7 +176,6 @@ impl TrainConfig {
     /// `InvalidArgument`, naming the setting, its value and the range.
     pub fn validate(&self) -> Result<()> {
         let positive = |x: f32| x.is_finite() && x > 0.0;
-        let share = |x: f32| (0.0..1.0).contains(&x);
         check(
             self.hidden.iter().all(|&units| units > 0),
             "hidden",
@@ -211,24 +210,44 @@ impl TrainConfig {
             let sound = min_delta.is_finite() && min_delta >= 0.0;
             check(sound, "min delta", &min_delta, "at least 0 and finite")?;
         }
-        let decay = self.optimizer.weight_decay();
-        check(decay.is_finite() && decay >= 0.0, "weight decay", &decay, "at least 0")?;
-        match self.optimizer {
-            Optimizer::Sgd { momentum, nesterov, .. } => {
-                check(share(momentum), "momentum", &momentum, "at least 0 and below 1")?;
-                check(
-                    !nesterov || momentum > 0.0,
-                    "momentum",
-                    &momentum,
-                    "above 0 where Nesterov's look-ahead is asked for",
-                )
-            }
-            Optimizer::Adam { beta1, beta2, epsilon, .. }
-            | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
-                check(share(beta1), "beta1", &beta1, "at least 0 and below 1")?;
-                check(share(beta2), "beta2", &beta2, "at least 0 and below 1")?;
-                check(positive(epsilon), "epsilon", &epsilon, "above 0")
-            }
+        validate_optimizer(&self.optimizer)
+    }
+}
+
+/// Checks the constants of an optimizer against their ranges.
+fn validate_optimizer(optimizer: &Optimizer) -> Result<()> {
+    let decay = optimizer.weight_decay();
+    check(decay.is_finite() && decay >= 0.0, "weight decay", &decay, "at least 0")?;
+    let share = |name: &str, value: f32| {
+        check((0.0..1.0).contains(&value), name, &value, "at least 0 and below 1")
+    };
+    let positive = |epsilon: f32| {
+        check(epsilon.is_finite() && epsilon > 0.0, "epsilon", &epsilon, "above 0 and finite")
+    };
+    match *optimizer {
+        Optimizer::Sgd { momentum, nesterov, .. } => {
+            share("momentum", momentum)?;
+            check(
+                !nesterov || momentum > 0.0,
+                "momentum",
+                &momentum,
+                "above 0 where Nesterov's look-ahead is asked for",
+            )
+        }
+        Optimizer::Adam { beta1, beta2, epsilon, .. }
+        | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
+            share("beta1", beta1)?;
+            share("beta2", beta2)?;
+            positive(epsilon)
+        }
+        Optimizer::RmsProp { decay, momentum, epsilon, .. } => {
+            share("the decay of squared gradients (beta2)", decay)?;
+            share("momentum", momentum)?;
+            positive(epsilon)
+        }
+        Optimizer::Lion { beta1, beta2, .. } => {
+            share("beta1", beta1)?;
+            share("beta2", beta2)
         }
     }
 }
@@ -272,5 +291,17 @@ mod tests {
             |c| c.optimizer = Optimizer::Sgd { momentum: 1.0, nesterov: false, weight_decay: 0.0 },
             "momentum",
         );
+        let rmsprop =
+            Optimizer::RmsProp { decay: 0.99, momentum: 0.0, epsilon: 0.0, weight_decay: 0.0 };
+        let lion = Optimizer::Lion { beta1: 0.9, beta2: 1.0, weight_decay: 0.0 };
+        for (optimizer, name) in [(rmsprop, "epsilon"), (lion, "beta2")] {
+            let config = TrainConfig { optimizer, ..TrainConfig::default() };
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
+        }
+        for optimizer in Optimizer::ALL {
+            assert_eq!(Optimizer::from_name(optimizer.name()), Some(optimizer));
+            TrainConfig { optimizer, ..TrainConfig::default() }.validate().unwrap();
+        }
     }
 }

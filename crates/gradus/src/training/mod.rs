@@ -13,6 +13,7 @@ use crate::data::Dataset;
 use crate::data::normalize::Normalizer;
 use crate::error::{Error, Result};
 use crate::network::{Network, available_cores};
+use crate::schedule::{PlateauState, Schedule};
 
 pub mod config;
 pub mod regularization;
@@ -105,6 +106,7 @@ pub struct Session<'a> {
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Progress {
     history: History,
+    plateau: PlateauState,
     best: Option<Best>,
     seconds: f64,
 }
@@ -198,10 +200,16 @@ impl<'a> Session<'a> {
         Ok(self.progress.history.epochs.last())
     }
 
-    /// Early stopping: keeps the model of the best epoch, and ends the run when no better one comes.
+    /// The plateau schedule, and early stopping: keeps the model of the best epoch, and ends the run
+    /// when no better one comes.
     fn watch(&mut self, report: &EpochReport) {
         let monitor = self.config.monitor(self.validation.is_some());
         let Some(value) = monitor.of(report) else { return };
+        if let Schedule::Plateau(plateau) = self.config.schedule {
+            let larger_is_better = monitor.larger_is_better();
+            self.progress.plateau.observe(&plateau, value, larger_is_better);
+            self.trainer.stepper.rate_factor = self.progress.plateau.factor;
+        }
         let Some(EarlyStopping { patience, min_delta }) = self.config.early_stopping else {
             return;
         };
@@ -244,7 +252,7 @@ impl<'a> Session<'a> {
 
     /// Ends the run, wherever it is.
     pub fn finish(self) -> Trained {
-        let Progress { history, best, seconds } = self.progress;
+        let Progress { history, best, seconds, .. } = self.progress;
         let mut classifier = self.classifier;
         if best.is_some() {
             classifier.network.parameters_mut().copy_from_slice(&self.best);

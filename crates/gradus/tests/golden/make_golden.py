@@ -16,6 +16,8 @@ targets.npz     `logits` (12 x 7) `labels`; of each sample `others` (second labe
                 `weights`; `class_weights`; for each CASE of `targets_file()` `CASE/losses` (each sample's) and
                 `CASE/grad` (of their mean, with respect to the logits).
 schedules.npz   `CASE`: the learning rate of each step from 0; settings: `schedules()` below.
+                `plateau/values` of 60 epochs and `plateau/min`, `plateau/max`: the learning rate after
+                each, where smaller or larger is better.
 """
 
 import math
@@ -38,6 +40,31 @@ ACTIVATIONS = {
     "identity": lambda z: z,
 }
 
+
+class Lion:
+    """Chen et al. 2023, algorithm 2, which PyTorch has not."""
+
+    def __init__(self, groups, lr, betas):
+        self.groups, self.lr, self.betas = groups, lr, betas
+        self.mean = {id(p): np.zeros(p.shape) for group in groups for p in group["params"]}
+
+    def zero_grad(self):
+        for group in self.groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def step(self):
+        beta1, beta2 = self.betas
+        for group in self.groups:
+            for parameter in group["params"]:
+                w, g = parameter.detach().numpy(), parameter.grad.numpy()  # w shares its memory
+                m = self.mean[id(parameter)]
+                c = beta1 * m + (1 - beta1) * g
+                assert np.all((c == 0) | (np.abs(c) > 1e-6)), "a sign that float32 could miss"
+                w -= self.lr * (np.sign(c) + group["weight_decay"] * w)
+                m[...] = beta2 * m + (1 - beta2) * g
+
+
 # Weight decay acts on the weights only, never on the biases (two parameter groups).
 OPTIMIZERS = {
     "sgd": (torch.optim.SGD, dict(lr=0.1), 0.0),
@@ -47,6 +74,14 @@ OPTIMIZERS = {
     "adam": (torch.optim.Adam, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.0),
     "adam_decay": (torch.optim.Adam, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.01),
     "adamw": (torch.optim.AdamW, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.05),
+    "rmsprop": (torch.optim.RMSprop, dict(lr=0.01, alpha=0.99, eps=1e-8), 0.0),
+    "rmsprop_momentum": (
+        torch.optim.RMSprop,
+        dict(lr=0.003, alpha=0.9, eps=1e-6, momentum=0.9),
+        0.01,
+    ),
+    "lion": (Lion, dict(lr=0.003, betas=(0.9, 0.99)), 0.0),
+    "lion_decay": (Lion, dict(lr=0.003, betas=(0.8, 0.95)), 0.5),
 }
 
 
@@ -295,6 +330,27 @@ def schedules_file():
     }
 
 
+def plateau_arrays():
+    """A zigzag that falls, rests and rises, with steps below the threshold of 1e-4 among them."""
+    rng = np.random.default_rng(400)
+    base = np.concatenate([np.linspace(1.0, 0.5, 20), np.full(20, 0.5), np.linspace(0.5, 1.2, 20)])
+    values = base + 0.03 * (-1.0) ** np.arange(60) + rng.normal(0, 0.01, 60)
+    values[25:35] = values[24] * (1 - 3e-5) ** np.arange(1, 11)
+    arrays = {"plateau/values": as_f32(values)}
+    for mode in ("min", "max"):
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode, factor=0.5, patience=3
+        )
+        rates = []
+        for value in arrays["plateau/values"]:
+            scheduler.step(value)
+            rates.append(optimizer.param_groups[0]["lr"])
+        assert len(set(rates)) > 3
+        arrays[f"plateau/{mode}"] = np.array(rates)
+    return arrays
+
+
 # --- Files --------------------------------------------------------------------------------------------
 
 
@@ -311,7 +367,7 @@ def main():
         "network.npz": network_file(),
         "optimizers.npz": optimizers_file(),
         "targets.npz": targets_file(),
-        "schedules.npz": schedules_file(),
+        "schedules.npz": {**schedules_file(), **plateau_arrays()},
     }.items():
         np.savez(folder / name, **{key: stored(value) for key, value in arrays.items()})
         print(f"{name}: {len(arrays)} arrays, {(folder / name).stat().st_size} bytes")
