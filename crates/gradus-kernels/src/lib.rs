@@ -13,6 +13,8 @@
 //! | [`Kernels::softmax_cross_entropy`] | loss, and `(p - t) / m`, of target `t` | softmax.rs |
 //! | [`Kernels::softmax`] | `p = e^z / sum e^z` | softmax.rs |
 //! | [`Kernels::random_bits`] and the like | number `i` of a stream: bits, uniform, normal, dropout | random.rs |
+//! | [`Kernels::draw_field`], [`Kernels::smooth_field`] | random displacements of pixels, `G D G` | distort.rs |
+//! | [`Kernels::resample`] | an image read between its pixels | distort.rs |
 //! | [`Kernels::multiply_adds`] | the arithmetic peak | peak.rs |
 //!
 //! The products, softmax, batch normalisation and the like stand in [`mod@reference`] as the plain
@@ -33,6 +35,7 @@ pub mod batch_norm;
 pub mod weights;
 pub mod softmax;
 pub mod random;
+pub mod distort;
 pub mod reference;
 mod peak;
 
