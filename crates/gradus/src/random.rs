@@ -28,6 +28,8 @@ pub enum Purpose {
     InputNoise = 8,
     /// How much of which other sample is mixed in.
     Mixup = 9,
+    /// Distorting samples.
+    Distort = 10,
 }
 
 /// The stream of `seed` for `purpose`.

@@ -96,7 +96,7 @@ impl<'a> Feed<'a> {
         };
         let distorter = match distortion.is_none() {
             true => None,
-            false => Some(Distorter::new(kernels, distortion, data)?),
+            false => Some(Distorter::for_data(distortion, data, kernels)?),
         };
         let per_batch = batches.batch_size().div_ceil(TILE);
         let kept = batches.is_full() && distorter.is_none() && input_dropout == 0.0;
