@@ -229,6 +229,8 @@ fn product<S: Simd>(
     update: Update,
     panel: &mut Aligned,
 ) {
+    // The sums of a block, one row of the panel and one value of the first factor must all be in
+    // registers: 8 x 3 of 32, or 6 x 2 of 16. A single sum that is not makes AVX2 half as fast.
     let widest = if S::REGISTERS >= 32 { 3 } else { 2 } * S::LANES;
     let needed = widest * inner.min(DEPTH);
     if panel.len() < needed {
