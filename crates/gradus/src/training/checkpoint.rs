@@ -64,15 +64,16 @@ impl Checkpoint {
     /// Those of [`model_file::load`]; `InvalidData` where the file is a model without the state of
     /// a run, or of a newer gradus.
     pub fn load(path: &Path) -> Result<Checkpoint> {
-        let (classifier, extras) = model_file::load_with(path)?;
-        if extras.text.is_empty() {
+        let (classifier, mut extras) = model_file::load_with(path)?;
+        let text = std::mem::take(&mut extras.text);
+        if text.is_empty() {
             return Err(Error::data(
                 path,
                 "a model, but no checkpoint: it does not hold the state of a run; expected a file \
                  written by gradus train --checkpoint",
             ));
         }
-        let state: State = serde_json::from_str(&extras.text).map_err(|error| {
+        let state: State = serde_json::from_str(&text).map_err(|error| {
             Error::data(
                 path,
                 format!(
@@ -170,6 +171,7 @@ impl<'a> Session<'a> {
                  validation data, with the same --seed",
             ));
         }
+        check_progress(checkpoint, session.trainer.steps_per_epoch())?;
         for (name, matrix, cuts) in session.state() {
             if !matrix.read().is_empty() {
                 let length = cuts.last().map_or(0, |cut| cut.end);
@@ -209,6 +211,24 @@ impl<'a> Session<'a> {
     fn digests(&self) -> [String; 2] {
         [digest(self.data), self.validation.map(digest).unwrap_or_default()]
     }
+}
+
+/// Checks that the figures of a checkpoint agree with each other: it was made between two epochs, of
+/// so many steps each, and is not damaged.
+fn check_progress(checkpoint: &Checkpoint, steps_per_epoch: usize) -> Result<()> {
+    let State { config, progress, steps, .. } = &checkpoint.state;
+    let epochs = progress.history.epochs.len();
+    let numbered = progress.history.epochs.iter().enumerate().all(|(at, it)| it.epoch == at);
+    let best = progress.best.is_none_or(|best| best.epoch < epochs);
+    let whole = (epochs as u64).checked_mul(steps_per_epoch as u64) == Some(*steps);
+    if numbered && best && whole && epochs <= config.epochs {
+        return Ok(());
+    }
+    Err(Error::argument(format!(
+        "the checkpoint cannot be resumed: {steps} steps in {epochs} of {} epochs, expected whole \
+         epochs of {steps_per_epoch} steps; it is damaged, or was made in the middle of an epoch",
+        config.epochs
+    )))
 }
 
 /// SHA-256 of a set's samples, labels and weights.

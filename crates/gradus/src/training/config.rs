@@ -165,7 +165,7 @@ impl TrainConfig {
 
     /// What a schedule needs to know of this run with so many steps an epoch.
     pub(super) fn run(&self, steps_per_epoch: u64) -> Run {
-        let steps = steps_per_epoch * self.epochs as u64;
+        let steps = steps_per_epoch.saturating_mul(self.epochs as u64);
         let warm_up = (f64::from(self.warm_up) * steps_per_epoch as f64).round() as u64;
         Run { steps, steps_per_epoch, warm_up: warm_up.min(steps) }
     }

@@ -143,9 +143,9 @@ impl<'a> Feed<'a> {
         self.tiles.batches
     }
 
-    /// Whether the tiles of an epoch must be made anew.
-    pub(super) fn is_needed(&self, first_epoch: bool) -> bool {
-        !self.tiles.slots.is_empty() && (first_epoch || !self.tiles.kept)
+    /// Whether the tiles of an epoch must be made anew; of the `first` one that is run they must be.
+    pub(super) fn is_needed(&self, first: bool) -> bool {
+        !self.tiles.slots.is_empty() && (first || !self.tiles.kept)
     }
 
     /// The tiles of the `nth` batch of a round.

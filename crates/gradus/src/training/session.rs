@@ -82,8 +82,8 @@ impl<'a> Session<'a> {
     /// Those of evaluating the validation data.
     pub fn epoch(&mut self, stop: &AtomicBool) -> Result<Option<&EpochReport>> {
         let epoch = self.progress.history.epochs.len();
-        if self.outcome.is_none() && epoch >= self.config.epochs {
-            self.outcome = Some(Outcome::Finished);
+        if self.outcome.is_none() {
+            self.outcome = self.end();
         }
         if self.outcome.is_some() {
             return Ok(None);
@@ -118,14 +118,26 @@ impl<'a> Session<'a> {
         self.watch(&report);
         self.progress.seconds += seconds;
         self.progress.history.epochs.push(report);
-        if self.outcome.is_none() && stop.load(Ordering::Relaxed) {
-            self.outcome = Some(Outcome::Stopped);
+        if stop.load(Ordering::Relaxed) {
+            self.outcome = self.end().or(Some(Outcome::Stopped));
         }
         Ok(self.progress.history.epochs.last())
     }
 
-    /// The plateau schedule, and early stopping: keeps the model of the best epoch, and ends the run
-    /// when no better one comes.
+    /// How the run has ended, if it has after the epochs so far. It follows from the progress alone,
+    /// so that a resumed run ends where the uninterrupted one does.
+    fn end(&self) -> Option<Outcome> {
+        let epochs = self.progress.history.epochs.len();
+        if let Some(EarlyStopping { patience, .. }) = self.config.early_stopping {
+            let since = self.progress.best.map_or(epochs, |best| epochs - best.epoch - 1);
+            if since >= patience {
+                return Some(Outcome::NoProgress);
+            }
+        }
+        (epochs >= self.config.epochs).then_some(Outcome::Finished)
+    }
+
+    /// The plateau schedule, and early stopping: keeps the model of the best epoch.
     fn watch(&mut self, report: &EpochReport) {
         let monitor = self.config.monitor(self.validation.is_some());
         let Some(value) = monitor.of(report) else { return };
@@ -134,23 +146,15 @@ impl<'a> Session<'a> {
             self.progress.plateau.observe(&plateau, value, larger_is_better);
             self.trainer.stepper.rate_factor = self.progress.plateau.factor;
         }
-        let Some(EarlyStopping { patience, min_delta }) = self.config.early_stopping else {
-            return;
+        let Some(EarlyStopping { min_delta, .. }) = self.config.early_stopping else { return };
+        let better = match (&self.progress.best, monitor.larger_is_better()) {
+            (None, _) => value.is_finite(),
+            (Some(best), true) => value > best.value + min_delta,
+            (Some(best), false) => value < best.value - min_delta,
         };
-        let better = |best: &Best| match monitor.larger_is_better() {
-            true => value > best.value + min_delta,
-            false => value < best.value - min_delta,
-        };
-        match &self.progress.best {
-            Some(best) if !better(best) => {
-                if report.epoch - best.epoch >= patience {
-                    self.outcome = Some(Outcome::NoProgress);
-                }
-            }
-            _ => {
-                self.progress.best = Some(Best { epoch: report.epoch, monitor, value });
-                self.best = self.classifier.network.parameters().to_vec();
-            }
+        if better {
+            self.progress.best = Some(Best { epoch: report.epoch, monitor, value });
+            self.best = self.classifier.network.parameters().to_vec();
         }
     }
 

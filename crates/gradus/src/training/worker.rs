@@ -50,6 +50,8 @@ pub(super) struct Trainer<'a> {
     teams: Vec<Team>,
     pub(super) lanes: Vec<Lane>,
     own: Vec<Mutex<Own>>,
+    /// Whether an epoch was run; a resumed run's first is not number 0.
+    begun: bool,
     halt: AtomicBool,
 }
 
@@ -144,6 +146,7 @@ impl<'a> Trainer<'a> {
             feed,
             batches,
             seed: config.seed,
+            begun: false,
             halt: AtomicBool::new(false),
         })
     }
@@ -162,6 +165,7 @@ impl<'a> Trainer<'a> {
         let done = AtomicUsize::new(0);
         self.workers.run(|index| this.work(index, epoch, stop, &done));
         let done = done.into_inner();
+        self.begun = true;
         self.stepper.steps += done as u64;
         let batches = || (0..done).map(|batch| self.batches.batch(batch));
         let samples: usize = batches().map(<[u32]>::len).sum();
@@ -175,6 +179,11 @@ impl<'a> Trainer<'a> {
             learning_rate: self.stepper.rate_at(self.stepper.steps.saturating_sub(1)),
             stopped: done < self.batches.len(),
         }
+    }
+
+    /// Steps of an epoch.
+    pub(super) fn steps_per_epoch(&self) -> usize {
+        self.batches.len()
     }
 
     /// Whether all parameters are numbers.
@@ -210,7 +219,7 @@ impl<'a> Trainer<'a> {
         let mut own = lock(&self.own[index]);
         for (round, first) in (0..self.batches.len()).step_by(self.feed.round()).enumerate() {
             let batches = first..(first + self.feed.round()).min(self.batches.len());
-            if self.feed.is_needed(epoch == 0) {
+            if self.feed.is_needed(!self.begun) {
                 let when = (epoch, self.stepper.steps + first as u64);
                 let what = (round, batches.clone());
                 self.feed.fill_tiles(&self.batches, what, when, &all, &mut own.buffers);
