@@ -5,6 +5,7 @@
 //! they meet only where one needs numbers of all: the norm of the whole gradient, the norms of a
 //! unit's weights, the direction of a whole matrix.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::network::layout::Layout;
@@ -61,11 +62,6 @@ impl Stepper {
             true => SharedMatrix::vector(layout.len(), &layout.pieces),
             false => SharedMatrix::vector(0, &vec![0..0; layout.pieces.len()]),
         };
-        let averages = settings.average.is_some();
-        let statistics = match averages {
-            true => SharedMatrix::vector(layout.statistics_len(), &layout.statistics),
-            false => SharedMatrix::vector(0, &[]),
-        };
         let moments = config.optimizer.moments();
         let matrices = match config.optimizer {
             Optimizer::Muon { .. } => &layout.stages[..layout.stages.len() - 1],
@@ -79,7 +75,13 @@ impl Stepper {
             steps: 0,
             rate_factor: 1.0,
             moments: [vector(moments > 0), vector(moments > 1)],
-            average: [vector(averages), statistics],
+            average: match settings.average {
+                Some(_) => [
+                    copy(&prepared.parameters, &layout.pieces),
+                    copy(&prepared.statistics, &layout.statistics),
+                ],
+                None => [vector(false), SharedMatrix::vector(0, &[])],
+            },
             optimizer: config.optimizer,
             orthogonalizers,
             learning_rate: config.learning_rate,
@@ -99,9 +101,9 @@ impl Stepper {
         self.rate_factor * self.schedule.at(self.learning_rate, step, &self.run)
     }
 
-    /// The moving average of parameters and statistics, where it is asked for and begun.
+    /// The moving average of parameters and statistics, where it is asked for.
     pub(super) fn average(&self) -> Option<&[SharedMatrix; 2]> {
-        (self.decay.is_some() && self.steps > 0).then_some(&self.average)
+        self.decay.is_some().then_some(&self.average)
     }
 
     /// Step number `step`, from 0: this worker's part.
@@ -221,8 +223,8 @@ impl Stepper {
         squares.sum::<f64>().sqrt() as f32
     }
 
-    /// The average moves towards the parameters; at first by more, since it starts from nothing:
-    /// its decay is `min(decay, (1 + step) / (10 + step))`.
+    /// The average moves towards the parameters; at first by more, since it starts from the initial
+    /// ones: its decay is `min(decay, (1 + step) / (10 + step))`.
     fn follow(&self, prepared: &Prepared, decay: f32, step: u64, all: &Member) {
         let kernels = prepared.kernels();
         let decay = decay.min((1 + step) as f32 / (10 + step) as f32);
@@ -239,6 +241,15 @@ impl Stepper {
             }
         }
     }
+}
+
+/// A vector with the values of another, and its cuts.
+fn copy(values: &SharedMatrix, cuts: &[Range<usize>]) -> SharedMatrix {
+    let copied = SharedMatrix::vector(cuts.last().map_or(0, |cut| cut.end), cuts);
+    for piece in 0..cuts.len() {
+        copied.write(piece).slice().copy_from_slice(&values.read_piece(piece));
+    }
+    copied
 }
 
 impl MaxNorm {
