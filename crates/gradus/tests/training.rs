@@ -1,16 +1,21 @@
 //! Training as a whole: it learns, the number of threads changes nothing, a step allocates nothing,
 //! and runs that are stopped or diverge leave a usable model.
 
+#[path = "common/runs.rs"]
+mod runs;
+
 use std::alloc::System;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gradus::data::Inputs;
 use gradus::data::digits::{Part, generate};
+use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
-use gradus::data::{Dataset, Inputs};
 use gradus::network::{Activation, Workers};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
-use gradus::training::{BatchSize, Outcome, TrainConfig, Trained, train};
+use gradus::training::{BatchSize, ClassWeights, Outcome, Regularization, TrainConfig, train};
+use runs::{as_floats, digits, run};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 /// Counts allocations, so that "allocates nothing" can be tested.
@@ -20,25 +25,8 @@ static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// The tests of this file run one after the other: one of them counts allocations.
 static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-fn digits(samples: usize) -> Dataset {
-    generate(samples, 1, Part::Train).unwrap()
-}
-
-fn run(config: &TrainConfig, data: &Dataset) -> Trained {
-    train(config, data, None, None, &AtomicBool::new(false), &mut |_| {}).unwrap()
-}
-
 fn small(epochs: usize) -> TrainConfig {
     TrainConfig { epochs, threads: Some(2), ..TrainConfig::default() }
-}
-
-/// The same samples as numbers, which take the dense way.
-fn as_floats(data: &Dataset) -> Dataset {
-    let Inputs::Bytes(bytes) = &data.inputs else { panic!("not bytes") };
-    let values = bytes.iter().map(|&byte| f32::from(byte)).collect();
-    let mut floats = data.clone();
-    floats.inputs = Inputs::Floats(values);
-    floats
 }
 
 #[test]
@@ -134,21 +122,55 @@ fn every_kind_of_run_learns() {
     }
 }
 
+/// Everything that regularises; `sparse` without what needs dense inputs.
+fn everything(sparse: bool) -> Regularization {
+    Regularization {
+        dropout: 0.2,
+        input_dropout: 0.1,
+        noise: 0.1,
+        input_noise: if sparse { 0.0 } else { 0.05 },
+        batch_norm: true,
+        label_smoothing: 0.1,
+        mixup: if sparse { 0.0 } else { 0.3 },
+        l1: 1e-5,
+        l2: 1e-4,
+        max_norm: Some(1.0),
+        clip_norm: Some(0.5),
+        clip_value: Some(0.01),
+        average: Some(0.9),
+        class_weights: ClassWeights::Balanced,
+        distortion: Distortion::STANDARD,
+    }
+}
+
 #[test]
 fn more_steps_allocate_no_more() {
     let _one = ONE_AT_A_TIME.lock();
-    for data in [digits(1280), as_floats(&digits(1280))] {
+    let bytes = digits(320);
+    let (plain, adamw) = (Regularization::NONE, TrainConfig::default().optimizer);
+    for (data, regularization, optimizer) in [
+        (&bytes, plain.clone(), adamw),
+        (&as_floats(&bytes), plain, Optimizer::MUON),
+        (&bytes, everything(true), Optimizer::MUON),
+        (&bytes, everything(false), adamw),
+    ] {
         for threads in [1, 2] {
-            // Ten steps an epoch against forty, in the same number of epochs.
+            // Five steps an epoch against forty, in the same number of epochs.
             let count = |batch| {
-                let batch_size = BatchSize::Samples(batch);
-                let config = TrainConfig { batch_size, threads: Some(threads), ..small(3) };
-                run(&config, &data);
+                let config = TrainConfig {
+                    hidden: vec![70, 40],
+                    batch_size: BatchSize::Samples(batch),
+                    optimizer,
+                    threads: Some(threads),
+                    regularization: regularization.clone(),
+                    ..small(2)
+                };
+                run(&config, data);
                 let region = Region::new(COUNTING);
-                run(&config, &data);
+                run(&config, data);
                 region.change().allocations
             };
-            let (few, many) = (count(128), count(32));
+            let (few, many) = (count(64), count(8));
             assert!(many <= few + 8, "{threads} threads: {few} and {many} allocations");
         }
     }
