@@ -3,9 +3,7 @@
 
 mod common;
 
-use std::fs::File;
-use std::path::Path;
-
+use common::golden::{Golden, assert_close};
 use common::{Pass, tiles_of};
 use gradus::loss::{self, Targets};
 use gradus::network::linear::ByteValues;
@@ -15,53 +13,6 @@ use gradus::network::{
 use gradus::optimizer::Optimizer;
 use gradus::optimizer::muon::{Orthogonalizer, momentum_step};
 use gradus::schedule::{Plateau, PlateauState, Run, Schedule};
-use ndarray::{ArrayD, Ix0};
-use ndarray_npy::{NpzReader, ReadableElement};
-
-struct Golden(std::cell::RefCell<NpzReader<File>>);
-
-impl Golden {
-    fn open(name: &str) -> Golden {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-        Golden(NpzReader::new(File::open(path).unwrap()).unwrap().into())
-    }
-
-    fn array<T: ReadableElement>(&self, key: &str) -> ArrayD<T> {
-        self.0.borrow_mut().by_name(key).unwrap_or_else(|error| panic!("{key}: {error}"))
-    }
-
-    fn floats(&self, key: &str) -> Vec<f32> {
-        self.array::<f32>(key).into_iter().collect()
-    }
-
-    fn number(&self, key: &str) -> f32 {
-        self.array::<f32>(key).into_dimensionality::<Ix0>().unwrap().into_scalar()
-    }
-
-    fn labels(&self, key: &str) -> Vec<u32> {
-        self.array::<u32>(key).into_iter().collect()
-    }
-
-    /// A network with the weights `prefix/w1`, `prefix/b1`, ...
-    fn network(&self, prefix: &str, sizes: &[usize], activation: Activation) -> Network {
-        let (hidden, outputs) = (&sizes[1..sizes.len() - 1], sizes[sizes.len() - 1]);
-        let mut network = Network::dense(sizes[0], hidden, activation, outputs).unwrap();
-        for index in 0..sizes.len() - 1 {
-            let key = |letter: &str| format!("{prefix}{letter}{}", index + 1);
-            network.weight_mut(index).copy_from_slice(&self.floats(&key("w")));
-            network.bias_mut(index).copy_from_slice(&self.floats(&key("b")));
-        }
-        network
-    }
-}
-
-fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let scale = expected.iter().fold(1e-3f32, |max, value| value.abs().max(max));
-    for (at, (f, e)) in found.iter().zip(expected).enumerate() {
-        assert!((f - e).abs() <= tolerance * scale, "{what} at {at}: found {f}, expected {e}");
-    }
-}
 
 /// A pass whose gradients are in the order of the network's parameters.
 fn pass(kernels: Kernels, network: &Network, input: Input, labels: &[u32], threads: usize) -> Pass {

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::golden::{Golden, assert_close};
 use common::{pass, tiles_of};
 use gradus::network::linear::ByteValues;
 use gradus::network::{Activation, Draw, Hidden, Init, Input, Kernels, MatRef, Network, Prepared};
@@ -148,5 +149,72 @@ fn folding_batch_normalisation_changes_no_prediction() {
     let found = pass(&folded, input, &labels, 1, None).logits;
     for (found, expected) in found.iter().zip(&expected) {
         assert!((found - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
+    }
+}
+
+/// Two hidden layers with batch normalisation against PyTorch: the pass, all gradients, the running
+/// statistics after it, and predictions with these.
+#[test]
+fn batch_normalisation_matches_pytorch() {
+    let golden = Golden::open("hidden.npz");
+    let network = golden.network("", &[12, 70, 9, 5], Activation::Relu);
+    let (x, labels) = (golden.floats("x"), golden.labels("labels"));
+    let input = Input::Dense(MatRef::new(&x, 15, 12));
+    let treatment = Hidden { batch_norm: true, ..Hidden::PLAIN };
+    for kernels in Kernels::available() {
+        for threads in 1..=3 {
+            let prepared = Prepared::for_training(kernels, &network, false, treatment);
+            let layout = &prepared.layout;
+            for (index, stage) in layout.stages[..2].iter().enumerate() {
+                let given =
+                    ["gamma", "beta"].map(|name| golden.floats(&format!("{name}{}", index + 1)));
+                for (block, norm) in stage.blocks.iter().zip(&stage.norms) {
+                    for (values, piece) in given.iter().zip([norm.gamma, norm.beta]) {
+                        let mut parameters = prepared.parameters.write(piece);
+                        parameters.slice().copy_from_slice(&values[block.clone()]);
+                    }
+                }
+            }
+            let found = pass(&prepared, input, &labels, threads, DRAW);
+            assert_close(&found.logits, &golden.floats("logits"), 1e-5, "logits");
+            assert_close(&[found.loss], &[golden.number("loss")], 1e-5, "loss");
+
+            let mut gradients = vec![0.0; network.parameters().len()];
+            layout.gather(&found.gradients, &mut gradients);
+            for (index, linear) in network.linears().iter().enumerate() {
+                for (letter, range) in [("w", linear.weight()), ("b", linear.bias())] {
+                    let key = format!("grad_{letter}{}", index + 1);
+                    // A shift before batch normalisation changes nothing: its gradient is 0.
+                    assert_close(&gradients[range], &golden.floats(&key), 2e-5, &key);
+                }
+            }
+            let statistics = prepared.statistics.read().to_vec();
+            for (index, stage) in layout.stages[..2].iter().enumerate() {
+                let gradient = |piece: usize| &found.gradients[layout.pieces[piece].clone()];
+                for (block, norm) in stage.blocks.iter().zip(&stage.norms) {
+                    let running = &statistics[layout.statistics[norm.statistics].clone()];
+                    let (means, variances) = running.split_at(block.len());
+                    for (name, found) in [
+                        ("grad_gamma", gradient(norm.gamma)),
+                        ("grad_beta", gradient(norm.beta)),
+                        ("mean", means),
+                        ("variance", variances),
+                    ] {
+                        let key = format!("{name}{}", index + 1);
+                        assert_close(found, &golden.floats(&key)[block.clone()], 2e-5, &key);
+                    }
+                }
+            }
+            let mut folded = network.clone();
+            prepared.store(&mut folded);
+            let folded = Prepared::new(kernels, &folded, false);
+            let found = pass(&folded, input, &labels, threads, None).logits;
+            assert_close(
+                &found,
+                &golden.floats("eval_logits"),
+                2e-5,
+                "logits of the folded network",
+            );
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! One pass of a network by several workers, for the tests of gradients.
 
 #![allow(dead_code)] // not every test file uses all of it
+pub(crate) mod golden;
+
 use gradus::loss::{self, Targets};
 use gradus::network::{
     Draw, Input, Prepared, Scratch, SharedTile, TILE, Team, Tile, Update, Workers, Workspace,

@@ -10,6 +10,10 @@ network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid g
                 `bytes/KEY`: x (uint8, 150 x 36) labels w1 b1 w2 b2 mean std (of all pixels), relu net
                 36-70-10; `bytes_none/`, `bytes_unit/` (x / 255), `bytes_standard/` ((x - mean) / std):
                 logits loss grad_w1 grad_b1 grad_w2 grad_b2.
+hidden.npz      Batch normalisation after each of two hidden layers, relu, 15 samples: x labels w1 b1 gamma1 beta1
+                w2 b2 gamma2 beta2 w3 b3; logits loss grad_w1 grad_b1 grad_gamma1 grad_beta1 ... grad_b3 of a
+                pass in training; then `mean1 variance1 mean2 variance2` (running, momentum 0.1, from 0 and
+                1) and `eval_logits` with these.
 muon.npz        `CASE/x` and `CASE/o`: a matrix and the same made orthogonal, for each CASE of `muon_file()`.
 optimizers.npz  `x labels w1 b1 w2 b2` (12-16-4, relu, full batch of 32) and for each CASE of OPTIMIZERS
                 `CASE/losses` (ten, each before its update), `CASE/w1 b1 w2 b2` (after ten updates).
@@ -206,6 +210,43 @@ def network_file():
     return arrays
 
 
+def hidden_file():
+    rng = np.random.default_rng(250)
+    x = as_f32(rng.normal(0, 1, (15, 12)))
+    labels = rng.integers(0, 5, 15)
+    parameters = random_parameters(rng, (12, 70, 9, 5), (0.3, 0.2, 0.4), 0.2)
+    for layer, units in enumerate((70, 9), start=1):
+        parameters[f"gamma{layer}"] = as_f32(rng.uniform(0.5, 1.5, units))
+        parameters[f"beta{layer}"] = as_f32(rng.normal(0, 0.3, units))
+    tensors = {name: torch.tensor(value, requires_grad=True) for name, value in parameters.items()}
+    norms = [torch.nn.BatchNorm1d(units, eps=1e-5, momentum=0.1, affine=False) for units in (70, 9)]
+
+    def forward(kinks):
+        a = torch.tensor(x)
+        for layer, norm in enumerate(norms, start=1):
+            z = functional.linear(a, tensors[f"w{layer}"].T, tensors[f"b{layer}"])
+            z = norm(z) * tensors[f"gamma{layer}"] + tensors[f"beta{layer}"]
+            kinks.append(z.detach().abs().min().item())
+            a = functional.relu(z)
+        return functional.linear(a, tensors["w3"].T, tensors["b3"])
+
+    kinks = []
+    logits = forward(kinks)
+    loss = functional.cross_entropy(logits, torch.tensor(labels))
+    loss.backward()
+    assert min(kinks) > 1e-4, "another seed is needed"  # as in check_with_numpy
+    arrays = {"x": x, "labels": labels, **parameters}
+    arrays.update({"logits": logits.detach().numpy(), "loss": loss.item()})
+    arrays.update({f"grad_{name}": tensor.grad.numpy() for name, tensor in tensors.items()})
+    for layer, norm in enumerate(norms, start=1):
+        arrays[f"mean{layer}"] = norm.running_mean.numpy().copy()
+        arrays[f"variance{layer}"] = norm.running_var.numpy().copy()
+        norm.eval()
+    arrays["eval_logits"] = forward([]).detach().numpy()
+    check_norm_with_numpy(arrays)
+    return arrays
+
+
 # --- The same in plain NumPy: the formulas of docs/maths.md, so that two sources agree ---------------
 
 erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -257,6 +298,29 @@ def check_with_numpy(x, labels, parameters, activation, results, margin):
         np.testing.assert_allclose(results[f"grad_b{layer}"], grad_bias, rtol=1e-9, atol=1e-12)
         if layer > 1:
             grad_z = (grad_z @ parameters[f"w{layer}"].T) * slopes[layer - 2]
+
+
+def check_norm_with_numpy(arrays):
+    """Forward, and the gradients of the last scale and shift, by the formulas of docs/maths.md."""
+    a, samples = arrays["x"], len(arrays["x"])
+    for layer in (1, 2):
+        z = a @ arrays[f"w{layer}"] + arrays[f"b{layer}"]
+        mean, variance = z.mean(axis=0), z.var(axis=0)
+        unbiased = variance * samples / (samples - 1)
+        np.testing.assert_allclose(arrays[f"mean{layer}"], 0.1 * mean, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(arrays[f"variance{layer}"], 0.9 + 0.1 * unbiased, rtol=1e-9)
+        normalized = (z - mean) / np.sqrt(variance + 1e-5)
+        y = arrays[f"gamma{layer}"] * normalized + arrays[f"beta{layer}"]
+        a = np.maximum(y, 0)
+    logits = a @ arrays["w3"] + arrays["b3"]
+    np.testing.assert_allclose(arrays["logits"], logits, rtol=1e-9, atol=1e-12)
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    grad = p / p.sum(axis=1, keepdims=True) - np.eye(5)[arrays["labels"]]
+    grad = grad / samples @ arrays["w3"].T * (y > 0)
+    np.testing.assert_allclose(arrays["grad_beta2"], grad.sum(axis=0), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        arrays["grad_gamma2"], (grad * normalized).sum(axis=0), rtol=1e-9, atol=1e-12
+    )
 
 
 # --- Optimizers -------------------------------------------------------------------------------------
@@ -441,6 +505,7 @@ def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     for name, arrays in {
         "network.npz": network_file(),
+        "hidden.npz": hidden_file(),
         "muon.npz": muon_file(),
         "optimizers.npz": optimizers_file(),
         "targets.npz": targets_file(),
