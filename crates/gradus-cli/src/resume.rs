@@ -1,7 +1,7 @@
 //! Checkpoints: when `train` writes them, and how a run goes on from one.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use gradus::Error;
@@ -15,7 +15,7 @@ use crate::settings::Settings;
 
 /// The options that a resumed run may be given: where data lie, what is written and told. All else
 /// stays as the run was begun.
-const ALLOWED: [&str; 15] = [
+const ALLOWED: [&str; 16] = [
     "resume",
     "checkpoint",
     "checkpoint_every",
@@ -31,6 +31,7 @@ const ALLOWED: [&str; 15] = [
     "history",
     "json",
     "quiet",
+    "verbose",
 ];
 
 /// What a checkpoint keeps of the command line: where its data came from.
@@ -52,8 +53,8 @@ struct Note {
 /// # Errors
 /// Those of reading the checkpoint; `InvalidArgument` where an option would change the run.
 pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Settings)> {
-    let allowed = |name: &&String| !ALLOWED.contains(&name.as_str()) && *name != "verbose";
-    if let Some(name) = args.given.iter().find(allowed) {
+    let refused = |name: &&String| !ALLOWED.contains(&name.as_str());
+    if let Some(name) = args.given.iter().find(refused) {
         return Err(Error::argument(format!(
             "--{} cannot be given with --resume: the run goes on with the settings that it was \
              begun with",
@@ -124,9 +125,7 @@ impl<'a> Keeper<'a> {
         self.epochs += 1;
         let due = match self.every {
             Interval::Epochs(count) => self.epochs >= count,
-            Interval::Minutes(minutes) => {
-                self.last.elapsed() >= Duration::from_secs_f64(60.0 * minutes)
-            }
+            Interval::Minutes(minutes) => self.last.elapsed().as_secs_f64() >= 60.0 * minutes,
         };
         if !due {
             return;
