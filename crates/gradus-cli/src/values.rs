@@ -1,6 +1,7 @@
 //! The values that options take: text in, a value or what was expected out.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
 use gradus::network::Activation;
 use gradus::schedule::Schedule;
@@ -54,6 +55,10 @@ pub(crate) fn schedule(text: &str) -> Result<Schedule, String> {
     Schedule::parse(text).ok_or_else(|| {
         "expected constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine or one-cycle".into()
     })
+}
+
+pub(crate) fn distortion(text: &str) -> Result<Distortion, String> {
+    Distortion::parse(text).map_err(|error| error.to_string())
 }
 
 pub(crate) fn image_size(text: &str) -> Result<(usize, usize), String> {

@@ -17,6 +17,8 @@ pub enum Purpose {
     Split = 3,
     /// The built-in digits.
     Digits = 4,
+    /// Distorting samples.
+    Distort = 5,
 }
 
 /// The stream of `seed` for `purpose`.

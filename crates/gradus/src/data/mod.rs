@@ -17,6 +17,7 @@ mod assemble;
 pub mod split;
 pub mod normalize;
 pub mod batches;
+pub mod distort;
 mod sets;
 mod places;
 mod named;
