@@ -156,12 +156,7 @@ impl Figures {
 
 /// Prints one sample and its label under the names that the notebook gives them, then perhaps
 /// what distortions of a seed make of it.
-fn show(
-    part: &str,
-    data: &Dataset,
-    index: u64,
-    distort: Option<(Distortion, u64)>,
-) -> Result<()> {
+fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64)>) -> Result<()> {
     let position = usize::try_from(index).ok().filter(|&index| index < data.len());
     let Some(index) = position else {
         let last = data.len() - 1;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use gradus::training::EpochReport;
+use gradus::training::{Best, EpochReport};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
@@ -42,6 +42,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) total_seconds: f64,
     pub(crate) test_loss: f64,
     pub(crate) test_accuracy: f64,
+    /// Where the model comes from, with early stopping.
+    pub(crate) best: Option<Best>,
     pub(crate) model: &'a Path,
 }
 
@@ -67,6 +69,8 @@ struct DoneEvent {
     total_seconds: f64,
     test_loss: f64,
     test_accuracy: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_epoch: Option<usize>,
     model: String,
 }
 
@@ -112,8 +116,9 @@ impl TrainReport {
     /// Where standard output could not be written, now or earlier.
     pub(crate) fn result(self, summary: &Summary) -> Result<()> {
         self.failure?;
-        let Summary { epochs, train_seconds, total_seconds, test_loss, test_accuracy, model } =
+        let Summary { epochs, train_seconds, total_seconds, test_loss, test_accuracy, .. } =
             *summary;
+        let Summary { best, model, .. } = *summary;
         if self.json {
             return print_json(&DoneEvent {
                 event: "done",
@@ -122,10 +127,15 @@ impl TrainReport {
                 total_seconds,
                 test_loss,
                 test_accuracy,
+                best_epoch: best.map(|best| best.epoch),
                 model: model.display().to_string(),
             });
         }
         if !self.quiet {
+            if let Some(Best { epoch, monitor, value }) = best {
+                let name = monitor.name();
+                print_line(&format!("Best epoch: {epoch}, {name} = {value:.4}; the model is its"))?;
+            }
             let unit = if epochs == 1 { "epoch" } else { "epochs" };
             print_line(&format!(
                 "Wrote {}: {epochs} {unit} in {train_seconds:.2} s, {total_seconds:.2} s in all",

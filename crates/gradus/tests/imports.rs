@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Each module and the modules of this crate that it may import; `kernels` is the kernels' crate.
 const ALLOWED: [(&str, &[&str]); 13] = [
     ("error", &[]),
-    ("random", &[]),
+    ("random", &["kernels"]),
     ("files", &["error"]),
     ("data", &["kernels", "error", "random"]),
     ("network", &["kernels", "error", "random"]),

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use crate::classifier::largest;
 use crate::data::normalize::Normalizer;
 use crate::data::{Dataset, Rows};
-use crate::loss;
+use crate::loss::{self, Targets};
 use crate::metrics::{ConfusionMatrix, Evaluation};
 use crate::network::linear::ByteValues;
 use crate::network::{
@@ -132,7 +132,7 @@ impl Pass {
                 Input::Dense(MatRef::new(dense, count, features))
             }
         };
-        prepared.forward(input, &self.workspace, &self.team.member(0), &mut self.scratch);
+        prepared.forward(input, &self.workspace, &self.team.member(0), &mut self.scratch, None);
         let computed = self.workspace.logits.read();
         let logits = &mut self.logits[..count * classes];
         for (i, row) in logits.chunks_exact_mut(classes).enumerate() {
@@ -188,7 +188,13 @@ impl Forward<'_> {
             let predicted: Vec<u32> =
                 (0..rows).map(|i| largest(logits.row_mut(i)) as u32).collect();
             let mut losses = vec![0.0; rows];
-            loss::softmax_cross_entropy(kernels, logits, labels, rows, &mut losses);
+            loss::softmax_cross_entropy(
+                kernels,
+                logits,
+                Targets::of(labels),
+                rows as f64,
+                &mut losses,
+            );
             (losses.iter().map(|&loss| f64::from(loss)).sum::<f64>(), predicted)
         });
         let stages = &self.prepared.layout.stages;
