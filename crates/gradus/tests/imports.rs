@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         "training",
         &[
             "error",
+            "files",
             "random",
             "data",
             "network",
@@ -28,6 +29,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "schedule",
             "metrics",
             "classifier",
+            "model_file",
         ],
     ),
     ("model_file", &["error", "files", "classifier", "network", "data"]),

@@ -1,4 +1,4 @@
-//! Random distortions of grey images, anew for each sample in each epoch (docs/maths.md M16).
+//! Random distortions of grey images, anew for each sample in each epoch (docs/maths.md M19).
 //!
 //! In: a [`Distortion`], which says how strong each kind may be. Out: a [`Distorter`], made once a
 //! run, which turns one image into another. What it draws depends on the seed, the epoch and the

@@ -104,7 +104,8 @@ impl Optimizer {
         weight_decay: 0.01,
     };
     /// All optimizers with their usual constants.
-    pub const ALL: [Optimizer; 5] = [Self::SGD, Self::ADAM, Self::ADAMW, Self::RMSPROP, Self::LION];
+    pub const ALL: [Optimizer; 6] =
+        [Self::SGD, Self::ADAM, Self::ADAMW, Self::RMSPROP, Self::LION, Self::MUON];
 
     /// The name used in options and files.
     pub fn name(&self) -> &'static str {
