@@ -4,16 +4,22 @@ use std::io::Write;
 
 use anyhow::Result;
 use gradus::Error;
+use gradus::data::distort::{Distorter, Distortion, Scratch};
 use gradus::data::{Dataset, Found, Inputs};
+use gradus::network::Kernels;
 use serde::Serialize;
 
 use crate::args::DataArgs;
-use crate::output::{percent, print_json, shape, stdout, table};
+use crate::output::{columns, percent, print_json, shape, stdout, table};
 use crate::source;
 use crate::train::value_type;
 
 /// From empty to full.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
+/// Distorted versions of a sample that are drawn.
+const VERSIONS: u64 = 4;
+/// Columns between two drawings.
+const GAP: usize = 4;
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
@@ -27,7 +33,8 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
                 found.name
             ))
         })?;
-        return show(part, data, index);
+        let distort = args.distort.map(|distortion| (distortion, args.seed.unwrap_or(0)));
+        return show(part, data, index, distort);
     }
     let description = Description::of(&found);
     if args.json {
@@ -147,8 +154,9 @@ impl Figures {
     }
 }
 
-/// Prints one sample and its label under the names that the notebook gives them.
-fn show(part: &str, data: &Dataset, index: u64) -> Result<()> {
+/// Prints one sample and its label under the names that the notebook gives them, then perhaps
+/// what distortions of a seed make of it.
+fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64)>) -> Result<()> {
     let position = usize::try_from(index).ok().filter(|&index| index < data.len());
     let Some(index) = position else {
         let last = data.len() - 1;
@@ -164,13 +172,54 @@ fn show(part: &str, data: &Dataset, index: u64) -> Result<()> {
         [_, width] if width > 0 => drawing(&values, width),
         _ => values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ") + "\n",
     };
+    let distorted = match distort {
+        Some((distortion, seed)) => versions(data, index, distortion, seed)?,
+        None => String::new(),
+    };
     let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
     let label = &data.class_names[data.labels[index] as usize];
     let mut out = stdout();
     writeln!(out, "x_{part}[{index}]: {sizes} {kind}")?;
     write!(out, "{drawing}")?;
     writeln!(out, "y_{part}[{index}]: {label}")?;
+    write!(out, "{distorted}")?;
     Ok(())
+}
+
+/// A heading and the drawings of distorted versions of sample `index`.
+fn versions(data: &Dataset, index: usize, distortion: Distortion, seed: u64) -> Result<String> {
+    let kernels = Kernels::detect().map_err(Error::argument)?;
+    let distorter = Distorter::for_data(distortion, data, kernels)
+        .map_err(|error| error.context("--distort"))?;
+    let (Inputs::Bytes(bytes), &[_, width]) = (&data.inputs, &data.sample_shape[..]) else {
+        return Ok(String::new());
+    };
+    let image = &bytes[index * data.features()..][..data.features()];
+    let (mut scratch, mut out) = (Scratch::default(), vec![0; image.len()]);
+    let drawings: Vec<String> = (0..VERSIONS)
+        .map(|version| {
+            distorter.distort(seed, version, index as u64, image, &mut out, &mut scratch);
+            drawing(&out.iter().map(|&value| value.into()).collect::<Vec<_>>(), width)
+        })
+        .collect();
+    let heading = format!("distorted by {}, seed {seed}:\n", distortion.name());
+    Ok(heading + &side_by_side(&drawings, 2 * width, columns()))
+}
+
+/// Drawings of `width` columns, as many beside each other as there are columns for.
+fn side_by_side(drawings: &[String], width: usize, columns: usize) -> String {
+    let beside = ((columns + GAP) / (width + GAP)).max(1);
+    let mut text = String::new();
+    for drawings in drawings.chunks(beside) {
+        let rows = drawings[0].lines().count();
+        for row in 0..rows {
+            let parts = drawings.iter().map(|drawing| drawing.lines().nth(row).unwrap_or(""));
+            let line: String = parts.map(|part| format!("{part:<0$}", width + GAP)).collect();
+            text += line.trim_end();
+            text.push('\n');
+        }
+    }
+    text
 }
 
 /// Rows of shades, two characters a pixel, the smallest value empty and the largest full.
@@ -197,6 +246,19 @@ mod tests {
     fn a_drawing_shades_from_smallest_to_largest() {
         assert_eq!(drawing(&[0.0, 255.0, 100.0, 0.0], 2), "  ██\n▒▒\n");
         assert_eq!(drawing(&[3.0, 3.0], 2), "\n");
+    }
+
+    #[test]
+    fn drawings_stand_side_by_side_where_the_columns_suffice() {
+        let drawings = ["██\n\n", "\n▒▒\n", "░\n█\n"].map(String::from);
+        let beside = "██\n      ▒▒\n░\n█\n";
+        for columns in [8, 13] {
+            assert_eq!(side_by_side(&drawings, 2, columns), beside);
+        }
+        assert_eq!(side_by_side(&drawings, 2, 14), "██          ░\n      ▒▒    █\n");
+        for columns in [0, 7] {
+            assert_eq!(side_by_side(&drawings, 2, columns), drawings.concat());
+        }
     }
 
     #[test]

@@ -45,6 +45,13 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
     Ok(())
 }
 
+/// Columns of standard output: what COLUMNS says, else the terminal's, else 80.
+pub(crate) fn columns() -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let seen = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into());
+    told.or_else(seen).unwrap_or(80)
+}
+
 /// A line to people on standard error.
 pub(crate) fn say(message: impl Display) {
     // Nobody is left to be told where standard error is closed.
