@@ -26,7 +26,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     if args.json {
         return print_json(&Figures::new(&name, &classifier.class_names, &evaluation));
     }
-    let Evaluation { loss, accuracy, confusion } = &evaluation;
+    let Evaluation { loss, accuracy, confusion, .. } = &evaluation;
     let total = confusion.total();
     let mut out = stdout();
     writeln!(out, "{name}: {total} samples, loss = {loss:.4}, accuracy = {accuracy:.4}\n")?;
@@ -131,7 +131,7 @@ impl<'a> Row<'a> {
 
 impl<'a> Figures<'a> {
     fn new(data: &'a str, names: &'a [String], evaluation: &Evaluation) -> Self {
-        let Evaluation { loss, accuracy, confusion } = evaluation;
+        let Evaluation { loss, accuracy, confusion, .. } = evaluation;
         let classes = 0..confusion.classes();
         let counts =
             |label| classes.clone().map(|predicted| confusion.count(label, predicted)).collect();
