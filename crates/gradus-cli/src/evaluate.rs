@@ -67,7 +67,11 @@ fn labelled_data(classifier: &Classifier, args: &EvaluateArgs) -> Result<(String
     };
     let data_set = match held_out {
         Some(test) => test,
-        None => load_single(Path::new(data), &options)?,
+        None => {
+            let (samples, notices) = load_single(Path::new(data), &options)?;
+            notices.iter().for_each(warn);
+            samples
+        }
     };
     Ok((name, in_classes(data_set, classifier, data)?))
 }

@@ -16,7 +16,7 @@ use gradus::{Error, model_file};
 use serde_json::{Value, json};
 
 use crate::args::TrainArgs;
-use crate::output::{Exit, STOPPED, print_error, say, shape};
+use crate::output::{Exit, STOPPED, print_error, say, shape, warn};
 use crate::settings::{Settings, hidden_of};
 use crate::train_report::{Summary, TrainReport};
 use crate::{destination, source, stop};
@@ -99,7 +99,8 @@ impl Data {
         let Loaded { name, train, test, origin, .. } = source::load(wanted)?;
         let (train, validation) = match &settings.validation_set {
             Some(path) => {
-                let validation = load_matching(path, &train, wanted)?;
+                let (validation, notices) = load_matching(path, &train, wanted)?;
+                notices.iter().for_each(warn);
                 (train, Some(validation))
             }
             None => set_apart(train, settings)?,

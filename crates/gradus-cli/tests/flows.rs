@@ -103,6 +103,12 @@ fn a_table_from_training_to_prediction() {
     let predicted = text(&predicted.get_output().stdout);
     assert!(predicted.starts_with("standard input[0]: blue ("), "{predicted}");
     assert!(predicted.contains("\nstandard input[1]: green ("), "{predicted}");
+    // Which column is left out is told where the header leaves it to a guess.
+    let rows = "number,u,v\n1,0,5\n2,5,0\n";
+    let guessed = gradus(at, "predict model.safetensors -").write_stdin(rows).assert().success();
+    assert_eq!(text(&guessed.get_output().stdout), predicted);
+    let notice = "note: standard input: label column: \"number\" (the first; ";
+    assert!(text(&guessed.get_output().stderr).starts_with(notice));
     let lines = run(at, "predict model.safetensors other.csv --json --top 2");
     let first = json(lines.lines().next().unwrap());
     assert_eq!((&first["label"], &first["index"]), (&"green".into(), &0.into()));
