@@ -8,12 +8,10 @@ use gradus::data::{Dataset, Found, Inputs};
 use serde::Serialize;
 
 use crate::args::DataArgs;
+use crate::drawing::draw;
 use crate::output::{percent, print_json, shape, stdout, table};
 use crate::source;
 use crate::train::value_type;
-
-/// From empty to full.
-const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
@@ -155,49 +153,20 @@ fn show(part: &str, data: &Dataset, index: u64) -> Result<()> {
         let message = format!("--show {index}: the {part} part has the samples 0 to {last}");
         return Err(Error::argument(message).into());
     };
-    let range = index * data.features()..(index + 1) * data.features();
-    let values: Vec<f32> = match &data.inputs {
-        Inputs::Bytes(values) => values[range].iter().map(|&value| value.into()).collect(),
-        Inputs::Floats(values) => values[range].to_vec(),
-    };
-    let drawing = match data.sample_shape[..] {
-        [_, width] if width > 0 => drawing(&values, width),
-        _ => values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ") + "\n",
-    };
     let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
     let label = &data.class_names[data.labels[index] as usize];
     let mut out = stdout();
     writeln!(out, "x_{part}[{index}]: {sizes} {kind}")?;
-    write!(out, "{drawing}")?;
+    for line in draw(data, index) {
+        writeln!(out, "{line}")?;
+    }
     writeln!(out, "y_{part}[{index}]: {label}")?;
     Ok(())
-}
-
-/// Rows of shades, two characters a pixel, the smallest value empty and the largest full.
-fn drawing(values: &[f32], width: usize) -> String {
-    let min = values.iter().copied().fold(f32::INFINITY, f32::min);
-    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let step = (max - min) / (SHADES.len() - 1) as f32;
-    let shade = |value: f32| {
-        let level = if step > 0.0 { ((value - min) / step).ceil() as usize } else { 0 };
-        SHADES[level.min(SHADES.len() - 1)]
-    };
-    let row = |row: &[f32]| {
-        let line: String = row.iter().flat_map(|&value| [shade(value); 2]).collect();
-        line.trim_end().to_owned() + "\n"
-    };
-    values.chunks(width).map(row).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_drawing_shades_from_smallest_to_largest() {
-        assert_eq!(drawing(&[0.0, 255.0, 100.0, 0.0], 2), "  ██\n▒▒\n");
-        assert_eq!(drawing(&[3.0, 3.0], 2), "\n");
-    }
 
     #[test]
     fn figures_by_hand() {

@@ -55,8 +55,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         epochs: history.epochs.len(),
         train_seconds: seconds,
         total_seconds: begin.elapsed().as_secs_f64(),
-        test_loss: tested.loss,
-        test_accuracy: tested.accuracy,
+        tested: &tested,
         model: &args.out,
     });
     end(outcome, &args.out, history.epochs.len(), told)

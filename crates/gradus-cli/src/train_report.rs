@@ -4,11 +4,12 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use gradus::metrics::Evaluation;
 use gradus::training::EpochReport;
 use serde::Serialize;
 
 use crate::args::TrainArgs;
-use crate::output::{print_json, stdout};
+use crate::output::{print_json, stdout, with_interval};
 use crate::progress::Epochs;
 
 /// How epochs are told.
@@ -40,8 +41,7 @@ pub(crate) struct Summary<'a> {
     pub(crate) epochs: usize,
     pub(crate) train_seconds: f64,
     pub(crate) total_seconds: f64,
-    pub(crate) test_loss: f64,
-    pub(crate) test_accuracy: f64,
+    pub(crate) tested: &'a Evaluation,
     pub(crate) model: &'a Path,
 }
 
@@ -67,6 +67,7 @@ struct DoneEvent {
     total_seconds: f64,
     test_loss: f64,
     test_accuracy: f64,
+    test_accuracy_interval: (f64, f64),
     model: String,
 }
 
@@ -112,16 +113,16 @@ impl TrainReport {
     /// Where standard output could not be written, now or earlier.
     pub(crate) fn result(self, summary: &Summary) -> Result<()> {
         self.failure?;
-        let Summary { epochs, train_seconds, total_seconds, test_loss, test_accuracy, model } =
-            *summary;
+        let Summary { epochs, train_seconds, total_seconds, tested, model } = *summary;
         if self.json {
             return print_json(&DoneEvent {
                 event: "done",
                 epochs,
                 train_seconds,
                 total_seconds,
-                test_loss,
-                test_accuracy,
+                test_loss: tested.loss,
+                test_accuracy: tested.accuracy,
+                test_accuracy_interval: tested.accuracy_interval(),
                 model: model.display().to_string(),
             });
         }
@@ -132,7 +133,8 @@ impl TrainReport {
                 model.display()
             ))?;
         }
-        print_line(&format!("Test: loss = {test_loss:.4}, accuracy = {test_accuracy:.4}"))
+        let accuracy = with_interval(tested.accuracy, tested.accuracy_interval());
+        print_line(&format!("Test: loss = {:.4}, accuracy = {accuracy}", tested.loss))
     }
 }
 
