@@ -7,12 +7,14 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use gradus::data::normalize::Normalization;
 use gradus::network::Activation;
+use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Preset};
 
+use crate::regularization_args::{KeepingArgs, RegularizationArgs};
 use crate::values::{
     Hidden, activations, at_least_one, batch_size, hidden, image_size, normalizations, number,
-    presets, schedule, threads, whole,
+    optimizers, presets, schedule, threads, whole,
 };
 
 /// Train, evaluate and use dense neural-network classifiers.
@@ -46,7 +48,7 @@ pub(crate) enum Command {
 }
 
 /// Where data come from and how they are read.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct SourceArgs {
     /// Folder in which named data sets are looked for first
@@ -64,7 +66,7 @@ pub(crate) struct SourceArgs {
 }
 
 /// Train a classifier, report its test accuracy and write the model.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  \
     gradus train\n  \
     gradus train --preset notebook --history history.csv\n  \
@@ -98,25 +100,36 @@ pub(crate) struct TrainArgs {
         value_parser = batch_size)]
     pub(crate) batch_size: Option<BatchSize>,
     /// How parameters follow their gradients
-    #[arg(long, value_name = "NAME", help_heading = "Training",
-        value_parser = ["sgd", "adam", "adamw"])]
-    pub(crate) optimizer: Option<String>,
-    /// Largest learning rate of the schedule
+    #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = optimizers())]
+    pub(crate) optimizer: Option<Optimizer>,
+    /// Largest learning rate of the schedule (for lion about a tenth of adamw's)
     #[arg(long, value_name = "RATE", help_heading = "Training", allow_negative_numbers = true,
         value_parser = number)]
     pub(crate) learning_rate: Option<f32>,
-    /// Share of the earlier velocity that is kept (sgd)
+    /// Share of the earlier velocity that is kept (sgd, rmsprop)
     #[arg(long, value_name = "SHARE", help_heading = "Training", allow_negative_numbers = true,
         value_parser = number)]
     pub(crate) momentum: Option<f32>,
     /// Look ahead along the velocity (sgd with momentum)
     #[arg(long, help_heading = "Training")]
     pub(crate) nesterov: bool,
-    /// L2 penalty on weights (sgd, adam), or decoupled decay (adamw)
+    /// Decay of the mean of gradients (adam, adamw); its share in the direction (lion)
+    #[arg(long, value_name = "SHARE", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
+    pub(crate) beta1: Option<f32>,
+    /// Decay of the mean of squared gradients (adam, adamw, rmsprop) or of gradients (lion)
+    #[arg(long, value_name = "SHARE", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
+    pub(crate) beta2: Option<f32>,
+    /// Added to the root of the mean square (adam, adamw, rmsprop)
+    #[arg(long, value_name = "NUMBER", help_heading = "Training", allow_negative_numbers = true,
+        value_parser = number)]
+    pub(crate) epsilon: Option<f32>,
+    /// L2 penalty on weights (sgd, adam, rmsprop), or decoupled decay (adamw, lion)
     #[arg(long, value_name = "FACTOR", help_heading = "Training", allow_negative_numbers = true,
         value_parser = number)]
     pub(crate) weight_decay: Option<f32>,
-    /// constant, step:EPOCHS:FACTOR, cosine or one-cycle
+    /// constant, step:EPOCHS:FACTOR, cosine, one-cycle or plateau:PATIENCE:FACTOR
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = schedule)]
     pub(crate) schedule: Option<Schedule>,
     /// Epochs (also parts of one) in which the learning rate rises to its value
@@ -146,6 +159,14 @@ pub(crate) struct TrainArgs {
     /// From raw values to inputs: as they are, to [0, 1], or to mean 0 and deviation 1
     #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = normalizations())]
     pub(crate) normalize: Option<Normalization>,
+
+    #[command(flatten)]
+    pub(crate) regularization: RegularizationArgs,
+    #[command(flatten)]
+    pub(crate) keeping: KeepingArgs,
+    /// Which options were given, by name
+    #[arg(skip)]
+    pub(crate) given: Vec<String>,
 
     /// The model file to write
     #[arg(long, short, value_name = "FILE", help_heading = "Output",

@@ -9,6 +9,7 @@ use gradus::training::History;
 use gradus::{Error, files, model_file};
 
 use crate::args::TrainArgs;
+use crate::resume;
 
 /// Checks that the model and the history can be written where they are to be.
 ///
@@ -26,6 +27,17 @@ pub(crate) fn check(args: &TrainArgs) -> Result<()> {
     }
     // The options are as they should be; it is the place that fails them: no wrong usage.
     model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
+    if let Some(checkpoint) = resume::path(args) {
+        if checkpoint == args.out {
+            return Err(Error::argument(format!(
+                "--out and the checkpoint are both {}: the model would take the place of the \
+                 checkpoint; give them different names",
+                args.out.display()
+            ))
+            .into());
+        }
+        model_file::check_replaceable(checkpoint).map_err(|error| anyhow!("{error}"))?;
+    }
     let Some(history) = &args.history else { return Ok(()) };
     if !["json", "csv"].contains(&ending(history).as_str()) {
         return Err(Error::argument(format!(

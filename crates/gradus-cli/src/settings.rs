@@ -8,7 +8,7 @@ use gradus::Error;
 use gradus::model_file::npz;
 use gradus::network::{Activation, Init, Network};
 use gradus::optimizer::Optimizer;
-use gradus::training::{Preset, TrainConfig};
+use gradus::training::{Checkpoint, Preset, TrainConfig};
 
 use crate::args::TrainArgs;
 
@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) start: Option<Network>,
     /// A validation set of its own.
     pub(crate) validation_set: Option<PathBuf>,
+    /// The run to go on with.
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 impl Settings {
@@ -44,6 +46,9 @@ impl Settings {
         set(&mut config.seed, args.seed);
         set(&mut config.threads, args.threads.map(Some));
         config.optimizer = optimizer(args, config.optimizer)?;
+        args.regularization.apply(&mut config.regularization);
+        config.early_stopping = args.keeping.early_stopping();
+        config.monitor = args.keeping.monitor;
         match args.validation.as_deref().map(|text| (text, text.parse())) {
             Some((_, Ok(share))) => config.validation = share,
             Some((path, Err(_))) => validation_set = Some(path.into()),
@@ -63,8 +68,9 @@ impl Settings {
             let message = "--activation has no effect: there is no hidden layer for it to follow";
             return Err(Error::argument(message).into());
         }
+        args.keeping.check()?;
         config.validate()?;
-        Ok(Settings { preset, config, start, validation_set })
+        Ok(Settings { preset, config, start, validation_set, checkpoint: None })
     }
 }
 
@@ -75,32 +81,66 @@ fn set<T>(setting: &mut T, option: Option<T>) {
 }
 
 fn optimizer(args: &TrainArgs, default: Optimizer) -> Result<Optimizer> {
-    let mut optimizer = match args.optimizer.as_deref() {
-        Some("sgd") => Optimizer::SGD,
-        Some("adam") => Optimizer::ADAM,
-        Some("adamw") => Optimizer::ADAMW,
-        _ => default,
-    };
-    let name = optimizer.name();
-    match &mut optimizer {
-        Optimizer::Sgd { momentum, nesterov, weight_decay } => {
-            set(momentum, args.momentum);
-            set(weight_decay, args.weight_decay);
-            *nesterov |= args.nesterov;
-        }
-        Optimizer::Adam { weight_decay, .. } | Optimizer::AdamW { weight_decay, .. } => {
-            if args.momentum.is_some() || args.nesterov {
-                let option = if args.nesterov { "--nesterov" } else { "--momentum" };
-                return Err(Error::argument(format!(
-                    "{option} belongs to the optimizer sgd, but this run uses {name}: add \
-                     --optimizer sgd, or leave {option} out"
-                ))
-                .into());
-            }
-            set(weight_decay, args.weight_decay);
+    let mut optimizer = args.optimizer.unwrap_or(default);
+    for (option, value) in [
+        ("--momentum", args.momentum),
+        ("--beta1", args.beta1),
+        ("--beta2", args.beta2),
+        ("--epsilon", args.epsilon),
+        ("--weight-decay", args.weight_decay),
+    ] {
+        if let Some(value) = value {
+            let name = optimizer.name();
+            *constant(&mut optimizer, option).ok_or_else(|| foreign(option, name))? = value;
         }
     }
+    match &mut optimizer {
+        Optimizer::Sgd { nesterov, .. } => *nesterov |= args.nesterov,
+        other if args.nesterov => return Err(foreign("--nesterov", other.name()).into()),
+        _ => {}
+    }
     Ok(optimizer)
+}
+
+/// The constant that an option sets, where the optimizer has it.
+fn constant<'a>(optimizer: &'a mut Optimizer, option: &str) -> Option<&'a mut f32> {
+    use Optimizer::{Adam, AdamW, Lion, RmsProp, Sgd};
+    match (option, optimizer) {
+        ("--momentum", Sgd { momentum, .. } | RmsProp { momentum, .. }) => Some(momentum),
+        ("--beta1", Adam { beta1, .. } | AdamW { beta1, .. } | Lion { beta1, .. }) => Some(beta1),
+        ("--beta2", Adam { beta2, .. } | AdamW { beta2, .. } | Lion { beta2, .. }) => Some(beta2),
+        ("--beta2", RmsProp { decay, .. }) => Some(decay),
+        ("--epsilon", Adam { epsilon, .. } | AdamW { epsilon, .. } | RmsProp { epsilon, .. }) => {
+            Some(epsilon)
+        }
+        (
+            "--weight-decay",
+            Sgd { weight_decay, .. }
+            | Adam { weight_decay, .. }
+            | AdamW { weight_decay, .. }
+            | RmsProp { weight_decay, .. }
+            | Lion { weight_decay, .. },
+        ) => Some(weight_decay),
+        _ => None,
+    }
+}
+
+/// An option was given that the optimizer `name` does not have.
+fn foreign(option: &str, name: &str) -> Error {
+    let has = |optimizer: &Optimizer| match option {
+        "--nesterov" => matches!(optimizer, Optimizer::Sgd { .. }),
+        _ => constant(&mut optimizer.clone(), option).is_some(),
+    };
+    let owners: Vec<_> = Optimizer::ALL.iter().filter(|o| has(o)).map(Optimizer::name).collect();
+    let belongs = match owners.as_slice() {
+        [all @ .., last] if !all.is_empty() => format!("optimizers {} and {last}", all.join(", ")),
+        _ => format!("optimizer {}", owners.concat()),
+    };
+    Error::argument(format!(
+        "{option} belongs to the {belongs}, but this run uses {name}: add --optimizer {}, or leave \
+         {option} out",
+        owners[0]
+    ))
 }
 
 fn is_array_file(init: &str) -> bool {
@@ -172,6 +212,13 @@ mod tests {
         assert_eq!((config.validation, config.warm_up), (0.25, 0.5));
         let sgd = resolve("--optimizer sgd --momentum 0.9 --nesterov").unwrap().config.optimizer;
         assert_eq!(sgd, Optimizer::Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.0 });
+        let rmsprop = resolve("--optimizer rmsprop --momentum 0.5 --beta2 0.9 --epsilon 1e-6");
+        let (momentum, decay, epsilon, weight_decay) = (0.5, 0.9, 1e-6, 0.0);
+        let expected = Optimizer::RmsProp { decay, momentum, epsilon, weight_decay };
+        assert_eq!(rmsprop.unwrap().config.optimizer, expected);
+        let lion = resolve("--optimizer lion --beta1 0.8 --beta2 0.9 --weight-decay 1");
+        let expected = Optimizer::Lion { beta1: 0.8, beta2: 0.9, weight_decay: 1.0 };
+        assert_eq!(lion.unwrap().config.optimizer, expected);
         assert!(resolve("--hidden none").unwrap().config.hidden.is_empty());
     }
 
@@ -189,6 +236,12 @@ mod tests {
         for options in [
             "--momentum 0.9",
             "--optimizer adam --nesterov",
+            "--optimizer lion --epsilon 1e-8",
+            "--optimizer lion --momentum 0.9",
+            "--optimizer rmsprop --beta1 0.9",
+            "--optimizer sgd --beta2 0.9",
+            "--beta2 1",
+            "--epsilon 0",
             "--optimizer sgd --nesterov",
             "--hidden none --activation relu",
             "--validation 1.5",

@@ -8,45 +8,51 @@ use gradus::classifier::{Classifier, skips_zeros};
 use gradus::data::images::{GreyImage, MNIST_PIXELS, MNIST_SIDE, to_mnist_form};
 use gradus::data::normalize::Normalizer;
 use gradus::data::split::stratified_split;
-use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load_matching};
+use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load_matching, read_sample_weights};
 use gradus::metrics::Evaluation;
 use gradus::network::{Kernels, Network, Workers, available_cores};
-use gradus::training::{self, Outcome, Preset, Trained};
+use gradus::training::{Best, Outcome, Preset, Session, Trained};
 use gradus::{Error, model_file};
 use serde_json::{Value, json};
 
 use crate::args::TrainArgs;
 use crate::output::{Exit, STOPPED, print_error, say, shape, warn};
+use crate::resume::{self, Keeper};
 use crate::settings::{Settings, hidden_of};
 use crate::train_report::{Summary, TrainReport};
 use crate::{destination, source, stop};
 
 /// Runs the command.
 pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
-    let settings = Settings::resolve(args)?;
+    let (args, settings) = match &args.keeping.resume {
+        Some(path) => resume::restore(args, path)?,
+        None => (args.clone(), Settings::resolve(args)?),
+    };
+    let args = &args;
     let seed = settings.config.seed;
     let wanted = source::options(args.data.as_deref(), &args.source, args.test.as_deref(), seed)?;
     destination::check(args)?;
     stop::listen()?;
-    let data = Data::load(&wanted, &settings)?;
+    let data = Data::load(&wanted, &settings, args.regularization.sample_weights.as_deref())?;
     if args.verbose {
         describe(&data, &settings)?;
     }
 
     let like_notebook = settings.preset == Preset::Notebook && data.validation.is_none();
-    let mut report = TrainReport::new(args, settings.config.epochs, like_notebook);
-    let trained = training::train(
-        &settings.config,
-        &data.train,
-        data.validation.as_ref(),
-        settings.start.clone(),
-        stop::hold(),
-        &mut |epoch| report.epoch(epoch),
-    );
+    let (train, validation) = (&data.train, data.validation.as_ref());
+    let session = match &settings.checkpoint {
+        Some(checkpoint) => Session::resume(checkpoint, train, validation, args.threads)?,
+        None => Session::new(&settings.config, train, validation, settings.start.clone())?,
+    };
+    let done = session.history().epochs.len();
+    let mut report = TrainReport::new(args, settings.config.epochs - done, like_notebook);
+    let keeper = Keeper::new(args, &settings)?;
+    let trained = run_epochs(session, &mut report, keeper);
     report.end_of_epochs();
-    let Trained { mut classifier, history, outcome, seconds } = trained?;
+    let Trained { mut classifier, history, outcome, best, seconds } = trained?;
     let tested = classifier.evaluate(&data.test, &workers(settings.config.threads, usize::MAX)?)?;
-    classifier.training = recipe(&data, &settings, (history.epochs.len(), &outcome), &tested)?;
+    classifier.training =
+        recipe(&data, &settings, (history.epochs.len(), &outcome, best.as_ref()), &tested)?;
     model_file::save(&classifier, &args.out)?;
     if let Some(path) = &args.history {
         destination::write_history(path, &history)?;
@@ -56,16 +62,31 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         train_seconds: seconds,
         total_seconds: begin.elapsed().as_secs_f64(),
         tested: &tested,
+        best,
         model: &args.out,
     });
     end(outcome, &args.out, history.epochs.len(), told)
+}
+
+/// Runs what is left of a session.
+fn run_epochs(
+    mut session: Session,
+    report: &mut TrainReport,
+    mut keeper: Keeper,
+) -> Result<Trained> {
+    let stop = stop::hold();
+    while let Some(epoch) = session.epoch(stop)? {
+        report.epoch(epoch);
+        keeper.epoch(&session);
+    }
+    Ok(session.finish())
 }
 
 /// The exit status that fits the outcome, with a word on it.
 fn end(outcome: Outcome, out: &Path, epochs: usize, told: Result<()>) -> Result<()> {
     let out = out.display();
     match outcome {
-        Outcome::Finished => told,
+        Outcome::Finished | Outcome::NoProgress => told,
         Outcome::Stopped => {
             say(format_args!(
                 "stopped after {epochs} epochs; the model as it was then is in {out}"
@@ -94,8 +115,14 @@ struct Data {
 }
 
 impl Data {
-    fn load(wanted: &LoadOptions, settings: &Settings) -> Result<Data> {
-        let Loaded { name, train, test, origin, .. } = source::load(wanted)?;
+    fn load(wanted: &LoadOptions, settings: &Settings, weights: Option<&Path>) -> Result<Data> {
+        let Loaded { name, mut train, test, origin, .. } = source::load(wanted)?;
+        if let Some(path) = weights {
+            let weights = read_sample_weights(path)?;
+            train = train
+                .with_sample_weights(weights)
+                .map_err(|error| error.context(path.display()))?;
+        }
         let (train, validation) = match &settings.validation_set {
             Some(path) => {
                 let (validation, notices) = load_matching(path, &train, wanted)?;
@@ -130,7 +157,7 @@ fn set_apart(train: Dataset, settings: &Settings) -> Result<(Dataset, Option<Dat
 fn recipe(
     data: &Data,
     settings: &Settings,
-    (epochs, outcome): (usize, &Outcome),
+    (epochs, outcome, best): (usize, &Outcome, Option<&Best>),
     tested: &Evaluation,
 ) -> Result<Value> {
     // By way of text, in which single-precision numbers are short.
@@ -158,9 +185,11 @@ fn recipe(
         "epochs": epochs,
         "outcome": match outcome {
             Outcome::Finished => "finished",
+            Outcome::NoProgress => "no_progress",
             Outcome::Stopped => "stopped",
             Outcome::Diverged { .. } => "diverged",
         },
+        "best_epoch": best.map(|best| best.epoch),
         "test_loss": tested.loss,
         "test_accuracy": tested.accuracy,
     }))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::metrics::Evaluation;
-use gradus::training::EpochReport;
+use gradus::training::{Best, EpochReport};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
@@ -42,6 +42,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) train_seconds: f64,
     pub(crate) total_seconds: f64,
     pub(crate) tested: &'a Evaluation,
+    /// Where the model comes from, with early stopping.
+    pub(crate) best: Option<Best>,
     pub(crate) model: &'a Path,
 }
 
@@ -68,6 +70,8 @@ struct DoneEvent {
     test_loss: f64,
     test_accuracy: f64,
     test_accuracy_interval: (f64, f64),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_epoch: Option<usize>,
     model: String,
 }
 
@@ -113,7 +117,7 @@ impl TrainReport {
     /// Where standard output could not be written, now or earlier.
     pub(crate) fn result(self, summary: &Summary) -> Result<()> {
         self.failure?;
-        let Summary { epochs, train_seconds, total_seconds, tested, model } = *summary;
+        let Summary { epochs, train_seconds, total_seconds, tested, best, model } = *summary;
         if self.json {
             return print_json(&DoneEvent {
                 event: "done",
@@ -123,10 +127,15 @@ impl TrainReport {
                 test_loss: tested.loss,
                 test_accuracy: tested.accuracy,
                 test_accuracy_interval: tested.accuracy_interval(),
+                best_epoch: best.map(|best| best.epoch),
                 model: model.display().to_string(),
             });
         }
         if !self.quiet {
+            if let Some(Best { epoch, monitor, value }) = best {
+                let name = monitor.name();
+                print_line(&format!("Best epoch: {epoch}, {name} = {value:.4}; the model is its"))?;
+            }
             let unit = if epochs == 1 { "epoch" } else { "epochs" };
             print_line(&format!(
                 "Wrote {}: {epochs} {unit} in {train_seconds:.2} s, {total_seconds:.2} s in all",

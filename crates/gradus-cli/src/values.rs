@@ -1,11 +1,15 @@
 //! The values that options take: text in, a value or what was expected out.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
 use gradus::network::Activation;
+use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::config::MOST_THREADS;
-use gradus::training::{BatchSize, Preset};
+use gradus::training::{BatchSize, ClassWeights, Monitor, Preset};
+
+use crate::regularization_args::Interval;
 
 /// Units of each hidden layer.
 #[derive(Debug, Clone)]
@@ -52,8 +56,41 @@ pub(crate) fn threads(text: &str) -> Result<usize, String> {
 
 pub(crate) fn schedule(text: &str) -> Result<Schedule, String> {
     Schedule::parse(text).ok_or_else(|| {
-        "expected constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine or one-cycle".into()
+        "expected constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine, one-cycle or \
+         plateau:PATIENCE:FACTOR (such as plateau:5:0.5)"
+            .into()
     })
+}
+
+pub(crate) fn distortion(text: &str) -> Result<Distortion, String> {
+    Distortion::parse(text).map_err(|error| error.to_string())
+}
+
+pub(crate) fn class_weights(text: &str) -> Result<ClassWeights, String> {
+    match text {
+        "equal" => Ok(ClassWeights::Equal),
+        "balanced" => Ok(ClassWeights::Balanced),
+        _ => text
+            .split(',')
+            .map(|part| part.trim().parse().ok())
+            .collect::<Option<_>>()
+            .map(ClassWeights::Each)
+            .ok_or_else(|| "expected equal, balanced, or numbers such as 1,1,2.5".into()),
+    }
+}
+
+pub(crate) fn interval(text: &str) -> Result<Interval, String> {
+    let minutes = |text: &str| text.parse().ok().filter(|&m: &f64| m.is_finite() && m > 0.0);
+    match text.strip_suffix('m') {
+        Some(text) => minutes(text).map(Interval::Minutes),
+        None => at_least_one(text).ok().map(Interval::Epochs),
+    }
+    .ok_or_else(|| "expected a number of epochs such as 5, or minutes such as 10m".into())
+}
+
+pub(crate) fn monitors() -> impl TypedValueParser<Value = Monitor> {
+    let values = Monitor::ALL.map(|monitor| PossibleValue::new(monitor.name()));
+    named(values.to_vec(), Monitor::from_name)
 }
 
 pub(crate) fn image_size(text: &str) -> Result<(usize, usize), String> {
@@ -76,6 +113,11 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
 pub(crate) fn activations() -> impl TypedValueParser<Value = Activation> {
     let values = Activation::ALL.map(|activation| PossibleValue::new(activation.name()));
     named(values.to_vec(), Activation::from_name)
+}
+
+pub(crate) fn optimizers() -> impl TypedValueParser<Value = Optimizer> {
+    let values = Optimizer::ALL.map(|optimizer| PossibleValue::new(optimizer.name()));
+    named(values.to_vec(), Optimizer::from_name)
 }
 
 pub(crate) fn normalizations() -> impl TypedValueParser<Value = Normalization> {

@@ -1,4 +1,4 @@
-//! Element-wise steps: activations and their derivatives, and the update of the parameters.
+//! Element-wise kernels: activations and their derivatives.
 //!
 //! They are plain loops over slices, compiled once for each instruction set; the compiler turns
 //! them into vector code because none of them branches. Derivatives are written in terms of the
@@ -71,38 +71,6 @@ fn gelu_slope(x: f32) -> f32 {
     normal_cdf(x) + x * INVERSE_SQRT_TAU * exp(-0.5 * x * x)
 }
 
-/// Constants of one Adam step (docs/maths.md M9).
-#[derive(Debug, Clone, Copy)]
-pub struct AdamStep {
-    /// `learning_rate / (1 - beta1^t)`
-    pub step_size: f32,
-    /// Decay of the mean of gradients.
-    pub beta1: f32,
-    /// Decay of the mean of squared gradients.
-    pub beta2: f32,
-    /// `1 / sqrt(1 - beta2^t)`
-    pub second_scale: f32,
-    /// Added to the root, so that nothing is divided by 0.
-    pub epsilon: f32,
-    /// Added to the gradient, times the parameter (L2).
-    pub l2: f32,
-    /// What a parameter is multiplied by before the step (decoupled decay): 1 for none.
-    pub shrink: f32,
-}
-
-/// Constants of one SGD step (docs/maths.md M8).
-#[derive(Debug, Clone, Copy)]
-pub struct SgdStep {
-    /// Factor of the direction.
-    pub learning_rate: f32,
-    /// Factor of the earlier velocity; 0 for none.
-    pub momentum: f32,
-    /// Whether the direction looks ahead by one more share of the velocity.
-    pub nesterov: bool,
-    /// Added to the gradient, times the parameter (L2).
-    pub l2: f32,
-}
-
 macro_rules! in_place {
     ($($(#[$doc:meta])* $name:ident($x:ident) = $value:expr;)*) => {
         impl Kernels {$(
@@ -172,82 +140,6 @@ impl Kernels {
                 *sum += value;
             }
         });
-    }
-
-    /// One step of SGD (docs/maths.md M8) with `g = gradient + l2 parameter`:
-    /// `v = momentum v + g`, then `parameter -= learning_rate v`, or `learning_rate (g + momentum v)`
-    /// with Nesterov. `velocity` is not looked at where momentum is 0 and may then be empty.
-    ///
-    /// Panics where the lengths differ.
-    pub fn sgd(
-        self,
-        step: SgdStep,
-        parameters: &mut [f32],
-        gradients: &[f32],
-        velocity: &mut [f32],
-    ) {
-        assert_eq!(parameters.len(), gradients.len());
-        if step.momentum == 0.0 {
-            dispatch!(self, (step: SgdStep, parameters: &mut [f32], gradients: &[f32]), |_S| {
-                for (parameter, &gradient) in parameters.iter_mut().zip(gradients) {
-                    *parameter -= step.learning_rate * (gradient + step.l2 * *parameter);
-                }
-            });
-            return;
-        }
-        assert_eq!(parameters.len(), velocity.len());
-        dispatch!(
-            self,
-            (step: SgdStep, parameters: &mut [f32], gradients: &[f32], velocity: &mut [f32]),
-            |_S| {
-                let (own, ahead) = if step.nesterov { (1.0, step.momentum) } else { (0.0, 1.0) };
-                for ((parameter, &gradient), v) in
-                    parameters.iter_mut().zip(gradients).zip(velocity)
-                {
-                    let g = gradient + step.l2 * *parameter;
-                    *v = step.momentum * *v + g;
-                    *parameter -= step.learning_rate * (own * g + ahead * *v);
-                }
-            }
-        );
-    }
-
-    /// One step of Adam or AdamW (docs/maths.md M9) with `g = gradient + l2 parameter`:
-    /// `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,
-    /// `parameter = shrink parameter - step_size m / (sqrt(v) second_scale + epsilon)`.
-    ///
-    /// Panics where the lengths differ.
-    pub fn adam(
-        self,
-        step: AdamStep,
-        parameters: &mut [f32],
-        gradients: &[f32],
-        first: &mut [f32],
-        second: &mut [f32],
-    ) {
-        let len = parameters.len();
-        assert!(gradients.len() == len && first.len() == len && second.len() == len);
-        dispatch!(
-            self,
-            (
-                step: AdamStep,
-                parameters: &mut [f32],
-                gradients: &[f32],
-                first: &mut [f32],
-                second: &mut [f32],
-            ),
-            |_S| {
-                for (((parameter, &gradient), m), v) in
-                    parameters.iter_mut().zip(gradients).zip(first).zip(second)
-                {
-                    let g = gradient + step.l2 * *parameter;
-                    *m = step.beta1 * *m + (1.0 - step.beta1) * g;
-                    *v = step.beta2 * *v + (1.0 - step.beta2) * (g * g);
-                    let root = v.sqrt() * step.second_scale + step.epsilon;
-                    *parameter = step.shrink * *parameter - step.step_size * (*m / root);
-                }
-            }
-        );
     }
 }
 
@@ -331,37 +223,6 @@ mod tests {
                     let expected = (exact(x + h) - exact(x - h)) / h;
                     assert!((f64::from(*slope) - expected).abs() < 2e-5, "{x} {slope} {expected}");
                 }
-            }
-        }
-    }
-
-    #[test]
-    fn all_instruction_sets_update_alike() {
-        let start: Vec<f32> = (0..37).map(|i| (i as f32 * 0.7).sin()).collect();
-        let gradients: Vec<f32> = (0..37).map(|i| (i as f32 * 1.3).cos()).collect();
-        let sgd = SgdStep { learning_rate: 0.1, momentum: 0.9, nesterov: true, l2: 0.01 };
-        let adam = AdamStep {
-            step_size: 0.01,
-            beta1: 0.9,
-            beta2: 0.999,
-            second_scale: 3.0,
-            epsilon: 1e-8,
-            l2: 0.01,
-            shrink: 0.99,
-        };
-        for kernels in Kernels::available() {
-            let (mut p, mut v) = (start.clone(), gradients.clone());
-            kernels.sgd(sgd, &mut p, &gradients, &mut v);
-            let (mut q, mut m, mut s) = (start.clone(), vec![0.1; 37], vec![0.2; 37]);
-            kernels.adam(adam, &mut q, &gradients, &mut m, &mut s);
-            for i in 0..37 {
-                let g = gradients[i] + 0.01 * start[i];
-                let velocity = 0.9 * gradients[i] + g;
-                assert!((v[i] - velocity).abs() < 1e-6);
-                assert!((p[i] - (start[i] - 0.1 * (g + 0.9 * velocity))).abs() < 1e-6);
-                let (mean, square) = (0.9 * 0.1 + 0.1 * g, 0.999 * 0.2 + 0.001 * g * g);
-                let expected = 0.99 * start[i] - 0.01 * mean / (square.sqrt() * 3.0 + 1e-8);
-                assert!((q[i] - expected).abs() < 1e-6);
             }
         }
     }

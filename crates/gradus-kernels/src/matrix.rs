@@ -191,6 +191,12 @@ impl<'a> MatMut<'a> {
         MatMut { pointer, rows: rows.len(), lifetime: PhantomData, ..*self }
     }
 
+    /// All rows, the first `count` columns.
+    pub fn first_columns(&mut self, count: usize) -> MatMut<'_> {
+        assert!(count <= self.columns);
+        MatMut { columns: count, lifetime: PhantomData, ..*self }
+    }
+
     /// Sets every value.
     pub fn fill(&mut self, value: f32) {
         for i in 0..self.rows {

@@ -1,9 +1,20 @@
 //! Every kernel as the plain loop that defines it: safe, slow, true. The fast ones are tested
-//! against these, and docs/maths.md points here.
+//! against these, and docs/maths.md points here. Products and softmax stand here; the rest in the
+//! folder.
 
 use crate::dense::{Transpose, Update};
-use crate::random::{GROUP, Stream};
+use crate::softmax::Targets;
 use crate::sparse::ByteTable;
+
+mod batch_norm;
+mod distort;
+mod random;
+mod weights;
+
+pub use batch_norm::*;
+pub use distort::*;
+pub use random::*;
+pub use weights::*;
 
 /// `C (+)= op(A, B)` with `C` m x n and an inner dimension of k, all without gaps.
 /// `A` is m x k (k x m for `First`), `B` is k x n (n x k for `Second`).
@@ -82,55 +93,30 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     e.iter().map(|e| (e / sum) as f32).collect()
 }
 
-/// The loss of one row, `-log p_label`, and its gradient with respect to the logits,
-/// `(p - onehot) grad_scale`.
-pub fn softmax_cross_entropy(logits: &[f32], label: usize, grad_scale: f32) -> (f32, Vec<f32>) {
+/// The target of row `i`: `(1 - s) (q onehot(a) + (1 - q) onehot(b)) + s / K`.
+pub fn target(targets: &Targets, i: usize, classes: usize) -> Vec<f64> {
+    let smoothing = f64::from(targets.smoothing);
+    let (other, share) =
+        targets.mixed.map_or((targets.labels[i], 1.0), |(b, q)| (b[i], f64::from(q[i])));
+    let mut target = vec![smoothing / classes as f64; classes];
+    target[targets.labels[i] as usize] += (1.0 - smoothing) * share;
+    target[other as usize] += (1.0 - smoothing) * (1.0 - share);
+    target
+}
+
+/// The loss of one row, `w (log sum_c e^(z_c) - sum_c t_c z_c)` with target `t` and weight `w`, and
+/// its gradient with respect to the logits, `(p - t) w grad_scale`.
+pub fn softmax_cross_entropy(
+    logits: &[f32],
+    target: &[f64],
+    weight: f32,
+    grad_scale: f32,
+) -> (f32, Vec<f32>) {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&z| f64::from(z - max).exp()).sum();
-    let loss = sum.ln() - f64::from(logits[label] - max);
-    let mut grad = softmax(logits);
-    grad[label] -= 1.0;
-    grad.iter_mut().for_each(|g| *g *= grad_scale);
-    (loss as f32, grad)
-}
-
-/// Number `index` of a stream, by Philox4x32-10: two multiplications and two key additions a round.
-pub fn random_bits(stream: Stream, index: usize) -> u32 {
-    let (group, word, lane) = (index / GROUP, index % GROUP / 16, index % 16);
-    let [a, b, c] = stream.counter;
-    let mut x = [(group * 16 + lane) as u32, a, b, c];
-    let (mut low, mut high) = (stream.key as u32, (stream.key >> 32) as u32);
-    for _ in 0..10 {
-        let first = u64::from(x[0]) * 0xD251_1F53;
-        let second = u64::from(x[2]) * 0xCD9E_8D57;
-        x = [
-            (second >> 32) as u32 ^ x[1] ^ low,
-            second as u32,
-            (first >> 32) as u32 ^ x[3] ^ high,
-            first as u32,
-        ];
-        low = low.wrapping_add(0x9E37_79B9);
-        high = high.wrapping_add(0xBB67_AE85);
-    }
-    x[word]
-}
-
-/// The same as a number in [0, 1).
-pub fn random_uniform(stream: Stream, index: usize) -> f32 {
-    (random_bits(stream, index) >> 8) as f32 / 16_777_216.0
-}
-
-/// Normal number `index` of a stream: `r cos t` and `r sin t` of `r = sqrt(-2 ln(1 - u))` and
-/// `t = 2 pi v - pi` are the numbers at two places 16 apart, whose uniform numbers are `u` and `v`.
-pub fn random_normal(stream: Stream, index: usize) -> f64 {
-    let first = index - index % 32 + index % 16;
-    let u = f64::from(random_uniform(stream, first));
-    let v = f64::from(random_uniform(stream, first + 16));
-    let (radius, angle) = ((-2.0 * (1.0 - u).ln()).sqrt(), std::f64::consts::TAU * (v - 0.5));
-    radius * if index == first { angle.cos() } else { angle.sin() }
-}
-
-/// `0` where number `index` of the stream is below `drop`, else `1 / (1 - drop)`.
-pub fn dropout_mask(stream: Stream, index: usize, drop: f32) -> f32 {
-    if random_uniform(stream, index) < drop { 0.0 } else { 1.0 / (1.0 - drop) }
+    let e: Vec<f64> = logits.iter().map(|&z| f64::from(z - max).exp()).collect();
+    let sum: f64 = e.iter().sum();
+    let expected: f64 = logits.iter().zip(target).map(|(&z, t)| t * f64::from(z - max)).sum();
+    let scale = f64::from(weight) * f64::from(grad_scale);
+    let grad = e.iter().zip(target).map(|(e, t)| ((e / sum - t) * scale) as f32).collect();
+    ((f64::from(weight) * (sum.ln() - expected)) as f32, grad)
 }

@@ -4,6 +4,70 @@ use crate::dispatch::{Kernels, dispatch};
 use crate::elementwise::exp;
 use crate::matrix::MatMut;
 
+/// What the probabilities of each row of logits should be (docs/maths.md M4): with smoothing `s`,
+/// class `a` of the row, and where rows are mixed class `b` and the share `q` of `a`,
+/// `t = (1 - s) (q onehot(a) + (1 - q) onehot(b)) + s / K`.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a> {
+    /// Class of each row.
+    pub labels: &'a [u32],
+    /// Mixup (Zhang et al. 2018): a second class of each row, and the share of the first.
+    pub mixed: Option<(&'a [u32], &'a [f32])>,
+    /// Factor of each row's loss; none for 1.
+    pub weights: Option<&'a [f32]>,
+    /// Label smoothing (Szegedy et al. 2016): share of the target that is spread over all classes.
+    pub smoothing: f32,
+}
+
+/// The target of one row: `everywhere` at each class, and more at one or two of them.
+struct RowTarget {
+    first: (usize, f32),
+    second: Option<(usize, f32)>,
+    everywhere: f32,
+    weight: f32,
+}
+
+impl<'a> Targets<'a> {
+    /// One class of each row and nothing else.
+    pub fn of(labels: &'a [u32]) -> Self {
+        Targets { labels, mixed: None, weights: None, smoothing: 0.0 }
+    }
+
+    #[inline(always)]
+    fn row(&self, i: usize, classes: usize) -> RowTarget {
+        let kept = 1.0 - self.smoothing;
+        let share = self.mixed.map_or(1.0, |(_, shares)| shares[i]);
+        RowTarget {
+            first: (self.labels[i] as usize, kept * share),
+            second: self.mixed.map(|(others, _)| (others[i] as usize, kept * (1.0 - share))),
+            everywhere: self.smoothing / classes as f32,
+            weight: self.weights.map_or(1.0, |weights| weights[i]),
+        }
+    }
+}
+
+impl RowTarget {
+    /// The classes with more than `everywhere`, and how much more.
+    #[inline(always)]
+    fn classes(&self) -> impl Iterator<Item = (usize, f32)> {
+        std::iter::once(self.first).chain(self.second)
+    }
+
+    /// `sum_c t_c (z_c - max)`
+    #[inline(always)]
+    fn mean_logit(&self, logits: &[f32], max: f32) -> f32 {
+        let (class, share) = self.first;
+        let mut sum = share * (logits[class] - max);
+        if let Some((class, share)) = self.second {
+            sum += share * (logits[class] - max);
+        }
+        if self.everywhere > 0.0 {
+            sum += self.everywhere * logits.iter().map(|logit| logit - max).sum::<f32>();
+        }
+        sum
+    }
+}
+
 /// The largest of `logits` and its index; the first of equals.
 #[inline(always)]
 fn largest(logits: &[f32]) -> (usize, f32) {
@@ -42,43 +106,76 @@ impl Kernels {
         });
     }
 
-    /// Mean cross-entropy of softmax, and its gradient in place of the logits:
-    /// `loss_i = log(sum_c e^(z_ic)) - z_i,label` and `z_ic = (p_ic - [c = label]) grad_scale`,
-    /// `grad_scale` being 1 over the number of samples in the mean. Returns how many rows have
-    /// their largest logit at the label (the first of equals counts).
+    /// Cross-entropy of softmax with the rows' targets, and its gradient in place of the logits: with
+    /// `t_i` the target of row `i` and `w_i` its weight ([`Targets`]),
+    /// `loss_i = w_i (log(sum_c e^(z_ic)) - sum_c t_ic z_ic)` and
+    /// `z_ic = (p_ic - t_ic) w_i grad_scale`, `grad_scale` being 1 over the number of samples in the
+    /// mean. Returns how many rows have their largest logit at the label (the first of equals counts).
     /// Reference: [`crate::reference::softmax_cross_entropy`].
     ///
     /// Panics where the lengths differ or a label is no column.
     pub fn softmax_cross_entropy(
         self,
         logits: MatMut,
-        labels: &[u32],
+        targets: Targets,
         grad_scale: f32,
         losses: &mut [f32],
     ) -> usize {
-        assert!(labels.len() == logits.rows() && losses.len() == logits.rows());
+        let rows = logits.rows();
+        assert!(targets.labels.len() == rows && losses.len() == rows);
+        assert!(targets.mixed.is_none_or(|(b, share)| b.len() == rows && share.len() == rows));
+        assert!(targets.weights.is_none_or(|weights| weights.len() == rows));
         dispatch!(
             self,
-            (logits: MatMut, labels: &[u32], grad_scale: f32, losses: &mut [f32]) -> usize,
+            (logits: MatMut, targets: Targets, grad_scale: f32, losses: &mut [f32]) -> usize,
             |_S| {
                 let mut logits = logits;
                 let mut correct = 0;
-                for (i, (&label, loss)) in labels.iter().zip(losses).enumerate() {
+                for (i, loss) in losses.iter_mut().enumerate() {
                     let row = logits.row_mut(i);
-                    let label = label as usize;
+                    let target = targets.row(i, row.len());
                     let (predicted, max) = largest(row);
-                    let own = row[label] - max;
+                    let expected = target.mean_logit(row, max);
                     let sum = exponentials(row, max);
-                    *loss = sum.ln() - own;
-                    let scale = grad_scale / sum;
+                    *loss = target.weight * (sum.ln() - expected);
+                    let grad_scale = grad_scale * target.weight;
+                    let (scale, everywhere) = (grad_scale / sum, grad_scale * target.everywhere);
                     for value in row.iter_mut() {
-                        *value *= scale;
+                        *value = *value * scale - everywhere;
                     }
-                    row[label] -= grad_scale;
-                    correct += usize::from(predicted == label);
+                    for (class, share) in target.classes() {
+                        row[class] -= grad_scale * share;
+                    }
+                    correct += usize::from(predicted == targets.labels[i] as usize);
                 }
                 correct
             }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mixing with a share of 1, weights of 1 and no smoothing are what plain labels are, to the bit.
+    #[test]
+    fn neutral_targets_change_no_bit() {
+        let start: Vec<f32> = (0..130).map(|i| (i as f32 * 0.7).sin() * 9.0).collect();
+        let labels: Vec<u32> = (0..13).map(|i| i * 7 % 10).collect();
+        let others: Vec<u32> = (0..13).map(|i| i * 3 % 10).collect();
+        let ones = [1.0; 13];
+        let neutral =
+            Targets { mixed: Some((&others, &ones)), weights: Some(&ones), ..Targets::of(&labels) };
+        for kernels in Kernels::available() {
+            let run = |targets| {
+                let (mut logits, mut losses) = (start.clone(), [0.0; 13]);
+                let view = MatMut::new(&mut logits, 13, 10);
+                let correct = kernels.softmax_cross_entropy(view, targets, 1.0 / 13.0, &mut losses);
+                logits.extend(losses);
+                (correct, logits.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+            };
+            assert_eq!(run(Targets::of(&labels)), run(neutral));
+        }
     }
 }

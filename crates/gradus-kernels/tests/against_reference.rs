@@ -3,6 +3,7 @@
 use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::random::{GROUP, Stream};
+use gradus_kernels::softmax::Targets;
 use gradus_kernels::sparse::{STRIP, STRIP_STEP, TILE, Tile};
 use gradus_kernels::{Kernels, reference};
 use proptest::prelude::*;
@@ -143,41 +144,62 @@ fn dense_products_respect_strides() {
 }
 
 #[test]
-fn softmax_and_its_loss() {
+fn softmax_of_rows() {
     for kernels in Kernels::available() {
         for classes in [1, 2, 10, 17, 100] {
-            let mut logits = numbers(6 * classes, 4);
-            logits.iter_mut().for_each(|z| *z *= 8.0);
-            logits[0] = 500.0;
-            let labels: Vec<u32> = (0..6).map(|i| (i * 7 % classes) as u32).collect();
-            let (mut probabilities, mut grad, mut losses) =
-                (logits.clone(), logits.clone(), vec![0.0; 6]);
-            kernels.softmax(MatMut::new(&mut probabilities, 6, classes));
-            let correct = kernels.softmax_cross_entropy(
-                MatMut::new(&mut grad, 6, classes),
-                &labels,
-                0.25,
-                &mut losses,
-            );
-            let mut expected_correct = 0;
-            for (i, row) in logits.chunks(classes).enumerate() {
-                let (loss, expected) =
-                    reference::softmax_cross_entropy(row, labels[i] as usize, 0.25);
-                assert_close(&grad[i * classes..][..classes], &expected, 1e-6, "gradient");
-                assert_close(
-                    &probabilities[i * classes..][..classes],
-                    &reference::softmax(row),
-                    1e-6,
-                    "softmax",
-                );
-                assert_close(&losses[i..i + 1], &[loss], 1e-6, "loss");
-                let best =
-                    (0..classes).fold(0, |best, c| if row[c] > row[best] { c } else { best });
-                expected_correct += usize::from(best == labels[i] as usize);
+            let logits = logits(classes);
+            let mut found = logits.clone();
+            kernels.softmax(MatMut::new(&mut found, 6, classes));
+            for (found, row) in found.chunks(classes).zip(logits.chunks(classes)) {
+                assert_close(found, &reference::softmax(row), 1e-6, "softmax");
             }
-            assert_eq!(correct, expected_correct);
         }
     }
+}
+
+/// Six rows, one value far above the others.
+fn logits(classes: usize) -> Vec<f32> {
+    let mut logits = numbers(6 * classes, 4);
+    logits.iter_mut().for_each(|z| *z *= 8.0);
+    logits[0] = 500.0;
+    logits
+}
+
+#[test]
+fn cross_entropy_with_all_kinds_of_targets() {
+    let (shares, weights) = ([0.0, 1.0, 0.5, 0.9, 0.25, 0.6], [1.0, 0.0, 2.5, 0.1, 1.0, 3.0]);
+    for kernels in Kernels::available() {
+        for classes in [1, 2, 10, 17, 100] {
+            let labels: Vec<u32> = (0..6).map(|i| (i * 7 % classes) as u32).collect();
+            let others: Vec<u32> = (0..6).map(|i| (i * 5 % classes) as u32).collect();
+            for mixed in [None, Some((&others[..], &shares[..]))] {
+                for weights in [None, Some(&weights[..])] {
+                    for smoothing in [0.0, 0.1, 1.0] {
+                        let targets = Targets { labels: &labels, mixed, weights, smoothing };
+                        check_cross_entropy(kernels, classes, targets);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn check_cross_entropy(kernels: Kernels, classes: usize, targets: Targets) {
+    let logits = logits(classes);
+    let (mut grad, mut losses) = (logits.clone(), [0.0; 6]);
+    let view = MatMut::new(&mut grad, 6, classes);
+    let correct = kernels.softmax_cross_entropy(view, targets, 0.25, &mut losses);
+    let mut expected_correct = 0;
+    for (i, row) in logits.chunks(classes).enumerate() {
+        let target = reference::target(&targets, i, classes);
+        let weight = targets.weights.map_or(1.0, |weights| weights[i]);
+        let (loss, expected) = reference::softmax_cross_entropy(row, &target, weight, 0.25);
+        assert_close(&grad[i * classes..][..classes], &expected, 1e-6, "gradient");
+        assert_close(&losses[i..i + 1], &[loss], 2e-6, "loss");
+        let best = (0..classes).fold(0, |best, c| if row[c] > row[best] { c } else { best });
+        expected_correct += usize::from(best == targets.labels[i] as usize);
+    }
+    assert_eq!(correct, expected_correct);
 }
 
 proptest! {

@@ -2,18 +2,33 @@
 
 use gradus_kernels::Kernels;
 use gradus_kernels::matrix::MatMut;
+pub use gradus_kernels::softmax::Targets;
 
-/// Mean cross-entropy of softmax over a batch of `batch` samples, of which these rows are a part.
-/// The logits become their gradient, `(p - onehot) / batch`; `losses` receives each row's own loss.
-/// Returns how many rows have their largest logit at the label.
+/// Mean cross-entropy of softmax over a batch, of which these rows are a part. `total` is the sum of
+/// the weights of its samples, their number where they have none.
+///
+/// With the probabilities `p_i` of row `i`, its target `t_i` over `K` classes (the label, two labels
+/// mixed, either smoothed) and its weight `w_i` (1 where there are none):
+///
+/// ```text
+/// t_i    = (1 - smoothing) (share_i onehot(label_i) + (1 - share_i) onehot(other_i)) + smoothing / K
+/// loss_i = -w_i sum_c t_ic log p_ic = w_i (log sum_c e^(z_ic) - sum_c t_ic z_ic)
+/// z_ic   = w_i (p_ic - t_ic) / total                              the gradient, in place of the logits
+/// ```
+///
+/// `losses` receives each row's own loss. Returns how many rows have their largest logit at the
+/// label.
+/// Sources: Szegedy et al. 2016 (smoothing), Zhang et al. 2018 (mixup); docs/maths.md M4.
+///
+/// Panics where the lengths differ or a label is no class.
 pub fn softmax_cross_entropy(
     kernels: Kernels,
     logits: MatMut,
-    labels: &[u32],
-    batch: usize,
+    targets: Targets,
+    total: f64,
     losses: &mut [f32],
 ) -> usize {
-    kernels.softmax_cross_entropy(logits, labels, 1.0 / batch as f32, losses)
+    kernels.softmax_cross_entropy(logits, targets, 1.0 / total as f32, losses)
 }
 
 /// Each row of logits becomes its probabilities.

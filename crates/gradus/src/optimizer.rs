@@ -1,7 +1,7 @@
 //! Optimizers: from gradients to new parameters (docs/maths.md M8, M9).
 
 use gradus_kernels::Kernels;
-use gradus_kernels::elementwise::{AdamStep, SgdStep};
+use gradus_kernels::steps::{AdamStep, LionStep, RmsPropStep, SgdStep};
 
 /// How parameters follow their gradients. Weight decay acts on weights, never on biases.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -39,6 +39,27 @@ pub enum Optimizer {
         /// Decoupled decay: `w *= 1 - learning_rate weight_decay`.
         weight_decay: f32,
     },
+    /// RMSprop (Tieleman and Hinton 2012), M9.
+    #[serde(rename = "rmsprop")]
+    RmsProp {
+        /// Decay of the mean of squared gradients.
+        decay: f32,
+        /// Share of the earlier velocity that is kept, 0 for none.
+        momentum: f32,
+        /// Added to the root of the mean square.
+        epsilon: f32,
+        /// L2 penalty: `g += weight_decay w`.
+        weight_decay: f32,
+    },
+    /// Lion (Chen et al. 2023), M9: every parameter moves by the learning rate.
+    Lion {
+        /// Share of the earlier mean in the direction.
+        beta1: f32,
+        /// Decay of the mean of gradients.
+        beta2: f32,
+        /// Decoupled decay: `w *= 1 - learning_rate weight_decay`.
+        weight_decay: f32,
+    },
 }
 
 impl Optimizer {
@@ -50,6 +71,13 @@ impl Optimizer {
     /// AdamW with its usual constants.
     pub const ADAMW: Optimizer =
         Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 };
+    /// RMSprop with its usual constants.
+    pub const RMSPROP: Optimizer =
+        Optimizer::RmsProp { decay: 0.99, momentum: 0.0, epsilon: 1e-8, weight_decay: 0.0 };
+    /// Lion with its usual constants.
+    pub const LION: Optimizer = Optimizer::Lion { beta1: 0.9, beta2: 0.99, weight_decay: 0.0 };
+    /// All optimizers with their usual constants.
+    pub const ALL: [Optimizer; 5] = [Self::SGD, Self::ADAM, Self::ADAMW, Self::RMSPROP, Self::LION];
 
     /// The name used in options and files.
     pub fn name(&self) -> &'static str {
@@ -57,7 +85,14 @@ impl Optimizer {
             Optimizer::Sgd { .. } => "sgd",
             Optimizer::Adam { .. } => "adam",
             Optimizer::AdamW { .. } => "adamw",
+            Optimizer::RmsProp { .. } => "rmsprop",
+            Optimizer::Lion { .. } => "lion",
         }
+    }
+
+    /// The optimizer of this name, with its usual constants.
+    pub fn from_name(name: &str) -> Option<Optimizer> {
+        Optimizer::ALL.into_iter().find(|optimizer| optimizer.name() == name)
     }
 
     /// The factor of the penalty or decay.
@@ -65,7 +100,9 @@ impl Optimizer {
         match self {
             Optimizer::Sgd { weight_decay, .. }
             | Optimizer::Adam { weight_decay, .. }
-            | Optimizer::AdamW { weight_decay, .. } => *weight_decay,
+            | Optimizer::AdamW { weight_decay, .. }
+            | Optimizer::RmsProp { weight_decay, .. }
+            | Optimizer::Lion { weight_decay, .. } => *weight_decay,
         }
     }
 
@@ -73,7 +110,9 @@ impl Optimizer {
     pub fn moments(&self) -> usize {
         match self {
             Optimizer::Sgd { momentum, .. } => usize::from(*momentum != 0.0),
+            Optimizer::RmsProp { momentum, .. } => 1 + usize::from(*momentum != 0.0),
             Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 2,
+            Optimizer::Lion { .. } => 1,
         }
     }
 
@@ -115,6 +154,15 @@ impl Optimizer {
             Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
                 let step = adam(beta1, beta2, epsilon, 0.0, 1.0 - learning_rate * decay);
                 kernels.adam(step, parameters, gradients, first, second);
+            }
+            Optimizer::RmsProp { decay: keep, momentum, epsilon, .. } => {
+                let step = RmsPropStep { learning_rate, decay: keep, momentum, epsilon, l2: decay };
+                kernels.rmsprop(step, parameters, gradients, first, second);
+            }
+            Optimizer::Lion { beta1, beta2, .. } => {
+                let shrink = 1.0 - learning_rate * decay;
+                let step = LionStep { learning_rate, beta1, beta2, shrink };
+                kernels.lion(step, parameters, gradients, first);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! ChaCha8 gives the same numbers on every machine. Each purpose draws from a stream of its own,
 //! so that changing how often one of them draws never shifts the others.
 
+pub use gradus_kernels::random::Stream;
 use rand::SeedableRng;
 pub use rand_chacha::ChaCha8Rng;
 
@@ -17,6 +18,18 @@ pub enum Purpose {
     Split = 3,
     /// The built-in digits.
     Digits = 4,
+    /// Which hidden units are dropped.
+    Dropout = 5,
+    /// What is added to hidden units.
+    Noise = 6,
+    /// Which inputs are dropped.
+    InputDropout = 7,
+    /// What is added to inputs.
+    InputNoise = 8,
+    /// How much of which other sample is mixed in.
+    Mixup = 9,
+    /// Distorting samples.
+    Distort = 10,
 }
 
 /// The stream of `seed` for `purpose`.
@@ -30,6 +43,12 @@ pub fn numbered_stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(((purpose as u64) << 48) | index);
     rng
+}
+
+/// The numbers of `seed` for `purpose` that belong to `part` of `step`, such as a sample of a batch.
+/// Any worker can draw any of them, and a second time.
+pub fn step_stream(seed: u64, purpose: Purpose, step: u64, part: u64) -> Stream {
+    Stream { key: seed, counter: [purpose as u32, step as u32, part as u32] }
 }
 
 #[cfg(test)]

@@ -19,6 +19,64 @@ pub enum Schedule {
     Cosine,
     /// Up from 1/25 during 30 % of the run, then down to 1/250,000 (Smith 2018).
     OneCycle,
+    /// Multiplied by a factor whenever the validation has not got better for some epochs.
+    Plateau(Plateau),
+}
+
+/// When the learning rate is reduced on a plateau, and by how much.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Plateau {
+    /// Epochs in a row that may bring nothing better before the rate is reduced.
+    pub patience: u32,
+    /// What the rate is multiplied by, above 0 and below 1.
+    pub factor: f32,
+}
+
+/// How far a run has come on its plateau: what [`PlateauState::observe`] remembers of the epochs.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PlateauState {
+    /// The best value so far; none before the first that is a finite number.
+    pub best: Option<f64>,
+    /// Epochs since then, or since the last reduction.
+    pub waited: u32,
+    /// What the learning rate is to be multiplied by: the product of all reductions.
+    pub factor: f32,
+}
+
+/// An epoch is better than the best only by more than this share.
+const THRESHOLD: f64 = 1e-4;
+
+impl Default for PlateauState {
+    fn default() -> Self {
+        PlateauState { best: None, waited: 0, factor: 1.0 }
+    }
+}
+
+impl PlateauState {
+    /// Takes in the value of one epoch, and reduces `factor` where the plateau has lasted. Says
+    /// whether it did. A value that is no number is never better.
+    ///
+    /// PyTorch's `ReduceLROnPlateau` with its defaults (a relative threshold of 1e-4, no cooldown),
+    /// but for its smallest reduction: here the rate may become as small as it likes (M10).
+    pub fn observe(&mut self, plateau: &Plateau, value: f64, larger_is_better: bool) -> bool {
+        let better = match (self.best, larger_is_better) {
+            (None, _) => value.is_finite(),
+            (Some(best), false) => value < best * (1.0 - THRESHOLD),
+            (Some(best), true) => value > best * (1.0 + THRESHOLD),
+        };
+        if better {
+            self.best = Some(value);
+            self.waited = 0;
+            return false;
+        }
+        self.waited += 1;
+        let reduced = self.waited > plateau.patience;
+        if reduced {
+            self.factor *= plateau.factor;
+            self.waited = 0;
+        }
+        reduced
+    }
 }
 
 /// Share of the learning rate at which a warm-up begins.
@@ -31,17 +89,24 @@ const START_DIVISOR: f64 = 25.0;
 const END_DIVISOR: f64 = 1e4;
 
 impl Schedule {
-    /// Reads `constant`, `step:EPOCHS:FACTOR`, `cosine` or `one-cycle`.
+    /// Reads `constant`, `step:EPOCHS:FACTOR`, `cosine`, `one-cycle` or `plateau:PATIENCE:FACTOR`.
     pub fn parse(text: &str) -> Option<Schedule> {
         match text {
             "constant" => Some(Schedule::Constant),
             "cosine" => Some(Schedule::Cosine),
             "one-cycle" => Some(Schedule::OneCycle),
             _ => {
-                let (epochs, factor) = text.strip_prefix("step:")?.split_once(':')?;
-                let epochs = epochs.parse().ok().filter(|&epochs| epochs > 0)?;
-                let factor = factor.parse().ok().filter(|&f: &f32| f > 0.0 && f.is_finite())?;
-                Some(Schedule::Step { epochs, factor })
+                let mut parts = text.splitn(3, ':');
+                let (name, count, factor) = (parts.next()?, parts.next()?, parts.next()?);
+                let count: u32 = count.parse().ok()?;
+                let factor: f32 = factor.parse().ok().filter(|&f| f > 0.0 && f < f32::INFINITY)?;
+                match name {
+                    "step" if count > 0 => Some(Schedule::Step { epochs: count, factor }),
+                    "plateau" if factor < 1.0 => {
+                        Some(Schedule::Plateau(Plateau { patience: count, factor }))
+                    }
+                    _ => None,
+                }
             }
         }
     }
@@ -53,11 +118,15 @@ impl Schedule {
             Schedule::Step { epochs, factor } => format!("step:{epochs}:{factor}"),
             Schedule::Cosine => "cosine".into(),
             Schedule::OneCycle => "one-cycle".into(),
+            Schedule::Plateau(Plateau { patience, factor }) => {
+                format!("plateau:{patience}:{factor}")
+            }
         }
     }
 
     /// The learning rate of `step` (from 0) in a run of `steps`, of which the first `warm_up` lead
-    /// up to `base`. Steps past the end keep the last one's rate.
+    /// up to `base`. Steps past the end keep the last one's rate. What a plateau has taken off is
+    /// not known here: `base` has [`PlateauState::factor`] in it.
     pub fn at(&self, base: f32, step: u64, run: &Run) -> f32 {
         let base = f64::from(base);
         let step = step.min(run.steps.saturating_sub(1));
@@ -69,7 +138,7 @@ impl Schedule {
         let cosine =
             |from: f64, to: f64, done: f64| to + (from - to) * (1.0 + (PI * done).cos()) / 2.0;
         let rate = match *self {
-            Schedule::Constant => base,
+            Schedule::Constant | Schedule::Plateau(_) => base,
             Schedule::Step { epochs, factor } => {
                 let changes = step / (u64::from(epochs) * run.steps_per_epoch.max(1));
                 base * f64::from(factor).powf(changes as f64)
@@ -108,12 +177,39 @@ mod tests {
     #[test]
     fn names_are_read_back() {
         let step = Schedule::Step { epochs: 3, factor: 0.5 };
-        for schedule in [Schedule::Constant, step, Schedule::Cosine, Schedule::OneCycle] {
+        let plateau = Schedule::Plateau(Plateau { patience: 0, factor: 0.1 });
+        for schedule in [Schedule::Constant, step, Schedule::Cosine, Schedule::OneCycle, plateau] {
             assert_eq!(Schedule::parse(&schedule.name()), Some(schedule));
         }
-        for wrong in ["", "linear", "step", "step:0:0.5", "step:3:-1", "step:3:nan"] {
+        for wrong in [
+            "",
+            "linear",
+            "step",
+            "step:0:0.5",
+            "step:3:-1",
+            "step:3:nan",
+            "plateau:2:1",
+            "plateau:-1:0.5",
+            "plateau:2",
+            "plateau:2:0.5:1",
+        ] {
             assert_eq!(Schedule::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_no_number_is_waited_out() {
+        let plateau = Plateau { patience: 1, factor: 0.5 };
+        let mut state = PlateauState::default();
+        assert!(!state.observe(&plateau, f64::NAN, false));
+        assert!(state.observe(&plateau, f64::INFINITY, false));
+        assert_eq!(state, PlateauState { best: None, waited: 0, factor: 0.5 });
+        assert!(!state.observe(&plateau, 3.0, false));
+        assert!(!state.observe(&plateau, f64::NAN, false));
+        assert!(state.observe(&plateau, 3.0, false));
+        assert_eq!(state, PlateauState { best: Some(3.0), waited: 0, factor: 0.25 });
+        let text = serde_json::to_string(&state).unwrap();
+        assert_eq!(serde_json::from_str::<PlateauState>(&text).unwrap(), state);
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! The whole network against PyTorch's numbers (golden/make_golden.py made the files), and every
 //! gradient against central differences.
 
+mod common;
+
 use std::fs::File;
 use std::path::Path;
 
-use gradus::loss;
+use common::{Pass, tiles_of};
+use gradus::loss::{self, Targets};
 use gradus::network::linear::ByteValues;
-use gradus::network::{
-    Activation, Input, Kernels, MatRef, Network, Prepared, Scratch, SharedTile, TILE, Team, Tile,
-    Update, Workers, Workspace,
-};
+use gradus::network::{Activation, Input, Kernels, MatMut, MatRef, Network, Prepared};
 use gradus::optimizer::Optimizer;
-use gradus::schedule::{Run, Schedule};
+use gradus::schedule::{Plateau, PlateauState, Run, Schedule};
 use ndarray::{ArrayD, Ix0};
 use ndarray_npy::{NpzReader, ReadableElement};
 
@@ -60,54 +60,14 @@ fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
     }
 }
 
-/// What one pass computes.
-struct Pass {
-    logits: Vec<f32>,
-    loss: f32,
-    gradients: Vec<f32>,
-}
-
-/// Forward, loss and backward by `threads` workers.
+/// A pass whose gradients are in the order of the network's parameters.
 fn pass(kernels: Kernels, network: &Network, input: Input, labels: &[u32], threads: usize) -> Pass {
-    let sparse = matches!(input, Input::Tiles(..));
-    let prepared = Prepared::new(kernels, network, sparse);
-    let (samples, classes) = (labels.len(), network.outputs());
-    let workspace = Workspace::new(&prepared.layout, samples, true);
-    let team = Team::new(threads);
-    let logits = std::sync::Mutex::new(Vec::new());
-    Workers::new(threads).unwrap().run(|index| {
-        let member = team.member(index);
-        let mut scratch = Scratch::new(&prepared.layout, samples);
-        prepared.forward(input, &workspace, &member, &mut scratch);
-        member.wait();
-        if index == 0 {
-            let computed = workspace.logits.read();
-            let rows = (0..samples).flat_map(|i| computed.view().row(i).to_vec());
-            *logits.lock().unwrap() = rows.collect();
-        }
-        member.wait();
-        for piece in member.share(Workspace::loss_pieces(samples)) {
-            let rows = Workspace::loss_rows(piece, samples);
-            let mut losses = vec![0.0; rows.len()];
-            let mut guard = workspace.logits.write(piece);
-            let mut view = guard.view();
-            let (view, part) = (view.part_rows(0..rows.len()), &labels[rows.clone()]);
-            loss::softmax_cross_entropy(kernels, view, part, samples, &mut losses);
-            let mut kept = workspace.losses.write(piece);
-            for (row, loss) in losses.into_iter().enumerate() {
-                kept.view().row_mut(row)[0] = loss;
-            }
-        }
-        member.wait();
-        prepared.backward(input, &workspace, &member, &mut scratch, Update::Overwrite);
-    });
-    let losses = workspace.losses.read();
-    let loss = (0..samples).map(|i| f64::from(losses.view().row(i)[0])).sum::<f64>();
+    let prepared = Prepared::new(kernels, network, matches!(input, Input::Tiles(..)));
+    let pass = common::pass(&prepared, input, labels, threads, None);
+    assert_eq!(pass.logits.len(), labels.len() * network.outputs());
     let mut gradients = vec![0.0; network.parameters().len()];
-    prepared.gradients(&workspace, &mut gradients);
-    let logits = logits.into_inner().unwrap();
-    assert_eq!(logits.len(), samples * classes);
-    Pass { logits, loss: (loss / samples as f64) as f32, gradients }
+    prepared.layout.gather(&pass.gradients, &mut gradients);
+    Pass { gradients, ..pass }
 }
 
 /// Compares a pass with `prefix/logits`, `loss`, `grad_w1`, ...
@@ -138,16 +98,6 @@ fn networks_with_each_activation_match_pytorch() {
             }
         }
     }
-}
-
-fn tiles_of(x: &[u8], features: usize) -> Vec<SharedTile> {
-    x.chunks(TILE * features)
-        .map(|rows| {
-            let mut tile = Tile::default();
-            tile.fill(Kernels::detect().unwrap(), features, rows.chunks(features), true);
-            tile.into()
-        })
-        .collect()
 }
 
 #[test]
@@ -258,12 +208,46 @@ fn gradients_match_central_differences() {
 }
 
 #[test]
-fn ten_steps_of_each_optimizer_match_pytorch() {
+fn losses_of_all_kinds_of_targets_match_pytorch() {
+    let golden = Golden::open("targets.npz");
+    let (labels, others) = (golden.labels("labels"), golden.labels("others"));
+    let (shares, weights) = (golden.floats("shares"), golden.floats("weights"));
+    let by_class = golden.floats("class_weights");
+    let of_labels: Vec<f32> = labels.iter().map(|&label| by_class[label as usize]).collect();
+    let plain = Targets::of(&labels);
+    let mixed = Targets { mixed: Some((&others, &shares)), ..plain };
+    for (name, targets) in [
+        ("plain", plain),
+        ("smoothed", Targets { smoothing: 0.1, ..plain }),
+        ("mixed", mixed),
+        ("mixed_smoothed", Targets { smoothing: 0.1, ..mixed }),
+        ("class_weights", Targets { weights: Some(&of_labels), ..plain }),
+        ("all", Targets { smoothing: 0.1, weights: Some(&weights), ..mixed }),
+    ] {
+        for kernels in Kernels::available() {
+            let (mut grad, mut losses) = (golden.floats("logits"), [0.0; 12]);
+            let view = MatMut::new(&mut grad, 12, 7);
+            loss::softmax_cross_entropy(kernels, view, targets, 12.0, &mut losses);
+            assert_close(&losses, &golden.floats(&format!("{name}/losses")), 1e-6, name);
+            assert_close(&grad, &golden.floats(&format!("{name}/grad")), 1e-6, name);
+        }
+    }
+}
+
+#[test]
+fn ten_steps_of_each_optimizer_match_their_reference() {
     let golden = Golden::open("optimizers.npz");
     let (x, labels) = (golden.floats("x"), golden.labels("labels"));
     let sgd =
         |momentum, nesterov, weight_decay| Optimizer::Sgd { momentum, nesterov, weight_decay };
     let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
+    let rmsprop = |decay, momentum, epsilon, weight_decay| Optimizer::RmsProp {
+        decay,
+        momentum,
+        epsilon,
+        weight_decay,
+    };
+    let lion = |beta1, beta2, weight_decay| Optimizer::Lion { beta1, beta2, weight_decay };
     for (name, optimizer, rate) in [
         ("sgd", sgd(0.0, false, 0.0), 0.1),
         ("sgd_momentum", sgd(0.9, false, 0.0), 0.1),
@@ -272,6 +256,10 @@ fn ten_steps_of_each_optimizer_match_pytorch() {
         ("adam", Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.0 }, 0.01),
         ("adam_decay", Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.01 }, 0.01),
         ("adamw", Optimizer::AdamW { beta1, beta2, epsilon, weight_decay: 0.05 }, 0.01),
+        ("rmsprop", rmsprop(0.99, 0.0, 1e-8, 0.0), 0.01),
+        ("rmsprop_momentum", rmsprop(0.9, 0.9, 1e-6, 0.01), 0.003),
+        ("lion", lion(0.9, 0.99, 0.0), 0.003),
+        ("lion_decay", lion(0.8, 0.95, 0.5), 0.003),
     ] {
         for kernels in Kernels::available() {
             let mut network = golden.network("", &[12, 16, 4], Activation::Relu);
@@ -323,6 +311,25 @@ fn schedules_match_pytorch() {
         for (at, (found, expected)) in rates.iter().zip(&expected).enumerate() {
             let error = (found - expected).abs();
             assert!(error <= 1e-6 * expected + 1e-9, "{name} at {at}: {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn reductions_on_a_plateau_match_pytorch() {
+    let golden = Golden::open("schedules.npz");
+    let plateau = Plateau { patience: 3, factor: 0.5 };
+    for (name, larger_is_better) in [("plateau/min", false), ("plateau/max", true)] {
+        let mut state = PlateauState::default();
+        let expected = golden.floats(name);
+        for (epoch, value) in golden.floats("plateau/values").into_iter().enumerate() {
+            state.observe(&plateau, value.into(), larger_is_better);
+            let rate = Schedule::Plateau(plateau).at(
+                0.1 * state.factor,
+                epoch as u64,
+                &Run { steps: 60, steps_per_epoch: 1, warm_up: 0 },
+            );
+            assert!((rate / expected[epoch] - 1.0).abs() < 1e-6, "{name} after {epoch}: {rate}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::data::normalize::Normalizer;
 use crate::data::{Dataset, Rows};
-use crate::loss;
+use crate::loss::{self, Targets};
 use crate::metrics::{SampleResult, most_probable, rank};
 use crate::network::linear::ByteValues;
 use crate::network::{
@@ -131,7 +131,7 @@ impl Pass {
                 Input::Dense(MatRef::new(dense, count, features))
             }
         };
-        prepared.forward(input, &self.workspace, &self.team.member(0), &mut self.scratch);
+        prepared.forward(input, &self.workspace, &self.team.member(0), &mut self.scratch, None);
         let computed = self.workspace.logits.read();
         let logits = &mut self.logits[..count * classes];
         for (i, row) in logits.chunks_exact_mut(classes).enumerate() {
@@ -201,7 +201,8 @@ impl Forward<'_> {
             };
             let mut results: Vec<_> = labels.iter().enumerate().map(result).collect();
             let mut losses = vec![0.0; rows];
-            loss::softmax_cross_entropy(kernels, logits, labels, rows, &mut losses);
+            let (targets, total) = (Targets::of(labels), rows as f64);
+            loss::softmax_cross_entropy(kernels, logits, targets, total, &mut losses);
             results.iter_mut().zip(losses).for_each(|(result, loss)| result.loss = loss);
             results
         });

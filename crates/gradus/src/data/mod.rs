@@ -17,6 +17,9 @@ mod assemble;
 pub mod split;
 pub mod normalize;
 pub mod batches;
+pub mod distort;
+mod weights;
+pub use weights::read_sample_weights;
 mod sets;
 mod places;
 mod named;
@@ -91,6 +94,8 @@ pub struct Dataset {
     pub sample_shape: Vec<usize>,
     /// One name for each class; digits are named "0" to "9".
     pub class_names: Vec<String>,
+    /// Factor of each sample's training loss; none for 1. [`Dataset::with_sample_weights`] sets it.
+    pub sample_weights: Option<Vec<f32>>,
 }
 
 impl Dataset {
@@ -135,7 +140,32 @@ impl Dataset {
                 "value {value} in sample {sample} is not a finite number"
             )));
         }
-        Ok(Dataset { inputs, labels, sample_shape, class_names })
+        Ok(Dataset { inputs, labels, sample_shape, class_names, sample_weights: None })
+    }
+
+    /// The same samples, their training losses multiplied by these factors.
+    ///
+    /// # Errors
+    /// `InvalidData` where there is not one factor for each sample, one is negative or not finite,
+    /// or all are 0.
+    pub fn with_sample_weights(mut self, weights: Vec<f32>) -> Result<Self> {
+        let (found, samples) = (weights.len(), self.len());
+        if found != samples {
+            return Err(invalid(format!(
+                "{found} sample weights for {samples} samples; expected one for each"
+            )));
+        }
+        if let Some(at) = weights.iter().position(|&w| !w.is_finite() || w < 0.0) {
+            let weight = weights[at];
+            return Err(invalid(format!(
+                "the weight of sample {at} is {weight}; expected a finite number of at least 0"
+            )));
+        }
+        if weights.iter().all(|&weight| weight == 0.0) {
+            return Err(invalid("all sample weights are 0: there is nothing to learn from"));
+        }
+        self.sample_weights = Some(weights);
+        Ok(self)
     }
 
     /// The samples at `indices`, in that order.
@@ -152,6 +182,10 @@ impl Dataset {
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             sample_shape: self.sample_shape.clone(),
             class_names: self.class_names.clone(),
+            sample_weights: self
+                .sample_weights
+                .as_ref()
+                .map(|weights| indices.iter().map(|&i| weights[i]).collect()),
         }
     }
 

@@ -16,7 +16,7 @@ pub mod safetensors;
 pub mod npz;
 
 pub use metadata::FORMAT_VERSION;
-pub use safetensors::{from_bytes, to_bytes};
+pub use safetensors::{Extras, from_bytes, to_bytes, to_bytes_with};
 
 /// Writes the model file; the name must end in `.safetensors`. A file that is there is replaced,
 /// whatever it is: [`check_replaceable`] tells beforehand.
@@ -56,12 +56,20 @@ pub fn export(classifier: &Classifier, path: &Path) -> Result<()> {
 /// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is not a gradus model,
 /// is damaged, or was written by a newer gradus.
 pub fn load(path: &Path) -> Result<Classifier> {
+    load_with(path).map(|(classifier, _)| classifier)
+}
+
+/// The same with what else the file holds.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(path: &Path) -> Result<(Classifier, Extras)> {
     let mut file = open(path)?;
     // A stranger is recognised by its first bytes, however large it is.
     let mut bytes = safetensors::read_front(&mut file, path)?;
     safetensors::check_front(&bytes).map_err(|error| error.context(path.display()))?;
     file.read_to_end(&mut bytes).map_err(|source| Error::io("read", path, source))?;
-    from_bytes(&bytes).map_err(|error| error.context(path.display()))
+    safetensors::from_bytes_with(&bytes).map_err(|error| error.context(path.display()))
 }
 
 /// Checks that a model may be written or exported to `path`: nothing is there, or what gradus wrote

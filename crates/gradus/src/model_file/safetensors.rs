@@ -36,12 +36,36 @@ pub(super) struct Header {
     tensors: BTreeMap<String, TensorInfo>,
 }
 
+/// What a file may hold besides the model: a checkpoint's state of the run. Whoever wants the model
+/// alone reads past it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Extras {
+    /// Vectors by name; in the file each name follows [`EXTRA`].
+    pub tensors: BTreeMap<String, Vec<f32>>,
+    /// A JSON text, the metadata's key `checkpoint`; empty for none.
+    pub text: String,
+}
+
+/// What the names of extra tensors begin with.
+const EXTRA: &str = "checkpoint.";
+
+/// The key of the extra text.
+const EXTRA_TEXT: &str = "checkpoint";
+
 /// The model file of this classifier.
 ///
 /// # Errors
 /// `InvalidArgument` where the parts of the classifier do not fit together, a number in it is not
 /// finite, or the header would be longer than the format allows.
 pub fn to_bytes(classifier: &Classifier) -> Result<Vec<u8>> {
+    to_bytes_with(classifier, &Extras::default())
+}
+
+/// The model file of this classifier with more in it.
+///
+/// # Errors
+/// As [`to_bytes`].
+pub fn to_bytes_with(classifier: &Classifier, extras: &Extras) -> Result<Vec<u8>> {
     let context = |error: Error| error.context("this model cannot be saved");
     metadata::check(classifier).map_err(context)?;
     let network = &classifier.network;
@@ -61,7 +85,14 @@ pub fn to_bytes(classifier: &Classifier) -> Result<Vec<u8>> {
         add(format!("{position}.weight"), vec![outputs, inputs], &mut transposed);
         add(format!("{position}.bias"), vec![outputs], &mut bias.iter());
     }
-    let header = Header { metadata: metadata::write(classifier).map_err(context)?, tensors };
+    for (name, values) in &extras.tensors {
+        add(format!("{EXTRA}{name}"), vec![values.len()], &mut values.iter());
+    }
+    let mut metadata = metadata::write(classifier).map_err(context)?;
+    if !extras.text.is_empty() {
+        metadata.insert(EXTRA_TEXT.into(), extras.text.clone());
+    }
+    let header = Header { metadata, tensors };
     let header = serde_json::to_string(&header).map_err(|error| Error::argument(error.to_string()));
     let mut header = header.map_err(context)?.into_bytes();
     // The weights begin at a multiple of eight.
@@ -80,6 +111,14 @@ pub fn to_bytes(classifier: &Classifier) -> Result<Vec<u8>> {
 /// # Errors
 /// `InvalidData` where they are not a gradus model, are damaged, or come from a newer gradus.
 pub fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
+    from_bytes_with(bytes).map(|(classifier, _)| classifier)
+}
+
+/// The classifier in the bytes of a model file, and what else is there.
+///
+/// # Errors
+/// As [`from_bytes`].
+pub fn from_bytes_with(bytes: &[u8]) -> Result<(Classifier, Extras)> {
     let (header, data) = split(bytes)?;
     metadata::check_version(&header.metadata)?;
     let promised = header.tensors.values().map(|info| info.data_offsets.1).max().unwrap_or(0);
@@ -100,8 +139,16 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
         let bias = tensor(&tensors, &format!("{position}.bias"), &[outputs])?;
         weights.push((weight, bias));
     }
-    if tensors.len() != count {
-        let found = tensors.len();
+    let mut extras = Extras::default();
+    for (name, info) in &header.tensors {
+        if let Some(name) = name.strip_prefix(EXTRA) {
+            let values = tensor(&tensors, &format!("{EXTRA}{name}"), &info.shape)?;
+            extras.tensors.insert(name.to_owned(), floats(values).collect());
+        }
+    }
+    extras.text = header.metadata.get(EXTRA_TEXT).cloned().unwrap_or_default();
+    let found = tensors.len() - extras.tensors.len();
+    if found != count {
         return Err(damaged(format!("it holds {found} tensors, but its layers need {count}")));
     }
     // Every layer was found in the file with its full size: only now is memory taken for them.
@@ -114,7 +161,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
         }
         network.bias_mut(index).iter_mut().zip(floats(bias)).for_each(|(to, from)| *to = from);
     }
-    metadata::read(&header.metadata, network)
+    Ok((metadata::read(&header.metadata, network)?, extras))
 }
 
 /// Reads the length and the header of a file, and nothing after them. Of a stranger come as many

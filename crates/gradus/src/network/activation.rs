@@ -73,6 +73,12 @@ impl Activation {
         }
     }
 
+    /// Whether the derivative is computed from the output's value, not only from its sign: a scaled
+    /// output will not do then.
+    pub fn needs_exact_output(self) -> bool {
+        matches!(self, Activation::Tanh | Activation::Sigmoid)
+    }
+
     /// Multiplies `grad` by the derivative. `kept` is the output of [`Self::forward`], or its
     /// input where [`Self::needs_input`] says so.
     pub fn backward(self, kernels: Kernels, kept: &[f32], grad: &mut [f32]) {

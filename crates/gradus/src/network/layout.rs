@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use gradus_kernels::sparse::{STRIP, STRIP_STEP};
 
-use crate::network::{Activation, Member, Network};
+use crate::network::{Activation, Hidden, Member, Network};
 
 /// A linear layer with the activation after it.
 #[derive(Debug, Clone)]
@@ -37,6 +37,19 @@ pub struct Stage {
     pub weight: Range<usize>,
     /// The bias in the vector of parameters.
     pub bias: Range<usize>,
+    /// What batch normalisation adds for each block; empty where there is none.
+    pub norms: Vec<NormPieces>,
+}
+
+/// The pieces of one block's batch normalisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NormPieces {
+    /// Scale, a piece of the parameters.
+    pub gamma: usize,
+    /// Shift, a piece of the parameters.
+    pub beta: usize,
+    /// Mean and variance, a piece of the statistics.
+    pub statistics: usize,
 }
 
 impl Stage {
@@ -61,13 +74,24 @@ pub struct Layout {
     pub pieces: Vec<Range<usize>>,
     /// For each piece, whether weight decay applies: to weights, not to biases.
     pub decays: Vec<bool>,
+    /// How hidden layers are treated in training.
+    pub hidden: Hidden,
+    /// The pieces of the vector of statistics: for each normalised block the means of its units,
+    /// then their variances.
+    pub statistics: Vec<Range<usize>>,
 }
 
 impl Layout {
     /// The cuts of `network`; `sparse` where its inputs are mostly-zero bytes.
-    pub fn new(network: &Network, sparse: bool) -> Layout {
-        let mut layout = Layout { stages: Vec::new(), pieces: Vec::new(), decays: Vec::new() };
+    pub fn new(network: &Network, sparse: bool, hidden: Hidden) -> Layout {
         let count = network.linears().len();
+        let mut layout = Layout {
+            stages: Vec::new(),
+            pieces: Vec::new(),
+            decays: Vec::new(),
+            hidden: if count > 1 { hidden } else { Hidden::PLAIN },
+            statistics: Vec::new(),
+        };
         for (index, linear) in network.linears().iter().enumerate() {
             let width = match index {
                 0 if sparse => STRIP,
@@ -102,7 +126,16 @@ impl Layout {
                 weight_pieces,
                 weight: start..middle,
                 bias: middle..layout.len(),
+                norms: Vec::new(),
             });
+        }
+        if layout.hidden.batch_norm {
+            // Behind all else, so that the network's own parameters stand as they would without.
+            for index in 0..count - 1 {
+                let units: Vec<_> = layout.stages[index].blocks.iter().map(Range::len).collect();
+                let norms = units.iter().map(|&units| layout.add_norm(units)).collect();
+                layout.stages[index].norms = norms;
+            }
         }
         layout
     }
@@ -124,11 +157,41 @@ impl Layout {
         self.pieces.len() - 1
     }
 
+    fn add_norm(&mut self, units: usize) -> NormPieces {
+        let (gamma, beta) = (self.add(units, false), self.add(units, false));
+        let start = self.statistics_len();
+        self.statistics.push(start..start + 2 * units);
+        NormPieces { gamma, beta, statistics: self.statistics.len() - 1 }
+    }
+
+    /// Length of the vector of statistics.
+    pub fn statistics_len(&self) -> usize {
+        self.statistics.last().map_or(0, |piece| piece.end)
+    }
+
+    /// Into how many blocks the weight of stage `index` is cut.
+    pub fn weight_blocks(&self, index: usize) -> usize {
+        self.stages[index].weight_pieces.len()
+    }
+
+    /// Rows and columns of a block of the weight of stage `index`.
+    pub fn weight_shape(&self, index: usize, block: usize) -> (usize, usize) {
+        let stage = &self.stages[index];
+        match index {
+            0 => (stage.inputs, stage.padded[block].len()),
+            _ => (self.stages[index - 1].blocks[block].len(), stage.outputs),
+        }
+    }
+
     /// Calls `visit` with each piece whose gradient `member` computes, and which it updates.
     pub fn for_own_pieces(&self, member: &Member, mut visit: impl FnMut(usize)) {
         for (index, stage) in self.stages.iter().enumerate() {
             for block in member.share(stage.blocks.len()) {
                 visit(stage.bias_piece(block));
+                if let Some(norm) = stage.norms.get(block) {
+                    visit(norm.gamma);
+                    visit(norm.beta);
+                }
                 if index == 0 {
                     visit(stage.weight_piece(block));
                 }
@@ -139,7 +202,8 @@ impl Layout {
         }
     }
 
-    /// Copies the network's parameters into the order of this layout.
+    /// Copies the network's parameters into the order of this layout; batch normalisation starts with
+    /// scale 1 and shift 0.
     pub fn scatter(&self, parameters: &[f32], laid_out: &mut [f32]) {
         let first = &self.stages[0];
         for (block, padded) in first.blocks.iter().zip(&first.padded) {
@@ -150,10 +214,16 @@ impl Layout {
                 strip[block.len()..].fill(0.0);
             }
         }
-        laid_out[first.weight.end..].copy_from_slice(&parameters[first.inputs * first.outputs..]);
+        let others = &parameters[first.inputs * first.outputs..];
+        laid_out[first.weight.end..][..others.len()].copy_from_slice(others);
+        for norm in self.stages.iter().flat_map(|stage| &stage.norms) {
+            laid_out[self.pieces[norm.gamma].clone()].fill(1.0);
+            laid_out[self.pieces[norm.beta].clone()].fill(0.0);
+        }
     }
 
-    /// Copies parameters in the order of this layout back into the network's.
+    /// Copies parameters in the order of this layout back into the network's, without those of batch
+    /// normalisation.
     pub fn gather(&self, laid_out: &[f32], parameters: &mut [f32]) {
         let first = &self.stages[0];
         for (block, padded) in first.blocks.iter().zip(&first.padded) {
@@ -163,7 +233,8 @@ impl Layout {
                     .copy_from_slice(&strip[..block.len()]);
             }
         }
-        parameters[first.inputs * first.outputs..].copy_from_slice(&laid_out[first.weight.end..]);
+        let others = &mut parameters[first.inputs * first.outputs..];
+        others.copy_from_slice(&laid_out[first.weight.end..][..others.len()]);
     }
 }
 
@@ -191,7 +262,8 @@ mod tests {
             for (i, p) in network.parameters_mut().iter_mut().enumerate() {
                 *p = i as f32 + 1.0;
             }
-            let layout = Layout::new(&network, sparse);
+            let layout =
+                Layout::new(&network, sparse, Hidden { batch_norm: sparse, ..Hidden::PLAIN });
             for members in 1..4 {
                 let team = Team::new(members);
                 let mut owned = Vec::new();
@@ -204,7 +276,8 @@ mod tests {
             let mut laid_out = vec![0.5; layout.len()];
             layout.scatter(network.parameters(), &mut laid_out);
             let sum = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>();
-            assert_eq!(sum(&laid_out), sum(network.parameters()));
+            let scales: usize = hidden.iter().sum::<usize>() * usize::from(sparse);
+            assert_eq!(sum(&laid_out), sum(network.parameters()) + scales as f64);
             let mut back = vec![0.0; network.parameters().len()];
             layout.gather(&laid_out, &mut back);
             assert_eq!(back, network.parameters());

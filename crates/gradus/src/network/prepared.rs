@@ -16,7 +16,8 @@ use gradus_kernels::Kernels;
 use gradus_kernels::dense::Update;
 use gradus_kernels::matrix::{MatMut, MatRef};
 
-use crate::network::layout::{Layout, Stage};
+use crate::network::hidden::{self, Draw, Hidden, HiddenStage};
+use crate::network::layout::Layout;
 use crate::network::linear::{self, ByteValues};
 use crate::network::{Member, Network, Scratch, SharedMatrix, Tile, Workspace};
 
@@ -53,15 +54,31 @@ pub struct Prepared {
     pub layout: Layout,
     /// The parameters.
     pub parameters: SharedMatrix,
+    /// Running means and variances of batch normalisation.
+    pub statistics: SharedMatrix,
     kernels: Kernels,
 }
 
 impl Prepared {
     /// Lays `network` out for [`Input::Tiles`] where `sparse`, else for [`Input::Dense`].
     pub fn new(kernels: Kernels, network: &Network, sparse: bool) -> Prepared {
-        let layout = Layout::new(network, sparse);
+        Prepared::for_training(kernels, network, sparse, Hidden::PLAIN)
+    }
+
+    /// The same for training whose hidden layers are treated like this.
+    pub fn for_training(
+        kernels: Kernels,
+        network: &Network,
+        sparse: bool,
+        hidden: Hidden,
+    ) -> Prepared {
+        let layout = Layout::new(network, sparse, hidden);
         let parameters = SharedMatrix::vector(layout.len(), &layout.pieces);
-        let prepared = Prepared { layout, parameters, kernels };
+        let statistics = SharedMatrix::vector(layout.statistics_len(), &layout.statistics);
+        for (index, piece) in layout.statistics.iter().enumerate() {
+            statistics.write(index).slice()[piece.len() / 2..].fill(1.0);
+        }
+        let prepared = Prepared { layout, parameters, statistics, kernels };
         prepared.load(network);
         prepared
     }
@@ -80,9 +97,16 @@ impl Prepared {
         self.kernels
     }
 
-    /// Gives the parameters to `network`, which must have the same shape.
+    /// Gives the parameters to `network`, which must have the same shape. It then predicts what
+    /// these predict: batch normalisation is folded into it.
     pub fn store(&self, network: &mut Network) {
-        self.layout.gather(&self.parameters.read(), network.parameters_mut());
+        self.store_these(&self.parameters.read(), &self.statistics.read(), network);
+    }
+
+    /// The same with other parameters and statistics in the order of the layout.
+    pub fn store_these(&self, parameters: &[f32], statistics: &[f32], network: &mut Network) {
+        self.layout.gather(parameters, network.parameters_mut());
+        hidden::fold(&self.layout, parameters, statistics, network);
     }
 
     /// Gives the gradients in `workspace` in the order of the network's parameters.
@@ -90,7 +114,8 @@ impl Prepared {
         self.layout.gather(&workspace.gradients.read(), gradients);
     }
 
-    /// Computes the logits of own samples, in `workspace.logits`.
+    /// Computes the logits of own samples, in `workspace.logits`. `draw` says where the random
+    /// numbers of a training pass come from; without it hidden layers are their activation alone.
     ///
     /// Panics where the input does not fit the network or the workspace.
     pub fn forward(
@@ -99,17 +124,18 @@ impl Prepared {
         workspace: &Workspace,
         member: &Member,
         scratch: &mut Scratch,
+        draw: Option<Draw>,
     ) {
         let samples = input.samples();
         assert!(samples <= workspace.rows(), "more samples than the workspace has rows");
         for block in member.share(self.layout.stages[0].blocks.len()) {
-            self.first_stage(input, block, workspace, scratch);
+            self.first_stage(input, block, workspace, scratch, draw);
         }
         member.wait();
         let last = self.layout.stages.len() - 1;
         for index in 1..last {
             for block in member.share(self.layout.stages[index].blocks.len()) {
-                self.hidden_stage(index, block, samples, workspace);
+                self.hidden_stage(index, block, samples, workspace, draw);
             }
             member.wait();
         }
@@ -122,8 +148,16 @@ impl Prepared {
     }
 
     /// One block of the first stage: `a = f(x W + b)`.
-    fn first_stage(&self, input: Input, block: usize, ws: &Workspace, scratch: &mut Scratch) {
+    fn first_stage(
+        &self,
+        input: Input,
+        block: usize,
+        ws: &Workspace,
+        scratch: &mut Scratch,
+        draw: Option<Draw>,
+    ) {
         let stage = &self.layout.stages[0];
+        let hidden = self.hidden(0, ws, draw);
         let weight = self.parameters.read_piece(stage.weight_piece(block));
         let bias = self.parameters.read_piece(stage.bias_piece(block));
         let mut output = ws.activations[0].write(block);
@@ -145,21 +179,33 @@ impl Prepared {
                         folded,
                         output.reborrow(),
                     );
-                    self.activate(stage, 0, block, rows.clone(), ws, output);
                     start = rows.end;
+                    if !hidden.normalizes() {
+                        hidden.activate(block, rows, output);
+                    }
+                }
+                if hidden.normalizes() {
+                    self.normalize_and_activate(&hidden, block, output.part_rows(0..start));
                 }
             }
             Input::Dense(values) => {
                 let mut output = output.part_rows(0..values.rows());
                 let weight = MatRef::new(&weight, stage.inputs, stage.padded[block].len());
                 linear::forward(self.kernels, values, weight, &bias, output.reborrow());
-                self.activate(stage, 0, block, 0..values.rows(), ws, output);
+                self.normalize_and_activate(&hidden, block, output);
             }
         }
     }
 
     /// One block of a hidden stage behind the first: `a = f(x W + b)`.
-    fn hidden_stage(&self, index: usize, block: usize, samples: usize, ws: &Workspace) {
+    fn hidden_stage(
+        &self,
+        index: usize,
+        block: usize,
+        samples: usize,
+        ws: &Workspace,
+        draw: Option<Draw>,
+    ) {
         let stage = &self.layout.stages[index];
         let units = stage.blocks[block].clone();
         let parameters = self.parameters.read();
@@ -171,30 +217,26 @@ impl Prepared {
         let mut output = output.view();
         let mut output = output.part_rows(0..samples);
         linear::forward(self.kernels, input, weight.part_columns(units), bias, output.reborrow());
-        self.activate(stage, index, block, 0..samples, ws, output);
+        self.normalize_and_activate(&self.hidden(index, ws, draw), block, output);
     }
 
-    /// Applies the activation of a stage to rows of a block, keeping its input where needed.
-    fn activate(
-        &self,
-        stage: &Stage,
+    /// Hidden stage `index` in a pass.
+    fn hidden<'a>(
+        &'a self,
         index: usize,
-        block: usize,
-        rows: Range<usize>,
-        ws: &Workspace,
-        mut output: MatMut,
-    ) {
-        if let Some(inputs) = &ws.inputs[index] {
-            let mut kept = inputs.write(block);
-            let mut kept = kept.view();
-            let mut kept = kept.part_rows(rows);
-            for sample in 0..output.rows() {
-                kept.row_mut(sample).copy_from_slice(output.row_mut(sample));
-            }
+        workspace: &'a Workspace,
+        draw: Option<Draw>,
+    ) -> HiddenStage<'a> {
+        let (kernels, hidden) = (self.kernels, self.layout.hidden);
+        HiddenStage { kernels, hidden, index, stage: &self.layout.stages[index], workspace, draw }
+    }
+
+    /// What follows the product of a hidden stage, for all samples of a block.
+    fn normalize_and_activate(&self, hidden: &HiddenStage, block: usize, mut output: MatMut) {
+        if hidden.normalizes() {
+            hidden.normalize(block, &self.parameters, &self.statistics, output.reborrow());
         }
-        for sample in 0..output.rows() {
-            stage.activation.forward(self.kernels, output.row_mut(sample));
-        }
+        hidden.activate(block, 0..output.rows(), output);
     }
 
     /// Logits of the samples `rows`.
@@ -309,11 +351,13 @@ impl Prepared {
         update: Update,
     ) {
         let Some(deltas) = &ws.deltas[index - 1] else { return };
+        let units = self.layout.stages[index - 1].blocks[block].len();
         let rows = 0..grad_output.rows();
         let mut delta = deltas.write(block);
         let mut delta = delta.view();
         let mut delta = delta.part_rows(rows.clone());
         self.delta(index, block, rows, grad_output, ws, delta.reborrow());
+        self.normalize_backward(index - 1, block, ws, delta.first_columns(units));
         let mut grad_bias = ws.gradients.write(self.layout.stages[index - 1].bias_piece(block));
         linear::backward_bias(self.kernels, delta.as_ref(), grad_bias.slice(), update);
     }
@@ -348,11 +392,15 @@ impl Prepared {
         let weight = self.parameters.read_piece(stage.weight_piece(block));
         let weight = MatRef::new(&weight, units, stage.outputs);
         linear::backward_input(self.kernels, grad_output, weight, delta.reborrow());
-        let kept = ws.inputs[index - 1].as_ref().unwrap_or(&ws.activations[index - 1]);
-        let kept = kept.read_piece(block);
-        let kept = kept.view().part(rows, 0..units);
-        for sample in 0..kept.rows() {
-            before.activation.backward(self.kernels, kept.row(sample), delta.row_mut(sample));
+        let hidden = self.hidden(index - 1, ws, None);
+        hidden.activate_backward(block, rows, delta);
+    }
+
+    /// From the gradient after batch normalisation of all samples of a block, if there is any, to
+    /// the gradient before it.
+    fn normalize_backward(&self, index: usize, block: usize, ws: &Workspace, delta: MatMut) {
+        if !self.layout.stages[index].norms.is_empty() {
+            self.hidden(index, ws, None).normalize_backward(block, &self.parameters, delta);
         }
     }
 
@@ -373,16 +421,28 @@ impl Prepared {
         let mut grad_bias = ws.gradients.write(stage.bias_piece(block));
         let (grad_weight, grad_bias) = (grad_weight.slice(), grad_bias.slice());
         let Scratch { delta, row } = scratch;
-        let mut delta_rows = |delta: &mut [f32], rows: Range<usize>, update| {
+        let whole = !stage.norms.is_empty();
+        let delta_rows = |delta: &mut [f32], rows: Range<usize>| {
             if units < width {
                 delta.fill(0.0);
             }
-            delta_of(rows.clone(), MatMut::with_stride(delta, rows.len(), units, width));
-            let real = MatRef::new(delta, rows.len(), width).part_columns(0..units);
+            let mut delta = MatMut::with_stride(delta, rows.len(), units, width);
+            delta_of(rows, delta.reborrow());
+            if whole {
+                self.normalize_backward(0, block, ws, delta);
+            }
+        };
+        let mut bias_of = |delta: &[f32], update| {
+            let real = MatRef::new(delta, delta.len() / width, width).part_columns(0..units);
             linear::backward_bias(self.kernels, real, grad_bias, update);
         };
         match input {
             Input::Tiles(tiles, bytes) => {
+                if whole {
+                    // The statistics are those of all samples: their gradient needs them at once.
+                    let samples = input.samples();
+                    delta_rows(&mut delta[..samples * width], 0..samples);
+                }
                 let mut update = update;
                 let mut start = 0;
                 for tile in tiles {
@@ -390,8 +450,14 @@ impl Prepared {
                     let rows = start..start + tile.samples();
                     start = rows.end;
                     let count = rows.len();
-                    let delta = &mut delta[..count * width];
-                    delta_rows(delta, rows, update);
+                    let delta = match whole {
+                        true => &mut delta[rows.start * width..rows.end * width],
+                        false => &mut delta[..count * width],
+                    };
+                    if !whole {
+                        delta_rows(delta, rows);
+                    }
+                    bias_of(delta, update);
                     linear::backward_weight_bytes(
                         self.kernels,
                         tile,
@@ -406,7 +472,8 @@ impl Prepared {
             }
             Input::Dense(values) => {
                 let delta = &mut delta[..values.rows() * width];
-                delta_rows(delta, 0..values.rows(), update);
+                delta_rows(delta, 0..values.rows());
+                bias_of(delta, update);
                 let delta = MatRef::new(delta, values.rows(), width);
                 let grad_weight = MatMut::new(grad_weight, stage.inputs, width);
                 linear::backward_weight(self.kernels, values, delta, grad_weight, update);

@@ -17,8 +17,15 @@ pub struct Workspace {
     pub(super) rows: usize,
     /// Output of each stage but the last (of the first one where there is no other).
     pub(super) activations: Vec<SharedMatrix>,
-    /// Input of the activation, for those that need it for their derivative.
-    pub(super) inputs: Vec<Option<SharedMatrix>>,
+    /// What the derivative of the activation is computed from, where that is not the stage's output:
+    /// the activation's input, or its output before dropout.
+    pub(super) kept: Vec<Option<SharedMatrix>>,
+    /// Masks of dropout.
+    pub(super) masks: Vec<Option<SharedMatrix>>,
+    /// Standardised inputs of batch normalisation.
+    pub(super) normalized: Vec<Option<SharedMatrix>>,
+    /// Means and variances over the samples, in the order of the layout.
+    pub(super) statistics: SharedMatrix,
     /// Gradient with respect to the outputs of each stage before its activation; of the first and
     /// the last stage it is kept elsewhere, and here is nothing.
     pub(super) deltas: Vec<Option<SharedMatrix>>,
@@ -38,6 +45,10 @@ impl Workspace {
             let cuts = &stages[index].padded;
             SharedMatrix::by_columns(rows, cuts.last().map_or(0, |cut| cut.end), cuts)
         };
+        let hidden = |needed: &dyn Fn(usize) -> bool| -> Vec<_> {
+            let matrix = |index| (training && needed(index)).then(|| by_blocks(index));
+            (0..last.max(1)).map(matrix).collect()
+        };
         let cuts: Vec<Range<usize>> = (0..rows)
             .step_by(LOSS_ROWS)
             .map(|start| start..(start + LOSS_ROWS).min(rows))
@@ -45,11 +56,10 @@ impl Workspace {
         Workspace {
             rows,
             activations: (0..last.max(1)).map(by_blocks).collect(),
-            inputs: (0..last.max(1))
-                .map(|index| {
-                    (training && stages[index].activation.needs_input()).then(|| by_blocks(index))
-                })
-                .collect(),
+            kept: hidden(&|index| layout.hidden.keeps(stages[index].activation)),
+            masks: hidden(&|index| index < last && layout.hidden.dropout > 0.0),
+            normalized: hidden(&|index| !stages[index].norms.is_empty()),
+            statistics: SharedMatrix::vector(layout.statistics_len(), &layout.statistics),
             deltas: (0..stages.len())
                 .map(|index| (training && index > 0 && index < last).then(|| by_blocks(index)))
                 .collect(),

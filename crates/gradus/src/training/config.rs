@@ -4,7 +4,9 @@ use crate::data::normalize::Normalization;
 use crate::error::{Error, Result};
 use crate::network::{Activation, Init};
 use crate::optimizer::Optimizer;
-use crate::schedule::Schedule;
+use crate::schedule::{Run, Schedule};
+use crate::training::history::Monitor;
+use crate::training::regularization::Regularization;
 
 /// Samples in a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -14,6 +16,16 @@ pub enum BatchSize {
     Full,
     /// This many, shuffled anew in every epoch.
     Samples(usize),
+}
+
+/// Ends a run when the monitored figure no longer gets better. The model is then that of the best
+/// epoch, also where the run came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EarlyStopping {
+    /// Epochs without a better figure after which the run ends.
+    pub patience: usize,
+    /// By how much a figure must be better than the best so far to count.
+    pub min_delta: f64,
 }
 
 /// The settings of a training run.
@@ -41,6 +53,13 @@ pub struct TrainConfig {
     pub warm_up: f32,
     /// Share of the training data kept for validation: 0 for none, below 1.
     pub validation: f64,
+    /// What keeps the network from learning its samples by heart.
+    pub regularization: Regularization,
+    /// When to end before the last epoch; none for never.
+    pub early_stopping: Option<EarlyStopping>,
+    /// What early stopping and the plateau schedule watch; `None` for the validation loss where
+    /// there are validation data, else the training loss.
+    pub monitor: Option<Monitor>,
     /// Where all random numbers come from.
     pub seed: u64,
     /// Worker threads; `None` for one a core.
@@ -88,6 +107,9 @@ impl Preset {
                 schedule: Schedule::Constant,
                 warm_up: 0.0,
                 validation: 0.0,
+                regularization: Regularization::NONE,
+                early_stopping: None,
+                monitor: None,
                 seed: 0,
                 threads: None,
             },
@@ -108,6 +130,9 @@ impl Preset {
                 schedule: Schedule::OneCycle,
                 warm_up: 0.0,
                 validation: 0.0,
+                regularization: Regularization::NONE,
+                early_stopping: None,
+                monitor: None,
                 seed: 0,
                 threads: None,
             },
@@ -125,13 +150,32 @@ impl Default for TrainConfig {
 pub const MOST_THREADS: usize = 1024;
 
 impl TrainConfig {
+    /// Samples of a batch where there are `samples` in all.
+    pub(super) fn samples_in_batch(&self, samples: usize) -> usize {
+        match self.batch_size {
+            BatchSize::Full => samples,
+            BatchSize::Samples(count) => count,
+        }
+    }
+
+    /// What is watched, with or without validation data.
+    pub fn monitor(&self, validation: bool) -> Monitor {
+        self.monitor.unwrap_or(if validation { Monitor::ValLoss } else { Monitor::Loss })
+    }
+
+    /// What a schedule needs to know of this run with so many steps an epoch.
+    pub(super) fn run(&self, steps_per_epoch: u64) -> Run {
+        let steps = steps_per_epoch * self.epochs as u64;
+        let warm_up = (f64::from(self.warm_up) * steps_per_epoch as f64).round() as u64;
+        Run { steps, steps_per_epoch, warm_up: warm_up.min(steps) }
+    }
+
     /// Checks every setting against its range.
     ///
     /// # Errors
     /// `InvalidArgument`, naming the setting, its value and the range.
     pub fn validate(&self) -> Result<()> {
         let positive = |x: f32| x.is_finite() && x > 0.0;
-        let share = |x: f32| (0.0..1.0).contains(&x);
         check(
             self.hidden.iter().all(|&units| units > 0),
             "hidden",
@@ -160,29 +204,60 @@ impl TrainConfig {
         )?;
         let threads = self.threads.unwrap_or(1);
         check((1..=MOST_THREADS).contains(&threads), "threads", &threads, "between 1 and 1024")?;
-        let decay = self.optimizer.weight_decay();
-        check(decay.is_finite() && decay >= 0.0, "weight decay", &decay, "at least 0")?;
-        match self.optimizer {
-            Optimizer::Sgd { momentum, nesterov, .. } => {
-                check(share(momentum), "momentum", &momentum, "at least 0 and below 1")?;
-                check(
-                    !nesterov || momentum > 0.0,
-                    "momentum",
-                    &momentum,
-                    "above 0 where Nesterov's look-ahead is asked for",
-                )
-            }
-            Optimizer::Adam { beta1, beta2, epsilon, .. }
-            | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
-                check(share(beta1), "beta1", &beta1, "at least 0 and below 1")?;
-                check(share(beta2), "beta2", &beta2, "at least 0 and below 1")?;
-                check(positive(epsilon), "epsilon", &epsilon, "above 0")
-            }
+        self.regularization.validate()?;
+        if let Some(EarlyStopping { patience, min_delta }) = self.early_stopping {
+            check(patience > 0, "patience", &patience, "at least 1")?;
+            let sound = min_delta.is_finite() && min_delta >= 0.0;
+            check(sound, "min delta", &min_delta, "at least 0 and finite")?;
+        }
+        validate_optimizer(&self.optimizer)
+    }
+}
+
+/// Checks the constants of an optimizer against their ranges.
+fn validate_optimizer(optimizer: &Optimizer) -> Result<()> {
+    let decay = optimizer.weight_decay();
+    check(decay.is_finite() && decay >= 0.0, "weight decay", &decay, "at least 0")?;
+    let share = |name: &str, value: f32| {
+        check((0.0..1.0).contains(&value), name, &value, "at least 0 and below 1")
+    };
+    let positive = |epsilon: f32| {
+        check(epsilon.is_finite() && epsilon > 0.0, "epsilon", &epsilon, "above 0 and finite")
+    };
+    match *optimizer {
+        Optimizer::Sgd { momentum, nesterov, .. } => {
+            share("momentum", momentum)?;
+            check(
+                !nesterov || momentum > 0.0,
+                "momentum",
+                &momentum,
+                "above 0 where Nesterov's look-ahead is asked for",
+            )
+        }
+        Optimizer::Adam { beta1, beta2, epsilon, .. }
+        | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
+            share("beta1", beta1)?;
+            share("beta2", beta2)?;
+            positive(epsilon)
+        }
+        Optimizer::RmsProp { decay, momentum, epsilon, .. } => {
+            share("the decay of squared gradients (beta2)", decay)?;
+            share("momentum", momentum)?;
+            positive(epsilon)
+        }
+        Optimizer::Lion { beta1, beta2, .. } => {
+            share("beta1", beta1)?;
+            share("beta2", beta2)
         }
     }
 }
 
-fn check(holds: bool, name: &str, value: &dyn std::fmt::Debug, range: &str) -> Result<()> {
+pub(super) fn check(
+    holds: bool,
+    name: &str,
+    value: &dyn std::fmt::Debug,
+    range: &str,
+) -> Result<()> {
     if holds {
         return Ok(());
     }
@@ -216,5 +291,17 @@ mod tests {
             |c| c.optimizer = Optimizer::Sgd { momentum: 1.0, nesterov: false, weight_decay: 0.0 },
             "momentum",
         );
+        let rmsprop =
+            Optimizer::RmsProp { decay: 0.99, momentum: 0.0, epsilon: 0.0, weight_decay: 0.0 };
+        let lion = Optimizer::Lion { beta1: 0.9, beta2: 1.0, weight_decay: 0.0 };
+        for (optimizer, name) in [(rmsprop, "epsilon"), (lion, "beta2")] {
+            let config = TrainConfig { optimizer, ..TrainConfig::default() };
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
+        }
+        for optimizer in Optimizer::ALL {
+            assert_eq!(Optimizer::from_name(optimizer.name()), Some(optimizer));
+            TrainConfig { optimizer, ..TrainConfig::default() }.validate().unwrap();
+        }
     }
 }

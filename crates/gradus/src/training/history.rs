@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// The figures of one epoch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct EpochReport {
     /// Counted from 0.
     pub epoch: usize,
@@ -21,8 +21,74 @@ pub struct EpochReport {
     pub seconds: f64,
 }
 
+/// A figure of an epoch that tells how good the model is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Monitor {
+    /// Training loss; smaller is better.
+    Loss,
+    /// Training accuracy; larger is better.
+    Accuracy,
+    /// Validation loss; smaller is better.
+    ValLoss,
+    /// Validation accuracy; larger is better.
+    ValAccuracy,
+}
+
+impl Monitor {
+    /// All of them.
+    pub const ALL: [Monitor; 4] =
+        [Monitor::Loss, Monitor::Accuracy, Monitor::ValLoss, Monitor::ValAccuracy];
+
+    /// The key of the history.
+    pub fn name(self) -> &'static str {
+        match self {
+            Monitor::Loss => "loss",
+            Monitor::Accuracy => "accuracy",
+            Monitor::ValLoss => "val_loss",
+            Monitor::ValAccuracy => "val_accuracy",
+        }
+    }
+
+    /// The figure of this key.
+    pub fn from_name(name: &str) -> Option<Monitor> {
+        Monitor::ALL.into_iter().find(|monitor| monitor.name() == name)
+    }
+
+    /// Whether larger values are better.
+    pub fn larger_is_better(self) -> bool {
+        matches!(self, Monitor::Accuracy | Monitor::ValAccuracy)
+    }
+
+    /// Whether it takes validation data.
+    pub fn needs_validation(self) -> bool {
+        matches!(self, Monitor::ValLoss | Monitor::ValAccuracy)
+    }
+
+    /// Its value in an epoch; none where there was no validation.
+    pub fn of(self, report: &EpochReport) -> Option<f64> {
+        match self {
+            Monitor::Loss => Some(report.loss),
+            Monitor::Accuracy => Some(report.accuracy),
+            Monitor::ValLoss => report.val_loss,
+            Monitor::ValAccuracy => report.val_accuracy,
+        }
+    }
+}
+
+/// The epoch with the best monitored figure.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Best {
+    /// Counted from 0.
+    pub epoch: usize,
+    /// Which figure.
+    pub monitor: Monitor,
+    /// Its value.
+    pub value: f64,
+}
+
 /// All epochs of a run.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct History {
     /// In order.
     pub epochs: Vec<EpochReport>,

@@ -12,19 +12,21 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::classifier::{CHUNK, Form, fill_tile, kernels, lock, normalize_row};
+use crate::classifier::{CHUNK, Form, kernels, lock};
 use crate::data::Dataset;
 use crate::data::batches::Batches;
 use crate::data::normalize::Normalizer;
 use crate::error::{Error, Result};
-use crate::loss;
+use crate::loss::{self, Targets};
 use crate::network::workspace::LOSS_ROWS;
 use crate::network::{
-    Input, Member, Network, Prepared, Scratch, SharedMatrix, SharedTile, TILE, Team, Tile, Update,
+    Draw, Input, Member, Network, Prepared, Scratch, SharedMatrix, SharedTile, TILE, Team, Update,
     Workers, Workspace,
 };
-use crate::optimizer::Optimizer;
-use crate::schedule::{Run, Schedule};
+use crate::training::config::TrainConfig;
+use crate::training::feed::{Buffers, Feed, tile_rows};
+use crate::training::regularization::ClassWeights;
+use crate::training::step::Stepper;
 
 /// A lane is worth its own gradients from this many samples on.
 const LANE_SAMPLES: usize = 4096;
@@ -36,44 +38,47 @@ const MOST_LANES: usize = 8;
 pub(super) struct Trainer<'a> {
     pub(super) workers: Workers,
     pub(super) prepared: Prepared,
-    form: Form,
-    normalizer: Normalizer,
+    pub(super) stepper: Stepper,
     data: &'a Dataset,
+    feed: Feed<'a>,
     batches: Batches,
-    optimizer: Optimizer,
-    /// Learning rate at a step.
-    rate: (f32, Schedule, Run),
-    /// Updates made so far.
-    steps: u64,
+    seed: u64,
+    smoothing: f32,
+    /// Factor of each sample's loss; none for 1.
+    weights: Option<Vec<f32>>,
     everyone: Team,
     teams: Vec<Team>,
-    lanes: Vec<Lane>,
-    scratch: Vec<Mutex<Scratch>>,
-    moments: [SharedMatrix; 2],
-    tiles: Tiles,
-    stop: &'a AtomicBool,
+    pub(super) lanes: Vec<Lane>,
+    own: Vec<Mutex<Own>>,
     halt: AtomicBool,
 }
 
 /// A part of every batch, with what is computed of it.
-struct Lane {
-    workspace: Workspace,
+pub(super) struct Lane {
+    pub(super) workspace: Workspace,
     /// Normalised samples, where they are dense.
     input: Option<SharedMatrix>,
     loss: Mutex<f64>,
     correct: AtomicUsize,
 }
 
-/// The samples of the coming batches as lists of non-zeros; none where inputs are dense.
-struct Tiles {
-    /// Tiles of a batch.
-    per_batch: usize,
-    /// Batches whose tiles are made between two meetings: enough to give every worker one.
-    batches: usize,
-    /// Two rounds: one is filled while slower workers still read the other.
-    slots: Vec<SharedTile>,
-    /// Whether one batch is all, and its tiles are there for good.
-    kept: bool,
+/// What one worker needs for itself.
+struct Own {
+    scratch: Scratch,
+    buffers: Buffers,
+}
+
+/// Some samples of a batch.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    epoch: usize,
+    step: u64,
+    /// The whole batch.
+    batch: &'a [u32],
+    /// Place of the first of these samples in the batch.
+    first: usize,
+    /// How many they are.
+    count: usize,
 }
 
 /// What an epoch brought.
@@ -87,72 +92,66 @@ pub(super) struct Totals {
 
 impl<'a> Trainer<'a> {
     pub(super) fn new(
+        config: &TrainConfig,
         network: &Network,
-        (normalizer, data): (Normalizer, &'a Dataset),
-        batches: Batches,
-        optimizer: Optimizer,
-        rate: (f32, Schedule, Run),
+        normalizer: Normalizer,
+        data: &'a Dataset,
         threads: usize,
-        stop: &'a AtomicBool,
     ) -> Result<Trainer<'a>> {
-        let form = Form::for_training(&normalizer, data.inputs.rows());
-        let prepared = Prepared::new(kernels()?, network, form.is_sparse());
+        let kernels = kernels()?;
+        let regularization = &config.regularization;
+        let batches = Batches::new(data.len(), config.samples_in_batch(data.len()));
+        let input = (normalizer, data);
+        let feed = Feed::new(kernels, input, &batches, regularization, config.seed, threads)?;
+        let sparse = feed.form.is_sparse();
+        let prepared = Prepared::for_training(kernels, network, sparse, regularization.hidden());
         let workers = Workers::new(threads).map_err(Error::argument)?;
         let layout = &prepared.layout;
-        let lanes = (batches.batch_size() / LANE_SAMPLES).clamp(1, MOST_LANES);
+        // Batch normalisation needs all samples of a batch at once.
+        let whole = layout.hidden.batch_norm;
+        let lanes = match whole {
+            true => 1,
+            false => (batches.batch_size() / LANE_SAMPLES).clamp(1, MOST_LANES),
+        };
         let teams = lanes.min(threads);
-        let rows = batches.batch_size().div_ceil(lanes).next_multiple_of(TILE).min(CHUNK);
+        let rows = batches.batch_size().div_ceil(lanes).next_multiple_of(TILE);
+        let rows = if whole { rows } else { rows.min(CHUNK) };
         let features = data.features();
         let lane = || Lane {
             workspace: Workspace::new(layout, rows, true),
-            input: (!form.is_sparse()).then(|| {
+            input: (!sparse).then(|| {
                 let cuts = (0..rows).step_by(LOSS_ROWS).map(|row| row..row + LOSS_ROWS);
                 SharedMatrix::by_rows(rows, features, &cuts.collect::<Vec<_>>())
             }),
             loss: Mutex::new(0.0),
             correct: AtomicUsize::new(0),
         };
-        let remembered = |needed: bool| match needed {
-            true => SharedMatrix::vector(layout.len(), &layout.pieces),
-            false => SharedMatrix::vector(0, &vec![0..0; layout.pieces.len()]),
+        let own = || {
+            let (scratch, buffers) = (Scratch::new(layout, rows), feed.buffers());
+            Mutex::new(Own { scratch, buffers })
         };
-        let per_batch = batches.batch_size().div_ceil(TILE);
-        let kept = batches.is_full();
-        let per_round = if kept { 1 } else { threads.div_ceil(per_batch) };
-        let slots = per_batch * per_round * if kept { 1 } else { 2 };
         Ok(Trainer {
             everyone: Team::new(threads),
             teams: (0..teams).map(|_| Team::new(threads / teams)).collect(),
             lanes: (0..lanes).map(|_| lane()).collect(),
-            scratch: (0..threads).map(|_| Mutex::new(Scratch::new(layout, rows))).collect(),
-            moments: [remembered(optimizer.moments() > 0), remembered(optimizer.moments() > 1)],
-            tiles: Tiles {
-                per_batch,
-                batches: per_round,
-                slots: match form {
-                    Form::Sparse(_) => (0..slots).map(|_| Tile::default().into()).collect(),
-                    Form::Dense => Vec::new(),
-                },
-                kept,
-            },
+            own: (0..threads).map(|_| own()).collect(),
+            stepper: Stepper::new(config, &prepared, config.run(batches.len() as u64)),
+            weights: sample_weights(&regularization.class_weights, data),
+            smoothing: regularization.label_smoothing,
             workers,
             prepared,
-            form,
-            normalizer,
             data,
+            feed,
             batches,
-            optimizer,
-            rate,
-            steps: 0,
-            stop,
+            seed: config.seed,
             halt: AtomicBool::new(false),
         })
     }
 
-    /// Runs one epoch.
-    pub(super) fn epoch(&mut self, seed: u64, epoch: usize) -> Totals {
+    /// Runs one epoch; raising `stop` ends it after the step in progress.
+    pub(super) fn epoch(&mut self, epoch: usize, stop: &AtomicBool) -> Totals {
         if !self.batches.is_full() {
-            self.batches.shuffle(seed, epoch as u64);
+            self.batches.shuffle(self.seed, epoch as u64);
         }
         for lane in &self.lanes {
             *lock(&lane.loss) = 0.0;
@@ -161,38 +160,62 @@ impl<'a> Trainer<'a> {
         self.halt.store(false, Ordering::Relaxed);
         let this = &*self;
         let done = AtomicUsize::new(0);
-        self.workers.run(|index| this.work(index, epoch, &done));
+        self.workers.run(|index| this.work(index, epoch, stop, &done));
         let done = done.into_inner();
-        self.steps += done as u64;
-        let samples: usize = (0..done).map(|batch| self.batches.batch(batch).len()).sum();
-        let mean = |sum: f64| if samples == 0 { 0.0 } else { sum / samples as f64 };
+        self.stepper.steps += done as u64;
+        let batches = || (0..done).map(|batch| self.batches.batch(batch));
+        let samples: usize = batches().map(<[u32]>::len).sum();
+        let weight: f64 = batches().map(|batch| self.weight_of(batch)).sum();
+        let mean = |sum: f64, count: f64| if count == 0.0 { 0.0 } else { sum / count };
         let correct: usize =
             self.lanes.iter().map(|lane| lane.correct.load(Ordering::Relaxed)).sum();
         Totals {
-            loss: mean(self.lanes.iter().map(|lane| *lock(&lane.loss)).sum()),
-            accuracy: mean(correct as f64),
-            learning_rate: self.rate_at(self.steps.saturating_sub(1)),
+            loss: mean(self.lanes.iter().map(|lane| *lock(&lane.loss)).sum(), weight),
+            accuracy: mean(correct as f64, samples as f64),
+            learning_rate: self.stepper.rate_at(self.stepper.steps.saturating_sub(1)),
             stopped: done < self.batches.len(),
         }
     }
 
-    fn rate_at(&self, step: u64) -> f32 {
-        self.rate.1.at(self.rate.0, step, &self.rate.2)
+    /// Whether all parameters are numbers.
+    pub(super) fn is_finite(&self) -> bool {
+        let finite = |matrix: &SharedMatrix| matrix.read().iter().all(|value| value.is_finite());
+        finite(&self.prepared.parameters) && finite(&self.prepared.statistics)
+    }
+
+    /// Gives the model as it is now, averaged where that is asked for, to `network`.
+    pub(super) fn store(&self, network: &mut Network) {
+        match self.stepper.average() {
+            Some([parameters, statistics]) => {
+                self.prepared.store_these(&parameters.read(), &statistics.read(), network);
+            }
+            None => self.prepared.store(network),
+        }
+    }
+
+    /// What the losses of these samples are divided by: the sum of their factors.
+    fn weight_of(&self, samples: &[u32]) -> f64 {
+        match &self.weights {
+            Some(weights) => samples.iter().map(|&index| f64::from(weights[index as usize])).sum(),
+            None => samples.len() as f64,
+        }
     }
 
     /// What worker `index` does in an epoch; `done` counts the batches.
-    fn work(&self, index: usize, epoch: usize, done: &AtomicUsize) {
+    fn work(&self, index: usize, epoch: usize, stop: &AtomicBool, done: &AtomicUsize) {
         let all = self.everyone.member(index);
         let members = self.teams[0].members();
         let team = index / members;
         let place = self.teams.get(team).map(|team| team.member(index % members));
-        let mut scratch = lock(&self.scratch[index]);
-        for (round, first) in (0..self.batches.len()).step_by(self.tiles.batches).enumerate() {
-            let batches = first..(first + self.tiles.batches).min(self.batches.len());
-            if epoch == 0 || !self.tiles.kept {
-                self.fill_tiles(round, batches.clone(), &all);
+        let mut own = lock(&self.own[index]);
+        for (round, first) in (0..self.batches.len()).step_by(self.feed.round()).enumerate() {
+            let batches = first..(first + self.feed.round()).min(self.batches.len());
+            if self.feed.is_needed(epoch == 0) {
+                let when = (epoch, self.stepper.steps + first as u64);
+                let what = (round, batches.clone());
+                self.feed.fill_tiles(&self.batches, what, when, &all, &mut own.buffers);
             }
-            if index == 0 && self.stop.load(Ordering::Relaxed) {
+            if index == 0 && stop.load(Ordering::Relaxed) {
                 self.halt.store(true, Ordering::Relaxed);
             }
             all.wait();
@@ -200,13 +223,16 @@ impl<'a> Trainer<'a> {
                 return;
             }
             for batch in batches {
-                let slots = self.slots(round, batch - first);
+                let tiles = self.feed.batch_tiles(round, batch - first);
+                let step = self.stepper.steps + batch as u64;
                 if let Some(member) = &place {
+                    let batch = self.batches.batch(batch);
+                    let whole = Part { epoch, step, batch, first: 0, count: batch.len() };
                     for lane in share(self.lanes.len(), team, self.teams.len()) {
-                        self.lane(lane, batch, slots.clone(), member, &mut scratch);
+                        self.lane(lane, whole, tiles, member, &mut own);
                     }
                 }
-                self.update(batch, &all);
+                self.stepper.step(&self.prepared, &self.lanes, step, &all);
                 if index == 0 {
                     done.fetch_add(1, Ordering::Relaxed);
                 }
@@ -214,62 +240,37 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Where the tiles of the `nth` batch of a round are.
-    fn slots(&self, round: usize, nth: usize) -> Range<usize> {
-        let half = if self.tiles.kept { 0 } else { round % 2 };
-        let start = (half * self.tiles.batches + nth) * self.tiles.per_batch;
-        start..start + self.tiles.per_batch
-    }
-
-    /// Makes this worker's share of the tiles of a round.
-    fn fill_tiles(&self, round: usize, batches: Range<usize>, all: &Member) {
-        if self.tiles.slots.is_empty() {
-            return;
-        }
-        let per_batch = self.tiles.per_batch;
-        for at in all.share(batches.len() * per_batch) {
-            let slot = &self.tiles.slots[self.slots(round, at / per_batch).start + at % per_batch];
-            let batch = self.batches.batch(batches.start + at / per_batch);
-            let rows = tile_rows(at % per_batch, batch.len());
-            let indices = batch[rows].iter().copied();
-            let (kernels, data) = (self.prepared.kernels(), self.data);
-            fill_tile(kernels, slot, data.inputs.rows(), data.features(), indices, true);
-            if self.tiles.kept {
-                slot.write().unwrap_or_else(|poisoned| poisoned.into_inner()).shrink_to_fit();
-            }
-        }
-    }
-
     /// Forward, loss and backward of one lane of a batch; its gradients are then in its workspace.
     fn lane(
         &self,
-        lane: usize,
-        batch: usize,
-        slots: Range<usize>,
+        index: usize,
+        whole: Part,
+        tiles: &[SharedTile],
         member: &Member,
-        scratch: &mut Scratch,
+        own: &mut Own,
     ) {
-        let indices = self.batches.batch(batch);
-        let tiles = share(indices.len().div_ceil(TILE), lane, self.lanes.len());
-        let per_chunk = self.lanes[lane].workspace.rows() / TILE;
+        let lane = &self.lanes[index];
+        let samples = whole.batch.len();
+        let range = share(samples.div_ceil(TILE), index, self.lanes.len());
+        let per_chunk = lane.workspace.rows() / TILE;
         let mut update = Update::Overwrite;
-        for start in tiles.clone().step_by(per_chunk) {
-            let end = (start + per_chunk).min(tiles.end);
-            let rows = tile_rows(start, indices.len()).start..tile_rows(end - 1, indices.len()).end;
-            let indices = &indices[rows];
-            let lane = &self.lanes[lane];
-            match (&self.form, &lane.input) {
+        for start in range.clone().step_by(per_chunk) {
+            let end = (start + per_chunk).min(range.end);
+            let rows = tile_rows(start, samples).start..tile_rows(end - 1, samples).end;
+            let part = Part { first: rows.start, count: rows.len(), ..whole };
+            match (&self.feed.form, &lane.input) {
                 (Form::Sparse(bytes), _) => {
-                    let tiles = &self.tiles.slots[slots.start + start..slots.start + end];
-                    let input = Input::Tiles(tiles, bytes);
-                    self.pass(lane, input, indices, batch, member, scratch, update);
+                    let input = Input::Tiles(&tiles[start..end], bytes);
+                    self.pass(lane, input, part, member, &mut own.scratch, update);
                 }
                 (Form::Dense, Some(matrix)) => {
-                    self.fill_rows(matrix, indices, member);
+                    let when = (part.epoch, part.step);
+                    let buffers = &mut own.buffers;
+                    self.feed.fill_rows(matrix, (part.batch, rows), when, member, buffers);
                     member.wait();
                     let values = matrix.read();
-                    let input = Input::Dense(values.view().part_rows(0..indices.len()));
-                    self.pass(lane, input, indices, batch, member, scratch, update);
+                    let input = Input::Dense(values.view().part_rows(0..part.count));
+                    self.pass(lane, input, part, member, &mut own.scratch, update);
                     drop(values);
                     member.wait();
                 }
@@ -277,24 +278,11 @@ impl<'a> Trainer<'a> {
             }
             update = Update::Add;
         }
-        if tiles.is_empty() {
+        if range.is_empty() {
             // The last batch of an epoch may be too small for all lanes.
             self.prepared.layout.for_own_pieces(member, |piece| {
-                self.lanes[lane].workspace.gradients.write(piece).slice().fill(0.0);
+                lane.workspace.gradients.write(piece).slice().fill(0.0);
             });
-        }
-    }
-
-    /// Normalises this member's share of the samples `indices`.
-    fn fill_rows(&self, matrix: &SharedMatrix, indices: &[u32], member: &Member) {
-        for piece in member.share(Workspace::loss_pieces(indices.len())) {
-            let rows = Workspace::loss_rows(piece, indices.len());
-            let mut guard = matrix.write(piece);
-            let mut values = guard.view();
-            for (row, &index) in indices[rows].iter().enumerate() {
-                let (row, inputs) = (values.row_mut(row), self.data.inputs.rows());
-                normalize_row(&self.normalizer, inputs, index as usize, row);
-            }
         }
     }
 
@@ -303,44 +291,60 @@ impl<'a> Trainer<'a> {
         &self,
         lane: &Lane,
         input: Input,
-        indices: &[u32],
-        batch: usize,
+        part: Part,
         member: &Member,
         scratch: &mut Scratch,
         update: Update,
     ) {
         let workspace = &lane.workspace;
-        self.prepared.forward(input, workspace, member, scratch);
-        self.losses(lane, indices, self.batches.batch(batch).len(), member);
+        let draw = Draw { seed: self.seed, step: part.step, first: part.first };
+        self.prepared.forward(input, workspace, member, scratch, Some(draw));
+        self.losses(lane, part, member);
         member.wait();
         if member.index() == 0 {
             let losses = workspace.losses.read();
-            let rows = (0..indices.len()).map(|row| f64::from(losses.view().row(row)[0]));
+            let rows = (0..part.count).map(|row| f64::from(losses.view().row(row)[0]));
             *lock(&lane.loss) += rows.sum::<f64>();
         }
         self.prepared.backward(input, workspace, member, scratch, update);
     }
 
     /// Losses of own samples; their logits become gradients.
-    fn losses(&self, lane: &Lane, indices: &[u32], batch: usize, member: &Member) {
+    fn losses(&self, lane: &Lane, part: Part, member: &Member) {
         let mut correct = 0;
-        for piece in member.share(Workspace::loss_pieces(indices.len())) {
-            let rows = Workspace::loss_rows(piece, indices.len());
-            let mut labels = [0; LOSS_ROWS];
-            for (label, &index) in labels.iter_mut().zip(&indices[rows.clone()]) {
-                *label = self.data.labels[index as usize];
-            }
-            let mut losses = [0.0; LOSS_ROWS];
+        let mix = self.feed.mix(part.step, part.batch.len());
+        let total = self.weight_of(part.batch);
+        let total = if total > 0.0 { total } else { 1.0 };
+        for piece in member.share(Workspace::loss_pieces(part.count)) {
+            let rows = Workspace::loss_rows(piece, part.count);
             let count = rows.len();
+            let mut losses = [0.0; LOSS_ROWS];
+            let (mut labels, mut others) = ([0; LOSS_ROWS], [0; LOSS_ROWS]);
+            let (mut shares, mut weights) = ([1.0; LOSS_ROWS], [1.0; LOSS_ROWS]);
+            for (at, row) in rows.enumerate() {
+                let place = part.first + row;
+                let sample = part.batch[place] as usize;
+                labels[at] = self.data.labels[sample];
+                if let Some(mix) = mix {
+                    let partner = part.batch[mix.partner(place, part.batch.len())] as usize;
+                    (others[at], shares[at]) = (self.data.labels[partner], mix.share);
+                }
+                if let Some(given) = &self.weights {
+                    weights[at] = given[sample];
+                }
+            }
+            let targets = Targets {
+                labels: &labels[..count],
+                mixed: mix.map(|_| (&others[..count], &shares[..count])),
+                weights: self.weights.as_ref().map(|_| &weights[..count]),
+                smoothing: self.smoothing,
+            };
+            let kernels = self.prepared.kernels();
             let mut logits = lane.workspace.logits.write(piece);
             let mut logits = logits.view();
-            correct += loss::softmax_cross_entropy(
-                self.prepared.kernels(),
-                logits.part_rows(0..count),
-                &labels[..count],
-                batch,
-                &mut losses[..count],
-            );
+            let logits = logits.part_rows(0..count);
+            correct +=
+                loss::softmax_cross_entropy(kernels, logits, targets, total, &mut losses[..count]);
             let mut kept = lane.workspace.losses.write(piece);
             let mut kept = kept.view();
             for (row, &loss) in losses[..count].iter().enumerate() {
@@ -349,42 +353,28 @@ impl<'a> Trainer<'a> {
         }
         lane.correct.fetch_add(correct, Ordering::Relaxed);
     }
-
-    /// The step of the optimizer for this worker's share of the parameters. With several lanes
-    /// their gradients are summed first, in order, which takes a meeting before and one after.
-    fn update(&self, batch: usize, all: &Member) {
-        let step = self.steps + batch as u64;
-        let rate = self.rate_at(step);
-        let several = self.lanes.len() > 1;
-        if several {
-            all.wait();
-        }
-        let (first_lane, others) = (&self.lanes[0], &self.lanes[1..]);
-        self.prepared.layout.for_own_pieces(all, |piece| {
-            let mut gradients = first_lane.workspace.gradients.write(piece);
-            let gradients = gradients.slice();
-            for lane in others {
-                let part = lane.workspace.gradients.read_piece(piece);
-                self.prepared.kernels().add(gradients, &part);
-            }
-            self.optimizer.step(
-                self.prepared.kernels(),
-                (step + 1, rate, self.prepared.layout.decays[piece]),
-                self.prepared.parameters.write(piece).slice(),
-                gradients,
-                self.moments[0].write(piece).slice(),
-                self.moments[1].write(piece).slice(),
-            );
-        });
-        if several {
-            all.wait();
-        }
-    }
 }
 
-/// The samples of tile `tile` of a batch of `samples`; none where the batch has fewer tiles.
-fn tile_rows(tile: usize, samples: usize) -> Range<usize> {
-    (tile * TILE).min(samples)..((tile + 1) * TILE).min(samples)
+/// The factor of each sample's loss: its own times its class's. None where all are 1.
+fn sample_weights(class_weights: &ClassWeights, data: &Dataset) -> Option<Vec<f32>> {
+    let classes = data.class_names.len();
+    let factors = match class_weights {
+        ClassWeights::Equal => vec![1.0; classes],
+        ClassWeights::Each(factors) => factors.clone(),
+        ClassWeights::Balanced => {
+            let mut counts = vec![0usize; classes];
+            data.labels.iter().for_each(|&label| counts[label as usize] += 1);
+            let present = counts.iter().filter(|&&count| count > 0).count();
+            let factor = |&count: &usize| data.len() as f32 / (present * count.max(1)) as f32;
+            counts.iter().map(factor).collect()
+        }
+    };
+    if *class_weights == ClassWeights::Equal && data.sample_weights.is_none() {
+        return None;
+    }
+    let own = |index: usize| data.sample_weights.as_ref().map_or(1.0, |weights| weights[index]);
+    let factor = |(index, &label): (usize, &u32)| factors[label as usize] * own(index);
+    Some(data.labels.iter().enumerate().map(factor).collect())
 }
 
 /// Share number `index` of `shares` of `count` things in a row.

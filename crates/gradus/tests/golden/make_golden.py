@@ -12,7 +12,12 @@ network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid g
                 logits loss grad_w1 grad_b1 grad_w2 grad_b2.
 optimizers.npz  `x labels w1 b1 w2 b2` (12-16-4, relu, full batch of 32) and for each CASE of OPTIMIZERS
                 `CASE/losses` (ten, each before its update), `CASE/w1 b1 w2 b2` (after ten updates).
+targets.npz     `logits` (12 x 7) `labels`; of each sample `others` (second label), `shares` (of the first),
+                `weights`; `class_weights`; for each CASE of `targets_file()` `CASE/losses` (each sample's) and
+                `CASE/grad` (of their mean, with respect to the logits).
 schedules.npz   `CASE`: the learning rate of each step from 0; settings: `schedules()` below.
+                `plateau/values` of 60 epochs and `plateau/min`, `plateau/max`: the learning rate after
+                each, where smaller or larger is better.
 """
 
 import math
@@ -35,6 +40,31 @@ ACTIVATIONS = {
     "identity": lambda z: z,
 }
 
+
+class Lion:
+    """Chen et al. 2023, algorithm 2, which PyTorch has not."""
+
+    def __init__(self, groups, lr, betas):
+        self.groups, self.lr, self.betas = groups, lr, betas
+        self.mean = {id(p): np.zeros(p.shape) for group in groups for p in group["params"]}
+
+    def zero_grad(self):
+        for group in self.groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def step(self):
+        beta1, beta2 = self.betas
+        for group in self.groups:
+            for parameter in group["params"]:
+                w, g = parameter.detach().numpy(), parameter.grad.numpy()  # w shares its memory
+                m = self.mean[id(parameter)]
+                c = beta1 * m + (1 - beta1) * g
+                assert np.all((c == 0) | (np.abs(c) > 1e-6)), "a sign that float32 could miss"
+                w -= self.lr * (np.sign(c) + group["weight_decay"] * w)
+                m[...] = beta2 * m + (1 - beta2) * g
+
+
 # Weight decay acts on the weights only, never on the biases (two parameter groups).
 OPTIMIZERS = {
     "sgd": (torch.optim.SGD, dict(lr=0.1), 0.0),
@@ -44,6 +74,14 @@ OPTIMIZERS = {
     "adam": (torch.optim.Adam, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.0),
     "adam_decay": (torch.optim.Adam, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.01),
     "adamw": (torch.optim.AdamW, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8), 0.05),
+    "rmsprop": (torch.optim.RMSprop, dict(lr=0.01, alpha=0.99, eps=1e-8), 0.0),
+    "rmsprop_momentum": (
+        torch.optim.RMSprop,
+        dict(lr=0.003, alpha=0.9, eps=1e-6, momentum=0.9),
+        0.01,
+    ),
+    "lion": (Lion, dict(lr=0.003, betas=(0.9, 0.99)), 0.0),
+    "lion_decay": (Lion, dict(lr=0.003, betas=(0.8, 0.95)), 0.5),
 }
 
 
@@ -207,6 +245,40 @@ def optimizers_file():
     return arrays
 
 
+# --- Targets ----------------------------------------------------------------------------------------
+
+
+def targets_file():
+    rng = np.random.default_rng(400)
+    samples, classes, smoothing = 12, 7, 0.1
+    logits = as_f32(rng.normal(0, 3, (samples, classes)))
+    labels, others = (rng.integers(0, classes, samples) for _ in range(2))
+    shares, weights = as_f32(rng.random(samples)), as_f32(rng.exponential(1, samples))
+    class_weights = as_f32(rng.exponential(1, classes))
+    one_hot = np.eye(classes)
+    share = shares[:, None]
+    mixed = share * one_hot[labels] + (1 - share) * one_hot[others]
+
+    # target (labels, or a distribution over the classes), settings of cross_entropy, sample weights
+    cases = {
+        "plain": (labels, {}, 1),
+        "smoothed": (labels, dict(label_smoothing=smoothing), 1),
+        "mixed": (mixed, {}, 1),
+        "mixed_smoothed": (mixed, dict(label_smoothing=smoothing), 1),
+        "class_weights": (labels, dict(weight=torch.tensor(class_weights)), 1),
+        "all": (mixed, dict(label_smoothing=smoothing), weights),
+    }
+    arrays = {"logits": logits, "labels": labels, "others": others, "shares": shares}
+    arrays.update({"weights": weights, "class_weights": class_weights})
+    for case, (target, settings, factors) in cases.items():
+        tensor = torch.tensor(logits, requires_grad=True)
+        losses = functional.cross_entropy(tensor, torch.tensor(target), reduction="none", **settings)
+        losses = losses * torch.as_tensor(factors)
+        losses.mean().backward()
+        arrays[f"{case}/losses"], arrays[f"{case}/grad"] = losses.detach().numpy(), tensor.grad.numpy()
+    return arrays
+
+
 # --- Schedules --------------------------------------------------------------------------------------
 
 
@@ -258,6 +330,27 @@ def schedules_file():
     }
 
 
+def plateau_arrays():
+    """A zigzag that falls, rests and rises, with steps below the threshold of 1e-4 among them."""
+    rng = np.random.default_rng(400)
+    base = np.concatenate([np.linspace(1.0, 0.5, 20), np.full(20, 0.5), np.linspace(0.5, 1.2, 20)])
+    values = base + 0.03 * (-1.0) ** np.arange(60) + rng.normal(0, 0.01, 60)
+    values[25:35] = values[24] * (1 - 3e-5) ** np.arange(1, 11)
+    arrays = {"plateau/values": as_f32(values)}
+    for mode in ("min", "max"):
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode, factor=0.5, patience=3
+        )
+        rates = []
+        for value in arrays["plateau/values"]:
+            scheduler.step(value)
+            rates.append(optimizer.param_groups[0]["lr"])
+        assert len(set(rates)) > 3
+        arrays[f"plateau/{mode}"] = np.array(rates)
+    return arrays
+
+
 # --- Files --------------------------------------------------------------------------------------------
 
 
@@ -273,7 +366,8 @@ def main():
     for name, arrays in {
         "network.npz": network_file(),
         "optimizers.npz": optimizers_file(),
-        "schedules.npz": schedules_file(),
+        "targets.npz": targets_file(),
+        "schedules.npz": {**schedules_file(), **plateau_arrays()},
     }.items():
         np.savez(folder / name, **{key: stored(value) for key, value in arrays.items()})
         print(f"{name}: {len(arrays)} arrays, {(folder / name).stat().st_size} bytes")

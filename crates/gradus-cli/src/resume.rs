@@ -1,0 +1,144 @@
+//! Checkpoints: when `train` writes them, and how a run goes on from one.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use gradus::Error;
+use gradus::training::{Checkpoint, Preset, Session};
+use serde::{Deserialize, Serialize};
+
+use crate::args::TrainArgs;
+use crate::output::warn;
+use crate::regularization_args::Interval;
+use crate::settings::Settings;
+
+/// The options that a resumed run may be given: where data lie, what is written and told. All else
+/// stays as the run was begun.
+const ALLOWED: [&str; 15] = [
+    "resume",
+    "checkpoint",
+    "checkpoint_every",
+    "data",
+    "test",
+    "label_column",
+    "image_size",
+    "data_dir",
+    "no_download",
+    "sample_weights",
+    "threads",
+    "out",
+    "history",
+    "json",
+    "quiet",
+];
+
+/// What a checkpoint keeps of the command line: where its data came from.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    preset: String,
+    /// Whether the initial parameters came from a file.
+    start: bool,
+    data: Option<String>,
+    test: Option<PathBuf>,
+    validation_set: Option<PathBuf>,
+    label_column: Option<String>,
+    image_size: Option<(usize, usize)>,
+    sample_weights: Option<PathBuf>,
+}
+
+/// The options and settings of the run that `path` holds.
+///
+/// # Errors
+/// Those of reading the checkpoint; `InvalidArgument` where an option would change the run.
+pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Settings)> {
+    let allowed = |name: &&String| !ALLOWED.contains(&name.as_str()) && *name != "verbose";
+    if let Some(name) = args.given.iter().find(allowed) {
+        return Err(Error::argument(format!(
+            "--{} cannot be given with --resume: the run goes on with the settings that it was \
+             begun with",
+            name.replace('_', "-")
+        ))
+        .into());
+    }
+    let checkpoint = Checkpoint::load(path)?;
+    let note: Note = serde_json::from_value(checkpoint.note().clone()).map_err(|_| {
+        Error::data(
+            path,
+            "this checkpoint was not written by gradus train, which can resume its own",
+        )
+    })?;
+    let mut args = args.clone();
+    args.data = args.data.or(note.data);
+    args.test = args.test.or(note.test);
+    args.source.label_column = args.source.label_column.or(note.label_column);
+    args.source.image_size = args.source.image_size.or(note.image_size);
+    let weights = &mut args.regularization.sample_weights;
+    *weights = weights.take().or(note.sample_weights);
+    let mut config = checkpoint.config().clone();
+    config.threads = args.threads;
+    let settings = Settings {
+        preset: Preset::from_name(&note.preset).unwrap_or(Preset::Quick),
+        config,
+        start: note.start.then(|| checkpoint.classifier().network.clone()),
+        validation_set: note.validation_set,
+        checkpoint: Some(checkpoint),
+    };
+    Ok((args, settings))
+}
+
+/// Writes checkpoints of a run.
+pub(crate) struct Keeper<'a> {
+    path: Option<&'a Path>,
+    every: Interval,
+    note: serde_json::Value,
+    epochs: usize,
+    last: Instant,
+}
+
+impl<'a> Keeper<'a> {
+    pub(crate) fn new(args: &'a TrainArgs, settings: &Settings) -> Result<Keeper<'a>> {
+        let note = Note {
+            preset: settings.preset.name().into(),
+            start: settings.start.is_some(),
+            data: args.data.clone(),
+            test: args.test.clone(),
+            validation_set: settings.validation_set.clone(),
+            label_column: args.source.label_column.clone(),
+            image_size: args.source.image_size,
+            sample_weights: args.regularization.sample_weights.clone(),
+        };
+        Ok(Keeper {
+            path: path(args),
+            every: args.keeping.checkpoint_every.unwrap_or(Interval::Epochs(1)),
+            note: serde_json::to_value(note)?,
+            epochs: 0,
+            last: Instant::now(),
+        })
+    }
+
+    /// Writes a checkpoint after an epoch where one is due. One that cannot be written is warned
+    /// of, and the run goes on: its model is worth having.
+    pub(crate) fn epoch(&mut self, session: &Session) {
+        let Some(path) = self.path else { return };
+        self.epochs += 1;
+        let due = match self.every {
+            Interval::Epochs(count) => self.epochs >= count,
+            Interval::Minutes(minutes) => {
+                self.last.elapsed() >= Duration::from_secs_f64(60.0 * minutes)
+            }
+        };
+        if !due {
+            return;
+        }
+        (self.epochs, self.last) = (0, Instant::now());
+        if let Err(error) = session.checkpoint(self.note.clone()).save(path) {
+            warn(&format!("no checkpoint after this epoch: {error}; the run goes on"));
+        }
+    }
+}
+
+/// Where checkpoints go: to the file of `--checkpoint`, else on with the one resumed from.
+pub(crate) fn path(args: &TrainArgs) -> Option<&Path> {
+    args.keeping.checkpoint.as_deref().or(args.keeping.resume.as_deref())
+}

@@ -1,0 +1,230 @@
+//! A run between two epochs as a file, and back: resumed, it gives the bits of the uninterrupted
+//! run.
+//!
+//! A checkpoint is a model file (docs/formats.md) that says more: any command that takes a model
+//! takes it. Beside the model stand the parameters as training has them, what the optimizer and the
+//! averages remember, and the history. Random numbers have no state: they follow from the seed, the
+//! epoch and the step.
+
+use std::ops::Range;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::classifier::Classifier;
+use crate::data::{Dataset, Rows};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::model_file::{self, Extras};
+use crate::network::SharedMatrix;
+use crate::training::config::TrainConfig;
+use crate::training::{History, Progress, Session};
+
+/// The version of the checkpoint that is written; the only one that is read.
+const VERSION: u32 = 1;
+
+/// A run between two epochs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    classifier: Classifier,
+    state: State,
+    extras: Extras,
+}
+
+/// What the metadata's key `checkpoint` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct State {
+    version: u32,
+    config: TrainConfig,
+    progress: Progress,
+    steps: u64,
+    /// SHA-256 of the training data and of the validation data.
+    data: [String; 2],
+    /// What the caller wants to find again.
+    note: serde_json::Value,
+}
+
+impl Checkpoint {
+    /// Writes it beside `path` and renames it, so that there is a whole one at any moment.
+    ///
+    /// # Errors
+    /// Those of [`files::write_beside`]; the file that was there is then untouched.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut extras = self.extras.clone();
+        extras.text = serde_json::to_string(&self.state)
+            .map_err(|error| Error::argument(format!("this run cannot be saved: {error}")))?;
+        files::write_beside(path, &model_file::to_bytes_with(&self.classifier, &extras)?)
+    }
+
+    /// Reads a checkpoint.
+    ///
+    /// # Errors
+    /// Those of [`model_file::load`]; `InvalidData` where the file is a model without the state of
+    /// a run, or of a newer gradus.
+    pub fn load(path: &Path) -> Result<Checkpoint> {
+        let (classifier, extras) = model_file::load_with(path)?;
+        if extras.text.is_empty() {
+            return Err(Error::data(
+                path,
+                "a model, but no checkpoint: it does not hold the state of a run; expected a file \
+                 written by gradus train --checkpoint",
+            ));
+        }
+        let state: State = serde_json::from_str(&extras.text).map_err(|error| {
+            Error::data(
+                path,
+                format!(
+                    "the checkpoint cannot be read: {error}; is it of another version of gradus?"
+                ),
+            )
+        })?;
+        if state.version != VERSION {
+            return Err(Error::data(
+                path,
+                format!("a checkpoint of version {}, this program reads {VERSION}", state.version),
+            ));
+        }
+        Ok(Checkpoint { classifier, state, extras })
+    }
+
+    /// The settings of the run.
+    pub fn config(&self) -> &TrainConfig {
+        &self.state.config
+    }
+
+    /// The model as it was then.
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// The figures of the epochs that were run.
+    pub fn history(&self) -> &History {
+        &self.state.progress.history
+    }
+
+    /// What was given to [`Session::checkpoint`].
+    pub fn note(&self) -> &serde_json::Value {
+        &self.state.note
+    }
+
+    fn tensor(&self, name: &str, length: usize) -> Result<&[f32]> {
+        match self.extras.tensors.get(name) {
+            Some(values) if values.len() == length => Ok(values),
+            found => {
+                let found = found.map_or(0, Vec::len);
+                Err(Error::argument(format!(
+                    "the checkpoint does not fit this run: {name} has {found} numbers, expected \
+                     {length}"
+                )))
+            }
+        }
+    }
+}
+
+impl<'a> Session<'a> {
+    /// The run as it is between two epochs. `note` is kept with it.
+    pub fn checkpoint(&self, note: serde_json::Value) -> Checkpoint {
+        let mut extras = Extras::default();
+        for (name, matrix, _) in self.state() {
+            if !matrix.read().is_empty() {
+                extras.tensors.insert(name.to_owned(), matrix.read().to_vec());
+            }
+        }
+        if !self.best.is_empty() {
+            extras.tensors.insert("best".into(), self.best.clone());
+        }
+        let stepper = &self.trainer.stepper;
+        Checkpoint {
+            classifier: self.classifier.clone(),
+            state: State {
+                version: VERSION,
+                config: self.config.clone(),
+                progress: self.progress.clone(),
+                steps: stepper.steps,
+                data: self.digests(),
+                note,
+            },
+            extras,
+        }
+    }
+
+    /// Goes on where `checkpoint` was made. `threads` does not change the result.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the data are not those that the run was begun with, or the
+    /// checkpoint does not fit them; those of [`Session::new`].
+    pub fn resume(
+        checkpoint: &Checkpoint,
+        data: &'a Dataset,
+        validation: Option<&'a Dataset>,
+        threads: Option<usize>,
+    ) -> Result<Session<'a>> {
+        let config = TrainConfig { threads, ..checkpoint.state.config.clone() };
+        let network = checkpoint.classifier.network.clone();
+        let mut session = Session::new(&config, data, validation, Some(network))?;
+        if session.digests() != checkpoint.state.data {
+            return Err(Error::argument(
+                "the data are not those that the run was begun with: give the same training and \
+                 validation data, with the same --seed",
+            ));
+        }
+        for (name, matrix, cuts) in session.state() {
+            if !matrix.read().is_empty() {
+                let length = cuts.last().map_or(0, |cut| cut.end);
+                let values = checkpoint.tensor(name, length)?;
+                for (index, cut) in cuts.iter().enumerate() {
+                    matrix.write(index).slice().copy_from_slice(&values[cut.clone()]);
+                }
+            }
+        }
+        session.progress = checkpoint.state.progress.clone();
+        if session.progress.best.is_some() {
+            let length = session.classifier.network.parameters().len();
+            session.best = checkpoint.tensor("best", length)?.to_vec();
+        }
+        session.classifier = checkpoint.classifier.clone();
+        session.trainer.stepper.steps = checkpoint.state.steps;
+        session.trainer.stepper.rate_factor = session.progress.plateau.factor;
+        Ok(session)
+    }
+
+    /// The vectors that training changes, with their names and cuts.
+    fn state(&self) -> [(&'static str, &SharedMatrix, &[Range<usize>]); 6] {
+        let (prepared, stepper) = (&self.trainer.prepared, &self.trainer.stepper);
+        let (pieces, statistics) = (&prepared.layout.pieces[..], &prepared.layout.statistics[..]);
+        let [first, second] = &stepper.moments;
+        let [average, average_statistics] = &stepper.average;
+        [
+            ("parameters", &prepared.parameters, pieces),
+            ("statistics", &prepared.statistics, statistics),
+            ("first_moment", first, pieces),
+            ("second_moment", second, pieces),
+            ("average", average, pieces),
+            ("average_statistics", average_statistics, statistics),
+        ]
+    }
+
+    fn digests(&self) -> [String; 2] {
+        [digest(self.data), self.validation.map(digest).unwrap_or_default()]
+    }
+}
+
+/// SHA-256 of a set's samples, labels and weights.
+fn digest(data: &Dataset) -> String {
+    let mut hash = Sha256::new();
+    match data.inputs.rows() {
+        Rows::Bytes(values) => hash.update(values),
+        Rows::Floats(values) => update(&mut hash, values, f32::to_le_bytes),
+    }
+    update(&mut hash, &data.labels, u32::to_le_bytes);
+    update(&mut hash, data.sample_weights.as_deref().unwrap_or_default(), f32::to_le_bytes);
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn update<T: Copy>(hash: &mut Sha256, values: &[T], bytes: impl Fn(T) -> [u8; 4]) {
+    for part in values.chunks(4096) {
+        let bytes: Vec<u8> = part.iter().flat_map(|&value| bytes(value)).collect();
+        hash.update(&bytes);
+    }
+}

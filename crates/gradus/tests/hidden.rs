@@ -1,0 +1,152 @@
+//! Batch normalisation, noise and dropout: gradients against central differences, the same bits for
+//! any number of workers, and the folded network against the normalised one.
+
+mod common;
+
+use common::{pass, tiles_of};
+use gradus::network::linear::ByteValues;
+use gradus::network::{Activation, Draw, Hidden, Init, Input, Kernels, MatRef, Network, Prepared};
+
+const DRAW: Option<Draw> = Some(Draw { seed: 3, step: 5, first: 0 });
+
+const TREATMENTS: [Hidden; 5] = [
+    Hidden { batch_norm: true, ..Hidden::PLAIN },
+    Hidden { dropout: 0.4, ..Hidden::PLAIN },
+    Hidden { noise: 0.3, ..Hidden::PLAIN },
+    Hidden { batch_norm: true, noise: 0.3, dropout: 0.0 },
+    Hidden { batch_norm: true, noise: 0.0, dropout: 0.3 },
+];
+
+fn network(hidden: &[usize], activation: Activation) -> Network {
+    let mut network = Network::dense(36, hidden, activation, 10).unwrap();
+    network.initialize(Init::Glorot, 5);
+    network
+}
+
+/// Mostly-zero samples, as bytes and as the numbers that they stand for.
+fn samples(count: usize, bytes: &ByteValues) -> (Vec<u8>, Vec<f32>, Vec<u32>) {
+    let byte = |i: usize| ((i * 7919 + i / 36 * 31) % 251 * usize::from(i % 4 == 1)) as u8;
+    let x: Vec<u8> = (0..count * 36).map(byte).collect();
+    let dense = x.iter().map(|&byte| bytes.value(byte)).collect();
+    (x, dense, (0..count as u32).map(|i| i * i % 10).collect())
+}
+
+#[test]
+fn gradients_match_central_differences() {
+    let bytes = ByteValues::new(20.0, 80.0);
+    let (x, dense, labels) = samples(40, &bytes);
+    let tiles = tiles_of(&x, 36);
+    let kernels = Kernels::detect().unwrap();
+    for treatment in TREATMENTS {
+        for hidden in [vec![18], vec![11, 7]] {
+            for activation in [Activation::Tanh, Activation::Gelu, Activation::Sigmoid] {
+                for input in
+                    [Input::Tiles(&tiles, &bytes), Input::Dense(MatRef::new(&dense, 40, 36))]
+                {
+                    let sparse = matches!(input, Input::Tiles(..));
+                    let network = network(&hidden, activation);
+                    let prepared = Prepared::for_training(kernels, &network, sparse, treatment);
+                    check_gradients(&prepared, input, &labels);
+                }
+            }
+        }
+    }
+}
+
+fn check_gradients(prepared: &Prepared, input: Input, labels: &[u32]) {
+    let gradients = pass(prepared, input, labels, 2, DRAW).gradients;
+    let layout = &prepared.layout;
+    let fixed: Vec<usize> = match layout.hidden.noise > 0.0 {
+        true => layout.stages.iter().flat_map(|s| &s.norms).map(|norm| norm.gamma).collect(),
+        false => Vec::new(),
+    };
+    let step = 1.0 / 256.0;
+    for (piece, range) in layout.pieces.iter().enumerate() {
+        if fixed.contains(&piece) {
+            assert!(gradients[range.clone()].iter().all(|&gradient| gradient == 0.0));
+            continue;
+        }
+        for at in (0..range.len()).step_by(3) {
+            let loss_at = |offset: f32| {
+                let kept = prepared.parameters.read_piece(piece)[at];
+                prepared.parameters.write(piece).slice()[at] = kept + offset;
+                let loss = pass(prepared, input, labels, 1, DRAW).loss;
+                prepared.parameters.write(piece).slice()[at] = kept;
+                loss
+            };
+            let expected = (loss_at(step) - loss_at(-step)) / (2.0 * step);
+            let found = gradients[range.start + at];
+            assert!(
+                (found - expected).abs() < 3e-4 + 2e-3 * expected.abs(),
+                "{:?} piece {piece} at {at}: {found} {expected}",
+                layout.hidden
+            );
+        }
+    }
+}
+
+#[test]
+fn workers_change_no_bit_and_both_ways_agree() {
+    let bytes = ByteValues::new(33.0, 79.0);
+    for (count, hidden) in [(150, vec![129]), (33, vec![65, 1, 17]), (1, vec![10])] {
+        let (x, dense, labels) = samples(count, &bytes);
+        let tiles = tiles_of(&x, 36);
+        let network = network(&hidden, Activation::LeakyRelu);
+        for treatment in TREATMENTS {
+            for kernels in Kernels::available() {
+                let run = |input, threads| {
+                    let sparse = matches!(input, Input::Tiles(..));
+                    let prepared = Prepared::for_training(kernels, &network, sparse, treatment);
+                    let pass = pass(&prepared, input, &labels, threads, DRAW);
+                    (pass.logits, pass.gradients, prepared.statistics.read().to_vec())
+                };
+                let dense = Input::Dense(MatRef::new(&dense, count, 36));
+                let sparse = Input::Tiles(&tiles, &bytes);
+                for input in [dense, sparse] {
+                    let one = run(input, 1);
+                    assert!((2..4).all(|threads| run(input, threads) == one), "{treatment:?}");
+                }
+                // The same numbers are drawn for the same units.
+                let (dense, sparse) = (run(dense, 1).0, run(sparse, 1).0);
+                for (a, b) in dense.iter().zip(&sparse) {
+                    assert!((a - b).abs() < 1e-3 * (1.0 + a.abs()), "{treatment:?}: {a} {b}");
+                }
+            }
+        }
+    }
+}
+
+/// With running statistics equal to those of a batch, the folded network gives that batch's logits.
+#[test]
+fn folding_batch_normalisation_changes_no_prediction() {
+    let bytes = ByteValues::new(33.0, 79.0);
+    let (_, dense, labels) = samples(50, &bytes);
+    let input = Input::Dense(MatRef::new(&dense, 50, 36));
+    let kernels = Kernels::detect().unwrap();
+    let mut network = network(&[30, 70], Activation::Relu);
+    let treatment = Hidden { batch_norm: true, ..Hidden::PLAIN };
+    let prepared = Prepared::for_training(kernels, &network, false, treatment);
+    for norm in prepared.layout.stages.iter().flat_map(|stage| &stage.norms) {
+        for (at, gamma) in prepared.parameters.write(norm.gamma).slice().iter_mut().enumerate() {
+            *gamma = 0.5 + 0.1 * at as f32;
+        }
+        prepared.parameters.write(norm.beta).slice().fill(-0.25);
+    }
+    let expected = pass(&prepared, input, &labels, 1, DRAW).logits;
+    // A running mean that has seen this batch often enough is its mean; the variance it follows is
+    // the unbiased one, 50/49 of the batch's.
+    for _ in 0..200 {
+        pass(&prepared, input, &labels, 1, DRAW);
+    }
+    for (index, cut) in prepared.layout.statistics.iter().enumerate() {
+        for variance in &mut prepared.statistics.write(index).slice()[cut.len() / 2..] {
+            *variance *= 49.0 / 50.0;
+        }
+    }
+    prepared.store(&mut network);
+    let folded = Prepared::new(kernels, &network, false);
+    let found = pass(&folded, input, &labels, 1, None).logits;
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!((found - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
+    }
+}
