@@ -106,26 +106,26 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RATE", help_heading = "Training", allow_negative_numbers = true,
         value_parser = number)]
     pub(crate) learning_rate: Option<f32>,
-    /// Share of the earlier velocity that is kept (sgd, rmsprop)
+    /// Share of the earlier velocity that is kept (sgd, rmsprop, muon)
     #[arg(long, value_name = "SHARE", help_heading = "Training", allow_negative_numbers = true,
         value_parser = number)]
     pub(crate) momentum: Option<f32>,
     /// Look ahead along the velocity (sgd with momentum)
     #[arg(long, help_heading = "Training")]
     pub(crate) nesterov: bool,
-    /// Decay of the mean of gradients (adam, adamw); its share in the direction (lion)
+    /// Decay of the mean of gradients (adam, adamw, muon); its share in the direction (lion)
     #[arg(long, value_name = "SHARE", help_heading = "Training", allow_negative_numbers = true,
         value_parser = number)]
     pub(crate) beta1: Option<f32>,
-    /// Decay of the mean of squared gradients (adam, adamw, rmsprop) or of gradients (lion)
+    /// Decay of the mean of squared gradients (adam, adamw, rmsprop, muon) or of gradients (lion)
     #[arg(long, value_name = "SHARE", help_heading = "Training", allow_negative_numbers = true,
         value_parser = number)]
     pub(crate) beta2: Option<f32>,
-    /// Added to the root of the mean square (adam, adamw, rmsprop)
+    /// Added to the root of the mean square (adam, adamw, rmsprop, muon)
     #[arg(long, value_name = "NUMBER", help_heading = "Training", allow_negative_numbers = true,
         value_parser = number)]
     pub(crate) epsilon: Option<f32>,
-    /// L2 penalty on weights (sgd, adam, rmsprop), or decoupled decay (adamw, lion)
+    /// L2 penalty on weights (sgd, adam, rmsprop), or decoupled decay (adamw, lion, muon)
     #[arg(long, value_name = "FACTOR", help_heading = "Training", allow_negative_numbers = true,
         value_parser = number)]
     pub(crate) weight_decay: Option<f32>,

@@ -104,22 +104,38 @@ fn optimizer(args: &TrainArgs, default: Optimizer) -> Result<Optimizer> {
 
 /// The constant that an option sets, where the optimizer has it.
 fn constant<'a>(optimizer: &'a mut Optimizer, option: &str) -> Option<&'a mut f32> {
-    use Optimizer::{Adam, AdamW, Lion, RmsProp, Sgd};
+    use Optimizer::{Adam, AdamW, Lion, Muon, RmsProp, Sgd};
     match (option, optimizer) {
-        ("--momentum", Sgd { momentum, .. } | RmsProp { momentum, .. }) => Some(momentum),
-        ("--beta1", Adam { beta1, .. } | AdamW { beta1, .. } | Lion { beta1, .. }) => Some(beta1),
-        ("--beta2", Adam { beta2, .. } | AdamW { beta2, .. } | Lion { beta2, .. }) => Some(beta2),
-        ("--beta2", RmsProp { decay, .. }) => Some(decay),
-        ("--epsilon", Adam { epsilon, .. } | AdamW { epsilon, .. } | RmsProp { epsilon, .. }) => {
-            Some(epsilon)
+        ("--momentum", Sgd { momentum, .. } | RmsProp { momentum, .. } | Muon { momentum, .. }) => {
+            Some(momentum)
         }
+        (
+            "--beta1",
+            Adam { beta1, .. } | AdamW { beta1, .. } | Lion { beta1, .. } | Muon { beta1, .. },
+        ) => Some(beta1),
+        (
+            "--beta2",
+            Adam { beta2, .. }
+            | AdamW { beta2, .. }
+            | RmsProp { decay: beta2, .. }
+            | Lion { beta2, .. }
+            | Muon { beta2, .. },
+        ) => Some(beta2),
+        (
+            "--epsilon",
+            Adam { epsilon, .. }
+            | AdamW { epsilon, .. }
+            | RmsProp { epsilon, .. }
+            | Muon { epsilon, .. },
+        ) => Some(epsilon),
         (
             "--weight-decay",
             Sgd { weight_decay, .. }
             | Adam { weight_decay, .. }
             | AdamW { weight_decay, .. }
             | RmsProp { weight_decay, .. }
-            | Lion { weight_decay, .. },
+            | Lion { weight_decay, .. }
+            | Muon { weight_decay, .. },
         ) => Some(weight_decay),
         _ => None,
     }

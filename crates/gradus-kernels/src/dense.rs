@@ -205,6 +205,10 @@ fn panel_product<S: Simd, const V: usize>(
         rows::<S, 8, V>(a, i, depth.clone(), panel, c, columns.clone(), update);
         i += 8;
     }
+    while V <= 2 && i + 6 <= m {
+        rows::<S, 6, V>(a, i, depth.clone(), panel, c, columns.clone(), update);
+        i += 6;
+    }
     while i + 4 <= m {
         rows::<S, 4, V>(a, i, depth.clone(), panel, c, columns.clone(), update);
         i += 4;
@@ -225,7 +229,9 @@ fn product<S: Simd>(
     update: Update,
     panel: &mut Aligned,
 ) {
-    let widest = 3 * S::LANES;
+    // The sums of a block, one row of the panel and one value of the first factor must all be in
+    // registers: 8 x 3 of 32, or 6 x 2 of 16. A single sum that is not makes AVX2 half as fast.
+    let widest = if S::REGISTERS >= 32 { 3 } else { 2 } * S::LANES;
     let needed = widest * inner.min(DEPTH);
     if panel.len() < needed {
         *panel = Aligned::zeros(needed);

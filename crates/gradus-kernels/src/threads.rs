@@ -210,10 +210,15 @@ const WRITTEN: usize = usize::MAX;
 unsafe impl Sync for SharedMatrix {}
 
 impl SharedMatrix {
-    /// Zeros, `rows x columns`, cut into ranges of columns. Rows start on cache lines.
+    /// Zeros, `rows x columns`, cut into ranges of columns. Rows start on cache lines, and never a
+    /// power of two apart: a walk down a column would fall into few sets of the cache.
     pub fn by_columns(rows: usize, columns: usize, cuts: &[Range<usize>]) -> Self {
         let pieces = cuts.iter().map(|cut| (0..rows, cut.clone())).collect();
-        Self::new(rows, columns, columns.next_multiple_of(16), pieces)
+        let mut stride = columns.next_multiple_of(16);
+        if stride.is_multiple_of(128) {
+            stride += 16;
+        }
+        Self::new(rows, columns, stride, pieces)
     }
 
     /// Zeros, `rows x columns` without gaps, cut into ranges of rows.

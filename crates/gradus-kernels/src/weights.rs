@@ -86,6 +86,22 @@ impl Kernels {
         });
     }
 
+    /// `values = factor values + other_factor other`. Reference: [`crate::reference::combine`].
+    ///
+    /// Panics where the lengths differ.
+    pub fn combine(self, values: &mut [f32], factor: f32, other: &[f32], other_factor: f32) {
+        assert_eq!(values.len(), other.len());
+        dispatch!(
+            self,
+            (values: &mut [f32], factor: f32, other: &[f32], other_factor: f32),
+            |_S| {
+                for (value, &other) in values.iter_mut().zip(other) {
+                    *value = factor * *value + other_factor * other;
+                }
+            }
+        );
+    }
+
     /// `sums[j] += sum_i m_ij^2`. Reference: [`crate::reference::add_column_squares`].
     ///
     /// Panics where there is not one sum for each column.
@@ -149,6 +165,10 @@ mod tests {
         check(|kernels, a, _| kernels.scale(a, -0.37), |a, _| a * -0.37);
         check(|kernels, a, _| kernels.clamp(a, 0.5), |a, _| reference::clamp(a, 0.5));
         check(|kernels, a, b| kernels.blend(a, b, 0.9), |a, b| reference::blend(a, b, 0.9));
+        check(
+            |kernels, a, b| kernels.combine(a, 0.7, b, -0.2),
+            |a, b| reference::combine(a, 0.7, b, -0.2),
+        );
         for (l1, l2) in [(0.0, 0.0), (0.25, 0.0), (0.0, 0.01), (0.25, 0.01)] {
             check(
                 |kernels, a, b| kernels.penalize(a, b, l1, l2),

@@ -9,8 +9,11 @@ use std::path::Path;
 use common::{Pass, tiles_of};
 use gradus::loss::{self, Targets};
 use gradus::network::linear::ByteValues;
-use gradus::network::{Activation, Input, Kernels, MatMut, MatRef, Network, Prepared};
+use gradus::network::{
+    Activation, Input, Kernels, MatMut, MatRef, Member, Network, Prepared, Team, Workers,
+};
 use gradus::optimizer::Optimizer;
+use gradus::optimizer::muon::{Orthogonalizer, momentum_step};
 use gradus::schedule::{Plateau, PlateauState, Run, Schedule};
 use ndarray::{ArrayD, Ix0};
 use ndarray_npy::{NpzReader, ReadableElement};
@@ -288,6 +291,95 @@ fn ten_steps_of_each_optimizer_match_their_reference() {
                 let key = |letter: &str| golden.floats(&format!("{name}/{letter}{}", index + 1));
                 assert_close(network.weight(index), &key("w"), 1e-5, name);
                 assert_close(network.bias(index), &key("b"), 1e-5, name);
+            }
+        }
+    }
+}
+
+/// Makes `values` orthogonal, as one of the members of a team.
+fn make_orthogonal(
+    kernels: Kernels,
+    orthogonalizer: &Orthogonalizer,
+    member: &Member,
+    values: MatRef,
+) {
+    orthogonalizer.orthogonalize(kernels, member, |rows, mut matrix| {
+        for (i, row) in rows.enumerate() {
+            matrix.row_mut(i).copy_from_slice(values.row(row));
+        }
+    });
+}
+
+#[test]
+fn matrices_made_orthogonal_match_pytorch() {
+    let golden = Golden::open("muon.npz");
+    for case in ["wide", "tall", "square", "row"] {
+        let x = golden.array::<f32>(&format!("{case}/x"));
+        let (rows, columns) = (x.shape()[0], x.shape()[1]);
+        let x: Vec<f32> = x.into_iter().collect();
+        for kernels in Kernels::available() {
+            for members in 1..=3 {
+                let orthogonalizer = Orthogonalizer::new(rows, columns, members);
+                let team = Team::new(members);
+                Workers::new(members).unwrap().run(|index| {
+                    let values = MatRef::new(&x, rows, columns);
+                    make_orthogonal(kernels, &orthogonalizer, &team.member(index), values);
+                });
+                let found = orthogonalizer.result();
+                let expected = golden.floats(&format!("{case}/o"));
+                assert_close(found.view().without_gaps(), &expected, 1e-4, case);
+            }
+        }
+    }
+}
+
+/// The first weight by Muon; the second, which is the last, and the biases by AdamW.
+#[test]
+fn ten_steps_of_muon_match_pytorch() {
+    let golden = Golden::open("optimizers.npz");
+    let (x, labels) = (golden.floats("x"), golden.labels("labels"));
+    for (name, momentum, nesterov, beta2, weight_decay) in
+        [("muon", 0.95, true, 0.999, 0.1), ("muon_plain", 0.9, false, 0.95, 0.0)]
+    {
+        let (beta1, epsilon) = (0.9, 1e-8);
+        let optimizer = Optimizer::Muon { momentum, nesterov, beta1, beta2, epsilon, weight_decay };
+        for kernels in Kernels::available() {
+            let mut network = golden.network("", &[12, 16, 4], Activation::Relu);
+            let (orthogonalizer, team) = (Orthogonalizer::new(12, 16, 1), Team::new(1));
+            let count = network.parameters().len();
+            let (mut first, mut second) = (vec![0.0; count], vec![0.0; count]);
+            let mut losses = Vec::new();
+            for step in 1..=10 {
+                let input = Input::Dense(MatRef::new(&x, 32, 12));
+                let Pass { loss, mut gradients, .. } = pass(kernels, &network, input, &labels, 1);
+                losses.push(loss);
+                let (hidden, last) = (network.linears()[0], network.linears()[1]);
+                let weight = hidden.weight();
+                let (direction, mean) =
+                    (&mut gradients[weight.clone()], &mut first[weight.clone()]);
+                momentum_step(kernels, momentum, nesterov, direction, mean);
+                let direction = MatRef::new(direction, 12, 16);
+                make_orthogonal(kernels, &orthogonalizer, &team.member(0), direction);
+                let matrix = MatMut::new(&mut network.parameters_mut()[weight], 12, 16);
+                orthogonalizer.apply(kernels, (0.01, weight_decay), (0..12, 0..16), matrix);
+                for (range, decays) in
+                    [(hidden.bias(), false), (last.weight(), true), (last.bias(), false)]
+                {
+                    optimizer.step(
+                        kernels,
+                        (step, 0.01, decays),
+                        &mut network.parameters_mut()[range.clone()],
+                        &gradients[range.clone()],
+                        &mut first[range.clone()],
+                        &mut second[range],
+                    );
+                }
+            }
+            assert_close(&losses, &golden.floats(&format!("{name}/losses")), 1e-4, name);
+            for index in 0..2 {
+                let key = |letter: &str| golden.floats(&format!("{name}/{letter}{}", index + 1));
+                assert_close(network.weight(index), &key("w"), 1e-4, name);
+                assert_close(network.bias(index), &key("b"), 1e-4, name);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Each module and the modules of this crate that it may import; `kernels` is the kernels' crate.
 const ALLOWED: [(&str, &[&str]); 13] = [
     ("error", &[]),
-    ("random", &[]),
+    ("random", &["kernels"]),
     ("files", &["error"]),
     ("data", &["error", "random"]),
     ("network", &["kernels", "error", "random"]),
@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         "training",
         &[
             "error",
+            "files",
             "random",
             "data",
             "network",
@@ -28,6 +29,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "schedule",
             "metrics",
             "classifier",
+            "model_file",
         ],
     ),
     ("model_file", &["error", "files", "classifier", "network", "data"]),

@@ -21,6 +21,11 @@ pub fn blend(average: f64, value: f64, decay: f64) -> f64 {
     decay * average + (1.0 - decay) * value
 }
 
+/// `factor value + other_factor other`
+pub fn combine(value: f64, factor: f64, other: f64, other_factor: f64) -> f64 {
+    factor * value + other_factor * other
+}
+
 /// `sums[j] += x_j^2` for one row.
 pub fn add_column_squares(row: &[f32], sums: &mut [f64]) {
     for (sum, &value) in sums.iter_mut().zip(row) {

@@ -1,5 +1,5 @@
 //! What stands between the product of a hidden layer and the next layer, forward and backward:
-//! batch normalisation, noise, activation, dropout (docs/maths.md M3, M15 to M17).
+//! batch normalisation, noise, activation, dropout (docs/maths.md M3, M14, M16).
 //!
 //! All but the activation exist in training alone. A network that predicts has none of it: dropout
 //! scales what it keeps, so that nothing changes on average, and batch normalisation is folded into

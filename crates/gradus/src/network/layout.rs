@@ -183,6 +183,20 @@ impl Layout {
         }
     }
 
+    /// Where a block stands in the weight of stage `index`: its first row, and its columns, without
+    /// padding.
+    pub fn weight_place(&self, index: usize, block: usize) -> (usize, Range<usize>) {
+        match index {
+            0 => (0, self.stages[0].blocks[block].clone()),
+            _ => (self.stages[index - 1].blocks[block].start, 0..self.stages[index].outputs),
+        }
+    }
+
+    /// Whether a piece belongs to the weight of one of these stages.
+    pub fn is_weight_of(&self, piece: usize, stages: Range<usize>) -> bool {
+        self.stages[stages].iter().any(|stage| stage.weight_pieces.contains(&piece))
+    }
+
     /// Calls `visit` with each piece whose gradient `member` computes, and which it updates.
     pub fn for_own_pieces(&self, member: &Member, mut visit: impl FnMut(usize)) {
         for (index, stage) in self.stages.iter().enumerate() {

@@ -19,7 +19,8 @@ use crate::files;
 use crate::model_file::{self, Extras};
 use crate::network::SharedMatrix;
 use crate::training::config::TrainConfig;
-use crate::training::{History, Progress, Session};
+use crate::training::session::Progress;
+use crate::training::{History, Session};
 
 /// The version of the checkpoint that is written; the only one that is read.
 const VERSION: u32 = 1;

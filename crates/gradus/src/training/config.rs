@@ -240,6 +240,12 @@ fn validate_optimizer(optimizer: &Optimizer) -> Result<()> {
             share("beta2", beta2)?;
             positive(epsilon)
         }
+        Optimizer::Muon { momentum, beta1, beta2, epsilon, .. } => {
+            share("momentum", momentum)?;
+            share("beta1", beta1)?;
+            share("beta2", beta2)?;
+            positive(epsilon)
+        }
         Optimizer::RmsProp { decay, momentum, epsilon, .. } => {
             share("the decay of squared gradients (beta2)", decay)?;
             share("momentum", momentum)?;
@@ -301,6 +307,8 @@ mod tests {
         }
         for optimizer in Optimizer::ALL {
             assert_eq!(Optimizer::from_name(optimizer.name()), Some(optimizer));
+        }
+        for optimizer in Optimizer::ALL {
             TrainConfig { optimizer, ..TrainConfig::default() }.validate().unwrap();
         }
     }

@@ -1,5 +1,5 @@
 //! What keeps a network from learning its samples by heart: every setting, its range, and whom it
-//! comes from (docs/maths.md M15 to M21).
+//! comes from (docs/maths.md M14, M16 to M18).
 
 use crate::data::Dataset;
 use crate::data::distort::Distortion;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::network::layout::Layout;
 use crate::network::{MatMut, MatRef, Member, Prepared, SharedMatrix};
 use crate::optimizer::Optimizer;
+use crate::optimizer::muon::{Orthogonalizer, momentum_step};
 use crate::schedule::{Run, Schedule};
 use crate::training::config::TrainConfig;
 use crate::training::worker::Lane;
@@ -25,6 +26,8 @@ pub(super) struct Stepper {
     /// Moving average of parameters and statistics; empty where there is none.
     pub(super) average: [SharedMatrix; 2],
     optimizer: Optimizer,
+    /// Of each weight but the last, for Muon.
+    orthogonalizers: Vec<Orthogonalizer>,
     learning_rate: f32,
     schedule: Schedule,
     run: Run,
@@ -47,7 +50,12 @@ struct MaxNorm {
 }
 
 impl Stepper {
-    pub(super) fn new(config: &TrainConfig, prepared: &Prepared, run: Run) -> Stepper {
+    pub(super) fn new(
+        config: &TrainConfig,
+        prepared: &Prepared,
+        run: Run,
+        threads: usize,
+    ) -> Stepper {
         let (layout, settings) = (&prepared.layout, &config.regularization);
         let vector = |needed: bool| match needed {
             true => SharedMatrix::vector(layout.len(), &layout.pieces),
@@ -59,12 +67,21 @@ impl Stepper {
             false => SharedMatrix::vector(0, &[]),
         };
         let moments = config.optimizer.moments();
+        let matrices = match config.optimizer {
+            Optimizer::Muon { .. } => &layout.stages[..layout.stages.len() - 1],
+            _ => &[],
+        };
+        let orthogonalizers = matrices
+            .iter()
+            .map(|stage| Orthogonalizer::new(stage.inputs, stage.outputs, threads))
+            .collect();
         Stepper {
             steps: 0,
             rate_factor: 1.0,
             moments: [vector(moments > 0), vector(moments > 1)],
             average: [vector(averages), statistics],
             optimizer: config.optimizer,
+            orthogonalizers,
             learning_rate: config.learning_rate,
             schedule: config.schedule,
             run,
@@ -108,15 +125,12 @@ impl Stepper {
                 }
                 Some(_) => {}
             }
-            self.optimizer.step(
-                prepared.kernels(),
-                (step + 1, self.rate_at(step), layout.decays[piece]),
-                prepared.parameters.write(piece).slice(),
-                &lanes[0].workspace.gradients.read_piece(piece),
-                self.moments[0].write(piece).slice(),
-                self.moments[1].write(piece).slice(),
-            );
+            self.optimize(prepared, lanes, step, piece);
         });
+        if !self.orthogonalizers.is_empty() {
+            all.wait();
+            self.orthogonal_steps(prepared, lanes, step, all);
+        }
         if let Some(max_norm) = &self.max_norm {
             max_norm.limit(prepared, all);
         }
@@ -125,6 +139,57 @@ impl Stepper {
         }
         if several {
             all.wait();
+        }
+    }
+
+    /// The optimizer's step for one piece; for a matrix of Muon's only its momentum.
+    fn optimize(&self, prepared: &Prepared, lanes: &[Lane], step: u64, piece: usize) {
+        let (kernels, layout) = (prepared.kernels(), &prepared.layout);
+        let matrices = self.orthogonalizers.len();
+        if let Optimizer::Muon { momentum, nesterov, .. } = self.optimizer
+            && layout.is_weight_of(piece, 0..matrices)
+        {
+            let mut gradients = lanes[0].workspace.gradients.write(piece);
+            let mut mean = self.moments[0].write(piece);
+            return momentum_step(kernels, momentum, nesterov, gradients.slice(), mean.slice());
+        }
+        self.optimizer.step(
+            kernels,
+            (step + 1, self.rate_at(step), layout.decays[piece]),
+            prepared.parameters.write(piece).slice(),
+            &lanes[0].workspace.gradients.read_piece(piece),
+            self.moments[0].write(piece).slice(),
+            self.moments[1].write(piece).slice(),
+        );
+    }
+
+    /// Muon's steps for its matrices, one after the other, each by all workers together.
+    fn orthogonal_steps(&self, prepared: &Prepared, lanes: &[Lane], step: u64, all: &Member) {
+        let (kernels, layout) = (prepared.kernels(), &prepared.layout);
+        let gradients = &lanes[0].workspace.gradients;
+        let rates = (self.rate_at(step), self.optimizer.weight_decay());
+        for (index, orthogonalizer) in self.orthogonalizers.iter().enumerate() {
+            let stage = &layout.stages[index];
+            orthogonalizer.orthogonalize(kernels, all, |rows, mut matrix| {
+                for block in 0..layout.weight_blocks(index) {
+                    let piece = gradients.read_piece(stage.weight_piece(block));
+                    let (height, width) = layout.weight_shape(index, block);
+                    let from = MatRef::new(&piece, height, width);
+                    let (first, columns) = layout.weight_place(index, block);
+                    let shared = rows.start.max(first)..rows.end.min(first + height);
+                    for row in shared {
+                        matrix.row_mut(row - rows.start)[columns.clone()]
+                            .copy_from_slice(&from.row(row - first)[..columns.len()]);
+                    }
+                }
+            });
+            for block in all.share(layout.weight_blocks(index)) {
+                let (height, width) = layout.weight_shape(index, block);
+                let (first, columns) = layout.weight_place(index, block);
+                let mut weight = prepared.parameters.write(stage.weight_piece(block));
+                let weight = MatMut::with_stride(weight.slice(), height, columns.len(), width);
+                orthogonalizer.apply(kernels, rates, (first..first + height, columns), weight);
+            }
         }
     }
 

@@ -135,7 +135,7 @@ impl<'a> Trainer<'a> {
             teams: (0..teams).map(|_| Team::new(threads / teams)).collect(),
             lanes: (0..lanes).map(|_| lane()).collect(),
             own: (0..threads).map(|_| own()).collect(),
-            stepper: Stepper::new(config, &prepared, config.run(batches.len() as u64)),
+            stepper: Stepper::new(config, &prepared, config.run(batches.len() as u64), threads),
             weights: sample_weights(&regularization.class_weights, data),
             smoothing: regularization.label_smoothing,
             workers,

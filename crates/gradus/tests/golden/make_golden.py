@@ -10,6 +10,7 @@ network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid g
                 `bytes/KEY`: x (uint8, 150 x 36) labels w1 b1 w2 b2 mean std (of all pixels), relu net
                 36-70-10; `bytes_none/`, `bytes_unit/` (x / 255), `bytes_standard/` ((x - mean) / std):
                 logits loss grad_w1 grad_b1 grad_w2 grad_b2.
+muon.npz        `CASE/x` and `CASE/o`: a matrix and the same made orthogonal, for each CASE of `muon_file()`.
 optimizers.npz  `x labels w1 b1 w2 b2` (12-16-4, relu, full batch of 32) and for each CASE of OPTIMIZERS
                 `CASE/losses` (ten, each before its update), `CASE/w1 b1 w2 b2` (after ten updates).
 targets.npz     `logits` (12 x 7) `labels`; of each sample `others` (second label), `shares` (of the first),
@@ -23,6 +24,7 @@ schedules.npz   `CASE`: the learning rate of each step from 0; settings: `schedu
 import math
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -65,6 +67,44 @@ class Lion:
                 m[...] = beta2 * m + (1 - beta2) * g
 
 
+def in_float64():
+    """PyTorch's Muon computes its iterations in bfloat16: in here in float64."""
+    return mock.patch.object(torch, "bfloat16", torch.float64)
+
+
+class Muon:
+    """Muon for the first weight, AdamW for the others, with the same learning rate and decay."""
+
+    def __init__(self, groups, lr, momentum, nesterov, betas, eps):
+        (first, *others), biases = groups[0]["params"], groups[1]["params"]
+        decay = groups[0]["weight_decay"]
+        self.optimizers = [
+            torch.optim.Muon(
+                [first],
+                lr=lr,
+                weight_decay=decay,
+                momentum=momentum,
+                nesterov=nesterov,
+                adjust_lr_fn="match_rms_adamw",
+            ),
+            torch.optim.AdamW(
+                [{"params": others, "weight_decay": decay}, {"params": biases, "weight_decay": 0.0}],
+                lr=lr,
+                betas=betas,
+                eps=eps,
+            ),
+        ]
+
+    def zero_grad(self):
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+
+    def step(self):
+        with in_float64():
+            for optimizer in self.optimizers:
+                optimizer.step()
+
+
 # Weight decay acts on the weights only, never on the biases (two parameter groups).
 OPTIMIZERS = {
     "sgd": (torch.optim.SGD, dict(lr=0.1), 0.0),
@@ -82,6 +122,16 @@ OPTIMIZERS = {
     ),
     "lion": (Lion, dict(lr=0.003, betas=(0.9, 0.99)), 0.0),
     "lion_decay": (Lion, dict(lr=0.003, betas=(0.8, 0.95)), 0.5),
+    "muon": (
+        Muon,
+        dict(lr=0.01, momentum=0.95, nesterov=True, betas=(0.9, 0.999), eps=1e-8),
+        0.1,
+    ),
+    "muon_plain": (
+        Muon,
+        dict(lr=0.01, momentum=0.9, nesterov=False, betas=(0.9, 0.95), eps=1e-8),
+        0.0,
+    ),
 }
 
 
@@ -245,6 +295,32 @@ def optimizers_file():
     return arrays
 
 
+def muon_file():
+    """Matrices of the shapes below, made orthogonal by five of PyTorch's Newton-Schulz iterations."""
+    rng = np.random.default_rng(350)
+    arrays = {}
+    for case, shape in {"wide": (7, 31), "tall": (40, 9), "square": (12, 12), "row": (1, 20)}.items():
+        x = as_f32(rng.normal(0, 3, shape))
+        coefficients = (3.4445, -4.7750, 2.0315)
+        orthogonalize = torch.optim._muon._zeropower_via_newtonschulz
+        with in_float64():
+            o = orthogonalize(torch.tensor(x), coefficients, 5, 1e-7).numpy()
+        rough = orthogonalize(torch.tensor(x), coefficients, 5, 1e-7)
+        np.testing.assert_allclose(rough.double().numpy(), o, atol=0.03)  # as it is, in bfloat16
+        np.testing.assert_allclose(o, numpy_orthogonal(x, coefficients), rtol=1e-9, atol=1e-12)
+        arrays[f"{case}/x"], arrays[f"{case}/o"] = x, o
+    return arrays
+
+
+def numpy_orthogonal(x, coefficients):
+    """The polynomial of each singular value, five times."""
+    u, s, v = np.linalg.svd(x, full_matrices=False)
+    s /= np.linalg.norm(x)
+    for _ in range(5):
+        s = sum(c * s**power for c, power in zip(coefficients, (1, 3, 5)))
+    return u @ np.diag(s) @ v
+
+
 # --- Targets ----------------------------------------------------------------------------------------
 
 
@@ -365,6 +441,7 @@ def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     for name, arrays in {
         "network.npz": network_file(),
+        "muon.npz": muon_file(),
         "optimizers.npz": optimizers_file(),
         "targets.npz": targets_file(),
         "schedules.npz": {**schedules_file(), **plateau_arrays()},

@@ -1,7 +1,9 @@
-//! Optimizers: from gradients to new parameters (docs/maths.md M8, M9).
+//! Optimizers: from gradients to new parameters (docs/maths.md M8, M9, M15).
 
 use gradus_kernels::Kernels;
 use gradus_kernels::steps::{AdamStep, LionStep, RmsPropStep, SgdStep};
+
+pub mod muon;
 
 /// How parameters follow their gradients. Weight decay acts on weights, never on biases.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -60,6 +62,22 @@ pub enum Optimizer {
         /// Decoupled decay: `w *= 1 - learning_rate weight_decay`.
         weight_decay: f32,
     },
+    /// Muon (Jordan et al. 2024), M15: an orthogonal direction for every weight but the last; the
+    /// last weight and all that is no weight follow AdamW.
+    Muon {
+        /// Decay of the mean of gradients of a weight.
+        momentum: f32,
+        /// Whether to look ahead along that mean (Nesterov).
+        nesterov: bool,
+        /// Decay of the mean of gradients, AdamW's.
+        beta1: f32,
+        /// Decay of the mean of squared gradients, AdamW's.
+        beta2: f32,
+        /// Added to the root of the mean square, AdamW's.
+        epsilon: f32,
+        /// Decoupled decay: `w *= 1 - learning_rate weight_decay`.
+        weight_decay: f32,
+    },
 }
 
 impl Optimizer {
@@ -76,8 +94,18 @@ impl Optimizer {
         Optimizer::RmsProp { decay: 0.99, momentum: 0.0, epsilon: 1e-8, weight_decay: 0.0 };
     /// Lion with its usual constants.
     pub const LION: Optimizer = Optimizer::Lion { beta1: 0.9, beta2: 0.99, weight_decay: 0.0 };
+    /// Muon with its usual constants.
+    pub const MUON: Optimizer = Optimizer::Muon {
+        momentum: 0.95,
+        nesterov: true,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weight_decay: 0.01,
+    };
     /// All optimizers with their usual constants.
-    pub const ALL: [Optimizer; 5] = [Self::SGD, Self::ADAM, Self::ADAMW, Self::RMSPROP, Self::LION];
+    pub const ALL: [Optimizer; 6] =
+        [Self::SGD, Self::ADAM, Self::ADAMW, Self::RMSPROP, Self::LION, Self::MUON];
 
     /// The name used in options and files.
     pub fn name(&self) -> &'static str {
@@ -87,6 +115,7 @@ impl Optimizer {
             Optimizer::AdamW { .. } => "adamw",
             Optimizer::RmsProp { .. } => "rmsprop",
             Optimizer::Lion { .. } => "lion",
+            Optimizer::Muon { .. } => "muon",
         }
     }
 
@@ -102,7 +131,8 @@ impl Optimizer {
             | Optimizer::Adam { weight_decay, .. }
             | Optimizer::AdamW { weight_decay, .. }
             | Optimizer::RmsProp { weight_decay, .. }
-            | Optimizer::Lion { weight_decay, .. } => *weight_decay,
+            | Optimizer::Lion { weight_decay, .. }
+            | Optimizer::Muon { weight_decay, .. } => *weight_decay,
         }
     }
 
@@ -111,7 +141,7 @@ impl Optimizer {
         match self {
             Optimizer::Sgd { momentum, .. } => usize::from(*momentum != 0.0),
             Optimizer::RmsProp { momentum, .. } => 1 + usize::from(*momentum != 0.0),
-            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 2,
+            Optimizer::Adam { .. } | Optimizer::AdamW { .. } | Optimizer::Muon { .. } => 2,
             Optimizer::Lion { .. } => 1,
         }
     }
@@ -119,6 +149,9 @@ impl Optimizer {
     /// Step number `step` (from 1) for some of the parameters: all arrays hold the same ones.
     /// `first` and `second` are what it remembers, zeros at the start; they may be empty where
     /// [`Self::moments`] needs fewer. `decays` says whether weight decay applies to them.
+    ///
+    /// For Muon this is AdamW's step, for the parameters that are none of its matrices; those take
+    /// [`muon::momentum_step`] and [`muon::Orthogonalizer`] in its place, with their mean in `first`.
     pub fn step(
         &self,
         kernels: Kernels,
@@ -151,7 +184,8 @@ impl Optimizer {
                 let step = adam(beta1, beta2, epsilon, decay, 1.0);
                 kernels.adam(step, parameters, gradients, first, second);
             }
-            Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
+            Optimizer::AdamW { beta1, beta2, epsilon, .. }
+            | Optimizer::Muon { beta1, beta2, epsilon, .. } => {
                 let step = adam(beta1, beta2, epsilon, 0.0, 1.0 - learning_rate * decay);
                 kernels.adam(step, parameters, gradients, first, second);
             }

@@ -1,0 +1,234 @@
+//! A run, epoch by epoch: passes over the data, what they brought, and when to end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::classifier::Classifier;
+use crate::data::Dataset;
+use crate::data::normalize::Normalizer;
+use crate::error::{Error, Result};
+use crate::network::{Network, available_cores};
+use crate::schedule::{PlateauState, Schedule};
+use crate::training::worker::Trainer;
+use crate::training::{Best, EarlyStopping, EpochReport, History, Outcome, TrainConfig, Trained};
+
+/// A run, epoch by epoch.
+pub struct Session<'a> {
+    pub(super) config: TrainConfig,
+    pub(super) data: &'a Dataset,
+    pub(super) validation: Option<&'a Dataset>,
+    pub(super) trainer: Trainer<'a>,
+    /// The model after the last complete epoch, or where the run was stopped.
+    pub(super) classifier: Classifier,
+    pub(super) progress: Progress,
+    /// Parameters of the best epoch's network, with early stopping.
+    pub(super) best: Vec<f32>,
+    outcome: Option<Outcome>,
+}
+
+/// What a run has seen so far.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Progress {
+    pub(super) history: History,
+    pub(super) plateau: PlateauState,
+    pub(super) best: Option<Best>,
+    seconds: f64,
+}
+
+impl<'a> Session<'a> {
+    /// A run that has not begun; the arguments are those of [`train`].
+    ///
+    /// # Errors
+    /// As [`train`].
+    pub fn new(
+        config: &TrainConfig,
+        data: &'a Dataset,
+        validation: Option<&'a Dataset>,
+        start: Option<Network>,
+    ) -> Result<Session<'a>> {
+        config.validate()?;
+        let classes = data.class_names.len();
+        let network = match start {
+            Some(network) => network,
+            None => {
+                let (features, hidden) = (data.features(), &config.hidden);
+                let mut network = Network::dense(features, hidden, config.activation, classes)?;
+                network.initialize(config.init, config.seed);
+                network
+            }
+        };
+        config.regularization.check_fit(network.linears().len() - 1, data)?;
+        let normalizer = Normalizer::fit(config.normalization, data);
+        let (shape, names) = (data.sample_shape.clone(), data.class_names.clone());
+        let classifier = Classifier::new(network, normalizer.clone(), shape, names)?;
+        check_validation(config, data, validation)?;
+        let threads = config.threads.unwrap_or_else(available_cores);
+        let trainer = Trainer::new(config, &classifier.network, normalizer, data, threads)?;
+        Ok(Session {
+            config: config.clone(),
+            data,
+            validation,
+            trainer,
+            classifier,
+            progress: Progress::default(),
+            best: Vec::new(),
+            outcome: None,
+        })
+    }
+
+    /// Runs the next epoch and gives its figures; none when the run is over.
+    ///
+    /// # Errors
+    /// Those of evaluating the validation data.
+    pub fn epoch(&mut self, stop: &AtomicBool) -> Result<Option<&EpochReport>> {
+        let epoch = self.progress.history.epochs.len();
+        if self.outcome.is_none() && epoch >= self.config.epochs {
+            self.outcome = Some(Outcome::Finished);
+        }
+        if self.outcome.is_some() {
+            return Ok(None);
+        }
+        let begin = Instant::now();
+        let totals = self.trainer.epoch(epoch, stop);
+        // The loss is that of the passes before each step: the last step can still overflow.
+        if !totals.loss.is_finite() || !self.trainer.is_finite() {
+            self.outcome = Some(diverged(epoch, totals.loss, &self.config));
+            return Ok(None);
+        }
+        self.trainer.store(&mut self.classifier.network);
+        if totals.stopped {
+            self.outcome = Some(Outcome::Stopped);
+            self.progress.seconds += begin.elapsed().as_secs_f64();
+            return Ok(None);
+        }
+        let checked = match self.validation {
+            Some(set) => Some(self.classifier.evaluate(set, &self.trainer.workers)?),
+            None => None,
+        };
+        let seconds = begin.elapsed().as_secs_f64();
+        let report = EpochReport {
+            epoch,
+            loss: totals.loss,
+            accuracy: totals.accuracy,
+            val_loss: checked.as_ref().map(|checked| checked.loss),
+            val_accuracy: checked.as_ref().map(|checked| checked.accuracy),
+            learning_rate: totals.learning_rate,
+            seconds,
+        };
+        self.watch(&report);
+        self.progress.seconds += seconds;
+        self.progress.history.epochs.push(report);
+        if self.outcome.is_none() && stop.load(Ordering::Relaxed) {
+            self.outcome = Some(Outcome::Stopped);
+        }
+        Ok(self.progress.history.epochs.last())
+    }
+
+    /// The plateau schedule, and early stopping: keeps the model of the best epoch, and ends the run
+    /// when no better one comes.
+    fn watch(&mut self, report: &EpochReport) {
+        let monitor = self.config.monitor(self.validation.is_some());
+        let Some(value) = monitor.of(report) else { return };
+        if let Schedule::Plateau(plateau) = self.config.schedule {
+            let larger_is_better = monitor.larger_is_better();
+            self.progress.plateau.observe(&plateau, value, larger_is_better);
+            self.trainer.stepper.rate_factor = self.progress.plateau.factor;
+        }
+        let Some(EarlyStopping { patience, min_delta }) = self.config.early_stopping else {
+            return;
+        };
+        let better = |best: &Best| match monitor.larger_is_better() {
+            true => value > best.value + min_delta,
+            false => value < best.value - min_delta,
+        };
+        match &self.progress.best {
+            Some(best) if !better(best) => {
+                if report.epoch - best.epoch >= patience {
+                    self.outcome = Some(Outcome::NoProgress);
+                }
+            }
+            _ => {
+                self.progress.best = Some(Best { epoch: report.epoch, monitor, value });
+                self.best = self.classifier.network.parameters().to_vec();
+            }
+        }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The figures so far.
+    pub fn history(&self) -> &History {
+        &self.progress.history
+    }
+
+    /// How the run ended; none while it goes on.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// The model as it is now.
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// Ends the run, wherever it is.
+    pub fn finish(self) -> Trained {
+        let Progress { history, best, seconds, .. } = self.progress;
+        let mut classifier = self.classifier;
+        if best.is_some() {
+            classifier.network.parameters_mut().copy_from_slice(&self.best);
+        }
+        let outcome = self.outcome.unwrap_or(Outcome::Stopped);
+        Trained { classifier, history, outcome, best, seconds }
+    }
+}
+
+/// Checks that the validation data fit the training data, and that there are some if one of their
+/// figures is to be watched.
+fn check_validation(
+    config: &TrainConfig,
+    data: &Dataset,
+    validation: Option<&Dataset>,
+) -> Result<()> {
+    let classes = data.class_names.len();
+    if let Some(set) = validation
+        && (set.features() != data.features() || set.class_names.len() > classes)
+    {
+        return Err(Error::argument(format!(
+            "the validation data have samples of shape {:?} in {} classes, but the training data \
+             {:?} in {classes}",
+            set.sample_shape,
+            set.class_names.len(),
+            data.sample_shape
+        )));
+    }
+    let monitor = config.monitor(validation.is_some());
+    if validation.is_none() && monitor.needs_validation() {
+        return Err(Error::argument(format!(
+            "{} is to be watched, but there are no validation data: set a share of the training \
+             data apart (--validation 0.1), or watch loss or accuracy",
+            monitor.name()
+        )));
+    }
+    Ok(())
+}
+
+fn diverged(epoch: usize, loss: f64, config: &TrainConfig) -> Outcome {
+    let rate = config.learning_rate;
+    let what = match loss.is_finite() {
+        true => "a weight became NaN or infinite".to_owned(),
+        false => format!("the loss became {loss}"),
+    };
+    Outcome::Diverged {
+        epoch,
+        message: format!(
+            "{what} in epoch {epoch}: the steps are probably too large \
+             (learning rate {rate}). Use a smaller --learning-rate (try {}), or --normalize unit or \
+             standard if the inputs are raw. The model of the epoch before is kept",
+            rate / 10.0
+        ),
+    }
+}
