@@ -187,13 +187,16 @@ pub(crate) struct TrainArgs {
     pub(crate) verbose: bool,
 }
 
-/// Measure a model on labelled data: loss, accuracy, figures by class, confusion matrix.
+/// Measure a model on labelled data: accuracy, calibration, confusion matrix, mistakes.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     gradus evaluate model.safetensors\n  \
+    gradus evaluate model.safetensors --errors 5\n  \
     gradus evaluate model.safetensors --data held-out.csv --json\n\n\
     Of data with a test part the test part is taken, of other data all samples; of data from which \
-    training set a test part apart, that part.")]
+    training set a test part apart, that part. Samples are counted from 0 in what is taken.\n\n\
+    Beside an accuracy stands its 95 % interval (Wilson's), in percent: how far chance in the \
+    choice of the samples may have moved it.")]
 pub(crate) struct EvaluateArgs {
     /// The model file
     #[arg(value_hint = ValueHint::FilePath)]
@@ -203,6 +206,14 @@ pub(crate) struct EvaluateArgs {
     pub(crate) data: Option<String>,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+    /// Tell the accuracy among the K most probable classes [default: 3 for 5 classes or more]
+    #[arg(long, value_name = "K", help_heading = "Output", allow_negative_numbers = true,
+        value_parser = at_least_one)]
+    pub(crate) top: Option<usize>,
+    /// Show the N worst mistakes: the highest probabilities of wrong classes, with their samples
+    #[arg(long, value_name = "N", help_heading = "Output", allow_negative_numbers = true,
+        value_parser = at_least_one)]
+    pub(crate) errors: Option<usize>,
     /// Worker threads [default: one a core]
     #[arg(long, value_name = "N", help_heading = "Output", allow_negative_numbers = true,
         value_parser = threads)]

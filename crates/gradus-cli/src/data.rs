@@ -10,16 +10,13 @@ use gradus::network::Kernels;
 use serde::Serialize;
 
 use crate::args::DataArgs;
-use crate::output::{columns, percent, print_json, shape, stdout, table};
+use crate::drawing::{draw, draw_values, output_width, side_by_side};
+use crate::output::{percent, print_json, shape, stdout, table};
 use crate::source;
 use crate::train::value_type;
 
-/// From empty to full.
-const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 /// Distorted versions of a sample that are drawn.
 const VERSIONS: u64 = 4;
-/// Columns between two drawings.
-const GAP: usize = 4;
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
@@ -163,15 +160,6 @@ fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64
         let message = format!("--show {index}: the {part} part has the samples 0 to {last}");
         return Err(Error::argument(message).into());
     };
-    let range = index * data.features()..(index + 1) * data.features();
-    let values: Vec<f32> = match &data.inputs {
-        Inputs::Bytes(values) => values[range].iter().map(|&value| value.into()).collect(),
-        Inputs::Floats(values) => values[range].to_vec(),
-    };
-    let drawing = match data.sample_shape[..] {
-        [_, width] if width > 0 => drawing(&values, width),
-        _ => values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ") + "\n",
-    };
     let distorted = match distort {
         Some((distortion, seed)) => versions(data, index, distortion, seed)?,
         None => String::new(),
@@ -180,7 +168,9 @@ fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64
     let label = &data.class_names[data.labels[index] as usize];
     let mut out = stdout();
     writeln!(out, "x_{part}[{index}]: {sizes} {kind}")?;
-    write!(out, "{drawing}")?;
+    for line in draw(data, index) {
+        writeln!(out, "{line}")?;
+    }
     writeln!(out, "y_{part}[{index}]: {label}")?;
     write!(out, "{distorted}")?;
     Ok(())
@@ -191,75 +181,23 @@ fn versions(data: &Dataset, index: usize, distortion: Distortion, seed: u64) -> 
     let kernels = Kernels::detect().map_err(Error::argument)?;
     let distorter = Distorter::for_data(distortion, data, kernels)
         .map_err(|error| error.context("--distort"))?;
-    let (Inputs::Bytes(bytes), &[_, width]) = (&data.inputs, &data.sample_shape[..]) else {
-        return Ok(String::new());
-    };
+    let Inputs::Bytes(bytes) = &data.inputs else { return Ok(String::new()) };
     let image = &bytes[index * data.features()..][..data.features()];
     let (mut scratch, mut out) = (Scratch::default(), vec![0; image.len()]);
-    let drawings: Vec<String> = (0..VERSIONS)
+    let drawings: Vec<Vec<String>> = (0..VERSIONS)
         .map(|version| {
             distorter.distort(seed, version, index as u64, image, &mut out, &mut scratch);
-            drawing(&out.iter().map(|&value| value.into()).collect::<Vec<_>>(), width)
+            let values: Vec<f32> = out.iter().map(|&value| value.into()).collect();
+            draw_values(&values, &data.sample_shape)
         })
         .collect();
     let heading = format!("distorted by {}, seed {seed}:\n", distortion.name());
-    Ok(heading + &side_by_side(&drawings, 2 * width, columns()))
-}
-
-/// Drawings of `width` columns, as many beside each other as there are columns for.
-fn side_by_side(drawings: &[String], width: usize, columns: usize) -> String {
-    let beside = ((columns + GAP) / (width + GAP)).max(1);
-    let mut text = String::new();
-    for drawings in drawings.chunks(beside) {
-        let rows = drawings[0].lines().count();
-        for row in 0..rows {
-            let parts = drawings.iter().map(|drawing| drawing.lines().nth(row).unwrap_or(""));
-            let line: String = parts.map(|part| format!("{part:<0$}", width + GAP)).collect();
-            text += line.trim_end();
-            text.push('\n');
-        }
-    }
-    text
-}
-
-/// Rows of shades, two characters a pixel, the smallest value empty and the largest full.
-fn drawing(values: &[f32], width: usize) -> String {
-    let min = values.iter().copied().fold(f32::INFINITY, f32::min);
-    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let step = (max - min) / (SHADES.len() - 1) as f32;
-    let shade = |value: f32| {
-        let level = if step > 0.0 { ((value - min) / step).ceil() as usize } else { 0 };
-        SHADES[level.min(SHADES.len() - 1)]
-    };
-    let row = |row: &[f32]| {
-        let line: String = row.iter().flat_map(|&value| [shade(value); 2]).collect();
-        line.trim_end().to_owned() + "\n"
-    };
-    values.chunks(width).map(row).collect()
+    Ok(heading + &side_by_side(&drawings, output_width()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_drawing_shades_from_smallest_to_largest() {
-        assert_eq!(drawing(&[0.0, 255.0, 100.0, 0.0], 2), "  ██\n▒▒\n");
-        assert_eq!(drawing(&[3.0, 3.0], 2), "\n");
-    }
-
-    #[test]
-    fn drawings_stand_side_by_side_where_the_columns_suffice() {
-        let drawings = ["██\n\n", "\n▒▒\n", "░\n█\n"].map(String::from);
-        let beside = "██\n      ▒▒\n░\n█\n";
-        for columns in [8, 13] {
-            assert_eq!(side_by_side(&drawings, 2, columns), beside);
-        }
-        assert_eq!(side_by_side(&drawings, 2, 14), "██          ░\n      ▒▒    █\n");
-        for columns in [0, 7] {
-            assert_eq!(side_by_side(&drawings, 2, columns), drawings.concat());
-        }
-    }
 
     #[test]
     fn figures_by_hand() {

@@ -45,13 +45,6 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
     Ok(())
 }
 
-/// Columns of standard output: what COLUMNS says, else the terminal's, else 80.
-pub(crate) fn columns() -> usize {
-    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let seen = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into());
-    told.or_else(seen).unwrap_or(80)
-}
-
 /// A line to people on standard error.
 pub(crate) fn say(message: impl Display) {
     // Nobody is left to be told where standard error is closed.
@@ -122,6 +115,21 @@ pub(crate) fn report_panics() {
 /// A share as people read it: `80.9 %`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
+}
+
+/// An accuracy or its like as people read it: `98.42 %`.
+pub(crate) fn percent_fine(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// An interval of shares: `(98.16 to 98.65)`, in percent.
+pub(crate) fn interval((low, high): (f64, f64)) -> String {
+    format!("({:.2} to {:.2})", 100.0 * low, 100.0 * high)
+}
+
+/// An accuracy and its interval: `98.42 % (98.16 to 98.65)`.
+pub(crate) fn with_interval(share: f64, limits: (f64, f64)) -> String {
+    format!("{} {}", percent_fine(share), interval(limits))
 }
 
 /// Sizes as people read them: `28 x 28`.
