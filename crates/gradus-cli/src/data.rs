@@ -4,16 +4,19 @@ use std::io::Write;
 
 use anyhow::Result;
 use gradus::Error;
+use gradus::data::distort::{Distorter, Distortion, Scratch};
 use gradus::data::{Dataset, Found, Inputs};
+use gradus::network::Kernels;
 use serde::Serialize;
 
 use crate::args::DataArgs;
+use crate::drawing::{draw, draw_values, output_width, side_by_side};
 use crate::output::{percent, print_json, shape, stdout, table};
 use crate::source;
 use crate::train::value_type;
 
-/// From empty to full.
-const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
+/// Distorted versions of a sample that are drawn.
+const VERSIONS: u64 = 4;
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
@@ -27,7 +30,8 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
                 found.name
             ))
         })?;
-        return show(part, data, index);
+        let distort = args.distort.map(|distortion| (distortion, args.seed.unwrap_or(0)));
+        return show(part, data, index, distort);
     }
     let description = Description::of(&found);
     if args.json {
@@ -147,57 +151,53 @@ impl Figures {
     }
 }
 
-/// Prints one sample and its label under the names that the notebook gives them.
-fn show(part: &str, data: &Dataset, index: u64) -> Result<()> {
+/// Prints one sample and its label under the names that the notebook gives them, then perhaps
+/// what distortions of a seed make of it.
+fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64)>) -> Result<()> {
     let position = usize::try_from(index).ok().filter(|&index| index < data.len());
     let Some(index) = position else {
         let last = data.len() - 1;
         let message = format!("--show {index}: the {part} part has the samples 0 to {last}");
         return Err(Error::argument(message).into());
     };
-    let range = index * data.features()..(index + 1) * data.features();
-    let values: Vec<f32> = match &data.inputs {
-        Inputs::Bytes(values) => values[range].iter().map(|&value| value.into()).collect(),
-        Inputs::Floats(values) => values[range].to_vec(),
-    };
-    let drawing = match data.sample_shape[..] {
-        [_, width] if width > 0 => drawing(&values, width),
-        _ => values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ") + "\n",
+    let distorted = match distort {
+        Some((distortion, seed)) => versions(data, index, distortion, seed)?,
+        None => String::new(),
     };
     let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
     let label = &data.class_names[data.labels[index] as usize];
     let mut out = stdout();
     writeln!(out, "x_{part}[{index}]: {sizes} {kind}")?;
-    write!(out, "{drawing}")?;
+    for line in draw(data, index) {
+        writeln!(out, "{line}")?;
+    }
     writeln!(out, "y_{part}[{index}]: {label}")?;
+    write!(out, "{distorted}")?;
     Ok(())
 }
 
-/// Rows of shades, two characters a pixel, the smallest value empty and the largest full.
-fn drawing(values: &[f32], width: usize) -> String {
-    let min = values.iter().copied().fold(f32::INFINITY, f32::min);
-    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let step = (max - min) / (SHADES.len() - 1) as f32;
-    let shade = |value: f32| {
-        let level = if step > 0.0 { ((value - min) / step).ceil() as usize } else { 0 };
-        SHADES[level.min(SHADES.len() - 1)]
-    };
-    let row = |row: &[f32]| {
-        let line: String = row.iter().flat_map(|&value| [shade(value); 2]).collect();
-        line.trim_end().to_owned() + "\n"
-    };
-    values.chunks(width).map(row).collect()
+/// A heading and the drawings of distorted versions of sample `index`.
+fn versions(data: &Dataset, index: usize, distortion: Distortion, seed: u64) -> Result<String> {
+    let kernels = Kernels::detect().map_err(Error::argument)?;
+    let distorter = Distorter::for_data(distortion, data, kernels)
+        .map_err(|error| error.context("--distort"))?;
+    let Inputs::Bytes(bytes) = &data.inputs else { return Ok(String::new()) };
+    let image = &bytes[index * data.features()..][..data.features()];
+    let (mut scratch, mut out) = (Scratch::default(), vec![0; image.len()]);
+    let drawings: Vec<Vec<String>> = (0..VERSIONS)
+        .map(|version| {
+            distorter.distort(seed, version, index as u64, image, &mut out, &mut scratch);
+            let values: Vec<f32> = out.iter().map(|&value| value.into()).collect();
+            draw_values(&values, &data.sample_shape)
+        })
+        .collect();
+    let heading = format!("distorted by {}, seed {seed}:\n", distortion.name());
+    Ok(heading + &side_by_side(&drawings, output_width()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_drawing_shades_from_smallest_to_largest() {
-        assert_eq!(drawing(&[0.0, 255.0, 100.0, 0.0], 2), "  ██\n▒▒\n");
-        assert_eq!(drawing(&[3.0, 3.0], 2), "\n");
-    }
 
     #[test]
     fn figures_by_hand() {

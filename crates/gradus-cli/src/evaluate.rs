@@ -6,34 +6,59 @@ use std::path::Path;
 use anyhow::Result;
 use gradus::classifier::Classifier;
 use gradus::data::{Dataset, LoadOptions, load_single};
-use gradus::metrics::{ClassFigures, ConfusionMatrix, Evaluation};
+use gradus::metrics::{Evaluation, worst_mistakes};
 use gradus::{Error, ErrorKind, model_file};
-use serde::Serialize;
 
 use crate::args::EvaluateArgs;
-use crate::output::{print_json, shape, stdout, table, warn};
+use crate::evaluate_report::{Figures, confusion_table};
+use crate::mistakes::{Told, told};
+use crate::output::{print_json, shape, stdout, warn};
 use crate::source;
 use crate::train::{data_of, workers};
 
-/// Longer names of classes stand at the rows alone; columns then bear numbers.
-const LONGEST_HEADING: usize = 6;
+/// From so many classes on the top-k accuracy is told without being asked for.
+const TOP_FROM: usize = 5;
+
+/// The k of the top-k accuracy that is told then.
+const USUAL_TOP: usize = 3;
 
 /// Runs the command.
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let classifier = model_file::load(&args.model)?;
+    let top = top_of(args.top, classifier.class_names.len())?;
     let (name, data) = labelled_data(&classifier, args)?;
-    let evaluation = classifier.evaluate(&data, &workers(args.threads, data.len())?)?;
+    let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
+    let names = &classifier.class_names;
+    let evaluation = Evaluation::new(names.len(), &results);
+    let worst = args.errors.map(|most| worst_mistakes(&results, most));
+    let confusion = &evaluation.confusion;
     if args.json {
-        return print_json(&Figures::new(&name, &classifier.class_names, &evaluation));
+        let errors = worst.map(|worst| worst.iter().map(|it| Told::new(it, names)).collect());
+        return print_json(&Figures::new(&name, names, &evaluation, top, errors));
     }
-    let Evaluation { loss, accuracy, confusion } = &evaluation;
-    let total = confusion.total();
+    let figures = Figures::new(&name, names, &evaluation, top, None);
     let mut out = stdout();
-    writeln!(out, "{name}: {total} samples, loss = {loss:.4}, accuracy = {accuracy:.4}\n")?;
-    write!(out, "{}", table(&class_rows(&classifier.class_names, confusion)))?;
+    write!(out, "{}\n{}", figures.summary(), figures.class_table())?;
     writeln!(out, "\nTrue classes in rows, predicted ones in columns:")?;
-    write!(out, "{}", table(&confusion_rows(&classifier.class_names, confusion)))?;
+    write!(out, "{}", confusion_table(names, confusion))?;
+    if let Some(worst) = worst {
+        let mistakes = confusion.total() - confusion.correct();
+        write!(out, "\n{}", told(&worst, mistakes, &data))?;
+    }
     Ok(())
+}
+
+/// The k of the top-k accuracy that is told: the one asked for, or the usual one where there are
+/// enough classes for it to mean something.
+fn top_of(wanted: Option<usize>, classes: usize) -> Result<Option<usize>> {
+    match wanted {
+        Some(k) if k > classes => Err(Error::argument(format!(
+            "--top {k}: the model has {classes} classes; expected a number up to that"
+        ))
+        .into()),
+        None if classes >= TOP_FROM => Ok(Some(USUAL_TOP)),
+        wanted => Ok(wanted),
+    }
 }
 
 /// The samples to evaluate, with what to call them.
@@ -67,7 +92,11 @@ fn labelled_data(classifier: &Classifier, args: &EvaluateArgs) -> Result<(String
     };
     let data_set = match held_out {
         Some(test) => test,
-        None => load_single(Path::new(data), &options)?,
+        None => {
+            let (samples, notices) = load_single(Path::new(data), &options)?;
+            notices.iter().for_each(warn);
+            samples
+        }
     };
     Ok((name, in_classes(data_set, classifier, data)?))
 }
@@ -98,99 +127,4 @@ fn in_classes(samples: Dataset, classifier: &Classifier, from: &str) -> gradus::
         return Err(Error::new(ErrorKind::InvalidData, message));
     }
     samples.with_classes(&classifier.class_names).map_err(|error| error.context(from))
-}
-
-#[derive(Serialize)]
-struct Figures<'a> {
-    data: &'a str,
-    samples: u64,
-    loss: f64,
-    accuracy: f64,
-    macro_average: Row<'a>,
-    classes: Vec<Row<'a>>,
-    /// True classes in rows, predicted ones in columns.
-    confusion: Vec<Vec<u64>>,
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    precision: f64,
-    recall: f64,
-    f1: f64,
-    support: u64,
-}
-
-impl<'a> Row<'a> {
-    fn new(name: Option<&'a str>, figures: ClassFigures) -> Self {
-        let ClassFigures { precision, recall, f1, support } = figures;
-        Row { name, precision, recall, f1, support }
-    }
-}
-
-impl<'a> Figures<'a> {
-    fn new(data: &'a str, names: &'a [String], evaluation: &Evaluation) -> Self {
-        let Evaluation { loss, accuracy, confusion } = evaluation;
-        let classes = 0..confusion.classes();
-        let counts =
-            |label| classes.clone().map(|predicted| confusion.count(label, predicted)).collect();
-        Figures {
-            data,
-            samples: confusion.total(),
-            loss: *loss,
-            accuracy: *accuracy,
-            macro_average: Row::new(None, confusion.macro_average()),
-            classes: names
-                .iter()
-                .enumerate()
-                .map(|(at, name)| Row::new(Some(name), confusion.class(at)))
-                .collect(),
-            confusion: classes.clone().map(counts).collect(),
-        }
-    }
-}
-
-fn class_rows(names: &[String], confusion: &ConfusionMatrix) -> Vec<Vec<String>> {
-    let row = |name: &str, figures: ClassFigures| {
-        let ClassFigures { precision, recall, f1, support } = figures;
-        let mut row = vec![name.to_owned()];
-        row.extend([precision, recall, f1].map(|figure| format!("{figure:.4}")));
-        row.push(support.to_string());
-        row
-    };
-    let mut rows = vec![["class", "precision", "recall", "F1", "support"].map(String::from).into()];
-    rows.extend(names.iter().enumerate().map(|(at, name)| row(name, confusion.class(at))));
-    rows.push(row("macro average", confusion.macro_average()));
-    rows
-}
-
-fn confusion_rows(names: &[String], confusion: &ConfusionMatrix) -> Vec<Vec<String>> {
-    let short = names.iter().all(|name| name.chars().count() <= LONGEST_HEADING);
-    let numbered = |at: usize| format!("{at} {}", names[at]);
-    let mut heading = vec![String::new()];
-    heading
-        .extend((0..names.len()).map(|at| if short { names[at].clone() } else { at.to_string() }));
-    let mut rows = vec![heading];
-    for label in 0..names.len() {
-        let mut row = vec![if short { names[label].clone() } else { numbered(label) }];
-        row.extend((0..names.len()).map(|predicted| confusion.count(label, predicted).to_string()));
-        rows.push(row);
-    }
-    rows
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_names_stand_at_the_rows_alone() {
-        let mut confusion = ConfusionMatrix::new(2);
-        confusion.add(0, 1);
-        confusion.add(1, 1);
-        let rows = |names: [&str; 2]| table(&confusion_rows(&names.map(String::from), &confusion));
-        assert_eq!(rows(["a", "b"]), "   a  b\na  0  1\nb  0  1\n");
-        assert_eq!(rows(["Trouser", "Bag"]), "           0  1\n0 Trouser  0  1\n1 Bag      0  1\n");
-    }
 }

@@ -117,6 +117,21 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
+/// An accuracy or its like as people read it: `98.42 %`.
+pub(crate) fn percent_fine(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// An interval of shares: `(98.16 to 98.65)`, in percent.
+pub(crate) fn interval((low, high): (f64, f64)) -> String {
+    format!("({:.2} to {:.2})", 100.0 * low, 100.0 * high)
+}
+
+/// An accuracy and its interval: `98.42 % (98.16 to 98.65)`.
+pub(crate) fn with_interval(share: f64, limits: (f64, f64)) -> String {
+    format!("{} {}", percent_fine(share), interval(limits))
+}
+
 /// Sizes as people read them: `28 x 28`.
 pub(crate) fn shape(sizes: &[usize]) -> String {
     sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ")

@@ -9,7 +9,7 @@ use gradus::model_file;
 use serde::{Serialize, Serializer};
 
 use crate::args::PredictArgs;
-use crate::output::{Exit, is_closed_pipe, print_error, stdout};
+use crate::output::{Exit, is_closed_pipe, print_error, stdout, warn};
 use crate::samples::{self, Samples};
 use crate::train::workers;
 
@@ -31,7 +31,8 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
 }
 
 fn predict(path: &Path, model: &Classifier, args: &PredictArgs) -> Result<()> {
-    let Samples { inputs, picture } = samples::read(path, model, args)?;
+    let Samples { inputs, picture, notice } = samples::read(path, model, args)?;
+    notice.iter().for_each(warn);
     let count = inputs.len() / model.network.inputs();
     let predictions = model.predict(&inputs, &workers(args.threads, count)?)?;
     let file = samples::name_of(path);

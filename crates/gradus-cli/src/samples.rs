@@ -19,6 +19,8 @@ pub(crate) struct Samples {
     pub(crate) inputs: Inputs,
     /// Whether the file is one picture, so that its samples need no numbers.
     pub(crate) picture: bool,
+    /// A line to the user on how the file was read.
+    pub(crate) notice: Option<String>,
 }
 
 /// What to call a file.
@@ -44,20 +46,23 @@ pub(crate) fn read(path: &Path, model: &Classifier, args: &PredictArgs) -> Resul
         std::fs::read(path)
     };
     let bytes = bytes.map_err(|error| Error::io("read", path, error))?;
-    let samples = parse(&bytes, model, args).map_err(|error| error.context(name_of(path)))?;
+    let mut samples = parse(&bytes, model, args).map_err(|error| error.context(name_of(path)))?;
+    samples.notice = samples.notice.map(|notice| format!("{}: {notice}", name_of(path)));
     check_finite(&samples.inputs, model).map_err(|error| error.context(name_of(path)))?;
     Ok(samples)
 }
 
 fn parse(bytes: &[u8], model: &Classifier, args: &PredictArgs) -> Result<Samples> {
-    let inputs = match bytes {
+    let (inputs, notice) = match bytes {
         [] => return Err(invalid("the file is empty")),
         [0x89, ..] | [0xff, 0xd8, ..] => {
             let pixels = picture(&images::parse_grey(bytes)?, model, args.raw)?;
-            return Ok(Samples { inputs: Inputs::Bytes(pixels), picture: true });
+            return Ok(Samples { inputs: Inputs::Bytes(pixels), picture: true, notice: None });
         }
-        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=255, ..] => array(idx::parse_idx(bytes)?, model)?,
-        [0x93, b'N', b'U', b'M', ..] => array(npy::parse_npy(bytes)?, model)?,
+        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=255, ..] => {
+            (array(idx::parse_idx(bytes)?, model)?, None)
+        }
+        [0x93, b'N', b'U', b'M', ..] => (array(npy::parse_npy(bytes)?, model)?, None),
         _ if bytes.contains(&0) => {
             return Err(invalid(
                 "the file is of no known format: expected PNG, JPEG, IDX (plain or .gz), NPY or CSV",
@@ -65,7 +70,7 @@ fn parse(bytes: &[u8], model: &Classifier, args: &PredictArgs) -> Result<Samples
         }
         _ => csv::parse_samples(bytes, model.network.inputs(), args.label_column.as_deref())?,
     };
-    Ok(Samples { inputs, picture: false })
+    Ok(Samples { inputs, picture: false, notice })
 }
 
 fn invalid(message: impl Into<String>) -> Error {

@@ -16,7 +16,7 @@ use gradus::{Error, model_file};
 use serde_json::{Value, json};
 
 use crate::args::TrainArgs;
-use crate::output::{Exit, STOPPED, print_error, say, shape};
+use crate::output::{Exit, STOPPED, print_error, say, shape, warn};
 use crate::resume::{self, Keeper};
 use crate::settings::{Settings, hidden_of};
 use crate::train_report::{Summary, TrainReport};
@@ -61,8 +61,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         epochs: history.epochs.len(),
         train_seconds: seconds,
         total_seconds: begin.elapsed().as_secs_f64(),
-        test_loss: tested.loss,
-        test_accuracy: tested.accuracy,
+        tested: &tested,
         best,
         model: &args.out,
     });
@@ -126,7 +125,8 @@ impl Data {
         }
         let (train, validation) = match &settings.validation_set {
             Some(path) => {
-                let validation = load_matching(path, &train, wanted)?;
+                let (validation, notices) = load_matching(path, &train, wanted)?;
+                notices.iter().for_each(warn);
                 (train, Some(validation))
             }
             None => set_apart(train, settings)?,

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use gradus::metrics::Evaluation;
 use gradus::training::{Best, EpochReport};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
-use crate::output::{print_json, stdout};
+use crate::output::{print_json, stdout, with_interval};
 use crate::progress::Epochs;
 
 /// How epochs are told.
@@ -40,8 +41,7 @@ pub(crate) struct Summary<'a> {
     pub(crate) epochs: usize,
     pub(crate) train_seconds: f64,
     pub(crate) total_seconds: f64,
-    pub(crate) test_loss: f64,
-    pub(crate) test_accuracy: f64,
+    pub(crate) tested: &'a Evaluation,
     /// Where the model comes from, with early stopping.
     pub(crate) best: Option<Best>,
     pub(crate) model: &'a Path,
@@ -69,6 +69,7 @@ struct DoneEvent {
     total_seconds: f64,
     test_loss: f64,
     test_accuracy: f64,
+    test_accuracy_interval: (f64, f64),
     #[serde(skip_serializing_if = "Option::is_none")]
     best_epoch: Option<usize>,
     model: String,
@@ -116,17 +117,16 @@ impl TrainReport {
     /// Where standard output could not be written, now or earlier.
     pub(crate) fn result(self, summary: &Summary) -> Result<()> {
         self.failure?;
-        let Summary { epochs, train_seconds, total_seconds, test_loss, test_accuracy, .. } =
-            *summary;
-        let Summary { best, model, .. } = *summary;
+        let Summary { epochs, train_seconds, total_seconds, tested, best, model } = *summary;
         if self.json {
             return print_json(&DoneEvent {
                 event: "done",
                 epochs,
                 train_seconds,
                 total_seconds,
-                test_loss,
-                test_accuracy,
+                test_loss: tested.loss,
+                test_accuracy: tested.accuracy,
+                test_accuracy_interval: tested.accuracy_interval(),
                 best_epoch: best.map(|best| best.epoch),
                 model: model.display().to_string(),
             });
@@ -142,7 +142,8 @@ impl TrainReport {
                 model.display()
             ))?;
         }
-        print_line(&format!("Test: loss = {test_loss:.4}, accuracy = {test_accuracy:.4}"))
+        let accuracy = with_interval(tested.accuracy, tested.accuracy_interval());
+        print_line(&format!("Test: loss = {:.4}, accuracy = {accuracy}", tested.loss))
     }
 }
 

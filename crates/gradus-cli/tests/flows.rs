@@ -65,7 +65,8 @@ fn a_table_from_training_to_prediction() {
     let [epoch, last] = [9, 10].map(|at| keys(printed.lines().nth(at).unwrap()));
     let validated = "event epoch loss accuracy val_loss val_accuracy learning_rate seconds";
     assert_eq!(epoch, validated);
-    let done = "event epochs train_seconds total_seconds test_loss test_accuracy model";
+    let done = "event epochs train_seconds total_seconds test_loss test_accuracy \
+                test_accuracy_interval model";
     assert_eq!(last, done);
     let plain = run(at, &format!("train {TABLE} --json --out plain.safetensors"));
     let plain = keys(plain.lines().next().unwrap());
@@ -83,6 +84,7 @@ fn a_table_from_training_to_prediction() {
     let found = json(&run(at, "evaluate model.safetensors --data table.csv --json"));
     assert_eq!(found["samples"], 60);
     assert_eq!((&found["accuracy"], &found["loss"]), (&done["test_accuracy"], &done["test_loss"]));
+    assert_eq!(found["accuracy_interval"], done["test_accuracy_interval"]);
     let row: u64 = found["confusion"][0].as_array().unwrap().iter().filter_map(Value::as_u64).sum();
     assert_eq!((&found["classes"][0]["name"], row), (&"blue".into(), 20));
     // Of another table all samples; classes are told by name.
@@ -103,6 +105,12 @@ fn a_table_from_training_to_prediction() {
     let predicted = text(&predicted.get_output().stdout);
     assert!(predicted.starts_with("standard input[0]: blue ("), "{predicted}");
     assert!(predicted.contains("\nstandard input[1]: green ("), "{predicted}");
+    // Which column is left out is told where the header leaves it to a guess.
+    let rows = "number,u,v\n1,0,5\n2,5,0\n";
+    let guessed = gradus(at, "predict model.safetensors -").write_stdin(rows).assert().success();
+    assert_eq!(text(&guessed.get_output().stdout), predicted);
+    let notice = "note: standard input: label column: \"number\" (the first; ";
+    assert!(text(&guessed.get_output().stderr).starts_with(notice));
     let lines = run(at, "predict model.safetensors other.csv --json --top 2");
     let first = json(lines.lines().next().unwrap());
     assert_eq!((&first["label"], &first["index"]), (&"green".into(), &0.into()));
@@ -117,6 +125,52 @@ fn a_table_from_training_to_prediction() {
     assert!(described.contains("table.csv") && !described.contains(at.to_str().unwrap()));
     let described = json(&run(at, "inspect model.safetensors --json"));
     assert_eq!(described["training"]["samples"]["validation"], 48);
+}
+
+#[test]
+fn an_evaluation_tells_how_sure_it_is_and_where_it_fails() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    let printed = run(at, &format!("train {TABLE} --quiet"));
+    // 60 test samples; the classes lie apart.
+    assert!(printed.ends_with("accuracy = 100.00 % (93.98 to 100.00)\n"), "{printed}");
+    let wrong = "u,v,label\n0,0,red\n5,0.5,red\n0,5,blue\n4,0,blue\n5,0,red\n";
+    fs::write(at.join("wrong.csv"), wrong).unwrap();
+    let line = run(at, "evaluate model.safetensors --data wrong.csv --json --top 2 --errors 2");
+    let figures = "data samples loss accuracy accuracy_interval top_k k accuracy accuracy_interval \
+                   ranks expected_calibration_error calibration_bins from to count confidence";
+    assert!(keys(&line).starts_with(figures), "{}", keys(&line));
+    let found = json(&line);
+    assert_eq!((&found["accuracy"], &found["micro_average"]["f1"]), (&0.4.into(), &0.4.into()));
+    let rounded = |interval: &Value, at: usize| (1e4 * interval[at].as_f64().unwrap()).round();
+    // Wilson's interval of 2 of 5, as SciPy's proportion_ci has it.
+    let interval = &found["accuracy_interval"];
+    assert_eq!((rounded(interval, 0), rounded(interval, 1)), (1176.0, 7693.0));
+    let ranks: Vec<u64> = serde_json::from_value(found["ranks"].clone()).unwrap();
+    assert_eq!((ranks[0], ranks.iter().sum()), (2, 5));
+    assert_eq!(found["top_k"]["accuracy"], (ranks[0] + ranks[1]) as f64 / 5.0);
+    assert_eq!(found["calibration_bins"].as_array().unwrap().len(), 15);
+    assert_eq!(found["classes"][2]["recall_interval"].as_array().unwrap().len(), 2);
+    let errors = found["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 2);
+    let [first, second] = [0, 1].map(|at| errors[at]["probability"].as_f64().unwrap());
+    assert!(first >= second && second > 0.5, "{errors:?}");
+    assert!(errors.iter().all(|error| error["predicted"] == "green"), "{errors:?}");
+    assert!(errors[0]["label_probability"].as_f64().unwrap() < 0.5);
+
+    let told = run(at, "evaluate model.safetensors --data wrong.csv --errors 9");
+    assert!(told.starts_with("wrong.csv: 5 samples, loss = "), "{told}");
+    assert!(told.contains(", accuracy = 40.00 % (11.76 to 76.93)\nexpected calibration"), "{told}");
+    assert!(told.contains("\nThe worst 3 of 3 mistakes, with probabilities:\n\n["), "{told}");
+    let caption = told.lines().position(|line| line.starts_with("[3]: green (0.")).unwrap();
+    assert!(told.lines().nth(caption).unwrap().contains(") instead of blue (0."), "{told}");
+    assert_eq!(told.lines().nth(caption + 1), Some("4, 0"), "{told}");
+    let told = run(at, "evaluate model.safetensors --errors 1 --data table.csv");
+    assert!(told.ends_with("\nNo mistakes.\n"), "{told}");
+    let failed = gradus(at, "evaluate model.safetensors --data table.csv --top 4").assert().code(2);
+    let expected = "--top 4: the model has 3 classes; expected a number up to that";
+    assert!(text(&failed.get_output().stderr).contains(expected));
 }
 
 #[test]
@@ -188,7 +242,13 @@ fn digits_at_any_number_of_threads_give_the_same_file() {
     // The data are those that the model was trained on, without being named.
     let found = run(at, "evaluate one.safetensors");
     assert!(found.starts_with("digits: 10000 samples, loss = "), "{found}");
-    assert!(found.contains("macro average") && found.lines().count() == 27, "{found}");
+    assert!(found.contains("\ntop-3 accuracy = ") && found.lines().count() == 30, "{found}");
+    let with_errors = run(at, "evaluate one.safetensors --errors 2");
+    let drawn = with_errors.strip_prefix(&found).unwrap();
+    let title = "\nThe worst 2 of ";
+    assert!(drawn.starts_with(title) && drawn.contains(" instead of "), "{drawn}");
+    // A blank line, the title, and below another one two captions with pictures of 28 rows.
+    assert!(drawn.contains('█') && drawn.lines().count() == 3 + 29 + 1 + 29, "{drawn}");
 }
 
 #[test]

@@ -4,11 +4,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use crate::classifier::largest;
 use crate::data::normalize::Normalizer;
 use crate::data::{Dataset, Rows};
 use crate::loss::{self, Targets};
-use crate::metrics::{ConfusionMatrix, Evaluation};
+use crate::metrics::{SampleResult, most_probable, rank};
 use crate::network::linear::ByteValues;
 use crate::network::{
     Input, Kernels, MatMut, MatRef, Prepared, Scratch, SharedTile, TILE, Team, Tile, Workers,
@@ -179,32 +178,35 @@ impl Forward<'_> {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Loss, accuracy and confusion matrix.
-    pub(crate) fn evaluate(&self, workers: &Workers, data: &Dataset) -> Evaluation {
+    /// What is predicted for each sample of `data`, in their order, beside its label. Classes are
+    /// ranked by their logits: probabilities have the same order, but the smallest are all 0.
+    pub(crate) fn results(&self, workers: &Workers, data: &Dataset) -> Vec<SampleResult> {
         let kernels = self.prepared.kernels();
         let parts = self.each_chunk(workers, data.inputs.rows(), |start, mut logits| {
-            let rows = logits.rows();
+            let (rows, classes) = (logits.rows(), logits.columns());
             let labels = &data.labels[start..start + rows];
-            let predicted: Vec<u32> =
-                (0..rows).map(|i| largest(logits.row_mut(i)) as u32).collect();
+            let mut probabilities = logits.as_ref().without_gaps().to_vec();
+            loss::softmax(kernels, MatMut::new(&mut probabilities, rows, classes));
+            let result = |(i, &label): (usize, &u32)| {
+                let (logits, probabilities) = (logits.row_mut(i), &probabilities[i * classes..]);
+                let predicted = most_probable(logits);
+                SampleResult {
+                    label,
+                    predicted: predicted as u32,
+                    rank: rank(logits, label as usize) as u32,
+                    confidence: probabilities[predicted],
+                    label_probability: probabilities[label as usize],
+                    loss: 0.0,
+                }
+            };
+            let mut results: Vec<_> = labels.iter().enumerate().map(result).collect();
             let mut losses = vec![0.0; rows];
-            loss::softmax_cross_entropy(
-                kernels,
-                logits,
-                Targets::of(labels),
-                rows as f64,
-                &mut losses,
-            );
-            (losses.iter().map(|&loss| f64::from(loss)).sum::<f64>(), predicted)
+            let (targets, total) = (Targets::of(labels), rows as f64);
+            loss::softmax_cross_entropy(kernels, logits, targets, total, &mut losses);
+            results.iter_mut().zip(losses).for_each(|(result, loss)| result.loss = loss);
+            results
         });
-        let stages = &self.prepared.layout.stages;
-        let mut confusion = ConfusionMatrix::new(stages[stages.len() - 1].outputs);
-        let predictions = parts.iter().flat_map(|(_, predicted)| predicted);
-        for (&label, &predicted) in data.labels.iter().zip(predictions) {
-            confusion.add(label as usize, predicted as usize);
-        }
-        let loss = parts.iter().map(|(loss, _)| loss).sum::<f64>() / data.len().max(1) as f64;
-        Evaluation { loss, accuracy: confusion.accuracy(), confusion }
+        parts.concat()
     }
 }
 

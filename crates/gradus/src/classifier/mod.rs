@@ -9,7 +9,7 @@ use crate::data::normalize::Normalizer;
 use crate::data::{Dataset, Inputs, Rows};
 use crate::error::{Error, Result};
 use crate::loss;
-use crate::metrics::Evaluation;
+use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};
 use crate::network::{Kernels, MatMut, Network, Prepared, Workers};
 
 use forward::Forward;
@@ -58,13 +58,8 @@ impl Predictions {
 
     /// The most probable class of sample `index`; the first of equals.
     pub fn label(&self, index: usize) -> usize {
-        largest(self.row(index))
+        most_probable(self.row(index))
     }
-}
-
-/// Index of the largest value; the first of equals.
-fn largest(values: &[f32]) -> usize {
-    (1..values.len()).fold(0, |best, at| if values[at] > values[best] { at } else { best })
 }
 
 impl Classifier {
@@ -130,11 +125,29 @@ impl Classifier {
         Ok(Predictor { classifier: self, prepared, form, bytes, pass })
     }
 
-    /// Loss, accuracy and confusion matrix on labelled data.
+    /// Loss, accuracy, confusion matrix, calibration and more on labelled data.
     ///
     /// # Errors
     /// `InvalidArgument` where the data are not of the model's shape and classes.
     pub fn evaluate(&self, data: &Dataset, workers: &Workers) -> Result<Evaluation> {
+        Ok(Evaluation::new(self.class_names.len(), &self.results(data, workers)?))
+    }
+
+    /// At most `most` samples that are taken for another class, the surest first
+    /// ([`worst_mistakes`]).
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn mistakes(&self, data: &Dataset, workers: &Workers, most: usize) -> Result<Vec<Mistake>> {
+        Ok(worst_mistakes(&self.results(data, workers)?, most))
+    }
+
+    /// What is predicted for each sample of labelled data, in their order: what [`Self::evaluate`]
+    /// and [`Self::mistakes`] are made from, where both are wanted from one pass.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn results(&self, data: &Dataset, workers: &Workers) -> Result<Vec<SampleResult>> {
         self.check_inputs(&data.inputs)?;
         if data.features() != self.network.inputs()
             || data.class_names.len() > self.class_names.len()
@@ -151,7 +164,7 @@ impl Classifier {
         let form = Form::of(&self.normalizer, data.inputs.rows());
         let prepared = Prepared::new(kernels()?, &self.network, form.is_sparse());
         let forward = Forward { prepared: &prepared, form: &form, normalizer: &self.normalizer };
-        Ok(forward.evaluate(workers, data))
+        Ok(forward.results(workers, data))
     }
 
     fn check_inputs(&self, inputs: &Inputs) -> Result<()> {

@@ -5,7 +5,8 @@
 //! - The first line is a header where it has text above a column of numbers, or nothing but text.
 //! - The label column is the one asked for, by name or by position from 0; else the column named
 //!   `label`, `class`, `target` or `y`, in this order; else the only column of text; else the
-//!   first, as in the usual tables of MNIST. Labels are any text, or whole numbers.
+//!   first, as in the usual tables of MNIST; under a header that is worth a notice. Labels are any
+//!   text, or whole numbers.
 //! - Whole numbers in 0..=255 (not only 0 and 1) in at least 8 x 8 columns whose number is a square
 //!   are the pixels of square pictures and stay bytes; everything else becomes floats.
 
@@ -30,8 +31,18 @@ const LABEL_NAMES: [&str; 4] = ["label", "class", "target", "y"];
 /// column; `InvalidData` with line and column where the file does not hold what the module's first
 /// lines say.
 pub fn read_csv(path: &Path, label_column: Option<&str>) -> Result<Dataset> {
+    read_with_notice(path, label_column).map(|(data, _)| data)
+}
+
+/// As [`read_csv`], with a line to the user where the label column is a mere guess.
+pub(crate) fn read_with_notice(
+    path: &Path,
+    label_column: Option<&str>,
+) -> Result<(Dataset, Option<String>)> {
     let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-    parse_csv(file, label_column).map_err(|error| error.context(path.display()))
+    let read = parse_with_notice(file, label_column);
+    let (data, notice) = read.map_err(|error| error.context(path.display()))?;
+    Ok((data, notice.map(|notice| format!("{}: {notice}", path.display()))))
 }
 
 /// As [`read_csv`], from any source of bytes.
@@ -39,11 +50,18 @@ pub fn read_csv(path: &Path, label_column: Option<&str>) -> Result<Dataset> {
 /// # Errors
 /// As [`read_csv`].
 pub fn parse_csv(source: impl Read, label_column: Option<&str>) -> Result<Dataset> {
+    parse_with_notice(source, label_column).map(|(data, _)| data)
+}
+
+fn parse_with_notice(
+    source: impl Read,
+    label_column: Option<&str>,
+) -> Result<(Dataset, Option<String>)> {
     let mut table = Table::open(source)?;
     if table.columns < 2 {
         return Err(invalid("the table has one column: expected a label and at least one number"));
     }
-    let label_at = table.label_column(label_column)?;
+    let (label_at, notice) = table.label_column(label_column)?;
     let mut labels = Labels::default();
     let inputs = table.read_numbers(Some(label_at), |field| labels.push(field))?;
     let (labels, class_names) = labels.sorted();
@@ -51,11 +69,12 @@ pub fn parse_csv(source: impl Read, label_column: Option<&str>) -> Result<Datase
         (Inputs::Bytes(_), features) => picture_shape(&[features]).unwrap_or(vec![features]),
         (Inputs::Floats(_), features) => vec![features],
     };
-    Dataset::new(inputs, labels, sample_shape, class_names)
+    Ok((Dataset::new(inputs, labels, sample_shape, class_names)?, notice))
 }
 
 /// The samples of a table for a model that takes `features` numbers: all columns, or all but a
-/// label column, whose content does not matter.
+/// label column, whose content does not matter. With a line to the user where that column is a mere
+/// guess.
 ///
 /// # Errors
 /// As [`read_csv`], and `InvalidData` where the table has another number of columns.
@@ -63,11 +82,14 @@ pub fn parse_samples(
     source: impl Read,
     features: usize,
     label_column: Option<&str>,
-) -> Result<Inputs> {
+) -> Result<(Inputs, Option<String>)> {
     let mut table = Table::open(source)?;
-    let label_at = match label_column {
-        None if table.columns != features + 1 => None,
-        wanted => Some(table.label_column(wanted)?),
+    let (label_at, notice) = match label_column {
+        None if table.columns != features + 1 => (None, None),
+        wanted => {
+            let (at, notice) = table.label_column(wanted)?;
+            (Some(at), notice)
+        }
     };
     let (expected, what) = match label_at {
         None => (features, "the numbers of a sample, or one more where there is a label"),
@@ -78,7 +100,7 @@ pub fn parse_samples(
         let problem = format!("the table has {found} columns: the model takes {expected}, {what}");
         return Err(invalid(problem));
     }
-    table.read_numbers(label_at, |_| Ok(()))
+    Ok((table.read_numbers(label_at, |_| Ok(()))?, notice))
 }
 
 /// The rows of a table, one after the other.
@@ -129,14 +151,16 @@ impl<R: Read> Table<R> {
         Ok(Table { reader, ahead, columns, header })
     }
 
-    /// The position of the label column: `wanted`, or what it most likely is.
-    fn label_column(&self, wanted: Option<&str>) -> Result<usize> {
+    /// The position of the label column: `wanted`, or what it most likely is; with a notice where a
+    /// header leaves it to a guess.
+    fn label_column(&self, wanted: Option<&str>) -> Result<(usize, Option<String>)> {
         let position = |matches: &dyn Fn(&String) -> bool| {
             self.header.as_ref().and_then(|names| names.iter().position(matches))
         };
         if let Some(wanted) = wanted {
             let number = wanted.parse().ok().filter(|&number: &usize| number < self.columns);
-            return position(&|name| name == wanted).or(number).ok_or_else(|| {
+            let found = position(&|name| name == wanted).or(number).map(|at| (at, None));
+            return found.ok_or_else(|| {
                 Error::argument(format!(
                     "there is no label column {wanted:?}: expected {}a position from 0 to {}",
                     self.header
@@ -148,15 +172,18 @@ impl<R: Read> Table<R> {
         }
         let usual = |usual: &&str| position(&|name| name.eq_ignore_ascii_case(usual));
         if let Some(at) = LABEL_NAMES.iter().find_map(usual) {
-            return Ok(at);
+            return Ok((at, None));
         }
         let texts = self.ahead.front().into_iter().flat_map(|row| row.iter().enumerate());
         let texts: Vec<usize> =
             texts.filter(|(_, field)| is_text(field)).map(|(at, _)| at).collect();
-        match texts[..] {
-            [only] => Ok(only),
-            _ => Ok(0),
+        if let [only] = texts[..] {
+            return Ok((only, None));
         }
+        let notice = self.header.as_ref().map(|names| {
+            format!("label column: {:?} (the first; name another with --label-column)", names[0])
+        });
+        Ok((0, notice))
     }
 
     /// Reads all rows: the number in every column but `label_at`, whose fields go to `label`.
@@ -478,6 +505,26 @@ mod tests {
     }
 
     #[test]
+    fn a_label_column_that_a_header_leaves_to_a_guess_is_told() {
+        let told = |text: &str, column| parse_with_notice(text.as_bytes(), column).unwrap().1;
+        let notice = "label column: \"a\" (the first; name another with --label-column)";
+        assert_eq!(told("a,b\n1,2\n3,4\n", None).as_deref(), Some(notice));
+        let samples = |text: &str, column| parse_samples(text.as_bytes(), 1, column).unwrap().1;
+        assert_eq!(samples("a,b\n1,2\n", None).as_deref(), Some(notice));
+        for (text, column) in [
+            ("a,b\n1,2\n", Some("a")), // asked for
+            ("a,b\n1,2\n", Some("0")),
+            ("a,y\n1,2\n", None), // a usual name
+            ("a,b\n1,x\n", None), // the only text
+            ("1,2\n3,4\n", None), // as the usual tables of MNIST
+        ] {
+            assert_eq!(told(text, column), None, "{text}");
+            assert_eq!(samples(text, column), None, "{text}");
+        }
+        assert_eq!(parse_samples("a,b\n1,2\n".as_bytes(), 2, None).unwrap().1, None);
+    }
+
+    #[test]
     fn a_first_row_with_a_gap_is_no_header() {
         for (text, found) in [("a,nan\nb,1\n", "\"nan\" is no finite"), ("a,\nb,1\n", "is empty")] {
             assert!(message(text).contains(&format!("line 1, column 1: {found}")), "{text}");
@@ -486,7 +533,9 @@ mod tests {
 
     #[test]
     fn samples_to_predict_need_no_label() {
-        let samples = |text: &str, column| parse_samples(text.as_bytes(), 2, column);
+        let samples = |text: &str, column| {
+            parse_samples(text.as_bytes(), 2, column).map(|(inputs, _)| inputs)
+        };
         let expected = Inputs::Floats(vec![1.0, 2.0, 3.5, 4.0]);
         for text in [
             "1,2\n3.5,4\n",

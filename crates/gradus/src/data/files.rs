@@ -23,16 +23,20 @@ pub(crate) struct ReadOptions<'a> {
     pub(crate) image_size: Option<(usize, usize)>,
 }
 
-/// Reads whatever lies at `path`.
-pub(crate) fn read_path(path: &Path, options: ReadOptions) -> Result<Parts> {
+/// Reads whatever lies at `path`; `notices` takes what the user ought to know, a line each.
+pub(crate) fn read_path(
+    path: &Path,
+    options: ReadOptions,
+    notices: &mut Vec<String>,
+) -> Result<Parts> {
     match fs::metadata(path) {
         Ok(data) if data.is_dir() => read_folder(path, options),
-        Ok(_) => read_file(path, options),
+        Ok(_) => read_file(path, options, notices),
         Err(error) => Err(Error::io("read", path, error)),
     }
 }
 
-fn read_file(path: &Path, options: ReadOptions) -> Result<Parts> {
+fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Result<Parts> {
     let mut start = [0; 16];
     let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
     let count =
@@ -52,7 +56,11 @@ fn read_file(path: &Path, options: ReadOptions) -> Result<Parts> {
         [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=8, ..] => read_single_idx(path),
         [0x93, b'N', b'U', ..] => Err(has_no_label("a single .npy array")),
         [0x89, b'P', ..] | [0xff, 0xd8, ..] => Err(has_no_label("a single picture")),
-        _ => csv::read_csv(path, options.label_column).map(|data| (data, None)),
+        _ => {
+            let (data, notice) = csv::read_with_notice(path, options.label_column)?;
+            notices.extend(notice);
+            Ok((data, None))
+        }
     }
 }
 
@@ -268,7 +276,7 @@ mod tests {
     }
 
     fn read(path: &Path) -> Result<Parts> {
-        read_path(path, ReadOptions::default())
+        read_path(path, ReadOptions::default(), &mut Vec::new())
     }
 
     fn message(path: &Path) -> String {
@@ -329,7 +337,7 @@ mod tests {
         let test = test.unwrap();
         assert_eq!((test.labels, test.sample_shape), (vec![1], vec![3, 3]));
         let options = ReadOptions { image_size: Some((2, 4)), ..ReadOptions::default() };
-        let (train, test) = read_path(parts.path(), options).unwrap();
+        let (train, test) = read_path(parts.path(), options, &mut Vec::new()).unwrap();
         assert_eq!((train.sample_shape, test.unwrap().sample_shape), (vec![2, 4], vec![2, 4]));
     }
 

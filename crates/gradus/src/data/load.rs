@@ -75,7 +75,7 @@ pub struct Found {
     /// Where the data come from: a folder, a file, or "built in".
     pub origin: String,
     /// What the user ought to know, a line each: that another set was taken, that a local copy was
-    /// passed over.
+    /// passed over, which column of a table was taken as the label where its header does not tell.
     pub notices: Vec<String>,
 }
 
@@ -116,13 +116,15 @@ pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> 
     find(options, progress)?.with_test_part(options.seed)
 }
 
-/// Loads one file or folder as labelled samples; of data with a test part, the test part.
+/// Loads one file or folder as labelled samples; of data with a test part, the test part. The second
+/// value is what the user ought to know, a line each, as [`Found::notices`].
 ///
 /// # Errors
 /// As [`find`]; no name of a set is known here.
-pub fn load_single(path: &Path, options: &LoadOptions) -> Result<Dataset> {
-    let (train, test) = read_path(path, options.reading())?;
-    Ok(test.unwrap_or(train))
+pub fn load_single(path: &Path, options: &LoadOptions) -> Result<(Dataset, Vec<String>)> {
+    let mut notices = Vec::new();
+    let (train, test) = read_path(path, options.reading(), &mut notices)?;
+    Ok((test.unwrap_or(train), notices))
 }
 
 /// As [`load_single`], for testing or validating what is trained on `train`: pictures scaled to its
@@ -131,11 +133,17 @@ pub fn load_single(path: &Path, options: &LoadOptions) -> Result<Dataset> {
 /// # Errors
 /// As [`load_single`], and `InvalidData` where the samples do not fit those of `train` or are of a
 /// class that it lacks.
-pub fn load_matching(path: &Path, train: &Dataset, options: &LoadOptions) -> Result<Dataset> {
+pub fn load_matching(
+    path: &Path,
+    train: &Dataset,
+    options: &LoadOptions,
+) -> Result<(Dataset, Vec<String>)> {
     let reading =
         ReadOptions { image_size: size_of(train).or(options.image_size), ..options.reading() };
-    let (only, test) = read_path(path, reading)?;
-    fit_test_part(train, test.unwrap_or(only)).map_err(|error| error.context(path.display()))
+    let mut notices = Vec::new();
+    let (only, test) = read_path(path, reading, &mut notices)?;
+    let data = fit_test_part(train, test.unwrap_or(only));
+    Ok((data.map_err(|error| error.context(path.display()))?, notices))
 }
 
 /// Downloads a named set into the cache, unless it is there, and returns its folder.
@@ -191,7 +199,9 @@ pub(crate) fn find_in(
         },
     };
     if let Some(path) = &options.test {
-        found.test = Some(load_matching(path, &found.train, options)?);
+        let (test, notices) = load_matching(path, &found.train, options)?;
+        found.test = Some(test);
+        found.notices.extend(notices);
     }
     Ok(found)
 }
@@ -355,9 +365,10 @@ fn at_path(name: &str, options: &LoadOptions) -> Result<Found> {
     if !path.exists() {
         return Err(unknown(name));
     }
-    let (train, test) = read_path(path, options.reading())?;
+    let mut notices = Vec::new();
+    let (train, test) = read_path(path, options.reading(), &mut notices)?;
     let origin = path.display().to_string();
-    Ok(Found { name: name.to_owned(), train, test, origin, notices: Vec::new() })
+    Ok(Found { name: name.to_owned(), train, test, origin, notices })
 }
 
 #[cfg(test)]
@@ -518,7 +529,29 @@ mod tests {
         let narrow = table(&folder, "narrow.csv", "dog,7\ncat,9\n");
         let error = load_in(&options(&narrow), &surroundings).unwrap_err().to_string();
         assert!(error.contains("narrow.csv: a test sample has shape [1]"), "{error}");
-        let single = load_single(&test, &LoadOptions::default()).unwrap();
-        assert_eq!(single.class_names, ["cat", "dog"]);
+        let (single, notices) = load_single(&test, &LoadOptions::default()).unwrap();
+        assert_eq!(
+            (&single.class_names[..], notices.len()),
+            (&["cat".into(), "dog".into()][..], 0)
+        );
+    }
+
+    #[test]
+    fn the_label_column_that_was_guessed_is_told() {
+        let folder = tempdir().unwrap();
+        let train = table(&folder, "train.csv", "species,u,v\n1,2,3\n2,3,4\n");
+        let (_home, surroundings) = nowhere();
+        let options = |label_column: Option<&str>| LoadOptions {
+            test: Some(train.clone()),
+            label_column: label_column.map(str::to_owned),
+            ..named(train.to_str().unwrap())
+        };
+        let loaded = load_in(&options(None), &surroundings).unwrap();
+        assert_eq!((loaded.notices.len(), loaded.train.features()), (2, 2));
+        let notice = "train.csv: label column: \"species\" (the first; name another";
+        assert!(loaded.notices[0].contains(notice), "{:?}", loaded.notices);
+        assert_eq!(load_single(&train, &options(None)).unwrap().1, loaded.notices[..1]);
+        let chosen = load_in(&options(Some("species")), &surroundings).unwrap();
+        assert!(chosen.notices.is_empty() && chosen.train == loaded.train);
     }
 }

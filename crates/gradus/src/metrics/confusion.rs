@@ -1,4 +1,6 @@
-//! How good predictions are: accuracy, loss, confusion matrix, and what follows from it by class.
+//! Every true class against every predicted one, and what follows from the counts.
+
+use super::interval::{Z_95, wilson_interval};
 
 /// Counts of true classes (rows) against predicted ones (columns).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,11 @@ impl ConfusionMatrix {
         self.counts.iter().sum()
     }
 
+    /// Samples of class `label`.
+    fn support(&self, label: usize) -> u64 {
+        (0..self.classes).map(|predicted| self.count(label, predicted)).sum()
+    }
+
     /// Samples that were predicted as what they are.
     pub fn correct(&self) -> u64 {
         (0..self.classes).map(|class| self.count(class, class)).sum()
@@ -57,11 +64,22 @@ impl ConfusionMatrix {
         ratio(self.correct(), self.total())
     }
 
+    /// Wilson's interval of 95 % for the accuracy.
+    pub fn accuracy_interval(&self) -> (f64, f64) {
+        wilson_interval(self.correct(), self.total(), Z_95)
+    }
+
+    /// Wilson's interval of 95 % for the recall of one class, that is for the accuracy on its
+    /// samples.
+    pub fn recall_interval(&self, class: usize) -> (f64, f64) {
+        wilson_interval(self.count(class, class), self.support(class), Z_95)
+    }
+
     /// The figures of one class.
     pub fn class(&self, class: usize) -> ClassFigures {
         let right = self.count(class, class);
         let predicted: u64 = (0..self.classes).map(|label| self.count(label, class)).sum();
-        let support: u64 = (0..self.classes).map(|other| self.count(class, other)).sum();
+        let support = self.support(class);
         ClassFigures {
             precision: ratio(right, predicted),
             recall: ratio(right, support),
@@ -72,9 +90,29 @@ impl ConfusionMatrix {
 
     /// The mean of the classes' figures, each class counting the same; support is the total.
     pub fn macro_average(&self) -> ClassFigures {
+        self.average(|_| 1.0)
+    }
+
+    /// The mean of the classes' figures, each class counting as often as it has samples; support is
+    /// the total. Its recall is the accuracy.
+    pub fn weighted_average(&self) -> ClassFigures {
+        self.average(|figures| figures.support as f64)
+    }
+
+    /// The figures of all decisions pooled. With one class a sample, each wrong prediction is wrong
+    /// once for the class predicted and missing once for the true one, so that precision, recall and
+    /// F1 are all the accuracy.
+    pub fn micro_average(&self) -> ClassFigures {
+        let accuracy = self.accuracy();
+        ClassFigures { precision: accuracy, recall: accuracy, f1: accuracy, support: self.total() }
+    }
+
+    fn average(&self, weight: impl Fn(&ClassFigures) -> f64) -> ClassFigures {
         let all: Vec<_> = (0..self.classes).map(|class| self.class(class)).collect();
+        let weights: f64 = all.iter().map(&weight).sum();
         let mean = |value: fn(&ClassFigures) -> f64| {
-            all.iter().map(value).sum::<f64>() / self.classes.max(1) as f64
+            let sum: f64 = all.iter().map(|figures| weight(figures) * value(figures)).sum();
+            if weights == 0.0 { 0.0 } else { sum / weights }
         };
         ClassFigures {
             precision: mean(|c| c.precision),
@@ -85,19 +123,9 @@ impl ConfusionMatrix {
     }
 }
 
-fn ratio(part: u64, whole: u64) -> f64 {
+/// A share; 0 where there is nothing.
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-/// What an evaluation found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evaluation {
-    /// Mean cross-entropy in nats.
-    pub loss: f64,
-    /// Share of right predictions.
-    pub accuracy: f64,
-    /// Every label against every prediction.
-    pub confusion: ConfusionMatrix,
 }
 
 #[cfg(test)]

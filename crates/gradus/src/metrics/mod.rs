@@ -1,0 +1,151 @@
+//! How good predictions are (docs/maths.md M22).
+//!
+//! One [`SampleResult`] a sample in, an [`Evaluation`] out: loss, accuracy and its interval, top-k
+//! accuracy, confusion matrix with figures by class, calibration. [`worst_mistakes`] picks the
+//! samples to look at.
+
+mod interval;
+mod confusion;
+mod calibration;
+mod mistakes;
+
+pub use calibration::{Calibration, CalibrationBin};
+pub use confusion::{ClassFigures, ConfusionMatrix};
+pub use interval::{Z_95, wilson_interval};
+pub use mistakes::{Mistake, worst_mistakes};
+
+use confusion::ratio;
+
+/// What is predicted for one sample, beside what it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SampleResult {
+    /// The sample's class.
+    pub label: u32,
+    /// The most probable class; the first of equals.
+    pub predicted: u32,
+    /// How many classes come before the sample's own in the order of their probabilities
+    /// ([`rank`]); 0 where the prediction is right.
+    pub rank: u32,
+    /// Probability of the predicted class.
+    pub confidence: f32,
+    /// Probability of the sample's class.
+    pub label_probability: f32,
+    /// Cross-entropy in nats, `-log` of that probability, computed from the logits.
+    pub loss: f32,
+}
+
+impl SampleResult {
+    /// Whether the prediction is the sample's class.
+    pub fn is_correct(&self) -> bool {
+        self.predicted == self.label
+    }
+}
+
+/// The class of the largest logit (or probability); the first of equals. NaN counts as the smallest
+/// of all.
+pub fn most_probable(values: &[f32]) -> usize {
+    let first = (0, f32::NEG_INFINITY);
+    let better = |best: (usize, f32), (at, &value)| if value > best.1 { (at, value) } else { best };
+    values.iter().enumerate().fold(first, better).0
+}
+
+/// The rank of class `label` by its logit (or probability), counted from 0: the classes with a larger
+/// one, and those before it with the same. It is 0 for the [`most_probable`] class and for no other.
+pub fn rank(values: &[f32], label: usize) -> usize {
+    // `max` takes the number where the other one is NaN.
+    let value = |class: usize| values[class].max(f32::NEG_INFINITY);
+    let own = value(label);
+    let before = |&class: &usize| value(class) > own || (value(class) == own && class < label);
+    (0..values.len()).filter(before).count()
+}
+
+/// What an evaluation found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// Mean cross-entropy in nats, also known as log loss.
+    pub loss: f64,
+    /// Share of right predictions.
+    pub accuracy: f64,
+    /// Every label against every prediction.
+    pub confusion: ConfusionMatrix,
+    /// `ranks[r]` samples have their true class at [`rank`] `r`; one entry a class.
+    pub ranks: Vec<u64>,
+    /// Confidence against accuracy.
+    pub calibration: Calibration,
+}
+
+impl Evaluation {
+    /// Sums up the results for the samples of a data set of `classes` classes; all figures are 0
+    /// where there is no sample. Panics where a class or rank is out of range.
+    pub fn new(classes: usize, results: &[SampleResult]) -> Evaluation {
+        let mut confusion = ConfusionMatrix::new(classes);
+        let mut ranks = vec![0; classes];
+        let mut loss = 0.0;
+        for result in results {
+            confusion.add(result.label as usize, result.predicted as usize);
+            ranks[result.rank as usize] += 1;
+            loss += f64::from(result.loss);
+        }
+        Evaluation {
+            loss: loss / results.len().max(1) as f64,
+            accuracy: confusion.accuracy(),
+            confusion,
+            ranks,
+            calibration: Calibration::new(results),
+        }
+    }
+
+    /// Wilson's interval of 95 % for the accuracy.
+    pub fn accuracy_interval(&self) -> (f64, f64) {
+        self.confusion.accuracy_interval()
+    }
+
+    /// Top-k accuracy: the share of samples whose class is among the `k` most probable ones. The
+    /// accuracy for `k` = 1, and 1 from the number of classes on.
+    pub fn top_k(&self, k: usize) -> f64 {
+        ratio(self.correct_among(k), self.confusion.total())
+    }
+
+    /// Wilson's interval of 95 % for the top-k accuracy.
+    pub fn top_k_interval(&self, k: usize) -> (f64, f64) {
+        wilson_interval(self.correct_among(k), self.confusion.total(), Z_95)
+    }
+
+    fn correct_among(&self, k: usize) -> u64 {
+        self.ranks.iter().take(k).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_are_an_order_whose_first_is_the_prediction() {
+        let nan = f32::NAN;
+        for (values, ranks) in [
+            (&[0.5, 2.0, 1.0][..], &[2, 0, 1][..]),
+            (&[1.0, 3.0, 1.0, 3.0], &[2, 0, 3, 1]),
+            (&[0.0, -0.0], &[0, 1]),
+            (&[7.0], &[0]),
+            (&[nan, 1.0, 2.0, nan], &[2, 1, 0, 3]),
+            (&[nan, nan], &[0, 1]),
+            (&[f32::NEG_INFINITY, nan, f32::INFINITY], &[1, 2, 0]),
+        ] {
+            let found: Vec<usize> = (0..values.len()).map(|class| rank(values, class)).collect();
+            assert_eq!(found, ranks, "{values:?}");
+            assert_eq!(found[most_probable(values)], 0, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn without_samples_all_figures_are_zero() {
+        let nothing = Evaluation::new(2, &[]);
+        let figures = [nothing.loss, nothing.accuracy, nothing.top_k(1), nothing.top_k(2)];
+        assert_eq!(figures, [0.0; 4]);
+        assert_eq!(nothing.accuracy_interval(), (0.0, 1.0));
+        assert_eq!(nothing.calibration.expected_error(), 0.0);
+        let averages = [ConfusionMatrix::macro_average, ConfusionMatrix::weighted_average];
+        assert!(averages.iter().all(|average| average(&nothing.confusion).recall == 0.0));
+    }
+}
