@@ -95,6 +95,8 @@ pub(crate) struct Keeper<'a> {
     note: serde_json::Value,
     epochs: usize,
     last: Instant,
+    /// Why the last one could not be written; empty where it was.
+    failure: String,
 }
 
 impl<'a> Keeper<'a> {
@@ -115,11 +117,12 @@ impl<'a> Keeper<'a> {
             note: serde_json::to_value(note)?,
             epochs: 0,
             last: Instant::now(),
+            failure: String::new(),
         })
     }
 
-    /// Writes a checkpoint after an epoch where one is due. One that cannot be written is warned
-    /// of, and the run goes on: its model is worth having.
+    /// Writes a checkpoint after an epoch where one is due. If it cannot be written, this is told once
+    /// for each reason, and the run goes on: its model is worth having.
     pub(crate) fn epoch(&mut self, session: &Session) {
         let Some(path) = self.path else { return };
         self.epochs += 1;
@@ -131,9 +134,12 @@ impl<'a> Keeper<'a> {
             return;
         }
         (self.epochs, self.last) = (0, Instant::now());
-        if let Err(error) = session.checkpoint(self.note.clone()).save(path) {
-            warn(format!("no checkpoint after this epoch: {error}; the run goes on"));
+        let saved = session.checkpoint(self.note.clone()).save(path);
+        let failure = saved.err().map(|error| error.to_string()).unwrap_or_default();
+        if !failure.is_empty() && failure != self.failure {
+            warn(format!("no checkpoint can be written: {failure}; the run goes on"));
         }
+        self.failure = failure;
     }
 }
 

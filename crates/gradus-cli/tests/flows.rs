@@ -1,31 +1,15 @@
 //! Whole ways through the program, from data to predictions, on small data.
 
+mod common;
+
 use std::fs;
-use std::path::Path;
 use std::process::Output;
 
-use assert_cmd::Command;
+use common::{TABLE, gradus, json, run, table, text};
 use gradus::data::images::{GreyImage, encode_png, to_size};
 use gradus::data::{Inputs, digits};
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// The program in `folder`, far from the data of this machine.
-fn gradus(folder: &Path, arguments: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
-    command.current_dir(folder).args(arguments.split_whitespace());
-    command.env("GRADUS_DATA", "").env("HOME", folder).env("XDG_CACHE_HOME", folder);
-    command
-}
-
-fn run(folder: &Path, arguments: &str) -> String {
-    let output = gradus(folder, arguments).assert().success();
-    String::from_utf8(output.get_output().stdout.clone()).unwrap()
-}
-
-fn json(line: &str) -> Value {
-    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
-}
 
 /// The keys of one line of JSON, in their order.
 fn keys(line: &str) -> String {
@@ -34,25 +18,6 @@ fn keys(line: &str) -> String {
         after_keys[..after_keys.len() - 1].iter().map(|part| part.rsplit('"').next().unwrap());
     keys.collect::<Vec<_>>().join(" ")
 }
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// 300 points in three classes that are easy to tell apart.
-fn table(folder: &Path, name: &str) {
-    let mut text = String::from("u,v,label\n");
-    for i in 0..300 {
-        let (class, turn) = (i % 3, i as f64 * 0.7);
-        let centre = [(0.0, 0.0), (5.0, 0.0), (0.0, 5.0)][class];
-        let (u, v) = (centre.0 + turn.sin(), centre.1 + turn.cos());
-        text += &format!("{u:.3},{v:.3},{}\n", ["red", "green", "blue"][class]);
-    }
-    fs::write(folder.join(name), text).unwrap();
-}
-
-const TABLE: &str = "--data table.csv --normalize standard --hidden 8 --batch-size 16 --epochs 10 \
-                     --learning-rate 0.02";
 
 #[test]
 fn a_table_from_training_to_prediction() {
@@ -370,18 +335,9 @@ fn completions_and_man_pages_are_made() {
 #[cfg(unix)]
 mod unix {
     use super::*;
+    use common::spawn;
     use std::io::{BufRead, BufReader, Read};
-    use std::process::{Child, Command as Process, Stdio};
-
-    fn spawn(folder: &Path, arguments: &str) -> Child {
-        Process::new(env!("CARGO_BIN_EXE_gradus"))
-            .current_dir(folder)
-            .args(arguments.split_whitespace())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    }
+    use std::process::Command as Process;
 
     #[test]
     fn a_signal_ends_training_with_what_there_is() {

@@ -25,7 +25,7 @@ use gradus::training::{
 use runs::{as_floats, digits};
 use tempfile::TempDir;
 
-const NEVER: AtomicBool = AtomicBool::new(false);
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn small(epochs: usize) -> TrainConfig {
     TrainConfig {

@@ -1,0 +1,58 @@
+//! The program and data for the tests of whole ways through it.
+
+#![allow(dead_code)] // not every test file uses all of it
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command as Process, Stdio};
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+/// The program in `folder`, far from the data of this machine.
+pub(crate) fn gradus(folder: &Path, arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+    command.current_dir(folder).args(arguments.split_whitespace());
+    command.env("GRADUS_DATA", "").env("HOME", folder).env("XDG_CACHE_HOME", folder);
+    command
+}
+
+/// What it prints where it succeeds.
+pub(crate) fn run(folder: &Path, arguments: &str) -> String {
+    let output = gradus(folder, arguments).assert().success();
+    String::from_utf8(output.get_output().stdout.clone()).unwrap()
+}
+
+pub(crate) fn json(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// 300 points in three classes that are easy to tell apart.
+pub(crate) fn table(folder: &Path, name: &str) {
+    let mut text = String::from("u,v,label\n");
+    for i in 0..300 {
+        let (class, turn) = (i % 3, i as f64 * 0.7);
+        let centre = [(0.0, 0.0), (5.0, 0.0), (0.0, 5.0)][class];
+        let (u, v) = (centre.0 + turn.sin(), centre.1 + turn.cos());
+        text += &format!("{u:.3},{v:.3},{}\n", ["red", "green", "blue"][class]);
+    }
+    fs::write(folder.join(name), text).unwrap();
+}
+
+/// A short run on that table.
+pub(crate) const TABLE: &str = "--data table.csv --normalize standard --hidden 8 --batch-size 16 --epochs 10 \
+                     --learning-rate 0.02";
+
+/// The program, running.
+pub(crate) fn spawn(folder: &Path, arguments: &str) -> Child {
+    Process::new(env!("CARGO_BIN_EXE_gradus"))
+        .current_dir(folder)
+        .args(arguments.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
