@@ -133,7 +133,7 @@ impl<'a> Keeper<'a> {
         }
         (self.epochs, self.last) = (0, Instant::now());
         if let Err(error) = session.checkpoint(self.note.clone()).save(path) {
-            warn(&format!("no checkpoint after this epoch: {error}; the run goes on"));
+            warn(format!("no checkpoint after this epoch: {error}; the run goes on"));
         }
     }
 }
