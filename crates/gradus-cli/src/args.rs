@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
 use gradus::network::Activation;
 use gradus::optimizer::Optimizer;
@@ -13,8 +14,8 @@ use gradus::training::{BatchSize, Preset};
 
 use crate::regularization_args::{KeepingArgs, RegularizationArgs};
 use crate::values::{
-    Hidden, activations, at_least_one, batch_size, hidden, image_size, normalizations, number,
-    optimizers, presets, schedule, threads, whole,
+    Hidden, activations, at_least_one, batch_size, distortion, hidden, image_size, normalizations,
+    number, optimizers, presets, schedule, threads, whole,
 };
 
 /// Train, evaluate and use dense neural-network classifiers.
@@ -261,6 +262,7 @@ pub(crate) struct PredictArgs {
 #[command(after_help = "Examples:\n  \
     gradus data\n  \
     gradus data fashion-mnist --show 0\n  \
+    gradus data mnist --show 0 --distort shift:2,rotate:15\n  \
     gradus data flowers.csv --label-column species")]
 pub(crate) struct DataArgs {
     /// Name of a data set, or a path [default: mnist, else the built-in digits]
@@ -273,6 +275,16 @@ pub(crate) struct DataArgs {
     /// The part that --show draws from [default: train]
     #[arg(long, value_name = "PART", value_parser = ["train", "test"], requires = "show")]
     pub(crate) part: Option<String>,
+    /// Draw four random distortions of it too: standard (without SPEC), or some of shift:PIXELS,
+    /// rotate:DEGREES, scale:SHARE, shear:SHARE and elastic:ALPHA:SIGMA, such as
+    /// shift:2,rotate:10,elastic:36:6
+    #[arg(long, value_name = "SPEC", num_args = 0..=1, default_missing_value = "standard",
+        value_parser = distortion, requires = "show")]
+    pub(crate) distort: Option<Distortion>,
+    /// Where the random numbers of --distort come from [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole,
+        requires = "distort")]
+    pub(crate) seed: Option<u64>,
     /// Print one JSON object
     #[arg(long, conflicts_with = "show")]
     pub(crate) json: bool,

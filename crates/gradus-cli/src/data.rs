@@ -4,14 +4,19 @@ use std::io::Write;
 
 use anyhow::Result;
 use gradus::Error;
+use gradus::data::distort::{Distorter, Distortion, Scratch};
 use gradus::data::{Dataset, Found, Inputs};
+use gradus::network::Kernels;
 use serde::Serialize;
 
 use crate::args::DataArgs;
-use crate::drawing::draw;
+use crate::drawing::{draw, draw_values, output_width, side_by_side};
 use crate::output::{percent, print_json, shape, stdout, table};
 use crate::source;
 use crate::train::value_type;
+
+/// Distorted versions of a sample that are drawn.
+const VERSIONS: u64 = 4;
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
@@ -25,7 +30,8 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
                 found.name
             ))
         })?;
-        return show(part, data, index);
+        let distort = args.distort.map(|distortion| (distortion, args.seed.unwrap_or(0)));
+        return show(part, data, index, distort);
     }
     let description = Description::of(&found);
     if args.json {
@@ -145,13 +151,18 @@ impl Figures {
     }
 }
 
-/// Prints one sample and its label under the names that the notebook gives them.
-fn show(part: &str, data: &Dataset, index: u64) -> Result<()> {
+/// Prints one sample and its label under the names that the notebook gives them, then perhaps
+/// what distortions of a seed make of it.
+fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64)>) -> Result<()> {
     let position = usize::try_from(index).ok().filter(|&index| index < data.len());
     let Some(index) = position else {
         let last = data.len() - 1;
         let message = format!("--show {index}: the {part} part has the samples 0 to {last}");
         return Err(Error::argument(message).into());
+    };
+    let distorted = match distort {
+        Some((distortion, seed)) => versions(data, index, distortion, seed)?,
+        None => String::new(),
     };
     let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
     let label = &data.class_names[data.labels[index] as usize];
@@ -161,7 +172,27 @@ fn show(part: &str, data: &Dataset, index: u64) -> Result<()> {
         writeln!(out, "{line}")?;
     }
     writeln!(out, "y_{part}[{index}]: {label}")?;
+    write!(out, "{distorted}")?;
     Ok(())
+}
+
+/// A heading and the drawings of distorted versions of sample `index`.
+fn versions(data: &Dataset, index: usize, distortion: Distortion, seed: u64) -> Result<String> {
+    let kernels = Kernels::detect().map_err(Error::argument)?;
+    let distorter = Distorter::for_data(distortion, data, kernels)
+        .map_err(|error| error.context("--distort"))?;
+    let Inputs::Bytes(bytes) = &data.inputs else { return Ok(String::new()) };
+    let image = &bytes[index * data.features()..][..data.features()];
+    let (mut scratch, mut out) = (Scratch::default(), vec![0; image.len()]);
+    let drawings: Vec<Vec<String>> = (0..VERSIONS)
+        .map(|version| {
+            distorter.distort(seed, version, index as u64, image, &mut out, &mut scratch);
+            let values: Vec<f32> = out.iter().map(|&value| value.into()).collect();
+            draw_values(&values, &data.sample_shape)
+        })
+        .collect();
+    let heading = format!("distorted by {}, seed {seed}:\n", distortion.name());
+    Ok(heading + &side_by_side(&drawings, output_width()))
 }
 
 #[cfg(test)]

@@ -20,8 +20,13 @@ pub(crate) fn draw(data: &Dataset, index: usize) -> Vec<String> {
         Inputs::Bytes(values) => values[range].iter().map(|&value| value.into()).collect(),
         Inputs::Floats(values) => values[range].to_vec(),
     };
-    match data.sample_shape[..] {
-        [_, width] if width > 0 => shades(&values, width),
+    draw_values(&values, &data.sample_shape)
+}
+
+/// The lines of a sample of these values.
+pub(crate) fn draw_values(values: &[f32], shape: &[usize]) -> Vec<String> {
+    match *shape {
+        [_, width] if width > 0 => shades(values, width),
         _ => vec![values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")],
     }
 }
@@ -42,11 +47,12 @@ fn shades(values: &[f32], width: usize) -> Vec<String> {
     values.chunks(width).map(row).collect()
 }
 
-/// The width of the terminal that standard output is, or the usual one.
+/// Columns of standard output: what COLUMNS says, else the terminal's, else the usual ones.
 pub(crate) fn output_width() -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let stdout = std::io::stdout();
-    let size = stdout.is_terminal().then(|| terminal_size::terminal_size_of(stdout)).flatten();
-    size.map_or(USUAL_WIDTH, |(width, _)| width.0.into())
+    let seen = || stdout.is_terminal().then(|| terminal_size::terminal_size_of(stdout)).flatten();
+    told.or_else(|| seen().map(|(width, _)| width.0.into())).unwrap_or(USUAL_WIDTH)
 }
 
 /// Blocks of lines as many side by side as `width` columns take, an empty line between those below

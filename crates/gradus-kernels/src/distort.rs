@@ -1,4 +1,4 @@
-//! Distortions of grey images (docs/maths.md M15): a smooth random field of displacements, and the
+//! Distortions of grey images (docs/maths.md M19): a smooth random field of displacements, and the
 //! image read again along an affine map plus that field.
 //!
 //! Three steps, each with buffers that are made once: [`Kernels::draw_field`] draws noise,

@@ -9,7 +9,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("error", &[]),
     ("random", &["kernels"]),
     ("files", &["error"]),
-    ("data", &["error", "random"]),
+    ("data", &["kernels", "error", "random"]),
     ("network", &["kernels", "error", "random"]),
     ("loss", &["kernels"]),
     ("optimizer", &["kernels"]),

@@ -1,4 +1,4 @@
-//! Random distortions of grey images, anew for each sample in each epoch (docs/maths.md M15).
+//! Random distortions of grey images, anew for each sample in each epoch (docs/maths.md M19).
 //!
 //! In: a [`Distortion`], which says how strong each kind may be. Out: a [`Distorter`], made once a
 //! run, which turns one image into another. What it draws depends on the seed, the epoch and the
@@ -6,11 +6,11 @@
 
 use gradus_kernels::Kernels;
 use gradus_kernels::distort::{Affine, Corners, Field, Gaussian, MOST_SIDE};
-use gradus_kernels::random::{GROUP, Stream};
+use gradus_kernels::random::GROUP;
 
 use crate::data::{Dataset, Inputs};
 use crate::error::{Error, Result};
-use crate::random::Purpose;
+use crate::random::{Purpose, step_stream};
 
 /// How strong each distortion may be; 0 for none. All values are drawn uniformly and independently.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -271,8 +271,8 @@ impl Distorter {
         }
     }
 
-    /// `image` as sample number `sample` (below 2^56) of `epoch` (below 2^32) sees it, into `out`;
-    /// both are `height x width` bytes. Without any distortion `out` becomes `image`.
+    /// `image` as sample number `sample` of `epoch` (both below 2^32) sees it, into `out`; both images
+    /// are `height x width` bytes. Without any distortion `out` becomes `image`.
     ///
     /// Allocates nothing once `scratch` has the size. Panics where a length is another.
     pub fn distort(
@@ -287,8 +287,7 @@ impl Distorter {
         if self.distortion.is_none() {
             return out.copy_from_slice(image);
         }
-        let purpose = Purpose::Distort as u32 | ((sample >> 32) as u32) << 8;
-        let stream = Stream { key: seed, counter: [purpose, epoch as u32, sample as u32] };
+        let stream = step_stream(seed, Purpose::Distort, epoch, sample);
         let (kernels, buffers) = (self.kernels, scratch.of_size(self.height, self.width));
         let mut numbers = [0.0; 6];
         kernels.random_uniform(stream, 0, &mut numbers);
@@ -505,9 +504,7 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             assert!(pool.install(|| distorted(7, 1, 0)) == expected, "{threads} threads");
         }
-        for (seed, epoch, first) in
-            [(8, 1, 0), (7, 2, 0), (7, 1, 60), (7, 1, 1 << 32), (7 << 32, 1, 0)]
-        {
+        for (seed, epoch, first) in [(8, 1, 0), (7, 2, 0), (7, 1, 60), (7 << 32, 1, 0)] {
             let other = distorted(seed, epoch, first);
             for (other, expected) in other.chunks(784).zip(expected.chunks(784)) {
                 assert!(other != expected, "{seed} {epoch} {first}");
@@ -540,7 +537,7 @@ mod tests {
             let (mut sum, mut square, mut product) = (0.0, 0.0, 0.0);
             const DRAWS: u32 = 4000;
             for sample in 0..DRAWS {
-                let stream = Stream { key: 3, counter: [5, 0, sample] };
+                let stream = step_stream(3, Purpose::Distort, 0, sample.into());
                 kernels.draw_field(stream, GROUP, alpha, &mut field);
                 kernels.smooth_field(&gaussian, &mut field);
                 for shifts in field.row(24) {
