@@ -1,5 +1,6 @@
 //! Every setting of a training run: its default, its allowed range, and the presets.
 
+use crate::data::Dataset;
 use crate::data::distort::Distortion;
 use crate::data::normalize::Normalization;
 use crate::error::{Error, Result};
@@ -197,6 +198,36 @@ impl TrainConfig {
     /// What is watched, with or without validation data.
     pub fn monitor(&self, validation: bool) -> Monitor {
         self.monitor.unwrap_or(if validation { Monitor::ValLoss } else { Monitor::Loss })
+    }
+
+    /// Checks that the validation data fit the training data, and that there are some if one of their
+    /// figures is to be watched.
+    pub(super) fn check_validation(
+        &self,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+    ) -> Result<()> {
+        let classes = data.class_names.len();
+        if let Some(set) = validation
+            && (set.features() != data.features() || set.class_names.len() > classes)
+        {
+            return Err(Error::argument(format!(
+                "the validation data have samples of shape {:?} in {} classes, but the training data \
+                 {:?} in {classes}",
+                set.sample_shape,
+                set.class_names.len(),
+                data.sample_shape
+            )));
+        }
+        let monitor = self.monitor(validation.is_some());
+        if validation.is_none() && monitor.needs_validation() {
+            return Err(Error::argument(format!(
+                "{} is to be watched, but there are no validation data: set a share of the training \
+                 data apart (--validation 0.1), or watch loss or accuracy",
+                monitor.name()
+            )));
+        }
+        Ok(())
     }
 
     /// What a schedule needs to know of this run with so many steps an epoch.

@@ -45,6 +45,25 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Of an epoch with this loss at this learning rate.
+    fn diverged(epoch: usize, loss: f64, rate: f32) -> Outcome {
+        let what = match loss.is_finite() {
+            true => "a weight became NaN or infinite".to_owned(),
+            false => format!("the loss became {loss}"),
+        };
+        Outcome::Diverged {
+            epoch,
+            message: format!(
+                "{what} in epoch {epoch}: the steps are probably too large \
+                 (learning rate {rate}). Use a smaller --learning-rate (try {}), or --normalize unit or \
+                 standard if the inputs are raw. The model of the epoch before is kept",
+                rate / 10.0
+            ),
+        }
+    }
+}
+
 /// What a run leaves.
 #[derive(Debug, Clone)]
 pub struct Trained {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::classifier::Classifier;
 use crate::data::Dataset;
 use crate::data::normalize::Normalizer;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::network::{Network, available_cores};
 use crate::schedule::{PlateauState, Schedule};
 use crate::training::worker::Trainer;
@@ -61,7 +61,7 @@ impl<'a> Session<'a> {
         let normalizer = Normalizer::fit(config.normalization, data);
         let (shape, names) = (data.sample_shape.clone(), data.class_names.clone());
         let classifier = Classifier::new(network, normalizer.clone(), shape, names)?;
-        check_validation(config, data, validation)?;
+        config.check_validation(data, validation)?;
         let threads = config.threads.unwrap_or_else(available_cores);
         let trainer = Trainer::new(config, &classifier.network, normalizer, data, threads)?;
         Ok(Session {
@@ -92,7 +92,7 @@ impl<'a> Session<'a> {
         let totals = self.trainer.epoch(epoch, stop);
         // The loss is that of the passes before each step: the last step can still overflow.
         if !totals.loss.is_finite() || !self.trainer.is_finite() {
-            self.outcome = Some(diverged(epoch, totals.loss, &self.config));
+            self.outcome = Some(Outcome::diverged(epoch, totals.loss, self.config.learning_rate));
             return Ok(None);
         }
         self.trainer.store(&mut self.classifier.network);
@@ -187,52 +187,5 @@ impl<'a> Session<'a> {
         }
         let outcome = self.outcome.unwrap_or(Outcome::Stopped);
         Trained { classifier, history, outcome, best, seconds }
-    }
-}
-
-/// Checks that the validation data fit the training data, and that there are some if one of their
-/// figures is to be watched.
-fn check_validation(
-    config: &TrainConfig,
-    data: &Dataset,
-    validation: Option<&Dataset>,
-) -> Result<()> {
-    let classes = data.class_names.len();
-    if let Some(set) = validation
-        && (set.features() != data.features() || set.class_names.len() > classes)
-    {
-        return Err(Error::argument(format!(
-            "the validation data have samples of shape {:?} in {} classes, but the training data \
-             {:?} in {classes}",
-            set.sample_shape,
-            set.class_names.len(),
-            data.sample_shape
-        )));
-    }
-    let monitor = config.monitor(validation.is_some());
-    if validation.is_none() && monitor.needs_validation() {
-        return Err(Error::argument(format!(
-            "{} is to be watched, but there are no validation data: set a share of the training \
-             data apart (--validation 0.1), or watch loss or accuracy",
-            monitor.name()
-        )));
-    }
-    Ok(())
-}
-
-fn diverged(epoch: usize, loss: f64, config: &TrainConfig) -> Outcome {
-    let rate = config.learning_rate;
-    let what = match loss.is_finite() {
-        true => "a weight became NaN or infinite".to_owned(),
-        false => format!("the loss became {loss}"),
-    };
-    Outcome::Diverged {
-        epoch,
-        message: format!(
-            "{what} in epoch {epoch}: the steps are probably too large \
-             (learning rate {rate}). Use a smaller --learning-rate (try {}), or --normalize unit or \
-             standard if the inputs are raw. The model of the epoch before is kept",
-            rate / 10.0
-        ),
     }
 }
