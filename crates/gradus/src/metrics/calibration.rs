@@ -44,7 +44,7 @@ impl Calibration {
         Calibration { bins }
     }
 
-    /// Expected calibration error (docs/maths.md M22): the mean distance between confidence and
+    /// Expected calibration error (docs/maths.md M20): the mean distance between confidence and
     /// accuracy, `sum_i count_i / n |accuracy_i - confidence_i|`. 0 without any sample.
     /// Guo et al. 2017.
     pub fn expected_error(&self) -> f64 {

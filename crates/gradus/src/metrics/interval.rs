@@ -3,7 +3,7 @@
 /// The normal quantile of a two-sided interval of 95 %.
 pub const Z_95: f64 = 1.959_963_984_540_054;
 
-/// Wilson's interval of a proportion, `successes` of `total` (docs/maths.md M22). With
+/// Wilson's interval of a proportion, `successes` of `total` (docs/maths.md M20). With
 /// `p = successes / total` and `n = total`:
 ///
 /// `(p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)`

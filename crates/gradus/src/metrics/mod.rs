@@ -1,4 +1,4 @@
-//! How good predictions are (docs/maths.md M22).
+//! How good predictions are (docs/maths.md M20).
 //!
 //! One [`SampleResult`] a sample in, an [`Evaluation`] out: loss, accuracy and its interval, top-k
 //! accuracy, confusion matrix with figures by class, calibration. [`worst_mistakes`] picks the
