@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueHint};
 use gradus::Error;
 use gradus::data::distort::Distortion;
-use gradus::training::{ClassWeights, EarlyStopping, Monitor, Regularization};
+use gradus::schedule::Schedule;
+use gradus::training::{ClassWeights, EarlyStopping, Monitor, Regularization, TrainConfig};
 
 use crate::values::{at_least_one, class_weights, distortion, interval, monitors, number};
 
@@ -140,14 +141,22 @@ impl KeepingArgs {
         Some(EarlyStopping { patience, min_delta: self.min_delta.unwrap_or(0.0) })
     }
 
-    /// Checks that the options have an effect.
+    /// Checks that the options have an effect in a run with these settings.
     ///
     /// # Errors
-    /// `InvalidArgument` where checkpoints are timed but not asked for.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// `InvalidArgument` where checkpoints are timed but not asked for, or nothing watches the figure
+    /// that is named.
+    pub(crate) fn check(&self, config: &TrainConfig) -> Result<(), Error> {
         if self.checkpoint_every.is_some() && self.checkpoint.is_none() && self.resume.is_none() {
             return Err(Error::argument(
                 "--checkpoint-every has no effect without --checkpoint FILE: say where to",
+            ));
+        }
+        let plateau = matches!(config.schedule, Schedule::Plateau(_));
+        if self.monitor.is_some() && self.patience.is_none() && !plateau {
+            return Err(Error::argument(
+                "--monitor has no effect: nothing watches a figure without --patience N or \
+                 --schedule plateau:PATIENCE:FACTOR",
             ));
         }
         Ok(())

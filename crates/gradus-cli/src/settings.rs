@@ -68,7 +68,7 @@ impl Settings {
             let message = "--activation has no effect: there is no hidden layer for it to follow";
             return Err(Error::argument(message).into());
         }
-        args.keeping.check()?;
+        args.keeping.check(&config)?;
         config.validate()?;
         Ok(Settings { preset, config, start, validation_set, checkpoint: None })
     }
@@ -265,6 +265,9 @@ mod tests {
             "--learning-rate -1",
             "--learning-rate nan",
             "--init magic",
+            "--monitor accuracy",
+            "--checkpoint-every 5",
+            "--hidden none --activation tanh",
         ] {
             let error = resolve(options).unwrap_err();
             let kind = error.downcast_ref::<Error>().map(Error::kind);
