@@ -398,7 +398,7 @@ mod tests {
             ("elastic:-1:5", "elastic's alpha is -1"),
         ] {
             let error = Distortion::parse(text).expect_err(text);
-            assert_eq!(error.kind(), crate::ErrorKind::InvalidArgument);
+            assert_eq!(error.kind(), crate::error::ErrorKind::InvalidArgument);
             assert!(error.to_string().contains(told), "{text}: {error}");
         }
         let kernels = Kernels::detect().unwrap();
