@@ -1,9 +1,12 @@
 //! What may stand on the command line, as it stands there: text in, one [`Command`] out. What a
 //! command makes of its arguments is decided in the command's own file.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
@@ -13,6 +16,7 @@ use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Preset};
 
 use crate::regularization_args::{KeepingArgs, RegularizationArgs};
+use crate::sweep::vary::Vary;
 use crate::values::{
     Hidden, activations, at_least_one, batch_size, distortion, hidden, image_size, normalizations,
     number, optimizers, presets, schedule, threads, whole,
@@ -37,6 +41,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Train(Box<TrainArgs>),
+    Sweep(SweepArgs),
     Evaluate(EvaluateArgs),
     Predict(PredictArgs),
     Data(DataArgs),
@@ -46,6 +51,34 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
+}
+
+impl Command {
+    /// The command of a whole command line. Of `train` it is kept which options were given: a resumed
+    /// run takes few, a sweep not all.
+    ///
+    /// # Errors
+    /// What the command line has wrong, or the help that it asks for.
+    pub(crate) fn parse<W>(words: impl IntoIterator<Item = W>) -> Result<Command, clap::Error>
+    where
+        W: Into<OsString> + Clone,
+    {
+        let mut program = Cli::command();
+        let matches = program.try_get_matches_from_mut(words)?;
+        let mut command = Cli::from_arg_matches(&matches)?.command;
+        if let (Command::Train(args), Some((_, found))) = (&mut command, matches.subcommand()) {
+            let train = program.find_subcommand("train");
+            for option in train.into_iter().flat_map(clap::Command::get_arguments) {
+                let id = option.get_id().as_str();
+                if found.value_source(id) == Some(ValueSource::CommandLine) {
+                    let values = found.get_raw(id).into_iter().flatten();
+                    let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+                    args.given.insert(id.to_owned(), values.join(" "));
+                }
+            }
+        }
+        Ok(command)
+    }
 }
 
 /// Where data come from and how they are read.
@@ -165,9 +198,9 @@ pub(crate) struct TrainArgs {
     pub(crate) regularization: RegularizationArgs,
     #[command(flatten)]
     pub(crate) keeping: KeepingArgs,
-    /// Which options were given, by name
+    /// Which options were given, and their values
     #[arg(skip)]
-    pub(crate) given: Vec<String>,
+    pub(crate) given: BTreeMap<String, String>,
 
     /// The model file to write
     #[arg(long, short, value_name = "FILE", help_heading = "Output",
@@ -185,6 +218,46 @@ pub(crate) struct TrainArgs {
     /// Say on standard error what was found and how it is computed
     #[arg(long, short, help_heading = "Output")]
     pub(crate) verbose: bool,
+}
+
+/// Search for good settings of train: a grid or random draws, side by side, judged on validation
+/// data.
+///
+/// Everything behind -- is for train and holds for all runs. Runs are judged by the validation
+/// accuracy, or by the figure that train's --monitor names; the test set is not looked at. At the end
+/// stands the command that trains the best run again and tests it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gradus sweep --vary hidden=128/256/256,128 --vary learning-rate=0.003/0.01\n  \
+    gradus sweep --vary learning-rate=0.001..0.03:log --vary dropout=0..0.5 --runs 27 --halve\n  \
+    gradus sweep --vary dropout=0/0.2/0.5 -- --data fashion-mnist --epochs 9 --validation 0.2\n\n\
+    The same command goes on with a sweep that was interrupted. Results depend neither on --jobs nor \
+    on the order in which runs end.")]
+pub(crate) struct SweepArgs {
+    /// An option of train and its values: a list such as hidden=128/256,128, or a range A..B of
+    /// numbers, drawn from uniformly; A..B:log uniformly in the logarithm, A..B:int whole numbers
+    #[arg(long, value_name = "OPTION=VALUES", required = true, value_parser = Vary::parse)]
+    pub(crate) vary: Vec<Vary>,
+    /// Draw N runs at random [default: the grid, all combinations of the lists]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one)]
+    pub(crate) runs: Option<usize>,
+    /// Where the draws come from; run number N of a seed is always the same [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole,
+        requires = "runs")]
+    pub(crate) seed: Option<u64>,
+    /// Give bad runs up early: after a ninth and a third of the epochs only the best third goes on
+    #[arg(long)]
+    pub(crate) halve: bool,
+    /// Runs side by side; each takes its share of the cores [default: one a core]
+    #[arg(long, value_name = "J", allow_negative_numbers = true, value_parser = threads)]
+    pub(crate) jobs: Option<usize>,
+    /// Where results go, a line of JSON for each run; runs that are in it are not run again
+    #[arg(long, short, value_name = "FILE", default_value = "sweep.jsonl",
+        value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+    /// Options of train, for all runs
+    #[arg(last = true, value_name = "TRAIN OPTIONS")]
+    pub(crate) train: Vec<String>,
 }
 
 /// Measure a model on labelled data: accuracy, calibration, confusion matrix, mistakes.
@@ -364,7 +437,6 @@ pub(crate) struct ManArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_is_sound() {

@@ -4,9 +4,6 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches};
-
 mod args;
 mod regularization_args;
 mod values;
@@ -19,6 +16,7 @@ mod resume;
 mod stop;
 mod train;
 mod train_report;
+mod sweep;
 mod drawing;
 mod mistakes;
 mod evaluate_report;
@@ -32,13 +30,15 @@ mod export;
 mod bench;
 mod shell;
 
-use args::{Cli, Command};
+use args::Command;
 
 fn main() -> ExitCode {
     let begin = Instant::now();
     output::report_panics();
-    let result = match parse() {
+    let command = Command::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let result = match command {
         Command::Train(args) => train::run(&args, begin),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Data(args) => data::run(&args),
@@ -50,21 +50,4 @@ fn main() -> ExitCode {
         Command::Man(args) => shell::man(&args),
     };
     output::exit_code(result)
-}
-
-/// The command line. Of `train` it is kept which options were given: a resumed run takes few.
-fn parse() -> Command {
-    let matches = Cli::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let mut command = cli.command;
-    if let (Command::Train(args), Some((_, found))) = (&mut command, matches.subcommand()) {
-        let train = Cli::command();
-        let options = train.find_subcommand("train").into_iter().flat_map(|it| it.get_arguments());
-        args.given = options
-            .map(|option| option.get_id().as_str())
-            .filter(|id| found.value_source(id) == Some(ValueSource::CommandLine))
-            .map(str::to_owned)
-            .collect();
-    }
-    command
 }

@@ -75,6 +75,16 @@ impl Epochs {
         result
     }
 
+    /// `print` may write to the terminal meanwhile.
+    pub(crate) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+
+    /// So many epochs are done, or no longer needed.
+    pub(crate) fn set(&self, done: usize) {
+        self.0.set_position(done as u64);
+    }
+
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();

@@ -54,7 +54,7 @@ struct Note {
 /// Those of reading the checkpoint; `InvalidArgument` where an option would change the run.
 pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Settings)> {
     let refused = |name: &&String| !ALLOWED.contains(&name.as_str());
-    if let Some(name) = args.given.iter().find(refused) {
+    if let Some(name) = args.given.keys().find(refused) {
         return Err(Error::argument(format!(
             "--{} cannot be given with --resume: the run goes on with the settings that it was \
              begun with",

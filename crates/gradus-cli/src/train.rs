@@ -106,16 +106,20 @@ pub(crate) fn workers(count: Option<usize>, most: usize) -> Result<Workers> {
 }
 
 /// The parts of the data.
-struct Data {
-    name: String,
+pub(crate) struct Data {
+    pub(crate) name: String,
     origin: String,
-    train: Dataset,
-    validation: Option<Dataset>,
+    pub(crate) train: Dataset,
+    pub(crate) validation: Option<Dataset>,
     test: Dataset,
 }
 
 impl Data {
-    fn load(wanted: &LoadOptions, settings: &Settings, weights: Option<&Path>) -> Result<Data> {
+    pub(crate) fn load(
+        wanted: &LoadOptions,
+        settings: &Settings,
+        weights: Option<&Path>,
+    ) -> Result<Data> {
         let Loaded { name, mut train, test, origin, .. } = source::load(wanted)?;
         if let Some(path) = weights {
             let weights = read_sample_weights(path)?;
@@ -132,6 +136,11 @@ impl Data {
             None => set_apart(train, settings)?,
         };
         Ok(Data { name: source::short_name(&name), origin, train, validation, test })
+    }
+
+    /// The parts that training sees; the test part is let go.
+    pub(crate) fn without_test(self) -> (Dataset, Option<Dataset>) {
+        (self.train, self.validation)
     }
 }
 

@@ -266,6 +266,107 @@ fn a_run_that_diverges_keeps_the_last_good_model() {
     assert!(run(at, "inspect model.safetensors").contains("diverged"));
 }
 
+/// The lines of a sweep's file by number of the run, without times.
+fn results(file: &Path) -> Vec<Value> {
+    let mut lines: Vec<Value> = fs::read_to_string(file).unwrap().lines().map(json).collect();
+    lines.iter_mut().for_each(|line| line["seconds"] = Value::Null);
+    lines.sort_by_key(|line| line["run"].as_u64());
+    lines
+}
+
+#[test]
+fn a_sweep_gives_bad_runs_up_and_goes_on_where_it_was_interrupted() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    let sweep = |out: &str, jobs: usize| {
+        let options = format!(
+            "sweep --vary learning-rate=0.0001..0.1:log --vary hidden=4/8 --runs 6 --halve \
+             --jobs {jobs} --out {out} -- --data table.csv --normalize standard --batch-size 16 \
+             --epochs 9"
+        );
+        let output = gradus(at, &options).assert().success().get_output().clone();
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (printed, told) = sweep("whole.jsonl", 1);
+    assert!(told.contains("no --validation is given"), "{told}");
+    assert!(told.contains("after 1 epoch 2 of 6 runs go on"), "{told}");
+    let whole = results(&at.join("whole.jsonl"));
+    let mut ends: Vec<_> = whole
+        .iter()
+        .map(|line| (line["epochs"].as_u64().unwrap(), line["outcome"].as_str().unwrap()))
+        .collect();
+    ends.sort_unstable();
+    let given_up = (1, "given_up");
+    let expected = [given_up, given_up, given_up, given_up, (3, "given_up"), (9, "finished")];
+    assert_eq!(ends, expected);
+    let best = whole.iter().find(|line| line["outcome"] == "finished").unwrap();
+    assert_eq!(best["rungs"].as_array().unwrap().len(), 2);
+    let rows: Vec<&str> = printed.lines().collect();
+    let header: Vec<&str> = rows[0].split_whitespace().collect();
+    let figures = ["rank", "run", "val_accuracy", "val_loss", "epochs", "seconds", "outcome"];
+    assert_eq!(header, [&figures[..], &["learning-rate", "hidden"]].concat());
+    assert!(rows[1].contains(" finished ") && rows[6].contains(" given up "), "{printed}");
+
+    // The command at the end gives the figures of the best run again.
+    let command = rows.last().unwrap().strip_prefix("gradus ").unwrap();
+    let again = run(at, &format!("{command} --json"));
+    let last = json(again.lines().nth(8).unwrap());
+    for key in ["loss", "accuracy", "val_loss", "val_accuracy"] {
+        assert_eq!(last[key], best[key], "{key}");
+    }
+
+    // Neither the number of jobs nor an interruption changes the result.
+    sweep("jobs.jsonl", 3);
+    assert_eq!(results(&at.join("jobs.jsonl")), whole);
+    let lines = fs::read_to_string(at.join("whole.jsonl")).unwrap();
+    for count in 0..=6 {
+        let kept: usize = lines.split_inclusive('\n').take(count).map(str::len).sum();
+        fs::write(at.join("cut.jsonl"), &lines[..(kept + 30).min(lines.len())]).unwrap();
+        let (resumed, told) = sweep("cut.jsonl", 2);
+        assert_eq!(results(&at.join("cut.jsonl")), whole, "after {count} lines");
+        assert_eq!(resumed.lines().last(), Some(*rows.last().unwrap()));
+        let done = format!("{count} of 6 runs are done already");
+        assert_eq!(told.contains(&done), count > 0, "{told}");
+    }
+
+    // A sweep without halving can be made longer; the first runs stay.
+    let longer = |runs| {
+        let options = "-- --data table.csv --epochs 1 --validation 0.1";
+        run(at, &format!("sweep --vary dropout=0..0.5 --runs {runs} --out long.jsonl {options}"));
+        fs::read_to_string(at.join("long.jsonl")).unwrap()
+    };
+    let (two, four) = (longer(2), longer(4));
+    assert!(two.lines().count() == 2 && four.lines().count() == 4 && four.starts_with(&two));
+
+    // Another sweep is not mixed with this one.
+    let other = "sweep --vary hidden=4/8 --out whole.jsonl -- --data table.csv --epochs 1";
+    let failed = gradus(at, other).assert().code(1).get_output().clone();
+    assert!(text(&failed.stderr).contains("holds something else than this sweep"));
+    assert_eq!(fs::read_to_string(at.join("whole.jsonl")).unwrap(), lines);
+}
+
+#[test]
+fn a_run_of_a_sweep_may_diverge() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    let train = "-- --data table.csv --optimizer sgd --schedule constant --epochs 2";
+    let printed = run(at, &format!("sweep --vary learning-rate=1e30/0.01 {train}"));
+    let rows: Vec<&str> = printed.lines().collect();
+    assert!(rows[1].contains(" finished ") && rows[2].contains(" diverged "), "{printed}");
+    assert!(rows.last().unwrap().ends_with("--learning-rate=0.01"), "{printed}");
+    let all = format!("sweep --vary learning-rate=1e30/2e30 --out all.jsonl {train}");
+    let failed = gradus(at, &all).assert().code(1).get_output().clone();
+    assert!(text(&failed.stderr).contains("every run diverged"));
+    // What does not fit the data is said before anything is trained.
+    let wrong = format!("sweep --vary class-weights=1,1,1/1,1 --out wrong.jsonl {train}");
+    let failed = gradus(at, &wrong).assert().code(2).get_output().clone();
+    let expected = "run 1 (--class-weights 1,1): 2 class weights, but the data have 3 classes";
+    assert!(text(&failed.stderr).contains(expected), "{}", text(&failed.stderr));
+    assert!(!at.join("wrong.jsonl").exists());
+}
+
 #[test]
 fn a_model_is_replaced_and_nothing_else() {
     let folder = TempDir::new().unwrap();
@@ -365,6 +466,30 @@ mod unix {
             assert_eq!(done["epochs"], epochs);
             assert!(run(at, "inspect model.safetensors").contains("stopped"));
         }
+    }
+
+    #[test]
+    fn a_signal_ends_a_sweep_and_keeps_its_results() {
+        let folder = TempDir::new().unwrap();
+        let at = folder.path();
+        table(at, "table.csv");
+        let options = "sweep --vary epochs=1/10000000/10000001 --jobs 2 \
+                       -- --data table.csv --validation 0.1 --schedule constant";
+        let mut child = spawn(at, options);
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("run 0 finished") {
+            line.clear();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended too early");
+        }
+        let sent = Process::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert!(rest.contains("stopped; the results of 1 of 3 runs are kept"), "{rest}");
+        let kept = results(&at.join("sweep.jsonl"));
+        assert_eq!((kept.len(), &kept[0]["run"]), (1, &0.into()));
     }
 
     #[test]

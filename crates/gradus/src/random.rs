@@ -30,6 +30,8 @@ pub enum Purpose {
     Mixup = 9,
     /// Distorting samples.
     Distort = 10,
+    /// The settings of the runs of a search.
+    Sweep = 11,
 }
 
 /// The stream of `seed` for `purpose`.

@@ -168,6 +168,11 @@ impl<'a> Session<'a> {
         &self.progress.history
     }
 
+    /// The epoch with the best figure so far, with early stopping.
+    pub fn best(&self) -> Option<&Best> {
+        self.progress.best.as_ref()
+    }
+
     /// How the run ended; none while it goes on.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()

@@ -1,0 +1,427 @@
+//! From the command line of a sweep to its runs: which options each has, and that `train` takes them
+//! all, before anything is trained.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use clap::{Arg, ArgAction, CommandFactory};
+use gradus::Error;
+use gradus::random::{Purpose, numbered_stream};
+use gradus::training::Monitor;
+use serde_json::{Value, json};
+
+use crate::args::{Cli, Command, SweepArgs, TrainArgs};
+use crate::settings::Settings;
+use crate::sweep::halving::rungs;
+use crate::sweep::vary::Vary;
+use crate::train::Data;
+
+/// Most runs of a sweep: all are planned before the first one begins.
+const MOST_RUNS: usize = 10_000;
+
+/// Part of the training data that runs are judged by where nothing else is said.
+pub(crate) const VALIDATION: &str = "0.1";
+
+/// Options that change no result: a sweep can go on with others.
+const NO_MATTER: [&str; 3] = ["threads", "data_dir", "no_download"];
+
+/// A run of the sweep.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// Counted from 0.
+    pub(crate) number: usize,
+    /// The options that differ from run to run, in their order, with their values.
+    pub(crate) options: Vec<(String, String)>,
+    pub(crate) settings: Settings,
+    /// All options, as words of the command line.
+    words: Vec<String>,
+}
+
+/// What a sweep is to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) runs: Vec<Run>,
+    /// The figure that runs are judged by.
+    pub(crate) monitor: Monitor,
+    /// The rungs of successive halving, where it is asked for.
+    pub(crate) rungs: Option<Vec<usize>>,
+    /// The options of the first run. What they say of data holds for all.
+    pub(crate) first: TrainArgs,
+    /// Whether [`VALIDATION`] was added to what was typed.
+    pub(crate) sets_apart: bool,
+    vary: Vec<String>,
+    /// Where draws come from; none for a grid.
+    seed: Option<u64>,
+}
+
+impl Plan {
+    /// Plans all runs.
+    ///
+    /// # Errors
+    /// A `clap::Error` or `InvalidArgument` for what is wrong with any run or with the sweep.
+    pub(crate) fn new(args: &SweepArgs) -> Result<Plan> {
+        let train = Cli::command();
+        let train = train.find_subcommand("train").context("there is no command train")?;
+        check_varied(args, train)?;
+        let draws = draws(args)?;
+        let mut common = args.train.clone();
+        let words = |common: &[String], values: &[String]| -> Result<Vec<String>> {
+            let varied = args.vary.iter().zip(values);
+            let varied = varied.map(|(vary, value)| word(train, &vary.option, value));
+            Ok(common.iter().cloned().chain(varied.collect::<Result<Vec<_>>>()?.concat()).collect())
+        };
+        let mut first = train_args(&words(&common, &draws[0])?)?;
+        check_given(&first, train)?;
+        let sets_apart = !first.given.contains_key("validation");
+        if sets_apart {
+            common.extend(["--validation".into(), VALIDATION.into()]);
+            first = train_args(&words(&common, &draws[0])?)?;
+        }
+        let run = |(number, values): (usize, Vec<String>)| -> Result<Run> {
+            let words = words(&common, &values)?;
+            let options: Vec<_> = args.vary.iter().map(|vary| vary.option.clone()).collect();
+            let options: Vec<_> = options.into_iter().zip(values).collect();
+            let settings = Settings::resolve(&train_args(&words)?)
+                .with_context(|| format!("run {number} ({})", spelled(&options)))?;
+            Ok(Run { number, options, settings, words })
+        };
+        let runs: Vec<Run> = draws.into_iter().enumerate().map(run).collect::<Result<_>>()?;
+        let settings = &runs[0].settings;
+        if settings.config.validation == 0.0 && settings.validation_set.is_none() {
+            let message = "--validation 0: a sweep judges its runs on validation data; give a share \
+                           such as 0.1, or the path of a set";
+            return Err(Error::argument(message).into());
+        }
+        let rungs = if args.halve { Some(rungs_of(&runs)?) } else { None };
+        Ok(Plan {
+            monitor: settings.config.monitor.unwrap_or(Monitor::ValAccuracy),
+            rungs,
+            first,
+            sets_apart,
+            vary: args.vary.iter().map(|vary| vary.text.clone()).collect(),
+            seed: args.runs.map(|_| args.seed.unwrap_or(0)),
+            runs,
+        })
+    }
+
+    /// What tells this sweep from another: all that its results depend on. Without halving, the
+    /// number of runs is no part of it: a sweep can be made longer.
+    pub(crate) fn identity(&self, data: &Data) -> Value {
+        let varied: Vec<_> =
+            self.runs[0].options.iter().map(|(option, _)| option.replace('-', "_")).collect();
+        let matters = |id: &&String| !varied.contains(id) && !NO_MATTER.contains(&id.as_str());
+        let given = &self.first.given;
+        let common: BTreeMap<_, _> = given.iter().filter(|(id, _)| matters(id)).collect();
+        json!({
+            "gradus": env!("CARGO_PKG_VERSION"),
+            "vary": self.vary,
+            "seed": self.seed,
+            "halve": self.rungs.as_ref().map(|_| self.runs.len()),
+            "train": common,
+            "data": {
+                "name": data.name,
+                "train": data.train.len(),
+                "validation": data.validation.as_ref().map_or(0, gradus::data::Dataset::len),
+            },
+        })
+    }
+}
+
+impl Run {
+    /// The command that trains this run again, for a shell.
+    pub(crate) fn command(&self) -> String {
+        let words = ["gradus", "train"].into_iter().chain(self.words.iter().map(String::as_str));
+        words.map(quoted).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The options that differ from run to run, as they are typed.
+    pub(crate) fn spelled(&self) -> String {
+        spelled(&self.options)
+    }
+}
+
+fn spelled(options: &[(String, String)]) -> String {
+    let words = options.iter().map(|(option, value)| format!("--{option} {value}"));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The values of each run's options.
+fn draws(args: &SweepArgs) -> Result<Vec<Vec<String>>> {
+    let count = match args.runs {
+        Some(runs) => runs,
+        None => {
+            let lengths = args.vary.iter().map(|vary| {
+                vary.list().map(<[String]>::len).ok_or_else(|| {
+                    Error::argument(format!(
+                        "--vary {}: a range has no end of values; say with --runs N how many runs \
+                         to draw, or give a list such as 0.1/0.2/0.3",
+                        vary.text
+                    ))
+                })
+            });
+            let lengths = lengths.collect::<Result<Vec<_>, _>>()?;
+            lengths.into_iter().fold(1, usize::saturating_mul)
+        }
+    };
+    if count > MOST_RUNS {
+        return Err(Error::argument(format!(
+            "{count} runs are more than a sweep takes ({MOST_RUNS}): draw some of them with --runs"
+        ))
+        .into());
+    }
+    Ok(match args.runs {
+        Some(runs) => (0..runs).map(|run| draw(&args.vary, args.seed.unwrap_or(0), run)).collect(),
+        None => grid(&args.vary),
+    })
+}
+
+/// The values that run number `run` gets, whatever the other runs are.
+fn draw(vary: &[Vary], seed: u64, run: usize) -> Vec<String> {
+    let mut stream = numbered_stream(seed, Purpose::Sweep, run as u64);
+    vary.iter().map(|vary| vary.draw(&mut stream)).collect()
+}
+
+/// All combinations of the lists; the last one changes from run to run.
+fn grid(vary: &[Vary]) -> Vec<Vec<String>> {
+    vary.iter().filter_map(Vary::list).fold(vec![Vec::new()], |runs, list| {
+        let longer =
+            |run: &Vec<String>, value: &String| [&run[..], std::slice::from_ref(value)].concat();
+        runs.iter().flat_map(|run| list.iter().map(move |value| longer(run, value))).collect()
+    })
+}
+
+/// The rungs that all runs share.
+fn rungs_of(runs: &[Run]) -> Result<Vec<usize>> {
+    let epochs = |run: &Run| run.settings.config.epochs;
+    let first = epochs(&runs[0]);
+    if let Some(other) = runs.iter().find(|run| epochs(run) != first) {
+        return Err(Error::argument(format!(
+            "--halve deals the epochs out, so that all runs must have equally many, but run 0 ({}) \
+             has {first} and run {} ({}) {}: give --epochs behind --",
+            runs[0].spelled(),
+            other.number,
+            other.spelled(),
+            epochs(other)
+        ))
+        .into());
+    }
+    let rungs = rungs(first);
+    if rungs.len() == 1 {
+        let message = "--halve has no effect: runs of one epoch cannot be given up earlier; give \
+                       them more (-- --epochs 9)";
+        return Err(Error::argument(message).into());
+    }
+    Ok(rungs)
+}
+
+/// What `--vary` puts on the command line of `train` for one value.
+fn word(train: &clap::Command, option: &str, value: &str) -> Result<Vec<String>> {
+    let flag = named(train, option).is_some_and(|it| matches!(it.get_action(), ArgAction::SetTrue));
+    match (flag, value) {
+        (false, _) => Ok(vec![format!("--{option}={value}")]),
+        (true, "true") => Ok(vec![format!("--{option}")]),
+        (true, "false") => Ok(Vec::new()),
+        (true, _) => Err(Error::argument(format!(
+            "--vary {option}={value}: --{option} takes no value; expected true or false, for with \
+             and without it"
+        ))
+        .into()),
+    }
+}
+
+fn named<'a>(train: &'a clap::Command, option: &str) -> Option<&'a Arg> {
+    train.get_arguments().find(|argument| argument.get_long() == Some(option))
+}
+
+/// What the parser of `train` makes of these words.
+fn train_args(words: &[String]) -> Result<TrainArgs> {
+    let program = ["gradus", "train"].into_iter();
+    match Command::parse(program.chain(words.iter().map(String::as_str)))? {
+        Command::Train(args) => Ok(*args),
+        _ => Err(Error::argument("behind -- stand options of train, no other command").into()),
+    }
+}
+
+/// Checks that each option is varied once, is not given besides, and may differ between runs.
+fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()> {
+    for (index, Vary { option, text, .. }) in args.vary.iter().enumerate() {
+        let wrong = |why: &str| Err(Error::argument(format!("--vary {text}: {why}")).into());
+        if args.vary[..index].iter().any(|earlier| earlier.option == *option) {
+            return wrong("this option is varied twice; give all its values at once");
+        }
+        let (alone, begin) = (format!("--{option}"), format!("--{option}="));
+        if args.train.iter().any(|word| *word == alone || word.starts_with(&begin)) {
+            return wrong("the option is given behind -- too; leave it out at one of the places");
+        }
+        let Some(known) = named(train, option) else { continue };
+        let id = known.get_id().as_str();
+        let why = match id {
+            _ if not_in_sweeps(known).is_some() => not_in_sweeps(known),
+            _ if known.get_help_heading() == Some("Data") || id == "sample_weights" => {
+                Some("all runs of a sweep share their data; give it behind --")
+            }
+            "seed" => Some(
+                "all runs of a sweep share their data, and the seed decides which samples are set \
+                 apart; run a second sweep with another -- --seed",
+            ),
+            "threads" => Some("the model does not depend on it; see --jobs"),
+            "monitor" => Some("all runs of a sweep are judged by the same figure"),
+            _ => None,
+        };
+        if let Some(why) = why {
+            return wrong(why);
+        }
+    }
+    Ok(())
+}
+
+/// Checks that no option is given behind `--` which a sweep has no use for.
+fn check_given(args: &TrainArgs, train: &clap::Command) -> Result<()> {
+    for option in train.get_arguments() {
+        if args.given.contains_key(option.get_id().as_str())
+            && let Some(why) = not_in_sweeps(option)
+        {
+            let name = option.get_long().unwrap_or_default();
+            return Err(Error::argument(format!("-- --{name}: {why}")).into());
+        }
+    }
+    Ok(())
+}
+
+/// Why a sweep does not take this option of `train`, if it does not.
+fn not_in_sweeps(option: &Arg) -> Option<&'static str> {
+    match option.get_id().as_str() {
+        "checkpoint" | "checkpoint_every" | "resume" => Some(
+            "the runs of a sweep leave no checkpoints; their results are in the file of the \
+             sweep's own --out, before the --, and the same command goes on with it",
+        ),
+        _ if option.get_help_heading() == Some("Output") => Some(
+            "the runs of a sweep write nothing of their own; results go to the file of the sweep's \
+             own --out, before the --, and train writes the model of the best",
+        ),
+        _ => None,
+    }
+}
+
+/// `word` so that a shell takes it as one.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gradus::ErrorKind;
+
+    fn plan(words: &[&str]) -> Result<Plan> {
+        match Command::parse([&["gradus", "sweep"], words].concat())? {
+            Command::Sweep(args) => Plan::new(&args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn of(text: &str) -> Result<Plan> {
+        plan(&text.split_whitespace().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn lists_make_a_grid() {
+        let plan =
+            of("--vary hidden=8/16,8 --vary batch-norm=true/false --vary nesterov=true/false \
+                       -- --optimizer sgd --momentum 0.9 --learning-rate 0.1 --epochs 3")
+            .unwrap();
+        assert_eq!(plan.runs.len(), 8);
+        let texts: Vec<_> = plan.runs.iter().map(Run::spelled).collect();
+        assert_eq!(texts[0], "--hidden 8 --batch-norm true --nesterov true");
+        assert_eq!(texts[1], "--hidden 8 --batch-norm true --nesterov false");
+        assert_eq!(texts[6], "--hidden 16,8 --batch-norm false --nesterov true");
+        let config = &plan.runs[6].settings.config;
+        assert_eq!((&config.hidden[..], config.epochs), (&[16, 8][..], 3));
+        assert!(!config.regularization.batch_norm && config.validation == 0.1);
+        assert_eq!(
+            plan.runs[6].command(),
+            "gradus train --optimizer sgd --momentum 0.9 --learning-rate 0.1 --epochs 3 \
+             --validation 0.1 --hidden=16,8 --batch-norm=false --nesterov"
+        );
+        assert_eq!(plan.monitor, Monitor::ValAccuracy);
+    }
+
+    #[test]
+    fn a_draw_depends_on_its_number_and_the_seed_only() {
+        let options = |text: &str| -> Vec<_> {
+            of(text).unwrap().runs.into_iter().map(|run| run.options).collect()
+        };
+        let vary = "--vary dropout=0..0.5 --vary learning-rate=0.001..0.1:log --vary hidden=8/16";
+        let few = options(&format!("{vary} --runs 3"));
+        let more = options(&format!("{vary} --runs 9 -- --epochs 2"));
+        assert_eq!(few, more[..3]);
+        assert_ne!(more[0], more[1]);
+        assert_ne!(few, options(&format!("{vary} --runs 3 --seed 1")));
+    }
+
+    #[test]
+    fn what_train_refuses_is_refused_before_anything_is_trained() {
+        for (text, words) in [
+            ("--vary epochs=3/0", "invalid value '0' for '--epochs <N>'"),
+            ("--vary learning-rat=1/2", "unexpected argument '--learning-rat'"),
+            ("--vary hidden=8/16 -- --batch 3", "unexpected argument '--batch'"),
+            ("--vary optimizer=sgd/adam -- --momentum 0.9", "run 1 (--optimizer adam)"),
+            ("--vary dropout=0..2 --runs 9", "run "),
+            ("--vary hidden=8/16 -- model", "unexpected argument 'model'"),
+        ] {
+            let error = of(text).unwrap_err();
+            let found = format!("{error:#}");
+            assert!(found.contains(words), "{text}: {found}");
+            let kind = error.downcast_ref::<Error>().map(Error::kind);
+            let refused = kind == Some(ErrorKind::InvalidArgument);
+            assert!(refused || error.is::<clap::Error>(), "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_in_a_sweep_is_refused() {
+        for (text, words) in [
+            ("--vary hidden=8/16 -- --out m.safetensors", "-- --out: the runs of a sweep write"),
+            ("--vary hidden=8/16 -- --history h.csv", "-- --history"),
+            ("--vary hidden=8/16 -- --json", "-- --json"),
+            ("--vary hidden=8/16 -- -q", "-- --quiet"),
+            ("--vary hidden=8/16 -- -v", "-- --verbose"),
+            ("--vary hidden=8/16 -- --checkpoint c", "-- --checkpoint: the runs"),
+            ("--vary hidden=8/16 -- --resume c", "-- --resume"),
+            ("--vary hidden=8/16 -- --validation 0", "judges its runs on validation data"),
+            ("--vary hidden=8/16 -- --hidden 3", "behind -- too"),
+            ("--vary hidden=8/16 -- --hidden=3", "behind -- too"),
+            ("--vary hidden=8 --vary hidden=16", "varied twice"),
+            ("--vary out=a/b", "write nothing of their own"),
+            ("--vary data=mnist/digits", "share their data"),
+            ("--vary sample-weights=a", "share their data"),
+            ("--vary seed=1/2", "the seed decides"),
+            ("--vary threads=1/2", "does not depend"),
+            ("--vary monitor=loss/val_loss", "same figure"),
+            ("--vary nesterov=yes", "expected true or false"),
+            ("--vary dropout=0..0.5", "--runs N"),
+            ("--vary epochs=3/3/4 --halve", "run 2 (--epochs 4) 4: give --epochs"),
+            ("--vary preset=quick/notebook --halve", "run 1 (--preset notebook) 200"),
+            ("--vary hidden=8/16 --halve -- --epochs 1", "--halve has no effect"),
+            ("--vary hidden=8/16 --runs 10001", "more than a sweep takes"),
+        ] {
+            let error = of(text).unwrap_err();
+            let kind = error.downcast_ref::<Error>().map(Error::kind);
+            assert_eq!(kind, Some(ErrorKind::InvalidArgument), "{text}: {error}");
+            assert!(error.to_string().contains(words), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        let plan = plan(&["--vary", "hidden=8/16", "--", "--data", "my 'own' data.csv"]).unwrap();
+        let command = plan.runs[0].command();
+        let expected = r"gradus train --data 'my '\''own'\'' data.csv' --validation 0.1 --hidden=8";
+        assert_eq!(command, expected);
+        assert_eq!([quoted(""), quoted("a*")], ["''", "'a*'"]);
+    }
+}

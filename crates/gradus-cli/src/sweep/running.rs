@@ -1,0 +1,296 @@
+//! Runs side by side, rung after rung.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::Result;
+use gradus::data::Dataset;
+use gradus::training::{Monitor, Outcome, Session};
+use serde_json::Value;
+
+use crate::output::{Exit, STOPPED, say};
+use crate::progress::Epochs;
+use crate::sweep::halving::{Figures, kept, spent};
+use crate::sweep::plan::{Plan, Run};
+use crate::sweep::record::{End, Record, Results};
+
+/// What all runs share.
+pub(crate) struct Sweep<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) train: &'a Dataset,
+    pub(crate) validation: &'a Dataset,
+    pub(crate) results: Results,
+    /// [`Plan::identity`].
+    pub(crate) identity: Value,
+    pub(crate) jobs: usize,
+    pub(crate) stop: &'static AtomicBool,
+    pub(crate) bar: Epochs,
+}
+
+/// A run on its way. Between rungs its session rests.
+struct Entrant<'a> {
+    run: &'a Run,
+    session: Option<Session<'a>>,
+    /// The figures at the rungs that it passed.
+    passed: Vec<Figures>,
+    record: Option<Record>,
+}
+
+impl Entrant<'_> {
+    /// The figures at a rung; of a run that ended before, the last ones.
+    fn at(&self, rung: usize) -> Figures {
+        let record = || self.record.as_ref().map(|record| record.figures);
+        self.passed.get(rung).copied().or_else(record).unwrap_or_default()
+    }
+
+    fn is_through(&self, rung: usize) -> bool {
+        self.record.is_some() || self.passed.len() > rung
+    }
+}
+
+/// The epochs of a plan: at each rung how far runs are trained and how many epochs are done in all.
+pub(crate) fn epochs(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
+    let epochs = plan.runs.iter().map(|run| run.settings.config.epochs);
+    match &plan.rungs {
+        Some(rungs) => (rungs.clone(), spent(plan.runs.len(), rungs)),
+        None => (vec![epochs.clone().max().unwrap_or(0)], vec![epochs.sum()]),
+    }
+}
+
+impl<'a> Sweep<'a> {
+    /// Runs all runs but those that are `known` from the file, and gives the results of all.
+    ///
+    /// # Errors
+    /// Where a run cannot be begun or a result not be written; an [`Exit`] where the sweep was
+    /// stopped.
+    pub(crate) fn run(&self, known: Vec<Option<Record>>) -> Result<Vec<Record>> {
+        let entrant = |(run, record): (&'a Run, Option<Record>)| {
+            let passed = record.as_ref().map_or(Vec::new(), |record| record.rungs.clone());
+            Entrant { run, session: None, passed, record }
+        };
+        let mut going: Vec<_> = self.plan.runs.iter().zip(known).map(entrant).collect();
+        let mut results = Vec::new();
+        let (bounds, sums) = epochs(self.plan);
+        for (rung, (&bound, sum)) in bounds.iter().zip(sums).enumerate() {
+            self.train(&mut going, bound)?;
+            if !going.iter().all(|entrant| entrant.is_through(rung)) {
+                return Err(self.stopped(&going, results.len()));
+            }
+            self.bar.set(sum);
+            if rung + 1 < bounds.len() {
+                let entered = going.len();
+                for mut worse in drop_worse(&mut going, rung, self.plan.monitor) {
+                    self.end(&mut worse, End::GivenUp, None)?;
+                    results.extend(worse.record);
+                }
+                let going = going.len();
+                let unit = if bound == 1 { "epoch" } else { "epochs" };
+                let message = format!("after {bound} {unit} {going} of {entered} runs go on");
+                self.bar.beside(|| say(message));
+            }
+        }
+        results.extend(going.into_iter().filter_map(|entrant| entrant.record));
+        Ok(results)
+    }
+
+    /// Trains what has not ended until it has `bound` epochs, several at a time.
+    fn train(&self, going: &mut [Entrant<'a>], bound: usize) -> Result<()> {
+        let waiting: Vec<_> = going.iter_mut().filter(|entrant| entrant.record.is_none()).collect();
+        let jobs = self.jobs.min(waiting.len());
+        let waiting = Mutex::new(waiting.into_iter());
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || {
+            while let Some(entrant) = next() {
+                self.advance(entrant, bound).inspect_err(|_| {
+                    // The others need not go on: their results could not be kept either.
+                    self.stop.store(true, Ordering::SeqCst);
+                })?;
+            }
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+            let ended = workers.into_iter().map(|worker| {
+                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            ended.fold(Ok(()), Result::and)
+        })
+    }
+
+    /// Trains a run until it has `bound` epochs or ends.
+    fn advance(&self, entrant: &mut Entrant<'a>, bound: usize) -> Result<()> {
+        if self.stop.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let session = match &mut entrant.session {
+            Some(session) => session,
+            none => none.insert(begin(entrant.run, self.train, self.validation)?),
+        };
+        while session.history().epochs.len() < bound && session.epoch(self.stop)?.is_some() {
+            self.bar.step(|| ());
+        }
+        let figures = figures(session);
+        let end = match session.outcome() {
+            Some(Outcome::Diverged { .. }) => Some(End::Diverged),
+            Some(Outcome::NoProgress) => Some(End::NoProgress),
+            _ if figures.epochs == session.config().epochs => Some(End::Finished),
+            _ if figures.epochs < bound => return Ok(()),
+            _ => None,
+        };
+        match end {
+            Some(end) => self.end(entrant, end, Some(figures))?,
+            None => entrant.passed.push(figures),
+        }
+        Ok(())
+    }
+
+    /// Ends a run that has not ended: its result goes to the file, its session away. `figures` are
+    /// those of its last rung where they are not yet among those that it passed.
+    fn end(&self, entrant: &mut Entrant, outcome: End, figures: Option<Figures>) -> Result<()> {
+        let Some(session) = entrant.session.take() else { return Ok(()) };
+        let mut rungs = std::mem::take(&mut entrant.passed);
+        let figures = figures.or_else(|| rungs.pop()).unwrap_or_default();
+        let record = Record {
+            run: entrant.run.number,
+            outcome,
+            options: entrant.run.options.iter().cloned().collect(),
+            figures,
+            seconds: session.history().epochs.iter().map(|epoch| epoch.seconds).sum(),
+            rungs: rungs.clone(),
+            sweep: self.identity.clone(),
+        };
+        self.results.append(&record)?;
+        self.bar.beside(|| say(line(&record, entrant.run, self.plan.monitor)));
+        entrant.passed = rungs;
+        entrant.record = Some(record);
+        Ok(())
+    }
+
+    /// The exit of a sweep that was stopped.
+    fn stopped(&self, going: &[Entrant], ended: usize) -> anyhow::Error {
+        self.bar.finish();
+        let ended = ended + going.iter().filter(|entrant| entrant.record.is_some()).count();
+        let runs = self.plan.runs.len();
+        say(format_args!(
+            "stopped; the results of {ended} of {runs} runs are kept, and the same command goes on \
+             from there"
+        ));
+        Exit(STOPPED).into()
+    }
+}
+
+/// A run that has not begun.
+///
+/// # Errors
+/// Where its settings do not fit the data.
+pub(crate) fn begin<'a>(
+    run: &Run,
+    train: &'a Dataset,
+    validation: &'a Dataset,
+) -> Result<Session<'a>> {
+    let settings = &run.settings;
+    let session = Session::new(&settings.config, train, Some(validation), settings.start.clone());
+    session.map_err(|error| {
+        error.context(format_args!("run {} ({})", run.number, run.spelled())).into()
+    })
+}
+
+/// Takes those out that do not go on after a rung.
+fn drop_worse<'a>(going: &mut Vec<Entrant<'a>>, rung: usize, by: Monitor) -> Vec<Entrant<'a>> {
+    // A stable sort: equal runs stay in the order of their numbers.
+    going.sort_by_key(|entrant| entrant.run.number);
+    going.sort_by(|a, b| a.at(rung).compare(&b.at(rung), by));
+    going.split_off(kept(going.len()))
+}
+
+/// The figures of the model that the run would leave now.
+fn figures(session: &Session) -> Figures {
+    let reports = &session.history().epochs;
+    let best = session.best().map(|best| best.epoch);
+    let epochs = reports.len();
+    let report = match session.outcome() {
+        Some(Outcome::Diverged { .. }) => None,
+        _ => best.map_or(reports.last(), |best| reports.get(best)),
+    };
+    let Some(report) = report else { return Figures { epochs, ..Figures::default() } };
+    let number = |value: Option<f64>| value.filter(|value| value.is_finite());
+    Figures {
+        epochs,
+        best_epoch: best,
+        loss: number(Some(report.loss)),
+        accuracy: number(Some(report.accuracy)),
+        val_loss: number(report.val_loss),
+        val_accuracy: number(report.val_accuracy),
+    }
+}
+
+/// What is told of a run when it ends.
+fn line(record: &Record, run: &Run, monitor: Monitor) -> String {
+    let Record { figures, outcome, seconds, .. } = record;
+    let figure = match figures.of(monitor) {
+        Some(value) => format!("{} = {value:.4}, ", monitor.name()),
+        None => String::new(),
+    };
+    let unit = if figures.epochs == 1 { "epoch" } else { "epochs" };
+    format!(
+        "run {} {}: {figure}{} {unit}, {seconds:.2} s: {}",
+        run.number,
+        outcome.name(),
+        figures.epochs,
+        run.spelled()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Command;
+
+    #[test]
+    fn the_best_third_goes_on_and_equal_runs_go_by_number() {
+        let words = "gradus sweep --vary hidden=1..99:int --runs 9 -- --validation 0.1";
+        let plan = match Command::parse(words.split_whitespace()).unwrap() {
+            Command::Sweep(args) => Plan::new(&args).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        let figures = |val_accuracy| Figures { val_accuracy, ..Figures::default() };
+        let accuracies = [0.1, 0.7, 0.9, 0.7, 0.8, 0.7, 0.2, 0.3, 0.95];
+        // The last ones first: the order in which runs are done does not matter.
+        let entrant = |(run, accuracy): (_, f64)| Entrant {
+            run,
+            session: None,
+            passed: vec![figures(Some(accuracy)), figures(Some(1.0 - accuracy))],
+            record: None,
+        };
+        let all = || plan.runs.iter().zip(accuracies).map(entrant).rev().collect::<Vec<_>>();
+        let numbers = |entrants: &[Entrant]| -> Vec<usize> {
+            entrants.iter().map(|entrant| entrant.run.number).collect()
+        };
+        let mut going = all();
+        let worse = drop_worse(&mut going, 0, Monitor::ValAccuracy);
+        assert_eq!(numbers(&going), [8, 2, 4]);
+        assert_eq!(numbers(&worse), [1, 3, 5, 7, 6, 0]);
+        drop_worse(&mut going, 1, Monitor::ValAccuracy);
+        assert_eq!(numbers(&going), [4]);
+
+        // A run that ended before the rung is judged by its last figures.
+        let mut going = all();
+        let record = |outcome, val_accuracy| Record {
+            run: 0,
+            outcome,
+            options: [].into(),
+            figures: figures(val_accuracy),
+            seconds: 0.0,
+            rungs: Vec::new(),
+            sweep: Value::Null,
+        };
+        going[0].passed.clear();
+        going[0].record = Some(record(End::Diverged, None));
+        going[8].passed.clear();
+        going[8].record = Some(record(End::NoProgress, Some(0.99)));
+        let worse = drop_worse(&mut going, 0, Monitor::ValAccuracy);
+        assert_eq!(numbers(&going), [0, 2, 4]);
+        assert_eq!(worse.last().unwrap().run.number, 8);
+    }
+}
