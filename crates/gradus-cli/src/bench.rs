@@ -59,7 +59,7 @@ const FEW_SAMPLES: usize = 12_800;
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     let machine = Machine::new(args.threads.unwrap_or_else(available_cores))?;
     let options = source::options(None, &args.source, None, 0)?;
-    let loaded = source::load(&options)?;
+    let loaded = source::load(&options, None)?;
     let (isa, threads) = (machine.kernels.isa().name(), machine.threads);
     if !args.json {
         say(format_args!("{} on {threads} threads, instruction set {isa}\n", loaded.name));

@@ -78,7 +78,7 @@ fn labelled_data(classifier: &Classifier, args: &EvaluateArgs) -> Result<(String
     let seed = classifier.training["config"]["seed"].as_u64().unwrap_or(0);
     let mut options = source::options(Some(data), &args.source, None, seed)?;
     if source::is_named(data) {
-        let loaded = source::load(&options)?;
+        let loaded = source::load(&options, None)?;
         return Ok((data.to_owned(), in_classes(loaded.test, classifier, data)?));
     }
     options.image_size = options.image_size.or(match classifier.sample_shape[..] {

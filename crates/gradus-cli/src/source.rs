@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::Error;
-use gradus::data::{Found, LoadOptions, Loaded, set_names};
+use gradus::data::{Found, LoadOptions, Loaded, read_sample_weights, set_names};
 
 use crate::args::SourceArgs;
 use crate::output::warn;
@@ -51,9 +51,18 @@ pub(crate) fn is_named(data: &str) -> bool {
     set_names().contains(&data.to_lowercase().replace('_', "-").as_str())
 }
 
-/// Loads the training and test part.
-pub(crate) fn load(options: &LoadOptions) -> Result<Loaded> {
-    let loaded = Downloads::watch(|progress| gradus::data::load(options, progress))?;
+/// Loads the training and test part. `weights` names a file of the training samples' weights, one for
+/// each row of the data: it is read before some of them are set apart for testing.
+pub(crate) fn load(options: &LoadOptions, weights: Option<&Path>) -> Result<Loaded> {
+    let mut found = Downloads::watch(|progress| gradus::data::find(options, progress))?;
+    if let Some(path) = weights {
+        let weights = read_sample_weights(path)?;
+        found.train = found
+            .train
+            .with_sample_weights(weights)
+            .map_err(|error| error.context(path.display()))?;
+    }
+    let loaded = found.with_test_part(options.seed)?;
     loaded.notices.iter().for_each(warn);
     Ok(loaded)
 }

@@ -8,7 +8,7 @@ use gradus::classifier::{Classifier, skips_zeros};
 use gradus::data::images::{GreyImage, MNIST_PIXELS, MNIST_SIDE, to_mnist_form};
 use gradus::data::normalize::Normalizer;
 use gradus::data::split::stratified_split;
-use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load_matching, read_sample_weights};
+use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load_matching};
 use gradus::metrics::Evaluation;
 use gradus::network::{Kernels, Network, Workers, available_cores};
 use gradus::training::{Best, Outcome, Preset, Session, Trained};
@@ -120,13 +120,7 @@ impl Data {
         settings: &Settings,
         weights: Option<&Path>,
     ) -> Result<Data> {
-        let Loaded { name, mut train, test, origin, .. } = source::load(wanted)?;
-        if let Some(path) = weights {
-            let weights = read_sample_weights(path)?;
-            train = train
-                .with_sample_weights(weights)
-                .map_err(|error| error.context(path.display()))?;
-        }
+        let Loaded { name, train, test, origin, .. } = source::load(wanted, weights)?;
         let (train, validation) = match &settings.validation_set {
             Some(path) => {
                 let (validation, notices) = load_matching(path, &train, wanted)?;

@@ -95,7 +95,7 @@ fn what_contradicts_a_checkpoint_is_refused() {
         let name = option.split(' ').next().unwrap();
         assert!(message.contains(&format!("{name} cannot be given with --resume")), "{message}");
     }
-    fs::write(at.join("ones.txt"), "1\n".repeat(240)).unwrap();
+    fs::write(at.join("ones.txt"), "1\n".repeat(300)).unwrap();
     let rows = fs::read_to_string(at.join("table.csv")).unwrap();
     fs::write(at.join("other.csv"), rows.replacen("green", "blue", 1)).unwrap();
     for other in ["--data other.csv", "--sample-weights ones.txt"] {
@@ -159,7 +159,6 @@ fn weights_of_classes_and_samples_are_taken_and_checked() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
-    // With a test set of its own all rows of the table are training samples.
     fs::write(at.join("few.csv"), "u,v,label\n5,0,green\n0,0,red\n0,5,blue\n").unwrap();
     fs::write(at.join("points.csv"), "u,v\n0,5\n1,5\n5,0\n0,0\n").unwrap();
     let train = format!("train {TABLE} --test few.csv --quiet");
@@ -171,6 +170,12 @@ fn weights_of_classes_and_samples_are_taken_and_checked() {
     let [samples, classes] = ["samples", "classes"]
         .map(|model| run(at, &format!("predict {model}.safetensors points.csv --json")));
     assert_eq!(samples, classes);
+    // The weights stay with their rows where some are set apart for testing.
+    let table =
+        format!("train {TABLE} --quiet --sample-weights no-blue.txt --out split.safetensors");
+    run(at, &table);
+    let split = run(at, "predict split.safetensors points.csv --json");
+    assert!(!split.contains(r#""label":"blue""#), "{split}");
     assert!(!samples.contains(r#""label":"blue""#), "{samples}");
     run(at, &format!("{train} --class-weights balanced"));
     let balanced = run(at, "predict model.safetensors points.csv --json");
@@ -189,6 +194,8 @@ fn weights_of_classes_and_samples_are_taken_and_checked() {
         let message = refused(&mut gradus(at, &format!("{train} --sample-weights {name}")), 1);
         assert!(message.contains(words) && message.contains(name), "{name}: {message}");
     }
+    let few = format!("train {TABLE} --sample-weights few.txt");
+    assert!(refused(&mut gradus(at, &few), 1).contains("3 sample weights for 300 samples"));
     let message = refused(&mut gradus(at, &format!("{train} --sample-weights none.txt")), 1);
     assert!(message.contains("none.txt"), "{message}");
     for (weights, words) in [

@@ -207,8 +207,12 @@ pub(crate) fn find_in(
 }
 
 impl Found {
-    /// Splits a test part off where there is none, and says so.
-    fn with_test_part(mut self, seed: u64) -> Result<Loaded> {
+    /// Splits a test part off where there is none, and says so: a fifth, shuffled and stratified by
+    /// `seed`. Sample weights go with their samples.
+    ///
+    /// # Errors
+    /// `InvalidData` where there are too few samples to set some apart.
+    pub fn with_test_part(mut self, seed: u64) -> Result<Loaded> {
         let (train, test) = match self.test {
             Some(test) => (self.train, test),
             None => {
