@@ -1,5 +1,6 @@
-//! Distorting an image allocates nothing once the buffers have their size. The only test of its
-//! binary, since all allocations of the process are counted.
+//! Distorting an image allocates nothing once the buffers have their size. All allocations of the
+//! process are counted, and the test's own main thread makes some: of many counts the fewest is that
+//! of distorting.
 
 use std::alloc::System;
 
@@ -18,12 +19,15 @@ fn the_second_image_allocates_nothing() {
             let distorter = Distorter::new(distortion, 28, 28, kernels).unwrap();
             let (image, mut out, mut scratch) = ([90; 784], [0; 784], Scratch::default());
             distorter.distort(0, 0, 0, &image, &mut out, &mut scratch);
-            let region = Region::new(ALLOCATOR);
-            for sample in 1..100 {
-                distorter.distort(0, 0, sample, &image, &mut out, &mut scratch);
-            }
-            let change = region.change();
-            assert_eq!((change.allocations, change.reallocations), (0, 0), "{text}");
+            let count = |_| {
+                let region = Region::new(ALLOCATOR);
+                for sample in 1..100 {
+                    distorter.distort(0, 0, sample, &image, &mut out, &mut scratch);
+                }
+                let change = region.change();
+                change.allocations + change.reallocations
+            };
+            assert_eq!((0..20).map(count).min(), Some(0), "{text}");
         }
     }
 }
