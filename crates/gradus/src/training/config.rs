@@ -147,7 +147,7 @@ impl Preset {
             },
             Preset::Accurate => TrainConfig {
                 hidden: vec![1000, 500, 250, 250, 250],
-                epochs: 100,
+                epochs: 60,
                 batch_size: BatchSize::Samples(100),
                 optimizer: Optimizer::ADAM,
                 learning_rate: 0.002,
