@@ -110,7 +110,8 @@ def train(gradus, name, recipe, seed, wanted):
         extra += ["--validation", "0.16667"]
     with tempfile.TemporaryDirectory() as folder:
         command = [gradus, "train", "--json", "--out", f"{folder}/model.safetensors"]
-        done = subprocess.run([*command, *recipe.split(), *extra], capture_output=True, text=True)
+        command += [*recipe.split(), *extra]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise Failed(f"{name}: {done.stderr.strip()}")
     events = [json.loads(line) for line in done.stdout.splitlines()]
