@@ -8,7 +8,8 @@ use gradus::data::npz::Npz;
 use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load};
 use gradus::model_file;
 use gradus::network::{Activation, Workers};
-use gradus::training::{Preset, TrainConfig, train};
+use gradus::optimizer::Optimizer;
+use gradus::training::{Preset, Regularization, TrainConfig, train};
 
 /// MNIST, or nothing (and a word about it) where it is not at hand.
 fn mnist() -> Option<Loaded> {
@@ -87,17 +88,50 @@ fn the_notebook_is_reproduced() {
     assert!(relative <= 1e-4, "{relative}");
 }
 
+/// Accuracy on the test images after training with these settings.
+fn tested(config: &TrainConfig, loaded: &Loaded) -> f64 {
+    let stop = AtomicBool::new(false);
+    let trained = train(config, &loaded.train, None, None, &stop, &mut |_| {}).unwrap();
+    let workers = Workers::new(2).unwrap();
+    let accuracy = trained.classifier.evaluate(&loaded.test, &workers).unwrap().accuracy;
+    eprintln!("seed {}: {accuracy}", config.seed);
+    accuracy
+}
+
 /// The default preset on the test images.
 #[test]
 fn quick_reaches_98_percent() {
     let Some(loaded) = mnist() else { return };
     for seed in [0, 1] {
         let config = TrainConfig { seed, ..Preset::Quick.config() };
-        let stop = AtomicBool::new(false);
-        let trained = train(&config, &loaded.train, None, None, &stop, &mut |_| {}).unwrap();
-        let workers = Workers::new(2).unwrap();
-        let accuracy = trained.classifier.evaluate(&loaded.test, &workers).unwrap().accuracy;
-        eprintln!("seed {seed}: {accuracy}");
-        assert!(accuracy >= 0.98, "seed {seed}: {accuracy}");
+        assert!(tested(&config, &loaded) >= 0.98, "seed {seed}");
+    }
+}
+
+/// The notebook's network, with noise on its inputs.
+#[test]
+fn noise_takes_128_units_further() {
+    let Some(loaded) = mnist() else { return };
+    let regularization = Regularization { input_noise: 0.3, ..Regularization::NONE };
+    let quick = Preset::Quick.config();
+    let config = TrainConfig {
+        hidden: vec![128],
+        epochs: 20,
+        learning_rate: 0.005,
+        regularization,
+        ..quick
+    };
+    assert!(tested(&config, &loaded) >= 0.983);
+}
+
+/// The first epochs of the presets for accuracy, at a schedule of their own length.
+#[test]
+fn the_accurate_presets_are_on_their_way() {
+    let Some(loaded) = mnist() else { return };
+    for (preset, hidden, floor) in
+        [(Preset::Accurate, vec![500, 250, 250], 0.975), (Preset::Record, vec![512, 256], 0.982)]
+    {
+        let config = TrainConfig { hidden, epochs: 3, ..preset.config() };
+        assert!(tested(&config, &loaded) >= floor, "{preset:?}");
     }
 }
