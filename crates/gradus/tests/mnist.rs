@@ -117,6 +117,7 @@ fn noise_takes_128_units_further() {
     let config = TrainConfig {
         hidden: vec![128],
         epochs: 20,
+        optimizer: Optimizer::ADAMW,
         learning_rate: 0.005,
         regularization,
         ..quick
