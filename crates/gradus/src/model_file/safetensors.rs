@@ -40,7 +40,7 @@ pub(super) struct Header {
 /// alone reads past it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Extras {
-    /// Vectors by name; in the file each name follows [`EXTRA`].
+    /// Vectors by name; in the file each name follows `checkpoint.`.
     pub tensors: BTreeMap<String, Vec<f32>>,
     /// A JSON text, the metadata's key `checkpoint`; empty for none.
     pub text: String,

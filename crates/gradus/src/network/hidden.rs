@@ -3,7 +3,7 @@
 //!
 //! All but the activation exist in training alone. A network that predicts has none of it: dropout
 //! scales what it keeps, so that nothing changes on average, and batch normalisation is folded into
-//! the weights ([`fold`]).
+//! the weights (`fold`, below).
 
 use std::ops::Range;
 

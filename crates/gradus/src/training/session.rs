@@ -36,10 +36,10 @@ pub(super) struct Progress {
 }
 
 impl<'a> Session<'a> {
-    /// A run that has not begun; the arguments are those of [`train`].
+    /// A run that has not begun; the arguments are those of [`crate::training::train`].
     ///
     /// # Errors
-    /// As [`train`].
+    /// As [`crate::training::train`].
     pub fn new(
         config: &TrainConfig,
         data: &'a Dataset,
