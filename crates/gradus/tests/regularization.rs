@@ -19,7 +19,7 @@ use gradus::training::{
     BatchSize, ClassWeights, EpochReport, Monitor, Regularization, Session, TrainConfig, train,
 };
 use rand_distr::Distribution;
-use runs::{accuracy, as_floats, digits, run};
+use runs::{accuracy, as_floats, digits, everything, run};
 
 const NONE: Regularization = Regularization::NONE;
 
@@ -78,27 +78,6 @@ fn norm(values: &[f64]) -> f64 {
 fn with_weights(data: &Dataset, weight: impl Fn(usize) -> f32) -> Dataset {
     let weights = (0..data.len()).map(weight).collect();
     data.clone().with_sample_weights(weights).unwrap()
-}
-
-/// Everything at once; `sparse` without what needs dense inputs.
-fn everything(batch_norm: bool, sparse: bool) -> Regularization {
-    Regularization {
-        dropout: 0.2,
-        input_dropout: 0.1,
-        noise: 0.1,
-        input_noise: if sparse { 0.0 } else { 0.05 },
-        batch_norm,
-        label_smoothing: 0.1,
-        mixup: if sparse { 0.0 } else { 0.3 },
-        l1: 1e-5,
-        l2: 1e-4,
-        max_norm: Some(1.0),
-        clip_norm: Some(0.5),
-        clip_value: Some(0.01),
-        average: Some(0.9),
-        class_weights: ClassWeights::Balanced,
-        distortion: Distortion::STANDARD,
-    }
 }
 
 #[test]

@@ -9,13 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gradus::data::Inputs;
 use gradus::data::digits::{Part, generate};
-use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
 use gradus::network::{Activation, Workers};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
-use gradus::training::{BatchSize, ClassWeights, Outcome, Regularization, TrainConfig, train};
-use runs::{as_floats, digits, run};
+use gradus::training::{BatchSize, Outcome, Regularization, TrainConfig, train};
+use runs::{as_floats, digits, everything, run};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 /// Counts allocations, so that "allocates nothing" can be tested.
@@ -122,27 +121,6 @@ fn every_kind_of_run_learns() {
     }
 }
 
-/// Everything that regularises; `sparse` without what needs dense inputs.
-fn everything(sparse: bool) -> Regularization {
-    Regularization {
-        dropout: 0.2,
-        input_dropout: 0.1,
-        noise: 0.1,
-        input_noise: if sparse { 0.0 } else { 0.05 },
-        batch_norm: true,
-        label_smoothing: 0.1,
-        mixup: if sparse { 0.0 } else { 0.3 },
-        l1: 1e-5,
-        l2: 1e-4,
-        max_norm: Some(1.0),
-        clip_norm: Some(0.5),
-        clip_value: Some(0.01),
-        average: Some(0.9),
-        class_weights: ClassWeights::Balanced,
-        distortion: Distortion::STANDARD,
-    }
-}
-
 #[test]
 fn more_steps_allocate_no_more() {
     let _one = ONE_AT_A_TIME.lock();
@@ -151,8 +129,8 @@ fn more_steps_allocate_no_more() {
     for (data, regularization, optimizer) in [
         (&bytes, plain.clone(), adamw),
         (&as_floats(&bytes), plain, Optimizer::MUON),
-        (&bytes, everything(true), Optimizer::MUON),
-        (&bytes, everything(false), adamw),
+        (&bytes, everything(true, true), Optimizer::MUON),
+        (&bytes, everything(true, false), adamw),
     ] {
         for threads in [1, 2] {
             // Five steps an epoch against forty, in the same number of epochs.

@@ -4,9 +4,10 @@
 use std::sync::atomic::AtomicBool;
 
 use gradus::data::digits::{Part, generate};
+use gradus::data::distort::Distortion;
 use gradus::data::{Dataset, Inputs};
 use gradus::network::Workers;
-use gradus::training::{TrainConfig, Trained, train};
+use gradus::training::{ClassWeights, Regularization, TrainConfig, Trained, train};
 
 pub(crate) fn digits(samples: usize) -> Dataset {
     generate(samples, 1, Part::Train).unwrap()
@@ -28,4 +29,25 @@ pub(crate) fn run(config: &TrainConfig, data: &Dataset) -> Trained {
 /// Accuracy of a run's model on other digits.
 pub(crate) fn accuracy(trained: &Trained, test: &Dataset) -> f64 {
     trained.classifier.evaluate(test, &Workers::new(2).unwrap()).unwrap().accuracy
+}
+
+/// Everything at once; `sparse` without what needs dense inputs.
+pub(crate) fn everything(batch_norm: bool, sparse: bool) -> Regularization {
+    Regularization {
+        dropout: 0.2,
+        input_dropout: 0.1,
+        noise: 0.1,
+        input_noise: if sparse { 0.0 } else { 0.05 },
+        batch_norm,
+        label_smoothing: 0.1,
+        mixup: if sparse { 0.0 } else { 0.3 },
+        l1: 1e-5,
+        l2: 1e-4,
+        max_norm: Some(1.0),
+        clip_norm: Some(0.5),
+        clip_value: Some(0.01),
+        average: Some(0.9),
+        class_weights: ClassWeights::Balanced,
+        distortion: Distortion::STANDARD,
+    }
 }
