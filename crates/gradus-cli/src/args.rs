@@ -10,7 +10,6 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
-use gradus::network::Activation;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Preset};
@@ -18,8 +17,8 @@ use gradus::training::{BatchSize, Preset};
 use crate::regularization_args::{KeepingArgs, RegularizationArgs};
 use crate::sweep::vary::Vary;
 use crate::values::{
-    Hidden, activations, at_least_one, batch_size, distortion, hidden, image_size, normalizations,
-    number, optimizers, presets, schedule, threads, whole,
+    Activations, Hidden, activations, at_least_one, batch_size, distortion, hidden, image_size,
+    normalizations, number, optimizers, presets, schedule, threads, whole,
 };
 
 /// Train, evaluate and use dense neural-network classifiers.
@@ -183,9 +182,10 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "UNITS", help_heading = "Network", allow_negative_numbers = true,
         value_parser = hidden)]
     pub(crate) hidden: Option<Hidden>,
-    /// What follows each hidden layer
-    #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = activations())]
-    pub(crate) activation: Option<Activation>,
+    /// What follows each hidden layer, one for all or one for each, such as relu or relu,tanh: of
+    /// identity, relu, leaky_relu, tanh, sigmoid and gelu
+    #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = activations)]
+    pub(crate) activation: Option<Activations>,
     /// Initial weights: auto, he, glorot, normal:S (S a standard deviation), or an .npz file with
     /// the arrays w1, b1, w2, b2, ...
     #[arg(long, value_name = "NAME|FILE", help_heading = "Network", value_hint = ValueHint::FilePath)]

@@ -134,11 +134,11 @@ mod tests {
     use crate::args::{Cli, Command};
     use clap::Parser;
     use gradus::data::normalize::Normalizer;
-    use gradus::network::{Activation, Network};
+    use gradus::network::Network;
 
     fn model(sample_shape: &[usize]) -> Classifier {
         let features = sample_shape.iter().product();
-        let network = Network::dense(features, &[], Activation::Relu, 2).unwrap();
+        let network = Network::dense(features, &[], &[], 2).unwrap();
         let names = vec!["a".into(), "b".into()];
         Classifier::new(network, Normalizer::IDENTITY, sample_shape.to_vec(), names).unwrap()
     }

@@ -231,7 +231,7 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
     let classes = train.class_names.len();
     let network = match &settings.start {
         Some(network) => network.clone(),
-        None => Network::dense(train.features(), &config.hidden, config.activation, classes)?,
+        None => Network::dense(train.features(), &config.hidden, &config.activation, classes)?,
     };
     say(format_args!("network: {}", architecture(&network)));
     say(format_args!("settings: {}", serde_json::to_string(config)?));
@@ -254,17 +254,19 @@ pub(crate) fn value_type(inputs: &Inputs) -> &'static str {
     }
 }
 
-/// `784-128-10, relu, 101770 parameters`
+/// `784-128-10, relu, 101770 parameters`; the activations one after the other where they differ.
 pub(crate) fn architecture(network: &Network) -> String {
     let mut sizes = vec![network.inputs()];
     sizes.extend(hidden_of(network));
     sizes.push(network.outputs());
     let sizes = sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
-    let activation = match network.linears().len() {
-        1 => String::new(),
-        _ => format!(", {}", network.activation_after(0).name()),
-    };
-    format!("{sizes}{activation}, {} parameters", network.parameters().len())
+    let hidden = 0..network.linears().len() - 1;
+    let mut names: Vec<_> = hidden.map(|index| network.activation_after(index).name()).collect();
+    if names.iter().all(|name| *name == names[0]) {
+        names.truncate(1);
+    }
+    let activations: String = names.iter().map(|name| format!(", {name}")).collect();
+    format!("{sizes}{activations}, {} parameters", network.parameters().len())
 }
 
 /// Data to evaluate a model on when nothing else is said: those that it was trained on.

@@ -15,6 +15,10 @@ use crate::regularization_args::Interval;
 #[derive(Debug, Clone)]
 pub(crate) struct Hidden(pub(crate) Vec<usize>);
 
+/// What follows the hidden layers.
+#[derive(Debug, Clone)]
+pub(crate) struct Activations(pub(crate) Vec<Activation>);
+
 pub(crate) fn hidden(text: &str) -> Result<Hidden, String> {
     if text == "none" {
         return Ok(Hidden(Vec::new()));
@@ -112,9 +116,12 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
     named(values.to_vec(), Preset::from_name)
 }
 
-pub(crate) fn activations() -> impl TypedValueParser<Value = Activation> {
-    let values = Activation::ALL.map(|activation| PossibleValue::new(activation.name()));
-    named(values.to_vec(), Activation::from_name)
+pub(crate) fn activations(text: &str) -> Result<Activations, String> {
+    let activations = text.split(',').map(|name| Activation::from_name(name.trim()));
+    activations.collect::<Option<_>>().map(Activations).ok_or_else(|| {
+        let known = Activation::ALL.map(Activation::name).join(", ");
+        format!("expected one of {known}, or several with commas between them")
+    })
 }
 
 pub(crate) fn optimizers() -> impl TypedValueParser<Value = Optimizer> {
@@ -144,12 +151,14 @@ mod tests {
     fn shapes_are_read() {
         assert!(hidden("none").unwrap().0.is_empty());
         assert_eq!(hidden("256, 64").unwrap().0, [256, 64]);
+        assert_eq!(activations("relu").unwrap().0, [Activation::Relu]);
+        assert_eq!(activations("gelu, tanh").unwrap().0, [Activation::Gelu, Activation::Tanh]);
         assert_eq!(image_size("28").unwrap(), (28, 28));
         assert_eq!(image_size("20x30").unwrap(), (20, 30));
         assert_eq!(batch_size("full").unwrap(), BatchSize::Full);
         for wrong in ["", "0", "1,", "x", "-3", "1x0"] {
             assert!(hidden(wrong).is_err() && image_size(wrong).is_err(), "{wrong}");
-            assert!(batch_size(wrong).is_err(), "{wrong}");
+            assert!(batch_size(wrong).is_err() && activations(wrong).is_err(), "{wrong}");
         }
     }
 }

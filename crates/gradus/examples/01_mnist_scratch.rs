@@ -57,7 +57,7 @@ fn random_start(seed: u64) -> Arrays {
 
 /// The arrays of an .npz file, their names after `prefix`.
 pub fn read_start(file: &std::path::Path, prefix: &str) -> gradus::Result<Arrays> {
-    let network = npz::read_network(file, prefix, Activation::Relu)?;
+    let network = npz::read_network(file, prefix, &[Activation::Relu])?;
     let (w, b) = (|i| network.weight(i).to_vec(), |i| network.bias(i).to_vec());
     Ok([w(0), b(0), w(1), b(1)])
 }

@@ -64,7 +64,7 @@ fn the_notebook_is_reproduced() {
         eprintln!("skipped: there is no {}", file.display());
         return;
     }
-    let read = |prefix| model_file::npz::read_network(&file, prefix, Activation::Relu).unwrap();
+    let read = |prefix| model_file::npz::read_network(&file, prefix, &[Activation::Relu]).unwrap();
     let accuracy: Vec<f32> =
         Npz::open(&file).unwrap().get("accuracy").unwrap().expect("accuracy").values.to_f32();
     let config = Preset::Notebook.config();

@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// A classifier with weights that are no round numbers, and biases that are not 0.
 fn classifier(hidden: &[usize], activation: Activation, normalizer: Normalizer) -> Classifier {
-    let mut network = Network::dense(6, hidden, activation, 3).unwrap();
+    let mut network = Network::dense(6, hidden, &[activation], 3).unwrap();
     network.initialize(Init::Glorot, 7);
     for index in 0..network.linears().len() {
         network.bias_mut(index).iter_mut().enumerate().for_each(|(i, b)| *b = 0.1 / (i + 3) as f32);
@@ -168,7 +168,7 @@ fn exports_choose_their_form_by_name() {
     model_file::export(&model, &path("a.safetensors")).unwrap();
     assert_eq!(model_file::load(&path("a.safetensors")).unwrap(), model);
     model_file::export(&model, &path("a.npz")).unwrap();
-    let read = npz::read_network(&path("a.npz"), "", Activation::Relu).unwrap();
+    let read = npz::read_network(&path("a.npz"), "", &[Activation::Relu]).unwrap();
     assert_eq!(read, model.network);
     let message = model_file::load(&path("a.npz")).unwrap_err().to_string();
     assert!(message.contains("a.npz: not a gradus model: the file is a zip"), "{message}");
@@ -186,8 +186,8 @@ fn the_notebook_is_read() {
         return eprintln!("skipped: GRADUS_DATA does not say where the notebook's arrays are");
     };
     let path = Path::new(&data).join("reference/notebook.npz");
-    let start = npz::read_network(&path, "", Activation::Relu).unwrap();
-    let end = npz::read_network(&path, "final_", Activation::Relu).unwrap();
+    let start = npz::read_network(&path, "", &[Activation::Relu]).unwrap();
+    let end = npz::read_network(&path, "final_", &[Activation::Relu]).unwrap();
     for network in [&start, &end] {
         assert_eq!((network.inputs(), network.outputs()), (784, 10));
         assert_eq!(network.bias(0).len(), 128);
@@ -395,7 +395,7 @@ proptest! {
     #[test]
     fn weights_keep_their_bits(values in prop::collection::vec(any::<f32>(), 17)) {
         prop_assume!(values.iter().all(|value| value.is_finite()));
-        let mut network = Network::dense(2, &[3], Activation::Gelu, 2).unwrap();
+        let mut network = Network::dense(2, &[3], &[Activation::Gelu], 2).unwrap();
         network.parameters_mut().copy_from_slice(&values);
         let normalizer = Normalizer::PerFeature {
             means: values[..2].to_vec(),

@@ -92,9 +92,13 @@ fn every_kind_of_run_learns() {
     let workers = Workers::new(2).unwrap();
     let sgd = |momentum, nesterov| Optimizer::Sgd { momentum, nesterov, weight_decay: 1e-4 };
     let base = small(5);
-    let tanh = TrainConfig { activation: Activation::Tanh, hidden: vec![64, 32], ..base.clone() };
-    let gelu =
-        TrainConfig { activation: Activation::Gelu, optimizer: Optimizer::ADAMW, ..base.clone() };
+    let tanh =
+        TrainConfig { activation: vec![Activation::Tanh], hidden: vec![64, 32], ..base.clone() };
+    let mixed = TrainConfig {
+        activation: vec![Activation::Gelu, Activation::Relu],
+        optimizer: Optimizer::ADAMW,
+        ..tanh.clone()
+    };
     let nesterov = TrainConfig {
         optimizer: sgd(0.9, true),
         learning_rate: 0.1,
@@ -109,7 +113,7 @@ fn every_kind_of_run_learns() {
         schedule: Schedule::Constant,
         ..base.clone()
     };
-    for config in [base, tanh, gelu, nesterov, full] {
+    for config in [base, tanh, mixed, nesterov, full] {
         let trained = run(&config, &data);
         let accuracy = trained.classifier.evaluate(&test, &workers).unwrap().accuracy;
         assert!(accuracy > 0.92, "{config:?}: {accuracy}");
@@ -119,6 +123,21 @@ fn every_kind_of_run_learns() {
         let right = (0..test.len()).filter(|&i| predictions.label(i) == test.labels[i] as usize);
         assert_eq!(right.count() as f64 / test.len() as f64, accuracy);
     }
+}
+
+#[test]
+fn one_activation_for_all_layers_is_the_same_one_for_each() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(1000);
+    let trained = |activation| {
+        let config = TrainConfig { hidden: vec![40, 20], activation, ..small(2) };
+        run(&config, &data).classifier
+    };
+    let all = trained(vec![Activation::Tanh]);
+    assert_eq!(all, trained(vec![Activation::Tanh; 2]));
+    let mixed = trained(vec![Activation::Tanh, Activation::Relu]);
+    assert_eq!(mixed.network.activation_after(1), Activation::Relu);
+    assert_ne!(all.network.parameters(), mixed.network.parameters());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::data::Dataset;
 use crate::data::distort::Distortion;
 use crate::data::normalize::Normalization;
 use crate::error::{Error, Result};
-use crate::network::{Activation, Init};
+use crate::network::{Activation, Init, check_activations};
 use crate::optimizer::Optimizer;
 use crate::schedule::{Run, Schedule};
 use crate::training::history::Monitor;
@@ -35,8 +35,8 @@ pub struct EarlyStopping {
 pub struct TrainConfig {
     /// Units of each hidden layer; none for softmax regression.
     pub hidden: Vec<usize>,
-    /// After each hidden layer.
-    pub activation: Activation,
+    /// After the hidden layers: one for all of them, or one for each.
+    pub activation: Vec<Activation>,
     /// Distribution of the initial weights.
     pub init: Init,
     /// From raw values to the network's inputs.
@@ -106,7 +106,7 @@ impl Preset {
         match self {
             Preset::Notebook => TrainConfig {
                 hidden: vec![128],
-                activation: Activation::Relu,
+                activation: vec![Activation::Relu],
                 init: Init::Normal(0.01),
                 normalization: Normalization::None,
                 epochs: 200,
@@ -124,7 +124,7 @@ impl Preset {
             },
             Preset::Quick => TrainConfig {
                 hidden: vec![256],
-                activation: Activation::Relu,
+                activation: vec![Activation::Relu],
                 init: Init::He,
                 normalization: Normalization::Unit,
                 epochs: 6,
@@ -249,6 +249,7 @@ impl TrainConfig {
             &self.hidden,
             "all at least 1",
         )?;
+        check_activations(&self.activation, self.hidden.len())?;
         check(self.epochs > 0, "epochs", &self.epochs, "at least 1")?;
         check(self.batch_size != BatchSize::Samples(0), "batch size", &0, "at least 1")?;
         check(
@@ -354,6 +355,7 @@ mod tests {
             assert!(message.contains(name), "{message}");
         };
         wrong(|c| c.hidden = vec![3, 0], "hidden");
+        wrong(|c| c.activation = vec![Activation::Relu; 2], "activations");
         wrong(|c| c.epochs = 0, "epochs");
         wrong(|c| c.batch_size = BatchSize::Samples(0), "batch size");
         wrong(|c| c.learning_rate = f32::NAN, "learning rate");

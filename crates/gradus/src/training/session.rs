@@ -51,8 +51,8 @@ impl<'a> Session<'a> {
         let network = match start {
             Some(network) => network,
             None => {
-                let (features, hidden) = (data.features(), &config.hidden);
-                let mut network = Network::dense(features, hidden, config.activation, classes)?;
+                let (features, TrainConfig { hidden, activation, .. }) = (data.features(), config);
+                let mut network = Network::dense(features, hidden, activation, classes)?;
                 network.initialize(config.init, config.seed);
                 network
             }
