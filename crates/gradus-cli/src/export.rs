@@ -10,10 +10,10 @@ use crate::output::stdout;
 
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs) -> Result<()> {
-    let classifier = model_file::load(&args.model)?;
+    let model = model_file::load_model(&args.model)?;
     // A file in the way is no wrong usage.
     model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
-    model_file::export(&classifier, &args.out)?;
+    model_file::export(&model, &args.out)?;
     writeln!(stdout(), "Wrote {}", args.out.display())?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The values that options take: text in, a value or what was expected out.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use gradus::data::Task;
 use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
 use gradus::network::Activation;
@@ -10,6 +11,43 @@ use gradus::training::config::MOST_THREADS;
 use gradus::training::{BatchSize, ClassWeights, Monitor, Preset};
 
 use crate::regularization_args::Interval;
+
+/// What training makes small, and with it what samples are answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Of softmax: samples have classes.
+    CrossEntropy,
+    /// Samples have values.
+    Squared,
+}
+
+impl Loss {
+    const ALL: [Loss; 2] = [Loss::CrossEntropy, Loss::Squared];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Loss::CrossEntropy => "cross-entropy",
+            Loss::Squared => "squared",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Loss> {
+        Loss::ALL.into_iter().find(|loss| loss.name() == name)
+    }
+
+    /// What samples are then answered with.
+    pub(crate) fn task(self) -> Task {
+        match self {
+            Loss::CrossEntropy => Task::Classes,
+            Loss::Squared => Task::Values,
+        }
+    }
+}
+
+pub(crate) fn losses() -> impl TypedValueParser<Value = Loss> {
+    let values = Loss::ALL.map(|loss| PossibleValue::new(loss.name()));
+    named(values.to_vec(), Loss::from_name)
+}
 
 /// Units of each hidden layer.
 #[derive(Debug, Clone)]

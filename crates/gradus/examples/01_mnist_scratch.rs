@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(file) => read_start(file.as_ref(), "")?,
     };
     // Cell 3: 20 or 200 steps downhill.
-    train(x, &data.labels, start, epochs, |epoch, correct| {
+    train(x, data.labels(), start, epochs, |epoch, correct| {
         let accuracy = correct as f64 / data.len() as f64;
         println!("Epoch {epoch}: Accuracy = {accuracy:.4}");
     });

@@ -1,4 +1,4 @@
-//! Model files: a [`Classifier`] in, a file out, and back.
+//! Model files: a [`Classifier`] or [`Regressor`](crate::classifier::Regressor) in, a file out, and back.
 //!
 //! The model file is safetensors (see [`safetensors`]): it keeps all that is needed to predict.
 //! `.npz` (see [`npz`]) exchanges the bare arrays with NumPy. docs/formats.md describes both.
@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use crate::classifier::Classifier;
+use crate::classifier::{Classifier, Model, ModelRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 
@@ -24,9 +24,9 @@ pub use safetensors::{Extras, from_bytes, to_bytes, to_bytes_with};
 /// # Errors
 /// `InvalidArgument` for another ending, or for a model that could not be read back (weights that
 /// are not finite, parts that do not fit together); those of [`files::write_beside`].
-pub fn save(classifier: &Classifier, path: &Path) -> Result<()> {
+pub fn save<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
     match extension(path).as_str() {
-        "safetensors" => files::write_beside(path, &to_bytes(classifier)?),
+        "safetensors" => files::write_beside(path, &to_bytes(model)?),
         other => Err(wrong_extension(path, other, ".safetensors")),
     }
 }
@@ -37,33 +37,42 @@ pub fn save(classifier: &Classifier, path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// As [`save`].
-pub fn export(classifier: &Classifier, path: &Path) -> Result<()> {
+pub fn export<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
+    let model = model.into();
     match extension(path).as_str() {
-        "safetensors" => save(classifier, path),
+        "safetensors" => save(model, path),
         "npz" => {
-            metadata::check(classifier)
+            metadata::check(model)
                 .map_err(|error| error.context("this model cannot be exported"))?;
-            let bytes = npz::write_network(&classifier.network, &classifier.normalizer)?;
+            let bytes = npz::write_network(model.network(), model.normalizer())?;
             files::write_beside(path, &bytes)
         }
         other => Err(wrong_extension(path, other, ".safetensors or .npz")),
     }
 }
 
-/// Reads a model file; its name does not matter.
+/// Reads the classifier in a model file; its name does not matter.
+///
+/// # Errors
+/// As [`load_model`], and `InvalidArgument` where it is a regressor.
+pub fn load(path: &Path) -> Result<Classifier> {
+    load_model(path)?.into_classifier().map_err(|error| error.context(path.display()))
+}
+
+/// Reads a model file, of a classifier or a regressor; its name does not matter.
 ///
 /// # Errors
 /// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is not a gradus model,
 /// is damaged, or was written by a newer gradus.
-pub fn load(path: &Path) -> Result<Classifier> {
-    load_with(path).map(|(classifier, _)| classifier)
+pub fn load_model(path: &Path) -> Result<Model> {
+    load_with(path).map(|(model, _)| model)
 }
 
 /// The same with what else the file holds.
 ///
 /// # Errors
-/// As [`load`].
-pub fn load_with(path: &Path) -> Result<(Classifier, Extras)> {
+/// As [`load_model`].
+pub fn load_with(path: &Path) -> Result<(Model, Extras)> {
     let mut file = open(path)?;
     // A stranger is recognised by its first bytes, however large it is.
     let mut bytes = safetensors::read_front(&mut file, path)?;

@@ -1,8 +1,8 @@
 //! Every setting of a training run: its default, its allowed range, and the presets.
 
-use crate::data::Dataset;
 use crate::data::distort::Distortion;
 use crate::data::normalize::Normalization;
+use crate::data::{Dataset, Task};
 use crate::error::{Error, Result};
 use crate::network::{Activation, Init, check_activations};
 use crate::optimizer::Optimizer;
@@ -207,19 +207,26 @@ impl TrainConfig {
         data: &Dataset,
         validation: Option<&Dataset>,
     ) -> Result<()> {
-        let classes = data.class_names.len();
+        let (task, outputs) = (data.answers.task(), data.answers.outputs());
         if let Some(set) = validation
-            && (set.features() != data.features() || set.class_names.len() > classes)
+            && (set.features() != data.features() || !set.answers.fit(task, outputs))
         {
             return Err(Error::argument(format!(
-                "the validation data have samples of shape {:?} in {} classes, but the training data \
-                 {:?} in {classes}",
+                "the validation data have samples of shape {:?} {}, but the training data {:?} {}",
                 set.sample_shape,
-                set.class_names.len(),
-                data.sample_shape
+                set.answers.task().with(set.answers.outputs()),
+                data.sample_shape,
+                task.with(outputs)
             )));
         }
         let monitor = self.monitor(validation.is_some());
+        if task == Task::Values && monitor.needs_classes() {
+            return Err(Error::argument(format!(
+                "{} is to be watched, but the data are answered with values, which have none: watch \
+                 loss or val_loss",
+                monitor.name()
+            )));
+        }
         if validation.is_none() && monitor.needs_validation() {
             return Err(Error::argument(format!(
                 "{} is to be watched, but there are no validation data: set a share of the training \
