@@ -4,7 +4,7 @@
 //! A checkpoint is a model file (docs/formats.md) that says more: any command that takes a model
 //! takes it. Beside the model stand the parameters as training has them, what the optimizer and the
 //! averages remember, and the history. Random numbers have no state: they follow from the seed, the
-//! epoch and the step.
+//! epoch and the step. [`Session::resume`] goes on with the same data, [`Session::go_on`] with others.
 
 use std::ops::Range;
 use std::path::Path;
@@ -14,12 +14,13 @@ use sha2::{Digest, Sha256};
 
 use crate::classifier::Classifier;
 use crate::data::{Dataset, Rows};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::model_file::{self, Extras};
 use crate::network::SharedMatrix;
+use crate::network::layout::Layout;
 use crate::training::config::TrainConfig;
-use crate::training::session::Progress;
+use crate::training::session::{Before, Progress};
 use crate::training::{History, Session};
 
 /// The version of the checkpoint that is written; the only one that is read.
@@ -40,8 +41,11 @@ struct State {
     config: TrainConfig,
     progress: Progress,
     steps: u64,
-    /// SHA-256 of the training data and of the validation data.
+    /// SHA-256 of the training data and of the validation data; empty where it is not for resuming.
     data: [String; 2],
+    /// Whether the parameters are laid out for mostly-zero bytes; not in older files.
+    #[serde(default)]
+    sparse: Option<bool>,
     /// What the caller wants to find again.
     note: serde_json::Value,
 }
@@ -52,10 +56,18 @@ impl Checkpoint {
     /// # Errors
     /// Those of [`files::write_beside`]; the file that was there is then untouched.
     pub fn save(&self, path: &Path) -> Result<()> {
+        files::write_beside(path, &self.to_bytes()?)
+    }
+
+    /// The bytes of the file that [`Self::save`] writes.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a model that could not be read back.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut extras = self.extras.clone();
         extras.text = serde_json::to_string(&self.state)
             .map_err(|error| Error::argument(format!("this run cannot be saved: {error}")))?;
-        files::write_beside(path, &model_file::to_bytes_with(&self.classifier, &extras)?)
+        model_file::to_bytes_with(&self.classifier, &extras)
     }
 
     /// Reads a checkpoint.
@@ -64,27 +76,41 @@ impl Checkpoint {
     /// Those of [`model_file::load`]; `InvalidData` where the file is a model without the state of
     /// a run, or of a newer gradus.
     pub fn load(path: &Path) -> Result<Checkpoint> {
-        let (classifier, mut extras) = model_file::load_with(path)?;
+        let (classifier, extras) = model_file::load_with(path)?;
+        Checkpoint::of(classifier, extras).map_err(|error| error.context(path.display()))
+    }
+
+    /// Reads the bytes of such a file.
+    ///
+    /// # Errors
+    /// `InvalidData` as [`Self::load`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint> {
+        let (classifier, extras) = model_file::from_bytes_with(bytes)?;
+        Checkpoint::of(classifier, extras)
+    }
+
+    fn of(classifier: Classifier, mut extras: Extras) -> Result<Checkpoint> {
+        let invalid = |message: String| Err(Error::new(ErrorKind::InvalidData, message));
         let text = std::mem::take(&mut extras.text);
         if text.is_empty() {
-            return Err(Error::data(
-                path,
+            return invalid(
                 "a model, but no checkpoint: it does not hold the state of a run; expected a file \
-                 written by gradus train --checkpoint",
-            ));
+                 written by gradus train --checkpoint"
+                    .into(),
+            );
         }
-        let state: State = serde_json::from_str(&text).map_err(|error| {
-            Error::data(
-                path,
-                format!(
+        let state: State = match serde_json::from_str(&text) {
+            Ok(state) => state,
+            Err(error) => {
+                return invalid(format!(
                     "the checkpoint cannot be read: {error}; is it of another version of gradus?"
-                ),
-            )
-        })?;
+                ));
+            }
+        };
         if state.version != VERSION {
-            return Err(Error::data(
-                path,
-                format!("a checkpoint of version {}, this program reads {VERSION}", state.version),
+            let version = state.version;
+            return invalid(format!(
+                "a checkpoint of version {version}, this program reads {VERSION}"
             ));
         }
         Ok(Checkpoint { classifier, state, extras })
@@ -127,8 +153,18 @@ impl Checkpoint {
 impl<'a> Session<'a> {
     /// The run as it is between two epochs. `note` is kept with it.
     pub fn checkpoint(&self, note: serde_json::Value) -> Checkpoint {
+        self.keep(self.digests(), note)
+    }
+
+    /// The run as it is, for [`Self::go_on`]: what it was trained on is not looked at, so that it
+    /// cannot be resumed.
+    pub fn state(&self) -> Checkpoint {
+        self.keep(Default::default(), serde_json::Value::Null)
+    }
+
+    fn keep(&self, data: [String; 2], note: serde_json::Value) -> Checkpoint {
         let mut extras = Extras::default();
-        for (name, matrix, _) in self.state() {
+        for (name, matrix, ..) in self.vectors() {
             if !matrix.read().is_empty() {
                 extras.tensors.insert(name.to_owned(), matrix.read().to_vec());
             }
@@ -144,7 +180,8 @@ impl<'a> Session<'a> {
                 config: self.config.clone(),
                 progress: self.progress.clone(),
                 steps: stepper.steps,
-                data: self.digests(),
+                data,
+                sparse: Some(self.trainer.is_sparse()),
                 note,
             },
             extras,
@@ -172,13 +209,10 @@ impl<'a> Session<'a> {
             ));
         }
         check_progress(checkpoint, session.trainer.steps_per_epoch())?;
-        for (name, matrix, cuts) in session.state() {
+        for (name, matrix, cuts, _) in session.vectors() {
             if !matrix.read().is_empty() {
                 let length = cuts.last().map_or(0, |cut| cut.end);
-                let values = checkpoint.tensor(name, length)?;
-                for (index, cut) in cuts.iter().enumerate() {
-                    matrix.write(index).slice().copy_from_slice(&values[cut.clone()]);
-                }
+                fill(matrix, cuts, checkpoint.tensor(name, length)?);
             }
         }
         session.progress = checkpoint.state.progress.clone();
@@ -188,29 +222,107 @@ impl<'a> Session<'a> {
         }
         session.classifier = checkpoint.classifier.clone();
         session.trainer.stepper.steps = checkpoint.state.steps;
+        session.trainer.stepper.before = session.progress.before.steps;
         session.trainer.stepper.rate_factor = session.progress.plateau.factor;
         Ok(session)
     }
 
-    /// The vectors that training changes, with their names and cuts.
-    fn state(&self) -> [(&'static str, &SharedMatrix, &[Range<usize>]); 6] {
+    /// A new run that goes on from another one, wherever that was, with other data or settings: it
+    /// takes over the parameters, what the optimizer and the averages remember, and the
+    /// normalisation. Its history and its schedule begin anew; epochs and steps are counted on, so
+    /// that on the same data, at a constant learning rate, several runs give the bits of one.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the data do not fit the network, or the settings differ in what the
+    /// state depends on: layers, optimizer, batch normalisation, average; those of [`Session::new`].
+    pub fn go_on(
+        checkpoint: &Checkpoint,
+        config: &TrainConfig,
+        data: &'a Dataset,
+        validation: Option<&'a Dataset>,
+    ) -> Result<Session<'a>> {
+        config.validate()?;
+        let Checkpoint { classifier, state, .. } = checkpoint;
+        check_settings(&state.config, config)?;
+        let Some(sparse) = state.sparse else {
+            return Err(Error::argument(
+                "the checkpoint was made by an earlier version of gradus: it can be resumed, but \
+                 not gone on from with other data",
+            ));
+        };
+        let start = (classifier.network.clone(), classifier.normalizer.clone());
+        let mut session = Session::begin(config, data, validation, start)?;
+        let layout = &session.trainer.prepared.layout;
+        let from = Layout::new(&classifier.network, sparse, layout.hidden);
+        for (name, matrix, cuts, per_parameter) in session.vectors() {
+            if matrix.read().is_empty() {
+                continue;
+            }
+            let values = match per_parameter {
+                true => layout.translate(&from, checkpoint.tensor(name, from.len())?),
+                false => {
+                    let values = checkpoint.tensor(name, from.statistics_len())?;
+                    layout.translate_statistics(&from, values)
+                }
+            };
+            fill(matrix, cuts, &values);
+        }
+        let epochs = state.progress.before.epochs + state.progress.history.epochs.len();
+        session.progress.before = Before { epochs, steps: state.steps };
+        session.trainer.stepper.steps = state.steps;
+        session.trainer.stepper.before = state.steps;
+        Ok(session)
+    }
+
+    /// The vectors that training changes: names, cuts, and whether they hold a number for each
+    /// parameter (else one for each statistic).
+    fn vectors(&self) -> [(&'static str, &SharedMatrix, &[Range<usize>], bool); 6] {
         let (prepared, stepper) = (&self.trainer.prepared, &self.trainer.stepper);
         let (pieces, statistics) = (&prepared.layout.pieces[..], &prepared.layout.statistics[..]);
         let [first, second] = &stepper.moments;
         let [average, average_statistics] = &stepper.average;
         [
-            ("parameters", &prepared.parameters, pieces),
-            ("statistics", &prepared.statistics, statistics),
-            ("first_moment", first, pieces),
-            ("second_moment", second, pieces),
-            ("average", average, pieces),
-            ("average_statistics", average_statistics, statistics),
+            ("parameters", &prepared.parameters, pieces, true),
+            ("statistics", &prepared.statistics, statistics, false),
+            ("first_moment", first, pieces, true),
+            ("second_moment", second, pieces, true),
+            ("average", average, pieces, true),
+            ("average_statistics", average_statistics, statistics, false),
         ]
     }
 
     fn digests(&self) -> [String; 2] {
         [digest(self.data), self.validation.map(digest).unwrap_or_default()]
     }
+}
+
+fn fill(matrix: &SharedMatrix, cuts: &[Range<usize>], values: &[f32]) {
+    for (index, cut) in cuts.iter().enumerate() {
+        matrix.write(index).slice().copy_from_slice(&values[cut.clone()]);
+    }
+}
+
+/// Checks that a run with these settings can go on from one with those.
+fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
+    let settings = |config: &TrainConfig| {
+        let TrainConfig { hidden, activation, optimizer, regularization, .. } = config.clone();
+        [
+            ("the hidden layers", format!("{hidden:?}")),
+            ("the activation", activation.name().to_owned()),
+            ("the optimizer", format!("{} with {} moments", optimizer.name(), optimizer.moments())),
+            ("batch normalisation", regularization.batch_norm.to_string()),
+            ("whether weights are averaged", regularization.average.is_some().to_string()),
+        ]
+    };
+    for ((name, before), (_, now)) in settings(before).into_iter().zip(settings(now)) {
+        if before != now {
+            return Err(Error::argument(format!(
+                "{name} cannot change while training goes on: {before} until now, {now} is asked \
+                 for; begin anew, or leave it as it was"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that the figures of a checkpoint agree with each other: it was made between two epochs, of
@@ -220,7 +332,8 @@ fn check_progress(checkpoint: &Checkpoint, steps_per_epoch: usize) -> Result<()>
     let epochs = progress.history.epochs.len();
     let numbered = progress.history.epochs.iter().enumerate().all(|(at, it)| it.epoch == at);
     let best = progress.best.is_none_or(|best| best.epoch < epochs);
-    let whole = (epochs as u64).checked_mul(steps_per_epoch as u64) == Some(*steps);
+    let own = steps.checked_sub(progress.before.steps);
+    let whole = (epochs as u64).checked_mul(steps_per_epoch as u64) == own && own.is_some();
     if numbered && best && whole && epochs <= config.epochs {
         return Ok(());
     }

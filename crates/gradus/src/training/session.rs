@@ -7,7 +7,7 @@ use crate::classifier::Classifier;
 use crate::data::Dataset;
 use crate::data::normalize::Normalizer;
 use crate::error::Result;
-use crate::network::{Network, available_cores};
+use crate::network::Network;
 use crate::schedule::{PlateauState, Schedule};
 use crate::training::worker::Trainer;
 use crate::training::{Best, EarlyStopping, EpochReport, History, Outcome, TrainConfig, Trained};
@@ -33,6 +33,17 @@ pub(super) struct Progress {
     pub(super) plateau: PlateauState,
     pub(super) best: Option<Best>,
     seconds: f64,
+    /// What other runs did before this one, which went on from them.
+    #[serde(default)]
+    pub(super) before: Before,
+}
+
+/// Epochs and steps of the runs that a run goes on from: its own are counted on from them, but for the
+/// history and the schedule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Before {
+    pub(super) epochs: usize,
+    pub(super) steps: u64,
 }
 
 impl<'a> Session<'a> {
@@ -57,12 +68,22 @@ impl<'a> Session<'a> {
                 network
             }
         };
-        config.regularization.check_fit(network.linears().len() - 1, data)?;
         let normalizer = Normalizer::fit(config.normalization, data);
+        Session::begin(config, data, validation, (network, normalizer))
+    }
+
+    /// A run that begins with this network and this normalisation; the settings are valid.
+    pub(super) fn begin(
+        config: &TrainConfig,
+        data: &'a Dataset,
+        validation: Option<&'a Dataset>,
+        (network, normalizer): (Network, Normalizer),
+    ) -> Result<Session<'a>> {
+        config.regularization.check_fit(network.linears().len() - 1, data)?;
         let (shape, names) = (data.sample_shape.clone(), data.class_names.clone());
         let classifier = Classifier::new(network, normalizer.clone(), shape, names)?;
         config.check_validation(data, validation)?;
-        let threads = config.threads.unwrap_or_else(available_cores);
+        let threads = config.workers(&classifier.network, data.len());
         let trainer = Trainer::new(config, &classifier.network, normalizer, data, threads)?;
         Ok(Session {
             config: config.clone(),
@@ -89,7 +110,7 @@ impl<'a> Session<'a> {
             return Ok(None);
         }
         let begin = Instant::now();
-        let totals = self.trainer.epoch(epoch, stop);
+        let totals = self.trainer.epoch(self.progress.before.epochs + epoch, stop);
         // The loss is that of the passes before each step: the last step can still overflow.
         if !totals.loss.is_finite() || !self.trainer.is_finite() {
             self.outcome = Some(Outcome::diverged(epoch, totals.loss, self.config.learning_rate));
