@@ -6,7 +6,7 @@
 mod forward;
 
 use crate::data::normalize::Normalizer;
-use crate::data::{Dataset, Inputs, Rows};
+use crate::data::{Dataset, Rows};
 use crate::error::{Error, Result};
 use crate::loss;
 use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};
@@ -96,17 +96,23 @@ impl Classifier {
         Ok(Classifier { network, normalizer, sample_shape, class_names, training })
     }
 
-    /// Probabilities for each sample: `inputs` is samples x features of raw values.
+    /// Probabilities for each sample: `inputs` is samples x features of raw values, an `&Inputs` or
+    /// values from elsewhere.
     ///
     /// # Errors
     /// `InvalidArgument` where the values do not make whole samples.
-    pub fn predict(&self, inputs: &Inputs, workers: &Workers) -> Result<Predictions> {
+    pub fn predict<'a>(
+        &self,
+        inputs: impl Into<Rows<'a>>,
+        workers: &Workers,
+    ) -> Result<Predictions> {
+        let inputs = inputs.into();
         self.check_inputs(inputs)?;
         let kernels = kernels()?;
-        let form = Form::of(&self.normalizer, inputs.rows());
+        let form = Form::of(&self.normalizer, inputs);
         let prepared = Prepared::new(kernels, &self.network, form.is_sparse());
         let forward = Forward { prepared: &prepared, form: &form, normalizer: &self.normalizer };
-        let parts = forward.each_chunk(workers, inputs.rows(), |_, mut logits| {
+        let parts = forward.each_chunk(workers, inputs, |_, mut logits| {
             loss::softmax(kernels, logits.reborrow());
             logits.as_ref().without_gaps().to_vec()
         });
@@ -117,12 +123,12 @@ impl Classifier {
     ///
     /// # Errors
     /// `InvalidArgument` where `GRADUS_ISA` names no instruction set of this machine.
-    pub fn predictor(&self, bytes: bool) -> Result<Predictor<'_>> {
+    pub fn predictor(&self, bytes: bool) -> Result<Predictor> {
         let kind = if bytes { Rows::Bytes(&[]) } else { Rows::Floats(&[]) };
         let form = Form::of(&self.normalizer, kind);
         let prepared = Prepared::new(kernels()?, &self.network, form.is_sparse());
         let pass = Pass::new(&prepared, &form, 1);
-        Ok(Predictor { classifier: self, prepared, form, bytes, pass })
+        Ok(Predictor { normalizer: self.normalizer.clone(), prepared, form, bytes, pass })
     }
 
     /// Loss, accuracy, confusion matrix, calibration and more on labelled data.
@@ -148,7 +154,7 @@ impl Classifier {
     /// # Errors
     /// As [`Self::evaluate`].
     pub fn results(&self, data: &Dataset, workers: &Workers) -> Result<Vec<SampleResult>> {
-        self.check_inputs(&data.inputs)?;
+        self.check_inputs(data.inputs.rows())?;
         if data.features() != self.network.inputs()
             || data.class_names.len() > self.class_names.len()
         {
@@ -167,7 +173,7 @@ impl Classifier {
         Ok(forward.results(workers, data))
     }
 
-    fn check_inputs(&self, inputs: &Inputs) -> Result<()> {
+    fn check_inputs(&self, inputs: Rows) -> Result<()> {
         let (len, features) = (inputs.len(), self.network.inputs());
         if len % features != 0 {
             return Err(Error::argument(format!(
@@ -181,15 +187,15 @@ impl Classifier {
 }
 
 /// A classifier ready for single predictions: its parameters are laid out, its buffers there.
-pub struct Predictor<'a> {
-    classifier: &'a Classifier,
+pub struct Predictor {
+    normalizer: Normalizer,
     prepared: Prepared,
     form: Form,
     bytes: bool,
     pass: Pass,
 }
 
-impl Predictor<'_> {
+impl Predictor {
     /// The probabilities of every class for one sample of raw values; allocates nothing after the
     /// first call. They are the same bits as those of [`Classifier::predict`].
     ///
@@ -197,7 +203,7 @@ impl Predictor<'_> {
     /// `InvalidArgument` where the sample has not the model's size, or is not of the kind that this
     /// predictor was made for.
     pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
-        let features = self.classifier.network.inputs();
+        let features = self.prepared.layout.stages[0].inputs;
         if sample.len() != features || matches!(sample, Rows::Bytes(_)) != self.bytes {
             return Err(Error::argument(format!(
                 "a sample of {} {}, but this predictor takes {features} {}",
@@ -206,11 +212,11 @@ impl Predictor<'_> {
                 if self.bytes { "bytes" } else { "floats" }
             )));
         }
-        let normalizer = &self.classifier.normalizer;
-        let forward = Forward { prepared: &self.prepared, form: &self.form, normalizer };
-        let logits = self.pass.logits(&forward, sample, 0..1);
-        loss::softmax(self.prepared.kernels(), MatMut::new(logits, 1, logits.len()));
-        Ok(self.pass.output())
+        let Predictor { normalizer, prepared, form, pass, .. } = self;
+        let forward = Forward { prepared, form, normalizer };
+        let logits = pass.logits(&forward, sample, 0..1);
+        loss::softmax(prepared.kernels(), MatMut::new(logits, 1, logits.len()));
+        Ok(pass.output())
     }
 }
 
