@@ -1,9 +1,19 @@
 """The classifier."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
 
 from gradus import _inputs
 from gradus._mlp import BaseMLP
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from gradus._mlp import Samples
 
 
 class MLPClassifier(BaseMLP):
@@ -160,51 +170,55 @@ class MLPClassifier(BaseMLP):
     _estimator_type = "classifier"
     _usual_monitor = "val_accuracy"
 
+    classes_: NDArray[Any]
+    n_outputs_: int
+    out_activation_: str
+
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str | Sequence[str] = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate_init=0.001,
-        schedule="constant",
-        warm_up=0.0,
-        max_iter=200,
-        random_state=None,
-        tol=1e-4,
-        n_iter_no_change=10,
-        verbose=False,
-        warm_start=False,
-        momentum=None,
-        nesterovs_momentum=None,
-        beta_1=None,
-        beta_2=None,
-        epsilon=None,
-        weight_decay=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        monitor=None,
-        normalization="none",
-        init="auto",
-        dropout=0.0,
-        input_dropout=0.0,
-        noise=0.0,
-        input_noise=0.0,
-        batch_norm=False,
-        label_smoothing=0.0,
-        mixup=0.0,
-        l1=0.0,
-        max_norm=None,
-        clip_norm=None,
-        clip_value=None,
-        average=None,
-        distort=None,
-        class_weight=None,
-        callbacks=None,
-        n_jobs=None,
-    ):
+        solver: Literal["adam", "sgd", "adamw", "rmsprop", "lion", "muon"] = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate_init: float = 0.001,
+        schedule: str = "constant",
+        warm_up: float = 0.0,
+        max_iter: int = 200,
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        tol: float = 1e-4,
+        n_iter_no_change: int | None = 10,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float | None = None,
+        nesterovs_momentum: bool | None = None,
+        beta_1: float | None = None,
+        beta_2: float | None = None,
+        epsilon: float | None = None,
+        weight_decay: float | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        monitor: Literal["loss", "accuracy", "val_loss", "val_accuracy"] | None = None,
+        normalization: Literal["none", "unit", "standard"] = "none",
+        init: str = "auto",
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        noise: float = 0.0,
+        input_noise: float = 0.0,
+        batch_norm: bool = False,
+        label_smoothing: float = 0.0,
+        mixup: float = 0.0,
+        l1: float = 0.0,
+        max_norm: float | None = None,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        average: float | None = None,
+        distort: str | None = None,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        callbacks: Callable[[dict[str, float]], Any] | Sequence[Callable] | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
@@ -247,7 +261,14 @@ class MLPClassifier(BaseMLP):
         self.callbacks = callbacks
         self.n_jobs = n_jobs
 
-    def fit(self, X, y, sample_weight=None, *, validation_data=None):
+    def fit(
+        self,
+        X: Samples,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation_data: tuple[Samples, ArrayLike] | None = None,
+    ) -> MLPClassifier:
         """Train on labelled samples.
 
         Parameters
@@ -268,7 +289,13 @@ class MLPClassifier(BaseMLP):
         """
         return self._fit(X, y, sample_weight, validation_data)
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: Samples,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> MLPClassifier:
         """Go on training with one epoch over these samples.
 
         Weights, the solver's state and the normalisation are kept from call to call, and from `fit`. On
@@ -307,7 +334,7 @@ class MLPClassifier(BaseMLP):
             )
         return self._train(X, y, sample_weight, None, go_on=go_on, partial=True, classes=classes)
 
-    def predict(self, X):
+    def predict(self, X: Samples) -> NDArray[Any]:
         """Return the most probable class of each sample.
 
         Parameters
@@ -326,7 +353,7 @@ class MLPClassifier(BaseMLP):
                 return self.classes_[index : index + 1].copy()
         return self.classes_[self._outputs(X, model.labels)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Samples) -> NDArray[np.float32]:
         """Return the probabilities of all classes for each sample.
 
         Parameters
@@ -341,7 +368,7 @@ class MLPClassifier(BaseMLP):
         """
         return self._outputs(X, self._fitted().probabilities)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Samples) -> NDArray[np.float32]:
         """Return the logarithms of the probabilities.
 
         Parameters
@@ -357,7 +384,9 @@ class MLPClassifier(BaseMLP):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def score(self, X, y, sample_weight=None):
+    def score(
+        self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the share of samples whose class is predicted.
 
         Parameters

@@ -1,13 +1,26 @@
 """Training and predicting, for every kind of target."""
 
+from __future__ import annotations
+
 import json
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradus import _core, _inputs, _settings
 from gradus._errors import not_fitted
 from gradus._estimator import Estimator
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import TypeVar
+
+    from numpy.typing import NDArray
+
+    # Arrays, nested lists, frames of pandas and Polars, sparse matrices of SciPy.
+    Samples = Any
+    Self = TypeVar("Self", bound="BaseMLP")
 
 
 class BaseMLP(Estimator):
@@ -19,6 +32,21 @@ class BaseMLP(Estimator):
     """
 
     _usual_monitor = "val_loss"
+
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    loss_: float
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float] | None
+    validation_scores_: list[float] | None
+    best_loss_: float | None
+    best_validation_score_: float | None
+    best_epoch_: int | None
+    history_: dict[str, list[float]]
+    outcome_: str
 
     def _fit(self, X, y, sample_weight, validation_data):
         warm = _settings.truth("warm_start", self.warm_start) and "_model" in self.__dict__
@@ -151,12 +179,12 @@ class BaseMLP(Estimator):
             del self.feature_names_in_
 
     @property
-    def coefs_(self):
+    def coefs_(self) -> list[NDArray[np.float32]]:
         """Weights of the layers, inputs x outputs each; copies, not to be written to."""
         return [_read_only(weight) for weight in self._trained("coefs_").weights()]
 
     @property
-    def intercepts_(self):
+    def intercepts_(self) -> list[NDArray[np.float32]]:
         """Biases of the layers; copies, not to be written to."""
         return [_read_only(bias) for bias in self._trained("intercepts_").biases()]
 
@@ -213,7 +241,7 @@ class BaseMLP(Estimator):
             )
         warnings.warn(message, UserWarning, stacklevel=stacklevel)
 
-    def save(self, path):
+    def save(self, path: str | PathLike[str]) -> None:
         """Write the model file, which `gradus predict` and `load` read.
 
         It holds what is needed to predict and how the model was trained, but not the optimizer's
@@ -247,7 +275,7 @@ class BaseMLP(Estimator):
         model.save(path, json.dumps(training))
 
     @classmethod
-    def load(cls, path):
+    def load(cls: type[Self], path: str | PathLike[str]) -> Self:
         """Read a model file, written by `save` or by the program.
 
         Parameters

@@ -5,11 +5,21 @@ A named set is looked for where the program `gradus` looks: in ``data_dir``, in 
 kept in the cache.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradus import _core
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+    Part = tuple[NDArray[Any], NDArray[Any]]
 
 __all__ = [
     "digits",
@@ -23,7 +33,7 @@ __all__ = [
 ]
 
 
-def names():
+def names() -> list[str]:
     """Return the names of all sets that `load` knows.
 
     Returns
@@ -34,15 +44,15 @@ def names():
 
 
 def load(
-    name,
+    name: str | PathLike[str],
     *,
-    data_dir=None,
-    test=None,
-    label_column=None,
-    image_size=None,
-    random_state=0,
-    download=True,
-):
+    data_dir: str | PathLike[str] | None = None,
+    test: str | PathLike[str] | None = None,
+    label_column: str | None = None,
+    image_size: tuple[int, int] | None = None,
+    random_state: int = 0,
+    download: bool = True,
+) -> tuple[Part, Part]:
     """Load a named set, or the data at a path.
 
     Parameters
@@ -97,11 +107,11 @@ def load(
     return (x_train, y_train), (x_test, y_test)
 
 
-def _is_named(name):
+def _is_named(name: str) -> bool:
     return name.lower().replace("_", "-") in names()
 
 
-def load_mnist(**options):
+def load_mnist(**options: Any) -> tuple[Part, Part]:
     """Load MNIST: 60,000 and 10,000 handwritten digits, 28 x 28 bytes each.
 
     Parameters
@@ -116,7 +126,7 @@ def load_mnist(**options):
     return load("mnist", **options)
 
 
-def load_fashion_mnist(**options):
+def load_fashion_mnist(**options: Any) -> tuple[Part, Part]:
     """Load Fashion-MNIST: 60,000 and 10,000 articles of clothing, 28 x 28 bytes each.
 
     Parameters
@@ -131,7 +141,7 @@ def load_fashion_mnist(**options):
     return load("fashion-mnist", **options)
 
 
-def load_kmnist(**options):
+def load_kmnist(**options: Any) -> tuple[Part, Part]:
     """Load KMNIST: 60,000 and 10,000 Japanese characters, 28 x 28 bytes each.
 
     Parameters
@@ -146,7 +156,7 @@ def load_kmnist(**options):
     return load("kmnist", **options)
 
 
-def load_qmnist(**options):
+def load_qmnist(**options: Any) -> tuple[Part, Part]:
     """Load QMNIST: MNIST's 60,000 digits and 60,000 for testing, 28 x 28 bytes each.
 
     Parameters
@@ -161,7 +171,7 @@ def load_qmnist(**options):
     return load("qmnist", **options)
 
 
-def load_digits():
+def load_digits() -> tuple[Part, Part]:
     """Load the digits that gradus draws itself, 60,000 and 10,000, for a machine without a network.
 
     Returns
@@ -171,7 +181,9 @@ def load_digits():
     return load("digits")
 
 
-def digits(n_samples, seed=0, *, test=False):
+def digits(
+    n_samples: int, seed: int = 0, *, test: bool = False
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw digits in MNIST's form.
 
     Parameters
