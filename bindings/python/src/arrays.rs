@@ -93,15 +93,17 @@ pub(crate) struct Labelled {
 
 impl Labelled {
     pub(crate) fn new(
+        py: Python,
         samples: &Samples,
         labels: &PyReadonlyArray1<u32>,
         weights: Option<&PyReadonlyArray1<f32>>,
     ) -> PyResult<Labelled> {
+        let rows = samples.rows()?;
         Ok(Labelled {
-            inputs: match samples.rows()? {
+            inputs: py.detach(|| match rows {
                 Rows::Bytes(values) => Inputs::Bytes(values.to_vec()),
                 Rows::Floats(values) => Inputs::Floats(values.to_vec()),
-            },
+            }),
             labels: labels.to_vec()?,
             weights: weights.map(|weights| weights.to_vec()).transpose()?,
         })

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use gradus::data::Dataset;
 use gradus::data::split::stratified_split;
-use gradus::network::Network;
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
 use gradus::{Error, Result};
 use numpy::PyReadonlyArray1;
@@ -84,8 +83,8 @@ pub(crate) struct Run {
 enum Start {
     /// With weights drawn as the settings say.
     Fresh,
-    /// With this network.
-    Network(Network),
+    /// With this model.
+    Model(Py<Model>),
     /// Where another run was.
     State(Py<State>),
 }
@@ -132,7 +131,9 @@ impl Job {
         let (config, data, validation) = (&self.config, &self.data, self.validation.as_ref());
         let mut session = match self.start {
             Start::Fresh => Session::new(config, data, validation, None)?,
-            Start::Network(network) => Session::new(config, data, validation, Some(network))?,
+            Start::Model(model) => {
+                Session::with_model(config, data, validation, model.get().classifier())?
+            }
             Start::State(state) => {
                 Session::go_on(&state.get().checkpoint, config, data, validation)?
             }
@@ -182,28 +183,32 @@ pub(crate) fn train<'py>(
         .map_err(|error| PyValueError::new_err(format!("a setting is not understood: {error}")))?;
     // Before anything is copied.
     config.validate().map_err(|error| exception(&error))?;
-    let labelled = Labelled::new(&x, &y, weights.as_ref())?;
-    let set = validation.map(|(x, y)| Labelled::new(&x, &y, None)).transpose()?;
-    let (data, validation) = py.detach(|| {
-        guarded(|| {
-            let data = labelled.into_dataset(shape.clone(), classes.clone())?;
-            match set {
-                Some(set) => Ok((data, Some(set.into_dataset(shape, classes)?))),
-                None => set_apart(data, &config),
-            }
-        })
-    })?;
+    let labelled = Labelled::new(py, &x, &y, weights.as_ref())?;
+    let set = validation.map(|(x, y)| Labelled::new(py, &x, &y, None)).transpose()?;
+    let sets = || {
+        let data = labelled.into_dataset(shape.clone(), classes.clone())?;
+        match set {
+            Some(set) => Ok((data, Some(set.into_dataset(shape, classes)?))),
+            None => set_apart(data, &config),
+        }
+    };
+    let (data, validation) = py.detach(|| guarded(sets))?;
     let start = match (state, model) {
         (Some(state), _) => Start::State(state),
-        (None, Some(model)) => Start::Network(model.get().classifier().network.clone()),
+        (None, Some(model)) => Start::Model(model),
         (None, None) => Start::Fresh,
     };
     let patience =
         patience.map(|(tol, epochs)| Patience { tol, epochs, best: f64::INFINITY, waited: 0 });
+    let job = Job { config, data, validation, start, patience, listener: None };
+    carry_out(py, job, report)
+}
+
+/// Runs the job on a thread of its own, and attends to it.
+fn carry_out(py: Python, mut job: Job, report: Option<Py<PyAny>>) -> PyResult<Run> {
     let (reports, inbox) = channel();
     let (answers, verdicts) = channel();
-    let listener = report.is_some().then(|| (reports.clone(), verdicts));
-    let job = Job { config, data, validation, start, patience, listener };
+    job.listener = report.is_some().then(|| (reports.clone(), verdicts));
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let thread = thread::Builder::new().name("gradus-fit".into()).spawn(move || {
@@ -214,11 +219,11 @@ pub(crate) fn train<'py>(
     let thread = thread
         .map_err(|error| PyRuntimeError::new_err(format!("cannot start a thread: {error}")))?;
     let error = attend(py, inbox, &answers, report, &stop);
-    let done = match py.detach(|| thread.join()) {
-        Ok(done) => done.map_err(|error| exception(&error))?,
-        Err(panic) => return Err(panicked(&*panic)),
-    };
-    Run::new(py, done, error)
+    match py.detach(|| thread.join()) {
+        Ok(Ok(done)) => Run::new(py, done, error),
+        Ok(Err(error)) => Err(exception(&error)),
+        Err(panic) => Err(panicked(&*panic)),
+    }
 }
 
 /// Waits for the run; takes its reports to `report` and its answers back. The first exception stops

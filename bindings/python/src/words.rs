@@ -40,7 +40,7 @@ const OPTIONS: [(&str, &str); 5] = [
 pub(crate) fn of_python(message: &str) -> String {
     let named = PARAMETERS.iter().find_map(|(name, parameter)| {
         let rest = message.strip_prefix(name)?;
-        (rest.starts_with(" is ") && rest.contains(", but must be ")).then(|| (parameter, rest))
+        (rest.starts_with(" is ") && rest.contains(", but must be ")).then_some((parameter, rest))
     });
     let message = match named {
         Some((parameter, rest)) => format!("{parameter}{rest}"),

@@ -43,8 +43,10 @@ def test_saved_and_loaded(table, tmp_path):
     assert again.get_params() == model.get_params()
     for name in ("history_", "n_iter_", "loss_curve_", "validation_scores_", "t_", "outcome_"):
         assert getattr(again, name) == getattr(model, name), name
-    # Training goes on from its weights, with a fresh solver.
-    assert again.partial_fit(X, y).n_iter_ == 6
+    # Training goes on from its weights and its normalisation, with a fresh solver.
+    few = again.partial_fit(X[:9] * 0.5, y[:9])
+    assert few.n_iter_ == 6
+    assert np.mean(few.predict(X) == model.predict(X)) > 0.8
     model.save(str(path))
 
 

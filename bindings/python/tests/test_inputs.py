@@ -105,6 +105,8 @@ LABELS = {
     "negative": np.array([-3, 0, 900]),
     "far apart": np.array([-(10**9), 5, 10**9]),
     "bytes": np.array([0, 1, 255], dtype=np.uint8),
+    "int8": np.array([-128, 0, 127], dtype=np.int8),
+    "very large": np.array([2**64 - 3, 2**64 - 2, 2**64 - 1], dtype=np.uint64),
     "whole floats": np.array([1.0, 2.0, 5.0]),
 }
 

@@ -117,6 +117,20 @@ fn other_samples_are_learned_too() {
     assert!(session.history().epochs[0].learning_rate > 1e-4);
 }
 
+/// A model that has no state to go on from keeps what its weights were trained for.
+#[test]
+fn a_model_keeps_its_normalisation() {
+    let data = as_floats(&digits(300));
+    let standard = gradus::data::normalize::Normalization::Standard;
+    let settings = TrainConfig { normalization: standard, ..config(20) };
+    let (model, _) = finished(Session::new(&settings, &data, None, None).unwrap());
+    let few = data.subset(&[0, 1, 2]);
+    let mut session = Session::with_model(&settings, &few, Some(&data), &model).unwrap();
+    assert!(session.classifier().normalizer == model.normalizer);
+    let figures = session.epoch(&NEVER).unwrap().unwrap();
+    assert!(figures.val_accuracy.unwrap() > 0.9, "{figures:?}");
+}
+
 fn test_part() -> gradus::data::digits::Part {
     gradus::data::digits::Part::Test
 }

@@ -142,10 +142,12 @@ def encode(y):
         low, high = int(y.min()), int(y.max())
         if high - low < 65536:
             # Much faster than sorting.
-            shifted = y.astype(np.int64) - low
+            least = y.dtype.type(low)
+            # Differences of small types wrap around, and come back as unsigned numbers.
+            shifted = (y - least).astype(f"u{y.dtype.itemsize}").astype(np.int64)
             present = np.bincount(shifted) > 0
             index = (np.cumsum(present) - 1).astype(np.uint32)
-            classes = (np.flatnonzero(present) + low).astype(y.dtype)
+            classes = np.flatnonzero(present).astype(y.dtype) + least
             return classes, index[shifted]
     try:
         classes, indices = np.unique(y, return_inverse=True)

@@ -143,7 +143,7 @@ class BaseMLP(Estimator):
         if not callbacks:
             return None
         # All are called, also when one of them wants to stop.
-        return lambda report: any([callback(dict(report)) is True for callback in callbacks])
+        return lambda report: any([_is_true(callback(dict(report))) for callback in callbacks])
 
     def _take(self, run, recipe, targets, names, keep):
         """Sets everything that a trained estimator has."""
@@ -319,6 +319,10 @@ class _Loaded:
     """Stands for the run that a model file comes from."""
 
     state = None
+
+
+def _is_true(answer):
+    return isinstance(answer, (bool, np.bool_)) and bool(answer)
 
 
 def _print_epoch(report):

@@ -18,9 +18,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::model_file::{self, Extras};
 use crate::network::SharedMatrix;
-use crate::network::layout::Layout;
 use crate::training::config::TrainConfig;
-use crate::training::session::{Before, Progress};
+use crate::training::session::Progress;
 use crate::training::{History, Session};
 
 /// The version of the checkpoint that is written; the only one that is read.
@@ -29,23 +28,23 @@ const VERSION: u32 = 1;
 /// A run between two epochs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
-    classifier: Classifier,
-    state: State,
+    pub(super) classifier: Classifier,
+    pub(super) state: State,
     extras: Extras,
 }
 
 /// What the metadata's key `checkpoint` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct State {
+pub(super) struct State {
     version: u32,
-    config: TrainConfig,
-    progress: Progress,
-    steps: u64,
+    pub(super) config: TrainConfig,
+    pub(super) progress: Progress,
+    pub(super) steps: u64,
     /// SHA-256 of the training data and of the validation data; empty where it is not for resuming.
     data: [String; 2],
     /// Whether the parameters are laid out for mostly-zero bytes; not in older files.
     #[serde(default)]
-    sparse: Option<bool>,
+    pub(super) sparse: Option<bool>,
     /// What the caller wants to find again.
     note: serde_json::Value,
 }
@@ -136,7 +135,7 @@ impl Checkpoint {
         &self.state.note
     }
 
-    fn tensor(&self, name: &str, length: usize) -> Result<&[f32]> {
+    pub(super) fn tensor(&self, name: &str, length: usize) -> Result<&[f32]> {
         match self.extras.tensors.get(name) {
             Some(values) if values.len() == length => Ok(values),
             found => {
@@ -156,13 +155,7 @@ impl<'a> Session<'a> {
         self.keep(self.digests(), note)
     }
 
-    /// The run as it is, for [`Self::go_on`]: what it was trained on is not looked at, so that it
-    /// cannot be resumed.
-    pub fn state(&self) -> Checkpoint {
-        self.keep(Default::default(), serde_json::Value::Null)
-    }
-
-    fn keep(&self, data: [String; 2], note: serde_json::Value) -> Checkpoint {
+    pub(super) fn keep(&self, data: [String; 2], note: serde_json::Value) -> Checkpoint {
         let mut extras = Extras::default();
         for (name, matrix, ..) in self.vectors() {
             if !matrix.read().is_empty() {
@@ -227,56 +220,9 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// A new run that goes on from another one, wherever that was, with other data or settings: it
-    /// takes over the parameters, what the optimizer and the averages remember, and the
-    /// normalisation. Its history and its schedule begin anew; epochs and steps are counted on, so
-    /// that on the same data, at a constant learning rate, several runs give the bits of one.
-    ///
-    /// # Errors
-    /// `InvalidArgument` where the data do not fit the network, or the settings differ in what the
-    /// state depends on: layers, optimizer, batch normalisation, average; those of [`Session::new`].
-    pub fn go_on(
-        checkpoint: &Checkpoint,
-        config: &TrainConfig,
-        data: &'a Dataset,
-        validation: Option<&'a Dataset>,
-    ) -> Result<Session<'a>> {
-        config.validate()?;
-        let Checkpoint { classifier, state, .. } = checkpoint;
-        check_settings(&state.config, config)?;
-        let Some(sparse) = state.sparse else {
-            return Err(Error::argument(
-                "the checkpoint was made by an earlier version of gradus: it can be resumed, but \
-                 not gone on from with other data",
-            ));
-        };
-        let start = (classifier.network.clone(), classifier.normalizer.clone());
-        let mut session = Session::begin(config, data, validation, start)?;
-        let layout = &session.trainer.prepared.layout;
-        let from = Layout::new(&classifier.network, sparse, layout.hidden);
-        for (name, matrix, cuts, per_parameter) in session.vectors() {
-            if matrix.read().is_empty() {
-                continue;
-            }
-            let values = match per_parameter {
-                true => layout.translate(&from, checkpoint.tensor(name, from.len())?),
-                false => {
-                    let values = checkpoint.tensor(name, from.statistics_len())?;
-                    layout.translate_statistics(&from, values)
-                }
-            };
-            fill(matrix, cuts, &values);
-        }
-        let epochs = state.progress.before.epochs + state.progress.history.epochs.len();
-        session.progress.before = Before { epochs, steps: state.steps };
-        session.trainer.stepper.steps = state.steps;
-        session.trainer.stepper.before = state.steps;
-        Ok(session)
-    }
-
     /// The vectors that training changes: names, cuts, and whether they hold a number for each
     /// parameter (else one for each statistic).
-    fn vectors(&self) -> [(&'static str, &SharedMatrix, &[Range<usize>], bool); 6] {
+    pub(super) fn vectors(&self) -> [(&'static str, &SharedMatrix, &[Range<usize>], bool); 6] {
         let (prepared, stepper) = (&self.trainer.prepared, &self.trainer.stepper);
         let (pieces, statistics) = (&prepared.layout.pieces[..], &prepared.layout.statistics[..]);
         let [first, second] = &stepper.moments;
@@ -296,33 +242,10 @@ impl<'a> Session<'a> {
     }
 }
 
-fn fill(matrix: &SharedMatrix, cuts: &[Range<usize>], values: &[f32]) {
+pub(super) fn fill(matrix: &SharedMatrix, cuts: &[Range<usize>], values: &[f32]) {
     for (index, cut) in cuts.iter().enumerate() {
         matrix.write(index).slice().copy_from_slice(&values[cut.clone()]);
     }
-}
-
-/// Checks that a run with these settings can go on from one with those.
-fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
-    let settings = |config: &TrainConfig| {
-        let TrainConfig { hidden, activation, optimizer, regularization, .. } = config.clone();
-        [
-            ("the hidden layers", format!("{hidden:?}")),
-            ("the activation", activation.name().to_owned()),
-            ("the optimizer", format!("{} with {} moments", optimizer.name(), optimizer.moments())),
-            ("batch normalisation", regularization.batch_norm.to_string()),
-            ("whether weights are averaged", regularization.average.is_some().to_string()),
-        ]
-    };
-    for ((name, before), (_, now)) in settings(before).into_iter().zip(settings(now)) {
-        if before != now {
-            return Err(Error::argument(format!(
-                "{name} cannot change while training goes on: {before} until now, {now} is asked \
-                 for; begin anew, or leave it as it was"
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Checks that the figures of a checkpoint agree with each other: it was made between two epochs, of

@@ -9,6 +9,7 @@ use crate::data::normalize::Normalizer;
 use crate::error::Result;
 use crate::network::Network;
 use crate::schedule::{PlateauState, Schedule};
+use crate::training::going_on::Before;
 use crate::training::worker::Trainer;
 use crate::training::{Best, EarlyStopping, EpochReport, History, Outcome, TrainConfig, Trained};
 
@@ -36,14 +37,6 @@ pub(super) struct Progress {
     /// What other runs did before this one, which went on from them.
     #[serde(default)]
     pub(super) before: Before,
-}
-
-/// Epochs and steps of the runs that a run goes on from: its own are counted on from them, but for the
-/// history and the schedule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Before {
-    pub(super) epochs: usize,
-    pub(super) steps: u64,
 }
 
 impl<'a> Session<'a> {
