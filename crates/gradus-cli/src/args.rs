@@ -179,7 +179,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true,
         value_parser = whole)]
     pub(crate) seed: Option<u64>,
-    /// Worker threads; the model does not depend on them [default: one a core]
+    /// Worker threads; the model does not depend on them [default: at most one a core]
     #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true,
         value_parser = threads)]
     pub(crate) threads: Option<usize>,

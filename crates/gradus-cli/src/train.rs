@@ -247,7 +247,7 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
     let sparse = skips_zeros(&normalizer, train.inputs.rows());
     say(format_args!(
         "machine: instruction set {isa}, {} threads; the first layer {}",
-        config.threads.unwrap_or_else(available_cores),
+        config.workers(&network, train.len()),
         if sparse { "skips zeros" } else { "is computed densely" }
     ));
     Ok(())

@@ -12,7 +12,7 @@ pub use model::{Model, ModelRef};
 pub use regressor::{PredictedValues, Regressor};
 
 use crate::data::normalize::Normalizer;
-use crate::data::{Dataset, Inputs, Rows, Task};
+use crate::data::{Dataset, Rows, Task};
 use crate::error::{Error, Result};
 use crate::loss;
 use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};
@@ -86,14 +86,19 @@ impl Classifier {
         Ok(classifier)
     }
 
-    /// Probabilities for each sample: `inputs` is samples x features of raw values.
+    /// Probabilities for each sample: `inputs` is samples x features of raw values, an `&Inputs` or
+    /// values from elsewhere.
     ///
     /// # Errors
     /// `InvalidArgument` where the values do not make whole samples.
-    pub fn predict(&self, inputs: &Inputs, workers: &Workers) -> Result<Predictions> {
-        let model = ModelRef::from(self);
+    pub fn predict<'a>(
+        &self,
+        inputs: impl Into<Rows<'a>>,
+        workers: &Workers,
+    ) -> Result<Predictions> {
+        let (model, inputs) = (ModelRef::from(self), inputs.into());
         model.check_inputs(inputs)?;
-        let parts = model.each_chunk(workers, inputs.rows(), |forward, _, mut logits| {
+        let parts = model.each_chunk(workers, inputs, |forward, _, mut logits| {
             loss::softmax(forward.prepared.kernels(), logits.reborrow());
             logits.as_ref().without_gaps().to_vec()
         })?;
@@ -104,8 +109,8 @@ impl Classifier {
     ///
     /// # Errors
     /// `InvalidArgument` where `GRADUS_ISA` names no instruction set of this machine.
-    pub fn predictor(&self, bytes: bool) -> Result<Predictor<'_>> {
-        ModelRef::from(self).predictor(bytes)
+    pub fn predictor(&self, bytes: bool) -> Result<Predictor> {
+        Predictor::new(self.into(), bytes)
     }
 
     /// Loss, accuracy, confusion matrix, calibration and more on labelled data.
@@ -141,21 +146,23 @@ impl Classifier {
 }
 
 /// A model ready for single predictions: its parameters are laid out, its buffers there.
-pub struct Predictor<'a> {
-    model: ModelRef<'a>,
+pub struct Predictor {
+    task: Task,
+    normalizer: Normalizer,
     prepared: Prepared,
     form: Form,
     bytes: bool,
     pass: Pass,
 }
 
-impl<'a> Predictor<'a> {
-    fn new(model: ModelRef<'a>, bytes: bool) -> Result<Predictor<'a>> {
+impl Predictor {
+    fn new(model: ModelRef, bytes: bool) -> Result<Predictor> {
         let kind = if bytes { Rows::Bytes(&[]) } else { Rows::Floats(&[]) };
         let form = Form::of(model.normalizer(), kind);
         let prepared = Prepared::new(kernels()?, model.network(), form.is_sparse());
         let pass = Pass::new(&prepared, &form, 1);
-        Ok(Predictor { model, prepared, form, bytes, pass })
+        let (task, normalizer) = (model.task(), model.normalizer().clone());
+        Ok(Predictor { task, normalizer, prepared, form, bytes, pass })
     }
 
     /// The probabilities of every class, or the values, for one sample of raw values; allocates
@@ -166,7 +173,7 @@ impl<'a> Predictor<'a> {
     /// `InvalidArgument` where the sample has not the model's size, or is not of the kind that this
     /// predictor was made for.
     pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
-        let features = self.model.network().inputs();
+        let features = self.prepared.layout.stages[0].inputs;
         if sample.len() != features || matches!(sample, Rows::Bytes(_)) != self.bytes {
             return Err(Error::argument(format!(
                 "a sample of {} {}, but this predictor takes {features} {}",
@@ -175,13 +182,13 @@ impl<'a> Predictor<'a> {
                 if self.bytes { "bytes" } else { "floats" }
             )));
         }
-        let normalizer = self.model.normalizer();
-        let forward = Forward { prepared: &self.prepared, form: &self.form, normalizer };
-        let logits = self.pass.logits(&forward, sample, 0..1);
-        if self.model.task() == Task::Classes {
-            loss::softmax(self.prepared.kernels(), MatMut::new(logits, 1, logits.len()));
+        let Predictor { task, normalizer, prepared, form, pass, .. } = self;
+        let forward = Forward { prepared, form, normalizer };
+        let logits = pass.logits(&forward, sample, 0..1);
+        if *task == Task::Classes {
+            loss::softmax(prepared.kernels(), MatMut::new(logits, 1, logits.len()));
         }
-        Ok(self.pass.output())
+        Ok(pass.output())
     }
 }
 

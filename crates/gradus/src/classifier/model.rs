@@ -2,9 +2,9 @@
 
 use super::forward::{Form, Forward};
 use super::regressor::Regressor;
-use super::{Classifier, Predictor, kernels};
+use super::{Classifier, kernels};
 use crate::data::normalize::Normalizer;
-use crate::data::{Answers, Dataset, Inputs, Rows, Task};
+use crate::data::{Answers, Dataset, Rows, Task};
 use crate::error::{Error, Result};
 use crate::network::{MatMut, Network, Prepared, Workers};
 
@@ -240,7 +240,7 @@ impl<'a> ModelRef<'a> {
     }
 
     /// Checks that the values make whole samples.
-    pub(super) fn check_inputs(self, inputs: &Inputs) -> Result<()> {
+    pub(super) fn check_inputs(self, inputs: Rows) -> Result<()> {
         let (len, features) = (inputs.len(), self.network().inputs());
         if len % features != 0 {
             return Err(Error::argument(format!(
@@ -254,7 +254,7 @@ impl<'a> ModelRef<'a> {
 
     /// Checks that samples and their answers are of the model's kind.
     pub(super) fn check_data(self, data: &Dataset) -> Result<()> {
-        self.check_inputs(&data.inputs)?;
+        self.check_inputs(data.inputs.rows())?;
         let (task, outputs) = (self.task(), self.names().len());
         match data.features() == self.network().inputs() && data.answers.fit(task, outputs) {
             true => Ok(()),
@@ -287,10 +287,5 @@ impl<'a> ModelRef<'a> {
         let prepared = Prepared::new(kernels()?, self.network(), form.is_sparse());
         let forward = Forward { prepared: &prepared, form: &form, normalizer };
         Ok(forward.each_chunk(workers, inputs, |start, outputs| visit(&forward, start, outputs)))
-    }
-
-    /// The model made ready for predicting single samples again and again, bytes or floats.
-    pub(super) fn predictor(self, bytes: bool) -> Result<Predictor<'a>> {
-        Predictor::new(self, bytes)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{ModelRef, Predictor};
 use crate::data::normalize::Normalizer;
-use crate::data::{Answers, Dataset, Inputs};
+use crate::data::{Answers, Dataset, Rows};
 use crate::error::Result;
 use crate::metrics::ValueEvaluation;
 use crate::network::{Network, Workers};
@@ -70,10 +70,14 @@ impl Regressor {
     ///
     /// # Errors
     /// `InvalidArgument` where the values do not make whole samples.
-    pub fn predict(&self, inputs: &Inputs, workers: &Workers) -> Result<PredictedValues> {
-        let model = ModelRef::from(self);
+    pub fn predict<'a>(
+        &self,
+        inputs: impl Into<Rows<'a>>,
+        workers: &Workers,
+    ) -> Result<PredictedValues> {
+        let (model, inputs) = (ModelRef::from(self), inputs.into());
         model.check_inputs(inputs)?;
-        let parts = model.each_chunk(workers, inputs.rows(), |_, _, outputs| {
+        let parts = model.each_chunk(workers, inputs, |_, _, outputs| {
             outputs.as_ref().without_gaps().to_vec()
         })?;
         Ok(PredictedValues { outputs: self.output_names.len(), values: parts.concat() })
@@ -83,8 +87,8 @@ impl Regressor {
     ///
     /// # Errors
     /// `InvalidArgument` where `GRADUS_ISA` names no instruction set of this machine.
-    pub fn predictor(&self, bytes: bool) -> Result<Predictor<'_>> {
-        ModelRef::from(self).predictor(bytes)
+    pub fn predictor(&self, bytes: bool) -> Result<Predictor> {
+        Predictor::new(self.into(), bytes)
     }
 
     /// Mean squared and absolute error, R^2 and more on data with their values.

@@ -62,6 +62,12 @@ pub enum Rows<'a> {
     Floats(&'a [f32]),
 }
 
+impl<'a> From<&'a Inputs> for Rows<'a> {
+    fn from(inputs: &'a Inputs) -> Rows<'a> {
+        inputs.rows()
+    }
+}
+
 impl Rows<'_> {
     /// Number of values.
     pub fn len(&self) -> usize {
@@ -83,6 +89,15 @@ impl Rows<'_> {
             Rows::Floats(_) => "floats",
         }
     }
+}
+
+/// Place of the first value that is NaN or infinite.
+pub fn first_not_finite(values: &[f32]) -> Option<usize> {
+    // No way out within a block, so that the compiler can take many values at a time.
+    let sound = |block: &[f32]| block.iter().fold(true, |all, value| all & value.is_finite());
+    let block = values.chunks(256).position(|block| !sound(block))?;
+    let at = values[block * 256..].iter().position(|value| !value.is_finite())?;
+    Some(block * 256 + at)
 }
 
 /// Samples and their answers: what every reader produces and everything else consumes.
@@ -142,7 +157,7 @@ impl Dataset {
         }
         answers.check()?;
         if let Inputs::Floats(values) = &inputs
-            && let Some(at) = values.iter().position(|value| !value.is_finite())
+            && let Some(at) = first_not_finite(values)
         {
             let (sample, value) = (at / features, values[at]);
             return Err(invalid(format!(

@@ -16,7 +16,7 @@ pub mod safetensors;
 pub mod npz;
 
 pub use metadata::FORMAT_VERSION;
-pub use safetensors::{Extras, from_bytes, to_bytes, to_bytes_with};
+pub use safetensors::{Extras, from_bytes, from_bytes_with, to_bytes, to_bytes_with};
 
 /// Writes the model file; the name must end in `.safetensors`. A file that is there is replaced,
 /// whatever it is: [`check_replaceable`] tells beforehand.

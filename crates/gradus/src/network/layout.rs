@@ -250,6 +250,47 @@ impl Layout {
         let others = &mut parameters[first.inputs * first.outputs..];
         others.copy_from_slice(&laid_out[first.weight.end..][..others.len()]);
     }
+
+    /// Numbers in the order of `other`, one for each parameter, in the order of this layout; both
+    /// are of the same network, with or without batch normalisation.
+    pub fn translate(&self, other: &Layout, laid_out: &[f32]) -> Vec<f32> {
+        let first = &other.stages[0];
+        let others = other.stages[other.stages.len() - 1].bias.end - first.weight.end;
+        let mut network = vec![0.0; first.inputs * first.outputs + others];
+        other.gather(laid_out, &mut network);
+        let mut translated = vec![0.0; self.len()];
+        self.scatter(&network, &mut translated);
+        for (stage, from) in self.stages.iter().zip(&other.stages) {
+            for piece in [|norm: &NormPieces| norm.gamma, |norm: &NormPieces| norm.beta] {
+                let units =
+                    from.norms.iter().flat_map(|it| &laid_out[other.pieces[piece(it)].clone()]);
+                let places = stage.norms.iter().flat_map(|it| self.pieces[piece(it)].clone());
+                places.zip(units).for_each(|(place, &value)| translated[place] = value);
+            }
+        }
+        translated
+    }
+
+    /// The same for statistics.
+    pub fn translate_statistics(&self, other: &Layout, laid_out: &[f32]) -> Vec<f32> {
+        let mut translated = vec![0.0; self.statistics_len()];
+        for (stage, from) in self.stages.iter().zip(&other.stages) {
+            for half in 0..2 {
+                let units =
+                    from.norms.iter().flat_map(|it| &laid_out[other.statistics_half(it, half)]);
+                let places = stage.norms.iter().flat_map(|it| self.statistics_half(it, half));
+                places.zip(units).for_each(|(place, &value)| translated[place] = value);
+            }
+        }
+        translated
+    }
+
+    /// The means (half 0) or the variances (half 1) of a block.
+    fn statistics_half(&self, norm: &NormPieces, half: usize) -> Range<usize> {
+        let piece = &self.statistics[norm.statistics];
+        let units = piece.len() / 2;
+        piece.start + half * units..piece.start + (half + 1) * units
+    }
 }
 
 /// Width of a block of a dense layer: a quarter of its units, so that four workers find work, but
@@ -296,5 +337,27 @@ mod tests {
             layout.gather(&laid_out, &mut back);
             assert_eq!(back, network.parameters());
         }
+    }
+
+    #[test]
+    fn what_another_layout_holds_is_found_again() {
+        let network = Network::dense(5, &[300, 70], &[Activation::Relu], 3).unwrap();
+        let hidden = Hidden { batch_norm: true, ..Hidden::PLAIN };
+        let layouts = [true, false].map(|sparse| Layout::new(&network, sparse, hidden));
+        let numbers = |len: usize| (0..len).map(|at| at as f32 + 1.0).collect::<Vec<_>>();
+        let [sparse, dense] = &layouts;
+        assert_ne!(sparse.len(), dense.len());
+        let values = numbers(dense.len());
+        let there = sparse.translate(dense, &values);
+        assert_eq!(dense.translate(sparse, &there), values);
+        // Gamma of unit 200 of the first stage, in blocks of 64 and of 128 units.
+        let unit = |layout: &Layout, values: &[f32], width: usize| {
+            values[layout.pieces[layout.stages[0].norms[200 / width].gamma].clone()][200 % width]
+        };
+        assert_eq!(unit(sparse, &there, 64), unit(dense, &values, 128));
+        let values = numbers(dense.statistics_len());
+        let there = sparse.translate_statistics(dense, &values);
+        assert_ne!(there, values);
+        assert_eq!(dense.translate_statistics(sparse, &there), values);
     }
 }

@@ -4,7 +4,7 @@
 //! A checkpoint is a model file (docs/formats.md) that says more: any command that takes a model
 //! takes it. Beside the model stand the parameters as training has them, what the optimizer and the
 //! averages remember, and the history. Random numbers have no state: they follow from the seed, the
-//! epoch and the step.
+//! epoch and the step. [`Session::resume`] goes on with the same data, [`Session::go_on`] with others.
 
 use std::ops::Range;
 use std::path::Path;
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::classifier::Model;
 use crate::data::{Answers, Dataset, Rows};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::model_file::{self, Extras};
 use crate::network::SharedMatrix;
@@ -28,20 +28,23 @@ const VERSION: u32 = 2;
 /// A run between two epochs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
-    model: Model,
-    state: State,
+    pub(super) model: Model,
+    pub(super) state: State,
     extras: Extras,
 }
 
 /// What the metadata's key `checkpoint` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct State {
+pub(super) struct State {
     version: u32,
-    config: TrainConfig,
-    progress: Progress,
-    steps: u64,
-    /// SHA-256 of the training data and of the validation data.
+    pub(super) config: TrainConfig,
+    pub(super) progress: Progress,
+    pub(super) steps: u64,
+    /// SHA-256 of the training data and of the validation data; empty where it is not for resuming.
     data: [String; 2],
+    /// Whether the parameters are laid out for mostly-zero bytes; not in older files.
+    #[serde(default)]
+    pub(super) sparse: Option<bool>,
     /// What the caller wants to find again.
     note: serde_json::Value,
 }
@@ -52,10 +55,18 @@ impl Checkpoint {
     /// # Errors
     /// Those of [`files::write_beside`]; the file that was there is then untouched.
     pub fn save(&self, path: &Path) -> Result<()> {
+        files::write_beside(path, &self.to_bytes()?)
+    }
+
+    /// The bytes of the file that [`Self::save`] writes.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a model that could not be read back.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut extras = self.extras.clone();
         extras.text = serde_json::to_string(&self.state)
             .map_err(|error| Error::argument(format!("this run cannot be saved: {error}")))?;
-        files::write_beside(path, &model_file::to_bytes_with(&self.model, &extras)?)
+        model_file::to_bytes_with(&self.model, &extras)
     }
 
     /// Reads a checkpoint.
@@ -64,27 +75,41 @@ impl Checkpoint {
     /// Those of [`model_file::load`]; `InvalidData` where the file is a model without the state of
     /// a run, or of a newer gradus.
     pub fn load(path: &Path) -> Result<Checkpoint> {
-        let (model, mut extras) = model_file::load_with(path)?;
+        let (model, extras) = model_file::load_with(path)?;
+        Checkpoint::of(model, extras).map_err(|error| error.context(path.display()))
+    }
+
+    /// Reads the bytes of such a file.
+    ///
+    /// # Errors
+    /// `InvalidData` as [`Self::load`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint> {
+        let (model, extras) = model_file::from_bytes_with(bytes)?;
+        Checkpoint::of(model, extras)
+    }
+
+    fn of(model: Model, mut extras: Extras) -> Result<Checkpoint> {
+        let invalid = |message: String| Err(Error::new(ErrorKind::InvalidData, message));
         let text = std::mem::take(&mut extras.text);
         if text.is_empty() {
-            return Err(Error::data(
-                path,
+            return invalid(
                 "a model, but no checkpoint: it does not hold the state of a run; expected a file \
-                 written by gradus train --checkpoint",
-            ));
+                 written by gradus train --checkpoint"
+                    .into(),
+            );
         }
-        let state: State = serde_json::from_str(&text).map_err(|error| {
-            Error::data(
-                path,
-                format!(
+        let state: State = match serde_json::from_str(&text) {
+            Ok(state) => state,
+            Err(error) => {
+                return invalid(format!(
                     "the checkpoint cannot be read: {error}; is it of another version of gradus?"
-                ),
-            )
-        })?;
+                ));
+            }
+        };
         if state.version != VERSION {
-            return Err(Error::data(
-                path,
-                format!("a checkpoint of version {}, this program reads {VERSION}", state.version),
+            let version = state.version;
+            return invalid(format!(
+                "a checkpoint of version {version}, this program reads {VERSION}"
             ));
         }
         Ok(Checkpoint { model, state, extras })
@@ -110,7 +135,7 @@ impl Checkpoint {
         &self.state.note
     }
 
-    fn tensor(&self, name: &str, length: usize) -> Result<&[f32]> {
+    pub(super) fn tensor(&self, name: &str, length: usize) -> Result<&[f32]> {
         match self.extras.tensors.get(name) {
             Some(values) if values.len() == length => Ok(values),
             found => {
@@ -127,8 +152,12 @@ impl Checkpoint {
 impl<'a> Session<'a> {
     /// The run as it is between two epochs. `note` is kept with it.
     pub fn checkpoint(&self, note: serde_json::Value) -> Checkpoint {
+        self.keep(self.digests(), note)
+    }
+
+    pub(super) fn keep(&self, data: [String; 2], note: serde_json::Value) -> Checkpoint {
         let mut extras = Extras::default();
-        for (name, matrix, _) in self.state() {
+        for (name, matrix, ..) in self.vectors() {
             if !matrix.read().is_empty() {
                 extras.tensors.insert(name.to_owned(), matrix.read().to_vec());
             }
@@ -144,7 +173,8 @@ impl<'a> Session<'a> {
                 config: self.config.clone(),
                 progress: self.progress.clone(),
                 steps: stepper.steps,
-                data: self.digests(),
+                data,
+                sparse: Some(self.trainer.is_sparse()),
                 note,
             },
             extras,
@@ -172,13 +202,10 @@ impl<'a> Session<'a> {
             ));
         }
         check_progress(checkpoint, session.trainer.steps_per_epoch())?;
-        for (name, matrix, cuts) in session.state() {
+        for (name, matrix, cuts, _) in session.vectors() {
             if !matrix.read().is_empty() {
                 let length = cuts.last().map_or(0, |cut| cut.end);
-                let values = checkpoint.tensor(name, length)?;
-                for (index, cut) in cuts.iter().enumerate() {
-                    matrix.write(index).slice().copy_from_slice(&values[cut.clone()]);
-                }
+                fill(matrix, cuts, checkpoint.tensor(name, length)?);
             }
         }
         session.progress = checkpoint.state.progress.clone();
@@ -188,28 +215,36 @@ impl<'a> Session<'a> {
         }
         session.model = checkpoint.model.clone();
         session.trainer.stepper.steps = checkpoint.state.steps;
+        session.trainer.stepper.before = session.progress.before.steps;
         session.trainer.stepper.rate_factor = session.progress.plateau.factor;
         Ok(session)
     }
 
-    /// The vectors that training changes, with their names and cuts.
-    fn state(&self) -> [(&'static str, &SharedMatrix, &[Range<usize>]); 6] {
+    /// The vectors that training changes: names, cuts, and whether they hold a number for each
+    /// parameter (else one for each statistic).
+    pub(super) fn vectors(&self) -> [(&'static str, &SharedMatrix, &[Range<usize>], bool); 6] {
         let (prepared, stepper) = (&self.trainer.prepared, &self.trainer.stepper);
         let (pieces, statistics) = (&prepared.layout.pieces[..], &prepared.layout.statistics[..]);
         let [first, second] = &stepper.moments;
         let [average, average_statistics] = &stepper.average;
         [
-            ("parameters", &prepared.parameters, pieces),
-            ("statistics", &prepared.statistics, statistics),
-            ("first_moment", first, pieces),
-            ("second_moment", second, pieces),
-            ("average", average, pieces),
-            ("average_statistics", average_statistics, statistics),
+            ("parameters", &prepared.parameters, pieces, true),
+            ("statistics", &prepared.statistics, statistics, false),
+            ("first_moment", first, pieces, true),
+            ("second_moment", second, pieces, true),
+            ("average", average, pieces, true),
+            ("average_statistics", average_statistics, statistics, false),
         ]
     }
 
     fn digests(&self) -> [String; 2] {
         [digest(self.data), self.validation.map(digest).unwrap_or_default()]
+    }
+}
+
+pub(super) fn fill(matrix: &SharedMatrix, cuts: &[Range<usize>], values: &[f32]) {
+    for (index, cut) in cuts.iter().enumerate() {
+        matrix.write(index).slice().copy_from_slice(&values[cut.clone()]);
     }
 }
 
@@ -220,7 +255,8 @@ fn check_progress(checkpoint: &Checkpoint, steps_per_epoch: usize) -> Result<()>
     let epochs = progress.history.epochs.len();
     let numbered = progress.history.epochs.iter().enumerate().all(|(at, it)| it.epoch == at);
     let best = progress.best.is_none_or(|best| best.epoch < epochs);
-    let whole = (epochs as u64).checked_mul(steps_per_epoch as u64) == Some(*steps);
+    let own = steps.checked_sub(progress.before.steps);
+    let whole = (epochs as u64).checked_mul(steps_per_epoch as u64) == own && own.is_some();
     if numbered && best && whole && epochs <= config.epochs {
         return Ok(());
     }

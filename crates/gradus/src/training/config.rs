@@ -4,7 +4,7 @@ use crate::data::distort::Distortion;
 use crate::data::normalize::Normalization;
 use crate::data::{Dataset, Task};
 use crate::error::{Error, Result};
-use crate::network::{Activation, Init, check_activations};
+use crate::network::{Activation, Init, Network, available_cores, check_activations};
 use crate::optimizer::Optimizer;
 use crate::schedule::{Run, Schedule};
 use crate::training::history::Monitor;
@@ -64,7 +64,7 @@ pub struct TrainConfig {
     pub monitor: Option<Monitor>,
     /// Where all random numbers come from.
     pub seed: u64,
-    /// Worker threads; `None` for one a core.
+    /// Worker threads; `None` for one a core, or one alone where the steps are very small.
     pub threads: Option<usize>,
 }
 
@@ -186,6 +186,10 @@ impl Default for TrainConfig {
 /// Most worker threads.
 pub const MOST_THREADS: usize = 1024;
 
+/// Multiplications and additions of a step below which one worker alone is faster than several that
+/// meet: some 0.1 ms of work.
+const SMALL_STEP: usize = 10_000_000;
+
 impl TrainConfig {
     /// Samples of a batch where there are `samples` in all.
     pub(super) fn samples_in_batch(&self, samples: usize) -> usize {
@@ -193,6 +197,15 @@ impl TrainConfig {
             BatchSize::Full => samples,
             BatchSize::Samples(count) => count,
         }
+    }
+
+    /// How many workers train `network` on so many samples: what `threads` says.
+    pub fn workers(&self, network: &Network, samples: usize) -> usize {
+        let batch = self.samples_in_batch(samples).min(samples);
+        // Forward, and backward for weights and for inputs.
+        let step = network.parameters().len().saturating_mul(6 * batch);
+        let least = if step < SMALL_STEP { 1 } else { available_cores() };
+        self.threads.unwrap_or(least)
     }
 
     /// What is watched, with or without validation data.
@@ -348,6 +361,18 @@ pub(super) fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn very_small_steps_take_one_worker() {
+        let network = |inputs, outputs| Network::dense(inputs, &[100], &[Activation::Relu], outputs);
+        let (small, large) = (network(20, 3).unwrap(), network(784, 10).unwrap());
+        let config = TrainConfig { batch_size: BatchSize::Samples(200), ..TrainConfig::default() };
+        assert_eq!(config.workers(&small, 1000), 1);
+        assert_eq!(config.workers(&large, 1000), available_cores());
+        assert_eq!(config.workers(&large, 10), 1);
+        let asked = TrainConfig { threads: Some(3), ..config };
+        assert_eq!(asked.workers(&small, 1000), 3);
+    }
 
     #[test]
     fn presets_are_valid_and_wrong_settings_are_named() {

@@ -1,8 +1,10 @@
 //! Training: from data and settings to a model and its history.
 //!
 //! [`train`] is the whole run, [`Session`] the same epoch by epoch, with a [`Checkpoint`] wherever
-//! it is wanted: `session.rs` is the file to read first. `worker.rs` holds the passes of an epoch, `feed.rs` what samples become on their
-//! way in, `losses.rs` what outputs become at their end, `step.rs` what gradients become on their way to new parameters; [`config`] and
+//! it is wanted: `session.rs` is the file to read first. `going_on.rs` begins runs where others
+//! ended, `worker.rs` holds the passes of an epoch, `feed.rs` what samples become on their way in,
+//! `losses.rs` what outputs become at their end, `step.rs` what gradients become on their way to new
+//! parameters; [`config`] and
 //! [`regularization`] the settings, [`history`] what each epoch brought.
 
 use std::sync::atomic::AtomicBool;
@@ -17,6 +19,7 @@ pub mod regularization;
 pub mod history;
 pub mod session;
 pub mod checkpoint;
+mod going_on;
 mod feed;
 mod losses;
 mod step;

@@ -7,8 +7,9 @@ use crate::classifier::Model;
 use crate::data::Dataset;
 use crate::data::normalize::Normalizer;
 use crate::error::Result;
-use crate::network::{Network, available_cores};
+use crate::network::Network;
 use crate::schedule::{PlateauState, Schedule};
+use crate::training::going_on::Before;
 use crate::training::worker::Trainer;
 use crate::training::{Best, EarlyStopping, EpochReport, History, Outcome, TrainConfig, Trained};
 
@@ -33,6 +34,9 @@ pub(super) struct Progress {
     pub(super) plateau: PlateauState,
     pub(super) best: Option<Best>,
     seconds: f64,
+    /// What other runs did before this one, which went on from them.
+    #[serde(default)]
+    pub(super) before: Before,
 }
 
 impl<'a> Session<'a> {
@@ -57,13 +61,24 @@ impl<'a> Session<'a> {
                 network
             }
         };
-        config.regularization.check_fit(network.linears().len() - 1, data)?;
         let normalizer = Normalizer::fit(config.normalization, data);
+        Session::begin(config, data, validation, (network, normalizer))
+    }
+
+    /// A run that begins with this network and this normalisation; the settings are valid.
+    pub(super) fn begin(
+        config: &TrainConfig,
+        data: &'a Dataset,
+        validation: Option<&'a Dataset>,
+        (network, normalizer): (Network, Normalizer),
+    ) -> Result<Session<'a>> {
+        config.regularization.check_fit(network.linears().len() - 1, data)?;
         let shape = data.sample_shape.clone();
         let model = Model::new(network, normalizer.clone(), shape, &data.answers)?;
         config.check_validation(data, validation)?;
-        let threads = config.threads.unwrap_or_else(available_cores);
-        let trainer = Trainer::new(config, model.as_ref().network(), normalizer, data, threads)?;
+        let network = model.as_ref().network();
+        let threads = config.workers(network, data.len());
+        let trainer = Trainer::new(config, network, normalizer, data, threads)?;
         Ok(Session {
             config: config.clone(),
             data,
@@ -89,7 +104,7 @@ impl<'a> Session<'a> {
             return Ok(None);
         }
         let begin = Instant::now();
-        let totals = self.trainer.epoch(epoch, stop);
+        let totals = self.trainer.epoch(self.progress.before.epochs + epoch, stop);
         // The loss is that of the passes before each step: the last step can still overflow.
         if !totals.loss.is_finite() || !self.trainer.is_finite() {
             self.outcome = Some(Outcome::diverged(epoch, totals.loss, self.config.learning_rate));

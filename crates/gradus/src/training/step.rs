@@ -18,8 +18,10 @@ use crate::training::worker::Lane;
 
 /// What steps remember, and how they are made.
 pub(super) struct Stepper {
-    /// Steps made so far.
+    /// Steps made so far, those of the runs before included.
     pub(super) steps: u64,
+    /// Steps of the runs before: the schedule begins behind them.
+    pub(super) before: u64,
     /// What a schedule that watches the run has made of the learning rate.
     pub(super) rate_factor: f32,
     /// What the optimizer remembers.
@@ -73,6 +75,7 @@ impl Stepper {
             .collect();
         Stepper {
             steps: 0,
+            before: 0,
             rate_factor: 1.0,
             moments: [vector(moments > 0), vector(moments > 1)],
             average: match settings.average {
@@ -98,7 +101,12 @@ impl Stepper {
 
     /// The learning rate of a step.
     pub(super) fn rate_at(&self, step: u64) -> f32 {
-        self.rate_factor * self.schedule.at(self.learning_rate, step, &self.run)
+        self.rate_factor * self.schedule.at(self.learning_rate, step - self.before, &self.run)
+    }
+
+    /// The learning rate of the last step; of the first where there was none.
+    pub(super) fn last_rate(&self) -> f32 {
+        self.rate_at(self.steps.saturating_sub(1).max(self.before))
     }
 
     /// The moving average of parameters and statistics, where it is asked for.

@@ -185,9 +185,14 @@ impl<'a> Trainer<'a> {
                 Answers::Classes { .. } => Some(mean(correct as f64, samples as f64)),
                 Answers::Values { .. } => None,
             },
-            learning_rate: self.stepper.rate_at(self.stepper.steps.saturating_sub(1)),
+            learning_rate: self.stepper.last_rate(),
             stopped: done < self.batches.len(),
         }
+    }
+
+    /// Whether the parameters are laid out for mostly-zero bytes.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.feed.form.is_sparse()
     }
 
     /// Steps of an epoch.

@@ -1,0 +1,16 @@
+"""gradus: dense neural-network classifiers, trained from scratch.
+
+>>> from gradus import MLPClassifier, datasets
+>>> (x_train, y_train), (x_test, y_test) = datasets.load_mnist()  # doctest: +SKIP
+>>> model = MLPClassifier((128,), normalization="unit", max_iter=6)
+>>> model.fit(x_train, y_train).score(x_test, y_test)  # doctest: +SKIP
+0.978
+"""
+
+from gradus import datasets
+from gradus._classifier import MLPClassifier
+from gradus._core import version as _version
+from gradus._errors import NotFittedError
+
+__version__ = _version()
+__all__ = ["MLPClassifier", "NotFittedError", "__version__", "datasets"]

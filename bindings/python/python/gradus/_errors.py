@@ -1,0 +1,45 @@
+"""Exceptions and warnings: scikit-learn's own where it is installed, else gradus's."""
+
+
+class NotFittedError(ValueError, AttributeError):
+    """What is asked of a model that was not trained.
+
+    Where scikit-learn is installed, the exception raised is one of scikit-learn's class of that name,
+    too.
+    """
+
+
+def not_fitted(estimator):
+    """Return the exception for an estimator that was not trained."""
+    name = type(estimator).__name__
+    return _not_fitted_class()(
+        f"this {name} is not trained yet: call fit (or partial_fit, or {name}.load) first"
+    )
+
+
+def _not_fitted_class():
+    if "SklearnNotFittedError" in globals():
+        return globals()["SklearnNotFittedError"]
+    try:
+        from sklearn.exceptions import NotFittedError as Theirs
+    except ImportError:
+        return NotFittedError
+    both = type("SklearnNotFittedError", (NotFittedError, Theirs), {"__module__": __name__})
+    # Pickling finds it by its name.
+    globals()["SklearnNotFittedError"] = both
+    return both
+
+
+def __getattr__(name):
+    if name == "SklearnNotFittedError":
+        return _not_fitted_class()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def conversion_warning():
+    """Return scikit-learn's DataConversionWarning, else UserWarning."""
+    try:
+        from sklearn.exceptions import DataConversionWarning
+    except ImportError:
+        return UserWarning
+    return DataConversionWarning

@@ -1,0 +1,78 @@
+"""What scikit-learn's tools ask of an estimator, without scikit-learn."""
+
+import functools
+
+
+class Estimator:
+    """Base of all estimators: parameters, tags, and how it is shown.
+
+    All parameters are arguments of ``__init__``, which only keeps them.
+    """
+
+    _estimator_type = None
+
+    @classmethod
+    def _parameters(cls):
+        """Return the parameters and their default values."""
+        return _parameters_of(cls)
+
+    def get_params(self, deep=True):
+        """Return the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            For scikit-learn's sake: no parameter is an estimator with parameters of its own.
+
+        Returns
+        -------
+        params : dict
+        """
+        return {name: getattr(self, name) for name in self._parameters()}
+
+    def set_params(self, **params):
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : object
+        """
+        known = self._parameters()
+        for name in params:
+            if name not in known:
+                raise ValueError(
+                    f"Invalid parameter {name!r} for {type(self).__name__}. Valid parameters are: "
+                    f"{', '.join(known)}"
+                )
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self):
+        changed = [
+            f"{name}={getattr(self, name)!r}"
+            for name, default in self._parameters().items()
+            if not _same(getattr(self, name), default)
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def __sklearn_is_fitted__(self):
+        return "_model" in self.__dict__
+
+
+@functools.cache
+def _parameters_of(cls):
+    import inspect
+
+    arguments = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    return {argument.name: argument.default for argument in arguments}
+
+
+def _same(value, default):
+    if value is default:
+        return True
+    return type(value) is type(default) and not hasattr(value, "__array__") and value == default

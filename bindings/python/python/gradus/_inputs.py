@@ -1,0 +1,171 @@
+"""From what users have (arrays, frames, sparse matrices) to C-contiguous rows of bytes or float32."""
+
+import numpy as np
+
+# Values of a sparse matrix that are made dense at a time to predict: 64 MB.
+_DENSE_VALUES = 1 << 24
+
+
+def is_sparse(X):
+    """Return whether X is one of SciPy's sparse matrices or arrays."""
+    return hasattr(X, "toarray") and hasattr(X, "nnz")
+
+
+def rows(X):
+    """Return samples as rows, and the shape of one sample.
+
+    Bytes and truth values stay bytes, everything else becomes float32; nothing is copied that is in
+    form already.
+
+    Parameters
+    ----------
+    X : array-like, frame or sparse matrix of shape (n_samples, ...)
+
+    Returns
+    -------
+    values : ndarray of uint8 or float32, C-contiguous, of shape (n_samples, n_features)
+    shape : tuple of int
+        Of one sample: ``(28, 28)`` for an image.
+    """
+    if is_sparse(X):
+        _refuse_complex(X)
+        values = X.toarray() if X.dtype in (np.uint8, bool) else X.astype(np.float32).toarray()
+    else:
+        values = np.asarray(X)
+    if values.ndim < 2:
+        raise ValueError(
+            f"X has {values.ndim} dimension(s), expected samples as rows of a 2D array. Reshape your "
+            "data: X.reshape(-1, 1) for a single feature, X.reshape(1, -1) for a single sample"
+        )
+    shape = values.shape[1:]
+    features = int(np.prod(shape))
+    if features == 0:
+        raise ValueError(
+            f"X has 0 feature(s) (shape={values.shape}) while a minimum of 1 is required."
+        )
+    if len(values) == 0:
+        raise ValueError(
+            f"X has 0 sample(s) (shape={values.shape}) while a minimum of 1 is required."
+        )
+    return _in_form(values).reshape(len(values), features), shape
+
+
+def _in_form(values):
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    if values.dtype == bool:
+        return np.ascontiguousarray(values).view(np.uint8)
+    _refuse_complex(values)
+    if values.dtype.kind not in "iuf":
+        # Strings and objects: numbers among them are taken, anything else is an error of NumPy's.
+        values = values.astype(np.float64)
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _refuse_complex(values):
+    if values.dtype.kind == "c":
+        raise ValueError("Complex data not supported: X is complex, expected real numbers")
+
+
+def chunks(X):
+    """Return parts of a sparse matrix that are small enough to be made dense; else X alone."""
+    if not is_sparse(X) or X.ndim != 2 or X.shape[0] * X.shape[1] <= _DENSE_VALUES:
+        return [X]
+    step = max(_DENSE_VALUES // max(X.shape[1], 1), 1)
+    X = X.tocsr()
+    return (X[start : start + step] for start in range(0, X.shape[0], step))
+
+
+def feature_names(X):
+    """Return the column names of a frame where all of them are strings, else None."""
+    columns = getattr(X, "columns", None)
+    if columns is None:
+        return None
+    names = np.array(list(columns), dtype=object)
+    strings = [isinstance(name, str) for name in names]
+    if names.size and all(strings):
+        return names
+    if any(strings):
+        kinds = sorted({type(name).__name__ for name in names})
+        raise TypeError(
+            "Feature names are only supported if all of them are strings, but the columns of X are "
+            f"named by {', '.join(kinds)}: rename them with X.columns = X.columns.astype(str)"
+        )
+    return None
+
+
+def vector(values, name, samples):
+    """Return a column or vector with one entry for each sample as a vector."""
+    values = np.asarray(values)
+    if values.ndim == 2 and values.shape[1] == 1:
+        import warnings
+
+        from gradus._errors import conversion_warning
+
+        warnings.warn(
+            f"A column-vector {name} was passed when a 1d array was expected: its values are taken. "
+            f"Use {name}.ravel() to say so",
+            conversion_warning(),
+            stacklevel=5,
+        )
+        values = values.ravel()
+    if values.ndim != 1:
+        raise ValueError(
+            f"{name} should be a 1d array of one entry for each sample, got an array of shape "
+            f"{values.shape}"
+        )
+    if len(values) != samples:
+        raise ValueError(f"{name} has {len(values)} entries, but X has {samples} samples")
+    return values
+
+
+def sample_weights(values, samples):
+    """Return the weights as float32, or None; the core checks their values."""
+    if values is None:
+        return None
+    values = np.asarray(values, dtype=np.float32)
+    if values.ndim == 0:
+        values = np.full(samples, values)
+    if values.shape != (samples,):
+        raise ValueError(
+            f"sample_weight has shape {values.shape}, expected ({samples},): one for each sample"
+        )
+    if not values.any():
+        raise ValueError("every sample_weight is zero: there is nothing to learn from")
+    return np.ascontiguousarray(values)
+
+
+def encode(y):
+    """Return the classes, sorted, and the index of each label among them."""
+    if y.dtype.kind in "iu" and y.size:
+        low, high = int(y.min()), int(y.max())
+        if high - low < 65536:
+            # Much faster than sorting.
+            least = y.dtype.type(low)
+            # Differences of small types wrap around, and come back as unsigned numbers.
+            shifted = (y - least).astype(f"u{y.dtype.itemsize}").astype(np.int64)
+            present = np.bincount(shifted) > 0
+            index = (np.cumsum(present) - 1).astype(np.uint32)
+            classes = np.flatnonzero(present).astype(y.dtype) + least
+            return classes, index[shifted]
+    try:
+        classes, indices = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(f"y has labels of kinds that cannot be sorted: {error}") from error
+    return classes, indices.astype(np.uint32).ravel()
+
+
+def encode_known(y, classes):
+    """Return the index of each label among known classes."""
+    try:
+        indices = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+        known = classes[indices] == y
+    except TypeError:
+        known = np.zeros(len(y), dtype=bool)
+    if not np.all(known):
+        strange = np.asarray(y)[~np.asarray(known)][:3].tolist()
+        raise ValueError(
+            f"y has labels that are not among the classes {classes.tolist()}: {strange}"
+        )
+    return indices.astype(np.uint32)

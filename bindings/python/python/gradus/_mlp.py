@@ -1,0 +1,361 @@
+"""Training and predicting, for every kind of target."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradus import _core, _inputs, _settings
+from gradus._errors import not_fitted
+from gradus._estimator import Estimator
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import TypeVar
+
+    from numpy.typing import NDArray
+
+    # Arrays, nested lists, frames of pandas and Polars, sparse matrices of SciPy.
+    Samples = Any
+    Self = TypeVar("Self", bound="BaseMLP")
+
+
+class BaseMLP(Estimator):
+    """A dense network that is trained; what its outputs mean is left to its subclasses.
+
+    A subclass says what the targets are (``_targets``), how classes are weighted
+    (``_class_weights``), what it monitors by itself (``_usual_monitor``), and what it sets once it is
+    trained (``_set_targets``).
+    """
+
+    _usual_monitor = "val_loss"
+
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    loss_: float
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float] | None
+    validation_scores_: list[float] | None
+    best_loss_: float | None
+    best_validation_score_: float | None
+    best_epoch_: int | None
+    history_: dict[str, list[float]]
+    outcome_: str
+
+    def _fit(self, X, y, sample_weight, validation_data):
+        warm = _settings.truth("warm_start", self.warm_start) and "_model" in self.__dict__
+        return self._train(X, y, sample_weight, validation_data, go_on=warm, partial=False)
+
+    def _train(self, X, y, sample_weight, validation_data, *, go_on, partial, **known):
+        names = _inputs.feature_names(X)
+        values, shape = _inputs.rows(X)
+        if go_on:
+            self._check_features(values.shape[1], names, stacklevel=5)
+        targets = self._targets(y, len(values), go_on=go_on, **known)
+        weights = _inputs.sample_weights(sample_weight, len(values))
+        validation = None
+        if validation_data is not None:
+            validation = self._validation(validation_data, values, targets)
+        seed = self._seed if go_on else _settings.seed(self.random_state)
+        early = _settings.truth("early_stopping", self.early_stopping)
+        config = _settings.config(
+            self,
+            len(values),
+            seed=seed,
+            partial=partial,
+            class_weights=self._class_weights(targets),
+            validation=self._share_apart(early and validation is None),
+            early_stopping=self._early_stopping(early),
+        )
+        run = _core.train(
+            config,
+            values,
+            targets.values,
+            targets.names,
+            shape=list(shape),
+            weights=weights,
+            validation=validation,
+            model=self._model if go_on else None,
+            state=self._state if go_on else None,
+            patience=None if early else self._patience(),
+            report=self._listener(),
+        )
+        self._take(run, (seed, config), targets, names, keep=partial and go_on)
+        if run.error is not None:
+            raise run.error
+        if run.outcome == "diverged":
+            raise ValueError(run.message)
+        return self
+
+    def _validation(self, validation_data, values, targets):
+        try:
+            X, y = validation_data
+        except (TypeError, ValueError) as error:
+            raise ValueError("validation_data must be a pair (X, y)") from error
+        X, _ = _inputs.rows(X)
+        if X.shape[1] != values.shape[1]:
+            raise ValueError(
+                f"validation_data has {X.shape[1]} features, but X has {values.shape[1]}"
+            )
+        if X.dtype != values.dtype:
+            # What is trained on floats is validated on floats.
+            X = X.astype(values.dtype) if values.dtype == np.float32 else X
+        return X, targets.encode(_inputs.vector(y, "y of validation_data", len(X)))
+
+    def _share_apart(self, wanted):
+        if not wanted:
+            return 0.0
+        share = _settings.number("validation_fraction", self.validation_fraction)
+        if not 0.0 < share < 1.0:
+            raise ValueError(f"validation_fraction is {share}, but must be above 0 and below 1")
+        return share
+
+    def _early_stopping(self, early):
+        if not early:
+            return None
+        rounds = _settings.whole("n_iter_no_change", self.n_iter_no_change, none=True)
+        # Without an end to its patience a run still comes back to its best epoch.
+        patience = 2**53 if rounds is None else rounds + 1
+        return {"patience": patience, "min_delta": _settings.number("tol", self.tol)}
+
+    def _patience(self):
+        rounds = _settings.whole("n_iter_no_change", self.n_iter_no_change, none=True)
+        return None if rounds is None else (_settings.number("tol", self.tol), rounds)
+
+    def _listener(self):
+        callbacks = self.callbacks
+        if callbacks is None:
+            callbacks = []
+        elif callable(callbacks):
+            callbacks = [callbacks]
+        callbacks = list(callbacks)
+        for callback in callbacks:
+            if not callable(callback):
+                raise ValueError(f"callbacks has {callback!r}, which cannot be called")
+        if self.verbose:
+            callbacks.insert(0, _print_epoch)
+        if not callbacks:
+            return None
+        # All are called, also when one of them wants to stop.
+        return lambda report: any([_is_true(callback(dict(report))) for callback in callbacks])
+
+    def _take(self, run, recipe, targets, names, keep):
+        """Sets everything that a trained estimator has."""
+        history = run.history
+        done = 0
+        if keep:
+            done = self.n_iter_
+            history = {
+                key: self.history_.get(key, []) + values for key, values in history.items()
+            }
+        self._model, self._state = run.model, run.state
+        self._seed, self._config = recipe
+        self.history_ = history
+        self.loss_curve_ = history.get("loss", [])
+        self.validation_loss_curve_ = history.get("val_loss")
+        self.validation_scores_ = history.get("val_accuracy")
+        self.n_iter_ = len(self.loss_curve_)
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
+        self.best_loss_ = min(self.loss_curve_, default=None)
+        self.best_validation_score_ = max(self.validation_scores_ or [], default=None)
+        self.best_epoch_ = None if run.best_epoch is None else done + run.best_epoch
+        self.t_ = (self.t_ if keep else 0) + run.samples
+        self.outcome_ = run.outcome
+        self._set_features(names)
+        self._set_targets(targets)
+
+    def _set_features(self, names):
+        self.n_features_in_ = self._model.features
+        self.n_layers_ = len(self._model.hidden) + 2
+        if names is not None:
+            self.feature_names_in_ = names
+        elif "feature_names_in_" in self.__dict__:
+            del self.feature_names_in_
+
+    @property
+    def coefs_(self) -> list[NDArray[np.float32]]:
+        """Weights of the layers, inputs x outputs each; copies, not to be written to."""
+        return [_read_only(weight) for weight in self._trained("coefs_").weights()]
+
+    @property
+    def intercepts_(self) -> list[NDArray[np.float32]]:
+        """Biases of the layers; copies, not to be written to."""
+        return [_read_only(bias) for bias in self._trained("intercepts_").biases()]
+
+    def _trained(self, attribute):
+        model = self.__dict__.get("_model")
+        if model is None:
+            raise AttributeError(f"{type(self).__name__} has no {attribute} before it is trained")
+        return model
+
+    def _fitted(self):
+        model = self.__dict__.get("_model")
+        if model is None:
+            raise not_fitted(self)
+        return model
+
+    def _outputs(self, X, compute):
+        """Returns ``compute(rows)``, for all of X or for parts of it."""
+        self._check_features(None, _inputs.feature_names(X), stacklevel=4)
+        parts = []
+        for part in _inputs.chunks(X):
+            values, _ = _inputs.rows(part)
+            self._check_features(values.shape[1], None, stacklevel=4)
+            parts.append(compute(values, _settings.threads(self.n_jobs)))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _check_features(self, count, names, stacklevel):
+        """Checks the number of features, where it is given, or else their names."""
+        name = type(self).__name__
+        if count is not None:
+            if count != self.n_features_in_:
+                raise ValueError(
+                    f"X has {count} features, but {name} is expecting {self.n_features_in_} features "
+                    "as input"
+                )
+            if names is None:
+                return
+        known = self.__dict__.get("feature_names_in_")
+        if known is None and names is None:
+            return
+        if known is None:
+            message = f"X has feature names, but {name} was fitted without feature names"
+        elif names is None:
+            message = f"X does not have valid feature names, but {name} was fitted with feature names"
+        elif list(known) == list(names):
+            return
+        else:
+            strange = [it for it in names if it not in known]
+            missing = [it for it in known if it not in names]
+            raise ValueError(
+                "The feature names should match those that were passed during fit: "
+                + (f"unknown: {strange[:5]}; " if strange else "")
+                + (f"missing: {missing[:5]}; " if missing else "")
+                + ("" if strange or missing else "they are in another order")
+            )
+        warnings.warn(message, UserWarning, stacklevel=stacklevel)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model file, which `gradus predict` and `load` read.
+
+        It holds what is needed to predict and how the model was trained, but not the optimizer's
+        state: training goes on from a pickled estimator, not from a model file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Must end in ``.safetensors``; a file that is there is replaced.
+        """
+        model = self._fitted()
+        training = json.loads(model.training) or {}
+        if self._config is not None:
+            training["config"] = {
+                key: value for key, value in json.loads(self._config).items() if key != "threads"
+            }
+        training.update(
+            gradus=_core.version(),
+            epochs=self.n_iter_,
+            outcome=self.outcome_,
+            python={
+                "estimator": type(self).__name__,
+                "parameters": _plain(self.get_params()),
+                "history": _finite(self.history_),
+                "samples_seen": self.t_,
+                "best_epoch": self.best_epoch_,
+                "feature_names": list(self.__dict__.get("feature_names_in_", [])),
+                **self._targets_to_json(),
+            },
+        )
+        model.save(path, json.dumps(training))
+
+    @classmethod
+    def load(cls: type[Self], path: str | PathLike[str]) -> Self:
+        """Read a model file, written by `save` or by the program.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        estimator : object
+            It predicts what the saved one predicts.
+        """
+        model = _core.Model.load(path)
+        training = json.loads(model.training) or {}
+        ours = training.get("python") or {}
+        known = cls._parameters()
+        given = ours.get("parameters") or {
+            "hidden_layer_sizes": tuple(model.hidden),
+            "activation": model.activations[0] if model.activations else "relu",
+            "normalization": training.get("config", {}).get("normalization", "none"),
+        }
+        estimator = cls(**{name: value for name, value in given.items() if name in known})
+        if isinstance(estimator.hidden_layer_sizes, list):
+            estimator.hidden_layer_sizes = tuple(estimator.hidden_layer_sizes)
+        names = ours.get("feature_names")
+        estimator._take_loaded(model, training, ours, np.array(names, dtype=object) if names else None)
+        return estimator
+
+    def _take_loaded(self, model, training, ours, names):
+        run = _Loaded()
+        run.model = model
+        run.history = ours.get("history") or {}
+        run.outcome = training.get("outcome")
+        run.best_epoch = ours.get("best_epoch", training.get("best_epoch"))
+        run.samples = ours.get("samples_seen", 0)
+        targets = self._targets_from_json(model, ours)
+        self._take(run, (_settings.seed(self.random_state), None), targets, names, keep=False)
+        self.n_iter_ = training.get("epochs", self.n_iter_)
+
+
+class _Loaded:
+    """Stands for the run that a model file comes from."""
+
+    state = None
+
+
+def _is_true(answer):
+    return isinstance(answer, (bool, np.bool_)) and bool(answer)
+
+
+def _print_epoch(report):
+    figures = (f"{key} = {value:.4f}" for key, value in report.items() if _is_shown(key))
+    print(f"Epoch {report['epoch']}: {', '.join(figures)}", flush=True)
+
+
+def _is_shown(key):
+    return key in ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+def _read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+def _finite(history):
+    """Returns the figures with null for those that JSON cannot write."""
+    return {
+        key: [value if np.isfinite(value) else None for value in values]
+        for key, values in history.items()
+    }
+
+
+def _plain(parameters):
+    """Returns the parameters that a file can hold."""
+    plain = {}
+    for name, value in parameters.items():
+        if isinstance(value, np.generic):
+            value = value.item()
+        try:
+            json.dumps(value)
+        except TypeError:
+            continue
+        plain[name] = value
+    return plain

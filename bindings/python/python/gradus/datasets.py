@@ -1,0 +1,203 @@
+"""Data sets by name or path, as Keras returns them: ``(x_train, y_train), (x_test, y_test)``.
+
+A named set is looked for where the program `gradus` looks: in ``data_dir``, in ``$GRADUS_DATA``, in
+``./data``, in the cache, and where Keras and torchvision leave it; else it is downloaded, checked and
+kept in the cache.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradus import _core
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+    Part = tuple[NDArray[Any], NDArray[Any]]
+
+__all__ = [
+    "digits",
+    "load",
+    "load_digits",
+    "load_fashion_mnist",
+    "load_kmnist",
+    "load_mnist",
+    "load_qmnist",
+    "names",
+]
+
+
+def names() -> list[str]:
+    """Return the names of all sets that `load` knows.
+
+    Returns
+    -------
+    names : list of str
+    """
+    return _core.names()
+
+
+def load(
+    name: str | PathLike[str],
+    *,
+    data_dir: str | PathLike[str] | None = None,
+    test: str | PathLike[str] | None = None,
+    label_column: str | None = None,
+    image_size: tuple[int, int] | None = None,
+    random_state: int = 0,
+    download: bool = True,
+) -> tuple[Part, Part]:
+    """Load a named set, or the data at a path.
+
+    Parameters
+    ----------
+    name : str or path-like
+        One of `names`, or a folder of IDX files, an ``.npz`` or ``.csv`` file, or a folder with one
+        sub-folder of pictures for each class.
+    data_dir : path-like, default=None
+        A folder in which named sets are looked for first.
+    test : path-like, default=None
+        A test set that takes the place of the data's own.
+    label_column : str, default=None
+        The label column of a table: a name, or a position from '0'.
+    image_size : tuple (height, width), default=None
+        To which pictures are scaled.
+    random_state : int, default=0
+        Decides which fifth of data without a test part is set apart.
+    download : bool, default=True
+        Whether a named set that is not on this machine is downloaded.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test) : tuples of ndarray
+        Images are uint8 of shape (n, height, width), tables float32 of shape (n, features). Labels of
+        named sets, and of data whose classes are called 0, 1, ..., are uint8; others are the names
+        of the classes.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such set or path.
+    ConnectionError
+        Where a set is not on this machine and cannot be downloaded.
+    ValueError
+        Where the data cannot be used.
+    """
+    arrays, class_names, notices = _core.load(
+        str(name),
+        data_dir=data_dir,
+        test=test,
+        label_column=label_column,
+        image_size=image_size,
+        seed=random_state,
+        download=download,
+    )
+    for notice in notices:
+        warnings.warn(notice, stacklevel=2)
+    x_train, y_train, x_test, y_test = arrays
+    if not _is_named(str(name)) and class_names != [str(at) for at in range(len(class_names))]:
+        labels = np.array(class_names)
+        y_train, y_test = labels[y_train], labels[y_test]
+    return (x_train, y_train), (x_test, y_test)
+
+
+def _is_named(name: str) -> bool:
+    return name.lower().replace("_", "-") in names()
+
+
+def load_mnist(**options: Any) -> tuple[Part, Part]:
+    """Load MNIST: 60,000 and 10,000 handwritten digits, 28 x 28 bytes each.
+
+    Parameters
+    ----------
+    **options : dict
+        As of `load`.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test) : tuples of ndarray
+    """
+    return load("mnist", **options)
+
+
+def load_fashion_mnist(**options: Any) -> tuple[Part, Part]:
+    """Load Fashion-MNIST: 60,000 and 10,000 articles of clothing, 28 x 28 bytes each.
+
+    Parameters
+    ----------
+    **options : dict
+        As of `load`.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test) : tuples of ndarray
+    """
+    return load("fashion-mnist", **options)
+
+
+def load_kmnist(**options: Any) -> tuple[Part, Part]:
+    """Load KMNIST: 60,000 and 10,000 Japanese characters, 28 x 28 bytes each.
+
+    Parameters
+    ----------
+    **options : dict
+        As of `load`.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test) : tuples of ndarray
+    """
+    return load("kmnist", **options)
+
+
+def load_qmnist(**options: Any) -> tuple[Part, Part]:
+    """Load QMNIST: MNIST's 60,000 digits and 60,000 for testing, 28 x 28 bytes each.
+
+    Parameters
+    ----------
+    **options : dict
+        As of `load`.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test) : tuples of ndarray
+    """
+    return load("qmnist", **options)
+
+
+def load_digits() -> tuple[Part, Part]:
+    """Load the digits that gradus draws itself, 60,000 and 10,000, for a machine without a network.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test) : tuples of ndarray
+    """
+    return load("digits")
+
+
+def digits(
+    n_samples: int, seed: int = 0, *, test: bool = False
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draw digits in MNIST's form.
+
+    Parameters
+    ----------
+    n_samples : int
+        How many; each run of ten holds every digit once.
+    seed : int, default=0
+        Another seed draws others.
+    test : bool, default=False
+        Whether they are of the test part, which shares no sample with the other.
+
+    Returns
+    -------
+    x : ndarray of uint8 of shape (n_samples, 28, 28)
+    y : ndarray of uint8 of shape (n_samples,)
+    """
+    return _core.digits(n_samples, seed, test)

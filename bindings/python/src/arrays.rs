@@ -1,0 +1,144 @@
+//! NumPy arrays as the library's samples, and back.
+
+use gradus::data::{Dataset, Inputs, Rows, first_not_finite};
+use numpy::{
+    IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArrayMethods,
+};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+/// Samples as rows of an array.
+pub(crate) enum Samples<'py> {
+    Bytes(PyReadonlyArray2<'py, u8>),
+    Floats(PyReadonlyArray2<'py, f32>),
+}
+
+impl<'py> Samples<'py> {
+    /// The samples of an array of two dimensions; none where it is anything else.
+    fn of(array: &Bound<'py, PyAny>) -> Option<Samples<'py>> {
+        if let Ok(array) = array.cast::<PyArray2<f32>>() {
+            return array.try_readonly().ok().map(Samples::Floats);
+        }
+        array.cast::<PyArray2<u8>>().ok()?.try_readonly().ok().map(Samples::Bytes)
+    }
+
+    /// Number of samples, and of values in each.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        let shape = match self {
+            Samples::Bytes(array) => array.shape(),
+            Samples::Floats(array) => array.shape(),
+        };
+        (shape[0], shape[1])
+    }
+
+    /// The values, row after row.
+    ///
+    /// # Errors
+    /// `ValueError` where the array is not C-contiguous.
+    pub(crate) fn rows(&self) -> PyResult<Rows<'_>> {
+        let wrong = || PyValueError::new_err("the array is not C-contiguous");
+        match self {
+            Samples::Bytes(array) if array.is_c_contiguous() => {
+                array.as_slice().map(Rows::Bytes).map_err(|_| wrong())
+            }
+            Samples::Floats(array) if array.is_c_contiguous() => {
+                array.as_slice().map(Rows::Floats).map_err(|_| wrong())
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    /// The values as the array of one sample of this many values; none where it is anything else.
+    pub(crate) fn one(array: &Bound<'py, PyAny>, features: usize) -> Option<Samples<'py>> {
+        let samples = Samples::of(array)?;
+        (samples.shape() == (1, features)).then_some(samples)
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Samples<'py> {
+    type Error = PyErr;
+
+    fn extract(array: Borrowed<'_, 'py, PyAny>) -> PyResult<Samples<'py>> {
+        Samples::of(&array).ok_or_else(|| {
+            PyTypeError::new_err("expected an array of float32 or uint8, of two dimensions")
+        })
+    }
+}
+
+/// Checks that all values are numbers; bytes always are.
+///
+/// # Errors
+/// `ValueError` naming the first value that is none.
+pub(crate) fn check_finite(rows: Rows, features: usize) -> PyResult<()> {
+    let Rows::Floats(values) = rows else { return Ok(()) };
+    let Some(at) = first_not_finite(values) else { return Ok(()) };
+    let (row, column) = (at / features, at % features);
+    let what = match values[at].is_nan() {
+        true => "NaN",
+        false => "infinity, or a value too large for single precision",
+    };
+    Err(PyValueError::new_err(format!(
+        "X has {what} in row {row}, column {column}; expected finite numbers only: fill the gap or \
+         leave the row out"
+    )))
+}
+
+/// A labelled set as Python gives it: its own copy of the values.
+pub(crate) struct Labelled {
+    inputs: Inputs,
+    labels: Vec<u32>,
+    weights: Option<Vec<f32>>,
+}
+
+impl Labelled {
+    pub(crate) fn new(
+        py: Python,
+        samples: &Samples,
+        labels: &PyReadonlyArray1<u32>,
+        weights: Option<&PyReadonlyArray1<f32>>,
+    ) -> PyResult<Labelled> {
+        let rows = samples.rows()?;
+        Ok(Labelled {
+            inputs: py.detach(|| match rows {
+                Rows::Bytes(values) => Inputs::Bytes(values.to_vec()),
+                Rows::Floats(values) => Inputs::Floats(values.to_vec()),
+            }),
+            labels: labels.to_vec()?,
+            weights: weights.map(|weights| weights.to_vec()).transpose()?,
+        })
+    }
+
+    pub(crate) fn into_dataset(
+        self,
+        shape: Vec<usize>,
+        classes: Vec<String>,
+    ) -> gradus::Result<Dataset> {
+        let data = Dataset::new(self.inputs, self.labels, shape, classes)?;
+        match self.weights {
+            Some(weights) => data.with_sample_weights(weights),
+            None => Ok(data),
+        }
+    }
+}
+
+/// Samples as an array of their shape, and their labels; both without a copy, but that labels of at
+/// most 256 classes become bytes.
+pub(crate) fn to_arrays<'py>(
+    py: Python<'py>,
+    data: Dataset,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let shape: Vec<usize> = std::iter::once(data.len()).chain(data.sample_shape).collect();
+    let samples = match data.inputs {
+        Inputs::Bytes(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
+        Inputs::Floats(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
+    };
+    let labels = match data.class_names.len() <= 256 {
+        true => {
+            let bytes: Vec<u8> = data.labels.iter().map(|&label| label as u8).collect();
+            PyArray1::from_vec(py, bytes).into_any()
+        }
+        false => data.labels.into_pyarray(py).into_any(),
+    };
+    Ok((samples, labels))
+}

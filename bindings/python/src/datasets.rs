@@ -1,0 +1,92 @@
+//! Data sets by name or path, as arrays.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use gradus::data::digits::{Part, generate};
+use gradus::data::{LoadOptions, set_names};
+use gradus::{Result, data};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use crate::arrays::to_arrays;
+use crate::errors::guarded;
+use crate::words;
+
+/// How long Ctrl-C may go unseen.
+const POLL: Duration = Duration::from_millis(25);
+
+type Array<'py> = Bound<'py, PyAny>;
+
+/// The names of all sets.
+#[pyfunction]
+pub(crate) fn names() -> Vec<&'static str> {
+    set_names()
+}
+
+/// Training samples, labels, test samples, labels; class names; what the user ought to know.
+#[pyfunction]
+#[pyo3(signature = (
+    name, *, data_dir=None, test=None, label_column=None, image_size=None, seed=0, download=true
+))]
+pub(crate) fn load<'py>(
+    py: Python<'py>,
+    name: String,
+    data_dir: Option<PathBuf>,
+    test: Option<PathBuf>,
+    label_column: Option<String>,
+    image_size: Option<(usize, usize)>,
+    seed: u64,
+    download: bool,
+) -> PyResult<([Array<'py>; 4], Vec<String>, Vec<String>)> {
+    let data = Some(name);
+    let options = LoadOptions { data, data_dir, test, label_column, image_size, seed, download };
+    let loaded = interruptible(py, move || data::load(&options, &mut |_| {}))?;
+    let names = loaded.train.class_names.clone();
+    let (x_train, y_train) = to_arrays(py, loaded.train)?;
+    let (x_test, y_test) = to_arrays(py, loaded.test)?;
+    let notices = loaded.notices.iter().map(|notice| words::of_python(notice)).collect();
+    Ok(([x_train, y_train, x_test, y_test], names, notices))
+}
+
+/// Digits drawn by gradus itself, and their labels.
+#[pyfunction]
+pub(crate) fn digits(
+    py: Python<'_>,
+    samples: usize,
+    seed: u64,
+    test: bool,
+) -> PyResult<(Array<'_>, Array<'_>)> {
+    let part = if test { Part::Test } else { Part::Train };
+    let data = py.detach(|| guarded(|| generate(samples, seed, part)))?;
+    to_arrays(py, data)
+}
+
+/// What `work` gives, on a thread of its own, so that Ctrl-C is seen meanwhile. The thread of an
+/// interrupted download is left to itself: a file becomes visible only when it is whole.
+fn interruptible<T: Send + 'static>(
+    py: Python,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> PyResult<T> {
+    let (sender, mut inbox) = channel();
+    thread::Builder::new()
+        .name("gradus-load".into())
+        .spawn(move || sender.send(guarded(work)))
+        .map_err(|error| PyRuntimeError::new_err(format!("cannot start a thread: {error}")))?;
+    loop {
+        let (back, event) = py.detach(move || {
+            let event = inbox.recv_timeout(POLL);
+            (inbox, event)
+        });
+        inbox = back;
+        match event {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(PyRuntimeError::new_err("the thread that loads ended early"));
+            }
+        }
+    }
+}

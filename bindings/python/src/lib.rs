@@ -1,0 +1,81 @@
+//! The extension module `gradus._core`: what the Python files of the package call.
+//!
+//! Everything here takes arrays that are already in form (C-contiguous rows of bytes or single
+//! precision), releases the interpreter while it computes, and turns errors and panics into
+//! exceptions. What users see is in `python/gradus`.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::errors::exception;
+
+mod arrays;
+mod datasets;
+mod errors;
+mod model;
+mod training;
+mod words;
+
+#[pymodule(name = "_core")]
+mod core {
+    #[pymodule_export]
+    use super::datasets::{digits, load, names};
+    #[pymodule_export]
+    use super::model::Model;
+    #[pymodule_export]
+    use super::training::{Run, State, train};
+    #[pymodule_export]
+    use super::{choices, parse, version};
+}
+
+/// The version of the package.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// The names that a setting may have: of an `activation`, a `solver`, a `normalization`, a `monitor`.
+#[pyfunction]
+fn choices(setting: &str) -> Vec<&'static str> {
+    use gradus::data::normalize::Normalization;
+    use gradus::network::Activation;
+    use gradus::optimizer::Optimizer;
+    use gradus::training::Monitor;
+    match setting {
+        "activation" => Activation::ALL.map(Activation::name).to_vec(),
+        "solver" => Optimizer::ALL.iter().map(Optimizer::name).collect(),
+        "normalization" => Normalization::ALL.map(Normalization::name).to_vec(),
+        "monitor" => Monitor::ALL.map(Monitor::name).to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// What a text means as a setting, in the form of [`training::train`]'s `config`: a `schedule`, an
+/// `init`, a `distortion`, or the usual constants of a `solver`.
+#[pyfunction]
+fn parse(setting: &str, text: &str) -> PyResult<String> {
+    use gradus::data::distort::Distortion;
+    use gradus::network::Init;
+    use gradus::optimizer::Optimizer;
+    use gradus::schedule::Schedule;
+    let wrong = |expected: &str| {
+        let message = format!("{setting} is {text:?}, but must be {expected}");
+        PyValueError::new_err(message)
+    };
+    let json = match setting {
+        "schedule" => serde_json::to_string(&Schedule::parse(text).ok_or_else(|| {
+            wrong("'constant', 'cosine', 'one-cycle', 'step:EPOCHS:FACTOR' or 'plateau:PATIENCE:FACTOR'")
+        })?),
+        "init" => serde_json::to_string(&Init::parse(text).map_err(|_| {
+            wrong("'auto', 'he', 'glorot' or 'normal:S' (S a standard deviation)")
+        })?),
+        "distort" => {
+            serde_json::to_string(&Distortion::parse(text).map_err(|error| exception(&error))?)
+        }
+        "solver" => serde_json::to_string(&Optimizer::from_name(text).ok_or_else(|| {
+            wrong(&format!("one of {}", choices("solver").join(", ")))
+        })?),
+        _ => return Err(PyValueError::new_err(format!("there is no setting {setting}"))),
+    };
+    json.map_err(|error| PyValueError::new_err(error.to_string()))
+}

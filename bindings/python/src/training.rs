@@ -1,0 +1,338 @@
+//! Training: settings and arrays in, a model, the state of the run and its history out.
+//!
+//! The run has a thread of its own. The caller's thread waits for it without the interpreter, takes
+//! its reports to Python, and looks every now and then whether Ctrl-C was pressed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use gradus::data::Dataset;
+use gradus::data::split::stratified_split;
+use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
+use gradus::{Error, Result};
+use numpy::PyReadonlyArray1;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::arrays::{Labelled, Samples};
+use crate::errors::{exception, guarded, panicked};
+use crate::model::Model;
+use crate::words;
+
+/// How long Ctrl-C may go unseen.
+const POLL: Duration = Duration::from_millis(25);
+
+/// What a run can be gone on from with other data.
+#[pyclass(frozen, module = "gradus._core")]
+pub(crate) struct State {
+    checkpoint: Checkpoint,
+}
+
+#[pymethods]
+impl State {
+    /// The state as bytes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = py.detach(|| guarded(|| self.checkpoint.to_bytes()))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Reads the bytes of a state.
+    #[staticmethod]
+    fn from_bytes(py: Python, bytes: &[u8]) -> PyResult<State> {
+        let checkpoint = py.detach(|| guarded(|| Checkpoint::from_bytes(bytes)))?;
+        Ok(State { checkpoint })
+    }
+
+    /// For pickling and copying.
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let read = slf.get_type().getattr("from_bytes")?;
+        Ok((read, (slf.get().to_bytes(slf.py())?,)))
+    }
+}
+
+/// What a run has left.
+#[pyclass(frozen, get_all, module = "gradus._core")]
+pub(crate) struct Run {
+    /// The model, usable however the run ended.
+    model: Py<Model>,
+    /// What can be gone on from; none where the run diverged.
+    state: Option<Py<State>>,
+    /// One list for each figure of the epochs.
+    history: Py<PyDict>,
+    /// `finished`, `no_progress`, `stopped` or `diverged`.
+    outcome: &'static str,
+    /// Why it diverged.
+    message: Option<String>,
+    /// The epoch that the model comes from, with early stopping.
+    best_epoch: Option<usize>,
+    /// Steps made, and samples seen in whole epochs.
+    samples: usize,
+    /// Wall time.
+    seconds: f64,
+    /// What a callback raised, or the interruption.
+    error: Option<Py<PyAny>>,
+}
+
+/// Where a run begins.
+enum Start {
+    /// With weights drawn as the settings say.
+    Fresh,
+    /// With this model.
+    Model(Py<Model>),
+    /// Where another run was.
+    State(Py<State>),
+}
+
+/// Ends a run when the training loss no longer gets better, as scikit-learn does: an epoch counts as
+/// progress where it is better than the best so far by more than `tol`.
+struct Patience {
+    tol: f64,
+    epochs: usize,
+    best: f64,
+    waited: usize,
+}
+
+impl Patience {
+    /// Whether the run should end after an epoch of this loss.
+    fn is_over(&mut self, loss: f64) -> bool {
+        self.waited = if loss > self.best - self.tol { self.waited + 1 } else { 0 };
+        self.best = self.best.min(loss);
+        self.waited > self.epochs
+    }
+}
+
+/// Everything that the thread of a run needs.
+struct Job {
+    config: TrainConfig,
+    data: Dataset,
+    validation: Option<Dataset>,
+    start: Start,
+    patience: Option<Patience>,
+    /// Reports go out, and whether to stop comes back; none where nobody listens.
+    listener: Option<(Sender<EpochReport>, Receiver<bool>)>,
+}
+
+/// What it gives back.
+struct Done {
+    trained: Trained,
+    state: Option<Checkpoint>,
+    samples: usize,
+    no_progress: bool,
+}
+
+impl Job {
+    fn run(mut self, stop: &AtomicBool) -> Result<Done> {
+        let (config, data, validation) = (&self.config, &self.data, self.validation.as_ref());
+        let mut session = match self.start {
+            Start::Fresh => Session::new(config, data, validation, None)?,
+            Start::Model(model) => {
+                Session::with_model(config, data, validation, model.get().classifier())?
+            }
+            Start::State(state) => {
+                Session::go_on(&state.get().checkpoint, config, data, validation)?
+            }
+        };
+        let mut no_progress = false;
+        while let Some(report) = session.epoch(stop)? {
+            no_progress = self.patience.as_mut().is_some_and(|it| it.is_over(report.loss));
+            let stopped = match &self.listener {
+                Some((reports, answers)) => {
+                    // Where the listener is gone there is nobody to train for.
+                    reports.send(report.clone()).is_err() || answers.recv().unwrap_or(true)
+                }
+                None => false,
+            };
+            if no_progress || stopped {
+                break;
+            }
+        }
+        let diverged = matches!(session.outcome(), Some(Outcome::Diverged { .. }));
+        let state = (!diverged).then(|| session.state());
+        let samples = session.history().epochs.len() * data.len();
+        Ok(Done { trained: session.finish(), state, samples, no_progress })
+    }
+}
+
+/// Trains a model.
+#[pyfunction]
+#[pyo3(signature = (
+    config, x, y, classes, *, shape, weights=None, validation=None, model=None, state=None,
+    patience=None, report=None
+))]
+pub(crate) fn train<'py>(
+    py: Python<'py>,
+    config: &str,
+    x: Samples<'py>,
+    y: PyReadonlyArray1<'py, u32>,
+    classes: Vec<String>,
+    shape: Vec<usize>,
+    weights: Option<PyReadonlyArray1<'py, f32>>,
+    validation: Option<(Samples<'py>, PyReadonlyArray1<'py, u32>)>,
+    model: Option<Py<Model>>,
+    state: Option<Py<State>>,
+    patience: Option<(f64, usize)>,
+    report: Option<Py<PyAny>>,
+) -> PyResult<Run> {
+    let config: TrainConfig = serde_json::from_str(config)
+        .map_err(|error| PyValueError::new_err(format!("a setting is not understood: {error}")))?;
+    // Before anything is copied.
+    config.validate().map_err(|error| exception(&error))?;
+    let labelled = Labelled::new(py, &x, &y, weights.as_ref())?;
+    let set = validation.map(|(x, y)| Labelled::new(py, &x, &y, None)).transpose()?;
+    let sets = || {
+        let data = labelled.into_dataset(shape.clone(), classes.clone())?;
+        match set {
+            Some(set) => Ok((data, Some(set.into_dataset(shape, classes)?))),
+            None => set_apart(data, &config),
+        }
+    };
+    let (data, validation) = py.detach(|| guarded(sets))?;
+    let start = match (state, model) {
+        (Some(state), _) => Start::State(state),
+        (None, Some(model)) => Start::Model(model),
+        (None, None) => Start::Fresh,
+    };
+    let patience =
+        patience.map(|(tol, epochs)| Patience { tol, epochs, best: f64::INFINITY, waited: 0 });
+    let job = Job { config, data, validation, start, patience, listener: None };
+    carry_out(py, job, report)
+}
+
+/// Runs the job on a thread of its own, and attends to it.
+fn carry_out(py: Python, mut job: Job, report: Option<Py<PyAny>>) -> PyResult<Run> {
+    let (reports, inbox) = channel();
+    let (answers, verdicts) = channel();
+    job.listener = report.is_some().then(|| (reports.clone(), verdicts));
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let thread = thread::Builder::new().name("gradus-fit".into()).spawn(move || {
+        // Held until the run is over: the other end sees by it that it is.
+        let _reports = reports;
+        job.run(&flag)
+    });
+    let thread = thread
+        .map_err(|error| PyRuntimeError::new_err(format!("cannot start a thread: {error}")))?;
+    let error = attend(py, inbox, &answers, report, &stop);
+    match py.detach(|| thread.join()) {
+        Ok(Ok(done)) => Run::new(py, done, error),
+        Ok(Err(error)) => Err(exception(&error)),
+        Err(panic) => Err(panicked(&*panic)),
+    }
+}
+
+/// Waits for the run; takes its reports to `report` and its answers back. The first exception stops
+/// the run.
+fn attend(
+    py: Python,
+    mut inbox: Receiver<EpochReport>,
+    answers: &Sender<bool>,
+    report: Option<Py<PyAny>>,
+    stop: &AtomicBool,
+) -> Option<PyErr> {
+    let mut error = None;
+    let mut raise = |found: PyErr| {
+        stop.store(true, Ordering::Relaxed);
+        error.get_or_insert(found);
+    };
+    loop {
+        let (back, event) = py.detach(move || {
+            let event = inbox.recv_timeout(POLL);
+            (inbox, event)
+        });
+        inbox = back;
+        let found = match event {
+            Ok(epoch) => {
+                let told = report.as_ref().map_or(Ok(false), |report| tell(py, report, &epoch));
+                let verdict = *told.as_ref().unwrap_or(&true);
+                // Where the run is over already nobody waits for the answer.
+                let _: std::result::Result<(), mpsc::SendError<bool>> = answers.send(verdict);
+                told.map(|_| ())
+            }
+            Err(RecvTimeoutError::Timeout) => py.check_signals(),
+            Err(RecvTimeoutError::Disconnected) => return error,
+        };
+        if let Err(found) = found {
+            raise(found);
+        }
+    }
+}
+
+/// Calls `report` with the figures of an epoch, and says whether it wants to stop.
+fn tell(py: Python, report: &Py<PyAny>, epoch: &EpochReport) -> PyResult<bool> {
+    let figures = PyDict::new(py);
+    figures.set_item("epoch", epoch.epoch)?;
+    for (key, value) in figures_of(epoch) {
+        if let Some(value) = value {
+            figures.set_item(key, value)?;
+        }
+    }
+    report.bind(py).call1((figures,))?.is_truthy()
+}
+
+/// The figures of an epoch by the names of the history.
+fn figures_of(epoch: &EpochReport) -> [(&'static str, Option<f64>); 6] {
+    [
+        ("loss", Some(epoch.loss)),
+        ("accuracy", Some(epoch.accuracy)),
+        ("val_loss", epoch.val_loss),
+        ("val_accuracy", epoch.val_accuracy),
+        // Shortest decimal of the single-precision number.
+        ("learning_rate", epoch.learning_rate.to_string().parse().ok()),
+        ("seconds", Some(epoch.seconds)),
+    ]
+}
+
+impl Run {
+    fn new(py: Python, done: Done, error: Option<PyErr>) -> PyResult<Run> {
+        let Done { trained, state, samples, no_progress } = done;
+        let history = PyDict::new(py);
+        let columns: Vec<_> = trained.history.epochs.iter().map(figures_of).collect();
+        for at in 0..6 {
+            let values: Option<Vec<f64>> = columns.iter().map(|figures| figures[at].1).collect();
+            if let (Some(values), Some(first)) = (values, columns.first()) {
+                history.set_item(first[at].0, values)?;
+            }
+        }
+        let (outcome, message) = match trained.outcome {
+            Outcome::Finished => ("finished", None),
+            Outcome::NoProgress => ("no_progress", None),
+            Outcome::Stopped if no_progress => ("no_progress", None),
+            Outcome::Stopped => ("stopped", None),
+            Outcome::Diverged { message, .. } => ("diverged", Some(words::of_python(&message))),
+        };
+        Ok(Run {
+            model: Py::new(py, Model::new(trained.classifier))?,
+            state: state.map(|checkpoint| Py::new(py, State { checkpoint })).transpose()?,
+            history: history.unbind(),
+            outcome,
+            message,
+            best_epoch: trained.best.map(|best| best.epoch),
+            samples,
+            seconds: trained.seconds,
+            error: error.map(|error| error.into_value(py).into_any()),
+        })
+    }
+}
+
+/// Sets the share of the samples apart that the settings want for validation.
+fn set_apart(data: Dataset, config: &TrainConfig) -> Result<(Dataset, Option<Dataset>)> {
+    let share = config.validation;
+    if share == 0.0 {
+        return Ok((data, None));
+    }
+    let classes = data.class_names.len();
+    let (kept, apart) = stratified_split(&data.labels, classes, share, config.seed);
+    if kept.is_empty() || apart.is_empty() {
+        return Err(Error::argument(format!(
+            "--validation {share}: {} samples are too few to be divided so",
+            data.len()
+        )));
+    }
+    Ok((data.subset(&kept), Some(data.subset(&apart))))
+}

@@ -1,0 +1,127 @@
+"""Model files: written and read by the package and by the program alike."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradus import MLPClassifier, datasets
+
+
+def program():
+    """The program `gradus`, where there is one."""
+    named = os.environ.get("GRADUS_PROGRAM")
+    root = Path(__file__).parents[3]
+    built = [root / "target" / kind / "gradus" for kind in ("release", "debug")]
+    for path in [Path(named)] if named else built:
+        if path.is_file():
+            return path
+    return pytest.skip("the program is not built: cargo build, or GRADUS_PROGRAM")
+
+
+def parameters(path):
+    """The tensors of a model file."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header.pop("__metadata__")
+    return sorted(header), data[8 + length :]
+
+
+def test_saved_and_loaded(table, tmp_path):
+    X, y = table
+    path = tmp_path / "model.safetensors"
+    model = MLPClassifier((20, 7), solver="muon", max_iter=5, random_state=0, normalization="unit")
+    model.fit(X, y, validation_data=(X, y)).save(path)
+    again = MLPClassifier.load(path)
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert again.get_params() == model.get_params()
+    for name in ("history_", "n_iter_", "loss_curve_", "validation_scores_", "t_", "outcome_"):
+        assert getattr(again, name) == getattr(model, name), name
+    # Training goes on from its weights and its normalisation, with a fresh solver.
+    few = again.partial_fit(X[:9] * 0.5, y[:9])
+    assert few.n_iter_ == 6
+    assert np.mean(few.predict(X) == model.predict(X)) > 0.8
+    model.save(str(path))
+
+
+def test_errors_of_files(fitted, tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.safetensors"):
+        MLPClassifier.load(tmp_path / "none.safetensors")
+    with pytest.raises(ValueError, match="must end in .safetensors"):
+        fitted.save(tmp_path / "model.pkl")
+    (tmp_path / "text.safetensors").write_text("epoch,loss\n1,2\n")
+    with pytest.raises(ValueError, match="not a gradus model"):
+        MLPClassifier.load(tmp_path / "text.safetensors")
+    with pytest.raises(FileNotFoundError):
+        fitted.save(tmp_path / "nowhere" / "model.safetensors")
+    with pytest.raises(ValueError, match="is not trained yet"):
+        MLPClassifier().save(tmp_path / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def small_set(tmp_path_factory):
+    """A few digits as the file that the program reads, and as arrays."""
+    x, y = datasets.digits(600, seed=4)
+    path = tmp_path_factory.mktemp("data") / "set.npz"
+    np.savez(path, x_train=x[:500], y_train=y[:500], x_test=x[500:], y_test=y[500:])
+    return path, x, y
+
+
+def test_the_same_recipe_gives_the_programs_model(small_set, tmp_path):
+    path, x, y = small_set
+    run = [
+        program(), "train", "--data", path, "--hidden", "32", "--epochs", "3", "--batch-size", "50",
+        "--optimizer", "adam", "--learning-rate", "0.002", "--schedule", "cosine", "--normalize",
+        "unit", "--init", "auto", "--seed", "5", "--weight-decay", "0", "--dropout", "0.1",
+        "--out", tmp_path / "program.safetensors",
+    ]  # fmt: skip
+    subprocess.run(run, check=True, capture_output=True)
+    model = MLPClassifier(
+        (32,), max_iter=3, batch_size=50, learning_rate_init=0.002, schedule="cosine", alpha=0.0,
+        normalization="unit", random_state=5, dropout=0.1, n_iter_no_change=None,
+    )  # fmt: skip
+    model.fit(x[:500], y[:500]).save(tmp_path / "package.safetensors")
+    theirs = parameters(tmp_path / "program.safetensors")
+    assert parameters(tmp_path / "package.safetensors") == theirs
+    loaded = MLPClassifier.load(tmp_path / "program.safetensors")
+    assert np.array_equal(loaded.predict_proba(x), model.predict_proba(x))
+    assert loaded.classes_.tolist() == list(range(10))
+    assert (loaded.n_iter_, loaded.hidden_layer_sizes) == (3, (32,))
+
+
+def test_the_program_takes_the_packages_model(small_set, tmp_path):
+    gradus = program()
+    path, x, y = small_set
+    model = MLPClassifier((32,), max_iter=5, normalization="unit", random_state=0)
+    model.fit(x[:500], y[:500]).save(tmp_path / "model.safetensors")
+    run = [gradus, "evaluate", tmp_path / "model.safetensors", "--data", path, "--json"]
+    found = json.loads(subprocess.run(run, check=True, capture_output=True).stdout)
+    assert found["accuracy"] == pytest.approx(model.score(x[500:], y[500:]))
+    shown = subprocess.run(
+        [gradus, "inspect", tmp_path / "model.safetensors"], check=True, capture_output=True
+    )
+    assert b"784" in shown.stdout
+
+
+def test_import_is_quick_and_without_scikit_learn():
+    code = (
+        "import sys, time, numpy; begin = time.perf_counter(); import gradus; "
+        "took = time.perf_counter() - begin; "
+        "assert not {'sklearn', 'scipy', 'pandas'} & set(sys.modules); print(took)"
+    )
+    run = [sys.executable, "-c", code]
+    took = min(
+        float(subprocess.run(run, check=True, capture_output=True).stdout) for _ in range(5)
+    )
+    assert took < 0.1, f"{1000 * took:.0f} ms"
+
+
+def test_program_is_found_where_it_is_named():
+    named = os.environ.get("GRADUS_PROGRAM")
+    assert named is None or shutil.which(named), f"GRADUS_PROGRAM={named} is no program"

@@ -1,0 +1,201 @@
+"""What X and y may be: every kind gives the same model and the same predictions."""
+
+import warnings
+
+import numpy as np
+import pandas
+import polars
+import pytest
+import scipy.sparse
+
+from gradus import MLPClassifier
+
+
+def fit(X, y, **parameters):
+    settings = {"max_iter": 5, "random_state": 0, **parameters}
+    return MLPClassifier((20,), **settings).fit(X, y)
+
+
+FORMS = {
+    "float64": lambda X: X,
+    "Fortran": np.asfortranarray,
+    "strided": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "float32": lambda X: X.astype(np.float32),
+    "Fortran float32": lambda X: np.asfortranarray(X.astype(np.float32)),
+    "objects": lambda X: X.astype(object),
+    "list": lambda X: X.tolist(),
+    "pandas": lambda X: pandas.DataFrame(X),
+    "polars": lambda X: polars.DataFrame(X),
+    "CSR": scipy.sparse.csr_matrix,
+    "CSC array": scipy.sparse.csc_array,
+    "COO array": scipy.sparse.coo_array,
+    "memory map": None,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.filterwarnings("ignore:X has feature names")
+def test_every_form_is_the_same(form, table, tmp_path):
+    X, y = table
+    X = X.astype(np.float32).astype(np.float64)
+    reference = fit(X, y)
+    if form == "memory map":
+        np.save(tmp_path / "x.npy", X)
+        other = np.load(tmp_path / "x.npy", mmap_mode="r")
+    else:
+        other = FORMS[form](X)
+    expected = reference.predict_proba(X)
+    assert np.array_equal(reference.predict_proba(other), expected)
+    assert np.array_equal(fit(other, y).coefs_[0], reference.coefs_[0])
+
+
+def test_images_are_bytes_in_any_shape(digits):
+    (X, y), (test, labels) = digits
+    settings = dict(normalization="unit", max_iter=10, learning_rate_init=0.01)
+    model = fit(X, y, **settings)
+    assert model.score(test, labels) > 0.85
+    flat = fit(X.reshape(2000, 784), y, **settings)
+    assert np.array_equal(flat.coefs_[0], model.coefs_[0])
+    sparse = scipy.sparse.csr_array(X.reshape(2000, 784))
+    assert sparse.dtype == np.uint8
+    by_sparse = fit(sparse, y, **settings)
+    assert np.array_equal(by_sparse.coefs_[0], model.coefs_[0])
+    backwards = np.ascontiguousarray(test[::-1])[::-1]
+    assert np.array_equal(model.predict(backwards), model.predict(test))
+    # As numbers they take another way, with other roundings.
+    floats = test.astype(np.float64)
+    np.testing.assert_allclose(
+        model.predict_proba(floats), model.predict_proba(test), rtol=1e-3, atol=1e-6
+    )
+    assert np.array_equal(model.predict(floats), model.predict(test))
+
+
+def test_truth_values_are_bytes(table):
+    X, y = table
+    X = X > 1
+    assert np.array_equal(fit(X, y).coefs_[0], fit(X.view(np.uint8), y).coefs_[0])
+
+
+def test_predictions_do_not_depend_on_the_batch(digits, table, fitted):
+    (X, y), (test, _) = digits
+    for model, samples in [(fit(X, y, normalization="unit"), test), (fitted, table[0])]:
+        for values in (samples, samples.reshape(len(samples), -1).astype(np.float32)):
+            whole = model.predict_proba(values)
+            order = np.random.RandomState(0).permutation(len(values))
+            assert np.array_equal(model.predict_proba(values[order]), whole[order])
+            assert np.array_equal(model.predict_proba(values[:7]), whole[:7])
+            one = np.concatenate([model.predict(values[at : at + 1]) for at in range(40)])
+            assert np.array_equal(one, model.predict(values[:40]))
+
+
+def test_many_rows_of_a_sparse_matrix_are_taken_in_parts(monkeypatch, table, fitted):
+    from gradus import _inputs
+
+    X, _ = table
+    monkeypatch.setattr(_inputs, "_DENSE_VALUES", 35)
+    parts = list(_inputs.chunks(scipy.sparse.coo_array(X)))
+    assert len(parts) == 43
+    expected = fitted.predict_proba(X)
+    assert np.array_equal(fitted.predict_proba(scipy.sparse.coo_array(X)), expected)
+
+
+LABELS = {
+    "strings": np.array(["left", "right", "up"]),
+    "objects": np.array(["a", "b", "c"], dtype=object),
+    "negative": np.array([-3, 0, 900]),
+    "far apart": np.array([-(10**9), 5, 10**9]),
+    "bytes": np.array([0, 1, 255], dtype=np.uint8),
+    "int8": np.array([-128, 0, 127], dtype=np.int8),
+    "very large": np.array([2**64 - 3, 2**64 - 2, 2**64 - 1], dtype=np.uint64),
+    "whole floats": np.array([1.0, 2.0, 5.0]),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_any_kind(kind, table, fitted, tmp_path):
+    X, y = table
+    labels = LABELS[kind][y]
+    settings = {"max_iter": 30, "learning_rate_init": 0.01}
+    model = fit(X, labels, **settings)
+    assert np.array_equal(model.classes_, LABELS[kind])
+    assert model.classes_.dtype == LABELS[kind].dtype
+    predicted = model.predict(X)
+    assert np.array_equal(predicted, LABELS[kind][fitted.predict(X)])
+    assert model.score(X, labels) == fitted.score(X, y)
+    model.save(tmp_path / "model.safetensors")
+    again = MLPClassifier.load(tmp_path / "model.safetensors")
+    assert again.classes_.dtype == model.classes_.dtype
+    assert np.array_equal(again.predict(X), predicted)
+
+
+def test_truth_values_as_labels(table):
+    X, y = table
+    model = fit(X, y == 1, max_iter=30, learning_rate_init=0.01)
+    assert model.classes_.dtype == bool
+    assert model.predict(X).dtype == bool
+    assert model.score(X, y == 1) > 0.9
+    assert model.n_outputs_ == 2
+
+
+def test_pandas_and_polars_labels(table, fitted):
+    X, y = table
+    names = np.array(["a", "b", "c"])[y]
+    for labels in (pandas.Series(names), pandas.Series(names, dtype="category")):
+        assert fit(X, labels).score(X, labels) > 0.3
+    assert fit(X, polars.Series(names)).classes_.tolist() == ["a", "b", "c"]
+
+
+def test_feature_names(table):
+    X, y = table
+    frame = pandas.DataFrame(X, columns=list("abcde"))
+    model = fit(frame, y)
+    assert model.feature_names_in_.tolist() == list("abcde")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(frame)
+        model.predict(polars.DataFrame(frame.to_dict("list")))
+    with pytest.warns(UserWarning, match="was fitted with feature names"):
+        model.predict(X)
+    with pytest.raises(ValueError, match="another order"):
+        model.predict(frame[list("edcba")])
+    with pytest.raises(ValueError, match="unknown: .'z'.*missing: .'a'"):
+        model.predict(frame.rename(columns={"a": "z"}))
+    model.fit(X, y)
+    assert not hasattr(model, "feature_names_in_")
+    with pytest.warns(UserWarning, match="fitted without feature names"):
+        model.predict(frame)
+    mixed = frame.rename(columns={"a": 1})
+    with pytest.raises(TypeError, match="named by int, str"):
+        fit(mixed, y)
+
+
+def test_wrong_inputs_are_named(table, fitted):
+    X, y = table
+    for bad, message in [
+        (X[0], "Reshape your data"),
+        (X[:, :3], "X has 3 features, but MLPClassifier is expecting 5"),
+        (X[:0], r"0 sample\(s\)"),
+        (X * 1j, "Complex data not supported"),
+        (np.where(X == X[3, 1], np.nan, X), "X has NaN in row 3, column 1"),
+        (np.where(X == X[299, 4], 1e300, X), "infinity, or a value too large.* in row 299, column 4"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fitted.predict(bad)
+    with pytest.raises(ValueError, match="X has NaN in row 0"):
+        fitted.predict(np.full((1, 5), np.nan, dtype=np.float32))
+    for labels, message in [
+        (y[:-1], "y has 299 entries, but X has 300 samples"),
+        (np.stack([y, y], axis=1), "y should be a 1d array"),
+        (y + 0.5, "Unknown label type: continuous"),
+        (np.where(y == 1, np.nan, y), "Input y contains NaN"),
+        (np.array([1, "a", None] * 100, dtype=object), "cannot be sorted"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fit(X, labels)
+    for weights, message in [
+        (np.ones(7), r"sample_weight has shape \(7,\)"),
+        (-np.ones(300), "the weight of sample 0 is -1"),
+        (np.zeros(300), "every sample_weight is zero"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            MLPClassifier(max_iter=1).fit(X, y, sample_weight=weights)

@@ -1,0 +1,61 @@
+"""The package as a whole: its stubs and its documentation are complete."""
+
+import ast
+import doctest
+import inspect
+from pathlib import Path
+
+import pytest
+
+import gradus
+from gradus import MLPClassifier, _core, datasets
+
+
+def test_the_stubs_name_everything():
+    folder = Path(gradus.__file__).parent
+    assert (folder / "py.typed").is_file()
+    tree = ast.parse((folder / "_core.pyi").read_text())
+    stubs = {it.name: it for it in tree.body if isinstance(it, (ast.FunctionDef, ast.ClassDef))}
+    public = {name for name in dir(_core) if not name.startswith("_")}
+    assert set(stubs) == public
+    for name, stub in stubs.items():
+        found = getattr(_core, name)
+        if isinstance(stub, ast.ClassDef):
+            members = {it.name for it in stub.body if isinstance(it, ast.FunctionDef)}
+            assert members == {it for it in vars(found) if not it.startswith("_")}, name
+        else:
+            told = stub.args.args + stub.args.kwonlyargs
+            assert [it.arg for it in told] == list(inspect.signature(found).parameters), name
+
+
+def test_every_parameter_is_documented():
+    text = inspect.getdoc(MLPClassifier)
+    documented = {
+        name
+        for line in text.splitlines()
+        if " : " in line and not line.startswith(" ")
+        for name in line.split(" : ")[0].split(", ")
+    }
+    assert set(MLPClassifier().get_params()) <= documented
+    attributes = {name for name in documented if name.endswith("_")}
+    fitted = MLPClassifier((4,), max_iter=1).fit([[0.0], [1.0]], [0, 1])
+    missing = {name for name in attributes if not hasattr(fitted, name)} - {"feature_names_in_"}
+    assert not missing
+    shown = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
+    assert shown <= attributes
+
+
+@pytest.mark.parametrize("module", [gradus, datasets, gradus._classifier])
+def test_examples_in_docstrings(module):
+    failed, _ = doctest.testmod(module)
+    assert failed == 0
+
+
+@pytest.mark.parametrize("name", [name for name in datasets.__all__])
+def test_functions_are_documented(name):
+    text = inspect.getdoc(getattr(datasets, name))
+    assert "Returns\n-------" in text
+
+
+def test_version():
+    assert gradus.__version__ == _core.version()
