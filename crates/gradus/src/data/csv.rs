@@ -468,7 +468,9 @@ impl Labels {
         let text = String::from_utf8_lossy(field).into_owned();
         let name = match parse_number(field) {
             Some(number) if number.fract() != 0.0 => {
-                return Err(format!("the label {text} has a fraction, so it is no class"));
+                return Err(format!(
+                    "the label {text} has a fraction, so it is no class (--loss squared learns values)"
+                ));
             }
             // "3", "3.0" and "03" are one class.
             Some(number) if number.abs() < 1e7 => (number as i64).to_string(),
