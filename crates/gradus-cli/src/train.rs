@@ -11,7 +11,7 @@ use gradus::data::split::stratified_split;
 use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load_matching};
 use gradus::metrics::Evaluation;
 use gradus::network::{Kernels, Network, Workers, available_cores};
-use gradus::training::{Best, Outcome, Preset, Session, Trained};
+use gradus::training::{Best, EpochReport, History, Outcome, Preset, Session, Trained};
 use gradus::{Error, model_file};
 use serde_json::{Value, json};
 
@@ -51,8 +51,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     report.end_of_epochs();
     let Trained { mut classifier, history, outcome, best, seconds } = trained?;
     let tested = classifier.evaluate(&data.test, &workers(settings.config.threads, usize::MAX)?)?;
-    classifier.training =
-        recipe(&data, &settings, (history.epochs.len(), &outcome, best.as_ref()), &tested)?;
+    classifier.training = recipe(&data, &settings, (&history, &outcome, best.as_ref()), &tested)?;
     model_file::save(&classifier, &args.out)?;
     if let Some(path) = &args.history {
         destination::write_history(path, &history)?;
@@ -160,7 +159,7 @@ fn set_apart(train: Dataset, settings: &Settings) -> Result<(Dataset, Option<Dat
 fn recipe(
     data: &Data,
     settings: &Settings,
-    (epochs, outcome, best): (usize, &Outcome, Option<&Best>),
+    (history, outcome, best): (&History, &Outcome, Option<&Best>),
     tested: &Evaluation,
 ) -> Result<Value> {
     // By way of text, in which single-precision numbers are short.
@@ -185,7 +184,7 @@ fn recipe(
         },
         "preset": settings.preset.name(),
         "config": config,
-        "epochs": epochs,
+        "epochs": history.epochs.len(),
         "outcome": match outcome {
             Outcome::Finished => "finished",
             Outcome::NoProgress => "no_progress",
@@ -195,7 +194,15 @@ fn recipe(
         "best_epoch": best.map(|best| best.epoch),
         "test_loss": tested.loss,
         "test_accuracy": tested.accuracy,
+        "history": without_times(history).to_json(),
     }))
+}
+
+/// The figures that are the same on every machine.
+fn without_times(history: &History) -> History {
+    let epochs = history.epochs.iter();
+    let epochs = epochs.map(|report| EpochReport { seconds: f64::NAN, ..report.clone() });
+    History { epochs: epochs.collect() }
 }
 
 /// Whether pictures look as MNIST's do, fitted into a box and centred by mass: then one that is to

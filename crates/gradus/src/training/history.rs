@@ -17,7 +17,7 @@ pub struct EpochReport {
     pub val_accuracy: Option<f64>,
     /// Learning rate of the epoch's last step.
     pub learning_rate: f32,
-    /// Wall time of the epoch, validation included.
+    /// Wall time of the epoch, validation included; NaN where it was not kept.
     pub seconds: f64,
 }
 
@@ -96,7 +96,7 @@ pub struct History {
 
 impl History {
     /// One array a key: `loss, accuracy, val_loss, val_accuracy, learning_rate`, and `seconds`.
-    /// Keys of a validation that was not made are left out.
+    /// Keys of a validation that was not made, and times that were not kept, are left out.
     pub fn to_json(&self) -> serde_json::Value {
         let column = |value: fn(&EpochReport) -> Option<f64>| -> Option<Vec<f64>> {
             self.epochs.iter().map(value).collect()
@@ -110,7 +110,8 @@ impl History {
         serde_json::Value::Object(object)
     }
 
-    /// A table with a header, `epoch` first; empty cells where there was no validation.
+    /// A table with a header, `epoch` first; empty cells where there was no validation, or no time was
+    /// kept.
     pub fn to_csv(&self) -> String {
         let mut text = String::from("epoch");
         for (key, _) in COLUMNS {
@@ -142,7 +143,7 @@ const COLUMNS: [Column; 6] = [
     ("val_accuracy", |r| r.val_accuracy),
     // Shortest decimal of the single-precision number, not of its double-precision neighbour.
     ("learning_rate", |r| r.learning_rate.to_string().parse().ok()),
-    ("seconds", |r| Some(r.seconds)),
+    ("seconds", |r| Some(r.seconds).filter(|seconds| !seconds.is_nan())),
 ];
 
 #[cfg(test)]
