@@ -9,7 +9,7 @@ use gradus::data::{Dataset, LoadOptions, load_single};
 use gradus::metrics::{Evaluation, worst_mistakes};
 use gradus::{Error, ErrorKind, model_file};
 
-use crate::args::EvaluateArgs;
+use crate::args::{EvaluateArgs, SourceArgs};
 use crate::evaluate_report::{Figures, confusion_table};
 use crate::mistakes::{Told, told};
 use crate::output::{print_json, shape, stdout, warn};
@@ -26,7 +26,7 @@ const USUAL_TOP: usize = 3;
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let classifier = model_file::load(&args.model)?;
     let top = top_of(args.top, classifier.class_names.len())?;
-    let (name, data) = labelled_data(&classifier, args)?;
+    let (name, data) = labelled_data(&classifier, args.data.as_deref(), &args.source)?;
     let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
     let names = &classifier.class_names;
     let evaluation = Evaluation::new(names.len(), &results);
@@ -61,10 +61,15 @@ fn top_of(wanted: Option<usize>, classes: usize) -> Result<Option<usize>> {
     }
 }
 
-/// The samples to evaluate, with what to call them.
-fn labelled_data(classifier: &Classifier, args: &EvaluateArgs) -> Result<(String, Dataset)> {
+/// The samples to evaluate, with what to call them: those of `data`, else of the set that the model
+/// was trained on.
+pub(crate) fn labelled_data(
+    classifier: &Classifier,
+    data: Option<&str>,
+    reading: &SourceArgs,
+) -> Result<(String, Dataset)> {
     let trained_on = data_of(classifier);
-    let data = match (args.data.as_deref(), trained_on) {
+    let data = match (data, trained_on) {
         (Some(data), _) => data,
         (None, Some(data)) if source::is_named(data) => data,
         (None, Some(data)) => {
@@ -76,7 +81,7 @@ fn labelled_data(classifier: &Classifier, args: &EvaluateArgs) -> Result<(String
         (None, None) => "mnist",
     };
     let seed = classifier.training["config"]["seed"].as_u64().unwrap_or(0);
-    let mut options = source::options(Some(data), &args.source, None, seed)?;
+    let mut options = source::options(Some(data), reading, None, seed)?;
     if source::is_named(data) {
         let loaded = source::load(&options, None)?;
         return Ok((data.to_owned(), in_classes(loaded.test, classifier, data)?));

@@ -21,6 +21,7 @@ mod drawing;
 mod mistakes;
 mod evaluate_report;
 mod evaluate;
+mod report;
 mod samples;
 mod predict;
 mod data;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, begin),
         Command::Sweep(args) => sweep::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Fetch(args) => fetch::run(&args),
