@@ -15,6 +15,7 @@ mod destination;
 mod resume;
 mod stop;
 mod train;
+mod terminal_curve;
 mod train_report;
 mod sweep;
 mod drawing;

@@ -45,7 +45,8 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         None => Session::new(&settings.config, train, validation, settings.start.clone())?,
     };
     let done = session.history().epochs.len();
-    let mut report = TrainReport::new(args, settings.config.epochs - done, like_notebook);
+    let mut report =
+        TrainReport::new(args, settings.config.epochs - done, train.len(), like_notebook);
     let keeper = Keeper::new(args, &settings)?;
     let trained = run_epochs(session, &mut report, keeper);
     report.end_of_epochs();
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         destination::write_history(path, &history)?;
     }
     let told = report.result(&Summary {
-        epochs: history.epochs.len(),
+        history: &history,
         train_seconds: seconds,
         total_seconds: begin.elapsed().as_secs_f64(),
         tested: &tested,
