@@ -15,10 +15,12 @@ use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Preset};
 
 use crate::regularization_args::{KeepingArgs, RegularizationArgs};
+use crate::report::Format;
 use crate::sweep::vary::Vary;
 use crate::values::{
     Activations, Hidden, Loss, activations, at_least_one, batch_size, distortion, hidden,
-    image_size, losses, normalizations, number, optimizers, presets, schedule, threads, whole,
+    image_size, losses, normalizations, number, optimizers, presets, report_formats, schedule,
+    threads, whole,
 };
 
 /// Train, evaluate and use dense neural networks: classifiers and regressors.
@@ -42,6 +44,7 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     Sweep(SweepArgs),
     Evaluate(EvaluateArgs),
+    Report(ReportArgs),
     Predict(PredictArgs),
     Data(DataArgs),
     Fetch(FetchArgs),
@@ -301,6 +304,43 @@ pub(crate) struct EvaluateArgs {
     /// Print one JSON object
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+/// Draw a model or a history: curves, confusions, mistakes, calibration, weights.
+///
+/// The report is one file that holds all it needs: no network, no other files, light or dark as the
+/// reader's system is. Parts that need labelled samples are made from the data that the model was
+/// trained on (their test part), or from --data; where those cannot be had, the report says so and
+/// has the other parts. Curves come from the model, which keeps the figures of its epochs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gradus report model.safetensors\n  \
+    gradus report model.safetensors --data held-out.csv -o held-out.html\n  \
+    gradus report history.json -o curves.html\n  \
+    gradus report model.safetensors --format svg -o pictures\n\n\
+    Single pieces are written into the folder under fixed names, such as loss.svg or confusion.csv; \
+    files of these names that are there are replaced.")]
+pub(crate) struct ReportArgs {
+    /// The model file, or the .json or .csv file of a history for its curves alone
+    #[arg(value_name = "MODEL|HISTORY", value_hint = ValueHint::FilePath)]
+    pub(crate) input: PathBuf,
+    /// Name of a data set, or a path [default: the set that the model was trained on]
+    #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
+    pub(crate) data: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// What to write: one page, or the single pieces in a folder
+    #[arg(long, value_name = "NAME", help_heading = "Output", default_value = "html",
+        value_parser = report_formats())]
+    pub(crate) format: Format,
+    /// The page to write, or the folder for single pieces [default: report.html, or report]
+    #[arg(long, short, value_name = "PATH", help_heading = "Output",
+        value_hint = ValueHint::AnyPath)]
+    pub(crate) out: Option<PathBuf>,
+    /// Worker threads [default: one a core]
+    #[arg(long, value_name = "N", help_heading = "Output", allow_negative_numbers = true,
+        value_parser = threads)]
+    pub(crate) threads: Option<usize>,
 }
 
 /// Predict the class, or the values, of pictures or samples: PNG, JPEG, IDX, NPY, CSV, or - for standard input.

@@ -55,6 +55,16 @@ pub(crate) fn output_width() -> usize {
     told.or_else(|| seen().map(|(width, _)| width.0.into())).unwrap_or(USUAL_WIDTH)
 }
 
+/// Columns of standard error where that is a terminal.
+pub(crate) fn error_width() -> Option<usize> {
+    let stderr = std::io::stderr();
+    if !stderr.is_terminal() {
+        return None;
+    }
+    let seen = terminal_size::terminal_size_of(stderr).map(|(width, _)| width.0.into());
+    Some(seen.unwrap_or(USUAL_WIDTH))
+}
+
 /// Blocks of lines as many side by side as `width` columns take, an empty line between those below
 /// each other.
 pub(crate) fn side_by_side(blocks: &[Vec<String>], width: usize) -> String {

@@ -9,7 +9,7 @@ use gradus::data::{Dataset, LoadOptions, Task, load_single};
 use gradus::metrics::{Evaluation, worst_mistakes};
 use gradus::{Error, ErrorKind, model_file};
 
-use crate::args::EvaluateArgs;
+use crate::args::{EvaluateArgs, SourceArgs};
 use crate::evaluate_report::{Figures, ValueFigures, confusion_table};
 use crate::mistakes::{Told, told};
 use crate::output::{print_json, shape, stdout, warn};
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
 /// What a classifier is worth.
 fn classes(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
     let top = top_of(args.top, classifier.class_names.len())?;
-    let (name, data) = data_with_answers(classifier.into(), args)?;
+    let (name, data) = labelled_data(classifier.into(), args.data.as_deref(), &args.source)?;
     let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
     let names = &classifier.class_names;
     let evaluation = Evaluation::new(names.len(), &results);
@@ -65,7 +65,7 @@ fn values(regressor: &Regressor, args: &EvaluateArgs) -> Result<()> {
             .into());
         }
     }
-    let (name, data) = data_with_answers(regressor.into(), args)?;
+    let (name, data) = labelled_data(regressor.into(), args.data.as_deref(), &args.source)?;
     let evaluation = regressor.evaluate(&data, &workers(args.threads, data.len())?)?;
     let figures = ValueFigures::new(&name, data.len(), &regressor.output_names, &evaluation);
     match args.json {
@@ -87,10 +87,15 @@ fn top_of(wanted: Option<usize>, classes: usize) -> Result<Option<usize>> {
     }
 }
 
-/// The samples to evaluate, with what to call them.
-fn data_with_answers(model: ModelRef, args: &EvaluateArgs) -> Result<(String, Dataset)> {
+/// The samples to evaluate with their answers, and what to call them: those of `data`, else of the set
+/// that the model was trained on.
+pub(crate) fn labelled_data(
+    model: ModelRef,
+    data: Option<&str>,
+    reading: &SourceArgs,
+) -> Result<(String, Dataset)> {
     let trained_on = data_of(model);
-    let data = match (args.data.as_deref(), trained_on) {
+    let data = match (data, trained_on) {
         (Some(data), _) => data,
         (None, Some(data)) if source::is_named(data) => data,
         (None, Some(data)) => {
@@ -102,7 +107,7 @@ fn data_with_answers(model: ModelRef, args: &EvaluateArgs) -> Result<(String, Da
         (None, None) => "mnist",
     };
     let seed = model.training()["config"]["seed"].as_u64().unwrap_or(0);
-    let mut options = source::options(model.task(), Some(data), &args.source, None, seed)?;
+    let mut options = source::options(model.task(), Some(data), reading, None, seed)?;
     if model.task() == Task::Values && options.label_column.is_none() {
         options.label_column = Some(model.names().join(","));
     }

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     } else {
         writeln!(out, "\nTraining:")?;
         let mut rows = Vec::new();
-        flatten("", training, &mut rows);
+        flatten("", &without_history(training), &mut rows);
         let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
         for (key, value) in rows {
             writeln!(out, "  {key:width$}  {value}")?;
@@ -47,7 +47,16 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     Ok(())
 }
 
-fn formula(normalizer: &Normalizer) -> String {
+/// What is known of the training, without the figures of every epoch: `gradus report` draws them.
+pub(crate) fn without_history(training: &Value) -> Value {
+    let mut training = training.clone();
+    if let Some(training) = training.as_object_mut() {
+        training.remove("history");
+    }
+    training
+}
+
+pub(crate) fn formula(normalizer: &Normalizer) -> String {
     match normalizer {
         normalizer if *normalizer == Normalizer::IDENTITY => "x: not at all".into(),
         Normalizer::Scalar { mean, deviation } => format!("(x - {mean}) / {deviation}"),
@@ -72,7 +81,7 @@ fn layer_rows(layers: &[Layer]) -> Vec<Vec<String>> {
 }
 
 /// `{"a": {"b": 1}}` as `a.b` and `1`.
-fn flatten(prefix: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+pub(crate) fn flatten(prefix: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {

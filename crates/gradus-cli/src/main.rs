@@ -15,12 +15,14 @@ mod destination;
 mod resume;
 mod stop;
 mod train;
+mod terminal_curve;
 mod train_report;
 mod sweep;
 mod drawing;
 mod mistakes;
 mod evaluate_report;
 mod evaluate;
+mod report;
 mod samples;
 mod predict;
 mod data;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, begin),
         Command::Sweep(args) => sweep::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Fetch(args) => fetch::run(&args),

@@ -65,7 +65,7 @@ impl Epochs {
         if !visible || !std::io::stderr().is_terminal() {
             return Epochs(ProgressBar::hidden());
         }
-        Epochs(bar(epochs as u64, "epoch {pos} of {len} [{wide_bar}] {eta} left"))
+        Epochs(bar(epochs as u64, "epoch {pos} of {len} [{wide_bar}] {msg}{eta} left"))
     }
 
     /// One more epoch is done; `print` may write to the terminal meanwhile.
@@ -73,6 +73,11 @@ impl Epochs {
         let result = self.0.suspend(print);
         self.0.inc(1);
         result
+    }
+
+    /// What stands beside the bar.
+    pub(crate) fn tell(&self, message: String) {
+        self.0.set_message(message);
     }
 
     /// `print` may write to the terminal meanwhile.

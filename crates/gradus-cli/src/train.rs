@@ -10,7 +10,7 @@ use gradus::data::normalize::Normalizer;
 use gradus::data::split::split_samples;
 use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, Task, load_matching};
 use gradus::network::{Kernels, Network, Workers, available_cores};
-use gradus::training::{Best, Outcome, Preset, Session, Trained};
+use gradus::training::{Best, EpochReport, History, Outcome, Preset, Session, Trained};
 use gradus::{Error, model_file};
 use serde_json::{Value, json};
 
@@ -46,20 +46,20 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         None => Session::new(&settings.config, train, validation, settings.start.clone())?,
     };
     let done = session.history().epochs.len();
-    let mut report = TrainReport::new(args, settings.config.epochs - done, like_notebook);
+    let mut report =
+        TrainReport::new(args, settings.config.epochs - done, train.len(), like_notebook);
     let keeper = Keeper::new(args, &settings)?;
     let trained = run_epochs(session, &mut report, keeper);
     report.end_of_epochs();
     let Trained { mut model, history, outcome, best, seconds } = trained?;
     let tested = Tested::of(&model, &data.test, &workers(settings.config.threads, usize::MAX)?)?;
-    *model.training_mut() =
-        recipe(&data, &settings, (history.epochs.len(), &outcome, best.as_ref()), &tested)?;
+    *model.training_mut() = recipe(&data, &settings, (&history, &outcome, best.as_ref()), &tested)?;
     model_file::save(&model, &args.out)?;
     if let Some(path) = &args.history {
         destination::write_history(path, &history)?;
     }
     let told = report.result(&Summary {
-        epochs: history.epochs.len(),
+        history: &history,
         train_seconds: seconds,
         total_seconds: begin.elapsed().as_secs_f64(),
         tested: &tested,
@@ -161,7 +161,7 @@ fn set_apart(train: Dataset, settings: &Settings) -> Result<(Dataset, Option<Dat
 fn recipe(
     data: &Data,
     settings: &Settings,
-    (epochs, outcome, best): (usize, &Outcome, Option<&Best>),
+    (history, outcome, best): (&History, &Outcome, Option<&Best>),
     tested: &Tested,
 ) -> Result<Value> {
     // By way of text, in which single-precision numbers are short.
@@ -186,7 +186,7 @@ fn recipe(
         },
         "preset": settings.preset.name(),
         "config": config,
-        "epochs": epochs,
+        "epochs": history.epochs.len(),
         "outcome": match outcome {
             Outcome::Finished => "finished",
             Outcome::NoProgress => "no_progress",
@@ -194,6 +194,7 @@ fn recipe(
             Outcome::Diverged { .. } => "diverged",
         },
         "best_epoch": best.map(|best| best.epoch),
+        "history": without_times(history).to_json(),
     });
     if let Some(recipe) = recipe.as_object_mut() {
         if data.train.answers.task() == Task::Values {
@@ -203,6 +204,13 @@ fn recipe(
         recipe.extend(figures.map(|(key, value)| (format!("test_{key}"), value.into())));
     }
     Ok(recipe)
+}
+
+/// The figures that are the same on every machine.
+fn without_times(history: &History) -> History {
+    let epochs = history.epochs.iter();
+    let epochs = epochs.map(|report| EpochReport { seconds: f64::NAN, ..report.clone() });
+    History { epochs: epochs.collect() }
 }
 
 /// Whether pictures look as MNIST's do, fitted into a box and centred by mass: then one that is to

@@ -8,13 +8,15 @@ use gradus::classifier::Model;
 use gradus::data::Dataset;
 use gradus::metrics::{Evaluation, ValueEvaluation};
 use gradus::network::Workers;
-use gradus::training::{Best, EpochReport};
+use gradus::training::{Best, EpochReport, History};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::args::TrainArgs;
-use crate::output::{print_json, stdout, with_interval};
+use crate::drawing::error_width;
+use crate::output::{print_json, say, stdout, with_interval};
 use crate::progress::Epochs;
+use crate::terminal_curve;
 
 /// How epochs are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub(crate) struct TrainReport {
     json: bool,
     quiet: bool,
     bar: Epochs,
+    /// Training samples of an epoch.
+    samples: usize,
     /// Why standard output cannot be written. The run goes on: its model is worth having.
     failure: Result<()>,
 }
@@ -95,7 +99,7 @@ impl Tested {
 /// What a run came to.
 #[derive(Debug)]
 pub(crate) struct Summary<'a> {
-    pub(crate) epochs: usize,
+    pub(crate) history: &'a History,
     pub(crate) train_seconds: f64,
     pub(crate) total_seconds: f64,
     pub(crate) tested: &'a Tested,
@@ -133,8 +137,14 @@ struct DoneEvent<'a> {
 }
 
 impl TrainReport {
-    /// For a run of `epochs`; `like_notebook` where its epochs are told in the notebook's words.
-    pub(crate) fn new(args: &TrainArgs, epochs: usize, like_notebook: bool) -> Self {
+    /// For a run of `epochs` over `samples`; `like_notebook` where its epochs are told in the notebook's
+    /// words.
+    pub(crate) fn new(
+        args: &TrainArgs,
+        epochs: usize,
+        samples: usize,
+        like_notebook: bool,
+    ) -> Self {
         let style = match (args.quiet, args.json, like_notebook) {
             (true, _, _) => Style::Nothing,
             (_, true, _) => Style::Json,
@@ -142,7 +152,7 @@ impl TrainReport {
             _ => Style::Lines,
         };
         let bar = Epochs::new(epochs, !args.quiet);
-        TrainReport { style, json: args.json, quiet: args.quiet, bar, failure: Ok(()) }
+        TrainReport { style, json: args.json, quiet: args.quiet, bar, samples, failure: Ok(()) }
     }
 
     /// Tells the figures of an epoch.
@@ -159,6 +169,7 @@ impl TrainReport {
             Style::Lines => print_line(&epoch_line(report)),
         };
         let printed = self.bar.step(print);
+        self.bar.tell(bar_message(report, self.samples));
         if printed.is_err() {
             self.failure = printed;
         }
@@ -175,7 +186,8 @@ impl TrainReport {
     /// Where standard output could not be written, now or earlier.
     pub(crate) fn result(self, summary: &Summary) -> Result<()> {
         self.failure?;
-        let Summary { epochs, train_seconds, total_seconds, tested, best, model } = *summary;
+        let Summary { history, train_seconds, total_seconds, tested, best, model } = *summary;
+        let epochs = history.epochs.len();
         if self.json {
             return print_json(&DoneEvent {
                 event: "done",
@@ -188,6 +200,9 @@ impl TrainReport {
             });
         }
         if !self.quiet {
+            if let Some(width) = error_width() {
+                terminal_curve::lines(history, width).into_iter().for_each(say);
+            }
             if let Some(Best { epoch, monitor, value }) = best {
                 let name = monitor.name();
                 print_line(&format!("Best epoch: {epoch}, {name} = {value:.4}; the model is its"))?;
@@ -250,6 +265,19 @@ fn epoch_line(report: &EpochReport) -> String {
     line + &format!(", learning rate = {rate}, {:.3} s", report.seconds)
 }
 
+/// What stands beside the bar after an epoch.
+fn bar_message(report: &EpochReport, samples: usize) -> String {
+    let EpochReport { loss, accuracy, seconds, .. } = report;
+    let rate = samples as f64 / seconds.max(1e-9);
+    let rate = match rate {
+        rate if rate >= 1e6 => format!("{:.1}M", rate / 1e6),
+        rate if rate >= 1e4 => format!("{:.0}k", rate / 1e3),
+        rate => format!("{rate:.0}"),
+    };
+    let accuracy = accuracy.map_or(String::new(), |accuracy| format!("accuracy {accuracy:.4}, "));
+    format!("loss {loss:.4}, {accuracy}{rate} samples/s, ")
+}
+
 /// A rate to three significant digits, as short as they allow: `0.004`, `1.6e-8`.
 fn significant(rate: f32) -> String {
     let rounded: f32 = format!("{rate:.2e}").parse().unwrap_or(rate);
@@ -284,6 +312,23 @@ mod tests {
         let values = EpochReport { accuracy: None, val_accuracy: None, ..report };
         assert!(epoch_line(&values).contains("loss = 0.1235, val_loss = 0.5000, learning rate"));
         assert!(epoch_line(&report).contains("0.9877, val_loss = 0.5000, val_accuracy = 0.7500, "));
+    }
+
+    #[test]
+    fn the_bar_tells_how_fast_it_goes() {
+        let report = |seconds| EpochReport {
+            epoch: 0,
+            loss: 0.25,
+            accuracy: Some(0.5),
+            val_loss: None,
+            val_accuracy: None,
+            learning_rate: 0.1,
+            seconds,
+        };
+        for (seconds, rate) in [(0.01, "6.0M"), (0.125, "480k"), (60.0, "1000")] {
+            let told = format!("loss 0.2500, accuracy 0.5000, {rate} samples/s, ");
+            assert_eq!(bar_message(&report(seconds), 60_000), told);
+        }
     }
 
     #[test]

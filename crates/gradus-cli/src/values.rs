@@ -11,6 +11,7 @@ use gradus::training::config::MOST_THREADS;
 use gradus::training::{BatchSize, ClassWeights, Monitor, Preset};
 
 use crate::regularization_args::Interval;
+use crate::report::Format;
 
 /// What training makes small, and with it what samples are answered with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +171,11 @@ pub(crate) fn optimizers() -> impl TypedValueParser<Value = Optimizer> {
 pub(crate) fn normalizations() -> impl TypedValueParser<Value = Normalization> {
     let values = Normalization::ALL.map(|normalization| PossibleValue::new(normalization.name()));
     named(values.to_vec(), Normalization::from_name)
+}
+
+pub(crate) fn report_formats() -> impl TypedValueParser<Value = Format> {
+    let values = Format::ALL.map(|format| PossibleValue::new(format.name()).help(format.help()));
+    named(values.to_vec(), Format::from_name)
 }
 
 /// Takes one of `values` and looks it up.

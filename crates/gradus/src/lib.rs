@@ -15,5 +15,6 @@ pub mod metrics;
 pub mod classifier;
 pub mod training;
 pub mod model_file;
+pub mod plot;
 
 pub use error::{Error, ErrorKind, Result};

@@ -33,7 +33,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         ],
     ),
     ("model_file", &["error", "files", "classifier", "network", "data"]),
-    ("plot", &["error", "training", "metrics", "network"]),
+    ("plot", &["data", "network", "metrics", "training"]),
 ];
 
 fn source_files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -364,7 +364,8 @@ mod tests {
 
     #[test]
     fn very_small_steps_take_one_worker() {
-        let network = |inputs, outputs| Network::dense(inputs, &[100], &[Activation::Relu], outputs);
+        let network =
+            |inputs, outputs| Network::dense(inputs, &[100], &[Activation::Relu], outputs);
         let (small, large) = (network(20, 3).unwrap(), network(784, 10).unwrap());
         let config = TrainConfig { batch_size: BatchSize::Samples(200), ..TrainConfig::default() };
         assert_eq!(config.workers(&small, 1000), 1);

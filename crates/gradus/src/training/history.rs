@@ -17,7 +17,7 @@ pub struct EpochReport {
     pub val_accuracy: Option<f64>,
     /// Learning rate of the epoch's last step.
     pub learning_rate: f32,
-    /// Wall time of the epoch, validation included.
+    /// Wall time of the epoch, validation included; NaN where it was not kept.
     pub seconds: f64,
 }
 
@@ -101,7 +101,8 @@ pub struct History {
 
 impl History {
     /// One array a key: `loss, accuracy, val_loss, val_accuracy, learning_rate`, and `seconds`.
-    /// Keys of a validation that was not made, and of accuracies that values do not have, are left out.
+    /// Keys of a validation that was not made, of accuracies that values do not have, and times that were
+    /// not kept, are left out.
     pub fn to_json(&self) -> serde_json::Value {
         let column = |value: fn(&EpochReport) -> Option<f64>| -> Option<Vec<f64>> {
             self.epochs.iter().map(value).collect()
@@ -147,7 +148,7 @@ const COLUMNS: [Column; 6] = [
     ("val_accuracy", |r| r.val_accuracy),
     // Shortest decimal of the single-precision number, not of its double-precision neighbour.
     ("learning_rate", |r| r.learning_rate.to_string().parse().ok()),
-    ("seconds", |r| Some(r.seconds)),
+    ("seconds", |r| Some(r.seconds).filter(|seconds| !seconds.is_nan())),
 ];
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::network::Network;
 pub mod config;
 pub mod regularization;
 pub mod history;
+mod history_file;
 pub mod session;
 pub mod checkpoint;
 mod going_on;

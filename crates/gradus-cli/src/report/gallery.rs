@@ -1,0 +1,209 @@
+//! Samples to look at: those behind the cells of the confusion matrix, and the surest mistakes.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use gradus::data::{Dataset, Inputs};
+use gradus::metrics::{Mistake, SampleResult};
+use gradus::plot::{escape, grouped, picture};
+
+use super::material::Measured;
+use crate::output::percent_fine;
+
+/// Cells of mistakes whose samples are shown at most: those with most samples.
+const MOST_CELLS: usize = 90;
+
+/// Samples that are shown of one cell at most.
+const IN_CELL: usize = 8;
+
+/// Values that are shown of a sample that is no picture.
+const MOST_VALUES: usize = 12;
+
+/// Samples by their class and the class predicted.
+pub(super) struct Cells {
+    /// Of a cell all samples are counted, and some kept.
+    cells: BTreeMap<(usize, usize), (usize, Vec<usize>)>,
+    /// Whether there are cells of mistakes beside these.
+    more: bool,
+}
+
+impl Cells {
+    /// Of mistakes the surest are kept, of right predictions the least sure, in the cells of classes
+    /// that are `shown`.
+    pub(super) fn new(results: &[SampleResult], shown: &[usize]) -> Cells {
+        let mut all: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+        for (index, result) in results.iter().enumerate() {
+            let cell = (result.label as usize, result.predicted as usize);
+            if [cell.0, cell.1].iter().all(|class| shown.binary_search(class).is_ok()) {
+                all.entry(cell).or_default().push(index);
+            }
+        }
+        let mut wrong: Vec<_> = all
+            .iter()
+            .filter(|(cell, _)| cell.0 != cell.1)
+            .map(|(&cell, it)| (cell, it.len()))
+            .collect();
+        wrong.sort_by_key(|&(cell, count)| (Reverse(count), cell));
+        let left_out: Vec<_> = wrong.split_off(wrong.len().min(MOST_CELLS));
+        left_out.iter().for_each(|(cell, _)| drop(all.remove(cell)));
+        let kept = |(cell, mut samples): ((usize, usize), Vec<usize>)| {
+            let count = samples.len();
+            let sure = |&index: &usize| results[index].confidence;
+            match cell.0 == cell.1 {
+                true => samples.sort_by(|a, b| sure(a).total_cmp(&sure(b))),
+                false => samples.sort_by(|a, b| sure(b).total_cmp(&sure(a))),
+            }
+            samples.truncate(IN_CELL);
+            (cell, (count, samples))
+        };
+        Cells { cells: all.into_iter().map(kept).collect(), more: !left_out.is_empty() }
+    }
+
+    /// The place on the page of a cell's samples.
+    pub(super) fn link(&self, label: usize, predicted: usize) -> Option<String> {
+        self.cells.contains_key(&(label, predicted)).then(|| format!("#{}", id(label, predicted)))
+    }
+
+    /// A part to unfold for each cell: mistakes first, those with most samples in front.
+    pub(super) fn html(&self, measured: &Measured, names: &[String]) -> String {
+        let mut cells: Vec<_> = self.cells.iter().collect();
+        cells.sort_by_key(|&(&(label, predicted), (count, _))| {
+            (label == predicted, if label == predicted { 0 } else { usize::MAX - count }, label)
+        });
+        let mut text = String::new();
+        for (right, heading) in
+            [(false, "Mistakes, the surest of each cell"), (true, "Right, but least sure")]
+        {
+            let here = cells.iter().filter(|(cell, _)| (cell.0 == cell.1) == right);
+            let parts: String =
+                here.map(|(cell, kept)| details(**cell, kept, measured, names)).collect();
+            if !parts.is_empty() {
+                text += &format!(
+                    "<div class=\"behind\"><h3>{heading}</h3>\n<div class=\"cells\">\n{parts}</div>\n\
+                     </div>\n"
+                );
+            }
+            if !right && self.more {
+                text += &format!(
+                    "<p>Only the {MOST_CELLS} cells with most mistakes have their samples here.</p>\n"
+                );
+            }
+        }
+        text
+    }
+}
+
+fn id(label: usize, predicted: usize) -> String {
+    format!("cell-{label}-{predicted}")
+}
+
+fn details(
+    (label, predicted): (usize, usize),
+    (count, samples): &(usize, Vec<usize>),
+    measured: &Measured,
+    names: &[String],
+) -> String {
+    let (name, taken) = (escape(&names[label]), escape(&names[predicted]));
+    let title = match label == predicted {
+        true => name,
+        false => format!("{name} taken for {taken}"),
+    };
+    let shown = match samples.len() < *count {
+        true => format!("{} of {}", samples.len(), grouped(*count as u64)),
+        false => count.to_string(),
+    };
+    let figures: String = samples
+        .iter()
+        .map(|&index| {
+            let sure = percent_fine(measured.results[index].confidence.into());
+            let caption = format!("<span>{sure}</span><span class=\"soft\">sample {index}</span>");
+            figure(&measured.data, index, &title, &caption)
+        })
+        .collect();
+    let id = id(label, predicted);
+    format!(
+        "<details id=\"{id}\"><summary>{title}: {shown}</summary>\n<div class=\"gallery\">\n{figures}</div>\n\
+         </details>\n"
+    )
+}
+
+/// The surest mistakes, each with what it is, what it was taken for and how surely.
+pub(super) fn mistakes(worst: &[Mistake], data: &Dataset, names: &[String]) -> String {
+    let one = |mistake: &Mistake| {
+        let [label, predicted] =
+            [mistake.label, mistake.predicted].map(|class| escape(&names[class as usize]));
+        let [sure, own] = [mistake.probability, mistake.label_probability]
+            .map(|probability| percent_fine(probability.into()));
+        let caption = format!(
+            "<span><b>{label}</b> taken for <b>{predicted}</b></span><span>{sure} sure</span>\
+             <span class=\"soft\">true class {own}</span><span class=\"soft\">sample {}</span>",
+            mistake.index
+        );
+        figure(data, mistake.index, &format!("{label} taken for {predicted}"), &caption)
+    };
+    format!("<div class=\"gallery\">\n{}</div>\n", worst.iter().map(one).collect::<String>())
+}
+
+/// A sample with words below it; `words` and `caption` are escaped already.
+fn figure(data: &Dataset, index: usize, words: &str, caption: &str) -> String {
+    let sample = match picture(data, index) {
+        Some(address) => {
+            format!("<img src=\"{address}\" alt=\"Sample {index}: {words}\">")
+        }
+        None => format!("<code>{}</code>", escape(&values(data, index))),
+    };
+    format!("<figure>{sample}<figcaption>{caption}</figcaption></figure>\n")
+}
+
+/// The first values of a sample.
+pub(super) fn values(data: &Dataset, index: usize) -> String {
+    let range = index * data.features()..(index + 1) * data.features();
+    let told: Vec<String> = match &data.inputs {
+        Inputs::Bytes(values) => {
+            values[range].iter().take(MOST_VALUES).map(ToString::to_string).collect()
+        }
+        Inputs::Floats(values) => {
+            values[range].iter().take(MOST_VALUES).map(ToString::to_string).collect()
+        }
+    };
+    let more = if data.features() > MOST_VALUES { ", \u{2026}" } else { "" };
+    told.join(", ") + more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(label: u32, predicted: u32, confidence: f32) -> SampleResult {
+        let (rank, label_probability, loss) = (u32::from(label != predicted), 0.1, 1.0);
+        SampleResult { label, predicted, rank, confidence, label_probability, loss }
+    }
+
+    #[test]
+    fn cells_keep_the_samples_worth_a_look() {
+        let mut results: Vec<_> = (0..20).map(|at| result(0, 1, 0.5 + 0.01 * at as f32)).collect();
+        results.extend((0..20).map(|at| result(1, 1, 0.5 + 0.01 * at as f32)));
+        results.push(result(2, 0, 0.9));
+        let cells = Cells::new(&results, &[0, 1]);
+        assert_eq!(cells.cells[&(0, 1)], (20, (12..20).rev().collect()));
+        assert_eq!(cells.cells[&(1, 1)], (20, (20..28).collect()));
+        assert_eq!(cells.link(0, 1).as_deref(), Some("#cell-0-1"));
+        assert_eq!((cells.link(2, 0), cells.more), (None, false));
+    }
+
+    #[test]
+    fn cells_are_bounded() {
+        let results: Vec<_> =
+            (0..20).flat_map(|label| (0..20).map(move |other| result(label, other, 0.5))).collect();
+        let shown: Vec<usize> = (0..20).collect();
+        let cells = Cells::new(&results, &shown);
+        assert_eq!((cells.cells.len(), cells.more), (MOST_CELLS + 20, true));
+    }
+
+    #[test]
+    fn long_samples_are_cut() {
+        let names = vec!["a".to_owned()];
+        let data = Dataset::new(Inputs::Floats(vec![0.5; 20]), vec![0], vec![20], names).unwrap();
+        assert_eq!(values(&data, 0), ["0.5"; 12].join(", ") + ", \u{2026}");
+    }
+}

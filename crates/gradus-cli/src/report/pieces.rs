@@ -1,0 +1,153 @@
+//! The report's plots and tables one by one: what there is to show in, named texts out.
+
+use anyhow::Result;
+use gradus::plot::{self, Figure};
+
+use super::material::{Material, Measured};
+use super::tables::{ClassRow, Share};
+
+/// A plot or a table.
+pub(super) struct Piece {
+    /// Its file's name without the ending.
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+impl Piece {
+    fn new(name: &str, text: String) -> Piece {
+        Piece { name: name.to_owned(), text }
+    }
+}
+
+/// Every plot as SVG.
+pub(super) fn plots(material: &Material) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    if let Some(history) = &material.history {
+        pieces.extend(Figure::of(history).into_iter().map(|figure| {
+            Piece::new(&figure.name().replace(' ', "-"), plot::curves(history, figure))
+        }));
+    }
+    let Some(model) = material.model() else { return pieces };
+    if let Ok(measured) = &material.measured {
+        let evaluation = &measured.evaluation;
+        let confusion = plot::confusion(&evaluation.confusion, model.names());
+        pieces.push(Piece::new("confusion", confusion));
+        pieces.push(Piece::new("calibration", plot::calibration(&evaluation.calibration)));
+        if let Some(sheet) = mistakes(measured, model.names()) {
+            pieces.push(Piece::new("mistakes", sheet));
+        }
+    }
+    if let Some(pictures) = plot::weights(model.network(), model.sample_shape()) {
+        pieces.push(Piece::new("first-layer", pictures));
+    }
+    pieces.push(Piece::new("weights", plot::weight_histograms(model.network())));
+    pieces
+}
+
+/// The surest mistakes as pictures; none where there is no mistake, or samples are no pictures.
+fn mistakes(measured: &Measured, names: &[String]) -> Option<String> {
+    let shown: Vec<_> = measured
+        .worst
+        .iter()
+        .map(|mistake| {
+            let [label, predicted] =
+                [mistake.label, mistake.predicted].map(|it| &names[it as usize]);
+            let sure = format!("{:.2} %", 100.0 * mistake.probability);
+            (mistake.index, [format!("{label}, not {predicted}"), sure])
+        })
+        .collect();
+    if shown.is_empty() {
+        return None;
+    }
+    plot::images("The surest mistakes", &measured.data, &shown)
+}
+
+/// Every table as CSV.
+///
+/// # Errors
+/// None that a caller could meet: what is written goes to memory.
+pub(super) fn tables(material: &Material) -> Result<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    if let Some(history) = &material.history {
+        pieces.push(Piece::new("history", history.to_csv()));
+    }
+    let (Some(model), Ok(measured)) = (material.model(), &material.measured) else {
+        return Ok(pieces);
+    };
+    let names = model.names();
+    pieces.push(Piece::new("classes", classes(measured, names)?));
+    pieces.push(Piece::new("confusion", confusion(measured, names)?));
+    pieces.push(Piece::new("calibration", calibration(measured)?));
+    pieces.push(Piece::new("mistakes", worst(measured, names)?));
+    Ok(pieces)
+}
+
+/// Cells as CSV.
+fn csv(rows: impl IntoIterator<Item = Vec<String>>) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(String::from).to_vec()
+}
+
+fn classes(measured: &Measured, names: &[String]) -> Result<String> {
+    let mut rows = vec![row([
+        "class",
+        "precision",
+        "precision_low",
+        "precision_high",
+        "recall",
+        "recall_low",
+        "recall_high",
+        "f1",
+        "support",
+    ])];
+    for class in ClassRow::all(&measured.evaluation.confusion) {
+        let share = |it: Share| [it.value, it.interval.0, it.interval.1].map(|x| x.to_string());
+        let mut cells = vec![names[class.class].clone()];
+        cells.extend(share(class.precision));
+        cells.extend(share(class.recall));
+        cells.extend([class.f1.to_string(), class.support.to_string()]);
+        rows.push(cells);
+    }
+    csv(rows)
+}
+
+/// True classes in rows, predicted ones in columns.
+fn confusion(measured: &Measured, names: &[String]) -> Result<String> {
+    let confusion = &measured.evaluation.confusion;
+    let heading = [vec!["class".to_owned()], names.to_vec()].concat();
+    let rows = names.iter().enumerate().map(|(label, name)| {
+        let counts = (0..names.len()).map(|other| confusion.count(label, other).to_string());
+        [name.clone()].into_iter().chain(counts).collect()
+    });
+    csv([heading].into_iter().chain(rows))
+}
+
+fn calibration(measured: &Measured) -> Result<String> {
+    let calibration = &measured.evaluation.calibration;
+    let rows = calibration.bins.iter().enumerate().map(|(at, bin)| {
+        let (from, to) = calibration.edges(at);
+        let figures = [from, to, bin.confidence, bin.accuracy].map(|x| x.to_string());
+        let [from, to, confidence, accuracy] = figures;
+        vec![from, to, bin.count.to_string(), confidence, accuracy]
+    });
+    let heading = row(["from", "to", "count", "confidence", "accuracy"]);
+    csv([heading].into_iter().chain(rows))
+}
+
+fn worst(measured: &Measured, names: &[String]) -> Result<String> {
+    let rows = measured.worst.iter().map(|mistake| {
+        let [label, predicted] =
+            [mistake.label, mistake.predicted].map(|class| names[class as usize].clone());
+        let [sure, own] = [mistake.probability, mistake.label_probability].map(|x| x.to_string());
+        vec![mistake.index.to_string(), label, predicted, sure, own]
+    });
+    let heading = row(["index", "label", "predicted", "probability", "label_probability"]);
+    csv([heading].into_iter().chain(rows))
+}

@@ -1,0 +1,89 @@
+//! SVG to PNG.
+
+use anyhow::{Result, anyhow};
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{Options, Tree};
+
+/// Pixels of the picture for each of the drawing.
+const SCALE: f32 = 2.0;
+
+/// Sans-serif fonts, the usual ones first.
+const FONTS: [&str; 8] = [
+    "DejaVu Sans",
+    "Noto Sans",
+    "Liberation Sans",
+    "Roboto",
+    "Arial",
+    "Helvetica",
+    "Segoe UI",
+    "Verdana",
+];
+
+/// Draws plots with a font of this system.
+pub(super) struct Painter(Options<'static>);
+
+impl Painter {
+    /// # Errors
+    /// Where the system has no font.
+    pub(super) fn new() -> Result<Painter> {
+        let mut options = Options::default();
+        let fonts = options.fontdb_mut();
+        fonts.load_system_fonts();
+        let has = |name: &str| {
+            fonts.faces().any(|face| face.families.iter().any(|(family, _)| family == name))
+        };
+        let usual = FONTS.into_iter().find(|name| has(name)).map(str::to_owned);
+        let any = || Some(fonts.faces().next()?.families.first()?.0.clone());
+        let Some(font) = usual.or_else(any) else {
+            return Err(anyhow!(
+                "no font was found on this system, and a PNG without letters would say nothing: \
+                 install one (such as DejaVu Sans), or take --format svg"
+            ));
+        };
+        fonts.set_sans_serif_family(&font);
+        fonts.set_serif_family(&font);
+        options.font_family = font;
+        Ok(Painter(options))
+    }
+
+    /// The plot as a PNG file, in light colours.
+    ///
+    /// # Errors
+    /// Where it is no SVG, or too large.
+    pub(super) fn paint(&self, svg: &str) -> Result<Vec<u8>> {
+        let tree = Tree::from_str(svg, &self.0)?;
+        let size = tree.size();
+        let [width, height] =
+            [size.width(), size.height()].map(|side| (side * SCALE).ceil() as u32);
+        let mut picture = Pixmap::new(width, height)
+            .ok_or_else(|| anyhow!("a picture of {width} x {height} pixels is too large"))?;
+        resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut picture.as_mut());
+        Ok(picture.encode_png()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_have_their_colours_and_letters_are_drawn() {
+        let painter = match Painter::new() {
+            Ok(painter) => painter,
+            Err(error) => {
+                assert!(error.to_string().contains("--format svg"), "{error}");
+                return;
+            }
+        };
+        let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='40' height='20' \
+                   font-family='system-ui, sans-serif'><style>.a .b{fill:#1f6fb4}</style>\
+                   <g class='a'><rect class='b' width='10' height='20'/></g>\
+                   <text x='15' y='15'>WWW</text></svg>";
+        let picture = Pixmap::decode_png(&painter.paint(svg).unwrap()).unwrap();
+        assert_eq!((picture.width(), picture.height()), (80, 40));
+        let pixel = picture.pixel(10, 20).unwrap();
+        assert_eq!((pixel.red(), pixel.green(), pixel.blue()), (0x1f, 0x6f, 0xb4));
+        let drawn = picture.pixels()[..].iter().enumerate();
+        assert!(drawn.filter(|(at, pixel)| at % 80 > 28 && pixel.alpha() > 200).count() > 30);
+    }
+}

@@ -1,0 +1,239 @@
+//! `gradus report`: pages and pieces that show what `evaluate` and `train` tell, and load nothing.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use common::{TABLE, gradus, json, run, table, text};
+use roxmltree::Document;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The values of an attribute, wherever it stands.
+fn attributes<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
+    let parts = page.split(&format!(" {name}=\"")).skip(1).collect::<Vec<_>>();
+    parts.into_iter().map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+/// The plots of a page, each well-formed.
+fn plots(page: &str) -> Vec<Document<'_>> {
+    let starts = page.match_indices("<svg").map(|(at, _)| at);
+    starts
+        .map(|at| {
+            let end = at + page[at..].find("</svg>").unwrap() + "</svg>".len();
+            Document::parse(&page[at..end]).unwrap_or_else(|error| panic!("{error}"))
+        })
+        .collect()
+}
+
+/// What holds for every page.
+fn check_page(page: &str) {
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    // Addresses are names of namespaces, never something to be loaded.
+    let addresses = page.matches("://").count();
+    assert_eq!(addresses, page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count());
+    for word in ["url(", "@import", "<link", "<iframe", "<object", "javascript:"] {
+        assert!(!page.contains(word), "{word}");
+    }
+    assert!(page.contains("default-src 'none'"));
+    assert_eq!(page.matches("<script").count(), 1);
+    let sources = attributes(page, "src");
+    assert!(sources.iter().all(|source| source.starts_with("data:image/png;base64,")));
+    assert_eq!(page.matches("<img ").count(), attributes(page, "alt").len());
+    assert_eq!((page.matches("<h1").count(), page.matches("lang=\"en\"").count()), (1, 1));
+    let ids = attributes(page, "id");
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id stands twice");
+    for target in attributes(page, "href").iter().filter_map(|link| link.strip_prefix('#')) {
+        assert!(ids.contains(&target), "a link leads to {target}, which is not there");
+    }
+    for id in attributes(page, "aria-labelledby") {
+        assert!(ids.contains(&id), "{id}");
+    }
+    plots(page);
+}
+
+fn page(folder: &Path, name: &str) -> String {
+    let page = fs::read_to_string(folder.join(name)).unwrap();
+    check_page(&page);
+    page
+}
+
+#[test]
+fn a_model_of_pictures_is_shown_with_all_its_parts() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    run(at, "train --data digits --epochs 3 --batch-size 500 --hidden 16 --validation 0.1 --quiet");
+    assert_eq!(run(at, "report model.safetensors"), "Wrote report.html\n");
+    let page = page(at, "report.html");
+    assert!(page.len() < 1_500_000, "{} bytes", page.len());
+    let found = json(&run(at, "evaluate model.safetensors --json --errors 30"));
+    let accuracy = format!("<strong>{:.2} %</strong>", 100.0 * found["accuracy"].as_f64().unwrap());
+    assert!(page.contains(&accuracy), "{accuracy}");
+    for heading in [
+        "How it was trained",
+        "Learning curves",
+        "Confusions",
+        "The surest mistakes",
+        "Class by class",
+        "As sure as it is right?",
+        "Weights",
+    ] {
+        assert!(page.contains(&format!(">{heading}</h2>")), "{heading}");
+    }
+    assert_eq!(plots(&page).len(), 3 + 1 + 1 + 2);
+    for error in found["errors"].as_array().unwrap() {
+        let [label, predicted] = ["label", "predicted"].map(|key| error[key].as_str().unwrap());
+        let alt = format!("Sample {}: {label} taken for {predicted}", error["index"]);
+        assert!(attributes(&page, "alt").contains(&alt.as_str()), "{alt}");
+    }
+    // Each count of the matrix stands in its cell, and the cell leads to its samples.
+    for (label, row) in found["confusion"].as_array().unwrap().iter().enumerate() {
+        for (predicted, count) in row.as_array().unwrap().iter().enumerate() {
+            if label != predicted && count.as_u64().unwrap() > 20 {
+                let words = format!("{label} taken for {predicted}: {count} (");
+                assert!(page.contains(&words), "{words}");
+                assert!(
+                    attributes(&page, "href").contains(&&*format!("#cell-{label}-{predicted}"))
+                );
+            }
+        }
+    }
+    let recall = 100.0 * found["classes"][7]["recall"].as_f64().unwrap();
+    assert!(page.contains(&format!("<td>{recall:.2} %</td>")));
+    assert!(page.contains("54,000 samples for training, 6,000 for validation, 10,000 for testing"));
+    assert!(page.contains("3, in batches of 500 samples") && page.contains("one cycle"));
+
+    // The same model gives the same page, which may take the place of the earlier one.
+    let before = fs::read(at.join("report.html")).unwrap();
+    run(at, "report model.safetensors --threads 1");
+    assert!(before == fs::read(at.join("report.html")).unwrap());
+}
+
+#[test]
+fn single_pieces_hold_the_figures() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    run(at, "train --data digits --epochs 2 --batch-size 500 --hidden 16 --quiet --history h.csv");
+    let printed = run(at, "report model.safetensors --format svg -o out");
+    let names: Vec<&str> =
+        printed.lines().map(|line| line.strip_prefix("Wrote ").unwrap()).collect();
+    let pieces = ["loss", "accuracy", "learning-rate", "confusion", "calibration", "mistakes"];
+    let pieces = [&pieces[..], &["first-layer", "weights"]].concat();
+    assert_eq!(names, pieces.iter().map(|piece| format!("out/{piece}.svg")).collect::<Vec<_>>());
+    for name in names {
+        let svg = fs::read_to_string(at.join(name)).unwrap();
+        assert_eq!(plots(&svg).len(), 1);
+    }
+    assert_eq!(run(at, "report model.safetensors --format csv -o out").lines().count(), 5);
+    let read = |name: &str| fs::read_to_string(at.join("out").join(name)).unwrap();
+    let found = json(&run(at, "evaluate model.safetensors --json"));
+    let row = read("confusion.csv").lines().nth(4).unwrap().to_owned();
+    let counts: Vec<String> =
+        found["confusion"][3].as_array().unwrap().iter().map(Value::to_string).collect();
+    assert_eq!(row, format!("3,{}", counts.join(",")));
+    let classes = read("classes.csv");
+    let cells: Vec<&str> = classes.lines().nth(4).unwrap().split(',').collect();
+    assert_eq!(cells[4].parse::<f64>().unwrap(), found["classes"][3]["recall"].as_f64().unwrap());
+    assert_eq!(read("mistakes.csv").lines().count(), 31);
+    assert_eq!(read("calibration.csv").lines().count(), 16);
+    // The model keeps what the history has, but for the times.
+    let without_times = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
+    };
+    let history = fs::read_to_string(at.join("h.csv")).unwrap();
+    assert_eq!(without_times(&read("history.csv")), without_times(&history));
+    assert!(!run(at, "inspect model.safetensors").contains("history"));
+    let training = json(&run(at, "inspect model.safetensors --json"))["training"].clone();
+    assert_eq!(training["history"]["loss"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn png_needs_a_font_and_is_a_picture_then() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let history = r#"{"accuracy":[0.9,0.95],"learning_rate":[0.1,0.1],"loss":[0.5,0.25]}"#;
+    fs::write(at.join("h.json"), history).unwrap();
+    let output = gradus(at, "report h.json --format png -o out").output().unwrap();
+    if !output.status.success() {
+        assert!(text(&output.stderr).contains("no font was found"), "{}", text(&output.stderr));
+        return;
+    }
+    for name in ["loss", "accuracy", "learning-rate"] {
+        let png = fs::read(at.join(format!("out/{name}.png"))).unwrap();
+        let image = gradus::data::images::parse_grey(&png).unwrap();
+        assert_eq!((image.height(), image.width()), (600, 960));
+        // Paper, and something on it.
+        assert!(image.pixels()[0] == 255 && image.pixels().iter().any(|&pixel| pixel < 100));
+    }
+}
+
+#[test]
+fn a_history_alone_gives_its_curves() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    for name in ["h.csv", "h.json"] {
+        run(at, &format!("train {TABLE} --validation 0.2 --quiet --history {name}"));
+        run(at, &format!("report {name} -o {name}.html"));
+        let page = page(at, &format!("{name}.html"));
+        assert!(page.contains("<h1>Report on h.") && page.contains(">Learning curves</h2>"));
+        assert_eq!(plots(&page).len(), 3);
+        assert!(page.contains(">validation</text>") && !page.contains("Confusions"));
+    }
+    let failed = gradus(at, "report h.csv --data table.csv").assert().code(2);
+    let told = "--data has no effect on h.csv: a history has no model to measure on data";
+    assert!(text(&failed.get_output().stderr).contains(told));
+    fs::write(at.join("h.csv"), "a,b\n1,2\n").unwrap();
+    let failed = gradus(at, "report h.csv").assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("h.csv: not a history: it lacks loss"));
+}
+
+#[test]
+fn a_table_is_shown_as_far_as_it_can_be_had_and_its_names_are_harmless() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    let rows = fs::read_to_string(at.join("table.csv")).unwrap();
+    let evil = rows.replace("red", "<script>alert(1)</script>").replace("blue", "\"&'");
+    fs::write(at.join("table.csv"), evil).unwrap();
+    run(at, &format!("train {TABLE} --quiet"));
+    // Where the table lies is not told: the other parts are there, and the page says what is missing.
+    let output = gradus(at, "report model.safetensors").assert().success();
+    let told = "the model was trained on table.csv: say with --data where it is";
+    assert!(text(&output.get_output().stderr).contains(told));
+    let without = page(at, "report.html");
+    assert!(without.contains(told) && without.contains(">Weights</h2>"));
+    assert!(!without.contains(">Confusions</h2>"));
+    // With the table all parts are there, but no pictures.
+    fs::write(at.join("wrong.csv"), "u,v,label\n0,0,green\n5,0.5,green\n0,5,green\n").unwrap();
+    run(at, "report model.safetensors --data wrong.csv");
+    let with = page(at, "report.html");
+    assert!(with.contains(">Confusions</h2>") && with.contains("<code>0, 5</code>"));
+    assert!(with.contains("&lt;script&gt;alert(1)") && !with.contains("<script>alert"));
+    assert!(with.contains("<b>green</b> taken for <b>"));
+    // Data that were asked for must be there.
+    let failed = gradus(at, "report model.safetensors --data none.csv").assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("none.csv"));
+}
+
+#[test]
+fn nothing_foreign_is_replaced() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    run(at, &format!("train {TABLE} --quiet --checkpoint run.safetensors"));
+    fs::write(at.join("report.html"), "<p>mine</p>").unwrap();
+    let failed = gradus(at, "report model.safetensors").assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("no report of gradus and would be lost"));
+    assert_eq!(fs::read_to_string(at.join("report.html")).unwrap(), "<p>mine</p>");
+    let failed = gradus(at, "report model.safetensors --format svg -o table.csv").assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("single pieces go into a folder"));
+    let failed =
+        gradus(at, "report model.safetensors --format csv -o x --data none").assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("none") && !at.join("x").exists());
+    // A checkpoint has its curves, too.
+    run(at, "report run.safetensors -o run.html --data table.csv");
+    assert!(page(at, "run.html").contains(">Loss</text>"));
+}

@@ -1,0 +1,54 @@
+//! The field of a plot with its axes: values in, places in the drawing out.
+
+use super::scale::Scale;
+use super::svg::{Anchor, Svg};
+
+/// A field between two pairs of coordinates and its axes.
+pub(super) struct Frame {
+    pub(super) left: f64,
+    pub(super) right: f64,
+    pub(super) top: f64,
+    pub(super) bottom: f64,
+    pub(super) x: Scale,
+    pub(super) y: Scale,
+}
+
+impl Frame {
+    pub(super) fn place(&self, x: f64, y: f64) -> (f64, f64) {
+        (
+            self.left + self.x.at(x) * (self.right - self.left),
+            self.bottom + self.y.at(y) * (self.top - self.bottom),
+        )
+    }
+
+    /// Grid lines at the ticks of y, the axis of x, and numbers at both.
+    pub(super) fn draw(&self, svg: &mut Svg) {
+        for (value, label) in self.y.ticks() {
+            let y = self.bottom + self.y.at(value) * (self.top - self.bottom);
+            svg.line("grid", (self.left, y), (self.right, y));
+            svg.text("soft", (self.left - 7.0, y + 4.5), Anchor::End, &label);
+        }
+        self.draw_x(svg);
+    }
+
+    /// The axis of x with its numbers.
+    pub(super) fn draw_x(&self, svg: &mut Svg) {
+        svg.line("axis", (self.left, self.bottom), (self.right, self.bottom));
+        for (value, label) in self.x.ticks() {
+            let x = self.left + self.x.at(value) * (self.right - self.left);
+            svg.line("axis", (x, self.bottom), (x, self.bottom + 4.0));
+            svg.text("soft", (x, self.bottom + 18.0), Anchor::Middle, &label);
+        }
+    }
+
+    /// The name of the axis of x, below it.
+    pub(super) fn name_x(&self, svg: &mut Svg, name: &str) {
+        let middle = (self.left + self.right) / 2.0;
+        svg.text("soft", (middle, self.bottom + 36.0), Anchor::Middle, name);
+    }
+
+    /// The name of the axis of y, above it, where it can be read without turning the head.
+    pub(super) fn name_y(&self, svg: &mut Svg, name: &str) {
+        svg.text("soft", (10.0, self.top - 12.0), Anchor::Start, name);
+    }
+}
