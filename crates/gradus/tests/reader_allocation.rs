@@ -3,10 +3,12 @@
 
 use std::alloc::System;
 use std::io::Write;
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use gradus::data::{csv, idx, npy, npz};
+use gradus::model_file::{self, ReadOptions};
 use proptest::prelude::*;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -24,6 +26,8 @@ fn allocated<T>(work: impl FnOnce() -> T) -> usize {
 
 /// Buffers of a fixed size: the decoder's window, the reader of tables.
 const FIXED: usize = 512 << 10;
+/// What the parts of a model may take for each byte: lists of short entries, parts read again.
+const MESSAGES: usize = 128;
 /// What deflate can expand by.
 const EXPANSION: usize = 1032;
 
@@ -74,6 +78,7 @@ fn no_reader_allocates_more_than_its_input_justifies() {
     npz();
     arbitrary_bytes();
     csv();
+    models();
 }
 
 fn the_counter_counts() {
@@ -130,5 +135,21 @@ proptest! {
 
     fn csv(text in "[0-9,;a-c\n.]{0,2000}") {
         prop_assert!(allocated(|| csv::parse_csv(text.as_bytes(), None)) <= 64 * text.len() + FIXED);
+    }
+    fn models(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
+        early in any::<bool>(),
+    ) {
+        for name in ["foreign.onnx", "keras.weights.h5"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+            let mut bytes = std::fs::read(folder.join(name)).unwrap();
+            // Where the sizes are, or anywhere.
+            let end = if early { bytes.len().min(2048) } else { bytes.len() };
+            for (at, value) in &changes {
+                bytes[at.index(end)] = *value;
+            }
+            let taken = allocated(|| model_file::read(&bytes, &ReadOptions::default()));
+            prop_assert!(taken <= MESSAGES * bytes.len() + FIXED, "{name}: {taken}");
+        }
     }
 }

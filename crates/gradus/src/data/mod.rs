@@ -8,7 +8,7 @@ mod bytes;
 mod array;
 pub mod idx;
 pub mod npy;
-mod zip;
+pub(crate) mod zip;
 pub mod npz;
 pub mod csv;
 pub mod images;
@@ -30,6 +30,7 @@ mod load;
 #[cfg(test)]
 mod testing;
 
+pub(crate) use array::picture_shape;
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;
 pub use load::{Found, LoadOptions, Loaded, fetch, find, load, load_matching, load_single};

@@ -133,6 +133,14 @@ pub(super) fn read(metadata: &Metadata, network: Network) -> Result<Classifier> 
     Ok(classifier)
 }
 
+/// Gives the classifier what these metadata say besides layers and normalisation.
+pub(super) fn describe(metadata: &Metadata, classifier: &mut Classifier) -> Result<()> {
+    classifier.sample_shape = value(metadata, "sample_shape")?;
+    classifier.class_names = value(metadata, "class_names")?;
+    classifier.training = value(metadata, "training")?;
+    Ok(())
+}
+
 /// Checks that the parts of a classifier fit together and hold only finite numbers, so that every
 /// file that is written can be read.
 pub(super) fn check(classifier: &Classifier) -> Result<()> {

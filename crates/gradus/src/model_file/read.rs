@@ -1,0 +1,166 @@
+//! The one entrance for models of every kind: what a file holds is told by its content.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use super::{invalid, keras, npz, onnx, open, pytorch, safetensors};
+use crate::classifier::Classifier;
+use crate::data::normalize::Normalizer;
+use crate::data::zip::Archive;
+use crate::error::{Error, Result};
+use crate::network::Activation;
+
+/// What the file of another program does not say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReadOptions {
+    /// What follows each hidden layer, for files that hold weights alone; ReLU where it is none.
+    pub activation: Option<Activation>,
+    /// What raw values go through before the model, for models that were trained on others.
+    pub normalizer: Option<Normalizer>,
+}
+
+impl ReadOptions {
+    pub(super) fn hidden_activation(&self) -> Activation {
+        self.activation.unwrap_or(Activation::Relu)
+    }
+}
+
+/// A model that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The model.
+    pub classifier: Classifier,
+    /// What was assumed because the file does not say it, a sentence each.
+    pub notices: Vec<String>,
+}
+
+/// The kinds of model files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Gradus,
+    PyTorch,
+    Onnx,
+    /// Told apart by what is in the archive: `.npz`, `.keras`.
+    Zip,
+    Hdf5,
+}
+
+/// Reads a model; its name does not matter. Where a file of another program holds weights alone,
+/// ReLU is taken for the activation of its hidden layers; [`load_as`] names another, and tells.
+///
+/// # Errors
+/// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is no model that gradus
+/// has, is damaged, or was written by a newer gradus.
+pub fn load(path: &Path) -> Result<Classifier> {
+    load_as(path, &ReadOptions::default()).map(|loaded| loaded.classifier)
+}
+
+/// Reads a model with what its file does not say.
+///
+/// # Errors
+/// As [`load`]; `InvalidArgument` where the file says itself what the options say.
+pub fn load_as(path: &Path, options: &ReadOptions) -> Result<Loaded> {
+    let mut file = open(path)?;
+    // A stranger is recognised by its first bytes, however large it is.
+    let mut bytes = safetensors::read_front(&mut file, path)?;
+    let kind = kind(&bytes).map_err(|error| error.context(path.display()))?;
+    read_rest(&mut file, path, &mut bytes)?;
+    read_kind(kind, &bytes, options).map_err(|error| error.context(path.display()))
+}
+
+/// Reads a model in memory, of any kind.
+///
+/// # Errors
+/// As [`load_as`], except for those of reading a file.
+pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
+    read_kind(kind(bytes)?, bytes, options)
+}
+
+/// Adds to the front of a file what comes after it.
+pub(super) fn read_rest(file: &mut File, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
+    file.read_to_end(bytes).map_err(|source| Error::io("read", path, source))?;
+    Ok(())
+}
+
+/// What a file is that begins so. Of a safetensors file the whole header must be there.
+fn kind(front: &[u8]) -> Result<Kind> {
+    match front {
+        [b'P', b'K', ..] => Ok(Kind::Zip),
+        [0x89, b'H', b'D', b'F', ..] => Ok(Kind::Hdf5),
+        _ if safetensors::is_gradus(front) => {
+            safetensors::check_front(front).map(|()| Kind::Gradus)
+        }
+        _ if safetensors::may_be(front) => Ok(Kind::PyTorch),
+        _ if onnx::may_be(front) => Ok(Kind::Onnx),
+        _ => Err(invalid(format!(
+            "no model that gradus reads: {}; expected a model of gradus or PyTorch (.safetensors), ONNX (.onnx), Keras \
+             3 (.keras, .weights.h5) or arrays (.npz)",
+            safetensors::stranger(front)
+        ))),
+    }
+}
+
+fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
+    let told = |classifier| Loaded { classifier, notices: Vec::new() };
+    match kind {
+        Kind::Gradus => {
+            refuse(options.activation.is_some(), "an activation")?;
+            refuse(options.normalizer.is_some(), "a normalisation")?;
+            safetensors::from_bytes(bytes).map(told)
+        }
+        Kind::Onnx => {
+            refuse(options.activation.is_some(), "an activation")?;
+            onnx::parse(bytes, options.normalizer.as_ref()).map(told)
+        }
+        Kind::PyTorch => pytorch::read_model(bytes, options)
+            .map_err(|error| error.context("no model of gradus, nor a dense one of PyTorch"))
+            .map(|classifier| assuming(classifier, options)),
+        Kind::Hdf5 => {
+            keras::read_weights(bytes, options).map(|classifier| assuming(classifier, options))
+        }
+        Kind::Zip => {
+            let mut archive = Archive::open(Cursor::new(bytes))?;
+            let has = |name: &str| archive.entries.iter().any(|entry| entry.name.ends_with(name));
+            if has("data.pkl") {
+                return Err(invalid(
+                    "a pickle of PyTorch (.pt), which could run any program; save the weights in \
+                     PyTorch: safetensors.torch.save_file(model.state_dict(), \
+                     \"model.safetensors\")",
+                ));
+            }
+            if archive.find(keras::CONFIG).is_some() {
+                refuse(options.activation.is_some(), "an activation")?;
+                return keras::read_model(&mut archive, options).map(told);
+            }
+            npz::read_model(bytes, options).map(|classifier| assuming(classifier, options))
+        }
+    }
+}
+
+fn refuse(given: bool, what: &str) -> Result<()> {
+    match given {
+        false => Ok(()),
+        true => Err(Error::argument(format!("{what} was given, but the file has its own"))),
+    }
+}
+
+/// The model with what the user should know of a file that holds weights alone.
+fn assuming(classifier: Classifier, options: &ReadOptions) -> Loaded {
+    let mut notices = Vec::new();
+    if options.activation.is_none() && classifier.network.linears().len() > 1 {
+        notices.push(
+            "the file does not say which activation its hidden layers have: relu is taken \
+             (--activation names another)"
+                .to_owned(),
+        );
+    }
+    if classifier.normalizer == Normalizer::IDENTITY && options.normalizer.is_none() {
+        notices.push(
+            "the file does not say how its inputs are normalised: raw values are taken \
+             (--normalize MEAN,DEVIATION names another)"
+                .to_owned(),
+        );
+    }
+    Loaded { classifier, notices }
+}
