@@ -7,7 +7,7 @@ use anyhow::Result;
 use gradus::classifier::Classifier;
 use gradus::data::{Dataset, LoadOptions, load_single};
 use gradus::metrics::{Evaluation, worst_mistakes};
-use gradus::{Error, ErrorKind, model_file};
+use gradus::{Error, ErrorKind};
 
 use crate::args::EvaluateArgs;
 use crate::evaluate_report::{Figures, confusion_table};
@@ -24,7 +24,7 @@ const USUAL_TOP: usize = 3;
 
 /// Runs the command.
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
-    let classifier = model_file::load(&args.model)?;
+    let classifier = args.model.load()?;
     let top = top_of(args.top, classifier.class_names.len())?;
     let (name, data) = labelled_data(&classifier, args)?;
     let results = classifier.results(&data, &workers(args.threads, data.len())?)?;

@@ -5,7 +5,6 @@ use std::io::Write;
 use anyhow::Result;
 use gradus::classifier::Classifier;
 use gradus::data::normalize::Normalizer;
-use gradus::model_file;
 use gradus::network::Layer;
 use serde_json::{Value, json};
 
@@ -15,13 +14,13 @@ use crate::train::architecture;
 
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
-    let classifier = model_file::load(&args.model)?;
+    let classifier = args.model.load()?;
     if args.json {
         return print_json(&as_json(&classifier));
     }
     let Classifier { network, normalizer, sample_shape, class_names, training } = &classifier;
     let mut out = stdout();
-    writeln!(out, "{}: {}", args.model.display(), architecture(network))?;
+    writeln!(out, "{}: {}", args.model.model.display(), architecture(network))?;
     writeln!(out, "samples of {}", shape(sample_shape))?;
     writeln!(out, "normalised as {}", formula(normalizer))?;
     writeln!(out, "{} classes: {}\n", class_names.len(), class_names.join(", "))?;

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::classifier::{Classifier, Predictions};
-use gradus::model_file;
 use serde::{Serialize, Serializer};
 
 use crate::args::PredictArgs;
@@ -15,7 +14,7 @@ use crate::train::workers;
 
 /// Runs the command. A file that fails does not keep the others from being predicted.
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
-    let model = model_file::load(&args.model)?;
+    let model = args.model.load()?;
     let mut failed = false;
     for path in &args.files {
         match predict(path, &model, args) {

@@ -383,7 +383,7 @@ fn a_model_is_replaced_and_nothing_else() {
     // Nor does an export, or a history, take the place of anything else.
     run(at, &format!("train {TABLE} --quiet --out other.safetensors --history h.csv"));
     run(at, &format!("train {TABLE} --quiet --out other.safetensors --history h.csv"));
-    for name in ["w.npz", "copy.safetensors"] {
+    for name in ["w.npz", "w.onnx", "copy.safetensors"] {
         run(at, &format!("export other.safetensors {name}"));
         run(at, &format!("export other.safetensors {name}"));
         fs::write(at.join(name), "my notes").unwrap();
