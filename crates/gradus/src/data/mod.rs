@@ -28,7 +28,7 @@ mod fetch;
 mod files;
 mod load;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub(crate) use array::picture_shape;
 pub use array::{Array, Values};

@@ -133,9 +133,7 @@ fn numbered<R: Read + Seek>(
         }
         layers.push(Dense { inputs, outputs, weight: values, bias: finite(&bias, array)? });
         parameters += (inputs + 1) * outputs;
-        if parameters > MOST_PARAMETERS {
-            return Err(invalid(format!("it holds more than {MOST_PARAMETERS} parameters")));
-        }
+        check_count(parameters)?;
     }
     let first_missing = layers.len() + 1;
     complete(names, prefix, first_missing)?;
@@ -182,9 +180,12 @@ fn normalization<R: Read + Seek>(npz: &mut Npz<R>) -> Result<Option<Affine>> {
 fn unnamed<R: Read + Seek>(npz: &mut Npz<R>) -> Result<Vec<Dense>> {
     let mut layers: Vec<Dense> = Vec::new();
     let mut has_bias = true;
+    let mut parameters = 0;
     for number in 0.. {
         let name = format!("arr_{number}");
         let Some(array) = npz.get(&name)? else { break };
+        parameters += array.values.len();
+        check_count(parameters)?;
         match (&array.shape[..], layers.last_mut()) {
             ([_, _], before) => {
                 let before = before.map(|layer| layer.outputs);
@@ -207,6 +208,13 @@ fn unnamed<R: Read + Seek>(npz: &mut Npz<R>) -> Result<Vec<Dense>> {
         }
     }
     Ok(layers)
+}
+
+fn check_count(parameters: usize) -> Result<()> {
+    match parameters > MOST_PARAMETERS {
+        false => Ok(()),
+        true => Err(invalid(format!("it holds more than {MOST_PARAMETERS} parameters"))),
+    }
 }
 
 /// Inputs and outputs of a layer; `before` is the number of outputs of the one before.

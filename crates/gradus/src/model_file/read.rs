@@ -119,23 +119,26 @@ fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> 
         Kind::Hdf5 => {
             keras::read_weights(bytes, options).map(|classifier| assuming(classifier, options))
         }
-        Kind::Zip => {
-            let mut archive = Archive::open(Cursor::new(bytes))?;
-            let has = |name: &str| archive.entries.iter().any(|entry| entry.name.ends_with(name));
-            if has("data.pkl") {
-                return Err(invalid(
-                    "a pickle of PyTorch (.pt), which could run any program; save the weights in \
-                     PyTorch: safetensors.torch.save_file(model.state_dict(), \
-                     \"model.safetensors\")",
-                ));
-            }
-            if archive.find(keras::CONFIG).is_some() {
-                refuse(options.activation.is_some(), "an activation")?;
-                return keras::read_model(&mut archive, options).map(told);
-            }
-            npz::read_model(bytes, options).map(|classifier| assuming(classifier, options))
-        }
+        Kind::Zip => read_zip(bytes, options),
     }
+}
+
+/// A model in an archive; what the archive holds tells its kind.
+fn read_zip(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
+    let mut archive = Archive::open(Cursor::new(bytes))?;
+    if archive.entries.iter().any(|entry| entry.name.ends_with("data.pkl")) {
+        return Err(invalid(
+            "a pickle of PyTorch (.pt), which could run any program; save the weights in PyTorch: \
+             safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")",
+        ));
+    }
+    if archive.find(keras::CONFIG).is_none() {
+        let classifier = npz::read_model(bytes, options)?;
+        return Ok(assuming(classifier, options));
+    }
+    refuse(options.activation.is_some(), "an activation")?;
+    let classifier = keras::read_model(&mut archive, options)?;
+    Ok(Loaded { classifier, notices: Vec::new() })
 }
 
 fn refuse(given: bool, what: &str) -> Result<()> {

@@ -64,6 +64,15 @@ impl Dense {
     }
 }
 
+impl Dense {
+    /// Puts an output that is always 0 before a single one.
+    fn widen(&mut self) {
+        self.weight = self.weight.iter().flat_map(|&weight| [0.0, weight]).collect();
+        self.bias = vec![0.0, self.bias[0]];
+        self.outputs = 2;
+    }
+}
+
 impl Stack {
     /// Nothing yet but the normalisation that the user names.
     pub(super) fn new(normalizer: Option<&Normalizer>) -> Stack {
@@ -162,24 +171,9 @@ impl Stack {
         };
         if *activation == Some(Activation::Sigmoid) && last.outputs == 1 && self.after.is_none() {
             *activation = None;
-            last.weight = last.weight.iter().flat_map(|&weight| [0.0, weight]).collect();
-            last.bias = vec![0.0, last.bias[0]];
-            last.outputs = 2;
+            last.widen();
         }
-        let outputs = last.outputs;
-        if let Some(activation) = activation {
-            return Err(invalid(format!(
-                "it ends with {} on {outputs} outputs; gradus reads classifiers, whose last layer is \
-                 linear, with softmax or nothing after it, or with sigmoid after a single output",
-                activation.name()
-            )));
-        }
-        if outputs == 1 {
-            return Err(invalid(
-                "it has a single output and no sigmoid after it; gradus reads classifiers, with an \
-                 output for each class",
-            ));
-        }
+        let outputs = check_end(last, *activation)?;
         let first = &mut self.layers[0].0;
         let inputs = first.inputs;
         let normalizer = match self.normalization.normalizer(inputs)? {
@@ -195,6 +189,23 @@ impl Stack {
         let network = network(self.layers)?;
         Classifier::new(network, normalizer, shape, names)
             .map_err(|error| invalid(error.to_string()))
+    }
+}
+
+/// Checks that a network that ends so gives logits, one for each class, and counts these.
+fn check_end(last: &Dense, activation: Option<Activation>) -> Result<usize> {
+    let outputs = last.outputs;
+    match activation {
+        Some(activation) => Err(invalid(format!(
+            "it ends with {} on {outputs} outputs; gradus reads classifiers, whose last layer is \
+             linear, with softmax or nothing after it, or with sigmoid after a single output",
+            activation.name()
+        ))),
+        None if outputs == 1 => Err(invalid(
+            "it has a single output and no sigmoid after it; gradus reads classifiers, with an \
+             output for each class",
+        )),
+        None => Ok(outputs),
     }
 }
 

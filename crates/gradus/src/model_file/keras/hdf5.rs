@@ -2,6 +2,7 @@
 //!
 //! The reader gets no more memory than the file has bytes.
 
+use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
 use hdf5_reader::{Hdf5File, OpenOptions};
 
@@ -12,6 +13,8 @@ use crate::model_file::{damaged, invalid};
 /// An open file of weights.
 pub(super) struct Weights {
     layers: Group,
+    /// Bytes of values that the file can still hold besides those that were read.
+    left: usize,
 }
 
 impl Weights {
@@ -35,7 +38,7 @@ impl Weights {
                  numpy.savez(\"model.npz\", *model.get_weights())",
             )
         })?;
-        Ok(Weights { layers })
+        Ok(Weights { layers, left: length })
     }
 
     /// The names of the layers, by the numbers at their ends: `dense`, `dense_1`, `dense_2`, ...
@@ -51,23 +54,32 @@ impl Weights {
     }
 
     /// The arrays of a layer in their order.
-    pub(super) fn arrays(&self, layer: &str) -> Result<Vec<Array>> {
-        let read = || -> Result<Vec<Array>, hdf5_reader::error::Error> {
-            let variables = self.layers.group(layer)?.group("vars")?;
-            let (_, names) = variables.member_names()?;
-            let mut arrays = Vec::new();
-            for number in 0..names.len() {
-                let data = variables.dataset(&number.to_string())?;
-                // The optimizer's counters beside the weights of a layer are no floats.
-                if data.ndim() > 0 {
-                    let array = data.read_array::<f32>()?;
-                    let shape = array.shape().to_vec();
-                    let values = Values::F32(array.into_raw_vec_and_offset().0);
-                    arrays.push(Array { shape, values });
-                }
+    ///
+    /// # Errors
+    /// `InvalidData` where they are damaged, or more than the file can hold: an array may have many
+    /// names.
+    pub(super) fn arrays(&mut self, layer: &str) -> Result<Vec<Array>> {
+        let wrong = |error: Error| damaged(format!("layer '{layer}' in its HDF5 part: {error}"));
+        let group = |name| self.layers.group(name)?.group("vars");
+        let variables = group(layer).map_err(wrong)?;
+        let (_, names) = variables.member_names().map_err(wrong)?;
+        let mut arrays = Vec::new();
+        for number in 0..names.len() {
+            let data = variables.dataset(&number.to_string()).map_err(wrong)?;
+            // Counters beside the weights of a layer are no floats.
+            if data.ndim() == 0 {
+                continue;
             }
-            Ok(arrays)
-        };
-        read().map_err(|error| damaged(format!("layer '{layer}' in its HDF5 part: {error}")))
+            let bytes = data.num_elements().map_err(wrong)?.saturating_mul(4);
+            self.left = usize::try_from(bytes)
+                .ok()
+                .and_then(|bytes| self.left.checked_sub(bytes))
+                .ok_or_else(|| damaged("its arrays are more than the file can hold"))?;
+            let array = data.read_array::<f32>().map_err(wrong)?;
+            let shape = array.shape().to_vec();
+            let values = Values::F32(array.into_raw_vec_and_offset().0);
+            arrays.push(Array { shape, values });
+        }
+        Ok(arrays)
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn read_model(
 /// # Errors
 /// As [`read_model`].
 pub(super) fn read_weights(bytes: &[u8], options: &ReadOptions) -> Result<Classifier> {
-    let weights = Weights::open(bytes)?;
+    let mut weights = Weights::open(bytes)?;
     let mut layers = Vec::new();
     for name in weights.names()? {
         let arrays = weights.arrays(&name)?;
@@ -230,4 +230,82 @@ fn histories<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::testing::zip_file;
+    use proptest::prelude::*;
+
+    /// The files of tests/golden/keras.keras.
+    fn parts() -> (Vec<u8>, Vec<u8>) {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/keras.keras");
+        let mut archive = Archive::open(std::fs::File::open(path).unwrap()).unwrap();
+        let mut part = |name| {
+            let entry = archive.find(name).unwrap();
+            archive.read(&entry).unwrap()
+        };
+        (part(CONFIG), part(WEIGHTS))
+    }
+
+    fn read(config: &[u8], weights: &[u8]) -> Result<Classifier> {
+        let file = zip_file(&[(CONFIG, config), (WEIGHTS, weights)], true);
+        let mut archive = Archive::open(Cursor::new(&file[..]))?;
+        read_model(&mut archive, &ReadOptions::default())
+    }
+
+    #[track_caller]
+    fn refused(from: &str, to: &str, words: &str) {
+        let (config, weights) = parts();
+        let text = String::from_utf8(config).unwrap();
+        assert!(text.contains(from), "{text}");
+        let message =
+            read(text.replacen(from, to, 1).as_bytes(), &weights).unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+    }
+
+    #[test]
+    fn what_gradus_does_not_have_is_named() {
+        let (config, weights) = parts();
+        assert_eq!(read(&config, &weights).unwrap().sample_shape, [4, 3]);
+        refused("\"Dropout\"", "\"GRU\"", "(GRU): gradus does not have this layer");
+        refused("\"gelu\"", "\"elu\"", "the activation elu");
+        refused("\"gelu\"", "\"leaky_relu\"", "slope is 0.2");
+        refused("\"softmax\"", "\"sigmoid\"", "ends with sigmoid on 3 outputs");
+        refused("\"negative_slope\": 0.0", "\"negative_slope\": 0.5", "slope is 0.5");
+        refused("\"max_value\": null", "\"max_value\": 6.0", "largest value");
+        refused("\"Sequential\"", "\"Functional\"", "expected only");
+        refused("\"Sequential\"", "\"Sub\"", "of class 'Sub'");
+        refused("\"use_bias\": true", "\"use_bias\": true,", "cannot be read");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+        #[test]
+        fn mutated_files_never_panic(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+            word in prop::sample::select(vec!["null", "[]", "{}", "-1", "1e400", "\"relu\"", "0"]),
+            place in any::<prop::sample::Index>(),
+        ) {
+            let (config, weights) = parts();
+            let change = |bytes: &[u8]| {
+                let mut bytes = bytes.to_vec();
+                for (at, value) in &changes {
+                    let at = at.index(bytes.len());
+                    bytes[at] = *value;
+                }
+                bytes
+            };
+            let _ = read(&change(&config), &weights);
+            let _ = read(&config, &change(&weights));
+            // A value in the place of another.
+            let text = String::from_utf8(config).unwrap();
+            let colons: Vec<usize> = text.match_indices(": ").map(|(at, _)| at + 2).collect();
+            let start = colons[place.index(colons.len())];
+            let end = start + text[start..].find([',', '}', ']']).unwrap();
+            let _ = read([&text[..start], word, &text[end..]].concat().as_bytes(), &weights);
+        }
+    }
 }

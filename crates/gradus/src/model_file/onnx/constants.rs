@@ -84,7 +84,8 @@ impl<'a> Constant<'a> {
         if self.tensor.data_location == 1 {
             return Err(invalid(format!(
                 "the values of '{}' stand in another file (external data); save the model as one \
-                 file: onnx.save(onnx.load(\"model.onnx\"), \"whole.onnx\")",
+                 file: onnx.save(onnx.load(\"model.onnx\"), \"whole.onnx\"), or with \
+                 external_data=False in torch.onnx.export",
                 self.tensor.name
             )));
         }

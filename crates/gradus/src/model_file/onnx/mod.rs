@@ -1,9 +1,8 @@
 //! ONNX: a [`Classifier`](crate::classifier::Classifier) to a model for other programs, and a model
 //! of others to a classifier.
 //!
-//! [`messages`] is the format, [`export`] writes, [`import`] reads; [`values`] says what each node of
-//! a graph computes, [`constants`] gives the numbers in it. docs/formats.md has the layout, and what
-//! is understood.
+//! `messages.rs` is the format, `export.rs` writes, `import.rs` reads; `values.rs` and `nodes.rs` say
+//! what each node of a graph computes. docs/formats.md has the layout, and what is understood.
 
 mod constants;
 mod export;
