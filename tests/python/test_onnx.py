@@ -110,6 +110,28 @@ def test_tables(table, tmp_path, activation, normalize):
         assert (tmp_path / "again.safetensors").read_bytes() == model.read_bytes()
 
 
+def test_values(tmp_path):
+    random = np.random.default_rng(5)
+    samples = random.normal(0, 1, (200, 3)).astype(np.float32)
+    answers = np.stack([samples @ [1, 2, 3], samples[:, 0] ** 2], axis=1)
+    rows = [",".join(f"{x:.5f}" for x in row) for row in np.hstack([samples, answers])]
+    (tmp_path / "values.csv").write_text("a,b,c,sum,square\n" + "\n".join(rows))
+    data = ["--data", tmp_path / "values.csv", "--loss", "squared", "--label-column", "sum,square"]
+    network = ["--hidden", "9,7", "--activation", "gelu,tanh", "--normalize", "standard"]
+    model, exported = tmp_path / "m.safetensors", tmp_path / "m.onnx"
+    gradus("train", *data, *network, "--epochs", "3", "--quiet", "--out", model)
+    gradus("export", model, exported)
+    graph = check(exported)
+    assert [it.name for it in graph.graph.output] == ["values"]
+    (found,) = run(graph, samples)
+    np.save(tmp_path / "samples.npy", samples)
+    lines = gradus("predict", model, tmp_path / "samples.npy", "--json").splitlines()
+    expected = [list(json.loads(line)["values"].values()) for line in lines]
+    assert np.abs(found - np.array(expected)).max() < 1e-5
+    gradus("export", exported, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == model.read_bytes()
+
+
 def test_the_first_of_equals_is_the_label(tmp_path):
     zeros = {"0.weight": np.zeros((3, 4), np.float32), "0.bias": np.zeros(3, np.float32)}
     save_file(zeros, tmp_path / "zeros.safetensors")

@@ -10,7 +10,6 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
-use gradus::network::Activation;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Preset};
@@ -19,11 +18,11 @@ use crate::model::ModelArgs;
 use crate::regularization_args::{KeepingArgs, RegularizationArgs};
 use crate::sweep::vary::Vary;
 use crate::values::{
-    Hidden, activations, at_least_one, batch_size, distortion, hidden, image_size, normalizations,
-    number, optimizers, presets, schedule, threads, whole,
+    Activations, Hidden, Loss, activations, at_least_one, batch_size, distortion, hidden,
+    image_size, losses, normalizations, number, optimizers, presets, schedule, threads, whole,
 };
 
-/// Train, evaluate and use dense neural-network classifiers.
+/// Train, evaluate and use dense neural networks: classifiers and regressors.
 #[derive(Debug, Parser)]
 #[command(
     name = "gradus",
@@ -89,7 +88,8 @@ pub(crate) struct SourceArgs {
     /// Folder in which named data sets are looked for first
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Label column of a CSV table: a name from its header, or a position from 0
+    /// Label column of a CSV table: a name from its header, or a position from 0; for values to learn
+    /// one or several, such as height,width
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label_column: Option<String>,
     /// Scale the pictures of a folder to this height and width [default: the size found]
@@ -100,13 +100,14 @@ pub(crate) struct SourceArgs {
     pub(crate) no_download: bool,
 }
 
-/// Train a classifier, report its test accuracy and write the model.
+/// Train a model, report how good it is on test data and write it.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  \
     gradus train\n  \
     gradus train --preset notebook --history history.csv\n  \
     gradus train --data fashion-mnist --hidden 256,128 --epochs 20 --validation 0.1\n  \
-    gradus train --data flowers.csv --label-column species --normalize standard\n\n\
+    gradus train --data flowers.csv --label-column species --normalize standard\n  \
+    gradus train --data houses.csv --loss squared --label-column price --normalize standard\n\n\
     A preset only sets defaults; any option overrides them. Ctrl-C finishes the step in progress \
     and saves what there is.")]
 pub(crate) struct TrainArgs {
@@ -123,6 +124,10 @@ pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
+    /// What training makes small: cross-entropy for samples in classes, squared for samples with
+    /// values, their mean squared error [default: cross-entropy]
+    #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = losses())]
+    pub(crate) loss: Option<Loss>,
     /// Which defaults to start from [default: quick]
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = presets())]
     pub(crate) preset: Option<Preset>,
@@ -184,9 +189,10 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "UNITS", help_heading = "Network", allow_negative_numbers = true,
         value_parser = hidden)]
     pub(crate) hidden: Option<Hidden>,
-    /// What follows each hidden layer
-    #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = activations())]
-    pub(crate) activation: Option<Activation>,
+    /// What follows each hidden layer, one for all or one for each, such as relu or relu,tanh: of
+    /// identity, relu, leaky_relu, tanh, sigmoid and gelu
+    #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = activations)]
+    pub(crate) activation: Option<Activations>,
     /// Initial weights: auto, he, glorot, normal:S (S a standard deviation), or an .npz file with
     /// the arrays w1, b1, w2, b2, ...
     #[arg(long, value_name = "NAME|FILE", help_heading = "Network", value_hint = ValueHint::FilePath)]
@@ -261,7 +267,8 @@ pub(crate) struct SweepArgs {
     pub(crate) train: Vec<String>,
 }
 
-/// Measure a model on labelled data: accuracy, calibration, confusion matrix, mistakes.
+/// Measure a model on data with their labels or values: accuracy, confusion matrix, mistakes; of
+/// values, their errors.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     gradus evaluate model.safetensors\n  \
@@ -296,7 +303,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) json: bool,
 }
 
-/// Predict the class of pictures or samples: PNG, JPEG, IDX, NPY, CSV, or - for standard input.
+/// Predict the class, or the values, of pictures or samples: PNG, JPEG, IDX, NPY, CSV, or - for standard input.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     gradus predict model.safetensors digit.png\n  \
@@ -313,7 +320,8 @@ pub(crate) struct PredictArgs {
     /// Only scale pictures to the model's size
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Label column of CSV tables, which is left out: a name from the header, or a position from 0
+    /// Label column of CSV tables, which is left out: a name from the header, or a position from 0;
+    /// of values to predict also several, such as height,width
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label_column: Option<String>,
     /// Show this many classes, the most probable first
@@ -335,11 +343,15 @@ pub(crate) struct PredictArgs {
     gradus data\n  \
     gradus data fashion-mnist --show 0\n  \
     gradus data mnist --show 0 --distort shift:2,rotate:15\n  \
-    gradus data flowers.csv --label-column species")]
+    gradus data flowers.csv --label-column species\n  \
+    gradus data houses.csv --loss squared --label-column price")]
 pub(crate) struct DataArgs {
     /// Name of a data set, or a path [default: mnist, else the built-in digits]
     #[arg(value_name = "NAME|PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Option<String>,
+    /// What would be trained with: squared for samples with values [default: cross-entropy]
+    #[arg(long, value_name = "NAME", value_parser = losses())]
+    pub(crate) loss: Option<Loss>,
     /// Draw sample N (from 0) and print its label
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = whole)]
@@ -409,7 +421,7 @@ pub(crate) struct BenchArgs {
     gradus export model.safetensors weights.npz\n  \
     gradus export model.keras model.safetensors\n\n\
     An ONNX model takes raw values as `input` (a batch of samples of the model's shape, float32) and \
-    gives `label` (int64) and `probabilities`; the normalisation is inside.")]
+    gives `label` (int64) and `probabilities`, or `values`; the normalisation is inside.")]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 use gradus::classifier::{Classifier, skips_zeros};
+use gradus::data::Task;
 use gradus::data::normalize::{Normalization, Normalizer};
 use gradus::data::{Dataset, Inputs, Rows};
-use gradus::network::{Kernels, Workers, available_cores};
+use gradus::network::{Kernels, Network, Workers, available_cores};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Preset, TrainConfig, train};
@@ -58,7 +59,7 @@ const FEW_SAMPLES: usize = 12_800;
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     let machine = Machine::new(args.threads.unwrap_or_else(available_cores))?;
-    let options = source::options(None, &args.source, None, 0)?;
+    let options = source::options(Task::Classes, None, &args.source, None, 0)?;
     let loaded = source::load(&options, None)?;
     let (isa, threads) = (machine.kernels.isa().name(), machine.threads);
     if !args.json {
@@ -218,14 +219,14 @@ impl Machine {
         let trained = train(&config, data, None, None, &AtomicBool::new(false), &mut |_| {})?;
         let epochs = &trained.history.epochs;
         let seconds = median(epochs[1..].iter().map(|epoch| epoch.seconds).collect());
-        let sizes = sizes(&trained.classifier);
+        let sizes = sizes(trained.model.as_ref().network());
         let normalizer = Normalizer::fit(config.normalization, data);
         let sparse = skips_zeros(&normalizer, data.inputs.rows());
         let operations = operations(data, &sizes, sparse, true);
         Ok(Figure {
             network: Some(shape(&sizes)),
             batch,
-            accuracy: epochs.last().map(|epoch| epoch.accuracy),
+            accuracy: epochs.last().and_then(|epoch| epoch.accuracy),
             ..self.figure(work, seconds, data.len(), operations)
         })
     }
@@ -239,8 +240,8 @@ impl Machine {
             ..TrainConfig::default()
         };
         let trained = train(&config, data, None, None, &AtomicBool::new(false), &mut |_| {})?;
-        let classifier = trained.classifier;
-        let sizes = sizes(&classifier);
+        let classifier = trained.model.into_classifier()?;
+        let sizes = sizes(&classifier.network);
         let bytes = matches!(test.inputs, Inputs::Bytes(_));
         let operations = operations(test, &sizes, bytes, false);
         let one = self.one_by_one(&classifier, test)?;
@@ -282,10 +283,10 @@ impl Machine {
     }
 }
 
-fn sizes(classifier: &Classifier) -> Vec<usize> {
-    let linears = classifier.network.linears();
+fn sizes(network: &Network) -> Vec<usize> {
+    let linears = network.linears();
     let outputs = linears.iter().map(|linear| linear.outputs);
-    std::iter::once(classifier.network.inputs()).chain(outputs).collect()
+    std::iter::once(network.inputs()).chain(outputs).collect()
 }
 
 fn shape(sizes: &[usize]) -> String {

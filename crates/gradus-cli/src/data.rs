@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use gradus::Error;
 use gradus::data::distort::{Distorter, Distortion, Scratch};
-use gradus::data::{Dataset, Found, Inputs};
+use gradus::data::{Answers, Dataset, Found, Inputs, Task};
 use gradus::network::Kernels;
 use serde::Serialize;
 
@@ -14,13 +14,15 @@ use crate::drawing::{draw, draw_values, output_width, side_by_side};
 use crate::output::{percent, print_json, shape, stdout, table};
 use crate::source;
 use crate::train::value_type;
+use crate::values::Loss;
 
 /// Distorted versions of a sample that are drawn.
 const VERSIONS: u64 = 4;
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
-    let found = source::find(&source::options(args.data.as_deref(), &args.source, None, 0)?)?;
+    let task = args.loss.map_or(Task::Classes, Loss::task);
+    let found = source::find(&source::options(task, args.data.as_deref(), &args.source, None, 0)?)?;
     if let Some(index) = args.show {
         let part = args.part.as_deref().unwrap_or("train");
         let data = if part == "test" { found.test.as_ref() } else { Some(&found.train) };
@@ -39,10 +41,14 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
     }
     let mut out = stdout();
     let (sizes, values) = (shape(description.sample_shape), description.values);
-    let classes = description.class_names.len();
     writeln!(out, "{} ({})", found.name, found.origin)?;
-    writeln!(out, "samples of {sizes} {values}, {classes} classes\n")?;
-    write!(out, "{}\n{}", table(&description.part_rows()), table(&description.class_rows()))?;
+    let (count, what) = match &description.answers {
+        Names::Classes { class_names } => (class_names.len(), "classes"),
+        Names::Values { output_names } if output_names.len() == 1 => (1, "value to learn"),
+        Names::Values { output_names } => (output_names.len(), "values to learn"),
+    };
+    writeln!(out, "samples of {sizes} {values}, {count} {what}\n")?;
+    write!(out, "{}\n{}", table(&description.part_rows()), table(&description.answer_rows()))?;
     Ok(())
 }
 
@@ -52,10 +58,36 @@ struct Description<'a> {
     origin: &'a str,
     sample_shape: &'a [usize],
     values: &'static str,
-    class_names: &'a [String],
+    #[serde(flatten)]
+    answers: Names<'a>,
     train: Figures,
     #[serde(skip_serializing_if = "Option::is_none")]
     test: Option<Figures>,
+}
+
+/// The names of what samples are answered with.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Names<'a> {
+    Classes { class_names: &'a [String] },
+    Values { output_names: &'a [String] },
+}
+
+/// What a part has of each answer.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Counts {
+    Classes { class_counts: Vec<usize> },
+    Values { outputs: Vec<Spread> },
+}
+
+/// How a value is distributed.
+#[derive(Serialize)]
+struct Spread {
+    min: f32,
+    max: f32,
+    mean: f64,
+    deviation: f64,
 }
 
 #[derive(Serialize)]
@@ -65,7 +97,8 @@ struct Figures {
     max: f32,
     mean: f64,
     share_of_zeros: f64,
-    class_counts: Vec<usize>,
+    #[serde(flatten)]
+    counts: Counts,
 }
 
 impl<'a> Description<'a> {
@@ -76,7 +109,10 @@ impl<'a> Description<'a> {
             origin,
             sample_shape: &train.sample_shape,
             values: value_type(&train.inputs),
-            class_names: &train.class_names,
+            answers: match &train.answers {
+                Answers::Classes { names, .. } => Names::Classes { class_names: names },
+                Answers::Values { names, .. } => Names::Values { output_names: names },
+            },
             train: Figures::of(train),
             test: test.as_ref().map(Figures::of),
         }
@@ -105,14 +141,40 @@ impl<'a> Description<'a> {
         rows
     }
 
-    fn class_rows(&self) -> Vec<Vec<String>> {
+    fn answer_rows(&self) -> Vec<Vec<String>> {
+        match &self.answers {
+            Names::Classes { class_names } => self.class_rows(class_names),
+            Names::Values { output_names } => self.value_rows(output_names),
+        }
+    }
+
+    fn value_rows(&self, names: &[String]) -> Vec<Vec<String>> {
+        let heading = ["value", "part", "smallest", "largest", "mean", "deviation"];
+        let mut rows = vec![heading.map(String::from).into()];
+        for (index, name) in names.iter().enumerate() {
+            for (part, figures) in self.parts() {
+                let Counts::Values { outputs } = &figures.counts else { continue };
+                let Spread { min, max, mean, deviation } = &outputs[index];
+                let numbers = [min.to_string(), max.to_string()];
+                let means = [mean, deviation].map(|number| format!("{number:.3}"));
+                let names = [name.clone(), part.to_owned()];
+                rows.push(names.into_iter().chain(numbers).chain(means).collect());
+            }
+        }
+        rows
+    }
+
+    fn class_rows(&self, class_names: &[String]) -> Vec<Vec<String>> {
         let parts = self.parts();
         let row = |name: &str, cells: &mut dyn Iterator<Item = String>| {
             [name.to_owned()].into_iter().chain(cells).collect()
         };
         let mut rows = vec![row("class", &mut parts.iter().map(|(part, _)| part.to_string()))];
-        for (class, name) in self.class_names.iter().enumerate() {
-            let counts = parts.iter().map(|(_, figures)| figures.class_counts[class].to_string());
+        for (class, name) in class_names.iter().enumerate() {
+            let counts = parts.iter().map(|(_, figures)| match &figures.counts {
+                Counts::Classes { class_counts } => class_counts[class].to_string(),
+                Counts::Values { .. } => String::new(),
+            });
             rows.push(row(name, &mut { counts }));
         }
         rows
@@ -121,8 +183,6 @@ impl<'a> Description<'a> {
 
 impl Figures {
     fn of(data: &Dataset) -> Self {
-        let mut class_counts = vec![0; data.class_names.len()];
-        data.labels.iter().for_each(|&label| class_counts[label as usize] += 1);
         let (mut min, mut max, mut sum, mut zeros) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0);
         let mut add = |value: f32, times: u64| {
             min = value.min(min);
@@ -146,7 +206,38 @@ impl Figures {
             max,
             mean: sum / count,
             share_of_zeros: zeros as f64 / count,
-            class_counts,
+            counts: Counts::of(&data.answers),
+        }
+    }
+}
+
+impl Counts {
+    fn of(answers: &Answers) -> Self {
+        match answers {
+            Answers::Classes { labels, names } => {
+                let mut class_counts = vec![0; names.len()];
+                labels.iter().for_each(|&label| class_counts[label as usize] += 1);
+                Counts::Classes { class_counts }
+            }
+            Answers::Values { values, names } => {
+                let outputs = names.len();
+                let column = |output| values.iter().skip(output).step_by(outputs).copied();
+                Counts::Values { outputs: (0..outputs).map(|at| Spread::of(column(at))).collect() }
+            }
+        }
+    }
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f32> + Clone) -> Self {
+        let count = values.clone().count() as f64;
+        let mean = values.clone().map(f64::from).sum::<f64>() / count;
+        let squares: f64 = values.clone().map(|value| (f64::from(value) - mean).powi(2)).sum();
+        Spread {
+            min: values.clone().fold(f32::INFINITY, f32::min),
+            max: values.fold(f32::NEG_INFINITY, f32::max),
+            mean,
+            deviation: (squares / count).sqrt(),
         }
     }
 }
@@ -165,13 +256,19 @@ fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64
         None => String::new(),
     };
     let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
-    let label = &data.class_names[data.labels[index] as usize];
+    let answer = match &data.answers {
+        Answers::Classes { labels, names } => names[labels[index] as usize].clone(),
+        Answers::Values { values, names } => {
+            let row = &values[index * names.len()..][..names.len()];
+            row.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")
+        }
+    };
     let mut out = stdout();
     writeln!(out, "x_{part}[{index}]: {sizes} {kind}")?;
     for line in draw(data, index) {
         writeln!(out, "{line}")?;
     }
-    writeln!(out, "y_{part}[{index}]: {label}")?;
+    writeln!(out, "y_{part}[{index}]: {answer}")?;
     write!(out, "{distorted}")?;
     Ok(())
 }
@@ -201,11 +298,19 @@ mod tests {
 
     #[test]
     fn figures_by_hand() {
-        let names = vec!["a".into(), "b".into()];
+        let names = || vec!["a".into(), "b".into()];
         let bytes = Inputs::Bytes(vec![0, 4, 0, 8]);
-        let data = Dataset::new(bytes, vec![1, 1], vec![2], names).unwrap();
+        let data = Dataset::new(bytes, vec![1, 1], vec![2], names()).unwrap();
         let figures = Figures::of(&data);
         assert_eq!((figures.min, figures.max, figures.mean), (0.0, 8.0, 3.0));
-        assert_eq!((figures.share_of_zeros, figures.class_counts), (0.5, vec![0, 2]));
+        assert_eq!(figures.share_of_zeros, 0.5);
+        let Counts::Classes { class_counts } = figures.counts else { panic!() };
+        assert_eq!(class_counts, [0, 2]);
+        let values = Answers::Values { values: vec![1.0, -5.0, 3.0, 5.0], names: names() };
+        let data = Dataset::with_answers(Inputs::Floats(vec![0.0; 2]), values, vec![1]).unwrap();
+        let Counts::Values { outputs } = Figures::of(&data).counts else { panic!() };
+        let found: Vec<_> =
+            outputs.iter().map(|it| (it.min, it.max, it.mean, it.deviation)).collect();
+        assert_eq!(found, [(1.0, 3.0, 2.0, 1.0), (-5.0, 5.0, 0.0, 5.0)]);
     }
 }

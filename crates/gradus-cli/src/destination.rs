@@ -58,7 +58,8 @@ fn check_history_replaceable(path: &Path) -> Result<()> {
             .and_then(|file| file.take(64).read_to_end(&mut start))
             .map_err(|error| Error::io("read", path, error))?;
     }
-    let known = [&b"epoch,loss,accuracy,"[..], b"{\"accuracy\":[", b"{\"loss\":["];
+    let known =
+        [&b"epoch,loss,accuracy,"[..], b"{\"accuracy\":[", b"{\"loss\":[", b"{\"learning_rate\":["];
     if start.is_empty() || known.iter().any(|known| start.starts_with(known)) {
         return Ok(());
     }

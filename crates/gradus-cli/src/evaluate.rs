@@ -1,16 +1,16 @@
-//! `gradus evaluate`: a model and labelled data in, figures out.
+//! `gradus evaluate`: a model and data with their labels or values in, figures out.
 
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use gradus::classifier::Classifier;
-use gradus::data::{Dataset, LoadOptions, load_single};
+use gradus::classifier::{Classifier, Model, ModelRef, Regressor};
+use gradus::data::{Dataset, LoadOptions, Task, load_single};
 use gradus::metrics::{Evaluation, worst_mistakes};
 use gradus::{Error, ErrorKind};
 
 use crate::args::EvaluateArgs;
-use crate::evaluate_report::{Figures, confusion_table};
+use crate::evaluate_report::{Figures, ValueFigures, confusion_table};
 use crate::mistakes::{Told, told};
 use crate::output::{print_json, shape, stdout, warn};
 use crate::source;
@@ -24,9 +24,16 @@ const USUAL_TOP: usize = 3;
 
 /// Runs the command.
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
-    let classifier = args.model.load()?;
+    match args.model.load()? {
+        Model::Classifier(classifier) => classes(&classifier, args),
+        Model::Regressor(regressor) => values(&regressor, args),
+    }
+}
+
+/// What a classifier is worth.
+fn classes(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
     let top = top_of(args.top, classifier.class_names.len())?;
-    let (name, data) = labelled_data(&classifier, args)?;
+    let (name, data) = data_with_answers(classifier.into(), args)?;
     let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
     let names = &classifier.class_names;
     let evaluation = Evaluation::new(names.len(), &results);
@@ -48,6 +55,25 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
+/// What a regressor is worth.
+fn values(regressor: &Regressor, args: &EvaluateArgs) -> Result<()> {
+    for (option, given) in [("--top", args.top), ("--errors", args.errors)] {
+        if given.is_some() {
+            return Err(Error::argument(format!(
+                "{option} has no effect: the model answers with values, not with classes"
+            ))
+            .into());
+        }
+    }
+    let (name, data) = data_with_answers(regressor.into(), args)?;
+    let evaluation = regressor.evaluate(&data, &workers(args.threads, data.len())?)?;
+    let figures = ValueFigures::new(&name, data.len(), &regressor.output_names, &evaluation);
+    match args.json {
+        true => print_json(&figures),
+        false => Ok(write!(stdout(), "{}", figures.text())?),
+    }
+}
+
 /// The k of the top-k accuracy that is told: the one asked for, or the usual one where there are
 /// enough classes for it to mean something.
 fn top_of(wanted: Option<usize>, classes: usize) -> Result<Option<usize>> {
@@ -62,8 +88,8 @@ fn top_of(wanted: Option<usize>, classes: usize) -> Result<Option<usize>> {
 }
 
 /// The samples to evaluate, with what to call them.
-fn labelled_data(classifier: &Classifier, args: &EvaluateArgs) -> Result<(String, Dataset)> {
-    let trained_on = data_of(classifier);
+fn data_with_answers(model: ModelRef, args: &EvaluateArgs) -> Result<(String, Dataset)> {
+    let trained_on = data_of(model);
     let data = match (args.data.as_deref(), trained_on) {
         (Some(data), _) => data,
         (None, Some(data)) if source::is_named(data) => data,
@@ -75,19 +101,22 @@ fn labelled_data(classifier: &Classifier, args: &EvaluateArgs) -> Result<(String
         }
         (None, None) => "mnist",
     };
-    let seed = classifier.training["config"]["seed"].as_u64().unwrap_or(0);
-    let mut options = source::options(Some(data), &args.source, None, seed)?;
+    let seed = model.training()["config"]["seed"].as_u64().unwrap_or(0);
+    let mut options = source::options(model.task(), Some(data), &args.source, None, seed)?;
+    if model.task() == Task::Values && options.label_column.is_none() {
+        options.label_column = Some(model.names().join(","));
+    }
     if source::is_named(data) {
         let loaded = source::load(&options, None)?;
-        return Ok((data.to_owned(), in_classes(loaded.test, classifier, data)?));
+        return Ok((data.to_owned(), as_answered(loaded.test, model, data)?));
     }
-    options.image_size = options.image_size.or(match classifier.sample_shape[..] {
+    options.image_size = options.image_size.or(match *model.sample_shape() {
         [height, width] => Some((height, width)),
         _ => None,
     });
     let name = source::short_name(data);
     let held_out = match trained_on == Some(&name) {
-        true => part_set_apart(classifier, &options)?,
+        true => part_set_apart(model, &options)?,
         false => None,
     };
     let data_set = match held_out {
@@ -98,12 +127,12 @@ fn labelled_data(classifier: &Classifier, args: &EvaluateArgs) -> Result<(String
             samples
         }
     };
-    Ok((name, in_classes(data_set, classifier, data)?))
+    Ok((name, as_answered(data_set, model, data)?))
 }
 
 /// Of the very data that the model was trained on, only what training set apart tells anything.
-fn part_set_apart(classifier: &Classifier, options: &LoadOptions) -> Result<Option<Dataset>> {
-    let samples = &classifier.training["samples"];
+fn part_set_apart(model: ModelRef, options: &LoadOptions) -> Result<Option<Dataset>> {
+    let samples = &model.training()["samples"];
     let count = |part: &str| samples[part].as_u64().unwrap_or(0) as usize;
     let Ok(loaded) = gradus::data::load(options, &mut |_| {}) else { return Ok(None) };
     let same = loaded.test.len() == count("test")
@@ -114,10 +143,10 @@ fn part_set_apart(classifier: &Classifier, options: &LoadOptions) -> Result<Opti
     Ok(same.then_some(loaded.test))
 }
 
-/// The samples with their labels as the model counts its classes.
-fn in_classes(samples: Dataset, classifier: &Classifier, from: &str) -> gradus::Result<Dataset> {
-    if samples.features() != classifier.network.inputs() {
-        let (found, expected) = (&samples.sample_shape, &classifier.sample_shape);
+/// The samples with their answers as the model gives them: labels as it counts its classes.
+fn as_answered(samples: Dataset, model: ModelRef, from: &str) -> gradus::Result<Dataset> {
+    if samples.features() != model.network().inputs() {
+        let (found, expected) = (&samples.sample_shape, model.sample_shape());
         let message = format!(
             "{from}: its samples are {}, but the model takes {}: give data like those that it was \
              trained on",
@@ -126,5 +155,8 @@ fn in_classes(samples: Dataset, classifier: &Classifier, from: &str) -> gradus::
         );
         return Err(Error::new(ErrorKind::InvalidData, message));
     }
-    samples.with_classes(&classifier.class_names).map_err(|error| error.context(from))
+    match model.task() {
+        Task::Classes => samples.with_classes(model.names()).map_err(|error| error.context(from)),
+        Task::Values => Ok(samples),
+    }
 }

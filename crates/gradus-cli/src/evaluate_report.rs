@@ -1,6 +1,8 @@
 //! What `evaluate` tells: figures as text or as JSON.
 
-use gradus::metrics::{Calibration, ClassFigures, ConfusionMatrix, Evaluation};
+use gradus::metrics::{
+    Calibration, ClassFigures, ConfusionMatrix, Evaluation, ValueErrors, ValueEvaluation,
+};
 use serde::Serialize;
 
 use crate::mistakes::Told;
@@ -171,6 +173,86 @@ pub(crate) fn confusion_table(names: &[String], confusion: &ConfusionMatrix) -> 
         rows.push(row);
     }
     table(&rows)
+}
+
+/// What was found of values, as JSON.
+#[derive(Serialize)]
+pub(crate) struct ValueFigures<'a> {
+    data: &'a str,
+    samples: usize,
+    loss: f64,
+    /// The means over the outputs.
+    #[serde(flatten)]
+    mean: ErrorRow<'a>,
+    outputs: Vec<ErrorRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct ErrorRow<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    mean_squared_error: f64,
+    root_mean_squared_error: f64,
+    mean_absolute_error: f64,
+    r2: f64,
+}
+
+impl<'a> ErrorRow<'a> {
+    fn new(name: Option<&'a str>, errors: ValueErrors) -> Self {
+        ErrorRow {
+            name,
+            mean_squared_error: errors.mean_squared,
+            root_mean_squared_error: errors.root_mean_squared,
+            mean_absolute_error: errors.mean_absolute,
+            r2: errors.r2,
+        }
+    }
+
+    fn cells(&self, name: &str) -> Vec<String> {
+        let figures = [
+            self.mean_squared_error,
+            self.root_mean_squared_error,
+            self.mean_absolute_error,
+            self.r2,
+        ];
+        [name.to_owned()].into_iter().chain(figures.map(|figure| format!("{figure:.4}"))).collect()
+    }
+}
+
+impl<'a> ValueFigures<'a> {
+    /// Of data called `data` whose values are called `names`.
+    pub(crate) fn new(
+        data: &'a str,
+        samples: usize,
+        names: &'a [String],
+        evaluation: &ValueEvaluation,
+    ) -> Self {
+        let rows = names.iter().zip(&evaluation.outputs);
+        ValueFigures {
+            data,
+            samples,
+            loss: evaluation.loss,
+            mean: ErrorRow::new(None, evaluation.mean()),
+            outputs: rows.map(|(name, &errors)| ErrorRow::new(Some(name), errors)).collect(),
+        }
+    }
+
+    /// As text: the loss, and a table of the errors of each value.
+    pub(crate) fn text(&self) -> String {
+        let heading = ["value", "mean squared", "root of it", "mean absolute", "R^2"];
+        let mut rows = vec![heading.map(String::from).to_vec()];
+        rows.extend(self.outputs.iter().map(|row| row.cells(row.name.unwrap_or_default())));
+        if self.outputs.len() > 1 {
+            rows.push(self.mean.cells("mean"));
+        }
+        format!(
+            "{}: {} samples, loss = {:.4}\n\nErrors:\n{}",
+            self.data,
+            self.samples,
+            self.loss,
+            table(&rows)
+        )
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use anyhow::Result;
-use gradus::classifier::Classifier;
+use gradus::classifier::ModelRef;
+use gradus::data::Task;
 use gradus::data::normalize::Normalizer;
 use gradus::network::Layer;
 use serde_json::{Value, json};
@@ -14,16 +15,22 @@ use crate::train::architecture;
 
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
-    let classifier = args.model.load()?;
+    let model = args.model.load()?;
+    let model = model.as_ref();
     if args.json {
-        return print_json(&as_json(&classifier));
+        return print_json(&as_json(model));
     }
-    let Classifier { network, normalizer, sample_shape, class_names, training } = &classifier;
+    let (network, training) = (model.network(), model.training());
     let mut out = stdout();
     writeln!(out, "{}: {}", args.model.model.display(), architecture(network))?;
-    writeln!(out, "samples of {}", shape(sample_shape))?;
-    writeln!(out, "normalised as {}", formula(normalizer))?;
-    writeln!(out, "{} classes: {}\n", class_names.len(), class_names.join(", "))?;
+    writeln!(out, "samples of {}", shape(model.sample_shape()))?;
+    writeln!(out, "normalised as {}", formula(model.normalizer()))?;
+    let names = model.names();
+    let what = match (model.task(), names.len()) {
+        (Task::Values, 1) => "value",
+        (task, _) => task.name(),
+    };
+    writeln!(out, "{} {what}: {}\n", names.len(), names.join(", "))?;
     write!(out, "{}", table(&layer_rows(network.layers())))?;
     if training.is_null() {
         writeln!(out, "\nNothing is known of its training.")?;
@@ -77,26 +84,30 @@ fn flatten(prefix: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     }
 }
 
-fn as_json(classifier: &Classifier) -> Value {
-    let Classifier { network, normalizer, sample_shape, class_names, training } = classifier;
+fn as_json(model: ModelRef) -> Value {
+    let network = model.network();
     let layer = |layer: &Layer| match layer {
         Layer::Linear(linear) => {
             json!({"kind": "linear", "inputs": linear.inputs, "outputs": linear.outputs})
         }
         Layer::Activation(activation) => json!({"kind": activation.name()}),
     };
+    let names = match model.task() {
+        Task::Classes => "class_names",
+        Task::Values => "output_names",
+    };
     json!({
         "layers": network.layers().iter().map(layer).collect::<Vec<_>>(),
         "parameters": network.parameters().len(),
-        "sample_shape": sample_shape,
-        "normalization": match normalizer {
+        "sample_shape": model.sample_shape(),
+        "normalization": match model.normalizer() {
             Normalizer::Scalar { mean, deviation } => json!({"mean": mean, "deviation": deviation}),
             Normalizer::PerFeature { means, deviations } => {
                 json!({"mean": means, "deviation": deviations})
             }
         },
-        "class_names": class_names,
-        "training": training,
+        names: model.names(),
+        "training": model.training(),
     })
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn told(worst: &[Mistake], all: u64, data: &Dataset) -> String {
         return "No mistakes.\n".to_owned();
     }
     let block = |mistake: &Mistake| {
-        let mut lines = vec![Told::new(mistake, &data.class_names).caption()];
+        let mut lines = vec![Told::new(mistake, data.class_names()).caption()];
         lines.extend(draw(data, mistake.index));
         lines
     };

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueHint};
-use gradus::classifier::Classifier;
+use gradus::classifier::Model;
 use gradus::data::normalize::Normalizer;
 use gradus::model_file::{self, ReadOptions};
-use gradus::network::Activation;
 
 use crate::output::warn;
-use crate::values::{activations, mean_and_deviation};
+use crate::values::{Activations, activations, mean_and_deviation};
 
 /// The model and what its file does not say.
 #[derive(Debug, Args)]
@@ -20,10 +19,11 @@ pub(crate) struct ModelArgs {
     /// (.keras, .weights.h5) or NumPy (.npz)
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) model: PathBuf,
-    /// What follows each hidden layer, where the file holds weights alone [default: relu]
+    /// What follows each hidden layer, where the file holds weights alone: one name for all of them, or
+    /// one for each with commas between them [default: relu]
     #[arg(long, value_name = "NAME", help_heading = "Models of other programs",
-        value_parser = activations())]
-    pub(crate) activation: Option<Activation>,
+        value_parser = activations)]
+    pub(crate) activation: Option<Activations>,
     /// How the model's inputs were normalised where the file does not say it: (x - MEAN) /
     /// DEVIATION, such as 0,255 for pixels in [0, 1]
     #[arg(long, value_name = "MEAN,DEVIATION", help_heading = "Models of other programs",
@@ -33,11 +33,11 @@ pub(crate) struct ModelArgs {
 
 impl ModelArgs {
     /// Reads the model, and tells what was assumed.
-    pub(crate) fn load(&self) -> Result<Classifier> {
-        let options =
-            ReadOptions { activation: self.activation, normalizer: self.normalize.clone() };
+    pub(crate) fn load(&self) -> Result<Model> {
+        let activations = self.activation.clone().map(|it| it.0).unwrap_or_default();
+        let options = ReadOptions { activations, normalizer: self.normalize.clone() };
         let loaded = model_file::load_as(&self.model, &options)?;
         loaded.notices.iter().for_each(warn);
-        Ok(loaded.classifier)
+        Ok(loaded.model)
     }
 }

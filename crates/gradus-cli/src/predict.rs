@@ -1,10 +1,12 @@
-//! `gradus predict`: a model and files in, a class and its probability for each sample out.
+//! `gradus predict`: a model and files in, a class and its probability or the values of each sample
+//! out.
 
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use gradus::classifier::{Classifier, Predictions};
+use gradus::Error;
+use gradus::classifier::{Classifier, Model, Predictions};
 use serde::{Serialize, Serializer};
 
 use crate::args::PredictArgs;
@@ -15,6 +17,10 @@ use crate::train::workers;
 /// Runs the command. A file that fails does not keep the others from being predicted.
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     let model = args.model.load()?;
+    if args.top.is_some() && matches!(model, Model::Regressor(_)) {
+        let message = "--top has no effect: the model answers with values, not with classes";
+        return Err(Error::argument(message).into());
+    }
     let mut failed = false;
     for path in &args.files {
         match predict(path, &model, args) {
@@ -29,24 +35,77 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     if failed { Err(Exit::FAILED.into()) } else { Ok(()) }
 }
 
-fn predict(path: &Path, model: &Classifier, args: &PredictArgs) -> Result<()> {
-    let Samples { inputs, picture, notice } = samples::read(path, model, args)?;
+fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
+    let Samples { inputs, picture, notice } = samples::read(path, model.as_ref(), args)?;
     notice.iter().for_each(warn);
-    let count = inputs.len() / model.network.inputs();
-    let predictions = model.predict(&inputs, &workers(args.threads, count)?)?;
+    let count = inputs.len() / model.as_ref().network().inputs();
+    let workers = workers(args.threads, count)?;
     let file = samples::name_of(path);
     let mut out = std::io::BufWriter::new(stdout());
-    for index in 0..predictions.len() {
-        let prediction = Prediction::new(&file, index, model, &predictions, args.top);
-        if args.json {
-            serde_json::to_writer(&mut out, &prediction).map_err(std::io::Error::from)?;
-            writeln!(out)?;
-        } else {
-            writeln!(out, "{}", prediction.line(picture, args.top))?;
+    match model {
+        Model::Classifier(model) => {
+            let predictions = model.predict(&inputs, &workers)?;
+            for index in 0..predictions.len() {
+                let prediction = Prediction::new(&file, index, model, &predictions, args.top);
+                let line = || prediction.line(picture, args.top);
+                tell(&mut out, args.json, &prediction, line)?;
+            }
+        }
+        Model::Regressor(model) => {
+            let predictions = model.predict(&inputs, &workers)?;
+            for index in 0..predictions.len() {
+                let names = model.output_names.iter().map(String::as_str);
+                let values = names.zip(predictions.row(index).iter().copied()).collect();
+                let prediction = PredictedRow { file: &file, index, values };
+                tell(&mut out, args.json, &prediction, || prediction.line(picture))?;
+            }
         }
     }
     out.flush()?;
     Ok(())
+}
+
+/// Writes one prediction, as JSON or as a line of text.
+fn tell(
+    out: &mut impl Write,
+    json: bool,
+    prediction: &impl Serialize,
+    line: impl FnOnce() -> String,
+) -> Result<()> {
+    if json {
+        serde_json::to_writer(&mut *out, prediction).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        writeln!(out, "{}", line())?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct PredictedRow<'a> {
+    file: &'a str,
+    index: usize,
+    #[serde(serialize_with = "as_map")]
+    values: Vec<(&'a str, f32)>,
+}
+
+impl PredictedRow<'_> {
+    /// `table.csv[3]: 12.5`, or several values with their names.
+    fn line(&self, picture: bool) -> String {
+        let values = match self.values[..] {
+            [(_, value)] => value.to_string(),
+            _ => {
+                let named = self.values.iter().map(|(name, value)| format!("{name} = {value}"));
+                named.collect::<Vec<_>>().join(", ")
+            }
+        };
+        place(self.file, self.index, picture) + &values
+    }
+}
+
+/// What stands before a prediction: `digit.png: ` or `table.csv[3]: `.
+fn place(file: &str, index: usize, picture: bool) -> String {
+    if picture { format!("{file}: ") } else { format!("{file}[{index}]: ") }
 }
 
 #[derive(Serialize)]
@@ -88,8 +147,7 @@ impl<'a> Prediction<'a> {
             Some(_) => self.probabilities.iter().map(named).collect::<Vec<_>>().join(", "),
             None => named(&(self.label, self.probability)),
         };
-        let Prediction { file, index, .. } = self;
-        if picture { format!("{file}: {classes}") } else { format!("{file}[{index}]: {classes}") }
+        place(self.file, self.index, picture) + &classes
     }
 }
 

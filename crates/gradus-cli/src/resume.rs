@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use gradus::Error;
+use gradus::data::Task;
 use gradus::training::{Checkpoint, Preset, Session};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ use crate::args::TrainArgs;
 use crate::output::warn;
 use crate::regularization_args::Interval;
 use crate::settings::Settings;
+use crate::values::Loss;
 
 /// The options that a resumed run may be given: where data lie, what is written and told. All else
 /// stays as the run was begun.
@@ -44,6 +46,8 @@ struct Note {
     test: Option<PathBuf>,
     validation_set: Option<PathBuf>,
     label_column: Option<String>,
+    /// Whether samples are answered with values.
+    values: bool,
     image_size: Option<(usize, usize)>,
     sample_weights: Option<PathBuf>,
 }
@@ -73,6 +77,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     args.data = args.data.or(note.data);
     args.test = args.test.or(note.test);
     args.source.label_column = args.source.label_column.or(note.label_column);
+    args.loss = note.values.then_some(Loss::Squared);
     args.source.image_size = args.source.image_size.or(note.image_size);
     let weights = &mut args.regularization.sample_weights;
     *weights = weights.take().or(note.sample_weights);
@@ -81,7 +86,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     let settings = Settings {
         preset: Preset::from_name(&note.preset).unwrap_or(Preset::Quick),
         config,
-        start: note.start.then(|| checkpoint.classifier().network.clone()),
+        start: note.start.then(|| checkpoint.model().as_ref().network().clone()),
         validation_set: note.validation_set,
         checkpoint: Some(checkpoint),
     };
@@ -108,6 +113,7 @@ impl<'a> Keeper<'a> {
             test: args.test.clone(),
             validation_set: settings.validation_set.clone(),
             label_column: args.source.label_column.clone(),
+            values: args.task() == Task::Values,
             image_size: args.source.image_size,
             sample_weights: args.regularization.sample_weights.clone(),
         };

@@ -4,9 +4,9 @@
 use std::io::Read;
 use std::path::Path;
 
-use gradus::classifier::Classifier;
+use gradus::classifier::ModelRef;
 use gradus::data::images::{self, GreyImage};
-use gradus::data::{Array, Inputs, csv, idx, npy};
+use gradus::data::{Array, Inputs, Task, csv, idx, npy};
 use gradus::{Error, ErrorKind, Result};
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn is_standard_input(path: &Path) -> bool {
 /// # Errors
 /// Where the file cannot be read, is of no known format, or holds samples of another size than the
 /// model takes; each names the file.
-pub(crate) fn read(path: &Path, model: &Classifier, args: &PredictArgs) -> Result<Samples> {
+pub(crate) fn read(path: &Path, model: ModelRef, args: &PredictArgs) -> Result<Samples> {
     let bytes = if is_standard_input(path) {
         let mut bytes = Vec::new();
         let read = std::io::stdin().lock().read_to_end(&mut bytes);
@@ -52,7 +52,7 @@ pub(crate) fn read(path: &Path, model: &Classifier, args: &PredictArgs) -> Resul
     Ok(samples)
 }
 
-fn parse(bytes: &[u8], model: &Classifier, args: &PredictArgs) -> Result<Samples> {
+fn parse(bytes: &[u8], model: ModelRef, args: &PredictArgs) -> Result<Samples> {
     let (inputs, notice) = match bytes {
         [] => return Err(invalid("the file is empty")),
         [0x89, ..] | [0xff, 0xd8, ..] => {
@@ -68,7 +68,14 @@ fn parse(bytes: &[u8], model: &Classifier, args: &PredictArgs) -> Result<Samples
                 "the file is of no known format: expected PNG, JPEG, IDX (plain or .gz), NPY or CSV",
             ));
         }
-        _ => csv::parse_samples(bytes, model.network.inputs(), args.label_column.as_deref())?,
+        _ => {
+            let outputs = match model.task() {
+                Task::Classes => &[],
+                Task::Values => model.names(),
+            };
+            let column = args.label_column.as_deref();
+            csv::parse_samples(bytes, model.network().inputs(), column, outputs)?
+        }
     };
     Ok(Samples { inputs, picture: false, notice })
 }
@@ -78,14 +85,14 @@ fn invalid(message: impl Into<String>) -> Error {
 }
 
 /// A picture in the form in which the model saw its training pictures.
-fn picture(image: &GreyImage, model: &Classifier, raw: bool) -> Result<Vec<u8>> {
-    let [height, width] = model.sample_shape[..] else {
+fn picture(image: &GreyImage, model: ModelRef, raw: bool) -> Result<Vec<u8>> {
+    let [height, width] = *model.sample_shape() else {
         return Err(invalid(format!(
             "this is a picture, but the model takes samples of {} numbers",
-            shape(&model.sample_shape)
+            shape(model.sample_shape())
         )));
     };
-    let seen = &model.training["inputs"];
+    let seen = &model.training()["inputs"];
     if seen["values"] == "float32" {
         return Err(invalid(
             "this is a picture of bytes, but the model was trained on other numbers: save the \
@@ -100,8 +107,8 @@ fn picture(image: &GreyImage, model: &Classifier, raw: bool) -> Result<Vec<u8>> 
 }
 
 /// The rows of an array; an array of a single sample's size is that sample.
-fn array(mut array: Array, model: &Classifier) -> Result<Inputs> {
-    let features = model.network.inputs();
+fn array(mut array: Array, model: ModelRef) -> Result<Inputs> {
+    let features = model.network().inputs();
     let found = array.shape.clone();
     if array.values.len() == features && array.samples() != 1 {
         array.shape.insert(0, 1);
@@ -111,18 +118,18 @@ fn array(mut array: Array, model: &Classifier) -> Result<Inputs> {
         return Err(invalid(format!(
             "an array of shape {} does not hold samples for this model: expected N x {}",
             shape(&found),
-            shape(&model.sample_shape)
+            shape(model.sample_shape())
         )));
     }
     Ok(array.into_inputs()?.0)
 }
 
-fn check_finite(inputs: &Inputs, model: &Classifier) -> Result<()> {
+fn check_finite(inputs: &Inputs, model: ModelRef) -> Result<()> {
     let Inputs::Floats(values) = inputs else { return Ok(()) };
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
         Some(at) => {
-            let (value, sample) = (values[at], at / model.network.inputs());
+            let (value, sample) = (values[at], at / model.network().inputs());
             Err(invalid(format!("value {value} in sample {sample} is not a finite number")))
         }
     }
@@ -133,12 +140,13 @@ mod tests {
     use super::*;
     use crate::args::{Cli, Command};
     use clap::Parser;
+    use gradus::classifier::Classifier;
     use gradus::data::normalize::Normalizer;
-    use gradus::network::{Activation, Network};
+    use gradus::network::Network;
 
     fn model(sample_shape: &[usize]) -> Classifier {
         let features = sample_shape.iter().product();
-        let network = Network::dense(features, &[], Activation::Relu, 2).unwrap();
+        let network = Network::dense(features, &[], &[], 2).unwrap();
         let names = vec!["a".into(), "b".into()];
         Classifier::new(network, Normalizer::IDENTITY, sample_shape.to_vec(), names).unwrap()
     }
@@ -148,7 +156,7 @@ mod tests {
         let Command::Predict(args) = Cli::parse_from(line.split_whitespace()).command else {
             panic!("another command");
         };
-        parse(text.as_bytes(), &model(&[2]), &args).map(|samples| samples.inputs)
+        parse(text.as_bytes(), (&model(&[2])).into(), &args).map(|samples| samples.inputs)
     }
 
     #[test]
@@ -170,7 +178,10 @@ mod tests {
         let model = model(&[2, 2]);
         let parsed = |shape: &[usize]| {
             let values = vec![1u8; shape.iter().product()];
-            array(Array { shape: shape.to_vec(), values: gradus::data::Values::U8(values) }, &model)
+            array(
+                Array { shape: shape.to_vec(), values: gradus::data::Values::U8(values) },
+                (&model).into(),
+            )
         };
         for (shape, count) in [(&[2, 2][..], 4), (&[4], 4), (&[1, 4], 4), (&[3, 2, 2], 12)] {
             assert_eq!(parsed(shape).unwrap().len(), count, "{shape:?}");

@@ -36,7 +36,7 @@ impl Settings {
         let mut config = preset.config();
         let mut validation_set = None;
         set(&mut config.hidden, args.hidden.as_ref().map(|hidden| hidden.0.clone()));
-        set(&mut config.activation, args.activation);
+        set(&mut config.activation, args.activation.as_ref().map(|given| given.0.clone()));
         set(&mut config.normalization, args.normalize);
         set(&mut config.epochs, args.epochs);
         set(&mut config.batch_size, args.batch_size);
@@ -57,7 +57,7 @@ impl Settings {
         let mut start = None;
         match args.init.as_deref() {
             Some(file) if is_array_file(file) => {
-                let network = start_from(Path::new(file), args, config.activation)?;
+                let network = start_from(Path::new(file), args, &config.activation)?;
                 config.hidden = hidden_of(&network);
                 start = Some(network);
             }
@@ -163,8 +163,8 @@ fn is_array_file(init: &str) -> bool {
     Path::new(init).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"))
 }
 
-fn start_from(file: &Path, args: &TrainArgs, activation: Activation) -> Result<Network> {
-    let network = npz::read_network(file, "", activation)?;
+fn start_from(file: &Path, args: &TrainArgs, activations: &[Activation]) -> Result<Network> {
+    let network = npz::read_network(file, "", activations)?;
     let found = hidden_of(&network);
     match &args.hidden {
         Some(wanted) if wanted.0 != found => Err(Error::argument(format!(
@@ -220,6 +220,7 @@ mod tests {
         .unwrap();
         let config = settings.config;
         assert_eq!(config.hidden, [64, 32]);
+        assert_eq!(config.activation, [Activation::Tanh]);
         assert_eq!(config.init, Init::Glorot);
         assert_eq!(config.batch_size, BatchSize::Samples(32));
         assert_eq!(config.optimizer.name(), "adamw");
@@ -235,6 +236,8 @@ mod tests {
         let lion = resolve("--optimizer lion --beta1 0.8 --beta2 0.9 --weight-decay 1");
         let expected = Optimizer::Lion { beta1: 0.8, beta2: 0.9, weight_decay: 1.0 };
         assert_eq!(lion.unwrap().config.optimizer, expected);
+        let mixed = resolve("--hidden 64,32 --activation relu,tanh").unwrap().config;
+        assert_eq!(mixed.activation, [Activation::Relu, Activation::Tanh]);
         assert!(resolve("--hidden none").unwrap().config.hidden.is_empty());
     }
 
@@ -260,6 +263,7 @@ mod tests {
             "--epsilon 0",
             "--optimizer sgd --nesterov",
             "--hidden none --activation relu",
+            "--hidden 64,32,16 --activation relu,tanh",
             "--validation 1.5",
             "--validation -0.1",
             "--learning-rate -1",

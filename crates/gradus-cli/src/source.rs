@@ -4,17 +4,19 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::Error;
-use gradus::data::{Found, LoadOptions, Loaded, read_sample_weights, set_names};
+use gradus::data::{Found, LoadOptions, Loaded, Task, read_sample_weights, set_names};
 
-use crate::args::SourceArgs;
+use crate::args::{SourceArgs, TrainArgs};
 use crate::output::warn;
 use crate::progress::Downloads;
+use crate::values::Loss;
 
 /// What to load.
 ///
 /// # Errors
 /// Where an option could have no effect on these data.
 pub(crate) fn options(
+    task: Task,
     data: Option<&str>,
     args: &SourceArgs,
     test: Option<&Path>,
@@ -40,10 +42,27 @@ pub(crate) fn options(
         data_dir: args.data_dir.clone(),
         test: test.map(Path::to_owned),
         label_column: args.label_column.clone(),
+        values: task == Task::Values,
         image_size: args.image_size,
         seed,
         download: !args.no_download,
     })
+}
+
+impl TrainArgs {
+    /// What samples are answered with.
+    pub(crate) fn task(&self) -> Task {
+        self.loss.map_or(Task::Classes, Loss::task)
+    }
+
+    /// What to load.
+    ///
+    /// # Errors
+    /// As [`options`].
+    pub(crate) fn data_options(&self, seed: u64) -> Result<LoadOptions> {
+        let (data, test) = (self.data.as_deref(), self.test.as_deref());
+        options(self.task(), data, &self.source, test, seed)
+    }
 }
 
 /// Whether `data` is the name of a set, not a path.

@@ -12,8 +12,8 @@ use gradus::{Error, ErrorKind, files};
 use crate::args::SweepArgs;
 use crate::output::{say, stdout, warn};
 use crate::progress::Epochs;
+use crate::stop;
 use crate::train::Data;
-use crate::{source, stop};
 
 pub(crate) mod vary;
 mod plan;
@@ -41,8 +41,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     files::check_writable(&args.out).map_err(|error| anyhow::anyhow!("{error}"))?;
     let (first, settings) = (&plan.first, &plan.runs[0].settings);
     let seed = settings.config.seed;
-    let wanted =
-        source::options(first.data.as_deref(), &first.source, first.test.as_deref(), seed)?;
+    let wanted = first.data_options(seed)?;
     stop::listen()?;
     let data = Data::load(&wanted, settings, first.regularization.sample_weights.as_deref())?;
     let jobs = share_cores(args.jobs, &mut plan);

@@ -4,12 +4,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
-use gradus::classifier::{Classifier, skips_zeros};
+use gradus::classifier::{ModelRef, skips_zeros};
 use gradus::data::images::{GreyImage, MNIST_PIXELS, MNIST_SIDE, to_mnist_form};
 use gradus::data::normalize::Normalizer;
-use gradus::data::split::stratified_split;
-use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, load_matching};
-use gradus::metrics::Evaluation;
+use gradus::data::split::split_samples;
+use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, Task, load_matching};
 use gradus::network::{Kernels, Network, Workers, available_cores};
 use gradus::training::{Best, Outcome, Preset, Session, Trained};
 use gradus::{Error, model_file};
@@ -19,7 +18,8 @@ use crate::args::TrainArgs;
 use crate::output::{Exit, STOPPED, print_error, say, shape, warn};
 use crate::resume::{self, Keeper};
 use crate::settings::{Settings, hidden_of};
-use crate::train_report::{Summary, TrainReport};
+use crate::train_report::{Summary, Tested, TrainReport};
+use crate::values::Loss;
 use crate::{destination, source, stop};
 
 /// Runs the command.
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     };
     let args = &args;
     let seed = settings.config.seed;
-    let wanted = source::options(args.data.as_deref(), &args.source, args.test.as_deref(), seed)?;
+    let wanted = args.data_options(seed)?;
     destination::check(args)?;
     stop::listen()?;
     let data = Data::load(&wanted, &settings, args.regularization.sample_weights.as_deref())?;
@@ -38,7 +38,8 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         describe(&data, &settings)?;
     }
 
-    let like_notebook = settings.preset == Preset::Notebook && data.validation.is_none();
+    let classes = args.task() == Task::Classes;
+    let like_notebook = classes && settings.preset == Preset::Notebook && data.validation.is_none();
     let (train, validation) = (&data.train, data.validation.as_ref());
     let session = match &settings.checkpoint {
         Some(checkpoint) => Session::resume(checkpoint, train, validation, args.threads)?,
@@ -49,11 +50,11 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     let keeper = Keeper::new(args, &settings)?;
     let trained = run_epochs(session, &mut report, keeper);
     report.end_of_epochs();
-    let Trained { mut classifier, history, outcome, best, seconds } = trained?;
-    let tested = classifier.evaluate(&data.test, &workers(settings.config.threads, usize::MAX)?)?;
-    classifier.training =
+    let Trained { mut model, history, outcome, best, seconds } = trained?;
+    let tested = Tested::of(&model, &data.test, &workers(settings.config.threads, usize::MAX)?)?;
+    *model.training_mut() =
         recipe(&data, &settings, (history.epochs.len(), &outcome, best.as_ref()), &tested)?;
-    model_file::save(&classifier, &args.out)?;
+    model_file::save(&model, &args.out)?;
     if let Some(path) = &args.history {
         destination::write_history(path, &history)?;
     }
@@ -144,7 +145,7 @@ fn set_apart(train: Dataset, settings: &Settings) -> Result<(Dataset, Option<Dat
     if share == 0.0 {
         return Ok((train, None));
     }
-    let (kept, apart) = stratified_split(&train.labels, train.class_names.len(), share, seed);
+    let (kept, apart) = split_samples(&train, share, seed);
     if kept.is_empty() || apart.is_empty() {
         let samples = train.len();
         return Err(Error::argument(format!(
@@ -161,7 +162,7 @@ fn recipe(
     data: &Data,
     settings: &Settings,
     (epochs, outcome, best): (usize, &Outcome, Option<&Best>),
-    tested: &Evaluation,
+    tested: &Tested,
 ) -> Result<Value> {
     // By way of text, in which single-precision numbers are short.
     let mut config: Value = serde_json::from_str(&serde_json::to_string(&settings.config)?)?;
@@ -171,7 +172,7 @@ fn recipe(
             config.insert("init".into(), "file".into());
         }
     }
-    Ok(json!({
+    let mut recipe = json!({
         "gradus": env!("CARGO_PKG_VERSION"),
         "data": data.name,
         "samples": {
@@ -193,9 +194,15 @@ fn recipe(
             Outcome::Diverged { .. } => "diverged",
         },
         "best_epoch": best.map(|best| best.epoch),
-        "test_loss": tested.loss,
-        "test_accuracy": tested.accuracy,
-    }))
+    });
+    if let Some(recipe) = recipe.as_object_mut() {
+        if data.train.answers.task() == Task::Values {
+            recipe.insert("loss".into(), Loss::Squared.name().into());
+        }
+        let figures = tested.figures().into_iter();
+        recipe.extend(figures.map(|(key, value)| (format!("test_{key}"), value.into())));
+    }
+    Ok(recipe)
 }
 
 /// Whether pictures look as MNIST's do, fitted into a box and centred by mass: then one that is to
@@ -219,19 +226,19 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
     let Data { name, origin, train, validation, test } = data;
     let config = &settings.config;
     say(format_args!(
-        "data: {name} from {origin}: {} training, {} validation and {} test samples of {} {}, {} \
-         classes",
+        "data: {name} from {origin}: {} training, {} validation and {} test samples of {} {}, {} {}",
         train.len(),
         validation.as_ref().map_or(0, Dataset::len),
         test.len(),
         shape(&train.sample_shape),
         value_type(&train.inputs),
-        train.class_names.len()
+        train.answers.outputs(),
+        train.answers.task().name()
     ));
-    let classes = train.class_names.len();
+    let outputs = train.answers.outputs();
     let network = match &settings.start {
         Some(network) => network.clone(),
-        None => Network::dense(train.features(), &config.hidden, config.activation, classes)?,
+        None => Network::dense(train.features(), &config.hidden, &config.activation, outputs)?,
     };
     say(format_args!("network: {}", architecture(&network)));
     say(format_args!("settings: {}", serde_json::to_string(config)?));
@@ -254,20 +261,22 @@ pub(crate) fn value_type(inputs: &Inputs) -> &'static str {
     }
 }
 
-/// `784-128-10, relu, 101770 parameters`
+/// `784-128-10, relu, 101770 parameters`; the activations one after the other where they differ.
 pub(crate) fn architecture(network: &Network) -> String {
     let mut sizes = vec![network.inputs()];
     sizes.extend(hidden_of(network));
     sizes.push(network.outputs());
     let sizes = sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
-    let activation = match network.linears().len() {
-        1 => String::new(),
-        _ => format!(", {}", network.activation_after(0).name()),
-    };
-    format!("{sizes}{activation}, {} parameters", network.parameters().len())
+    let hidden = 0..network.linears().len() - 1;
+    let mut names: Vec<_> = hidden.map(|index| network.activation_after(index).name()).collect();
+    if names.iter().all(|name| *name == names[0]) {
+        names.truncate(1);
+    }
+    let activations: String = names.iter().map(|name| format!(", {name}")).collect();
+    format!("{sizes}{activations}, {} parameters", network.parameters().len())
 }
 
 /// Data to evaluate a model on when nothing else is said: those that it was trained on.
-pub(crate) fn data_of(classifier: &Classifier) -> Option<&str> {
-    classifier.training["data"].as_str()
+pub(crate) fn data_of<'a>(model: ModelRef<'a>) -> Option<&'a str> {
+    model.training()["data"].as_str()
 }

@@ -4,9 +4,13 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use gradus::metrics::Evaluation;
+use gradus::classifier::Model;
+use gradus::data::Dataset;
+use gradus::metrics::{Evaluation, ValueEvaluation};
+use gradus::network::Workers;
 use gradus::training::{Best, EpochReport};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use crate::args::TrainArgs;
 use crate::output::{print_json, stdout, with_interval};
@@ -35,13 +39,66 @@ pub(crate) struct TrainReport {
     failure: Result<()>,
 }
 
+/// What the test found.
+#[derive(Debug)]
+pub(crate) enum Tested {
+    /// Of a classifier.
+    Classes(Evaluation),
+    /// Of a regressor.
+    Values(ValueEvaluation),
+}
+
+impl Tested {
+    pub(crate) fn of(model: &Model, data: &Dataset, workers: &Workers) -> gradus::Result<Tested> {
+        Ok(match model {
+            Model::Classifier(model) => Tested::Classes(model.evaluate(data, workers)?),
+            Model::Regressor(model) => Tested::Values(model.evaluate(data, workers)?),
+        })
+    }
+
+    /// Its figures, with the names that JSON and the recipe have behind `test_`. Of several values
+    /// the means.
+    pub(crate) fn figures(&self) -> Vec<(&'static str, f64)> {
+        match self {
+            Tested::Classes(found) => vec![("loss", found.loss), ("accuracy", found.accuracy)],
+            Tested::Values(found) => {
+                let mean = found.mean();
+                vec![
+                    ("loss", found.loss),
+                    ("mean_squared_error", mean.mean_squared),
+                    ("root_mean_squared_error", mean.root_mean_squared),
+                    ("mean_absolute_error", mean.mean_absolute),
+                    ("r2", mean.r2),
+                ]
+            }
+        }
+    }
+
+    fn line(&self) -> String {
+        match self {
+            Tested::Classes(found) => {
+                let accuracy = with_interval(found.accuracy, found.accuracy_interval());
+                format!("Test: loss = {:.4}, accuracy = {accuracy}", found.loss)
+            }
+            Tested::Values(found) => {
+                let mean = found.mean();
+                format!(
+                    "Test: loss = {:.4}, root mean squared error = {:.4}, mean absolute error = \
+                     {:.4}, R^2 = {:.4}",
+                    found.loss, mean.root_mean_squared, mean.mean_absolute, mean.r2
+                )
+            }
+        }
+    }
+}
+
 /// What a run came to.
 #[derive(Debug)]
 pub(crate) struct Summary<'a> {
     pub(crate) epochs: usize,
     pub(crate) train_seconds: f64,
     pub(crate) total_seconds: f64,
-    pub(crate) tested: &'a Evaluation,
+    pub(crate) tested: &'a Tested,
     /// Where the model comes from, with early stopping.
     pub(crate) best: Option<Best>,
     pub(crate) model: &'a Path,
@@ -52,7 +109,8 @@ struct EpochEvent {
     event: &'static str,
     epoch: usize,
     loss: f64,
-    accuracy: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accuracy: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     val_loss: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,14 +120,13 @@ struct EpochEvent {
 }
 
 #[derive(Serialize)]
-struct DoneEvent {
+struct DoneEvent<'a> {
     event: &'static str,
     epochs: usize,
     train_seconds: f64,
     total_seconds: f64,
-    test_loss: f64,
-    test_accuracy: f64,
-    test_accuracy_interval: (f64, f64),
+    #[serde(flatten, serialize_with = "as_test")]
+    test: &'a Tested,
     #[serde(skip_serializing_if = "Option::is_none")]
     best_epoch: Option<usize>,
     model: String,
@@ -96,6 +153,7 @@ impl TrainReport {
             Style::Json => print_epoch_event(report),
             Style::Notebook => {
                 let EpochReport { epoch, accuracy, .. } = report;
+                let accuracy = accuracy.unwrap_or(0.0);
                 print_line(&format!("Epoch {epoch}: Accuracy = {accuracy:.4}"))
             }
             Style::Lines => print_line(&epoch_line(report)),
@@ -124,9 +182,7 @@ impl TrainReport {
                 epochs,
                 train_seconds,
                 total_seconds,
-                test_loss: tested.loss,
-                test_accuracy: tested.accuracy,
-                test_accuracy_interval: tested.accuracy_interval(),
+                test: tested,
                 best_epoch: best.map(|best| best.epoch),
                 model: model.display().to_string(),
             });
@@ -142,9 +198,21 @@ impl TrainReport {
                 model.display()
             ))?;
         }
-        let accuracy = with_interval(tested.accuracy, tested.accuracy_interval());
-        print_line(&format!("Test: loss = {:.4}, accuracy = {accuracy}", tested.loss))
+        print_line(&tested.line())
     }
+}
+
+/// Figures of the test, each behind `test_`.
+fn as_test<S: Serializer>(tested: &Tested, serializer: S) -> Result<S::Ok, S::Error> {
+    let figures = tested.figures();
+    let mut map = serializer.serialize_map(None)?;
+    for (name, value) in figures {
+        map.serialize_entry(&format!("test_{name}"), &value)?;
+    }
+    if let Tested::Classes(found) = tested {
+        map.serialize_entry("test_accuracy_interval", &found.accuracy_interval())?;
+    }
+    map.end()
 }
 
 fn print_line(line: &str) -> Result<()> {
@@ -168,12 +236,15 @@ fn print_epoch_event(report: &EpochReport) -> Result<()> {
 }
 
 fn epoch_line(report: &EpochReport) -> String {
-    let mut line = format!(
-        "Epoch {}: loss = {:.4}, accuracy = {:.4}",
-        report.epoch, report.loss, report.accuracy
-    );
-    if let (Some(loss), Some(accuracy)) = (report.val_loss, report.val_accuracy) {
-        line += &format!(", val_loss = {loss:.4}, val_accuracy = {accuracy:.4}");
+    let mut line = format!("Epoch {}: loss = {:.4}", report.epoch, report.loss);
+    for (name, value) in [
+        ("accuracy", report.accuracy),
+        ("val_loss", report.val_loss),
+        ("val_accuracy", report.val_accuracy),
+    ] {
+        if let Some(value) = value {
+            line += &format!(", {name} = {value:.4}");
+        }
     }
     let rate = significant(report.learning_rate);
     line + &format!(", learning rate = {rate}, {:.3} s", report.seconds)
@@ -198,7 +269,7 @@ mod tests {
         let mut report = EpochReport {
             epoch: 3,
             loss: 0.123_45,
-            accuracy: 0.987_65,
+            accuracy: Some(0.987_65),
             val_loss: None,
             val_accuracy: None,
             learning_rate: 0.001_234_5,
@@ -210,6 +281,8 @@ mod tests {
         );
         report.val_loss = Some(0.5);
         report.val_accuracy = Some(0.75);
+        let values = EpochReport { accuracy: None, val_accuracy: None, ..report };
+        assert!(epoch_line(&values).contains("loss = 0.1235, val_loss = 0.5000, learning rate"));
         assert!(epoch_line(&report).contains("0.9877, val_loss = 0.5000, val_accuracy = 0.7500, "));
     }
 

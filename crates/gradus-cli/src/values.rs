@@ -1,6 +1,7 @@
 //! The values that options take: text in, a value or what was expected out.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use gradus::data::Task;
 use gradus::data::distort::Distortion;
 use gradus::data::normalize::{Normalization, Normalizer};
 use gradus::network::Activation;
@@ -11,9 +12,50 @@ use gradus::training::{BatchSize, ClassWeights, Monitor, Preset};
 
 use crate::regularization_args::Interval;
 
+/// What training makes small, and with it what samples are answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Of softmax: samples have classes.
+    CrossEntropy,
+    /// Samples have values.
+    Squared,
+}
+
+impl Loss {
+    const ALL: [Loss; 2] = [Loss::CrossEntropy, Loss::Squared];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Loss::CrossEntropy => "cross-entropy",
+            Loss::Squared => "squared",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Loss> {
+        Loss::ALL.into_iter().find(|loss| loss.name() == name)
+    }
+
+    /// What samples are then answered with.
+    pub(crate) fn task(self) -> Task {
+        match self {
+            Loss::CrossEntropy => Task::Classes,
+            Loss::Squared => Task::Values,
+        }
+    }
+}
+
+pub(crate) fn losses() -> impl TypedValueParser<Value = Loss> {
+    let values = Loss::ALL.map(|loss| PossibleValue::new(loss.name()));
+    named(values.to_vec(), Loss::from_name)
+}
+
 /// Units of each hidden layer.
 #[derive(Debug, Clone)]
 pub(crate) struct Hidden(pub(crate) Vec<usize>);
+
+/// What follows the hidden layers.
+#[derive(Debug, Clone)]
+pub(crate) struct Activations(pub(crate) Vec<Activation>);
 
 pub(crate) fn hidden(text: &str) -> Result<Hidden, String> {
     if text == "none" {
@@ -121,9 +163,12 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
     named(values.to_vec(), Preset::from_name)
 }
 
-pub(crate) fn activations() -> impl TypedValueParser<Value = Activation> {
-    let values = Activation::ALL.map(|activation| PossibleValue::new(activation.name()));
-    named(values.to_vec(), Activation::from_name)
+pub(crate) fn activations(text: &str) -> Result<Activations, String> {
+    let activations = text.split(',').map(|name| Activation::from_name(name.trim()));
+    activations.collect::<Option<_>>().map(Activations).ok_or_else(|| {
+        let known = Activation::ALL.map(Activation::name).join(", ");
+        format!("expected one of {known}, or several with commas between them")
+    })
 }
 
 pub(crate) fn optimizers() -> impl TypedValueParser<Value = Optimizer> {
@@ -153,12 +198,14 @@ mod tests {
     fn shapes_are_read() {
         assert!(hidden("none").unwrap().0.is_empty());
         assert_eq!(hidden("256, 64").unwrap().0, [256, 64]);
+        assert_eq!(activations("relu").unwrap().0, [Activation::Relu]);
+        assert_eq!(activations("gelu, tanh").unwrap().0, [Activation::Gelu, Activation::Tanh]);
         assert_eq!(image_size("28").unwrap(), (28, 28));
         assert_eq!(image_size("20x30").unwrap(), (20, 30));
         assert_eq!(batch_size("full").unwrap(), BatchSize::Full);
         for wrong in ["", "0", "1,", "x", "-3", "1x0"] {
             assert!(hidden(wrong).is_err() && image_size(wrong).is_err(), "{wrong}");
-            assert!(batch_size(wrong).is_err(), "{wrong}");
+            assert!(batch_size(wrong).is_err() && activations(wrong).is_err(), "{wrong}");
         }
     }
 }

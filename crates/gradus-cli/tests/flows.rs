@@ -228,7 +228,7 @@ fn digits_at_any_number_of_threads_give_the_same_file() {
     let data = digits::generate(10, 0, digits::Part::Test).unwrap();
     let Inputs::Bytes(pixels) = &data.inputs else { panic!("no bytes") };
     let mut right = 0;
-    for (index, label) in data.labels.iter().enumerate() {
+    for (index, label) in data.labels().iter().enumerate() {
         let pixels = pixels[index * 784..][..784].iter().map(|pixel| 255 - pixel).collect();
         let image = to_size(&GreyImage::new(28, 28, pixels).unwrap(), 112, 112).unwrap();
         let name = format!("{index}.png");
@@ -554,4 +554,104 @@ mod unix {
         // The model is not lost with the reader of its figures.
         assert!(run(at, "inspect trained.safetensors").contains("finished"));
     }
+}
+
+/// 300 rows whose values follow from two columns.
+fn valued_table(folder: &Path, name: &str) {
+    let mut text = String::from("height,u,v,width\n");
+    for i in 0..300 {
+        let (u, v) = ((i as f64 * 0.7).sin(), (i as f64 * 1.3).cos());
+        text += &format!("{:.4},{u:.4},{v:.4},{:.4}\n", 10.0 + 2.0 * u - v, u * v);
+    }
+    fs::write(folder.join(name), text).unwrap();
+}
+
+#[test]
+fn values_from_training_to_prediction() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    valued_table(at, "sizes.csv");
+    let described = run(at, "data sizes.csv --loss squared --label-column height,width");
+    assert!(described.contains("samples of 2 float32, 2 values to learn"), "{described}");
+    assert!(described.contains("height  train"), "{described}");
+    let options = "--data sizes.csv --loss squared --label-column height,width --normalize standard \
+                   --hidden 16,8 --activation tanh,relu --batch-size 16 --learning-rate 0.02";
+    let printed = run(at, &format!("train {options} --epochs 60 --validation 0.2 --patience 30"));
+    assert!(printed.starts_with("Epoch 0: loss = ") && !printed.contains("accuracy"), "{printed}");
+    assert!(printed.contains(", val_loss = ") && printed.contains("Test: loss = "), "{printed}");
+    let events = run(at, &format!("train {options} --epochs 60 --json --history h.csv"));
+    let epoch = keys(events.lines().next().unwrap());
+    assert_eq!(epoch, "event epoch loss learning_rate seconds");
+    let done = json(events.lines().last().unwrap());
+    assert!(done["test_r2"].as_f64().unwrap() > 0.9, "{done}");
+    let history = fs::read_to_string(at.join("h.csv")).unwrap();
+    assert!(history.starts_with("epoch,loss,accuracy,") && history.contains(",,,,"), "{history}");
+    // An earlier history is replaced in either form.
+    run(
+        at,
+        &format!("train {options} --epochs 1 --history h.json --quiet --out other.safetensors"),
+    );
+    run(
+        at,
+        &format!("train {options} --epochs 1 --history h.json --quiet --out other.safetensors"),
+    );
+
+    // The part that was set apart, in the columns that the model has the names of.
+    let found = json(&run(at, "evaluate model.safetensors --data sizes.csv --json"));
+    assert_eq!((&found["samples"], &found["loss"]), (&60.into(), &done["test_loss"]));
+    assert_eq!((&found["r2"], &found["outputs"][1]["name"]), (&done["test_r2"], &"width".into()));
+    let told = run(at, "evaluate model.safetensors --data sizes.csv");
+    assert!(told.contains("sizes.csv: 60 samples, loss = ") && told.contains("\nmean "), "{told}");
+    let described = run(at, "inspect model.safetensors");
+    assert!(described.contains("2-16-8-2, tanh, relu, "), "{described}");
+    assert!(described.contains("2 values: height, width"), "{described}");
+
+    let rows = "u,v\n0,0\n";
+    let predicted = gradus(at, "predict model.safetensors -").write_stdin(rows).assert().success();
+    let predicted = text(&predicted.get_output().stdout);
+    assert!(predicted.starts_with("standard input[0]: height = "), "{predicted}");
+    let line = run(at, "predict model.safetensors sizes.csv --json");
+    let first = json(line.lines().next().unwrap());
+    let height = first["values"]["height"].as_f64().unwrap();
+    assert!((height - 9.0).abs() < 1.0, "{first}"); // u = 0, v = 1
+    run(at, "export model.safetensors weights.npz");
+
+    // One value, interrupted and resumed, to the same file as at one go.
+    let one = "--data sizes.csv --loss squared --label-column width --hidden 4 --threads 1 --quiet";
+    run(at, &format!("train {one} --epochs 4 --out whole.safetensors --checkpoint c.safetensors"));
+    let told = run(at, "evaluate whole.safetensors --data sizes.csv");
+    assert!(told.contains("\nwidth ") && !told.contains("\nmean "), "{told}");
+    run(at, "train --resume c.safetensors --quiet --out resumed.safetensors");
+    let [whole, resumed] =
+        ["whole", "resumed"].map(|name| fs::read(at.join(format!("{name}.safetensors"))).unwrap());
+    assert!(whole == resumed);
+
+    for (arguments, code, words) in [
+        ("train --data sizes.csv --loss squared", 2, "Name them with --label-column"),
+        ("train --loss squared", 2, "mnist: its samples have classes"),
+        ("train --data digits --loss squared", 2, "digits: its samples have classes"),
+        ("predict model.safetensors sizes.csv --top 2", 2, "--top has no effect"),
+        ("evaluate model.safetensors --data sizes.csv --errors 2", 2, "--errors has no effect"),
+        ("evaluate model.safetensors --data mnist", 2, "its samples have classes"),
+    ] {
+        let failed = gradus(at, arguments).assert().code(code);
+        let found = text(&failed.get_output().stderr);
+        assert!(found.contains(words), "{arguments}: {found}");
+    }
+    let watched = format!("train {options} --patience 2 --monitor accuracy");
+    let failed = gradus(at, &watched).assert().code(2);
+    assert!(text(&failed.get_output().stderr).contains("answered with values"));
+}
+
+#[test]
+fn a_sweep_over_values_is_judged_by_their_loss() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    valued_table(at, "sizes.csv");
+    let told = run(
+        at,
+        "sweep --vary activation=tanh/relu,tanh -- --data sizes.csv --loss squared --label-column width \
+         --hidden 4,4 --epochs 2 --validation 0.2",
+    );
+    assert!(told.contains("val_loss") && told.contains("relu,tanh"), "{told}");
 }

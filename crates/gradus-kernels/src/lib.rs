@@ -12,6 +12,7 @@
 //! | [`Kernels::penalize`] and the like | penalties, limits, averages, norms | weights.rs |
 //! | [`Kernels::softmax_cross_entropy`] | loss, and `(p - t) / m`, of target `t` | softmax.rs |
 //! | [`Kernels::softmax`] | `p = e^z / sum e^z` | softmax.rs |
+//! | [`Kernels::squared_error`] | loss, and `(y - t) / (n m)`, of values `t` | squared.rs |
 //! | [`Kernels::random_bits`] and the like | number `i` of a stream: bits, uniform, normal, dropout | random.rs |
 //! | [`Kernels::draw_field`], [`Kernels::smooth_field`] | random displacements of pixels, `G D G` | distort.rs |
 //! | [`Kernels::resample`] | an image read between its pixels | distort.rs |
@@ -34,6 +35,7 @@ pub mod steps;
 pub mod batch_norm;
 pub mod weights;
 pub mod softmax;
+mod squared;
 pub mod random;
 pub mod distort;
 pub mod reference;

@@ -9,11 +9,13 @@ use crate::sparse::ByteTable;
 mod batch_norm;
 mod distort;
 mod random;
+mod squared;
 mod weights;
 
 pub use batch_norm::*;
 pub use distort::*;
 pub use random::*;
+pub use squared::*;
 pub use weights::*;
 
 /// `C (+)= op(A, B)` with `C` m x n and an inner dimension of k, all without gaps.

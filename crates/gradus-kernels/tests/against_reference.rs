@@ -267,3 +267,33 @@ fn random_numbers_have_the_moments_of_their_distributions() {
         assert!((dropped - 0.2).abs() < 0.005, "{dropped}");
     }
 }
+
+#[test]
+fn squared_errors_match_the_reference() {
+    for kernels in Kernels::available() {
+        for (rows, columns, stride) in
+            [(1, 1, 1), (3, 1, 4), (64, 7, 7), (5, 33, 40), (2, 300, 301)]
+        {
+            let start: Vec<f32> = numbers(rows * stride, 4).iter().map(|x| x * 30.0).collect();
+            let targets: Vec<f32> = numbers(rows * columns, 5).iter().map(|x| x * 20.0).collect();
+            let factors: Vec<f32> = numbers(rows, 6).iter().map(|x| x.abs()).collect();
+            for weights in [None, Some(&factors[..])] {
+                let (mut grad, mut losses) = (start.clone(), vec![0.0; rows]);
+                let view = MatMut::with_stride(&mut grad, rows, columns, stride);
+                let wanted = MatRef::new(&targets, rows, columns);
+                kernels.squared_error(view, wanted, weights, 0.25, &mut losses);
+                for i in 0..rows {
+                    let (row, target) = (&start[i * stride..], &targets[i * columns..]);
+                    let (row, target) = (&row[..columns], &target[..columns]);
+                    let weight = weights.map_or(1.0, |weights| weights[i]);
+                    let (loss, expected) = reference::squared_error(row, target, weight, 0.25);
+                    assert_close(&grad[i * stride..][..columns], &expected, 1e-6, "gradient");
+                    assert_close(&losses[i..i + 1], &[loss], 1e-5, "loss");
+                    // What lies between the rows is left alone.
+                    let gap = i * stride + columns..(i + 1) * stride;
+                    assert_eq!(grad[gap.clone()], start[gap]);
+                }
+            }
+        }
+    }
+}

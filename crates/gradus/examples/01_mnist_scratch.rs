@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(file) => read_start(file.as_ref(), "")?,
     };
     // Cell 3: 20 or 200 steps downhill.
-    train(x, &data.labels, start, epochs, |epoch, correct| {
+    train(x, data.labels(), start, epochs, |epoch, correct| {
         let accuracy = correct as f64 / data.len() as f64;
         println!("Epoch {epoch}: Accuracy = {accuracy:.4}");
     });
@@ -57,7 +57,7 @@ fn random_start(seed: u64) -> Arrays {
 
 /// The arrays of an .npz file, their names after `prefix`.
 pub fn read_start(file: &std::path::Path, prefix: &str) -> gradus::Result<Arrays> {
-    let network = npz::read_network(file, prefix, Activation::Relu)?;
+    let network = npz::read_network(file, prefix, &[Activation::Relu])?;
     let (w, b) = (|i| network.weight(i).to_vec(), |i| network.bias(i).to_vec());
     Ok([w(0), b(0), w(1), b(1)])
 }

@@ -10,10 +10,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = TrainConfig { hidden: vec![128], epochs: 5, ..TrainConfig::default() };
     let stop = false.into();
     let trained = train(&config, &data.train, None, None, &stop, &mut |epoch| {
-        println!("epoch {}: accuracy {:.4}", epoch.epoch, epoch.accuracy);
+        println!("epoch {}: loss {:.4}", epoch.epoch, epoch.loss);
     })?;
-    let tested = trained.classifier.evaluate(&data.test, &Workers::new(available_cores())?)?;
+    let classifier = trained.model.into_classifier()?;
+    let tested = classifier.evaluate(&data.test, &Workers::new(available_cores())?)?;
     println!("on the test images of {}: accuracy {:.4}", data.name, tested.accuracy);
-    gradus::model_file::save(&trained.classifier, "mnist.safetensors".as_ref())?;
+    gradus::model_file::save(&classifier, "mnist.safetensors".as_ref())?;
     Ok(())
 }

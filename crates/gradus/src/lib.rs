@@ -1,4 +1,4 @@
-//! gradus: dense neural-network classifiers, trained from scratch.
+//! gradus: dense neural networks, classifiers and regressors, trained from scratch.
 //!
 //! Modules in the order in which data flow through them:
 #![forbid(unsafe_code)]

@@ -4,11 +4,11 @@ use gradus::classifier::Classifier;
 use gradus::data::normalize::Normalizer;
 use gradus::data::{Dataset, Inputs};
 use gradus::metrics::{ClassFigures, Evaluation, Mistake};
-use gradus::network::{Activation, Network, Workers};
+use gradus::network::{Network, Workers};
 
 /// A classifier whose logits are its inputs: one layer, the identity matrix, no bias.
 fn identity(classes: usize) -> Classifier {
-    let mut network = Network::dense(classes, &[], Activation::Relu, classes).unwrap();
+    let mut network = Network::dense(classes, &[], &[], classes).unwrap();
     let ones = network.weight_mut(0).iter_mut().step_by(classes + 1);
     ones.for_each(|weight| *weight = 1.0);
     Classifier::new(network, Normalizer::IDENTITY, vec![classes], names(classes)).unwrap()

@@ -78,7 +78,8 @@ fn pytorch(modules: &[Module], more: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
 #[test]
 fn weights_of_pytorch_become_a_network() {
     let bytes = pytorch(&[("0", 2, 3), ("2", 4, 2)], &[]);
-    let Loaded { classifier, notices } = read(&bytes).unwrap();
+    let Loaded { model, notices } = read(&bytes).unwrap();
+    let classifier = model.into_classifier().unwrap();
     assert!(notices[0].contains("relu is taken"), "{notices:?}");
     assert!(notices[1].contains("--normalize"), "{notices:?}");
     let network = &classifier.network;
@@ -92,20 +93,23 @@ fn weights_of_pytorch_become_a_network() {
     assert_eq!(classifier.class_names, ["0", "1", "2", "3"]);
 
     let options = ReadOptions {
-        activation: Some(Activation::Tanh),
+        activations: vec![Activation::Tanh],
         normalizer: Some(Normalizer::Scalar { mean: 1.0, deviation: 4.0 }),
     };
     let chosen = model_file::read(&bytes, &options).unwrap();
     assert!(chosen.notices.is_empty());
-    assert_eq!(chosen.classifier.network.activation_after(0), Activation::Tanh);
-    assert_eq!(chosen.classifier.normalizer, Normalizer::Scalar { mean: 1.0, deviation: 4.0 });
+    assert_eq!(chosen.model.as_ref().network().activation_after(0), Activation::Tanh);
+    assert_eq!(
+        *chosen.model.as_ref().normalizer(),
+        Normalizer::Scalar { mean: 1.0, deviation: 4.0 }
+    );
 }
 
 #[test]
 fn layers_of_pytorch_are_put_in_order() {
     let order = |modules: &[Module]| -> Vec<usize> {
         let loaded = read(&pytorch(modules, &[])).unwrap();
-        let linears = loaded.classifier.network.linears();
+        let linears = loaded.model.as_ref().network().linears();
         linears.iter().map(|linear| linear.inputs).collect()
     };
     // fc10 comes after fc2; sizes decide where names do not.
@@ -123,8 +127,20 @@ fn what_is_no_dense_network_of_pytorch_is_refused() {
     refused(&more("conv.weight", Dtype::F32, &[2, 1, 3, 3]), "belongs to no dense layer");
     refused(&more("5.weight", Dtype::F16, &[5, 4]), "model.float()");
     refused(&more("5.bias", Dtype::F32, &[4]), "no weight");
-    refused(&pytorch(&[("0", 2, 3), ("2", 1, 2)], &[]), "single output");
+    let options = ReadOptions { activations: vec![Activation::Tanh; 2], ..ReadOptions::default() };
+    let error = model_file::read(&pytorch(&layers, &[]), &options).unwrap_err();
+    assert!(error.to_string().contains("2 activations for 1 hidden layers"), "{error}");
     refused(&pytorch(&[], &[]), "no linear layer");
+}
+
+#[test]
+fn a_single_output_is_a_value() {
+    let loaded = read(&pytorch(&[("0", 2, 3), ("2", 1, 2)], &[])).unwrap();
+    let regressor = loaded.model.into_regressor().unwrap();
+    assert_eq!(regressor.output_names, ["value"]);
+    let values = regressor.predict(&Inputs::Floats(vec![1.0; 3]), &Workers::new(1).unwrap());
+    // relu(.01 + .02 + .03 + .07) .09 + relu(.04 + .05 + .06 + .08) .1 + .11
+    assert!((values.unwrap().values[0] - (0.13 * 0.09 + 0.23 * 0.1 + 0.11)).abs() < 1e-6);
 }
 
 fn npz(arrays: &[(&str, &[usize])]) -> Vec<u8> {
@@ -146,7 +162,8 @@ fn npz(arrays: &[(&str, &[usize])]) -> Vec<u8> {
 fn arrays_become_a_network() {
     // As numpy.savez(file, *model.get_weights()) names them; the first layer has no bias.
     let bytes = npz(&[("arr_0", &[64, 4]), ("arr_1", &[4, 3]), ("arr_2", &[3])]);
-    let Loaded { classifier, notices } = read(&bytes).unwrap();
+    let Loaded { model, notices } = read(&bytes).unwrap();
+    let classifier = model.into_classifier().unwrap();
     assert_eq!(notices.len(), 2);
     assert_eq!(classifier.network.bias(0), [0.0; 4]);
     assert_eq!(classifier.network.bias(1)[1], 1f32.sin());
@@ -168,8 +185,8 @@ fn exported_arrays_come_back_with_their_normalisation() {
         model.normalizer = normalizer.clone();
         model_file::export(&model, &path).unwrap();
         let loaded = model_file::load_as(&path, &ReadOptions::default()).unwrap();
-        assert_eq!(loaded.classifier.normalizer, normalizer);
-        assert_eq!(loaded.classifier.network.parameters(), model.network.parameters());
+        assert_eq!(*loaded.model.as_ref().normalizer(), normalizer);
+        assert_eq!(loaded.model.as_ref().network().parameters(), model.network.parameters());
         assert_eq!(loaded.notices.len(), 1);
     }
 }
@@ -179,17 +196,18 @@ fn keras_predicts_the_same() {
     let arrays = Golden::open("keras.npz");
     let model = model_file::load_as(&golden("keras.keras"), &ReadOptions::default()).unwrap();
     assert!(model.notices.is_empty());
-    let model = model.classifier;
+    let model = model.model.into_classifier().unwrap();
     assert_eq!(model.sample_shape, [4, 3]);
     assert_eq!(model.normalizer, Normalizer::Scalar { mean: 127.5, deviation: 127.5 });
     assert_eq!(model.network.activation_after(1), Activation::Gelu);
     close(&probabilities(&model, arrays.floats("inputs")), &arrays.floats("probabilities"));
 
     let options = ReadOptions {
-        activation: Some(Activation::Tanh),
+        activations: vec![Activation::Tanh],
         normalizer: Some(Normalizer::Scalar { mean: 0.0, deviation: 255.0 }),
     };
-    let bare = model_file::load_as(&golden("keras.weights.h5"), &options).unwrap().classifier;
+    let bare = model_file::load_as(&golden("keras.weights.h5"), &options);
+    let bare = bare.unwrap().model.into_classifier().unwrap();
     assert_eq!(bare.network.linears().len(), 11);
     close(&probabilities(&bare, arrays.floats("inputs")), &arrays.floats("probabilities_weights"));
 }
@@ -199,7 +217,7 @@ fn onnx_of_others_predicts_the_same() {
     let arrays = Golden::open("foreign.npz");
     let model = model_file::load_as(&golden("foreign.onnx"), &ReadOptions::default()).unwrap();
     assert!(model.notices.is_empty());
-    let model = model.classifier;
+    let model = model.model.into_classifier().unwrap();
     assert_eq!(model.sample_shape, [2, 4, 3]);
     let sizes: Vec<usize> = model.network.linears().iter().map(|it| it.inputs).collect();
     assert_eq!(sizes, [24, 12, 8]);
@@ -209,7 +227,8 @@ fn onnx_of_others_predicts_the_same() {
     // A normalisation of the user's goes before that of the file.
     let halved = Normalizer::Scalar { mean: 0.0, deviation: 0.5 };
     let options = ReadOptions { normalizer: Some(halved), ..ReadOptions::default() };
-    let doubling = model_file::load_as(&golden("foreign.onnx"), &options).unwrap().classifier;
+    let doubling = model_file::load_as(&golden("foreign.onnx"), &options);
+    let doubling = doubling.unwrap().model.into_classifier().unwrap();
     let halves = arrays.floats("inputs").into_iter().map(|value| value / 2.0).collect();
     close(&probabilities(&doubling, halves), &arrays.floats("probabilities"));
 }

@@ -106,7 +106,7 @@ fn both_ways_agree_for_awkward_shapes() {
         let dense: Vec<f32> = x.iter().map(|&byte| bytes.value(byte)).collect();
         let labels: Vec<u32> = (0..samples as u32).map(|i| i % 10).collect();
         let tiles = tiles_of(&x, features);
-        let mut network = Network::dense(features, &hidden, Activation::Tanh, 10).unwrap();
+        let mut network = Network::dense(features, &hidden, &[Activation::Tanh], 10).unwrap();
         network.initialize(gradus::network::Init::Glorot, 2);
         let input = Input::Dense(MatRef::new(&dense, samples, features));
         let expected = pass(Kernels::detect().unwrap(), &network, input, &labels, 1);
@@ -122,7 +122,7 @@ fn both_ways_agree_for_awkward_shapes() {
 }
 
 /// Gradients of every parameter against central differences of the loss (docs/maths.md M13), for
-/// no, one and two hidden layers, dense and sparse.
+/// no, one and two hidden layers, with the same activation and with different ones, dense and sparse.
 #[test]
 fn gradients_match_central_differences() {
     let golden = Golden::open("network.npz");
@@ -134,8 +134,11 @@ fn gradients_match_central_differences() {
     let dense: Vec<f32> = x.iter().map(|&byte| bytes.value(byte)).collect();
     let kernels = Kernels::detect().unwrap();
     for hidden in [vec![], vec![18], vec![11, 7]] {
-        for activation in [Activation::Tanh, Activation::Gelu, Activation::Sigmoid] {
-            let mut network = Network::dense(36, &hidden, activation, 10).unwrap();
+        let mixed = &[Activation::Gelu, Activation::Tanh][..hidden.len()];
+        for activations in
+            [&[Activation::Tanh][..], &[Activation::Gelu], &[Activation::Sigmoid], mixed]
+        {
+            let mut network = Network::dense(36, &hidden, activations, 10).unwrap();
             network.initialize(gradus::network::Init::Glorot, 5);
             for input in [Input::Tiles(&tiles, &bytes), Input::Dense(MatRef::new(&dense, 40, 36))] {
                 let gradients = pass(kernels, &network, input, labels, 2).gradients;
@@ -152,7 +155,7 @@ fn gradients_match_central_differences() {
                     let error = (gradients[at] - expected).abs();
                     assert!(
                         error < 1e-4 + 1e-3 * expected.abs(),
-                        "{hidden:?} {activation:?} parameter {at}: {} {expected}",
+                        "{hidden:?} {activations:?} parameter {at}: {} {expected}",
                         gradients[at]
                     );
                 }
@@ -394,7 +397,7 @@ fn reductions_on_a_plateau_match_pytorch() {
 /// ```
 #[test]
 fn one_step_worked_by_hand() {
-    let mut network = Network::dense(2, &[2], Activation::Relu, 2).unwrap();
+    let mut network = Network::dense(2, &[2], &[Activation::Relu], 2).unwrap();
     let start = [0.5, -0.5, 0.25, 0.5, 0.0, 0.0, 1.0, -1.0, 0.5, 1.0, 0.0, 0.25];
     network.parameters_mut().copy_from_slice(&start);
     let (x, labels) = ([1.0, 2.0, 2.0, -1.0], [0, 1]);

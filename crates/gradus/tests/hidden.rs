@@ -19,7 +19,7 @@ const TREATMENTS: [Hidden; 5] = [
 ];
 
 fn network(hidden: &[usize], activation: Activation) -> Network {
-    let mut network = Network::dense(36, hidden, activation, 10).unwrap();
+    let mut network = Network::dense(36, hidden, &[activation], 10).unwrap();
     network.initialize(Init::Glorot, 5);
     network
 }
@@ -216,5 +216,23 @@ fn batch_normalisation_matches_pytorch() {
                 "logits of the folded network",
             );
         }
+    }
+}
+
+#[test]
+fn activations_are_one_for_all_or_one_for_each() {
+    use Activation::{Identity, Relu, Tanh};
+    let dense =
+        |hidden: &[usize], activations: &[Activation]| Network::dense(4, hidden, activations, 2);
+    let each = dense(&[3, 5, 6], &[Relu, Identity, Tanh]).unwrap();
+    let found: Vec<_> = (0..4).map(|index| each.activation_after(index)).collect();
+    assert_eq!(found, [Relu, Identity, Tanh, Identity]);
+    assert_eq!(dense(&[3, 5], &[Tanh]).unwrap(), dense(&[3, 5], &[Tanh, Tanh]).unwrap());
+    assert_eq!(dense(&[], &[]).unwrap(), dense(&[], &[Relu]).unwrap());
+    for (hidden, activations) in
+        [(&[3, 5][..], &[][..]), (&[3, 5, 6], &[Relu, Tanh]), (&[], &[Relu, Tanh])]
+    {
+        let error = dense(hidden, activations).unwrap_err().to_string();
+        assert!(error.contains("one for all of them, or one for each"), "{error}");
     }
 }

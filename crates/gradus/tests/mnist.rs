@@ -38,8 +38,8 @@ fn mnist_is_what_it_is_known_to_be() {
     assert_eq!((loaded.train.len(), loaded.test.len()), (60_000, 10_000));
     assert_eq!(loaded.train.sample_shape, [28, 28]);
     assert_eq!(loaded.test.sample_shape, [28, 28]);
-    assert_eq!(loaded.train.class_names, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
-    assert_eq!((loaded.train.labels[0], loaded.test.labels[0]), (5, 7));
+    assert_eq!(loaded.train.class_names(), ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    assert_eq!((loaded.train.labels()[0], loaded.test.labels()[0]), (5, 7));
 
     let pixels = pixels(&loaded.train);
     let count = pixels.len() as f64;
@@ -64,7 +64,7 @@ fn the_notebook_is_reproduced() {
         eprintln!("skipped: there is no {}", file.display());
         return;
     }
-    let read = |prefix| model_file::npz::read_network(&file, prefix, Activation::Relu).unwrap();
+    let read = |prefix| model_file::npz::read_network(&file, prefix, &[Activation::Relu]).unwrap();
     let accuracy: Vec<f32> =
         Npz::open(&file).unwrap().get("accuracy").unwrap().expect("accuracy").values.to_f32();
     let config = Preset::Notebook.config();
@@ -72,12 +72,13 @@ fn the_notebook_is_reproduced() {
     let mut worst = 0.0f64;
     let start = Some(read("init_"));
     let trained = train(&config, &loaded.train, None, start, &stop, &mut |report| {
-        let images = (report.accuracy - f64::from(accuracy[report.epoch])).abs() * 60_000.0;
+        let images =
+            (report.accuracy.unwrap() - f64::from(accuracy[report.epoch])).abs() * 60_000.0;
         assert!(images <= 2.01, "epoch {}: {images} images apart", report.epoch);
         worst = worst.max(images);
     })
     .unwrap();
-    let (found, expected) = (trained.classifier.network, read("final_"));
+    let (found, expected) = (trained.model.as_ref().network().clone(), read("final_"));
     let pairs = found.parameters().iter().zip(expected.parameters());
     let square = |x: f32| f64::from(x) * f64::from(x);
     let distance: f64 = pairs.map(|(f, e)| square(f - e)).sum();
@@ -93,7 +94,8 @@ fn tested(config: &TrainConfig, loaded: &Loaded) -> f64 {
     let stop = AtomicBool::new(false);
     let trained = train(config, &loaded.train, None, None, &stop, &mut |_| {}).unwrap();
     let workers = Workers::new(2).unwrap();
-    let accuracy = trained.classifier.evaluate(&loaded.test, &workers).unwrap().accuracy;
+    let accuracy =
+        trained.model.classifier().unwrap().evaluate(&loaded.test, &workers).unwrap().accuracy;
     eprintln!("seed {}: {accuracy}", config.seed);
     accuracy
 }

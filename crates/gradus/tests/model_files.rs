@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// A classifier with weights that are no round numbers, and biases that are not 0.
 fn classifier(hidden: &[usize], activation: Activation, normalizer: Normalizer) -> Classifier {
-    let mut network = Network::dense(6, hidden, activation, 3).unwrap();
+    let mut network = Network::dense(6, hidden, &[activation], 3).unwrap();
     network.initialize(Init::Glorot, 7);
     for index in 0..network.linears().len() {
         network.bias_mut(index).iter_mut().enumerate().for_each(|(i, b)| *b = 0.1 / (i + 3) as f32);
@@ -168,7 +168,7 @@ fn exports_choose_their_form_by_name() {
     model_file::export(&model, &path("a.safetensors")).unwrap();
     assert_eq!(model_file::load(&path("a.safetensors")).unwrap(), model);
     model_file::export(&model, &path("a.npz")).unwrap();
-    let read = npz::read_network(&path("a.npz"), "", Activation::Relu).unwrap();
+    let read = npz::read_network(&path("a.npz"), "", &[Activation::Relu]).unwrap();
     assert_eq!(read, model.network);
     let loaded = model_file::load(&path("a.npz")).unwrap();
     assert_eq!((&loaded.network, &loaded.normalizer), (&model.network, &model.normalizer));
@@ -188,8 +188,8 @@ fn the_notebook_is_read() {
         return eprintln!("skipped: GRADUS_DATA does not say where the notebook's arrays are");
     };
     let path = Path::new(&data).join("reference/notebook.npz");
-    let start = npz::read_network(&path, "", Activation::Relu).unwrap();
-    let end = npz::read_network(&path, "final_", Activation::Relu).unwrap();
+    let start = npz::read_network(&path, "", &[Activation::Relu]).unwrap();
+    let end = npz::read_network(&path, "final_", &[Activation::Relu]).unwrap();
     for network in [&start, &end] {
         assert_eq!((network.inputs(), network.outputs()), (784, 10));
         assert_eq!(network.bias(0).len(), 128);
@@ -280,9 +280,9 @@ fn strangers_are_named() {
 #[test]
 fn newer_files_are_named_before_they_are_understood() {
     let newer = with_header(|header| {
-        header["__metadata__"] = json!({"format": "gradus", "gradus_version": "2"});
+        header["__metadata__"] = json!({"format": "gradus", "gradus_version": "3"});
     });
-    refused(&newer, "format 2, this program reads 1; update gradus");
+    refused(&newer, "format 3, this program reads 2; update gradus");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("newer.safetensors");
     fs::write(&path, &newer).unwrap();
@@ -290,7 +290,8 @@ fn newer_files_are_named_before_they_are_understood() {
     let message = model_file::load(&path).unwrap_err().to_string();
     assert!(message.contains("newer.safetensors: written by a newer gradus"), "{message}");
     refused(&with_metadata("gradus_version", "one"), "'one'");
-    refused(&with_metadata("gradus_version", "0"), "expected 1");
+    refused(&with_metadata("gradus_version", "0"), "expected 1 to 2");
+    refused(&with_metadata("output_names", "[\"a\"]"), "both 'class_names' and 'output_names'");
 }
 
 #[test]
@@ -397,7 +398,7 @@ proptest! {
     #[test]
     fn weights_keep_their_bits(values in prop::collection::vec(any::<f32>(), 17)) {
         prop_assume!(values.iter().all(|value| value.is_finite()));
-        let mut network = Network::dense(2, &[3], Activation::Gelu, 2).unwrap();
+        let mut network = Network::dense(2, &[3], &[Activation::Gelu], 2).unwrap();
         network.parameters_mut().copy_from_slice(&values);
         let normalizer = Normalizer::PerFeature {
             means: values[..2].to_vec(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use gradus::classifier::Classifier;
+use gradus::classifier::{Classifier, Model, Regressor};
 use gradus::data::Inputs;
 use gradus::data::normalize::Normalizer;
 use gradus::error::ErrorKind;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn classifier(hidden: &[usize], activation: Activation, normalizer: Normalizer) -> Classifier {
-    let mut network = Network::dense(6, hidden, activation, 3).unwrap();
+    let mut network = Network::dense(6, hidden, &[activation], 3).unwrap();
     network.initialize(Init::Glorot, 7);
     for index in 0..network.linears().len() {
         network.bias_mut(index).iter_mut().enumerate().for_each(|(i, b)| *b = 0.1 / (i + 3) as f32);
@@ -36,10 +36,14 @@ fn normalizers() -> [Normalizer; 5] {
     ]
 }
 
-fn read(bytes: &[u8]) -> gradus::Result<Classifier> {
+fn read_model(bytes: &[u8]) -> gradus::Result<Model> {
     let loaded = model_file::read(bytes, &ReadOptions::default())?;
     assert!(loaded.notices.is_empty(), "{:?}", loaded.notices);
-    Ok(loaded.classifier)
+    Ok(loaded.model)
+}
+
+fn read(bytes: &[u8]) -> gradus::Result<Classifier> {
+    read_model(bytes)?.into_classifier()
 }
 
 #[test]
@@ -78,6 +82,20 @@ fn layers_of_all_kinds_predict_the_same() {
 }
 
 #[test]
+fn regressors_come_back_whole() {
+    for outputs in 1..4 {
+        let mut network =
+            Network::dense(6, &[4, 3], &[Activation::Gelu, Activation::Tanh], outputs).unwrap();
+        network.initialize(Init::Glorot, 7);
+        let names = (0..outputs).map(|output| format!("height {output}")).collect();
+        let normalizer = normalizers()[2].clone();
+        let saved = Model::from(Regressor::new(network, normalizer, vec![6], names).unwrap());
+        let bytes = onnx::to_bytes(&saved, &OnnxOptions::default()).unwrap();
+        assert_eq!(read_model(&bytes).unwrap(), saved);
+    }
+}
+
+#[test]
 fn names_decide_and_only_own_files_are_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.onnx");
@@ -111,7 +129,7 @@ fn options_that_contradict_the_file_are_refused() {
     let own = model_file::to_bytes(&model).unwrap();
     for bytes in [onnx, own] {
         for options in [
-            ReadOptions { activation: Some(Activation::Tanh), ..ReadOptions::default() },
+            ReadOptions { activations: vec![Activation::Tanh], ..ReadOptions::default() },
             ReadOptions { normalizer: Some(Normalizer::IDENTITY), ..ReadOptions::default() },
         ] {
             let error = model_file::read(&bytes, &options).unwrap_err();
@@ -158,8 +176,9 @@ proptest! {
         }
         if let Ok(loaded) = model_file::read(&bytes, &ReadOptions::default()) {
             let options = OnnxOptions::default();
-            if let Ok(saved) = onnx::to_bytes(&loaded.classifier, &options) {
-                prop_assert_eq!(read(&saved).unwrap().network, loaded.classifier.network);
+            if let Ok(saved) = onnx::to_bytes(&loaded.model, &options) {
+                let again = read_model(&saved).unwrap();
+                prop_assert_eq!(again.as_ref().network(), loaded.model.as_ref().network());
             }
         }
     }

@@ -30,7 +30,7 @@ fn the_example_is_the_notebook() {
 
     let start = scratch::read_start(&file, "init_").unwrap();
     let mut seen = 0;
-    scratch::train(x, &train.labels, start, EPOCHS, |epoch, correct| {
+    scratch::train(x, train.labels(), start, EPOCHS, |epoch, correct| {
         let images = correct as f64 - f64::from(accuracy[epoch]) * 60_000.0;
         assert!(images.abs() <= 2.01, "epoch {epoch}: {images} images apart");
         seen += 1;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use gradus::data::digits::{Part, generate};
 use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
-use gradus::data::{Dataset, Inputs};
+use gradus::data::{Answers, Dataset, Inputs};
 use gradus::model_file;
 use gradus::network::Workers;
 use gradus::optimizer::Optimizer;
@@ -86,7 +86,8 @@ fn patience_ends_a_run_with_the_model_of_its_best_epoch() {
                 assert_eq!((&trained.outcome, figures.len()), (&Outcome::Finished, epochs));
             }
             let workers = Workers::new(2).unwrap();
-            let found = trained.classifier.evaluate(&validation, &workers).unwrap();
+            let found =
+                trained.model.classifier().unwrap().evaluate(&validation, &workers).unwrap();
             let expected = &figures[best.epoch];
             let found = (Some(found.loss), Some(found.accuracy));
             assert_eq!(found, (expected.val_loss, expected.val_accuracy), "{what}");
@@ -156,7 +157,7 @@ fn kept(mut session: Session, epochs: usize, path: &Path) -> Checkpoint {
     let read = Checkpoint::load(path).unwrap();
     assert!(read == checkpoint, "the file holds something else");
     assert_eq!((read.note(), read.history().epochs.len()), (&"a note".into(), epochs));
-    assert!(model_file::load(path).unwrap() == *session.classifier(), "the model differs");
+    assert!(model_file::load_model(path).unwrap() == *session.model(), "the model differs");
     read
 }
 
@@ -294,7 +295,7 @@ fn a_resumed_run_gives_the_bits_of_the_uninterrupted_one() {
                 let trained = finished(session);
                 let what = format!("{name}, resumed at {at}");
                 assert_eq!(without_times(&trained), without_times(&whole), "{what}");
-                assert!(trained.classifier == whole.classifier, "{what}: another model");
+                assert!(trained.model == whole.model, "{what}: another model");
             }
         }
     }
@@ -315,7 +316,7 @@ fn a_run_may_be_resumed_again_and_again() {
     }
     let trained = finished(Session::resume(&checkpoint, &data, None, None).unwrap());
     assert_eq!(without_times(&trained), without_times(&whole));
-    assert!(trained.classifier == whole.classifier);
+    assert!(trained.model == whole.model);
 }
 
 #[test]
@@ -327,7 +328,8 @@ fn other_data_and_other_files_are_refused() {
     let session = Session::new(&config, &data, Some(&validation), None).unwrap();
     let checkpoint = kept(session, 1, &path);
     let mut other_label = data.clone();
-    other_label.labels.swap(0, 1);
+    let Answers::Classes { labels, .. } = &mut other_label.answers else { panic!() };
+    labels.swap(0, 1);
     let weighted = data.clone().with_sample_weights(vec![1.0; 100]).unwrap();
     for (data, validation) in [
         (&generate(100, 2, Part::Train).unwrap(), Some(&validation)),
@@ -342,7 +344,7 @@ fn other_data_and_other_files_are_refused() {
         assert!(refused.to_string().contains("are not those that the run was begun with"));
     }
     let message = |path: &Path| Checkpoint::load(path).unwrap_err().to_string();
-    model_file::save(checkpoint.classifier(), &path).unwrap();
+    model_file::save(checkpoint.model(), &path).unwrap();
     let refused = message(&path);
     assert!(refused.contains("a model, but no checkpoint"), "{refused}");
     assert!(refused.contains("gradus train --checkpoint"), "{refused}");
@@ -362,12 +364,12 @@ fn a_run_is_resumed_from_between_two_epochs_alone() {
     assert_eq!(session.outcome(), Some(&Outcome::Stopped));
     let checkpoint = session.checkpoint(().into());
     let resumed = finished(Session::resume(&checkpoint, &data, None, None).unwrap());
-    assert!(resumed.classifier == run(&config, &data, None).classifier);
+    assert!(resumed.model == run(&config, &data, None).model);
 
     // Stopped at any later step, it is in the middle of one.
     let refused = (1..1000).find_map(|wait| {
         let mut session = Session::new(&config, &data, None, None).unwrap();
-        let (before, stop) = (session.classifier().clone(), AtomicBool::new(false));
+        let (before, stop) = (session.model().clone(), AtomicBool::new(false));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_micros(50 * wait));
@@ -375,7 +377,7 @@ fn a_run_is_resumed_from_between_two_epochs_alone() {
             });
             session.epoch(&stop).unwrap();
         });
-        let within = session.history().epochs.is_empty() && *session.classifier() != before;
+        let within = session.history().epochs.is_empty() && *session.model() != before;
         let checkpoint = session.checkpoint(().into());
         within.then(|| Session::resume(&checkpoint, &data, None, None).err().unwrap())
     });

@@ -50,7 +50,7 @@ fn the_number_of_threads_changes_no_bit() {
             let with = |threads| {
                 let trained = run(&TrainConfig { threads: Some(threads), ..config.clone() }, data);
                 let losses: Vec<f64> = trained.history.epochs.iter().map(|e| e.loss).collect();
-                (trained.classifier.network, losses)
+                (trained.model.as_ref().network().clone(), losses)
             };
             let one = with(1);
             for threads in [2, 3, 5] {
@@ -76,8 +76,8 @@ fn the_sparse_and_the_dense_way_agree() {
         }
         let none = TrainConfig { normalization: Normalization::None, ..config };
         let dense = run(&none, &floats);
-        let pairs = sparse.classifier.network.parameters().iter();
-        let pairs = pairs.zip(dense.classifier.network.parameters());
+        let pairs = sparse.model.as_ref().network().parameters().iter();
+        let pairs = pairs.zip(dense.model.as_ref().network().parameters());
         let far = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(far < 2e-3, "{normalization:?}: {far}");
         let (a, b) = (&sparse.history.epochs[1], &dense.history.epochs[1]);
@@ -92,9 +92,13 @@ fn every_kind_of_run_learns() {
     let workers = Workers::new(2).unwrap();
     let sgd = |momentum, nesterov| Optimizer::Sgd { momentum, nesterov, weight_decay: 1e-4 };
     let base = small(5);
-    let tanh = TrainConfig { activation: Activation::Tanh, hidden: vec![64, 32], ..base.clone() };
-    let gelu =
-        TrainConfig { activation: Activation::Gelu, optimizer: Optimizer::ADAMW, ..base.clone() };
+    let tanh =
+        TrainConfig { activation: vec![Activation::Tanh], hidden: vec![64, 32], ..base.clone() };
+    let mixed = TrainConfig {
+        activation: vec![Activation::Gelu, Activation::Relu],
+        optimizer: Optimizer::ADAMW,
+        ..tanh.clone()
+    };
     let nesterov = TrainConfig {
         optimizer: sgd(0.9, true),
         learning_rate: 0.1,
@@ -109,16 +113,33 @@ fn every_kind_of_run_learns() {
         schedule: Schedule::Constant,
         ..base.clone()
     };
-    for config in [base, tanh, gelu, nesterov, full] {
+    for config in [base, tanh, mixed, nesterov, full] {
         let trained = run(&config, &data);
-        let accuracy = trained.classifier.evaluate(&test, &workers).unwrap().accuracy;
+        let accuracy =
+            trained.model.classifier().unwrap().evaluate(&test, &workers).unwrap().accuracy;
         assert!(accuracy > 0.92, "{config:?}: {accuracy}");
         assert_eq!(trained.outcome, Outcome::Finished);
         assert_eq!(trained.history.epochs.len(), config.epochs);
-        let predictions = trained.classifier.predict(&test.inputs, &workers).unwrap();
-        let right = (0..test.len()).filter(|&i| predictions.label(i) == test.labels[i] as usize);
+        let predictions =
+            trained.model.classifier().unwrap().predict(&test.inputs, &workers).unwrap();
+        let right = (0..test.len()).filter(|&i| predictions.label(i) == test.labels()[i] as usize);
         assert_eq!(right.count() as f64 / test.len() as f64, accuracy);
     }
+}
+
+#[test]
+fn one_activation_for_all_layers_is_the_same_one_for_each() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(1000);
+    let trained = |activation| {
+        let config = TrainConfig { hidden: vec![40, 20], activation, ..small(2) };
+        run(&config, &data).model
+    };
+    let all = trained(vec![Activation::Tanh]);
+    assert_eq!(all, trained(vec![Activation::Tanh; 2]));
+    let mixed = trained(vec![Activation::Tanh, Activation::Relu]);
+    assert_eq!(mixed.as_ref().network().activation_after(1), Activation::Relu);
+    assert_ne!(all, mixed);
 }
 
 #[test]
@@ -165,7 +186,13 @@ fn a_stopped_run_keeps_what_it_has() {
     })
     .unwrap();
     assert_eq!((trained.outcome, trained.history.epochs.len()), (Outcome::Stopped, 3));
-    let accuracy = trained.classifier.evaluate(&data, &Workers::new(1).unwrap()).unwrap().accuracy;
+    let accuracy = trained
+        .model
+        .classifier()
+        .unwrap()
+        .evaluate(&data, &Workers::new(1).unwrap())
+        .unwrap()
+        .accuracy;
     assert_eq!(Some(accuracy), trained.history.epochs[2].val_accuracy);
     // Raised before the first step, the flag leaves the initial weights.
     let none = train(&small(5), &data, None, None, &AtomicBool::new(true), &mut |_| {}).unwrap();
@@ -188,7 +215,7 @@ fn a_run_that_diverges_ends_with_the_last_good_model() {
     let Outcome::Diverged { epoch, message } = trained.outcome else { panic!("it did not") };
     assert!(message.contains("learning rate") && message.contains(&format!("epoch {epoch}")));
     assert_eq!(trained.history.epochs.len(), epoch);
-    assert!(trained.classifier.network.parameters().iter().all(|p| p.is_finite()));
+    assert!(trained.model.as_ref().network().parameters().iter().all(|p| p.is_finite()));
 }
 
 /// The loss of an epoch is that before its last step, so that a single step can overflow unseen.
@@ -207,7 +234,7 @@ fn a_step_that_overflows_is_found_in_its_own_epoch() {
     let trained = run(&config, &data);
     let Outcome::Diverged { epoch: 0, message } = trained.outcome else { panic!("it did not") };
     assert!(message.contains("weight"), "{message}");
-    assert!(trained.classifier.network.parameters().iter().all(|p| p.is_finite()));
+    assert!(trained.model.as_ref().network().parameters().iter().all(|p| p.is_finite()));
 }
 
 #[test]
@@ -220,7 +247,12 @@ fn data_that_do_not_fit_are_refused() {
     let error = train(&small(1), &data, Some(&table), None, &AtomicBool::new(false), &mut |_| {});
     assert!(error.unwrap_err().to_string().contains("validation data"));
     let trained = run(&small(1), &data);
-    let error = trained.classifier.evaluate(&table, &Workers::new(1).unwrap()).unwrap_err();
+    let error = trained
+        .model
+        .classifier()
+        .unwrap()
+        .evaluate(&table, &Workers::new(1).unwrap())
+        .unwrap_err();
     assert!(error.to_string().contains("shape [392]"), "{error}");
 }
 
@@ -230,7 +262,7 @@ fn a_prediction_does_not_depend_on_the_samples_beside_it() {
     let data = digits(1300);
     let workers = Workers::new(2).unwrap();
     for data in [&data, &as_floats(&data)] {
-        let classifier = run(&small(1), data).classifier;
+        let classifier = run(&small(1), data).model.into_classifier().unwrap();
         let all = classifier.predict(&data.inputs, &workers).unwrap();
         let mut predictor = classifier.predictor(matches!(data.inputs, Inputs::Bytes(_))).unwrap();
         for index in [0, 1, 127, 128, 700, 1299] {

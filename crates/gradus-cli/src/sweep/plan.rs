@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, CommandFactory};
 use gradus::Error;
+use gradus::data::Task;
 use gradus::random::{Purpose, numbered_stream};
 use gradus::training::Monitor;
 use serde_json::{Value, json};
@@ -94,7 +95,10 @@ impl Plan {
         }
         let rungs = if args.halve { Some(rungs_of(&runs)?) } else { None };
         Ok(Plan {
-            monitor: settings.config.monitor.unwrap_or(Monitor::ValAccuracy),
+            monitor: settings.config.monitor.unwrap_or(match first.task() {
+                Task::Classes => Monitor::ValAccuracy,
+                Task::Values => Monitor::ValLoss,
+            }),
             rungs,
             first,
             sets_apart,
@@ -257,7 +261,9 @@ fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()> {
         let id = known.get_id().as_str();
         let why = match id {
             _ if not_in_sweeps(known).is_some() => not_in_sweeps(known),
-            _ if known.get_help_heading() == Some("Data") || id == "sample_weights" => {
+            _ if known.get_help_heading() == Some("Data")
+                || ["sample_weights", "loss"].contains(&id) =>
+            {
                 Some("all runs of a sweep share their data; give it behind --")
             }
             "seed" => Some(

@@ -219,7 +219,7 @@ fn figures(session: &Session) -> Figures {
         epochs,
         best_epoch: best,
         loss: number(Some(report.loss)),
-        accuracy: number(Some(report.accuracy)),
+        accuracy: number(report.accuracy),
         val_loss: number(report.val_loss),
         val_accuracy: number(report.val_accuracy),
     }

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
+use crate::data::Rows;
 use crate::data::normalize::Normalizer;
-use crate::data::{Dataset, Rows};
 use crate::loss::{self, Targets};
 use crate::metrics::{SampleResult, most_probable, rank};
 use crate::network::linear::ByteValues;
@@ -178,35 +178,31 @@ impl Forward<'_> {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// What is predicted for each sample of `data`, in their order, beside its label. Classes are
+    /// What is predicted for each of some samples, in their order, beside its label. Classes are
     /// ranked by their logits: probabilities have the same order, but the smallest are all 0.
-    pub(crate) fn results(&self, workers: &Workers, data: &Dataset) -> Vec<SampleResult> {
+    pub(crate) fn results(&self, labels: &[u32], mut logits: MatMut) -> Vec<SampleResult> {
         let kernels = self.prepared.kernels();
-        let parts = self.each_chunk(workers, data.inputs.rows(), |start, mut logits| {
-            let (rows, classes) = (logits.rows(), logits.columns());
-            let labels = &data.labels[start..start + rows];
-            let mut probabilities = logits.as_ref().without_gaps().to_vec();
-            loss::softmax(kernels, MatMut::new(&mut probabilities, rows, classes));
-            let result = |(i, &label): (usize, &u32)| {
-                let (logits, probabilities) = (logits.row_mut(i), &probabilities[i * classes..]);
-                let predicted = most_probable(logits);
-                SampleResult {
-                    label,
-                    predicted: predicted as u32,
-                    rank: rank(logits, label as usize) as u32,
-                    confidence: probabilities[predicted],
-                    label_probability: probabilities[label as usize],
-                    loss: 0.0,
-                }
-            };
-            let mut results: Vec<_> = labels.iter().enumerate().map(result).collect();
-            let mut losses = vec![0.0; rows];
-            let (targets, total) = (Targets::of(labels), rows as f64);
-            loss::softmax_cross_entropy(kernels, logits, targets, total, &mut losses);
-            results.iter_mut().zip(losses).for_each(|(result, loss)| result.loss = loss);
-            results
-        });
-        parts.concat()
+        let (rows, classes) = (logits.rows(), logits.columns());
+        let mut probabilities = logits.as_ref().without_gaps().to_vec();
+        loss::softmax(kernels, MatMut::new(&mut probabilities, rows, classes));
+        let result = |(i, &label): (usize, &u32)| {
+            let (logits, probabilities) = (logits.row_mut(i), &probabilities[i * classes..]);
+            let predicted = most_probable(logits);
+            SampleResult {
+                label,
+                predicted: predicted as u32,
+                rank: rank(logits, label as usize) as u32,
+                confidence: probabilities[predicted],
+                label_probability: probabilities[label as usize],
+                loss: 0.0,
+            }
+        };
+        let mut results: Vec<_> = labels.iter().enumerate().map(result).collect();
+        let mut losses = vec![0.0; rows];
+        let (targets, total) = (Targets::of(labels), rows as f64);
+        loss::softmax_cross_entropy(kernels, logits, targets, total, &mut losses);
+        results.iter_mut().zip(losses).for_each(|(result, loss)| result.loss = loss);
+        results
     }
 }
 

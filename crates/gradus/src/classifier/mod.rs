@@ -1,12 +1,18 @@
 //! A classifier: network, normalisation and class names. It is what is saved, and what predicts.
 //!
-//! [`Classifier`] is the whole, [`Predictor`] its form for many single predictions; `forward.rs`
-//! takes samples through the network, for these two and for training's validation.
+//! [`Classifier`] is the whole, [`Regressor`] its like for values, [`Model`] either of them;
+//! [`Predictor`] is their form for many single predictions. `forward.rs` takes samples through the
+//! network, for these and for training's validation.
 
 mod forward;
+mod model;
+mod regressor;
+
+pub use model::{Model, ModelRef};
+pub use regressor::{PredictedValues, Regressor};
 
 use crate::data::normalize::Normalizer;
-use crate::data::{Dataset, Inputs, Rows};
+use crate::data::{Dataset, Inputs, Rows, Task};
 use crate::error::{Error, Result};
 use crate::loss;
 use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};
@@ -74,26 +80,10 @@ impl Classifier {
         sample_shape: Vec<usize>,
         class_names: Vec<String>,
     ) -> Result<Classifier> {
-        let features: usize = sample_shape.iter().product();
-        if network.inputs() != features || network.outputs() != class_names.len() {
-            return Err(Error::argument(format!(
-                "a network of {} inputs and {} outputs does not fit samples of shape \
-                 {sample_shape:?} in {} classes",
-                network.inputs(),
-                network.outputs(),
-                class_names.len()
-            )));
-        }
-        if let Normalizer::PerFeature { means, deviations } = &normalizer
-            && (means.len() != features || deviations.len() != features)
-        {
-            return Err(Error::argument(format!(
-                "a normalisation of {} features does not fit samples of shape {sample_shape:?}",
-                means.len()
-            )));
-        }
         let training = serde_json::Value::Null;
-        Ok(Classifier { network, normalizer, sample_shape, class_names, training })
+        let classifier = Classifier { network, normalizer, sample_shape, class_names, training };
+        ModelRef::from(&classifier).check()?;
+        Ok(classifier)
     }
 
     /// Probabilities for each sample: `inputs` is samples x features of raw values.
@@ -101,15 +91,12 @@ impl Classifier {
     /// # Errors
     /// `InvalidArgument` where the values do not make whole samples.
     pub fn predict(&self, inputs: &Inputs, workers: &Workers) -> Result<Predictions> {
-        self.check_inputs(inputs)?;
-        let kernels = kernels()?;
-        let form = Form::of(&self.normalizer, inputs.rows());
-        let prepared = Prepared::new(kernels, &self.network, form.is_sparse());
-        let forward = Forward { prepared: &prepared, form: &form, normalizer: &self.normalizer };
-        let parts = forward.each_chunk(workers, inputs.rows(), |_, mut logits| {
-            loss::softmax(kernels, logits.reborrow());
+        let model = ModelRef::from(self);
+        model.check_inputs(inputs)?;
+        let parts = model.each_chunk(workers, inputs.rows(), |forward, _, mut logits| {
+            loss::softmax(forward.prepared.kernels(), logits.reborrow());
             logits.as_ref().without_gaps().to_vec()
-        });
+        })?;
         Ok(Predictions { classes: self.class_names.len(), probabilities: parts.concat() })
     }
 
@@ -118,11 +105,7 @@ impl Classifier {
     /// # Errors
     /// `InvalidArgument` where `GRADUS_ISA` names no instruction set of this machine.
     pub fn predictor(&self, bytes: bool) -> Result<Predictor<'_>> {
-        let kind = if bytes { Rows::Bytes(&[]) } else { Rows::Floats(&[]) };
-        let form = Form::of(&self.normalizer, kind);
-        let prepared = Prepared::new(kernels()?, &self.network, form.is_sparse());
-        let pass = Pass::new(&prepared, &form, 1);
-        Ok(Predictor { classifier: self, prepared, form, bytes, pass })
+        ModelRef::from(self).predictor(bytes)
     }
 
     /// Loss, accuracy, confusion matrix, calibration and more on labelled data.
@@ -148,56 +131,42 @@ impl Classifier {
     /// # Errors
     /// As [`Self::evaluate`].
     pub fn results(&self, data: &Dataset, workers: &Workers) -> Result<Vec<SampleResult>> {
-        self.check_inputs(&data.inputs)?;
-        if data.features() != self.network.inputs()
-            || data.class_names.len() > self.class_names.len()
-        {
-            return Err(Error::argument(format!(
-                "the data have samples of shape {:?} in {} classes, but the model takes shape {:?} \
-                 in {} classes: use the data set that it was trained for",
-                data.sample_shape,
-                data.class_names.len(),
-                self.sample_shape,
-                self.class_names.len()
-            )));
-        }
-        let form = Form::of(&self.normalizer, data.inputs.rows());
-        let prepared = Prepared::new(kernels()?, &self.network, form.is_sparse());
-        let forward = Forward { prepared: &prepared, form: &form, normalizer: &self.normalizer };
-        Ok(forward.results(workers, data))
-    }
-
-    fn check_inputs(&self, inputs: &Inputs) -> Result<()> {
-        let (len, features) = (inputs.len(), self.network.inputs());
-        if len % features != 0 {
-            return Err(Error::argument(format!(
-                "{len} values do not make whole samples of {features}: the model takes samples of \
-                 shape {:?}",
-                self.sample_shape
-            )));
-        }
-        Ok(())
+        let model = ModelRef::from(self);
+        model.check_data(data)?;
+        let parts = model.each_chunk(workers, data.inputs.rows(), |forward, start, logits| {
+            forward.results(&data.labels()[start..start + logits.rows()], logits)
+        })?;
+        Ok(parts.concat())
     }
 }
 
-/// A classifier ready for single predictions: its parameters are laid out, its buffers there.
+/// A model ready for single predictions: its parameters are laid out, its buffers there.
 pub struct Predictor<'a> {
-    classifier: &'a Classifier,
+    model: ModelRef<'a>,
     prepared: Prepared,
     form: Form,
     bytes: bool,
     pass: Pass,
 }
 
-impl Predictor<'_> {
-    /// The probabilities of every class for one sample of raw values; allocates nothing after the
-    /// first call. They are the same bits as those of [`Classifier::predict`].
+impl<'a> Predictor<'a> {
+    fn new(model: ModelRef<'a>, bytes: bool) -> Result<Predictor<'a>> {
+        let kind = if bytes { Rows::Bytes(&[]) } else { Rows::Floats(&[]) };
+        let form = Form::of(model.normalizer(), kind);
+        let prepared = Prepared::new(kernels()?, model.network(), form.is_sparse());
+        let pass = Pass::new(&prepared, &form, 1);
+        Ok(Predictor { model, prepared, form, bytes, pass })
+    }
+
+    /// The probabilities of every class, or the values, for one sample of raw values; allocates
+    /// nothing after the first call. They are the same bits as those of [`Classifier::predict`] and
+    /// [`Regressor::predict`].
     ///
     /// # Errors
     /// `InvalidArgument` where the sample has not the model's size, or is not of the kind that this
     /// predictor was made for.
     pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
-        let features = self.classifier.network.inputs();
+        let features = self.model.network().inputs();
         if sample.len() != features || matches!(sample, Rows::Bytes(_)) != self.bytes {
             return Err(Error::argument(format!(
                 "a sample of {} {}, but this predictor takes {features} {}",
@@ -206,10 +175,12 @@ impl Predictor<'_> {
                 if self.bytes { "bytes" } else { "floats" }
             )));
         }
-        let normalizer = &self.classifier.normalizer;
+        let normalizer = self.model.normalizer();
         let forward = Forward { prepared: &self.prepared, form: &self.form, normalizer };
         let logits = self.pass.logits(&forward, sample, 0..1);
-        loss::softmax(self.prepared.kernels(), MatMut::new(logits, 1, logits.len()));
+        if self.model.task() == Task::Classes {
+            loss::softmax(self.prepared.kernels(), MatMut::new(logits, 1, logits.len()));
+        }
         Ok(self.pass.output())
     }
 }

@@ -2,7 +2,7 @@
 //! brought into the form of its training part.
 
 use super::array::Array;
-use super::{Dataset, Inputs, invalid};
+use super::{Answers, Dataset, Inputs, invalid};
 use crate::error::{Error, Result};
 
 /// A data set from samples and one class index for each.
@@ -50,8 +50,52 @@ pub(crate) fn numbered_parts(
     Ok((train, test))
 }
 
+/// As [`numbered_parts`], from samples and the values that they are answered with. One value a sample
+/// is named `y`, several are `y0`, `y1`, ...
+pub(crate) fn valued_parts(
+    train: (Array, Array),
+    test: Option<(Array, Array)>,
+) -> Result<(Dataset, Option<Dataset>)> {
+    let part = |name: &str, (samples, values)| {
+        valued(samples, values).map_err(|error: Error| error.context(format!("{name} part")))
+    };
+    let train = part("training", train)?;
+    let test = match test {
+        Some(test) => Some(fit_test_part(&train, part("test", test)?)?),
+        None => None,
+    };
+    Ok((train, test))
+}
+
+fn valued(samples: Array, values: Array) -> Result<Dataset> {
+    let outputs = match values.shape[..] {
+        [_] => 1,
+        [_, outputs] => outputs,
+        _ => {
+            return Err(invalid(format!(
+                "an array of shape {:?} is no list of values: expected one row for each sample",
+                values.shape
+            )));
+        }
+    };
+    if samples.samples() != values.samples() {
+        return Err(invalid(format!(
+            "{} samples but values for {}: the two do not belong together, or one is cut short",
+            samples.samples(),
+            values.samples()
+        )));
+    }
+    let names = match outputs {
+        1 => vec!["y".to_owned()],
+        _ => (0..outputs).map(|index| format!("y{index}")).collect(),
+    };
+    let answers = Answers::Values { values: values.values.to_f32(), names };
+    let (inputs, sample_shape) = samples.into_inputs()?;
+    Dataset::with_answers(inputs, answers, sample_shape)
+}
+
 /// The test part in the form of the training part: the same classes in the same order (matched by
-/// name), the same shape of a sample, and floats where the training inputs are floats.
+/// name) or as many values, the same shape of a sample, and floats where the training inputs are floats.
 ///
 /// # Errors
 /// `InvalidData` where the samples have another size or a class is unknown to the training part.
@@ -70,7 +114,7 @@ pub(crate) fn fit_test_part(train: &Dataset, test: Dataset) -> Result<Dataset> {
             train.features()
         )));
     }
-    let mut test = test.with_classes(&train.class_names)?;
+    let mut test = test.in_terms_of(&train.answers)?;
     test.inputs = match (&train.inputs, test.inputs) {
         (Inputs::Floats(_), Inputs::Bytes(bytes)) => {
             Inputs::Floats(bytes.into_iter().map(f32::from).collect())
@@ -83,18 +127,44 @@ pub(crate) fn fit_test_part(train: &Dataset, test: Dataset) -> Result<Dataset> {
 }
 
 impl Dataset {
+    /// The same samples, their answers in terms of those: of the same classes ([`Self::with_classes`])
+    /// or as many values.
+    ///
+    /// # Errors
+    /// `InvalidData` where a class is not among them, values are of another number, or the one has
+    /// classes and the other values.
+    pub fn in_terms_of(mut self, answers: &Answers) -> Result<Dataset> {
+        match (answers, &mut self.answers) {
+            (Answers::Classes { names, .. }, Answers::Classes { .. }) => self.with_classes(names),
+            (Answers::Values { names, .. }, Answers::Values { names: found, .. })
+                if names.len() == found.len() =>
+            {
+                found.clone_from(names);
+                Ok(self)
+            }
+            (wanted, found) => Err(invalid(format!(
+                "the samples come {}, expected are samples {}",
+                found.task().with(found.outputs()),
+                wanted.task().with(wanted.outputs())
+            ))),
+        }
+    }
+
     /// The same samples, their labels counted in `class_names`. Classes are matched by name; those
     /// that are mere numbers, 0 upwards, stand for names that are none in their order.
     ///
     /// # Errors
-    /// `InvalidData` where a class of these samples is not among `class_names`.
+    /// `InvalidData` where a class of these samples is not among `class_names`, or they have values.
     pub fn with_classes(mut self, class_names: &[String]) -> Result<Dataset> {
-        if self.class_names != class_names {
-            let classes = match_classes(class_names, &self.class_names)?;
-            for label in &mut self.labels {
+        let Answers::Classes { labels, names } = &mut self.answers else {
+            return Err(invalid("the samples are answered with values, expected classes"));
+        };
+        if names != class_names {
+            let classes = match_classes(class_names, names)?;
+            for label in labels {
                 *label = classes[*label as usize];
             }
-            self.class_names = class_names.to_vec();
+            *names = class_names.to_vec();
         }
         Ok(self)
     }
@@ -160,8 +230,8 @@ mod tests {
     fn classes_reach_up_to_the_largest_training_label() {
         let parts = |test| numbered_parts((images(2), labels(&[0, 2])), Some((images(1), test)));
         let (train, test) = parts(labels(&[1])).unwrap();
-        assert_eq!(train.class_names, ["0", "1", "2"]);
-        assert_eq!(test.unwrap().class_names, train.class_names);
+        assert_eq!(train.class_names(), ["0", "1", "2"]);
+        assert_eq!(test.unwrap().class_names(), train.class_names());
         let error = parts(labels(&[4])).unwrap_err().to_string();
         assert!(error.contains("test part: label 4 of sample 0 is out of range"), "{error}");
     }
@@ -179,11 +249,11 @@ mod tests {
         let train = named(&["cat", "cow", "dog"], &[0, 1, 2], Inputs::Floats(vec![0.5; 3]), &[1]);
         let test = named(&["cow", "dog"], &[1, 0], Inputs::Bytes(vec![3, 4]), &[1]);
         let test = fit_test_part(&train, test).unwrap();
-        assert_eq!(test.labels, [2, 1]);
-        assert_eq!(test.class_names, train.class_names);
+        assert_eq!(test.labels(), [2, 1]);
+        assert_eq!(test.class_names(), train.class_names());
         assert_eq!(test.inputs, Inputs::Floats(vec![3.0, 4.0]));
         let numbered = named(&["0", "1", "2"], &[2], Inputs::Floats(vec![1.0]), &[1]);
-        assert_eq!(fit_test_part(&train, numbered).unwrap().labels, [2]);
+        assert_eq!(fit_test_part(&train, numbered).unwrap().labels(), [2]);
         let stranger = named(&["cat", "emu"], &[0], Inputs::Floats(vec![1.0]), &[1]);
         let error = fit_test_part(&train, stranger).unwrap_err().to_string();
         assert!(error.contains("lack: \"emu\""), "{error}");

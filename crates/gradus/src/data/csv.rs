@@ -1,5 +1,5 @@
-//! CSV tables with a class label in one column and numbers in all others: text in, a [`Dataset`]
-//! out; or tables of numbers alone, for a model to predict.
+//! CSV tables with a class label in one column, or values to learn in some, and numbers in all
+//! others: text in, a [`Dataset`] out; or tables of numbers alone, for a model to predict.
 //!
 //! - Fields are separated by the most frequent of comma, semicolon and tab in the first line.
 //! - The first line is a header where it has text above a column of numbers, or nothing but text.
@@ -7,6 +7,8 @@
 //!   `label`, `class`, `target` or `y`, in this order; else the only column of text; else the
 //!   first, as in the usual tables of MNIST; under a header that is worth a notice. Labels are any
 //!   text, or whole numbers.
+//! - Columns of values are the ones asked for, in that order, with commas between them; else the
+//!   column of a usual name. They are finite numbers.
 //! - Whole numbers in 0..=255 (not only 0 and 1) in at least 8 x 8 columns whose number is a square
 //!   are the pixels of square pictures and stay bytes; everything else becomes floats.
 
@@ -18,7 +20,7 @@ use std::path::Path;
 use ::csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::array::{MAX_CLASSES, picture_shape};
-use super::{Dataset, Inputs, invalid};
+use super::{Answers, Dataset, Inputs, invalid};
 use crate::error::{Error, Result};
 
 /// What a label column is usually called, the surest name first.
@@ -31,16 +33,21 @@ const LABEL_NAMES: [&str; 4] = ["label", "class", "target", "y"];
 /// column; `InvalidData` with line and column where the file does not hold what the module's first
 /// lines say.
 pub fn read_csv(path: &Path, label_column: Option<&str>) -> Result<Dataset> {
-    read_with_notice(path, label_column).map(|(data, _)| data)
+    read_with_notice(path, label_column, false).map(|(data, _)| data)
 }
 
-/// As [`read_csv`], with a line to the user where the label column is a mere guess.
+/// As [`read_csv`], or with columns of `values`; with a line to the user where the label column is a
+/// mere guess.
 pub(crate) fn read_with_notice(
     path: &Path,
     label_column: Option<&str>,
+    values: bool,
 ) -> Result<(Dataset, Option<String>)> {
     let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-    let read = parse_with_notice(file, label_column);
+    let read = match values {
+        true => parse_values(file, label_column).map(|data| (data, None)),
+        false => parse_with_notice(file, label_column),
+    };
     let (data, notice) = read.map_err(|error| error.context(path.display()))?;
     Ok((data, notice.map(|notice| format!("{}: {notice}", path.display()))))
 }
@@ -63,18 +70,37 @@ fn parse_with_notice(
     }
     let (label_at, notice) = table.label_column(label_column)?;
     let mut labels = Labels::default();
-    let inputs = table.read_numbers(Some(label_at), |field| labels.push(field))?;
+    let inputs = table.read_numbers(&[label_at], |_, field| labels.push(field))?;
     let (labels, class_names) = labels.sorted();
-    let sample_shape = match (&inputs, table.columns - 1) {
-        (Inputs::Bytes(_), features) => picture_shape(&[features]).unwrap_or(vec![features]),
-        (Inputs::Floats(_), features) => vec![features],
-    };
+    let sample_shape = shape_of(&inputs, table.columns - 1);
     Ok((Dataset::new(inputs, labels, sample_shape, class_names)?, notice))
+}
+
+/// As [`parse_csv`], with values to learn in the columns that `columns` names.
+///
+/// # Errors
+/// As [`read_csv`], and `InvalidArgument` where it is not told which columns these are.
+pub fn parse_values(source: impl Read, columns: Option<&str>) -> Result<Dataset> {
+    let mut table = Table::open(source)?;
+    let places = table.value_columns(columns)?;
+    let mut values = Rows::new(places.len());
+    let inputs = table.read_numbers(&places, |place, field| values.set(place, field))?;
+    let names = places.iter().map(|&at| table.name(at)).collect();
+    let sample_shape = shape_of(&inputs, table.columns - places.len());
+    Dataset::with_answers(inputs, Answers::Values { values: values.values, names }, sample_shape)
+}
+
+fn shape_of(inputs: &Inputs, features: usize) -> Vec<usize> {
+    match inputs {
+        Inputs::Bytes(_) => picture_shape(&[features]).unwrap_or(vec![features]),
+        Inputs::Floats(_) => vec![features],
+    }
 }
 
 /// The samples of a table for a model that takes `features` numbers: all columns, or all but a
 /// label column, whose content does not matter. With a line to the user where that column is a mere
-/// guess.
+/// guess. `outputs` names the values that the model answers with, none for classes: their columns are
+/// left out where the table has them.
 ///
 /// # Errors
 /// As [`read_csv`], and `InvalidData` where the table has another number of columns.
@@ -82,25 +108,33 @@ pub fn parse_samples(
     source: impl Read,
     features: usize,
     label_column: Option<&str>,
+    outputs: &[String],
 ) -> Result<(Inputs, Option<String>)> {
     let mut table = Table::open(source)?;
-    let (label_at, notice) = match label_column {
-        None if table.columns != features + 1 => (None, None),
+    let (left_out, notice) = match label_column {
+        None if table.columns == features => (Vec::new(), None),
+        Some(wanted) if !outputs.is_empty() => (table.value_columns(Some(wanted))?, None),
+        None if !outputs.is_empty() => (table.columns_named(outputs), None),
+        None if table.columns != features + 1 => (Vec::new(), None),
         wanted => {
             let (at, notice) = table.label_column(wanted)?;
-            (Some(at), notice)
+            (vec![at], notice)
         }
     };
-    let (expected, what) = match label_at {
-        None => (features, "the numbers of a sample, or one more where there is a label"),
-        Some(_) => (features + 1, "the numbers of a sample and the label"),
+    let (expected, what) = match left_out.len() {
+        0 if outputs.is_empty() => {
+            (features, "the numbers of a sample, or one more where there is a label")
+        }
+        0 => (features, "the numbers of a sample; name other columns with --label-column"),
+        1 => (features + 1, "the numbers of a sample and the label"),
+        count => (features + count, "the numbers of a sample and the columns left out"),
     };
     if table.columns != expected {
         let found = table.columns;
         let problem = format!("the table has {found} columns: the model takes {expected}, {what}");
         return Err(invalid(problem));
     }
-    Ok((table.read_numbers(label_at, |_| Ok(()))?, notice))
+    Ok((table.read_numbers(&left_out, |_, _| Ok(()))?, notice))
 }
 
 /// The rows of a table, one after the other.
@@ -154,24 +188,10 @@ impl<R: Read> Table<R> {
     /// The position of the label column: `wanted`, or what it most likely is; with a notice where a
     /// header leaves it to a guess.
     fn label_column(&self, wanted: Option<&str>) -> Result<(usize, Option<String>)> {
-        let position = |matches: &dyn Fn(&String) -> bool| {
-            self.header.as_ref().and_then(|names| names.iter().position(matches))
-        };
         if let Some(wanted) = wanted {
-            let number = wanted.parse().ok().filter(|&number: &usize| number < self.columns);
-            let found = position(&|name| name == wanted).or(number).map(|at| (at, None));
-            return found.ok_or_else(|| {
-                Error::argument(format!(
-                    "there is no label column {wanted:?}: expected {}a position from 0 to {}",
-                    self.header
-                        .as_ref()
-                        .map_or(String::new(), |names| format!("one of {}, or ", list(names))),
-                    self.columns - 1
-                ))
-            });
+            return Ok((self.column_called(wanted)?, None));
         }
-        let usual = |usual: &&str| position(&|name| name.eq_ignore_ascii_case(usual));
-        if let Some(at) = LABEL_NAMES.iter().find_map(usual) {
+        if let Some(at) = self.usual_column() {
             return Ok((at, None));
         }
         let texts = self.ahead.front().into_iter().flat_map(|row| row.iter().enumerate());
@@ -186,18 +206,92 @@ impl<R: Read> Table<R> {
         Ok((0, notice))
     }
 
-    /// Reads all rows: the number in every column but `label_at`, whose fields go to `label`.
+    fn position(&self, matches: impl Fn(&String) -> bool) -> Option<usize> {
+        self.header.as_ref()?.iter().position(matches)
+    }
+
+    /// The column of this name, or at this position.
+    fn column_called(&self, wanted: &str) -> Result<usize> {
+        let number = wanted.parse().ok().filter(|&number: &usize| number < self.columns);
+        self.position(|name| name == wanted).or(number).ok_or_else(|| {
+            Error::argument(format!(
+                "there is no label column {wanted:?}: expected {}a position from 0 to {}",
+                self.header
+                    .as_ref()
+                    .map_or(String::new(), |names| format!("one of {}, or ", list(names))),
+                self.columns - 1
+            ))
+        })
+    }
+
+    /// The column that bears a usual name.
+    fn usual_column(&self) -> Option<usize> {
+        let usual = |usual: &&str| self.position(|name| name.eq_ignore_ascii_case(usual));
+        LABEL_NAMES.iter().find_map(usual)
+    }
+
+    /// The columns of values: those `wanted`, with commas between them, or one of a usual name.
+    fn value_columns(&self, wanted: Option<&str>) -> Result<Vec<usize>> {
+        let places = match wanted {
+            // A name may have a comma in it.
+            Some(wanted) => match self.position(|name| name == wanted) {
+                Some(at) => vec![at],
+                None => {
+                    let parts = wanted.split(',').map(|name| self.column_called(name.trim()));
+                    parts.collect::<Result<_>>()?
+                }
+            },
+            None => vec![self.usual_column().ok_or_else(|| {
+                Error::argument(
+                    "which columns hold the values to learn? Name them with --label-column, such \
+                     as price or height,width",
+                )
+            })?],
+        };
+        if let Some(at) = places
+            .iter()
+            .enumerate()
+            .find_map(|(index, at)| places[..index].contains(at).then_some(*at))
+        {
+            return Err(Error::argument(format!("{} is named twice", self.column(at))));
+        }
+        if places.len() == self.columns {
+            return Err(invalid(format!(
+                "all {} columns are values to learn: expected at least one more to learn from",
+                self.columns
+            )));
+        }
+        Ok(places)
+    }
+
+    /// The columns of these names; none where one of them is missing.
+    fn columns_named(&self, names: &[String]) -> Vec<usize> {
+        let places = names.iter().map(|wanted| self.position(|name| name == wanted));
+        places.collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// The name of a column, or its position where there is no header.
+    fn name(&self, at: usize) -> String {
+        let name = self.header.as_ref().and_then(|names| names.get(at));
+        name.map_or_else(|| at.to_string(), Clone::clone)
+    }
+
+    /// Reads all rows: the number in every column but those at `labels`, whose fields go to `label`
+    /// with their place in `labels`.
     fn read_numbers(
         &mut self,
-        label_at: Option<usize>,
-        mut label: impl FnMut(&[u8]) -> Result<(), String>,
+        labels: &[usize],
+        mut label: impl FnMut(usize, &[u8]) -> Result<(), String>,
     ) -> Result<Inputs> {
-        let mut numbers = Numbers::new(self.columns - usize::from(label_at.is_some()));
+        let mut numbers = Numbers::new(self.columns - labels.len());
         let mut row = ByteRecord::new();
         while self.next(&mut row)? {
             for (at, field) in row.iter().enumerate() {
-                let pushed = if Some(at) == label_at { label(field) } else { numbers.push(field) };
-                pushed.map_err(|problem| self.refusal(&row, at, label_at, &problem))?;
+                let pushed = match labels.iter().position(|&label| label == at) {
+                    Some(place) => label(place, field),
+                    None => numbers.push(field),
+                };
+                pushed.map_err(|problem| self.refusal(&row, at, labels, &problem))?;
             }
         }
         Ok(numbers.finish())
@@ -222,22 +316,16 @@ impl<R: Read> Table<R> {
     }
 
     /// The error for a field, with its place and with what should stand there.
-    fn refusal(
-        &self,
-        row: &ByteRecord,
-        at: usize,
-        label_at: Option<usize>,
-        problem: &str,
-    ) -> Error {
-        let advice = match label_at {
-            Some(label_at) if label_at == at => {
+    fn refusal(&self, row: &ByteRecord, at: usize, labels: &[usize], problem: &str) -> Error {
+        let advice = match labels {
+            labels if labels.contains(&at) => {
                 "name the column that holds the labels, or give its position from 0".to_owned()
             }
-            Some(label_at) => format!(
+            [label_at] => format!(
                 "every column but the label's ({}) must hold numbers",
-                self.column(label_at)
+                self.column(*label_at)
             ),
-            None => "every column must hold numbers".to_owned(),
+            _ => "every column must hold numbers".to_owned(),
         };
         invalid(format!("line {}, {}: {problem}; {advice}", line(row), self.column(at)))
     }
@@ -300,16 +388,7 @@ impl Numbers {
             values.push(byte);
             return Ok(());
         }
-        let Some(value) = parse_number(field) else {
-            return Err(match field.trim_ascii() {
-                [] => "is empty".to_owned(),
-                text if text.contains(&b',') => format!(
-                    "{:?} is no number (decimals are written with a point)",
-                    String::from_utf8_lossy(text)
-                ),
-                text => format!("{:?} is no finite number", String::from_utf8_lossy(text)),
-            });
-        };
+        let value = number(field)?;
         match &mut self.0 {
             Inputs::Floats(values) => values.push(value),
             Inputs::Bytes(values) if value == f32::from(value as u8) => values.push(value as u8),
@@ -329,6 +408,43 @@ impl Numbers {
             }
             inputs => inputs,
         }
+    }
+}
+
+/// The number in a cell, or what is wrong with it.
+fn number(field: &[u8]) -> Result<f32, String> {
+    parse_number(field).ok_or_else(|| match field.trim_ascii() {
+        [] => "is empty".to_owned(),
+        text if text.contains(&b',') => format!(
+            "{:?} is no number (decimals are written with a point)",
+            String::from_utf8_lossy(text)
+        ),
+        text => format!("{:?} is no finite number", String::from_utf8_lossy(text)),
+    })
+}
+
+/// The values read so far, row after row.
+struct Rows {
+    width: usize,
+    /// Of the row that is being read.
+    set: usize,
+    values: Vec<f32>,
+}
+
+impl Rows {
+    fn new(width: usize) -> Self {
+        Rows { width, set: 0, values: Vec::new() }
+    }
+
+    /// Sets the value at `place` of the row; with the last of them the row is complete.
+    fn set(&mut self, place: usize, field: &[u8]) -> Result<(), String> {
+        if self.set == 0 {
+            self.values.resize(self.values.len() + self.width, 0.0);
+        }
+        let start = self.values.len() - self.width;
+        self.values[start + place] = number(field)?;
+        self.set = (self.set + 1) % self.width;
+        Ok(())
     }
 }
 
@@ -452,8 +568,8 @@ mod tests {
         for text in [format!("label,{}\n{rows}", header.join(",")), rows.clone()] {
             let data = parse(&text);
             assert_eq!(data.sample_shape, [28, 28]);
-            assert_eq!(data.class_names, ["0", "5", "10"]); // by value, not by text
-            assert_eq!(data.labels, [1, 0, 2]);
+            assert_eq!(data.class_names(), ["0", "5", "10"]); // by value, not by text
+            assert_eq!(data.labels(), [1, 0, 2]);
             let Inputs::Bytes(bytes) = &data.inputs else { panic!("no bytes") };
             assert_eq!((bytes[0], bytes[784], bytes[2 * 784]), (255, 7, 0));
         }
@@ -478,18 +594,18 @@ mod tests {
     #[test]
     fn iris_without_a_header() {
         let data = parse("5.1,3.5,setosa\n7.0,3.2,versicolor\n4.9,3.0,setosa\n");
-        assert_eq!(data.class_names, ["setosa", "versicolor"]);
-        assert_eq!(data.labels, [0, 1, 0]);
+        assert_eq!(data.class_names(), ["setosa", "versicolor"]);
+        assert_eq!(data.labels(), [0, 1, 0]);
         assert_eq!(floats(&data), [5.1, 3.5, 7.0, 3.2, 4.9, 3.0]);
     }
 
     #[test]
     fn the_label_column_is_found_by_name_and_chosen_by_name_or_position() {
         let text = "a;Target;b\n1;x;2\n3;y;4\n";
-        assert_eq!(parse(text).labels, [0, 1]);
+        assert_eq!(parse(text).labels(), [0, 1]);
         assert_eq!(floats(&parse(text)), [1.0, 2.0, 3.0, 4.0]);
         let text = "a\tb\tc\n1\t2\t3\n4\t5\t6\n";
-        let of = |column| parse_csv(text.as_bytes(), Some(column)).unwrap().class_names;
+        let of = |column| parse_csv(text.as_bytes(), Some(column)).unwrap().class_names().to_vec();
         assert_eq!(of("b"), ["2", "5"]);
         assert_eq!(of("2"), ["3", "6"]);
         let error = parse_csv(text.as_bytes(), Some("d")).unwrap_err();
@@ -501,7 +617,8 @@ mod tests {
     #[test]
     fn of_two_usual_names_the_surer_one_is_the_label() {
         let data = parse("x,y,label\n1,2,a\n3,4,b\n");
-        assert_eq!((data.class_names, data.labels), (vec!["a".into(), "b".into()], vec![0, 1]));
+        assert_eq!(data.class_names(), ["a", "b"]);
+        assert_eq!(data.labels(), [0, 1]);
     }
 
     #[test]
@@ -509,7 +626,8 @@ mod tests {
         let told = |text: &str, column| parse_with_notice(text.as_bytes(), column).unwrap().1;
         let notice = "label column: \"a\" (the first; name another with --label-column)";
         assert_eq!(told("a,b\n1,2\n3,4\n", None).as_deref(), Some(notice));
-        let samples = |text: &str, column| parse_samples(text.as_bytes(), 1, column).unwrap().1;
+        let samples =
+            |text: &str, column| parse_samples(text.as_bytes(), 1, column, &[]).unwrap().1;
         assert_eq!(samples("a,b\n1,2\n", None).as_deref(), Some(notice));
         for (text, column) in [
             ("a,b\n1,2\n", Some("a")), // asked for
@@ -521,7 +639,61 @@ mod tests {
             assert_eq!(told(text, column), None, "{text}");
             assert_eq!(samples(text, column), None, "{text}");
         }
-        assert_eq!(parse_samples("a,b\n1,2\n".as_bytes(), 2, None).unwrap().1, None);
+        assert_eq!(parse_samples("a,b\n1,2\n".as_bytes(), 2, None, &[]).unwrap().1, None);
+    }
+
+    #[test]
+    fn values_come_from_one_or_several_columns_in_the_order_asked_for() {
+        let text = "a,size,b,price\n1,10,2,0.5\n3,20,4,-1e3\n";
+        let values = |columns| {
+            let data = parse_values(text.as_bytes(), columns).unwrap();
+            let Answers::Values { values, names } = data.answers.clone() else { panic!() };
+            (names.join("|"), values, floats(&data).to_vec())
+        };
+        let (names, found, inputs) = values(Some("price, size"));
+        assert_eq!((names.as_str(), &found[..]), ("price|size", &[0.5, 10.0, -1e3, 20.0][..]));
+        assert_eq!(inputs, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(values(Some("3")).1, [0.5, -1e3]);
+        let headless = parse_values("1,2\n3,4\n".as_bytes(), Some("1")).unwrap();
+        assert_eq!(headless.answers.names(), ["1"]);
+        let usual = parse_values("x,y\n1,2\n3,4.5\n".as_bytes(), None).unwrap();
+        assert_eq!(
+            usual.answers,
+            Answers::Values { values: vec![2.0, 4.5], names: vec!["y".into()] }
+        );
+        let with_comma = parse_values("\"a,b\",c\n1,2\n".as_bytes(), Some("a,b")).unwrap();
+        assert_eq!(with_comma.answers.names(), ["a,b"]);
+
+        let refused = |text: &str, columns, words: &str| {
+            let error = parse_values(text.as_bytes(), columns).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        };
+        refused(text, None, "Name them with --label-column");
+        refused(text, Some("price,weight"), "no label column \"weight\": expected one of \"a\"");
+        refused(text, Some("price,3"), "column 3 (\"price\") is named twice");
+        refused(text, Some("0,1,2,3"), "at least one more to learn from");
+        refused("a,y\n1,x\n", Some("y"), "line 2, column 1 (\"y\"): \"x\" is no finite number");
+        refused("a,y\n1,inf\n", Some("y"), "no finite number");
+        refused("a,y\n1,\n", Some("y"), "is empty");
+    }
+
+    #[test]
+    fn columns_of_values_are_left_out_of_samples_to_predict() {
+        let names = ["u".to_owned(), "v".to_owned()];
+        let samples = |text: &str, column| {
+            parse_samples(text.as_bytes(), 2, column, &names).map(|(inputs, _)| inputs)
+        };
+        let expected = Inputs::Floats(vec![1.0, 2.0]);
+        for (text, column) in [
+            ("1,2\n", None),
+            ("a,b\n1,2\n", None),
+            ("u,a,v,b\n0,1,?,2\n", None),
+            ("p,q,a,b\n0,0,1,2\n", Some("p,q")),
+        ] {
+            assert_eq!(samples(text, column).unwrap(), expected, "{text}");
+        }
+        let error = samples("p,a,b\n0,1,2\n", None).unwrap_err().to_string();
+        assert!(error.contains("has 3 columns: the model takes 2, the numbers of a sample; name"));
     }
 
     #[test]
@@ -534,7 +706,7 @@ mod tests {
     #[test]
     fn samples_to_predict_need_no_label() {
         let samples = |text: &str, column| {
-            parse_samples(text.as_bytes(), 2, column).map(|(inputs, _)| inputs)
+            parse_samples(text.as_bytes(), 2, column, &[]).map(|(inputs, _)| inputs)
         };
         let expected = Inputs::Floats(vec![1.0, 2.0, 3.5, 4.0]);
         for text in [
@@ -568,7 +740,7 @@ mod tests {
     #[test]
     fn spaces_byte_order_marks_and_line_ends_do_not_matter() {
         let data = parse("\u{feff}label,a\r\n3.0, 1\r\n03 ,2.5e1\r\n");
-        assert_eq!(data.class_names, ["3"]);
+        assert_eq!(data.class_names(), ["3"]);
         assert_eq!(floats(&data), [1.0, 25.0]);
     }
 
@@ -608,7 +780,7 @@ mod tests {
         fn arbitrary_tables_never_panic(text in "[a-c0-9.,;\t\"\n\r -]{0,200}", column in 0_usize..5) {
             let _ = parse_csv(text.as_bytes(), None);
             let _ = parse_csv(text.as_bytes(), Some(&column.to_string()));
-            let _ = parse_samples(text.as_bytes(), column, None);
+            let _ = parse_samples(text.as_bytes(), column, None, &[]);
         }
 
         #[test]
@@ -621,7 +793,7 @@ mod tests {
             let lines: Vec<_> = rows.iter().map(|(label, a, b)| format!("{a},c{label},{b}\n")).collect();
             let data = parse_csv(format!("u,class,v\n{}", lines.concat()).as_bytes(), None).unwrap();
             for (at, (label, a, b)) in rows.iter().enumerate() {
-                prop_assert_eq!(&data.class_names[data.labels[at] as usize], &format!("c{label}"));
+                prop_assert_eq!(&data.class_names()[data.labels()[at] as usize], &format!("c{label}"));
                 prop_assert_eq!(&floats(&data)[2 * at..2 * at + 2], [*a, *b]);
             }
         }

@@ -7,6 +7,7 @@ use super::array::Array;
 use super::assemble::numbered_parts;
 use super::bytes;
 use super::idx::read_idx;
+use super::load::no_values;
 use super::named::first_column;
 use super::{Dataset, csv, images, invalid, npz};
 use crate::error::{Error, Result};
@@ -19,6 +20,8 @@ pub(crate) type Parts = (Dataset, Option<Dataset>);
 pub(crate) struct ReadOptions<'a> {
     /// Label column of a table, by name or position.
     pub(crate) label_column: Option<&'a str>,
+    /// Whether samples are answered with values instead of classes.
+    pub(crate) values: bool,
     /// Height and width to which pictures are scaled.
     pub(crate) image_size: Option<(usize, usize)>,
 }
@@ -30,6 +33,7 @@ pub(crate) fn read_path(
     notices: &mut Vec<String>,
 ) -> Result<Parts> {
     match fs::metadata(path) {
+        Ok(data) if data.is_dir() && options.values => Err(no_values(&path.display().to_string())),
         Ok(data) if data.is_dir() => read_folder(path, options),
         Ok(_) => read_file(path, options, notices),
         Err(error) => Err(Error::io("read", path, error)),
@@ -52,12 +56,15 @@ fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Re
         )
     };
     match start {
-        [b'P', b'K', ..] => npz::read_npz(path),
+        [b'P', b'K', ..] => npz::read_parts(path, options.values),
+        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=8, ..] if options.values => {
+            Err(no_values(&path.display().to_string()))
+        }
         [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=8, ..] => read_single_idx(path),
         [0x93, b'N', b'U', ..] => Err(has_no_label("a single .npy array")),
         [0x89, b'P', ..] | [0xff, 0xd8, ..] => Err(has_no_label("a single picture")),
         _ => {
-            let (data, notice) = csv::read_with_notice(path, options.label_column)?;
+            let (data, notice) = csv::read_with_notice(path, options.label_column, options.values)?;
             notices.extend(notice);
             Ok((data, None))
         }
@@ -302,8 +309,8 @@ mod tests {
             let folder = folder(&files);
             let (train, test) = read(folder.path()).unwrap();
             assert_eq!(train.inputs, Inputs::Bytes(vec![2; 8]));
-            assert_eq!((train.labels, train.class_names.len()), (vec![1, 0], 2));
-            assert_eq!(test.unwrap().labels, [1]);
+            assert_eq!((train.labels(), train.class_names().len()), (&[1, 0][..], 2));
+            assert_eq!(test.unwrap().labels(), [1]);
         }
     }
 
@@ -314,7 +321,7 @@ mod tests {
             let columns: Vec<u8> = (0..16_i32).flat_map(i32::to_be_bytes).collect();
             let folder = folder(&[(&x, images(2)), (&y, idx_file(0x0c, &[2, 8], &columns))]);
             let (data, test) = read(folder.path()).unwrap();
-            assert_eq!((data.labels, test), (vec![0, 8], None));
+            assert_eq!((data.labels(), test), (&[0, 8][..], None));
         }
     }
 
@@ -326,7 +333,8 @@ mod tests {
         };
         let plain = folder(&[("cat/1.png", picture(3, 9)), ("dog/1.png", picture(3, 7))]);
         let (data, test) = read(plain.path()).unwrap();
-        assert_eq!((data.class_names, test), (vec!["cat".into(), "dog".into()], None));
+        assert_eq!(data.class_names(), ["cat", "dog"]);
+        assert_eq!(test, None);
         // The test pictures take the size of the training pictures; classes are matched by name.
         let parts = folder(&[
             ("train/cat/1.png", picture(3, 9)),
@@ -335,7 +343,7 @@ mod tests {
         ]);
         let (_, test) = read(parts.path()).unwrap();
         let test = test.unwrap();
-        assert_eq!((test.labels, test.sample_shape), (vec![1], vec![3, 3]));
+        assert_eq!((test.labels(), &test.sample_shape[..]), (&[1][..], &[3, 3][..]));
         let options = ReadOptions { image_size: Some((2, 4)), ..ReadOptions::default() };
         let (train, test) = read_path(parts.path(), options, &mut Vec::new()).unwrap();
         assert_eq!((train.sample_shape, test.unwrap().sample_shape), (vec![2, 4], vec![2, 4]));
@@ -364,7 +372,7 @@ mod tests {
             ("lonely-images-idx3-ubyte", images(1)),
         ]);
         let at = |name: &str| folder.path().join(name);
-        assert_eq!(read(&at("t10k-images-idx3-ubyte.gz")).unwrap().0.labels, [0, 1]);
+        assert_eq!(read(&at("t10k-images-idx3-ubyte.gz")).unwrap().0.labels(), [0, 1]);
         assert!(message(&at("lonely-images-idx3-ubyte")).contains("lonely-labels-idx1-ubyte"));
         assert!(message(&at("t10k-labels-idx1-ubyte")).contains("no labels lie beside"));
     }
@@ -388,7 +396,7 @@ mod tests {
         ]);
         let at = |name: &str| folder.path().join(name);
         assert_eq!(read(&at("archive.data")).unwrap().0.inputs, Inputs::Bytes(vec![3, 4]));
-        assert_eq!(read(&at("table.data")).unwrap().0.class_names, ["cat", "dog"]);
+        assert_eq!(read(&at("table.data")).unwrap().0.class_names(), ["cat", "dog"]);
         assert!(message(&at("array.npy")).contains("a single .npy array has no labels"));
         assert!(message(&at("picture.png")).contains("a single picture has no labels"));
         assert!(message(&at("page.gz")).contains("HTML page"));

@@ -8,7 +8,7 @@ use super::fetch::{FetchProgress, Patience, fetch_set, mirrors_of};
 use super::files::{ReadOptions, read_path, size_of};
 use super::places::{Surroundings, candidates};
 use super::sets::{self, BUILT_IN, NamedSet, set_names};
-use super::split::stratified_split;
+use super::split::split_samples;
 use super::{Dataset, invalid, named};
 use crate::error::{Error, Result};
 
@@ -32,8 +32,12 @@ pub struct LoadOptions {
     pub data_dir: Option<PathBuf>,
     /// A test set that takes the place of the data's own.
     pub test: Option<PathBuf>,
-    /// Label column of a CSV table: a name from its header, or a position from 0.
+    /// Label column of a CSV table: a name from its header, or a position from 0; for `values` one
+    /// or several, with commas between them.
     pub label_column: Option<String>,
+    /// Whether samples are answered with values, read from columns of a CSV table or from the `y` of
+    /// an `.npz`, instead of classes.
+    pub values: bool,
     /// Height and width to which pictures are scaled; `None` for the size found.
     pub image_size: Option<(usize, usize)>,
     /// Decides which samples are set apart for testing, where the data have no test part.
@@ -50,6 +54,7 @@ impl Default for LoadOptions {
             data_dir: None,
             test: None,
             label_column: None,
+            values: false,
             image_size: None,
             seed: 0,
             download: true,
@@ -59,7 +64,11 @@ impl Default for LoadOptions {
 
 impl LoadOptions {
     fn reading(&self) -> ReadOptions<'_> {
-        ReadOptions { label_column: self.label_column.as_deref(), image_size: self.image_size }
+        ReadOptions {
+            label_column: self.label_column.as_deref(),
+            values: self.values,
+            image_size: self.image_size,
+        }
     }
 }
 
@@ -166,6 +175,19 @@ pub fn fetch(name: &str, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Pat
     Ok(folder)
 }
 
+/// Whether a set is known by this name.
+fn is_set(name: &str) -> bool {
+    sets::find(name).is_some() || name.eq_ignore_ascii_case(BUILT_IN)
+}
+
+/// A set whose samples have classes was to be read with values.
+pub(super) fn no_values(what: &str) -> Error {
+    Error::argument(format!(
+        "{what}: its samples have classes, no values to learn; values are read from columns of a \
+         .csv or the y_train of an .npz"
+    ))
+}
+
 fn no_cache() -> Error {
     Error::not_found("there is no folder for downloads: set HOME or XDG_CACHE_HOME")
 }
@@ -190,11 +212,13 @@ pub(crate) fn find_in(
     progress: &mut dyn FnMut(&FetchProgress),
 ) -> Result<Found> {
     let mut found = match options.data.as_deref() {
+        None if options.values => return Err(no_values("mnist")),
+        Some(name) if options.values && is_set(name) => return Err(no_values(name)),
         None => default_set(options, surroundings, patience, progress)?,
         Some(name) => match sets::find(name) {
             Some(set) => named_set(set, options, surroundings, patience, progress)
                 .map_err(|missing| missing.error)?,
-            None if name.eq_ignore_ascii_case(BUILT_IN) => built_in()?,
+            None if is_set(name) => built_in()?,
             None => at_path(name, options)?,
         },
     };
@@ -216,19 +240,21 @@ impl Found {
         let (train, test) = match self.test {
             Some(test) => (self.train, test),
             None => {
-                let classes = self.train.class_names.len();
-                let (kept, apart) =
-                    stratified_split(&self.train.labels, classes, TEST_FRACTION, seed);
+                let (kept, apart) = split_samples(&self.train, TEST_FRACTION, seed);
                 let samples = self.train.len();
+                let (of_what, each) = match self.train.class_names().len() {
+                    0 => (String::new(), ""),
+                    classes => (format!(" in {classes} classes"), " of each class"),
+                };
                 if apart.is_empty() {
                     return Err(invalid(format!(
-                        "{}: {samples} samples in {classes} classes are too few to set some apart \
+                        "{}: {samples} samples{of_what} are too few to set some apart \
                          for testing; give a test set of their own (--test)",
                         self.name
                     )));
                 }
                 self.notices.push(format!(
-                    "{} has no test part: {} of its {samples} samples (20 % of each class, drawn \
+                    "{} has no test part: {} of its {samples} samples (20 %{each}, drawn \
                      with seed {seed}) are set apart for testing",
                     self.name,
                     apart.len(),
@@ -439,7 +465,7 @@ mod tests {
         let loaded = load_in(&named("kmnist"), &surroundings).unwrap();
         assert!(loaded.origin.ends_with("data/KMNIST/raw"), "{}", loaded.origin);
         assert_eq!((loaded.name.as_str(), loaded.train.len()), ("kmnist", 60_000));
-        assert_eq!(loaded.train.class_names[9], "wo");
+        assert_eq!(loaded.train.class_names()[9], "wo");
         assert_eq!(loaded.notices.len(), 1);
         assert!(loaded.notices[0].contains("there are 59999 images"), "{:?}", loaded.notices);
     }
@@ -502,7 +528,7 @@ mod tests {
         let loaded = load_in(&options, &surroundings).unwrap();
         assert_eq!((loaded.train.len(), loaded.test.len()), (40, 10));
         assert!(
-            (0..5).all(|class| loaded.test.labels.iter().filter(|&&it| it == class).count() == 2)
+            (0..5).all(|class| loaded.test.labels().iter().filter(|&&it| it == class).count() == 2)
         );
         assert!(loaded.notices[0].contains("10 of its 50 samples"), "{:?}", loaded.notices);
         let again = load_in(&options, &surroundings).unwrap();
@@ -528,16 +554,13 @@ mod tests {
         };
         let loaded = load_in(&options(&test), &surroundings).unwrap();
         assert_eq!((loaded.train.len(), loaded.notices.len()), (3, 0));
-        assert_eq!(loaded.test.class_names, ["cat", "cow", "dog"]);
-        assert_eq!(loaded.test.labels, [2, 0]);
+        assert_eq!(loaded.test.class_names(), ["cat", "cow", "dog"]);
+        assert_eq!(loaded.test.labels(), [2, 0]);
         let narrow = table(&folder, "narrow.csv", "dog,7\ncat,9\n");
         let error = load_in(&options(&narrow), &surroundings).unwrap_err().to_string();
         assert!(error.contains("narrow.csv: a test sample has shape [1]"), "{error}");
         let (single, notices) = load_single(&test, &LoadOptions::default()).unwrap();
-        assert_eq!(
-            (&single.class_names[..], notices.len()),
-            (&["cat".into(), "dog".into()][..], 0)
-        );
+        assert_eq!((single.class_names(), notices.len()), (&["cat".into(), "dog".into()][..], 0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! finds out what a path holds and calls the reader; a named set is looked up by `places`, judged
 //! by `named` and, where it is not there, brought by `fetch`.
 
+mod answers;
 mod bytes;
 mod array;
 pub mod idx;
@@ -30,6 +31,7 @@ mod load;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use answers::{Answers, Task};
 pub(crate) use array::picture_shape;
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;
@@ -84,38 +86,50 @@ impl Rows<'_> {
     }
 }
 
-/// Labelled samples: what every reader produces and everything else consumes.
+/// Samples and their answers: what every reader produces and everything else consumes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// `samples x features`, row-major.
     pub inputs: Inputs,
-    /// One class index for each sample, below `class_names.len()`.
-    pub labels: Vec<u32>,
+    /// What each sample is to be answered with.
+    pub answers: Answers,
     /// Shape of one sample: `[28, 28]` for an image, `[features]` for a table.
     pub sample_shape: Vec<usize>,
-    /// One name for each class; digits are named "0" to "9".
-    pub class_names: Vec<String>,
     /// Factor of each sample's training loss; none for 1. [`Dataset::with_sample_weights`] sets it.
     pub sample_weights: Option<Vec<f32>>,
 }
 
 impl Dataset {
-    /// Checks the lengths and labels and builds the set.
+    /// Checks the lengths and labels and builds a set of samples in classes.
     ///
     /// # Errors
-    /// `InvalidData` where the inputs are not `labels.len() x product(sample_shape)`, a label is
-    /// out of range, a float is not finite, or there is no sample or class.
+    /// As [`Dataset::with_answers`].
     pub fn new(
         inputs: Inputs,
         labels: Vec<u32>,
         sample_shape: Vec<usize>,
         class_names: Vec<String>,
     ) -> Result<Self> {
+        let answers = Answers::Classes { labels, names: class_names };
+        Dataset::with_answers(inputs, answers, sample_shape)
+    }
+
+    /// Checks the lengths and answers and builds the set.
+    ///
+    /// # Errors
+    /// `InvalidData` where the inputs are not `answers.samples() x product(sample_shape)`, a label
+    /// is out of range, a float is not finite, or there is no sample, class or value.
+    pub fn with_answers(
+        inputs: Inputs,
+        answers: Answers,
+        sample_shape: Vec<usize>,
+    ) -> Result<Self> {
         let features: usize = sample_shape.iter().product();
-        let (samples, classes) = (labels.len(), class_names.len());
-        if samples == 0 || classes == 0 || features == 0 {
+        let (samples, outputs) = (answers.samples(), answers.outputs());
+        if samples == 0 || outputs == 0 || features == 0 {
+            let answered = answers.task().with(outputs);
             return Err(invalid(format!(
-                "no data: {samples} samples of {features} values in {classes} classes"
+                "no data: {samples} samples of {features} values {answered}"
             )));
         }
         let found = match &inputs {
@@ -127,12 +141,7 @@ impl Dataset {
                 "{found} values do not make {samples} samples of shape {sample_shape:?}"
             )));
         }
-        if let Some(at) = labels.iter().position(|&label| label as usize >= classes) {
-            let label = labels[at];
-            return Err(invalid(format!(
-                "label {label} of sample {at} is out of range: there are {classes} classes"
-            )));
-        }
+        answers.check()?;
         if let Inputs::Floats(values) = &inputs
             && let Some(at) = values.iter().position(|value| !value.is_finite())
         {
@@ -141,7 +150,7 @@ impl Dataset {
                 "value {value} in sample {sample} is not a finite number"
             )));
         }
-        Ok(Dataset { inputs, labels, sample_shape, class_names, sample_weights: None })
+        Ok(Dataset { inputs, answers, sample_shape, sample_weights: None })
     }
 
     /// The same samples, their training losses multiplied by these factors.
@@ -172,17 +181,13 @@ impl Dataset {
     /// The samples at `indices`, in that order.
     pub fn subset(&self, indices: &[usize]) -> Dataset {
         let features = self.features();
-        fn rows<T: Copy>(values: &[T], features: usize, indices: &[usize]) -> Vec<T> {
-            indices.iter().flat_map(|&i| &values[i * features..][..features]).copied().collect()
-        }
         Dataset {
             inputs: match &self.inputs {
-                Inputs::Bytes(values) => Inputs::Bytes(rows(values, features, indices)),
-                Inputs::Floats(values) => Inputs::Floats(rows(values, features, indices)),
+                Inputs::Bytes(values) => Inputs::Bytes(rows_at(values, features, indices)),
+                Inputs::Floats(values) => Inputs::Floats(rows_at(values, features, indices)),
             },
-            labels: indices.iter().map(|&i| self.labels[i]).collect(),
+            answers: self.answers.subset(indices),
             sample_shape: self.sample_shape.clone(),
-            class_names: self.class_names.clone(),
             sample_weights: self
                 .sample_weights
                 .as_ref()
@@ -190,20 +195,41 @@ impl Dataset {
         }
     }
 
+    /// The class of each sample; empty where samples are answered with values.
+    pub fn labels(&self) -> &[u32] {
+        match &self.answers {
+            Answers::Classes { labels, .. } => labels,
+            Answers::Values { .. } => &[],
+        }
+    }
+
+    /// The names of the classes; empty where samples are answered with values.
+    pub fn class_names(&self) -> &[String] {
+        match &self.answers {
+            Answers::Classes { names, .. } => names,
+            Answers::Values { .. } => &[],
+        }
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.answers.samples()
     }
 
     /// Whether there is no sample.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
     }
 
     /// Values in one sample.
     pub fn features(&self) -> usize {
         self.sample_shape.iter().product()
     }
+}
+
+/// The rows of `width` values at `indices`.
+fn rows_at<T: Copy>(values: &[T], width: usize, indices: &[usize]) -> Vec<T> {
+    indices.iter().flat_map(|&i| &values[i * width..][..width]).copied().collect()
 }
 
 impl Inputs {

@@ -322,10 +322,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &toy_files());
         let (train, test) = read_from(&toy_set(&[]), folder.path(), true).unwrap().unwrap();
-        assert_eq!(
-            (train.labels, train.class_names),
-            (vec![1, 0], vec!["no".into(), "yes".into()])
-        );
+        assert_eq!(train.labels(), [1, 0]);
+        assert_eq!(train.class_names(), ["no", "yes"]);
         assert_eq!((test.len(), test.sample_shape), (1, vec![28, 28]));
     }
 
@@ -421,7 +419,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("gzip.zip"), zip_file(&entries, true)).unwrap();
         let (train, _) = read_from(letters, folder.path(), true).unwrap().unwrap();
-        assert_eq!((train.labels[0], train.class_names[25].as_str()), (25, "z"));
+        assert_eq!((train.labels()[0], train.class_names()[25].as_str()), (25, "z"));
         let Inputs::Bytes(pixels) = train.inputs else { panic!("no bytes") };
         assert_eq!((pixels[1], pixels[28]), (255, 1)); // row 0, column 1 and back
     }

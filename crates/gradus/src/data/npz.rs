@@ -8,7 +8,7 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use super::array::Array;
-use super::assemble::numbered_parts;
+use super::assemble::{numbered_parts, valued_parts};
 use super::npy::parse_npy;
 use super::zip::Archive;
 use super::{Dataset, invalid};
@@ -71,16 +71,22 @@ impl<R: Read + Seek> Npz<R> {
 
 /// The training part and, where there is one, the test part of an `.npz` file.
 pub fn read_npz(path: &Path) -> Result<(Dataset, Option<Dataset>)> {
+    read_parts(path, false)
+}
+
+/// As [`read_npz`]; with `values`, `y_train` and `y_test` are the values that samples are answered
+/// with, `(n,)` or `(n, outputs)`, instead of class numbers.
+pub(crate) fn read_parts(path: &Path, values: bool) -> Result<(Dataset, Option<Dataset>)> {
     let mut npz = Npz::open(path)?;
-    parts(&mut npz).map_err(|error| error.context(path.display()))
+    parts(&mut npz, values).map_err(|error| error.context(path.display()))
 }
 
 /// As [`read_npz`], from memory.
 pub fn parse_npz(bytes: &[u8]) -> Result<(Dataset, Option<Dataset>)> {
-    parts(&mut Npz::from_bytes(bytes)?)
+    parts(&mut Npz::from_bytes(bytes)?, false)
 }
 
-fn parts<R: Read + Seek>(npz: &mut Npz<R>) -> Result<(Dataset, Option<Dataset>)> {
+fn parts<R: Read + Seek>(npz: &mut Npz<R>, values: bool) -> Result<(Dataset, Option<Dataset>)> {
     let (Some(inputs), Some(labels)) = (npz.get("x_train")?, npz.get("y_train")?) else {
         return Err(invalid(format!(
             "expected the arrays x_train and y_train (and x_test, y_test for a test part); the file \
@@ -93,14 +99,17 @@ fn parts<R: Read + Seek>(npz: &mut Npz<R>) -> Result<(Dataset, Option<Dataset>)>
         (None, None) => None,
         _ => return Err(invalid("x_test and y_test belong together: one of them is missing")),
     };
-    numbered_parts((inputs, labels), test)
+    match values {
+        true => valued_parts((inputs, labels), test),
+        false => numbered_parts((inputs, labels), test),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Inputs;
     use crate::data::testing::{npy_file, zip_file};
+    use crate::data::{Answers, Inputs};
     use ndarray::{Array1, Array3};
     use ndarray_npy::NpzWriter;
     use proptest::prelude::*;
@@ -127,8 +136,8 @@ mod tests {
         let (train, test) = parse_npz(&zip_file(&entries, true)).unwrap();
         let test = test.unwrap();
         assert_eq!(train.inputs, Inputs::Bytes(vec![1, 2, 3, 4, 5, 6, 7, 8]));
-        assert_eq!((train.labels, train.sample_shape), (vec![3, 0], vec![2, 2]));
-        assert_eq!((test.labels, test.class_names.len()), (vec![1], 4));
+        assert_eq!((train.labels(), &train.sample_shape[..]), (&[3, 0][..], &[2, 2][..]));
+        assert_eq!((test.labels(), test.class_names().len()), (&[1][..], 4));
     }
 
     #[test]
@@ -144,6 +153,33 @@ mod tests {
         assert_eq!(npz.names(), ["x_train", "y_train"]);
         assert_eq!(npz.get("x_train").unwrap().unwrap().shape, [3, 2, 2]);
         assert_eq!(npz.get("w1").unwrap(), None);
+    }
+
+    #[test]
+    fn values_are_read_as_one_or_several_for_each_sample() {
+        let x = npy_file("<f4", "(2, 1)", &[0; 8]);
+        let floats =
+            |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>();
+        let read = |shape: &str, values: &[f32]| {
+            let y = npy_file("<f4", shape, &floats(values));
+            let file = zip_file(&[("x_train.npy", &x), ("y_train.npy", &y)], false);
+            parts(&mut Npz::from_bytes(&file).unwrap(), true).map(|(train, _)| train.answers)
+        };
+        let expected = |names: &[&str], values: &[f32]| Answers::Values {
+            values: values.to_vec(),
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+        };
+        assert_eq!(read("(2,)", &[0.5, -3.0]).unwrap(), expected(&["y"], &[0.5, -3.0]));
+        let two = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(read("(2, 2)", &two).unwrap(), expected(&["y0", "y1"], &two));
+        for (shape, values, words) in [
+            ("(2,)", &[0.5, f32::NAN][..], "answer sample 1 with is not a finite"),
+            ("(3,)", &[0.5; 3], "2 samples but values for 3"),
+            ("(2, 1, 1)", &[0.5; 2], "no list of values"),
+        ] {
+            let error = read(shape, values).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[test]

@@ -2,7 +2,17 @@
 
 use rand::seq::SliceRandom;
 
+use super::{Answers, Dataset};
 use crate::random::{Purpose, stream};
+
+/// Sets `fraction` of a set's samples apart: `(kept, apart)`, both shuffled; each class gives its
+/// share ([`stratified_split`]). The same seed gives the same split.
+pub fn split_samples(data: &Dataset, fraction: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
+    match &data.answers {
+        Answers::Classes { labels, names } => stratified_split(labels, names.len(), fraction, seed),
+        Answers::Values { .. } => stratified_split(&vec![0; data.len()], 1, fraction, seed),
+    }
+}
 
 /// Sets `fraction` of the samples apart: `(kept, apart)`, both shuffled.
 ///

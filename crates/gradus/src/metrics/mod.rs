@@ -2,17 +2,19 @@
 //!
 //! One [`SampleResult`] a sample in, an [`Evaluation`] out: loss, accuracy and its interval, top-k
 //! accuracy, confusion matrix with figures by class, calibration. [`worst_mistakes`] picks the
-//! samples to look at.
+//! samples to look at. Of values, [`ValueEvaluation`] has the errors.
 
 mod interval;
 mod confusion;
 mod calibration;
 mod mistakes;
+mod values;
 
 pub use calibration::{Calibration, CalibrationBin};
 pub use confusion::{ClassFigures, ConfusionMatrix};
 pub use interval::{Z_95, wilson_interval};
 pub use mistakes::{Mistake, worst_mistakes};
+pub use values::{ValueErrors, ValueEvaluation};
 
 use confusion::ratio;
 

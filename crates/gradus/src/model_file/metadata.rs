@@ -1,4 +1,4 @@
-//! What a model file says besides the weights: a [`Classifier`] in, one text for each key out, and
+//! What a model file says besides the weights: a [`Model`] in, one text for each key out, and
 //! back. docs/formats.md shows every key with an example.
 
 use std::collections::BTreeMap;
@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{damaged, invalid};
-use crate::classifier::Classifier;
+use crate::classifier::{Classifier, Model, ModelRef, Regressor};
+use crate::data::Task;
 use crate::data::normalize::Normalizer;
 use crate::error::{Error, Result};
 use crate::network::{Activation, Layer, Linear, Network};
 
-/// The version of the model file that is written; the only one that is read.
-pub const FORMAT_VERSION: u32 = 1;
+/// The newest version of the model file: that of regressors. Classifiers are as they were in version
+/// 1, and are written so. Both are read.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The value of the key `format`.
 const FORMAT: &str = "gradus";
@@ -43,15 +45,24 @@ enum StoredNormalizer {
     PerFeature { means: Vec<f32>, deviations: Vec<f32> },
 }
 
-/// The metadata of this classifier.
-pub(super) fn write(classifier: &Classifier) -> Result<Metadata> {
-    let layers = classifier.network.layers().iter().map(|layer| match layer {
+/// The version in which models of a kind are written, and the key of their outputs' names.
+fn version_and_names(task: Task) -> (u32, &'static str) {
+    match task {
+        Task::Classes => (1, "class_names"),
+        Task::Values => (2, "output_names"),
+    }
+}
+
+/// The metadata of this model.
+pub(super) fn write(model: ModelRef) -> Result<Metadata> {
+    let (version, names_key) = version_and_names(model.task());
+    let layers = model.network().layers().iter().map(|layer| match layer {
         Layer::Linear(linear) => {
             StoredLayer::Linear { linear: Size { inputs: linear.inputs, outputs: linear.outputs } }
         }
         Layer::Activation(activation) => StoredLayer::Activation(activation.name().into()),
     });
-    let normalizer = match classifier.normalizer.clone() {
+    let normalizer = match model.normalizer().clone() {
         Normalizer::Scalar { mean, deviation } => StoredNormalizer::Scalar { mean, deviation },
         Normalizer::PerFeature { means, deviations } => {
             StoredNormalizer::PerFeature { means, deviations }
@@ -59,12 +70,12 @@ pub(super) fn write(classifier: &Classifier) -> Result<Metadata> {
     };
     Ok([
         ("format", FORMAT.to_owned()),
-        ("gradus_version", FORMAT_VERSION.to_string()),
+        ("gradus_version", version.to_string()),
         ("architecture", json(&layers.collect::<Vec<_>>())?),
         ("normalization", json(&normalizer)?),
-        ("sample_shape", json(&classifier.sample_shape)?),
-        ("class_names", json(&classifier.class_names)?),
-        ("training", json(&classifier.training)?),
+        ("sample_shape", json(&model.sample_shape())?),
+        (names_key, json(&model.names())?),
+        ("training", json(model.training())?),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into())
@@ -88,12 +99,12 @@ pub(super) fn check_version(metadata: &Metadata) -> Result<()> {
     }
     let version = text(metadata, "gradus_version")?;
     match version.parse::<u32>() {
-        Ok(FORMAT_VERSION) => Ok(()),
+        Ok(1..=FORMAT_VERSION) => Ok(()),
         Ok(newer) if newer > FORMAT_VERSION => Err(invalid(format!(
             "written by a newer gradus: format {newer}, this program reads {FORMAT_VERSION}; \
              update gradus"
         ))),
-        _ => Err(damaged(format!("gradus_version is '{version}', expected {FORMAT_VERSION}"))),
+        _ => Err(damaged(format!("gradus_version is '{version}', expected 1 to {FORMAT_VERSION}"))),
     }
 }
 
@@ -114,48 +125,61 @@ pub(super) fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
     layers.into_iter().map(read).collect()
 }
 
-/// The classifier around this network.
-pub(super) fn read(metadata: &Metadata, network: Network) -> Result<Classifier> {
+/// The model around this network: a regressor where its outputs have names, else a classifier.
+pub(super) fn read(metadata: &Metadata, network: Network) -> Result<Model> {
     let normalizer = match value(metadata, "normalization")? {
         StoredNormalizer::Scalar { mean, deviation } => Normalizer::Scalar { mean, deviation },
         StoredNormalizer::PerFeature { means, deviations } => {
             Normalizer::PerFeature { means, deviations }
         }
     };
-    let classifier = Classifier {
-        network,
-        normalizer,
-        sample_shape: value(metadata, "sample_shape")?,
-        class_names: value(metadata, "class_names")?,
-        training: value(metadata, "training")?,
+    assemble(metadata, network, normalizer)
+}
+
+/// The model of this network and normalisation that these metadata describe.
+pub(super) fn assemble(
+    metadata: &Metadata,
+    network: Network,
+    normalizer: Normalizer,
+) -> Result<Model> {
+    let (sample_shape, training) = (value(metadata, "sample_shape")?, value(metadata, "training")?);
+    let (classes, values) = (version_and_names(Task::Classes).1, version_and_names(Task::Values).1);
+    let model = match (metadata.contains_key(classes), metadata.contains_key(values)) {
+        (true, true) => {
+            return Err(damaged(format!("its metadata have both '{classes}' and '{values}'")));
+        }
+        (false, true) => {
+            let output_names = value(metadata, values)?;
+            Regressor { network, normalizer, sample_shape, output_names, training }.into()
+        }
+        (_, false) => {
+            let class_names = value(metadata, classes)?;
+            Model::from(Classifier { network, normalizer, sample_shape, class_names, training })
+        }
     };
-    check(&classifier).map_err(damaged)?;
-    Ok(classifier)
+    check(model.as_ref()).map_err(damaged)?;
+    Ok(model)
 }
 
-/// Gives the classifier what these metadata say besides layers and normalisation.
-pub(super) fn describe(metadata: &Metadata, classifier: &mut Classifier) -> Result<()> {
-    classifier.sample_shape = value(metadata, "sample_shape")?;
-    classifier.class_names = value(metadata, "class_names")?;
-    classifier.training = value(metadata, "training")?;
-    Ok(())
-}
-
-/// Checks that the parts of a classifier fit together and hold only finite numbers, so that every
+/// Checks that the parts of a model fit together and hold only finite numbers, so that every
 /// file that is written can be read.
-pub(super) fn check(classifier: &Classifier) -> Result<()> {
-    let Classifier { network, normalizer, sample_shape, class_names, .. } = classifier;
+pub(super) fn check(model: ModelRef) -> Result<()> {
+    let (network, sample_shape) = (model.network(), model.sample_shape());
     let wrong = |message: String| Err(Error::argument(message));
     let features = sample_shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     if features != Some(network.inputs()) {
         let inputs = network.inputs();
         return wrong(format!("samples of shape {sample_shape:?} do not fit {inputs} inputs"));
     }
-    if class_names.len() != network.outputs() {
-        let (names, outputs) = (class_names.len(), network.outputs());
-        return wrong(format!("{names} class names do not fit {outputs} outputs"));
+    let (names, outputs) = (model.names().len(), network.outputs());
+    if names != outputs {
+        let what = match model.task() {
+            Task::Classes => "class names",
+            Task::Values => "output names",
+        };
+        return wrong(format!("{names} {what} do not fit {outputs} outputs"));
     }
-    let (means, deviations) = match normalizer {
+    let (means, deviations) = match model.normalizer() {
         Normalizer::Scalar { mean, deviation } => {
             (std::slice::from_ref(mean), std::slice::from_ref(deviation))
         }

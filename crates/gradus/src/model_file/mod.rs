@@ -1,15 +1,15 @@
-//! Model files: a [`Classifier`] in, a file out, and back.
+//! Model files: a [`Model`] (a classifier or a regressor) in, a file out, and back.
 //!
 //! The model file is safetensors (see [`safetensors`]): it keeps all that is needed to predict.
 //! [`onnx`] is for other programs, `.npz` (see [`npz`]) exchanges the bare arrays with NumPy.
 //! [`load`] reads all of these, and the dense networks of PyTorch and Keras, which become a
-//! classifier through `stack.rs`. docs/formats.md describes each.
+//! model through `stack.rs`. docs/formats.md describes each.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use crate::classifier::Classifier;
+use crate::classifier::{Model, ModelRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 
@@ -25,7 +25,7 @@ mod read;
 
 pub use metadata::FORMAT_VERSION;
 pub use onnx::OnnxOptions;
-pub use read::{Loaded, ReadOptions, load, load_as, read};
+pub use read::{Loaded, ReadOptions, load, load_as, load_model, read};
 pub use safetensors::{Extras, from_bytes, to_bytes, to_bytes_with};
 
 /// Writes the model file; the name must end in `.safetensors`. A file that is there is replaced,
@@ -34,9 +34,9 @@ pub use safetensors::{Extras, from_bytes, to_bytes, to_bytes_with};
 /// # Errors
 /// `InvalidArgument` for another ending, or for a model that could not be read back (weights that
 /// are not finite, parts that do not fit together); those of [`files::write_beside`].
-pub fn save(classifier: &Classifier, path: &Path) -> Result<()> {
+pub fn save<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
     match extension(path).as_str() {
-        "safetensors" => files::write_beside(path, &to_bytes(classifier)?),
+        "safetensors" => files::write_beside(path, &to_bytes(model)?),
         other => Err(wrong_extension(path, other, ".safetensors")),
     }
 }
@@ -47,14 +47,15 @@ pub fn save(classifier: &Classifier, path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// As [`save`].
-pub fn export(classifier: &Classifier, path: &Path) -> Result<()> {
+pub fn export<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
+    let model = model.into();
     match extension(path).as_str() {
-        "safetensors" => save(classifier, path),
-        "onnx" => export_onnx(classifier, path, &OnnxOptions::default()),
+        "safetensors" => save(model, path),
+        "onnx" => export_onnx(model, path, &OnnxOptions::default()),
         "npz" => {
-            metadata::check(classifier)
+            metadata::check(model)
                 .map_err(|error| error.context("this model cannot be exported"))?;
-            let bytes = npz::write_network(&classifier.network, &classifier.normalizer)?;
+            let bytes = npz::write_network(model.network(), model.normalizer())?;
             files::write_beside(path, &bytes)
         }
         other => Err(wrong_extension(path, other, ".safetensors, .onnx or .npz")),
@@ -65,9 +66,13 @@ pub fn export(classifier: &Classifier, path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// As [`save`], and those of [`onnx::to_bytes`].
-pub fn export_onnx(classifier: &Classifier, path: &Path, options: &OnnxOptions) -> Result<()> {
+pub fn export_onnx<'a>(
+    model: impl Into<ModelRef<'a>>,
+    path: &Path,
+    options: &OnnxOptions,
+) -> Result<()> {
     match extension(path).as_str() {
-        "onnx" => files::write_beside(path, &onnx::to_bytes(classifier, options)?),
+        "onnx" => files::write_beside(path, &onnx::to_bytes(model, options)?),
         other => Err(wrong_extension(path, other, ".onnx")),
     }
 }
@@ -75,8 +80,8 @@ pub fn export_onnx(classifier: &Classifier, path: &Path, options: &OnnxOptions) 
 /// Reads a model file of gradus with what else it holds: a checkpoint's state of the run.
 ///
 /// # Errors
-/// As [`load`]; `InvalidData` also for models of other programs.
-pub fn load_with(path: &Path) -> Result<(Classifier, Extras)> {
+/// As [`load_model`]; `InvalidData` also for models of other programs.
+pub fn load_with(path: &Path) -> Result<(Model, Extras)> {
     let mut file = open(path)?;
     let mut bytes = safetensors::read_front(&mut file, path)?;
     safetensors::check_front(&bytes).map_err(|error| error.context(path.display()))?;

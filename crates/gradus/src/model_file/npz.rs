@@ -13,29 +13,30 @@ use ndarray_npy::NpzWriter;
 use super::affine::Affine;
 use super::stack::{Dense, Stack};
 use super::{ReadOptions, invalid};
-use crate::classifier::Classifier;
+use crate::classifier::Model;
 use crate::data::normalize::Normalizer;
 use crate::data::npz::Npz;
 use crate::data::{Array, Values};
 use crate::error::{Error, ErrorKind, Result};
 use crate::network::{Activation, MOST_PARAMETERS, Network};
 
-/// Reads `w1, b1, w2, b2, ...`, each name after `prefix`, with `activation` after each layer but
-/// the last. Weights are `inputs x outputs`; biases `(outputs, 1)`, `(1, outputs)` or
+/// Reads `w1, b1, w2, b2, ...`, each name after `prefix`, with `activations` after the hidden
+/// layers, one for all or one for each. Weights are `inputs x outputs`; biases `(outputs, 1)`, `(1, outputs)` or
 /// `(outputs,)`; all of them float32 or float64, in C or Fortran order; other arrays are ignored.
 /// Where `prefix` is empty and there is no `w1`, but an `init_w1`, the prefix is `init_`.
 ///
 /// # Errors
 /// `NotFound` or `Io` where the file cannot be read; `InvalidData` where an array is missing, has
-/// another shape or type, does not fit the one before, or holds a number that is not finite.
-pub fn read_network(path: &Path, prefix: &str, activation: Activation) -> Result<Network> {
+/// another shape or type, does not fit the one before, or holds a number that is not finite;
+/// `InvalidArgument` where the activations do not fit the number of layers.
+pub fn read_network(path: &Path, prefix: &str, activations: &[Activation]) -> Result<Network> {
     let mut npz = Npz::open(path)?;
-    network(&mut npz, prefix, activation).map_err(|error| error.context(path.display()))
+    network(&mut npz, prefix, activations).map_err(|error| error.context(path.display()))
 }
 
 /// As [`read_network`], from memory.
-pub fn parse_network(bytes: &[u8], prefix: &str, activation: Activation) -> Result<Network> {
-    network(&mut Npz::from_bytes(bytes)?, prefix, activation)
+pub fn parse_network(bytes: &[u8], prefix: &str, activations: &[Activation]) -> Result<Network> {
+    network(&mut Npz::from_bytes(bytes)?, prefix, activations)
 }
 
 /// The `.npz` file of this network: `w1, b1, w2, b2, ...` in float32, biases as `(outputs, 1)`; and
@@ -87,7 +88,7 @@ fn unwritten(cause: impl std::fmt::Display) -> Error {
 fn network<R: Read + Seek>(
     npz: &mut Npz<R>,
     prefix: &str,
-    activation: Activation,
+    activations: &[Activation],
 ) -> Result<Network> {
     let names = npz.names();
     let has = |name: &str| names.iter().any(|other| other == name);
@@ -98,8 +99,7 @@ fn network<R: Read + Seek>(
     let layers = numbered(npz, &names, prefix)?;
     let hidden: Vec<usize> = layers[1..].iter().map(|layer| layer.inputs).collect();
     let (inputs, outputs) = (layers[0].inputs, layers[layers.len() - 1].outputs);
-    let mut network = Network::dense(inputs, &hidden, activation, outputs)
-        .map_err(|error| invalid(error.to_string()))?;
+    let mut network = Network::dense(inputs, &hidden, activations, outputs)?;
     for (index, layer) in layers.into_iter().enumerate() {
         network.weight_mut(index).copy_from_slice(&layer.weight);
         network.bias_mut(index).copy_from_slice(&layer.bias);
@@ -142,7 +142,7 @@ fn numbered<R: Read + Seek>(
 
 /// A model from an `.npz` file in memory: `w1, b1, w2, b2, ...`, with `mean` and `deviation` where
 /// they are there, or `arr_0, arr_1, ...`, the weights of a Keras model as `numpy.savez` keeps them.
-pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Classifier> {
+pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
     let mut npz = Npz::from_bytes(bytes)?;
     let names = npz.names();
     let mut stack = Stack::new(options.normalizer.as_ref());
@@ -156,7 +156,7 @@ pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Classifi
         }
         layers
     };
-    stack.push_all(layers, options.hidden_activation())?;
+    stack.push_all(layers, options.hidden_activations())?;
     stack.finish(None)
 }
 
@@ -297,7 +297,7 @@ mod tests {
 
         fn read(self, prefix: &str) -> Result<Network> {
             let bytes = self.0.finish().unwrap().into_inner();
-            parse_network(&bytes, prefix, Activation::Relu)
+            parse_network(&bytes, prefix, &[Activation::Relu])
         }
 
         #[track_caller]
@@ -415,7 +415,7 @@ mod tests {
             scalar in any::<bool>(),
         ) {
             let [inputs, hidden @ .., outputs] = &widths[..] else { unreachable!() };
-            let mut network = Network::dense(*inputs, hidden, Activation::Tanh, *outputs).unwrap();
+            let mut network = Network::dense(*inputs, hidden, &[Activation::Tanh], *outputs).unwrap();
             network.initialize(crate::network::Init::Glorot, seed);
             network.bias_mut(0).fill(0.1);
             let normalizer = if scalar {
@@ -425,7 +425,7 @@ mod tests {
                 Normalizer::PerFeature { means: ones.clone(), deviations: ones }
             };
             let bytes = write_network(&network, &normalizer).unwrap();
-            prop_assert_eq!(&parse_network(&bytes, "", Activation::Tanh).unwrap(), &network);
+            prop_assert_eq!(&parse_network(&bytes, "", &[Activation::Tanh]).unwrap(), &network);
             prop_assert_eq!(write_network(&network, &normalizer).unwrap(), bytes);
         }
 
@@ -433,13 +433,13 @@ mod tests {
         fn mutated_archives_never_panic(
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         ) {
-            let network = Network::dense(3, &[2], Activation::Relu, 2).unwrap();
+            let network = Network::dense(3, &[2], &[Activation::Relu], 2).unwrap();
             let mut bytes = write_network(&network, &Normalizer::IDENTITY).unwrap();
             for (at, value) in changes {
                 let at = at.index(bytes.len());
                 bytes[at] = value;
             }
-            let _ = parse_network(&bytes, "", Activation::Relu);
+            let _ = parse_network(&bytes, "", &[Activation::Relu]);
         }
     }
 }

@@ -11,21 +11,21 @@ use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::stack::{Dense, Stack};
 use super::{ReadOptions, damaged, invalid};
-use crate::classifier::Classifier;
+use crate::classifier::Model;
 use crate::error::Result;
 
 /// More layers than this have no order of their own but by numbers.
 const MOST_UNNUMBERED: usize = 10;
 
-/// The classifier of these weights.
+/// The model of these weights.
 ///
 /// # Errors
 /// `InvalidData` where they are not those of dense layers, or their order is not clear.
-pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Classifier> {
+pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layers = in_order(modules(&tensors)?)?;
     let mut stack = Stack::new(options.normalizer.as_ref());
-    stack.push_all(layers, options.hidden_activation())?;
+    stack.push_all(layers, options.hidden_activations())?;
     stack.finish(None)
 }
 

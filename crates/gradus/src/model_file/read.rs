@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use super::{invalid, keras, npz, onnx, open, pytorch, safetensors};
-use crate::classifier::Classifier;
+use crate::classifier::{Classifier, Model};
 use crate::data::normalize::Normalizer;
 use crate::data::zip::Archive;
 use crate::error::{Error, Result};
@@ -14,15 +14,16 @@ use crate::network::Activation;
 /// What the file of another program does not say.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReadOptions {
-    /// What follows each hidden layer, for files that hold weights alone; ReLU where it is none.
-    pub activation: Option<Activation>,
+    /// What follows the hidden layers, one for all or one for each, for files that hold weights
+    /// alone; ReLU where there is none.
+    pub activations: Vec<Activation>,
     /// What raw values go through before the model, for models that were trained on others.
     pub normalizer: Option<Normalizer>,
 }
 
 impl ReadOptions {
-    pub(super) fn hidden_activation(&self) -> Activation {
-        self.activation.unwrap_or(Activation::Relu)
+    pub(super) fn hidden_activations(&self) -> &[Activation] {
+        if self.activations.is_empty() { &[Activation::Relu] } else { &self.activations }
     }
 }
 
@@ -30,7 +31,7 @@ impl ReadOptions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// The model.
-    pub classifier: Classifier,
+    pub model: Model,
     /// What was assumed because the file does not say it, a sentence each.
     pub notices: Vec<String>,
 }
@@ -46,20 +47,29 @@ enum Kind {
     Hdf5,
 }
 
-/// Reads a model; its name does not matter. Where a file of another program holds weights alone,
-/// ReLU is taken for the activation of its hidden layers; [`load_as`] names another, and tells.
+/// Reads a classifier; the name of the file does not matter.
+///
+/// # Errors
+/// As [`load_model`], and `InvalidArgument` where it is a regressor.
+pub fn load(path: &Path) -> Result<Classifier> {
+    load_model(path)?.into_classifier().map_err(|error| error.context(path.display()))
+}
+
+/// Reads a classifier or a regressor; the name of the file does not matter. Where a file of another
+/// program holds weights alone, ReLU is taken for the activation of its hidden layers; [`load_as`]
+/// names another, and tells.
 ///
 /// # Errors
 /// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is no model that gradus
 /// has, is damaged, or was written by a newer gradus.
-pub fn load(path: &Path) -> Result<Classifier> {
-    load_as(path, &ReadOptions::default()).map(|loaded| loaded.classifier)
+pub fn load_model(path: &Path) -> Result<Model> {
+    load_as(path, &ReadOptions::default()).map(|loaded| loaded.model)
 }
 
 /// Reads a model with what its file does not say.
 ///
 /// # Errors
-/// As [`load`]; `InvalidArgument` where the file says itself what the options say.
+/// As [`load_model`]; `InvalidArgument` where the file says itself what the options say.
 pub fn load_as(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     let mut file = open(path)?;
     // A stranger is recognised by its first bytes, however large it is.
@@ -102,23 +112,21 @@ fn kind(front: &[u8]) -> Result<Kind> {
 }
 
 fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
-    let told = |classifier| Loaded { classifier, notices: Vec::new() };
+    let told = |model| Loaded { model, notices: Vec::new() };
     match kind {
         Kind::Gradus => {
-            refuse(options.activation.is_some(), "an activation")?;
+            refuse(!options.activations.is_empty(), "an activation")?;
             refuse(options.normalizer.is_some(), "a normalisation")?;
-            safetensors::from_bytes(bytes).map(told)
+            safetensors::from_bytes_with(bytes).map(|(model, _)| told(model))
         }
         Kind::Onnx => {
-            refuse(options.activation.is_some(), "an activation")?;
+            refuse(!options.activations.is_empty(), "an activation")?;
             onnx::parse(bytes, options.normalizer.as_ref()).map(told)
         }
         Kind::PyTorch => pytorch::read_model(bytes, options)
             .map_err(|error| error.context("no model of gradus, nor a dense one of PyTorch"))
-            .map(|classifier| assuming(classifier, options)),
-        Kind::Hdf5 => {
-            keras::read_weights(bytes, options).map(|classifier| assuming(classifier, options))
-        }
+            .map(|model| assuming(model, options)),
+        Kind::Hdf5 => keras::read_weights(bytes, options).map(|model| assuming(model, options)),
         Kind::Zip => read_zip(bytes, options),
     }
 }
@@ -133,12 +141,12 @@ fn read_zip(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
         ));
     }
     if archive.find(keras::CONFIG).is_none() {
-        let classifier = npz::read_model(bytes, options)?;
-        return Ok(assuming(classifier, options));
+        let model = npz::read_model(bytes, options)?;
+        return Ok(assuming(model, options));
     }
-    refuse(options.activation.is_some(), "an activation")?;
-    let classifier = keras::read_model(&mut archive, options)?;
-    Ok(Loaded { classifier, notices: Vec::new() })
+    refuse(!options.activations.is_empty(), "an activation")?;
+    let model = keras::read_model(&mut archive, options)?;
+    Ok(Loaded { model, notices: Vec::new() })
 }
 
 fn refuse(given: bool, what: &str) -> Result<()> {
@@ -149,21 +157,21 @@ fn refuse(given: bool, what: &str) -> Result<()> {
 }
 
 /// The model with what the user should know of a file that holds weights alone.
-fn assuming(classifier: Classifier, options: &ReadOptions) -> Loaded {
+fn assuming(model: Model, options: &ReadOptions) -> Loaded {
     let mut notices = Vec::new();
-    if options.activation.is_none() && classifier.network.linears().len() > 1 {
+    if options.activations.is_empty() && model.as_ref().network().linears().len() > 1 {
         notices.push(
             "the file does not say which activation its hidden layers have: relu is taken \
              (--activation names another)"
                 .to_owned(),
         );
     }
-    if classifier.normalizer == Normalizer::IDENTITY && options.normalizer.is_none() {
+    if *model.as_ref().normalizer() == Normalizer::IDENTITY && options.normalizer.is_none() {
         notices.push(
             "the file does not say how its inputs are normalised: raw values are taken \
              (--normalize MEAN,DEVIATION names another)"
                 .to_owned(),
         );
     }
-    Loaded { classifier, notices }
+    Loaded { model, notices }
 }

@@ -1,4 +1,4 @@
-//! The model file: a [`Classifier`] to the bytes of a safetensors file, and back.
+//! The model file: a [`Model`] to the bytes of a safetensors file, and back.
 //!
 //! The file is a length (`u64`, little-endian), a JSON header of that length, and the weights. They
 //! are named and laid out as PyTorch's `nn.Sequential` has them: `0.weight` as `[outputs x
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::metadata::{self, Metadata};
 use super::{damaged, invalid};
-use crate::classifier::Classifier;
+use crate::classifier::{Classifier, Model, ModelRef};
 use crate::error::{Error, Result};
 use crate::network::{Layer, Linear, Network};
 
@@ -52,23 +52,24 @@ const EXTRA: &str = "checkpoint.";
 /// The key of the extra text.
 const EXTRA_TEXT: &str = "checkpoint";
 
-/// The model file of this classifier.
+/// The model file of this classifier or regressor.
 ///
 /// # Errors
-/// `InvalidArgument` where the parts of the classifier do not fit together, a number in it is not
+/// `InvalidArgument` where the parts of the model do not fit together, a number in it is not
 /// finite, or the header would be longer than the format allows.
-pub fn to_bytes(classifier: &Classifier) -> Result<Vec<u8>> {
-    to_bytes_with(classifier, &Extras::default())
+pub fn to_bytes<'a>(model: impl Into<ModelRef<'a>>) -> Result<Vec<u8>> {
+    to_bytes_with(model, &Extras::default())
 }
 
-/// The model file of this classifier with more in it.
+/// The model file of this model with more in it.
 ///
 /// # Errors
 /// As [`to_bytes`].
-pub fn to_bytes_with(classifier: &Classifier, extras: &Extras) -> Result<Vec<u8>> {
+pub fn to_bytes_with<'a>(model: impl Into<ModelRef<'a>>, extras: &Extras) -> Result<Vec<u8>> {
+    let model = model.into();
     let context = |error: Error| error.context("this model cannot be saved");
-    metadata::check(classifier).map_err(context)?;
-    let network = &classifier.network;
+    metadata::check(model).map_err(context)?;
+    let network = model.network();
     let mut tensors = BTreeMap::new();
     let mut data: Vec<u8> = Vec::with_capacity(4 * network.parameters().len());
     let mut add = |name: String, shape: Vec<usize>, values: &mut dyn Iterator<Item = &f32>| {
@@ -88,7 +89,7 @@ pub fn to_bytes_with(classifier: &Classifier, extras: &Extras) -> Result<Vec<u8>
     for (name, values) in &extras.tensors {
         add(format!("{EXTRA}{name}"), vec![values.len()], &mut values.iter());
     }
-    let mut metadata = metadata::write(classifier).map_err(context)?;
+    let mut metadata = metadata::write(model).map_err(context)?;
     if !extras.text.is_empty() {
         metadata.insert(EXTRA_TEXT.into(), extras.text.clone());
     }
@@ -109,16 +110,17 @@ pub fn to_bytes_with(classifier: &Classifier, extras: &Extras) -> Result<Vec<u8>
 /// The classifier in the bytes of a model file. Memory is taken only for what the bytes hold.
 ///
 /// # Errors
-/// `InvalidData` where they are not a gradus model, are damaged, or come from a newer gradus.
+/// `InvalidData` where they are not a gradus model, are damaged, or come from a newer gradus;
+/// `InvalidArgument` where the model is a regressor.
 pub fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
-    from_bytes_with(bytes).map(|(classifier, _)| classifier)
+    from_bytes_with(bytes)?.0.into_classifier()
 }
 
-/// The classifier in the bytes of a model file, and what else is there.
+/// The model of either kind in the bytes of a model file, and what else is there.
 ///
 /// # Errors
-/// As [`from_bytes`].
-pub fn from_bytes_with(bytes: &[u8]) -> Result<(Classifier, Extras)> {
+/// `InvalidData` as [`from_bytes`].
+pub fn from_bytes_with(bytes: &[u8]) -> Result<(Model, Extras)> {
     let (header, data) = split(bytes)?;
     metadata::check_version(&header.metadata)?;
     let promised = header.tensors.values().map(|info| info.data_offsets.1).max().unwrap_or(0);

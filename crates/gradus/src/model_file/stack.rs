@@ -1,4 +1,4 @@
-//! A classifier from the layers of somebody else's model: steps in order in, a [`Classifier`] out.
+//! A model from the layers of somebody else's: steps in order in, a [`Model`] out.
 //!
 //! gradus has linear layers, an activation after each, and one normalisation before all. What
 //! scales and shifts values elsewhere (batch normalisation, a bias of its own, factors of an
@@ -6,11 +6,11 @@
 
 use super::affine::Affine;
 use super::invalid;
-use crate::classifier::Classifier;
+use crate::classifier::{Classifier, Model, Regressor};
 use crate::data::normalize::Normalizer;
 use crate::data::picture_shape;
 use crate::error::Result;
-use crate::network::{Activation, Layer, Linear, Network};
+use crate::network::{Activation, Layer, Linear, Network, check_activations};
 
 /// A linear layer: `x W + b`.
 #[derive(Debug, Clone)]
@@ -22,6 +22,9 @@ pub(super) struct Dense {
     /// One value for each output.
     pub(super) bias: Vec<f32>,
 }
+
+/// What the only output of a network is called that answers with a value.
+const VALUE: &str = "value";
 
 /// Steps so far.
 pub(super) struct Stack {
@@ -80,13 +83,18 @@ impl Stack {
         Stack { normalization, layers: Vec::new(), after: None, ended: false }
     }
 
-    /// These layers with `activation` after each but the last.
-    pub(super) fn push_all(&mut self, layers: Vec<Dense>, activation: Activation) -> Result<()> {
+    /// These layers with `activations` after all but the last, one for all or one for each.
+    pub(super) fn push_all(
+        &mut self,
+        layers: Vec<Dense>,
+        activations: &[Activation],
+    ) -> Result<()> {
         let last = layers.len().saturating_sub(1);
+        check_activations(activations, last)?;
         for (index, layer) in layers.into_iter().enumerate() {
             self.linear(layer)?;
             if index < last {
-                self.activation(activation)?;
+                self.activation(activations[index % activations.len()])?;
             }
         }
         Ok(())
@@ -163,9 +171,10 @@ impl Stack {
         }
     }
 
-    /// The classifier, for samples of this shape where that is known. A network with one output and
-    /// sigmoid becomes one of two classes: the softmax of 0 and z is the sigmoid of z.
-    pub(super) fn finish(mut self, sample_shape: Option<Vec<usize>>) -> Result<Classifier> {
+    /// The model, for samples of this shape where that is known. A network with one output answers
+    /// with a value; where sigmoid follows, it becomes one of two classes: the softmax of 0 and z is
+    /// the sigmoid of z.
+    pub(super) fn finish(mut self, sample_shape: Option<Vec<usize>>) -> Result<Model> {
         let Some((last, activation)) = self.layers.last_mut() else {
             return Err(invalid("it has no linear layer"));
         };
@@ -173,7 +182,7 @@ impl Stack {
             *activation = None;
             last.widen();
         }
-        let outputs = check_end(last, *activation)?;
+        let outputs = check_end(last, *activation, self.ended)?;
         let first = &mut self.layers[0].0;
         let inputs = first.inputs;
         let normalizer = match self.normalization.normalizer(inputs)? {
@@ -185,26 +194,30 @@ impl Stack {
         };
         let shape = sample_shape.unwrap_or_else(|| vec![inputs]);
         let shape = picture_shape(&shape).unwrap_or(shape);
-        let names = (0..outputs).map(|class| class.to_string()).collect();
         let network = network(self.layers)?;
-        Classifier::new(network, normalizer, shape, names)
-            .map_err(|error| invalid(error.to_string()))
+        let model = if outputs == 1 {
+            let names = vec![VALUE.to_owned()];
+            Regressor::new(network, normalizer, shape, names).map(Model::from)
+        } else {
+            let names = (0..outputs).map(|class| class.to_string()).collect();
+            Classifier::new(network, normalizer, shape, names).map(Model::from)
+        };
+        model.map_err(|error| invalid(error.to_string()))
     }
 }
 
-/// Checks that a network that ends so gives logits, one for each class, and counts these.
-fn check_end(last: &Dense, activation: Option<Activation>) -> Result<usize> {
+/// Checks that a network that ends so gives logits, one for each class, or a value, and counts these.
+fn check_end(last: &Dense, activation: Option<Activation>, ended: bool) -> Result<usize> {
     let outputs = last.outputs;
     match activation {
         Some(activation) => Err(invalid(format!(
-            "it ends with {} on {outputs} outputs; gradus reads classifiers, whose last layer is \
-             linear, with softmax or nothing after it, or with sigmoid after a single output",
+            "it ends with {} on {outputs} outputs; the last layer must be linear, with softmax or \
+             nothing after it, or with sigmoid after a single output",
             activation.name()
         ))),
-        None if outputs == 1 => Err(invalid(
-            "it has a single output and no sigmoid after it; gradus reads classifiers, with an \
-             output for each class",
-        )),
+        None if outputs == 1 && ended => {
+            Err(invalid("it chooses among the classes of a single output"))
+        }
         None => Ok(outputs),
     }
 }

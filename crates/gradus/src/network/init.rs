@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     fn spread(init: Init, activation: Activation) -> (f32, f32) {
-        let mut network = Network::dense(100, &[400], activation, 10).unwrap();
+        let mut network = Network::dense(100, &[400], &[activation], 10).unwrap();
         network.initialize(init, 3);
         assert!(network.bias(0).iter().all(|&b| b == 0.0));
         let weight = network.weight(0);

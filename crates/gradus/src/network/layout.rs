@@ -272,7 +272,7 @@ mod tests {
             (vec![300, 70], true),
             (vec![300, 1000, 65], false),
         ] {
-            let mut network = Network::dense(30, &hidden, Activation::Relu, 10).unwrap();
+            let mut network = Network::dense(30, &hidden, &[Activation::Relu], 10).unwrap();
             for (i, p) in network.parameters_mut().iter_mut().enumerate() {
                 *p = i as f32 + 1.0;
             }

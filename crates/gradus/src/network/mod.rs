@@ -79,20 +79,23 @@ pub struct Network {
 pub const MOST_PARAMETERS: usize = 1 << 30;
 
 impl Network {
-    /// A stack `inputs - hidden[0] - hidden[1] - ... - outputs` with `activation` after each
-    /// hidden layer and none after the last, all parameters 0.
+    /// A stack `inputs - hidden[0] - hidden[1] - ... - outputs`, all parameters 0. `activations` are
+    /// one for all hidden layers or one for each; none follows the last layer.
     ///
     /// # Errors
-    /// `InvalidArgument` where a size is 0 or the parameters would be too many.
+    /// `InvalidArgument` where a size is 0, the activations are of another number, or the parameters
+    /// would be too many.
     pub fn dense(
         inputs: usize,
         hidden: &[usize],
-        activation: Activation,
+        activations: &[Activation],
         outputs: usize,
     ) -> Result<Network> {
+        check_activations(activations, hidden.len())?;
         let mut layers = Vec::new();
         let mut width = inputs;
-        for &units in hidden {
+        for (index, &units) in hidden.iter().enumerate() {
+            let activation = activations[index % activations.len()];
             layers.push(Layer::Linear(Linear { inputs: width, outputs: units, offset: 0 }));
             if activation != Activation::Identity {
                 layers.push(Layer::Activation(activation));
@@ -231,13 +234,28 @@ impl Network {
     }
 }
 
+/// Checks that there is one activation for all hidden layers, or one for each.
+///
+/// # Errors
+/// `InvalidArgument` where there is another number of them.
+pub fn check_activations(activations: &[Activation], hidden_layers: usize) -> Result<()> {
+    let count = activations.len();
+    match count == 1 || count == hidden_layers {
+        true => Ok(()),
+        false => Err(Error::argument(format!(
+            "{count} activations for {hidden_layers} hidden layers: give one for all of them, or one \
+             for each"
+        ))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn parameters_are_views_into_one_vector() {
-        let mut network = Network::dense(4, &[3], Activation::Relu, 2).unwrap();
+        let mut network = Network::dense(4, &[3], &[Activation::Relu], 2).unwrap();
         assert_eq!(network.parameters().len(), 4 * 3 + 3 + 3 * 2 + 2);
         network.weight_mut(1)[5] = 1.0;
         network.bias_mut(1)[0] = 2.0;

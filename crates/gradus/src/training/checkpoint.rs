@@ -12,8 +12,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::classifier::Classifier;
-use crate::data::{Dataset, Rows};
+use crate::classifier::Model;
+use crate::data::{Answers, Dataset, Rows};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model_file::{self, Extras};
@@ -23,12 +23,12 @@ use crate::training::session::Progress;
 use crate::training::{History, Session};
 
 /// The version of the checkpoint that is written; the only one that is read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A run between two epochs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
-    classifier: Classifier,
+    model: Model,
     state: State,
     extras: Extras,
 }
@@ -55,7 +55,7 @@ impl Checkpoint {
         let mut extras = self.extras.clone();
         extras.text = serde_json::to_string(&self.state)
             .map_err(|error| Error::argument(format!("this run cannot be saved: {error}")))?;
-        files::write_beside(path, &model_file::to_bytes_with(&self.classifier, &extras)?)
+        files::write_beside(path, &model_file::to_bytes_with(&self.model, &extras)?)
     }
 
     /// Reads a checkpoint.
@@ -64,7 +64,7 @@ impl Checkpoint {
     /// Those of [`model_file::load`]; `InvalidData` where the file is a model without the state of
     /// a run, or of a newer gradus.
     pub fn load(path: &Path) -> Result<Checkpoint> {
-        let (classifier, mut extras) = model_file::load_with(path)?;
+        let (model, mut extras) = model_file::load_with(path)?;
         let text = std::mem::take(&mut extras.text);
         if text.is_empty() {
             return Err(Error::data(
@@ -87,7 +87,7 @@ impl Checkpoint {
                 format!("a checkpoint of version {}, this program reads {VERSION}", state.version),
             ));
         }
-        Ok(Checkpoint { classifier, state, extras })
+        Ok(Checkpoint { model, state, extras })
     }
 
     /// The settings of the run.
@@ -96,8 +96,8 @@ impl Checkpoint {
     }
 
     /// The model as it was then.
-    pub fn classifier(&self) -> &Classifier {
-        &self.classifier
+    pub fn model(&self) -> &Model {
+        &self.model
     }
 
     /// The figures of the epochs that were run.
@@ -138,7 +138,7 @@ impl<'a> Session<'a> {
         }
         let stepper = &self.trainer.stepper;
         Checkpoint {
-            classifier: self.classifier.clone(),
+            model: self.model.clone(),
             state: State {
                 version: VERSION,
                 config: self.config.clone(),
@@ -163,7 +163,7 @@ impl<'a> Session<'a> {
         threads: Option<usize>,
     ) -> Result<Session<'a>> {
         let config = TrainConfig { threads, ..checkpoint.state.config.clone() };
-        let network = checkpoint.classifier.network.clone();
+        let network = checkpoint.model.as_ref().network().clone();
         let mut session = Session::new(&config, data, validation, Some(network))?;
         if session.digests() != checkpoint.state.data {
             return Err(Error::argument(
@@ -183,10 +183,10 @@ impl<'a> Session<'a> {
         }
         session.progress = checkpoint.state.progress.clone();
         if session.progress.best.is_some() {
-            let length = session.classifier.network.parameters().len();
+            let length = session.model.as_ref().network().parameters().len();
             session.best = checkpoint.tensor("best", length)?.to_vec();
         }
-        session.classifier = checkpoint.classifier.clone();
+        session.model = checkpoint.model.clone();
         session.trainer.stepper.steps = checkpoint.state.steps;
         session.trainer.stepper.rate_factor = session.progress.plateau.factor;
         Ok(session)
@@ -231,14 +231,20 @@ fn check_progress(checkpoint: &Checkpoint, steps_per_epoch: usize) -> Result<()>
     )))
 }
 
-/// SHA-256 of a set's samples, labels and weights.
+/// SHA-256 of a set's samples, answers and weights.
 fn digest(data: &Dataset) -> String {
     let mut hash = Sha256::new();
     match data.inputs.rows() {
         Rows::Bytes(values) => hash.update(values),
         Rows::Floats(values) => update(&mut hash, values, f32::to_le_bytes),
     }
-    update(&mut hash, &data.labels, u32::to_le_bytes);
+    match &data.answers {
+        Answers::Classes { labels, .. } => update(&mut hash, labels, u32::to_le_bytes),
+        Answers::Values { values, .. } => {
+            hash.update(b"values");
+            update(&mut hash, values, f32::to_le_bytes);
+        }
+    }
     update(&mut hash, data.sample_weights.as_deref().unwrap_or_default(), f32::to_le_bytes);
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

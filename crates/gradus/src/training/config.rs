@@ -1,10 +1,10 @@
 //! Every setting of a training run: its default, its allowed range, and the presets.
 
-use crate::data::Dataset;
 use crate::data::distort::Distortion;
 use crate::data::normalize::Normalization;
+use crate::data::{Dataset, Task};
 use crate::error::{Error, Result};
-use crate::network::{Activation, Init};
+use crate::network::{Activation, Init, check_activations};
 use crate::optimizer::Optimizer;
 use crate::schedule::{Run, Schedule};
 use crate::training::history::Monitor;
@@ -35,8 +35,8 @@ pub struct EarlyStopping {
 pub struct TrainConfig {
     /// Units of each hidden layer; none for softmax regression.
     pub hidden: Vec<usize>,
-    /// After each hidden layer.
-    pub activation: Activation,
+    /// After the hidden layers: one for all of them, or one for each.
+    pub activation: Vec<Activation>,
     /// Distribution of the initial weights.
     pub init: Init,
     /// From raw values to the network's inputs.
@@ -106,7 +106,7 @@ impl Preset {
         match self {
             Preset::Notebook => TrainConfig {
                 hidden: vec![128],
-                activation: Activation::Relu,
+                activation: vec![Activation::Relu],
                 init: Init::Normal(0.01),
                 normalization: Normalization::None,
                 epochs: 200,
@@ -124,7 +124,7 @@ impl Preset {
             },
             Preset::Quick => TrainConfig {
                 hidden: vec![256],
-                activation: Activation::Relu,
+                activation: vec![Activation::Relu],
                 init: Init::He,
                 normalization: Normalization::Unit,
                 epochs: 6,
@@ -207,19 +207,26 @@ impl TrainConfig {
         data: &Dataset,
         validation: Option<&Dataset>,
     ) -> Result<()> {
-        let classes = data.class_names.len();
+        let (task, outputs) = (data.answers.task(), data.answers.outputs());
         if let Some(set) = validation
-            && (set.features() != data.features() || set.class_names.len() > classes)
+            && (set.features() != data.features() || !set.answers.fit(task, outputs))
         {
             return Err(Error::argument(format!(
-                "the validation data have samples of shape {:?} in {} classes, but the training data \
-                 {:?} in {classes}",
+                "the validation data have samples of shape {:?} {}, but the training data {:?} {}",
                 set.sample_shape,
-                set.class_names.len(),
-                data.sample_shape
+                set.answers.task().with(set.answers.outputs()),
+                data.sample_shape,
+                task.with(outputs)
             )));
         }
         let monitor = self.monitor(validation.is_some());
+        if task == Task::Values && monitor.needs_classes() {
+            return Err(Error::argument(format!(
+                "{} is to be watched, but the data are answered with values, which have none: watch \
+                 loss or val_loss",
+                monitor.name()
+            )));
+        }
         if validation.is_none() && monitor.needs_validation() {
             return Err(Error::argument(format!(
                 "{} is to be watched, but there are no validation data: set a share of the training \
@@ -249,6 +256,7 @@ impl TrainConfig {
             &self.hidden,
             "all at least 1",
         )?;
+        check_activations(&self.activation, self.hidden.len())?;
         check(self.epochs > 0, "epochs", &self.epochs, "at least 1")?;
         check(self.batch_size != BatchSize::Samples(0), "batch size", &0, "at least 1")?;
         check(
@@ -354,6 +362,7 @@ mod tests {
             assert!(message.contains(name), "{message}");
         };
         wrong(|c| c.hidden = vec![3, 0], "hidden");
+        wrong(|c| c.activation = vec![Activation::Relu; 2], "activations");
         wrong(|c| c.epochs = 0, "epochs");
         wrong(|c| c.batch_size = BatchSize::Samples(0), "batch size");
         wrong(|c| c.learning_rate = f32::NAN, "learning rate");

@@ -9,11 +9,11 @@ pub struct EpochReport {
     pub epoch: usize,
     /// Mean training loss, each sample's on the pass before the step that it led to.
     pub loss: f64,
-    /// Training accuracy on the same passes.
-    pub accuracy: f64,
+    /// Training accuracy on the same passes; none where samples are answered with values.
+    pub accuracy: Option<f64>,
     /// Loss on the validation data after the epoch.
     pub val_loss: Option<f64>,
-    /// Accuracy on the validation data after the epoch.
+    /// Accuracy on the validation data after the epoch; none where samples are answered with values.
     pub val_accuracy: Option<f64>,
     /// Learning rate of the epoch's last step.
     pub learning_rate: f32,
@@ -65,11 +65,16 @@ impl Monitor {
         matches!(self, Monitor::ValLoss | Monitor::ValAccuracy)
     }
 
-    /// Its value in an epoch; none where there was no validation.
+    /// Whether only answers that are classes have it.
+    pub fn needs_classes(self) -> bool {
+        matches!(self, Monitor::Accuracy | Monitor::ValAccuracy)
+    }
+
+    /// Its value in an epoch; none where there was no validation, or no accuracy.
     pub fn of(self, report: &EpochReport) -> Option<f64> {
         match self {
             Monitor::Loss => Some(report.loss),
-            Monitor::Accuracy => Some(report.accuracy),
+            Monitor::Accuracy => report.accuracy,
             Monitor::ValLoss => report.val_loss,
             Monitor::ValAccuracy => report.val_accuracy,
         }
@@ -96,7 +101,7 @@ pub struct History {
 
 impl History {
     /// One array a key: `loss, accuracy, val_loss, val_accuracy, learning_rate`, and `seconds`.
-    /// Keys of a validation that was not made are left out.
+    /// Keys of a validation that was not made, and of accuracies that values do not have, are left out.
     pub fn to_json(&self) -> serde_json::Value {
         let column = |value: fn(&EpochReport) -> Option<f64>| -> Option<Vec<f64>> {
             self.epochs.iter().map(value).collect()
@@ -110,7 +115,7 @@ impl History {
         serde_json::Value::Object(object)
     }
 
-    /// A table with a header, `epoch` first; empty cells where there was no validation.
+    /// A table with a header, `epoch` first; cells are empty where [`Self::to_json`] leaves a key out.
     pub fn to_csv(&self) -> String {
         let mut text = String::from("epoch");
         for (key, _) in COLUMNS {
@@ -137,7 +142,7 @@ type Column = (&'static str, fn(&EpochReport) -> Option<f64>);
 
 const COLUMNS: [Column; 6] = [
     ("loss", |r| Some(r.loss)),
-    ("accuracy", |r| Some(r.accuracy)),
+    ("accuracy", |r| r.accuracy),
     ("val_loss", |r| r.val_loss),
     ("val_accuracy", |r| r.val_accuracy),
     // Shortest decimal of the single-precision number, not of its double-precision neighbour.
@@ -154,7 +159,7 @@ mod tests {
         let report = EpochReport {
             epoch: 0,
             loss: 0.5,
-            accuracy: 0.75,
+            accuracy: Some(0.75),
             val_loss: None,
             val_accuracy: None,
             learning_rate: 0.001,
@@ -162,7 +167,7 @@ mod tests {
         };
         let with =
             EpochReport { epoch: 1, val_loss: Some(1.5), val_accuracy: Some(0.25), ..report };
-        let mut history = History { epochs: vec![report] };
+        let mut history = History { epochs: vec![report.clone()] };
         let json = history.to_json();
         assert_eq!(json["learning_rate"][0], 0.001);
         assert!(json.get("val_loss").is_none());
@@ -172,5 +177,8 @@ mod tests {
             "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds\n\
              0,0.5,0.75,,,0.001,2\n1,0.5,0.75,1.5,0.25,0.001,2\n"
         );
+        let values = History { epochs: vec![EpochReport { accuracy: None, ..report }] };
+        assert!(values.to_json().get("accuracy").is_none());
+        assert!(values.to_csv().ends_with("0,0.5,,,,0.001,2\n"));
     }
 }

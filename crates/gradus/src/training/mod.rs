@@ -1,13 +1,13 @@
-//! Training: from data and settings to a classifier and its history.
+//! Training: from data and settings to a model and its history.
 //!
 //! [`train`] is the whole run, [`Session`] the same epoch by epoch, with a [`Checkpoint`] wherever
 //! it is wanted: `session.rs` is the file to read first. `worker.rs` holds the passes of an epoch, `feed.rs` what samples become on their
-//! way in, `step.rs` what gradients become on their way to new parameters; [`config`] and
+//! way in, `losses.rs` what outputs become at their end, `step.rs` what gradients become on their way to new parameters; [`config`] and
 //! [`regularization`] the settings, [`history`] what each epoch brought.
 
 use std::sync::atomic::AtomicBool;
 
-use crate::classifier::Classifier;
+use crate::classifier::Model;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::network::Network;
@@ -18,6 +18,7 @@ pub mod history;
 pub mod session;
 pub mod checkpoint;
 mod feed;
+mod losses;
 mod step;
 mod worker;
 
@@ -69,7 +70,7 @@ impl Outcome {
 pub struct Trained {
     /// The model, usable however the run ended: that of the last epoch, with early stopping that
     /// of the best.
-    pub classifier: Classifier,
+    pub model: Model,
     /// The figures of the complete epochs.
     pub history: History,
     /// How the run ended.
@@ -81,7 +82,8 @@ pub struct Trained {
     pub seconds: f64,
 }
 
-/// Trains a classifier on `data`; after every epoch `report` receives its figures.
+/// Trains a model on `data`: a classifier by cross-entropy where samples have classes, a regressor by
+/// squared error where they have values. After every epoch `report` receives its figures.
 ///
 /// `start` gives the initial parameters, else they are drawn as `config` says. `validation` is
 /// evaluated after every epoch. Raising `stop` ends the run after the step in progress. Same

@@ -1,8 +1,8 @@
 //! What keeps a network from learning its samples by heart: every setting, its range, and whom it
 //! comes from (docs/maths.md M14, M16 to M18).
 
-use crate::data::Dataset;
 use crate::data::distort::Distortion;
+use crate::data::{Dataset, Task};
 use crate::error::{Error, Result};
 use crate::network::Hidden;
 use crate::training::config::check;
@@ -139,7 +139,21 @@ impl Regularization {
                     .into(),
             );
         }
-        let classes = data.class_names.len();
+        let of_classes = [
+            (
+                "label smoothing spreads a class's target over all classes",
+                self.label_smoothing > 0.0,
+            ),
+            ("class weights are factors of classes", self.class_weights != ClassWeights::Equal),
+        ];
+        for (what, set) in of_classes {
+            if set && data.answers.task() == Task::Values {
+                return wrong(format!(
+                    "{what}, but the data are answered with values: leave it out"
+                ));
+            }
+        }
+        let classes = data.class_names().len();
         if let ClassWeights::Each(weights) = &self.class_weights
             && weights.len() != classes
         {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::classifier::Classifier;
+use crate::classifier::Model;
 use crate::data::Dataset;
 use crate::data::normalize::Normalizer;
 use crate::error::Result;
@@ -19,7 +19,7 @@ pub struct Session<'a> {
     pub(super) validation: Option<&'a Dataset>,
     pub(super) trainer: Trainer<'a>,
     /// The model after the last complete epoch, or where the run was stopped.
-    pub(super) classifier: Classifier,
+    pub(super) model: Model,
     pub(super) progress: Progress,
     /// Parameters of the best epoch's network, with early stopping.
     pub(super) best: Vec<f32>,
@@ -47,29 +47,29 @@ impl<'a> Session<'a> {
         start: Option<Network>,
     ) -> Result<Session<'a>> {
         config.validate()?;
-        let classes = data.class_names.len();
         let network = match start {
             Some(network) => network,
             None => {
-                let (features, hidden) = (data.features(), &config.hidden);
-                let mut network = Network::dense(features, hidden, config.activation, classes)?;
+                let (features, TrainConfig { hidden, activation, .. }) = (data.features(), config);
+                let outputs = data.answers.outputs();
+                let mut network = Network::dense(features, hidden, activation, outputs)?;
                 network.initialize(config.init, config.seed);
                 network
             }
         };
         config.regularization.check_fit(network.linears().len() - 1, data)?;
         let normalizer = Normalizer::fit(config.normalization, data);
-        let (shape, names) = (data.sample_shape.clone(), data.class_names.clone());
-        let classifier = Classifier::new(network, normalizer.clone(), shape, names)?;
+        let shape = data.sample_shape.clone();
+        let model = Model::new(network, normalizer.clone(), shape, &data.answers)?;
         config.check_validation(data, validation)?;
         let threads = config.threads.unwrap_or_else(available_cores);
-        let trainer = Trainer::new(config, &classifier.network, normalizer, data, threads)?;
+        let trainer = Trainer::new(config, model.as_ref().network(), normalizer, data, threads)?;
         Ok(Session {
             config: config.clone(),
             data,
             validation,
             trainer,
-            classifier,
+            model,
             progress: Progress::default(),
             best: Vec::new(),
             outcome: None,
@@ -95,23 +95,26 @@ impl<'a> Session<'a> {
             self.outcome = Some(Outcome::diverged(epoch, totals.loss, self.config.learning_rate));
             return Ok(None);
         }
-        self.trainer.store(&mut self.classifier.network);
+        self.trainer.store(self.model.network_mut());
         if totals.stopped {
             self.outcome = Some(Outcome::Stopped);
             self.progress.seconds += begin.elapsed().as_secs_f64();
             return Ok(None);
         }
-        let checked = match self.validation {
-            Some(set) => Some(self.classifier.evaluate(set, &self.trainer.workers)?),
-            None => None,
+        let (val_loss, val_accuracy) = match self.validation {
+            Some(set) => {
+                let (loss, accuracy) = self.model.check_on(set, &self.trainer.workers)?;
+                (Some(loss), accuracy)
+            }
+            None => (None, None),
         };
         let seconds = begin.elapsed().as_secs_f64();
         let report = EpochReport {
             epoch,
             loss: totals.loss,
             accuracy: totals.accuracy,
-            val_loss: checked.as_ref().map(|checked| checked.loss),
-            val_accuracy: checked.as_ref().map(|checked| checked.accuracy),
+            val_loss,
+            val_accuracy,
             learning_rate: totals.learning_rate,
             seconds,
         };
@@ -154,7 +157,7 @@ impl<'a> Session<'a> {
         };
         if better {
             self.progress.best = Some(Best { epoch: report.epoch, monitor, value });
-            self.best = self.classifier.network.parameters().to_vec();
+            self.best = self.model.as_ref().network().parameters().to_vec();
         }
     }
 
@@ -179,18 +182,18 @@ impl<'a> Session<'a> {
     }
 
     /// The model as it is now.
-    pub fn classifier(&self) -> &Classifier {
-        &self.classifier
+    pub fn model(&self) -> &Model {
+        &self.model
     }
 
     /// Ends the run, wherever it is.
     pub fn finish(self) -> Trained {
         let Progress { history, best, seconds, .. } = self.progress;
-        let mut classifier = self.classifier;
+        let mut model = self.model;
         if best.is_some() {
-            classifier.network.parameters_mut().copy_from_slice(&self.best);
+            model.network_mut().parameters_mut().copy_from_slice(&self.best);
         }
         let outcome = self.outcome.unwrap_or(Outcome::Stopped);
-        Trained { classifier, history, outcome, best, seconds }
+        Trained { model, history, outcome, best, seconds }
     }
 }

@@ -13,11 +13,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::classifier::{CHUNK, Form, kernels, lock};
-use crate::data::Dataset;
 use crate::data::batches::Batches;
 use crate::data::normalize::Normalizer;
+use crate::data::{Answers, Dataset};
 use crate::error::{Error, Result};
-use crate::loss::{self, Targets};
 use crate::network::workspace::LOSS_ROWS;
 use crate::network::{
     Draw, Input, Member, Network, Prepared, Scratch, SharedMatrix, SharedTile, TILE, Team, Update,
@@ -25,7 +24,7 @@ use crate::network::{
 };
 use crate::training::config::TrainConfig;
 use crate::training::feed::{Buffers, Feed, tile_rows};
-use crate::training::regularization::ClassWeights;
+use crate::training::losses::sample_weights;
 use crate::training::step::Stepper;
 
 /// A lane is worth its own gradients from this many samples on.
@@ -39,13 +38,13 @@ pub(super) struct Trainer<'a> {
     pub(super) workers: Workers,
     pub(super) prepared: Prepared,
     pub(super) stepper: Stepper,
-    data: &'a Dataset,
-    feed: Feed<'a>,
+    pub(super) data: &'a Dataset,
+    pub(super) feed: Feed<'a>,
     batches: Batches,
     seed: u64,
-    smoothing: f32,
+    pub(super) smoothing: f32,
     /// Factor of each sample's loss; none for 1.
-    weights: Option<Vec<f32>>,
+    pub(super) weights: Option<Vec<f32>>,
     everyone: Team,
     teams: Vec<Team>,
     pub(super) lanes: Vec<Lane>,
@@ -61,32 +60,35 @@ pub(super) struct Lane {
     /// Normalised samples, where they are dense.
     input: Option<SharedMatrix>,
     loss: Mutex<f64>,
-    correct: AtomicUsize,
+    pub(super) correct: AtomicUsize,
 }
 
 /// What one worker needs for itself.
 struct Own {
     scratch: Scratch,
     buffers: Buffers,
+    /// Values of the samples whose losses are computed; empty where they have classes.
+    targets: Vec<f32>,
 }
 
 /// Some samples of a batch.
 #[derive(Clone, Copy)]
-struct Part<'a> {
-    epoch: usize,
-    step: u64,
+pub(super) struct Part<'a> {
+    pub(super) epoch: usize,
+    pub(super) step: u64,
     /// The whole batch.
-    batch: &'a [u32],
+    pub(super) batch: &'a [u32],
     /// Place of the first of these samples in the batch.
-    first: usize,
+    pub(super) first: usize,
     /// How many they are.
-    count: usize,
+    pub(super) count: usize,
 }
 
 /// What an epoch brought.
 pub(super) struct Totals {
     pub(super) loss: f64,
-    pub(super) accuracy: f64,
+    /// None where samples are answered with values.
+    pub(super) accuracy: Option<f64>,
     pub(super) learning_rate: f32,
     /// Whether it was stopped before its end.
     pub(super) stopped: bool,
@@ -130,7 +132,11 @@ impl<'a> Trainer<'a> {
         };
         let own = || {
             let (scratch, buffers) = (Scratch::new(layout, rows), feed.buffers());
-            Mutex::new(Own { scratch, buffers })
+            let targets = match &data.answers {
+                Answers::Classes { .. } => Vec::new(),
+                Answers::Values { names, .. } => vec![0.0; LOSS_ROWS * names.len()],
+            };
+            Mutex::new(Own { scratch, buffers, targets })
         };
         Ok(Trainer {
             everyone: Team::new(threads),
@@ -175,7 +181,10 @@ impl<'a> Trainer<'a> {
             self.lanes.iter().map(|lane| lane.correct.load(Ordering::Relaxed)).sum();
         Totals {
             loss: mean(self.lanes.iter().map(|lane| *lock(&lane.loss)).sum(), weight),
-            accuracy: mean(correct as f64, samples as f64),
+            accuracy: match &self.data.answers {
+                Answers::Classes { .. } => Some(mean(correct as f64, samples as f64)),
+                Answers::Values { .. } => None,
+            },
             learning_rate: self.stepper.rate_at(self.stepper.steps.saturating_sub(1)),
             stopped: done < self.batches.len(),
         }
@@ -203,7 +212,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// What the losses of these samples are divided by: the sum of their factors.
-    fn weight_of(&self, samples: &[u32]) -> f64 {
+    pub(super) fn weight_of(&self, samples: &[u32]) -> f64 {
         match &self.weights {
             Some(weights) => samples.iter().map(|&index| f64::from(weights[index as usize])).sum(),
             None => samples.len() as f64,
@@ -270,7 +279,7 @@ impl<'a> Trainer<'a> {
             match (&self.feed.form, &lane.input) {
                 (Form::Sparse(bytes), _) => {
                     let input = Input::Tiles(&tiles[start..end], bytes);
-                    self.pass(lane, input, part, member, &mut own.scratch, update);
+                    self.pass(lane, input, part, member, own, update);
                 }
                 (Form::Dense, Some(matrix)) => {
                     let when = (part.epoch, part.step);
@@ -279,7 +288,7 @@ impl<'a> Trainer<'a> {
                     member.wait();
                     let values = matrix.read();
                     let input = Input::Dense(values.view().part_rows(0..part.count));
-                    self.pass(lane, input, part, member, &mut own.scratch, update);
+                    self.pass(lane, input, part, member, own, update);
                     drop(values);
                     member.wait();
                 }
@@ -302,13 +311,14 @@ impl<'a> Trainer<'a> {
         input: Input,
         part: Part,
         member: &Member,
-        scratch: &mut Scratch,
+        own: &mut Own,
         update: Update,
     ) {
+        let Own { scratch, targets, .. } = own;
         let workspace = &lane.workspace;
         let draw = Draw { seed: self.seed, step: part.step, first: part.first };
         self.prepared.forward(input, workspace, member, scratch, Some(draw));
-        self.losses(lane, part, member);
+        self.losses(lane, part, member, targets);
         member.wait();
         if member.index() == 0 {
             let losses = workspace.losses.read();
@@ -317,73 +327,6 @@ impl<'a> Trainer<'a> {
         }
         self.prepared.backward(input, workspace, member, scratch, update);
     }
-
-    /// Losses of own samples; their logits become gradients.
-    fn losses(&self, lane: &Lane, part: Part, member: &Member) {
-        let mut correct = 0;
-        let mix = self.feed.mix(part.step, part.batch.len());
-        let total = self.weight_of(part.batch);
-        let total = if total > 0.0 { total } else { 1.0 };
-        for piece in member.share(Workspace::loss_pieces(part.count)) {
-            let rows = Workspace::loss_rows(piece, part.count);
-            let count = rows.len();
-            let mut losses = [0.0; LOSS_ROWS];
-            let (mut labels, mut others) = ([0; LOSS_ROWS], [0; LOSS_ROWS]);
-            let (mut shares, mut weights) = ([1.0; LOSS_ROWS], [1.0; LOSS_ROWS]);
-            for (at, row) in rows.enumerate() {
-                let place = part.first + row;
-                let sample = part.batch[place] as usize;
-                labels[at] = self.data.labels[sample];
-                if let Some(mix) = mix {
-                    let partner = part.batch[mix.partner(place, part.batch.len())] as usize;
-                    (others[at], shares[at]) = (self.data.labels[partner], mix.share);
-                }
-                if let Some(given) = &self.weights {
-                    weights[at] = given[sample];
-                }
-            }
-            let targets = Targets {
-                labels: &labels[..count],
-                mixed: mix.map(|_| (&others[..count], &shares[..count])),
-                weights: self.weights.as_ref().map(|_| &weights[..count]),
-                smoothing: self.smoothing,
-            };
-            let kernels = self.prepared.kernels();
-            let mut logits = lane.workspace.logits.write(piece);
-            let mut logits = logits.view();
-            let logits = logits.part_rows(0..count);
-            correct +=
-                loss::softmax_cross_entropy(kernels, logits, targets, total, &mut losses[..count]);
-            let mut kept = lane.workspace.losses.write(piece);
-            let mut kept = kept.view();
-            for (row, &loss) in losses[..count].iter().enumerate() {
-                kept.row_mut(row)[0] = loss;
-            }
-        }
-        lane.correct.fetch_add(correct, Ordering::Relaxed);
-    }
-}
-
-/// The factor of each sample's loss: its own times its class's. None where all are 1.
-fn sample_weights(class_weights: &ClassWeights, data: &Dataset) -> Option<Vec<f32>> {
-    let classes = data.class_names.len();
-    let factors = match class_weights {
-        ClassWeights::Equal => vec![1.0; classes],
-        ClassWeights::Each(factors) => factors.clone(),
-        ClassWeights::Balanced => {
-            let mut counts = vec![0usize; classes];
-            data.labels.iter().for_each(|&label| counts[label as usize] += 1);
-            let present = counts.iter().filter(|&&count| count > 0).count();
-            let factor = |&count: &usize| data.len() as f32 / (present * count.max(1)) as f32;
-            counts.iter().map(factor).collect()
-        }
-    };
-    if *class_weights == ClassWeights::Equal && data.sample_weights.is_none() {
-        return None;
-    }
-    let own = |index: usize| data.sample_weights.as_ref().map_or(1.0, |weights| weights[index]);
-    let factor = |(index, &label): (usize, &u32)| factors[label as usize] * own(index);
-    Some(data.labels.iter().enumerate().map(factor).collect())
 }
 
 /// Share number `index` of `shares` of `count` things in a row.

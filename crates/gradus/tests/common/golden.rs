@@ -35,7 +35,7 @@ impl Golden {
     /// A network with the weights `prefix/w1`, `prefix/b1`, ...
     pub(crate) fn network(&self, prefix: &str, sizes: &[usize], activation: Activation) -> Network {
         let (hidden, outputs) = (&sizes[1..sizes.len() - 1], sizes[sizes.len() - 1]);
-        let mut network = Network::dense(sizes[0], hidden, activation, outputs).unwrap();
+        let mut network = Network::dense(sizes[0], hidden, &[activation], outputs).unwrap();
         for index in 0..sizes.len() - 1 {
             let key = |letter: &str| format!("{prefix}{letter}{}", index + 1);
             network.weight_mut(index).copy_from_slice(&self.floats(&key("w")));

@@ -28,7 +28,7 @@ pub(crate) fn run(config: &TrainConfig, data: &Dataset) -> Trained {
 
 /// Accuracy of a run's model on other digits.
 pub(crate) fn accuracy(trained: &Trained, test: &Dataset) -> f64 {
-    trained.classifier.evaluate(test, &Workers::new(2).unwrap()).unwrap().accuracy
+    trained.model.classifier().unwrap().evaluate(test, &Workers::new(2).unwrap()).unwrap().accuracy
 }
 
 /// Everything at once; `sparse` without what needs dense inputs.

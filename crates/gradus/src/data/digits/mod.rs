@@ -120,20 +120,20 @@ mod tests {
         let (short, long) =
             (generate(37, 8, Part::Test).unwrap(), generate(200, 8, Part::Test).unwrap());
         assert_eq!(bytes(&short), &bytes(&long)[..37 * PIXELS]);
-        assert_eq!(short.labels, long.labels[..37]);
+        assert_eq!(short.labels(), &long.labels()[..37]);
     }
 
     #[test]
     fn classes_are_balanced_and_mixed() {
         let set = generate(2_000, 1, Part::Train).unwrap();
         for digit in 0..10 {
-            assert_eq!(set.labels.iter().filter(|&&label| label == digit).count(), 200);
+            assert_eq!(set.labels().iter().filter(|&&label| label == digit).count(), 200);
         }
         // Each position within a run of ten sees every digit about 20 times in 200 runs.
-        let first_is_seven = set.labels.chunks(10).filter(|run| run[0] == 7).count();
+        let first_is_seven = set.labels().chunks(10).filter(|run| run[0] == 7).count();
         assert!((5..45).contains(&first_is_seven), "{first_is_seven} of 200 runs begin with 7");
-        assert_eq!(set.class_names.len(), 10);
-        assert_eq!(set.class_names[9], "9");
+        assert_eq!(set.class_names().len(), 10);
+        assert_eq!(set.class_names()[9], "9");
         assert_eq!(set.sample_shape, [28, 28]);
     }
 
@@ -187,7 +187,7 @@ mod tests {
         let digest = bytes(&set).iter().fold(0xcbf2_9ce4_8422_2325u64, |digest, &value| {
             (digest ^ u64::from(value)).wrapping_mul(0x100_0000_01b3)
         });
-        assert_eq!(set.labels[..10], [0, 4, 8, 3, 9, 2, 7, 5, 1, 6]);
+        assert_eq!(set.labels()[..10], [0, 4, 8, 3, 9, 2, 7, 5, 1, 6]);
         assert_eq!(digest, 0x3978_b45d_2443_0bb6);
     }
 

@@ -203,8 +203,8 @@ mod tests {
         std::fs::write(root.join("9/notes.txt"), "not a picture").unwrap();
         std::fs::write(root.join("README.md"), "nor is this").unwrap();
         let set = load_folder(root, None).unwrap();
-        assert_eq!(set.class_names, ["9", "10"]);
-        assert_eq!(set.labels, [0, 0, 1]);
+        assert_eq!(set.class_names(), ["9", "10"]);
+        assert_eq!(set.labels(), [0, 0, 1]);
         assert_eq!(shades(&set), [91, 92, 100]);
         assert_eq!(set.sample_shape, [2, 3]);
     }

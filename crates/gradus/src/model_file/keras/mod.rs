@@ -1,4 +1,4 @@
-//! A Keras 3 model: the bytes of a `.keras` or `.weights.h5` file in, a [`Classifier`] out.
+//! A Keras 3 model: the bytes of a `.keras` or `.weights.h5` file in, a [`Model`] out.
 //!
 //! A `.keras` file is a zip archive of `config.json`, which has the layers in order, and
 //! `model.weights.h5`, which has their arrays. The latter alone knows neither activations nor what
@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::affine::Affine;
 use super::stack::Stack;
 use super::{ReadOptions, damaged, invalid};
-use crate::classifier::Classifier;
+use crate::classifier::Model;
 use crate::data::zip::Archive;
 use crate::error::Result;
 use crate::network::Activation;
@@ -38,14 +38,14 @@ const TRAINING_ONLY: [&str; 6] = [
     "ActivityRegularization",
 ];
 
-/// The classifier in a `.keras` file.
+/// The model in a `.keras` file.
 ///
 /// # Errors
 /// `InvalidData` where it is damaged, or not a stack of dense layers.
 pub(super) fn read_model(
     archive: &mut Archive<Cursor<&[u8]>>,
     options: &ReadOptions,
-) -> Result<Classifier> {
+) -> Result<Model> {
     let mut part = |name: &str| match archive.find(name) {
         Some(entry) => archive.read(&entry),
         None => Err(invalid(format!("the archive has no {name}, as a .keras file has"))),
@@ -74,11 +74,11 @@ pub(super) fn read_model(
     reader.stack.finish(sample_shape(layers))
 }
 
-/// The classifier in a `.weights.h5` file.
+/// The model in a `.weights.h5` file.
 ///
 /// # Errors
 /// As [`read_model`].
-pub(super) fn read_weights(bytes: &[u8], options: &ReadOptions) -> Result<Classifier> {
+pub(super) fn read_weights(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
     let mut weights = Weights::open(bytes)?;
     let mut layers = Vec::new();
     for name in weights.names()? {
@@ -93,7 +93,7 @@ pub(super) fn read_weights(bytes: &[u8], options: &ReadOptions) -> Result<Classi
         }
     }
     let mut stack = Stack::new(options.normalizer.as_ref());
-    stack.push_all(layers, options.hidden_activation())?;
+    stack.push_all(layers, options.hidden_activations())?;
     stack.finish(None)
 }
 
@@ -249,7 +249,7 @@ mod tests {
         (part(CONFIG), part(WEIGHTS))
     }
 
-    fn read(config: &[u8], weights: &[u8]) -> Result<Classifier> {
+    fn read(config: &[u8], weights: &[u8]) -> Result<Model> {
         let file = zip_file(&[(CONFIG, config), (WEIGHTS, weights)], true);
         let mut archive = Archive::open(Cursor::new(&file[..]))?;
         read_model(&mut archive, &ReadOptions::default())
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn what_gradus_does_not_have_is_named() {
         let (config, weights) = parts();
-        assert_eq!(read(&config, &weights).unwrap().sample_shape, [4, 3]);
+        assert_eq!(read(&config, &weights).unwrap().as_ref().sample_shape(), [4, 3]);
         refused("\"Dropout\"", "\"GRU\"", "(GRU): gradus does not have this layer");
         refused("\"gelu\"", "\"elu\"", "the activation elu");
         refused("\"gelu\"", "\"leaky_relu\"", "slope is 0.2");

@@ -1,16 +1,17 @@
-//! A [`Classifier`] in, the bytes of an ONNX model out.
+//! A classifier or regressor in, the bytes of an ONNX model out.
 //!
 //! `input` takes raw values; the graph flattens and normalises them, goes through the layers, and
-//! ends with `probabilities` (float32) and `label` (int64, the first of equals).
+//! ends with `probabilities` (float32) and `label` (int64, the first of equals), or with `values`.
 
 use prost::Message;
 
 use super::messages::{
-    Attribute, Dimension, Graph, Model, Node, OperatorSet, Property, Shape, Tensor, TensorType,
+    self, Attribute, Dimension, Graph, Node, OperatorSet, Property, Shape, Tensor, TensorType,
     Type, ValueInfo, attribute, element,
 };
 use super::{LAST, ONNX_IR, OPSET, PRODUCER};
-use crate::classifier::Classifier;
+use crate::classifier::ModelRef;
+use crate::data::Task;
 use crate::data::normalize::Normalizer;
 use crate::error::{Error, Result};
 use crate::model_file::metadata;
@@ -30,37 +31,38 @@ const BATCH: &str = "N";
 /// what the graph says itself.
 const IN_THE_GRAPH: [&str; 2] = ["architecture", "normalization"];
 
-/// The ONNX model of this classifier: opset 17, IR 8, one file. The same classifier always gives
-/// the same bytes.
+/// The ONNX model of this classifier or regressor: opset 17, IR 8, one file. The same model always
+/// gives the same bytes.
 ///
 /// # Errors
-/// `InvalidArgument` where the parts of the classifier do not fit together, a number in it is not
+/// `InvalidArgument` where the parts of the model do not fit together, a number in it is not
 /// finite, or the file would exceed the 2 GiB that the format allows.
-pub fn to_bytes(classifier: &Classifier, options: &OnnxOptions) -> Result<Vec<u8>> {
+pub fn to_bytes<'a>(model: impl Into<ModelRef<'a>>, options: &OnnxOptions) -> Result<Vec<u8>> {
+    let model = model.into();
     let context = |error: Error| error.context("this model cannot be exported");
-    metadata::check(classifier).map_err(context)?;
-    let mut properties = metadata::write(classifier).map_err(context)?;
+    metadata::check(model).map_err(context)?;
+    let mut properties = metadata::write(model).map_err(context)?;
     properties.retain(|key, _| !IN_THE_GRAPH.contains(&key.as_str()));
     let pairs = properties.into_iter();
-    let model = Model {
+    let file = messages::Model {
         ir_version: ONNX_IR,
         producer_name: PRODUCER.into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
-        graph: Some(graph(classifier, options)),
+        graph: Some(graph(model, options)),
         opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
         metadata_props: pairs.map(|(key, value)| Property { key, value }).collect(),
     };
-    let length = model.encoded_len();
+    let length = file.encoded_len();
     if length > LAST {
         return Err(context(Error::argument(format!(
             "it takes {length} bytes, and an ONNX file may have {LAST}; use a smaller network"
         ))));
     }
-    Ok(model.encode_to_vec())
+    Ok(file.encode_to_vec())
 }
 
-fn graph(classifier: &Classifier, options: &OnnxOptions) -> Graph {
-    let Classifier { network, normalizer, sample_shape, class_names, .. } = classifier;
+fn graph(model: ModelRef, options: &OnnxOptions) -> Graph {
+    let (network, sample_shape) = (model.network(), model.sample_shape());
     let mut chain = Chain { nodes: Vec::new(), constants: Vec::new(), current: "input".into() };
     if options.uint8_input {
         chain.step("Cast", "floats", &[], vec![int("to", element::FLOAT.into())]);
@@ -68,22 +70,15 @@ fn graph(classifier: &Classifier, options: &OnnxOptions) -> Graph {
     if sample_shape.len() != 1 {
         chain.step("Flatten", "flat", &[], vec![int("axis", 1)]);
     }
-    chain.normalization(normalizer);
-    chain.layers(network);
-    chain.step("Softmax", "probabilities", &[], vec![int("axis", 1)]);
-    let first = vec![int("axis", 1), int("keepdims", 0), int("select_last_index", 0)];
-    chain.step("ArgMax", "label", &[], first);
+    chain.normalization(model.normalizer());
+    let outputs = chain.answers(network, model.task());
     let kind = if options.uint8_input { element::UINT8 } else { element::FLOAT };
-    let classes = [class_names.len()];
     Graph {
         node: chain.nodes,
         name: PRODUCER.into(),
         initializer: chain.constants,
         input: vec![value("input", kind, sample_shape)],
-        output: vec![
-            value("label", element::INT64, &[]),
-            value("probabilities", element::FLOAT, &classes),
-        ],
+        output: outputs,
     }
 }
 
@@ -141,14 +136,29 @@ impl Chain {
         }
     }
 
-    fn layers(&mut self, network: &Network) {
+    /// The layers and what they answer with, which the graph's outputs are.
+    fn answers(&mut self, network: &Network, task: Task) -> Vec<ValueInfo> {
+        let outputs = [network.outputs()];
+        if task == Task::Values {
+            self.layers(network, "values");
+            return vec![value("values", element::FLOAT, &outputs)];
+        }
+        self.layers(network, "logits");
+        self.step("Softmax", "probabilities", &[], vec![int("axis", 1)]);
+        let first = vec![int("axis", 1), int("keepdims", 0), int("select_last_index", 0)];
+        self.step("ArgMax", "label", &[], first);
+        let label = value("label", element::INT64, &[]);
+        vec![label, value("probabilities", element::FLOAT, &outputs)]
+    }
+
+    fn layers(&mut self, network: &Network, name: &str) {
         let last = network.linears().len();
         for (index, linear) in network.linears().iter().enumerate() {
             let number = index + 1;
             let (weight, bias) = (format!("w{number}"), format!("b{number}"));
             self.constant(&weight, &[linear.inputs, linear.outputs], network.weight(index));
             self.constant(&bias, &[linear.outputs], network.bias(index));
-            let output = if number == last { "logits".into() } else { format!("z{number}") };
+            let output = if number == last { name.into() } else { format!("z{number}") };
             self.step("Gemm", &output, &[&weight, &bias], vec![]);
             self.activation(network.activation_after(index), &format!("a{number}"));
         }

@@ -1,4 +1,4 @@
-//! The bytes of an ONNX model in, a [`Classifier`] out.
+//! The bytes of an ONNX model in, a [`Model`](crate::classifier::Model) out.
 //!
 //! The way back from the outputs to the input must be one row of steps ([`values`](super::values));
 //! these become a [`Stack`]. What no output depends on is left alone.
@@ -9,38 +9,35 @@ use prost::Message;
 
 use super::PRODUCER;
 use super::constants::Constant;
-use super::messages::{Graph, Model, ValueInfo};
+use super::messages::{self, Graph, ValueInfo};
 use super::values::{Elementwise, Stage, Step, Value, Values};
-use crate::classifier::Classifier;
+use crate::classifier::Model;
 use crate::data::normalize::Normalizer;
 use crate::error::{Error, Result};
 use crate::model_file::affine::Affine;
+use crate::model_file::invalid;
 use crate::model_file::metadata::{self, Metadata};
 use crate::model_file::stack::{Dense, Stack};
-use crate::model_file::{damaged, invalid};
 
 /// The oldest operators that are read: with them sums and products spread as they do today.
 const OLDEST_OPSET: i64 = 7;
 
-/// The classifier in the bytes of an ONNX model; `normalizer` goes before what the graph does.
+/// The model in the bytes of an ONNX model; `normalizer` goes before what the graph does.
 ///
 /// # Errors
 /// `InvalidData` where they are no ONNX model, or one that is no stack of dense layers.
-pub(in crate::model_file) fn parse(
-    bytes: &[u8],
-    normalizer: Option<&Normalizer>,
-) -> Result<Classifier> {
-    let model = Model::decode(bytes).map_err(|error| {
+pub(in crate::model_file) fn parse(bytes: &[u8], normalizer: Option<&Normalizer>) -> Result<Model> {
+    let file = messages::Model::decode(bytes).map_err(|error| {
         invalid(format!("it begins like an ONNX model, but cannot be read as one: {error}"))
     })?;
-    let own = model.producer_name == PRODUCER;
+    let own = file.producer_name == PRODUCER;
     if own && normalizer.is_some() {
         return Err(Error::argument(
             "a normalisation was given, but gradus wrote this model, and it holds its own",
         ));
     }
-    let Some(graph) = &model.graph else { return Err(invalid("an ONNX model without a graph")) };
-    let opset = model.opset_import.iter().find(|set| ["", "ai.onnx"].contains(&&*set.domain));
+    let Some(graph) = &file.graph else { return Err(invalid("an ONNX model without a graph")) };
+    let opset = file.opset_import.iter().find(|set| ["", "ai.onnx"].contains(&&*set.domain));
     let opset = opset.map_or(0, |set| set.version);
     if opset < OLDEST_OPSET {
         return Err(invalid(format!(
@@ -48,23 +45,18 @@ pub(in crate::model_file) fn parse(
              onnx.version_converter.convert_version(model, 17)"
         )));
     }
-    let mut classifier = classifier(graph, opset, normalizer, bytes.len())
+    let model = stack(graph, opset, normalizer, bytes.len())
         .map_err(|error| error.context("this ONNX model is no stack of dense layers for gradus"))?;
-    if own {
-        let properties = model.metadata_props.into_iter();
-        let metadata: Metadata = properties.map(|it| (it.key, it.value)).collect();
-        metadata::describe(&metadata, &mut classifier)?;
-        metadata::check(&classifier).map_err(damaged)?;
+    if !own {
+        return Ok(model);
     }
-    Ok(classifier)
+    let properties = file.metadata_props.into_iter();
+    let metadata: Metadata = properties.map(|it| (it.key, it.value)).collect();
+    let (network, normalizer) = (model.as_ref().network(), model.as_ref().normalizer());
+    metadata::assemble(&metadata, network.clone(), normalizer.clone())
 }
 
-fn classifier(
-    graph: &Graph,
-    opset: i64,
-    normalizer: Option<&Normalizer>,
-    file: usize,
-) -> Result<Classifier> {
+fn stack(graph: &Graph, opset: i64, normalizer: Option<&Normalizer>, file: usize) -> Result<Model> {
     let values = Values::of(graph, opset)?;
     let mut path = path(&values.stages, output(&values, &graph.output)?);
     let first = path.first().map_or(0, |&stage| values.stages[stage].before);

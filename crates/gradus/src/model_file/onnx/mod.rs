@@ -1,5 +1,5 @@
-//! ONNX: a [`Classifier`](crate::classifier::Classifier) to a model for other programs, and a model
-//! of others to a classifier.
+//! ONNX: a [`Model`](crate::classifier::Model) to a file for other programs, and a file of others to a
+//! model.
 //!
 //! `messages.rs` is the format, `export.rs` writes, `import.rs` reads; `values.rs` and `nodes.rs` say
 //! what each node of a graph computes. docs/formats.md has the layout, and what is understood.

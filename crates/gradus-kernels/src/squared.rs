@@ -1,0 +1,46 @@
+//! Squared error of rows of values, and its gradient (docs/maths.md M21).
+
+use crate::dispatch::{Kernels, dispatch};
+use crate::matrix::{MatMut, MatRef};
+
+impl Kernels {
+    /// Half the mean squared error of each row, and its gradient in place of the outputs: with `m`
+    /// columns and the weight `w_i` of row `i` (1 without weights),
+    /// `loss_i = w_i / (2 m) sum_j (y_ij - t_ij)^2` and
+    /// `y_ij = (y_ij - t_ij) w_i grad_scale / m`, `grad_scale` being 1 over the number of samples in
+    /// the mean. Reference: [`crate::reference::squared_error`].
+    ///
+    /// Panics where the sizes differ.
+    pub fn squared_error(
+        self,
+        outputs: MatMut,
+        targets: MatRef,
+        weights: Option<&[f32]>,
+        grad_scale: f32,
+        losses: &mut [f32],
+    ) {
+        let rows = outputs.rows();
+        assert!(targets.rows() == rows && losses.len() == rows);
+        assert!(targets.columns() == outputs.columns());
+        assert!(weights.is_none_or(|weights| weights.len() == rows));
+        dispatch!(
+            self,
+            (outputs: MatMut, targets: MatRef, weights: Option<&[f32]>, grad_scale: f32, losses: &mut [f32]),
+            |_S| {
+                let mut outputs = outputs;
+                let columns = outputs.columns() as f32;
+                for (i, loss) in losses.iter_mut().enumerate() {
+                    let weight = weights.map_or(1.0, |weights| weights[i]);
+                    let scale = weight * grad_scale / columns;
+                    let mut sum = 0.0;
+                    for (value, target) in outputs.row_mut(i).iter_mut().zip(targets.row(i)) {
+                        let error = *value - target;
+                        sum += error * error;
+                        *value = error * scale;
+                    }
+                    *loss = weight * (sum / (2.0 * columns));
+                }
+            }
+        );
+    }
+}
