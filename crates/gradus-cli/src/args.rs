@@ -14,6 +14,7 @@ use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Preset};
 
+use crate::model::ModelArgs;
 use crate::regularization_args::{KeepingArgs, RegularizationArgs};
 use crate::report::Format;
 use crate::sweep::vary::Vary;
@@ -281,9 +282,8 @@ pub(crate) struct SweepArgs {
     Beside an accuracy stands its 95 % interval (Wilson's), in percent: how far chance in the \
     choice of the samples may have moved it.")]
 pub(crate) struct EvaluateArgs {
-    /// The model file
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Name of a data set, or a path [default: the set that the model was trained on]
     #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Option<String>,
@@ -352,9 +352,8 @@ pub(crate) struct ReportArgs {
     For a model of 28 x 28 pictures a PNG or JPEG is brought to MNIST's form: light on dark, \
     fitted into 20 x 20, centred by mass. --raw only scales it.")]
 pub(crate) struct PredictArgs {
-    /// The model file
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Files to predict; - for standard input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
@@ -430,9 +429,8 @@ pub(crate) struct FetchArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  gradus inspect model.safetensors")]
 pub(crate) struct InspectArgs {
-    /// The model file
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -458,14 +456,21 @@ pub(crate) struct BenchArgs {
 
 /// Write a model in another format, which the ending of OUT names.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  gradus export model.safetensors weights.npz")]
+#[command(after_help = "Examples:\n  \
+    gradus export model.safetensors model.onnx\n  \
+    gradus export model.safetensors weights.npz\n  \
+    gradus export model.keras model.safetensors\n\n\
+    An ONNX model takes raw values as `input` (a batch of samples of the model's shape, float32) and \
+    gives `label` (int64) and `probabilities`, or `values`; the normalisation is inside.")]
 pub(crate) struct ExportArgs {
-    /// The model file
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) model: PathBuf,
-    /// The file to write: .safetensors, or .npz with the arrays w1, b1, w2, b2, ...
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// The file to write: .safetensors, .onnx, or .npz with the arrays w1, b1, w2, b2, ...
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,
+    /// Let the ONNX model take uint8 instead of float32
+    #[arg(long)]
+    pub(crate) uint8: bool,
 }
 
 /// Print the completions for a shell.

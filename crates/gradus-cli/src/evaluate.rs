@@ -7,7 +7,7 @@ use anyhow::Result;
 use gradus::classifier::{Classifier, Model, ModelRef, Regressor};
 use gradus::data::{Dataset, LoadOptions, Task, load_single};
 use gradus::metrics::{Evaluation, worst_mistakes};
-use gradus::{Error, ErrorKind, model_file};
+use gradus::{Error, ErrorKind};
 
 use crate::args::{EvaluateArgs, SourceArgs};
 use crate::evaluate_report::{Figures, ValueFigures, confusion_table};
@@ -24,7 +24,7 @@ const USUAL_TOP: usize = 3;
 
 /// Runs the command.
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
-    match model_file::load_model(&args.model)? {
+    match args.model.load()? {
         Model::Classifier(classifier) => classes(&classifier, args),
         Model::Regressor(regressor) => values(&regressor, args),
     }

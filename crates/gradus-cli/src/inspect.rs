@@ -6,7 +6,6 @@ use anyhow::Result;
 use gradus::classifier::ModelRef;
 use gradus::data::Task;
 use gradus::data::normalize::Normalizer;
-use gradus::model_file;
 use gradus::network::Layer;
 use serde_json::{Value, json};
 
@@ -16,14 +15,14 @@ use crate::train::architecture;
 
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
-    let model = model_file::load_model(&args.model)?;
+    let model = args.model.load()?;
     let model = model.as_ref();
     if args.json {
         return print_json(&as_json(model));
     }
     let (network, training) = (model.network(), model.training());
     let mut out = stdout();
-    writeln!(out, "{}: {}", args.model.display(), architecture(network))?;
+    writeln!(out, "{}: {}", args.model.model.display(), architecture(network))?;
     writeln!(out, "samples of {}", shape(model.sample_shape()))?;
     writeln!(out, "normalised as {}", formula(model.normalizer()))?;
     let names = model.names();

@@ -10,6 +10,7 @@ mod values;
 mod output;
 mod progress;
 mod source;
+mod model;
 mod settings;
 mod destination;
 mod resume;

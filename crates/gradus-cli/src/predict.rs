@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use gradus::Error;
 use gradus::classifier::{Classifier, Model, Predictions};
-use gradus::{Error, model_file};
 use serde::{Serialize, Serializer};
 
 use crate::args::PredictArgs;
@@ -16,7 +16,7 @@ use crate::train::workers;
 
 /// Runs the command. A file that fails does not keep the others from being predicted.
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
-    let model = model_file::load_model(&args.model)?;
+    let model = args.model.load()?;
     if args.top.is_some() && matches!(model, Model::Regressor(_)) {
         let message = "--top has no effect: the model answers with values, not with classes";
         return Err(Error::argument(message).into());

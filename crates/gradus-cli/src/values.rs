@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use gradus::data::Task;
 use gradus::data::distort::Distortion;
-use gradus::data::normalize::Normalization;
+use gradus::data::normalize::{Normalization, Normalizer};
 use gradus::network::Activation;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
@@ -90,6 +90,15 @@ pub(crate) fn whole(text: &str) -> Result<u64, String> {
 
 pub(crate) fn number(text: &str) -> Result<f32, String> {
     text.parse().map_err(|_| "expected a number such as 0.001".into())
+}
+
+pub(crate) fn mean_and_deviation(text: &str) -> Result<Normalizer, String> {
+    let finite = |text: &str| text.trim().parse().ok().filter(|value: &f32| value.is_finite());
+    text.split_once(',')
+        .and_then(|(mean, deviation)| Some((finite(mean)?, finite(deviation)?)))
+        .filter(|&(_, deviation)| deviation != 0.0)
+        .map(|(mean, deviation)| Normalizer::Scalar { mean, deviation })
+        .ok_or_else(|| "expected two numbers, the second not 0, such as 0,255".into())
 }
 
 pub(crate) fn threads(text: &str) -> Result<usize, String> {

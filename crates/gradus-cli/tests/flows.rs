@@ -159,6 +159,45 @@ fn test_and_validation_sets_of_their_own_are_matched_by_class_name() {
 }
 
 #[test]
+fn models_go_to_onnx_and_come_from_elsewhere() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    run(at, &format!("train {TABLE} --activation tanh --quiet"));
+    run(at, "export model.safetensors m.onnx");
+    let figures =
+        |model: &str| json(&run(at, &format!("evaluate {model} --data table.csv --json")));
+    assert_eq!(figures("m.onnx"), figures("model.safetensors"));
+    run(at, "export m.onnx again.safetensors");
+    let bytes = |name: &str| fs::read(at.join(name)).unwrap();
+    assert!(bytes("again.safetensors") == bytes("model.safetensors"));
+    run(at, "export m.onnx bytes.onnx --uint8");
+    assert_eq!(figures("bytes.onnx"), figures("model.safetensors"));
+
+    // Arrays do not say what their activation is.
+    run(at, "export m.onnx arrays.npz");
+    let told = |arguments: &str| {
+        let output = gradus(at, arguments).assert().success();
+        text(&output.get_output().stderr)
+    };
+    assert!(told("inspect arrays.npz").contains("relu is taken"));
+    assert_eq!(told("inspect arrays.npz --activation tanh"), "");
+    let shown = run(at, "inspect arrays.npz --activation tanh --normalize -1,2");
+    assert!(shown.contains("2-8-3, tanh"), "{shown}");
+    for (arguments, words) in [
+        ("inspect m.onnx --activation tanh", "the file has its own"),
+        ("inspect m.onnx --normalize 0,255", "holds its own"),
+        ("inspect model.safetensors --normalize 0,255", "the file has its own"),
+        ("inspect arrays.npz --normalize 0,0", "such as 0,255"),
+        ("export m.onnx copy.npz --uint8", "--uint8 is for ONNX models"),
+    ] {
+        let failed = gradus(at, arguments).assert().code(2);
+        let message = text(&failed.get_output().stderr);
+        assert!(message.contains(words), "{arguments}: {message}");
+    }
+}
+
+#[test]
 fn arrays_go_out_and_come_back() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
@@ -383,7 +422,7 @@ fn a_model_is_replaced_and_nothing_else() {
     // Nor does an export, or a history, take the place of anything else.
     run(at, &format!("train {TABLE} --quiet --out other.safetensors --history h.csv"));
     run(at, &format!("train {TABLE} --quiet --out other.safetensors --history h.csv"));
-    for name in ["w.npz", "copy.safetensors"] {
+    for name in ["w.npz", "w.onnx", "copy.safetensors"] {
         run(at, &format!("export other.safetensors {name}"));
         run(at, &format!("export other.safetensors {name}"));
         fs::write(at.join(name), "my notes").unwrap();

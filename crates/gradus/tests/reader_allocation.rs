@@ -3,10 +3,12 @@
 
 use std::alloc::System;
 use std::io::Write;
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use gradus::data::{csv, idx, npy, npz};
+use gradus::model_file::{self, ReadOptions};
 use proptest::prelude::*;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -24,6 +26,10 @@ fn allocated<T>(work: impl FnOnce() -> T) -> usize {
 
 /// Buffers of a fixed size: the decoder's window, the reader of tables.
 const FIXED: usize = 512 << 10;
+/// What the messages of an ONNX model may take for each byte: lists of short entries.
+const MESSAGES: usize = 64;
+/// The same for HDF5, whose structure is read, and given back, for each of some sixty parts.
+const PARTS: usize = 512;
 /// What deflate can expand by.
 const EXPANSION: usize = 1032;
 
@@ -74,6 +80,7 @@ fn no_reader_allocates_more_than_its_input_justifies() {
     npz();
     arbitrary_bytes();
     csv();
+    models();
 }
 
 fn the_counter_counts() {
@@ -130,5 +137,21 @@ proptest! {
 
     fn csv(text in "[0-9,;a-c\n.]{0,2000}") {
         prop_assert!(allocated(|| csv::parse_csv(text.as_bytes(), None)) <= 64 * text.len() + FIXED);
+    }
+    fn models(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
+        early in any::<bool>(),
+    ) {
+        for (name, factor) in [("foreign.onnx", MESSAGES), ("keras.weights.h5", PARTS)] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+            let mut bytes = std::fs::read(folder.join(name)).unwrap();
+            // Where the sizes are, or anywhere.
+            let end = if early { bytes.len().min(2048) } else { bytes.len() };
+            for (at, value) in &changes {
+                bytes[at.index(end)] = *value;
+            }
+            let taken = allocated(|| model_file::read(&bytes, &ReadOptions::default()));
+            prop_assert!(taken <= factor * bytes.len() + FIXED, "{name}: {taken}");
+        }
     }
 }

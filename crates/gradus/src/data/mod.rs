@@ -9,7 +9,7 @@ mod bytes;
 mod array;
 pub mod idx;
 pub mod npy;
-mod zip;
+pub(crate) mod zip;
 pub mod npz;
 pub mod csv;
 pub mod images;
@@ -29,9 +29,10 @@ mod fetch;
 mod files;
 mod load;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use answers::{Answers, Task};
+pub(crate) use array::picture_shape;
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;
 pub use load::{Found, LoadOptions, Loaded, fetch, find, load, load_matching, load_single};

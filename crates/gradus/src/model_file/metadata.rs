@@ -133,6 +133,15 @@ pub(super) fn read(metadata: &Metadata, network: Network) -> Result<Model> {
             Normalizer::PerFeature { means, deviations }
         }
     };
+    assemble(metadata, network, normalizer)
+}
+
+/// The model of this network and normalisation that these metadata describe.
+pub(super) fn assemble(
+    metadata: &Metadata,
+    network: Network,
+    normalizer: Normalizer,
+) -> Result<Model> {
     let (sample_shape, training) = (value(metadata, "sample_shape")?, value(metadata, "training")?);
     let (classes, values) = (version_and_names(Task::Classes).1, version_and_names(Task::Values).1);
     let model = match (metadata.contains_key(classes), metadata.contains_key(values)) {

@@ -1,21 +1,31 @@
-//! Model files: a [`Classifier`] or [`Regressor`](crate::classifier::Regressor) in, a file out, and back.
+//! Model files: a [`Model`] (a classifier or a regressor) in, a file out, and back.
 //!
 //! The model file is safetensors (see [`safetensors`]): it keeps all that is needed to predict.
-//! `.npz` (see [`npz`]) exchanges the bare arrays with NumPy. docs/formats.md describes both.
+//! [`onnx`] is for other programs, `.npz` (see [`npz`]) exchanges the bare arrays with NumPy.
+//! [`load`] reads all of these, and the dense networks of PyTorch and Keras, which become a
+//! model through `stack.rs`. docs/formats.md describes each.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
 
-use crate::classifier::{Classifier, Model, ModelRef};
+use crate::classifier::{Model, ModelRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 
 mod metadata;
 pub mod safetensors;
+pub mod onnx;
 pub mod npz;
+mod affine;
+mod stack;
+mod pytorch;
+mod keras;
+mod read;
 
 pub use metadata::FORMAT_VERSION;
+pub use onnx::OnnxOptions;
+pub use read::{Loaded, ReadOptions, load, load_as, load_model, read};
 pub use safetensors::{Extras, from_bytes, from_bytes_with, to_bytes, to_bytes_with};
 
 /// Writes the model file; the name must end in `.safetensors`. A file that is there is replaced,
@@ -32,8 +42,8 @@ pub fn save<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
 }
 
 /// Writes the model in the form that the name asks for: `.safetensors`, the model file of
-/// [`save`], or `.npz`, the bare arrays of [`npz::write_network`]. A file that is there is replaced,
-/// whatever it is: [`check_replaceable`] tells beforehand.
+/// [`save`], `.onnx`, or `.npz`, the bare arrays of [`npz::write_network`]. A file that is there is
+/// replaced, whatever it is: [`check_replaceable`] tells beforehand.
 ///
 /// # Errors
 /// As [`save`].
@@ -41,49 +51,47 @@ pub fn export<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
     let model = model.into();
     match extension(path).as_str() {
         "safetensors" => save(model, path),
+        "onnx" => export_onnx(model, path, &OnnxOptions::default()),
         "npz" => {
             metadata::check(model)
                 .map_err(|error| error.context("this model cannot be exported"))?;
             let bytes = npz::write_network(model.network(), model.normalizer())?;
             files::write_beside(path, &bytes)
         }
-        other => Err(wrong_extension(path, other, ".safetensors or .npz")),
+        other => Err(wrong_extension(path, other, ".safetensors, .onnx or .npz")),
     }
 }
 
-/// Reads the classifier in a model file; its name does not matter.
+/// Writes the model as ONNX; the name must end in `.onnx`.
 ///
 /// # Errors
-/// As [`load_model`], and `InvalidArgument` where it is a regressor.
-pub fn load(path: &Path) -> Result<Classifier> {
-    load_model(path)?.into_classifier().map_err(|error| error.context(path.display()))
+/// As [`save`], and those of [`onnx::to_bytes`].
+pub fn export_onnx<'a>(
+    model: impl Into<ModelRef<'a>>,
+    path: &Path,
+    options: &OnnxOptions,
+) -> Result<()> {
+    match extension(path).as_str() {
+        "onnx" => files::write_beside(path, &onnx::to_bytes(model, options)?),
+        other => Err(wrong_extension(path, other, ".onnx")),
+    }
 }
 
-/// Reads a model file, of a classifier or a regressor; its name does not matter.
+/// Reads a model file of gradus with what else it holds: a checkpoint's state of the run.
 ///
 /// # Errors
-/// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is not a gradus model,
-/// is damaged, or was written by a newer gradus.
-pub fn load_model(path: &Path) -> Result<Model> {
-    load_with(path).map(|(model, _)| model)
-}
-
-/// The same with what else the file holds.
-///
-/// # Errors
-/// As [`load_model`].
+/// As [`load_model`]; `InvalidData` also for models of other programs.
 pub fn load_with(path: &Path) -> Result<(Model, Extras)> {
     let mut file = open(path)?;
-    // A stranger is recognised by its first bytes, however large it is.
     let mut bytes = safetensors::read_front(&mut file, path)?;
     safetensors::check_front(&bytes).map_err(|error| error.context(path.display()))?;
-    file.read_to_end(&mut bytes).map_err(|source| Error::io("read", path, source))?;
+    read::read_rest(&mut file, path, &mut bytes)?;
     safetensors::from_bytes_with(&bytes).map_err(|error| error.context(path.display()))
 }
 
 /// Checks that a model may be written or exported to `path`: nothing is there, or what gradus wrote
-/// (a model of any version, or the arrays of [`npz::write_network`]), and the folder can be written
-/// to. Of a file that is there only the header or the table of contents is read.
+/// (a model of any version, ONNX, or the arrays of [`npz::write_network`]), and the folder can be
+/// written to. Of a file that is there only the header or the table of contents is read.
 ///
 /// # Errors
 /// `InvalidArgument` where something else is there; those of [`files::check_writable`].
@@ -94,7 +102,7 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
     }
     let mut file = open(path)?;
     let front = safetensors::read_front(&mut file, path)?;
-    if safetensors::is_gradus(&front) || npz::is_exported(file) {
+    if safetensors::is_gradus(&front) || is_onnx(&mut file, path)? || npz::is_exported(file) {
         return Ok(());
     }
     Err(Error::argument(format!(
@@ -104,10 +112,19 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
     )))
 }
 
+/// Whether the file is ONNX that gradus wrote.
+fn is_onnx(file: &mut File, path: &Path) -> Result<bool> {
+    let mut front = Vec::new();
+    file.rewind()
+        .and_then(|()| file.take(onnx::FRONT).read_to_end(&mut front))
+        .map_err(|source| Error::io("read", path, source))?;
+    Ok(onnx::is_exported(&front))
+}
+
 fn open(path: &Path) -> Result<File> {
     let refused = |source| Error::io("read", path, source);
     if fs::metadata(path).map_err(refused)?.is_dir() {
-        return Err(Error::data(path, "this is a folder; expected a .safetensors file"));
+        return Err(Error::data(path, "this is a folder; expected a model file"));
     }
     File::open(path).map_err(refused)
 }

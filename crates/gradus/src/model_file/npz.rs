@@ -10,7 +10,10 @@ use std::path::Path;
 use ndarray::{ArrayView2, aview0};
 use ndarray_npy::NpzWriter;
 
-use super::invalid;
+use super::affine::Affine;
+use super::stack::{Dense, Stack};
+use super::{ReadOptions, invalid};
+use crate::classifier::Model;
 use crate::data::normalize::Normalizer;
 use crate::data::npz::Npz;
 use crate::data::{Array, Values};
@@ -93,13 +96,31 @@ fn network<R: Read + Seek>(
         "" if !has("w1") && has("init_w1") => "init_",
         other => other,
     };
-    let mut widths = Vec::new();
-    let mut parameters = Vec::new();
+    let layers = numbered(npz, &names, prefix)?;
+    let hidden: Vec<usize> = layers[1..].iter().map(|layer| layer.inputs).collect();
+    let (inputs, outputs) = (layers[0].inputs, layers[layers.len() - 1].outputs);
+    let mut network = Network::dense(inputs, &hidden, activations, outputs)?;
+    for (index, layer) in layers.into_iter().enumerate() {
+        network.weight_mut(index).copy_from_slice(&layer.weight);
+        network.bias_mut(index).copy_from_slice(&layer.bias);
+    }
+    Ok(network)
+}
+
+/// The layers of the arrays `w1, b1, w2, b2, ...`, each name after `prefix`; at least one.
+fn numbered<R: Read + Seek>(
+    npz: &mut Npz<R>,
+    names: &[String],
+    prefix: &str,
+) -> Result<Vec<Dense>> {
+    let mut layers: Vec<Dense> = Vec::new();
+    let mut parameters = 0;
     for number in 1.. {
         let (weight, bias) = (format!("{prefix}w{number}"), format!("{prefix}b{number}"));
         let Some(array) = npz.get(&weight)? else { break };
-        let (inputs, outputs) = weight_shape(&weight, &array, widths.last().copied())?;
-        parameters.extend(finite(&weight, array)?);
+        let before = layers.last().map(|layer| layer.outputs);
+        let (inputs, outputs) = weight_shape(&weight, &array, before)?;
+        let values = finite(&weight, array)?;
         let Some(array) = npz.get(&bias)? else {
             return Err(invalid(format!("there is an array {weight}, but no {bias}")));
         };
@@ -110,23 +131,90 @@ fn network<R: Read + Seek>(
                 array.shape
             )));
         }
-        parameters.extend(finite(&bias, array)?);
-        if parameters.len() > MOST_PARAMETERS {
-            return Err(invalid(format!("it holds more than {MOST_PARAMETERS} parameters")));
-        }
-        if widths.is_empty() {
-            widths.push(inputs);
-        }
-        widths.push(outputs);
+        layers.push(Dense { inputs, outputs, weight: values, bias: finite(&bias, array)? });
+        parameters += (inputs + 1) * outputs;
+        check_count(parameters)?;
     }
-    complete(&names, prefix, widths.len())?;
-    let [inputs, hidden @ .., outputs] = &widths[..] else {
-        return Err(invalid("it holds no layer"));
+    let first_missing = layers.len() + 1;
+    complete(names, prefix, first_missing)?;
+    Ok(layers)
+}
+
+/// A model from an `.npz` file in memory: `w1, b1, w2, b2, ...`, with `mean` and `deviation` where
+/// they are there, or `arr_0, arr_1, ...`, the weights of a Keras model as `numpy.savez` keeps them.
+pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
+    let mut npz = Npz::from_bytes(bytes)?;
+    let names = npz.names();
+    let mut stack = Stack::new(options.normalizer.as_ref());
+    let layers = if names.iter().any(|name| name == "arr_0") {
+        unnamed(&mut npz)?
+    } else {
+        let layers = numbered(&mut npz, &names, "")
+            .map_err(|error| error.context("no arrays of a model"))?;
+        if let Some(affine) = normalization(&mut npz)? {
+            stack.affine(affine)?;
+        }
+        layers
     };
-    let mut network = Network::dense(*inputs, hidden, activations, *outputs)?;
-    // Both hold weight and bias of one layer after the other, row-major.
-    network.parameters_mut().copy_from_slice(&parameters);
-    Ok(network)
+    stack.push_all(layers, options.hidden_activations())?;
+    stack.finish(None)
+}
+
+/// What the arrays `mean` and `deviation` do to raw values.
+fn normalization<R: Read + Seek>(npz: &mut Npz<R>) -> Result<Option<Affine>> {
+    let (Some(mean), Some(deviation)) = (npz.get("mean")?, npz.get("deviation")?) else {
+        return Ok(None);
+    };
+    let (means, deviations) = (finite("mean", mean)?, finite("deviation", deviation)?);
+    if means.len() != deviations.len() || deviations.contains(&0.0) {
+        return Err(invalid(
+            "mean and deviation differ in size, or a deviation is 0: expected numbers to take off and \
+             to divide by",
+        ));
+    }
+    let normalizer = Normalizer::PerFeature { means, deviations };
+    Ok(Some(Affine::of_normalizer(&normalizer)))
+}
+
+/// The layers of the arrays `arr_0, arr_1, ...`: each matrix begins a layer, a vector is its bias.
+fn unnamed<R: Read + Seek>(npz: &mut Npz<R>) -> Result<Vec<Dense>> {
+    let mut layers: Vec<Dense> = Vec::new();
+    let mut has_bias = true;
+    let mut parameters = 0;
+    for number in 0.. {
+        let name = format!("arr_{number}");
+        let Some(array) = npz.get(&name)? else { break };
+        parameters += array.values.len();
+        check_count(parameters)?;
+        match (&array.shape[..], layers.last_mut()) {
+            ([_, _], before) => {
+                let before = before.map(|layer| layer.outputs);
+                let (inputs, outputs) = weight_shape(&name, &array, before)?;
+                let weight = finite(&name, array)?;
+                layers.push(Dense { inputs, outputs, weight, bias: vec![0.0; outputs] });
+                has_bias = false;
+            }
+            (&[n], Some(layer)) if n == layer.outputs && !has_bias => {
+                layer.bias = finite(&name, array)?;
+                has_bias = true;
+            }
+            (shape, _) => {
+                return Err(invalid(format!(
+                    "{name} has shape {shape:?}, expected the weights of dense layers in order: \
+                     matrices of inputs x outputs, each with its bias or without; a model with \
+                     other layers (batch normalisation) is read from a .keras file"
+                )));
+            }
+        }
+    }
+    Ok(layers)
+}
+
+fn check_count(parameters: usize) -> Result<()> {
+    match parameters > MOST_PARAMETERS {
+        false => Ok(()),
+        true => Err(invalid(format!("it holds more than {MOST_PARAMETERS} parameters"))),
+    }
 }
 
 /// Inputs and outputs of a layer; `before` is the number of outputs of the one before.
@@ -170,8 +258,8 @@ fn finite(name: &str, array: Array) -> Result<Vec<f32>> {
 }
 
 /// Checks that there is a first layer, and no array left over of a layer further on.
-fn complete(names: &[String], prefix: &str, widths: usize) -> Result<()> {
-    if widths == 0 {
+fn complete(names: &[String], prefix: &str, missing: usize) -> Result<()> {
+    if missing == 1 {
         return Err(invalid(format!(
             "expected the arrays {prefix}w1 (inputs x outputs), {prefix}b1, {prefix}w2, ...; the \
              file has {}",
@@ -179,10 +267,10 @@ fn complete(names: &[String], prefix: &str, widths: usize) -> Result<()> {
         )));
     }
     let number = |name: &String| name.strip_prefix(prefix)?.strip_prefix(['w', 'b'])?.parse().ok();
-    match names.iter().find(|name| number(name).is_some_and(|number: usize| number >= widths)) {
+    match names.iter().find(|name| number(name).is_some_and(|number: usize| number >= missing)) {
         None => Ok(()),
         Some(name) => Err(invalid(format!(
-            "there is an array {name}, but no {prefix}w{widths} before it: a layer is missing"
+            "there is an array {name}, but no {prefix}w{missing} before it: a layer is missing"
         ))),
     }
 }

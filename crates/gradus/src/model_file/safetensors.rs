@@ -182,6 +182,11 @@ pub(super) fn read_front(file: &mut File, path: &Path) -> Result<Vec<u8>> {
     Ok(front)
 }
 
+/// Whether a file that begins so is a safetensors file.
+pub(super) fn may_be(front: &[u8]) -> bool {
+    header_length(front).is_ok()
+}
+
 /// Whether these first bytes of a file are those of a gradus model of any version.
 pub(super) fn is_gradus(front: &[u8]) -> bool {
     split(front).is_ok_and(|(header, _)| metadata::is_gradus(&header.metadata))
@@ -215,7 +220,15 @@ fn header_length(bytes: &[u8]) -> Result<usize> {
     {
         return Ok(length);
     }
-    let found = match bytes {
+    Err(invalid(format!(
+        "not a gradus model: {}; expected a .safetensors file written by gradus",
+        stranger(bytes)
+    )))
+}
+
+/// What a file is that begins so, where it is no safetensors file.
+pub(super) fn stranger(front: &[u8]) -> &'static str {
+    match front {
         [] => "the file is empty",
         [b'P', b'K', ..] => "the file is a zip archive (.npz, or PyTorch's .pt)",
         [0x80, ..] => "the file is a Python pickle",
@@ -224,11 +237,8 @@ fn header_length(bytes: &[u8]) -> Result<usize> {
         [0x1f, 0x8b, ..] => "the file is gzip-compressed",
         [b'<', ..] => "the file is a page of HTML or XML; was a download answered by a web page?",
         [0x89, b'P', ..] | [0xff, 0xd8, ..] => "the file is a picture",
-        _ => "the file does not begin with a safetensors header",
-    };
-    Err(invalid(format!(
-        "not a gradus model: {found}; expected a .safetensors file written by gradus"
-    )))
+        _ => "the file does not begin like one",
+    }
 }
 
 /// The linear layers and their positions among all layers.

@@ -1,0 +1,213 @@
+//! A classifier or regressor in, the bytes of an ONNX model out.
+//!
+//! `input` takes raw values; the graph flattens and normalises them, goes through the layers, and
+//! ends with `probabilities` (float32) and `label` (int64, the first of equals), or with `values`.
+
+use prost::Message;
+
+use super::messages::{
+    self, Attribute, Dimension, Graph, Node, OperatorSet, Property, Shape, Tensor, TensorType,
+    Type, ValueInfo, attribute, element,
+};
+use super::{LAST, ONNX_IR, OPSET, PRODUCER};
+use crate::classifier::ModelRef;
+use crate::data::Task;
+use crate::data::normalize::Normalizer;
+use crate::error::{Error, Result};
+use crate::model_file::metadata;
+use crate::network::{Activation, Network};
+
+/// How an ONNX model is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OnnxOptions {
+    /// Whether the input is uint8 instead of float32, for callers that hold images as bytes.
+    pub uint8_input: bool,
+}
+
+/// The symbolic size of a batch.
+const BATCH: &str = "N";
+
+/// What describes the model besides the graph, and is read back from the file: everything but
+/// what the graph says itself.
+const IN_THE_GRAPH: [&str; 2] = ["architecture", "normalization"];
+
+/// The ONNX model of this classifier or regressor: opset 17, IR 8, one file. The same model always
+/// gives the same bytes.
+///
+/// # Errors
+/// `InvalidArgument` where the parts of the model do not fit together, a number in it is not
+/// finite, or the file would exceed the 2 GiB that the format allows.
+pub fn to_bytes<'a>(model: impl Into<ModelRef<'a>>, options: &OnnxOptions) -> Result<Vec<u8>> {
+    let model = model.into();
+    let context = |error: Error| error.context("this model cannot be exported");
+    metadata::check(model).map_err(context)?;
+    let mut properties = metadata::write(model).map_err(context)?;
+    properties.retain(|key, _| !IN_THE_GRAPH.contains(&key.as_str()));
+    let pairs = properties.into_iter();
+    let file = messages::Model {
+        ir_version: ONNX_IR,
+        producer_name: PRODUCER.into(),
+        producer_version: env!("CARGO_PKG_VERSION").into(),
+        graph: Some(graph(model, options)),
+        opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
+        metadata_props: pairs.map(|(key, value)| Property { key, value }).collect(),
+    };
+    let length = file.encoded_len();
+    if length > LAST {
+        return Err(context(Error::argument(format!(
+            "it takes {length} bytes, and an ONNX file may have {LAST}; use a smaller network"
+        ))));
+    }
+    Ok(file.encode_to_vec())
+}
+
+fn graph(model: ModelRef, options: &OnnxOptions) -> Graph {
+    let (network, sample_shape) = (model.network(), model.sample_shape());
+    let mut chain = Chain { nodes: Vec::new(), constants: Vec::new(), current: "input".into() };
+    if options.uint8_input {
+        chain.step("Cast", "floats", &[], vec![int("to", element::FLOAT.into())]);
+    }
+    if sample_shape.len() != 1 {
+        chain.step("Flatten", "flat", &[], vec![int("axis", 1)]);
+    }
+    chain.normalization(model.normalizer());
+    let outputs = chain.answers(network, model.task());
+    let kind = if options.uint8_input { element::UINT8 } else { element::FLOAT };
+    Graph {
+        node: chain.nodes,
+        name: PRODUCER.into(),
+        initializer: chain.constants,
+        input: vec![value("input", kind, sample_shape)],
+        output: outputs,
+    }
+}
+
+/// Nodes one after the other.
+struct Chain {
+    nodes: Vec<Node>,
+    constants: Vec<Tensor>,
+    /// The value that the next step takes.
+    current: String,
+}
+
+impl Chain {
+    /// A node that takes the current value and then `more`, and whose output is the current value
+    /// afterwards.
+    fn step(&mut self, op: &str, output: &str, more: &[&str], attribute: Vec<Attribute>) {
+        let input = [&[self.current.as_str()], more].concat();
+        self.nodes.push(Node {
+            input: input.into_iter().map(String::from).collect(),
+            output: vec![output.into()],
+            name: output.into(),
+            op_type: op.into(),
+            attribute,
+            domain: String::new(),
+        });
+        self.current = output.into();
+    }
+
+    fn constant(&mut self, name: &str, dims: &[usize], values: &[f32]) {
+        self.constants.push(Tensor {
+            dims: dims.iter().map(|&size| size as i64).collect(),
+            data_type: element::FLOAT,
+            name: name.into(),
+            raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            ..Tensor::default()
+        });
+    }
+
+    /// `(x - mean) / deviation`; a number for all is left out where it changes nothing.
+    fn normalization(&mut self, normalizer: &Normalizer) {
+        let (means, deviations, dims) = match normalizer {
+            Normalizer::Scalar { mean, deviation } => {
+                (std::slice::from_ref(mean), std::slice::from_ref(deviation), vec![])
+            }
+            Normalizer::PerFeature { means, deviations } => {
+                (&means[..], &deviations[..], vec![means.len()])
+            }
+        };
+        if !dims.is_empty() || means != [0.0] {
+            self.constant("mean", &dims, means);
+            self.step("Sub", "centred", &["mean"], vec![]);
+        }
+        if !dims.is_empty() || deviations != [1.0] {
+            self.constant("deviation", &dims, deviations);
+            self.step("Div", "normalized", &["deviation"], vec![]);
+        }
+    }
+
+    /// The layers and what they answer with, which the graph's outputs are.
+    fn answers(&mut self, network: &Network, task: Task) -> Vec<ValueInfo> {
+        let outputs = [network.outputs()];
+        if task == Task::Values {
+            self.layers(network, "values");
+            return vec![value("values", element::FLOAT, &outputs)];
+        }
+        self.layers(network, "logits");
+        self.step("Softmax", "probabilities", &[], vec![int("axis", 1)]);
+        let first = vec![int("axis", 1), int("keepdims", 0), int("select_last_index", 0)];
+        self.step("ArgMax", "label", &[], first);
+        let label = value("label", element::INT64, &[]);
+        vec![label, value("probabilities", element::FLOAT, &outputs)]
+    }
+
+    fn layers(&mut self, network: &Network, name: &str) {
+        let last = network.linears().len();
+        for (index, linear) in network.linears().iter().enumerate() {
+            let number = index + 1;
+            let (weight, bias) = (format!("w{number}"), format!("b{number}"));
+            self.constant(&weight, &[linear.inputs, linear.outputs], network.weight(index));
+            self.constant(&bias, &[linear.outputs], network.bias(index));
+            let output = if number == last { name.into() } else { format!("z{number}") };
+            self.step("Gemm", &output, &[&weight, &bias], vec![]);
+            self.activation(network.activation_after(index), &format!("a{number}"));
+        }
+    }
+
+    fn activation(&mut self, activation: Activation, output: &str) {
+        match activation {
+            Activation::Identity => {}
+            Activation::Relu => self.step("Relu", output, &[], vec![]),
+            Activation::LeakyRelu => {
+                self.step("LeakyRelu", output, &[], vec![float("alpha", 0.01)]);
+            }
+            Activation::Tanh => self.step("Tanh", output, &[], vec![]),
+            Activation::Sigmoid => self.step("Sigmoid", output, &[], vec![]),
+            Activation::Gelu => self.gelu(output),
+        }
+    }
+
+    /// `x (1 + erf(x / sqrt 2)) / 2` in the five steps that other exporters take; an operator of
+    /// that name comes with opset 20 only.
+    fn gelu(&mut self, output: &str) {
+        for (name, value) in [("root_of_2", std::f32::consts::SQRT_2), ("one", 1.0), ("half", 0.5)]
+        {
+            if !self.constants.iter().any(|constant| constant.name == name) {
+                self.constant(name, &[], &[value]);
+            }
+        }
+        let x = self.current.clone();
+        self.step("Div", &format!("{output}_scaled"), &["root_of_2"], vec![]);
+        self.step("Erf", &format!("{output}_erf"), &[], vec![]);
+        self.step("Add", &format!("{output}_sum"), &["one"], vec![]);
+        self.step("Mul", &format!("{output}_twice"), &[&x], vec![]);
+        self.step("Mul", output, &["half"], vec![]);
+    }
+}
+
+fn int(name: &str, value: i64) -> Attribute {
+    Attribute { name: name.into(), i: Some(value), kind: attribute::INT, ..Attribute::default() }
+}
+
+fn float(name: &str, value: f32) -> Attribute {
+    Attribute { name: name.into(), f: Some(value), kind: attribute::FLOAT, ..Attribute::default() }
+}
+
+/// An input or output: a batch of `dims`.
+fn value(name: &str, elem_type: i32, dims: &[usize]) -> ValueInfo {
+    let batch = Dimension { dim_value: None, dim_param: Some(BATCH.into()) };
+    let fixed = |&size: &usize| Dimension { dim_value: Some(size as i64), dim_param: None };
+    let shape = Shape { dim: std::iter::once(batch).chain(dims.iter().map(fixed)).collect() };
+    let tensor_type = Some(TensorType { elem_type, shape: Some(shape) });
+    ValueInfo { name: name.into(), kind: Some(Type { tensor_type }) }
+}

@@ -1,0 +1,250 @@
+//! The bytes of an ONNX model in, a [`Model`](crate::classifier::Model) out.
+//!
+//! The way back from the outputs to the input must be one row of steps ([`values`](super::values));
+//! these become a [`Stack`]. What no output depends on is left alone.
+
+use std::collections::BTreeSet;
+
+use prost::Message;
+
+use super::PRODUCER;
+use super::constants::Constant;
+use super::messages::{self, Graph, ValueInfo};
+use super::values::{Elementwise, Stage, Step, Value, Values};
+use crate::classifier::Model;
+use crate::data::normalize::Normalizer;
+use crate::error::{Error, Result};
+use crate::model_file::affine::Affine;
+use crate::model_file::invalid;
+use crate::model_file::metadata::{self, Metadata};
+use crate::model_file::stack::{Dense, Stack};
+
+/// The oldest operators that are read: with them sums and products spread as they do today.
+const OLDEST_OPSET: i64 = 7;
+
+/// The model in the bytes of an ONNX model; `normalizer` goes before what the graph does.
+///
+/// # Errors
+/// `InvalidData` where they are no ONNX model, or one that is no stack of dense layers.
+pub(in crate::model_file) fn parse(bytes: &[u8], normalizer: Option<&Normalizer>) -> Result<Model> {
+    let file = messages::Model::decode(bytes).map_err(|error| {
+        invalid(format!("it begins like an ONNX model, but cannot be read as one: {error}"))
+    })?;
+    let own = file.producer_name == PRODUCER;
+    if own && normalizer.is_some() {
+        return Err(Error::argument(
+            "a normalisation was given, but gradus wrote this model, and it holds its own",
+        ));
+    }
+    let Some(graph) = &file.graph else { return Err(invalid("an ONNX model without a graph")) };
+    let opset = file.opset_import.iter().find(|set| ["", "ai.onnx"].contains(&&*set.domain));
+    let opset = opset.map_or(0, |set| set.version);
+    if opset < OLDEST_OPSET {
+        return Err(invalid(format!(
+            "an ONNX model of opset {opset}, expected {OLDEST_OPSET} or newer; convert it: \
+             onnx.version_converter.convert_version(model, 17)"
+        )));
+    }
+    let model = stack(graph, opset, normalizer, bytes.len())
+        .map_err(|error| error.context("this ONNX model is no stack of dense layers for gradus"))?;
+    if !own {
+        return Ok(model);
+    }
+    let properties = file.metadata_props.into_iter();
+    let metadata: Metadata = properties.map(|it| (it.key, it.value)).collect();
+    let (network, normalizer) = (model.as_ref().network(), model.as_ref().normalizer());
+    metadata::assemble(&metadata, network.clone(), normalizer.clone())
+}
+
+fn stack(graph: &Graph, opset: i64, normalizer: Option<&Normalizer>, file: usize) -> Result<Model> {
+    let values = Values::of(graph, opset)?;
+    let mut path = path(&values.stages, output(&values, &graph.output)?);
+    let first = path.first().map_or(0, |&stage| values.stages[stage].before);
+    let sample_shape = values.stages[first].shape.clone();
+    path.retain(|&stage| !matches!(values.stages[stage].step, Step::Same));
+    check_size(&values, &path, file)?;
+    let mut stack = Stack::new(normalizer);
+    for stage in path {
+        let Stage { before, step, node, .. } = &values.stages[stage];
+        let shape = values.stages[*before].shape.as_deref();
+        push(&mut stack, step, shape, file / 4)
+            .map_err(|error| error.context(format!("value '{node}'")))?;
+    }
+    stack.finish(sample_shape.map(|shape| without_ones(&shape)))
+}
+
+/// The stage that the outputs end with.
+fn output(values: &Values, outputs: &[ValueInfo]) -> Result<usize> {
+    let mut ends = BTreeSet::new();
+    let mut logits = BTreeSet::new();
+    let mut unknown = None;
+    for info in outputs {
+        match values.get(&info.name) {
+            Value::Stage(stage) => {
+                ends.insert(stage);
+                logits.insert(before_the_end(&values.stages, stage));
+            }
+            Value::Unknown(why) => unknown = unknown.or(Some(why)),
+            Value::Constant(_) => {}
+        }
+    }
+    match (logits.len(), ends.first(), unknown) {
+        (1, Some(&end), _) => Ok(end),
+        (0, _, Some(why)) => Err(invalid(why.to_string())),
+        (0, ..) => Err(invalid("no output depends on the input")),
+        (found, ..) => Err(invalid(format!(
+            "its outputs come from {found} different places, expected the probabilities, logits or \
+             label of one network; leave one output"
+        ))),
+    }
+}
+
+/// The stage before softmax, label and what does nothing.
+fn before_the_end(stages: &[Stage], mut stage: usize) -> usize {
+    while let Step::Softmax | Step::Label | Step::Same = stages[stage].step {
+        stage = stages[stage].before;
+    }
+    stage
+}
+
+/// The stages from the first after the input to `stage`.
+fn path(stages: &[Stage], mut stage: usize) -> Vec<usize> {
+    let mut path = Vec::new();
+    while !matches!(stages[stage].step, Step::Input) {
+        path.push(stage);
+        stage = stages[stage].before;
+    }
+    path.reverse();
+    path
+}
+
+/// Checks that the weights take no more memory than the file: none is used over and over.
+fn check_size(values: &Values, path: &[usize], file: usize) -> Result<()> {
+    let mut total = 0usize;
+    for &stage in path {
+        if let Step::Linear { weight, .. } = &values.stages[stage].step {
+            total = total.saturating_add(weight.stored()?);
+        }
+    }
+    match total > file / 4 {
+        false => Ok(()),
+        true => Err(invalid(format!(
+            "its layers have {total} weights, but the file holds {file} bytes: weights are missing, \
+             or used more than once"
+        ))),
+    }
+}
+
+/// Adds the step, whose input has samples of that shape; no sample has more than `most` values.
+fn push(stack: &mut Stack, step: &Step, shape: Option<&[usize]>, most: usize) -> Result<()> {
+    match step {
+        Step::Input | Step::Same => Ok(()),
+        Step::Linear { weight, bias, alpha, beta } => {
+            stack.linear(dense(weight, bias.as_ref(), *alpha, *beta)?)
+        }
+        Step::Activation(activation) => stack.activation(*activation),
+        Step::Scalar { scale, shift } => stack.affine(Affine::scalar(*scale, *shift)),
+        Step::Elementwise { kind, constant } => {
+            stack.affine(elementwise(*kind, &spread(constant, shape, most)?))
+        }
+        Step::BatchNorm { parts, epsilon } => stack.affine(batch_norm(parts, *epsilon)?),
+        Step::Erf => Err(invalid("Erf stands alone, expected it as a part of GELU")),
+        Step::Softmax | Step::Label => {
+            stack.end();
+            Ok(())
+        }
+    }
+}
+
+fn dense(weight: &Constant, bias: Option<&Constant>, alpha: f32, beta: f32) -> Result<Dense> {
+    let &[inputs, outputs] = &weight.dims()?[..] else { return Err(invalid("no matrix")) };
+    let mut weight = weight.floats()?;
+    if alpha != 1.0 {
+        weight.iter_mut().for_each(|value| *value *= alpha);
+    }
+    let mut bias = bias.map(Constant::floats).transpose()?.unwrap_or_else(|| vec![0.0]);
+    bias.iter_mut().for_each(|value| *value *= beta);
+    if bias.len() != outputs {
+        // One number for all outputs, which are as many as the weight's columns.
+        bias = vec![bias.first().copied().unwrap_or(0.0); outputs];
+    }
+    Ok(Dense { inputs, outputs, weight, bias })
+}
+
+fn elementwise(kind: Elementwise, constant: &[f64]) -> Affine {
+    let each = |of: fn(f64) -> f64| constant.iter().map(|&value| of(value)).collect();
+    match kind {
+        Elementwise::Add => Affine { scale: vec![1.0], shift: each(|c| c) },
+        Elementwise::Subtract => Affine { scale: vec![1.0], shift: each(|c| -c) },
+        Elementwise::SubtractFrom => Affine { scale: vec![-1.0], shift: each(|c| c) },
+        Elementwise::Multiply => Affine { scale: each(|c| c), shift: vec![0.0] },
+        Elementwise::Divide => Affine { scale: each(|c| 1.0 / c), shift: vec![0.0] },
+    }
+}
+
+fn batch_norm(parts: &[Constant; 4], epsilon: f32) -> Result<Affine> {
+    let read = |part: &Constant| Ok::<_, Error>(spread(part, None, 0)?.into_iter());
+    let [scale, shift, mean, variance] = parts;
+    let (scale, shift, mean) = (read(scale)?, read(shift)?, read(mean)?);
+    let lengths = [scale.len(), shift.len(), mean.len()];
+    let variance = read(variance)?;
+    if lengths.iter().any(|&length| length != variance.len()) {
+        return Err(invalid("the parts of the batch normalisation differ in size"));
+    }
+    let (scale, shift) = scale
+        .zip(shift)
+        .zip(mean.zip(variance))
+        .map(|((scale, shift), (mean, variance))| {
+            let factor = scale / (variance + f64::from(epsilon)).sqrt();
+            (factor, shift - mean * factor)
+        })
+        .unzip();
+    Ok(Affine { scale, shift })
+}
+
+/// The constant's values, one for each value of a sample of this shape, as ONNX spreads them.
+fn spread(constant: &Constant, shape: Option<&[usize]>, most: usize) -> Result<Vec<f64>> {
+    let values: Vec<f64> = constant.floats()?.into_iter().map(f64::from).collect();
+    let dims = constant.dims()?;
+    let width = shape.and_then(|it| it.iter().try_fold(1usize, |all, &size| all.checked_mul(size)));
+    let (Some(shape), Some(width)) = (shape, width) else {
+        return match dims[..] {
+            [_] | [1, _] => Ok(values),
+            _ => Err(invalid(format!("a constant of shape {dims:?} meets samples of any shape"))),
+        };
+    };
+    if width > most {
+        return Err(invalid(format!("the file holds no weights for samples of {width} values")));
+    }
+    if values.len() == width { Ok(values) } else { spread_to(&values, &dims, shape, width) }
+}
+
+/// The values for samples of this shape, `width` in all: sizes of 1 are repeated.
+fn spread_to(values: &[f64], dims: &[usize], shape: &[usize], width: usize) -> Result<Vec<f64>> {
+    let batch_and_sample: Vec<usize> = std::iter::once(1).chain(shape.iter().copied()).collect();
+    let missing = batch_and_sample.len().saturating_sub(dims.len());
+    let dims: Vec<usize> = std::iter::repeat_n(1, missing).chain(dims.iter().copied()).collect();
+    let fits = dims.len() == batch_and_sample.len()
+        && dims.iter().zip(&batch_and_sample).all(|(&size, &whole)| size == 1 || size == whole);
+    if !fits {
+        return Err(invalid(format!(
+            "a constant of shape {dims:?} does not fit samples of shape {shape:?}"
+        )));
+    }
+    let place = |mut at: usize| {
+        let (mut index, mut stride) = (0, 1);
+        for (&size, &whole) in dims.iter().zip(&batch_and_sample).rev() {
+            index += if size == 1 { 0 } else { at % whole * stride };
+            stride *= size;
+            at /= whole;
+        }
+        index
+    };
+    Ok((0..width).map(|at| values[place(at)]).collect())
+}
+
+/// A picture's single colour channel is no dimension here.
+fn without_ones(shape: &[usize]) -> Vec<usize> {
+    let sizes: Vec<usize> = shape.iter().copied().filter(|&size| size != 1).collect();
+    if sizes.is_empty() { vec![1] } else { sizes }
+}

@@ -1,0 +1,279 @@
+//! One node of a graph in, its value out. The list of operators here is the list of what is
+//! understood; docs/formats.md has it in words.
+
+use super::constants::Constant;
+use super::gelu;
+use super::messages::{Attribute, Node};
+use super::shapes;
+use super::values::{Elementwise, Step, Value, Values};
+use crate::error::{Error, Result};
+use crate::model_file::invalid;
+use crate::network::Activation;
+
+/// The slope of gradus's leaky ReLU, which is also ONNX's default.
+const SLOPE: f32 = 0.01;
+
+/// What is added to variances where the node does not say.
+const EPSILON: f32 = 1e-5;
+
+/// From this version on the axis of softmax is the last one where the node does not say.
+const LAST_AXIS_FROM: i64 = 13;
+
+/// The value of the first output of this node.
+///
+/// # Errors
+/// Why it is none that gradus knows.
+pub(super) fn value<'a>(values: &mut Values<'a>, node: &'a Node) -> Result<Value<'a>> {
+    if let ("Constant", "" | "ai.onnx") = (node.op_type.as_str(), node.domain.as_str()) {
+        return constant(node);
+    }
+    let Some(first) = values.input(node, 0) else { return Err(invalid("it has no input")) };
+    match (node.domain.as_str(), first) {
+        (_, Value::Unknown(why)) => Ok(Value::Unknown(why)),
+        ("" | "ai.onnx", Value::Constant(constant)) => of_constant(values, node, constant),
+        ("" | "ai.onnx", Value::Stage(stage)) => of_stage(values, node, stage),
+        ("ai.onnx.ml", Value::Stage(stage)) if node.op_type == "ZipMap" => {
+            Ok(values.then(stage, Step::Same, node))
+        }
+        // Its GELU is the exact one.
+        ("com.microsoft", Value::Stage(stage)) if node.op_type == "Gelu" => {
+            Ok(values.then(stage, Step::Activation(Activation::Gelu), node))
+        }
+        _ => Err(not_known()),
+    }
+}
+
+fn not_known() -> Error {
+    let activations = Activation::ALL.map(Activation::name).join(", ");
+    invalid(format!(
+        "gradus does not have this operator; a dense network may have Gemm, MatMul, Add, Sub, Mul, \
+         Div, BatchNormalization, Flatten, Reshape, Cast, Identity, Dropout, Softmax, LogSoftmax, \
+         ArgMax and the activations {activations}"
+    ))
+}
+
+fn constant<'a>(node: &'a Node) -> Result<Value<'a>> {
+    match attribute(node, "value").and_then(|it| it.t.as_ref()) {
+        Some(tensor) => Ok(Value::Constant(Constant::new(tensor))),
+        None => Err(invalid("it holds no array")),
+    }
+}
+
+/// A node whose first input is a constant.
+fn of_constant<'a>(
+    values: &mut Values<'a>,
+    node: &'a Node,
+    constant: Constant<'a>,
+) -> Result<Value<'a>> {
+    match (node.op_type.as_str(), values.input(node, 1)) {
+        ("Identity" | "Cast", _) => Ok(Value::Constant(constant)),
+        ("Transpose", _) => {
+            let order = attribute(node, "perm").map_or(&[1, 0][..], |it| &it.ints);
+            match (constant.dims()?.len(), order) {
+                (2, [1, 0]) => {
+                    let transposed = !constant.transposed;
+                    Ok(Value::Constant(Constant { transposed, ..constant }))
+                }
+                _ => Err(invalid("of constants only matrices are transposed")),
+            }
+        }
+        (_, Some(Value::Unknown(why))) => Ok(Value::Unknown(why)),
+        ("Add", Some(Value::Stage(stage))) => {
+            elementwise(values, node, stage, Elementwise::Add, constant)
+        }
+        ("Mul", Some(Value::Stage(stage))) => {
+            elementwise(values, node, stage, Elementwise::Multiply, constant)
+        }
+        ("Sub", Some(Value::Stage(stage))) => {
+            elementwise(values, node, stage, Elementwise::SubtractFrom, constant)
+        }
+        ("Gemm" | "MatMul", _) => {
+            Err(invalid("the constant is on the left: expected samples as rows, times a weight"))
+        }
+        _ => Err(invalid("it computes with a constant what gradus does not compute")),
+    }
+}
+
+/// A node whose first input is computed from the samples.
+fn of_stage<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<Value<'a>> {
+    let activation = |values: &mut Values<'a>, activation| {
+        Ok(values.then(stage, Step::Activation(activation), node))
+    };
+    match node.op_type.as_str() {
+        "Gemm" => gemm(values, node, stage),
+        "MatMul" => matmul(values, node, stage),
+        "Add" => binary(values, node, stage, Elementwise::Add),
+        "Sub" => binary(values, node, stage, Elementwise::Subtract),
+        "Mul" => binary(values, node, stage, Elementwise::Multiply),
+        "Div" => binary(values, node, stage, Elementwise::Divide),
+        "BatchNormalization" => batch_norm(values, node, stage),
+        "Relu" => activation(values, Activation::Relu),
+        "Tanh" => activation(values, Activation::Tanh),
+        "Sigmoid" => activation(values, Activation::Sigmoid),
+        "LeakyRelu" => match float(node, "alpha", SLOPE) {
+            slope if (slope - SLOPE).abs() < 1e-6 => activation(values, Activation::LeakyRelu),
+            slope => Err(invalid(format!("its slope is {slope}, gradus's leaky ReLU has {SLOPE}"))),
+        },
+        "Gelu" => match attribute(node, "approximate").and_then(|it| it.s.as_deref()) {
+            None | Some(b"none") => activation(values, Activation::Gelu),
+            Some(_) => Err(invalid("it is the approximation by tanh, gradus's GELU is exact")),
+        },
+        "Erf" => Ok(values.then(stage, Step::Erf, node)),
+        "Identity" => Ok(Value::Stage(stage)),
+        "Dropout" => dropout(values, node, stage),
+        "Cast" => shapes::cast(values, node, stage),
+        "Flatten" => shapes::flatten(values, node, stage),
+        "Reshape" => shapes::reshape(values, node, stage),
+        "Softmax" | "LogSoftmax" => {
+            let usual = if values.opset < LAST_AXIS_FROM { 1 } else { -1 };
+            shapes::along_classes(values, stage, int(node, "axis", usual))?;
+            Ok(values.then(stage, Step::Softmax, node))
+        }
+        "ArgMax" => {
+            shapes::along_classes(values, stage, int(node, "axis", 0))?;
+            Ok(values.push(stage, Step::Label, None, node))
+        }
+        _ => Err(not_known()),
+    }
+}
+
+fn gemm<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<Value<'a>> {
+    if int(node, "transA", 0) != 0 {
+        return Err(invalid("transA exchanges samples and features; expected samples as rows"));
+    }
+    let weight = required(values, node, 1, "the weight")?;
+    let transposed = weight.transposed != (int(node, "transB", 0) != 0);
+    let bias = match values.input(node, 2) {
+        None => None,
+        Some(_) => Some(required(values, node, 2, "the bias")?),
+    };
+    let (alpha, beta) = (float(node, "alpha", 1.0), float(node, "beta", 1.0));
+    linear(values, node, stage, (Constant { transposed, ..weight }, bias, alpha, beta))
+}
+
+fn matmul<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<Value<'a>> {
+    let weight = required(values, node, 1, "the weight")?;
+    linear(values, node, stage, (weight, None, 1.0, 1.0))
+}
+
+fn linear<'a>(
+    values: &mut Values<'a>,
+    node: &'a Node,
+    stage: usize,
+    (weight, bias, alpha, beta): (Constant<'a>, Option<Constant<'a>>, f32, f32),
+) -> Result<Value<'a>> {
+    let &[inputs, outputs] = &weight.dims()?[..] else {
+        return Err(invalid(format!("its weight has {} dimensions", weight.dims()?.len())));
+    };
+    if let Some(features) = values.row(stage)?
+        && features != inputs
+    {
+        return Err(invalid(format!("its weight takes {inputs} values, but {features} come in")));
+    }
+    if let Some(bias) = &bias {
+        let dims = bias.dims()?;
+        let fits =
+            matches!(dims[..], [] | [1] | [1, 1]) || dims.iter().product::<usize>() == outputs;
+        if !fits || matches!(dims[..], [rows, 1] if rows > 1) || dims.len() > 2 {
+            return Err(invalid(format!("its bias has shape {dims:?}, expected [{outputs}]")));
+        }
+    }
+    Ok(values.push(stage, Step::Linear { weight, bias, alpha, beta }, Some(vec![outputs]), node))
+}
+
+/// A sum, difference, product or quotient whose left side is computed from the samples.
+fn binary<'a>(
+    values: &mut Values<'a>,
+    node: &'a Node,
+    stage: usize,
+    kind: Elementwise,
+) -> Result<Value<'a>> {
+    match values.input(node, 1) {
+        Some(Value::Constant(constant)) => elementwise(values, node, stage, kind, constant),
+        Some(Value::Stage(other)) if kind == Elementwise::Multiply => {
+            gelu::product(values, node, stage, other)
+        }
+        Some(Value::Stage(_)) => Err(invalid(
+            "it brings two ways from the input together; gradus has layers one after the other only",
+        )),
+        Some(Value::Unknown(why)) => Ok(Value::Unknown(why)),
+        None => Err(invalid("its second input is missing")),
+    }
+}
+
+fn elementwise<'a>(
+    values: &mut Values<'a>,
+    node: &'a Node,
+    stage: usize,
+    kind: Elementwise,
+    constant: Constant<'a>,
+) -> Result<Value<'a>> {
+    if let Some(shape) = &values.stages[stage].shape
+        && constant.dims()?.len() > shape.len() + 1
+    {
+        return Err(invalid("its constant has more dimensions than the samples"));
+    }
+    if constant.count()? != 1 {
+        return Ok(values.then(stage, Step::Elementwise { kind, constant }, node));
+    }
+    let number = f64::from(constant.floats()?[0]);
+    let (scale, shift) = match kind {
+        Elementwise::Add => (1.0, number),
+        Elementwise::Subtract => (1.0, -number),
+        Elementwise::SubtractFrom => (-1.0, number),
+        Elementwise::Multiply => (number, 0.0),
+        Elementwise::Divide => (1.0 / number, 0.0),
+    };
+    Ok(values.then(stage, Step::Scalar { scale, shift }, node))
+}
+
+fn batch_norm<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<Value<'a>> {
+    if int(node, "training_mode", 0) != 0 {
+        return Err(invalid("it is in training mode: export the model for inference"));
+    }
+    values.row(stage)?;
+    let part = |index, name| required(values, node, index, name);
+    let parts = [part(1, "scale")?, part(2, "shift")?, part(3, "mean")?, part(4, "variance")?];
+    let epsilon = float(node, "epsilon", EPSILON);
+    Ok(values.then(stage, Step::BatchNorm { parts, epsilon }, node))
+}
+
+/// In inference it does nothing.
+fn dropout<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<Value<'a>> {
+    let training = match values.input(node, 2) {
+        None => false,
+        Some(Value::Constant(constant)) => constant.integers()?.iter().any(|&value| value != 0),
+        Some(_) => true,
+    };
+    match training {
+        false => Ok(Value::Stage(stage)),
+        true => Err(invalid("it is in training mode: export the model for inference")),
+    }
+}
+
+/// The constant that is input `index`.
+fn required<'a>(
+    values: &Values<'a>,
+    node: &Node,
+    index: usize,
+    what: &str,
+) -> Result<Constant<'a>> {
+    match values.input(node, index) {
+        Some(Value::Constant(constant)) => Ok(constant),
+        Some(Value::Stage(_)) => Err(invalid(format!("{what} is computed from the samples"))),
+        Some(Value::Unknown(why)) => Err(invalid(format!("{what} is no constant: {why}"))),
+        None => Err(invalid(format!("{what} is missing"))),
+    }
+}
+
+fn attribute<'a>(node: &'a Node, name: &str) -> Option<&'a Attribute> {
+    node.attribute.iter().find(|attribute| attribute.name == name)
+}
+
+pub(super) fn int(node: &Node, name: &str, usual: i64) -> i64 {
+    attribute(node, name).map_or(usual, |it| it.i.unwrap_or(0))
+}
+
+fn float(node: &Node, name: &str, usual: f32) -> f32 {
+    attribute(node, name).map_or(usual, |it| it.f.unwrap_or(0.0))
+}

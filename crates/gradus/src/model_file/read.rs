@@ -1,0 +1,177 @@
+//! The one entrance for models of every kind: what a file holds is told by its content.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use super::{invalid, keras, npz, onnx, open, pytorch, safetensors};
+use crate::classifier::{Classifier, Model};
+use crate::data::normalize::Normalizer;
+use crate::data::zip::Archive;
+use crate::error::{Error, Result};
+use crate::network::Activation;
+
+/// What the file of another program does not say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReadOptions {
+    /// What follows the hidden layers, one for all or one for each, for files that hold weights
+    /// alone; ReLU where there is none.
+    pub activations: Vec<Activation>,
+    /// What raw values go through before the model, for models that were trained on others.
+    pub normalizer: Option<Normalizer>,
+}
+
+impl ReadOptions {
+    pub(super) fn hidden_activations(&self) -> &[Activation] {
+        if self.activations.is_empty() { &[Activation::Relu] } else { &self.activations }
+    }
+}
+
+/// A model that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The model.
+    pub model: Model,
+    /// What was assumed because the file does not say it, a sentence each.
+    pub notices: Vec<String>,
+}
+
+/// The kinds of model files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Gradus,
+    PyTorch,
+    Onnx,
+    /// Told apart by what is in the archive: `.npz`, `.keras`.
+    Zip,
+    Hdf5,
+}
+
+/// Reads a classifier; the name of the file does not matter.
+///
+/// # Errors
+/// As [`load_model`], and `InvalidArgument` where it is a regressor.
+pub fn load(path: &Path) -> Result<Classifier> {
+    load_model(path)?.into_classifier().map_err(|error| error.context(path.display()))
+}
+
+/// Reads a classifier or a regressor; the name of the file does not matter. Where a file of another
+/// program holds weights alone, ReLU is taken for the activation of its hidden layers; [`load_as`]
+/// names another, and tells.
+///
+/// # Errors
+/// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is no model that gradus
+/// has, is damaged, or was written by a newer gradus.
+pub fn load_model(path: &Path) -> Result<Model> {
+    load_as(path, &ReadOptions::default()).map(|loaded| loaded.model)
+}
+
+/// Reads a model with what its file does not say.
+///
+/// # Errors
+/// As [`load_model`]; `InvalidArgument` where the file says itself what the options say.
+pub fn load_as(path: &Path, options: &ReadOptions) -> Result<Loaded> {
+    let mut file = open(path)?;
+    // A stranger is recognised by its first bytes, however large it is.
+    let mut bytes = safetensors::read_front(&mut file, path)?;
+    let kind = kind(&bytes).map_err(|error| error.context(path.display()))?;
+    read_rest(&mut file, path, &mut bytes)?;
+    read_kind(kind, &bytes, options).map_err(|error| error.context(path.display()))
+}
+
+/// Reads a model in memory, of any kind.
+///
+/// # Errors
+/// As [`load_as`], except for those of reading a file.
+pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
+    read_kind(kind(bytes)?, bytes, options)
+}
+
+/// Adds to the front of a file what comes after it.
+pub(super) fn read_rest(file: &mut File, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
+    file.read_to_end(bytes).map_err(|source| Error::io("read", path, source))?;
+    Ok(())
+}
+
+/// What a file is that begins so. Of a safetensors file the whole header must be there.
+fn kind(front: &[u8]) -> Result<Kind> {
+    match front {
+        [b'P', b'K', ..] => Ok(Kind::Zip),
+        [0x89, b'H', b'D', b'F', ..] => Ok(Kind::Hdf5),
+        _ if safetensors::is_gradus(front) => {
+            safetensors::check_front(front).map(|()| Kind::Gradus)
+        }
+        _ if safetensors::may_be(front) => Ok(Kind::PyTorch),
+        _ if onnx::may_be(front) => Ok(Kind::Onnx),
+        _ => Err(invalid(format!(
+            "no model that gradus reads: {}; expected a model of gradus or PyTorch (.safetensors), ONNX (.onnx), Keras \
+             3 (.keras, .weights.h5) or arrays (.npz)",
+            safetensors::stranger(front)
+        ))),
+    }
+}
+
+fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
+    let told = |model| Loaded { model, notices: Vec::new() };
+    match kind {
+        Kind::Gradus => {
+            refuse(!options.activations.is_empty(), "an activation")?;
+            refuse(options.normalizer.is_some(), "a normalisation")?;
+            safetensors::from_bytes_with(bytes).map(|(model, _)| told(model))
+        }
+        Kind::Onnx => {
+            refuse(!options.activations.is_empty(), "an activation")?;
+            onnx::parse(bytes, options.normalizer.as_ref()).map(told)
+        }
+        Kind::PyTorch => pytorch::read_model(bytes, options)
+            .map_err(|error| error.context("no model of gradus, nor a dense one of PyTorch"))
+            .map(|model| assuming(model, options)),
+        Kind::Hdf5 => keras::read_weights(bytes, options).map(|model| assuming(model, options)),
+        Kind::Zip => read_zip(bytes, options),
+    }
+}
+
+/// A model in an archive; what the archive holds tells its kind.
+fn read_zip(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
+    let mut archive = Archive::open(Cursor::new(bytes))?;
+    if archive.entries.iter().any(|entry| entry.name.ends_with("data.pkl")) {
+        return Err(invalid(
+            "a pickle of PyTorch (.pt), which could run any program; save the weights in PyTorch: \
+             safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")",
+        ));
+    }
+    if archive.find(keras::CONFIG).is_none() {
+        let model = npz::read_model(bytes, options)?;
+        return Ok(assuming(model, options));
+    }
+    refuse(!options.activations.is_empty(), "an activation")?;
+    let model = keras::read_model(&mut archive, options)?;
+    Ok(Loaded { model, notices: Vec::new() })
+}
+
+fn refuse(given: bool, what: &str) -> Result<()> {
+    match given {
+        false => Ok(()),
+        true => Err(Error::argument(format!("{what} was given, but the file has its own"))),
+    }
+}
+
+/// The model with what the user should know of a file that holds weights alone.
+fn assuming(model: Model, options: &ReadOptions) -> Loaded {
+    let mut notices = Vec::new();
+    if options.activations.is_empty() && model.as_ref().network().linears().len() > 1 {
+        notices.push(
+            "the file does not say which activation its hidden layers have: relu is taken \
+             (--activation names another)"
+                .to_owned(),
+        );
+    }
+    if *model.as_ref().normalizer() == Normalizer::IDENTITY && options.normalizer.is_none() {
+        notices.push(
+            "the file does not say how its inputs are normalised: raw values are taken \
+             (--normalize MEAN,DEVIATION names another)"
+                .to_owned(),
+        );
+    }
+    Loaded { model, notices }
+}

@@ -1,0 +1,237 @@
+//! A model from the layers of somebody else's: steps in order in, a [`Model`] out.
+//!
+//! gradus has linear layers, an activation after each, and one normalisation before all. What
+//! scales and shifts values elsewhere (batch normalisation, a bias of its own, factors of an
+//! exporter) is folded into the linear layer beside it, in double precision.
+
+use super::affine::Affine;
+use super::invalid;
+use crate::classifier::{Classifier, Model, Regressor};
+use crate::data::normalize::Normalizer;
+use crate::data::picture_shape;
+use crate::error::Result;
+use crate::network::{Activation, Layer, Linear, Network, check_activations};
+
+/// A linear layer: `x W + b`.
+#[derive(Debug, Clone)]
+pub(super) struct Dense {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    /// `inputs x outputs`, row-major.
+    pub(super) weight: Vec<f32>,
+    /// One value for each output.
+    pub(super) bias: Vec<f32>,
+}
+
+/// What the only output of a network is called that answers with a value.
+const VALUE: &str = "value";
+
+/// Steps so far.
+pub(super) struct Stack {
+    /// Before the first layer.
+    normalization: Affine,
+    layers: Vec<(Dense, Option<Activation>)>,
+    /// What happened to the output of the last activation.
+    after: Option<Affine>,
+    /// Whether the probabilities or the label are reached.
+    ended: bool,
+}
+
+impl Dense {
+    /// The layer that does what this one did to values that `affine` has gone over.
+    fn fold_before(&mut self, affine: &Affine) -> Result<()> {
+        let mut bias: Vec<f64> = self.bias.iter().map(|&value| value.into()).collect();
+        let rows = self.weight.chunks_exact_mut(self.outputs);
+        for (row, (scale, shift)) in rows.zip(affine.spread(self.inputs)?) {
+            for (weight, bias) in row.iter_mut().zip(&mut bias) {
+                *bias += shift * f64::from(*weight);
+                *weight = (scale * f64::from(*weight)) as f32;
+            }
+        }
+        self.bias = bias.into_iter().map(|value| value as f32).collect();
+        Ok(())
+    }
+
+    /// The layer whose outputs `affine` has gone over.
+    fn fold_after(&mut self, affine: &Affine) -> Result<()> {
+        let by_output = affine.spread(self.outputs)?;
+        for row in self.weight.chunks_exact_mut(self.outputs) {
+            for (weight, (scale, _)) in row.iter_mut().zip(&by_output) {
+                *weight = (scale * f64::from(*weight)) as f32;
+            }
+        }
+        for (bias, (scale, shift)) in self.bias.iter_mut().zip(&by_output) {
+            *bias = (scale * f64::from(*bias) + shift) as f32;
+        }
+        Ok(())
+    }
+}
+
+impl Dense {
+    /// Puts an output that is always 0 before a single one.
+    fn widen(&mut self) {
+        self.weight = self.weight.iter().flat_map(|&weight| [0.0, weight]).collect();
+        self.bias = vec![0.0, self.bias[0]];
+        self.outputs = 2;
+    }
+}
+
+impl Stack {
+    /// Nothing yet but the normalisation that the user names.
+    pub(super) fn new(normalizer: Option<&Normalizer>) -> Stack {
+        let normalization = Affine::of_normalizer(normalizer.unwrap_or(&Normalizer::IDENTITY));
+        Stack { normalization, layers: Vec::new(), after: None, ended: false }
+    }
+
+    /// These layers with `activations` after all but the last, one for all or one for each.
+    pub(super) fn push_all(
+        &mut self,
+        layers: Vec<Dense>,
+        activations: &[Activation],
+    ) -> Result<()> {
+        let last = layers.len().saturating_sub(1);
+        check_activations(activations, last)?;
+        for (index, layer) in layers.into_iter().enumerate() {
+            self.linear(layer)?;
+            if index < last {
+                self.activation(activations[index % activations.len()])?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn linear(&mut self, mut layer: Dense) -> Result<()> {
+        self.not_after_the_end("a linear layer")?;
+        let Dense { inputs, outputs, .. } = layer;
+        if inputs == 0 || outputs == 0 {
+            return Err(invalid(format!("a layer has {inputs} inputs and {outputs} outputs")));
+        }
+        if let Some((before, _)) = self.layers.last()
+            && before.outputs != inputs
+        {
+            let before = before.outputs;
+            return Err(invalid(format!(
+                "a layer of {inputs} inputs follows one of {before} outputs"
+            )));
+        }
+        if let Some(affine) = self.after.take() {
+            layer.fold_before(&affine)?;
+        }
+        self.layers.push((layer, None));
+        Ok(())
+    }
+
+    pub(super) fn activation(&mut self, activation: Activation) -> Result<()> {
+        self.not_after_the_end("an activation")?;
+        if activation == Activation::Identity {
+            return Ok(());
+        }
+        let name = activation.name();
+        match self.layers.last_mut() {
+            None => Err(invalid(format!("it begins with {name}, and not with a linear layer"))),
+            Some((_, Some(before))) => Err(invalid(format!(
+                "{name} follows {} without a linear layer between them",
+                before.name()
+            ))),
+            Some((_, after)) => {
+                *after = Some(activation);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn affine(&mut self, affine: Affine) -> Result<()> {
+        self.not_after_the_end("another step")?;
+        let identity = || Affine::scalar(1.0, 0.0);
+        match self.layers.last_mut() {
+            None => {
+                let before = std::mem::replace(&mut self.normalization, identity());
+                self.normalization = before.then(&affine)?;
+            }
+            Some((layer, None)) => layer.fold_after(&affine)?,
+            Some(_) => {
+                let before = self.after.take().unwrap_or_else(identity);
+                self.after = Some(before.then(&affine)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The probabilities, their logarithms, or the label.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    fn not_after_the_end(&self, what: &str) -> Result<()> {
+        match self.ended {
+            false => Ok(()),
+            true => Err(invalid(format!(
+                "{what} follows softmax, but a classifier ends with the probabilities"
+            ))),
+        }
+    }
+
+    /// The model, for samples of this shape where that is known. A network with one output answers
+    /// with a value; where sigmoid follows, it becomes one of two classes: the softmax of 0 and z is
+    /// the sigmoid of z.
+    pub(super) fn finish(mut self, sample_shape: Option<Vec<usize>>) -> Result<Model> {
+        let Some((last, activation)) = self.layers.last_mut() else {
+            return Err(invalid("it has no linear layer"));
+        };
+        if *activation == Some(Activation::Sigmoid) && last.outputs == 1 && self.after.is_none() {
+            *activation = None;
+            last.widen();
+        }
+        let outputs = check_end(last, *activation, self.ended)?;
+        let first = &mut self.layers[0].0;
+        let inputs = first.inputs;
+        let normalizer = match self.normalization.normalizer(inputs)? {
+            Some(normalizer) => normalizer,
+            None => {
+                first.fold_before(&self.normalization)?;
+                Normalizer::IDENTITY
+            }
+        };
+        let shape = sample_shape.unwrap_or_else(|| vec![inputs]);
+        let shape = picture_shape(&shape).unwrap_or(shape);
+        let network = network(self.layers)?;
+        let model = if outputs == 1 {
+            let names = vec![VALUE.to_owned()];
+            Regressor::new(network, normalizer, shape, names).map(Model::from)
+        } else {
+            let names = (0..outputs).map(|class| class.to_string()).collect();
+            Classifier::new(network, normalizer, shape, names).map(Model::from)
+        };
+        model.map_err(|error| invalid(error.to_string()))
+    }
+}
+
+/// Checks that a network that ends so gives logits, one for each class, or a value, and counts these.
+fn check_end(last: &Dense, activation: Option<Activation>, ended: bool) -> Result<usize> {
+    let outputs = last.outputs;
+    match activation {
+        Some(activation) => Err(invalid(format!(
+            "it ends with {} on {outputs} outputs; the last layer must be linear, with softmax or \
+             nothing after it, or with sigmoid after a single output",
+            activation.name()
+        ))),
+        None if outputs == 1 && ended => {
+            Err(invalid("it chooses among the classes of a single output"))
+        }
+        None => Ok(outputs),
+    }
+}
+
+fn network(layers: Vec<(Dense, Option<Activation>)>) -> Result<Network> {
+    let shapes = layers.iter().flat_map(|(layer, activation)| {
+        let linear = Layer::Linear(Linear::new(layer.inputs, layer.outputs));
+        [Some(linear), activation.map(Layer::Activation)].into_iter().flatten()
+    });
+    let mut network =
+        Network::from_layers(shapes.collect()).map_err(|error| invalid(error.to_string()))?;
+    for (index, (layer, _)) in layers.into_iter().enumerate() {
+        network.weight_mut(index).copy_from_slice(&layer.weight);
+        network.bias_mut(index).copy_from_slice(&layer.bias);
+    }
+    Ok(network)
+}
