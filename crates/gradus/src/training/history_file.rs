@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn strangers_are_refused() {
         for (text, words) in [
-            (r#"{"loss":[1]}"#, "lacks accuracy"),
+            (r#"{"loss":[1],"accuracy":[1]}"#, "lacks learning_rate"),
             (
                 r#"{"loss":[1],"accuracy":[1,2],"learning_rate":[1]}"#,
                 "loss has 1 epochs, but accuracy 2",
