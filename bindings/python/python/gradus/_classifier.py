@@ -30,7 +30,7 @@ class MLPClassifier(BaseMLP):
         Units of each hidden layer; ``()`` for softmax regression.
     activation : str or sequence of str, default='relu'
         After each hidden layer: 'identity', 'relu', 'leaky_relu', 'tanh', 'sigmoid' ('logistic' is the
-        same) or 'gelu'. A sequence names one for each hidden layer; for now all must be the same.
+        same) or 'gelu'. A sequence names one for each hidden layer.
     solver : {'adam', 'sgd', 'adamw', 'rmsprop', 'lion', 'muon'}, default='adam'
         How weights follow their gradients.
     alpha : float, default=0.0001
@@ -168,6 +168,7 @@ class MLPClassifier(BaseMLP):
     """
 
     _estimator_type = "classifier"
+    _task = "classes"
     _usual_monitor = "val_accuracy"
 
     classes_: NDArray[Any]
@@ -456,7 +457,7 @@ class MLPClassifier(BaseMLP):
 
     def _targets_from_json(self, model, ours):
         classes = ours.get("classes")
-        names = model.class_names
+        names = model.names
         if classes is not None:
             labels = np.array(classes["values"], dtype=np.dtype(classes["dtype"]))
         elif all(name.isascii() and name.isdigit() and name == str(int(name)) for name in names):

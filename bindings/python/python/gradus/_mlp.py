@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 class BaseMLP(Estimator):
     """A dense network that is trained; what its outputs mean is left to its subclasses.
 
-    A subclass says what the targets are (``_targets``), how classes are weighted
+    A subclass says what it answers with (``_task``), what the targets are (``_targets``), how classes are weighted
     (``_class_weights``), what it monitors by itself (``_usual_monitor``), and what it sets once it is
     trained (``_set_targets``).
     """
 
+    _task: str
     _usual_monitor = "val_loss"
 
     n_features_in_: int
@@ -288,17 +289,24 @@ class BaseMLP(Estimator):
             It predicts what the saved one predicts.
         """
         model = _core.Model.load(path)
+        if model.task != cls._task:
+            raise ValueError(
+                f"{path}: the model answers with {model.task}; {cls.__name__} loads those that answer "
+                f"with {cls._task}"
+            )
         training = json.loads(model.training) or {}
         ours = training.get("python") or {}
         known = cls._parameters()
         given = ours.get("parameters") or {
             "hidden_layer_sizes": tuple(model.hidden),
-            "activation": model.activations[0] if model.activations else "relu",
+            "activation": _in_short(model.activations),
             "normalization": training.get("config", {}).get("normalization", "none"),
         }
         estimator = cls(**{name: value for name, value in given.items() if name in known})
-        if isinstance(estimator.hidden_layer_sizes, list):
-            estimator.hidden_layer_sizes = tuple(estimator.hidden_layer_sizes)
+        for name in ("hidden_layer_sizes", "activation"):
+            # JSON knows no tuples.
+            if isinstance(getattr(estimator, name), list):
+                setattr(estimator, name, tuple(getattr(estimator, name)))
         names = ours.get("feature_names")
         estimator._take_loaded(model, training, ours, np.array(names, dtype=object) if names else None)
         return estimator
@@ -319,6 +327,12 @@ class _Loaded:
     """Stands for the run that a model file comes from."""
 
     state = None
+
+
+def _in_short(activations):
+    """Returns the activations of the hidden layers as a parameter: one name where all are the same."""
+    names = set(activations)
+    return tuple(activations) if len(names) > 1 else next(iter(names), "relu")
 
 
 def _is_true(answer):

@@ -38,7 +38,7 @@ def config(estimator, samples, *, seed, partial, class_weights, validation, earl
         monitor = estimator._usual_monitor
     settings = {
         "hidden": hidden_layers(estimator.hidden_layer_sizes),
-        "activation": activation(estimator.activation),
+        "activation": activations(estimator.activation),
         "init": _parsed("init", estimator.init),
         "normalization": choice("normalization", estimator.normalization),
         "epochs": epochs,
@@ -81,18 +81,10 @@ def hidden_layers(sizes):
     return [whole("hidden_layer_sizes", size, least=1) for size in sizes]
 
 
-def activation(value):
-    """Return the core's name of the one activation of all hidden layers.
-
-    A list names one for each hidden layer; all must be the same.
-    """
+def activations(value):
+    """Return the core's names of the activations: one for all hidden layers, or one for each."""
     values = [value] if isinstance(value, str) else list(value)
-    names = {choice("activation", _ACTIVATIONS.get(it, it)) for it in values}
-    if len(names) != 1:
-        raise ValueError(
-            f"activation is {value!r}: all hidden layers have the same activation, give one name"
-        )
-    return names.pop()
+    return [choice("activation", _ACTIVATIONS.get(it, it)) for it in values]
 
 
 def batch_size(value, samples):
