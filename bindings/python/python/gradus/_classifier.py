@@ -171,6 +171,8 @@ class MLPClassifier(BaseMLP):
     _task = "classes"
     _usual_monitor = "val_accuracy"
 
+    label_smoothing: float
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None
     classes_: NDArray[Any]
     n_outputs_: int
     out_activation_: str
@@ -220,47 +222,7 @@ class MLPClassifier(BaseMLP):
         callbacks: Callable[[dict[str, float]], Any] | Sequence[Callable] | None = None,
         n_jobs: int | None = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.schedule = schedule
-        self.warm_up = warm_up
-        self.max_iter = max_iter
-        self.random_state = random_state
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.weight_decay = weight_decay
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.monitor = monitor
-        self.normalization = normalization
-        self.init = init
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.noise = noise
-        self.input_noise = input_noise
-        self.batch_norm = batch_norm
-        self.label_smoothing = label_smoothing
-        self.mixup = mixup
-        self.l1 = l1
-        self.max_norm = max_norm
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.average = average
-        self.distort = distort
-        self.class_weight = class_weight
-        self.callbacks = callbacks
-        self.n_jobs = n_jobs
+        self._keep(locals())
 
     def fit(
         self,
@@ -328,12 +290,7 @@ class MLPClassifier(BaseMLP):
                     f"classes is {classes.tolist()}, but was {self.classes_.tolist()} in an earlier "
                     "call: they cannot change"
                 )
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit does not go with early_stopping: it runs one epoch; use fit, or watch "
-                "score yourself"
-            )
-        return self._train(X, y, sample_weight, None, go_on=go_on, partial=True, classes=classes)
+        return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X: Samples) -> NDArray[Any]:
         """Return the most probable class of each sample.
@@ -418,10 +375,6 @@ class MLPClassifier(BaseMLP):
         )
 
     def _targets(self, y, samples, *, go_on, classes=None):
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
         y = _labels(_inputs.vector(y, "y", samples))
         if classes is None and not go_on:
             classes, values = _inputs.encode(y)
@@ -478,16 +431,14 @@ class _Targets:
     def names(self):
         return [str(label) for label in self.classes.tolist()]
 
-    def encode(self, y):
-        return _inputs.encode_known(_labels(y), self.classes)
+    def encode(self, y, name, samples):
+        return _inputs.encode_known(_labels(_inputs.vector(y, name, samples)), self.classes)
 
 
 def _labels(y):
     """Returns y where it holds labels, not measurements."""
     if y.dtype.kind == "f":
-        if not np.all(np.isfinite(y)):
-            what = "NaN" if np.isnan(y).any() else f"infinity or a value too large for {y.dtype!r}"
-            raise ValueError(f"Input y contains {what}.")
+        _inputs.check_numbers(y, "y")
         if np.any(y != np.trunc(y)):
             raise ValueError(
                 "Unknown label type: continuous. y has numbers that are not whole; a classifier takes "

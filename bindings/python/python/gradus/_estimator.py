@@ -16,6 +16,11 @@ class Estimator:
         """Return the parameters and their default values."""
         return _parameters_of(cls)
 
+    def _keep(self, arguments):
+        """Set the parameters to those of ``arguments``, the ``locals()`` of ``__init__``."""
+        for name in self._parameters():
+            setattr(self, name, arguments[name])
+
     def get_params(self, deep=True):
         """Return the parameters.
 

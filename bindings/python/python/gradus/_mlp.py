@@ -13,8 +13,9 @@ from gradus._errors import not_fitted
 from gradus._estimator import Estimator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from os import PathLike
-    from typing import TypeVar
+    from typing import Literal, TypeVar
 
     from numpy.typing import NDArray
 
@@ -33,6 +34,46 @@ class BaseMLP(Estimator):
 
     _task: str
     _usual_monitor = "val_loss"
+
+    hidden_layer_sizes: int | Sequence[int]
+    activation: str | Sequence[str]
+    solver: str
+    alpha: float
+    batch_size: int | Literal["auto"]
+    learning_rate_init: float
+    schedule: str
+    warm_up: float
+    max_iter: int
+    random_state: int | np.random.RandomState | np.random.Generator | None
+    tol: float
+    n_iter_no_change: int | None
+    verbose: bool
+    warm_start: bool
+    momentum: float | None
+    nesterovs_momentum: bool | None
+    beta_1: float | None
+    beta_2: float | None
+    epsilon: float | None
+    weight_decay: float | None
+    early_stopping: bool
+    validation_fraction: float
+    monitor: str | None
+    normalization: str
+    init: str
+    dropout: float
+    input_dropout: float
+    noise: float
+    input_noise: float
+    batch_norm: bool
+    mixup: float
+    l1: float
+    max_norm: float | None
+    clip_norm: float | None
+    clip_value: float | None
+    average: float | None
+    distort: str | None
+    callbacks: Callable[[dict[str, float]], Any] | Sequence[Callable] | None
+    n_jobs: int | None
 
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
@@ -53,11 +94,24 @@ class BaseMLP(Estimator):
         warm = _settings.truth("warm_start", self.warm_start) and "_model" in self.__dict__
         return self._train(X, y, sample_weight, validation_data, go_on=warm, partial=False)
 
+    def _partial_fit(self, X, y, sample_weight, **known):
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not go with early_stopping: it runs one epoch; use fit, or watch "
+                "score yourself"
+            )
+        go_on = "_model" in self.__dict__
+        return self._train(X, y, sample_weight, None, go_on=go_on, partial=True, **known)
+
     def _train(self, X, y, sample_weight, validation_data, *, go_on, partial, **known):
         names = _inputs.feature_names(X)
         values, shape = _inputs.rows(X)
         if go_on:
             self._check_features(values.shape[1], names, stacklevel=5)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
         targets = self._targets(y, len(values), go_on=go_on, **known)
         weights = _inputs.sample_weights(sample_weight, len(values))
         validation = None
@@ -107,7 +161,7 @@ class BaseMLP(Estimator):
         if X.dtype != values.dtype:
             # What is trained on floats is validated on floats.
             X = X.astype(values.dtype) if values.dtype == np.float32 else X
-        return X, targets.encode(_inputs.vector(y, "y of validation_data", len(X)))
+        return X, targets.encode(y, "y of validation_data", len(X))
 
     def _share_apart(self, wanted):
         if not wanted:

@@ -49,6 +49,7 @@ def load(
     data_dir: str | PathLike[str] | None = None,
     test: str | PathLike[str] | None = None,
     label_column: str | None = None,
+    values: bool = False,
     image_size: tuple[int, int] | None = None,
     random_state: int = 0,
     download: bool = True,
@@ -65,7 +66,11 @@ def load(
     test : path-like, default=None
         A test set that takes the place of the data's own.
     label_column : str, default=None
-        The label column of a table: a name, or a position from '0'.
+        The label column of a table: a name, or a position from '0'; with ``values`` one or several,
+        'height,width'.
+    values : bool, default=False
+        Whether the samples of a table or an ``.npz`` file are answered with values, for `MLPRegressor`,
+        instead of classes.
     image_size : tuple (height, width), default=None
         To which pictures are scaled.
     random_state : int, default=0
@@ -78,7 +83,7 @@ def load(
     (x_train, y_train), (x_test, y_test) : tuples of ndarray
         Images are uint8 of shape (n, height, width), tables float32 of shape (n, features). Labels of
         named sets, and of data whose classes are called 0, 1, ..., are uint8; others are the names
-        of the classes.
+        of the classes. Values are float32 of shape (n,) or, where there are several, (n, n_outputs).
 
     Raises
     ------
@@ -89,11 +94,12 @@ def load(
     ValueError
         Where the data cannot be used.
     """
-    arrays, class_names, notices = _core.load(
+    arrays, answer_names, notices = _core.load(
         str(name),
         data_dir=data_dir,
         test=test,
         label_column=label_column,
+        values=values,
         image_size=image_size,
         seed=random_state,
         download=download,
@@ -101,8 +107,11 @@ def load(
     for notice in notices:
         warnings.warn(notice, stacklevel=2)
     x_train, y_train, x_test, y_test = arrays
-    if not _is_named(str(name)) and class_names != [str(at) for at in range(len(class_names))]:
-        labels = np.array(class_names)
+    if values:
+        if len(answer_names) == 1:
+            y_train, y_test = y_train.ravel(), y_test.ravel()
+    elif not _is_named(str(name)) and answer_names != [str(at) for at in range(len(answer_names))]:
+        labels = np.array(answer_names)
         y_train, y_test = labels[y_train], labels[y_test]
     return (x_train, y_train), (x_test, y_test)
 
