@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use gradus::data::Dataset;
 use gradus::data::split::split_samples;
+use gradus::network::Network;
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
 use gradus::{Error, Result};
-use numpy::PyReadonlyArray1;
+use numpy::{PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -83,6 +84,8 @@ pub(crate) struct Run {
 enum Start {
     /// With weights drawn as the settings say.
     Fresh,
+    /// With these weights and biases, layer after layer.
+    Parameters(Vec<f32>),
     /// With this model.
     Model(Py<Model>),
     /// Where another run was.
@@ -131,6 +134,10 @@ impl Job {
         let (config, data, validation) = (&self.config, &self.data, self.validation.as_ref());
         let mut session = match self.start {
             Start::Fresh => Session::new(config, data, validation, None)?,
+            Start::Parameters(parameters) => {
+                let network = network(config, data, &parameters)?;
+                Session::new(config, data, validation, Some(network))?
+            }
             Start::Model(model) => {
                 Session::with_model(config, data, validation, model.get().trained())?
             }
@@ -159,12 +166,26 @@ impl Job {
     }
 }
 
+/// The network of the settings and the data, with these parameters.
+fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<Network> {
+    let (inputs, outputs) = (data.features(), data.answers.outputs());
+    let mut network = Network::dense(inputs, &config.hidden, &config.activation, outputs)?;
+    let (found, expected) = (parameters.len(), network.parameters().len());
+    if found != expected {
+        return Err(Error::argument(format!(
+            "{found} weights and biases to begin with, but the network has {expected}"
+        )));
+    }
+    network.parameters_mut().copy_from_slice(parameters);
+    Ok(network)
+}
+
 /// Trains a model: a classifier where `y` holds labels, a regressor where it holds values; `names` are
 /// those of the classes or of the values.
 #[pyfunction]
 #[pyo3(signature = (
-    config, x, y, names, *, shape, weights=None, validation=None, model=None, state=None,
-    patience=None, report=None
+    config, x, y, names, *, shape, weights=None, validation=None, parameters=None, model=None,
+    state=None, patience=None, report=None
 ))]
 pub(crate) fn train<'py>(
     py: Python<'py>,
@@ -175,6 +196,7 @@ pub(crate) fn train<'py>(
     shape: Vec<usize>,
     weights: Option<PyReadonlyArray1<'py, f32>>,
     validation: Option<(Samples<'py>, Targets<'py>)>,
+    parameters: Option<PyReadonlyArray1<'py, f32>>,
     model: Option<Py<Model>>,
     state: Option<Py<State>>,
     patience: Option<(f64, usize)>,
@@ -194,10 +216,11 @@ pub(crate) fn train<'py>(
         }
     };
     let (data, validation) = py.detach(|| guarded(sets))?;
-    let start = match (state, model) {
-        (Some(state), _) => Start::State(state),
-        (None, Some(model)) => Start::Model(model),
-        (None, None) => Start::Fresh,
+    let start = match (state, model, parameters) {
+        (Some(state), ..) => Start::State(state),
+        (None, Some(model), _) => Start::Model(model),
+        (None, None, Some(parameters)) => Start::Parameters(parameters.to_vec()?),
+        (None, None, None) => Start::Fresh,
     };
     let patience =
         patience.map(|(tol, epochs)| Patience { tol, epochs, best: f64::INFINITY, waited: 0 });

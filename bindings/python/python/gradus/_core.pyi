@@ -40,6 +40,7 @@ def train(
     shape: Sequence[int],
     weights: NDArray[np.float32] | None = None,
     validation: tuple[Samples, Targets] | None = None,
+    parameters: NDArray[np.float32] | None = None,
     model: Model | None = None,
     state: State | None = None,
     patience: tuple[float, int] | None = None,

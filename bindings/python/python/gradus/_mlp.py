@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus import _core, _inputs, _settings
+from gradus import _core, _initial, _inputs, _settings
 from gradus._errors import not_fitted
 from gradus._estimator import Estimator
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Literal, TypeVar
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     # Arrays, nested lists, frames of pandas and Polars, sparse matrices of SciPy.
     Samples = Any
@@ -39,7 +39,7 @@ class BaseMLP(Estimator):
     activation: str | Sequence[str]
     solver: str
     alpha: float
-    batch_size: int | Literal["auto"]
+    batch_size: int | Literal["auto", "full"]
     learning_rate_init: float
     schedule: str
     warm_up: float
@@ -59,7 +59,7 @@ class BaseMLP(Estimator):
     validation_fraction: float
     monitor: str | None
     normalization: str
-    init: str
+    init: str | Sequence[ArrayLike]
     dropout: float
     input_dropout: float
     noise: float
@@ -136,6 +136,7 @@ class BaseMLP(Estimator):
             shape=list(shape),
             weights=weights,
             validation=validation,
+            parameters=None if go_on else self._initial(values.shape[1], len(targets.names)),
             model=self._model if go_on else None,
             state=self._state if go_on else None,
             patience=None if early else self._patience(),
@@ -147,6 +148,13 @@ class BaseMLP(Estimator):
         if run.outcome == "diverged":
             raise ValueError(run.message)
         return self
+
+    def _initial(self, features, outputs):
+        """Returns the weights and biases that ``init`` holds, None where it names a distribution."""
+        if isinstance(self.init, str):
+            return None
+        hidden = _settings.hidden_layers(self.hidden_layer_sizes)
+        return _initial.parameters(self.init, [features, *hidden, outputs])
 
     def _validation(self, validation_data, values, targets):
         try:
@@ -313,6 +321,8 @@ class BaseMLP(Estimator):
             training["config"] = {
                 key: value for key, value in json.loads(self._config).items() if key != "threads"
             }
+            if not isinstance(self.init, str):
+                training["config"]["init"] = "arrays"
         training.update(
             gradus=_core.version(),
             epochs=self.n_iter_,
@@ -419,6 +429,9 @@ def _plain(parameters):
     """Returns the parameters that a file can hold."""
     plain = {}
     for name, value in parameters.items():
+        if name == "init" and not isinstance(value, str):
+            # As large as the model itself.
+            continue
         if isinstance(value, np.generic):
             value = value.item()
         try:

@@ -37,8 +37,9 @@ class MLPRegressor(BaseMLP):
     alpha : float, default=0.0001
         L2 penalty. As in scikit-learn it is divided by the number of samples in a batch: the gradient
         of the mean loss gets ``alpha / batch_size * weights``.
-    batch_size : int or 'auto', default='auto'
-        Samples in a step, at most all; 'auto' is ``min(200, n_samples)``.
+    batch_size : int, 'auto' or 'full', default='auto'
+        Samples in a step, at most all, shuffled in every epoch; 'auto' is ``min(200, n_samples)``. 'full'
+        takes all samples in every step, in their order.
     learning_rate_init : float, default=0.001
         Learning rate; where ``schedule`` changes it, the largest.
     schedule : str, default='constant'
@@ -86,8 +87,10 @@ class MLPRegressor(BaseMLP):
         Fitted on the training samples and part of the model. 'unit' divides bytes by 255 and brings
         floats to 0..1 by feature; 'standard' takes the mean off and divides by the standard deviation, by
         feature (of byte images over all pixels).
-    init : str, default='auto'
-        Initial weights: 'auto', 'he', 'glorot' or 'normal:S' with a standard deviation S.
+    init : str or sequence of array-like, default='auto'
+        Initial weights: 'auto', 'he', 'glorot' or 'normal:S' with a standard deviation S; biases are 0.
+        Or the arrays themselves, ``[w1, b1, w2, b2, ...]``: weights are inputs x outputs, biases of
+        shape (n,), (n, 1) or (1, n). What goes on from an earlier call keeps its own weights.
     dropout, input_dropout : float, default=0.0
         Share of hidden activations, and of inputs, that are set to 0 in training.
     noise, input_noise : float, default=0.0
@@ -179,7 +182,7 @@ class MLPRegressor(BaseMLP):
         *,
         solver: Literal["adam", "sgd", "adamw", "rmsprop", "lion", "muon"] = "adam",
         alpha: float = 0.0001,
-        batch_size: int | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto", "full"] = "auto",
         learning_rate_init: float = 0.001,
         schedule: str = "constant",
         warm_up: float = 0.0,
@@ -199,7 +202,7 @@ class MLPRegressor(BaseMLP):
         validation_fraction: float = 0.1,
         monitor: Literal["loss", "val_loss"] | None = None,
         normalization: Literal["none", "unit", "standard"] = "none",
-        init: str = "auto",
+        init: str | Sequence[ArrayLike] = "auto",
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         noise: float = 0.0,
