@@ -13,6 +13,7 @@ mod arrays;
 mod datasets;
 mod errors;
 mod model;
+mod pictures;
 mod training;
 mod words;
 
@@ -22,6 +23,8 @@ mod core {
     use super::datasets::{digits, load, names};
     #[pymodule_export]
     use super::model::Model;
+    #[pymodule_export]
+    use super::pictures::picture;
     #[pymodule_export]
     use super::training::{Run, State, train};
     #[pymodule_export]

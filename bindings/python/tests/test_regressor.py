@@ -37,6 +37,7 @@ def several(friedman):
     return X, np.stack([y / 10, X[:, 0] - X[:, 1], np.sin(3 * X[:, 2])], axis=1)
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_as_good_as_scikit_learns(friedman):
     (X, y), (test_x, test_y) = friedman
     settings = dict(learning_rate_init=0.01, max_iter=150, alpha=1.0, random_state=0)

@@ -31,6 +31,9 @@ def load(
 def digits(
     samples: int, seed: int, test: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]: ...
+def picture(
+    source: str | PathLike[str] | NDArray[np.uint8], size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]: ...
 def train(
     config: str,
     x: Samples,

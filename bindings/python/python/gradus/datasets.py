@@ -1,4 +1,5 @@
-"""Data sets by name or path, as Keras returns them: ``(x_train, y_train), (x_test, y_test)``.
+"""Data sets by name or path, as Keras returns them: ``(x_train, y_train), (x_test, y_test)``; and pictures
+of your own.
 
 A named set is looked for where the program `gradus` looks: in ``data_dir``, in ``$GRADUS_DATA``, in
 ``./data``, in the cache, and where Keras and torchvision leave it; else it is downloaded, checked and
@@ -7,17 +8,18 @@ kept in the cache.
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus import _core
+from gradus import _core, _settings
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     Part = tuple[NDArray[Any], NDArray[Any]]
 
@@ -30,6 +32,7 @@ __all__ = [
     "load_mnist",
     "load_qmnist",
     "names",
+    "read_picture",
 ]
 
 
@@ -210,3 +213,63 @@ def digits(
     y : ndarray of uint8 of shape (n_samples,)
     """
     return _core.digits(n_samples, seed, test)
+
+
+def read_picture(
+    source: str | PathLike[str] | ArrayLike, *, size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """Bring a picture of a digit into MNIST's form, as `gradus predict` does.
+
+    Dark on light or light on dark, of any size: it is inverted if need be, fitted into 20 x 20 and
+    centred by mass. What is in MNIST's form already comes back unchanged.
+
+    Parameters
+    ----------
+    source : str, path-like or array-like of shape (height, width)
+        A PNG or JPEG file, of any colours; or grey values 0 to 255, or truth values.
+    size : tuple (height, width), default=None
+        The picture scaled to this size instead, otherwise as it is: the form of models of other
+        pictures than MNIST's.
+
+    Returns
+    -------
+    picture : ndarray of uint8 of shape (28, 28), or of ``size``
+        ``model.predict(picture[None])`` tells the digit.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file.
+    ValueError
+        Where it is no picture, or nothing stands out from its background.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        source = _grey(np.asarray(source))
+    return _core.picture(source, None if size is None else _checked(size))
+
+
+def _checked(size):
+    try:
+        height, width = size
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"size is {size!r}, but must be a pair (height, width)") from error
+    return _settings.whole("size", height, least=1), _settings.whole("size", width, least=1)
+
+
+def _grey(values):
+    if values.ndim != 2:
+        raise ValueError(
+            f"the picture has shape {values.shape}, expected grey values of shape (height, width)"
+        )
+    if values.dtype == bool:
+        return np.where(values, 255, 0).astype(np.uint8)
+    if values.dtype.kind not in "iu":
+        raise ValueError(
+            f"the picture has values of type {values.dtype}, expected whole numbers 0 to 255: of grey "
+            "values 0 to 1, give (255 * picture).astype(numpy.uint8)"
+        )
+    if values.size and (values.min() < 0 or values.max() > 255):
+        raise ValueError(
+            f"the picture has values {values.min()} to {values.max()}, expected 0 to 255"
+        )
+    return values.astype(np.uint8)
