@@ -163,6 +163,7 @@ def wrong(at, array):
         (wrong(3, np.zeros(9)), "b2 of init has shape (9,), but must be (10,)"),
         (wrong(3, np.full(10, np.nan)), "b2 of init has a value that is not a finite number"),
         (wrong(0, np.full((784, 128), 1e300)), "w1 of init has a value that is not a finite number"),
+        (wrong(0, [[1.0, 2.0], [3.0]]), "w1 of init has rows of different lengths"),
         (wrong(1, np.array(["0"] * 128)), "b1 of init has values of type <U1"),
     ],
 )  # fmt: skip

@@ -52,7 +52,10 @@ def _bias(values, name, outputs):
 
 
 def _numbers(values, name):
-    values = np.asarray(values)
+    try:
+        values = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} has rows of different lengths, but must be an array") from error
     if values.dtype.kind not in "fiu":
         raise ValueError(f"{name} has values of type {values.dtype}, but must have real numbers")
     with np.errstate(over="ignore"):
