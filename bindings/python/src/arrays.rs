@@ -1,6 +1,6 @@
 //! NumPy arrays as the library's samples, and back.
 
-use gradus::data::{Dataset, Inputs, Rows, first_not_finite};
+use gradus::data::{Answers, Dataset, Inputs, Rows, first_not_finite};
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArrayMethods,
@@ -84,37 +84,68 @@ pub(crate) fn check_finite(rows: Rows, features: usize) -> PyResult<()> {
     )))
 }
 
-/// A labelled set as Python gives it: its own copy of the values.
-pub(crate) struct Labelled {
+/// What samples are to be answered with, as an array.
+pub(crate) enum Targets<'py> {
+    /// The index of each sample's class.
+    Labels(PyReadonlyArray1<'py, u32>),
+    /// The values of each sample.
+    Values(PyReadonlyArray2<'py, f32>),
+}
+
+impl Targets<'_> {
+    /// With the names of the classes, or of the values.
+    fn answers(&self, names: Vec<String>) -> PyResult<Answers> {
+        Ok(match self {
+            Targets::Labels(labels) => Answers::Classes { labels: labels.to_vec()?, names },
+            Targets::Values(values) => Answers::Values { values: values.to_vec()?, names },
+        })
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Targets<'py> {
+    type Error = PyErr;
+
+    fn extract(array: Borrowed<'_, 'py, PyAny>) -> PyResult<Targets<'py>> {
+        if let Ok(labels) = array.cast::<PyArray1<u32>>() {
+            return Ok(Targets::Labels(labels.try_readonly()?));
+        }
+        let Ok(values) = array.cast::<PyArray2<f32>>() else {
+            return Err(PyTypeError::new_err(
+                "expected labels as a vector of uint32, or values as float32 of two dimensions",
+            ));
+        };
+        Ok(Targets::Values(values.try_readonly()?))
+    }
+}
+
+/// A set of samples and their answers as Python gives it: its own copy of the values.
+pub(crate) struct Answered {
     inputs: Inputs,
-    labels: Vec<u32>,
+    answers: Answers,
     weights: Option<Vec<f32>>,
 }
 
-impl Labelled {
+impl Answered {
     pub(crate) fn new(
         py: Python,
         samples: &Samples,
-        labels: &PyReadonlyArray1<u32>,
+        targets: &Targets,
+        names: &[String],
         weights: Option<&PyReadonlyArray1<f32>>,
-    ) -> PyResult<Labelled> {
+    ) -> PyResult<Answered> {
         let rows = samples.rows()?;
-        Ok(Labelled {
+        Ok(Answered {
             inputs: py.detach(|| match rows {
                 Rows::Bytes(values) => Inputs::Bytes(values.to_vec()),
                 Rows::Floats(values) => Inputs::Floats(values.to_vec()),
             }),
-            labels: labels.to_vec()?,
+            answers: targets.answers(names.to_vec())?,
             weights: weights.map(|weights| weights.to_vec()).transpose()?,
         })
     }
 
-    pub(crate) fn into_dataset(
-        self,
-        shape: Vec<usize>,
-        classes: Vec<String>,
-    ) -> gradus::Result<Dataset> {
-        let data = Dataset::new(self.inputs, self.labels, shape, classes)?;
+    pub(crate) fn into_dataset(self, shape: Vec<usize>) -> gradus::Result<Dataset> {
+        let data = Dataset::with_answers(self.inputs, self.answers, shape)?;
         match self.weights {
             Some(weights) => data.with_sample_weights(weights),
             None => Ok(data),
@@ -122,8 +153,8 @@ impl Labelled {
     }
 }
 
-/// Samples as an array of their shape, and their labels; both without a copy, but that labels of at
-/// most 256 classes become bytes.
+/// Samples as an array of their shape, and their labels, or their values (samples x values); without
+/// a copy, but that labels of at most 256 classes become bytes.
 pub(crate) fn to_arrays<'py>(
     py: Python<'py>,
     data: Dataset,
@@ -133,12 +164,16 @@ pub(crate) fn to_arrays<'py>(
         Inputs::Bytes(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
         Inputs::Floats(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
     };
-    let labels = match data.class_names.len() <= 256 {
-        true => {
-            let bytes: Vec<u8> = data.labels.iter().map(|&label| label as u8).collect();
+    let answers = match data.answers {
+        Answers::Classes { labels, names } if names.len() <= 256 => {
+            let bytes: Vec<u8> = labels.iter().map(|&label| label as u8).collect();
             PyArray1::from_vec(py, bytes).into_any()
         }
-        false => data.labels.into_pyarray(py).into_any(),
+        Answers::Classes { labels, .. } => labels.into_pyarray(py).into_any(),
+        Answers::Values { values, names } => {
+            let shape = [values.len() / names.len(), names.len()];
+            values.into_pyarray(py).reshape(shape)?.into_any()
+        }
     };
-    Ok((samples, labels))
+    Ok((samples, answers))
 }

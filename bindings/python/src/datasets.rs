@@ -26,10 +26,12 @@ pub(crate) fn names() -> Vec<&'static str> {
     set_names()
 }
 
-/// Training samples, labels, test samples, labels; class names; what the user ought to know.
+/// Training samples, labels, test samples, labels; class names; what the user ought to know. With
+/// `values` there are values in place of labels, and their names.
 #[pyfunction]
 #[pyo3(signature = (
-    name, *, data_dir=None, test=None, label_column=None, image_size=None, seed=0, download=true
+    name, *, data_dir=None, test=None, label_column=None, values=false, image_size=None, seed=0,
+    download=true
 ))]
 pub(crate) fn load<'py>(
     py: Python<'py>,
@@ -37,14 +39,16 @@ pub(crate) fn load<'py>(
     data_dir: Option<PathBuf>,
     test: Option<PathBuf>,
     label_column: Option<String>,
+    values: bool,
     image_size: Option<(usize, usize)>,
     seed: u64,
     download: bool,
 ) -> PyResult<([Array<'py>; 4], Vec<String>, Vec<String>)> {
     let data = Some(name);
-    let options = LoadOptions { data, data_dir, test, label_column, image_size, seed, download };
+    let options =
+        LoadOptions { data, data_dir, test, label_column, values, image_size, seed, download };
     let loaded = interruptible(py, move || data::load(&options, &mut |_| {}))?;
-    let names = loaded.train.class_names.clone();
+    let names = loaded.train.answers.names().to_vec();
     let (x_train, y_train) = to_arrays(py, loaded.train)?;
     let (x_test, y_test) = to_arrays(py, loaded.test)?;
     let notices = loaded.notices.iter().map(|notice| words::of_python(notice)).collect();

@@ -13,6 +13,7 @@ mod arrays;
 mod datasets;
 mod errors;
 mod model;
+mod pictures;
 mod training;
 mod words;
 
@@ -22,6 +23,8 @@ mod core {
     use super::datasets::{digits, load, names};
     #[pymodule_export]
     use super::model::Model;
+    #[pymodule_export]
+    use super::pictures::picture;
     #[pymodule_export]
     use super::training::{Run, State, train};
     #[pymodule_export]
@@ -67,7 +70,7 @@ fn parse(setting: &str, text: &str) -> PyResult<String> {
             wrong("'constant', 'cosine', 'one-cycle', 'step:EPOCHS:FACTOR' or 'plateau:PATIENCE:FACTOR'")
         })?),
         "init" => serde_json::to_string(&Init::parse(text).map_err(|_| {
-            wrong("'auto', 'he', 'glorot' or 'normal:S' (S a standard deviation)")
+            wrong("'auto', 'he', 'glorot', 'normal:S' (S a standard deviation) or arrays")
         })?),
         "distort" => {
             serde_json::to_string(&Distortion::parse(text).map_err(|error| exception(&error))?)

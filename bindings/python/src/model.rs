@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use gradus::classifier::{Classifier, Predictions, Predictor};
-use gradus::data::Rows;
+use gradus::classifier::{Model as Trained, Predictions, Predictor};
+use gradus::data::{Rows, Task};
 use gradus::model_file;
-use gradus::network::{Workers, available_cores};
+use gradus::network::{Network, Workers, available_cores};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -21,28 +21,29 @@ const SAMPLES_A_WORKER: usize = 512;
 /// A trained model; it never changes.
 #[pyclass(frozen, module = "gradus._core")]
 pub(crate) struct Model {
-    classifier: Classifier,
+    trained: Trained,
     /// Ready for single samples of floats and of bytes, once such a one was asked for.
     ready: [Mutex<Option<Predictor>>; 2],
 }
 
 impl Model {
-    pub(crate) fn new(classifier: Classifier) -> Model {
-        Model { classifier, ready: Default::default() }
+    pub(crate) fn new(trained: Trained) -> Model {
+        Model { trained, ready: Default::default() }
     }
 
-    pub(crate) fn classifier(&self) -> &Classifier {
-        &self.classifier
+    pub(crate) fn trained(&self) -> &Trained {
+        &self.trained
     }
 
-    fn predict(
-        &self,
-        py: Python,
-        samples: &Samples,
-        threads: Option<usize>,
-    ) -> PyResult<Predictions> {
+    fn network(&self) -> &Network {
+        self.trained.as_ref().network()
+    }
+
+    /// The outputs for each sample, row after row: probabilities of a classifier, values of a
+    /// regressor.
+    fn predict(&self, py: Python, samples: &Samples, threads: Option<usize>) -> PyResult<Vec<f32>> {
         let (count, features) = samples.shape();
-        let expected = self.classifier.network.inputs();
+        let expected = self.network().inputs();
         if features != expected {
             return Err(PyValueError::new_err(format!(
                 "X has {features} features, but the model takes {expected}"
@@ -51,21 +52,51 @@ impl Model {
         let rows = samples.rows()?;
         check_finite(rows, features)?;
         if count == 1
-            && let Some(probabilities) = self.predict_one(rows, <[f32]>::to_vec)?
+            && let Some(outputs) = self.predict_one(rows, <[f32]>::to_vec)?
         {
-            return Ok(Predictions { classes: probabilities.len(), probabilities });
+            return Ok(outputs);
         }
         let threads = threads.unwrap_or_else(available_cores);
         let threads = threads.min(count.div_ceil(SAMPLES_A_WORKER)).max(1);
         py.detach(|| {
             guarded(|| {
                 let workers = Workers::new(threads).map_err(gradus::Error::argument)?;
-                self.classifier.predict(rows, &workers)
+                match &self.trained {
+                    Trained::Classifier(model) => {
+                        model.predict(rows, &workers).map(|found| found.probabilities)
+                    }
+                    Trained::Regressor(model) => {
+                        model.predict(rows, &workers).map(|found| found.values)
+                    }
+                }
             })
         })
     }
 
-    /// `visit(probabilities)` of one sample, by way of what is ready; none where another thread
+    /// Checks that it answers so.
+    fn check_task(&self, task: Task) -> PyResult<()> {
+        let found = self.trained.as_ref().task();
+        match found == task {
+            true => Ok(()),
+            false => Err(PyValueError::new_err(format!(
+                "the model answers with {}, not with {}",
+                found.name(),
+                task.name()
+            ))),
+        }
+    }
+
+    /// The one sample that `x` is; none where it is not a C-contiguous row of bytes or floats that
+    /// fits the model.
+    fn sample<'py>(&self, x: &Bound<'py, PyAny>) -> PyResult<Option<Samples<'py>>> {
+        let features = self.network().inputs();
+        let Some(sample) = Samples::one(x, features) else { return Ok(None) };
+        let Ok(rows) = sample.rows() else { return Ok(None) };
+        check_finite(rows, features)?;
+        Ok(Some(sample))
+    }
+
+    /// `visit(outputs)` of one sample, by way of what is ready; none where another thread
     /// uses that.
     fn predict_one<T>(&self, sample: Rows, visit: impl Fn(&[f32]) -> T) -> PyResult<Option<T>> {
         let bytes = matches!(sample, Rows::Bytes(_));
@@ -73,7 +104,10 @@ impl Model {
         guarded(|| {
             let predictor = match &mut *ready {
                 Some(predictor) => predictor,
-                none => none.insert(self.classifier.predictor(bytes)?),
+                none => none.insert(match &self.trained {
+                    Trained::Classifier(model) => model.predictor(bytes)?,
+                    Trained::Regressor(model) => model.predictor(bytes)?,
+                }),
             };
             Ok(Some(visit(predictor.predict(sample)?)))
         })
@@ -85,11 +119,9 @@ impl Model {
     /// The class of one sample; none where `x` is not a C-contiguous row of bytes or floats that
     /// fits the model.
     fn label(&self, x: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
-        let features = self.classifier.network.inputs();
-        let Some(sample) = Samples::one(x, features) else { return Ok(None) };
-        let Ok(rows) = sample.rows() else { return Ok(None) };
-        check_finite(rows, features)?;
-        self.predict_one(rows, |probabilities| {
+        self.check_task(Task::Classes)?;
+        let Some(sample) = self.sample(x)? else { return Ok(None) };
+        self.predict_one(sample.rows()?, |probabilities| {
             // The first of equals, as in `Predictions::label`.
             let better = |best: usize, at: usize| match probabilities[at] > probabilities[best] {
                 true => at,
@@ -107,7 +139,7 @@ impl Model {
         x: Samples<'py>,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-        let predictions = self.predict(py, &x, threads)?;
+        let predictions = self.predictions(py, &x, threads)?;
         let labels = (0..predictions.len()).map(|row| predictions.label(row) as i64);
         Ok(labels.collect::<Vec<_>>().into_pyarray(py))
     }
@@ -120,14 +152,39 @@ impl Model {
         x: Samples<'py>,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let predictions = self.predict(py, &x, threads)?;
+        let predictions = self.predictions(py, &x, threads)?;
         let shape = [predictions.len(), predictions.classes];
         predictions.probabilities.into_pyarray(py).reshape(shape)
     }
 
+    /// The values of one sample; none as of `label`.
+    fn value<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyArray2<f64>>>> {
+        self.check_task(Task::Values)?;
+        let Some(sample) = self.sample(x)? else { return Ok(None) };
+        let values = self.predict_one(sample.rows()?, double)?;
+        values.map(|values| self.in_rows(py, values)).transpose()
+    }
+
+    /// The values of each sample.
+    #[pyo3(signature = (x, threads=None))]
+    fn values<'py>(
+        &self,
+        py: Python<'py>,
+        x: Samples<'py>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        self.check_task(Task::Values)?;
+        let values = self.predict(py, &x, threads)?;
+        self.in_rows(py, double(&values))
+    }
+
     /// The weight of each layer, inputs x outputs.
     fn weights<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyArray2<f32>>>> {
-        let network = &self.classifier.network;
+        let network = self.network();
         let layers = network.linears().iter().enumerate();
         layers
             .map(|(index, layer)| {
@@ -139,40 +196,46 @@ impl Model {
 
     /// The bias of each layer.
     fn biases<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyArray1<f32>>> {
-        let network = &self.classifier.network;
+        let network = self.network();
         let layers = 0..network.linears().len();
         layers.map(|index| network.bias(index).to_vec().into_pyarray(py)).collect()
     }
 
-    /// One name for each class.
+    /// What it answers with: `classes` or `values`.
     #[getter]
-    fn class_names(&self) -> Vec<String> {
-        self.classifier.class_names.clone()
+    fn task(&self) -> &'static str {
+        self.trained.as_ref().task().name()
+    }
+
+    /// The names of the classes, or of the values.
+    #[getter]
+    fn names(&self) -> Vec<String> {
+        self.trained.as_ref().names().to_vec()
     }
 
     /// Shape of one sample.
     #[getter]
     fn sample_shape(&self) -> Vec<usize> {
-        self.classifier.sample_shape.clone()
+        self.trained.as_ref().sample_shape().to_vec()
     }
 
     /// Values of one sample.
     #[getter]
     fn features(&self) -> usize {
-        self.classifier.network.inputs()
+        self.network().inputs()
     }
 
     /// Units of each hidden layer.
     #[getter]
     fn hidden(&self) -> Vec<usize> {
-        let linears = self.classifier.network.linears();
+        let linears = self.network().linears();
         linears[..linears.len() - 1].iter().map(|layer| layer.outputs).collect()
     }
 
     /// The activation after each hidden layer.
     #[getter]
     fn activations(&self) -> Vec<&'static str> {
-        let network = &self.classifier.network;
+        let network = self.network();
         let hidden = 0..network.linears().len() - 1;
         hidden.map(|index| network.activation_after(index).name()).collect()
     }
@@ -180,31 +243,31 @@ impl Model {
     /// How it was trained, as JSON.
     #[getter]
     fn training(&self) -> String {
-        self.classifier.training.to_string()
+        self.trained.as_ref().training().to_string()
     }
 
     /// Writes the model file; `training` is JSON and stands in it.
     fn save(&self, py: Python, path: PathBuf, training: &str) -> PyResult<()> {
-        let classifier = self.with_training(training)?;
-        py.detach(|| guarded(|| model_file::save(&classifier, &path)))
+        let model = self.with_training(training)?;
+        py.detach(|| guarded(|| model_file::save(&model, &path)))
     }
 
     /// Reads a model file.
     #[staticmethod]
     fn load(py: Python, path: PathBuf) -> PyResult<Model> {
-        py.detach(|| guarded(|| model_file::load(&path))).map(Model::new)
+        py.detach(|| guarded(|| model_file::load_model(&path))).map(Model::new)
     }
 
     /// The bytes of the model file.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = py.detach(|| guarded(|| model_file::to_bytes(&self.classifier)))?;
+        let bytes = py.detach(|| guarded(|| model_file::to_bytes(&self.trained)))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
     /// Reads the bytes of a model file.
     #[staticmethod]
     fn from_bytes(py: Python, bytes: &[u8]) -> PyResult<Model> {
-        py.detach(|| guarded(|| model_file::from_bytes(bytes))).map(Model::new)
+        py.detach(|| guarded(|| Ok(model_file::from_bytes_with(bytes)?.0))).map(Model::new)
     }
 
     /// For pickling and copying.
@@ -217,10 +280,38 @@ impl Model {
 }
 
 impl Model {
-    fn with_training(&self, training: &str) -> PyResult<Classifier> {
+    fn predictions(
+        &self,
+        py: Python,
+        samples: &Samples,
+        threads: Option<usize>,
+    ) -> PyResult<Predictions> {
+        self.check_task(Task::Classes)?;
+        let probabilities = self.predict(py, samples, threads)?;
+        Ok(Predictions { classes: self.network().outputs(), probabilities })
+    }
+
+    /// Values as an array of samples x values.
+    fn in_rows<'py>(
+        &self,
+        py: Python<'py>,
+        values: Vec<f64>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let outputs = self.network().outputs();
+        let shape = [values.len() / outputs, outputs];
+        values.into_pyarray(py).reshape(shape)
+    }
+
+    fn with_training(&self, training: &str) -> PyResult<Trained> {
         let training = serde_json::from_str(training).map_err(|error| {
             exception(&gradus::Error::argument(format!("training is no JSON: {error}")))
         })?;
-        Ok(Classifier { training, ..self.classifier.clone() })
+        let mut model = self.trained.clone();
+        *model.training_mut() = training;
+        Ok(model)
     }
+}
+
+fn double(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
 }

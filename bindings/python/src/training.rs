@@ -10,15 +10,16 @@ use std::thread;
 use std::time::Duration;
 
 use gradus::data::Dataset;
-use gradus::data::split::stratified_split;
+use gradus::data::split::split_samples;
+use gradus::network::Network;
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
 use gradus::{Error, Result};
-use numpy::PyReadonlyArray1;
+use numpy::{PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::arrays::{Labelled, Samples};
+use crate::arrays::{Answered, Samples, Targets};
 use crate::errors::{exception, guarded, panicked};
 use crate::model::Model;
 use crate::words;
@@ -83,6 +84,8 @@ pub(crate) struct Run {
 enum Start {
     /// With weights drawn as the settings say.
     Fresh,
+    /// With these weights and biases, layer after layer.
+    Parameters(Vec<f32>),
     /// With this model.
     Model(Py<Model>),
     /// Where another run was.
@@ -131,8 +134,12 @@ impl Job {
         let (config, data, validation) = (&self.config, &self.data, self.validation.as_ref());
         let mut session = match self.start {
             Start::Fresh => Session::new(config, data, validation, None)?,
+            Start::Parameters(parameters) => {
+                let network = network(config, data, &parameters)?;
+                Session::new(config, data, validation, Some(network))?
+            }
             Start::Model(model) => {
-                Session::with_model(config, data, validation, model.get().classifier())?
+                Session::with_model(config, data, validation, model.get().trained())?
             }
             Start::State(state) => {
                 Session::go_on(&state.get().checkpoint, config, data, validation)?
@@ -159,21 +166,37 @@ impl Job {
     }
 }
 
-/// Trains a model.
+/// The network of the settings and the data, with these parameters.
+fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<Network> {
+    let (inputs, outputs) = (data.features(), data.answers.outputs());
+    let mut network = Network::dense(inputs, &config.hidden, &config.activation, outputs)?;
+    let (found, expected) = (parameters.len(), network.parameters().len());
+    if found != expected {
+        return Err(Error::argument(format!(
+            "{found} weights and biases to begin with, but the network has {expected}"
+        )));
+    }
+    network.parameters_mut().copy_from_slice(parameters);
+    Ok(network)
+}
+
+/// Trains a model: a classifier where `y` holds labels, a regressor where it holds values; `names` are
+/// those of the classes or of the values.
 #[pyfunction]
 #[pyo3(signature = (
-    config, x, y, classes, *, shape, weights=None, validation=None, model=None, state=None,
-    patience=None, report=None
+    config, x, y, names, *, shape, weights=None, validation=None, parameters=None, model=None,
+    state=None, patience=None, report=None
 ))]
 pub(crate) fn train<'py>(
     py: Python<'py>,
     config: &str,
     x: Samples<'py>,
-    y: PyReadonlyArray1<'py, u32>,
-    classes: Vec<String>,
+    y: Targets<'py>,
+    names: Vec<String>,
     shape: Vec<usize>,
     weights: Option<PyReadonlyArray1<'py, f32>>,
-    validation: Option<(Samples<'py>, PyReadonlyArray1<'py, u32>)>,
+    validation: Option<(Samples<'py>, Targets<'py>)>,
+    parameters: Option<PyReadonlyArray1<'py, f32>>,
     model: Option<Py<Model>>,
     state: Option<Py<State>>,
     patience: Option<(f64, usize)>,
@@ -183,20 +206,21 @@ pub(crate) fn train<'py>(
         .map_err(|error| PyValueError::new_err(format!("a setting is not understood: {error}")))?;
     // Before anything is copied.
     config.validate().map_err(|error| exception(&error))?;
-    let labelled = Labelled::new(py, &x, &y, weights.as_ref())?;
-    let set = validation.map(|(x, y)| Labelled::new(py, &x, &y, None)).transpose()?;
+    let answered = Answered::new(py, &x, &y, &names, weights.as_ref())?;
+    let set = validation.map(|(x, y)| Answered::new(py, &x, &y, &names, None)).transpose()?;
     let sets = || {
-        let data = labelled.into_dataset(shape.clone(), classes.clone())?;
+        let data = answered.into_dataset(shape.clone())?;
         match set {
-            Some(set) => Ok((data, Some(set.into_dataset(shape, classes)?))),
+            Some(set) => Ok((data, Some(set.into_dataset(shape)?))),
             None => set_apart(data, &config),
         }
     };
     let (data, validation) = py.detach(|| guarded(sets))?;
-    let start = match (state, model) {
-        (Some(state), _) => Start::State(state),
-        (None, Some(model)) => Start::Model(model),
-        (None, None) => Start::Fresh,
+    let start = match (state, model, parameters) {
+        (Some(state), ..) => Start::State(state),
+        (None, Some(model), _) => Start::Model(model),
+        (None, None, Some(parameters)) => Start::Parameters(parameters.to_vec()?),
+        (None, None, None) => Start::Fresh,
     };
     let patience =
         patience.map(|(tol, epochs)| Patience { tol, epochs, best: f64::INFINITY, waited: 0 });
@@ -279,7 +303,7 @@ fn tell(py: Python, report: &Py<PyAny>, epoch: &EpochReport) -> PyResult<bool> {
 fn figures_of(epoch: &EpochReport) -> [(&'static str, Option<f64>); 6] {
     [
         ("loss", Some(epoch.loss)),
-        ("accuracy", Some(epoch.accuracy)),
+        ("accuracy", epoch.accuracy),
         ("val_loss", epoch.val_loss),
         ("val_accuracy", epoch.val_accuracy),
         // Shortest decimal of the single-precision number.
@@ -307,7 +331,7 @@ impl Run {
             Outcome::Diverged { message, .. } => ("diverged", Some(words::of_python(&message))),
         };
         Ok(Run {
-            model: Py::new(py, Model::new(trained.classifier))?,
+            model: Py::new(py, Model::new(trained.model))?,
             state: state.map(|checkpoint| Py::new(py, State { checkpoint })).transpose()?,
             history: history.unbind(),
             outcome,
@@ -326,8 +350,7 @@ fn set_apart(data: Dataset, config: &TrainConfig) -> Result<(Dataset, Option<Dat
     if share == 0.0 {
         return Ok((data, None));
     }
-    let classes = data.class_names.len();
-    let (kept, apart) = stratified_split(&data.labels, classes, share, config.seed);
+    let (kept, apart) = split_samples(&data, share, config.seed);
     if kept.is_empty() || apart.is_empty() {
         return Err(Error::argument(format!(
             "--validation {share}: {} samples are too few to be divided so",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradus import MLPClassifier, datasets
+from gradus import MLPClassifier, MLPRegressor, datasets
 
 
 def program():
@@ -107,6 +107,35 @@ def test_the_program_takes_the_packages_model(small_set, tmp_path):
         [gradus, "inspect", tmp_path / "model.safetensors"], check=True, capture_output=True
     )
     assert b"784" in shown.stdout
+
+
+def test_values_are_learned_as_by_the_program(tmp_path):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(120, 4)).astype(np.float32)
+    y = np.stack([x[:, 0] * x[:, 1], x[:, 2] - x[:, 3]], axis=1)
+    path = tmp_path / "set.npz"
+    np.savez(path, x_train=x[:100], y_train=y[:100], x_test=x[100:], y_test=y[100:])
+    run = [
+        program(), "train", "--data", path, "--loss", "squared", "--hidden", "16,8", "--activation",
+        "tanh,relu", "--epochs", "4", "--batch-size", "25", "--optimizer", "adam", "--learning-rate",
+        "0.002", "--schedule", "constant", "--normalize", "standard", "--init", "auto", "--seed", "5",
+        "--weight-decay", "0", "--out", tmp_path / "program.safetensors",
+    ]  # fmt: skip
+    subprocess.run(run, check=True, capture_output=True)
+    model = MLPRegressor(
+        (16, 8), ("tanh", "relu"), max_iter=4, batch_size=25, learning_rate_init=0.002, alpha=0.0,
+        normalization="standard", random_state=5, n_iter_no_change=None,
+    )  # fmt: skip
+    (x_train, y_train), (x_test, y_test) = datasets.load(path, values=True)
+    model.fit(x_train, y_train).save(tmp_path / "package.safetensors")
+    theirs = parameters(tmp_path / "program.safetensors")
+    assert parameters(tmp_path / "package.safetensors") == theirs
+    loaded = MLPRegressor.load(tmp_path / "program.safetensors")
+    assert np.array_equal(loaded.predict(x_test), model.predict(x_test))
+    assert (loaded.n_iter_, loaded.activation) == (4, ("tanh", "relu"))
+    run = [program(), "evaluate", tmp_path / "package.safetensors", "--data", path, "--json"]
+    found = json.loads(subprocess.run(run, check=True, capture_output=True).stdout)
+    assert found["r2"] == pytest.approx(model.score(x_test, y_test), abs=1e-5)
 
 
 def test_import_is_quick_and_without_scikit_learn():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import gradus
-from gradus import MLPClassifier, _core, datasets
+from gradus import MLPClassifier, MLPRegressor, _core, datasets
 
 
 def test_the_stubs_name_everything():
@@ -28,24 +28,46 @@ def test_the_stubs_name_everything():
             assert [it.arg for it in told] == list(inspect.signature(found).parameters), name
 
 
-def test_every_parameter_is_documented():
-    text = inspect.getdoc(MLPClassifier)
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_every_parameter_is_documented(kind):
+    text = inspect.getdoc(kind)
     documented = {
         name
         for line in text.splitlines()
         if " : " in line and not line.startswith(" ")
         for name in line.split(" : ")[0].split(", ")
     }
-    assert set(MLPClassifier().get_params()) <= documented
+    assert set(kind().get_params()) <= documented
     attributes = {name for name in documented if name.endswith("_")}
-    fitted = MLPClassifier((4,), max_iter=1).fit([[0.0], [1.0]], [0, 1])
+    fitted = kind((4,), max_iter=1).fit([[0.0], [1.0]], [0, 1])
     missing = {name for name in attributes if not hasattr(fitted, name)} - {"feature_names_in_"}
     assert not missing
     shown = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
     assert shown <= attributes
 
 
-@pytest.mark.parametrize("module", [gradus, datasets, gradus._classifier])
+def test_both_estimators_say_the_same_of_the_same_parameters():
+    classifier, regressor = MLPClassifier().get_params(), MLPRegressor().get_params()
+    assert set(classifier) - set(regressor) == {"label_smoothing", "class_weight"}
+    assert regressor.items() <= classifier.items()
+    texts = [_parameter_texts(kind) for kind in (MLPClassifier, MLPRegressor)]
+    different = {names for names, text in texts[1].items() if texts[0][names] != text}
+    assert different == {"validation_fraction", "monitor", "callbacks"}
+
+
+def _parameter_texts(kind):
+    """What the docstring says of each parameter."""
+    section = inspect.getdoc(kind).split("Parameters\n----------\n")[1].split("\n\nAttributes")[0]
+    texts = {}
+    for line in section.splitlines():
+        if not line.startswith(" "):
+            names = line.split(" : ")[0]
+            texts[names] = ""
+        texts[names] += line
+    return texts
+
+
+@pytest.mark.parametrize("module", [gradus, datasets, gradus._classifier, gradus._regressor])
 def test_examples_in_docstrings(module):
     failed, _ = doctest.testmod(module)
     assert failed == 0

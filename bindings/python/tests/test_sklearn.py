@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, and its tools around the classifier."""
+"""scikit-learn's own checks, and its tools around the estimators."""
 
 import copy
 import pickle
@@ -16,9 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import gradus
-from gradus import MLPClassifier
+from gradus import MLPClassifier, MLPRegressor
 
-# Checks that scikit-learn's own SGDClassifier is expected to fail, and for its reason.
+# Checks that scikit-learn's own SGDClassifier and SGDRegressor are expected to fail, for their reason.
 EXPECTED = {
     name: "sample_weight is not equivalent to removing or repeating samples: mini-batches differ"
     for name in (
@@ -28,13 +28,13 @@ EXPECTED = {
 }
 
 
-def _checks():
+def _checks(estimator):
     with warnings.catch_warnings():
         # That it does not inherit from BaseEstimator: scikit-learn is no dependency.
         warnings.simplefilter("ignore", UserWarning)
         return list(
             estimator_checks_generator(
-                MLPClassifier(max_iter=100), expected_failed_checks=EXPECTED, mark="xfail"
+                estimator, expected_failed_checks=EXPECTED, mark="xfail"
             )
         )
 
@@ -42,8 +42,8 @@ def _checks():
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "estimator, check",
-    _checks(),
-    ids=lambda value: getattr(getattr(value, "func", value), "__name__", "MLPClassifier"),
+    _checks(MLPClassifier(max_iter=100)) + _checks(MLPRegressor(max_iter=100)),
+    ids=lambda value: getattr(getattr(value, "func", value), "__name__", type(value).__name__),
 )
 def test_scikit_learns_check(estimator, check):
     check(estimator)
@@ -51,9 +51,10 @@ def test_scikit_learns_check(estimator, check):
 
 def test_no_more_checks_are_expected_to_fail_than_for_sgd():
     from sklearn.utils._test_common.instance_generator import PER_ESTIMATOR_XFAIL_CHECKS
-    from sklearn.linear_model import SGDClassifier
+    from sklearn.linear_model import SGDClassifier, SGDRegressor
 
-    assert set(EXPECTED) <= set(PER_ESTIMATOR_XFAIL_CHECKS[SGDClassifier])
+    for theirs in (SGDClassifier, SGDRegressor):
+        assert set(EXPECTED) <= set(PER_ESTIMATOR_XFAIL_CHECKS[theirs])
 
 
 def test_in_a_pipeline_and_searched(table):

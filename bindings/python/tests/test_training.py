@@ -220,7 +220,7 @@ def test_everything_that_regularises_is_taken(digits):
         (dict(solver="newton"), "solver is \"newton\", but must be one of sgd"),
         (dict(solver="sgd", beta_1=0.5), "beta_1 is 0.5, but solver 'sgd' has none"),
         (dict(activation="swish"), "activation is 'swish', but must be one of identity"),
-        (dict(activation=["relu", "tanh"]), "all hidden layers have the same activation"),
+        (dict(activation=["relu", "tanh"]), "2 activations for 1 hidden layers: give one for all"),
         (dict(schedule="linear"), "schedule is \"linear\""),
         (dict(init="xavier"), "init is \"xavier\""),
         (dict(normalization="l2"), "normalization is 'l2', but must be one of none, unit, standard"),
@@ -250,6 +250,23 @@ def test_a_run_that_diverges_says_why(table):
         fitted.fit(X, y)
     assert "--" not in str(caught.value)
     assert np.all(np.isfinite(fitted.predict_proba(X)))
+
+
+def test_each_hidden_layer_may_have_its_own_activation(table, tmp_path):
+    X, y = table
+    fitted = MLPClassifier((9, 7), ("tanh", "relu"), max_iter=3, random_state=0).fit(X, y)
+    hidden = X.astype(np.float32)
+    functions = [np.tanh, lambda z: np.maximum(z, 0), lambda z: z]
+    for weight, bias, function in zip(fitted.coefs_, fitted.intercepts_, functions, strict=True):
+        hidden = function(hidden @ weight + bias)
+    expected = hidden - np.log(np.exp(hidden).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(fitted.predict_log_proba(X), expected, rtol=1e-3, atol=1e-4)
+    fitted.save(tmp_path / "model.safetensors")
+    again = MLPClassifier.load(tmp_path / "model.safetensors")
+    assert again.get_params() == fitted.get_params()
+    same = MLPClassifier((9, 7), ["tanh", "tanh"], max_iter=3, random_state=0).fit(X, y)
+    one = MLPClassifier((9, 7), "tanh", max_iter=3, random_state=0).fit(X, y)
+    assert np.array_equal(same.coefs_[0], one.coefs_[0])
 
 
 def test_random_states(table):

@@ -1,4 +1,4 @@
-"""gradus: dense neural-network classifiers, trained from scratch.
+"""gradus: dense neural networks that classify and regress, trained from scratch.
 
 >>> from gradus import MLPClassifier, datasets
 >>> (x_train, y_train), (x_test, y_test) = datasets.load_mnist()  # doctest: +SKIP
@@ -11,6 +11,7 @@ from gradus import datasets
 from gradus._classifier import MLPClassifier
 from gradus._core import version as _version
 from gradus._errors import NotFittedError
+from gradus._regressor import MLPRegressor
 
 __version__ = _version()
-__all__ = ["MLPClassifier", "NotFittedError", "__version__", "datasets"]
+__all__ = ["MLPClassifier", "MLPRegressor", "NotFittedError", "__version__", "datasets"]

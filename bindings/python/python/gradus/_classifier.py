@@ -30,14 +30,15 @@ class MLPClassifier(BaseMLP):
         Units of each hidden layer; ``()`` for softmax regression.
     activation : str or sequence of str, default='relu'
         After each hidden layer: 'identity', 'relu', 'leaky_relu', 'tanh', 'sigmoid' ('logistic' is the
-        same) or 'gelu'. A sequence names one for each hidden layer; for now all must be the same.
+        same) or 'gelu'. A sequence names one for each hidden layer.
     solver : {'adam', 'sgd', 'adamw', 'rmsprop', 'lion', 'muon'}, default='adam'
         How weights follow their gradients.
     alpha : float, default=0.0001
         L2 penalty. As in scikit-learn it is divided by the number of samples in a batch: the gradient
         of the mean loss gets ``alpha / batch_size * weights``.
-    batch_size : int or 'auto', default='auto'
-        Samples in a step, at most all; 'auto' is ``min(200, n_samples)``.
+    batch_size : int, 'auto' or 'full', default='auto'
+        Samples in a step, at most all, shuffled in every epoch; 'auto' is ``min(200, n_samples)``. 'full'
+        takes all samples in every step, in their order.
     learning_rate_init : float, default=0.001
         Learning rate; where ``schedule`` changes it, the largest.
     schedule : str, default='constant'
@@ -85,8 +86,10 @@ class MLPClassifier(BaseMLP):
         Fitted on the training samples and part of the model. 'unit' divides bytes by 255 and brings
         floats to 0..1 by feature; 'standard' takes the mean off and divides by the standard deviation, by
         feature (of byte images over all pixels).
-    init : str, default='auto'
-        Initial weights: 'auto', 'he', 'glorot' or 'normal:S' with a standard deviation S.
+    init : str or sequence of array-like, default='auto'
+        Initial weights: 'auto', 'he', 'glorot' or 'normal:S' with a standard deviation S; biases are 0.
+        Or the arrays themselves, ``[w1, b1, w2, b2, ...]``: weights are inputs x outputs, biases of
+        shape (n,), (n, 1) or (1, n). What goes on from an earlier call keeps its own weights.
     dropout, input_dropout : float, default=0.0
         Share of hidden activations, and of inputs, that are set to 0 in training.
     noise, input_noise : float, default=0.0
@@ -168,8 +171,11 @@ class MLPClassifier(BaseMLP):
     """
 
     _estimator_type = "classifier"
+    _task = "classes"
     _usual_monitor = "val_accuracy"
 
+    label_smoothing: float
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None
     classes_: NDArray[Any]
     n_outputs_: int
     out_activation_: str
@@ -181,7 +187,7 @@ class MLPClassifier(BaseMLP):
         *,
         solver: Literal["adam", "sgd", "adamw", "rmsprop", "lion", "muon"] = "adam",
         alpha: float = 0.0001,
-        batch_size: int | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto", "full"] = "auto",
         learning_rate_init: float = 0.001,
         schedule: str = "constant",
         warm_up: float = 0.0,
@@ -201,7 +207,7 @@ class MLPClassifier(BaseMLP):
         validation_fraction: float = 0.1,
         monitor: Literal["loss", "accuracy", "val_loss", "val_accuracy"] | None = None,
         normalization: Literal["none", "unit", "standard"] = "none",
-        init: str = "auto",
+        init: str | Sequence[ArrayLike] = "auto",
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         noise: float = 0.0,
@@ -219,47 +225,7 @@ class MLPClassifier(BaseMLP):
         callbacks: Callable[[dict[str, float]], Any] | Sequence[Callable] | None = None,
         n_jobs: int | None = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.schedule = schedule
-        self.warm_up = warm_up
-        self.max_iter = max_iter
-        self.random_state = random_state
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.weight_decay = weight_decay
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.monitor = monitor
-        self.normalization = normalization
-        self.init = init
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.noise = noise
-        self.input_noise = input_noise
-        self.batch_norm = batch_norm
-        self.label_smoothing = label_smoothing
-        self.mixup = mixup
-        self.l1 = l1
-        self.max_norm = max_norm
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.average = average
-        self.distort = distort
-        self.class_weight = class_weight
-        self.callbacks = callbacks
-        self.n_jobs = n_jobs
+        self._keep(locals())
 
     def fit(
         self,
@@ -327,12 +293,7 @@ class MLPClassifier(BaseMLP):
                     f"classes is {classes.tolist()}, but was {self.classes_.tolist()} in an earlier "
                     "call: they cannot change"
                 )
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit does not go with early_stopping: it runs one epoch; use fit, or watch "
-                "score yourself"
-            )
-        return self._train(X, y, sample_weight, None, go_on=go_on, partial=True, classes=classes)
+        return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X: Samples) -> NDArray[Any]:
         """Return the most probable class of each sample.
@@ -417,10 +378,6 @@ class MLPClassifier(BaseMLP):
         )
 
     def _targets(self, y, samples, *, go_on, classes=None):
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
         y = _labels(_inputs.vector(y, "y", samples))
         if classes is None and not go_on:
             classes, values = _inputs.encode(y)
@@ -456,7 +413,7 @@ class MLPClassifier(BaseMLP):
 
     def _targets_from_json(self, model, ours):
         classes = ours.get("classes")
-        names = model.class_names
+        names = model.names
         if classes is not None:
             labels = np.array(classes["values"], dtype=np.dtype(classes["dtype"]))
         elif all(name.isascii() and name.isdigit() and name == str(int(name)) for name in names):
@@ -477,16 +434,14 @@ class _Targets:
     def names(self):
         return [str(label) for label in self.classes.tolist()]
 
-    def encode(self, y):
-        return _inputs.encode_known(_labels(y), self.classes)
+    def encode(self, y, name, samples):
+        return _inputs.encode_known(_labels(_inputs.vector(y, name, samples)), self.classes)
 
 
 def _labels(y):
     """Returns y where it holds labels, not measurements."""
     if y.dtype.kind == "f":
-        if not np.all(np.isfinite(y)):
-            what = "NaN" if np.isnan(y).any() else f"infinity or a value too large for {y.dtype!r}"
-            raise ValueError(f"Input y contains {what}.")
+        _inputs.check_numbers(y, "y")
         if np.any(y != np.trunc(y)):
             raise ValueError(
                 "Unknown label type: continuous. y has numbers that are not whole; a classifier takes "

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.uint8] | NDArray[np.float32]
-Labels = NDArray[np.uint32]
+# Labels, or values (samples x values).
+Targets = NDArray[np.uint32] | NDArray[np.float32]
 
 def version() -> str: ...
 def choices(
@@ -22,6 +23,7 @@ def load(
     data_dir: str | PathLike[str] | None = None,
     test: str | PathLike[str] | None = None,
     label_column: str | None = None,
+    values: bool = False,
     image_size: tuple[int, int] | None = None,
     seed: int = 0,
     download: bool = True,
@@ -29,15 +31,19 @@ def load(
 def digits(
     samples: int, seed: int, test: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]: ...
+def picture(
+    source: str | PathLike[str] | NDArray[np.uint8], size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]: ...
 def train(
     config: str,
     x: Samples,
-    y: Labels,
-    classes: Sequence[str],
+    y: Targets,
+    names: Sequence[str],
     *,
     shape: Sequence[int],
     weights: NDArray[np.float32] | None = None,
-    validation: tuple[Samples, Labels] | None = None,
+    validation: tuple[Samples, Targets] | None = None,
+    parameters: NDArray[np.float32] | None = None,
     model: Model | None = None,
     state: State | None = None,
     patience: tuple[float, int] | None = None,
@@ -46,7 +52,9 @@ def train(
 
 class Model:
     @property
-    def class_names(self) -> list[str]: ...
+    def task(self) -> Literal["classes", "values"]: ...
+    @property
+    def names(self) -> list[str]: ...
     @property
     def sample_shape(self) -> list[int]: ...
     @property
@@ -60,6 +68,8 @@ class Model:
     def label(self, x: object) -> int | None: ...
     def labels(self, x: Samples, threads: int | None = None) -> NDArray[np.int64]: ...
     def probabilities(self, x: Samples, threads: int | None = None) -> NDArray[np.float32]: ...
+    def value(self, x: object) -> NDArray[np.float64] | None: ...
+    def values(self, x: Samples, threads: int | None = None) -> NDArray[np.float64]: ...
     def weights(self) -> list[NDArray[np.float32]]: ...
     def biases(self) -> list[NDArray[np.float32]]: ...
     def save(self, path: str | PathLike[str], training: str) -> None: ...

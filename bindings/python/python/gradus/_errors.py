@@ -38,8 +38,17 @@ def __getattr__(name):
 
 def conversion_warning():
     """Return scikit-learn's DataConversionWarning, else UserWarning."""
+    return _their_warning("DataConversionWarning")
+
+
+def metric_warning():
+    """Return scikit-learn's UndefinedMetricWarning, else UserWarning."""
+    return _their_warning("UndefinedMetricWarning")
+
+
+def _their_warning(name):
     try:
-        from sklearn.exceptions import DataConversionWarning
+        from sklearn import exceptions
     except ImportError:
         return UserWarning
-    return DataConversionWarning
+    return getattr(exceptions, name)

@@ -1,6 +1,7 @@
 """What scikit-learn's tools ask of an estimator, without scikit-learn."""
 
 import functools
+import reprlib
 
 
 class Estimator:
@@ -15,6 +16,11 @@ class Estimator:
     def _parameters(cls):
         """Return the parameters and their default values."""
         return _parameters_of(cls)
+
+    def _keep(self, arguments):
+        """Set the parameters to those of ``arguments``, the ``locals()`` of ``__init__``."""
+        for name in self._parameters():
+            setattr(self, name, arguments[name])
 
     def get_params(self, deep=True):
         """Return the parameters.
@@ -54,7 +60,7 @@ class Estimator:
 
     def __repr__(self):
         changed = [
-            f"{name}={getattr(self, name)!r}"
+            f"{name}={_shown(getattr(self, name))}"
             for name, default in self._parameters().items()
             if not _same(getattr(self, name), default)
         ]
@@ -62,6 +68,22 @@ class Estimator:
 
     def __sklearn_is_fitted__(self):
         return "_model" in self.__dict__
+
+
+class _Shown(reprlib.Repr):
+    """What is shown of a parameter: arrays by their shape, long sequences by their beginning."""
+
+    def __init__(self):
+        super().__init__()
+        self.maxlevel = 2
+        self.maxtuple = self.maxlist = 20
+        self.maxdict = self.maxstring = self.maxlong = self.maxother = 200
+
+    def repr_ndarray(self, array, level):
+        return f"<array of shape {array.shape}>"
+
+
+_shown = _Shown().repr
 
 
 @functools.cache

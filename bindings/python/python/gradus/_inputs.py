@@ -120,6 +120,38 @@ def vector(values, name, samples):
     return values
 
 
+def values(y, name, samples):
+    """Return the values of each sample as float64 of shape (n_samples, n_outputs)."""
+    y = np.asarray(y)
+    if y.dtype.kind not in "biufO":
+        raise ValueError(f"{name} has values of type {y.dtype}; a regressor takes real numbers")
+    if y.ndim != 2 or y.shape[1] == 1:
+        y = vector(y, name, samples).reshape(samples, 1)
+    elif len(y) != samples:
+        raise ValueError(f"{name} has {len(y)} rows, but X has {samples} samples")
+    if y.shape[1] == 0:
+        raise ValueError(f"{name} has no column: there is nothing to learn")
+    y = y.astype(np.float64)
+    check_numbers(y, name)
+    return y
+
+
+def single(values, name):
+    """Return finite values as C-contiguous float32."""
+    with np.errstate(over="ignore"):
+        single = np.ascontiguousarray(values, dtype=np.float32)
+    if not np.all(np.isfinite(single)):
+        raise ValueError(f"{name} has a value too large for single precision: scale it down")
+    return single
+
+
+def check_numbers(y, name):
+    """Check that all values are finite."""
+    if not np.all(np.isfinite(y)):
+        what = "NaN" if np.isnan(y).any() else f"infinity or a value too large for {y.dtype!r}"
+        raise ValueError(f"Input {name} contains {what}.")
+
+
 def sample_weights(values, samples):
     """Return the weights as float32, or None; the core checks their values."""
     if values is None:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus import _core, _inputs, _settings
+from gradus import _core, _initial, _inputs, _settings
 from gradus._errors import not_fitted
-from gradus._estimator import Estimator
+from gradus._saving import Savable
 
 if TYPE_CHECKING:
-    from os import PathLike
-    from typing import TypeVar
+    from collections.abc import Callable, Sequence
+    from typing import Literal
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     # Arrays, nested lists, frames of pandas and Polars, sparse matrices of SciPy.
     Samples = Any
-    Self = TypeVar("Self", bound="BaseMLP")
 
 
-class BaseMLP(Estimator):
+class BaseMLP(Savable):
     """A dense network that is trained; what its outputs mean is left to its subclasses.
 
     A subclass says what the targets are (``_targets``), how classes are weighted
@@ -32,6 +30,46 @@ class BaseMLP(Estimator):
     """
 
     _usual_monitor = "val_loss"
+
+    hidden_layer_sizes: int | Sequence[int]
+    activation: str | Sequence[str]
+    solver: str
+    alpha: float
+    batch_size: int | Literal["auto", "full"]
+    learning_rate_init: float
+    schedule: str
+    warm_up: float
+    max_iter: int
+    random_state: int | np.random.RandomState | np.random.Generator | None
+    tol: float
+    n_iter_no_change: int | None
+    verbose: bool
+    warm_start: bool
+    momentum: float | None
+    nesterovs_momentum: bool | None
+    beta_1: float | None
+    beta_2: float | None
+    epsilon: float | None
+    weight_decay: float | None
+    early_stopping: bool
+    validation_fraction: float
+    monitor: str | None
+    normalization: str
+    init: str | Sequence[ArrayLike]
+    dropout: float
+    input_dropout: float
+    noise: float
+    input_noise: float
+    batch_norm: bool
+    mixup: float
+    l1: float
+    max_norm: float | None
+    clip_norm: float | None
+    clip_value: float | None
+    average: float | None
+    distort: str | None
+    callbacks: Callable[[dict[str, float]], Any] | Sequence[Callable] | None
+    n_jobs: int | None
 
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
@@ -52,11 +90,24 @@ class BaseMLP(Estimator):
         warm = _settings.truth("warm_start", self.warm_start) and "_model" in self.__dict__
         return self._train(X, y, sample_weight, validation_data, go_on=warm, partial=False)
 
+    def _partial_fit(self, X, y, sample_weight, **known):
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not go with early_stopping: it runs one epoch; use fit, or watch "
+                "score yourself"
+            )
+        go_on = "_model" in self.__dict__
+        return self._train(X, y, sample_weight, None, go_on=go_on, partial=True, **known)
+
     def _train(self, X, y, sample_weight, validation_data, *, go_on, partial, **known):
         names = _inputs.feature_names(X)
         values, shape = _inputs.rows(X)
         if go_on:
             self._check_features(values.shape[1], names, stacklevel=5)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
         targets = self._targets(y, len(values), go_on=go_on, **known)
         weights = _inputs.sample_weights(sample_weight, len(values))
         validation = None
@@ -81,6 +132,7 @@ class BaseMLP(Estimator):
             shape=list(shape),
             weights=weights,
             validation=validation,
+            parameters=None if go_on else self._initial(values.shape[1], len(targets.names)),
             model=self._model if go_on else None,
             state=self._state if go_on else None,
             patience=None if early else self._patience(),
@@ -92,6 +144,13 @@ class BaseMLP(Estimator):
         if run.outcome == "diverged":
             raise ValueError(run.message)
         return self
+
+    def _initial(self, features, outputs):
+        """Returns the weights and biases that ``init`` holds, None where it names a distribution."""
+        if isinstance(self.init, str):
+            return None
+        hidden = _settings.hidden_layers(self.hidden_layer_sizes)
+        return _initial.parameters(self.init, [features, *hidden, outputs])
 
     def _validation(self, validation_data, values, targets):
         try:
@@ -106,7 +165,7 @@ class BaseMLP(Estimator):
         if X.dtype != values.dtype:
             # What is trained on floats is validated on floats.
             X = X.astype(values.dtype) if values.dtype == np.float32 else X
-        return X, targets.encode(_inputs.vector(y, "y of validation_data", len(X)))
+        return X, targets.encode(y, "y of validation_data", len(X))
 
     def _share_apart(self, wanted):
         if not wanted:
@@ -241,85 +300,6 @@ class BaseMLP(Estimator):
             )
         warnings.warn(message, UserWarning, stacklevel=stacklevel)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model file, which `gradus predict` and `load` read.
-
-        It holds what is needed to predict and how the model was trained, but not the optimizer's
-        state: training goes on from a pickled estimator, not from a model file.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Must end in ``.safetensors``; a file that is there is replaced.
-        """
-        model = self._fitted()
-        training = json.loads(model.training) or {}
-        if self._config is not None:
-            training["config"] = {
-                key: value for key, value in json.loads(self._config).items() if key != "threads"
-            }
-        training.update(
-            gradus=_core.version(),
-            epochs=self.n_iter_,
-            outcome=self.outcome_,
-            python={
-                "estimator": type(self).__name__,
-                "parameters": _plain(self.get_params()),
-                "history": _finite(self.history_),
-                "samples_seen": self.t_,
-                "best_epoch": self.best_epoch_,
-                "feature_names": list(self.__dict__.get("feature_names_in_", [])),
-                **self._targets_to_json(),
-            },
-        )
-        model.save(path, json.dumps(training))
-
-    @classmethod
-    def load(cls: type[Self], path: str | PathLike[str]) -> Self:
-        """Read a model file, written by `save` or by the program.
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Returns
-        -------
-        estimator : object
-            It predicts what the saved one predicts.
-        """
-        model = _core.Model.load(path)
-        training = json.loads(model.training) or {}
-        ours = training.get("python") or {}
-        known = cls._parameters()
-        given = ours.get("parameters") or {
-            "hidden_layer_sizes": tuple(model.hidden),
-            "activation": model.activations[0] if model.activations else "relu",
-            "normalization": training.get("config", {}).get("normalization", "none"),
-        }
-        estimator = cls(**{name: value for name, value in given.items() if name in known})
-        if isinstance(estimator.hidden_layer_sizes, list):
-            estimator.hidden_layer_sizes = tuple(estimator.hidden_layer_sizes)
-        names = ours.get("feature_names")
-        estimator._take_loaded(model, training, ours, np.array(names, dtype=object) if names else None)
-        return estimator
-
-    def _take_loaded(self, model, training, ours, names):
-        run = _Loaded()
-        run.model = model
-        run.history = ours.get("history") or {}
-        run.outcome = training.get("outcome")
-        run.best_epoch = ours.get("best_epoch", training.get("best_epoch"))
-        run.samples = ours.get("samples_seen", 0)
-        targets = self._targets_from_json(model, ours)
-        self._take(run, (_settings.seed(self.random_state), None), targets, names, keep=False)
-        self.n_iter_ = training.get("epochs", self.n_iter_)
-
-
-class _Loaded:
-    """Stands for the run that a model file comes from."""
-
-    state = None
-
 
 def _is_true(answer):
     return isinstance(answer, (bool, np.bool_)) and bool(answer)
@@ -337,25 +317,3 @@ def _is_shown(key):
 def _read_only(array):
     array.flags.writeable = False
     return array
-
-
-def _finite(history):
-    """Returns the figures with null for those that JSON cannot write."""
-    return {
-        key: [value if np.isfinite(value) else None for value in values]
-        for key, values in history.items()
-    }
-
-
-def _plain(parameters):
-    """Returns the parameters that a file can hold."""
-    plain = {}
-    for name, value in parameters.items():
-        if isinstance(value, np.generic):
-            value = value.item()
-        try:
-            json.dumps(value)
-        except TypeError:
-            continue
-        plain[name] = value
-    return plain

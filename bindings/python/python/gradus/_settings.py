@@ -33,16 +33,19 @@ def config(estimator, samples, *, seed, partial, class_weights, validation, earl
     if partial:
         schedule, warm_up, epochs = "constant", 0.0, 1
     batch = batch_size(estimator.batch_size, samples)
+    # scikit-learn divides the penalty by the samples of the batch, as it does the loss.
+    divisor = round(samples * (1.0 - validation)) if batch == "full" else batch
     monitor = estimator.monitor
     if monitor is None and early_stopping:
         monitor = estimator._usual_monitor
     settings = {
         "hidden": hidden_layers(estimator.hidden_layer_sizes),
-        "activation": activation(estimator.activation),
-        "init": _parsed("init", estimator.init),
+        "activation": activations(estimator.activation),
+        # Arrays take the place of what is drawn.
+        "init": _parsed("init", estimator.init) if isinstance(estimator.init, str) else "auto",
         "normalization": choice("normalization", estimator.normalization),
         "epochs": epochs,
-        "batch_size": {"samples": batch},
+        "batch_size": batch if batch == "full" else {"samples": batch},
         "optimizer": optimizer(estimator),
         "learning_rate": number("learning_rate_init", estimator.learning_rate_init),
         "schedule": schedule,
@@ -57,8 +60,7 @@ def config(estimator, samples, *, seed, partial, class_weights, validation, earl
             "label_smoothing": number("label_smoothing", getattr(estimator, "label_smoothing", 0.0)),
             "mixup": number("mixup", estimator.mixup),
             "l1": number("l1", estimator.l1),
-            # scikit-learn divides the penalty by the samples of the batch, as it does the loss.
-            "l2": number("alpha", estimator.alpha) / batch,
+            "l2": number("alpha", estimator.alpha) / divisor,
             "max_norm": number("max_norm", estimator.max_norm, none=True),
             "clip_norm": number("clip_norm", estimator.clip_norm, none=True),
             "clip_value": number("clip_value", estimator.clip_value, none=True),
@@ -81,26 +83,18 @@ def hidden_layers(sizes):
     return [whole("hidden_layer_sizes", size, least=1) for size in sizes]
 
 
-def activation(value):
-    """Return the core's name of the one activation of all hidden layers.
-
-    A list names one for each hidden layer; all must be the same.
-    """
+def activations(value):
+    """Return the core's names of the activations: one for all hidden layers, or one for each."""
     values = [value] if isinstance(value, str) else list(value)
-    names = {choice("activation", _ACTIVATIONS.get(it, it)) for it in values}
-    if len(names) != 1:
-        raise ValueError(
-            f"activation is {value!r}: all hidden layers have the same activation, give one name"
-        )
-    return names.pop()
+    return [choice("activation", _ACTIVATIONS.get(it, it)) for it in values]
 
 
 def batch_size(value, samples):
-    """Return the number of samples in a step."""
+    """Return the number of samples in a step, or 'full'."""
     if isinstance(value, str):
-        if value != "auto":
-            raise ValueError(f"batch_size is {value!r}, but must be 'auto' or a whole number")
-        return min(200, samples)
+        if value not in ("auto", "full"):
+            raise ValueError(f"batch_size is {value!r}, but must be 'auto', 'full' or a whole number")
+        return min(200, samples) if value == "auto" else value
     return min(whole("batch_size", value, least=1), samples)
 
 

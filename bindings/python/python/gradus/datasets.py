@@ -1,4 +1,5 @@
-"""Data sets by name or path, as Keras returns them: ``(x_train, y_train), (x_test, y_test)``.
+"""Data sets by name or path, as Keras returns them: ``(x_train, y_train), (x_test, y_test)``; and pictures
+of your own.
 
 A named set is looked for where the program `gradus` looks: in ``data_dir``, in ``$GRADUS_DATA``, in
 ``./data``, in the cache, and where Keras and torchvision leave it; else it is downloaded, checked and
@@ -7,17 +8,18 @@ kept in the cache.
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus import _core
+from gradus import _core, _settings
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     Part = tuple[NDArray[Any], NDArray[Any]]
 
@@ -30,6 +32,7 @@ __all__ = [
     "load_mnist",
     "load_qmnist",
     "names",
+    "read_picture",
 ]
 
 
@@ -49,6 +52,7 @@ def load(
     data_dir: str | PathLike[str] | None = None,
     test: str | PathLike[str] | None = None,
     label_column: str | None = None,
+    values: bool = False,
     image_size: tuple[int, int] | None = None,
     random_state: int = 0,
     download: bool = True,
@@ -65,7 +69,11 @@ def load(
     test : path-like, default=None
         A test set that takes the place of the data's own.
     label_column : str, default=None
-        The label column of a table: a name, or a position from '0'.
+        The label column of a table: a name, or a position from '0'; with ``values`` one or several,
+        'height,width'.
+    values : bool, default=False
+        Whether the samples of a table or an ``.npz`` file are answered with values, for `MLPRegressor`,
+        instead of classes.
     image_size : tuple (height, width), default=None
         To which pictures are scaled.
     random_state : int, default=0
@@ -78,7 +86,7 @@ def load(
     (x_train, y_train), (x_test, y_test) : tuples of ndarray
         Images are uint8 of shape (n, height, width), tables float32 of shape (n, features). Labels of
         named sets, and of data whose classes are called 0, 1, ..., are uint8; others are the names
-        of the classes.
+        of the classes. Values are float32 of shape (n,) or, where there are several, (n, n_outputs).
 
     Raises
     ------
@@ -89,11 +97,12 @@ def load(
     ValueError
         Where the data cannot be used.
     """
-    arrays, class_names, notices = _core.load(
+    arrays, answer_names, notices = _core.load(
         str(name),
         data_dir=data_dir,
         test=test,
         label_column=label_column,
+        values=values,
         image_size=image_size,
         seed=random_state,
         download=download,
@@ -101,8 +110,11 @@ def load(
     for notice in notices:
         warnings.warn(notice, stacklevel=2)
     x_train, y_train, x_test, y_test = arrays
-    if not _is_named(str(name)) and class_names != [str(at) for at in range(len(class_names))]:
-        labels = np.array(class_names)
+    if values:
+        if len(answer_names) == 1:
+            y_train, y_test = y_train.ravel(), y_test.ravel()
+    elif not _is_named(str(name)) and answer_names != [str(at) for at in range(len(answer_names))]:
+        labels = np.array(answer_names)
         y_train, y_test = labels[y_train], labels[y_test]
     return (x_train, y_train), (x_test, y_test)
 
@@ -201,3 +213,63 @@ def digits(
     y : ndarray of uint8 of shape (n_samples,)
     """
     return _core.digits(n_samples, seed, test)
+
+
+def read_picture(
+    source: str | PathLike[str] | ArrayLike, *, size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """Bring a picture of a digit into MNIST's form, as `gradus predict` does.
+
+    Dark on light or light on dark, of any size: it is inverted if need be, fitted into 20 x 20 and
+    centred by mass. What is in MNIST's form already comes back unchanged.
+
+    Parameters
+    ----------
+    source : str, path-like or array-like of shape (height, width)
+        A PNG or JPEG file, of any colours; or grey values 0 to 255, or truth values.
+    size : tuple (height, width), default=None
+        The picture scaled to this size instead, otherwise as it is: the form of models of other
+        pictures than MNIST's.
+
+    Returns
+    -------
+    picture : ndarray of uint8 of shape (28, 28), or of ``size``
+        ``model.predict(picture[None])`` tells the digit.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file.
+    ValueError
+        Where it is no picture, or nothing stands out from its background.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        source = _grey(np.asarray(source))
+    return _core.picture(source, None if size is None else _checked(size))
+
+
+def _checked(size):
+    try:
+        height, width = size
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"size is {size!r}, but must be a pair (height, width)") from error
+    return _settings.whole("size", height, least=1), _settings.whole("size", width, least=1)
+
+
+def _grey(values):
+    if values.ndim != 2:
+        raise ValueError(
+            f"the picture has shape {values.shape}, expected grey values of shape (height, width)"
+        )
+    if values.dtype == bool:
+        return np.where(values, 255, 0).astype(np.uint8)
+    if values.dtype.kind not in "iu":
+        raise ValueError(
+            f"the picture has values of type {values.dtype}, expected whole numbers 0 to 255: of grey "
+            "values 0 to 1, give (255 * picture).astype(numpy.uint8)"
+        )
+    if values.size and (values.min() < 0 or values.max() > 255):
+        raise ValueError(
+            f"the picture has values {values.min()} to {values.max()}, expected 0 to 255"
+        )
+    return values.astype(np.uint8)

@@ -1,0 +1,146 @@
+"""Estimators as model files, and back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradus import _core, _settings
+from gradus._estimator import Estimator
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import TypeVar
+
+    Self = TypeVar("Self", bound="Savable")
+
+
+class Savable(Estimator):
+    """An estimator that can be written to a model file and read from one.
+
+    A subclass says what it answers with (``_task``) and what a file holds of its targets
+    (``_targets_to_json``, ``_targets_from_json``).
+    """
+
+    _task: str
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model file, which `gradus predict` and `load` read.
+
+        It holds what is needed to predict and how the model was trained, but not the optimizer's
+        state: training goes on from a pickled estimator, not from a model file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Must end in ``.safetensors``; a file that is there is replaced.
+        """
+        model = self._fitted()
+        training = json.loads(model.training) or {}
+        if self._config is not None:
+            training["config"] = {
+                key: value for key, value in json.loads(self._config).items() if key != "threads"
+            }
+            if not isinstance(self.init, str):
+                training["config"]["init"] = "arrays"
+        training.update(
+            gradus=_core.version(),
+            epochs=self.n_iter_,
+            outcome=self.outcome_,
+            python={
+                "estimator": type(self).__name__,
+                "parameters": _plain(self.get_params()),
+                "history": _finite(self.history_),
+                "samples_seen": self.t_,
+                "best_epoch": self.best_epoch_,
+                "feature_names": list(self.__dict__.get("feature_names_in_", [])),
+                **self._targets_to_json(),
+            },
+        )
+        model.save(path, json.dumps(training))
+
+    @classmethod
+    def load(cls: type[Self], path: str | PathLike[str]) -> Self:
+        """Read a model file, written by `save` or by the program.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        estimator : object
+            It predicts what the saved one predicts.
+        """
+        model = _core.Model.load(path)
+        if model.task != cls._task:
+            raise ValueError(
+                f"{path}: the model answers with {model.task}; {cls.__name__} loads those that answer "
+                f"with {cls._task}"
+            )
+        training = json.loads(model.training) or {}
+        ours = training.get("python") or {}
+        known = cls._parameters()
+        given = ours.get("parameters") or {
+            "hidden_layer_sizes": tuple(model.hidden),
+            "activation": _in_short(model.activations),
+            "normalization": training.get("config", {}).get("normalization", "none"),
+        }
+        estimator = cls(**{name: value for name, value in given.items() if name in known})
+        for name in ("hidden_layer_sizes", "activation"):
+            # JSON knows no tuples.
+            if isinstance(getattr(estimator, name), list):
+                setattr(estimator, name, tuple(getattr(estimator, name)))
+        names = ours.get("feature_names")
+        estimator._take_loaded(model, training, ours, np.array(names, dtype=object) if names else None)
+        return estimator
+
+    def _take_loaded(self, model, training, ours, names):
+        run = _Loaded()
+        run.model = model
+        run.history = ours.get("history") or {}
+        run.outcome = training.get("outcome")
+        run.best_epoch = ours.get("best_epoch", training.get("best_epoch"))
+        run.samples = ours.get("samples_seen", 0)
+        targets = self._targets_from_json(model, ours)
+        self._take(run, (_settings.seed(self.random_state), None), targets, names, keep=False)
+        self.n_iter_ = training.get("epochs", self.n_iter_)
+
+
+class _Loaded:
+    """Stands for the run that a model file comes from."""
+
+    state = None
+
+
+def _in_short(activations):
+    """Returns the activations of the hidden layers as a parameter: one name where all are the same."""
+    names = set(activations)
+    return tuple(activations) if len(names) > 1 else next(iter(names), "relu")
+
+
+def _finite(history):
+    """Returns the figures with null for those that JSON cannot write."""
+    return {
+        key: [value if np.isfinite(value) else None for value in values]
+        for key, values in history.items()
+    }
+
+
+def _plain(parameters):
+    """Returns the parameters that a file can hold."""
+    plain = {}
+    for name, value in parameters.items():
+        if name == "init" and not isinstance(value, str):
+            # As large as the model itself.
+            continue
+        if isinstance(value, np.generic):
+            value = value.item()
+        try:
+            json.dumps(value)
+        except TypeError:
+            continue
+        plain[name] = value
+    return plain
