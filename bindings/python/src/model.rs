@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use gradus::classifier::{Model as Trained, Predictions, Predictor};
 use gradus::data::{Rows, Task};
-use gradus::model_file;
+use gradus::model_file::{self, OnnxOptions};
 use gradus::network::{Network, Workers, available_cores};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
@@ -250,6 +250,19 @@ impl Model {
     fn save(&self, py: Python, path: PathBuf, training: &str) -> PyResult<()> {
         let model = self.with_training(training)?;
         py.detach(|| guarded(|| model_file::save(&model, &path)))
+    }
+
+    /// The bytes of the ONNX file; its input takes bytes where `uint8` is true.
+    fn to_onnx<'py>(&self, py: Python<'py>, uint8: bool) -> PyResult<Bound<'py, PyBytes>> {
+        let options = OnnxOptions { uint8_input: uint8 };
+        let bytes = py.detach(|| guarded(|| model_file::onnx::to_bytes(&self.trained, &options)))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Writes the ONNX file.
+    fn save_onnx(&self, py: Python, path: PathBuf, uint8: bool) -> PyResult<()> {
+        let options = OnnxOptions { uint8_input: uint8 };
+        py.detach(|| guarded(|| model_file::export_onnx(&self.trained, &path, &options)))
     }
 
     /// Reads a model file.

@@ -1,4 +1,4 @@
-//! Models of other programs: weights of PyTorch, Keras and NumPy, and ONNX. tests/python has more of
+//! Models of other programs: weights of PyTorch, Keras and NumPy, and ONNX. bindings/python/tests has more of
 //! it, against the programs themselves.
 
 mod common;

@@ -49,10 +49,11 @@ class Savable(Estimator):
             gradus=_core.version(),
             epochs=self.n_iter_,
             outcome=self.outcome_,
+            # As the program writes it; times differ from run to run.
+            history={key: values for key, values in _finite(self.history_).items() if key != "seconds"},
             python={
                 "estimator": type(self).__name__,
                 "parameters": _plain(self.get_params()),
-                "history": _finite(self.history_),
                 "samples_seen": self.t_,
                 "best_epoch": self.best_epoch_,
                 "feature_names": list(self.__dict__.get("feature_names_in_", [])),
@@ -60,6 +61,30 @@ class Savable(Estimator):
             },
         )
         model.save(path, json.dumps(training))
+
+    def to_onnx(self, path: str | PathLike[str] | None = None, *, uint8: bool = False) -> bytes | None:
+        """Return the model as ONNX, or write it to a file.
+
+        The graph takes raw samples of their own shape, ``(N, 28, 28)`` for images: the normalisation is
+        in it. A classifier's outputs are ``label``, the index of the class in ``classes_``, and
+        ``probabilities``; those of a regressor are ``values``.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Must end in ``.onnx``; a file that is there is replaced.
+        uint8 : bool, default=False
+            Whether the graph takes bytes in place of float32.
+
+        Returns
+        -------
+        model : bytes or None
+            None where it was written to a file.
+        """
+        uint8 = _settings.truth("uint8", uint8)
+        if path is None:
+            return self._fitted().to_onnx(uint8)
+        return self._fitted().save_onnx(path, uint8)
 
     @classmethod
     def load(cls: type[Self], path: str | PathLike[str]) -> Self:
@@ -100,7 +125,7 @@ class Savable(Estimator):
     def _take_loaded(self, model, training, ours, names):
         run = _Loaded()
         run.model = model
-        run.history = ours.get("history") or {}
+        run.history = training.get("history") or {}
         run.outcome = training.get("outcome")
         run.best_epoch = ours.get("best_epoch", training.get("best_epoch"))
         run.samples = ours.get("samples_seen", 0)

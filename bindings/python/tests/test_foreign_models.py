@@ -1,9 +1,7 @@
 """Models that leave gradus and models that come to it, held against onnxruntime and NumPy.
 
-GRADUS_BIN names the program; where GRADUS_DATA names a folder with MNIST's files in `mnist`, its
-test images are taken too. Needs pytest, numpy, onnx, onnxruntime, safetensors and h5py:
-
-    GRADUS_BIN=target/release/gradus GRADUS_DATA=../shared pytest tests/python
+GRADUS_PROGRAM names the program; where GRADUS_DATA names a folder with MNIST's files in `mnist`, its
+test images are taken too.
 """
 
 import gzip
@@ -22,10 +20,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
-PROGRAM = os.environ.get("GRADUS_BIN", "")
+PROGRAM = os.environ.get("GRADUS_PROGRAM", "")
 DATA = os.environ.get("GRADUS_DATA", "")
 
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="GRADUS_BIN does not name the program")
+pytestmark = pytest.mark.skipif(not PROGRAM, reason="GRADUS_PROGRAM does not name the program")
 needs_mnist = pytest.mark.skipif(not DATA, reason="GRADUS_DATA does not say where MNIST is")
 
 
