@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use gradus::classifier::{Model as Trained, Predictions, Predictor};
+use gradus::data::normalize::Normalizer;
 use gradus::data::{Rows, Task};
-use gradus::model_file::{self, OnnxOptions};
-use gradus::network::{Network, Workers, available_cores};
+use gradus::model_file::{self, OnnxOptions, ReadOptions};
+use gradus::network::{Activation, Network, Workers, available_cores};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -14,6 +15,7 @@ use pyo3::types::PyBytes;
 
 use crate::arrays::{Samples, check_finite};
 use crate::errors::{exception, guarded};
+use crate::words;
 
 /// Samples that are worth a worker of their own.
 const SAMPLES_A_WORKER: usize = 512;
@@ -255,7 +257,8 @@ impl Model {
     /// The bytes of the ONNX file; its input takes bytes where `uint8` is true.
     fn to_onnx<'py>(&self, py: Python<'py>, uint8: bool) -> PyResult<Bound<'py, PyBytes>> {
         let options = OnnxOptions { uint8_input: uint8 };
-        let bytes = py.detach(|| guarded(|| model_file::onnx::to_bytes(&self.trained, &options)))?;
+        let bytes =
+            py.detach(|| guarded(|| model_file::onnx::to_bytes(&self.trained, &options)))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
@@ -265,10 +268,25 @@ impl Model {
         py.detach(|| guarded(|| model_file::export_onnx(&self.trained, &path, &options)))
     }
 
-    /// Reads a model file.
+    /// Reads a model file, of others too, and what the user ought to know of it. Bare weights have these
+    /// activations and this mean and deviation; what is not given is the core's.
     #[staticmethod]
-    fn load(py: Python, path: PathBuf) -> PyResult<Model> {
-        py.detach(|| guarded(|| model_file::load_model(&path))).map(Model::new)
+    fn load(
+        py: Python,
+        path: PathBuf,
+        activations: Vec<String>,
+        scale: Option<(f32, f32)>,
+    ) -> PyResult<(Model, Vec<String>)> {
+        let known = |name: &String| {
+            Activation::from_name(name)
+                .ok_or_else(|| PyValueError::new_err(format!("there is no activation {name:?}")))
+        };
+        let activations = activations.iter().map(known).collect::<PyResult<_>>()?;
+        let normalizer = scale.map(|(mean, deviation)| Normalizer::Scalar { mean, deviation });
+        let options = ReadOptions { activations, normalizer };
+        let loaded = py.detach(|| guarded(|| model_file::load_as(&path, &options)))?;
+        let notices = loaded.notices.iter().map(|notice| words::of_python(notice)).collect();
+        Ok((Model::new(loaded.model), notices))
     }
 
     /// The bytes of the model file.

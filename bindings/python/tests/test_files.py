@@ -41,7 +41,10 @@ def test_saved_and_loaded(table, tmp_path):
     again = MLPClassifier.load(path)
     assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
     assert again.get_params() == model.get_params()
-    for name in ("history_", "n_iter_", "loss_curve_", "validation_scores_", "t_", "outcome_"):
+    assert again.history_ == {
+        key: values for key, values in model.history_.items() if key != "seconds"
+    }
+    for name in ("n_iter_", "loss_curve_", "validation_scores_", "t_", "outcome_"):
         assert getattr(again, name) == getattr(model, name), name
     # Training goes on from its weights and its normalisation, with a fresh solver.
     few = again.partial_fit(X[:9] * 0.5, y[:9])
@@ -56,7 +59,7 @@ def test_errors_of_files(fitted, tmp_path):
     with pytest.raises(ValueError, match="must end in .safetensors"):
         fitted.save(tmp_path / "model.pkl")
     (tmp_path / "text.safetensors").write_text("epoch,loss\n1,2\n")
-    with pytest.raises(ValueError, match="not a gradus model"):
+    with pytest.raises(ValueError, match="no model that gradus reads"):
         MLPClassifier.load(tmp_path / "text.safetensors")
     with pytest.raises(FileNotFoundError):
         fitted.save(tmp_path / "nowhere" / "model.safetensors")
@@ -154,3 +157,19 @@ def test_import_is_quick_and_without_scikit_learn():
 def test_program_is_found_where_it_is_named():
     named = os.environ.get("GRADUS_PROGRAM")
     assert named is None or shutil.which(named), f"GRADUS_PROGRAM={named} is no program"
+
+
+def test_bare_weights_are_read_as_told(tmp_path):
+    random = np.random.default_rng(0)
+    w1, b1, w2, b2 = (random.normal(size=size) for size in ((3, 4), 4, (4, 2), 2))
+    np.savez(tmp_path / "bare.npz", w1=w1, b1=b1, w2=w2, b2=b2)
+    x = random.normal(size=(5, 3)).astype(np.float32)
+    with pytest.warns(UserWarning, match="relu"):
+        model = MLPClassifier.load(tmp_path / "bare.npz")
+    expected = np.argmax(np.maximum(x @ w1 + b1, 0) @ w2 + b2, axis=1)
+    np.testing.assert_array_equal(model.predict(x), expected)
+    told = MLPClassifier.load(tmp_path / "bare.npz", activation="tanh", normalization=(1.0, 2.0))
+    logits = np.tanh((x - 1) / 2 @ w1 + b1) @ w2 + b2
+    np.testing.assert_allclose(np.diff(told.predict_log_proba(x)), np.diff(logits), rtol=1e-3, atol=1e-5)
+    with pytest.raises(ValueError, match="activation"):
+        MLPClassifier.load(tmp_path / "bare.npz", activation="swish")

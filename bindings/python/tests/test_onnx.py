@@ -44,7 +44,7 @@ def test_into_a_file(fitted, table, tmp_path):
     path = tmp_path / "model.onnx"
     assert fitted.to_onnx(path) is None
     assert path.read_bytes() == fitted.to_onnx()
-    with pytest.raises(ValueError, match="expected a name that ends in .onnx"):
+    with pytest.raises(ValueError, match="must end in .onnx"):
         fitted.to_onnx(tmp_path / "model.bin")
     # The file is a model of gradus again.
     again = MLPClassifier.load(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from gradus import _core, _settings
 from gradus._estimator import Estimator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
     from typing import TypeVar
 
@@ -87,19 +89,41 @@ class Savable(Estimator):
         return self._fitted().save_onnx(path, uint8)
 
     @classmethod
-    def load(cls: type[Self], path: str | PathLike[str]) -> Self:
-        """Read a model file, written by `save` or by the program.
+    def load(
+        cls: type[Self],
+        path: str | PathLike[str],
+        *,
+        activation: str | Sequence[str] | None = None,
+        normalization: tuple[float, float] | None = None,
+    ) -> Self:
+        """Read a model file, written by `save` or by the program, or a dense network of others.
+
+        Of others are read ONNX, Keras 3 (``.keras``, ``.weights.h5``), PyTorch's ``.safetensors`` and
+        ``.npz``. Files of bare weights do not say what the layers are joined by: that is assumed with a
+        warning, or given.
 
         Parameters
         ----------
         path : str or path-like
+        activation : str or sequence of str, default=None
+            Of bare weights: the activation of all hidden layers, or one for each.
+        normalization : tuple (mean, deviation), default=None
+            Of bare weights: what they were trained on is ``(x - mean) / deviation``.
 
         Returns
         -------
         estimator : object
             It predicts what the saved one predicts.
         """
-        model = _core.Model.load(path)
+        activations = [] if activation is None else _settings.activations(activation)
+        if normalization is not None:
+            mean, deviation = normalization
+            normalization = _settings.number("mean", mean), _settings.number("deviation", deviation)
+            if normalization[1] <= 0.0:
+                raise ValueError(f"normalization is {normalization}: the deviation must be above 0")
+        model, notices = _core.Model.load(path, activations, normalization)
+        for notice in notices:
+            warnings.warn(notice, stacklevel=2)
         if model.task != cls._task:
             raise ValueError(
                 f"{path}: the model answers with {model.task}; {cls.__name__} loads those that answer "
