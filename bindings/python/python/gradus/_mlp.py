@@ -210,8 +210,10 @@ class BaseMLP(Savable):
         done = 0
         if keep:
             done = self.n_iter_
+            # Times of a model that the program saved are not known.
+            unknown = [float("nan")] * len(self.loss_curve_)
             history = {
-                key: self.history_.get(key, []) + values for key, values in history.items()
+                key: self.history_.get(key, unknown) + values for key, values in history.items()
             }
         self._model, self._state = run.model, run.state
         self._seed, self._config = recipe

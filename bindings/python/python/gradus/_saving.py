@@ -40,6 +40,7 @@ class Savable(Estimator):
             Must end in ``.safetensors``; a file that is there is replaced.
         """
         model = self._fitted()
+        history = _finite(self.history_)
         training = json.loads(model.training) or {}
         if self._config is not None:
             training["config"] = {
@@ -51,11 +52,12 @@ class Savable(Estimator):
             gradus=_core.version(),
             epochs=self.n_iter_,
             outcome=self.outcome_,
-            # As the program writes it; times differ from run to run.
-            history={key: values for key, values in _finite(self.history_).items() if key != "seconds"},
+            # As the program writes it, for `gradus report`: times stand elsewhere.
+            history={key: values for key, values in history.items() if key != "seconds"},
             python={
                 "estimator": type(self).__name__,
                 "parameters": _plain(self.get_params()),
+                "seconds": history.get("seconds"),
                 "samples_seen": self.t_,
                 "best_epoch": self.best_epoch_,
                 "feature_names": list(self.__dict__.get("feature_names_in_", [])),
@@ -149,7 +151,9 @@ class Savable(Estimator):
     def _take_loaded(self, model, training, ours, names):
         run = _Loaded()
         run.model = model
-        run.history = training.get("history") or {}
+        run.history = _numbers(training.get("history") or {})
+        if ours.get("seconds"):
+            run.history.update(_numbers({"seconds": ours["seconds"]}))
         run.outcome = training.get("outcome")
         run.best_epoch = ours.get("best_epoch", training.get("best_epoch"))
         run.samples = ours.get("samples_seen", 0)
@@ -174,6 +178,14 @@ def _finite(history):
     """Returns the figures with null for those that JSON cannot write."""
     return {
         key: [value if np.isfinite(value) else None for value in values]
+        for key, values in history.items()
+    }
+
+
+def _numbers(history):
+    """Returns the figures with NaN for null, as `_finite` had them."""
+    return {
+        key: [float("nan") if value is None else value for value in values]
         for key, values in history.items()
     }
 
