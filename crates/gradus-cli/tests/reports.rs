@@ -170,6 +170,27 @@ fn png_needs_a_font_and_is_a_picture_then() {
 }
 
 #[test]
+fn a_model_of_values_has_no_accuracies() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let rows = (0..60).map(|i| format!("{i},{},{}\n", i % 7, 2 * i + i % 7));
+    fs::write(at.join("table.csv"), format!("a,b,sum\n{}", rows.collect::<String>())).unwrap();
+    let options = "--loss squared --label-column sum --normalize standard --epochs 5";
+    run(at, &format!("train --data table.csv {options} --quiet"));
+    run(at, "report model.safetensors");
+    let page = page(at, "report.html");
+    assert!(page.contains("root mean squared error") && page.contains("answers with values"));
+    // Loss, learning rate, weights.
+    assert_eq!(plots(&page).len(), 3);
+    let failed = gradus(at, "report model.safetensors --data table.csv").assert().code(2);
+    let told = text(&failed.get_output().stderr);
+    assert!(
+        told.contains("--data has no effect on model.safetensors: the model answers"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_history_alone_gives_its_curves() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();

@@ -48,24 +48,29 @@ impl Material {
         let path = &args.input;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if is_history(path) {
-            refuse_data_options(args)?;
+            refuse_data_options(args, "a history has no model to measure on data")?;
             let history = Some(History::load(path)?);
             let measured = Err("a history has no model to measure".into());
             return Ok(Material { name, history, model: None, measured });
         }
         let model = model_file::load_model(path)?;
-        let measured = match model.classifier().map(|model| Measured::new(model, args)) {
-            Ok(Ok(measured)) => Ok(measured),
-            Err(error) if args.data.is_some() => return Err(error.into()),
-            Err(error) => Err(error.to_string()),
-            Ok(Err(error)) if args.data.is_some() => return Err(error),
-            Ok(Err(error)) => {
-                let told = error.to_string();
-                warn(format_args!("{told}; the report goes on without what needs data"));
-                Err(told)
+        let history = history_of(model.as_ref(), path);
+        let measured = match &model {
+            Model::Classifier(classifier) => match Measured::new(classifier, args) {
+                Ok(measured) => Ok(measured),
+                Err(error) if args.data.is_some() => return Err(error),
+                Err(error) => {
+                    let told = error.to_string();
+                    warn(format_args!("{told}; the report goes on without what needs data"));
+                    Err(told)
+                }
+            },
+            Model::Regressor(_) => {
+                let why = "the model answers with values, whose errors `gradus evaluate` tells";
+                refuse_data_options(args, why)?;
+                Err(why.into())
             }
         };
-        let history = history_of(model.as_ref(), path);
         Ok(Material { name, history, model: Some(model), measured })
     }
 
@@ -98,7 +103,7 @@ fn history_of(model: ModelRef, path: &Path) -> Option<History> {
     kept.or_else(of_run).filter(|history| !history.epochs.is_empty())
 }
 
-fn refuse_data_options(args: &ReportArgs) -> Result<()> {
+fn refuse_data_options(args: &ReportArgs, why: &str) -> Result<()> {
     let source = &args.source;
     let given = [
         ("--data", args.data.is_some()),
@@ -109,7 +114,7 @@ fn refuse_data_options(args: &ReportArgs) -> Result<()> {
     ];
     match given.into_iter().find(|(_, given)| *given) {
         Some((option, _)) => Err(Error::argument(format!(
-            "{option} has no effect on {}: a history has no model to measure on data",
+            "{option} has no effect on {}: {why}",
             args.input.display()
         ))
         .into()),
