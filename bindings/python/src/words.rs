@@ -29,7 +29,7 @@ const PARAMETERS: [(&str, &str); 22] = [
 /// Options of the program whose parameter is not called the same.
 const OPTIONS: [(&str, &str); 5] = [
     ("learning-rate", "learning_rate_init"),
-    ("normalize", "normalization="),
+    ("normalize", "normalization ="),
     ("validation", "validation_fraction ="),
     ("seed", "random_state"),
     ("hidden", "hidden_layer_sizes"),

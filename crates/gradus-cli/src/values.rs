@@ -158,7 +158,9 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
         Preset::Quick => "98 % on MNIST within seconds",
         Preset::Notebook => "the NumPy notebook to the letter: 784-128-10, full batch, 200 epochs",
         Preset::Accurate => "the best without knowing that the inputs are images: minutes",
-        Preset::Record => "the best on images of digits, distorted anew in every epoch: an hour",
+        Preset::Record => {
+            "the best on images of digits, distorted anew in every epoch: up to an hour"
+        }
     };
     let values = Preset::ALL.map(|preset| PossibleValue::new(preset.name()).help(help(preset)));
     named(values.to_vec(), Preset::from_name)

@@ -1,4 +1,5 @@
-//! A classifier: network, normalisation and class names. It is what is saved, and what predicts.
+//! Models: a network, its normalisation, and the names of what it answers with. They are what is
+//! saved, and what predicts.
 //!
 //! [`Classifier`] is the whole, [`Regressor`] its like for values, [`Model`] either of them;
 //! [`Predictor`] is their form for many single predictions. `forward.rs` takes samples through the

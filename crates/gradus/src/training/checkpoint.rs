@@ -42,9 +42,8 @@ pub(super) struct State {
     pub(super) steps: u64,
     /// SHA-256 of the training data and of the validation data; empty where it is not for resuming.
     data: [String; 2],
-    /// Whether the parameters are laid out for mostly-zero bytes; not in older files.
-    #[serde(default)]
-    pub(super) sparse: Option<bool>,
+    /// Whether the parameters are laid out for mostly-zero bytes.
+    pub(super) sparse: bool,
     /// What the caller wants to find again.
     note: serde_json::Value,
 }
@@ -174,7 +173,7 @@ impl<'a> Session<'a> {
                 progress: self.progress.clone(),
                 steps: stepper.steps,
                 data,
-                sparse: Some(self.trainer.is_sparse()),
+                sparse: self.trainer.is_sparse(),
                 note,
             },
             extras,

@@ -41,16 +41,10 @@ impl<'a> Session<'a> {
         config.validate()?;
         let Checkpoint { model, state, .. } = checkpoint;
         check_settings(&state.config, config)?;
-        let Some(sparse) = state.sparse else {
-            return Err(Error::argument(
-                "the checkpoint was made by an earlier version of gradus: it can be resumed, but \
-                 not gone on from with other data",
-            ));
-        };
         let start = (model.as_ref().network().clone(), model.as_ref().normalizer().clone());
         let mut session = Session::begin(config, data, validation, start)?;
         let layout = &session.trainer.prepared.layout;
-        let from = Layout::new(model.as_ref().network(), sparse, layout.hidden);
+        let from = Layout::new(model.as_ref().network(), state.sparse, layout.hidden);
         for (name, matrix, cuts, per_parameter) in session.vectors() {
             if matrix.read().is_empty() {
                 continue;

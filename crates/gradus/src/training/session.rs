@@ -35,7 +35,6 @@ pub(super) struct Progress {
     pub(super) best: Option<Best>,
     seconds: f64,
     /// What other runs did before this one, which went on from them.
-    #[serde(default)]
     pub(super) before: Before,
 }
 
