@@ -4,7 +4,6 @@
 
 use crate::dense::{Transpose, Update};
 use crate::softmax::Targets;
-use crate::sparse::ByteTable;
 
 mod batch_norm;
 mod distort;
@@ -42,32 +41,26 @@ pub fn matmul(
     }
 }
 
-/// `output = bias + table[X] W`: `x` samples x features, `weight` features x width.
-pub fn sparse_forward(
-    x: &[u8],
-    table: &ByteTable,
-    weight: &[f32],
-    bias: &[f32],
-    output: &mut [f32],
-) {
+/// `output = bias + scale X W`: `x` samples x features, `weight` features x width.
+pub fn sparse_forward(x: &[u8], scale: f32, weight: &[f32], bias: &[f32], output: &mut [f32]) {
     let width = bias.len();
     let features = weight.len() / width;
     for (x, output) in x.chunks(features).zip(output.chunks_mut(width)) {
         for j in 0..width {
             let mut sum = f64::from(bias[j]);
             for p in 0..features {
-                sum += f64::from(table[x[p] as usize]) * f64::from(weight[p * width + j]);
+                sum += f64::from(scale) * f64::from(x[p]) * f64::from(weight[p * width + j]);
             }
             output[j] = sum as f32;
         }
     }
 }
 
-/// `grad_weight (+)= start + table[X]^T delta`: `x` samples x features, `delta` samples x width,
+/// `grad_weight (+)= start + scale X^T delta`: `x` samples x features, `delta` samples x width,
 /// `start` added to each of the `features` rows.
 pub fn sparse_gradient(
     x: &[u8],
-    table: &ByteTable,
+    scale: f32,
     delta: &[f32],
     start: &[f32],
     grad_weight: &mut [f32],
@@ -80,7 +73,7 @@ pub fn sparse_gradient(
             let before = if update == Update::Add { grad_weight[p * width + j] } else { 0.0 };
             let mut sum = f64::from(before) + f64::from(start[j]);
             for (x, delta) in x.chunks(features).zip(delta.chunks(width)) {
-                sum += f64::from(table[x[p] as usize]) * f64::from(delta[j]);
+                sum += f64::from(scale) * f64::from(x[p]) * f64::from(delta[j]);
             }
             grad_weight[p * width + j] = sum as f32;
         }

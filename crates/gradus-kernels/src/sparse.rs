@@ -9,7 +9,7 @@ use crate::arch::Simd;
 use crate::dense::Update;
 use crate::dispatch::{Kernels, dispatch};
 use crate::matrix::{MatMut, MatRef};
-use crate::tile::block_size;
+use crate::tile::{GROUP, block_size};
 pub use crate::tile::{TILE, Tile};
 
 /// Most columns of a strip of weights.
@@ -18,12 +18,11 @@ pub const STRIP: usize = 64;
 /// Columns of a strip come in multiples of this: one AVX-512 register.
 pub const STRIP_STEP: usize = 16;
 
-/// What a byte stands for: `table[byte]` is its scaled value; `table[0]` must be 0.
-pub type ByteTable = [f32; 256];
-
-/// `sums += sum over (index, value) of table[value] * rows[index]`, the loop in which both products
-/// spend their time. What bounds it are the loads: four indices and four values are therefore
-/// loaded as a word each, and the factor does not go through the load unit.
+/// `sums += sum over (index, value) of scale * value * rows[index]`, the loop in which both products
+/// spend their time. What bounds it are the loads of the rows, and on cores that start as many
+/// multiply-adds in a cycle the time that each takes: therefore every other row goes into a second
+/// set of sums where there are registers for it, and nothing but the rows, four indices and four
+/// values at a time, goes through the load unit.
 ///
 /// # Safety
 /// The machine must have `S`, and for every index `rows` must have `N * LANES` readable values
@@ -31,30 +30,48 @@ pub type ByteTable = [f32; 256];
 #[inline(always)]
 unsafe fn add_rows<S: Simd, const N: usize>(
     sums: &mut [S::Vector; N],
-    (indices, values): (&[u8], &[u8]),
-    table: &ByteTable,
+    (indices, values): (&[[u8; GROUP]], &[[u8; GROUP]]),
+    scale: f32,
     rows: *const f32,
 ) {
-    let mut add = |index: u8, value: u8| {
-        // SAFETY: the caller's contract.
-        unsafe {
-            let value = S::splat_register(table[value as usize]);
-            let row = rows.add(index as usize * (N * S::LANES));
-            for (lane, sum) in sums.iter_mut().enumerate() {
-                *sum = S::multiply_add(value, S::load(row.add(lane * S::LANES)), *sum);
+    let two_sets = 2 * N + 4 <= S::REGISTERS;
+    // SAFETY: the caller's contract.
+    unsafe {
+        let scale = S::splat(scale);
+        let mut others = [S::splat(0.0); N];
+        for (indices, values) in indices.iter().zip(values) {
+            let indices = u32::from_le_bytes(*indices);
+            let values = S::multiply(S::four_bytes(values.as_ptr()), scale);
+            let odd = if two_sets { &mut others } else { &mut *sums };
+            let row =
+                |place: u32| rows.add((indices >> (8 * place)) as u8 as usize * (N * S::LANES));
+            add_row::<S, N>(odd, S::one_of_four::<1>(values), row(1));
+            add_row::<S, N>(sums, S::one_of_four::<0>(values), row(0));
+            let odd = if two_sets { &mut others } else { &mut *sums };
+            add_row::<S, N>(odd, S::one_of_four::<3>(values), row(3));
+            add_row::<S, N>(sums, S::one_of_four::<2>(values), row(2));
+        }
+        if two_sets {
+            for (sum, other) in sums.iter_mut().zip(others) {
+                *sum = S::add(*sum, other);
             }
         }
-    };
-    let (index_words, index_rest) = indices.as_chunks::<4>();
-    let (value_words, value_rest) = values.as_chunks::<4>();
-    for (indices, values) in index_words.iter().zip(value_words) {
-        let (indices, values) = (u32::from_le_bytes(*indices), u32::from_le_bytes(*values));
-        for byte in 0..4 {
-            add((indices >> (8 * byte)) as u8, (values >> (8 * byte)) as u8);
-        }
     }
-    for (&index, &value) in index_rest.iter().zip(value_rest) {
-        add(index, value);
+}
+
+/// `sums += value * row`
+///
+/// # Safety
+/// The machine must have `S`, and `row` must have `N * LANES` readable values.
+#[inline(always)]
+unsafe fn add_row<S: Simd, const N: usize>(
+    sums: &mut [S::Vector; N],
+    value: S::Vector,
+    row: *const f32,
+) {
+    for (lane, sum) in sums.iter_mut().enumerate() {
+        // SAFETY: the caller's contract.
+        unsafe { *sum = S::multiply_add(value, S::load(row.add(lane * S::LANES)), *sum) };
     }
 }
 
@@ -79,7 +96,7 @@ unsafe fn store_all<S: Simd, const N: usize>(to: *mut f32, values: &[S::Vector; 
 #[inline(always)]
 fn forward<S: Simd, const N: usize>(
     tile: &Tile,
-    table: &ByteTable,
+    scale: f32,
     weight: &[f32],
     bias: &[f32],
     mut output: MatMut,
@@ -95,11 +112,12 @@ fn forward<S: Simd, const N: usize>(
             let list = tile.by_sample.list(block * tile.samples() + sample);
             let place = output.row_mut(sample).as_mut_ptr();
             // SAFETY: reached through dispatch, so the machine has S. A row of the output has
-            // `width` values. An index lies within its block (see `Tile::fill`), and the block's
+            // `width` values. An index lies within its block (see `Tile::fill`; that of
+            // a pair that fills a group up is 0), and the block's
             // rows of the weights have `width` values each.
             unsafe {
                 let mut sums = load_all::<S, N>(place);
-                add_rows::<S, N>(&mut sums, list, table, rows.as_ptr());
+                add_rows::<S, N>(&mut sums, list, scale, rows.as_ptr());
                 store_all::<S, N>(place, &sums);
             }
         }
@@ -109,7 +127,7 @@ fn forward<S: Simd, const N: usize>(
 #[inline(always)]
 fn gradient<S: Simd, const N: usize>(
     tile: &Tile,
-    table: &ByteTable,
+    scale: f32,
     delta: &[f32],
     start: &[f32],
     grad_weight: &mut [f32],
@@ -131,7 +149,7 @@ fn gradient<S: Simd, const N: usize>(
                     *sum = S::add(*sum, S::load(place.add(lane * S::LANES)));
                 }
             }
-            add_rows::<S, N>(&mut sums, list, table, delta.as_ptr());
+            add_rows::<S, N>(&mut sums, list, scale, delta.as_ptr());
             store_all::<S, N>(place, &sums);
         }
     }
@@ -153,7 +171,7 @@ macro_rules! by_registers {
 }
 
 impl Kernels {
-    /// `output = bias + table[X] W` for one strip: `X` is the tile (samples x features), `W` is
+    /// `output = bias + scale X W` for one strip: `X` is the tile (samples x features), `W` is
     /// `weight` (features x width, row-major), `width` one of 16, 32, 48, 64.
     /// Reference: [`crate::reference::sparse_forward`].
     ///
@@ -161,19 +179,19 @@ impl Kernels {
     pub fn sparse_forward(
         self,
         tile: &Tile,
-        table: &ByteTable,
+        scale: f32,
         weight: &[f32],
         bias: &[f32],
         output: MatMut,
     ) {
         dispatch!(
             self,
-            (tile: &Tile, table: &ByteTable, weight: &[f32], bias: &[f32], output: MatMut),
-            |S| by_registers!(bias.len(), S, forward(tile, table, weight, bias, output))
+            (tile: &Tile, scale: f32, weight: &[f32], bias: &[f32], output: MatMut),
+            |S| by_registers!(bias.len(), S, forward(tile, scale, weight, bias, output))
         );
     }
 
-    /// `grad_weight (+)= start + table[X]^T delta` for one strip: `delta` is samples x width
+    /// `grad_weight (+)= start + scale X^T delta` for one strip: `delta` is samples x width
     /// without gaps, `start` (width values) is added to every row.
     /// Reference: [`crate::reference::sparse_gradient`].
     ///
@@ -181,7 +199,7 @@ impl Kernels {
     pub fn sparse_gradient(
         self,
         tile: &Tile,
-        table: &ByteTable,
+        scale: f32,
         delta: MatRef,
         start: &[f32],
         grad_weight: &mut [f32],
@@ -193,7 +211,7 @@ impl Kernels {
             self,
             (
                 tile: &Tile,
-                table: &ByteTable,
+                scale: f32,
                 delta: &[f32],
                 start: &[f32],
                 grad_weight: &mut [f32],
@@ -202,7 +220,7 @@ impl Kernels {
             |S| by_registers!(
                 start.len(),
                 S,
-                gradient(tile, table, delta, start, grad_weight, update)
+                gradient(tile, scale, delta, start, grad_weight, update)
             )
         );
     }

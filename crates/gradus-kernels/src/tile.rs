@@ -20,51 +20,70 @@ pub(crate) fn block_size(features: usize) -> usize {
     features.div_ceil(features.div_ceil(MOST_IN_BLOCK).max(1)).max(1)
 }
 
-/// Room behind the end that a vector store may touch.
-const SLACK: usize = 64;
+/// Groups behind the end that a vector store may touch.
+const SLACK: usize = 64 / GROUP;
 
-/// Lists of (index, value) pairs, one after the other.
+/// Pairs of a list are taken this many at a time.
+pub(crate) const GROUP: usize = 4;
+
+/// Lists of (index, value) pairs, one after the other, each made up to whole groups with pairs of the
+/// index 0 and the value 0, which add nothing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lists {
-    /// List `i` holds the pairs `starts[i]..starts[i + 1]`.
+    /// List `i` holds the groups `starts[i]..starts[i + 1]`.
     starts: Vec<u32>,
-    indices: Vec<u8>,
-    values: Vec<u8>,
-    end: usize,
+    indices: Vec<[u8; GROUP]>,
+    values: Vec<[u8; GROUP]>,
+    /// Pairs in all lists, those that add nothing not counted.
+    pairs: usize,
 }
 
 impl Lists {
-    /// No list, and room for `pairs` pairs.
-    fn clear(&mut self, pairs: usize) {
+    /// No list, and room for `lists` of together `pairs` pairs.
+    fn clear(&mut self, lists: usize, pairs: usize) {
         self.starts.clear();
         self.starts.push(0);
-        self.end = 0;
-        if self.indices.len() < pairs + SLACK {
-            self.indices.resize(pairs + SLACK, 0);
-            self.values.resize(pairs + SLACK, 0);
+        self.pairs = 0;
+        let groups = pairs.div_ceil(GROUP) + lists + SLACK;
+        if self.indices.len() < groups {
+            self.indices.resize(groups, [0; GROUP]);
+            self.values.resize(groups, [0; GROUP]);
         }
+    }
+
+    /// Groups of all lists.
+    fn end(&self) -> usize {
+        self.starts.last().map_or(0, |&end| end as usize)
     }
 
     /// Adds the list of the non-zeros of `bytes`, of which there are at most 256.
     #[inline(always)]
     fn push(&mut self, kernels: Kernels, bytes: &[u8]) {
-        let (indices, values) = (&mut self.indices[self.end..], &mut self.values[self.end..]);
-        self.end += kernels.non_zeros(bytes, indices, values);
-        self.starts.push(self.end as u32);
+        let end = self.end();
+        let indices = self.indices[end..].as_flattened_mut();
+        let values = self.values[end..].as_flattened_mut();
+        let pairs = kernels.non_zeros(bytes, indices, values);
+        for (index, value) in indices[pairs..].iter_mut().zip(&mut values[pairs..]).take(GROUP - 1)
+        {
+            (*index, *value) = (0, 0);
+        }
+        self.pairs += pairs;
+        self.starts.push((end + pairs.div_ceil(GROUP)) as u32);
     }
 
     /// Indices and values of list `i`, equally long.
     #[inline(always)]
-    pub(crate) fn list(&self, i: usize) -> (&[u8], &[u8]) {
+    pub(crate) fn list(&self, i: usize) -> (&[[u8; GROUP]], &[[u8; GROUP]]) {
         let range = self.starts[i] as usize..self.starts[i + 1] as usize;
         (&self.indices[range.clone()], &self.values[range])
     }
 
     fn shrink_to_fit(&mut self) {
-        for bytes in [&mut self.indices, &mut self.values] {
-            bytes.truncate(self.end);
-            bytes.shrink_to_fit();
-        }
+        let end = self.end();
+        self.indices.truncate(end);
+        self.indices.shrink_to_fit();
+        self.values.truncate(end);
+        self.values.shrink_to_fit();
         self.starts.shrink_to_fit();
     }
 }
@@ -95,7 +114,7 @@ impl Tile {
 
     /// Number of bytes that are not zero.
     pub fn non_zeros(&self) -> usize {
-        self.by_sample.end
+        self.by_sample.pairs
     }
 
     /// Whether the lists by feature are there.
@@ -121,8 +140,9 @@ impl Tile {
             // Shuffled samples lie anywhere in memory: all are asked for before one is needed.
             arch::prefetch(sample);
         }
-        self.by_sample.clear(self.samples * features);
         let block = block_size(features);
+        let lists = self.samples * features.div_ceil(block);
+        self.by_sample.clear(lists, self.samples * features);
         for start in (0..features).step_by(block) {
             for sample in samples.clone() {
                 self.by_sample.push(kernels, &sample[start..(start + block).min(features)]);
@@ -131,7 +151,7 @@ impl Tile {
         self.by_feature.starts.clear();
         if sorted {
             self.transpose(samples);
-            self.by_feature.clear(self.by_sample.end);
+            self.by_feature.clear(features, self.by_sample.pairs);
             for column in self.transposed.chunks_exact(TILE) {
                 self.by_feature.push(kernels, &column[..self.samples]);
             }
@@ -207,6 +227,16 @@ fn non_zeros(bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> usize {
 mod tests {
     use super::*;
 
+    /// The pairs of a list but those that make it up to whole groups.
+    fn pairs(indices: &[[u8; GROUP]], values: &[[u8; GROUP]]) -> impl Iterator<Item = (usize, u8)> {
+        let (indices, values) = (indices.as_flattened(), values.as_flattened());
+        let end = values.iter().rposition(|&value| value != 0).map_or(0, |last| last + 1);
+        assert!(values.len() - end < GROUP, "no list is longer than it need be");
+        assert!(values[..end].iter().all(|&value| value != 0));
+        assert!(indices[end..].iter().all(|&index| index == 0));
+        indices[..end].iter().map(|&index| index.into()).zip(values[..end].iter().copied())
+    }
+
     #[test]
     fn lists_hold_the_non_zeros_in_both_orders() {
         for kernels in Kernels::available() {
@@ -225,9 +255,8 @@ mod tests {
                     let size = block_size(features);
                     for block in 0..features.div_ceil(size) {
                         let (indices, values) = tile.by_sample.list(block * samples + sample);
-                        for (&index, &value) in indices.iter().zip(values) {
-                            assert_ne!(value, 0);
-                            row[block * size + index as usize] = value;
+                        for (index, value) in pairs(indices, values) {
+                            row[block * size + index] = value;
                         }
                     }
                     assert_eq!(row, x[sample * features..][..features]);
@@ -235,9 +264,10 @@ mod tests {
                 for feature in 0..features {
                     let mut column = vec![0; samples];
                     let (indices, values) = tile.by_feature.list(feature);
-                    assert!(indices.is_sorted() && values.iter().all(|&value| value != 0));
-                    for (&index, &value) in indices.iter().zip(values) {
-                        column[index as usize] = value;
+                    let pairs: Vec<_> = pairs(indices, values).collect();
+                    assert!(pairs.is_sorted());
+                    for (index, value) in pairs {
+                        column[index] = value;
                     }
                     assert!((0..samples).all(|s| column[s] == x[s * features + feature]));
                 }

@@ -6,7 +6,7 @@ mod common;
 use common::golden::{Golden, assert_close};
 use common::{Pass, tiles_of};
 use gradus::loss::{self, Targets};
-use gradus::network::linear::ByteValues;
+use gradus::network::linear::InputScale;
 use gradus::network::{
     Activation, Input, Kernels, MatMut, MatRef, Member, Network, Prepared, Team, Workers,
 };
@@ -65,12 +65,12 @@ fn byte_inputs_with_each_normalisation_match_pytorch_in_both_ways() {
     for (name, (mean, deviation)) in
         [("none", (0.0, 1.0)), ("unit", (0.0, 255.0)), ("standard", standard)]
     {
-        let bytes = ByteValues::new(mean, deviation);
+        let scale = InputScale::new(mean, deviation);
         let dense: Vec<f32> = x.iter().map(|&byte| (f32::from(byte) - mean) / deviation).collect();
         for kernels in Kernels::available() {
             for threads in 1..=2 {
                 for input in
-                    [Input::Tiles(&tiles, &bytes), Input::Dense(MatRef::new(&dense, 150, 36))]
+                    [Input::Tiles(&tiles, scale), Input::Dense(MatRef::new(&dense, 150, 36))]
                 {
                     let pass = pass(kernels, &network, input, &labels, threads);
                     check_pass(&golden, &format!("bytes_{name}"), &network, &pass);
@@ -84,7 +84,7 @@ fn byte_inputs_with_each_normalisation_match_pytorch_in_both_ways() {
 /// images that are all zeros or all ink, on every instruction set and with several workers.
 #[test]
 fn both_ways_agree_for_awkward_shapes() {
-    let bytes = ByteValues::new(33.0, 79.0);
+    let scale = InputScale::new(33.0, 79.0);
     let image = |sample: usize, pixel: usize| match sample % 4 {
         0 => 0,
         1 => 255,
@@ -103,7 +103,7 @@ fn both_ways_agree_for_awkward_shapes() {
     ] {
         let x: Vec<u8> =
             (0..samples * features).map(|i| image(i / features, i % features)).collect();
-        let dense: Vec<f32> = x.iter().map(|&byte| bytes.value(byte)).collect();
+        let dense: Vec<f32> = x.iter().map(|&byte| scale.input(byte.into())).collect();
         let labels: Vec<u32> = (0..samples as u32).map(|i| i % 10).collect();
         let tiles = tiles_of(&x, features);
         let mut network = Network::dense(features, &hidden, &[Activation::Tanh], 10).unwrap();
@@ -112,7 +112,7 @@ fn both_ways_agree_for_awkward_shapes() {
         let expected = pass(Kernels::detect().unwrap(), &network, input, &labels, 1);
         for kernels in Kernels::available() {
             for threads in 1..=2 {
-                let sparse = Input::Tiles(&tiles, &bytes);
+                let sparse = Input::Tiles(&tiles, scale);
                 let found = pass(kernels, &network, sparse, &labels, threads);
                 assert_close(&found.logits, &expected.logits, 2e-5, "logits");
                 assert_close(&found.gradients, &expected.gradients, 2e-5, "gradients");
@@ -130,8 +130,8 @@ fn gradients_match_central_differences() {
     let x: Vec<u8> = x[..40 * 36].to_vec();
     let labels = &golden.labels("bytes/labels")[..40];
     let tiles = tiles_of(&x, 36);
-    let bytes = ByteValues::new(20.0, 80.0);
-    let dense: Vec<f32> = x.iter().map(|&byte| bytes.value(byte)).collect();
+    let scale = InputScale::new(20.0, 80.0);
+    let dense: Vec<f32> = x.iter().map(|&byte| scale.input(byte.into())).collect();
     let kernels = Kernels::detect().unwrap();
     for hidden in [vec![], vec![18], vec![11, 7]] {
         let mixed = &[Activation::Gelu, Activation::Tanh][..hidden.len()];
@@ -140,7 +140,7 @@ fn gradients_match_central_differences() {
         {
             let mut network = Network::dense(36, &hidden, activations, 10).unwrap();
             network.initialize(gradus::network::Init::Glorot, 5);
-            for input in [Input::Tiles(&tiles, &bytes), Input::Dense(MatRef::new(&dense, 40, 36))] {
+            for input in [Input::Tiles(&tiles, scale), Input::Dense(MatRef::new(&dense, 40, 36))] {
                 let gradients = pass(kernels, &network, input, labels, 2).gradients;
                 let step = 1.0 / 128.0;
                 for at in (0..gradients.len()).step_by(3) {

@@ -5,7 +5,7 @@ mod common;
 
 use common::golden::{Golden, assert_close};
 use common::{pass, tiles_of};
-use gradus::network::linear::ByteValues;
+use gradus::network::linear::InputScale;
 use gradus::network::{Activation, Draw, Hidden, Init, Input, Kernels, MatRef, Network, Prepared};
 
 const DRAW: Option<Draw> = Some(Draw { seed: 3, step: 5, first: 0 });
@@ -25,24 +25,24 @@ fn network(hidden: &[usize], activation: Activation) -> Network {
 }
 
 /// Mostly-zero samples, as bytes and as the numbers that they stand for.
-fn samples(count: usize, bytes: &ByteValues) -> (Vec<u8>, Vec<f32>, Vec<u32>) {
+fn samples(count: usize, scale: &InputScale) -> (Vec<u8>, Vec<f32>, Vec<u32>) {
     let byte = |i: usize| ((i * 7919 + i / 36 * 31) % 251 * usize::from(i % 4 == 1)) as u8;
     let x: Vec<u8> = (0..count * 36).map(byte).collect();
-    let dense = x.iter().map(|&byte| bytes.value(byte)).collect();
+    let dense = x.iter().map(|&byte| scale.input(byte.into())).collect();
     (x, dense, (0..count as u32).map(|i| i * i % 10).collect())
 }
 
 #[test]
 fn gradients_match_central_differences() {
-    let bytes = ByteValues::new(20.0, 80.0);
-    let (x, dense, labels) = samples(40, &bytes);
+    let scale = InputScale::new(20.0, 80.0);
+    let (x, dense, labels) = samples(40, &scale);
     let tiles = tiles_of(&x, 36);
     let kernels = Kernels::detect().unwrap();
     for treatment in TREATMENTS {
         for hidden in [vec![18], vec![11, 7]] {
             for activation in [Activation::Tanh, Activation::Gelu, Activation::Sigmoid] {
                 for input in
-                    [Input::Tiles(&tiles, &bytes), Input::Dense(MatRef::new(&dense, 40, 36))]
+                    [Input::Tiles(&tiles, scale), Input::Dense(MatRef::new(&dense, 40, 36))]
                 {
                     let sparse = matches!(input, Input::Tiles(..));
                     let network = network(&hidden, activation);
@@ -88,9 +88,9 @@ fn check_gradients(prepared: &Prepared, input: Input, labels: &[u32]) {
 
 #[test]
 fn workers_change_no_bit_and_both_ways_agree() {
-    let bytes = ByteValues::new(33.0, 79.0);
+    let scale = InputScale::new(33.0, 79.0);
     for (count, hidden) in [(150, vec![129]), (33, vec![65, 1, 17]), (1, vec![10])] {
-        let (x, dense, labels) = samples(count, &bytes);
+        let (x, dense, labels) = samples(count, &scale);
         let tiles = tiles_of(&x, 36);
         let network = network(&hidden, Activation::LeakyRelu);
         for treatment in TREATMENTS {
@@ -102,7 +102,7 @@ fn workers_change_no_bit_and_both_ways_agree() {
                     (pass.logits, pass.gradients, prepared.statistics.read().to_vec())
                 };
                 let dense = Input::Dense(MatRef::new(&dense, count, 36));
-                let sparse = Input::Tiles(&tiles, &bytes);
+                let sparse = Input::Tiles(&tiles, scale);
                 for input in [dense, sparse] {
                     let one = run(input, 1);
                     assert!((2..4).all(|threads| run(input, threads) == one), "{treatment:?}");
@@ -120,8 +120,8 @@ fn workers_change_no_bit_and_both_ways_agree() {
 /// With running statistics equal to those of a batch, the folded network gives that batch's logits.
 #[test]
 fn folding_batch_normalisation_changes_no_prediction() {
-    let bytes = ByteValues::new(33.0, 79.0);
-    let (_, dense, labels) = samples(50, &bytes);
+    let scale = InputScale::new(33.0, 79.0);
+    let (_, dense, labels) = samples(50, &scale);
     let input = Input::Dense(MatRef::new(&dense, 50, 36));
     let kernels = Kernels::detect().unwrap();
     let mut network = network(&[30, 70], Activation::Relu);

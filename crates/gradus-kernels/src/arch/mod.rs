@@ -29,14 +29,19 @@ pub(crate) trait Simd: Copy {
 
     /// All lanes `value`.
     unsafe fn splat(value: f32) -> Self::Vector;
-    /// All lanes `value`, for loops that the load unit bounds: without it, where that is possible.
-    unsafe fn splat_register(value: f32) -> Self::Vector;
+    /// Four bytes as values, again and again in all lanes.
+    unsafe fn four_bytes(from: *const u8) -> Self::Vector;
+    /// All lanes number `I` of four values that are repeated in `fours`. For loops that the load unit
+    /// bounds: it stays in registers.
+    unsafe fn one_of_four<const I: i32>(fours: Self::Vector) -> Self::Vector;
     /// `LANES` values from `from`.
     unsafe fn load(from: *const f32) -> Self::Vector;
     /// `LANES` values to `to`.
     unsafe fn store(to: *mut f32, value: Self::Vector);
     /// `a + b`.
     unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a * b`.
+    unsafe fn multiply(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a * b + c`, rounded once where the instruction set can.
     unsafe fn multiply_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
 }

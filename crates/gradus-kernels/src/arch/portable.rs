@@ -23,8 +23,15 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn splat_register(value: f32) -> [f32; 8] {
-        [value; 8]
+    unsafe fn four_bytes(from: *const u8) -> [f32; 8] {
+        // SAFETY: the caller vouches for 4 readable bytes.
+        let four = unsafe { from.cast::<[u8; 4]>().read() };
+        std::array::from_fn(|i| f32::from(four[i % 4]))
+    }
+
+    #[inline(always)]
+    unsafe fn one_of_four<const I: i32>(fours: [f32; 8]) -> [f32; 8] {
+        [fours[I as usize]; 8]
     }
 
     #[inline(always)]
@@ -42,6 +49,11 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn add(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
         std::array::from_fn(|i| a[i] + b[i])
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|i| a[i] * b[i])
     }
 
     #[inline(always)]

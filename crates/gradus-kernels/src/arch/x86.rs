@@ -11,9 +11,13 @@ pub(crate) struct Avx2;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512;
 
-/// Each method is one instruction.
+/// Each method is one instruction; `four_bytes` are three.
 macro_rules! one_instruction_each {
-    ($type:ident, $vector:ty, $lanes:literal, $registers:literal, $splat:ident, $splat_register:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
+    (
+        $type:ident, $vector:ty, $lanes:literal, $registers:literal, $splat:ident,
+        $four_bytes:ident, $shuffle:ident, $load:ident, $store:ident, $add:ident, $multiply:ident,
+        $fma:ident
+    ) => {
         impl Simd for $type {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -25,9 +29,21 @@ macro_rules! one_instruction_each {
                 unsafe { $splat(value) }
             }
             #[inline(always)]
-            unsafe fn splat_register(value: f32) -> $vector {
+            unsafe fn four_bytes(from: *const u8) -> $vector {
+                // SAFETY: the caller vouches for the instruction set and for 4 bytes.
+                unsafe { $four_bytes(from) }
+            }
+            #[inline(always)]
+            unsafe fn one_of_four<const I: i32>(fours: $vector) -> $vector {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { $splat_register(value) }
+                unsafe {
+                    match I {
+                        0 => $shuffle::<0b00_00_00_00>(fours, fours),
+                        1 => $shuffle::<0b01_01_01_01>(fours, fours),
+                        2 => $shuffle::<0b10_10_10_10>(fours, fours),
+                        _ => $shuffle::<0b11_11_11_11>(fours, fours),
+                    }
+                }
             }
             #[inline(always)]
             unsafe fn load(from: *const f32) -> $vector {
@@ -45,6 +61,11 @@ macro_rules! one_instruction_each {
                 unsafe { $add(a, b) }
             }
             #[inline(always)]
+            unsafe fn multiply(a: $vector, b: $vector) -> $vector {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { $multiply(a, b) }
+            }
+            #[inline(always)]
             unsafe fn multiply_add(a: $vector, b: $vector, c: $vector) -> $vector {
                 // SAFETY: the caller vouches for the instruction set.
                 unsafe { $fma(a, b, c) }
@@ -59,10 +80,12 @@ one_instruction_each!(
     8,
     16,
     _mm256_set1_ps,
-    _mm256_set1_ps,
+    four_bytes_256,
+    _mm256_shuffle_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_add_ps,
+    _mm256_mul_ps,
     _mm256_fmadd_ps
 );
 one_instruction_each!(
@@ -71,29 +94,48 @@ one_instruction_each!(
     16,
     32,
     _mm512_set1_ps,
-    splat_512,
+    four_bytes_512,
+    _mm512_shuffle_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_add_ps,
+    _mm512_mul_ps,
     _mm512_fmadd_ps
 );
 
-/// All lanes `value`, by way of an integer register: a broadcast from memory takes the load unit as
-/// long as 16 values do.
+/// Four bytes as values, twice.
+///
+/// # Safety
+/// `from` must have 4 readable bytes.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn four_bytes_256(from: *const u8) -> __m256 {
+    // SAFETY: the caller's contract.
+    let four = unsafe { four_bytes(from) };
+    _mm256_set_m128(four, four)
+}
+
+/// Four bytes as values, four times.
+///
+/// # Safety
+/// `from` must have 4 readable bytes.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn splat_512(value: f32) -> __m512 {
-    let result: __m512;
-    // SAFETY: one AVX-512 F instruction on registers; the caller vouches for the instruction set.
-    unsafe {
-        std::arch::asm!(
-            "vpbroadcastd {result}, {bits:e}",
-            result = lateout(zmm_reg) result,
-            bits = in(reg) value.to_bits(),
-            options(pure, nomem, nostack, preserves_flags)
-        );
-    }
-    result
+unsafe fn four_bytes_512(from: *const u8) -> __m512 {
+    // SAFETY: the caller's contract.
+    _mm512_broadcast_f32x4(unsafe { four_bytes(from) })
+}
+
+/// Four bytes as values.
+///
+/// # Safety
+/// `from` must have 4 readable bytes.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn four_bytes(from: *const u8) -> __m128 {
+    // SAFETY: the caller's contract.
+    let bytes = _mm_cvtsi32_si128(unsafe { from.cast::<i32>().read_unaligned() });
+    _mm_cvtepi32_ps(_mm_cvtepu8_epi32(bytes))
 }
 
 /// Writes the non-zeros among `bytes` and where they stood; returns how many. Per 64 bytes: a mask

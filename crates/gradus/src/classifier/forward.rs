@@ -8,7 +8,7 @@ use crate::data::Rows;
 use crate::data::normalize::Normalizer;
 use crate::loss::{self, Targets};
 use crate::metrics::{SampleResult, most_probable, rank};
-use crate::network::linear::ByteValues;
+use crate::network::linear::InputScale;
 use crate::network::{
     Input, Kernels, MatMut, MatRef, Prepared, Scratch, SharedTile, TILE, Team, Tile, Workers,
     Workspace,
@@ -24,7 +24,7 @@ const SPARSE_FROM: f64 = 0.5;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Form {
     /// Bytes, normalised inside the product, which skips their zeros.
-    Sparse(Box<ByteValues>),
+    Sparse(InputScale),
     /// Everything else, normalised beforehand.
     Dense,
 }
@@ -35,7 +35,7 @@ impl Form {
     pub(crate) fn of(normalizer: &Normalizer, inputs: Rows) -> Form {
         match (normalizer, inputs) {
             (Normalizer::Scalar { mean, deviation }, Rows::Bytes(_)) => {
-                Form::Sparse(Box::new(ByteValues::new(*mean, *deviation)))
+                Form::Sparse(InputScale::new(*mean, *deviation))
             }
             _ => Form::Dense,
         }
@@ -115,13 +115,13 @@ impl Pass {
         let (features, classes) = (stages[0].inputs, stages[stages.len() - 1].outputs);
         let count = range.len();
         let input = match forward.form {
-            Form::Sparse(bytes) => {
+            Form::Sparse(scale) => {
                 let used = &self.tiles[..count.div_ceil(TILE)];
                 for (tile, start) in used.iter().zip(range.clone().step_by(TILE)) {
                     let part = start as u32..(start + TILE).min(range.end) as u32;
                     fill_tile(prepared.kernels(), tile, inputs, features, part, false);
                 }
-                Input::Tiles(used, bytes)
+                Input::Tiles(used, *scale)
             }
             Form::Dense => {
                 let dense = &mut self.dense[..count * features];

@@ -1,4 +1,4 @@
-//! The linear layer, forward and backward (docs/maths.md M2), and its form for bytes (M6, M7).
+//! The linear layer, forward and backward (docs/maths.md M2), and its form for mostly-zero bytes (M6, M7).
 //!
 //! Shapes: `input` samples x inputs, `weight` inputs x outputs, `bias` outputs, `output` samples x
 //! outputs; a gradient has the shape of what it is the gradient of. Each function may be given a
@@ -7,7 +7,7 @@
 use gradus_kernels::Kernels;
 use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
-use gradus_kernels::sparse::{ByteTable, Tile};
+use gradus_kernels::sparse::Tile;
 
 /// `output = input weight + bias`
 pub fn forward(kernels: Kernels, input: MatRef, weight: MatRef, bias: &[f32], mut output: MatMut) {
@@ -43,28 +43,25 @@ pub fn backward_input(kernels: Kernels, grad_output: MatRef, weight: MatRef, gra
     kernels.matmul(Transpose::Second, grad_output, weight, grad_input, Update::Overwrite);
 }
 
-/// What bytes stand for: byte `b` is the input `table[b] - shift`, and `table[0]` is 0. The shift is
-/// the same for every input, so that zeros can still be skipped (M6).
-#[derive(Debug, Clone, PartialEq)]
-pub struct ByteValues {
-    /// Scaled values.
-    pub table: ByteTable,
-    /// Taken off every one of them.
+/// What bytes stand for: `v` is the input `scale v - shift`. The shift is the same for every
+/// input, so that zeros can still be skipped (M6).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InputScale {
+    /// Factor of every value.
+    pub scale: f32,
+    /// Taken off every one of them then.
     pub shift: f32,
 }
 
-impl ByteValues {
-    /// Byte `b` is `(b - mean) / deviation`.
-    pub fn new(mean: f32, deviation: f32) -> ByteValues {
-        ByteValues {
-            table: std::array::from_fn(|byte| byte as f32 / deviation),
-            shift: mean / deviation,
-        }
+impl InputScale {
+    /// `v` is `(v - mean) / deviation`.
+    pub fn new(mean: f32, deviation: f32) -> InputScale {
+        InputScale { scale: 1.0 / deviation, shift: mean / deviation }
     }
 
-    /// The input that `byte` stands for.
-    pub fn value(&self, byte: u8) -> f32 {
-        self.table[byte as usize] - self.shift
+    /// The input that `value` stands for.
+    pub fn input(&self, value: f32) -> f32 {
+        self.scale * value - self.shift
     }
 
     /// What takes the place of `bias` when the shift is left out of the product:
@@ -92,29 +89,29 @@ impl ByteValues {
     }
 }
 
-/// [`forward`] for bytes: `output = table[tile] weight + folded_bias`, zeros skipped.
-pub fn forward_bytes(
+/// [`forward`] for mostly-zero bytes: `output = scale tile weight + folded_bias`, zeros skipped.
+pub fn forward_sparse(
     kernels: Kernels,
     tile: &Tile,
-    bytes: &ByteValues,
+    values: &InputScale,
     weight: &[f32],
     folded_bias: &[f32],
     output: MatMut,
 ) {
-    kernels.sparse_forward(tile, &bytes.table, weight, folded_bias, output);
+    kernels.sparse_forward(tile, values.scale, weight, folded_bias, output);
 }
 
-/// [`backward_weight`] for bytes: `grad_weight (+)= (table[tile] - shift)^T grad_output`, zeros
+/// [`backward_weight`] for mostly-zero bytes: `grad_weight (+)= (scale tile - shift)^T grad_output`, zeros
 /// skipped. `folded` is scratch for one row.
-pub fn backward_weight_bytes(
+pub fn backward_weight_sparse(
     kernels: Kernels,
     tile: &Tile,
-    bytes: &ByteValues,
+    values: &InputScale,
     grad_output: MatRef,
     folded: &mut [f32],
     grad_weight: &mut [f32],
     update: Update,
 ) {
-    bytes.fold_gradient(kernels, grad_output, folded);
-    kernels.sparse_gradient(tile, &bytes.table, grad_output, folded, grad_weight, update);
+    values.fold_gradient(kernels, grad_output, folded);
+    kernels.sparse_gradient(tile, values.scale, grad_output, folded, grad_weight, update);
 }

@@ -18,7 +18,7 @@ use gradus_kernels::matrix::{MatMut, MatRef};
 
 use crate::network::hidden::{self, Draw, Hidden, HiddenStage};
 use crate::network::layout::Layout;
-use crate::network::linear::{self, ByteValues};
+use crate::network::linear::{self, InputScale};
 use crate::network::{Member, Network, Scratch, SharedMatrix, Tile, Workspace};
 
 /// A tile that one worker fills and others read later.
@@ -28,7 +28,7 @@ pub type SharedTile = RwLock<Tile>;
 #[derive(Clone, Copy)]
 pub enum Input<'a> {
     /// Mostly-zero bytes: tiles of samples, in order.
-    Tiles(&'a [SharedTile], &'a ByteValues),
+    Tiles(&'a [SharedTile], InputScale),
     /// Any values: samples x inputs.
     Dense(MatRef<'a>),
 }
@@ -163,18 +163,18 @@ impl Prepared {
         let mut output = ws.activations[0].write(block);
         let mut output = output.view();
         match input {
-            Input::Tiles(tiles, bytes) => {
+            Input::Tiles(tiles, scale) => {
                 let folded = &mut scratch.row[..stage.padded[block].len()];
-                bytes.fold_bias(self.kernels, &weight, &bias, folded);
+                scale.fold_bias(self.kernels, &weight, &bias, folded);
                 let mut start = 0;
                 for tile in tiles {
                     let tile = &*locked(tile);
                     let rows = start..start + tile.samples();
                     let mut output = output.part_rows(rows.clone());
-                    linear::forward_bytes(
+                    linear::forward_sparse(
                         self.kernels,
                         tile,
-                        bytes,
+                        &scale,
                         &weight,
                         folded,
                         output.reborrow(),
@@ -437,7 +437,7 @@ impl Prepared {
             linear::backward_bias(self.kernels, real, grad_bias, update);
         };
         match input {
-            Input::Tiles(tiles, bytes) => {
+            Input::Tiles(tiles, scale) => {
                 if whole {
                     // The statistics are those of all samples: their gradient needs them at once.
                     let samples = input.samples();
@@ -458,10 +458,10 @@ impl Prepared {
                         delta_rows(delta, rows);
                     }
                     bias_of(delta, update);
-                    linear::backward_weight_bytes(
+                    linear::backward_weight_sparse(
                         self.kernels,
                         tile,
-                        bytes,
+                        &scale,
                         MatRef::new(delta, count, width),
                         &mut row[..width],
                         grad_weight,

@@ -14,7 +14,7 @@ use crate::data::distort::{self, Distorter};
 use crate::data::normalize::Normalizer;
 use crate::data::{Dataset, Rows};
 use crate::error::Result;
-use crate::network::linear::ByteValues;
+use crate::network::linear::InputScale;
 use crate::network::{Kernels, Member, SharedMatrix, SharedTile, TILE, Tile, Workspace};
 use crate::random::{Purpose, numbered_stream, step_stream};
 use crate::training::regularization::Regularization;
@@ -84,14 +84,14 @@ impl<'a> Feed<'a> {
             // Noise and mixed samples are not bytes; a dropped input is a zero byte only where that
             // stands for 0.
             _ if input_noise > 0.0 || mixup > 0.0 => Form::Dense,
-            Form::Sparse(bytes) if input_dropout > 0.0 => match bytes.shift == 0.0 {
-                true => {
-                    let kept = 1.0 - input_dropout;
-                    let table = bytes.table.map(|value| value / kept);
-                    Form::Sparse(Box::new(ByteValues { table, shift: 0.0 }))
+            Form::Sparse(InputScale { scale, shift }) if input_dropout > 0.0 => {
+                match shift == 0.0 {
+                    true => {
+                        Form::Sparse(InputScale { scale: scale / (1.0 - input_dropout), shift })
+                    }
+                    false => Form::Dense,
                 }
-                false => Form::Dense,
-            },
+            }
             form => form,
         };
         let distorter = match distortion.is_none() {

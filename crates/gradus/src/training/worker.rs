@@ -282,8 +282,8 @@ impl<'a> Trainer<'a> {
             let rows = tile_rows(start, samples).start..tile_rows(end - 1, samples).end;
             let part = Part { first: rows.start, count: rows.len(), ..whole };
             match (&self.feed.form, &lane.input) {
-                (Form::Sparse(bytes), _) => {
-                    let input = Input::Tiles(&tiles[start..end], bytes);
+                (Form::Sparse(scale), _) => {
+                    let input = Input::Tiles(&tiles[start..end], *scale);
                     self.pass(lane, input, part, member, own, update);
                 }
                 (Form::Dense, Some(matrix)) => {
