@@ -465,7 +465,8 @@ pub(crate) struct BenchArgs {
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// The file to write: .safetensors, .onnx, or .npz with the arrays w1, b1, w2, b2, ...
+    /// The file to write: .safetensors, .onnx, .npz with the arrays w1, b1, w2, b2, ..., or .html, a page
+    /// on which to draw digits with the model inside
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,
     /// Let the ONNX model take uint8 instead of float32

@@ -1,16 +1,29 @@
-//! `gradus export`: a model file in, the same model in another format out.
+//! `gradus export`: a model file in, the same model in another format, or in a page, out.
 
 use std::io::Write;
 
 use anyhow::{Result, anyhow};
 use gradus::model_file::{self, OnnxOptions};
+use gradus::{Error, files};
 
 use crate::args::ExportArgs;
+use crate::digit_page::digit_page;
 use crate::output::stdout;
+use crate::page_file;
 
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs) -> Result<()> {
     let model = args.model.load()?;
+    if args.out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html")) {
+        if args.uint8 {
+            let message = "--uint8 is for ONNX models: a page takes pictures";
+            return Err(Error::argument(message).into());
+        }
+        page_file::check_replaceable(&args.out, "choose another path")?;
+        files::write_beside(&args.out, digit_page(model.classifier()?)?.as_bytes())?;
+        writeln!(stdout(), "Wrote {}", args.out.display())?;
+        return Ok(());
+    }
     // A file in the way is no wrong usage.
     model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
     match args.uint8 {

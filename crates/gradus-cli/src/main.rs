@@ -29,6 +29,8 @@ mod predict;
 mod data;
 mod fetch;
 mod inspect;
+mod page_file;
+mod digit_page;
 mod export;
 mod bench;
 mod shell;

@@ -12,8 +12,8 @@ mod page;
 mod pieces;
 mod png;
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
@@ -21,6 +21,7 @@ use gradus::{Error, files};
 
 use crate::args::ReportArgs;
 use crate::output::stdout;
+use crate::page_file;
 use material::Material;
 use pieces::Piece;
 
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<()> {
     });
     // Before minutes are spent on an evaluation.
     match args.format {
-        Format::Html => check_page(&out)?,
+        Format::Html => page_file::check_replaceable(&out, "choose another path with --out")?,
         _ => check_folder(&out)?,
     }
     let material = Material::gather(args)?;
@@ -112,26 +113,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     files::write_beside(path, bytes)?;
     writeln!(stdout(), "Wrote {}", path.display())?;
     Ok(())
-}
-
-/// Checks that the page can be written and takes the place of nothing but an earlier report.
-fn check_page(path: &Path) -> Result<()> {
-    // The options are as they should be; it is the place that fails them: no wrong usage.
-    files::check_writable(path).map_err(|error| anyhow!("{error}"))?;
-    let mut start = Vec::new();
-    if path.exists() {
-        File::open(path)
-            .and_then(|file| file.take(1024).read_to_end(&mut start))
-            .map_err(|error| Error::io("read", path, error))?;
-    }
-    if start.is_empty() || String::from_utf8_lossy(&start).contains(page::GENERATOR) {
-        return Ok(());
-    }
-    Err(anyhow!(
-        "{}: the file that is there is no report of gradus and would be lost; choose another path \
-         with --out, or move the file away",
-        path.display()
-    ))
 }
 
 fn check_folder(path: &Path) -> Result<()> {

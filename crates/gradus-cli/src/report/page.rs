@@ -11,9 +11,7 @@ use super::material::{Material, Measured};
 use super::recipe;
 use super::tables::{ClassRow, Share};
 use crate::output::{interval, percent_fine, with_interval};
-
-/// What a page begins with tells that gradus made it.
-pub(super) const GENERATOR: &str = "<meta name=\"generator\" content=\"gradus ";
+use crate::page_file;
 
 /// Of more classes those with the lowest F1 are in the table.
 const MOST_ROWS: usize = 300;
@@ -49,7 +47,7 @@ pub(super) fn page(material: &Material) -> String {
     let sections: String =
         parts.iter().map(|(id, heading, content)| section(id, heading, content)).collect();
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n{GENERATOR}{}\">\n\
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n{}\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; \
          style-src 'unsafe-inline'; script-src '{SCRIPT_HASH}'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -57,7 +55,7 @@ pub(super) fn page(material: &Material) -> String {
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
          <h1>{title}</h1>\n{}<nav aria-label=\"Contents\">\n{contents}</nav>\n</header>\n<main>\n{sections}\
          </main>\n<footer>Made by gradus {}.</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
-        env!("CARGO_PKG_VERSION"),
+        page_file::generator(),
         tiles(material),
         env!("CARGO_PKG_VERSION"),
         title = escape(&title),
