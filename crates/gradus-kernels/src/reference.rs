@@ -80,6 +80,17 @@ pub fn sparse_gradient(
     }
 }
 
+/// The byte that each value is `1 / steps` times; none where one is no such multiple, up to rounding.
+pub fn to_bytes(values: &[f32], steps: f32) -> Option<Vec<u8>> {
+    let byte = |value: &f32| {
+        let scaled = f64::from(*value) * f64::from(steps);
+        let whole = scaled.round();
+        let near = (scaled - whole).abs() <= 4e-7 * whole;
+        (near && whole <= 255.0).then_some(whole as u8)
+    };
+    values.iter().map(byte).collect()
+}
+
 /// `p_c = e^(z_c - max z) / sum_c e^(z_c - max z)` for one row.
 pub fn softmax(logits: &[f32]) -> Vec<f32> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);

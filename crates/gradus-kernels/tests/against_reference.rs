@@ -297,3 +297,28 @@ fn squared_errors_match_the_reference() {
         }
     }
 }
+
+#[test]
+fn floats_that_were_bytes() {
+    for kernels in Kernels::available() {
+        for steps in [1.0f32, 255.0] {
+            let mut values: Vec<f32> = (0..2500).map(|i| (i * 7 % 256) as f32 / steps).collect();
+            let check = |values: &[f32]| {
+                let mut bytes = vec![0; values.len()];
+                let found = kernels.to_bytes(values, steps, &mut bytes).then_some(bytes);
+                assert_eq!(found, reference::to_bytes(values, steps));
+                found
+            };
+            assert!(check(&values).is_some());
+            assert!(check(&[]).is_some());
+            // As a product, which rounds otherwise.
+            values.iter_mut().for_each(|value| *value = (*value * steps) * (1.0 / steps));
+            assert!(check(&values).is_some());
+            for wrong in [256.0, -1.0, 0.5, 1e-6, 100.001, 1e9, f32::NAN, f32::INFINITY] {
+                let before = std::mem::replace(&mut values[1700], wrong / steps);
+                assert!(check(&values).is_none(), "{wrong}");
+                values[1700] = before;
+            }
+        }
+    }
+}

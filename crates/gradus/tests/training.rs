@@ -7,9 +7,10 @@ mod runs;
 use std::alloc::System;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gradus::data::Inputs;
+use gradus::classifier::skips_zeros;
 use gradus::data::digits::{Part, generate};
-use gradus::data::normalize::Normalization;
+use gradus::data::normalize::{Normalization, Normalizer};
+use gradus::data::{Dataset, Inputs};
 use gradus::network::{Activation, Workers};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
@@ -26,6 +27,33 @@ static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 fn small(epochs: usize) -> TrainConfig {
     TrainConfig { epochs, threads: Some(2), ..TrainConfig::default() }
+}
+
+#[test]
+fn floats_that_were_bytes_are_learnt_as_these() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(700);
+    let mut floats = as_floats(&data);
+    let learnt = |data: &Dataset, normalization, regularization| {
+        let config = TrainConfig { normalization, regularization, ..small(2) };
+        run(&config, data).model.as_ref().network().clone()
+    };
+    let plain = Regularization::default;
+    let raw = learnt(&floats, Normalization::None, plain());
+    assert!(raw == learnt(&data, Normalization::None, plain()));
+    let Inputs::Floats(values) = &mut floats.inputs else { panic!("not floats") };
+    values.iter_mut().for_each(|value| *value /= 255.0);
+    for input_dropout in [0.0, 0.2] {
+        let regularization = || Regularization { input_dropout, ..plain() };
+        let unit = learnt(&floats, Normalization::None, regularization());
+        assert!(unit == learnt(&data, Normalization::Unit, regularization()));
+    }
+    // One other number, and they were no bytes.
+    let skipped = |data: &Dataset| skips_zeros(&Normalizer::IDENTITY, data.inputs.rows());
+    assert!(skipped(&floats));
+    let Inputs::Floats(values) = &mut floats.inputs else { panic!("not floats") };
+    values[400] = 0.12345;
+    assert!(!skipped(&floats));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::network::{
 /// Samples that go through the network at a time.
 pub(crate) const CHUNK: usize = 4 * TILE;
 
-/// Share of zeros from which byte inputs are worth training on as sparse.
+/// Share of zeros from which inputs are worth training on as sparse bytes.
 const SPARSE_FROM: f64 = 0.5;
 
 /// The way that inputs take into the first layer.
@@ -41,11 +41,29 @@ impl Form {
         }
     }
 
-    /// The faster way for training on these inputs.
-    pub(crate) fn for_training(normalizer: &Normalizer, inputs: Rows) -> Form {
-        match inputs {
-            Rows::Bytes(values) if share_of_zeros(values) < SPARSE_FROM => Form::Dense,
-            _ => Form::of(normalizer, inputs),
+    /// The faster way for training on these inputs; with bytes that are to be taken in their place
+    /// where they are floats that were bytes.
+    pub(crate) fn for_training(
+        kernels: Kernels,
+        normalizer: &Normalizer,
+        inputs: Rows,
+    ) -> (Form, Option<Vec<u8>>) {
+        match (normalizer, inputs) {
+            (_, Rows::Bytes(values)) if share_of_zeros(values) >= SPARSE_FROM => {
+                (Form::of(normalizer, inputs), None)
+            }
+            (Normalizer::Scalar { mean, deviation }, Rows::Floats(values))
+                if share_of_zeros(values) >= SPARSE_FROM =>
+            {
+                match were_bytes(kernels, values) {
+                    Some((bytes, steps)) => {
+                        let scale = InputScale::new(mean * steps, deviation * steps);
+                        (Form::Sparse(scale), Some(bytes))
+                    }
+                    None => (Form::Dense, None),
+                }
+            }
+            _ => (Form::Dense, None),
         }
     }
 
@@ -54,13 +72,22 @@ impl Form {
     }
 }
 
-/// Share of zeros in a sample of at most some 100,000 bytes.
-fn share_of_zeros(values: &[u8]) -> f64 {
+/// The bytes that floats once were, and how many steps of a byte make 1: 1 for raw bytes, 255 for bytes
+/// divided by 255. None where they were no bytes.
+fn were_bytes(kernels: Kernels, values: &[f32]) -> Option<(Vec<u8>, f32)> {
+    [1.0, 255.0].into_iter().find_map(|steps| {
+        let mut bytes = vec![0; values.len()];
+        kernels.to_bytes(values, steps, &mut bytes).then_some((bytes, steps))
+    })
+}
+
+/// Share of zeros in a sample of at most some 100,000 values.
+fn share_of_zeros<T: Copy + Default + PartialEq>(values: &[T]) -> f64 {
     // An odd step meets every column of an image in turn.
     let step = (values.len() / 100_000).max(1) | 1;
     let (mut zeros, mut seen) = (0u64, 0u64);
     for &value in values.iter().step_by(step) {
-        zeros += u64::from(value == 0);
+        zeros += u64::from(value == T::default());
         seen += 1;
     }
     zeros as f64 / seen.max(1) as f64

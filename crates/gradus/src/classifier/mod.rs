@@ -194,9 +194,9 @@ impl Predictor {
 }
 
 /// Whether training on these inputs skips the zeros of the first layer's product instead of
-/// multiplying by them: so for bytes of which at least half are 0.
+/// multiplying by them: so for bytes, and floats that were bytes, of which at least half are 0.
 pub fn skips_zeros(normalizer: &Normalizer, inputs: Rows) -> bool {
-    Form::for_training(normalizer, inputs).is_sparse()
+    kernels().is_ok_and(|kernels| Form::for_training(kernels, normalizer, inputs).0.is_sparse())
 }
 
 /// The kernels for this machine, or the error of a wrong `GRADUS_ISA`.

@@ -23,6 +23,8 @@ use crate::training::regularization::Regularization;
 pub(super) struct Feed<'a> {
     pub(super) form: Form,
     data: &'a Dataset,
+    /// In place of the data's floats, where these were bytes.
+    bytes: Option<Vec<u8>>,
     normalizer: Normalizer,
     kernels: Kernels,
     seed: u64,
@@ -80,7 +82,8 @@ impl<'a> Feed<'a> {
         threads: usize,
     ) -> Result<Feed<'a>> {
         let Regularization { input_dropout, input_noise, mixup, distortion, .. } = *regularization;
-        let form = match Form::for_training(&normalizer, data.inputs.rows()) {
+        let (form, bytes) = Form::for_training(kernels, &normalizer, data.inputs.rows());
+        let form = match form {
             // Noise and mixed samples are not bytes; a dropped input is a zero byte only where that
             // stands for 0.
             _ if input_noise > 0.0 || mixup > 0.0 => Form::Dense,
@@ -116,7 +119,19 @@ impl<'a> Feed<'a> {
             false => None,
         };
         let (dropout, noise) = (input_dropout, input_noise);
-        Ok(Feed { form, data, normalizer, kernels, seed, distorter, dropout, noise, mixup, tiles })
+        Ok(Feed {
+            form,
+            data,
+            bytes,
+            normalizer,
+            kernels,
+            seed,
+            distorter,
+            dropout,
+            noise,
+            mixup,
+            tiles,
+        })
     }
 
     /// What one worker needs.
@@ -186,8 +201,8 @@ impl<'a> Feed<'a> {
                 let changed = 0..indices.len() as u32;
                 fill_tile(self.kernels, slot, Rows::Bytes(bytes), features, changed, true);
             } else {
-                let (inputs, indices) = (self.data.inputs.rows(), indices.iter().copied());
-                fill_tile(self.kernels, slot, inputs, features, indices, true);
+                let indices = indices.iter().copied();
+                fill_tile(self.kernels, slot, self.stored(), features, indices, true);
             }
             if self.tiles.kept {
                 slot.write().unwrap_or_else(|poisoned| poisoned.into_inner()).shrink_to_fit();
@@ -195,9 +210,17 @@ impl<'a> Feed<'a> {
         }
     }
 
+    /// All samples, as bytes where they are or were bytes.
+    fn stored(&self) -> Rows<'_> {
+        match &self.bytes {
+            Some(bytes) => Rows::Bytes(bytes),
+            None => self.data.inputs.rows(),
+        }
+    }
+
     /// The bytes of sample `index`, distorted where that is asked for.
     fn bytes(&self, epoch: usize, index: u32, out: &mut [u8], scratch: &mut distort::Scratch) {
-        let Rows::Bytes(values) = self.data.inputs.rows() else { return };
+        let Rows::Bytes(values) = self.stored() else { return };
         let sample = &values[index as usize * out.len()..][..out.len()];
         match &self.distorter {
             Some(distorter) => {
