@@ -60,12 +60,19 @@ def run(folder, **environment):
     return executed(env=variables, cwd=str(folder))
 
 
+def check_copies(printed):
+    """The saved network and its ONNX form answer as the network itself."""
+    for cell in ("save", "onnx"):
+        assert "the same answers: True" in printed[cell]
+    assert float(re.search(r"difference of a probability: (\S+)", printed["onnx"])[1]) <= 1e-5
+
+
 def check_whole(notebook):
     printed = texts(notebook)
     check_runs(printed, SAMPLES, EPOCHS)
     assert pictures(notebook) == PICTURES
     answer = re.search(r"^The answer: (\d)$", printed["own"], re.MULTILINE)[1]
-    assert "the same answers: True" in printed["save"]
+    check_copies(printed)
     if "GRADUS_PROGRAM" in os.environ:
         assert f"seven.png: {answer} (" in printed["program"]
 
@@ -102,6 +109,7 @@ def test_the_outputs_it_keeps():
         assert min(map(float, reached)) > 98
     assert "The answer: 7" in printed["own"]
     assert "seven.png: 7 (" in printed["program"]
+    check_copies(printed)
     assert pictures(notebook) == PICTURES
     # Nothing of the machine or of the day on which it ran.
     assert notebook.metadata == runpy.run_path(str(FOLDER / "execute.py"))["METADATA"]
