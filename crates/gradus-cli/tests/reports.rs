@@ -247,7 +247,7 @@ fn nothing_foreign_is_replaced() {
     run(at, &format!("train {TABLE} --quiet --checkpoint run.safetensors"));
     fs::write(at.join("report.html"), "<p>mine</p>").unwrap();
     let failed = gradus(at, "report model.safetensors").assert().code(1);
-    assert!(text(&failed.get_output().stderr).contains("no report of gradus and would be lost"));
+    assert!(text(&failed.get_output().stderr).contains("no page of gradus and would be lost"));
     assert_eq!(fs::read_to_string(at.join("report.html")).unwrap(), "<p>mine</p>");
     let failed = gradus(at, "report model.safetensors --format svg -o table.csv").assert().code(1);
     assert!(text(&failed.get_output().stderr).contains("single pieces go into a folder"));
