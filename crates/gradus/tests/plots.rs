@@ -120,12 +120,17 @@ fn curves_are_drawn_to_scale() {
 fn a_loss_over_many_powers_of_ten_has_a_logarithmic_axis() {
     let losses = [1.0, 0.1, 0.01, 0.001];
     let epochs = losses.iter().enumerate().map(|(at, &loss)| report(at, loss, 0.5, None));
-    let svg = plot::curves(&History { epochs: epochs.collect() }, Figure::Loss);
+    let mut history = History { epochs: epochs.collect() };
+    let svg = plot::curves(&history, Figure::Loss);
     let document = parse(&svg);
     let points = points(elements(&document, "path").next().unwrap());
     let steps: Vec<f64> = points.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
     assert!(steps.iter().all(|step| (step - steps[0]).abs() < 0.05 && *step > 20.0), "{steps:?}");
     assert!(texts(&document).contains(&"cross-entropy (nats), logarithmic"));
+    // Samples with values have no accuracy, and another loss.
+    history.epochs.iter_mut().for_each(|report| report.accuracy = None);
+    let svg = plot::curves(&history, Figure::Loss);
+    assert!(texts(&parse(&svg)).contains(&"half the mean squared error, logarithmic"));
 }
 
 #[test]

@@ -155,7 +155,7 @@ pub fn curves(history: &History, figure: Figure) -> String {
     let frame = Frame { left: 58.0, right, top: 62.0, bottom: height - 48.0, x, y };
     frame.draw(&mut svg);
     frame.name_x(&mut svg, "epoch");
-    frame.name_y(&mut svg, unit(figure, &y));
+    frame.name_y(&mut svg, unit(figure, &y, history));
     let mut ends = Vec::new();
     for it in &series {
         let place = |point: &(f64, f64)| frame.place(point.0, point.1);
@@ -177,10 +177,14 @@ pub fn curves(history: &History, figure: Figure) -> String {
     svg.finish(figure.title(), &format!("{count} epochs: {words}."))
 }
 
-fn unit(figure: Figure, y: &Scale) -> &'static str {
+/// What the axis counts. Of samples with values there is no accuracy, and their loss is another one.
+fn unit(figure: Figure, y: &Scale, history: &History) -> &'static str {
+    let classes = history.epochs.iter().any(|report| report.accuracy.is_some());
     match (figure, y) {
-        (Figure::Loss, Scale::Log { .. }) => "cross-entropy (nats), logarithmic",
-        (Figure::Loss, _) => "cross-entropy (nats)",
+        (Figure::Loss, Scale::Log { .. }) if classes => "cross-entropy (nats), logarithmic",
+        (Figure::Loss, _) if classes => "cross-entropy (nats)",
+        (Figure::Loss, Scale::Log { .. }) => "half the mean squared error, logarithmic",
+        (Figure::Loss, _) => "half the mean squared error",
         (Figure::Accuracy, _) => "right (%)",
         (Figure::LearningRate, _) => "of the epoch's last step",
     }
