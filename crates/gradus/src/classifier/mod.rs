@@ -2,13 +2,15 @@
 //! saved, and what predicts.
 //!
 //! [`Classifier`] is the whole, [`Regressor`] its like for values, [`Model`] either of them;
-//! [`Predictor`] is their form for many single predictions. `forward.rs` takes samples through the
+//! [`Predictor`] is their form for many single predictions, [`Explanation`] what one answer comes from. `forward.rs` takes samples through the
 //! network, for these and for training's validation.
 
+mod explain;
 mod forward;
 mod model;
 mod regressor;
 
+pub use explain::Explanation;
 pub use model::{Model, ModelRef};
 pub use regressor::{PredictedValues, Regressor};
 

@@ -175,6 +175,18 @@ pub fn fetch(name: &str, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Pat
     Ok(folder)
 }
 
+/// The names of the sets that need no download: those on this machine, where `data_dir` is looked into
+/// first, and the built-in digits. Files in a folder of a set's name are not read for it: [`load`] may
+/// still refuse them.
+pub fn sets_at_hand(data_dir: Option<&Path>) -> Vec<&'static str> {
+    let surroundings = Surroundings::of_process();
+    let at_hand = |set: &NamedSet| {
+        let mut places = candidates(set, data_dir, &surroundings).into_iter();
+        places.any(|place| named::is_in(set, &place))
+    };
+    set_names().into_iter().filter(|&name| sets::find(name).is_none_or(at_hand)).collect()
+}
+
 /// Whether a set is known by this name.
 fn is_set(name: &str) -> bool {
     sets::find(name).is_some() || name.eq_ignore_ascii_case(BUILT_IN)

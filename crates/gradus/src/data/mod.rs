@@ -35,7 +35,9 @@ pub use answers::{Answers, Task};
 pub(crate) use array::picture_shape;
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;
-pub use load::{Found, LoadOptions, Loaded, fetch, find, load, load_matching, load_single};
+pub use load::{
+    Found, LoadOptions, Loaded, fetch, find, load, load_matching, load_single, sets_at_hand,
+};
 pub use sets::set_names;
 
 use crate::error::{Error, ErrorKind, Result};

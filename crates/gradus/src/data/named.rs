@@ -16,6 +16,7 @@ use super::assemble::labelled;
 use super::bytes::{self, Digest};
 use super::idx::{byte_header, parse_idx, parse_idx_hashed, read_idx_hashed};
 use super::npz::Npz;
+use super::places::Candidate;
 use super::sets::{self, NamedSet};
 use super::zip::Archive;
 use super::{Dataset, Inputs, invalid};
@@ -60,6 +61,13 @@ pub(crate) fn read_from(
     let train = build(set, "training", 0, train_images, train_labels)?;
     let test = build(set, "test", 1, test_images, test_labels)?;
     Ok(Some((train, test)))
+}
+
+/// Whether the files of `set` are in a place. Where that bears the set's name, what they hold is not
+/// looked at.
+pub(crate) fn is_in(set: &NamedSet, place: &Candidate) -> bool {
+    let there = matches!(find(set, &place.folder, place.named), Ok(Some(_)));
+    there && (place.named || matches!(read_from(set, &place.folder, false), Ok(Some(_))))
 }
 
 fn find(set: &NamedSet, folder: &Path, named: bool) -> Result<Option<Files>> {
