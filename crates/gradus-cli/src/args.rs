@@ -17,6 +17,7 @@ use gradus::training::{BatchSize, Preset};
 use crate::model::ModelArgs;
 use crate::regularization_args::{KeepingArgs, RegularizationArgs};
 use crate::report::Format;
+use crate::serve::ServeArgs;
 use crate::sweep::vary::Vary;
 use crate::values::{
     Activations, Hidden, Loss, activations, at_least_one, batch_size, distortion, hidden,
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Fetch(FetchArgs),
     Inspect(InspectArgs),
     Export(ExportArgs),
+    Serve(ServeArgs),
     Bench(BenchArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -219,6 +221,9 @@ pub(crate) struct TrainArgs {
     /// Write the figures of every epoch to a .json or .csv file
     #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
     pub(crate) history: Option<PathBuf>,
+    /// Watch the run on a page in the browser, which stays until Ctrl-C [default port: 7428, else any]
+    #[arg(long, value_name = "PORT", help_heading = "Output", num_args = 0..=1)]
+    pub(crate) watch: Option<Option<u16>>,
     /// Print one JSON object a line
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

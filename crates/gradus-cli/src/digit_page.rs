@@ -1,6 +1,6 @@
 //! The page on which to draw a digit, with a model inside: a classifier in, one HTML text that needs
 //! nothing else out. What the page does is in web/: picture.js brings a drawing to MNIST's form,
-//! network.js computes, draw.js is what the user meets.
+//! network.js computes, draw.js is what the user meets, digit.js puts them together.
 
 use anyhow::{Result, anyhow};
 use base64::Engine;
@@ -17,16 +17,19 @@ use crate::train::architecture;
 const FRAME: &str = include_str!("../web/digit.html");
 const STYLE: &str = include_str!("../web/style.css");
 
+/// Drawing and answer, as they are on the page of `serve` too.
+pub(crate) const DRAW: &str = include_str!("../web/draw.html");
+
 /// One script, so that one hash allows it and nothing else.
 const SCRIPT: &str = concat!(
-    "\"use strict\";\n",
     include_str!("../web/network.js"),
     include_str!("../web/picture.js"),
-    include_str!("../web/draw.js")
+    include_str!("../web/draw.js"),
+    include_str!("../web/digit.js")
 );
 
 /// SHA-256 of the script: no other one may run.
-const SCRIPT_HASH: &str = "sha256-L30+N57nlrzpmeq3iSIiW0WViaEslFVR6Kjf7pvBLcA=";
+const SCRIPT_HASH: &str = "sha256-z0VuALsgKQeKy20mPv34ghFzUMFAzLDX60rpAVb8L8Y=";
 
 /// The page with this model in it.
 ///
@@ -46,6 +49,7 @@ pub(crate) fn digit_page(model: &Classifier) -> Result<String> {
         .replace("{about}", &about)
         .replace("{script_hash}", SCRIPT_HASH)
         .replace("{style}", STYLE)
+        .replace("{draw}", DRAW)
         .replace("{script}", SCRIPT)
         .replace("{model}", &description(model).to_string().replace('<', "\\u003c")))
 }

@@ -32,6 +32,7 @@ mod inspect;
 mod page_file;
 mod digit_page;
 mod export;
+mod serve;
 mod bench;
 mod shell;
 
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Fetch(args) => fetch::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

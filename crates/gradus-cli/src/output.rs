@@ -63,7 +63,8 @@ pub(crate) fn print_error(error: &anyhow::Error) {
     say(format_args!("{style}error:{style:#} {}", with_causes(error)));
 }
 
-fn with_causes(error: &anyhow::Error) -> String {
+/// The message of an error, and each cause that it does not tell already.
+pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     if error.is::<io::Error>() && error.chain().count() == 1 {
         // All other errors say themselves what could not be read or written.

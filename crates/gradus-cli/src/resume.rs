@@ -17,7 +17,7 @@ use crate::values::Loss;
 
 /// The options that a resumed run may be given: where data lie, what is written and told. All else
 /// stays as the run was begun.
-const ALLOWED: [&str; 16] = [
+const ALLOWED: [&str; 17] = [
     "resume",
     "checkpoint",
     "checkpoint_every",
@@ -34,6 +34,7 @@ const ALLOWED: [&str; 16] = [
     "json",
     "quiet",
     "verbose",
+    "watch",
 ];
 
 /// What a checkpoint keeps of the command line: where its data came from.

@@ -84,22 +84,34 @@ fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidData, message)
 }
 
-/// A picture in the form in which the model saw its training pictures.
-fn picture(image: &GreyImage, model: ModelRef, raw: bool) -> Result<Vec<u8>> {
+/// Height and width of the pictures that a model takes.
+///
+/// # Errors
+/// Where it takes none.
+pub(crate) fn size_of_pictures(model: ModelRef) -> Result<(usize, usize)> {
     let [height, width] = *model.sample_shape() else {
         return Err(invalid(format!(
             "this is a picture, but the model takes samples of {} numbers",
             shape(model.sample_shape())
         )));
     };
-    let seen = &model.training()["inputs"];
-    if seen["values"] == "float32" {
+    if model.training()["inputs"]["values"] == "float32" {
         return Err(invalid(
             "this is a picture of bytes, but the model was trained on other numbers: save the \
              picture in the model's own scale as an .npy file",
         ));
     }
-    let in_mnist_form = (height, width) == (28, 28) && seen["mnist_form"] != Value::Bool(false);
+    Ok((height, width))
+}
+
+/// A picture in the form in which the model saw its training pictures.
+///
+/// # Errors
+/// Those of [`size_of_pictures`]; where the picture must be brought to MNIST's form, and has no ink.
+pub(crate) fn picture(image: &GreyImage, model: ModelRef, raw: bool) -> Result<Vec<u8>> {
+    let (height, width) = size_of_pictures(model)?;
+    let in_mnist_form = (height, width) == (28, 28)
+        && model.training()["inputs"]["mnist_form"] != Value::Bool(false);
     if in_mnist_form && !raw {
         return images::to_mnist_form(image).map(Vec::from);
     }

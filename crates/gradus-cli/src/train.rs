@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::args::TrainArgs;
 use crate::output::{Exit, STOPPED, print_error, say, shape, warn};
 use crate::resume::{self, Keeper};
+use crate::serve::Watch;
 use crate::settings::{Settings, hidden_of};
 use crate::train_report::{Summary, Tested, TrainReport};
 use crate::values::Loss;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     let wanted = args.data_options(seed)?;
     destination::check(args)?;
     stop::listen()?;
+    let watch = args.watch.map(|port| Watch::start(args, &settings, port)).transpose()?;
     let data = Data::load(&wanted, &settings, args.regularization.sample_weights.as_deref())?;
     if args.verbose {
         describe(&data, &settings)?;
@@ -49,11 +51,14 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     let mut report =
         TrainReport::new(args, settings.config.epochs - done, train.len(), like_notebook);
     let keeper = Keeper::new(args, &settings)?;
-    let trained = run_epochs(session, &mut report, keeper);
+    if let Some(watch) = &watch {
+        watch.ready(&data.name, train.len(), &session);
+    }
+    let trained = run_epochs(session, &mut report, keeper, watch.as_ref());
     report.end_of_epochs();
-    let Trained { mut model, history, outcome, best, seconds } = trained?;
-    let tested = Tested::of(&model, &data.test, &workers(settings.config.threads, usize::MAX)?)?;
-    *model.training_mut() = recipe(&data, &settings, (&history, &outcome, best.as_ref()), &tested)?;
+    let mut trained = trained?;
+    let tested = conclude(&mut trained, &data, &settings)?;
+    let Trained { model, history, outcome, best, seconds } = trained;
     model_file::save(&model, &args.out)?;
     if let Some(path) = &args.history {
         destination::write_history(path, &history)?;
@@ -66,7 +71,30 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         best,
         model: &args.out,
     });
+    if let Some(watch) = watch {
+        // A run that the page stopped is no run that Ctrl-C stopped.
+        let by_signal = outcome == Outcome::Stopped && !watch.has_stopped_it();
+        watch.ended(&outcome, model, &tested, &args.out);
+        if !by_signal {
+            told?;
+            say(format_args!("the page stays at {} until Ctrl-C", watch.url()));
+            stop::wait();
+            watch.end();
+            return match outcome {
+                Outcome::Diverged { .. } => end(outcome, &args.out, history.epochs.len(), Ok(())),
+                _ => Ok(()),
+            };
+        }
+    }
     end(outcome, &args.out, history.epochs.len(), told)
+}
+
+/// Tests what a run left, and writes into the model how it came about.
+pub(crate) fn conclude(trained: &mut Trained, data: &Data, settings: &Settings) -> Result<Tested> {
+    let Trained { model, history, outcome, best, .. } = trained;
+    let tested = Tested::of(model, &data.test, &workers(settings.config.threads, usize::MAX)?)?;
+    *model.training_mut() = recipe(data, settings, (history, outcome, best.as_ref()), &tested)?;
+    Ok(tested)
 }
 
 /// Runs what is left of a session.
@@ -74,10 +102,14 @@ fn run_epochs(
     mut session: Session,
     report: &mut TrainReport,
     mut keeper: Keeper,
+    watch: Option<&Watch>,
 ) -> Result<Trained> {
     let stop = stop::hold();
     while let Some(epoch) = session.epoch(stop)? {
         report.epoch(epoch);
+        if let Some(watch) = watch {
+            watch.reporter().epoch(epoch);
+        }
         keeper.epoch(&session);
     }
     Ok(session.finish())

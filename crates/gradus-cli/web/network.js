@@ -1,5 +1,5 @@
 // The network of the page: from a picture's bytes to probabilities, and what they come from. The same
-// formulas as in the program (docs/maths.md M2, M3, M5), in double precision.
+// formulas as in the program (docs/maths.md M2, M3, M22), in double precision.
 
 // The network that `description` (JSON) and `data` (all of its numbers, float32 in base64) stand for.
 function readNetwork(description, data) {

@@ -5,13 +5,19 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 PROGRAM = os.environ.get("GRADUS_PROGRAM", "gradus")
+
+# What the browser itself writes to the console for an answer such as 400, or none; the page tells it in words.
+REFUSAL = "Failed to load resource:"
 
 
 def gradus(*arguments):
@@ -69,24 +75,110 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """visit(path, **settings) opens a page from disk; whatever goes wrong in it fails the test."""
+    """visit(address, **settings) opens a page; whatever goes wrong in it fails the test.
+
+    With refusals=True requests may fail.
+    """
     contexts, wrong = [], []
 
-    def visit(path, **settings):
+    def visit(address, refusals=False, **settings):
+        home = address.split("#")[0]
+        allowed = (home, "data:", "blob:")
         context = browser.new_context(**settings)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: wrong.append(message.text))
+
+        def told(message):
+            if not (refusals and message.text.startswith(REFUSAL)):
+                wrong.append(message.text)
+
+        page.on("console", told)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "request",
-            lambda request: request.url.startswith(("file:", "data:", "blob:"))
-            or wrong.append(request.url),
-        )
-        page.goto(path.as_uri())
+        page.on("request", lambda request: request.url.startswith(allowed) or wrong.append(request.url))
+        page.goto(address)
         return page
 
     yield visit
     for context in contexts:
         context.close()
-    assert wrong == []
+    assert not wrong, wrong
+
+
+@pytest.fixture
+def open_page(visit, serve):
+    """open_page(view, **settings) opens a view of the last server."""
+    return lambda view, **settings: visit(f"{serve.servers[-1].url}#{view}", **settings)
+
+
+def photographs(images):
+    """The images as dark digits somewhere on larger, lighter paper that is not evenly lit."""
+    light = np.linspace(0, 30, 150, dtype=np.float32)
+    for number, image in enumerate(images):
+        large = np.kron(image, np.ones((4, 4)))
+        paper = 235 - light[:, None] + np.zeros((150, 150))
+        top, left = 5 + number % 30, 5 + number * 7 % 30
+        paper[top : top + 112, left : left + 112] -= 0.8 * large
+        yield np.clip(paper, 0, 255).astype(np.uint8)
+
+
+class Server:
+    """A running `gradus serve`, and the folder that it lists and saves models in."""
+
+    def __init__(self, folder, arguments, port):
+        self.folder = folder
+        command = [PROGRAM, "serve", *arguments, "--folder", folder, "--port", port, "--no-download"]
+        self.process = subprocess.Popen(
+            [str(word) for word in command], cwd=folder, stdout=subprocess.PIPE, text=True
+        )
+        self.url = self.process.stdout.readline().split()[0]
+        self.port = urlsplit(self.url).port
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """serve(*arguments, port=0) starts a server; the last one is the one that pages open."""
+    servers = []
+
+    def serve(*arguments, port=0):
+        folder = tmp_path / f"server{len(servers)}"
+        folder.mkdir()
+        servers.append(Server(folder, arguments, port))
+        return servers[-1]
+
+    serve.servers = servers
+    yield serve
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def server(serve):
+    """A server without a model."""
+    return serve()
+
+
+def wait_for(condition, what):
+    """Waits until `condition()` holds. (The page allows no wait_for_function: that is an eval.)"""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, f"in vain waited for: {what}"
+        time.sleep(0.05)
+
+
+def axe(page):
+    """Nothing that axe has to say against the page as it is."""
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def refused(*arguments):
+    """What the program writes to standard error where it fails."""
+    command = [PROGRAM, *map(str, arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode != 0
+    return ended.stderr

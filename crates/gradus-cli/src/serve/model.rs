@@ -1,0 +1,197 @@
+//! The model that the page uses: a classifier in, answers on pictures out.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Result, anyhow};
+use gradus::classifier::{Classifier, Model, Predictor};
+use gradus::data::Rows;
+use gradus::data::images::parse_grey;
+use gradus::model_file;
+use serde_json::{Value, json};
+
+use crate::samples::{picture, size_of_pictures};
+use crate::settings::hidden_of;
+use crate::train::architecture;
+
+/// Models that are listed at most.
+const MOST_LISTED: usize = 200;
+
+/// A classifier that answers.
+pub(super) struct Served {
+    /// The hub gives it: no two models have the same.
+    pub(super) id: usize,
+    name: String,
+    /// The run that it comes from; none where it comes from a file.
+    run: Option<usize>,
+    pub(super) model: Classifier,
+    predictor: Mutex<Predictor>,
+}
+
+impl Served {
+    /// # Errors
+    /// Where the model answers with values.
+    pub(super) fn new(model: Model, name: String, run: Option<usize>) -> Result<Served> {
+        let Ok(model) = model.into_classifier() else {
+            return Err(anyhow!(
+                "{name}: the model answers with values; the page is for classifiers"
+            ));
+        };
+        let predictor = Mutex::new(model.predictor(true)?);
+        Ok(Served { id: 0, name, run, model, predictor })
+    }
+
+    /// Reads a model's file.
+    ///
+    /// # Errors
+    /// Those of reading it, and where it answers with values.
+    pub(super) fn open(path: &Path) -> Result<Served> {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Served::new(model_file::load_model(path)?, name, None)
+    }
+
+    /// The model as the page knows it.
+    pub(super) fn describe(&self) -> Value {
+        let Classifier { network, class_names, sample_shape, training, .. } = &self.model;
+        let hidden = hidden_of(network).into_iter().enumerate().map(|(index, units)| {
+            json!({"units": units, "activation": network.activation_after(index).name()})
+        });
+        json!({
+            "id": self.id,
+            "name": self.name,
+            "run": self.run,
+            "classes": class_names,
+            "shape": sample_shape,
+            "architecture": architecture(network),
+            "hidden": hidden.collect::<Vec<_>>(),
+            "data": training["data"],
+            "test_accuracy": training["test_accuracy"],
+            "no_pictures": size_of_pictures((&self.model).into()).err().map(|why| why.to_string()),
+        })
+    }
+
+    /// What the model makes of a picture's file, and why; with `units` also what its hidden units do.
+    ///
+    /// # Errors
+    /// Where the picture cannot be read, or the model takes none.
+    pub(super) fn answer(&self, file: &[u8], units: bool) -> Result<Value> {
+        let model = (&self.model).into();
+        size_of_pictures(model)?;
+        let pixels = match picture(&parse_grey(file)?, model, false) {
+            Ok(pixels) => pixels,
+            // An empty sheet is no mistake.
+            Err(why) => return Ok(json!({ "empty": why.to_string() })),
+        };
+        let probabilities = {
+            let mut predictor = self.predictor.lock().unwrap_or_else(PoisonError::into_inner);
+            predictor.predict(Rows::Bytes(&pixels))?.to_vec()
+        };
+        let label = gradus::metrics::most_probable(&probabilities);
+        let explanation = self.model.explain(Rows::Bytes(&pixels), label)?;
+        let mut answer = json!({
+            "model": self.id,
+            "input": pixels,
+            "probabilities": probabilities,
+            "label": label,
+            "why": explanation.contributions,
+        });
+        if units {
+            answer["units"] = json!(explanation.units);
+        }
+        Ok(answer)
+    }
+}
+
+/// The names of the models in a folder, in order.
+pub(super) fn files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let names = entries.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let is_model = check_name(&name).is_ok() && entry.path().is_file();
+        is_model.then_some(name)
+    });
+    let mut names: Vec<String> = names.take(MOST_LISTED).collect();
+    names.sort();
+    names
+}
+
+/// The model's file that was written last.
+pub(super) fn newest(folder: &Path) -> Option<PathBuf> {
+    let paths = files(folder).into_iter().map(|name| folder.join(name));
+    paths.max_by_key(|path| path.metadata().and_then(|it| it.modified()).ok())
+}
+
+/// Where a file of this name is, or would be, in `folder`: a plain name, so that nothing outside it
+/// is read or written.
+///
+/// # Errors
+/// Where the name is none for a model, or leads elsewhere.
+pub(super) fn path_of(folder: &Path, name: &str) -> Result<PathBuf> {
+    check_name(name).map_err(|why| anyhow!("{name:?}: {why}"))?;
+    let path = folder.join(name);
+    let elsewhere = match (path.canonicalize(), folder.canonicalize()) {
+        (Ok(target), Ok(folder)) => target.parent() != Some(&folder),
+        // Nothing is there; a link that leads to nothing may lead elsewhere.
+        _ => path.is_symlink(),
+    };
+    match elsewhere {
+        true => Err(anyhow!("{name:?}: the file is a link that leads out of the folder")),
+        false => Ok(path),
+    }
+}
+
+fn check_name(name: &str) -> Result<(), &'static str> {
+    const ENDING: &str = ".safetensors";
+    let plain = |letter: char| {
+        !letter.is_control() && !['/', '\\', ':', '*', '?', '"', '<', '>', '|'].contains(&letter)
+    };
+    if !name.ends_with(ENDING) || name.len() == ENDING.len() {
+        return Err("expected a file name that ends in .safetensors");
+    }
+    if name.starts_with('.') || name.len() > 120 || !name.chars().all(plain) {
+        return Err("expected a plain file name without folders, of at most 120 letters");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_names_lead_to_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = path_of(folder.path(), "my model-2.safetensors").unwrap();
+        assert_eq!(path, folder.path().join("my model-2.safetensors"));
+        let long = format!("{}.safetensors", "a".repeat(200));
+        for wrong in [
+            "",
+            ".safetensors",
+            "a.onnx",
+            "../a.safetensors",
+            "a/b.safetensors",
+            "/a.safetensors",
+            "..\\a.safetensors",
+            ".a.safetensors",
+            "a\0.safetensors",
+            "a\n.safetensors",
+            "C:a.safetensors",
+            &long,
+        ] {
+            assert!(path_of(folder.path(), wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_do_not_lead_out_of_the_folder() {
+        let [folder, outside] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let target = outside.path().join("x.safetensors");
+        let link = folder.path().join("link.safetensors");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        // Without and with the file that it leads to.
+        assert!(path_of(folder.path(), "link.safetensors").is_err());
+        std::fs::write(&target, "x").unwrap();
+        assert!(path_of(folder.path(), "link.safetensors").is_err());
+    }
+}

@@ -1,0 +1,263 @@
+//! Training runs that the page starts: a request in, a thread that trains out. The request becomes a
+//! command line of `gradus train`, so that it is read, checked and refused as there.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use anyhow::{Result, anyhow};
+use gradus::network::Network;
+use gradus::training::{Session, Trained};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::ending;
+use super::hub::{Hub, NewRun, Phase, Reporter};
+use crate::args::{Command, TrainArgs};
+use crate::output::with_causes;
+use crate::settings::Settings;
+use crate::train::{Data, architecture, conclude};
+
+/// The options of `train` that a page may give: none that names a file.
+const OPTIONS: [&str; 34] = [
+    "activation",
+    "average",
+    "batch-norm",
+    "batch-size",
+    "beta1",
+    "beta2",
+    "class-weights",
+    "clip-norm",
+    "clip-value",
+    "distort",
+    "dropout",
+    "epochs",
+    "epsilon",
+    "hidden",
+    "input-dropout",
+    "input-noise",
+    "l1",
+    "l2",
+    "label-smoothing",
+    "learning-rate",
+    "max-norm",
+    "min-delta",
+    "mixup",
+    "momentum",
+    "monitor",
+    "noise",
+    "normalize",
+    "optimizer",
+    "patience",
+    "schedule",
+    "seed",
+    "validation",
+    "warm-up",
+    "weight-decay",
+];
+
+/// Epochs that a page may ask for: the figures of all are kept and sent.
+const MOST_EPOCHS: usize = 100_000;
+
+/// Parameters that a page may ask for.
+const MOST_PARAMETERS: usize = 50_000_000;
+
+/// What a page asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Request {
+    data: String,
+    preset: String,
+    #[serde(default)]
+    options: Map<String, Value>,
+}
+
+/// Begins a run and gives its number.
+///
+/// # Errors
+/// Where the request is wrong, in the words of the command line, or there are too many runs.
+pub(super) fn start(hub: &Arc<Hub>, request: Request) -> Result<usize> {
+    let Request { data, preset, options } = request;
+    if !hub.datasets.contains(&data.as_str()) {
+        let known = hub.datasets.join(", ");
+        return Err(anyhow!("there is no data set {data:?} here: expected one of {known}"));
+    }
+    let args = parse(&data, &preset, &options)?;
+    let settings = Settings::resolve(&args)?;
+    let config = &settings.config;
+    if config.epochs > MOST_EPOCHS {
+        let asked = config.epochs;
+        return Err(anyhow!("--epochs {asked}: the page trains for {MOST_EPOCHS} at most"));
+    }
+    let new = NewRun {
+        data,
+        preset: settings.preset.name(),
+        options: Value::Object(options),
+        epochs: config.epochs,
+        stop: Arc::new(AtomicBool::new(false)),
+    };
+    let stop = new.stop.clone();
+    let id = hub.add(new, false).map_err(anyhow::Error::msg)?;
+    let reporter = Reporter { hub: hub.clone(), id };
+    let spawned = thread::Builder::new().name(format!("run {id}")).spawn(move || {
+        if let Err(error) = train(&reporter, &args, &settings, &stop) {
+            reporter.end(Phase::Failed, Some(with_causes(&error)), None, None);
+        }
+    });
+    match spawned {
+        Ok(_) => Ok(id),
+        Err(error) => {
+            let message = format!("no thread can be started: {error}");
+            Reporter { hub: hub.clone(), id }.end(Phase::Failed, Some(message.clone()), None, None);
+            Err(anyhow!(message))
+        }
+    }
+}
+
+/// The arguments that `gradus train` would be given.
+fn parse(data: &str, preset: &str, options: &Map<String, Value>) -> Result<TrainArgs> {
+    let mut words = vec!["gradus".to_owned(), "train".into()];
+    words.extend([format!("--data={data}"), format!("--preset={preset}")]);
+    for (name, value) in options {
+        if !OPTIONS.contains(&name.as_str()) {
+            return Err(anyhow!("--{name} cannot be given here: expected some of {OPTIONS:?}"));
+        }
+        let value = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(yes) => yes.to_string(),
+            _ => return Err(anyhow!("--{name}: expected a text or a number")),
+        };
+        if name == "validation" && value.parse::<f64>().is_err() {
+            return Err(anyhow!("--validation {value}: expected a share such as 0.1"));
+        }
+        words.push(format!("--{name}={value}"));
+    }
+    match Command::parse(words) {
+        Ok(Command::Train(args)) => Ok(*args),
+        Ok(_) => Err(anyhow!("this is no training run")),
+        Err(error) => Err(anyhow!(sentence(&error.to_string()))),
+    }
+}
+
+/// What a command line's error says, without what only helps there.
+fn sentence(error: &str) -> String {
+    let first = error.split("\n\n").next().unwrap_or(error);
+    first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn train(
+    reporter: &Reporter,
+    args: &TrainArgs,
+    settings: &Settings,
+    stop: &AtomicBool,
+) -> Result<()> {
+    if !reporter.begin() {
+        let message = "stopped before it began".to_owned();
+        reporter.end(Phase::Stopped, Some(message), None, None);
+        return Ok(());
+    }
+    let config = &settings.config;
+    let hub = &reporter.hub;
+    let mut wanted = args.data_options(config.seed)?;
+    (wanted.data_dir, wanted.download) = (hub.data_dir.clone(), !hub.no_download);
+    let data = Data::load(&wanted, settings, None)?;
+    let (train, validation) = (&data.train, data.validation.as_ref());
+    let (features, outputs) = (train.features(), train.answers.outputs());
+    let parameters = count_parameters(features, &config.hidden, outputs);
+    if parameters > MOST_PARAMETERS {
+        let millions = MOST_PARAMETERS / 1_000_000;
+        return Err(anyhow!(
+            "--hidden: a network of {parameters} parameters; the page trains {millions} million at \
+             most"
+        ));
+    }
+    let network = Network::dense(features, &config.hidden, &config.activation, outputs)?;
+    let mut session = Session::new(config, train, validation, None)?;
+    reporter.ready(&data.name, architecture(&network), train.len(), 0);
+    while let Some(epoch) = session.epoch(stop)? {
+        reporter.epoch(epoch);
+    }
+    let mut trained = session.finish();
+    let tested = conclude(&mut trained, &data, settings)?;
+    let Trained { model, outcome, best, .. } = trained;
+    let (phase, message) = ending(&outcome);
+    let best = best.map(|best| format!("the model is that of epoch {}", best.epoch + 1));
+    let message = [message, best].into_iter().flatten().reduce(|a, b| format!("{a}; {b}"));
+    reporter.end(phase, message, Some((model, &tested)), None);
+    Ok(())
+}
+
+/// Parameters of a stack of layers; more than can be counted are as many as can.
+fn count_parameters(features: usize, hidden: &[usize], outputs: usize) -> usize {
+    let sizes: Vec<usize> =
+        [features].into_iter().chain(hidden.iter().copied()).chain([outputs]).collect();
+    let layer = |pair: &[usize]| pair[0].saturating_add(1).saturating_mul(pair[1]);
+    sizes.windows(2).map(layer).fold(0, usize::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parsed(options: Value) -> Result<TrainArgs> {
+        parse("digits", "quick", options.as_object().unwrap())
+    }
+
+    #[test]
+    fn options_are_those_of_the_command_line() {
+        let args = parsed(json!({
+            "hidden": "64,32", "epochs": 3, "batch-norm": true, "learning-rate": "0.01",
+        }));
+        let config = Settings::resolve(&args.unwrap()).unwrap().config;
+        assert_eq!((config.hidden, config.epochs), (vec![64, 32], 3));
+        assert!(config.regularization.batch_norm);
+        assert_eq!(config.learning_rate, 0.01);
+        // All of them exist.
+        let train = <crate::args::Cli as clap::CommandFactory>::command();
+        let train = train.find_subcommand("train").unwrap().clone();
+        for name in OPTIONS {
+            let found = train.get_arguments().find(|it| it.get_long() == Some(name));
+            let hint = found.unwrap_or_else(|| panic!("{name}")).get_value_hint();
+            assert_eq!(hint, clap::ValueHint::Unknown, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_option_leads_to_a_file() {
+        for (name, value) in [
+            ("out", "x.safetensors"),
+            ("init", "w.npz"),
+            ("data", "/etc"),
+            ("validation", "held.csv"),
+            ("sample-weights", "w.csv"),
+            ("checkpoint", "c"),
+            ("resume", "c"),
+            ("history", "h.json"),
+            ("test", "t.csv"),
+            ("data-dir", "/"),
+            ("watch", ""),
+            ("threads", "9"),
+        ] {
+            assert!(parsed(json!({ name: value })).is_err(), "{name}");
+        }
+        assert!(
+            parse("x --out=y", "quick", &Map::new()).unwrap().out.ends_with("model.safetensors")
+        );
+    }
+
+    #[test]
+    fn errors_are_sentences() {
+        let message = parsed(json!({"hidden": "12x"})).unwrap_err().to_string();
+        assert!(message.starts_with("invalid value '12x' for '--hidden <UNITS>': expected"));
+        assert!(!message.contains('\n') && !message.contains("--help"), "{message}");
+    }
+
+    #[test]
+    fn parameters_are_counted_without_overflow() {
+        assert_eq!(count_parameters(784, &[128], 10), 101_770);
+        assert_eq!(count_parameters(784, &[], 10), 7_850);
+        assert_eq!(count_parameters(784, &[usize::MAX, 9], 10), usize::MAX);
+    }
+}

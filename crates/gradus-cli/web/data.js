@@ -1,0 +1,184 @@
+// The Data view: samples by class and by how surely the model knows them.
+
+import { get, server, subscribe } from "./api.js";
+import { count, percent, whole } from "./format.js";
+import { make } from "./runs.js";
+import { options } from "./settings.js";
+
+const PAGE = 60;
+
+/** Brings the view to life; `section` is data.html's. `draw(blob)` takes a picture to the Draw view. */
+export function start(section, { draw } = {}) {
+  const view = new DataView(section, draw);
+  subscribe((change) => view.hear(change));
+}
+
+class DataView {
+  constructor(section, draw) {
+    const $ = (selector) => section.querySelector(selector);
+    Object.assign(this, { section, form: $("#choose"), set: $("#choose-set"), hint: $("#data-hint") });
+    Object.assign(this, { about: $("#data-about"), error: $("#data-error"), list: $("#samples"), more: $("#data-more") });
+    this.samples = [];
+    this.shape = [];
+    this.wanted = "";
+    this.running = null;
+    this.dialog = new SampleDialog($("#sample"), this, draw);
+    this.form.addEventListener("change", () => this.load(0));
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.more.addEventListener("click", () => this.load(this.samples.length));
+    new ResizeObserver(() => this.see()).observe(section);
+  }
+
+  hear(change) {
+    if (change.kind !== "state" && change.kind !== "model") return;
+    const { model, datasets } = server.state;
+    options(this.form.elements.data, datasets.map((name) => [name, name]));
+    this.set.hidden = model !== null;
+    for (const name of ["predicted", "order"]) this.form.elements[name].disabled = model === null;
+    if (!model) this.form.elements.order.value = "index";
+    else if (this.model === null) this.form.elements.order.value = "worst";
+    this.model = model;
+    this.hint.textContent = model
+      ? `As ${model.name} knows them: how sure it is is the probability of its answer.`
+      : "There is no model yet, so that samples are shown by class alone: train one, or start gradus serve with a model.";
+    this.see();
+  }
+
+  /** Loads what is to be shown, when the view is seen and shows something else. */
+  see() {
+    if (server.state && this.section.offsetParent !== null && this.wanted !== this.query(0)) this.load(0);
+  }
+
+  query(from) {
+    const fields = Object.fromEntries(new FormData(this.form));
+    const { model } = server.state;
+    if (model) delete fields.data;
+    const query = new URLSearchParams({ predicted: "all", order: "index", ...fields, from, count: PAGE });
+    return `/api/samples?${query}`;
+  }
+
+  async load(from) {
+    const query = this.query(from);
+    if (from === 0) this.wanted = query;
+    this.running?.abort();
+    const running = (this.running = new AbortController());
+    this.list.setAttribute("aria-busy", "true");
+    try {
+      const answer = await get(query, running.signal);
+      this.error.textContent = "";
+      this.show(answer, from);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.error.textContent = error.message;
+    }
+    this.list.removeAttribute("aria-busy");
+  }
+
+  show({ total, shape, classes, counts, samples }, from) {
+    this.shape = shape;
+    this.classes = classes;
+    const names = classes.map((name, at) => [String(at), name]);
+    options(this.form.elements.predicted, [["all", "all"], ...names]);
+    const sizes = classes.map((name, at) => [String(at), `${name} (${whole(counts[at])})`]);
+    options(this.form.elements.class, [["all", "all"], ...sizes]);
+    if (from === 0) {
+      this.samples = [];
+      this.list.replaceChildren();
+    }
+    const first = this.samples.length;
+    this.samples.push(...samples);
+    this.list.append(...samples.map((sample, at) => this.tile(sample, first + at)));
+    this.more.hidden = this.samples.length >= total;
+    const all = counts.reduce((sum, count) => sum + count, 0);
+    const shown = total > 0 ? `, ${whole(this.samples.length)} of them shown` : "";
+    const kind = this.form.elements.order.value === "worst" ? "mistake" : "sample";
+    this.about.textContent = `${count(total, kind)} of ${count(all, "sample")}${shown}.`;
+  }
+
+  tile(sample, at) {
+    const item = make("li");
+    const button = make("button", { type: "button", className: "tile" });
+    const wrong = sample.predicted != null && sample.predicted !== sample.label;
+    const text = make("span", { className: wrong ? "wrong" : "" });
+    text.textContent = this.told(sample);
+    button.append(paint(make("canvas"), sample, this.shape), text);
+    button.addEventListener("click", () => this.dialog.open(at));
+    item.append(button);
+    return item;
+  }
+
+  /** `4, taken for 9 (98.20 %)`, or `4 (99.98 %)`. */
+  told({ label, predicted, probability }) {
+    const name = this.classes[label];
+    if (predicted == null) return name;
+    const sure = percent(probability);
+    return predicted === label ? `${name} (${sure})` : `${name}, taken for ${this.classes[predicted]} (${sure})`;
+  }
+}
+
+/** One sample, large. */
+class SampleDialog {
+  constructor(dialog, view, draw) {
+    const $ = (selector) => dialog.querySelector(selector);
+    Object.assign(this, { dialog, view, title: $("h3"), canvas: $("canvas"), facts: $("dl") });
+    this.before = $("#sample-before");
+    this.next = $("#sample-next");
+    this.before.addEventListener("click", () => this.open(this.at - 1));
+    this.next.addEventListener("click", () => this.open(this.at + 1));
+    $("#sample-close").addEventListener("click", () => dialog.close());
+    dialog.addEventListener("keydown", ({ key }) => {
+      if (key === "ArrowLeft") this.open(this.at - 1);
+      if (key === "ArrowRight") this.open(this.at + 1);
+    });
+    const take = $("#sample-draw");
+    take.hidden = !draw;
+    take.addEventListener("click", () => {
+      dialog.close();
+      this.canvas.toBlob((blob) => draw(blob));
+    });
+  }
+
+  open(at) {
+    const { samples, classes, shape } = this.view;
+    const sample = samples[at];
+    if (!sample) return;
+    this.at = at;
+    const part = this.view.form.elements.part.value;
+    this.title.textContent = `Sample ${sample.index} of the ${part} part`;
+    paint(this.canvas, sample, shape);
+    const facts = [["Label", classes[sample.label]]];
+    if (sample.predicted != null) {
+      facts.push(["Predicted", `${classes[sample.predicted]}, with ${percent(sample.probability)}`]);
+      facts.push(["Probability of the label", percent(sample.of_label)]);
+    }
+    this.facts.replaceChildren(
+      ...facts.map(([name, text]) => {
+        const row = make("div");
+        row.append(make("dt", { textContent: name }), make("dd", { textContent: text }));
+        return row;
+      }),
+    );
+    this.before.setAttribute("aria-disabled", String(at === 0));
+    this.next.setAttribute("aria-disabled", String(at === samples.length - 1));
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+}
+
+/** Paints a sample's bytes, a picture of [height, width] or [height, width, 3]; others have none. */
+function paint(canvas, { pixels }, [height, width, channels = 1]) {
+  canvas.setAttribute("aria-hidden", "true");
+  canvas.hidden = !width;
+  if (!width) return canvas;
+  const bytes = Uint8Array.from(atob(pixels), (character) => character.charCodeAt(0));
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let at = 0; at < width * height; at += 1) {
+    for (const channel of [0, 1, 2]) {
+      image.data[4 * at + channel] = bytes[at * channels + Math.min(channel, channels - 1)];
+    }
+    image.data[4 * at + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
