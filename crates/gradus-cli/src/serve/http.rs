@@ -276,7 +276,7 @@ async fn answer(
     query: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
+) -> Answer<Json<model::Answer>> {
     let Query(wanted) = query.map_err(bad_query)?;
     let picture =
         read(&headers, body, &["image/", "application/octet-stream"], MOST_PICTURE).await?;

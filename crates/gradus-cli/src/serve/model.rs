@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
-use gradus::classifier::{Classifier, Model, Predictor};
+use gradus::classifier::{Classifier, Explanation, Model, Predictor};
 use gradus::data::Rows;
 use gradus::data::images::parse_grey;
+use gradus::metrics::most_probable;
 use gradus::model_file;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::samples::{picture, size_of_pictures};
@@ -74,32 +76,47 @@ impl Served {
     ///
     /// # Errors
     /// Where the picture cannot be read, or the model takes none.
-    pub(super) fn answer(&self, file: &[u8], units: bool) -> Result<Value> {
+    pub(super) fn answer(&self, file: &[u8], units: bool) -> Result<Answer> {
         let model = (&self.model).into();
         size_of_pictures(model)?;
         let pixels = match picture(&parse_grey(file)?, model, false) {
             Ok(pixels) => pixels,
             // An empty sheet is no mistake.
-            Err(why) => return Ok(json!({ "empty": why.to_string() })),
+            Err(why) => return Ok(Answer::Nothing { empty: why.to_string() }),
         };
         let probabilities = {
             let mut predictor = self.predictor.lock().unwrap_or_else(PoisonError::into_inner);
             predictor.predict(Rows::Bytes(&pixels))?.to_vec()
         };
-        let label = gradus::metrics::most_probable(&probabilities);
-        let explanation = self.model.explain(Rows::Bytes(&pixels), label)?;
-        let mut answer = json!({
-            "model": self.id,
-            "input": pixels,
-            "probabilities": probabilities,
-            "label": label,
-            "why": explanation.contributions,
-        });
-        if units {
-            answer["units"] = json!(explanation.units);
-        }
-        Ok(answer)
+        let label = most_probable(&probabilities);
+        let Explanation { units: activities, contributions } =
+            self.model.explain(Rows::Bytes(&pixels), label)?;
+        Ok(Answer::Found {
+            input: pixels,
+            probabilities,
+            label,
+            why: contributions,
+            units: units.then_some(activities),
+        })
     }
+}
+
+/// What a model makes of a picture.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Answer {
+    /// There is no ink.
+    Nothing { empty: String },
+    Found {
+        /// The bytes that the network sees.
+        input: Vec<u8>,
+        probabilities: Vec<f32>,
+        label: usize,
+        /// [`Explanation::contributions`] for that label.
+        why: Vec<f32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        units: Option<Vec<Vec<f32>>>,
+    },
 }
 
 /// The names of the models in a folder, in order.

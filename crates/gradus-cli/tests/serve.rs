@@ -1,0 +1,541 @@
+//! `gradus serve` and `train --watch` by plain HTTP: what they answer, and what they refuse.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command as Process};
+use std::time::{Duration, Instant};
+
+use common::{gradus, json, run, spawn, table, text};
+use gradus::data::images::{GreyImage, encode_png};
+use gradus::model_file;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that was started, and its folder.
+struct Server {
+    child: Child,
+    stdout: BufReader<std::process::ChildStdout>,
+    address: String,
+    /// What stands behind the address.
+    query: String,
+}
+
+/// What a server answers.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        json(&text(&self.body))
+    }
+
+    /// The words of a refusal with this status.
+    fn refusal(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{}", text(&self.body));
+        self.json()["error"].as_str().unwrap().to_owned()
+    }
+
+    fn done(&self) -> Value {
+        assert!([200, 201].contains(&self.status), "{}: {}", self.status, text(&self.body));
+        self.json()
+    }
+}
+
+impl Server {
+    fn start(folder: &Path, options: &str) -> Server {
+        Server::of(spawn(folder, &format!("serve --port 0 --no-download {options}")))
+    }
+
+    /// The address stands in the first line of standard output.
+    fn of(mut child: Child) -> Server {
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        Server::at(child, stdout, &line)
+    }
+
+    fn at(child: Child, stdout: BufReader<std::process::ChildStdout>, line: &str) -> Server {
+        let from = line.find("http://").unwrap_or_else(|| panic!("no address in {line:?}")) + 7;
+        let (address, rest) = line[from..].split_once('/').unwrap();
+        let query = rest.split_whitespace().next().unwrap_or_default().to_owned();
+        Server { child, stdout, address: address.to_owned(), query }
+    }
+
+    /// A request with these header lines beside those that every one has.
+    fn ask(&self, request: &str, headers: &str, body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let host = match headers.to_lowercase().contains("host:") {
+            true => String::new(),
+            false => format!("Host: {}\r\n", self.address),
+        };
+        let length = match body.is_empty() && request.starts_with("GET") {
+            true => String::new(),
+            false => format!("Content-Length: {}\r\n", body.len()),
+        };
+        let head =
+            format!("{request} HTTP/1.1\r\n{host}Connection: close\r\n{length}{headers}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        // A server that refuses need not read all of it.
+        let _ = stream.write_all(body);
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let end = bytes.windows(4).position(|it| it == b"\r\n\r\n").expect("a head") + 4;
+        let head = text(&bytes[..end]).to_lowercase();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head, body: bytes[end..].to_vec() }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path}"), "", b"")
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        let headers = "Content-Type: application/json\r\n";
+        self.ask(&format!("POST {path}"), headers, body.to_string().as_bytes())
+    }
+
+    fn answer(&self, picture: &[u8]) -> Answer {
+        self.ask("POST /api/answer?units=1", "Content-Type: image/png\r\n", picture)
+    }
+
+    /// A run's state, once it is one of `states`.
+    fn wait_for(&self, id: &Value, states: &[&str]) -> Value {
+        let begin = Instant::now();
+        loop {
+            let run = self.get(&format!("/api/runs/{id}")).done();
+            if states.contains(&run["state"].as_str().unwrap()) {
+                return run;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{run}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn wait_for_epochs(&self, id: &Value, count: usize) {
+        let begin = Instant::now();
+        let epochs =
+            || self.get(&format!("/api/runs/{id}")).done()["history"].as_array().unwrap().len();
+        while epochs() < count {
+            assert!(begin.elapsed() < PATIENCE);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A stream of events, of which only the head is read.
+    fn watch(&self) -> (TcpStream, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let request = format!("GET /api/events HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut start = [0; 40];
+        stream.read_exact(&mut start).unwrap();
+        (stream, text(&start))
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Process::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Its exit status and what it said on standard error after this signal.
+    fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        self.signal(signal);
+        self.ended()
+    }
+
+    fn ended(&mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code(), said)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A run that nobody waits for.
+fn long() -> Value {
+    json!({"data": "digits", "preset": "quick", "options": {"hidden": "16", "epochs": "90000"}})
+}
+
+/// A folder with a model of the built-in digits.
+fn with_model() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let options = "--data digits --hidden 16 --epochs 2 --quiet --out digits.safetensors";
+    run(folder.path(), &format!("train {options}"));
+    folder
+}
+
+/// A picture with a thick stroke on it.
+fn stroke() -> Vec<u8> {
+    let mut pixels = vec![250; 60 * 50];
+    (10..50).for_each(|row| pixels[row * 50 + 22..][..6].fill(20));
+    encode_png(&GreyImage::new(60, 50, pixels).unwrap())
+}
+
+#[test]
+fn the_page_and_its_parts_come_with_their_headers() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), "");
+    let page = server.get("/");
+    assert_eq!(page.status, 200);
+    let html = text(&page.body);
+    let assets: Vec<&str> = html.split('"').filter(|part| part.starts_with("/assets/")).collect();
+    assert!(assets.len() > 3, "{html}");
+    for path in assets.into_iter().chain(["/", "/api/state", "/nothing", "/assets/nothing"]) {
+        let answer = server.get(path);
+        assert_eq!(answer.status == 404, path.ends_with("nothing"), "{path}");
+        assert!(
+            answer.head.contains("content-security-policy: default-src 'none'; script-src 'self'")
+        );
+        assert!(answer.head.contains("x-content-type-options: nosniff"), "{path}");
+        assert!(!answer.head.contains("access-control"), "{path}");
+    }
+    assert_eq!(server.ask("DELETE /api/state", "", b"").status, 405);
+    let state = server.get("/api/state").done();
+    assert_eq!((&state["model"], &state["runs"]), (&Value::Null, &json!([])));
+    assert!(state["datasets"].as_array().unwrap().contains(&json!("digits")));
+    assert!(server.answer(&stroke()).refusal(409).contains("no model"));
+    let (status, said) = server.end("-INT");
+    assert_eq!((status, said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn other_pages_and_other_names_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), "");
+    for headers in [
+        "Host: evil.example\r\n",
+        "Sec-Fetch-Site: cross-site\r\n",
+        "Origin: http://evil.example\r\n",
+    ] {
+        assert_eq!(server.ask("GET /api/state", headers, b"").status, 403, "{headers}");
+        let headers = format!("{headers}Content-Type: application/json\r\n");
+        let asked = server.ask("POST /api/runs", &headers, long().to_string().as_bytes());
+        assert_eq!(asked.status, 403, "{headers}");
+    }
+    // What a form of another page could send.
+    for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
+        let headers = format!("Content-Type: {kind}\r\n");
+        let asked = server.ask("POST /api/runs", &headers, long().to_string().as_bytes());
+        assert!(asked.refusal(415).contains("expected application/json"));
+    }
+    assert_eq!(server.get("/api/state").done()["runs"], json!([]));
+}
+
+#[test]
+fn other_machines_need_the_token() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), "--host 0.0.0.0");
+    let token = server.query.strip_prefix("?token=").expect("a token");
+    assert_eq!(token.len(), 32);
+    for path in ["/", "/?token=wrong", "/api/state", "/assets/app.js", "/api/events"] {
+        assert_eq!(server.get(path).status, 401, "{path}");
+    }
+    let entered = server.get(&format!("/?token={token}"));
+    assert_eq!(entered.status, 303);
+    assert!(entered.head.contains("location: /\r\n"));
+    let cookie = entered.head.split("set-cookie: ").nth(1).unwrap();
+    assert!(cookie.contains("httponly; samesite=strict"));
+    let cookie = format!("Cookie: {}\r\n", cookie.split(';').next().unwrap());
+    assert_eq!(server.ask("GET /api/state", &cookie, b"").status, 200);
+    // Another one draws another token; a given one is taken, also for this machine alone.
+    let other = Server::start(folder.path(), "--host 0.0.0.0");
+    assert_ne!(other.query, server.query);
+    let given = Server::start(folder.path(), "--token rosebud-1941");
+    assert_eq!(given.query, "?token=rosebud-1941");
+    assert_eq!(given.get("/api/state").status, 401);
+    let bearer = "Authorization: Bearer rosebud-1941\r\n";
+    assert_eq!(given.ask("GET /api/state", bearer, b"").status, 200);
+    gradus(folder.path(), "serve --token short").assert().code(2);
+}
+
+#[test]
+fn answers_are_those_of_predict() {
+    let folder = with_model();
+    let at = folder.path();
+    let server = Server::start(at, "");
+    assert_eq!(server.get("/api/state").done()["model"]["name"], "digits.safetensors");
+    fs::write(at.join("stroke.png"), stroke()).unwrap();
+    let told = json(&run(at, "predict digits.safetensors stroke.png --json"));
+    let found = server.answer(&stroke()).done();
+    let expected: Vec<&Value> = told["probabilities"].as_object().unwrap().values().collect();
+    let probabilities: Vec<&Value> = found["probabilities"].as_array().unwrap().iter().collect();
+    assert_eq!(probabilities, expected);
+    assert_eq!(told["label"], json!(found["label"].to_string()));
+    let length = |part: &Value| part.as_array().unwrap().len();
+    assert_eq!((length(&found["input"]), length(&found["why"])), (784, 784));
+    assert_eq!(length(&found["units"][0]), 16);
+    let blank = encode_png(&GreyImage::new(50, 50, vec![255; 2500]).unwrap());
+    assert!(server.answer(&blank).done()["empty"].as_str().unwrap().contains("no ink"));
+    assert!(server.answer(b"nothing").refusal(400).contains("not a PNG or JPEG"));
+    // A header that promises far more than the file can hold.
+    let mut bomb = stroke();
+    bomb[16..24].copy_from_slice(&[0, 0, 0x7f, 0xff, 0, 0, 0x7f, 0xff]);
+    assert_eq!(server.answer(&bomb).status, 400);
+}
+
+#[test]
+fn requests_are_bounded() {
+    let folder = with_model();
+    let server = Server::start(folder.path(), "");
+    let large = vec![b' '; 70_000];
+    let asked = server.ask("POST /api/runs", "Content-Type: application/json\r\n", &large);
+    assert_eq!(asked.status, 413);
+    let larger = vec![0x89; 9 << 20];
+    assert_eq!(server.answer(&larger).status, 413);
+    for (options, words) in [
+        (json!({"hidden": "12x"}), "invalid value '12x' for '--hidden"),
+        (json!({"epochs": "200000"}), "100000 at most"),
+        (json!({"out": "/tmp/x.safetensors"}), "--out cannot be given here"),
+        (json!({"hidden": [1]}), "expected a text or a number"),
+        (json!({"learning-rate": "-1"}), "must be above 0"),
+    ] {
+        let request = json!({"data": "digits", "preset": "quick", "options": options});
+        let refusal = server.post("/api/runs", &request).refusal(400);
+        assert!(refusal.contains(words), "{refusal}");
+    }
+    for request in [
+        json!({"data": "/etc/passwd", "preset": "quick"}),
+        json!({"data": "digits", "preset": "none"}),
+        json!({"data": "digits"}),
+        json!({"data": "digits", "preset": "quick", "more": 1}),
+        json!([]),
+    ] {
+        server.post("/api/runs", &request).refusal(400);
+    }
+    let huge = json!({"data": "digits", "preset": "quick", "options": {"hidden": "100000,1000"}});
+    let id = &server.post("/api/runs", &huge).done()["id"];
+    let failed = server.wait_for(id, &["failed"]);
+    assert!(failed["message"].as_str().unwrap().contains("50 million at most"), "{failed}");
+    for query in ["class=x", "part=all", "count=-1", "order=first", "wrong=1", "data=nothing"] {
+        server.get(&format!("/api/samples?{query}")).refusal(400);
+    }
+    let listed = server.get("/api/samples?count=100000").done();
+    assert_eq!(listed["samples"].as_array().unwrap().len(), 200);
+}
+
+#[test]
+fn runs_and_listeners_are_bounded() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), "");
+    let ids: Vec<Value> =
+        (0..20).map(|_| server.post("/api/runs", &long()).done()["id"].clone()).collect();
+    assert!(server.post("/api/runs", &long()).refusal(400).contains("20 runs have not ended"));
+    let states = || -> Vec<String> {
+        let state = server.get("/api/state").done();
+        let runs = state["runs"].as_array().unwrap().iter();
+        runs.map(|run| run["state"].as_str().unwrap().to_owned()).collect()
+    };
+    // One computes, the others wait.
+    server.wait_for_epochs(&ids[0], 1);
+    assert_eq!(states().iter().filter(|state| *state == "waiting").count(), 19);
+    let stop = |id: &Value| server.post(&format!("/api/runs/{id}/stop"), &json!({})).done();
+    stop(&ids[1]);
+    let run = server.wait_for(&ids[1], &["stopped"]);
+    assert_eq!(run["usable"], false);
+    // While one pauses the next has its turn.
+    server.post(&format!("/api/runs/{}/pause", ids[0]), &json!({})).done();
+    server.wait_for(&ids[0], &["paused"]);
+    server.wait_for_epochs(&ids[2], 1);
+    server.post(&format!("/api/runs/{}/continue", ids[0]), &json!({})).done();
+    server.wait_for(&ids[0], &["waiting"]);
+    ids.iter().for_each(|id| drop(stop(id)));
+    ids.iter().for_each(|id| drop(server.wait_for(id, &["stopped"])));
+    // Of the ended ones the oldest makes room.
+    let id = server.post("/api/runs", &long()).done()["id"].clone();
+    assert_eq!(server.get(&format!("/api/runs/{}", ids[0])).status, 404);
+    stop(&id);
+    server.post("/api/runs/99/stop", &json!({})).refusal(404);
+    server.post(&format!("/api/runs/{id}/dance"), &json!({})).refusal(404);
+
+    let watching: Vec<_> = (0..100).map(|_| server.watch()).collect();
+    assert!(watching.iter().all(|(_, start)| start.starts_with("HTTP/1.1 200 OK")));
+    assert!(server.get("/api/events").refusal(503).contains("100 pages are watching"));
+    drop(watching);
+    // Their places become free again: when the next event finds nobody there.
+    let begin = Instant::now();
+    while !server.watch().1.starts_with("HTTP/1.1 200") {
+        assert!(begin.elapsed() < PATIENCE);
+        server.post(&format!("/api/runs/{id}/pause"), &json!({}));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_run_of_the_page_is_a_run_of_train() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let options = "--hidden 20 --epochs 3 --validation 0.1 --seed 5";
+    run(at, &format!("train --data digits {options} --quiet --out by-train.safetensors"));
+    let server = Server::start(at, "");
+    let given = json!({"hidden": "20", "epochs": "3", "validation": "0.1", "seed": "5"});
+    let request = json!({"data": "digits", "preset": "quick", "options": given});
+    let (_silent, _) = server.watch();
+    let id = server.post("/api/runs", &request).done()["id"].clone();
+    let ended = server.wait_for(&id, &["finished", "failed"]);
+    assert_eq!(
+        (&ended["state"], ended["history"].as_array().unwrap().len()),
+        (&json!("finished"), 3)
+    );
+    let save = |body: Value| server.post(&format!("/api/runs/{id}/save"), &body);
+    assert_eq!(save(json!({"name": "by-page.safetensors"})).done()["file"], "by-page.safetensors");
+    let bytes = |name: &str| fs::read(at.join(name)).unwrap();
+    assert!(bytes("by-page.safetensors") == bytes("by-train.safetensors"), "other bits");
+
+    assert!(save(json!({"name": "by-train.safetensors"})).refusal(409).contains("is there"));
+    save(json!({"name": "by-train.safetensors", "replace": true})).done();
+    fs::write(at.join("mine.safetensors"), "not a model").unwrap();
+    let refusal = save(json!({"name": "mine.safetensors", "replace": true})).refusal(400);
+    assert!(refusal.contains("would be lost"), "{refusal}");
+    assert_eq!(bytes("mine.safetensors"), b"not a model");
+    for name in ["../up.safetensors", "/tmp/up.safetensors", "a/b.safetensors", "x.onnx", ""] {
+        save(json!({"name": name})).refusal(400);
+    }
+    let use_run = server.post("/api/model", &json!({"run": id})).done();
+    assert_eq!((&use_run["run"], &use_run["name"]), (&id, &json!("Run 1")));
+    server.post("/api/model", &json!({"file": "../x.safetensors"})).refusal(400);
+    server.post("/api/model", &json!({"file": "mine.safetensors"})).refusal(400);
+    let models = &server.get("/api/state").done()["models"];
+    assert!(models.as_array().unwrap().contains(&json!("by-page.safetensors")), "{models}");
+}
+
+#[test]
+fn the_end_of_the_server_keeps_the_runs_in_progress() {
+    for signal in ["-INT", "-TERM"] {
+        let folder = TempDir::new().unwrap();
+        let at = folder.path();
+        let server = Server::start(at, "");
+        let id = server.post("/api/runs", &long()).done()["id"].clone();
+        server.wait_for_epochs(&id, 2);
+        // Listeners that do not listen hold nothing up.
+        let watching: Vec<_> = (0..5).map(|_| server.watch()).collect();
+        server.wait_for_epochs(&id, 30);
+        let (status, said) = server.end(signal);
+        drop(watching);
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("its model is in ./stopped-run-1.safetensors"), "{said}");
+        let model = model_file::load(&at.join("stopped-run-1.safetensors")).unwrap();
+        assert_eq!(model.training["outcome"], "stopped");
+        assert!(model.training["epochs"].as_u64().unwrap() >= 30);
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_told() {
+    let folder = with_model();
+    let at = folder.path();
+    let server = Server::start(at, "");
+    let port = server.address.rsplit_once(':').unwrap().1;
+    let refused = |options: &str, status: i32| {
+        let output = gradus(at, &format!("serve {options}")).assert().code(status);
+        text(&output.get_output().stderr)
+    };
+    let taken = refused(&format!("--port {port}"), 1);
+    assert!(taken.contains("choose another one with --port"), "{taken}");
+    assert!(refused("missing.safetensors", 1).contains("missing.safetensors"));
+    assert!(refused("--folder nowhere", 1).contains("there is no folder nowhere"));
+    assert!(refused("--data-dir nowhere", 1).contains("there is no data folder nowhere"));
+    assert!(refused("--host nowhere.invalid", 1).contains("cannot listen on nowhere.invalid"));
+    assert!(refused("--port 70000", 2).contains("--port"));
+    table(at, "table.csv");
+    fs::write(at.join("values.csv"), "x,y\n".to_owned() + &"1,2\n2,4\n".repeat(20)).unwrap();
+    let values = "--data values.csv --loss squared --label-column y --epochs 1 --out v.safetensors";
+    run(at, &format!("train --quiet {values}"));
+    assert!(refused("v.safetensors", 1).contains("answers with values"));
+    // A model that takes no pictures can be looked at.
+    run(at, "train --data table.csv --epochs 1 --quiet --out t.safetensors");
+    let server = Server::start(at, "t.safetensors");
+    let model = server.get("/api/state").done()["model"].clone();
+    assert!(model["no_pictures"].as_str().unwrap().contains("samples of 2 numbers"), "{model}");
+    assert!(server.answer(&stroke()).refusal(400).contains("samples of 2 numbers"));
+    let listed = server.get("/api/samples?data=digits").done();
+    assert!(listed["note"].as_str().unwrap().contains("not for the samples of digits"));
+}
+
+/// A run that is watched: the server is in the second line of standard error at the latest.
+fn watched(folder: &Path, options: &str) -> Server {
+    let mut child = spawn(folder, &format!("train --watch 0 --data digits --quiet {options}"));
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("http://") {
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "{line}");
+    }
+    child.stderr = Some(stderr.into_inner());
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    Server::at(child, stdout, &line)
+}
+
+#[test]
+fn a_watched_run_is_on_the_page_and_stays() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let mut server = watched(at, "--hidden 16 --epochs 4");
+    let id = json!(1);
+    let run = server.wait_for(&id, &["finished"]);
+    assert_eq!((&run["saved"], &run["data"]), (&json!("model.safetensors"), &json!("digits")));
+    assert_eq!(run["history"].as_array().unwrap().len(), 4);
+    assert_eq!(
+        run["options"],
+        json!({"data": "digits", "epochs": "4", "hidden": "16", "quiet": "true"})
+    );
+    let mut line = String::new();
+    server.stdout.read_line(&mut line).unwrap();
+    assert!(line.starts_with("Test: loss = "), "{line}");
+    let state = server.get("/api/state").done();
+    assert_eq!((&state["watched"], &state["model"]["run"]), (&id, &id));
+    assert_eq!(server.answer(&stroke()).status, 200);
+    // The page can train more.
+    let more = server.post("/api/runs", &long()).done()["id"].clone();
+    server.wait_for_epochs(&more, 1);
+    let (status, said) = server.end("-INT");
+    assert_eq!(status, Some(0), "{said}");
+    model_file::load(&at.join("model.safetensors")).unwrap();
+    model_file::load(&at.join("stopped-run-2.safetensors")).unwrap();
+}
+
+#[test]
+fn a_watched_run_is_paused_and_stopped_by_the_page_or_by_a_signal() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let id = json!(1);
+    let server = watched(at, "--hidden 16 --epochs 90000");
+    server.wait_for_epochs(&id, 2);
+    server.post("/api/runs/1/pause", &json!({})).done();
+    let paused = server.wait_for(&id, &["paused"])["history"].as_array().unwrap().len();
+    std::thread::sleep(Duration::from_millis(300));
+    let still = server.get("/api/runs/1").done();
+    assert_eq!(still["history"].as_array().unwrap().len(), paused);
+    server.post("/api/runs/1/continue", &json!({})).done();
+    server.wait_for_epochs(&id, paused + 2);
+    server.post("/api/runs/1/stop", &json!({})).done();
+    let stopped = server.wait_for(&id, &["stopped"]);
+    assert_eq!(stopped["usable"], true);
+    let model = model_file::load(&at.join("model.safetensors")).unwrap();
+    assert_eq!(model.training["outcome"], "stopped");
+    // The page is still there.
+    assert_eq!(server.get("/").status, 200);
+    assert_eq!(server.end("-INT").0, Some(0));
+
+    let paused = watched(at, "--hidden 16 --epochs 90000 --out two.safetensors");
+    paused.wait_for_epochs(&id, 1);
+    paused.post("/api/runs/1/pause", &json!({})).done();
+    paused.wait_for(&id, &["paused"]);
+    let (status, said) = paused.end("-TERM");
+    assert_eq!(status, Some(130), "{said}");
+    model_file::load(&at.join("two.safetensors")).unwrap();
+}
