@@ -22,7 +22,7 @@ const MOST_WAITING: usize = 256;
 pub(super) const MOST_RUNS: usize = 20;
 
 /// Least time between two events of a run's epochs: quick ones are told together.
-const BETWEEN: Duration = Duration::from_millis(100);
+const BETWEEN: Duration = Duration::from_millis(200);
 
 /// How often those who wait look whether they are to stop: a signal wakes nobody.
 const LOOK: Duration = Duration::from_millis(50);

@@ -183,6 +183,8 @@ fn decode(bytes: &[u8]) -> std::result::Result<GreyImage, String> {
     let (height, width) = (picture.height() as usize, picture.width() as usize);
     let pixels = match picture {
         DynamicImage::ImageLuma8(grey) => grey.into_raw(),
+        // What a canvas gives, without a detour through any kind of pixel.
+        DynamicImage::ImageRgba8(colours) => colours.pixels().copied().map(luma_on_white).collect(),
         other => other.pixels().map(|(_, _, colour)| luma_on_white(colour)).collect(),
     };
     Ok(GreyImage { height, width, pixels })
