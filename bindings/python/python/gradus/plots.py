@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,13 +54,14 @@ class Plot:
         ValueError
             Where the name ends otherwise.
         """
-        path = Path(path)
-        if path.suffix.lower() != ".svg":
+        path = os.fspath(path)
+        if os.path.splitext(path)[1].lower() != ".svg":
             raise ValueError(
-                f"{os.fspath(path)!r} must end in .svg: a plot is saved as SVG. For a PNG or PDF, save "
+                f"{path!r} must end in .svg: a plot is saved as SVG. For a PNG or PDF, save "
                 "it so, and export it from a browser or a vector graphics editor"
             )
-        path.write_bytes(self.svg.encode())
+        with open(path, "wb") as file:
+            file.write(self.svg.encode())
 
     def _repr_svg_(self) -> str:
         return self.svg
