@@ -14,6 +14,7 @@ mod datasets;
 mod errors;
 mod model;
 mod pictures;
+mod plots;
 mod training;
 mod words;
 
@@ -25,6 +26,10 @@ mod core {
     use super::model::Model;
     #[pymodule_export]
     use super::pictures::picture;
+    #[pymodule_export]
+    use super::plots::{
+        plot_calibration, plot_confusion, plot_curves, plot_weight_histograms, plot_weights,
+    };
     #[pymodule_export]
     use super::training::{Run, State, train};
     #[pymodule_export]

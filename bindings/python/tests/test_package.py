@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import gradus
-from gradus import MLPClassifier, MLPRegressor, _core, datasets
+from gradus import MLPClassifier, MLPRegressor, _core, datasets, plots
 
 
 def test_the_stubs_name_everything():
@@ -67,7 +67,9 @@ def _parameter_texts(kind):
     return texts
 
 
-@pytest.mark.parametrize("module", [gradus, datasets, gradus._classifier, gradus._regressor])
+@pytest.mark.parametrize(
+    "module", [gradus, datasets, plots, gradus._mlp, gradus._classifier, gradus._regressor]
+)
 def test_examples_in_docstrings(module):
     failed, _ = doctest.testmod(module)
     assert failed == 0
@@ -77,6 +79,15 @@ def test_examples_in_docstrings(module):
 def test_functions_are_documented(name):
     text = inspect.getdoc(getattr(datasets, name))
     assert "Returns\n-------" in text
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_plots_are_documented(kind):
+    draws = {name: getattr(kind, name) for name in dir(kind) if name.startswith("plot_")}
+    assert len(draws) == (5 if kind is MLPClassifier else 3)
+    for draw in draws.values():
+        assert inspect.signature(draw).return_annotation == "Plot"
+        assert "Raises\n------\nNotFittedError" in inspect.getdoc(draw)
 
 
 def test_version():

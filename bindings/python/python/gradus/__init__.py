@@ -7,11 +7,11 @@
 0.9726
 """
 
-from gradus import datasets
+from gradus import datasets, plots
 from gradus._classifier import MLPClassifier
 from gradus._core import version as _version
 from gradus._errors import NotFittedError
 from gradus._regressor import MLPRegressor
 
 __version__ = _version()
-__all__ = ["MLPClassifier", "MLPRegressor", "NotFittedError", "__version__", "datasets"]
+__all__ = ["MLPClassifier", "MLPRegressor", "NotFittedError", "__version__", "datasets", "plots"]

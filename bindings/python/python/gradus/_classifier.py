@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gradus import _inputs
+from gradus import _core, _inputs
 from gradus._mlp import BaseMLP
+from gradus.plots import Plot
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -366,6 +367,84 @@ class MLPClassifier(BaseMLP):
         predicted = self.predict(X)
         right = predicted == _inputs.vector(y, "y", len(predicted))
         return float(np.average(right, weights=sample_weight))
+
+    def plot_confusion(self, X: Samples, y: ArrayLike) -> Plot:
+        """Draw the confusion matrix: true classes in rows, predicted ones in columns.
+
+        Cell (i, j) counts the samples of class i that are predicted as class j, in the order of
+        ``classes_``. Of more than 30 classes those with most mistakes are drawn.
+
+        Parameters
+        ----------
+        X : array-like, frame or sparse matrix
+            The samples.
+        y : array-like of shape (n_samples,)
+            Their labels.
+
+        Returns
+        -------
+        plot : Plot
+
+        Raises
+        ------
+        NotFittedError
+            Before the model is trained.
+        ValueError
+            Where X or y has not the right shape, or y a label that is not among ``classes_``.
+
+        Examples
+        --------
+        >>> from gradus import MLPClassifier, datasets
+        >>> X, y = datasets.digits(500, seed=1)
+        >>> model = MLPClassifier((16,), normalization="unit", max_iter=5, random_state=0).fit(X, y)
+        >>> model.plot_confusion(X, y).save("confusion.svg")  # doctest: +SKIP
+        """
+        model = self._fitted()
+        probabilities = self._outputs(X, model.probabilities)
+        labels = self._known(y, len(probabilities))
+        return Plot(_core.plot_confusion(probabilities, labels, model.names))
+
+    def plot_calibration(self, X: Samples, y: ArrayLike) -> Plot:
+        """Draw how often predictions are right against how sure they are.
+
+        Predictions are sorted by their confidence, the probability of the predicted class, into 15
+        bins of equal width. Of each bin are drawn its accuracy with an interval of 95 % (Wilson's) over
+        its mean confidence, and the number of its predictions. The expected calibration error is
+        ``sum(n_b / n * abs(accuracy_b - confidence_b))`` over the bins b.
+
+        Parameters
+        ----------
+        X : array-like, frame or sparse matrix
+            The samples, best others than the model was trained on.
+        y : array-like of shape (n_samples,)
+            Their labels.
+
+        Returns
+        -------
+        plot : Plot
+
+        Raises
+        ------
+        NotFittedError
+            Before the model is trained.
+        ValueError
+            Where X or y has not the right shape, or y a label that is not among ``classes_``.
+
+        Examples
+        --------
+        >>> from gradus import MLPClassifier, datasets
+        >>> X, y = datasets.digits(500, seed=1)
+        >>> model = MLPClassifier((16,), normalization="unit", max_iter=5, random_state=0).fit(X, y)
+        >>> test_x, test_y = datasets.digits(200, seed=1, test=True)
+        >>> model.plot_calibration(test_x, test_y).save("calibration.svg")  # doctest: +SKIP
+        """
+        probabilities = self._outputs(X, self._fitted().probabilities)
+        labels = self._known(y, len(probabilities))
+        return Plot(_core.plot_calibration(probabilities, labels))
+
+    def _known(self, y, samples):
+        """Return the index of each sample's label among the classes."""
+        return _Targets(self.classes_, None).encode(y, "y", samples)
 
     def __sklearn_tags__(self):
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags

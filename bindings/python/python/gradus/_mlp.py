@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from gradus import _core, _initial, _inputs, _settings
 from gradus._errors import not_fitted
-from gradus._saving import Savable
+from gradus._saving import Savable, finite_or_none
+from gradus.plots import Plot, beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -248,6 +250,124 @@ class BaseMLP(Savable):
     def intercepts_(self) -> list[NDArray[np.float32]]:
         """Biases of the layers; copies, not to be written to."""
         return [_read_only(bias) for bias in self._trained("intercepts_").biases()]
+
+    def plot_curves(
+        self, figure: Literal["loss", "accuracy", "learning_rate"] | None = None
+    ) -> Plot:
+        """Draw the learning curves: figures of ``history_`` over the epochs.
+
+        Loss and accuracy have a curve for training and, where there were validation data, one for
+        validation. The epochs are those of the last `fit`, and of each `partial_fit` since.
+
+        Parameters
+        ----------
+        figure : {'loss', 'accuracy', 'learning_rate'} or None, default=None
+            What to draw. None is the loss and, of a classifier, the accuracy beside it.
+
+        Returns
+        -------
+        plot : Plot
+
+        Raises
+        ------
+        NotFittedError
+            Before the model is trained.
+        ValueError
+            Where the history does not have the figure, or no epoch: that of a model of others, or of
+            a run that was stopped before.
+
+        Examples
+        --------
+        >>> from gradus import MLPRegressor
+        >>> model = MLPRegressor((8,), max_iter=5, random_state=0).fit([[0.0], [1.0]], [0.0, 2.0])
+        >>> model.plot_curves("loss").save("loss.svg")  # doctest: +SKIP
+        """
+        self._fitted()
+        if not self.loss_curve_:
+            raise ValueError(
+                f"this {type(self).__name__} holds no figures of its epochs: it was not trained by "
+                "gradus, or stopped in its first epoch"
+            )
+        drawn = dict(_core.plot_curves(json.dumps(finite_or_none(self.history_))))
+        if figure is None:
+            both = [drawn[name] for name in ("loss", "accuracy") if name in drawn]
+            return Plot(beside(both, "Learning curves"))
+        if figure not in drawn:
+            raise ValueError(
+                f"figure is {figure!r}, but must be one of {', '.join(map(repr, drawn))}, or None"
+            )
+        return Plot(drawn[figure])
+
+    def plot_weights(self, shape: tuple[int, int] | None = None) -> Plot:
+        """Draw the first layer's weights as pictures: what each unit looks for in an image.
+
+        The picture of unit j is column j of ``coefs_[0]`` in the shape of a sample, blue where a
+        weight is positive and orange where it is negative, all on one scale. Of many units those with
+        the largest Euclidean norm are drawn, at most 64.
+
+        Parameters
+        ----------
+        shape : tuple (height, width), default=None
+            Of a sample, in pixels. None is the shape of the samples that the model was trained on,
+            where they were images of shape (n, height, width).
+
+        Returns
+        -------
+        plot : Plot
+
+        Raises
+        ------
+        NotFittedError
+            Before the model is trained.
+        ValueError
+            Where the shape is not known, or has not ``n_features_in_`` pixels.
+
+        Examples
+        --------
+        >>> from gradus import MLPClassifier, datasets
+        >>> X, y = datasets.digits(500, seed=1)
+        >>> model = MLPClassifier((16,), normalization="unit", max_iter=5, random_state=0)
+        >>> model.fit(X, y).plot_weights().save("weights.svg")  # doctest: +SKIP
+        >>> model.fit(X.reshape(500, 784), y).plot_weights((28, 28)).save("weights.svg")  # doctest: +SKIP
+        """
+        model = self._fitted()
+        features = self.n_features_in_
+        if shape is None:
+            shape = model.sample_shape
+            if len(shape) != 2:
+                raise ValueError(
+                    f"the model was trained on rows of {features} features, not on images: give "
+                    "shape=(height, width) where they are pixels, or see plot_weight_histograms"
+                )
+        height, width = _settings.pair("shape", shape)
+        if height * width != features:
+            raise ValueError(
+                f"shape ({height}, {width}) has {height * width} pixels, but the model takes {features} "
+                "features"
+            )
+        svg = _core.plot_weights(model, height, width)
+        if svg is None:
+            raise ValueError(
+                f"weights of {features} features are not drawn as pictures: that takes 2 to 1048576"
+            )
+        return Plot(svg)
+
+    def plot_weight_histograms(self) -> Plot:
+        """Draw how often weights of each size occur, in a histogram for each layer.
+
+        Counts are on a logarithmic scale. Weights farther than four standard deviations from their
+        mean are counted at the edges.
+
+        Returns
+        -------
+        plot : Plot
+
+        Raises
+        ------
+        NotFittedError
+            Before the model is trained.
+        """
+        return Plot(_core.plot_weight_histograms(self._fitted()))
 
     def _trained(self, attribute):
         model = self.__dict__.get("_model")

@@ -40,7 +40,7 @@ class Savable(Estimator):
             Must end in ``.safetensors``; a file that is there is replaced.
         """
         model = self._fitted()
-        history = _finite(self.history_)
+        history = finite_or_none(self.history_)
         training = json.loads(model.training) or {}
         if self._config is not None:
             training["config"] = {
@@ -174,7 +174,7 @@ def _in_short(activations):
     return tuple(activations) if len(names) > 1 else next(iter(names), "relu")
 
 
-def _finite(history):
+def finite_or_none(history):
     """Returns the figures with null for those that JSON cannot write."""
     return {
         key: [value if np.isfinite(value) else None for value in values]
@@ -183,7 +183,7 @@ def _finite(history):
 
 
 def _numbers(history):
-    """Returns the figures with NaN for null, as `_finite` had them."""
+    """Returns the figures with NaN for null, as `finite_or_none` had them."""
     return {
         key: [float("nan") if value is None else value for value in values]
         for key, values in history.items()

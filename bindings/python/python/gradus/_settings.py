@@ -169,6 +169,15 @@ def number(name, value, none=False):
     return float(value)
 
 
+def pair(name, value):
+    """Return a height and a width, whole numbers of at least 1."""
+    try:
+        height, width = value
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is {value!r}, but must be a pair (height, width)") from error
+    return whole(name, height, least=1), whole(name, width, least=1)
+
+
 def truth(name, value):
     """Return a truth value."""
     if not isinstance(value, (bool, np.bool_)):

@@ -245,15 +245,7 @@ def read_picture(
     """
     if not isinstance(source, (str, os.PathLike)):
         source = _grey(np.asarray(source))
-    return _core.picture(source, None if size is None else _checked(size))
-
-
-def _checked(size):
-    try:
-        height, width = size
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"size is {size!r}, but must be a pair (height, width)") from error
-    return _settings.whole("size", height, least=1), _settings.whole("size", width, least=1)
+    return _core.picture(source, None if size is None else _settings.pair("size", size))
 
 
 def _grey(values):
