@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command as Process};
+use std::process::{Child, Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{gradus, json, run, spawn, table, text};
@@ -469,7 +469,16 @@ fn what_cannot_be_served_is_told() {
 
 /// A run that is watched: the server is in the second line of standard error at the latest.
 fn watched(folder: &Path, options: &str) -> Server {
-    let mut child = spawn(folder, &format!("train --watch 0 --data digits --quiet {options}"));
+    let mut child = Process::new(env!("CARGO_BIN_EXE_gradus"))
+        .current_dir(folder)
+        .args(["train", "--watch", "0", "--data", "digits", "--quiet"])
+        .args(options.split_whitespace())
+        // Without programs on its way it finds no browser to open.
+        .env("PATH", "")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("http://") {
