@@ -214,7 +214,7 @@ def report(args, rounds):
     lines = [
         f"# The page under load, {datetime.date.today()}",
         "",
-        f"`python3 benchmarks/page_load.py --rounds {args.rounds} --rate {args.rate:g} --write`: {args.watchers} pages",
+        f"`python3 benchmarks/page_load.py --rounds {args.rounds} --epochs {args.epochs} --rate {args.rate:g} --write`: {args.watchers} pages",
         f"watch and {args.drawers} people draw, {args.rate:g} pictures a second each, while 784-256-10 is trained on",
         f"MNIST for {args.epochs} epochs (test accuracy {accuracy:.2f} %); in turns with the same run alone. The load is made on",
         "the same cores.",

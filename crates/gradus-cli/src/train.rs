@@ -71,22 +71,18 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         best,
         model: &args.out,
     });
-    if let Some(watch) = watch {
-        // A run that the page stopped is no run that Ctrl-C stopped.
-        let by_signal = outcome == Outcome::Stopped && !watch.has_stopped_it();
-        watch.ended(&outcome, model, &tested, &args.out);
-        if !by_signal {
-            told?;
-            say(format_args!("the page stays at {} until Ctrl-C", watch.url()));
-            stop::wait();
-            watch.end();
-            return match outcome {
-                Outcome::Diverged { .. } => end(outcome, &args.out, history.epochs.len(), Ok(())),
-                _ => Ok(()),
-            };
-        }
+    let epochs = history.epochs.len();
+    let Some(watch) = watch else { return end(outcome, &args.out, epochs, told) };
+    // A run that the page stopped is no run that Ctrl-C stopped.
+    let (stopped, by_page) = (outcome == Outcome::Stopped, watch.has_stopped_it());
+    watch.ended(&outcome, model, &tested, &args.out);
+    let ended = end(outcome, &args.out, epochs, told);
+    if !stopped || by_page {
+        say(format_args!("the page stays at {} until Ctrl-C", watch.url()));
+        stop::wait();
     }
-    end(outcome, &args.out, history.epochs.len(), told)
+    watch.end();
+    if stopped && by_page { Ok(()) } else { ended }
 }
 
 /// Tests what a run left, and writes into the model how it came about.

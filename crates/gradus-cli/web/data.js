@@ -31,16 +31,18 @@ class DataView {
 
   hear(change) {
     if (change.kind !== "state" && change.kind !== "model") return;
-    const { model, datasets } = server.state;
+    const { datasets } = server.state;
     options(this.form.elements.data, datasets.map((name) => [name, name]));
+    // A model that was trained on other data knows nothing of the samples here.
+    const model = datasets.includes(server.state.model?.data) ? server.state.model : null;
     this.set.hidden = model !== null;
     for (const name of ["predicted", "order"]) this.form.elements[name].disabled = model === null;
     if (!model) this.form.elements.order.value = "index";
-    else if (this.model === null) this.form.elements.order.value = "worst";
+    else if (!this.model) this.form.elements.order.value = "worst";
     this.model = model;
     this.hint.textContent = model
       ? `As ${model.name} knows them: how sure it is is the probability of its answer.`
-      : "There is no model yet, so that samples are shown by class alone: train one, or start gradus serve with a model.";
+      : "There is no model yet that was trained on these, so that samples are shown by class alone: train one, or choose one in Draw.";
     this.see();
   }
 
@@ -51,8 +53,7 @@ class DataView {
 
   query(from) {
     const fields = Object.fromEntries(new FormData(this.form));
-    const { model } = server.state;
-    if (model) delete fields.data;
+    if (this.model) delete fields.data;
     const query = new URLSearchParams({ predicted: "all", order: "index", ...fields, from, count: PAGE });
     return `/api/samples?${query}`;
   }

@@ -285,6 +285,9 @@ impl Hub {
     pub(super) fn add(&self, new: NewRun, watched: bool) -> Result<usize, String> {
         let NewRun { data, preset, options, epochs, stop } = new;
         let mut state = self.state();
+        if state.ending {
+            return Err("the server is about to end".into());
+        }
         if state.runs.len() >= MOST_RUNS {
             let Some(oldest) = state.runs.iter().position(|run| run.phase.has_ended()) else {
                 return Err(format!("{MOST_RUNS} runs have not ended yet: stop one first"));
@@ -410,11 +413,10 @@ impl Reporter {
     }
 
     /// The data are there, the network is known.
-    pub(crate) fn ready(&self, data: &str, architecture: String, samples: usize, done: usize) {
+    pub(crate) fn ready(&self, data: &str, architecture: String, samples: usize) {
         self.hub.change(self.id, |run| {
             (run.architecture, run.samples) = (Some(architecture), samples);
             data.clone_into(&mut run.data);
-            run.epochs = run.epochs.max(done);
             if run.phase == Phase::Loading {
                 run.phase = Phase::Running;
             }

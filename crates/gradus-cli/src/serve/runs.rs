@@ -174,7 +174,7 @@ fn train(
     }
     let network = Network::dense(features, &config.hidden, &config.activation, outputs)?;
     let mut session = Session::new(config, train, validation, None)?;
-    reporter.ready(&data.name, architecture(&network), train.len(), 0);
+    reporter.ready(&data.name, architecture(&network), train.len());
     while let Some(epoch) = session.epoch(stop)? {
         reporter.epoch(epoch);
     }

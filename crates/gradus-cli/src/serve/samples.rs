@@ -173,7 +173,6 @@ impl Shelf {
             "classes": data.class_names(),
             "counts": counts,
             "note": note,
-            "known": results.is_some(),
             "samples": shown.map(sample).collect::<Vec<_>>(),
         }))
     }

@@ -113,12 +113,22 @@ def test_a_picture_has_the_bytes_of_its_sample(serve, model, open_page):
 def test_without_a_model_samples_are_shown_by_class(serve, open_page):
     serve()
     page = open_page("data")
-    expect(page.locator("#data-hint")).to_contain_text("no model yet")
+    expect(page.locator("#data-hint")).to_contain_text("no model yet that was trained on these")
     listed = choose(page, data="digits")
     assert not any("predicted" in sample for sample in listed["samples"])
     expect(page.locator("#choose-order")).to_be_disabled()
     listed = choose(page, **{"class": "7"})
     assert set(captions(page)) == {"7"}
+
+
+def test_a_model_of_other_data_changes_nothing(serve, open_page, tmp_path):
+    (tmp_path / "table.csv").write_text("u,v,label\n" + "1,2,a\n3,4,b\n" * 50)
+    gradus("train", "--quiet", "--data", tmp_path / "table.csv", "--out", tmp_path / "t.safetensors")
+    serve(tmp_path / "t.safetensors")
+    page = open_page("data")
+    expect(page.locator("#choose-set")).to_be_visible()
+    choose(page, data="digits")
+    expect(page.locator("#data-error")).to_be_empty()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
