@@ -404,8 +404,8 @@ pub(crate) struct DataArgs {
     /// The part that --show draws from [default: train]
     #[arg(long, value_name = "PART", value_parser = ["train", "test"], requires = "show")]
     pub(crate) part: Option<String>,
-    /// Draw four random distortions of it too: standard (without SPEC), or some of shift:PIXELS,
-    /// rotate:DEGREES, scale:SHARE, shear:SHARE and elastic:ALPHA:SIGMA, such as
+    /// Draw four random distortions of it too: standard (without SPEC), strong, or some of
+    /// shift:PIXELS, rotate:DEGREES, scale:SHARE, shear:SHARE and elastic:ALPHA:SIGMA, such as
     /// shift:2,rotate:10,elastic:36:6
     #[arg(long, value_name = "SPEC", num_args = 0..=1, default_missing_value = "standard",
         value_parser = distortion, requires = "show")]

@@ -61,7 +61,7 @@ pub(crate) struct RegularizationArgs {
     /// Factors of the training samples' losses: an .npy file, or a text with one number a line
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) sample_weights: Option<PathBuf>,
-    /// Distort images anew in every epoch: none, standard, or parts of
+    /// Distort images anew in every epoch: none, standard, strong, or parts of
     /// shift:2,rotate:10,scale:0.1,shear:0.1,elastic:36:6
     #[arg(long, value_name = "WHAT", value_parser = distortion)]
     pub(crate) distort: Option<Distortion>,

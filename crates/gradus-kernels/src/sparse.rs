@@ -1,6 +1,6 @@
-//! Products with mostly-zero byte images: the first layer's case (docs/maths.md M7).
+//! Products with mostly-zero samples: the first layer's case (docs/maths.md M7).
 //!
-//! Both products are the same inner loop: a sum of a few rows, each multiplied by a byte, kept in
+//! Both products are the same inner loop: a sum of a few rows, each multiplied by a value, kept in
 //! registers. For the forward product the rows are the weights of a sample's non-zero features,
 //! for the gradient the deltas of the samples in which a feature is not zero. Weights come as
 //! strips of at most [`STRIP`] columns, so that a block of rows stays in the first-level cache.
@@ -9,7 +9,7 @@ use crate::arch::Simd;
 use crate::dense::Update;
 use crate::dispatch::{Kernels, dispatch};
 use crate::matrix::{MatMut, MatRef};
-use crate::tile::{GROUP, block_size};
+use crate::tile::{Content, List, Orders, Value, block_size};
 pub use crate::tile::{TILE, Tile};
 
 /// Most columns of a strip of weights.
@@ -28,9 +28,9 @@ pub const STRIP_STEP: usize = 16;
 /// The machine must have `S`, and for every index `rows` must have `N * LANES` readable values
 /// from `index * N * LANES` on.
 #[inline(always)]
-unsafe fn add_rows<S: Simd, const N: usize>(
+unsafe fn add_rows<S: Simd, const N: usize, V: Value>(
     sums: &mut [S::Vector; N],
-    (indices, values): (&[[u8; GROUP]], &[[u8; GROUP]]),
+    (indices, values): List<V>,
     scale: f32,
     rows: *const f32,
 ) {
@@ -41,7 +41,7 @@ unsafe fn add_rows<S: Simd, const N: usize>(
         let mut others = [S::splat(0.0); N];
         for (indices, values) in indices.iter().zip(values) {
             let indices = u32::from_le_bytes(*indices);
-            let values = S::multiply(S::four_bytes(values.as_ptr()), scale);
+            let values = S::multiply(V::group::<S>(values), scale);
             let odd = if two_sets { &mut others } else { &mut *sums };
             let row =
                 |place: u32| rows.add((indices >> (8 * place)) as u8 as usize * (N * S::LANES));
@@ -94,8 +94,8 @@ unsafe fn store_all<S: Simd, const N: usize>(to: *mut f32, values: &[S::Vector; 
 }
 
 #[inline(always)]
-fn forward<S: Simd, const N: usize>(
-    tile: &Tile,
+fn forward<S: Simd, const N: usize, V: Value>(
+    (tile, orders): (&Tile, &Orders<V>),
     scale: f32,
     weight: &[f32],
     bias: &[f32],
@@ -109,15 +109,15 @@ fn forward<S: Simd, const N: usize>(
     }
     for (block, rows) in weight.chunks(block_size(tile.features()) * width).enumerate() {
         for sample in 0..tile.samples() {
-            let list = tile.by_sample.list(block * tile.samples() + sample);
+            let list = orders.by_sample.list(block * tile.samples() + sample);
             let place = output.row_mut(sample).as_mut_ptr();
             // SAFETY: reached through dispatch, so the machine has S. A row of the output has
-            // `width` values. An index lies within its block (see `Tile::fill`; that of
-            // a pair that fills a group up is 0), and the block's
-            // rows of the weights have `width` values each.
+            // `width` values. An index lies within its block (see `Tile::fill` and `Tile::fill_pairs`;
+            // that of a pair that fills a group up is 0), and the block's rows of the weights have
+            // `width` values each.
             unsafe {
                 let mut sums = load_all::<S, N>(place);
-                add_rows::<S, N>(&mut sums, list, scale, rows.as_ptr());
+                add_rows::<S, N, V>(&mut sums, list, scale, rows.as_ptr());
                 store_all::<S, N>(place, &sums);
             }
         }
@@ -125,8 +125,8 @@ fn forward<S: Simd, const N: usize>(
 }
 
 #[inline(always)]
-fn gradient<S: Simd, const N: usize>(
-    tile: &Tile,
+fn gradient<S: Simd, const N: usize, V: Value>(
+    (tile, orders): (&Tile, &Orders<V>),
     scale: f32,
     delta: &[f32],
     start: &[f32],
@@ -138,7 +138,7 @@ fn gradient<S: Simd, const N: usize>(
     assert!(grad_weight.len() == tile.features() * width);
     assert!(tile.is_sorted(), "the tile is not sorted by feature");
     for (feature, place) in grad_weight.chunks_exact_mut(width).enumerate() {
-        let list = tile.by_feature.list(feature);
+        let list = orders.by_feature.list(feature);
         let place = place.as_mut_ptr();
         // SAFETY: reached through dispatch, so the machine has S. `start`, `place` and each row
         // of `delta` have `width` values, and an index is below `samples`.
@@ -149,22 +149,37 @@ fn gradient<S: Simd, const N: usize>(
                     *sum = S::add(*sum, S::load(place.add(lane * S::LANES)));
                 }
             }
-            add_rows::<S, N>(&mut sums, list, scale, delta.as_ptr());
+            add_rows::<S, N, V>(&mut sums, list, scale, delta.as_ptr());
             store_all::<S, N>(place, &sums);
         }
     }
 }
 
-/// Calls a kernel with the number of registers that a strip of `width` columns takes.
+/// Calls a kernel with the lists of the tile, for the number of registers that a strip of `width`
+/// columns takes.
+macro_rules! by_content {
+    ($width:expr, $simd:ident, $kernel:ident($tile:expr, $($argument:expr),*)) => {
+        match &$tile.content {
+            Content::Bytes(orders) => {
+                by_registers!($width, $simd, $kernel(($tile, orders), $($argument),*))
+            }
+            Content::Floats(orders) => {
+                by_registers!($width, $simd, $kernel(($tile, orders), $($argument),*))
+            }
+        }
+    };
+}
+
+/// Calls a kernel for the number of registers that a strip of `width` columns takes.
 macro_rules! by_registers {
     ($width:expr, $simd:ident, $kernel:ident($($argument:expr),*)) => {
         match $width / $simd::LANES {
-            1 => $kernel::<$simd, 1>($($argument),*),
-            2 => $kernel::<$simd, 2>($($argument),*),
-            3 => $kernel::<$simd, 3>($($argument),*),
-            4 => $kernel::<$simd, 4>($($argument),*),
-            6 => $kernel::<$simd, 6>($($argument),*),
-            8 => $kernel::<$simd, 8>($($argument),*),
+            1 => $kernel::<$simd, 1, _>($($argument),*),
+            2 => $kernel::<$simd, 2, _>($($argument),*),
+            3 => $kernel::<$simd, 3, _>($($argument),*),
+            4 => $kernel::<$simd, 4, _>($($argument),*),
+            6 => $kernel::<$simd, 6, _>($($argument),*),
+            8 => $kernel::<$simd, 8, _>($($argument),*),
             _ => panic!("a strip of {} columns is not one of 16, 32, 48, 64", $width),
         }
     };
@@ -187,7 +202,7 @@ impl Kernels {
         dispatch!(
             self,
             (tile: &Tile, scale: f32, weight: &[f32], bias: &[f32], output: MatMut),
-            |S| by_registers!(bias.len(), S, forward(tile, scale, weight, bias, output))
+            |S| by_content!(bias.len(), S, forward(tile, scale, weight, bias, output))
         );
     }
 
@@ -217,7 +232,7 @@ impl Kernels {
                 grad_weight: &mut [f32],
                 update: Update,
             ),
-            |S| by_registers!(
+            |S| by_content!(
                 start.len(),
                 S,
                 gradient(tile, scale, delta, start, grad_weight, update)

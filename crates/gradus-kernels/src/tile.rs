@@ -1,10 +1,11 @@
-//! Mostly-zero bytes as lists of their non-zeros, in two orders (docs/maths.md M7).
+//! Mostly-zero samples as lists of their non-zeros, in two orders (docs/maths.md M7).
 //!
-//! In come up to [`TILE`] samples of bytes. The lists by sample serve the forward product, those by
-//! feature the gradient of the weights. Both are made by the same step: of a run of at most 256
-//! bytes, keep the non-zero ones and where they stood.
+//! In come up to [`TILE`] samples, of bytes or as pairs of a feature and a value. The lists by sample
+//! serve the forward product, those by feature the gradient of the weights. Of bytes both are made by
+//! the same step: of a run of at most 256 bytes, keep the non-zero ones and where they stood. Pairs
+//! are cut into blocks, and then counted and dealt out by feature.
 
-use crate::arch::{self, SQUARE};
+use crate::arch::{self, SQUARE, Simd};
 use crate::dispatch::{Kernels, dispatch};
 
 /// Most samples in a tile: their numbers fit in a byte.
@@ -26,19 +27,47 @@ const SLACK: usize = 64 / GROUP;
 /// Pairs of a list are taken this many at a time.
 pub(crate) const GROUP: usize = 4;
 
+/// What the values of lists are: bytes or floats.
+pub(crate) trait Value: Copy + Default {
+    /// A group of them, again and again in all lanes.
+    ///
+    /// # Safety
+    /// The machine must have `S`.
+    unsafe fn group<S: Simd>(values: &[Self; GROUP]) -> S::Vector;
+}
+
+impl Value for u8 {
+    #[inline(always)]
+    unsafe fn group<S: Simd>(values: &[u8; GROUP]) -> S::Vector {
+        // SAFETY: the caller vouches for the instruction set; these are 4 bytes.
+        unsafe { S::four_bytes(values.as_ptr()) }
+    }
+}
+
+impl Value for f32 {
+    #[inline(always)]
+    unsafe fn group<S: Simd>(values: &[f32; GROUP]) -> S::Vector {
+        // SAFETY: the caller vouches for the instruction set; these are 4 values.
+        unsafe { S::four_values(values.as_ptr()) }
+    }
+}
+
 /// Lists of (index, value) pairs, one after the other, each made up to whole groups with pairs of the
 /// index 0 and the value 0, which add nothing.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Lists {
+pub(crate) struct Lists<V> {
     /// List `i` holds the groups `starts[i]..starts[i + 1]`.
     starts: Vec<u32>,
     indices: Vec<[u8; GROUP]>,
-    values: Vec<[u8; GROUP]>,
+    values: Vec<[V; GROUP]>,
     /// Pairs in all lists, those that add nothing not counted.
     pairs: usize,
 }
 
-impl Lists {
+/// Indices and values of a list, equally long.
+pub(crate) type List<'a, V> = (&'a [[u8; GROUP]], &'a [[V; GROUP]]);
+
+impl<V: Value> Lists<V> {
     /// No list, and room for `lists` of together `pairs` pairs.
     fn clear(&mut self, lists: usize, pairs: usize) {
         self.starts.clear();
@@ -47,7 +76,7 @@ impl Lists {
         let groups = pairs.div_ceil(GROUP) + lists + SLACK;
         if self.indices.len() < groups {
             self.indices.resize(groups, [0; GROUP]);
-            self.values.resize(groups, [0; GROUP]);
+            self.values.resize(groups, [V::default(); GROUP]);
         }
     }
 
@@ -56,24 +85,22 @@ impl Lists {
         self.starts.last().map_or(0, |&end| end as usize)
     }
 
-    /// Adds the list of the non-zeros of `bytes`, of which there are at most 256.
+    /// Ends the list that begins at the last end and has so many pairs.
     #[inline(always)]
-    fn push(&mut self, kernels: Kernels, bytes: &[u8]) {
+    fn finish(&mut self, pairs: usize) {
         let end = self.end();
-        let indices = self.indices[end..].as_flattened_mut();
-        let values = self.values[end..].as_flattened_mut();
-        let pairs = kernels.non_zeros(bytes, indices, values);
-        for (index, value) in indices[pairs..].iter_mut().zip(&mut values[pairs..]).take(GROUP - 1)
-        {
-            (*index, *value) = (0, 0);
+        let indices = self.indices[end..].as_flattened_mut()[pairs..].iter_mut();
+        let values = &mut self.values[end..].as_flattened_mut()[pairs..];
+        for (index, value) in indices.zip(values).take(GROUP - 1) {
+            (*index, *value) = (0, V::default());
         }
         self.pairs += pairs;
         self.starts.push((end + pairs.div_ceil(GROUP)) as u32);
     }
 
-    /// Indices and values of list `i`, equally long.
+    /// List `i`.
     #[inline(always)]
-    pub(crate) fn list(&self, i: usize) -> (&[[u8; GROUP]], &[[u8; GROUP]]) {
+    pub(crate) fn list(&self, i: usize) -> List<'_, V> {
         let range = self.starts[i] as usize..self.starts[i + 1] as usize;
         (&self.indices[range.clone()], &self.values[range])
     }
@@ -88,17 +115,92 @@ impl Lists {
     }
 }
 
-/// Up to [`TILE`] samples of bytes, as lists of their non-zero values in both orders.
+impl Lists<u8> {
+    /// Adds the list of the non-zeros of `bytes`, of which there are at most 256.
+    #[inline(always)]
+    fn push(&mut self, kernels: Kernels, bytes: &[u8]) {
+        let end = self.end();
+        let indices = self.indices[end..].as_flattened_mut();
+        let values = self.values[end..].as_flattened_mut();
+        let pairs = kernels.non_zeros(bytes, indices, values);
+        self.finish(pairs);
+    }
+}
+
+impl Lists<f32> {
+    /// Replaces the content by a list for each feature: the samples that have it, and its values. Each
+    /// pair goes where its feature's list has got to, in the order of the samples.
+    fn deal<'a>(
+        &mut self,
+        features: usize,
+        pairs: usize,
+        samples: impl Iterator<Item = (&'a [u32], &'a [f32])> + Clone,
+    ) {
+        self.clear(features, pairs);
+        self.starts.resize(features + 1, 0);
+        // How many pairs each feature has, then where its list ends.
+        for &feature in samples.clone().flat_map(|(which, _)| which) {
+            self.starts[feature as usize + 1] += 1;
+        }
+        for feature in 0..features {
+            let pairs = self.starts[feature + 1] as usize;
+            self.starts[feature + 1] = self.starts[feature] + pairs.div_ceil(GROUP) as u32;
+        }
+        let groups = self.end();
+        self.indices[..groups].fill([0; GROUP]);
+        self.values[..groups].fill([0.0; GROUP]);
+        let (indices, values) = (self.indices.as_flattened_mut(), self.values.as_flattened_mut());
+        let mut next: Vec<u32> = self.starts.iter().map(|start| start * GROUP as u32).collect();
+        for (sample, (which, from)) in samples.enumerate() {
+            for (&feature, &value) in which.iter().zip(from) {
+                let place = &mut next[feature as usize];
+                (indices[*place as usize], values[*place as usize]) = (sample as u8, value);
+                *place += 1;
+            }
+        }
+        self.pairs = pairs;
+    }
+}
+
+/// A tile's non-zeros in both orders.
 #[derive(Debug, Clone, Default)]
+pub(crate) struct Orders<V> {
+    /// List `b * samples + s`: block `b` of sample `s`; indices count within the block.
+    pub(crate) by_sample: Lists<V>,
+    /// List `p`: feature `p`; indices are samples. Empty until asked for.
+    pub(crate) by_feature: Lists<V>,
+}
+
+impl<V: Value> Orders<V> {
+    fn shrink_to_fit(&mut self) {
+        self.by_sample.shrink_to_fit();
+        self.by_feature.shrink_to_fit();
+    }
+}
+
+/// The lists of a tile.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    Bytes(Orders<u8>),
+    Floats(Orders<f32>),
+}
+
+/// Up to [`TILE`] samples as lists of their non-zero values in both orders.
+#[derive(Debug, Clone)]
 pub struct Tile {
     samples: usize,
     features: usize,
-    /// List `b * samples + s`: block `b` of sample `s`; indices count within the block.
-    pub(crate) by_sample: Lists,
-    /// List `p`: feature `p`; indices are samples. Empty until asked for.
-    pub(crate) by_feature: Lists,
-    /// Feature after feature, [`TILE`] bytes each.
+    pub(crate) content: Content,
+    /// Samples of bytes feature after feature, [`TILE`] bytes each.
     transposed: Vec<u8>,
+}
+
+impl Default for Tile {
+    /// No sample.
+    fn default() -> Tile {
+        let content = Content::Bytes(Orders::default());
+        Tile { samples: 0, features: 0, content, transposed: Vec::new() }
+    }
 }
 
 impl Tile {
@@ -112,17 +214,24 @@ impl Tile {
         self.features
     }
 
-    /// Number of bytes that are not zero.
+    /// Number of values that are not left out as zeros.
     pub fn non_zeros(&self) -> usize {
-        self.by_sample.pairs
+        match &self.content {
+            Content::Bytes(orders) => orders.by_sample.pairs,
+            Content::Floats(orders) => orders.by_sample.pairs,
+        }
     }
 
     /// Whether the lists by feature are there.
     pub fn is_sorted(&self) -> bool {
-        self.by_feature.starts.len() == self.features + 1
+        let lists = match &self.content {
+            Content::Bytes(orders) => orders.by_feature.starts.len(),
+            Content::Floats(orders) => orders.by_feature.starts.len(),
+        };
+        lists == self.features + 1
     }
 
-    /// Replaces the content by these samples, with the lists by feature where `sorted`: a gradient
+    /// Replaces the content by these samples of bytes, with the lists by feature where `sorted`: a gradient
     /// needs them. Reuses the memory of earlier content.
     ///
     /// Panics where there are more than [`TILE`] samples or one has not `features` bytes.
@@ -140,52 +249,111 @@ impl Tile {
             // Shuffled samples lie anywhere in memory: all are asked for before one is needed.
             arch::prefetch(sample);
         }
+        if let Content::Floats(_) = self.content {
+            self.content = Content::Bytes(Orders::default());
+        }
+        let Content::Bytes(Orders { by_sample, by_feature }) = &mut self.content else { return };
         let block = block_size(features);
-        let lists = self.samples * features.div_ceil(block);
-        self.by_sample.clear(lists, self.samples * features);
+        by_sample.clear(samples.len() * features.div_ceil(block), samples.len() * features);
         for start in (0..features).step_by(block) {
             for sample in samples.clone() {
-                self.by_sample.push(kernels, &sample[start..(start + block).min(features)]);
+                by_sample.push(kernels, &sample[start..(start + block).min(features)]);
             }
         }
-        self.by_feature.starts.clear();
+        by_feature.starts.clear();
         if sorted {
-            self.transpose(samples);
-            self.by_feature.clear(features, self.by_sample.pairs);
+            transpose(samples.clone(), features, &mut self.transposed);
+            by_feature.clear(features, by_sample.pairs);
             for column in self.transposed.chunks_exact(TILE) {
-                self.by_feature.push(kernels, &column[..self.samples]);
+                by_feature.push(kernels, &column[..samples.len()]);
             }
         }
     }
 
-    /// Writes the samples feature after feature, in squares of [`SQUARE`] samples and features.
-    fn transpose<'a>(&mut self, mut samples: impl Iterator<Item = &'a [u8]>) {
-        self.transposed.resize(self.features * TILE, 0);
-        let empty: &[u8] = &[];
-        for start in (0..self.samples).step_by(SQUARE) {
-            let rows: [&[u8]; SQUARE] = std::array::from_fn(|_| samples.next().unwrap_or(empty));
-            let whole = match rows[SQUARE - 1].is_empty() {
-                true => 0,
-                false => self.features / SQUARE * SQUARE,
-            };
-            for first in (0..whole).step_by(SQUARE) {
-                let square = rows.map(|row| row[first..].first_chunk().unwrap_or(&[0; SQUARE]));
-                let to = &mut self.transposed[first * TILE + start..];
-                arch::transpose(square, to, TILE);
-            }
-            for feature in whole..self.features {
-                for (offset, row) in rows.iter().enumerate().filter(|(_, row)| !row.is_empty()) {
-                    self.transposed[feature * TILE + start + offset] = row[feature];
+    /// Replaces the content by these samples, each of which is given as the features whose values may
+    /// be other than 0, in rising order, and these values. As [`Tile::fill`] otherwise.
+    ///
+    /// Panics where there are more than [`TILE`] samples, or a sample has not as many values as
+    /// features, a feature of `features` or more, or features in another order.
+    pub fn fill_pairs<'a>(
+        &mut self,
+        features: usize,
+        samples: impl ExactSizeIterator<Item = (&'a [u32], &'a [f32])> + Clone,
+        sorted: bool,
+    ) {
+        (self.samples, self.features) = (samples.len(), features);
+        assert!(self.samples <= TILE, "a tile has at most {TILE} samples");
+        if let Content::Bytes(_) = self.content {
+            self.content = Content::Floats(Orders::default());
+        }
+        let Content::Floats(Orders { by_sample, by_feature }) = &mut self.content else { return };
+        let pairs = samples.clone().map(|(which, values)| {
+            assert!(which.len() == values.len(), "a sample needs a value for each feature");
+            assert!(which.last().is_none_or(|&last| (last as usize) < features));
+            which.len()
+        });
+        let pairs = pairs.sum();
+        let block = block_size(features);
+        by_sample.clear(samples.len() * features.div_ceil(block), pairs);
+        let mut done = [0; TILE];
+        for start in (0..features).step_by(block) {
+            for ((which, values), done) in samples.clone().zip(&mut done) {
+                let (which, values) = (&which[*done..], &values[*done..]);
+                let count = which.partition_point(|&feature| (feature as usize) < start + block);
+                let end = by_sample.end();
+                let indices = by_sample.indices[end..].as_flattened_mut();
+                let size = block.min(features - start);
+                for (index, &feature) in indices.iter_mut().zip(&which[..count]) {
+                    let within = (feature as usize).wrapping_sub(start);
+                    assert!(within < size, "the features of a sample must be in rising order");
+                    *index = within as u8;
                 }
+                let to = &mut by_sample.values[end..].as_flattened_mut()[..count];
+                to.copy_from_slice(&values[..count]);
+                by_sample.finish(count);
+                *done += count;
             }
+        }
+        by_feature.starts.clear();
+        if sorted {
+            by_feature.deal(features, pairs, samples);
         }
     }
 
     /// Gives back memory that the content does not need: for tiles that are kept.
     pub fn shrink_to_fit(&mut self) {
-        self.by_sample.shrink_to_fit();
-        self.by_feature.shrink_to_fit();
+        match &mut self.content {
+            Content::Bytes(orders) => orders.shrink_to_fit(),
+            Content::Floats(orders) => orders.shrink_to_fit(),
+        }
         self.transposed = Vec::new();
+    }
+}
+
+/// Writes the samples feature after feature, [`TILE`] bytes each, in squares of [`SQUARE`] samples and
+/// features.
+fn transpose<'a>(
+    mut samples: impl ExactSizeIterator<Item = &'a [u8]>,
+    features: usize,
+    transposed: &mut Vec<u8>,
+) {
+    transposed.resize(features * TILE, 0);
+    let empty: &[u8] = &[];
+    for start in (0..samples.len()).step_by(SQUARE) {
+        let rows: [&[u8]; SQUARE] = std::array::from_fn(|_| samples.next().unwrap_or(empty));
+        let whole = match rows[SQUARE - 1].is_empty() {
+            true => 0,
+            false => features / SQUARE * SQUARE,
+        };
+        for first in (0..whole).step_by(SQUARE) {
+            let square = rows.map(|row| row[first..].first_chunk().unwrap_or(&[0; SQUARE]));
+            arch::transpose(square, &mut transposed[first * TILE + start..], TILE);
+        }
+        for feature in whole..features {
+            for (offset, row) in rows.iter().enumerate().filter(|(_, row)| !row.is_empty()) {
+                transposed[feature * TILE + start + offset] = row[feature];
+            }
+        }
     }
 }
 
@@ -253,20 +421,52 @@ mod tests {
     use super::*;
 
     /// The pairs of a list but those that make it up to whole groups.
-    fn pairs(indices: &[[u8; GROUP]], values: &[[u8; GROUP]]) -> impl Iterator<Item = (usize, u8)> {
-        let (indices, values) = (indices.as_flattened(), values.as_flattened());
-        let end = values.iter().rposition(|&value| value != 0).map_or(0, |last| last + 1);
+    fn pairs<V: Value + Into<f32>>(
+        (indices, values): List<V>,
+    ) -> impl Iterator<Item = (usize, f32)> {
+        let values: Vec<f32> = values.as_flattened().iter().map(|&value| value.into()).collect();
+        let indices = indices.as_flattened();
+        let end = values.iter().rposition(|&value| value != 0.0).map_or(0, |last| last + 1);
         assert!(values.len() - end < GROUP, "no list is longer than it need be");
-        assert!(values[..end].iter().all(|&value| value != 0));
+        assert!(values[..end].iter().all(|&value| value != 0.0));
         assert!(indices[end..].iter().all(|&index| index == 0));
-        indices[..end].iter().map(|&index| index.into()).zip(values[..end].iter().copied())
+        indices[..end].iter().map(|&index| index.into()).zip(values).collect::<Vec<_>>().into_iter()
     }
+
+    /// Whether the lists hold `x`, samples after samples, and nothing else.
+    fn assert_holds<V: Value + Into<f32>>(
+        Orders { by_sample, by_feature }: &Orders<V>,
+        (samples, features): (usize, usize),
+        x: &[f32],
+    ) {
+        for sample in 0..samples {
+            let mut row = vec![0.0; features];
+            let size = block_size(features);
+            for block in 0..features.div_ceil(size) {
+                for (index, value) in pairs(by_sample.list(block * samples + sample)) {
+                    row[block * size + index] = value;
+                }
+            }
+            assert_eq!(row, x[sample * features..][..features]);
+        }
+        for feature in 0..features {
+            let mut column = vec![0.0; samples];
+            let pairs: Vec<_> = pairs(by_feature.list(feature)).collect();
+            assert!(pairs.is_sorted_by_key(|(index, _)| *index));
+            for (index, value) in pairs {
+                column[index] = value;
+            }
+            assert!((0..samples).all(|s| column[s] == x[s * features + feature]));
+        }
+    }
+
+    const SHAPES: [(usize, usize); 6] =
+        [(1, 1), (8, 8), (9, 17), (128, 300), (127, 784), (3, 1000)];
 
     #[test]
     fn lists_hold_the_non_zeros_in_both_orders() {
         for kernels in Kernels::available() {
-            for (samples, features) in [(1, 1), (8, 8), (9, 17), (128, 300), (127, 784), (3, 1000)]
-            {
+            for (samples, features) in SHAPES {
                 let byte = |i: usize| ((i * 7919) % 251 * (i % 3)) as u8;
                 let x: Vec<u8> = (0..samples * features).map(byte).collect();
                 let mut tile = Tile::default();
@@ -275,30 +475,38 @@ mod tests {
                 tile.fill(kernels, 5, before.chunks(5), true);
                 tile.fill(kernels, features, x.chunks(features), true);
                 assert!(tile.is_sorted());
-                for sample in 0..samples {
-                    let mut row = vec![0; features];
-                    let size = block_size(features);
-                    for block in 0..features.div_ceil(size) {
-                        let (indices, values) = tile.by_sample.list(block * samples + sample);
-                        for (index, value) in pairs(indices, values) {
-                            row[block * size + index] = value;
-                        }
-                    }
-                    assert_eq!(row, x[sample * features..][..features]);
-                }
-                for feature in 0..features {
-                    let mut column = vec![0; samples];
-                    let (indices, values) = tile.by_feature.list(feature);
-                    let pairs: Vec<_> = pairs(indices, values).collect();
-                    assert!(pairs.is_sorted());
-                    for (index, value) in pairs {
-                        column[index] = value;
-                    }
-                    assert!((0..samples).all(|s| column[s] == x[s * features + feature]));
-                }
+                let Content::Bytes(orders) = &tile.content else { panic!("no bytes") };
+                let values: Vec<f32> = x.iter().map(|&byte| byte.into()).collect();
+                assert_holds(orders, (samples, features), &values);
                 tile.fill(kernels, features, x.chunks(features), false);
                 assert!(!tile.is_sorted());
             }
+        }
+    }
+
+    #[test]
+    fn lists_of_pairs_hold_them_in_both_orders() {
+        let kernels = Kernels::detect().unwrap();
+        for (samples, features) in SHAPES {
+            let value = |i: usize| if i % 3 == 1 { (i * 7919 % 251) as f32 - 125.5 } else { 0.0 };
+            let x: Vec<f32> = (0..samples * features).map(value).collect();
+            let rows: Vec<(Vec<u32>, Vec<f32>)> = x
+                .chunks(features)
+                .map(|row| (0..).zip(row.iter().copied()).filter(|pair| pair.1 != 0.0).unzip())
+                .collect();
+            let rows = || rows.iter().map(|(which, values)| (&which[..], &values[..]));
+            let mut tile = Tile::default();
+            // Nothing of earlier content may remain, of either kind.
+            let before = vec![7; TILE * 5];
+            tile.fill(kernels, 5, before.chunks(5), true);
+            tile.fill_pairs(5, vec![(&[0u32, 4][..], &[7.0f32, 7.0][..]); TILE].into_iter(), true);
+            tile.fill_pairs(features, rows(), true);
+            assert!(tile.is_sorted());
+            assert_eq!(tile.non_zeros(), x.iter().filter(|&&value| value != 0.0).count());
+            let Content::Floats(orders) = &tile.content else { panic!("no floats") };
+            assert_holds(orders, (samples, features), &x);
+            tile.fill_pairs(features, rows(), false);
+            assert!(!tile.is_sorted());
         }
     }
 }

@@ -41,11 +41,26 @@ fn check_sparse(kernels: Kernels, samples: usize, features: usize, width: usize,
     let mut tile = Tile::default();
     tile.fill(kernels, features, x.chunks(features), true);
     assert_eq!(tile.non_zeros(), x.iter().filter(|&&byte| byte != 0).count());
+    // The same values as pairs of a feature and a float: the same sums in the same order.
+    let rows: Vec<(Vec<u32>, Vec<f32>)> = x
+        .chunks(features)
+        .map(|row| {
+            let there = (0..).zip(row).filter(|(_, byte)| **byte != 0);
+            there.map(|(feature, &byte)| (feature, f32::from(byte))).unzip()
+        })
+        .collect();
+    let mut floats = Tile::default();
+    let rows = rows.iter().map(|(which, values)| (&which[..], &values[..]));
+    floats.fill_pairs(features, rows, true);
+    assert_eq!(floats.non_zeros(), tile.non_zeros());
 
     let (mut found, mut expected) = (vec![9.0; samples * width], vec![0.0; samples * width]);
     kernels.sparse_forward(&tile, scale, &weight, &bias, MatMut::new(&mut found, samples, width));
     reference::sparse_forward(x, scale, &weight, &bias, &mut expected);
     assert_close(&found, &expected, 2e-5, "forward");
+    let mut same = vec![9.0; samples * width];
+    kernels.sparse_forward(&floats, scale, &weight, &bias, MatMut::new(&mut same, samples, width));
+    assert_eq!(same, found);
 
     for update in [Update::Overwrite, Update::Add] {
         let mut found = numbers(features * width, 5);
@@ -54,6 +69,9 @@ fn check_sparse(kernels: Kernels, samples: usize, features: usize, width: usize,
         kernels.sparse_gradient(&tile, scale, delta_view, &bias, &mut found, update);
         reference::sparse_gradient(x, scale, &delta, &bias, &mut expected, update);
         assert_close(&found, &expected, 2e-5, "gradient");
+        let mut same = numbers(features * width, 5);
+        kernels.sparse_gradient(&floats, scale, delta_view, &bias, &mut same, update);
+        assert_eq!(same, found);
     }
 }
 

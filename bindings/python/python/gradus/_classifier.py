@@ -109,7 +109,7 @@ class MLPClassifier(BaseMLP):
     average : float or None, default=None
         Decay of a moving average of the weights, which then is the model.
     distort : str or None, default=None
-        Distorts images anew in every epoch: 'standard', or parts such as 'shift:2,rotate:10,scale:0.1,
+        Distorts images anew in every epoch: 'standard', 'strong', or parts such as 'shift:2,rotate:10,scale:0.1,
         shear:0.1,elastic:36:6'. Samples must be bytes of shape (height, width).
     class_weight : dict, 'balanced' or None, default=None
         Factors of the classes' losses.

@@ -31,6 +31,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn splat(value: f32) -> Self::Vector;
     /// Four bytes as values, again and again in all lanes.
     unsafe fn four_bytes(from: *const u8) -> Self::Vector;
+    /// Four values, again and again in all lanes.
+    unsafe fn four_values(from: *const f32) -> Self::Vector;
     /// All lanes number `I` of four values that are repeated in `fours`. For loops that the load unit
     /// bounds: it stays in registers.
     unsafe fn one_of_four<const I: i32>(fours: Self::Vector) -> Self::Vector;

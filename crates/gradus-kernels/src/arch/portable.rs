@@ -30,6 +30,13 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn four_values(from: *const f32) -> [f32; 8] {
+        // SAFETY: the caller vouches for 4 readable values.
+        let four = unsafe { from.cast::<[f32; 4]>().read_unaligned() };
+        std::array::from_fn(|i| four[i % 4])
+    }
+
+    #[inline(always)]
     unsafe fn one_of_four<const I: i32>(fours: [f32; 8]) -> [f32; 8] {
         [fours[I as usize]; 8]
     }

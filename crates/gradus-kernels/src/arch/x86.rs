@@ -15,7 +15,7 @@ pub(crate) struct Avx512;
 macro_rules! one_instruction_each {
     (
         $type:ident, $vector:ty, $lanes:literal, $registers:literal, $splat:ident,
-        $four_bytes:ident, $shuffle:ident, $load:ident, $store:ident, $add:ident, $multiply:ident,
+        $four_bytes:ident, $four_values:ident, $shuffle:ident, $load:ident, $store:ident, $add:ident, $multiply:ident,
         $fma:ident
     ) => {
         impl Simd for $type {
@@ -32,6 +32,11 @@ macro_rules! one_instruction_each {
             unsafe fn four_bytes(from: *const u8) -> $vector {
                 // SAFETY: the caller vouches for the instruction set and for 4 bytes.
                 unsafe { $four_bytes(from) }
+            }
+            #[inline(always)]
+            unsafe fn four_values(from: *const f32) -> $vector {
+                // SAFETY: the caller vouches for the instruction set and for 4 values.
+                unsafe { $four_values(_mm_loadu_ps(from)) }
             }
             #[inline(always)]
             unsafe fn one_of_four<const I: i32>(fours: $vector) -> $vector {
@@ -81,6 +86,7 @@ one_instruction_each!(
     16,
     _mm256_set1_ps,
     four_bytes_256,
+    twice,
     _mm256_shuffle_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
@@ -95,6 +101,7 @@ one_instruction_each!(
     32,
     _mm512_set1_ps,
     four_bytes_512,
+    _mm512_broadcast_f32x4,
     _mm512_shuffle_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
@@ -111,7 +118,13 @@ one_instruction_each!(
 #[target_feature(enable = "avx2")]
 unsafe fn four_bytes_256(from: *const u8) -> __m256 {
     // SAFETY: the caller's contract.
-    let four = unsafe { four_bytes(from) };
+    twice(unsafe { four_bytes(from) })
+}
+
+/// Both halves `four`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn twice(four: __m128) -> __m256 {
     _mm256_set_m128(four, four)
 }
 

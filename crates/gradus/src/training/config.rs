@@ -162,16 +162,17 @@ impl Preset {
             },
             Preset::Record => TrainConfig {
                 hidden: vec![2048, 1024, 512],
-                epochs: 250,
+                epochs: 800,
+                batch_size: BatchSize::Samples(256),
                 optimizer: Optimizer::ADAMW,
-                learning_rate: 0.003,
+                learning_rate: 0.0015,
                 // A rate that falls to 0 learns the images behind the distortions by heart.
                 schedule: Schedule::Constant,
                 warm_up: 2.0,
                 regularization: Regularization {
                     batch_norm: true,
-                    average: Some(0.9998),
-                    distortion: Distortion::STANDARD,
+                    average: Some(0.9999),
+                    distortion: Distortion::STRONG,
                     ..Regularization::NONE
                 },
                 ..Preset::Quick.config()
