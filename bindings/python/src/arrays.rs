@@ -1,6 +1,6 @@
-//! NumPy arrays as the library's samples, and back.
+//! NumPy arrays and sparse rows as the library's samples, and back.
 
-use gradus::data::{Answers, Dataset, Inputs, Rows, first_not_finite};
+use gradus::data::{self, Answers, Dataset, Inputs, Rows};
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArrayMethods,
@@ -8,17 +8,58 @@ use numpy::{
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-/// Samples as rows of an array.
+use crate::errors::guarded;
+
+/// Samples of which only the values other than 0 are kept.
+#[pyclass(frozen, module = "gradus._core")]
+pub(crate) struct SparseRows {
+    rows: data::SparseRows,
+}
+
+#[pymethods]
+impl SparseRows {
+    /// From the arrays of a CSR matrix in canonical form: sample i has the values
+    /// `values[starts[i]:starts[i + 1]]`, at the features that stand at the same places of `columns`.
+    #[new]
+    fn new(
+        py: Python,
+        features: usize,
+        starts: PyReadonlyArray1<u64>,
+        columns: PyReadonlyArray1<u32>,
+        values: PyReadonlyArray1<f32>,
+    ) -> PyResult<SparseRows> {
+        let starts = starts.as_slice()?.iter().map(|&start| start as usize).collect();
+        let (columns, values) = (columns.to_vec()?, values.to_vec()?);
+        let make = || data::SparseRows::new(features, starts, columns, values);
+        Ok(SparseRows { rows: py.detach(|| guarded(make))? })
+    }
+
+    /// Number of samples, and of values in each.
+    #[getter]
+    fn shape(&self) -> (usize, usize) {
+        (self.rows.len(), self.rows.features())
+    }
+
+    fn __len__(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+/// Samples as rows of an array, or sparse ones.
 pub(crate) enum Samples<'py> {
     Bytes(PyReadonlyArray2<'py, u8>),
     Floats(PyReadonlyArray2<'py, f32>),
+    Sparse(Bound<'py, SparseRows>),
 }
 
 impl<'py> Samples<'py> {
-    /// The samples of an array of two dimensions; none where it is anything else.
+    /// The samples of sparse rows or of an array of two dimensions; none where it is anything else.
     fn of(array: &Bound<'py, PyAny>) -> Option<Samples<'py>> {
         if let Ok(array) = array.cast::<PyArray2<f32>>() {
             return array.try_readonly().ok().map(Samples::Floats);
+        }
+        if let Ok(rows) = array.cast::<SparseRows>() {
+            return Some(Samples::Sparse(rows.clone()));
         }
         array.cast::<PyArray2<u8>>().ok()?.try_readonly().ok().map(Samples::Bytes)
     }
@@ -28,6 +69,7 @@ impl<'py> Samples<'py> {
         let shape = match self {
             Samples::Bytes(array) => array.shape(),
             Samples::Floats(array) => array.shape(),
+            Samples::Sparse(rows) => return rows.get().shape(),
         };
         (shape[0], shape[1])
     }
@@ -45,6 +87,7 @@ impl<'py> Samples<'py> {
             Samples::Floats(array) if array.is_c_contiguous() => {
                 array.as_slice().map(Rows::Floats).map_err(|_| wrong())
             }
+            Samples::Sparse(rows) => Ok(Rows::Sparse(&rows.get().rows)),
             _ => Err(wrong()),
         }
     }
@@ -61,7 +104,9 @@ impl<'py> FromPyObject<'_, 'py> for Samples<'py> {
 
     fn extract(array: Borrowed<'_, 'py, PyAny>) -> PyResult<Samples<'py>> {
         Samples::of(&array).ok_or_else(|| {
-            PyTypeError::new_err("expected an array of float32 or uint8, of two dimensions")
+            PyTypeError::new_err(
+                "expected an array of float32 or uint8, of two dimensions, or sparse rows",
+            )
         })
     }
 }
@@ -71,10 +116,8 @@ impl<'py> FromPyObject<'_, 'py> for Samples<'py> {
 /// # Errors
 /// `ValueError` naming the first value that is none.
 pub(crate) fn check_finite(rows: Rows, features: usize) -> PyResult<()> {
-    let Rows::Floats(values) = rows else { return Ok(()) };
-    let Some(at) = first_not_finite(values) else { return Ok(()) };
-    let (row, column) = (at / features, at % features);
-    let what = match values[at].is_nan() {
+    let Some((value, (row, column))) = rows.not_finite(features) else { return Ok(()) };
+    let what = match value.is_nan() {
         true => "NaN",
         false => "infinity, or a value too large for single precision",
     };
@@ -138,6 +181,7 @@ impl Answered {
             inputs: py.detach(|| match rows {
                 Rows::Bytes(values) => Inputs::Bytes(values.to_vec()),
                 Rows::Floats(values) => Inputs::Floats(values.to_vec()),
+                Rows::Sparse(rows) => Inputs::Sparse(rows.clone()),
             }),
             answers: targets.answers(names.to_vec())?,
             weights: weights.map(|weights| weights.to_vec()).transpose()?,
@@ -163,6 +207,7 @@ pub(crate) fn to_arrays<'py>(
     let samples = match data.inputs {
         Inputs::Bytes(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
         Inputs::Floats(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
+        Inputs::Sparse(rows) => Py::new(py, SparseRows { rows })?.into_bound(py).into_any(),
     };
     let answers = match data.answers {
         Answers::Classes { labels, names } if names.len() <= 256 => {

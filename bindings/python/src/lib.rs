@@ -21,6 +21,8 @@ mod words;
 #[pymodule(name = "_core")]
 mod core {
     #[pymodule_export]
+    use super::arrays::SparseRows;
+    #[pymodule_export]
     use super::datasets::{digits, load, names};
     #[pymodule_export]
     use super::model::Model;

@@ -101,7 +101,12 @@ impl Model {
     /// `visit(outputs)` of one sample, by way of what is ready; none where another thread
     /// uses that.
     fn predict_one<T>(&self, sample: Rows, visit: impl Fn(&[f32]) -> T) -> PyResult<Option<T>> {
-        let bytes = matches!(sample, Rows::Bytes(_));
+        let bytes = match sample {
+            Rows::Bytes(_) => true,
+            Rows::Floats(_) => false,
+            // What is ready takes another way, with sums in another order.
+            Rows::Sparse(_) => return Ok(None),
+        };
         let Ok(mut ready) = self.ready[usize::from(bytes)].try_lock() else { return Ok(None) };
         guarded(|| {
             let predictor = match &mut *ready {

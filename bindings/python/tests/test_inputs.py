@@ -8,7 +8,7 @@ import polars
 import pytest
 import scipy.sparse
 
-from gradus import MLPClassifier
+from gradus import MLPClassifier, MLPRegressor
 
 
 def fit(X, y, **parameters):
@@ -45,7 +45,9 @@ def test_every_form_is_the_same(form, table, tmp_path):
     else:
         other = FORMS[form](X)
     expected = reference.predict_proba(X)
-    assert np.array_equal(reference.predict_proba(other), expected)
+    # Sparse rows add in another order.
+    tolerance = 1e-5 if scipy.sparse.issparse(other) else 0
+    np.testing.assert_allclose(reference.predict_proba(other), expected, tolerance, tolerance)
     assert np.array_equal(fit(other, y).coefs_[0], reference.coefs_[0])
 
 
@@ -88,15 +90,68 @@ def test_predictions_do_not_depend_on_the_batch(digits, table, fitted):
             assert np.array_equal(one, model.predict(values[:40]))
 
 
-def test_many_rows_of_a_sparse_matrix_are_taken_in_parts(monkeypatch, table, fitted):
-    from gradus import _inputs
+def words(samples=300, features=20000, seed=0):
+    """Rows of few counts, some of which tell the class, as texts have them."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, samples)
+    X = scipy.sparse.random(samples, features, 0.002, format="lil", rng=rng, dtype=np.float64)
+    for sample, label in enumerate(y):
+        X[sample, 100 * label + rng.integers(0, 5, 8)] = 2.5
+    return X.tocsr(), y
 
-    X, _ = table
-    monkeypatch.setattr(_inputs, "_DENSE_VALUES", 35)
-    parts = list(_inputs.chunks(scipy.sparse.coo_array(X)))
-    assert len(parts) == 43
-    expected = fitted.predict_proba(X)
-    assert np.array_equal(fitted.predict_proba(scipy.sparse.coo_array(X)), expected)
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_sparse_matrices_stay_sparse(estimator, monkeypatch):
+    X, y = words()
+    settings = dict(hidden_layer_sizes=(16,), max_iter=8, random_state=0, batch_size=50)
+    dense = X.toarray()
+    expected = estimator(**settings).fit(dense, y)
+    test, labels = words(seed=1)
+    dense_test = test.toarray()
+    monkeypatch.setattr(type(X), "toarray", None)
+    model = estimator(**settings).fit(X, y)
+    # The same sums but for their order.
+    np.testing.assert_allclose(model.coefs_[0], expected.coefs_[0], rtol=1e-2, atol=1e-4)
+    np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-3)
+    found = model.predict(X)
+    assert np.allclose(found, model.predict(dense), atol=1e-4)
+    assert model.score(X, y) > 0.9
+    # Also the rows of one sample, and validation by sparse or dense rows.
+    assert np.allclose([model.predict(X[at : at + 1])[0] for at in range(5)], found[:5], atol=1e-6)
+    curves = [
+        estimator(**settings).fit(X, y, validation_data=(rows, labels)).validation_loss_curve_
+        for rows in (test, dense_test)
+    ]
+    np.testing.assert_allclose(*curves, rtol=1e-4)
+    # A matrix in no order, with sums to make; it stays as it is.
+    coo = X.tocoo()
+    order = np.random.default_rng(1).permutation(coo.nnz)
+    halves = np.concatenate([coo.data[order] / 2, coo.data / 2])
+    places = [np.concatenate([part[order], part]) for part in coo.coords]
+    twice = scipy.sparse.coo_array((halves, places), X.shape)
+    assert np.allclose(model.predict(twice), found, atol=1e-6)
+    assert twice.nnz == 2 * X.nnz
+    loose = scipy.sparse.csr_array((X.data[::-1], X.indices[::-1], X.nnz - X.indptr[::-1]))
+    indices = loose.indices.copy()
+    assert np.allclose(model.predict(loose[:, :]), model.predict(X[::-1]), atol=1e-6)
+    assert np.array_equal(loose.indices, indices)
+
+
+def test_what_a_sparse_matrix_must_not_hold_is_told(table, fitted):
+    X, y = table
+    sparse = scipy.sparse.csr_array(X * (X > 1))
+    sparse[7, 1] = np.nan
+    with pytest.raises(ValueError, match="value NaN in sample 7"):
+        MLPClassifier().fit(sparse, y)
+    sparse[7, 1] = 1e300
+    with pytest.raises(ValueError, match="too large for single precision in row 7, column 1"):
+        fitted.predict(sparse)
+    with pytest.raises(ValueError, match="omplex"):
+        MLPClassifier().fit(sparse * 1j, y)
+    with pytest.raises(ValueError, match="features"):
+        fitted.predict(sparse[:, :2])
+    with pytest.raises(ValueError, match="0 sample"):
+        fitted.predict(sparse[:0])
 
 
 LABELS = {

@@ -21,7 +21,8 @@ def test_the_stubs_name_everything():
     for name, stub in stubs.items():
         found = getattr(_core, name)
         if isinstance(stub, ast.ClassDef):
-            members = {it.name for it in stub.body if isinstance(it, ast.FunctionDef)}
+            named = {it.name for it in stub.body if isinstance(it, ast.FunctionDef)}
+            members = {name for name in named if not name.startswith("_")}
             assert members == {it for it in vars(found) if not it.startswith("_")}, name
         else:
             told = stub.args.args + stub.args.kwonlyargs

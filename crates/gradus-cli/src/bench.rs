@@ -132,6 +132,7 @@ fn non_zeros(inputs: &Inputs) -> usize {
     match inputs.rows() {
         Rows::Bytes(values) => values.iter().filter(|&&value| value != 0).count(),
         Rows::Floats(values) => values.iter().filter(|&&value| value != 0.0).count(),
+        Rows::Sparse(rows) => rows.values().iter().filter(|&&value| value != 0.0).count(),
     }
 }
 
@@ -269,6 +270,8 @@ impl Machine {
         let sample = |index: usize| match test.inputs.rows() {
             Rows::Bytes(values) => Rows::Bytes(&values[index * features..][..features]),
             Rows::Floats(values) => Rows::Floats(&values[index * features..][..features]),
+            // Data sets are not read so; the predictor would refuse them.
+            Rows::Sparse(rows) => Rows::Sparse(rows),
         };
         let mut predictor = classifier.predictor(matches!(test.inputs, Inputs::Bytes(_)))?;
         let mut times = Vec::new();

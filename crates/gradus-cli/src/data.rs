@@ -198,6 +198,13 @@ impl Figures {
                 found.for_each(|(value, times)| add(value.into(), times));
             }
             Inputs::Floats(values) => values.iter().for_each(|&value| add(value, 1)),
+            Inputs::Sparse(rows) => {
+                rows.values().iter().for_each(|&value| add(value, 1));
+                let left_out = data.inputs.len() - rows.values().len();
+                if left_out > 0 {
+                    add(0.0, left_out as u64);
+                }
+            }
         }
         let count = data.inputs.len() as f64;
         Figures {

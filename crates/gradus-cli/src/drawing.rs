@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use gradus::data::{Dataset, Inputs};
+use gradus::data::Dataset;
 
 /// From empty to full.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
@@ -15,12 +15,7 @@ const USUAL_WIDTH: usize = 80;
 
 /// The lines of sample `index`: rows of shades for a picture, else one line of numbers.
 pub(crate) fn draw(data: &Dataset, index: usize) -> Vec<String> {
-    let range = index * data.features()..(index + 1) * data.features();
-    let values: Vec<f32> = match &data.inputs {
-        Inputs::Bytes(values) => values[range].iter().map(|&value| value.into()).collect(),
-        Inputs::Floats(values) => values[range].to_vec(),
-    };
-    draw_values(&values, &data.sample_shape)
+    draw_values(&data.sample(index), &data.sample_shape)
 }
 
 /// The lines of a sample of these values.

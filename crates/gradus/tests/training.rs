@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gradus::classifier::skips_zeros;
 use gradus::data::digits::{Part, generate};
 use gradus::data::normalize::{Normalization, Normalizer};
-use gradus::data::{Dataset, Inputs};
+use gradus::data::{Dataset, Inputs, SparseRows};
 use gradus::network::{Activation, Workers};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Outcome, Regularization, TrainConfig, train};
-use runs::{as_floats, digits, everything, run};
+use runs::{as_floats, as_sparse, digits, everything, run};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 /// Counts allocations, so that "allocates nothing" can be tested.
@@ -54,6 +54,53 @@ fn floats_that_were_bytes_are_learnt_as_these() {
     let Inputs::Floats(values) = &mut floats.inputs else { panic!("not floats") };
     values[400] = 0.12345;
     assert!(!skipped(&floats));
+}
+
+#[test]
+fn sparse_rows_are_learnt_as_the_values_that_they_stand_for() {
+    let _one = ONE_AT_A_TIME.lock();
+    let bytes = digits(700);
+    let (floats, sparse) = (as_floats(&bytes), as_sparse(&bytes));
+    let learnt = |data: &Dataset, normalization, regularization: &Regularization| {
+        let regularization = regularization.clone();
+        run(&TrainConfig { normalization, regularization, ..small(2) }, data).model
+    };
+    let (plain, workers) = (Regularization::default(), Workers::new(2).unwrap());
+    // Zeros are skipped as those of bytes are.
+    assert!(skips_zeros(&Normalizer::IDENTITY, sparse.inputs.rows()));
+    let from_sparse = learnt(&sparse, Normalization::None, &plain).into_classifier().unwrap();
+    let from_bytes = learnt(&bytes, Normalization::None, &plain).into_classifier().unwrap();
+    assert!(from_sparse.network == from_bytes.network);
+    let predicted = |data: &Dataset| from_bytes.predict(&data.inputs, &workers).unwrap();
+    assert_eq!(predicted(&sparse).probabilities, predicted(&bytes).probabilities);
+    // Where zeros do not stay zeros, or are few, sparse rows take the way of floats.
+    let noisy = Regularization { input_noise: 0.1, ..Regularization::default() };
+    let dropped = Regularization { input_dropout: 0.1, batch_norm: true, ..plain.clone() };
+    for (normalization, regularization) in [
+        (Normalization::Standard, &plain),
+        (Normalization::Unit, &noisy),
+        (Normalization::Unit, &dropped),
+    ] {
+        let [found, expected] = [&sparse, &floats]
+            .map(|data| learnt(data, normalization, regularization).into_classifier().unwrap());
+        assert!(found.network == expected.network);
+        let [a, b] = [&sparse, &floats].map(|data| found.predict(&data.inputs, &workers).unwrap());
+        assert_eq!(a.probabilities, b.probabilities);
+    }
+    let mut dense = floats.clone();
+    let Inputs::Floats(values) = &mut dense.inputs else { panic!("not floats") };
+    values.iter_mut().for_each(|value| *value += 1.0);
+    assert!(!skips_zeros(&Normalizer::IDENTITY, as_sparse(&dense).inputs.rows()));
+    // One sample of many, and a number that is none.
+    let one = sparse.subset(&[5]);
+    let mut predictor = from_bytes.predictor(false).unwrap();
+    let probabilities = predictor.predict(one.inputs.rows()).unwrap();
+    assert!(probabilities.iter().zip(predicted(&one).row(0)).all(|(a, b)| (a - b).abs() < 1e-5));
+    let infinite = SparseRows::new(784, vec![0, 0, 2], vec![3, 7], vec![1.0, f32::INFINITY]);
+    let inputs = Inputs::Sparse(infinite.unwrap());
+    assert_eq!(inputs.rows().not_finite(784), Some((f32::INFINITY, (1, 7))));
+    let error = Dataset::new(inputs, vec![0, 1], vec![28, 28], bytes.class_names().to_vec());
+    assert!(error.unwrap_err().to_string().contains("value inf in sample 1"));
 }
 
 #[test]
@@ -305,6 +352,7 @@ fn a_prediction_does_not_depend_on_the_samples_beside_it() {
         let one = match one {
             gradus::data::Rows::Bytes(values) => gradus::data::Rows::Bytes(&values[..784]),
             gradus::data::Rows::Floats(values) => gradus::data::Rows::Floats(&values[..784]),
+            rows @ gradus::data::Rows::Sparse(_) => rows,
         };
         predictor.predict(one).unwrap();
         assert_eq!(region.change().allocations, 0);

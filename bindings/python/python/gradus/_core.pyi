@@ -7,7 +7,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Samples = NDArray[np.uint8] | NDArray[np.float32]
+class SparseRows:
+    def __init__(
+        self,
+        features: int,
+        starts: NDArray[np.uint64],
+        columns: NDArray[np.uint32],
+        values: NDArray[np.float32],
+    ) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    def __len__(self) -> int: ...
+
+Samples = NDArray[np.uint8] | NDArray[np.float32] | SparseRows
 # Labels, or values (samples x values).
 Targets = NDArray[np.uint32] | NDArray[np.float32]
 

@@ -1,9 +1,8 @@
-"""From what users have (arrays, frames, sparse matrices) to C-contiguous rows of bytes or float32."""
+"""From what users have (arrays, frames, sparse matrices) to rows of bytes, float32 or sparse float32."""
 
 import numpy as np
 
-# Values of a sparse matrix that are made dense at a time to predict: 64 MB.
-_DENSE_VALUES = 1 << 24
+from gradus import _core
 
 
 def is_sparse(X):
@@ -14,8 +13,8 @@ def is_sparse(X):
 def rows(X):
     """Return samples as rows, and the shape of one sample.
 
-    Bytes and truth values stay bytes, everything else becomes float32; nothing is copied that is in
-    form already.
+    Bytes and truth values stay bytes, everything else becomes float32; of arrays nothing is copied that
+    is in form already. Sparse matrices stay sparse, but those of bytes, which take as much room.
 
     Parameters
     ----------
@@ -23,13 +22,12 @@ def rows(X):
 
     Returns
     -------
-    values : ndarray of uint8 or float32, C-contiguous, of shape (n_samples, n_features)
+    values : ndarray of uint8 or float32, C-contiguous, or SparseRows, of shape (n_samples, n_features)
     shape : tuple of int
         Of one sample: ``(28, 28)`` for an image.
     """
     if is_sparse(X):
-        _refuse_complex(X)
-        values = X.toarray() if X.dtype in (np.uint8, bool) else X.astype(np.float32).toarray()
+        values = X.toarray() if X.dtype in (np.uint8, bool) else X
     else:
         values = np.asarray(X)
     if values.ndim < 2:
@@ -43,11 +41,27 @@ def rows(X):
         raise ValueError(
             f"X has 0 feature(s) (shape={values.shape}) while a minimum of 1 is required."
         )
-    if len(values) == 0:
+    if values.shape[0] == 0:
         raise ValueError(
             f"X has 0 sample(s) (shape={values.shape}) while a minimum of 1 is required."
         )
+    if is_sparse(values):
+        return _sparse_rows(values), shape
     return _in_form(values).reshape(len(values), features), shape
+
+
+def _sparse_rows(X):
+    _refuse_complex(X)
+    if X.ndim != 2:
+        raise ValueError(f"a sparse X has {X.ndim} dimensions, expected samples as rows of two")
+    X = X.tocsr()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    with np.errstate(over="ignore"):
+        values = X.data.astype(np.float32)
+    starts, columns = X.indptr.astype(np.uint64), X.indices.astype(np.uint32)
+    return _core.SparseRows(X.shape[1], starts, columns, values)
 
 
 def _in_form(values):
@@ -66,15 +80,6 @@ def _in_form(values):
 def _refuse_complex(values):
     if values.dtype.kind == "c":
         raise ValueError("Complex data not supported: X is complex, expected real numbers")
-
-
-def chunks(X):
-    """Return parts of a sparse matrix that are small enough to be made dense; else X alone."""
-    if not is_sparse(X) or X.ndim != 2 or X.shape[0] * X.shape[1] <= _DENSE_VALUES:
-        return [X]
-    step = max(_DENSE_VALUES // max(X.shape[1], 1), 1)
-    X = X.tocsr()
-    return (X[start : start + step] for start in range(0, X.shape[0], step))
 
 
 def feature_names(X):

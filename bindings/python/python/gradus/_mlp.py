@@ -164,9 +164,10 @@ class BaseMLP(Savable):
             raise ValueError(
                 f"validation_data has {X.shape[1]} features, but X has {values.shape[1]}"
             )
-        if X.dtype != values.dtype:
+        dense = isinstance(X, np.ndarray) and isinstance(values, np.ndarray)
+        if dense and values.dtype == np.float32:
             # What is trained on floats is validated on floats.
-            X = X.astype(values.dtype) if values.dtype == np.float32 else X
+            X = X.astype(np.float32, copy=False)
         return X, targets.encode(y, "y of validation_data", len(X))
 
     def _share_apart(self, wanted):
@@ -382,14 +383,11 @@ class BaseMLP(Savable):
         return model
 
     def _outputs(self, X, compute):
-        """Returns ``compute(rows)``, for all of X or for parts of it."""
+        """Returns ``compute(rows, threads)`` for X."""
         self._check_features(None, _inputs.feature_names(X), stacklevel=4)
-        parts = []
-        for part in _inputs.chunks(X):
-            values, _ = _inputs.rows(part)
-            self._check_features(values.shape[1], None, stacklevel=4)
-            parts.append(compute(values, _settings.threads(self.n_jobs)))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        values, _ = _inputs.rows(X)
+        self._check_features(values.shape[1], None, stacklevel=4)
+        return compute(values, _settings.threads(self.n_jobs))
 
     def _check_features(self, count, names, stacklevel):
         """Checks the number of features, where it is given, or else their names."""

@@ -152,8 +152,10 @@ class MLPRegressor(BaseMLP):
     X may be an array of any numbers in any order, a pandas or Polars frame, a SciPy sparse matrix, or
     images of shape (n, height, width). Bytes (uint8) and truth values are trained on as they are:
     where most of them are 0, zeros cost nothing. Everything else is computed in single precision. `fit`
-    takes a copy; `predict` takes none of C-ordered float32 and uint8. Sparse matrices are made dense:
-    whole for `fit`, some rows at a time for `predict`.
+    takes a copy; `predict` takes none of C-ordered float32 and uint8. Sparse matrices stay sparse (those
+    of bytes and truth values become dense bytes): training costs what their values cost, unless more than
+    half of them are not 0, or 0 does not stay 0: normalised by feature, with noise, dropout or mixup on
+    the inputs.
 
     Ctrl-C ends `fit` after the step in progress. The estimator then is trained as far as it came, and
     KeyboardInterrupt is raised. The same holds for what a callback raises.

@@ -157,15 +157,8 @@ fn figure(data: &Dataset, index: usize, words: &str, caption: &str) -> String {
 
 /// The first values of a sample.
 pub(super) fn values(data: &Dataset, index: usize) -> String {
-    let range = index * data.features()..(index + 1) * data.features();
-    let told: Vec<String> = match &data.inputs {
-        Inputs::Bytes(values) => {
-            values[range].iter().take(MOST_VALUES).map(ToString::to_string).collect()
-        }
-        Inputs::Floats(values) => {
-            values[range].iter().take(MOST_VALUES).map(ToString::to_string).collect()
-        }
-    };
+    let values = data.sample(index);
+    let told: Vec<String> = values.iter().take(MOST_VALUES).map(ToString::to_string).collect();
     let more = if data.features() > MOST_VALUES { ", \u{2026}" } else { "" };
     told.join(", ") + more
 }

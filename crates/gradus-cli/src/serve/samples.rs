@@ -246,6 +246,6 @@ fn set_of(hub: &Hub, model: Option<&Served>, asked: Option<&str>) -> Result<Stri
 fn pixels(data: &Dataset, index: usize) -> &[u8] {
     match &data.inputs {
         Inputs::Bytes(values) => &values[index * data.features()..][..data.features()],
-        Inputs::Floats(_) => &[],
+        Inputs::Floats(_) | Inputs::Sparse(_) => &[],
     }
 }

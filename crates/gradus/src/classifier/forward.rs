@@ -17,13 +17,13 @@ use crate::network::{
 /// Samples that go through the network at a time.
 pub(crate) const CHUNK: usize = 4 * TILE;
 
-/// Share of zeros from which inputs are worth training on as sparse bytes.
+/// Share of zeros from which it is worth skipping them in training.
 const SPARSE_FROM: f64 = 0.5;
 
 /// The way that inputs take into the first layer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Form {
-    /// Bytes, normalised inside the product, which skips their zeros.
+    /// Bytes and sparse rows, normalised inside the product, which skips their zeros.
     Sparse(InputScale),
     /// Everything else, normalised beforehand.
     Dense,
@@ -34,7 +34,7 @@ impl Form {
     /// sample does not depend on those beside it.
     pub(crate) fn of(normalizer: &Normalizer, inputs: Rows) -> Form {
         match (normalizer, inputs) {
-            (Normalizer::Scalar { mean, deviation }, Rows::Bytes(_)) => {
+            (Normalizer::Scalar { mean, deviation }, Rows::Bytes(_) | Rows::Sparse(_)) => {
                 Form::Sparse(InputScale::new(*mean, *deviation))
             }
             _ => Form::Dense,
@@ -51,6 +51,15 @@ impl Form {
         match (normalizer, inputs) {
             (_, Rows::Bytes(values)) if share_of_zeros(values) >= SPARSE_FROM => {
                 (Form::of(normalizer, inputs), None)
+            }
+            (_, Rows::Sparse(rows)) => {
+                let kept = rows.values().len() as f64 / inputs.len().max(1) as f64;
+                let form = if 1.0 - kept >= SPARSE_FROM {
+                    Form::of(normalizer, inputs)
+                } else {
+                    Form::Dense
+                };
+                (form, None)
             }
             (Normalizer::Scalar { mean, deviation }, Rows::Floats(values))
                 if share_of_zeros(values) >= SPARSE_FROM =>
@@ -233,7 +242,8 @@ impl Forward<'_> {
     }
 }
 
-/// Fills `tile` with the samples `indices` of byte inputs, `sorted` where a gradient will follow.
+/// Fills `tile` with the samples `indices` of bytes or sparse rows, `sorted` where a gradient will
+/// follow.
 pub(crate) fn fill_tile(
     kernels: Kernels,
     tile: &SharedTile,
@@ -242,10 +252,18 @@ pub(crate) fn fill_tile(
     indices: impl ExactSizeIterator<Item = u32> + Clone,
     sorted: bool,
 ) {
-    let Rows::Bytes(values) = inputs else { return };
     let mut tile = tile.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let rows = indices.map(|index| &values[index as usize * features..][..features]);
-    tile.fill(kernels, features, rows, sorted);
+    match inputs {
+        Rows::Bytes(values) => {
+            let rows = indices.map(|index| &values[index as usize * features..][..features]);
+            tile.fill(kernels, features, rows, sorted);
+        }
+        Rows::Sparse(rows) => {
+            tile.fill_pairs(features, indices.map(|index| rows.row(index as usize)), sorted);
+        }
+        // These are dense always.
+        Rows::Floats(_) => {}
+    }
 }
 
 /// Normalises sample `index` into `row`.
@@ -254,6 +272,7 @@ pub(crate) fn normalize_row(normalizer: &Normalizer, inputs: Rows, index: usize,
     match inputs {
         Rows::Bytes(values) => normalizer.apply_bytes(&values[range], row),
         Rows::Floats(values) => normalizer.apply_floats(&values[range], row),
+        Rows::Sparse(rows) => normalizer.apply_sparse(rows.row(index), row),
     }
 }
 

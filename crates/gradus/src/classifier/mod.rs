@@ -196,7 +196,8 @@ impl Predictor {
 }
 
 /// Whether training on these inputs skips the zeros of the first layer's product instead of
-/// multiplying by them: so for bytes, and floats that were bytes, of which at least half are 0.
+/// multiplying by them: so for bytes, floats that were bytes, and sparse rows, of which at least half
+/// are 0.
 pub fn skips_zeros(normalizer: &Normalizer, inputs: Rows) -> bool {
     kernels().is_ok_and(|kernels| Form::for_training(kernels, normalizer, inputs).0.is_sparse())
 }

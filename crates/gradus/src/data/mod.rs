@@ -7,6 +7,7 @@
 mod answers;
 mod bytes;
 mod array;
+mod sparse;
 pub mod idx;
 pub mod npy;
 pub(crate) mod zip;
@@ -39,6 +40,7 @@ pub use load::{
     Found, LoadOptions, Loaded, fetch, find, load, load_matching, load_single, sets_at_hand,
 };
 pub use sets::set_names;
+pub use sparse::SparseRows;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -47,13 +49,15 @@ fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidData, message)
 }
 
-/// Samples as rows: bytes stay bytes (images), everything else is `f32`.
+/// Samples as rows: bytes stay bytes (images), everything else is `f32`, dense or sparse.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inputs {
     /// Raw values 0..=255, `samples x features`, row-major.
     Bytes(Vec<u8>),
     /// `samples x features`, row-major.
     Floats(Vec<f32>),
+    /// The values other than 0. No file is read so: they come from programs.
+    Sparse(SparseRows),
 }
 
 /// Samples as rows, borrowed: the whole of [`Inputs`] or values from elsewhere.
@@ -63,6 +67,8 @@ pub enum Rows<'a> {
     Bytes(&'a [u8]),
     /// Row-major.
     Floats(&'a [f32]),
+    /// The values other than 0.
+    Sparse(&'a SparseRows),
 }
 
 impl<'a> From<&'a Inputs> for Rows<'a> {
@@ -72,11 +78,13 @@ impl<'a> From<&'a Inputs> for Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Number of values.
+    /// Number of values, zeros counted.
     pub fn len(&self) -> usize {
         match self {
             Rows::Bytes(values) => values.len(),
             Rows::Floats(values) => values.len(),
+            // More than can be counted are too many for any set.
+            Rows::Sparse(rows) => rows.len().saturating_mul(rows.features()),
         }
     }
 
@@ -85,17 +93,33 @@ impl Rows<'_> {
         self.len() == 0
     }
 
+    /// The first value that is NaN or infinite, its sample and its feature, of `features` each.
+    pub fn not_finite(&self, features: usize) -> Option<(f32, (usize, usize))> {
+        match self {
+            Rows::Bytes(_) => None,
+            Rows::Floats(values) => {
+                let at = first_not_finite(values)?;
+                Some((values[at], (at / features, at % features)))
+            }
+            Rows::Sparse(rows) => {
+                let at = first_not_finite(rows.values())?;
+                Some((rows.values()[at], rows.place(at)))
+            }
+        }
+    }
+
     /// What the values are, in the plural.
     pub fn kind(&self) -> &'static str {
         match self {
             Rows::Bytes(_) => "bytes",
             Rows::Floats(_) => "floats",
+            Rows::Sparse(_) => "values in sparse rows",
         }
     }
 }
 
 /// Place of the first value that is NaN or infinite.
-pub fn first_not_finite(values: &[f32]) -> Option<usize> {
+fn first_not_finite(values: &[f32]) -> Option<usize> {
     // No way out within a block, so that the compiler can take many values at a time.
     let sound = |block: &[f32]| block.iter().fold(true, |all, value| all & value.is_finite());
     let block = values.chunks(256).position(|block| !sound(block))?;
@@ -149,20 +173,14 @@ impl Dataset {
                 "no data: {samples} samples of {features} values {answered}"
             )));
         }
-        let found = match &inputs {
-            Inputs::Bytes(values) => values.len(),
-            Inputs::Floats(values) => values.len(),
-        };
+        let found = inputs.len();
         if samples.checked_mul(features) != Some(found) {
             return Err(invalid(format!(
                 "{found} values do not make {samples} samples of shape {sample_shape:?}"
             )));
         }
         answers.check()?;
-        if let Inputs::Floats(values) = &inputs
-            && let Some(at) = first_not_finite(values)
-        {
-            let (sample, value) = (at / features, values[at]);
+        if let Some((value, (sample, _))) = inputs.rows().not_finite(features) {
             return Err(invalid(format!(
                 "value {value} in sample {sample} is not a finite number"
             )));
@@ -202,6 +220,7 @@ impl Dataset {
             inputs: match &self.inputs {
                 Inputs::Bytes(values) => Inputs::Bytes(rows_at(values, features, indices)),
                 Inputs::Floats(values) => Inputs::Floats(rows_at(values, features, indices)),
+                Inputs::Sparse(rows) => Inputs::Sparse(rows.subset(indices)),
             },
             answers: self.answers.subset(indices),
             sample_shape: self.sample_shape.clone(),
@@ -238,6 +257,16 @@ impl Dataset {
         self.len() == 0
     }
 
+    /// The raw values of one sample. Panics where there is no such sample.
+    pub fn sample(&self, index: usize) -> Vec<f32> {
+        let range = index * self.features()..(index + 1) * self.features();
+        match &self.inputs {
+            Inputs::Bytes(values) => values[range].iter().map(|&byte| byte.into()).collect(),
+            Inputs::Floats(values) => values[range].to_vec(),
+            Inputs::Sparse(rows) => rows.dense_row(index),
+        }
+    }
+
     /// Values in one sample.
     pub fn features(&self) -> usize {
         self.sample_shape.iter().product()
@@ -255,6 +284,7 @@ impl Inputs {
         match self {
             Inputs::Bytes(values) => Rows::Bytes(values),
             Inputs::Floats(values) => Rows::Floats(values),
+            Inputs::Sparse(rows) => Rows::Sparse(rows),
         }
     }
 

@@ -90,6 +90,24 @@ impl Normalizer {
         self.apply_with(row, out, |value| value);
     }
 
+    /// The same for a sample of which only `values` at the features `columns` are other than 0.
+    pub(crate) fn apply_sparse(&self, (columns, values): (&[u32], &[f32]), out: &mut [f32]) {
+        out.fill(0.0);
+        for (&column, &value) in columns.iter().zip(values) {
+            out[column as usize] = value;
+        }
+        match self {
+            Normalizer::Scalar { mean, deviation } => {
+                out.iter_mut().for_each(|x| *x = (*x - mean) / deviation);
+            }
+            Normalizer::PerFeature { means, deviations } => {
+                for ((x, mean), deviation) in out.iter_mut().zip(means).zip(deviations) {
+                    *x = (*x - mean) / deviation;
+                }
+            }
+        }
+    }
+
     fn apply_with<T: Copy>(&self, row: &[T], out: &mut [f32], value: impl Fn(T) -> f32) {
         match self {
             Normalizer::Scalar { mean, deviation } => {
@@ -120,16 +138,25 @@ fn by_feature(kind: Normalization, inputs: &Inputs, features: usize) -> Normaliz
         *sum += value;
         *squares += value * value;
     };
-    let samples = match inputs {
+    match inputs {
         Inputs::Bytes(values) => {
             values.iter().enumerate().for_each(|(i, &value)| add(i, f64::from(value)));
-            values.len() / features
         }
         Inputs::Floats(values) => {
             values.iter().enumerate().for_each(|(i, &value)| add(i, f64::from(value)));
-            values.len() / features
         }
-    } as f64;
+        Inputs::Sparse(rows) => {
+            let mut kept = vec![0; features];
+            for (&column, &value) in rows.columns().iter().zip(rows.values()) {
+                kept[column as usize] += 1;
+                add(column as usize, f64::from(value));
+            }
+            // Zeros change no sum.
+            let with_zeros = (0..features).filter(|&at| kept[at] < rows.len());
+            with_zeros.for_each(|at| add(at, 0.0));
+        }
+    }
+    let samples = (inputs.len() / features) as f64;
     let (means, deviations) = stats
         .iter()
         .map(|&(min, max, sum, squares)| match kind {
@@ -149,12 +176,10 @@ fn by_feature(kind: Normalization, inputs: &Inputs, features: usize) -> Normaliz
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::SparseRows;
 
     fn set(inputs: Inputs, shape: Vec<usize>) -> Dataset {
-        let samples = match &inputs {
-            Inputs::Bytes(values) => values.len(),
-            Inputs::Floats(values) => values.len(),
-        } / shape.iter().product::<usize>();
+        let samples = inputs.len() / shape.iter().product::<usize>();
         Dataset::new(inputs, vec![0; samples], shape, vec!["a".into()]).unwrap()
     }
 
@@ -185,5 +210,24 @@ mod tests {
         assert_eq!(out[0], 0.0);
         assert!((out[1] - 1.5f32.sqrt()).abs() < 1e-6);
         assert_eq!(out[2], 1.0);
+    }
+
+    #[test]
+    fn sparse_rows_are_normalised_as_dense_ones() {
+        let dense = vec![0.0, 0.0, -7.0, 3.0, 0.0, -6.0, 0.0, 0.0, -5.0];
+        let (columns, values) = (vec![2, 0, 2, 2], vec![-7.0, 3.0, -6.0, -5.0]);
+        let sparse = SparseRows::new(3, vec![0, 1, 3, 4], columns, values).unwrap();
+        let dense = set(Inputs::Floats(dense), vec![3]);
+        let data = set(Inputs::Sparse(sparse.clone()), vec![3]);
+        for kind in Normalization::ALL {
+            let normalizer = Normalizer::fit(kind, &data);
+            assert_eq!(normalizer, Normalizer::fit(kind, &dense));
+            for sample in 0..3 {
+                let (mut found, mut expected) = ([9.0; 3], [0.0; 3]);
+                normalizer.apply_sparse(sparse.row(sample), &mut found);
+                normalizer.apply_floats(&dense.sample(sample), &mut expected);
+                assert_eq!(found, expected);
+            }
+        }
     }
 }

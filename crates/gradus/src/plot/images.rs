@@ -23,10 +23,9 @@ const LETTERS: usize = 12;
 /// is no such sample.
 pub fn picture(data: &Dataset, index: usize) -> Option<String> {
     let &[height, width] = &data.sample_shape[..] else { return None };
-    let range = index * data.features()..(index + 1) * data.features();
     let pixels = match &data.inputs {
-        Inputs::Bytes(values) => values[range].to_vec(),
-        Inputs::Floats(values) => shaded(&values[range]),
+        Inputs::Bytes(values) => values[index * data.features()..][..data.features()].to_vec(),
+        _ => shaded(&data.sample(index)),
     };
     let image = GreyImage::new(height, width, pixels).ok()?;
     let largest = height.max(width);

@@ -272,6 +272,14 @@ fn digest(data: &Dataset) -> String {
     match data.inputs.rows() {
         Rows::Bytes(values) => hash.update(values),
         Rows::Floats(values) => update(&mut hash, values, f32::to_le_bytes),
+        Rows::Sparse(rows) => {
+            for sample in 0..rows.len() {
+                let (columns, values) = rows.row(sample);
+                hash.update((columns.len() as u64).to_le_bytes());
+                update(&mut hash, columns, u32::to_le_bytes);
+                update(&mut hash, values, f32::to_le_bytes);
+            }
+        }
     }
     match &data.answers {
         Answers::Classes { labels, .. } => update(&mut hash, labels, u32::to_le_bytes),

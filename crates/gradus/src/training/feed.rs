@@ -12,7 +12,7 @@ use crate::classifier::{Form, fill_tile, normalize_row};
 use crate::data::batches::Batches;
 use crate::data::distort::{self, Distorter};
 use crate::data::normalize::Normalizer;
-use crate::data::{Dataset, Rows};
+use crate::data::{Dataset, Inputs, Rows};
 use crate::error::Result;
 use crate::network::linear::InputScale;
 use crate::network::{Kernels, Member, SharedMatrix, SharedTile, TILE, Tile, Workspace};
@@ -87,6 +87,7 @@ impl<'a> Feed<'a> {
             // Noise and mixed samples are not bytes; a dropped input is a zero byte only where that
             // stands for 0.
             _ if input_noise > 0.0 || mixup > 0.0 => Form::Dense,
+            _ if input_dropout > 0.0 && matches!(data.inputs, Inputs::Sparse(_)) => Form::Dense,
             Form::Sparse(InputScale { scale, shift }) if input_dropout > 0.0 => {
                 match shift == 0.0 {
                     true => {

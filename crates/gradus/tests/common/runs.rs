@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use gradus::data::digits::{Part, generate};
 use gradus::data::distort::Distortion;
-use gradus::data::{Dataset, Inputs};
+use gradus::data::{Dataset, Inputs, SparseRows};
 use gradus::network::Workers;
 use gradus::training::{ClassWeights, Regularization, TrainConfig, Trained, train};
 
@@ -20,6 +20,23 @@ pub(crate) fn as_floats(data: &Dataset) -> Dataset {
     let mut floats = data.clone();
     floats.inputs = Inputs::Floats(values);
     floats
+}
+
+/// The same samples as sparse rows.
+pub(crate) fn as_sparse(data: &Dataset) -> Dataset {
+    let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for index in 0..data.len() {
+        let kept = (0..).zip(data.sample(index)).filter(|(_, value)| *value != 0.0);
+        for (column, value) in kept {
+            columns.push(column);
+            values.push(value);
+        }
+        starts.push(values.len());
+    }
+    let rows = SparseRows::new(data.features(), starts, columns, values).unwrap();
+    let mut sparse = data.clone();
+    sparse.inputs = Inputs::Sparse(rows);
+    sparse
 }
 
 pub(crate) fn run(config: &TrainConfig, data: &Dataset) -> Trained {

@@ -7,28 +7,31 @@ use crate::data::Inputs;
 use crate::data::array::{MAX_CLASSES, picture_shape};
 
 /// The numbers read so far: bytes until a value or the number of columns says otherwise.
-pub(super) struct Numbers(Inputs);
+pub(super) enum Numbers {
+    Bytes(Vec<u8>),
+    Floats(Vec<f32>),
+}
 
 impl Numbers {
     pub(super) fn new(features: usize) -> Self {
-        Numbers(match picture_shape(&[features]) {
-            Some(_) => Inputs::Bytes(Vec::new()),
-            None => Inputs::Floats(Vec::new()),
-        })
+        match picture_shape(&[features]) {
+            Some(_) => Numbers::Bytes(Vec::new()),
+            None => Numbers::Floats(Vec::new()),
+        }
     }
 
     pub(super) fn push(&mut self, field: &[u8]) -> Result<(), String> {
-        if let (Inputs::Bytes(values), Some(byte)) = (&mut self.0, parse_byte(field)) {
+        if let (Numbers::Bytes(values), Some(byte)) = (&mut *self, parse_byte(field)) {
             values.push(byte);
             return Ok(());
         }
         let value = number(field)?;
-        match &mut self.0 {
-            Inputs::Floats(values) => values.push(value),
-            Inputs::Bytes(values) if value == f32::from(value as u8) => values.push(value as u8),
-            Inputs::Bytes(values) => {
+        match self {
+            Numbers::Floats(values) => values.push(value),
+            Numbers::Bytes(values) if value == f32::from(value as u8) => values.push(value as u8),
+            Numbers::Bytes(values) => {
                 let floats = values.iter().map(|&byte| f32::from(byte)).chain([value]).collect();
-                self.0 = Inputs::Floats(floats);
+                *self = Numbers::Floats(floats);
             }
         }
         Ok(())
@@ -36,11 +39,12 @@ impl Numbers {
 
     /// The numbers; zeros and ones alone are no grey levels.
     pub(super) fn finish(self) -> Inputs {
-        match self.0 {
-            Inputs::Bytes(values) if values.iter().all(|&value| value <= 1) => {
+        match self {
+            Numbers::Bytes(values) if values.iter().all(|&value| value <= 1) => {
                 Inputs::Floats(values.into_iter().map(f32::from).collect())
             }
-            inputs => inputs,
+            Numbers::Bytes(values) => Inputs::Bytes(values),
+            Numbers::Floats(values) => Inputs::Floats(values),
         }
     }
 }

@@ -99,7 +99,7 @@ mod tests {
     fn bytes(set: &Dataset) -> &[u8] {
         match &set.inputs {
             Inputs::Bytes(bytes) => bytes,
-            Inputs::Floats(_) => panic!("digits are bytes"),
+            _ => panic!("digits are bytes"),
         }
     }
 

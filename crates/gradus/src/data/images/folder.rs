@@ -187,7 +187,7 @@ mod tests {
     fn shades(set: &Dataset) -> Vec<u8> {
         match &set.inputs {
             Inputs::Bytes(bytes) => bytes.iter().copied().step_by(set.features()).collect(),
-            Inputs::Floats(_) => panic!("pictures are bytes"),
+            _ => panic!("pictures are bytes"),
         }
     }
 
