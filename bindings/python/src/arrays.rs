@@ -1,6 +1,7 @@
 //! NumPy arrays and sparse rows as the library's samples, and back.
 
 use gradus::data::{self, Answers, Dataset, Inputs, Rows};
+use gradus::network::in_parts;
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArrayMethods,
@@ -175,12 +176,17 @@ impl Answered {
         targets: &Targets,
         names: &[String],
         weights: Option<&PyReadonlyArray1<f32>>,
+        threads: usize,
     ) -> PyResult<Answered> {
         let rows = samples.rows()?;
         Ok(Answered {
             inputs: py.detach(|| match rows {
                 Rows::Bytes(values) => Inputs::Bytes(values.to_vec()),
-                Rows::Floats(values) => Inputs::Floats(values.to_vec()),
+                Rows::Floats(values) => {
+                    let mut copy = vec![0.0; values.len()];
+                    in_parts(threads, values, &mut copy, |from, to| to.copy_from_slice(from));
+                    Inputs::Floats(copy)
+                }
                 Rows::Sparse(rows) => Inputs::Sparse(rows.clone()),
             }),
             answers: targets.answers(names.to_vec())?,

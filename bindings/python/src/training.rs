@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use gradus::data::Dataset;
 use gradus::data::split::split_samples;
-use gradus::network::Network;
+use gradus::network::{Network, available_cores};
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
 use gradus::{Error, Result};
 use numpy::{PyArrayMethods, PyReadonlyArray1};
@@ -206,8 +206,10 @@ pub(crate) fn train<'py>(
         .map_err(|error| PyValueError::new_err(format!("a setting is not understood: {error}")))?;
     // Before anything is copied.
     config.validate().map_err(|error| exception(&error))?;
-    let answered = Answered::new(py, &x, &y, &names, weights.as_ref())?;
-    let set = validation.map(|(x, y)| Answered::new(py, &x, &y, &names, None)).transpose()?;
+    let threads = config.threads.unwrap_or_else(available_cores);
+    let answered = Answered::new(py, &x, &y, &names, weights.as_ref(), threads)?;
+    let set = validation.map(|(x, y)| Answered::new(py, &x, &y, &names, None, threads));
+    let set = set.transpose()?;
     let sets = || {
         let data = answered.into_dataset(shape.clone())?;
         match set {

@@ -54,6 +54,35 @@ pub fn available_cores() -> usize {
     std::thread::available_parallelism().map_or(1, |count| count.get())
 }
 
+/// Values that are worth a thread of their own.
+const LEAST_PART: usize = 1 << 20;
+
+/// Runs `work(part of from, part of to)` for parts at the same places of both, on up to `threads`
+/// threads: for work that memory bounds, on new memory above all, whose pages each thread then asks
+/// for itself.
+///
+/// Panics where the lengths differ.
+pub fn in_parts<A: Sync, B: Send>(
+    threads: usize,
+    from: &[A],
+    to: &mut [B],
+    work: impl Fn(&[A], &mut [B]) + Sync,
+) {
+    assert_eq!(from.len(), to.len());
+    let part = from.len().div_ceil(threads.max(1)).max(LEAST_PART);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let mut parts = from.chunks(part).zip(to.chunks_mut(part));
+        let own = parts.next();
+        for (from, to) in parts {
+            scope.spawn(move || work(from, to));
+        }
+        if let Some((from, to)) = own {
+            work(from, to);
+        }
+    });
+}
+
 /// Where `members` threads meet: a generation counter, spun on briefly, then slept on.
 pub struct Team {
     members: usize,
@@ -401,6 +430,20 @@ impl Writing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_all_of_it() {
+        for (len, parts) in [(0, 0), (7, 1), (LEAST_PART + 1, 2), (5 * LEAST_PART, 3)] {
+            let from: Vec<u32> = (0..len as u32).collect();
+            let (mut to, calls) = (vec![0; len], AtomicUsize::new(0));
+            in_parts(3, &from, &mut to, |from, to| {
+                calls.fetch_add(1, Ordering::Relaxed);
+                to.copy_from_slice(from);
+            });
+            assert!(to == from);
+            assert_eq!(calls.into_inner(), parts);
+        }
+    }
 
     #[test]
     fn members_meet_and_see_each_others_writes() {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use gradus::data::{Dataset, Inputs};
+use gradus::data::Dataset;
 use gradus::metrics::{Mistake, SampleResult};
 use gradus::plot::{escape, grouped, picture};
 
@@ -165,6 +165,8 @@ pub(super) fn values(data: &Dataset, index: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gradus::data::Inputs;
+
     use super::*;
 
     fn result(label: u32, predicted: u32, confidence: f32) -> SampleResult {

@@ -1,7 +1,7 @@
 //! Samples through the network, chunk by chunk, without gradients.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::data::Rows;
@@ -11,7 +11,7 @@ use crate::metrics::{SampleResult, most_probable, rank};
 use crate::network::linear::InputScale;
 use crate::network::{
     Input, Kernels, MatMut, MatRef, Prepared, Scratch, SharedTile, TILE, Team, Tile, Workers,
-    Workspace,
+    Workspace, in_parts,
 };
 
 /// Samples that go through the network at a time.
@@ -42,11 +42,12 @@ impl Form {
     }
 
     /// The faster way for training on these inputs; with bytes that are to be taken in their place
-    /// where they are floats that were bytes.
+    /// where they are floats that were bytes, which up to `threads` threads find out.
     pub(crate) fn for_training(
         kernels: Kernels,
         normalizer: &Normalizer,
         inputs: Rows,
+        threads: usize,
     ) -> (Form, Option<Vec<u8>>) {
         match (normalizer, inputs) {
             (_, Rows::Bytes(values)) if share_of_zeros(values) >= SPARSE_FROM => {
@@ -64,7 +65,7 @@ impl Form {
             (Normalizer::Scalar { mean, deviation }, Rows::Floats(values))
                 if share_of_zeros(values) >= SPARSE_FROM =>
             {
-                match were_bytes(kernels, values) {
+                match were_bytes(kernels, values, threads) {
                     Some((bytes, steps)) => {
                         let scale = InputScale::new(mean * steps, deviation * steps);
                         (Form::Sparse(scale), Some(bytes))
@@ -83,10 +84,15 @@ impl Form {
 
 /// The bytes that floats once were, and how many steps of a byte make 1: 1 for raw bytes, 255 for bytes
 /// divided by 255. None where they were no bytes.
-fn were_bytes(kernels: Kernels, values: &[f32]) -> Option<(Vec<u8>, f32)> {
+fn were_bytes(kernels: Kernels, values: &[f32], threads: usize) -> Option<(Vec<u8>, f32)> {
     [1.0, 255.0].into_iter().find_map(|steps| {
-        let mut bytes = vec![0; values.len()];
-        kernels.to_bytes(values, steps, &mut bytes).then_some((bytes, steps))
+        let (mut bytes, sound) = (vec![0; values.len()], AtomicBool::new(true));
+        in_parts(threads, values, &mut bytes, |values, bytes| {
+            if !kernels.to_bytes(values, steps, bytes) {
+                sound.store(false, Ordering::Relaxed);
+            }
+        });
+        sound.into_inner().then_some((bytes, steps))
     })
 }
 
@@ -255,8 +261,8 @@ pub(crate) fn fill_tile(
     let mut tile = tile.write().unwrap_or_else(|poisoned| poisoned.into_inner());
     match inputs {
         Rows::Bytes(values) => {
-            let rows = indices.map(|index| &values[index as usize * features..][..features]);
-            tile.fill(kernels, features, rows, sorted);
+            let row = |index: u32| &values[index as usize * features..][..features];
+            tile.fill(kernels, features, indices.map(row), sorted);
         }
         Rows::Sparse(rows) => {
             tile.fill_pairs(features, indices.map(|index| rows.row(index as usize)), sorted);

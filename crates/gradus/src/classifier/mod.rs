@@ -199,7 +199,7 @@ impl Predictor {
 /// multiplying by them: so for bytes, floats that were bytes, and sparse rows, of which at least half
 /// are 0.
 pub fn skips_zeros(normalizer: &Normalizer, inputs: Rows) -> bool {
-    kernels().is_ok_and(|kernels| Form::for_training(kernels, normalizer, inputs).0.is_sparse())
+    kernels().is_ok_and(|kernels| Form::for_training(kernels, normalizer, inputs, 1).0.is_sparse())
 }
 
 /// The kernels for this machine, or the error of a wrong `GRADUS_ISA`.

@@ -23,7 +23,7 @@ pub use gradus_kernels::Kernels;
 pub use gradus_kernels::dense::Update;
 pub use gradus_kernels::matrix::{MatMut, MatRef};
 pub use gradus_kernels::sparse::{TILE, Tile};
-pub use gradus_kernels::threads::{Member, SharedMatrix, Team, Workers, available_cores};
+pub use gradus_kernels::threads::{Member, SharedMatrix, Team, Workers, available_cores, in_parts};
 pub use hidden::{Draw, Hidden};
 pub use init::Init;
 pub use prepared::{Input, Prepared, SharedTile};

@@ -82,7 +82,7 @@ impl<'a> Feed<'a> {
         threads: usize,
     ) -> Result<Feed<'a>> {
         let Regularization { input_dropout, input_noise, mixup, distortion, .. } = *regularization;
-        let (form, bytes) = Form::for_training(kernels, &normalizer, data.inputs.rows());
+        let (form, bytes) = Form::for_training(kernels, &normalizer, data.inputs.rows(), threads);
         let form = match form {
             // Noise and mixed samples are not bytes; a dropped input is a zero byte only where that
             // stands for 0.
