@@ -1,12 +1,13 @@
 //! `gradus bench`: how fast this machine is at this work, beside what its arithmetic would allow.
 
 use std::io::Write;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::Result;
 use gradus::classifier::{Classifier, skips_zeros};
 use gradus::data::Task;
+use gradus::data::distort::{Distorter, Distortion, Scratch};
 use gradus::data::normalize::{Normalization, Normalizer};
 use gradus::data::{Dataset, Inputs, Rows};
 use gradus::network::{Kernels, Network, Workers, available_cores};
@@ -35,10 +36,12 @@ struct Figure {
     seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     samples_per_second: Option<f64>,
-    /// Billions of floating-point operations a second.
-    gflops: f64,
+    /// Billions of floating-point operations a second, where they are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gflops: Option<f64>,
     /// The time that the operations would take at the measured peak, over the time that they took.
-    share_of_peak: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_of_peak: Option<f64>,
     /// Training accuracy in the last epoch measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<f64>,
@@ -55,6 +58,9 @@ struct Machine {
 
 /// Samples in each measured epoch of the largest network, where all of them would take too long.
 const FEW_SAMPLES: usize = 12_800;
+
+/// Images that a worker distorts before it looks for more.
+const DISTORTED_AT_ONCE: usize = 64;
 
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
@@ -87,6 +93,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     for figure in machine.predictions(&loaded.train, &loaded.test)? {
         show(figure)?;
     }
+    if let Some(figure) = machine.distortions(&loaded.train) {
+        show(figure)?;
+    }
     if !args.json {
         write!(stdout(), "{}", table(&rows(&figures)))?;
     }
@@ -104,8 +113,8 @@ fn rows(figures: &[Figure]) -> Vec<Vec<String>> {
             figure.batch.map(|batch| batch.to_string()).unwrap_or_default(),
             figure.seconds.map(time).unwrap_or_default(),
             figure.samples_per_second.map(|rate| format!("{rate:.0}")).unwrap_or_default(),
-            format!("{:.1}", figure.gflops),
-            format!("{:.2}", figure.share_of_peak),
+            figure.gflops.map(|gflops| format!("{gflops:.1}")).unwrap_or_default(),
+            figure.share_of_peak.map(|share| format!("{share:.2}")).unwrap_or_default(),
             figure.accuracy.map(|accuracy| format!("{accuracy:.4}")).unwrap_or_default(),
         ]);
     }
@@ -153,11 +162,11 @@ impl Machine {
         let workers = Workers::new(threads).map_err(anyhow::Error::msg)?;
         let once = || {
             let begin = Instant::now();
-            let operations = std::sync::atomic::AtomicU64::new(0);
+            let operations = AtomicU64::new(0);
             workers.run(|_| {
                 let (done, value) = kernels.multiply_adds(2_000_000);
                 std::hint::black_box(value);
-                operations.fetch_add(done, std::sync::atomic::Ordering::Relaxed);
+                operations.fetch_add(done, Ordering::Relaxed);
             });
             operations.into_inner() as f64 / begin.elapsed().as_secs_f64()
         };
@@ -176,8 +185,8 @@ impl Machine {
             isa: self.kernels.isa().name(),
             seconds: Some(seconds),
             samples_per_second: Some(samples as f64 / seconds),
-            gflops: operations / seconds / 1e9,
-            share_of_peak: operations / seconds / self.peak,
+            gflops: Some(operations / seconds / 1e9),
+            share_of_peak: Some(operations / seconds / self.peak),
             accuracy: None,
         }
     }
@@ -246,22 +255,45 @@ impl Machine {
         let bytes = matches!(test.inputs, Inputs::Bytes(_));
         let operations = operations(test, &sizes, bytes, false);
         let one = self.one_by_one(&classifier, test)?;
-        let begin = Instant::now();
-        let mut passes = Vec::new();
-        while passes.len() < 5 || begin.elapsed().as_secs_f64() < 0.5 {
-            let begin = Instant::now();
-            classifier.predict(&test.inputs, &self.workers)?;
-            passes.push(begin.elapsed().as_secs_f64());
-        }
+        let all = passes(|| classifier.predict(&test.inputs, &self.workers).map(|_| ()))?;
         let network = Some(shape(&sizes));
-        let mut latency = self.figure("predict one image", one, 1, operations / test.len() as f64);
+        let latency = self.figure("predict one image", one, 1, operations / test.len() as f64);
         // One thread alone does this.
-        latency.share_of_peak *= self.threads as f64;
-        let all = self.figure("predict all test images", median(passes), test.len(), operations);
+        let share_of_peak = latency.share_of_peak.map(|share| share * self.threads as f64);
+        let all = self.figure("predict all test images", all, test.len(), operations);
         Ok([
-            Figure { network: network.clone(), threads: 1, ..latency },
+            Figure { network: network.clone(), threads: 1, share_of_peak, ..latency },
             Figure { network, batch: Some(test.len()), ..all },
         ])
+    }
+
+    /// Every image distorted once, as `--distort standard` does in each epoch; none where samples are
+    /// no grey images.
+    fn distortions(&self, data: &Dataset) -> Option<Figure> {
+        let distorter = Distorter::for_data(Distortion::STANDARD, data, self.kernels).ok()?;
+        let Inputs::Bytes(images) = &data.inputs else { return None };
+        let side = data.features();
+        let seconds = passes(|| {
+            let next = AtomicUsize::new(0);
+            self.workers.run(|_| {
+                let (mut out, mut scratch) = (vec![0; side], Scratch::default());
+                loop {
+                    let first = next.fetch_add(DISTORTED_AT_ONCE, Ordering::Relaxed);
+                    let images = images.chunks_exact(side).zip(0..).skip(first);
+                    let mut left = images.take(DISTORTED_AT_ONCE).peekable();
+                    if left.peek().is_none() {
+                        break;
+                    }
+                    for (image, sample) in left {
+                        distorter.distort(0, 0, sample, image, &mut out, &mut scratch);
+                        std::hint::black_box(&out);
+                    }
+                }
+            });
+            Ok(())
+        });
+        let figure = self.figure("distort all images", seconds.ok()?, data.len(), 0.0);
+        Some(Figure { gflops: None, share_of_peak: None, ..figure })
     }
 
     /// Median time of one prediction, over passes through the test images.
@@ -284,6 +316,18 @@ impl Machine {
         }
         Ok(median(times))
     }
+}
+
+/// Median time of `work`, repeated five times and for half a second at least.
+fn passes(mut work: impl FnMut() -> GradusResult<()>) -> GradusResult<f64> {
+    let begin = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < 5 || begin.elapsed().as_secs_f64() < 0.5 {
+        let begin = Instant::now();
+        work()?;
+        times.push(begin.elapsed().as_secs_f64());
+    }
+    Ok(median(times))
 }
 
 fn sizes(network: &Network) -> Vec<usize> {
