@@ -26,6 +26,18 @@ def gradus(*arguments):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def drawn(page, *strokes):
+    """Strokes, in shares of the paper's side."""
+    box = page.locator("#paper").bounding_box()
+    for stroke in strokes:
+        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*point, steps=5)
+        page.mouse.up()
+
+
 def predictions(model, *files):
     """What `gradus predict` says of the samples of files."""
     return [json.loads(line) for line in gradus("predict", "--json", model, *files).splitlines()]

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from conftest import drawn
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
@@ -68,18 +69,7 @@ def run_three(page):
 
 def draw_digit(page):
     """A 5, stroke by stroke."""
-    canvas = page.locator("#draw canvas").first
-    box = canvas.bounding_box()
-    strokes = [
-        [(0.62, 0.22), (0.38, 0.22), (0.36, 0.46), (0.5, 0.42), (0.64, 0.52), (0.64, 0.68), (0.5, 0.78), (0.36, 0.72)],
-    ]
-    for stroke in strokes:
-        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
-        page.mouse.move(*points[0])
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*point, steps=6)
-        page.mouse.up()
+    drawn(page, [(0.62, 0.22), (0.38, 0.22), (0.36, 0.46), (0.5, 0.42), (0.64, 0.52), (0.64, 0.68), (0.5, 0.78), (0.36, 0.72)])
     time.sleep(1)
 
 

@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 import pytest
-from conftest import axe, photographs, predictions
+from conftest import axe, drawn, photographs, predictions
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -29,18 +29,6 @@ def paper(request, serve, visit):
         return page
 
     return paper
-
-
-def drawn(page, *strokes):
-    """Strokes, in shares of the paper's side."""
-    box = page.locator("#paper").bounding_box()
-    for stroke in strokes:
-        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
-        page.mouse.move(*points[0])
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*point, steps=5)
-        page.mouse.up()
 
 
 def verdict(page):
