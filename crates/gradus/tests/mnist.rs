@@ -132,7 +132,7 @@ fn noise_takes_128_units_further() {
 fn the_accurate_presets_are_on_their_way() {
     let Some(loaded) = mnist() else { return };
     for (preset, hidden, floor) in
-        [(Preset::Accurate, vec![500, 250, 250], 0.975), (Preset::Record, vec![512, 256], 0.982)]
+        [(Preset::Accurate, vec![500, 250, 250], 0.975), (Preset::Record, vec![512, 256], 0.978)]
     {
         let config = TrainConfig { hidden, epochs: 3, ..preset.config() };
         assert!(tested(&config, &loaded) >= floor, "{preset:?}");

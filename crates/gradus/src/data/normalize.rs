@@ -82,12 +82,14 @@ impl Normalizer {
 
     /// `out = (row - mean) / deviation` for one sample of bytes.
     pub fn apply_bytes(&self, row: &[u8], out: &mut [f32]) {
-        self.apply_with(row, out, f32::from);
+        out.iter_mut().zip(row).for_each(|(out, &byte)| *out = byte.into());
+        self.apply(out);
     }
 
     /// `out = (row - mean) / deviation` for one sample of floats.
     pub fn apply_floats(&self, row: &[f32], out: &mut [f32]) {
-        self.apply_with(row, out, |value| value);
+        out.copy_from_slice(row);
+        self.apply(out);
     }
 
     /// The same for a sample of which only `values` at the features `columns` are other than 0.
@@ -96,29 +98,18 @@ impl Normalizer {
         for (&column, &value) in columns.iter().zip(values) {
             out[column as usize] = value;
         }
-        match self {
-            Normalizer::Scalar { mean, deviation } => {
-                out.iter_mut().for_each(|x| *x = (*x - mean) / deviation);
-            }
-            Normalizer::PerFeature { means, deviations } => {
-                for ((x, mean), deviation) in out.iter_mut().zip(means).zip(deviations) {
-                    *x = (*x - mean) / deviation;
-                }
-            }
-        }
+        self.apply(out);
     }
 
-    fn apply_with<T: Copy>(&self, row: &[T], out: &mut [f32], value: impl Fn(T) -> f32) {
+    /// `row = (row - mean) / deviation`
+    fn apply(&self, row: &mut [f32]) {
         match self {
             Normalizer::Scalar { mean, deviation } => {
-                for (out, &x) in out.iter_mut().zip(row) {
-                    *out = (value(x) - mean) / deviation;
-                }
+                row.iter_mut().for_each(|x| *x = (*x - mean) / deviation);
             }
             Normalizer::PerFeature { means, deviations } => {
-                let parameters = means.iter().zip(deviations);
-                for ((out, &x), (mean, deviation)) in out.iter_mut().zip(row).zip(parameters) {
-                    *out = (value(x) - mean) / deviation;
+                for ((x, mean), deviation) in row.iter_mut().zip(means).zip(deviations) {
+                    *x = (*x - mean) / deviation;
                 }
             }
         }
