@@ -138,25 +138,28 @@ impl Lists<f32> {
     ) {
         self.clear(features, pairs);
         self.starts.resize(features + 1, 0);
-        // How many pairs each feature has, then where its list ends.
         for &feature in samples.clone().flat_map(|(which, _)| which) {
             self.starts[feature as usize + 1] += 1;
         }
-        for feature in 0..features {
-            let pairs = self.starts[feature + 1] as usize;
-            self.starts[feature + 1] = self.starts[feature] + pairs.div_ceil(GROUP) as u32;
+        // From how many pairs a feature has to where the first one goes, in its entry of `starts` for
+        // the end: dealing moves that to behind the last one.
+        let mut groups = 0;
+        for end in &mut self.starts[1..] {
+            let pairs = std::mem::replace(end, (groups * GROUP) as u32);
+            groups += (pairs as usize).div_ceil(GROUP);
         }
-        let groups = self.end();
         self.indices[..groups].fill([0; GROUP]);
         self.values[..groups].fill([0.0; GROUP]);
         let (indices, values) = (self.indices.as_flattened_mut(), self.values.as_flattened_mut());
-        let mut next: Vec<u32> = self.starts.iter().map(|start| start * GROUP as u32).collect();
         for (sample, (which, from)) in samples.enumerate() {
             for (&feature, &value) in which.iter().zip(from) {
-                let place = &mut next[feature as usize];
-                (indices[*place as usize], values[*place as usize]) = (sample as u8, value);
-                *place += 1;
+                let next = &mut self.starts[feature as usize + 1];
+                (indices[*next as usize], values[*next as usize]) = (sample as u8, value);
+                *next += 1;
             }
+        }
+        for end in &mut self.starts[1..] {
+            *end = end.div_ceil(GROUP as u32);
         }
         self.pairs = pairs;
     }
