@@ -154,7 +154,6 @@ impl Preset {
                 schedule: Schedule::Cosine,
                 regularization: Regularization {
                     batch_norm: true,
-                    noise: 0.3,
                     input_noise: 0.3,
                     ..Regularization::NONE
                 },
