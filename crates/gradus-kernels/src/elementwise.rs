@@ -1,4 +1,4 @@
-//! Element-wise kernels: activations and their derivatives.
+//! Element-wise kernels: activations and their derivatives, and floats as the bytes that they once were.
 //!
 //! They are plain loops over slices, compiled once for each instruction set; the compiler turns
 //! them into vector code because none of them branches. Derivatives are written in terms of the
@@ -132,6 +132,31 @@ derivative! {
 }
 
 impl Kernels {
+    /// Writes `values` as bytes where each is one of 0 to 255 times `1 / steps`, up to rounding (4e-7 of
+    /// it); else returns false, and `bytes` holds anything. Reference:
+    /// [`crate::reference::to_bytes`].
+    ///
+    /// Panics where the lengths differ.
+    pub fn to_bytes(self, values: &[f32], steps: f32, bytes: &mut [u8]) -> bool {
+        assert_eq!(values.len(), bytes.len());
+        dispatch!(self, (values: &[f32], steps: f32, bytes: &mut [u8]) -> bool, |_S| {
+            /// Adding it rounds to a whole number, which then stands in the lowest bits.
+            const ROUND: f32 = 12_582_912.0;
+            // No way out within a block, so that the compiler can take many values at a time.
+            values.chunks(1024).zip(bytes.chunks_mut(1024)).all(|(values, bytes)| {
+                let mut sound = true;
+                for (value, byte) in values.iter().zip(bytes) {
+                    let scaled = value * steps;
+                    let shifted = scaled + ROUND;
+                    let whole = shifted - ROUND;
+                    *byte = shifted.to_bits() as u8;
+                    sound &= (scaled - whole).abs() <= 4e-7 * whole && whole <= 255.0;
+                }
+                sound
+            })
+        })
+    }
+
     /// `sums += values`. Panics where the lengths differ.
     pub fn add(self, sums: &mut [f32], values: &[f32]) {
         assert_eq!(sums.len(), values.len());

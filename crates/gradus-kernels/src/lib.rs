@@ -7,6 +7,7 @@
 //! | [`Kernels::sparse_gradient`] | `dW (+)= X^T dZ`, `X` mostly-zero bytes | sparse.rs |
 //! | [`Kernels::relu`] and the like | `x = f(x)` | elementwise.rs |
 //! | [`Kernels::relu_backward`] and the like | `grad *= f'` | elementwise.rs |
+//! | [`Kernels::to_bytes`] | `b = x steps`, where all are whole | elementwise.rs |
 //! | [`Kernels::sgd`], [`Kernels::adam`], ... | one step of an optimizer | steps.rs |
 //! | [`Kernels::batch_norm_forward`] and backward | columns of mean 0, variance 1; scale and shift | batch_norm.rs |
 //! | [`Kernels::penalize`] and the like | penalties, limits, averages, norms | weights.rs |

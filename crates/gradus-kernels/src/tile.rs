@@ -6,7 +6,7 @@
 //! are cut into blocks, and then counted and dealt out by feature.
 
 use crate::arch::{self, SQUARE, Simd};
-use crate::dispatch::{Kernels, dispatch};
+use crate::dispatch::Kernels;
 
 /// Most samples in a tile: their numbers fit in a byte.
 pub const TILE: usize = 128;
@@ -361,31 +361,6 @@ fn transpose<'a>(
 }
 
 impl Kernels {
-    /// Writes `values` as bytes where each is one of 0 to 255 times `1 / steps`, up to rounding (4e-7 of
-    /// it); else returns false, and `bytes` holds anything. Reference:
-    /// [`crate::reference::to_bytes`].
-    ///
-    /// Panics where the lengths differ.
-    pub fn to_bytes(self, values: &[f32], steps: f32, bytes: &mut [u8]) -> bool {
-        assert_eq!(values.len(), bytes.len());
-        dispatch!(self, (values: &[f32], steps: f32, bytes: &mut [u8]) -> bool, |_S| {
-            /// Adding it rounds to a whole number, which then stands in the lowest bits.
-            const ROUND: f32 = 12_582_912.0;
-            // No way out within a block, so that the compiler can take many values at a time.
-            values.chunks(1024).zip(bytes.chunks_mut(1024)).all(|(values, bytes)| {
-                let mut sound = true;
-                for (value, byte) in values.iter().zip(bytes) {
-                    let scaled = value * steps;
-                    let shifted = scaled + ROUND;
-                    let whole = shifted - ROUND;
-                    *byte = shifted.to_bits() as u8;
-                    sound &= (scaled - whole).abs() <= 4e-7 * whole && whole <= 255.0;
-                }
-                sound
-            })
-        })
-    }
-
     /// Writes the non-zeros among at most 256 `bytes` and where they stood; returns how many.
     #[inline(always)]
     fn non_zeros(self, bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> usize {
