@@ -3,8 +3,8 @@
 //! | kernel | formula | file |
 //! |---|---|---|
 //! | [`Kernels::matmul`] | `C (+)= A B`, `A^T B` or `A B^T` | dense.rs |
-//! | [`Kernels::sparse_forward`] | `Z = b + X W`, `X` mostly-zero bytes | sparse.rs |
-//! | [`Kernels::sparse_gradient`] | `dW (+)= X^T dZ`, `X` mostly-zero bytes | sparse.rs |
+//! | [`Kernels::sparse_forward`] | `Z = b + X W`, `X` mostly zeros | sparse.rs |
+//! | [`Kernels::sparse_gradient`] | `dW (+)= X^T dZ`, `X` mostly zeros | sparse.rs |
 //! | [`Kernels::relu`] and the like | `x = f(x)` | elementwise.rs |
 //! | [`Kernels::relu_backward`] and the like | `grad *= f'` | elementwise.rs |
 //! | [`Kernels::to_bytes`] | `b = x steps`, where all are whole | elementwise.rs |
