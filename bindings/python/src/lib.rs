@@ -44,15 +44,13 @@ fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// The names that a setting may have: of an `activation`, a `solver`, a `normalization`, a `monitor`.
+/// The names that a setting may have: of a `solver`, a `normalization`, a `monitor`.
 #[pyfunction]
 fn choices(setting: &str) -> Vec<&'static str> {
     use gradus::data::normalize::Normalization;
-    use gradus::network::Activation;
     use gradus::optimizer::Optimizer;
     use gradus::training::Monitor;
     match setting {
-        "activation" => Activation::ALL.map(Activation::name).to_vec(),
         "solver" => Optimizer::ALL.iter().map(Optimizer::name).collect(),
         "normalization" => Normalization::ALL.map(Normalization::name).to_vec(),
         "monitor" => Monitor::ALL.map(Monitor::name).to_vec(),
@@ -60,19 +58,23 @@ fn choices(setting: &str) -> Vec<&'static str> {
     }
 }
 
-/// What a text means as a setting, in the form of [`training::train`]'s `config`: a `schedule`, an
-/// `init`, a `distortion`, or the usual constants of a `solver`.
+/// What a text means as a setting, in the form of [`training::train`]'s `config`: an `activation`,
+/// a `schedule`, an `init`, a `distortion`, or the usual constants of a `solver`.
 #[pyfunction]
 fn parse(setting: &str, text: &str) -> PyResult<String> {
     use gradus::data::distort::Distortion;
-    use gradus::network::Init;
+    use gradus::network::{Activation, Init};
     use gradus::optimizer::Optimizer;
     use gradus::schedule::Schedule;
     let wrong = |expected: &str| {
-        let message = format!("{setting} is {text:?}, but must be {expected}");
+        let message = format!("{setting} is '{text}', but must be {expected}");
         PyValueError::new_err(message)
     };
     let json = match setting {
+        "activation" => serde_json::to_string(
+            &Activation::from_name(text)
+                .ok_or_else(|| wrong(&format!("one of {}", Activation::known())))?,
+        ),
         "schedule" => serde_json::to_string(&Schedule::parse(text).ok_or_else(|| {
             wrong("'constant', 'cosine', 'one-cycle', 'step:EPOCHS:FACTOR' or 'plateau:PATIENCE:FACTOR'")
         })?),

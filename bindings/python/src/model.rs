@@ -241,10 +241,10 @@ impl Model {
 
     /// The activation after each hidden layer.
     #[getter]
-    fn activations(&self) -> Vec<&'static str> {
+    fn activations(&self) -> Vec<String> {
         let network = self.network();
         let hidden = 0..network.linears().len() - 1;
-        hidden.map(|index| network.activation_after(index).name()).collect()
+        hidden.map(|index| network.activation_after(index).name().into_owned()).collect()
     }
 
     /// How it was trained, as JSON.
@@ -282,11 +282,8 @@ impl Model {
         activations: Vec<String>,
         scale: Option<(f32, f32)>,
     ) -> PyResult<(Model, Vec<String>)> {
-        let known = |name: &String| {
-            Activation::from_name(name)
-                .ok_or_else(|| PyValueError::new_err(format!("there is no activation {name:?}")))
-        };
-        let activations = activations.iter().map(known).collect::<PyResult<_>>()?;
+        let known = |name| Activation::try_from(name).map_err(PyValueError::new_err);
+        let activations = activations.into_iter().map(known).collect::<PyResult<_>>()?;
         let normalizer = scale.map(|(mean, deviation)| Normalizer::Scalar { mean, deviation });
         let options = ReadOptions { activations, normalizer };
         let loaded = py.detach(|| guarded(|| model_file::load_as(&path, &options)))?;

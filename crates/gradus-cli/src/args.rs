@@ -195,7 +195,7 @@ pub(crate) struct TrainArgs {
         value_parser = hidden)]
     pub(crate) hidden: Option<Hidden>,
     /// What follows each hidden layer, one for all or one for each, such as relu or relu,tanh: of
-    /// identity, relu, leaky_relu, tanh, sigmoid and gelu
+    /// identity, relu, leaky_relu (slope 0.01), leaky_relu:SLOPE, tanh, sigmoid and gelu
     #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = activations)]
     pub(crate) activation: Option<Activations>,
     /// Initial weights: auto, he, glorot, normal:S (S a standard deviation), or an .npz file with

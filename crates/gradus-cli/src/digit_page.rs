@@ -2,6 +2,8 @@
 //! nothing else out. What the page does is in web/: picture.js brings a drawing to MNIST's form,
 //! network.js computes, draw.js is what the user meets, digit.js puts them together.
 
+use std::borrow::Cow;
+
 use anyhow::{Result, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -29,7 +31,7 @@ const SCRIPT: &str = concat!(
 );
 
 /// SHA-256 of the script: no other one may run.
-const SCRIPT_HASH: &str = "sha256-z0VuALsgKQeKy20mPv34ghFzUMFAzLDX60rpAVb8L8Y=";
+const SCRIPT_HASH: &str = "sha256-asF5TTPvHwyEboMiiV94VZECkJTdvAnmhgJJZ/xNg0w=";
 
 /// The page with this model in it.
 ///
@@ -76,10 +78,10 @@ fn description(model: &Classifier) -> Value {
     let sizes: Vec<usize> = std::iter::once(network.inputs())
         .chain(linears.iter().map(|linear| linear.outputs))
         .collect();
-    let activations: Vec<&str> = (0..linears.len())
+    let activations: Vec<Cow<str>> = (0..linears.len())
         .map(|index| match index + 1 < linears.len() {
             true => network.activation_after(index).name(),
-            false => "identity",
+            false => "identity".into(),
         })
         .collect();
     let (means, deviations) = match &model.normalizer {

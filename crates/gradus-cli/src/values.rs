@@ -169,7 +169,7 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
 pub(crate) fn activations(text: &str) -> Result<Activations, String> {
     let activations = text.split(',').map(|name| Activation::from_name(name.trim()));
     activations.collect::<Option<_>>().map(Activations).ok_or_else(|| {
-        let known = Activation::ALL.map(Activation::name).join(", ");
+        let known = Activation::known();
         format!("expected one of {known}, or several with commas between them")
     })
 }

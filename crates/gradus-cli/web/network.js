@@ -16,7 +16,9 @@ function readNetwork(description, data) {
   const deviations = take(inputs);
   const layers = description.activations.map((activation, index) => {
     const [from, to] = description.sizes.slice(index, index + 2);
-    return { inputs: from, outputs: to, activation, weight: take(from * to), bias: take(to) };
+    const [value, derivative] = functions(activation);
+    const parameters = { weight: take(from * to), bias: take(to) };
+    return { inputs: from, outputs: to, activation, value, derivative, ...parameters };
   });
   return { classes: description.classes, means, deviations, layers };
 }
@@ -25,7 +27,6 @@ function readNetwork(description, data) {
 const ACTIVATIONS = {
   identity: [(z) => z, () => 1],
   relu: [(z) => Math.max(0, z), (z) => (z > 0 ? 1 : 0)],
-  leaky_relu: [(z) => (z > 0 ? z : 0.01 * z), (z) => (z > 0 ? 1 : 0.01)],
   tanh: [Math.tanh, (z) => 1 - Math.tanh(z) ** 2],
   sigmoid: [sigmoid, (z) => sigmoid(z) * (1 - sigmoid(z))],
   gelu: [
@@ -33,6 +34,14 @@ const ACTIVATIONS = {
     (z) => normalBelow(z) + (z * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI),
   ],
 };
+
+// Of a name, which may end with the slope of leaky ReLU: "leaky_relu:0.1".
+function functions(activation) {
+  const [name, text] = activation.split(":");
+  if (name !== "leaky_relu") return ACTIVATIONS[name];
+  const slope = Number(text ?? 0.01);
+  return [(z) => (z > 0 ? z : slope * z), (z) => (z > 0 ? 1 : slope)];
+}
 
 function sigmoid(z) {
   return 1 / (1 + Math.exp(-z));
@@ -66,7 +75,7 @@ function answer(network, pixels) {
       for (let j = 0; j < layer.outputs; j++) sums[j] += values[i] * layer.weight[row + j];
     }
     before.push(sums);
-    values = sums.map(ACTIVATIONS[layer.activation][0]);
+    values = sums.map(layer.value);
     units.push(values);
   }
   const logits = units.pop();
@@ -83,8 +92,7 @@ function reasons(network, pixels, { label, before }) {
   let slope = before[before.length - 1].map((_, k, all) => (k === label ? 1 : 0) - 1 / all.length);
   for (let index = network.layers.length - 1; index >= 0; index--) {
     const layer = network.layers[index];
-    const derivative = ACTIVATIONS[layer.activation][1];
-    const own = before[index].map((z, j) => derivative(z) * slope[j]);
+    const own = before[index].map((z, j) => layer.derivative(z) * slope[j]);
     slope = new Float64Array(layer.inputs).map((_, i) => {
       let sum = 0;
       for (let j = 0; j < layer.outputs; j++) sum += layer.weight[i * layer.outputs + j] * own[j];

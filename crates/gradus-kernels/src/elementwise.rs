@@ -90,8 +90,6 @@ macro_rules! in_place {
 in_place! {
     /// `x = max(0, x)`
     relu(x) = if x > 0.0 { x } else { 0.0 };
-    /// `x = x` where positive, else `0.01 x`
-    leaky_relu(x) = if x > 0.0 { x } else { 0.01 * x };
     /// `x = tanh x`
     tanh(x) = tanh_of(x);
     /// `x = 1 / (1 + e^-x)`
@@ -121,8 +119,6 @@ macro_rules! derivative {
 derivative! {
     /// `grad *= 1` where the output is positive, else 0.
     relu_backward(y) = if y > 0.0 { 1.0 } else { 0.0 };
-    /// `grad *= 1` where the output is positive, else 0.01.
-    leaky_relu_backward(y) = if y > 0.0 { 1.0 } else { 0.01 };
     /// `grad *= 1 - y^2`, `y` the output.
     tanh_backward(y) = 1.0 - y * y;
     /// `grad *= y (1 - y)`, `y` the output.
@@ -132,6 +128,27 @@ derivative! {
 }
 
 impl Kernels {
+    /// `x = x` where positive, else `slope x`
+    pub fn leaky_relu(self, values: &mut [f32], slope: f32) {
+        dispatch!(self, (values: &mut [f32], slope: f32), |_S| {
+            for value in values {
+                *value = if *value > 0.0 { *value } else { slope * *value };
+            }
+        });
+    }
+
+    /// `grad *= 1` where the output is positive, else `slope`, which must not be negative.
+    ///
+    /// Panics where the lengths differ.
+    pub fn leaky_relu_backward(self, kept: &[f32], grad: &mut [f32], slope: f32) {
+        assert_eq!(kept.len(), grad.len());
+        dispatch!(self, (kept: &[f32], grad: &mut [f32], slope: f32), |_S| {
+            for (grad, &y) in grad.iter_mut().zip(kept) {
+                *grad *= if y > 0.0 { 1.0 } else { slope };
+            }
+        });
+    }
+
     /// Writes `values` as bytes where each is one of 0 to 255 times `1 / steps`, up to rounding (4e-7 of
     /// it); else returns false, and `bytes` holds anything. Reference:
     /// [`crate::reference::to_bytes`].
@@ -212,7 +229,8 @@ mod tests {
                 }
             };
             check(Kernels::relu, |x| x.max(0.0), 100.0);
-            check(Kernels::leaky_relu, |x| if x > 0.0 { x } else { 0.01 * x }, 100.0);
+            check(|k, x| k.leaky_relu(x, 0.01), |x| x.max(0.01 * x), 100.0);
+            check(|k, x| k.leaky_relu(x, 0.3), |x| x.max(0.3 * x), 100.0);
             check(Kernels::tanh, f64::tanh, 100.0);
             check(Kernels::sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 100.0);
             check(Kernels::gelu, |x| x * 0.5 * (1.0 + erf(x / 2f64.sqrt())), 5.0);
@@ -225,9 +243,20 @@ mod tests {
         type Forward = fn(Kernels, &mut [f32]);
         type Backward = fn(Kernels, &[f32], &mut [f32]);
         type Exact = fn(f64) -> f64;
-        let cases: [(Forward, Backward, bool, Exact); 5] = [
+        let cases: [(Forward, Backward, bool, Exact); 6] = [
             (Kernels::relu, Kernels::relu_backward, false, |x| x.max(0.0)),
-            (Kernels::leaky_relu, Kernels::leaky_relu_backward, false, |x| x.max(0.01 * x)),
+            (
+                |k, x| k.leaky_relu(x, 0.01),
+                |k, y, grad| k.leaky_relu_backward(y, grad, 0.01),
+                false,
+                |x| x.max(0.01 * x),
+            ),
+            (
+                |k, x| k.leaky_relu(x, 0.3),
+                |k, y, grad| k.leaky_relu_backward(y, grad, 0.3),
+                false,
+                |x| x.max(0.3 * x),
+            ),
             (Kernels::tanh, Kernels::tanh_backward, false, f64::tanh),
             (Kernels::sigmoid, Kernels::sigmoid_backward, false, |x| 1.0 / (1.0 + (-x).exp())),
             (Kernels::gelu, Kernels::gelu_backward, true, |x| {

@@ -221,7 +221,7 @@ fn onnx_of_others_predicts_the_same() {
     assert_eq!(model.sample_shape, [2, 4, 3]);
     let sizes: Vec<usize> = model.network.linears().iter().map(|it| it.inputs).collect();
     assert_eq!(sizes, [24, 12, 8]);
-    assert_eq!(model.network.activation_after(0), Activation::LeakyRelu);
+    assert_eq!(model.network.activation_after(0), Activation::LEAKY_RELU);
     assert_eq!(model.network.activation_after(1), Activation::Gelu);
     close(&probabilities(&model, arrays.floats("inputs")), &arrays.floats("probabilities"));
     // A normalisation of the user's goes before that of the file.

@@ -48,7 +48,7 @@ fn networks_with_each_activation_match_pytorch() {
             for threads in 1..=3 {
                 let input = Input::Dense(MatRef::new(&x, 13, 20));
                 let pass = pass(kernels, &network, input, &labels, threads);
-                check_pass(&golden, activation.name(), &network, &pass);
+                check_pass(&golden, &activation.name(), &network, &pass);
             }
         }
     }

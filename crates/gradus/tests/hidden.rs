@@ -92,7 +92,7 @@ fn workers_change_no_bit_and_both_ways_agree() {
     for (count, hidden) in [(150, vec![129]), (33, vec![65, 1, 17]), (1, vec![10])] {
         let (x, dense, labels) = samples(count, &scale);
         let tiles = tiles_of(&x, 36);
-        let network = network(&hidden, Activation::LeakyRelu);
+        let network = network(&hidden, Activation::LeakyRelu { slope: 0.1 });
         for treatment in TREATMENTS {
             for kernels in Kernels::available() {
                 let run = |input, threads| {

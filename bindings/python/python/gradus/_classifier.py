@@ -30,8 +30,9 @@ class MLPClassifier(BaseMLP):
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Units of each hidden layer; ``()`` for softmax regression.
     activation : str or sequence of str, default='relu'
-        After each hidden layer: 'identity', 'relu', 'leaky_relu', 'tanh', 'sigmoid' ('logistic' is the
-        same) or 'gelu'. A sequence names one for each hidden layer.
+        After each hidden layer: 'identity', 'relu', 'leaky_relu' (slope 0.01; 'leaky_relu:0.1'
+        has another), 'tanh', 'sigmoid' ('logistic' is the same) or 'gelu'. A sequence names one for each
+        hidden layer.
     solver : {'adam', 'sgd', 'adamw', 'rmsprop', 'lion', 'muon'}, default='adam'
         How weights follow their gradients.
     alpha : float, default=0.0001

@@ -86,7 +86,7 @@ def hidden_layers(sizes):
 def activations(value):
     """Return the core's names of the activations: one for all hidden layers, or one for each."""
     values = [value] if isinstance(value, str) else list(value)
-    return [choice("activation", _ACTIVATIONS.get(it, it)) for it in values]
+    return [_parsed("activation", _ACTIVATIONS.get(it, it)) for it in values]
 
 
 def batch_size(value, samples):

@@ -42,6 +42,7 @@ def test_answers_are_the_programs(visit, digit_html, model, mnist, tmp_path):
         ["--hidden", "none"],
         ["--hidden", "24,16", "--activation", "gelu,tanh"],
         ["--hidden", "24,16", "--activation", "sigmoid,leaky_relu"],
+        ["--hidden", "24,16", "--activation", "leaky_relu:0.3"],
         ["--hidden", "24,16,12", "--activation", "relu,identity,relu", "--batch-norm"],
     ],
 )

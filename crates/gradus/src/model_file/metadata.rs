@@ -117,7 +117,7 @@ pub(super) fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
         }
         StoredLayer::Activation(name) => {
             Activation::from_name(&name).map(Layer::Activation).ok_or_else(|| {
-                let known = Activation::ALL.map(Activation::name).join(", ");
+                let known = Activation::known();
                 damaged(format!("its architecture names the layer '{name}', known are {known}"))
             })
         }

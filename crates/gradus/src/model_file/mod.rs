@@ -12,6 +12,7 @@ use std::path::Path;
 use crate::classifier::{Model, ModelRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
+use crate::network::Activation;
 
 mod metadata;
 pub mod safetensors;
@@ -146,6 +147,13 @@ fn wrong_extension(path: &Path, found: &str, possible: &str) -> Error {
 /// Content that is not what a model file should hold; the path comes before it.
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidData, message)
+}
+
+/// Leaky ReLU with the slope that a file names.
+fn leaky_relu(slope: f32) -> Result<Activation> {
+    Activation::leaky_relu(slope).ok_or_else(|| {
+        invalid(format!("its slope is {slope}, gradus's leaky ReLU has one of 0 to 1"))
+    })
 }
 
 /// A gradus model that is broken.

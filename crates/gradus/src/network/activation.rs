@@ -3,15 +3,18 @@
 use gradus_kernels::Kernels;
 
 /// What a layer applies to each of its values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Activation {
     /// `x`
     Identity,
     /// `max(0, x)`
     Relu,
-    /// `x` where positive, else `0.01 x`
-    LeakyRelu,
+    /// `x` where positive, else `slope x`
+    LeakyRelu {
+        /// 0 to 1.
+        slope: f32,
+    },
     /// `tanh x`
     Tanh,
     /// `1 / (1 + e^-x)`
@@ -21,31 +24,32 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// All activations.
+    /// Leaky ReLU with its usual slope (Maas, Hannun and Ng 2013).
+    pub const LEAKY_RELU: Activation = Activation::LeakyRelu { slope: 0.01 };
+
+    /// All activations, with their usual constants.
     pub const ALL: [Activation; 6] = [
         Activation::Identity,
         Activation::Relu,
-        Activation::LeakyRelu,
+        Activation::LEAKY_RELU,
         Activation::Tanh,
         Activation::Sigmoid,
         Activation::Gelu,
     ];
 
-    /// The name used in options and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Activation::Identity => "identity",
-            Activation::Relu => "relu",
-            Activation::LeakyRelu => "leaky_relu",
-            Activation::Tanh => "tanh",
-            Activation::Sigmoid => "sigmoid",
-            Activation::Gelu => "gelu",
-        }
+    /// Leaky ReLU with this slope; `None` where it is not 0 to 1.
+    pub fn leaky_relu(slope: f32) -> Option<Activation> {
+        let activation = Activation::LeakyRelu { slope };
+        activation.is_valid().then_some(activation)
     }
 
-    /// The activation of this name.
-    pub fn from_name(name: &str) -> Option<Activation> {
-        Activation::ALL.into_iter().find(|activation| activation.name() == name)
+    /// Whether its constant is in range. The derivative is told from the sign of the output, which a
+    /// negative slope would turn.
+    pub(super) fn is_valid(self) -> bool {
+        match self {
+            Activation::LeakyRelu { slope } => (0.0..=1.0).contains(&slope),
+            _ => true,
+        }
     }
 
     /// Applies it in place.
@@ -53,7 +57,7 @@ impl Activation {
         match self {
             Activation::Identity => {}
             Activation::Relu => kernels.relu(values),
-            Activation::LeakyRelu => kernels.leaky_relu(values),
+            Activation::LeakyRelu { slope } => kernels.leaky_relu(values, slope),
             Activation::Tanh => kernels.tanh(values),
             Activation::Sigmoid => kernels.sigmoid(values),
             Activation::Gelu => kernels.gelu(values),
@@ -67,7 +71,7 @@ impl Activation {
             Activation::Gelu => true,
             Activation::Identity
             | Activation::Relu
-            | Activation::LeakyRelu
+            | Activation::LeakyRelu { .. }
             | Activation::Tanh
             | Activation::Sigmoid => false,
         }
@@ -85,7 +89,7 @@ impl Activation {
         match self {
             Activation::Identity => {}
             Activation::Relu => kernels.relu_backward(kept, grad),
-            Activation::LeakyRelu => kernels.leaky_relu_backward(kept, grad),
+            Activation::LeakyRelu { slope } => kernels.leaky_relu_backward(kept, grad, slope),
             Activation::Tanh => kernels.tanh_backward(kept, grad),
             Activation::Sigmoid => kernels.sigmoid_backward(kept, grad),
             Activation::Gelu => kernels.gelu_backward(kept, grad),

@@ -64,7 +64,7 @@ pub(super) fn initialize(network: &mut Network, init: Init, seed: u64) {
         let glorot = (6.0 / (linear.inputs + linear.outputs) as f32).sqrt();
         let rectified = matches!(
             network.activation_after(index),
-            Activation::Relu | Activation::LeakyRelu | Activation::Gelu
+            Activation::Relu | Activation::LeakyRelu { .. } | Activation::Gelu
         );
         let init = match init {
             Init::Auto if rectified => Init::He,

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 
 pub mod linear;
 pub mod activation;
+mod activation_names;
 pub mod init;
 pub mod hidden;
 pub mod layout;
@@ -30,7 +31,7 @@ pub use prepared::{Input, Prepared, SharedTile};
 pub use workspace::{Scratch, Workspace};
 
 /// One layer; the order of layers is the order of computation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Layer {
     /// `z = x W + b`
     Linear(Linear),
@@ -153,6 +154,12 @@ impl Network {
                             activation.name()
                         ));
                     }
+                    if !activation.is_valid() {
+                        return wrong(format!(
+                            "there is no activation {}: the slope must be 0 to 1",
+                            activation.name()
+                        ));
+                    }
                     after_linear = false;
                 }
             }
@@ -268,12 +275,15 @@ mod tests {
     fn impossible_stacks_are_refused() {
         let linear = |inputs, outputs| Layer::Linear(Linear { inputs, outputs, offset: 0 });
         let relu = Layer::Activation(Activation::Relu);
+        let leaky = |slope| Layer::Activation(Activation::LeakyRelu { slope });
         for layers in [
             vec![],
             vec![relu],
             vec![linear(2, 3), linear(4, 1)],
             vec![linear(2, 3), relu, relu, linear(3, 1)],
             vec![linear(2, 3), relu],
+            vec![linear(2, 3), leaky(-0.1), linear(3, 1)],
+            vec![linear(2, 3), leaky(f32::NAN), linear(3, 1)],
             vec![linear(2, 0)],
             vec![linear(1 << 20, 1 << 20)],
         ] {

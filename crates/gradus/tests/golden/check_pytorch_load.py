@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 ACTIVATIONS = {
     "identity": torch.nn.Identity,
     "relu": torch.nn.ReLU,
-    "leaky_relu": lambda: torch.nn.LeakyReLU(0.01),
+    "leaky_relu": torch.nn.LeakyReLU,
     "tanh": torch.nn.Tanh,
     "sigmoid": torch.nn.Sigmoid,
     "gelu": torch.nn.GELU,
@@ -31,7 +31,8 @@ def build(architecture):
     layers = []
     for layer in architecture:
         if isinstance(layer, str):
-            layers.append(ACTIVATIONS[layer]())
+            name, *constants = layer.split(":")
+            layers.append(ACTIVATIONS[name](*map(float, constants)))
         else:
             size = layer["linear"]
             layers.append(torch.nn.Linear(size["inputs"], size["outputs"]))

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::affine::Affine;
 use super::stack::Stack;
-use super::{ReadOptions, damaged, invalid};
+use super::{ReadOptions, damaged, invalid, leaky_relu};
 use crate::classifier::Model;
 use crate::data::zip::Archive;
 use crate::error::Result;
@@ -152,8 +152,8 @@ impl Reader {
                 return Ok(());
             }
             Some("linear") => Activation::Identity,
-            // Keras's function of that name has another slope.
-            Some("leaky_relu") => return Err(slope(0.2)),
+            // Keras's function of that name has another slope than its layer and than gradus.
+            Some("leaky_relu") => leaky_relu(0.2)?,
             Some(name) => Activation::from_name(name).ok_or_else(|| not_known(name))?,
             None => return Err(not_known(&name.to_string())),
         };
@@ -166,20 +166,15 @@ impl Reader {
             return Err(invalid("it has a largest value or a threshold, gradus's ReLU has none"));
         }
         let usual = if class == "ReLU" { 0.0 } else { 0.3 };
-        match number("negative_slope", usual) {
-            0.0 => self.stack.activation(Activation::Relu),
-            it if (it - 0.01).abs() < 1e-6 => self.stack.activation(Activation::LeakyRelu),
-            other => Err(slope(other)),
-        }
+        self.stack.activation(match number("negative_slope", usual) as f32 {
+            0.0 => Activation::Relu,
+            slope => leaky_relu(slope)?,
+        })
     }
 }
 
-fn slope(found: f64) -> crate::error::Error {
-    invalid(format!("its slope is {found}, gradus's leaky ReLU has 0.01"))
-}
-
 fn not_known(name: &str) -> crate::error::Error {
-    let known = Activation::ALL.map(Activation::name).join(", ");
+    let known = Activation::known();
     invalid(format!("the activation {name}, but gradus's are {known}"))
 }
 
@@ -236,6 +231,7 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 mod tests {
     use super::*;
     use crate::data::testing::zip_file;
+    use crate::network::Layer;
     use proptest::prelude::*;
 
     /// The files of tests/golden/keras.keras.
@@ -266,14 +262,29 @@ mod tests {
     }
 
     #[test]
+    fn leaky_rectifiers_have_keras_s_slopes() {
+        let (config, weights) = parts();
+        let text = String::from_utf8(config).unwrap();
+        for (from, to, slope) in [
+            ("\"gelu\"", "\"leaky_relu\"", 0.2),
+            ("\"negative_slope\": 0.0", "\"negative_slope\": 0.5", 0.5),
+        ] {
+            assert!(text.contains(from), "{text}");
+            let model = read(text.replacen(from, to, 1).as_bytes(), &weights).unwrap();
+            let found = model.as_ref().network().layers().to_vec();
+            let expected = Layer::Activation(Activation::LeakyRelu { slope });
+            assert!(found.contains(&expected), "{found:?}");
+        }
+    }
+
+    #[test]
     fn what_gradus_does_not_have_is_named() {
         let (config, weights) = parts();
         assert_eq!(read(&config, &weights).unwrap().as_ref().sample_shape(), [4, 3]);
         refused("\"Dropout\"", "\"GRU\"", "(GRU): gradus does not have this layer");
         refused("\"gelu\"", "\"elu\"", "the activation elu");
-        refused("\"gelu\"", "\"leaky_relu\"", "slope is 0.2");
         refused("\"softmax\"", "\"sigmoid\"", "ends with sigmoid on 3 outputs");
-        refused("\"negative_slope\": 0.0", "\"negative_slope\": 0.5", "slope is 0.5");
+        refused("\"negative_slope\": 0.0", "\"negative_slope\": 1.5", "slope is 1.5");
         refused("\"max_value\": null", "\"max_value\": 6.0", "largest value");
         refused("\"Sequential\"", "\"Functional\"", "expected only");
         refused("\"Sequential\"", "\"Sub\"", "of class 'Sub'");

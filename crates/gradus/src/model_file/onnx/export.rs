@@ -168,8 +168,8 @@ impl Chain {
         match activation {
             Activation::Identity => {}
             Activation::Relu => self.step("Relu", output, &[], vec![]),
-            Activation::LeakyRelu => {
-                self.step("LeakyRelu", output, &[], vec![float("alpha", 0.01)]);
+            Activation::LeakyRelu { slope } => {
+                self.step("LeakyRelu", output, &[], vec![float("alpha", slope)]);
             }
             Activation::Tanh => self.step("Tanh", output, &[], vec![]),
             Activation::Sigmoid => self.step("Sigmoid", output, &[], vec![]),

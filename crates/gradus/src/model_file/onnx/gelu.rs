@@ -51,7 +51,7 @@ fn named<'a>(
     match Activation::from_name(name) {
         Some(activation) => Ok(values.then(before, Step::Activation(activation), node)),
         None => {
-            let known = Activation::ALL.map(Activation::name).join(", ");
+            let known = Activation::known();
             Err(invalid(format!("it is {name}, but gradus's activations are {known}")))
         }
     }

@@ -7,10 +7,10 @@ use super::messages::{Attribute, Node};
 use super::shapes;
 use super::values::{Elementwise, Step, Value, Values};
 use crate::error::{Error, Result};
-use crate::model_file::invalid;
+use crate::model_file::{invalid, leaky_relu};
 use crate::network::Activation;
 
-/// The slope of gradus's leaky ReLU, which is also ONNX's default.
+/// Of a leaky ReLU, where the node does not say.
 const SLOPE: f32 = 0.01;
 
 /// What is added to variances where the node does not say.
@@ -44,7 +44,7 @@ pub(super) fn value<'a>(values: &mut Values<'a>, node: &'a Node) -> Result<Value
 }
 
 fn not_known() -> Error {
-    let activations = Activation::ALL.map(Activation::name).join(", ");
+    let activations = Activation::known();
     invalid(format!(
         "gradus does not have this operator; a dense network may have Gemm, MatMul, Add, Sub, Mul, \
          Div, BatchNormalization, Flatten, Reshape, Cast, Identity, Dropout, Softmax, LogSoftmax, \
@@ -110,10 +110,7 @@ fn of_stage<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result
         "Relu" => activation(values, Activation::Relu),
         "Tanh" => activation(values, Activation::Tanh),
         "Sigmoid" => activation(values, Activation::Sigmoid),
-        "LeakyRelu" => match float(node, "alpha", SLOPE) {
-            slope if (slope - SLOPE).abs() < 1e-6 => activation(values, Activation::LeakyRelu),
-            slope => Err(invalid(format!("its slope is {slope}, gradus's leaky ReLU has {SLOPE}"))),
-        },
+        "LeakyRelu" => activation(values, leaky_relu(float(node, "alpha", SLOPE))?),
         "Gelu" => match attribute(node, "approximate").and_then(|it| it.s.as_deref()) {
             None | Some(b"none") => activation(values, Activation::Gelu),
             Some(_) => Err(invalid("it is the approximation by tanh, gradus's GELU is exact")),
