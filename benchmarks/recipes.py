@@ -55,6 +55,7 @@ LEFT_OUT = {
         "without affine distortion": "--distort elastic:40:5.5",
         "without batch normalisation": "--batch-norm=false",
         "without the average": "--average 0",
+        "with ReLU": "--activation relu",
     },
 }
 

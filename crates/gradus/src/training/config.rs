@@ -161,7 +161,8 @@ impl Preset {
             },
             Preset::Record => TrainConfig {
                 hidden: vec![2048, 1024, 512],
-                epochs: 800,
+                activation: vec![Activation::LeakyRelu { slope: 0.1 }],
+                epochs: 500,
                 batch_size: BatchSize::Samples(256),
                 optimizer: Optimizer::ADAMW,
                 learning_rate: 0.0015,
