@@ -145,7 +145,8 @@ def table(runs):
         "# Accuracy of the recipes",
         "",
         "Made by `python3 benchmarks/recipes.py` from [recipes.jsonl](recipes.jsonl), which has each",
-        "run. Mean and standard deviation over the seeds, in per cent; seconds of training, the median.",
+        "run. Mean and standard deviation over the seeds, in per cent; seconds of training, the median on",
+        "each machine.",
         "",
         "| recipe | data | figure | seeds | mean | deviation | least | most | epochs | seconds | dates | machine |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
@@ -157,13 +158,15 @@ def table(runs):
         values = [100 * run[figure] for run in group]
         deviation = f"{stdev(values):.3f}" if len(values) > 1 else ""
         dates = sorted({run["date"] for run in group})
-        places = sorted(
-            {f"{run['processor']}, {run['vectors']}, {run['threads']} threads" for run in group}
-        )
+        places = {}
+        for run in group:
+            place = f"{run['processor']}, {run['vectors']}, {run['threads']} threads"
+            places.setdefault(place, []).append(run["train_seconds"])
+        times = [f"{median(times):.4g}" for times in places.values()]
         lines.append(
             f"| {name} | {data} | {figure.split('_')[0]} | {len(values)} | {mean(values):.3f} | "
             f"{deviation} | {min(values):.2f} | {max(values):.2f} | {group[-1]['epochs']} | "
-            f"{median(run['train_seconds'] for run in group):.4g} | {' to '.join({dates[0]: 0, dates[-1]: 0})} | "
+            f"{'; '.join(times)} | {' to '.join({dates[0]: 0, dates[-1]: 0})} | "
             f"{'; '.join(places)} |"
         )
     options_of = {name: recipe for name, recipe, _, _ in groups}
