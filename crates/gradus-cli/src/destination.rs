@@ -1,8 +1,8 @@
 //! The files that `train` writes: checked before anything is loaded, written at the end.
 
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::{self, Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use gradus::training::History;
@@ -28,11 +28,12 @@ pub(crate) fn check(args: &TrainArgs) -> Result<()> {
     // The options are as they should be; it is the place that fails them: no wrong usage.
     model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
     if let Some(checkpoint) = resume::path(args) {
-        if checkpoint == args.out {
+        if place(checkpoint) == place(&args.out) {
             return Err(Error::argument(format!(
-                "--out and the checkpoint are both {}: the model would take the place of the \
-                 checkpoint; give them different names",
-                args.out.display()
+                "--out {} and the checkpoint {} are one file: the model would take the place of \
+                 the checkpoint; give them different names",
+                args.out.display(),
+                checkpoint.display()
             ))
             .into());
         }
@@ -48,6 +49,17 @@ pub(crate) fn check(args: &TrainArgs) -> Result<()> {
     }
     files::check_writable(history).map_err(|error| anyhow!("{error}"))?;
     check_history_replaceable(history)
+}
+
+/// Where a file is, however it was named; where nothing is there yet, its folder says it.
+fn place(path: &Path) -> PathBuf {
+    let beside = || {
+        let path = path::absolute(path)?;
+        let folder = path.parent().unwrap_or(&path).canonicalize()?;
+        Ok::<_, io::Error>(folder.join(path.file_name().unwrap_or_default()))
+    };
+    // Of a folder that is not there the check of the path tells.
+    path.canonicalize().or_else(|_| beside()).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Checks that no file but an earlier history (or an empty file) would be lost.

@@ -112,6 +112,7 @@ fn what_contradicts_a_checkpoint_is_refused() {
         ("--checkpoint c --checkpoint-every 0", 2, "expected a number of epochs"),
         ("--checkpoint c --checkpoint-every 0m", 2, "expected a number of epochs"),
         ("--checkpoint a.safetensors --out a.safetensors", 2, "give them different names"),
+        ("--checkpoint ./a.safetensors --out a.safetensors", 2, "give them different names"),
         ("--checkpoint table.csv", 1, "would be lost"),
         ("--min-delta 0.1", 2, "--patience"),
         ("--patience 0", 2, "expected a whole number from 1"),
