@@ -81,6 +81,15 @@ def test_orders_go_by_the_probability_of_the_answer(serve, model, open_page):
     assert indices == list(range(60))
 
 
+def test_what_needs_a_model_is_chosen_once_the_page_knows_it(serve, model, open_page):
+    serve(model)
+    # Before the server has told, a choice would be lost: that is how the page is without its scripts.
+    early, page = open_page("data", java_script_enabled=False), open_page("data")
+    for name in ["predicted", "order"]:
+        expect(early.locator(f"#choose-{name}")).to_be_disabled()
+        expect(page.locator(f"#choose-{name}")).to_be_enabled()
+
+
 def test_more_samples_follow_and_none_comes_twice(serve, model, open_page):
     serve(model)
     page = open_page("data")
