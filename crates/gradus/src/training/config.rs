@@ -77,7 +77,7 @@ pub enum Preset {
     Quick,
     /// The best without knowing that the inputs are images: some minutes.
     Accurate,
-    /// The best on digits, with images distorted anew in every epoch: up to an hour.
+    /// The best on digits, with images distorted anew in every epoch: half an hour to two hours.
     Record,
 }
 
