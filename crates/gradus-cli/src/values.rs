@@ -159,7 +159,7 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
         Preset::Notebook => "the NumPy notebook to the letter: 784-128-10, full batch, 200 epochs",
         Preset::Accurate => "the best without knowing that the inputs are images: minutes",
         Preset::Record => {
-            "the best on images of digits, distorted anew in every epoch: half an hour to two hours"
+            "the best on images of digits, distorted anew in every epoch: 15 to 60 minutes"
         }
     };
     let values = Preset::ALL.map(|preset| PossibleValue::new(preset.name()).help(help(preset)));
