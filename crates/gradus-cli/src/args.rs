@@ -12,7 +12,7 @@ use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
-use gradus::training::{BatchSize, Preset};
+use gradus::training::{BatchSize, Monitor, Preset};
 
 use crate::model::ModelArgs;
 use crate::regularization_args::{KeepingArgs, RegularizationArgs};
@@ -21,8 +21,8 @@ use crate::serve::ServeArgs;
 use crate::sweep::vary::Vary;
 use crate::values::{
     Activations, Hidden, Loss, activations, at_least_one, batch_size, distortion, hidden,
-    image_size, losses, normalizations, number, optimizers, presets, report_formats, schedule,
-    threads, whole,
+    image_size, losses, monitors, normalizations, number, optimizers, presets, report_formats,
+    schedule, threads, whole,
 };
 
 /// Train, evaluate and use dense neural networks: classifiers and regressors.
@@ -238,9 +238,8 @@ pub(crate) struct TrainArgs {
 /// Search for good settings of train: a grid or random draws, side by side, judged on validation
 /// data.
 ///
-/// Everything behind -- is for train and holds for all runs. Runs are judged by the validation
-/// accuracy, or by the figure that train's --monitor names; the test set is not looked at. At the end
-/// stands the command that trains the best run again and tests it.
+/// Everything behind -- is for train and holds for all runs. Runs are judged on validation data; the
+/// test set is not looked at. At the end stands the command that trains the best run again and tests it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     gradus sweep --vary hidden=128/256/256,128 --vary learning-rate=0.003/0.01\n  \
@@ -263,6 +262,10 @@ pub(crate) struct SweepArgs {
     /// Give bad runs up early: after a ninth and a third of the epochs only the best third goes on
     #[arg(long)]
     pub(crate) halve: bool,
+    /// The figure that runs are judged by [default: train's --monitor behind --, else val_accuracy, of
+    /// values val_loss]
+    #[arg(long, value_name = "KEY", value_parser = monitors())]
+    pub(crate) monitor: Option<Monitor>,
     /// Runs side by side; each takes its share of the cores [default: one a core]
     #[arg(long, value_name = "J", allow_negative_numbers = true, value_parser = threads)]
     pub(crate) jobs: Option<usize>,

@@ -42,7 +42,8 @@ impl Settings {
         set(&mut config.batch_size, args.batch_size);
         set(&mut config.learning_rate, args.learning_rate);
         set(&mut config.schedule, args.schedule);
-        set(&mut config.warm_up, args.warm_up);
+        // A preset's warm-up is no longer than the run that is asked for.
+        config.warm_up = args.warm_up.unwrap_or(config.warm_up.min(config.epochs as f32));
         set(&mut config.seed, args.seed);
         set(&mut config.threads, args.threads.map(Some));
         config.optimizer = optimizer(args, config.optimizer)?;
@@ -67,6 +68,15 @@ impl Settings {
         if args.activation.is_some() && config.hidden.is_empty() {
             let message = "--activation has no effect: there is no hidden layer for it to follow";
             return Err(Error::argument(message).into());
+        }
+        let regularization = (config.regularization.batch_norm, args.regularization.batch_norm);
+        if config.hidden.is_empty() && regularization == (true, None) {
+            return Err(Error::argument(format!(
+                "--preset {} normalises hidden layers by batch, but there is none: leave that out \
+                 with --batch-norm=false",
+                preset.name()
+            ))
+            .into());
         }
         args.keeping.check(&config)?;
         config.validate()?;
@@ -211,6 +221,10 @@ mod tests {
     fn a_preset_only_sets_defaults() {
         assert_eq!(resolve("").unwrap().config, Preset::Quick.config());
         assert_eq!(resolve("--preset notebook").unwrap().config, Preset::Notebook.config());
+        // The warm-up of two epochs ends with a shorter run.
+        assert_eq!(resolve("--preset record --epochs 1").unwrap().config.warm_up, 1.0);
+        let plain = resolve("--preset record --hidden none --batch-norm=false").unwrap();
+        assert!(plain.config.hidden.is_empty());
         let settings = resolve(
             "--preset notebook --hidden 64,32 --activation tanh --init glorot --epochs 3 \
              --batch-size 32 --optimizer adamw --weight-decay 0.1 --learning-rate 0.5 \
@@ -272,6 +286,8 @@ mod tests {
             "--monitor accuracy",
             "--checkpoint-every 5",
             "--hidden none --activation tanh",
+            "--preset record --hidden none",
+            "--preset record --epochs 1 --warm-up 2",
         ] {
             let error = resolve(options).unwrap_err();
             let kind = error.downcast_ref::<Error>().map(Error::kind);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, CommandFactory};
 use gradus::Error;
-use gradus::data::Task;
+use gradus::data::{Dataset, Task};
 use gradus::random::{Purpose, numbered_stream};
 use gradus::training::Monitor;
 use serde_json::{Value, json};
@@ -93,12 +93,21 @@ impl Plan {
                            such as 0.1, or the path of a set";
             return Err(Error::argument(message).into());
         }
+        let monitor = args.monitor.or(settings.config.monitor).unwrap_or(match first.task() {
+            Task::Classes => Monitor::ValAccuracy,
+            Task::Values => Monitor::ValLoss,
+        });
+        if first.task() == Task::Values && monitor.needs_classes() {
+            let message = format!(
+                "--monitor {}: samples are answered with values here, which have no accuracy; \
+                 expected loss or val_loss",
+                monitor.name()
+            );
+            return Err(Error::argument(message).into());
+        }
         let rungs = if args.halve { Some(rungs_of(&runs)?) } else { None };
         Ok(Plan {
-            monitor: settings.config.monitor.unwrap_or(match first.task() {
-                Task::Classes => Monitor::ValAccuracy,
-                Task::Values => Monitor::ValLoss,
-            }),
+            monitor,
             rungs,
             first,
             sets_apart,
@@ -108,8 +117,9 @@ impl Plan {
         })
     }
 
-    /// What tells this sweep from another: all that its results depend on. Without halving, the
-    /// number of runs is no part of it: a sweep can be made longer.
+    /// What tells this sweep from another: all that its results depend on. Without halving, neither
+    /// the number of runs nor what judges them is part of it: a sweep can be made longer, and its
+    /// runs be ranked by another figure.
     pub(crate) fn identity(&self, data: &Data) -> Value {
         let varied: Vec<_> =
             self.runs[0].options.iter().map(|(option, _)| option.replace('-', "_")).collect();
@@ -121,11 +131,12 @@ impl Plan {
             "vary": self.vary,
             "seed": self.seed,
             "halve": self.rungs.as_ref().map(|_| self.runs.len()),
+            "monitor": self.rungs.as_ref().map(|_| self.monitor.name()),
             "train": common,
             "data": {
                 "name": data.name,
-                "train": data.train.len(),
-                "validation": data.validation.as_ref().map_or(0, gradus::data::Dataset::len),
+                "train": content(&data.train),
+                "validation": data.validation.as_ref().map(content),
             },
         })
     }
@@ -142,6 +153,11 @@ impl Run {
     pub(crate) fn spelled(&self) -> String {
         spelled(&self.options)
     }
+}
+
+/// What the runs depend on of a set of samples.
+fn content(data: &Dataset) -> Value {
+    json!({"samples": data.len(), "sha256": data.sha256()})
 }
 
 fn spelled(options: &[(String, String)]) -> String {
@@ -271,7 +287,7 @@ fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()> {
                  apart; run a second sweep with another -- --seed",
             ),
             "threads" => Some("the model does not depend on it; see --jobs"),
-            "monitor" => Some("all runs of a sweep are judged by the same figure"),
+            "monitor" => Some("all runs of a sweep are judged by the same figure; see --monitor"),
             _ => None,
         };
         if let Some(why) = why {
@@ -357,6 +373,26 @@ mod tests {
     }
 
     #[test]
+    fn runs_are_judged_by_the_sweeps_figure_or_by_that_of_train() {
+        for (text, expected) in [
+            ("--vary hidden=8/16 --monitor loss", Monitor::Loss),
+            ("--vary hidden=8/16 -- --patience 2 --monitor val_loss", Monitor::ValLoss),
+            (
+                "--vary hidden=8/16 --monitor accuracy -- --patience 2 --monitor val_loss",
+                Monitor::Accuracy,
+            ),
+            ("--vary hidden=8/16 -- --data x.csv --loss squared", Monitor::ValLoss),
+            ("--vary hidden=8/16 --monitor loss -- --data x.csv --loss squared", Monitor::Loss),
+        ] {
+            let plan = of(text).unwrap();
+            assert_eq!(plan.monitor, expected, "{text}");
+            // The sweep's own option is none of train's.
+            let trains = text.contains("-- --patience 2 --monitor");
+            assert_eq!(plan.runs[0].command().contains("--monitor"), trains, "{text}");
+        }
+    }
+
+    #[test]
     fn a_draw_depends_on_its_number_and_the_seed_only() {
         let options = |text: &str| -> Vec<_> {
             of(text).unwrap().runs.into_iter().map(|run| run.options).collect()
@@ -414,6 +450,10 @@ mod tests {
             ("--vary preset=quick/notebook --halve", "run 1 (--preset notebook) 200"),
             ("--vary hidden=8/16 --halve -- --epochs 1", "--halve has no effect"),
             ("--vary hidden=8/16 --runs 10001", "more than a sweep takes"),
+            (
+                "--vary hidden=8/16 --monitor accuracy -- --data x.csv --loss squared",
+                "expected loss or val_loss",
+            ),
         ] {
             let error = of(text).unwrap_err();
             let kind = error.downcast_ref::<Error>().map(Error::kind);

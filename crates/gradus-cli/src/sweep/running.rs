@@ -156,7 +156,7 @@ impl<'a> Sweep<'a> {
             outcome,
             options: entrant.run.options.iter().cloned().collect(),
             figures,
-            seconds: session.history().epochs.iter().map(|epoch| epoch.seconds).sum(),
+            seconds: session.history().epochs.iter().fold(0.0, |sum, epoch| sum + epoch.seconds),
             rungs: rungs.clone(),
             sweep: self.identity.clone(),
         };

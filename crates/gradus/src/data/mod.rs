@@ -16,6 +16,7 @@ pub mod csv;
 pub mod images;
 pub mod digits;
 mod assemble;
+mod digest;
 pub mod split;
 pub mod normalize;
 pub mod batches;

@@ -10,10 +10,9 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::classifier::Model;
-use crate::data::{Answers, Dataset, Rows};
+use crate::data::Dataset;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::model_file::{self, Extras};
@@ -237,7 +236,7 @@ impl<'a> Session<'a> {
     }
 
     fn digests(&self) -> [String; 2] {
-        [digest(self.data), self.validation.map(digest).unwrap_or_default()]
+        [self.data.sha256(), self.validation.map(Dataset::sha256).unwrap_or_default()]
     }
 }
 
@@ -264,37 +263,4 @@ fn check_progress(checkpoint: &Checkpoint, steps_per_epoch: usize) -> Result<()>
          epochs of {steps_per_epoch} steps; it is damaged, or was made in the middle of an epoch",
         config.epochs
     )))
-}
-
-/// SHA-256 of a set's samples, answers and weights.
-fn digest(data: &Dataset) -> String {
-    let mut hash = Sha256::new();
-    match data.inputs.rows() {
-        Rows::Bytes(values) => hash.update(values),
-        Rows::Floats(values) => update(&mut hash, values, f32::to_le_bytes),
-        Rows::Sparse(rows) => {
-            for sample in 0..rows.len() {
-                let (columns, values) = rows.row(sample);
-                hash.update((columns.len() as u64).to_le_bytes());
-                update(&mut hash, columns, u32::to_le_bytes);
-                update(&mut hash, values, f32::to_le_bytes);
-            }
-        }
-    }
-    match &data.answers {
-        Answers::Classes { labels, .. } => update(&mut hash, labels, u32::to_le_bytes),
-        Answers::Values { values, .. } => {
-            hash.update(b"values");
-            update(&mut hash, values, f32::to_le_bytes);
-        }
-    }
-    update(&mut hash, data.sample_weights.as_deref().unwrap_or_default(), f32::to_le_bytes);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn update<T: Copy>(hash: &mut Sha256, values: &[T], bytes: impl Fn(T) -> [u8; 4]) {
-    for part in values.chunks(4096) {
-        let bytes: Vec<u8> = part.iter().flat_map(|&value| bytes(value)).collect();
-        hash.update(&bytes);
-    }
 }
