@@ -65,6 +65,19 @@ def test_errors_of_files(fitted, tmp_path):
         MLPClassifier().save(tmp_path / "model.safetensors")
 
 
+def test_the_recipe_says_that_samples_were_weighted(table, tmp_path):
+    X, y = table
+    path = tmp_path / "model.safetensors"
+    found = []
+    for weights in (None, np.ones(len(X))):
+        MLPClassifier((4,), max_iter=1).fit(X, y, weights).save(path)
+        data = path.read_bytes()
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        training = json.loads(header["__metadata__"]["training"])
+        found.append(training["config"]["regularization"].get("sample_weights"))
+    assert found == [None, "array"]
+
+
 @pytest.fixture(scope="module")
 def small_set(tmp_path_factory):
     """A few digits as the file that the program reads, and as arrays."""

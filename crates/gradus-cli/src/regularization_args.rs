@@ -43,16 +43,17 @@ pub(crate) struct RegularizationArgs {
     /// Penalty on the squares of weights, whatever the optimizer
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = number)]
     pub(crate) l2: Option<f32>,
-    /// Largest norm of the weights that lead to a hidden unit
+    /// Largest norm of the weights that lead to a hidden unit; 0 for none
     #[arg(long, value_name = "NORM", allow_negative_numbers = true, value_parser = number)]
     pub(crate) max_norm: Option<f32>,
-    /// Largest norm of the whole gradient
+    /// Largest norm of the whole gradient; 0 for none
     #[arg(long, value_name = "NORM", allow_negative_numbers = true, value_parser = number)]
     pub(crate) clip_norm: Option<f32>,
-    /// Largest absolute value in the gradient
+    /// Largest absolute value in the gradient; 0 for none
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true, value_parser = number)]
     pub(crate) clip_value: Option<f32>,
-    /// The model is a moving average of the weights, with this decay a step (such as 0.999)
+    /// The model is a moving average of the weights, with this decay a step (such as 0.999); 0
+    /// for none
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true, value_parser = number)]
     pub(crate) average: Option<f32>,
     /// Factors of the classes' losses: equal, balanced, or one for each class (1,1,2.5)

@@ -48,6 +48,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         None => Session::new(&settings.config, train, validation, settings.start.clone())?,
     };
     let done = session.history().epochs.len();
+    let before = session.seconds();
     let mut report =
         TrainReport::new(args, settings.config.epochs - done, train.len(), like_notebook);
     let keeper = Keeper::new(args, &settings)?;
@@ -60,23 +61,25 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     let tested = conclude(&mut trained, &data, &settings)?;
     let Trained { model, history, outcome, best, seconds } = trained;
     model_file::save(&model, &args.out)?;
-    if let Some(path) = &args.history {
-        destination::write_history(path, &history)?;
-    }
     let told = report.result(&Summary {
         history: &history,
         train_seconds: seconds,
-        total_seconds: begin.elapsed().as_secs_f64(),
+        total_seconds: before + begin.elapsed().as_secs_f64(),
         tested: &tested,
         best,
         model: &args.out,
     });
+    // The result is told before, so that a history that cannot be written does not hide the model.
+    if let Some(path) = &args.history {
+        destination::write_history(path, &history)?;
+    }
     let epochs = history.epochs.len();
-    let Some(watch) = watch else { return end(outcome, &args.out, epochs, told) };
+    let ended = |outcome| end(outcome, best.map(|best| best.epoch), &args.out, epochs, told);
+    let Some(watch) = watch else { return ended(outcome) };
     // A run that the page stopped is no run that Ctrl-C stopped.
     let (stopped, by_page) = (outcome == Outcome::Stopped, watch.has_stopped_it());
     watch.ended(&outcome, model, &tested, &args.out);
-    let ended = end(outcome, &args.out, epochs, told);
+    let ended = ended(outcome);
     if !stopped || by_page {
         say(format_args!("the page stays at {} until Ctrl-C", watch.url()));
         stop::wait();
@@ -112,14 +115,23 @@ fn run_epochs(
 }
 
 /// The exit status that fits the outcome, with a word on it.
-fn end(outcome: Outcome, out: &Path, epochs: usize, told: Result<()>) -> Result<()> {
+fn end(
+    outcome: Outcome,
+    best: Option<usize>,
+    out: &Path,
+    epochs: usize,
+    told: Result<()>,
+) -> Result<()> {
     let out = out.display();
     match outcome {
         Outcome::Finished | Outcome::NoProgress => told,
         Outcome::Stopped => {
-            say(format_args!(
-                "stopped after {epochs} epochs; the model as it was then is in {out}"
-            ));
+            let model = match best {
+                Some(best) => format!("of epoch {best}, the best,"),
+                None => "as it was then".to_owned(),
+            };
+            let unit = if epochs == 1 { "epoch" } else { "epochs" };
+            say(format_args!("stopped after {epochs} {unit}; the model {model} is in {out}"));
             Err(Exit(STOPPED).into())
         }
         Outcome::Diverged { message, .. } => {
@@ -198,6 +210,9 @@ fn recipe(
         config.remove("threads");
         if settings.start.is_some() {
             config.insert("init".into(), "file".into());
+        }
+        if data.train.sample_weights.is_some() {
+            config["regularization"]["sample_weights"] = "file".into();
         }
     }
     let mut recipe = json!({

@@ -156,6 +156,23 @@ fn patience_tells_the_best_epoch() {
 }
 
 #[test]
+fn a_run_that_diverges_says_which_model_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    // A penalty that makes all weights grow until they overflow; the first epoch is the best.
+    let options = "train --data digits --hidden 16 --optimizer sgd --learning-rate 0.001 --l2 2005 \
+                   --schedule constant --epochs 60 --quiet";
+    let kept =
+        refused(&mut gradus(at, &format!("{options} --patience 59 --out best.safetensors")), 1);
+    assert!(kept.contains("The model of epoch 0 is kept, in best.safetensors"), "{kept}");
+    let kept = refused(&mut gradus(at, options), 1);
+    let last = json(&run(at, "inspect model.safetensors --json"))["training"]["epochs"].as_u64();
+    let last = last.unwrap() - 1;
+    let words = format!("in epoch {}: the steps", last + 1);
+    assert!(kept.contains(&words) && kept.contains(&format!("model of epoch {last} is")), "{kept}");
+}
+
+#[test]
 fn weights_of_classes_and_samples_are_taken_and_checked() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
@@ -171,6 +188,11 @@ fn weights_of_classes_and_samples_are_taken_and_checked() {
     let [samples, classes] = ["samples", "classes"]
         .map(|model| run(at, &format!("predict {model}.safetensors points.csv --json")));
     assert_eq!(samples, classes);
+    let recipe = |model: &str| json(&run(at, &format!("inspect {model}.safetensors --json")));
+    let told =
+        |model| recipe(model)["training"]["config"]["regularization"]["sample_weights"].take();
+    assert_eq!(told("samples"), "file");
+    assert!(told("classes").is_null());
     // The weights stay with their rows where some are set apart for testing.
     let table =
         format!("train {TABLE} --quiet --sample-weights no-blue.txt --out split.safetensors");
@@ -372,5 +394,16 @@ mod unix {
         assert!(message.contains("free some space or choose another path"), "{message}");
         assert!(bytes(at, "disk/m.safetensors") == small);
         assert_eq!(names(), 1);
+        // A history for which there is no room hides neither the model nor its test.
+        let full = at.join("disk/full");
+        let _ = fs::write(&full, vec![0; 65536]);
+        let output =
+            gradus(at, &format!("train {TABLE} --out kept.safetensors --history disk/h.csv"))
+                .assert()
+                .code(1);
+        let (told, message) =
+            (text(&output.get_output().stdout), text(&output.get_output().stderr));
+        assert!(told.contains("Wrote kept.safetensors") && told.contains("\nTest: "), "{told}");
+        assert!(message.contains("cannot write disk/h.csv"), "{message}");
     }
 }

@@ -290,6 +290,7 @@ fn a_run_that_diverges_ends_with_the_last_good_model() {
     let Outcome::Diverged { epoch, message } = trained.outcome else { panic!("it did not") };
     assert!(message.contains("learning rate") && message.contains(&format!("epoch {epoch}")));
     assert_eq!(trained.history.epochs.len(), epoch);
+    assert!(message.contains("(try 1000000000)"), "{message}");
     assert!(trained.model.as_ref().network().parameters().iter().all(|p| p.is_finite()));
 }
 
@@ -308,7 +309,7 @@ fn a_step_that_overflows_is_found_in_its_own_epoch() {
     };
     let trained = run(&config, &data);
     let Outcome::Diverged { epoch: 0, message } = trained.outcome else { panic!("it did not") };
-    assert!(message.contains("weight"), "{message}");
+    assert!(message.contains("weight") && message.ends_with("initial weights"), "{message}");
     assert!(trained.model.as_ref().network().parameters().iter().all(|p| p.is_finite()));
 }
 

@@ -140,7 +140,8 @@ class BaseMLP(Savable):
             patience=None if early else self._patience(),
             report=self._listener(),
         )
-        self._take(run, (seed, config), targets, names, keep=partial and go_on)
+        recipe = config if weights is None else _settings.with_sample_weights(config)
+        self._take(run, (seed, recipe), targets, names, keep=partial and go_on)
         if run.error is not None:
             raise run.error
         if run.outcome == "diverged":

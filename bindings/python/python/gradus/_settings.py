@@ -76,6 +76,13 @@ def config(estimator, samples, *, seed, partial, class_weights, validation, earl
     return json.dumps(settings)
 
 
+def with_sample_weights(config):
+    """Return ``config`` for the recipe of a model whose samples were weighted."""
+    settings = json.loads(config)
+    settings["regularization"]["sample_weights"] = "array"
+    return json.dumps(settings)
+
+
 def hidden_layers(sizes):
     """Return ``hidden_layer_sizes`` as a list of int."""
     if isinstance(sizes, numbers.Integral):

@@ -196,7 +196,7 @@ impl<'a> Session<'a> {
         if session.digests() != checkpoint.state.data {
             return Err(Error::argument(
                 "the data are not those that the run was begun with: give the same training and \
-                 validation data, with the same --seed",
+                 validation data, and the same sample weights",
             ));
         }
         check_progress(checkpoint, session.trainer.steps_per_epoch())?;

@@ -41,7 +41,8 @@ pub enum Outcome {
     NoProgress,
     /// The stop flag was raised; the step in progress was finished.
     Stopped,
-    /// The loss or a weight became NaN or infinite; the model is the one before that epoch.
+    /// The loss or a weight became NaN or infinite; the model is the one before that epoch, with early
+    /// stopping that of the best.
     Diverged {
         /// The epoch.
         epoch: usize,
@@ -51,19 +52,25 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Of an epoch with this loss at this learning rate.
-    fn diverged(epoch: usize, loss: f64, rate: f32) -> Outcome {
+    /// Of an epoch with this loss at this learning rate, where the model of epoch `kept` is kept.
+    fn diverged(epoch: usize, loss: f64, rate: f32, kept: Option<usize>) -> Outcome {
         let what = match loss.is_finite() {
             true => "a weight became NaN or infinite".to_owned(),
             false => format!("the loss became {loss}"),
         };
+        let kept = match kept {
+            Some(kept) => format!("The model of epoch {kept} is kept"),
+            None => "The model is that of the initial weights".to_owned(),
+        };
+        let smaller = f64::from(rate) / 10.0;
+        // Three digits, without those of the binary fraction.
+        let smaller: f32 = format!("{smaller:.2e}").parse().unwrap_or(rate / 10.0);
         Outcome::Diverged {
             epoch,
             message: format!(
                 "{what} in epoch {epoch}: the steps are probably too large \
-                 (learning rate {rate}). Use a smaller --learning-rate (try {}), or --normalize unit or \
-                 standard if the inputs are raw. The model of the epoch before is kept",
-                rate / 10.0
+                 (learning rate {rate}). Use a smaller --learning-rate (try {smaller}), or --normalize \
+                 unit or standard if the inputs are raw. {kept}"
             ),
         }
     }

@@ -106,7 +106,9 @@ impl<'a> Session<'a> {
         let totals = self.trainer.epoch(self.progress.before.epochs + epoch, stop);
         // The loss is that of the passes before each step: the last step can still overflow.
         if !totals.loss.is_finite() || !self.trainer.is_finite() {
-            self.outcome = Some(Outcome::diverged(epoch, totals.loss, self.config.learning_rate));
+            let kept = self.progress.best.map(|best| best.epoch).or(epoch.checked_sub(1));
+            let rate = self.config.learning_rate;
+            self.outcome = Some(Outcome::diverged(epoch, totals.loss, rate, kept));
             return Ok(None);
         }
         self.trainer.store(self.model.network_mut());
@@ -188,6 +190,11 @@ impl<'a> Session<'a> {
     /// The epoch with the best figure so far, with early stopping.
     pub fn best(&self) -> Option<&Best> {
         self.progress.best.as_ref()
+    }
+
+    /// Wall time of the epochs so far, in seconds; of a resumed run also of its earlier parts.
+    pub fn seconds(&self) -> f64 {
+        self.progress.seconds
     }
 
     /// How the run ended; none while it goes on.
