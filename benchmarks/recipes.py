@@ -42,6 +42,16 @@ RECIPES = {
 
 # Recipe -> what is left out, or put in another's place -> the options that do it.
 LEFT_OUT = {
+    "quick": {
+        "with a constant rate": "--schedule constant",
+        "without weight decay": "--weight-decay 0",
+        "with 128 units": "--hidden 128",
+    },
+    "784-128": {
+        "with a constant rate": "--schedule constant",
+        "without weight decay": "--weight-decay 0",
+        "without noise in the inputs": "--input-noise 0",
+    },
     "accurate": {
         "without batch normalisation": "--batch-norm=false",
         "without noise in the inputs": "--input-noise 0",
@@ -87,7 +97,14 @@ def plan(wanted):
         yield name, RECIPES[name]
         if wanted.leave_out:
             for part, change in LEFT_OUT.get(name, {}).items():
-                yield f"{name} {part}", f"{RECIPES[name]} {change}"
+                yield f"{name} {part}", changed(RECIPES[name], change)
+
+
+def changed(recipe, change):
+    """The options of a recipe, with those of a change in the place of their own."""
+    given = [word.split("=")[0] for word in change.split()]
+    kept = [f"--{option}" for option in recipe.removeprefix("--").split(" --")]
+    return " ".join([*(option for option in kept if option.split()[0] not in given), change])
 
 
 def measured():
