@@ -244,7 +244,7 @@ fn recipe(
             recipe.insert("loss".into(), Loss::Squared.name().into());
         }
         let figures = tested.figures().into_iter();
-        recipe.extend(figures.map(|(key, value)| (format!("test_{key}"), value.into())));
+        recipe.extend(figures.map(|(key, value)| (key.to_owned(), value)));
     }
     Ok(recipe)
 }

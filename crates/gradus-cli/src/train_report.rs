@@ -9,8 +9,8 @@ use gradus::data::Dataset;
 use gradus::metrics::{Evaluation, ValueEvaluation};
 use gradus::network::Workers;
 use gradus::training::{Best, EpochReport, History};
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use crate::args::TrainArgs;
 use crate::drawing::error_width;
@@ -60,19 +60,22 @@ impl Tested {
         })
     }
 
-    /// Its figures, with the names that JSON and the recipe have behind `test_`. Of several values
-    /// the means.
-    pub(crate) fn figures(&self) -> Vec<(&'static str, f64)> {
+    /// Its figures, as JSON and the recipe have them. Of several values the means.
+    pub(crate) fn figures(&self) -> Vec<(&'static str, Value)> {
         match self {
-            Tested::Classes(found) => vec![("loss", found.loss), ("accuracy", found.accuracy)],
+            Tested::Classes(found) => vec![
+                ("test_loss", found.loss.into()),
+                ("test_accuracy", found.accuracy.into()),
+                ("test_accuracy_interval", json!(found.accuracy_interval())),
+            ],
             Tested::Values(found) => {
                 let mean = found.mean();
                 vec![
-                    ("loss", found.loss),
-                    ("mean_squared_error", mean.mean_squared),
-                    ("root_mean_squared_error", mean.root_mean_squared),
-                    ("mean_absolute_error", mean.mean_absolute),
-                    ("r2", mean.r2),
+                    ("test_loss", found.loss.into()),
+                    ("test_mean_squared_error", mean.mean_squared.into()),
+                    ("test_root_mean_squared_error", mean.root_mean_squared.into()),
+                    ("test_mean_absolute_error", mean.mean_absolute.into()),
+                    ("test_r2", mean.r2.into()),
                 ]
             }
         }
@@ -217,17 +220,9 @@ impl TrainReport {
     }
 }
 
-/// Figures of the test, each behind `test_`.
+/// The figures of the test.
 fn as_test<S: Serializer>(tested: &Tested, serializer: S) -> Result<S::Ok, S::Error> {
-    let figures = tested.figures();
-    let mut map = serializer.serialize_map(None)?;
-    for (name, value) in figures {
-        map.serialize_entry(&format!("test_{name}"), &value)?;
-    }
-    if let Tested::Classes(found) = tested {
-        map.serialize_entry("test_accuracy_interval", &found.accuracy_interval())?;
-    }
-    map.end()
+    serializer.collect_map(tested.figures())
 }
 
 fn print_line(line: &str) -> Result<()> {

@@ -51,6 +51,8 @@ fn a_table_from_training_to_prediction() {
     assert_eq!(found["samples"], 60);
     assert_eq!((&found["accuracy"], &found["loss"]), (&done["test_accuracy"], &done["test_loss"]));
     assert_eq!(found["accuracy_interval"], done["test_accuracy_interval"]);
+    let inspected = json(&run(at, "inspect model.safetensors --json"));
+    assert_eq!(inspected["training"]["test_accuracy_interval"], done["test_accuracy_interval"]);
     let row: u64 = found["confusion"][0].as_array().unwrap().iter().filter_map(Value::as_u64).sum();
     assert_eq!((&found["classes"][0]["name"], row), (&"blue".into(), 20));
     // Of another table all samples; classes are told by name.
