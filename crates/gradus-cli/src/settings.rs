@@ -69,8 +69,8 @@ impl Settings {
             let message = "--activation has no effect: there is no hidden layer for it to follow";
             return Err(Error::argument(message).into());
         }
-        let regularization = (config.regularization.batch_norm, args.regularization.batch_norm);
-        if config.hidden.is_empty() && regularization == (true, None) {
+        let brought = args.regularization.batch_norm.is_none();
+        if brought && config.regularization.batch_norm && config.hidden.is_empty() {
             return Err(Error::argument(format!(
                 "--preset {} normalises hidden layers by batch, but there is none: leave that out \
                  with --batch-norm=false",
