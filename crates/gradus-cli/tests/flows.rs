@@ -373,19 +373,37 @@ fn a_sweep_gives_bad_runs_up_and_goes_on_where_it_was_interrupted() {
     }
 
     // A sweep without halving can be made longer; the first runs stay.
-    let longer = |runs| {
-        let options = "-- --data table.csv --epochs 1 --validation 0.1";
-        run(at, &format!("sweep --vary dropout=0..0.5 --runs {runs} --out long.jsonl {options}"));
-        fs::read_to_string(at.join("long.jsonl")).unwrap()
+    let long = |options: &str| {
+        let common = "--out long.jsonl -- --data table.csv --epochs 1 --validation 0.1";
+        format!("sweep --vary dropout=0..0.5 {options} {common}")
     };
-    let (two, four) = (longer(2), longer(4));
+    let longer = |options| {
+        let printed = run(at, &long(options));
+        (printed, fs::read_to_string(at.join("long.jsonl")).unwrap())
+    };
+    let ((_, two), (_, four)) = (longer("--runs 2"), longer("--runs 4"));
     assert!(two.lines().count() == 2 && four.lines().count() == 4 && four.starts_with(&two));
+    // And ranked by another figure, without another run.
+    let (printed, ranked) = longer("--runs 4 --monitor loss");
+    let losses: Vec<f64> = printed.lines().skip(1).take(4).map(|row| number(row, 2)).collect();
+    assert!(losses.is_sorted() && ranked == four, "{printed}");
 
     // Another sweep is not mixed with this one.
     let other = "sweep --vary hidden=4/8 --out whole.jsonl -- --data table.csv --epochs 1";
     let failed = gradus(at, other).assert().code(1).get_output().clone();
     assert!(text(&failed.stderr).contains("holds something else than this sweep"));
     assert_eq!(fs::read_to_string(at.join("whole.jsonl")).unwrap(), lines);
+    // Nor are runs on other samples, under the same name and as many.
+    let rows = fs::read_to_string(at.join("table.csv")).unwrap();
+    fs::write(at.join("table.csv"), rows.replacen("green", "blue", 1)).unwrap();
+    let failed = gradus(at, &long("--runs 4")).assert().code(1).get_output().clone();
+    assert!(text(&failed.stderr).contains(r#""data" of its sweep is"#), "{}", text(&failed.stderr));
+    assert_eq!(fs::read_to_string(at.join("long.jsonl")).unwrap(), four);
+}
+
+/// The number in a column of a table's row.
+fn number(row: &str, column: usize) -> f64 {
+    row.split_whitespace().nth(column).unwrap().parse().unwrap()
 }
 
 #[test]
@@ -484,12 +502,12 @@ mod unix {
 
     #[test]
     fn a_signal_ends_training_with_what_there_is() {
-        for signal in ["-INT", "-TERM"] {
+        for (signal, patience) in [("-INT", ""), ("-TERM", " --patience 9999999")] {
             let folder = TempDir::new().unwrap();
             let at = folder.path();
             table(at, "table.csv");
             let options = "train --data table.csv --epochs 10000000 --json --history h.json";
-            let mut child = spawn(at, options);
+            let mut child = spawn(at, &format!("{options}{patience}"));
             let mut stdout = BufReader::new(child.stdout.take().unwrap());
             let mut line = String::new();
             stdout.read_line(&mut line).unwrap();
@@ -500,9 +518,16 @@ mod unix {
             stdout.read_to_string(&mut rest).unwrap();
             let output = child.wait_with_output().unwrap();
             assert_eq!(output.status.code(), Some(130));
-            assert!(text(&output.stderr).contains("stopped after "), "{}", text(&output.stderr));
             let done = json(rest.lines().last().unwrap());
             assert_eq!(done["event"], "done");
+            let model = match &done["best_epoch"] {
+                Value::Null => "as it was then".to_owned(),
+                best => format!("of epoch {best}, the best,"),
+            };
+            let told = text(&output.stderr);
+            let words = format!("; the model {model} is in model.safetensors");
+            assert!(told.contains("stopped after ") && told.contains(&words), "{told}");
+            assert_eq!(done["best_epoch"].is_null(), patience.is_empty());
             let history = json(&fs::read_to_string(at.join("h.json")).unwrap());
             let epochs = history["loss"].as_array().unwrap().len();
             assert_eq!(done["epochs"], epochs);
