@@ -82,17 +82,22 @@ def spread(values):
     return (statistics.median(values), min(values), max(values)) if values else None
 
 
-def ratio(rounds, reference, key):
-    """The median over the rounds of this trainer's figure by the reference's of the same round.
+def ratios(rounds, reference, key):
+    """This trainer's figure by the reference's of the same round, for each round that has both.
 
     Taken within a round because the two ran one after the other: what slows the machine down for a
     while slows both.
     """
-    pairs = [
+    return [
         ours[key] / theirs[key]
         for ours, theirs in zip(rounds, reference)
         if ours and theirs and ours.get(key) and theirs.get(key)
     ]
+
+
+def ratio(rounds, reference, key):
+    """The median of `ratios`, or None."""
+    pairs = ratios(rounds, reference, key)
     return statistics.median(pairs) if pairs else None
 
 

@@ -44,10 +44,11 @@ def cores(threads):
     return set(ours[:threads])
 
 
-def run(command, environment, threads, limit_seconds):
-    """Runs the command on `threads` cores; kills it and its children after the limit.
+def run(command, environment, threads, limit_seconds, folder=None, json_wanted=True):
+    """Runs the command on `threads` cores, in `folder`; kills it and its children after the limit.
 
-    Peak memory is the kernel's figure for the process and the children it waited for.
+    Peak memory is the kernel's figure for the process and the children it waited for. If `json_wanted`, a
+    process that prints no JSON counts as failed.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         allowed = os.sched_getaffinity(0)
@@ -58,7 +59,7 @@ def run(command, environment, threads, limit_seconds):
             child = subprocess.Popen(
                 [str(word) for word in command],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                env=environment, start_new_session=True,
+                env=environment, cwd=folder, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             return Outcome(error=f"cannot start {command[0]}: {error.strerror}")
@@ -91,7 +92,7 @@ def run(command, environment, threads, limit_seconds):
             outcome.error = f"not done after {limit_seconds:.0f} s"
         elif child.returncode != 0:
             outcome.error = f"{ending(child.returncode)}: {last_words(err.read())}"
-        elif not outcome.lines:
+        elif json_wanted and not outcome.lines:
             outcome.error = "printed no JSON"
         return outcome
 

@@ -124,12 +124,17 @@ def find_data(given, gradus):
     return Path(folder)
 
 
-def prepare_files(place):
-    """Data and starting weights as files that every peer reads; the data under their name."""
+def link_data(place):
+    """Puts the data into `place.sets` under the name by which `gradus bench` looks for them."""
     link = place.sets / "mnist"
     place.sets.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(place.data, target_is_directory=True)
+
+
+def prepare_files(place):
+    """Data and starting weights as files that every peer reads."""
+    link_data(place)
     command = [place.python, PEERS / "prepare.py", "--data", place.data, "--files", place.files]
     call("preparing data and starting weights", command)
 

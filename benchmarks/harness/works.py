@@ -96,6 +96,13 @@ def notebook(place: Place, rounds, quick):
     )
 
 
+def adam_recipe(hidden, epochs):
+    """The options of `gradus train` for mini-batches of 128 with Adam, on pixels / 255."""
+    recipe = ["--hidden", ",".join(map(str, hidden)), "--normalize", "unit", "--optimizer", "adam"]
+    recipe += ["--learning-rate", 0.001, "--weight-decay", 0, "--schedule", "constant"]
+    return [*recipe, "--batch-size", 128, "--epochs", epochs]
+
+
 def minibatch(place: Place, key, hidden, epochs, rounds):
     layers = [784, *hidden, 10]
     name = "-".join(map(str, layers))
@@ -118,9 +125,7 @@ def minibatch(place: Place, key, hidden, epochs, rounds):
             needs=program,
         )
 
-    recipe = ["--hidden", ",".join(map(str, hidden)), "--init", start, "--normalize", "unit"]
-    recipe += ["--optimizer", "adam", "--learning-rate", 0.001, "--weight-decay", 0]
-    recipe += ["--schedule", "constant", "--batch-size", 128, "--epochs", epochs]
+    recipe = ["--init", start, *adam_recipe(hidden, epochs)]
     return Work(
         key,
         f"Mini-batches with Adam, {name}",
