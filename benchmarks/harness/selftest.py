@@ -2,9 +2,12 @@
 
 import os
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
+from bits import cases, files, inputs
+from bits.compare import compare
 from harness import figures, process, tables, works
 from harness.process import Outcome
 from harness.setup import Place
@@ -149,6 +152,61 @@ class Processes(unittest.TestCase):
         self.assertNotIn("OPENBLAS_CORETYPE", environment)
         self.assertEqual(environment["OMP_NUM_THREADS"], "2")
         self.assertEqual(environment["GRADUS_ISA"], "avx2")
+
+
+class Records(unittest.TestCase):
+    """What same_bits.py masks, hashes and compares."""
+
+    OLD = {"tensors": "t", "file": "f", "metadata": {"epochs": 3, "rates": [0.1, 0.2]}}
+
+    def differences(self, new, version="gradus 1", **options):
+        old = {"program": {"version": "gradus 1"}, "entries": {"model": self.OLD}}
+        new = {"program": {"version": version}, "entries": {"model": self.OLD | new}}
+        found = compare(old, new, **options)
+        return [len(lines) for lines in (found.changed, found.missing, found.added, found.bytes_only)]
+
+    def test_changes(self):
+        self.assertEqual(self.differences({}), [0, 0, 0, 0])
+        self.assertEqual(self.differences({"tensors": "u", "file": "g"}), [1, 0, 0, 1])
+        self.assertEqual(self.differences({"metadata": {"epochs": 3}}), [0, 1, 0, 0])
+        self.assertEqual(self.differences({"metadata": {"epochs": 3, "rates": [0.1, 0.3]}}), [1, 0, 0, 0])
+        self.assertEqual(self.differences({"metadata": {"epochs": 3.0, "rates": [0.1, 0.2]}}), [0, 0, 0, 0])
+        self.assertEqual(self.differences({"metadata": {"epochs": 3, "rates": [0.1]}}), [1, 0, 0, 0])
+
+    def test_other_bytes_are_a_change_unless_something_explains_them(self):
+        self.assertEqual(self.differences({"file": "g"}), [1, 0, 0, 0])
+        self.assertEqual(self.differences({"file": "g"}, "gradus 2"), [0, 0, 0, 1])
+        more = {"metadata": self.OLD["metadata"] | {"inputs": "bytes"}}
+        self.assertEqual(self.differences({"file": "g"} | more), [0, 0, 1, 1])
+
+    def test_renamed_keys(self):
+        new = {"metadata": {"passes": 3, "rates": [0.1, 0.2]}}
+        self.assertEqual(self.differences(new), [0, 1, 1, 0])
+        self.assertEqual(self.differences(new, renamed=[("epochs", "passes")]), [0, 0, 0, 0])
+
+    def test_masks(self):
+        found = files.masked({"seconds": 1.5, "at": ["/tmp/x/y"], "threads": None}, [("/tmp/x", "(x)")])
+        self.assertEqual(found, {"seconds": files.MASK, "at": ["(x)/y"], "threads": None})
+
+    def test_tensors_are_hashed_by_name(self):
+        one, other = ("F32", [2], b"12345678"), ("F32", [2], b"abcdefgh")
+        whole = files.tensors_digest({"a": one, "b": other})
+        self.assertEqual(whole, files.tensors_digest({"b": other, "a": one}))
+        self.assertNotEqual(whole, files.tensors_digest({"a": other, "b": one}))
+
+    def test_options_replace_earlier_ones(self):
+        words = cases.options("--hidden 8 --batch-norm --epochs 2", "--hidden 16,8 --epochs 3")
+        self.assertEqual(words, ["--hidden", "16,8", "--batch-norm", "--epochs", "3"])
+
+    def test_inputs_are_the_same_every_time(self):
+        digests = []
+        for _ in range(2):
+            with tempfile.TemporaryDirectory() as folder:
+                inputs.make(Path(folder))
+                paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+                digests.append([files.digest(path.read_bytes()) for path in paths])
+        self.assertGreater(len(digests[0]), 100)
+        self.assertEqual(*digests)
 
 
 def main():

@@ -1,0 +1,1 @@
+"""The parts of same_bits.py: inputs, cases, recorder, digests of files, comparison."""
