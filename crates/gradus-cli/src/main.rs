@@ -1,61 +1,45 @@
-//! The program `gradus`: arguments in, an exit status out. Read `args.rs` first; then there is one
-//! file for each command.
+//! The program `gradus`: arguments in, an exit status out.
+//!
+//! Imports point downwards only, from a line of this map to those below it (`tests/imports.rs` checks
+//! that):
+//!
+//! - `main`: parses the command line, runs the command, sets the exit status
+//! - `commands`: one file or folder for each command
+//! - `report`, `serve`, `sweep`: what the largest commands are made of; they do not know each other
+//! - `run`: what several commands share: output, data, settings, models, outputs
+//! - `args`: the command line as typed; everything about clap
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 mod args;
-mod regularization_args;
-mod values;
-mod output;
-mod progress;
-mod source;
-mod model;
-mod settings;
-mod destination;
-mod resume;
-mod stop;
-mod train;
-mod terminal_curve;
-mod train_report;
+mod run;
 mod sweep;
-mod drawing;
-mod mistakes;
-mod evaluate_report;
-mod evaluate;
 mod report;
-mod samples;
-mod predict;
-mod data;
-mod fetch;
-mod inspect;
-mod page_file;
-mod digit_page;
-mod export;
 mod serve;
-mod bench;
-mod shell;
+mod commands;
 
 use args::Command;
+use run::output;
 
 fn main() -> ExitCode {
     let begin = Instant::now();
     output::report_panics();
     let command = Command::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     let result = match command {
-        Command::Train(args) => train::run(&args, begin),
-        Command::Sweep(args) => sweep::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
-        Command::Report(args) => report::run(&args),
-        Command::Predict(args) => predict::run(&args),
-        Command::Data(args) => data::run(&args),
-        Command::Fetch(args) => fetch::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Export(args) => export::run(&args),
-        Command::Serve(args) => serve::run(&args),
-        Command::Bench(args) => bench::run(&args),
-        Command::Completions(args) => shell::completions(&args),
-        Command::Man(args) => shell::man(&args),
+        Command::Train(args) => commands::train::run(&args, begin),
+        Command::Sweep(args) => commands::sweep::run(&args),
+        Command::Evaluate(args) => commands::evaluate::run(&args),
+        Command::Report(args) => commands::report::run(&args),
+        Command::Predict(args) => commands::predict::run(&args),
+        Command::Data(args) => commands::data::run(&args),
+        Command::Fetch(args) => commands::fetch::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Export(args) => commands::export::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+        Command::Completions(args) => commands::shell::completions(&args),
+        Command::Man(args) => commands::shell::man(&args),
     };
     output::exit_code(result)
 }

@@ -7,8 +7,8 @@ use gradus::data::Dataset;
 use gradus::metrics::{Mistake, SampleResult};
 use gradus::plot::{escape, grouped, picture};
 
-use super::material::Measured;
-use crate::output::percent_fine;
+use super::report_data::Measured;
+use crate::run::output::percent_fine;
 
 /// Cells of mistakes whose samples are shown at most: those with most samples.
 const MOST_CELLS: usize = 90;

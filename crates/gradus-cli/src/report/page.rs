@@ -5,13 +5,13 @@ use gradus::metrics::Evaluation;
 use gradus::plot::{self, Figure, escape, grouped};
 use gradus::training::History;
 
+use super::class_rows::{ClassRow, Share};
 use super::gallery::{self, Cells};
 use super::markup::{facts, paragraph, plots, section, table};
-use super::material::{Material, Measured};
-use super::recipe;
-use super::tables::{ClassRow, Share};
-use crate::output::{interval, percent_fine, with_interval};
-use crate::page_file;
+use super::report_data::{Measured, ReportData};
+use super::training_facts;
+use crate::run::output::{interval, percent_fine, with_interval};
+use crate::run::page_file;
 
 /// Of more classes those with the lowest F1 are in the table.
 const MOST_ROWS: usize = 300;
@@ -26,16 +26,16 @@ const SCRIPT_HASH: &str = "sha256-MZfnV3vWPVCJUooSKZ6L68czQC5nST7Lmn4nZVNahwo=";
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page for this material.
-pub(super) fn page(material: &Material) -> String {
-    let title = format!("Report on {}", material.name);
+/// The page for this report.
+pub(crate) fn page(report: &ReportData) -> String {
+    let title = format!("Report on {}", report.name);
     let mut parts = Vec::new();
-    if let Some(model) = material.model() {
+    if let Some(model) = report.model() {
         parts.push(("training", "How it was trained", training(model)));
     }
-    parts.push(("curves", "Learning curves", curves(material.history.as_ref())));
-    if let Some(model) = material.model() {
-        match &material.measured {
+    parts.push(("curves", "Learning curves", curves(report.history.as_ref())));
+    if let Some(model) = report.model() {
+        match &report.measured {
             Ok(measured) => parts.extend(measured_parts(model.names(), measured)),
             Err(why) => parts.push(("samples", "Measured on samples", missing(why))),
         }
@@ -56,16 +56,16 @@ pub(super) fn page(material: &Material) -> String {
          <h1>{title}</h1>\n{}<nav aria-label=\"Contents\">\n{contents}</nav>\n</header>\n<main>\n{sections}\
          </main>\n<footer>Made by gradus {}.</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
         page_file::generator(),
-        tiles(material),
+        tiles(report),
         env!("CARGO_PKG_VERSION"),
         title = escape(&title),
     )
 }
 
 /// The most important figures, large.
-fn tiles(material: &Material) -> String {
+fn tiles(report: &ReportData) -> String {
     let mut tiles: Vec<(String, String, &str)> = Vec::new();
-    if let Ok(measured) = &material.measured {
+    if let Ok(measured) = &report.measured {
         let evaluation = &measured.evaluation;
         let range = format!("{} at 95 %", interval(evaluation.accuracy_interval()));
         tiles.push((percent_fine(evaluation.accuracy), range, "accuracy"));
@@ -73,12 +73,12 @@ fn tiles(material: &Material) -> String {
         let samples = format!("on {samples} samples of {}", measured.name);
         tiles.push((format!("{:.4}", evaluation.loss), samples, "loss"));
     }
-    if let Some(history) = &material.history {
+    if let Some(history) = &report.history {
         let last = history.epochs.last().and_then(|report| report.accuracy.map(percent_fine));
         let last = last.map_or(String::new(), |last| format!("ending at {last} in training"));
         tiles.push((grouped(history.epochs.len() as u64), last, "epochs"));
     }
-    if let Some(model) = material.model() {
+    if let Some(model) = report.model() {
         let parameters = grouped(model.network().parameters().len() as u64);
         let layers = format!("in {} layers", model.network().linears().len());
         tiles.push((parameters, layers, "parameters"));
@@ -91,9 +91,9 @@ fn tiles(material: &Material) -> String {
 }
 
 fn training(model: ModelRef) -> String {
-    let mut text = facts(&recipe::facts(model));
+    let mut text = facts(&training_facts::facts(model));
     if !model.training().is_null() {
-        let settings = facts(&recipe::settings(model.training()));
+        let settings = facts(&training_facts::settings(model.training()));
         text += &format!("<details><summary>All settings</summary>\n{settings}</details>\n");
     }
     text

@@ -3,14 +3,14 @@
 use anyhow::Result;
 use gradus::plot::{self, Figure};
 
-use super::material::{Material, Measured};
-use super::tables::{ClassRow, Share};
+use super::class_rows::{ClassRow, Share};
+use super::report_data::{Measured, ReportData};
 
 /// A plot or a table.
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// Its file's name without the ending.
-    pub(super) name: String,
-    pub(super) text: String,
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 impl Piece {
@@ -20,15 +20,15 @@ impl Piece {
 }
 
 /// Every plot as SVG.
-pub(super) fn plots(material: &Material) -> Vec<Piece> {
+pub(crate) fn plots(report: &ReportData) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    if let Some(history) = &material.history {
+    if let Some(history) = &report.history {
         pieces.extend(Figure::of(history).into_iter().map(|figure| {
             Piece::new(&figure.name().replace(' ', "-"), plot::curves(history, figure))
         }));
     }
-    let Some(model) = material.model() else { return pieces };
-    if let Ok(measured) = &material.measured {
+    let Some(model) = report.model() else { return pieces };
+    if let Ok(measured) = &report.measured {
         let evaluation = &measured.evaluation;
         let confusion = plot::confusion(&evaluation.confusion, model.names());
         pieces.push(Piece::new("confusion", confusion));
@@ -66,12 +66,12 @@ fn mistakes(measured: &Measured, names: &[String]) -> Option<String> {
 ///
 /// # Errors
 /// None that a caller could meet: what is written goes to memory.
-pub(super) fn tables(material: &Material) -> Result<Vec<Piece>> {
+pub(crate) fn tables(report: &ReportData) -> Result<Vec<Piece>> {
     let mut pieces = Vec::new();
-    if let Some(history) = &material.history {
+    if let Some(history) = &report.history {
         pieces.push(Piece::new("history", history.to_csv()));
     }
-    let (Some(model), Ok(measured)) = (material.model(), &material.measured) else {
+    let (Some(model), Ok(measured)) = (report.model(), &report.measured) else {
         return Ok(pieces);
     };
     let names = model.names();

@@ -20,12 +20,12 @@ const FONTS: [&str; 8] = [
 ];
 
 /// Draws plots with a font of this system.
-pub(super) struct Painter(Options<'static>);
+pub(crate) struct Painter(Options<'static>);
 
 impl Painter {
     /// # Errors
     /// Where the system has no font.
-    pub(super) fn new() -> Result<Painter> {
+    pub(crate) fn new() -> Result<Painter> {
         let mut options = Options::default();
         let fonts = options.fontdb_mut();
         fonts.load_system_fonts();
@@ -50,7 +50,7 @@ impl Painter {
     ///
     /// # Errors
     /// Where it is no SVG, or too large.
-    pub(super) fn paint(&self, svg: &str) -> Result<Vec<u8>> {
+    pub(crate) fn paint(&self, svg: &str) -> Result<Vec<u8>> {
         let tree = Tree::from_str(svg, &self.0)?;
         let size = tree.size();
         let [width, height] =

@@ -1,6 +1,6 @@
 //! The files of the page, as they are in web/.
 
-use crate::digit_page::DRAW;
+use crate::run::digit_page::DRAW;
 
 /// The page: its frame with the views in it.
 pub(super) fn index() -> String {

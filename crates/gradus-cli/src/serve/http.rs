@@ -31,11 +31,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::guard::{Guard, Refusal};
-use super::hub::{Event, Hub};
 use super::model::{self, Served};
-use super::samples::{self, Shelf};
+use super::samples::{self, SampleCache};
+use super::state::{Event, SharedState};
 use super::{assets, runs, saving};
-use crate::output::with_causes;
+use crate::run::output::with_causes;
 
 const MOST_CONNECTIONS: usize = 300;
 const MOST_STREAMS: usize = 100;
@@ -43,7 +43,7 @@ const MOST_JSON: usize = 64 << 10;
 const MOST_PICTURE: usize = 8 << 20;
 
 /// Time for a request's headers, and for its body.
-const PATIENCE: Duration = Duration::from_secs(20);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A stream without events says this often that it is still there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
@@ -64,17 +64,17 @@ const HEADERS: [(&str, &str); 6] = [
 
 /// What handlers share.
 pub(super) struct Site {
-    pub(super) hub: Arc<Hub>,
+    pub(super) shared: Arc<SharedState>,
     pub(super) guard: Guard,
     page: String,
-    shelf: Shelf,
+    samples: SampleCache,
     streams: AtomicUsize,
 }
 
 impl Site {
-    pub(super) fn new(hub: Arc<Hub>, guard: Guard) -> Site {
-        let (shelf, streams) = (Shelf::default(), AtomicUsize::new(0));
-        Site { hub, guard, page: assets::index(), shelf, streams }
+    pub(super) fn new(shared: Arc<SharedState>, guard: Guard) -> Site {
+        let (samples, streams) = (SampleCache::default(), AtomicUsize::new(0));
+        Site { shared, guard, page: assets::index(), samples, streams }
     }
 }
 
@@ -112,7 +112,7 @@ pub(super) async fn accept(listener: TcpListener, site: Arc<Site>) {
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
             let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+            http.timer(TokioTimer::new()).header_read_timeout(REQUEST_TIMEOUT);
             // Whoever breaks a connection is not told what is wrong with it.
             let _ = http.serve_connection(TokioIo::new(connection), service).await;
             drop(permit);
@@ -198,8 +198,8 @@ async fn asset(Path(name): Path<String>) -> Answer<impl IntoResponse> {
 
 async fn state(State(site): Shared) -> Answer {
     blocking(move || {
-        let state = site.hub.state();
-        Ok(Json(site.hub.describe(&state)))
+        let state = site.shared.lock();
+        Ok(Json(site.shared.describe(&state)))
     })
     .await
 }
@@ -227,7 +227,7 @@ async fn read(
         let why = format!("the request is of type {given:?}; expected {expected}");
         return Err(Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
     }
-    match timeout(PATIENCE, to_bytes(body, most)).await {
+    match timeout(REQUEST_TIMEOUT, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(Problem(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -253,12 +253,14 @@ enum Choice {
 async fn choose_model(State(site): Shared, headers: HeaderMap, body: Body) -> Answer {
     let choice: Choice = read_json(&headers, body).await?;
     blocking(move || {
-        let hub = &site.hub;
+        let shared = &site.shared;
         Ok(Json(match choice {
-            Choice::File(name) => hub.serve(Served::open(&model::path_of(&hub.folder, &name)?)?),
+            Choice::File(name) => {
+                shared.serve(Served::open(&model::path_of(&shared.folder, &name)?)?)
+            }
             Choice::Run(id) => {
-                let (model, name) = saving::model_of(hub, id)?;
-                hub.serve(Served::new((*model).clone(), name, Some(id))?)
+                let (model, name) = saving::model_of(shared, id)?;
+                shared.serve(Served::new((*model).clone(), name, Some(id))?)
             }
         }))
     })
@@ -281,7 +283,7 @@ async fn answer(
     let picture =
         read(&headers, body, &["image/", "application/octet-stream"], MOST_PICTURE).await?;
     blocking(move || {
-        let model = site.hub.state().model.clone();
+        let model = site.shared.lock().model.clone();
         let none = || Problem(StatusCode::CONFLICT, "there is no model yet".into());
         Ok(Json(model.ok_or_else(none)?.answer(&picture, wanted.units != 0)?))
     })
@@ -294,8 +296,8 @@ async fn list_samples(
 ) -> Answer {
     let Query(query) = query.map_err(bad_query)?;
     blocking(move || {
-        let model = site.hub.state().model.clone();
-        Ok(Json(site.shelf.list(&site.hub, model.as_deref(), &query)?))
+        let model = site.shared.lock().model.clone();
+        Ok(Json(site.samples.list(&site.shared, model.as_deref(), &query)?))
     })
     .await
 }
@@ -311,8 +313,8 @@ async fn start_run(
 ) -> Answer<impl IntoResponse> {
     let request = read_json(&headers, body).await?;
     let id = blocking(move || {
-        let id = runs::start(&site.hub, request)?;
-        let mut state = site.hub.state();
+        let id = runs::start(&site.shared, request)?;
+        let mut state = site.shared.lock();
         Ok(Json(state.run(id).map(|run| run.to_json_whole()).unwrap_or_default()))
     });
     Ok((StatusCode::CREATED, id.await?))
@@ -323,7 +325,7 @@ fn no_run(id: usize) -> Problem {
 }
 
 async fn run(State(site): Shared, Path(id): Path<usize>) -> Answer {
-    let mut state = site.hub.state();
+    let mut state = site.shared.lock();
     state.run(id).map(|run| Json(run.to_json_whole())).ok_or_else(|| no_run(id))
 }
 
@@ -333,10 +335,10 @@ async fn act(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let hub = site.hub.clone();
+    let shared = site.shared.clone();
     if act == "save" {
         let wanted: saving::Wanted = read_json(&headers, body).await?;
-        return blocking(move || match saving::save(&hub, id, &wanted) {
+        return blocking(move || match saving::save(&shared, id, &wanted) {
             Ok(file) => Ok(Json(json!({ "file": file }))),
             Err(saving::Refused::Exists(why)) => Err(Problem(StatusCode::CONFLICT, why)),
             Err(saving::Refused::Wrong(error)) => Err(error.into()),
@@ -345,9 +347,9 @@ async fn act(
     }
     let _: Value = read_json(&headers, body).await?;
     let run = match act.as_str() {
-        "pause" => hub.pause(id, true),
-        "continue" => hub.pause(id, false),
-        "stop" => hub.stop(id),
+        "pause" => shared.pause(id, true),
+        "continue" => shared.pause(id, false),
+        "stop" => shared.stop(id),
         _ => {
             let why = format!("{act:?}: expected pause, continue, stop or save");
             return Err(Problem(StatusCode::NOT_FOUND, why));
@@ -381,11 +383,11 @@ async fn events(
         Problem(StatusCode::SERVICE_UNAVAILABLE, why)
     };
     let place = Place::take(&site).ok_or_else(full)?;
-    let (first, receiver) = site.hub.subscribe();
+    let (first, receiver) = site.shared.subscribe();
     let stream = stream::unfold((place, Some(first), receiver), |(place, first, receiver)| async {
         let (event, receiver) = match first {
             Some(first) => (first, receiver),
-            None => next_event(&place.0.hub, receiver).await?,
+            None => next_event(&place.0.shared, receiver).await?,
         };
         let told = sse::Event::default().event(event.name).data(&*event.data);
         Some((Ok(told), (place, None, receiver)))
@@ -394,10 +396,13 @@ async fn events(
 }
 
 /// The next event; whoever is too slow for all of them gets the whole state instead.
-async fn next_event(hub: &Hub, mut receiver: Receiver<Event>) -> Option<(Event, Receiver<Event>)> {
+async fn next_event(
+    shared: &SharedState,
+    mut receiver: Receiver<Event>,
+) -> Option<(Event, Receiver<Event>)> {
     match receiver.recv().await {
         Ok(event) => Some((event, receiver)),
-        Err(RecvError::Lagged(_)) => Some(hub.subscribe()),
+        Err(RecvError::Lagged(_)) => Some(shared.subscribe()),
         Err(RecvError::Closed) => None,
     }
 }

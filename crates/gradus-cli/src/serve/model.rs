@@ -12,16 +12,15 @@ use gradus::model_file;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::samples::{picture, size_of_pictures};
-use crate::settings::hidden_of;
-use crate::train::architecture;
+use crate::run::describe::{architecture, hidden_of};
+use crate::run::samples::{picture, size_of_pictures};
 
 /// Models that are listed at most.
 const MOST_LISTED: usize = 200;
 
 /// A classifier that answers.
-pub(super) struct Served {
-    /// The hub gives it: no two models have the same.
+pub(crate) struct Served {
+    /// The shared state assigns it: no two models have the same.
     pub(super) id: usize,
     name: String,
     /// The run that it comes from; none where it comes from a file.
@@ -47,7 +46,7 @@ impl Served {
     ///
     /// # Errors
     /// Those of reading it, and where it answers with values.
-    pub(super) fn open(path: &Path) -> Result<Served> {
+    pub(crate) fn open(path: &Path) -> Result<Served> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         Served::new(model_file::load_model(path)?, name, None)
     }
@@ -133,7 +132,7 @@ pub(super) fn files(folder: &Path) -> Vec<String> {
 }
 
 /// The model's file that was written last.
-pub(super) fn newest(folder: &Path) -> Option<PathBuf> {
+pub(crate) fn newest(folder: &Path) -> Option<PathBuf> {
     let paths = files(folder).into_iter().map(|name| folder.join(name));
     paths.max_by_key(|path| path.metadata().and_then(|it| it.modified()).ok())
 }

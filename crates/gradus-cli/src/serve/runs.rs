@@ -11,12 +11,16 @@ use gradus::training::{Session, Trained};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::ending;
-use super::hub::{Hub, NewRun, Phase, Reporter};
+use super::reporter::Reporter;
+use super::run_state::{Phase, ending};
+use super::state::{NewRun, SharedState};
 use crate::args::{Command, TrainArgs};
-use crate::output::with_causes;
-use crate::settings::Settings;
-use crate::train::{Data, architecture, conclude};
+use crate::run::describe::architecture;
+use crate::run::metadata::conclude;
+use crate::run::output::with_causes;
+use crate::run::settings::Settings;
+use crate::run::source;
+use crate::run::training_data::Data;
 
 /// The options of `train` that a page may give: none that names a file.
 const OPTIONS: [&str; 34] = [
@@ -76,10 +80,10 @@ pub(super) struct Request {
 ///
 /// # Errors
 /// Where the request is wrong, in the words of the command line, or there are too many runs.
-pub(super) fn start(hub: &Arc<Hub>, request: Request) -> Result<usize> {
+pub(super) fn start(shared: &Arc<SharedState>, request: Request) -> Result<usize> {
     let Request { data, preset, options } = request;
-    if !hub.datasets.contains(&data.as_str()) {
-        let known = hub.datasets.join(", ");
+    if !shared.datasets.contains(&data.as_str()) {
+        let known = shared.datasets.join(", ");
         return Err(anyhow!("there is no data set {data:?} here: expected one of {known}"));
     }
     let args = parse(&data, &preset, &options)?;
@@ -97,8 +101,8 @@ pub(super) fn start(hub: &Arc<Hub>, request: Request) -> Result<usize> {
         stop: Arc::new(AtomicBool::new(false)),
     };
     let stop = new.stop.clone();
-    let id = hub.add(new, false).map_err(anyhow::Error::msg)?;
-    let reporter = Reporter { hub: hub.clone(), id };
+    let id = shared.add(new, false).map_err(anyhow::Error::msg)?;
+    let reporter = Reporter { shared: shared.clone(), id };
     let spawned = thread::Builder::new().name(format!("run {id}")).spawn(move || {
         if let Err(error) = train(&reporter, &args, &settings, &stop) {
             reporter.end(Phase::Failed, Some(with_causes(&error)), None, None);
@@ -108,7 +112,12 @@ pub(super) fn start(hub: &Arc<Hub>, request: Request) -> Result<usize> {
         Ok(_) => Ok(id),
         Err(error) => {
             let message = format!("no thread can be started: {error}");
-            Reporter { hub: hub.clone(), id }.end(Phase::Failed, Some(message.clone()), None, None);
+            Reporter { shared: shared.clone(), id }.end(
+                Phase::Failed,
+                Some(message.clone()),
+                None,
+                None,
+            );
             Err(anyhow!(message))
         }
     }
@@ -158,9 +167,9 @@ fn train(
         return Ok(());
     }
     let config = &settings.config;
-    let hub = &reporter.hub;
-    let mut wanted = args.data_options(config.seed)?;
-    (wanted.data_dir, wanted.download) = (hub.data_dir.clone(), !hub.no_download);
+    let shared = &reporter.shared;
+    let mut wanted = source::training_options(args, config.seed)?;
+    (wanted.data_dir, wanted.download) = (shared.data_dir.clone(), !shared.no_download);
     let data = Data::load(&wanted, settings, None)?;
     let (train, validation) = (&data.train, data.validation.as_ref());
     let (features, outputs) = (train.features(), train.answers.outputs());

@@ -11,10 +11,11 @@ use gradus::metrics::SampleResult;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::hub::Hub;
 use super::model::Served;
-use crate::source;
-use crate::train::{data_of, workers};
+use super::state::SharedState;
+use crate::run::labelled_data::data_of;
+use crate::run::source;
+use crate::run::workers::workers;
 
 /// Samples that are sent at once at most.
 const MOST: usize = 200;
@@ -97,20 +98,25 @@ type Results = ((usize, String, Part), Arc<Vec<SampleResult>>);
 
 /// What was loaded and computed last.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct SampleCache {
     sets: Mutex<Vec<(String, Arc<Loaded>)>>,
     results: Mutex<Vec<Results>>,
 }
 
-impl Shelf {
+impl SampleCache {
     /// Some samples, and what `model` makes of them where it is for such samples.
     ///
     /// # Errors
     /// Where the set is not to be had, or a model is needed for what is asked.
-    pub(super) fn list(&self, hub: &Hub, model: Option<&Served>, query: &Query) -> Result<Value> {
+    pub(super) fn list(
+        &self,
+        shared: &SharedState,
+        model: Option<&Served>,
+        query: &Query,
+    ) -> Result<Value> {
         let Query { part, class, predicted, order, from, .. } = *query;
-        let name = set_of(hub, model, query.data.as_deref())?;
-        let loaded = self.load(hub, &name)?;
+        let name = set_of(shared, model, query.data.as_deref())?;
+        let loaded = self.load(shared, &name)?;
         let data = match part {
             Part::Test => &loaded.test,
             Part::Training => &loaded.train,
@@ -177,7 +183,7 @@ impl Shelf {
         }))
     }
 
-    fn load(&self, hub: &Hub, name: &str) -> Result<Arc<Loaded>> {
+    fn load(&self, shared: &SharedState, name: &str) -> Result<Arc<Loaded>> {
         // One at a time: what one loads the next finds.
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, found)) = sets.iter().find(|(kept, _)| kept == name) {
@@ -185,8 +191,8 @@ impl Shelf {
         }
         let options = LoadOptions {
             data: Some(name.to_owned()),
-            data_dir: hub.data_dir.clone(),
-            download: !hub.no_download,
+            data_dir: shared.data_dir.clone(),
+            download: !shared.no_download,
             ..LoadOptions::default()
         };
         let loaded = Arc::new(source::load(&options, None)?);
@@ -224,20 +230,20 @@ fn keep<T>(kept: &mut Vec<T>, one: T) {
 }
 
 /// The set that is asked for, else the model's, else the first one.
-fn set_of(hub: &Hub, model: Option<&Served>, asked: Option<&str>) -> Result<String> {
-    let known = |name: &str| hub.datasets.contains(&name);
+fn set_of(shared: &SharedState, model: Option<&Served>, asked: Option<&str>) -> Result<String> {
+    let known = |name: &str| shared.datasets.contains(&name);
     if let Some(name) = asked {
         return match known(name) {
             true => Ok(name.to_owned()),
             false => Err(anyhow!(
                 "there is no data set {name:?} here: expected one of {}",
-                hub.datasets.join(", ")
+                shared.datasets.join(", ")
             )),
         };
     }
     let of_model = model.and_then(|served| data_of((&served.model).into())).filter(|it| known(it));
     of_model
-        .or(hub.datasets.first().copied())
+        .or(shared.datasets.first().copied())
         .map(str::to_owned)
         .ok_or_else(|| anyhow!("there is no data set here"))
 }

@@ -8,8 +8,8 @@ use gradus::classifier::Model;
 use gradus::model_file;
 use serde::Deserialize;
 
-use super::hub::Hub;
 use super::model::path_of;
+use super::state::SharedState;
 
 /// What a page asks for.
 #[derive(Debug, Deserialize)]
@@ -38,8 +38,8 @@ impl From<anyhow::Error> for Refused {
 ///
 /// # Errors
 /// Where there is no such run, or it has left none.
-pub(super) fn model_of(hub: &Hub, id: usize) -> Result<(Arc<Model>, String)> {
-    let mut state = hub.state();
+pub(super) fn model_of(shared: &SharedState, id: usize) -> Result<(Arc<Model>, String)> {
+    let mut state = shared.lock();
     let run = state.run(id).ok_or_else(|| anyhow!("there is no run {id}"))?;
     let model = run.model.clone();
     let none = || anyhow!("{}: there is no model before the run has ended", run.name());
@@ -50,23 +50,23 @@ pub(super) fn model_of(hub: &Hub, id: usize) -> Result<(Arc<Model>, String)> {
 ///
 /// # Errors
 /// Where the name is none for a model, the run has none, a file is in the way, or it cannot be written.
-pub(super) fn save(hub: &Hub, id: usize, wanted: &Wanted) -> Result<String, Refused> {
+pub(super) fn save(shared: &SharedState, id: usize, wanted: &Wanted) -> Result<String, Refused> {
     let Wanted { name, replace } = wanted;
-    let (model, _) = model_of(hub, id)?;
-    let path = path_of(&hub.folder, name)?;
+    let (model, _) = model_of(shared, id)?;
+    let path = path_of(&shared.folder, name)?;
     if path.exists() && !replace {
         return Err(Refused::Exists(format!("{name} is there already")));
     }
     write(&model, &path)?;
-    hub.change(id, |run| run.saved = Some(name.clone()));
-    hub.tell_state(&hub.state());
+    shared.change(id, |run| run.saved = Some(name.clone()));
+    shared.send_state(&shared.lock());
     Ok(name.clone())
 }
 
 /// Writes the models of runs that the server's end has stopped, each to a name that is free, and gives
 /// the names.
-pub(super) fn save_stopped(hub: &Hub, runs: &[usize]) -> Vec<Result<String>> {
-    let models = runs.iter().filter_map(|&id| Some((id, model_of(hub, id).ok()?.0)));
+pub(super) fn save_stopped(shared: &SharedState, runs: &[usize]) -> Vec<Result<String>> {
+    let models = runs.iter().filter_map(|&id| Some((id, model_of(shared, id).ok()?.0)));
     models
         .map(|(id, model)| {
             let name = (1..)
@@ -74,9 +74,9 @@ pub(super) fn save_stopped(hub: &Hub, runs: &[usize]) -> Vec<Result<String>> {
                     1 => format!("stopped-run-{id}.safetensors"),
                     _ => format!("stopped-run-{id}-{number}.safetensors"),
                 })
-                .find(|name| !hub.folder.join(name).exists())
+                .find(|name| !shared.folder.join(name).exists())
                 .unwrap_or_default();
-            write(&model, &hub.folder.join(&name)).map(|()| name)
+            write(&model, &shared.folder.join(&name)).map(|()| name)
         })
         .collect()
 }

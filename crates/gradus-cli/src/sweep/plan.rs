@@ -4,21 +4,18 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use clap::{Arg, ArgAction, CommandFactory};
+use clap::CommandFactory;
 use gradus::Error;
 use gradus::data::{Dataset, Task};
-use gradus::random::{Purpose, numbered_stream};
 use gradus::training::Monitor;
 use serde_json::{Value, json};
 
+use super::draw::draws;
+use super::halving::rungs;
+use super::options::{check_given, check_varied, word};
 use crate::args::{Cli, Command, SweepArgs, TrainArgs};
-use crate::settings::Settings;
-use crate::sweep::halving::rungs;
-use crate::sweep::vary::Vary;
-use crate::train::Data;
-
-/// Most runs of a sweep: all are planned before the first one begins.
-const MOST_RUNS: usize = 10_000;
+use crate::run::settings::Settings;
+use crate::run::training_data::Data;
 
 /// Part of the training data that runs are judged by where nothing else is said.
 pub(crate) const VALIDATION: &str = "0.1";
@@ -49,7 +46,7 @@ pub(crate) struct Plan {
     /// The options of the first run. What they say of data holds for all.
     pub(crate) first: TrainArgs,
     /// Whether [`VALIDATION`] was added to what was typed.
-    pub(crate) sets_apart: bool,
+    pub(crate) holds_out: bool,
     vary: Vec<String>,
     /// Where draws come from; none for a grid.
     seed: Option<u64>,
@@ -73,8 +70,8 @@ impl Plan {
         };
         let mut first = train_args(&words(&common, &draws[0])?)?;
         check_given(&first, train)?;
-        let sets_apart = !first.given.contains_key("validation");
-        if sets_apart {
+        let holds_out = !first.given.contains_key("validation");
+        if holds_out {
             common.extend(["--validation".into(), VALIDATION.into()]);
             first = train_args(&words(&common, &draws[0])?)?;
         }
@@ -110,7 +107,7 @@ impl Plan {
             monitor,
             rungs,
             first,
-            sets_apart,
+            holds_out,
             vary: args.vary.iter().map(|vary| vary.text.clone()).collect(),
             seed: args.runs.map(|_| args.seed.unwrap_or(0)),
             runs,
@@ -165,51 +162,6 @@ fn spelled(options: &[(String, String)]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The values of each run's options.
-fn draws(args: &SweepArgs) -> Result<Vec<Vec<String>>> {
-    let count = match args.runs {
-        Some(runs) => runs,
-        None => {
-            let lengths = args.vary.iter().map(|vary| {
-                vary.list().map(<[String]>::len).ok_or_else(|| {
-                    Error::argument(format!(
-                        "--vary {}: a range has no end of values; say with --runs N how many runs \
-                         to draw, or give a list such as 0.1/0.2/0.3",
-                        vary.text
-                    ))
-                })
-            });
-            let lengths = lengths.collect::<Result<Vec<_>, _>>()?;
-            lengths.into_iter().fold(1, usize::saturating_mul)
-        }
-    };
-    if count > MOST_RUNS {
-        return Err(Error::argument(format!(
-            "{count} runs are more than a sweep takes ({MOST_RUNS}): draw some of them with --runs"
-        ))
-        .into());
-    }
-    Ok(match args.runs {
-        Some(runs) => (0..runs).map(|run| draw(&args.vary, args.seed.unwrap_or(0), run)).collect(),
-        None => grid(&args.vary),
-    })
-}
-
-/// The values that run number `run` gets, whatever the other runs are.
-fn draw(vary: &[Vary], seed: u64, run: usize) -> Vec<String> {
-    let mut stream = numbered_stream(seed, Purpose::Sweep, run as u64);
-    vary.iter().map(|vary| vary.draw(&mut stream)).collect()
-}
-
-/// All combinations of the lists; the last one changes from run to run.
-fn grid(vary: &[Vary]) -> Vec<Vec<String>> {
-    vary.iter().filter_map(Vary::list).fold(vec![Vec::new()], |runs, list| {
-        let longer =
-            |run: &Vec<String>, value: &String| [&run[..], std::slice::from_ref(value)].concat();
-        runs.iter().flat_map(|run| list.iter().map(move |value| longer(run, value))).collect()
-    })
-}
-
 /// The rungs that all runs share.
 fn rungs_of(runs: &[Run]) -> Result<Vec<usize>> {
     let epochs = |run: &Run| run.settings.config.epochs;
@@ -234,94 +186,12 @@ fn rungs_of(runs: &[Run]) -> Result<Vec<usize>> {
     Ok(rungs)
 }
 
-/// What `--vary` puts on the command line of `train` for one value.
-fn word(train: &clap::Command, option: &str, value: &str) -> Result<Vec<String>> {
-    let flag = named(train, option).is_some_and(|it| matches!(it.get_action(), ArgAction::SetTrue));
-    match (flag, value) {
-        (false, _) => Ok(vec![format!("--{option}={value}")]),
-        (true, "true") => Ok(vec![format!("--{option}")]),
-        (true, "false") => Ok(Vec::new()),
-        (true, _) => Err(Error::argument(format!(
-            "--vary {option}={value}: --{option} takes no value; expected true or false, for with \
-             and without it"
-        ))
-        .into()),
-    }
-}
-
-fn named<'a>(train: &'a clap::Command, option: &str) -> Option<&'a Arg> {
-    train.get_arguments().find(|argument| argument.get_long() == Some(option))
-}
-
 /// What the parser of `train` makes of these words.
 fn train_args(words: &[String]) -> Result<TrainArgs> {
     let program = ["gradus", "train"].into_iter();
     match Command::parse(program.chain(words.iter().map(String::as_str)))? {
         Command::Train(args) => Ok(*args),
         _ => Err(Error::argument("behind -- stand options of train, no other command").into()),
-    }
-}
-
-/// Checks that each option is varied once, is not given besides, and may differ between runs.
-fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()> {
-    for (index, Vary { option, text, .. }) in args.vary.iter().enumerate() {
-        let wrong = |why: &str| Err(Error::argument(format!("--vary {text}: {why}")).into());
-        if args.vary[..index].iter().any(|earlier| earlier.option == *option) {
-            return wrong("this option is varied twice; give all its values at once");
-        }
-        let (alone, begin) = (format!("--{option}"), format!("--{option}="));
-        if args.train.iter().any(|word| *word == alone || word.starts_with(&begin)) {
-            return wrong("the option is given behind -- too; leave it out at one of the places");
-        }
-        let Some(known) = named(train, option) else { continue };
-        let id = known.get_id().as_str();
-        let why = match id {
-            _ if not_in_sweeps(known).is_some() => not_in_sweeps(known),
-            _ if known.get_help_heading() == Some("Data")
-                || ["sample_weights", "loss"].contains(&id) =>
-            {
-                Some("all runs of a sweep share their data; give it behind --")
-            }
-            "seed" => Some(
-                "all runs of a sweep share their data, and the seed decides which samples are set \
-                 apart; run a second sweep with another -- --seed",
-            ),
-            "threads" => Some("the model does not depend on it; see --jobs"),
-            "monitor" => Some("all runs of a sweep are judged by the same figure; see --monitor"),
-            _ => None,
-        };
-        if let Some(why) = why {
-            return wrong(why);
-        }
-    }
-    Ok(())
-}
-
-/// Checks that no option is given behind `--` which a sweep has no use for.
-fn check_given(args: &TrainArgs, train: &clap::Command) -> Result<()> {
-    for option in train.get_arguments() {
-        if args.given.contains_key(option.get_id().as_str())
-            && let Some(why) = not_in_sweeps(option)
-        {
-            let name = option.get_long().unwrap_or_default();
-            return Err(Error::argument(format!("-- --{name}: {why}")).into());
-        }
-    }
-    Ok(())
-}
-
-/// Why a sweep does not take this option of `train`, if it does not.
-fn not_in_sweeps(option: &Arg) -> Option<&'static str> {
-    match option.get_id().as_str() {
-        "checkpoint" | "checkpoint_every" | "resume" => Some(
-            "the runs of a sweep leave no checkpoints; their results are in the file of the \
-             sweep's own --out, before the --, and the same command goes on with it",
-        ),
-        _ if option.get_help_heading() == Some("Output") => Some(
-            "the runs of a sweep write nothing of their own; results go to the file of the sweep's \
-             own --out, before the --, and train writes the model of the best",
-        ),
-        _ => None,
     }
 }
 

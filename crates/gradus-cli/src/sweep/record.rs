@@ -12,8 +12,8 @@ use gradus::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::sweep::halving::Figures;
-use crate::sweep::plan::Run;
+use super::halving::Figures;
+use super::plan::Run;
 
 /// How a line begins.
 const BEGIN: &str = "{\"run\":";
@@ -58,7 +58,7 @@ pub(crate) struct Record {
     /// The figures at the rungs that it passed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) rungs: Vec<Figures>,
-    /// What the sweep is: [`Plan::identity`](crate::sweep::plan::Plan::identity).
+    /// What the sweep is: the value of `Plan::identity`.
     pub(crate) sweep: Value,
 }
 
@@ -167,9 +167,9 @@ fn difference(found: &Value, this: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use crate::sweep::plan::Plan;
     use super::*;
     use crate::args::Command;
-    use crate::sweep::plan::Plan;
     use serde_json::json;
     use std::fs;
 

@@ -9,11 +9,11 @@ use gradus::data::Dataset;
 use gradus::training::{Monitor, Outcome, Session};
 use serde_json::Value;
 
-use crate::output::{Exit, STOPPED, say};
-use crate::progress::Epochs;
-use crate::sweep::halving::{Figures, kept, spent};
-use crate::sweep::plan::{Plan, Run};
-use crate::sweep::record::{End, Record, Results};
+use super::halving::{Figures, kept, spent};
+use super::plan::{Plan, Run};
+use super::record::{End, Record, Results};
+use crate::run::output::{Exit, STOPPED, say};
+use crate::run::progress::Epochs;
 
 /// What all runs share.
 pub(crate) struct Sweep<'a> {
@@ -29,7 +29,7 @@ pub(crate) struct Sweep<'a> {
 }
 
 /// A run on its way. Between rungs its session rests.
-struct Entrant<'a> {
+struct ActiveRun<'a> {
     run: &'a Run,
     session: Option<Session<'a>>,
     /// The figures at the rungs that it passed.
@@ -37,7 +37,7 @@ struct Entrant<'a> {
     record: Option<Record>,
 }
 
-impl Entrant<'_> {
+impl ActiveRun<'_> {
     /// The figures at a rung; of a run that ended before, the last ones.
     fn at(&self, rung: usize) -> Figures {
         let record = || self.record.as_ref().map(|record| record.figures);
@@ -65,16 +65,16 @@ impl<'a> Sweep<'a> {
     /// Where a run cannot be begun or a result not be written; an [`Exit`] where the sweep was
     /// stopped.
     pub(crate) fn run(&self, known: Vec<Option<Record>>) -> Result<Vec<Record>> {
-        let entrant = |(run, record): (&'a Run, Option<Record>)| {
+        let active = |(run, record): (&'a Run, Option<Record>)| {
             let passed = record.as_ref().map_or(Vec::new(), |record| record.rungs.clone());
-            Entrant { run, session: None, passed, record }
+            ActiveRun { run, session: None, passed, record }
         };
-        let mut going: Vec<_> = self.plan.runs.iter().zip(known).map(entrant).collect();
+        let mut going: Vec<_> = self.plan.runs.iter().zip(known).map(active).collect();
         let mut results = Vec::new();
         let (bounds, sums) = epochs(self.plan);
         for (rung, (&bound, sum)) in bounds.iter().zip(sums).enumerate() {
             self.train(&mut going, bound)?;
-            if !going.iter().all(|entrant| entrant.is_through(rung)) {
+            if !going.iter().all(|active| active.is_through(rung)) {
                 return Err(self.stopped(&going, results.len()));
             }
             self.bar.set(sum);
@@ -90,19 +90,19 @@ impl<'a> Sweep<'a> {
                 self.bar.beside(|| say(message));
             }
         }
-        results.extend(going.into_iter().filter_map(|entrant| entrant.record));
+        results.extend(going.into_iter().filter_map(|active| active.record));
         Ok(results)
     }
 
     /// Trains what has not ended until it has `bound` epochs, several at a time.
-    fn train(&self, going: &mut [Entrant<'a>], bound: usize) -> Result<()> {
-        let waiting: Vec<_> = going.iter_mut().filter(|entrant| entrant.record.is_none()).collect();
+    fn train(&self, going: &mut [ActiveRun<'a>], bound: usize) -> Result<()> {
+        let waiting: Vec<_> = going.iter_mut().filter(|active| active.record.is_none()).collect();
         let jobs = self.jobs.min(waiting.len());
         let waiting = Mutex::new(waiting.into_iter());
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
         let work = || {
-            while let Some(entrant) = next() {
-                self.advance(entrant, bound).inspect_err(|_| {
+            while let Some(active) = next() {
+                self.advance(active, bound).inspect_err(|_| {
                     // The others need not go on: their results could not be kept either.
                     self.stop.store(true, Ordering::SeqCst);
                 })?;
@@ -119,13 +119,13 @@ impl<'a> Sweep<'a> {
     }
 
     /// Trains a run until it has `bound` epochs or ends.
-    fn advance(&self, entrant: &mut Entrant<'a>, bound: usize) -> Result<()> {
+    fn advance(&self, active: &mut ActiveRun<'a>, bound: usize) -> Result<()> {
         if self.stop.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let session = match &mut entrant.session {
+        let session = match &mut active.session {
             Some(session) => session,
-            none => none.insert(begin(entrant.run, self.train, self.validation)?),
+            none => none.insert(begin(active.run, self.train, self.validation)?),
         };
         while session.history().epochs.len() < bound && session.epoch(self.stop)?.is_some() {
             self.bar.step(|| ());
@@ -139,38 +139,38 @@ impl<'a> Sweep<'a> {
             _ => None,
         };
         match end {
-            Some(end) => self.end(entrant, end, Some(figures))?,
-            None => entrant.passed.push(figures),
+            Some(end) => self.end(active, end, Some(figures))?,
+            None => active.passed.push(figures),
         }
         Ok(())
     }
 
     /// Ends a run that has not ended: its result goes to the file, its session away. `figures` are
     /// those of its last rung where they are not yet among those that it passed.
-    fn end(&self, entrant: &mut Entrant, outcome: End, figures: Option<Figures>) -> Result<()> {
-        let Some(session) = entrant.session.take() else { return Ok(()) };
-        let mut rungs = std::mem::take(&mut entrant.passed);
+    fn end(&self, active: &mut ActiveRun, outcome: End, figures: Option<Figures>) -> Result<()> {
+        let Some(session) = active.session.take() else { return Ok(()) };
+        let mut rungs = std::mem::take(&mut active.passed);
         let figures = figures.or_else(|| rungs.pop()).unwrap_or_default();
         let record = Record {
-            run: entrant.run.number,
+            run: active.run.number,
             outcome,
-            options: entrant.run.options.iter().cloned().collect(),
+            options: active.run.options.iter().cloned().collect(),
             figures,
             seconds: session.history().epochs.iter().fold(0.0, |sum, epoch| sum + epoch.seconds),
             rungs: rungs.clone(),
             sweep: self.identity.clone(),
         };
         self.results.append(&record)?;
-        self.bar.beside(|| say(line(&record, entrant.run, self.plan.monitor)));
-        entrant.passed = rungs;
-        entrant.record = Some(record);
+        self.bar.beside(|| say(line(&record, active.run, self.plan.monitor)));
+        active.passed = rungs;
+        active.record = Some(record);
         Ok(())
     }
 
     /// The exit of a sweep that was stopped.
-    fn stopped(&self, going: &[Entrant], ended: usize) -> anyhow::Error {
+    fn stopped(&self, going: &[ActiveRun], ended: usize) -> anyhow::Error {
         self.bar.finish();
-        let ended = ended + going.iter().filter(|entrant| entrant.record.is_some()).count();
+        let ended = ended + going.iter().filter(|active| active.record.is_some()).count();
         let runs = self.plan.runs.len();
         say(format_args!(
             "stopped; the results of {ended} of {runs} runs are kept, and the same command goes on \
@@ -197,9 +197,9 @@ pub(crate) fn begin<'a>(
 }
 
 /// Takes those out that do not go on after a rung.
-fn drop_worse<'a>(going: &mut Vec<Entrant<'a>>, rung: usize, by: Monitor) -> Vec<Entrant<'a>> {
+fn drop_worse<'a>(going: &mut Vec<ActiveRun<'a>>, rung: usize, by: Monitor) -> Vec<ActiveRun<'a>> {
     // A stable sort: equal runs stay in the order of their numbers.
-    going.sort_by_key(|entrant| entrant.run.number);
+    going.sort_by_key(|active| active.run.number);
     going.sort_by(|a, b| a.at(rung).compare(&b.at(rung), by));
     going.split_off(kept(going.len()))
 }
@@ -257,15 +257,15 @@ mod tests {
         let figures = |val_accuracy| Figures { val_accuracy, ..Figures::default() };
         let accuracies = [0.1, 0.7, 0.9, 0.7, 0.8, 0.7, 0.2, 0.3, 0.95];
         // The last ones first: the order in which runs are done does not matter.
-        let entrant = |(run, accuracy): (_, f64)| Entrant {
+        let active = |(run, accuracy): (_, f64)| ActiveRun {
             run,
             session: None,
             passed: vec![figures(Some(accuracy)), figures(Some(1.0 - accuracy))],
             record: None,
         };
-        let all = || plan.runs.iter().zip(accuracies).map(entrant).rev().collect::<Vec<_>>();
-        let numbers = |entrants: &[Entrant]| -> Vec<usize> {
-            entrants.iter().map(|entrant| entrant.run.number).collect()
+        let all = || plan.runs.iter().zip(accuracies).map(active).rev().collect::<Vec<_>>();
+        let numbers = |runs: &[ActiveRun]| -> Vec<usize> {
+            runs.iter().map(|active| active.run.number).collect()
         };
         let mut going = all();
         let worse = drop_worse(&mut going, 0, Monitor::ValAccuracy);

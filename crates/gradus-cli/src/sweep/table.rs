@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 
 use gradus::training::Monitor;
 
-use crate::output::table;
-use crate::sweep::plan::Run;
-use crate::sweep::record::{End, Record};
+use super::plan::Run;
+use super::record::{End, Record};
+use crate::run::output::table;
 
 /// Sorts results, the best first: those that came furthest before those that were given up.
 pub(crate) fn rank(records: &mut [Record], monitor: Monitor) {
@@ -49,8 +49,8 @@ pub(crate) fn show(records: &[Record], runs: &[Run], monitor: Monitor) -> String
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::sweep::halving::Figures;
+    use super::*;
 
     #[test]
     fn runs_that_went_on_come_before_those_that_were_given_up() {

@@ -1,0 +1,12 @@
+//! The arguments of `gradus fetch`.
+
+use clap::Args;
+
+/// Download named data sets into the cache, verified, and print their folders.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  gradus fetch mnist fashion-mnist")]
+pub(crate) struct FetchArgs {
+    /// Names of data sets
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+}

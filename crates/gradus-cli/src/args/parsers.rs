@@ -1,0 +1,218 @@
+//! The values that options take: text in, a value or what was expected out.
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use gradus::data::Task;
+use gradus::data::distort::Distortion;
+use gradus::data::normalize::{Normalization, Normalizer};
+use gradus::network::Activation;
+use gradus::optimizer::Optimizer;
+use gradus::schedule::Schedule;
+use gradus::training::config::MOST_THREADS;
+use gradus::training::{BatchSize, ClassWeights, Monitor, Preset};
+
+/// What training makes small, and with it what samples are answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Of softmax: samples have classes.
+    CrossEntropy,
+    /// Samples have values.
+    Squared,
+}
+
+impl Loss {
+    const ALL: [Loss; 2] = [Loss::CrossEntropy, Loss::Squared];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Loss::CrossEntropy => "cross-entropy",
+            Loss::Squared => "squared",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Loss> {
+        Loss::ALL.into_iter().find(|loss| loss.name() == name)
+    }
+
+    /// What samples are then answered with.
+    pub(crate) fn task(self) -> Task {
+        match self {
+            Loss::CrossEntropy => Task::Classes,
+            Loss::Squared => Task::Values,
+        }
+    }
+}
+
+pub(crate) fn losses() -> impl TypedValueParser<Value = Loss> {
+    let values = Loss::ALL.map(|loss| PossibleValue::new(loss.name()));
+    named(values.to_vec(), Loss::from_name)
+}
+
+/// When to write a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Interval {
+    Epochs(usize),
+    Minutes(f64),
+}
+
+/// Units of each hidden layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Hidden(pub(crate) Vec<usize>);
+
+/// What follows the hidden layers.
+#[derive(Debug, Clone)]
+pub(crate) struct Activations(pub(crate) Vec<Activation>);
+
+pub(crate) fn hidden(text: &str) -> Result<Hidden, String> {
+    if text == "none" {
+        return Ok(Hidden(Vec::new()));
+    }
+    let units = |part: &str| part.trim().parse().ok().filter(|&units: &usize| units > 0);
+    text.split(',')
+        .map(units)
+        .collect::<Option<_>>()
+        .map(Hidden)
+        .ok_or_else(|| "expected whole numbers from 1, such as 128 or 256,64, or none".into())
+}
+
+pub(crate) fn batch_size(text: &str) -> Result<BatchSize, String> {
+    match text {
+        "full" => Ok(BatchSize::Full),
+        _ => at_least_one(text)
+            .map(BatchSize::Samples)
+            .map_err(|_| "expected a whole number from 1, or full".into()),
+    }
+}
+
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|&number: &usize| number > 0);
+    number.ok_or_else(|| "expected a whole number from 1".into())
+}
+
+pub(crate) fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
+}
+
+pub(crate) fn number(text: &str) -> Result<f32, String> {
+    text.parse().map_err(|_| "expected a number such as 0.001".into())
+}
+
+pub(crate) fn mean_and_deviation(text: &str) -> Result<Normalizer, String> {
+    let finite = |text: &str| text.trim().parse().ok().filter(|value: &f32| value.is_finite());
+    text.split_once(',')
+        .and_then(|(mean, deviation)| Some((finite(mean)?, finite(deviation)?)))
+        .filter(|&(_, deviation)| deviation != 0.0)
+        .map(|(mean, deviation)| Normalizer::Scalar { mean, deviation })
+        .ok_or_else(|| "expected two numbers, the second not 0, such as 0,255".into())
+}
+
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
+    let number = at_least_one(text).ok().filter(|&number| number <= MOST_THREADS);
+    number.ok_or_else(|| format!("expected a whole number from 1 to {MOST_THREADS}"))
+}
+
+pub(crate) fn schedule(text: &str) -> Result<Schedule, String> {
+    Schedule::parse(text).ok_or_else(|| {
+        "expected constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine, one-cycle or \
+         plateau:PATIENCE:FACTOR (such as plateau:5:0.5)"
+            .into()
+    })
+}
+
+pub(crate) fn distortion(text: &str) -> Result<Distortion, String> {
+    Distortion::parse(text).map_err(|error| error.to_string())
+}
+
+pub(crate) fn class_weights(text: &str) -> Result<ClassWeights, String> {
+    match text {
+        "equal" => Ok(ClassWeights::Equal),
+        "balanced" => Ok(ClassWeights::Balanced),
+        _ => text
+            .split(',')
+            .map(|part| part.trim().parse().ok())
+            .collect::<Option<_>>()
+            .map(ClassWeights::Each)
+            .ok_or_else(|| "expected equal, balanced, or numbers such as 1,1,2.5".into()),
+    }
+}
+
+pub(crate) fn interval(text: &str) -> Result<Interval, String> {
+    let minutes = |text: &str| text.parse().ok().filter(|&m: &f64| m.is_finite() && m > 0.0);
+    match text.strip_suffix('m') {
+        Some(text) => minutes(text).map(Interval::Minutes),
+        None => at_least_one(text).ok().map(Interval::Epochs),
+    }
+    .ok_or_else(|| "expected a number of epochs such as 5, or minutes such as 10m".into())
+}
+
+pub(crate) fn monitors() -> impl TypedValueParser<Value = Monitor> {
+    let values = Monitor::ALL.map(|monitor| PossibleValue::new(monitor.name()));
+    named(values.to_vec(), Monitor::from_name)
+}
+
+pub(crate) fn image_size(text: &str) -> Result<(usize, usize), String> {
+    let (height, width) = text.split_once('x').unwrap_or((text, text));
+    match (at_least_one(height), at_least_one(width)) {
+        (Ok(height), Ok(width)) => Ok((height, width)),
+        _ => Err("expected a height and width such as 28x28, or one number for both".into()),
+    }
+}
+
+pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
+    let help = |preset| match preset {
+        Preset::Quick => "98 % on MNIST within seconds",
+        Preset::Notebook => "the NumPy notebook to the letter: 784-128-10, full batch, 200 epochs",
+        Preset::Accurate => "the best without knowing that the inputs are images: minutes",
+        Preset::Record => {
+            "the best on images of digits, distorted anew in every epoch: 15 to 60 minutes"
+        }
+    };
+    let values = Preset::ALL.map(|preset| PossibleValue::new(preset.name()).help(help(preset)));
+    named(values.to_vec(), Preset::from_name)
+}
+
+pub(crate) fn activations(text: &str) -> Result<Activations, String> {
+    let activations = text.split(',').map(|name| Activation::from_name(name.trim()));
+    activations.collect::<Option<_>>().map(Activations).ok_or_else(|| {
+        let known = Activation::known();
+        format!("expected one of {known}, or several with commas between them")
+    })
+}
+
+pub(crate) fn optimizers() -> impl TypedValueParser<Value = Optimizer> {
+    let values = Optimizer::ALL.map(|optimizer| PossibleValue::new(optimizer.name()));
+    named(values.to_vec(), Optimizer::from_name)
+}
+
+pub(crate) fn normalizations() -> impl TypedValueParser<Value = Normalization> {
+    let values = Normalization::ALL.map(|normalization| PossibleValue::new(normalization.name()));
+    named(values.to_vec(), Normalization::from_name)
+}
+
+/// Takes one of `values` and looks it up.
+pub(super) fn named<T: Clone + Send + Sync + 'static>(
+    values: Vec<PossibleValue>,
+    from_name: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(values)
+        .try_map(move |name| from_name(&name).ok_or_else(|| format!("{name} is not known")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_read() {
+        assert!(hidden("none").unwrap().0.is_empty());
+        assert_eq!(hidden("256, 64").unwrap().0, [256, 64]);
+        assert_eq!(activations("relu").unwrap().0, [Activation::Relu]);
+        assert_eq!(activations("gelu, tanh").unwrap().0, [Activation::Gelu, Activation::Tanh]);
+        assert_eq!(image_size("28").unwrap(), (28, 28));
+        assert_eq!(image_size("20x30").unwrap(), (20, 30));
+        assert_eq!(batch_size("full").unwrap(), BatchSize::Full);
+        for wrong in ["", "0", "1,", "x", "-3", "1x0"] {
+            assert!(hidden(wrong).is_err() && image_size(wrong).is_err(), "{wrong}");
+            assert!(batch_size(wrong).is_err() && activations(wrong).is_err(), "{wrong}");
+        }
+    }
+}

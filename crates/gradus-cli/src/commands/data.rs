@@ -1,0 +1,322 @@
+//! `gradus data`: a data set in, its figures or the drawing of one sample out.
+
+use std::io::Write;
+
+use anyhow::Result;
+use gradus::Error;
+use gradus::data::distort::{Distorter, Distortion, Scratch};
+use gradus::data::{Answers, Dataset, Found, Inputs, Task};
+use gradus::network::Kernels;
+use serde::Serialize;
+
+use crate::args::{DataArgs, Loss};
+use crate::run::describe::value_type;
+use crate::run::drawing::{draw, draw_values, output_width, side_by_side};
+use crate::run::output::{percent, print_json, shape, stdout, table};
+use crate::run::source;
+
+/// Distorted versions of a sample that are drawn.
+const VERSIONS: u64 = 4;
+
+/// Runs the command.
+pub(crate) fn run(args: &DataArgs) -> Result<()> {
+    let task = args.loss.map_or(Task::Classes, Loss::task);
+    let found = source::find(&source::options(task, args.data.as_deref(), &args.source, None, 0)?)?;
+    if let Some(index) = args.show {
+        let part = args.part.as_deref().unwrap_or("train");
+        let data = if part == "test" { found.test.as_ref() } else { Some(&found.train) };
+        let data = data.ok_or_else(|| {
+            Error::argument(format!(
+                "--part test: {} has no test part; leave --part out",
+                found.name
+            ))
+        })?;
+        let distort = args.distort.map(|distortion| (distortion, args.seed.unwrap_or(0)));
+        return show(part, data, index, distort);
+    }
+    let description = Description::of(&found);
+    if args.json {
+        return print_json(&description);
+    }
+    let mut out = stdout();
+    let (sizes, values) = (shape(description.sample_shape), description.values);
+    writeln!(out, "{} ({})", found.name, found.origin)?;
+    let (count, what) = match &description.answers {
+        Names::Classes { class_names } => (class_names.len(), "classes"),
+        Names::Values { output_names } if output_names.len() == 1 => (1, "value to learn"),
+        Names::Values { output_names } => (output_names.len(), "values to learn"),
+    };
+    writeln!(out, "samples of {sizes} {values}, {count} {what}\n")?;
+    write!(out, "{}\n{}", table(&description.part_rows()), table(&description.answer_rows()))?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Description<'a> {
+    name: &'a str,
+    origin: &'a str,
+    sample_shape: &'a [usize],
+    values: &'static str,
+    #[serde(flatten)]
+    answers: Names<'a>,
+    train: Figures,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<Figures>,
+}
+
+/// The names of what samples are answered with.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Names<'a> {
+    Classes { class_names: &'a [String] },
+    Values { output_names: &'a [String] },
+}
+
+/// What a part has of each answer.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Counts {
+    Classes { class_counts: Vec<usize> },
+    Values { outputs: Vec<Spread> },
+}
+
+/// How a value is distributed.
+#[derive(Serialize)]
+struct Spread {
+    min: f32,
+    max: f32,
+    mean: f64,
+    deviation: f64,
+}
+
+#[derive(Serialize)]
+struct Figures {
+    samples: usize,
+    min: f32,
+    max: f32,
+    mean: f64,
+    share_of_zeros: f64,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+impl<'a> Description<'a> {
+    fn of(found: &'a Found) -> Self {
+        let Found { name, train, test, origin, .. } = found;
+        Description {
+            name,
+            origin,
+            sample_shape: &train.sample_shape,
+            values: value_type(&train.inputs),
+            answers: match &train.answers {
+                Answers::Classes { names, .. } => Names::Classes { class_names: names },
+                Answers::Values { names, .. } => Names::Values { output_names: names },
+            },
+            train: Figures::of(train),
+            test: test.as_ref().map(Figures::of),
+        }
+    }
+
+    /// The parts, named as the notebook names their arrays.
+    fn parts(&self) -> Vec<(&'static str, &Figures)> {
+        let test = self.test.as_ref().map(|test| ("test", test));
+        [("train", &self.train)].into_iter().chain(test).collect()
+    }
+
+    fn part_rows(&self) -> Vec<Vec<String>> {
+        let heading = ["part", "samples", "smallest", "largest", "mean", "zeros"];
+        let mut rows = vec![heading.map(String::from).into()];
+        for (name, figures) in self.parts() {
+            let Figures { samples, min, max, mean, share_of_zeros, .. } = figures;
+            rows.push(vec![
+                name.into(),
+                samples.to_string(),
+                min.to_string(),
+                max.to_string(),
+                format!("{mean:.3}"),
+                percent(*share_of_zeros),
+            ]);
+        }
+        rows
+    }
+
+    fn answer_rows(&self) -> Vec<Vec<String>> {
+        match &self.answers {
+            Names::Classes { class_names } => self.class_rows(class_names),
+            Names::Values { output_names } => self.value_rows(output_names),
+        }
+    }
+
+    fn value_rows(&self, names: &[String]) -> Vec<Vec<String>> {
+        let heading = ["value", "part", "smallest", "largest", "mean", "deviation"];
+        let mut rows = vec![heading.map(String::from).into()];
+        for (index, name) in names.iter().enumerate() {
+            for (part, figures) in self.parts() {
+                let Counts::Values { outputs } = &figures.counts else { continue };
+                let Spread { min, max, mean, deviation } = &outputs[index];
+                let numbers = [min.to_string(), max.to_string()];
+                let means = [mean, deviation].map(|number| format!("{number:.3}"));
+                let names = [name.clone(), part.to_owned()];
+                rows.push(names.into_iter().chain(numbers).chain(means).collect());
+            }
+        }
+        rows
+    }
+
+    fn class_rows(&self, class_names: &[String]) -> Vec<Vec<String>> {
+        let parts = self.parts();
+        let row = |name: &str, cells: &mut dyn Iterator<Item = String>| {
+            [name.to_owned()].into_iter().chain(cells).collect()
+        };
+        let mut rows = vec![row("class", &mut parts.iter().map(|(part, _)| part.to_string()))];
+        for (class, name) in class_names.iter().enumerate() {
+            let counts = parts.iter().map(|(_, figures)| match &figures.counts {
+                Counts::Classes { class_counts } => class_counts[class].to_string(),
+                Counts::Values { .. } => String::new(),
+            });
+            rows.push(row(name, &mut { counts }));
+        }
+        rows
+    }
+}
+
+impl Figures {
+    fn of(data: &Dataset) -> Self {
+        let (mut min, mut max, mut sum, mut zeros) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0);
+        let mut add = |value: f32, times: u64| {
+            min = value.min(min);
+            max = value.max(max);
+            sum += f64::from(value) * times as f64;
+            zeros += if value == 0.0 { times } else { 0 };
+        };
+        match &data.inputs {
+            Inputs::Bytes(values) => {
+                let mut counts = [0; 256];
+                values.iter().for_each(|&value| counts[usize::from(value)] += 1);
+                let found = (0..=255u8).zip(counts).filter(|&(_, times)| times > 0);
+                found.for_each(|(value, times)| add(value.into(), times));
+            }
+            Inputs::Floats(values) => values.iter().for_each(|&value| add(value, 1)),
+            Inputs::Sparse(rows) => {
+                rows.values().iter().for_each(|&value| add(value, 1));
+                let left_out = data.inputs.len() - rows.values().len();
+                if left_out > 0 {
+                    add(0.0, left_out as u64);
+                }
+            }
+        }
+        let count = data.inputs.len() as f64;
+        Figures {
+            samples: data.len(),
+            min,
+            max,
+            mean: sum / count,
+            share_of_zeros: zeros as f64 / count,
+            counts: Counts::of(&data.answers),
+        }
+    }
+}
+
+impl Counts {
+    fn of(answers: &Answers) -> Self {
+        match answers {
+            Answers::Classes { labels, names } => {
+                let mut class_counts = vec![0; names.len()];
+                labels.iter().for_each(|&label| class_counts[label as usize] += 1);
+                Counts::Classes { class_counts }
+            }
+            Answers::Values { values, names } => {
+                let outputs = names.len();
+                let column = |output| values.iter().skip(output).step_by(outputs).copied();
+                Counts::Values { outputs: (0..outputs).map(|at| Spread::of(column(at))).collect() }
+            }
+        }
+    }
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f32> + Clone) -> Self {
+        let count = values.clone().count() as f64;
+        let mean = values.clone().map(f64::from).sum::<f64>() / count;
+        let squares: f64 = values.clone().map(|value| (f64::from(value) - mean).powi(2)).sum();
+        Spread {
+            min: values.clone().fold(f32::INFINITY, f32::min),
+            max: values.fold(f32::NEG_INFINITY, f32::max),
+            mean,
+            deviation: (squares / count).sqrt(),
+        }
+    }
+}
+
+/// Prints one sample and its label under the names that the notebook gives them, then perhaps
+/// what distortions of a seed make of it.
+fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64)>) -> Result<()> {
+    let position = usize::try_from(index).ok().filter(|&index| index < data.len());
+    let Some(index) = position else {
+        let last = data.len() - 1;
+        let message = format!("--show {index}: the {part} part has the samples 0 to {last}");
+        return Err(Error::argument(message).into());
+    };
+    let distorted = match distort {
+        Some((distortion, seed)) => versions(data, index, distortion, seed)?,
+        None => String::new(),
+    };
+    let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
+    let answer = match &data.answers {
+        Answers::Classes { labels, names } => names[labels[index] as usize].clone(),
+        Answers::Values { values, names } => {
+            let row = &values[index * names.len()..][..names.len()];
+            row.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let mut out = stdout();
+    writeln!(out, "x_{part}[{index}]: {sizes} {kind}")?;
+    for line in draw(data, index) {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out, "y_{part}[{index}]: {answer}")?;
+    write!(out, "{distorted}")?;
+    Ok(())
+}
+
+/// A heading and the drawings of distorted versions of sample `index`.
+fn versions(data: &Dataset, index: usize, distortion: Distortion, seed: u64) -> Result<String> {
+    let kernels = Kernels::detect().map_err(Error::argument)?;
+    let distorter = Distorter::for_data(distortion, data, kernels)
+        .map_err(|error| error.context("--distort"))?;
+    let Inputs::Bytes(bytes) = &data.inputs else { return Ok(String::new()) };
+    let image = &bytes[index * data.features()..][..data.features()];
+    let (mut scratch, mut out) = (Scratch::default(), vec![0; image.len()]);
+    let drawings: Vec<Vec<String>> = (0..VERSIONS)
+        .map(|version| {
+            distorter.distort(seed, version, index as u64, image, &mut out, &mut scratch);
+            let values: Vec<f32> = out.iter().map(|&value| value.into()).collect();
+            draw_values(&values, &data.sample_shape)
+        })
+        .collect();
+    let heading = format!("distorted by {}, seed {seed}:\n", distortion.name());
+    Ok(heading + &side_by_side(&drawings, output_width()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_by_hand() {
+        let names = || vec!["a".into(), "b".into()];
+        let bytes = Inputs::Bytes(vec![0, 4, 0, 8]);
+        let data = Dataset::new(bytes, vec![1, 1], vec![2], names()).unwrap();
+        let figures = Figures::of(&data);
+        assert_eq!((figures.min, figures.max, figures.mean), (0.0, 8.0, 3.0));
+        assert_eq!(figures.share_of_zeros, 0.5);
+        let Counts::Classes { class_counts } = figures.counts else { panic!() };
+        assert_eq!(class_counts, [0, 2]);
+        let values = Answers::Values { values: vec![1.0, -5.0, 3.0, 5.0], names: names() };
+        let data = Dataset::with_answers(Inputs::Floats(vec![0.0; 2]), values, vec![1]).unwrap();
+        let Counts::Values { outputs } = Figures::of(&data).counts else { panic!() };
+        let found: Vec<_> =
+            outputs.iter().map(|it| (it.min, it.max, it.mean, it.deviation)).collect();
+        assert_eq!(found, [(1.0, 3.0, 2.0, 1.0), (-5.0, 5.0, 0.0, 5.0)]);
+    }
+}

@@ -1,0 +1,92 @@
+//! `gradus evaluate`: a model and data with their labels or values in, figures out.
+
+mod figures;
+mod mistakes;
+
+use std::io::Write;
+
+use anyhow::Result;
+use gradus::Error;
+use gradus::classifier::{Classifier, Model, Regressor};
+use gradus::metrics::{Evaluation, worst_mistakes};
+
+use figures::{Figures, ValueFigures, confusion_table};
+use mistakes::{NamedMistake, mistakes_text};
+
+use crate::args::EvaluateArgs;
+use crate::run::labelled_data::labelled_data;
+use crate::run::model;
+use crate::run::output::{print_json, stdout};
+use crate::run::workers::workers;
+
+/// From so many classes on the top-k accuracy is told without being asked for.
+const TOP_FROM: usize = 5;
+
+/// The k of the top-k accuracy that is told then.
+const USUAL_TOP: usize = 3;
+
+/// Runs the command.
+pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
+    match model::load(&args.model)? {
+        Model::Classifier(classifier) => classes(&classifier, args),
+        Model::Regressor(regressor) => values(&regressor, args),
+    }
+}
+
+/// What a classifier is worth.
+fn classes(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
+    let top = top_of(args.top, classifier.class_names.len())?;
+    let (name, data) = labelled_data(classifier.into(), args.data.as_deref(), &args.source)?;
+    let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
+    let names = &classifier.class_names;
+    let evaluation = Evaluation::new(names.len(), &results);
+    let worst = args.errors.map(|most| worst_mistakes(&results, most));
+    let confusion = &evaluation.confusion;
+    if args.json {
+        let errors =
+            worst.map(|worst| worst.iter().map(|it| NamedMistake::new(it, names)).collect());
+        return print_json(&Figures::new(&name, names, &evaluation, top, errors));
+    }
+    let figures = Figures::new(&name, names, &evaluation, top, None);
+    let mut out = stdout();
+    write!(out, "{}\n{}", figures.summary(), figures.class_table())?;
+    writeln!(out, "\nTrue classes in rows, predicted ones in columns:")?;
+    write!(out, "{}", confusion_table(names, confusion))?;
+    if let Some(worst) = worst {
+        let mistakes = confusion.total() - confusion.correct();
+        write!(out, "\n{}", mistakes_text(&worst, mistakes, &data))?;
+    }
+    Ok(())
+}
+
+/// What a regressor is worth.
+fn values(regressor: &Regressor, args: &EvaluateArgs) -> Result<()> {
+    for (option, given) in [("--top", args.top), ("--errors", args.errors)] {
+        if given.is_some() {
+            return Err(Error::argument(format!(
+                "{option} has no effect: the model answers with values, not with classes"
+            ))
+            .into());
+        }
+    }
+    let (name, data) = labelled_data(regressor.into(), args.data.as_deref(), &args.source)?;
+    let evaluation = regressor.evaluate(&data, &workers(args.threads, data.len())?)?;
+    let figures = ValueFigures::new(&name, data.len(), &regressor.output_names, &evaluation);
+    match args.json {
+        true => print_json(&figures),
+        false => Ok(write!(stdout(), "{}", figures.text())?),
+    }
+}
+
+/// The k of the top-k accuracy that is told: the one asked for, or the usual one where there are
+/// enough classes for it to mean something.
+fn top_of(wanted: Option<usize>, classes: usize) -> Result<Option<usize>> {
+    match wanted {
+        Some(k) if k > classes => Err(Error::argument(format!(
+            "--top {k}: the model has {classes} classes; expected a number up to that"
+        ))
+        .into()),
+        None if classes >= TOP_FROM => Ok(Some(USUAL_TOP)),
+        wanted => Ok(wanted),
+    }
+}

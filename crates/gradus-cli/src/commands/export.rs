@@ -1,0 +1,39 @@
+//! `gradus export`: a model file in, the same model in another format, or in a page, out.
+
+use std::io::Write;
+
+use anyhow::{Result, anyhow};
+use gradus::model_file::{self, OnnxOptions};
+use gradus::{Error, files};
+
+use crate::args::ExportArgs;
+use crate::run::digit_page::digit_page;
+use crate::run::output::stdout;
+use crate::run::{model, page_file};
+
+/// Runs the command.
+pub(crate) fn run(args: &ExportArgs) -> Result<()> {
+    let model = model::load(&args.model)?;
+    if args.out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html")) {
+        if args.uint8 {
+            let message = "--uint8 is for ONNX models: a page takes pictures";
+            return Err(Error::argument(message).into());
+        }
+        page_file::check_replaceable(&args.out, "choose another path")?;
+        files::write_beside(&args.out, digit_page(model.classifier()?)?.as_bytes())?;
+        writeln!(stdout(), "Wrote {}", args.out.display())?;
+        return Ok(());
+    }
+    // A file in the way is no wrong usage.
+    model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
+    match args.uint8 {
+        false => model_file::export(&model, &args.out)?,
+        true => {
+            let options = OnnxOptions { uint8_input: true };
+            model_file::export_onnx(&model, &args.out, &options)
+                .map_err(|error| error.context("--uint8 is for ONNX models"))?;
+        }
+    }
+    writeln!(stdout(), "Wrote {}", args.out.display())?;
+    Ok(())
+}

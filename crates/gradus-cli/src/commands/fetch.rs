@@ -1,0 +1,24 @@
+//! `gradus fetch`: names of data sets in, their files in the cache out.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use crate::args::FetchArgs;
+use crate::run::output::{Exit, print_error, stdout};
+use crate::run::progress::Downloads;
+
+/// Runs the command. A set that fails does not keep the others from being fetched.
+pub(crate) fn run(args: &FetchArgs) -> Result<()> {
+    let mut failed = false;
+    for name in &args.names {
+        match Downloads::watch(|progress| gradus::data::fetch(name, progress)) {
+            Ok(folder) => writeln!(stdout(), "{name}: {}", folder.display())?,
+            Err(error) => {
+                print_error(&error.into());
+                failed = true;
+            }
+        }
+    }
+    if failed { Err(Exit::FAILED.into()) } else { Ok(()) }
+}

@@ -1,0 +1,91 @@
+//! `gradus inspect`: a model file in, what it is and how it came about out.
+
+use std::io::Write;
+
+use anyhow::Result;
+use gradus::classifier::ModelRef;
+use gradus::data::Task;
+use gradus::data::normalize::Normalizer;
+use gradus::network::Layer;
+use serde_json::{Value, json};
+
+use crate::args::InspectArgs;
+use crate::run::describe::{architecture, flatten, formula, without_history};
+use crate::run::model;
+use crate::run::output::{print_json, shape, stdout, table};
+
+/// Runs the command.
+pub(crate) fn run(args: &InspectArgs) -> Result<()> {
+    let model = model::load(&args.model)?;
+    let model = model.as_ref();
+    if args.json {
+        return print_json(&as_json(model));
+    }
+    let (network, training) = (model.network(), model.training());
+    let mut out = stdout();
+    writeln!(out, "{}: {}", args.model.model.display(), architecture(network))?;
+    writeln!(out, "samples of {}", shape(model.sample_shape()))?;
+    writeln!(out, "normalised as {}", formula(model.normalizer()))?;
+    let names = model.names();
+    let what = match (model.task(), names.len()) {
+        (Task::Values, 1) => "value",
+        (task, _) => task.name(),
+    };
+    writeln!(out, "{} {what}: {}\n", names.len(), names.join(", "))?;
+    write!(out, "{}", table(&layer_rows(network.layers())))?;
+    if training.is_null() {
+        writeln!(out, "\nNothing is known of its training.")?;
+    } else {
+        writeln!(out, "\nTraining:")?;
+        let mut rows = Vec::new();
+        flatten("", &without_history(training), &mut rows);
+        let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+        for (key, value) in rows {
+            writeln!(out, "  {key:width$}  {value}")?;
+        }
+    }
+    Ok(())
+}
+
+fn layer_rows(layers: &[Layer]) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> =
+        vec![["layer", "shape", "parameters"].map(String::from).into()];
+    for layer in layers {
+        rows.push(match layer {
+            Layer::Linear(linear) => {
+                let sizes = shape(&[linear.inputs, linear.outputs]);
+                let parameters = linear.weight().len() + linear.bias().len();
+                vec!["linear".into(), sizes, parameters.to_string()]
+            }
+            Layer::Activation(activation) => vec![activation.name().into()],
+        });
+    }
+    rows
+}
+
+fn as_json(model: ModelRef) -> Value {
+    let network = model.network();
+    let layer = |layer: &Layer| match layer {
+        Layer::Linear(linear) => {
+            json!({"kind": "linear", "inputs": linear.inputs, "outputs": linear.outputs})
+        }
+        Layer::Activation(activation) => json!({"kind": activation.name()}),
+    };
+    let names = match model.task() {
+        Task::Classes => "class_names",
+        Task::Values => "output_names",
+    };
+    json!({
+        "layers": network.layers().iter().map(layer).collect::<Vec<_>>(),
+        "parameters": network.parameters().len(),
+        "sample_shape": model.sample_shape(),
+        "normalization": match model.normalizer() {
+            Normalizer::Scalar { mean, deviation } => json!({"mean": mean, "deviation": deviation}),
+            Normalizer::PerFeature { means, deviations } => {
+                json!({"mean": means, "deviation": deviations})
+            }
+        },
+        names: model.names(),
+        "training": model.training(),
+    })
+}

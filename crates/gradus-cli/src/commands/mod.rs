@@ -1,0 +1,14 @@
+//! The commands: arguments in, what they print and write out.
+
+pub(crate) mod train;
+pub(crate) mod sweep;
+pub(crate) mod evaluate;
+pub(crate) mod report;
+pub(crate) mod predict;
+pub(crate) mod data;
+pub(crate) mod fetch;
+pub(crate) mod inspect;
+pub(crate) mod export;
+pub(crate) mod serve;
+pub(crate) mod bench;
+pub(crate) mod shell;

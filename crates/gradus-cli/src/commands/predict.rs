@@ -1,0 +1,157 @@
+//! `gradus predict`: a model and files in, a class and its probability or the values of each sample
+//! out.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use gradus::Error;
+use gradus::classifier::{Classifier, Model, Predictions};
+use serde::{Serialize, Serializer};
+
+use crate::args::PredictArgs;
+use crate::run::model;
+use crate::run::output::{Exit, is_closed_pipe, print_error, stdout, warn};
+use crate::run::samples::{self, Samples};
+use crate::run::workers::workers;
+
+/// Runs the command. A file that fails does not keep the others from being predicted.
+pub(crate) fn run(args: &PredictArgs) -> Result<()> {
+    let model = model::load(&args.model)?;
+    if args.top.is_some() && matches!(model, Model::Regressor(_)) {
+        let message = "--top has no effect: the model answers with values, not with classes";
+        return Err(Error::argument(message).into());
+    }
+    let mut failed = false;
+    for path in &args.files {
+        match predict(path, &model, args) {
+            Ok(()) => {}
+            Err(error) if is_closed_pipe(&error) => return Err(error),
+            Err(error) => {
+                print_error(&error);
+                failed = true;
+            }
+        }
+    }
+    if failed { Err(Exit::FAILED.into()) } else { Ok(()) }
+}
+
+fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
+    let Samples { inputs, picture, warning } = samples::read(path, model.as_ref(), args)?;
+    warning.iter().for_each(warn);
+    let count = inputs.len() / model.as_ref().network().inputs();
+    let workers = workers(args.threads, count)?;
+    let file = samples::name_of(path);
+    let mut out = std::io::BufWriter::new(stdout());
+    match model {
+        Model::Classifier(model) => {
+            let predictions = model.predict(&inputs, &workers)?;
+            for index in 0..predictions.len() {
+                let prediction = Prediction::new(&file, index, model, &predictions, args.top);
+                let line = || prediction.line(picture, args.top);
+                write_prediction(&mut out, args.json, &prediction, line)?;
+            }
+        }
+        Model::Regressor(model) => {
+            let predictions = model.predict(&inputs, &workers)?;
+            for index in 0..predictions.len() {
+                let names = model.output_names.iter().map(String::as_str);
+                let values = names.zip(predictions.row(index).iter().copied()).collect();
+                let prediction = PredictedRow { file: &file, index, values };
+                write_prediction(&mut out, args.json, &prediction, || prediction.line(picture))?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes one prediction, as JSON or as a line of text.
+fn write_prediction(
+    out: &mut impl Write,
+    json: bool,
+    prediction: &impl Serialize,
+    line: impl FnOnce() -> String,
+) -> Result<()> {
+    if json {
+        serde_json::to_writer(&mut *out, prediction).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        writeln!(out, "{}", line())?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct PredictedRow<'a> {
+    file: &'a str,
+    index: usize,
+    #[serde(serialize_with = "as_map")]
+    values: Vec<(&'a str, f32)>,
+}
+
+impl PredictedRow<'_> {
+    /// `table.csv[3]: 12.5`, or several values with their names.
+    fn line(&self, picture: bool) -> String {
+        let values = match self.values[..] {
+            [(_, value)] => value.to_string(),
+            _ => {
+                let named = self.values.iter().map(|(name, value)| format!("{name} = {value}"));
+                named.collect::<Vec<_>>().join(", ")
+            }
+        };
+        place(self.file, self.index, picture) + &values
+    }
+}
+
+/// What stands before a prediction: `digit.png: ` or `table.csv[3]: `.
+fn place(file: &str, index: usize, picture: bool) -> String {
+    if picture { format!("{file}: ") } else { format!("{file}[{index}]: ") }
+}
+
+#[derive(Serialize)]
+struct Prediction<'a> {
+    file: &'a str,
+    index: usize,
+    label: &'a str,
+    probability: f32,
+    #[serde(serialize_with = "as_map")]
+    probabilities: Vec<(&'a str, f32)>,
+}
+
+impl<'a> Prediction<'a> {
+    /// What is predicted for sample `index`: of all classes in their order, or of the `top` most
+    /// probable ones.
+    fn new(
+        file: &'a str,
+        index: usize,
+        model: &'a Classifier,
+        predictions: &Predictions,
+        top: Option<usize>,
+    ) -> Self {
+        let (row, label) = (predictions.row(index), predictions.label(index));
+        let names = model.class_names.iter().map(String::as_str);
+        let mut probabilities: Vec<_> = names.zip(row.iter().copied()).collect();
+        if let Some(top) = top {
+            // Stable: of equals the first class stays first, as in the label.
+            probabilities.sort_by(|a, b| b.1.total_cmp(&a.1));
+            probabilities.truncate(top);
+        }
+        let label_name = &model.class_names[label];
+        Prediction { file, index, label: label_name, probability: row[label], probabilities }
+    }
+
+    /// `digit.png: 7 (0.9981)`, or with `top` several classes.
+    fn line(&self, picture: bool, top: Option<usize>) -> String {
+        let named = |(name, probability): &(&str, f32)| format!("{name} ({probability:.4})");
+        let classes = match top {
+            Some(_) => self.probabilities.iter().map(named).collect::<Vec<_>>().join(", "),
+            None => named(&(self.label, self.probability)),
+        };
+        place(self.file, self.index, picture) + &classes
+    }
+}
+
+fn as_map<S: Serializer>(pairs: &[(&str, f32)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
+}

@@ -1,0 +1,31 @@
+//! `gradus completions` and `gradus man`: what shells and `man` want to know, made from the
+//! definition of the arguments.
+
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+
+use crate::args::{Cli, CompletionsArgs, ManArgs};
+use crate::run::output::stdout;
+
+/// Prints the completions for a shell.
+pub(crate) fn completions(args: &CompletionsArgs) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "gradus", &mut script);
+    stdout().write_all(&script)?;
+    Ok(())
+}
+
+/// Prints the man page of the program, or writes those of all commands into a folder.
+pub(crate) fn man(args: &ManArgs) -> Result<()> {
+    let command = Cli::command();
+    if let Some(folder) = &args.folder {
+        return clap_mangen::generate_to(command, folder)
+            .with_context(|| format!("cannot write the man pages into {}", folder.display()));
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    stdout().write_all(&page)?;
+    Ok(())
+}

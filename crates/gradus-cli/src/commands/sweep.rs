@@ -1,0 +1,99 @@
+//! `gradus sweep`: runs of `train` with different options, side by side, and which is the best.
+
+use std::io::Write;
+
+use anyhow::Result;
+use gradus::network::available_cores;
+use gradus::{Error, ErrorKind, files};
+
+use crate::args::SweepArgs;
+use crate::run::output::{say, stdout, warn};
+use crate::run::progress::Epochs;
+use crate::run::training_data::Data;
+use crate::run::{source, stop};
+use crate::sweep::{Plan, Record, Results, Sweep, VALIDATION, begin, epochs, rank, show};
+
+/// Runs the command.
+pub(crate) fn run(args: &SweepArgs) -> Result<()> {
+    let mut plan = Plan::new(args).map_err(|error| match error.downcast::<clap::Error>() {
+        Ok(error) => error.exit(),
+        Err(error) => error,
+    })?;
+    if plan.holds_out {
+        warn(format_args!(
+            "no --validation is given: a tenth of the training data is set apart to judge the runs \
+             by, as with -- --validation {VALIDATION}"
+        ));
+    }
+    files::check_writable(&args.out).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let (first, settings) = (&plan.first, &plan.runs[0].settings);
+    let seed = settings.config.seed;
+    let wanted = source::training_options(first, seed)?;
+    stop::listen()?;
+    let data = Data::load(&wanted, settings, first.regularization.sample_weights.as_deref())?;
+    let jobs = share_cores(args.jobs, &mut plan);
+    check_fit(&plan, &data)?;
+    let identity = plan.identity(&data);
+    let (results, known) = Results::open(&args.out, &identity, &plan.runs)?;
+    let mut records = train(&plan, data, (results, known, identity), jobs)?;
+    rank(&mut records, plan.monitor);
+    print_results(&records, &plan)
+}
+
+/// How many runs stand side by side; each gets its share of the cores.
+fn share_cores(jobs: Option<usize>, plan: &mut Plan) -> usize {
+    let cores = available_cores();
+    let wanted = plan.first.threads;
+    let jobs = jobs.unwrap_or_else(|| (cores / wanted.unwrap_or(1)).max(1)).min(plan.runs.len());
+    for run in &mut plan.runs {
+        run.settings.config.threads = Some(wanted.unwrap_or((cores / jobs).max(1)));
+    }
+    jobs
+}
+
+/// Checks that the settings of all runs fit the data. One sample is enough to see that.
+fn check_fit(plan: &Plan, data: &Data) -> Result<()> {
+    let sample = data.train.subset(&[0]);
+    let validation = data.validation.as_ref().unwrap_or(&sample);
+    plan.runs.iter().try_for_each(|run| begin(run, &sample, validation).map(drop))
+}
+
+/// Trains all runs that are not known already.
+fn train(
+    plan: &Plan,
+    data: Data,
+    (results, known, identity): (Results, Vec<Option<Record>>, serde_json::Value),
+    jobs: usize,
+) -> Result<Vec<Record>> {
+    let (train, validation) = data.without_test();
+    let Some(validation) = validation else {
+        return Err(Error::argument("a sweep needs validation data: give --validation 0.1").into());
+    };
+    let done: Vec<&Record> = known.iter().flatten().collect();
+    if !done.is_empty() {
+        say(format_args!("{} of {} runs are done already", done.len(), plan.runs.len()));
+    }
+    let (_, sums) = epochs(plan);
+    let bar = Epochs::new(sums.last().copied().unwrap_or(0), true);
+    bar.set(done.iter().map(|record| record.figures.epochs).sum());
+    let (train, validation, stop) = (&train, &validation, stop::hold());
+    let sweep = Sweep { plan, train, validation, results, identity, jobs, stop, bar };
+    let records = sweep.run(known);
+    sweep.bar.finish();
+    records
+}
+
+/// Prints the table, and how the best run is trained again.
+fn print_results(records: &[Record], plan: &Plan) -> Result<()> {
+    let Some(best) = records.first() else { return Ok(()) };
+    write!(stdout(), "{}", show(records, &plan.runs, plan.monitor))?;
+    if best.figures.of(plan.monitor).is_none() {
+        let message = "every run diverged: their steps are probably too large; vary the learning \
+                       rate over smaller values, or use --normalize unit or standard if the inputs \
+                       are raw";
+        return Err(Error::new(ErrorKind::Diverged, message).into());
+    }
+    writeln!(stdout(), "\nThe best run, to be trained again and tested:")?;
+    writeln!(stdout(), "{}", plan.runs[best.run].command())?;
+    Ok(())
+}

@@ -1,0 +1,276 @@
+//! What `train` tells while it runs: the figures of each epoch, and at the end the result.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use gradus::training::{Best, EpochReport, History};
+use serde::{Serialize, Serializer};
+
+use super::terminal_curve;
+use crate::args::TrainArgs;
+use crate::run::drawing::error_width;
+use crate::run::output::{print_json, say, stdout};
+use crate::run::progress::Epochs;
+use crate::run::test_result::TestResult;
+
+/// How epochs are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// The lines that the NumPy notebook prints.
+    Notebook,
+    /// All figures.
+    Lines,
+    /// One object a line.
+    Json,
+    /// Not at all.
+    Nothing,
+}
+
+/// Tells of a run.
+pub(crate) struct TrainReport {
+    style: Style,
+    json: bool,
+    quiet: bool,
+    bar: Epochs,
+    /// Training samples of an epoch.
+    samples: usize,
+    /// Why standard output cannot be written. The run goes on: its model is worth having.
+    failure: Result<()>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Summary<'a> {
+    pub(crate) history: &'a History,
+    pub(crate) train_seconds: f64,
+    pub(crate) total_seconds: f64,
+    pub(crate) tested: &'a TestResult,
+    /// Where the model comes from, with early stopping.
+    pub(crate) best: Option<Best>,
+    pub(crate) model: &'a Path,
+}
+
+#[derive(Serialize)]
+struct EpochEvent {
+    event: &'static str,
+    epoch: usize,
+    loss: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accuracy: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    val_loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    val_accuracy: Option<f64>,
+    learning_rate: f32,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct DoneEvent<'a> {
+    event: &'static str,
+    epochs: usize,
+    train_seconds: f64,
+    total_seconds: f64,
+    #[serde(flatten, serialize_with = "as_test")]
+    test: &'a TestResult,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_epoch: Option<usize>,
+    model: String,
+}
+
+impl TrainReport {
+    /// For a run of `epochs` over `samples`; `like_notebook` where its epochs are told in the notebook's
+    /// words.
+    pub(crate) fn new(
+        args: &TrainArgs,
+        epochs: usize,
+        samples: usize,
+        like_notebook: bool,
+    ) -> Self {
+        let style = match (args.quiet, args.json, like_notebook) {
+            (true, _, _) => Style::Nothing,
+            (_, true, _) => Style::Json,
+            (_, _, true) => Style::Notebook,
+            _ => Style::Lines,
+        };
+        let bar = Epochs::new(epochs, !args.quiet);
+        TrainReport { style, json: args.json, quiet: args.quiet, bar, samples, failure: Ok(()) }
+    }
+
+    /// Tells the figures of an epoch.
+    pub(crate) fn epoch(&mut self, report: &EpochReport) {
+        let print = || match self.style {
+            _ if self.failure.is_err() => Ok(()),
+            Style::Nothing => Ok(()),
+            Style::Json => print_epoch_event(report),
+            Style::Notebook => {
+                let EpochReport { epoch, accuracy, .. } = report;
+                let accuracy = accuracy.unwrap_or(0.0);
+                print_line(&format!("Epoch {epoch}: Accuracy = {accuracy:.4}"))
+            }
+            Style::Lines => print_line(&epoch_line(report)),
+        };
+        let printed = self.bar.step(print);
+        self.bar.tell(bar_message(report, self.samples));
+        if printed.is_err() {
+            self.failure = printed;
+        }
+    }
+
+    /// Takes the bar away: no more epochs come.
+    pub(crate) fn end_of_epochs(&self) {
+        self.bar.finish();
+    }
+
+    /// Tells the result.
+    ///
+    /// # Errors
+    /// Where standard output could not be written, now or earlier.
+    pub(crate) fn result(self, summary: &Summary) -> Result<()> {
+        self.failure?;
+        let Summary { history, train_seconds, total_seconds, tested, best, model } = *summary;
+        let epochs = history.epochs.len();
+        if self.json {
+            return print_json(&DoneEvent {
+                event: "done",
+                epochs,
+                train_seconds,
+                total_seconds,
+                test: tested,
+                best_epoch: best.map(|best| best.epoch),
+                model: model.display().to_string(),
+            });
+        }
+        if !self.quiet {
+            if let Some(width) = error_width() {
+                terminal_curve::lines(history, width).into_iter().for_each(say);
+            }
+            if let Some(Best { epoch, monitor, value }) = best {
+                let name = monitor.name();
+                print_line(&format!("Best epoch: {epoch}, {name} = {value:.4}; the model is its"))?;
+            }
+            let unit = if epochs == 1 { "epoch" } else { "epochs" };
+            print_line(&format!(
+                "Wrote {}: {epochs} {unit} in {train_seconds:.2} s, {total_seconds:.2} s in all",
+                model.display()
+            ))?;
+        }
+        print_line(&tested.line())
+    }
+}
+
+/// The figures of the test.
+fn as_test<S: Serializer>(tested: &TestResult, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(tested.figures())
+}
+
+fn print_line(line: &str) -> Result<()> {
+    writeln!(stdout(), "{line}")?;
+    Ok(())
+}
+
+fn print_epoch_event(report: &EpochReport) -> Result<()> {
+    let EpochReport { epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds } =
+        *report;
+    print_json(&EpochEvent {
+        event: "epoch",
+        epoch,
+        loss,
+        accuracy,
+        val_loss,
+        val_accuracy,
+        learning_rate,
+        seconds,
+    })
+}
+
+fn epoch_line(report: &EpochReport) -> String {
+    let mut line = format!("Epoch {}: loss = {:.4}", report.epoch, report.loss);
+    for (name, value) in [
+        ("accuracy", report.accuracy),
+        ("val_loss", report.val_loss),
+        ("val_accuracy", report.val_accuracy),
+    ] {
+        if let Some(value) = value {
+            line += &format!(", {name} = {value:.4}");
+        }
+    }
+    let rate = significant(report.learning_rate);
+    line + &format!(", learning rate = {rate}, {:.3} s", report.seconds)
+}
+
+/// What stands beside the bar after an epoch.
+fn bar_message(report: &EpochReport, samples: usize) -> String {
+    let EpochReport { loss, accuracy, seconds, .. } = report;
+    let rate = samples as f64 / seconds.max(1e-9);
+    let rate = match rate {
+        rate if rate >= 1e6 => format!("{:.1}M", rate / 1e6),
+        rate if rate >= 1e4 => format!("{:.0}k", rate / 1e3),
+        rate => format!("{rate:.0}"),
+    };
+    let accuracy = accuracy.map_or(String::new(), |accuracy| format!("accuracy {accuracy:.4}, "));
+    format!("loss {loss:.4}, {accuracy}{rate} samples/s, ")
+}
+
+/// A rate to three significant digits, as short as they allow: `0.004`, `1.6e-8`.
+fn significant(rate: f32) -> String {
+    let rounded: f32 = format!("{rate:.2e}").parse().unwrap_or(rate);
+    if (1e-4..1e4).contains(&rounded) || rounded == 0.0 {
+        rounded.to_string()
+    } else {
+        format!("{rounded:e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_hold_what_applies() {
+        let mut report = EpochReport {
+            epoch: 3,
+            loss: 0.123_45,
+            accuracy: Some(0.987_65),
+            val_loss: None,
+            val_accuracy: None,
+            learning_rate: 0.001_234_5,
+            seconds: 0.15,
+        };
+        assert_eq!(
+            epoch_line(&report),
+            "Epoch 3: loss = 0.1235, accuracy = 0.9877, learning rate = 0.00123, 0.150 s"
+        );
+        report.val_loss = Some(0.5);
+        report.val_accuracy = Some(0.75);
+        let values = EpochReport { accuracy: None, val_accuracy: None, ..report };
+        assert!(epoch_line(&values).contains("loss = 0.1235, val_loss = 0.5000, learning rate"));
+        assert!(epoch_line(&report).contains("0.9877, val_loss = 0.5000, val_accuracy = 0.7500, "));
+    }
+
+    #[test]
+    fn the_bar_tells_how_fast_it_goes() {
+        let report = |seconds| EpochReport {
+            epoch: 0,
+            loss: 0.25,
+            accuracy: Some(0.5),
+            val_loss: None,
+            val_accuracy: None,
+            learning_rate: 0.1,
+            seconds,
+        };
+        for (seconds, rate) in [(0.01, "6.0M"), (0.125, "480k"), (60.0, "1000")] {
+            let told = format!("loss 0.2500, accuracy 0.5000, {rate} samples/s, ");
+            assert_eq!(bar_message(&report(seconds), 60_000), told);
+        }
+    }
+
+    #[test]
+    fn rates_are_short() {
+        for (rate, text) in [(0.004, "0.004"), (1.6e-8, "1.6e-8"), (12345.0, "1.23e4"), (0.0, "0")]
+        {
+            assert_eq!(significant(rate), text);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What there is to show: a file and perhaps data in, a model, its epochs and what it makes of samples
+//! out.
+
+use std::path::Path;
+
+use anyhow::Result;
+use gradus::classifier::{Classifier, Model, ModelRef};
+use gradus::data::Dataset;
+use gradus::metrics::{Evaluation, Mistake, SampleResult, worst_mistakes};
+use gradus::training::{Checkpoint, History};
+use gradus::{Error, model_file};
+
+use crate::args::ReportArgs;
+use crate::run::labelled_data::labelled_data;
+use crate::run::output::warn;
+use crate::run::workers::workers;
+
+/// Mistakes that are shown.
+const MOST_MISTAKES: usize = 30;
+
+/// All that a report is made from.
+pub(crate) struct ReportData {
+    /// Name of the file that the report is on, without its folders.
+    pub(crate) name: String,
+    pub(crate) history: Option<History>,
+    model: Option<Model>,
+    /// What the model makes of labelled samples, or why there are none.
+    pub(crate) measured: Result<Measured, String>,
+}
+
+/// A model measured on labelled samples.
+pub(crate) struct Measured {
+    /// What to call the samples.
+    pub(super) name: String,
+    pub(super) data: Dataset,
+    pub(super) results: Vec<SampleResult>,
+    pub(super) evaluation: Evaluation,
+    /// The surest mistakes.
+    pub(super) worst: Vec<Mistake>,
+}
+
+impl ReportData {
+    /// Loads the file, and data to measure the model on.
+    ///
+    /// # Errors
+    /// Those of reading the file; where data were asked for, those of reading and measuring.
+    pub(crate) fn load(args: &ReportArgs) -> Result<ReportData> {
+        let path = &args.input;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        if is_history(path) {
+            refuse_data_options(args, "a history has no model to measure on data")?;
+            let history = Some(History::load(path)?);
+            let measured = Err("a history has no model to measure".into());
+            return Ok(ReportData { name, history, model: None, measured });
+        }
+        let model = model_file::load_model(path)?;
+        let history = history_of(model.as_ref(), path);
+        let measured = match &model {
+            Model::Classifier(classifier) => match Measured::new(classifier, args) {
+                Ok(measured) => Ok(measured),
+                Err(error) if args.data.is_some() => return Err(error),
+                Err(error) => {
+                    let told = error.to_string();
+                    warn(format_args!("{told}; the report goes on without what needs data"));
+                    Err(told)
+                }
+            },
+            Model::Regressor(_) => {
+                let why = "the model answers with values, whose errors `gradus evaluate` tells";
+                refuse_data_options(args, why)?;
+                Err(why.into())
+            }
+        };
+        Ok(ReportData { name, history, model: Some(model), measured })
+    }
+
+    /// The model; a history has none.
+    pub(crate) fn model(&self) -> Option<ModelRef<'_>> {
+        self.model.as_ref().map(Model::as_ref)
+    }
+}
+
+impl Measured {
+    fn new(model: &Classifier, args: &ReportArgs) -> Result<Measured> {
+        let (name, data) = labelled_data(model.into(), args.data.as_deref(), &args.source)?;
+        let results = model.results(&data, &workers(args.threads, data.len())?)?;
+        let evaluation = Evaluation::new(model.class_names.len(), &results);
+        let worst = worst_mistakes(&results, MOST_MISTAKES);
+        Ok(Measured { name, data, results, evaluation, worst })
+    }
+}
+
+/// Whether the name is that of a history's file.
+fn is_history(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    ["json", "csv"].contains(&ending.as_str())
+}
+
+/// The figures of the epochs: the model keeps them, and so does a checkpoint.
+fn history_of(model: ModelRef, path: &Path) -> Option<History> {
+    let kept = History::from_json(&model.training()["history"]).ok();
+    let of_run = || Checkpoint::load(path).ok().map(|checkpoint| checkpoint.history().clone());
+    kept.or_else(of_run).filter(|history| !history.epochs.is_empty())
+}
+
+fn refuse_data_options(args: &ReportArgs, why: &str) -> Result<()> {
+    let source = &args.source;
+    let given = [
+        ("--data", args.data.is_some()),
+        ("--data-dir", source.data_dir.is_some()),
+        ("--label-column", source.label_column.is_some()),
+        ("--image-size", source.image_size.is_some()),
+        ("--no-download", source.no_download),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(Error::argument(format!(
+            "{option} has no effect on {}: {why}",
+            args.input.display()
+        ))
+        .into()),
+        None => Ok(()),
+    }
+}

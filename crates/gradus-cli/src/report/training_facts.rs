@@ -1,0 +1,196 @@
+//! How a model came about, in words: what its file says of its training in, names and values out.
+
+use gradus::classifier::ModelRef;
+use gradus::metrics::{Z_95, wilson_interval};
+use gradus::plot::grouped;
+use gradus::training::Regularization;
+use serde_json::Value;
+
+use crate::run::describe::{architecture, flatten, formula, without_history};
+use crate::run::output::{shape, with_interval};
+
+/// The model and its training, what matters first.
+pub(super) fn facts(model: ModelRef) -> Vec<(String, String)> {
+    let training = model.training();
+    let mut facts = vec![
+        ("Network".to_owned(), architecture(model.network())),
+        ("Samples".to_owned(), shape(model.sample_shape())),
+        ("Normalisation".to_owned(), formula(model.normalizer())),
+    ];
+    if training.is_null() {
+        facts.push(("Training".to_owned(), "the model does not say how it was trained".to_owned()));
+        return facts;
+    }
+    let told = [
+        ("Data", data(training)),
+        ("Preset", words_at(training, "preset")),
+        ("Epochs", epochs(training)),
+        ("Optimizer", words_at(&training["config"], "optimizer")),
+        ("Learning rate", learning_rate(&training["config"])),
+        ("Against overfitting", regularization(&training["config"]["regularization"])),
+        ("Initial weights", start(&training["config"])),
+        ("Test after training", tested(training)),
+    ];
+    let told = told.into_iter().filter(|(_, value)| !value.is_empty());
+    facts.extend(told.map(|(name, value)| (name.to_owned(), value)));
+    facts
+}
+
+/// All that is known, name by name.
+pub(super) fn settings(training: &Value) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    flatten("", &without_history(training), &mut rows);
+    rows
+}
+
+fn data(training: &Value) -> String {
+    let count = |part: &str| training["samples"][part].as_u64();
+    let Some(name) = training["data"].as_str() else { return String::new() };
+    match (count("train"), count("validation"), count("test")) {
+        (Some(train), Some(validation), Some(test)) => {
+            let validation = match validation {
+                0 => String::new(),
+                count => format!("{} for validation, ", grouped(count)),
+            };
+            let [train, test] = [train, test].map(grouped);
+            format!("{name}: {train} samples for training, {validation}{test} for testing")
+        }
+        _ => name.to_owned(),
+    }
+}
+
+fn epochs(training: &Value) -> String {
+    let config = &training["config"];
+    let (Some(run), Some(wanted)) = (training["epochs"].as_u64(), config["epochs"].as_u64()) else {
+        return String::new();
+    };
+    let batches = match &config["batch_size"] {
+        Value::Object(size) => match size.get("samples").and_then(Value::as_u64) {
+            Some(count) => format!("in batches of {count} samples"),
+            None => words(&config["batch_size"]),
+        },
+        _ => "with all samples in every step".to_owned(),
+    };
+    let best = match training["best_epoch"].as_u64() {
+        Some(epoch) => format!("; the model is that of epoch {epoch}, the best"),
+        None => String::new(),
+    };
+    let end = match training["outcome"].as_str() {
+        Some("finished") | None => String::new(),
+        Some(other) => format!(" ({})", spaced(other)),
+    };
+    match run == wanted {
+        true => format!("{run}, {batches}{end}{best}"),
+        false => format!("{run} of {wanted}, {batches}{end}{best}"),
+    }
+}
+
+fn learning_rate(config: &Value) -> String {
+    let rate = &config["learning_rate"];
+    if rate.is_null() {
+        return String::new();
+    }
+    let schedule = words(&config["schedule"]);
+    let warm_up = match config["warm_up"].as_f64() {
+        Some(epochs) if epochs > 0.0 => format!(", {epochs} epochs of warm-up"),
+        _ => String::new(),
+    };
+    format!("{rate} at most, {schedule}{warm_up}")
+}
+
+/// What differs from doing nothing.
+fn regularization(found: &Value) -> String {
+    let Ok(nothing) = serde_json::to_value(Regularization::NONE) else { return String::new() };
+    let Some(found) = found.as_object() else { return String::new() };
+    let used = found.iter().filter(|(key, value)| **value != nothing[key.as_str()]);
+    let told: Vec<_> = used.map(|(key, value)| named(key, value)).collect();
+    match told.is_empty() {
+        true => "nothing".to_owned(),
+        false => told.join(", "),
+    }
+}
+
+fn start(config: &Value) -> String {
+    let seed = &config["seed"];
+    let from = words(&config["init"]);
+    if from.is_empty() || seed.is_null() {
+        return from;
+    }
+    format!("{from}; seed {seed}")
+}
+
+fn tested(training: &Value) -> String {
+    let number = |key: &str| training[key].as_f64();
+    let loss = number("test_loss").map_or(String::new(), |loss| format!(", loss {loss:.4}"));
+    if let (Some(error), Some(r2)) = (number("test_root_mean_squared_error"), number("test_r2")) {
+        return format!("root mean squared error {error:.4}, R^2 {r2:.4}{loss}");
+    }
+    let test = training["samples"]["test"].as_u64().filter(|&count| count > 0);
+    let (Some(accuracy), Some(count)) = (number("test_accuracy"), test) else {
+        return String::new();
+    };
+    let right = (accuracy * count as f64).round() as u64;
+    let interval = wilson_interval(right.min(count), count, Z_95);
+    format!("accuracy {}{loss}", with_interval(accuracy, interval))
+}
+
+fn words_at(object: &Value, key: &str) -> String {
+    words(&object[key])
+}
+
+/// A setting as people read it: `{"adam":{"beta1":0.9}}` as `adam, beta1 0.9`.
+fn words(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => spaced(text),
+        Value::Array(values) => values.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Object(map) => {
+            let name = map.get("name").and_then(Value::as_str).map(spaced);
+            let others = map.iter().filter(|(key, _)| name.is_none() || *key != "name");
+            let others = others.map(|(key, value)| named(key, value));
+            name.clone().into_iter().chain(others).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn named(key: &str, value: &Value) -> String {
+    let key = spaced(key);
+    match value {
+        Value::Bool(true) | Value::Null => key,
+        Value::Bool(false) => format!("no {key}"),
+        Value::Object(_) => format!("{key}: {}", words(value)),
+        other => format!("{key} {}", words(other)),
+    }
+}
+
+fn spaced(text: &str) -> String {
+    text.replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_become_words() {
+        assert_eq!(
+            words(&json!({"adam": {"beta1": 0.9, "amsgrad": true}})),
+            "adam: amsgrad, beta1 0.9"
+        );
+        assert_eq!(words(&json!({"beta1": 0.9, "name": "adamw"})), "adamw, beta1 0.9");
+        assert_eq!(words(&json!("one_cycle")), "one cycle");
+        let config = json!({"learning_rate": 0.01, "schedule": "cosine", "warm_up": 1.5});
+        assert_eq!(learning_rate(&config), "0.01 at most, cosine, 1.5 epochs of warm-up");
+        let mut used = serde_json::to_value(Regularization::NONE).unwrap();
+        assert_eq!(regularization(&used), "nothing");
+        used["batch_norm"] = true.into();
+        used["max_norm"] = 2.5.into();
+        assert_eq!(regularization(&used), "batch norm, max norm 2.5");
+        let training = json!({"epochs": 3, "outcome": "no_progress", "best_epoch": 1,
+            "config": {"epochs": 9, "batch_size": {"samples": 64}}});
+        let told = "3 of 9, in batches of 64 samples (no progress); the model is that of epoch 1, the best";
+        assert_eq!(epochs(&training), told);
+    }
+}

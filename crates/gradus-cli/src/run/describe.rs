@@ -1,0 +1,81 @@
+//! Models and their training in words: a network, a normaliser or metadata in, text out.
+
+use gradus::data::Inputs;
+use gradus::data::normalize::Normalizer;
+use gradus::network::Network;
+use serde_json::Value;
+
+/// What the values are.
+pub(crate) fn value_type(inputs: &Inputs) -> &'static str {
+    match inputs {
+        Inputs::Bytes(_) => "bytes",
+        Inputs::Floats(_) => "float32",
+        Inputs::Sparse(_) => "sparse float32",
+    }
+}
+
+/// `784-128-10, relu, 101770 parameters`; the activations one after the other where they differ.
+pub(crate) fn architecture(network: &Network) -> String {
+    let mut sizes = vec![network.inputs()];
+    sizes.extend(hidden_of(network));
+    sizes.push(network.outputs());
+    let sizes = sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
+    let hidden = 0..network.linears().len() - 1;
+    let mut names: Vec<_> = hidden.map(|index| network.activation_after(index).name()).collect();
+    if names.iter().all(|name| *name == names[0]) {
+        names.truncate(1);
+    }
+    let activations: String = names.iter().map(|name| format!(", {name}")).collect();
+    format!("{sizes}{activations}, {} parameters", network.parameters().len())
+}
+
+/// Units of each hidden layer.
+pub(crate) fn hidden_of(network: &Network) -> Vec<usize> {
+    let linears = network.linears();
+    linears[..linears.len() - 1].iter().map(|linear| linear.outputs).collect()
+}
+
+/// What is known of the training, without the figures of every epoch: `gradus report` draws them.
+pub(crate) fn without_history(training: &Value) -> Value {
+    let mut training = training.clone();
+    if let Some(training) = training.as_object_mut() {
+        training.remove("history");
+    }
+    training
+}
+
+pub(crate) fn formula(normalizer: &Normalizer) -> String {
+    match normalizer {
+        normalizer if *normalizer == Normalizer::IDENTITY => "x: not at all".into(),
+        Normalizer::Scalar { mean, deviation } => format!("(x - {mean}) / {deviation}"),
+        Normalizer::PerFeature { .. } => "(x - mean) / deviation, for each feature its own".into(),
+    }
+}
+
+/// `{"a": {"b": 1}}` as `a.b` and `1`.
+pub(crate) fn flatten(prefix: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let dot = if prefix.is_empty() { "" } else { "." };
+                flatten(&format!("{prefix}{dot}{key}"), value, rows);
+            }
+        }
+        Value::String(text) => rows.push((prefix.to_owned(), text.clone())),
+        other => rows.push((prefix.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nested_values_are_flattened() {
+        let mut rows = Vec::new();
+        flatten("", &json!({"a": {"b": 1, "c": "d"}, "e": [1, 2]}), &mut rows);
+        let rows: Vec<_> = rows.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(rows, [("a.b", "1"), ("a.c", "d"), ("e", "[1,2]")]);
+    }
+}

@@ -1,0 +1,115 @@
+//! The page on which to draw a digit, with a model inside: a classifier in, one HTML text that needs
+//! nothing else out. What the page does is in web/: picture.js brings a drawing to MNIST's form,
+//! network.js computes, draw.js is what the user meets, digit.js puts them together.
+
+use std::borrow::Cow;
+
+use anyhow::{Result, anyhow};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use gradus::classifier::{Classifier, ModelRef};
+use gradus::data::images::MNIST_SIDE;
+use gradus::data::normalize::Normalizer;
+use serde_json::{Value, json};
+
+use crate::run::describe::architecture;
+use crate::run::output::percent_fine;
+use crate::run::page_file;
+
+const FRAME: &str = include_str!("../../web/digit.html");
+const STYLE: &str = include_str!("../../web/style.css");
+
+/// Drawing and answer, as they are on the page of `serve` too.
+pub(crate) const DRAW: &str = include_str!("../../web/draw.html");
+
+/// One script, so that one hash allows it and nothing else.
+const SCRIPT: &str = concat!(
+    include_str!("../../web/network.js"),
+    include_str!("../../web/picture.js"),
+    include_str!("../../web/draw.js"),
+    include_str!("../../web/digit.js")
+);
+
+/// SHA-256 of the script: no other one may run.
+const SCRIPT_HASH: &str = "sha256-asF5TTPvHwyEboMiiV94VZECkJTdvAnmhgJJZ/xNg0w=";
+
+/// The page with this model in it.
+///
+/// # Errors
+/// Where the model does not take pictures in MNIST's form.
+pub(crate) fn digit_page(model: &Classifier) -> Result<String> {
+    check(model.into())?;
+    let accuracy = model.training["test_accuracy"].as_f64();
+    let accuracy = accuracy.map_or(String::new(), |accuracy| {
+        format!("; {} on its test images", percent_fine(accuracy))
+    });
+    let about = format!("The network: {}{accuracy}.", architecture(&model.network));
+    // The model last: its class names could look like another part's place.
+    Ok(FRAME
+        .replace("{generator}", &page_file::generator())
+        .replace("{version}", env!("CARGO_PKG_VERSION"))
+        .replace("{about}", &about)
+        .replace("{script_hash}", SCRIPT_HASH)
+        .replace("{style}", STYLE)
+        .replace("{draw}", DRAW)
+        .replace("{script}", SCRIPT)
+        .replace("{model}", &description(model).to_string().replace('<', "\\u003c")))
+}
+
+/// As `predict` decides whether a picture is brought to MNIST's form.
+fn check(model: ModelRef) -> Result<()> {
+    let seen = &model.training()["inputs"];
+    let in_form = model.sample_shape() == [MNIST_SIDE, MNIST_SIDE]
+        && seen["mnist_form"] != Value::Bool(false)
+        && seen["values"] != "float32";
+    match in_form {
+        true => Ok(()),
+        false => Err(anyhow!(
+            "the page is for drawing digits, which it brings to MNIST's form, but the model was not \
+             trained on such pictures: expected one for bytes of shape 28 x 28 in that form"
+        )),
+    }
+}
+
+/// What network.js reads: names and sizes, and all numbers as float32, little end first, in base64.
+fn description(model: &Classifier) -> Value {
+    let network = &model.network;
+    let linears = network.linears();
+    let sizes: Vec<usize> = std::iter::once(network.inputs())
+        .chain(linears.iter().map(|linear| linear.outputs))
+        .collect();
+    let activations: Vec<Cow<str>> = (0..linears.len())
+        .map(|index| match index + 1 < linears.len() {
+            true => network.activation_after(index).name(),
+            false => "identity".into(),
+        })
+        .collect();
+    let (means, deviations) = match &model.normalizer {
+        Normalizer::Scalar { mean, deviation } => {
+            (vec![*mean; network.inputs()], vec![*deviation; network.inputs()])
+        }
+        Normalizer::PerFeature { means, deviations } => (means.clone(), deviations.clone()),
+    };
+    let numbers = [&means, &deviations, network.parameters()];
+    let bytes: Vec<u8> =
+        numbers.iter().flat_map(|part| part.iter()).flat_map(|value| value.to_le_bytes()).collect();
+    json!({
+        "classes": model.class_names,
+        "sizes": sizes,
+        "activations": activations,
+        "data": STANDARD.encode(bytes),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    #[test]
+    fn the_only_script_that_may_run_is_ours() {
+        let hash = STANDARD.encode(Sha256::digest(format!("\n{SCRIPT}")));
+        assert_eq!(SCRIPT_HASH, format!("sha256-{hash}"));
+        assert!(!SCRIPT.contains("</script"));
+    }
+}

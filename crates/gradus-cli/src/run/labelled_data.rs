@@ -1,0 +1,96 @@
+//! Labelled samples to measure a model on: a model and options in, samples with the model's classes out.
+
+use std::path::Path;
+
+use anyhow::Result;
+use gradus::classifier::ModelRef;
+use gradus::data::{Dataset, LoadOptions, Task, load_single};
+use gradus::{Error, ErrorKind};
+
+use crate::args::SourceArgs;
+use crate::run::output::{shape, warn};
+use crate::run::source;
+
+/// The samples to evaluate with their answers, and what to call them: those of `data`, else of the set
+/// that the model was trained on.
+pub(crate) fn labelled_data(
+    model: ModelRef,
+    data: Option<&str>,
+    reading: &SourceArgs,
+) -> Result<(String, Dataset)> {
+    let trained_on = data_of(model);
+    let data = match (data, trained_on) {
+        (Some(data), _) => data,
+        (None, Some(data)) if source::is_named(data) => data,
+        (None, Some(data)) => {
+            return Err(Error::argument(format!(
+                "the model was trained on {data}: say with --data where it is, or give other data"
+            ))
+            .into());
+        }
+        (None, None) => "mnist",
+    };
+    let seed = model.training()["config"]["seed"].as_u64().unwrap_or(0);
+    let mut options = source::options(model.task(), Some(data), reading, None, seed)?;
+    if model.task() == Task::Values && options.label_column.is_none() {
+        options.label_column = Some(model.names().join(","));
+    }
+    if source::is_named(data) {
+        let loaded = source::load(&options, None)?;
+        return Ok((data.to_owned(), as_answered(loaded.test, model, data)?));
+    }
+    options.image_size = options.image_size.or(match *model.sample_shape() {
+        [height, width] => Some((height, width)),
+        _ => None,
+    });
+    let name = source::short_name(data);
+    let held_out = match trained_on == Some(&name) {
+        true => held_out_part(model, &options)?,
+        false => None,
+    };
+    let data_set = match held_out {
+        Some(test) => test,
+        None => {
+            let (samples, warnings) = load_single(Path::new(data), &options)?;
+            warnings.iter().for_each(warn);
+            samples
+        }
+    };
+    Ok((name, as_answered(data_set, model, data)?))
+}
+
+/// Of the very data that the model was trained on, only what training held out says anything.
+fn held_out_part(model: ModelRef, options: &LoadOptions) -> Result<Option<Dataset>> {
+    let samples = &model.training()["samples"];
+    let count = |part: &str| samples[part].as_u64().unwrap_or(0) as usize;
+    let Ok(loaded) = gradus::data::load(options, &mut |_| {}) else { return Ok(None) };
+    let same = loaded.test.len() == count("test")
+        && loaded.train.len() == count("train") + count("validation");
+    if same {
+        loaded.notices.iter().for_each(warn);
+    }
+    Ok(same.then_some(loaded.test))
+}
+
+/// The samples with their answers as the model gives them: labels as it counts its classes.
+fn as_answered(samples: Dataset, model: ModelRef, from: &str) -> gradus::Result<Dataset> {
+    if samples.features() != model.network().inputs() {
+        let (found, expected) = (&samples.sample_shape, model.sample_shape());
+        let message = format!(
+            "{from}: its samples are {}, but the model takes {}: give data like those that it was \
+             trained on",
+            shape(found),
+            shape(expected)
+        );
+        return Err(Error::new(ErrorKind::InvalidData, message));
+    }
+    match model.task() {
+        Task::Classes => samples.with_classes(model.names()).map_err(|error| error.context(from)),
+        Task::Values => Ok(samples),
+    }
+}
+
+/// Data to evaluate a model on when nothing else is said: those that it was trained on.
+pub(crate) fn data_of<'a>(model: ModelRef<'a>) -> Option<&'a str> {
+    model.training()["data"].as_str()
+}

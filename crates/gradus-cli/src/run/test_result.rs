@@ -1,0 +1,69 @@
+//! How good a trained model is on test data: a model and data in, figures as JSON or as a line out.
+
+use gradus::classifier::Model;
+use gradus::data::Dataset;
+use gradus::metrics::{Evaluation, ValueEvaluation};
+use gradus::network::Workers;
+use serde_json::{Value, json};
+
+use crate::run::output::with_interval;
+
+/// What the test found.
+#[derive(Debug)]
+pub(crate) enum TestResult {
+    /// Of a classifier.
+    Classes(Evaluation),
+    /// Of a regressor.
+    Values(ValueEvaluation),
+}
+
+impl TestResult {
+    pub(crate) fn of(
+        model: &Model,
+        data: &Dataset,
+        workers: &Workers,
+    ) -> gradus::Result<TestResult> {
+        Ok(match model {
+            Model::Classifier(model) => TestResult::Classes(model.evaluate(data, workers)?),
+            Model::Regressor(model) => TestResult::Values(model.evaluate(data, workers)?),
+        })
+    }
+
+    /// Its figures, as JSON and the model's metadata have them. Of several values the means.
+    pub(crate) fn figures(&self) -> Vec<(&'static str, Value)> {
+        match self {
+            TestResult::Classes(found) => vec![
+                ("test_loss", found.loss.into()),
+                ("test_accuracy", found.accuracy.into()),
+                ("test_accuracy_interval", json!(found.accuracy_interval())),
+            ],
+            TestResult::Values(found) => {
+                let mean = found.mean();
+                vec![
+                    ("test_loss", found.loss.into()),
+                    ("test_mean_squared_error", mean.mean_squared.into()),
+                    ("test_root_mean_squared_error", mean.root_mean_squared.into()),
+                    ("test_mean_absolute_error", mean.mean_absolute.into()),
+                    ("test_r2", mean.r2.into()),
+                ]
+            }
+        }
+    }
+
+    pub(crate) fn line(&self) -> String {
+        match self {
+            TestResult::Classes(found) => {
+                let accuracy = with_interval(found.accuracy, found.accuracy_interval());
+                format!("Test: loss = {:.4}, accuracy = {accuracy}", found.loss)
+            }
+            TestResult::Values(found) => {
+                let mean = found.mean();
+                format!(
+                    "Test: loss = {:.4}, root mean squared error = {:.4}, mean absolute error = \
+                     {:.4}, R^2 = {:.4}",
+                    found.loss, mean.root_mean_squared, mean.mean_absolute, mean.r2
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The data of a training run: options and settings in, training, validation and test part out.
+
+use std::path::Path;
+
+use anyhow::Result;
+use gradus::Error;
+use gradus::data::split::split_samples;
+use gradus::data::{Dataset, LoadOptions, Loaded, load_matching};
+
+use crate::run::output::warn;
+use crate::run::settings::Settings;
+use crate::run::source;
+
+/// The parts of the data.
+pub(crate) struct Data {
+    pub(crate) name: String,
+    pub(crate) origin: String,
+    pub(crate) train: Dataset,
+    pub(crate) validation: Option<Dataset>,
+    pub(crate) test: Dataset,
+}
+
+impl Data {
+    pub(crate) fn load(
+        wanted: &LoadOptions,
+        settings: &Settings,
+        weights: Option<&Path>,
+    ) -> Result<Data> {
+        let Loaded { name, train, test, origin, .. } = source::load(wanted, weights)?;
+        let (train, validation) = match &settings.validation_set {
+            Some(path) => {
+                let (validation, warnings) = load_matching(path, &train, wanted)?;
+                warnings.iter().for_each(warn);
+                (train, Some(validation))
+            }
+            None => hold_out(train, settings)?,
+        };
+        Ok(Data { name: source::short_name(&name), origin, train, validation, test })
+    }
+
+    /// The parts that training sees; the test part is let go.
+    pub(crate) fn without_test(self) -> (Dataset, Option<Dataset>) {
+        (self.train, self.validation)
+    }
+}
+
+/// Holds out the share of the training data that the settings want for validation.
+fn hold_out(train: Dataset, settings: &Settings) -> Result<(Dataset, Option<Dataset>)> {
+    let (share, seed) = (settings.config.validation, settings.config.seed);
+    if share == 0.0 {
+        return Ok((train, None));
+    }
+    let (train_indices, held_out) = split_samples(&train, share, seed);
+    if train_indices.is_empty() || held_out.is_empty() {
+        let samples = train.len();
+        return Err(Error::argument(format!(
+            "--validation {share}: {samples} training samples are too few to be divided so"
+        ))
+        .into());
+    }
+    Ok((train.subset(&train_indices), Some(train.subset(&held_out))))
+}

@@ -1,0 +1,20 @@
+//! The server of `gradus serve` and `gradus train --watch`. `state.rs` holds the runs, the model in use and
+//! who listens, behind one lock; `runs.rs` trains, `model.rs` answers, `samples.rs` lists samples; `http.rs`
+//! has the routes and `guard.rs` judges who may ask. The page itself is in web/.
+
+mod assets;
+mod guard;
+mod model;
+mod run_state;
+mod state;
+mod reporter;
+mod samples;
+mod saving;
+mod runs;
+mod http;
+mod server;
+mod watch;
+
+pub(crate) use model::{Served, newest as newest_model};
+pub(crate) use server::{Place, Server, new_state, open};
+pub(crate) use watch::Watch;

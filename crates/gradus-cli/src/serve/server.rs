@@ -1,0 +1,145 @@
+//! The server: shared state and a place in, a page that answers in threads of its own out.
+
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use gradus::Error;
+use gradus::data::sets_at_hand;
+use tokio::runtime::Runtime;
+
+use super::guard::Guard;
+use super::http::{self, Site};
+use super::saving;
+use super::state::SharedState;
+use crate::args::LOOPBACK;
+use crate::run::output::{print_error, say, warn};
+
+/// Sets that are small enough to be downloaded when they are chosen.
+const DOWNLOADED: [&str; 2] = ["mnist", "fashion-mnist"];
+
+/// Threads that answer requests which take longer than a moment.
+const ANSWERERS: usize = 4;
+
+/// The state of a new server, with the data sets that it offers.
+///
+/// # Errors
+/// Where `data_dir` is not there.
+pub(crate) fn new_state(
+    folder: PathBuf,
+    data_dir: Option<PathBuf>,
+    no_download: bool,
+) -> Result<SharedState> {
+    if let Some(data_dir) = &data_dir
+        && !data_dir.is_dir()
+    {
+        let message = format!("there is no data folder {}", data_dir.display());
+        return Err(Error::not_found(message).into());
+    }
+    let at_hand = sets_at_hand(data_dir.as_deref());
+    let offered =
+        |name: &&str| at_hand.contains(name) || (!no_download && DOWNLOADED.contains(name));
+    let datasets = gradus::data::set_names().into_iter().filter(offered).collect();
+    Ok(SharedState::new(folder, data_dir, no_download, datasets))
+}
+
+/// Where a server is to be reached.
+pub(crate) struct Place<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    pub(crate) token: Option<String>,
+}
+
+/// Why a server cannot start.
+pub(crate) struct Unreachable {
+    pub(crate) kind: std::io::ErrorKind,
+    message: String,
+}
+
+impl std::fmt::Display for Unreachable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+/// A server that answers in threads of its own.
+pub(crate) struct Server {
+    shared: Arc<SharedState>,
+    pub(crate) url: String,
+    runtime: Runtime,
+}
+
+impl Server {
+    pub(crate) fn start(shared: Arc<SharedState>, place: &Place) -> Result<Server, Unreachable> {
+        let Place { host, port, token } = place;
+        let refused = |error: std::io::Error| Unreachable {
+            kind: error.kind(),
+            message: format!("cannot listen on {host} port {port}: {error}"),
+        };
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let addresses = (bare, *port).to_socket_addrs().map_err(refused)?;
+        let listener = TcpListener::bind(&addresses.collect::<Vec<_>>()[..]).map_err(refused)?;
+        listener.set_nonblocking(true).map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let token = match (token, address.ip().is_loopback()) {
+            (None, false) => Some(draw_token().map_err(refused)?),
+            (token, _) => token.clone(),
+        };
+        let url = url(address, token.as_deref());
+        let site = Arc::new(Site::new(shared.clone(), Guard::new(address, (*host).into(), token)));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(ANSWERERS)
+            .thread_name("page")
+            .enable_all()
+            .build()
+            .map_err(refused)?;
+        let listener = {
+            let _inside = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).map_err(refused)?
+        };
+        runtime.spawn(http::accept(listener, site));
+        Ok(Server { shared, url, runtime })
+    }
+
+    /// Stops runs, keeps their models and ends.
+    pub(crate) fn end(self) {
+        let stopped = self.shared.end();
+        for saved in saving::save_stopped(&self.shared, &stopped) {
+            match saved {
+                Ok(name) => {
+                    let path = self.shared.folder.join(name);
+                    say(format_args!("a run was stopped; its model is in {}", path.display()));
+                }
+                Err(error) => print_error(&error),
+            }
+        }
+        self.runtime.shutdown_background();
+    }
+}
+
+/// What to open in a browser.
+fn url(address: SocketAddr, token: Option<&str>) -> String {
+    let host = match address.ip() {
+        // All addresses of this machine; from elsewhere one of its names takes the place.
+        ip if ip.is_unspecified() => LOOPBACK.to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let token = token.map_or(String::new(), |token| format!("?token={token}"));
+    format!("http://{host}:{}/{token}", address.port())
+}
+
+/// 128 random bits.
+fn draw_token() -> std::io::Result<String> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+pub(crate) fn open(url: &str) {
+    if let Err(error) = open::that_detached(url) {
+        warn(format_args!("no browser can be opened ({error}): open {url} yourself"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Which options of `train` a sweep may vary and which it may be given, and how a value is spelled on the
+//! command line of `train`.
+
+use anyhow::Result;
+use clap::{Arg, ArgAction};
+use gradus::Error;
+
+use crate::args::{SweepArgs, TrainArgs, Vary};
+
+/// What `--vary` puts on the command line of `train` for one value.
+pub(super) fn word(train: &clap::Command, option: &str, value: &str) -> Result<Vec<String>> {
+    let flag = named(train, option).is_some_and(|it| matches!(it.get_action(), ArgAction::SetTrue));
+    match (flag, value) {
+        (false, _) => Ok(vec![format!("--{option}={value}")]),
+        (true, "true") => Ok(vec![format!("--{option}")]),
+        (true, "false") => Ok(Vec::new()),
+        (true, _) => Err(Error::argument(format!(
+            "--vary {option}={value}: --{option} takes no value; expected true or false, for with \
+             and without it"
+        ))
+        .into()),
+    }
+}
+
+fn named<'a>(train: &'a clap::Command, option: &str) -> Option<&'a Arg> {
+    train.get_arguments().find(|argument| argument.get_long() == Some(option))
+}
+
+/// Checks that each option is varied once, is not given besides, and may differ between runs.
+pub(super) fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()> {
+    for (index, Vary { option, text, .. }) in args.vary.iter().enumerate() {
+        let wrong = |why: &str| Err(Error::argument(format!("--vary {text}: {why}")).into());
+        if args.vary[..index].iter().any(|earlier| earlier.option == *option) {
+            return wrong("this option is varied twice; give all its values at once");
+        }
+        let (alone, begin) = (format!("--{option}"), format!("--{option}="));
+        if args.train.iter().any(|word| *word == alone || word.starts_with(&begin)) {
+            return wrong("the option is given behind -- too; leave it out at one of the places");
+        }
+        let Some(known) = named(train, option) else { continue };
+        let id = known.get_id().as_str();
+        let why = match id {
+            _ if not_in_sweeps(known).is_some() => not_in_sweeps(known),
+            _ if known.get_help_heading() == Some("Data")
+                || ["sample_weights", "loss"].contains(&id) =>
+            {
+                Some("all runs of a sweep share their data; give it behind --")
+            }
+            "seed" => Some(
+                "all runs of a sweep share their data, and the seed decides which samples are set \
+                 apart; run a second sweep with another -- --seed",
+            ),
+            "threads" => Some("the model does not depend on it; see --jobs"),
+            "monitor" => Some("all runs of a sweep are judged by the same figure; see --monitor"),
+            _ => None,
+        };
+        if let Some(why) = why {
+            return wrong(why);
+        }
+    }
+    Ok(())
+}
+
+/// Checks that no option is given behind `--` which a sweep has no use for.
+pub(super) fn check_given(args: &TrainArgs, train: &clap::Command) -> Result<()> {
+    for option in train.get_arguments() {
+        if args.given.contains_key(option.get_id().as_str())
+            && let Some(why) = not_in_sweeps(option)
+        {
+            let name = option.get_long().unwrap_or_default();
+            return Err(Error::argument(format!("-- --{name}: {why}")).into());
+        }
+    }
+    Ok(())
+}
+
+/// Why a sweep does not take this option of `train`, if it does not.
+fn not_in_sweeps(option: &Arg) -> Option<&'static str> {
+    match option.get_id().as_str() {
+        "checkpoint" | "checkpoint_every" | "resume" => Some(
+            "the runs of a sweep leave no checkpoints; their results are in the file of the \
+             sweep's own --out, before the --, and the same command goes on with it",
+        ),
+        _ if option.get_help_heading() == Some("Output") => Some(
+            "the runs of a sweep write nothing of their own; results go to the file of the sweep's \
+             own --out, before the --, and train writes the model of the best",
+        ),
+        _ => None,
+    }
+}
