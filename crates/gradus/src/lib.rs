@@ -1,19 +1,15 @@
 //! gradus: dense neural networks, classifiers and regressors, trained from scratch.
 //!
-//! Modules in the order in which data flow through them:
+//! The crate that programs depend on. It passes on the core ([`gradus_core`]) and the readers of data
+//! ([`gradus_data`]), and adds models of other programs and plots. Modules in the order in which data
+//! flow through them:
 #![forbid(unsafe_code)]
 
-pub mod error;
-pub mod files;
-pub mod random;
+pub use gradus_core::{error, files, random};
 pub mod data;
-pub mod network;
-pub mod loss;
-pub mod optimizer;
-pub mod schedule;
-pub mod metrics;
-pub mod classifier;
-pub mod training;
+pub use gradus_core::model as classifier;
+pub use gradus_core::training;
+pub use gradus_core::{loss, metrics, network, optimizer, schedule};
 pub mod model_file;
 pub mod plot;
 

@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +71,7 @@ fn pytorch(modules: &[Module], more: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
     let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
         (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).unwrap())
     });
-    safetensors::serialize(views.collect::<Vec<_>>(), None::<HashMap<String, String>>).unwrap()
+    safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! The one entrance for models of every kind: what a file holds is told by its content.
 
-use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::path::Path;
 
-use super::{invalid, keras, npz, onnx, open, pytorch, safetensors};
+use super::{invalid, keras, npz, onnx, open, pytorch, read_rest, safetensors};
 use crate::classifier::{Classifier, Model};
 use crate::data::normalize::Normalizer;
 use crate::data::zip::Archive;
@@ -85,12 +84,6 @@ pub fn load_as(path: &Path, options: &ReadOptions) -> Result<Loaded> {
 /// As [`load_as`], except for those of reading a file.
 pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
     read_kind(kind(bytes)?, bytes, options)
-}
-
-/// Adds to the front of a file what comes after it.
-pub(super) fn read_rest(file: &mut File, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
-    file.read_to_end(bytes).map_err(|source| Error::io("read", path, source))?;
-    Ok(())
 }
 
 /// What a file is that begins so. Of a safetensors file the whole header must be there.

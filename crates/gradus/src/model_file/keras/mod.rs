@@ -228,9 +228,14 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 #[cfg(test)]
+#[allow(dead_code)]
+#[path = "../../../../gradus-data/src/testing.rs"]
+mod testing;
+
+#[cfg(test)]
 mod tests {
+    use super::testing::zip_file;
     use super::*;
-    use crate::data::testing::zip_file;
     use crate::network::Layer;
     use proptest::prelude::*;
 

@@ -1,0 +1,172 @@
+//! What one answer comes from: a sample in, the activity of each hidden unit and what each feature
+//! contributes out (docs/maths.md M22).
+
+use super::forward::normalize_row;
+use super::{Classifier, kernels};
+use crate::error::{Error, Result};
+use crate::network::linear::{backward_input, forward};
+use crate::network::{MatMut, MatRef};
+use crate::samples::Rows;
+
+/// Values as a matrix of one row.
+fn row(values: &[f32]) -> MatRef<'_> {
+    MatRef::new(values, 1, values.len())
+}
+
+/// What one answer comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// For each hidden layer the activity of its units.
+    pub units: Vec<Vec<f32>>,
+    /// For each feature how much it speaks for the class, where positive, or against it: its raw
+    /// value times the slope along it of how far the class's logit stands above the mean logit,
+    /// `x_i d(z_c - mean_k z_k) / dx_i`. A feature of value 0 speaks for nothing.
+    pub contributions: Vec<f32>,
+}
+
+impl Classifier {
+    /// What speaks for and against `class` in one sample of raw values: gradient times input
+    /// (Shrikumar et al. 2016), and what the hidden units do.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the sample has not the model's size, or there is no such class.
+    pub fn explain(&self, sample: Rows, class: usize) -> Result<Explanation> {
+        let (network, features) = (&self.network, self.network.inputs());
+        if sample.len() != features {
+            let found = sample.len();
+            return Err(Error::argument(format!(
+                "one sample has {features} values, but {found} were given"
+            )));
+        }
+        let classes = self.class_names.len();
+        if class >= classes {
+            return Err(Error::argument(format!("class {class}, but there are {classes} classes")));
+        }
+        let kernels = kernels()?;
+        let weight = |index: usize| {
+            let linear = network.linears()[index];
+            MatRef::new(network.weight(index), linear.inputs, linear.outputs)
+        };
+        let mut input = vec![0.0; features];
+        normalize_row(&self.normalizer, sample, 0, &mut input);
+        // Of each hidden layer what its derivative is computed from, and its output.
+        let (mut kept, mut units) = (Vec::new(), Vec::<Vec<f32>>::new());
+        let last = network.linears().len() - 1;
+        for (index, linear) in network.linears()[..last].iter().enumerate() {
+            let mut values = vec![0.0; linear.outputs];
+            let from = units.last().unwrap_or(&input);
+            let output = MatMut::new(&mut values, 1, linear.outputs);
+            forward(kernels, row(from), weight(index), network.bias(index), output);
+            let activation = network.activation_after(index);
+            let before = values.clone();
+            activation.forward(kernels, &mut values);
+            kept.push(if activation.needs_input() { before } else { values.clone() });
+            units.push(values);
+        }
+        let mut slopes = vec![-1.0 / classes as f32; classes];
+        slopes[class] += 1.0;
+        for (index, linear) in network.linears().iter().enumerate().rev() {
+            if index < last {
+                network.activation_after(index).backward(kernels, &kept[index], &mut slopes);
+            }
+            let mut before = vec![0.0; linear.inputs];
+            let into = MatMut::new(&mut before, 1, linear.inputs);
+            backward_input(kernels, row(&slopes), weight(index), into);
+            slopes = before;
+        }
+        // A raw value moves its input away from where 0 is.
+        let mut nothing = vec![0.0; features];
+        normalize_row(&self.normalizer, Rows::Floats(&vec![0.0; features]), 0, &mut nothing);
+        let moved = input.iter().zip(&nothing).map(|(input, nothing)| input - nothing);
+        let contributions = moved.zip(&slopes).map(|(moved, slope)| moved * slope).collect();
+        Ok(Explanation { units, contributions })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Activation, Init, Network, Workers};
+    use crate::transform::normalize::Normalizer;
+
+    fn model(hidden: &[usize], activation: Activation, features: usize) -> Classifier {
+        let activations = vec![activation; hidden.len().min(1)];
+        let mut network = Network::dense(features, hidden, &activations, 3).unwrap();
+        network.initialize(Init::Glorot, 5);
+        let normalizer = Normalizer::PerFeature {
+            means: (0..features).map(|i| i as f32 / 2.0).collect(),
+            deviations: (0..features).map(|i| 1.0 + i as f32).collect(),
+        };
+        let names = ["a", "b", "c"].map(String::from).to_vec();
+        Classifier::new(network, normalizer, vec![features], names).unwrap()
+    }
+
+    /// `z_class - mean z` in double precision, from the logarithms of the probabilities: they differ
+    /// from the logits by what is the same for all classes.
+    fn margin(model: &Classifier, sample: &[f32], class: usize) -> f64 {
+        let found = model.predict(Rows::Floats(sample), &Workers::new(1).unwrap()).unwrap();
+        let logs: Vec<f64> = found.row(0).iter().map(|&p| f64::from(p).ln()).collect();
+        logs[class] - logs.iter().sum::<f64>() / logs.len() as f64
+    }
+
+    #[test]
+    fn contributions_are_values_times_differences() {
+        for activation in Activation::ALL {
+            for hidden in [&[][..], &[7], &[6, 5]] {
+                let model = model(hidden, activation, 6);
+                let sample = [1.5, -2.0, 0.0, 4.0, 0.25, 3.0];
+                for class in 0..3 {
+                    let found = model.explain(Rows::Floats(&sample), class).unwrap().contributions;
+                    for i in 0..sample.len() {
+                        let step = 1e-2;
+                        let at = |change: f32| {
+                            let mut moved = sample;
+                            moved[i] += change;
+                            margin(&model, &moved, class)
+                        };
+                        let slope = (at(step) - at(-step)) / (2.0 * f64::from(step));
+                        let expected = f64::from(sample[i]) * slope;
+                        let error = (f64::from(found[i]) - expected).abs();
+                        assert!(error < 2e-3, "{activation:?} {hidden:?} {i}: {error}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn units_are_those_of_the_hidden_layers() {
+        let model = model(&[4, 2], Activation::Relu, 3);
+        let sample = [1.0f32, 2.0, -1.0];
+        let units = model.explain(Rows::Floats(&sample), 0).unwrap().units;
+        assert_eq!(units.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2]);
+        let weight = model.network.weight(0);
+        for j in 0..4 {
+            // (x - i / 2) / (1 + i), as the model normalises.
+            let inputs = [1.0, 1.5 / 2.0, -2.0 / 3.0];
+            let sum: f32 = (0..3).map(|i| inputs[i] * weight[i * 4 + j]).sum();
+            assert!((units[0][j] - (sum + model.network.bias(0)[j]).max(0.0)).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let model = model(&[4], Activation::Tanh, 3);
+        for sample in [&[1.0f32; 2][..], &[1.0; 6]] {
+            assert!(
+                model
+                    .explain(Rows::Floats(sample), 0)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("3 values")
+            );
+        }
+        assert!(
+            model
+                .explain(Rows::Floats(&[1.0; 3]), 3)
+                .unwrap_err()
+                .to_string()
+                .contains("3 classes")
+        );
+    }
+}

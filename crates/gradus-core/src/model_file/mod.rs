@@ -1,0 +1,87 @@
+//! The model file: a [`Model`] (a classifier or a regressor) in, a safetensors file out, and back.
+//!
+//! It keeps all that is needed to predict; docs/formats.md describes it.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::files;
+use crate::model::{Model, ModelRef};
+
+pub mod metadata;
+pub mod safetensors;
+
+pub use metadata::FORMAT_VERSION;
+pub use safetensors::{Extras, from_bytes, from_bytes_with, to_bytes, to_bytes_with};
+
+/// Writes the model file; the name must end in `.safetensors`. A file that is there is replaced,
+/// whatever it is: [`check_replaceable`] tells beforehand.
+///
+/// # Errors
+/// `InvalidArgument` for another ending, or for a model that could not be read back (weights that
+/// are not finite, parts that do not fit together); those of [`files::write_beside`].
+pub fn save<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
+    match extension(path).as_str() {
+        "safetensors" => files::write_beside(path, &to_bytes(model)?),
+        other => Err(wrong_extension(path, other, ".safetensors")),
+    }
+}
+
+/// Reads a model file of gradus with what else it holds: a checkpoint's state of the run.
+///
+/// # Errors
+/// As [`load_model`]; `InvalidData` also for models of other programs.
+pub fn load_with(path: &Path) -> Result<(Model, Extras)> {
+    let mut file = open(path)?;
+    let mut bytes = safetensors::read_front(&mut file, path)?;
+    safetensors::check_front(&bytes).map_err(|error| error.context(path.display()))?;
+    read_rest(&mut file, path, &mut bytes)?;
+    safetensors::from_bytes_with(&bytes).map_err(|error| error.context(path.display()))
+}
+
+/// Opens a file to read a model from it.
+///
+/// # Errors
+/// `NotFound` or `Io`; `InvalidData` for a folder.
+pub fn open(path: &Path) -> Result<File> {
+    let refused = |source| Error::io("read", path, source);
+    if fs::metadata(path).map_err(refused)?.is_dir() {
+        return Err(Error::data(path, "this is a folder; expected a model file"));
+    }
+    File::open(path).map_err(refused)
+}
+
+/// The ending of the file's name in lower case, without its dot.
+pub fn extension(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
+}
+
+/// The error for a file name whose ending is not among the `possible` ones.
+pub fn wrong_extension(path: &Path, found: &str, possible: &str) -> Error {
+    let found = match found {
+        "" => "has no ending".to_owned(),
+        other => format!("ends in .{other}"),
+    };
+    let path = path.display();
+    Error::argument(format!("cannot write {path}: its name {found}, but must end in {possible}"))
+}
+
+/// Content that is not what a model file should hold; the path comes before it.
+pub fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidData, message)
+}
+
+/// A gradus model that is broken.
+pub fn damaged(problem: impl std::fmt::Display) -> Error {
+    invalid(format!(
+        "the model is damaged: {problem}; copy the file again, or train the model anew"
+    ))
+}
+
+/// Adds to the front of a file what comes after it.
+pub fn read_rest(file: &mut File, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
+    file.read_to_end(bytes).map_err(|source| Error::io("read", path, source))?;
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! The model file: a [`Model`] to the bytes of a safetensors file, and back.
+//!
+//! The file is a length (`u64`, little-endian), a JSON header of that length, and the weights. They
+//! are named and laid out as PyTorch's `nn.Sequential` has them: `0.weight` as `[outputs x
+//! inputs]`, `0.bias`, `2.weight`, ...; the number is the layer's position. Everything else stands
+//! in the header's `__metadata__` (`metadata.rs`). The header is written here because the
+//! safetensors library writes the metadata in another order each time, and the same classifier
+//! must give the same bytes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use ::safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
+use serde::{Deserialize, Serialize};
+
+use super::metadata::{self, Metadata};
+use super::{damaged, invalid};
+use crate::error::{Error, Result};
+use crate::model::{Classifier, Model, ModelRef};
+use crate::network::{Layer, Linear, Network};
+
+/// The longest header that the safetensors format allows.
+const LONGEST_HEADER: usize = 100_000_000;
+
+/// Bytes of the length before the header.
+const LENGTH: usize = 8;
+
+/// The header: every key but the first is the name of a tensor.
+#[derive(Serialize, Deserialize)]
+pub struct Header {
+    #[serde(rename = "__metadata__", default)]
+    metadata: Metadata,
+    #[serde(flatten)]
+    tensors: BTreeMap<String, TensorInfo>,
+}
+
+/// What a file may hold besides the model: a checkpoint's state of the run. Whoever wants the model
+/// alone reads past it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Extras {
+    /// Vectors by name; in the file each name follows `checkpoint.`.
+    pub tensors: BTreeMap<String, Vec<f32>>,
+    /// A JSON text, the metadata's key `checkpoint`; empty for none.
+    pub text: String,
+}
+
+/// What the names of extra tensors begin with.
+const EXTRA: &str = "checkpoint.";
+
+/// The key of the extra text.
+const EXTRA_TEXT: &str = "checkpoint";
+
+/// The model file of this classifier or regressor.
+///
+/// # Errors
+/// `InvalidArgument` where the parts of the model do not fit together, a number in it is not
+/// finite, or the header would be longer than the format allows.
+pub fn to_bytes<'a>(model: impl Into<ModelRef<'a>>) -> Result<Vec<u8>> {
+    to_bytes_with(model, &Extras::default())
+}
+
+/// The model file of this model with more in it.
+///
+/// # Errors
+/// As [`to_bytes`].
+pub fn to_bytes_with<'a>(model: impl Into<ModelRef<'a>>, extras: &Extras) -> Result<Vec<u8>> {
+    let model = model.into();
+    let context = |error: Error| error.context("this model cannot be saved");
+    metadata::check(model).map_err(context)?;
+    let network = model.network();
+    let mut tensors = BTreeMap::new();
+    let mut data: Vec<u8> = Vec::with_capacity(4 * network.parameters().len());
+    let mut add = |name: String, shape: Vec<usize>, values: &mut dyn Iterator<Item = &f32>| {
+        let start = data.len();
+        data.extend(values.flat_map(|value| value.to_le_bytes()));
+        let data_offsets = (start, data.len());
+        tensors.insert(name, TensorInfo { dtype: Dtype::F32, shape, data_offsets });
+    };
+    for (position, linear) in linears(network.layers()) {
+        let Linear { inputs, outputs, .. } = linear;
+        let weight = &network.parameters()[linear.weight()];
+        let bias = &network.parameters()[linear.bias()];
+        let mut transposed = (0..outputs).flat_map(|at| weight.iter().skip(at).step_by(outputs));
+        add(format!("{position}.weight"), vec![outputs, inputs], &mut transposed);
+        add(format!("{position}.bias"), vec![outputs], &mut bias.iter());
+    }
+    for (name, values) in &extras.tensors {
+        add(format!("{EXTRA}{name}"), vec![values.len()], &mut values.iter());
+    }
+    let mut metadata = metadata::write(model).map_err(context)?;
+    if !extras.text.is_empty() {
+        metadata.insert(EXTRA_TEXT.into(), extras.text.clone());
+    }
+    let header = Header { metadata, tensors };
+    let header = serde_json::to_string(&header).map_err(|error| Error::argument(error.to_string()));
+    let mut header = header.map_err(context)?.into_bytes();
+    // The weights begin at a multiple of eight.
+    header.resize(header.len().next_multiple_of(LENGTH), b' ');
+    if header.len() > LONGEST_HEADER {
+        let length = header.len();
+        return Err(context(Error::argument(format!(
+            "its names and normalisation take {length} bytes, and the format allows {LONGEST_HEADER}"
+        ))));
+    }
+    Ok([&(header.len() as u64).to_le_bytes()[..], &header, &data].concat())
+}
+
+/// The classifier in the bytes of a model file. Memory is taken only for what the bytes hold.
+///
+/// # Errors
+/// `InvalidData` where they are not a gradus model, are damaged, or come from a newer gradus;
+/// `InvalidArgument` where the model is a regressor.
+pub fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
+    from_bytes_with(bytes)?.0.into_classifier()
+}
+
+/// The model of either kind in the bytes of a model file, and what else is there.
+///
+/// # Errors
+/// `InvalidData` as [`from_bytes`].
+pub fn from_bytes_with(bytes: &[u8]) -> Result<(Model, Extras)> {
+    let (header, data) = split(bytes)?;
+    metadata::check_version(&header.metadata)?;
+    let promised = header.tensors.values().map(|info| info.data_offsets.1).max().unwrap_or(0);
+    if promised != data.len() {
+        let found = data.len();
+        return Err(damaged(format!(
+            "the header promises {promised} bytes of weights, but {found} are there"
+        )));
+    }
+    // Holes, overlaps and sizes that contradict the shapes are refused here.
+    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let layers = metadata::read_layers(&header.metadata)?;
+    let count = 2 * linears(&layers).count();
+    let mut weights = Vec::new();
+    for (position, linear) in linears(&layers) {
+        let Linear { inputs, outputs, .. } = linear;
+        let weight = tensor(&tensors, &format!("{position}.weight"), &[outputs, inputs])?;
+        let bias = tensor(&tensors, &format!("{position}.bias"), &[outputs])?;
+        weights.push((weight, bias));
+    }
+    let mut extras = Extras::default();
+    for (name, info) in &header.tensors {
+        if let Some(name) = name.strip_prefix(EXTRA) {
+            let values = tensor(&tensors, &format!("{EXTRA}{name}"), &info.shape)?;
+            extras.tensors.insert(name.to_owned(), floats(values).collect());
+        }
+    }
+    extras.text = header.metadata.get(EXTRA_TEXT).cloned().unwrap_or_default();
+    let found = tensors.len() - extras.tensors.len();
+    if found != count {
+        return Err(damaged(format!("it holds {found} tensors, but its layers need {count}")));
+    }
+    // Every layer was found in the file with its full size: only now is memory taken for them.
+    let mut network = Network::from_layers(layers).map_err(damaged)?;
+    for (index, (weight, bias)) in weights.into_iter().enumerate() {
+        let Linear { inputs, outputs, .. } = network.linears()[index];
+        let target = network.weight_mut(index);
+        for (at, value) in floats(weight).enumerate() {
+            target[at % inputs * outputs + at / inputs] = value;
+        }
+        network.bias_mut(index).iter_mut().zip(floats(bias)).for_each(|(to, from)| *to = from);
+    }
+    Ok((metadata::read(&header.metadata, network)?, extras))
+}
+
+/// Reads the length and the header of a file, and nothing after them. Of a stranger come as many
+/// bytes as tell what it is.
+pub fn read_front(file: &mut File, path: &Path) -> Result<Vec<u8>> {
+    let mut front = Vec::new();
+    let mut read = |total: usize, front: &mut Vec<u8>| {
+        let missing = total.saturating_sub(front.len()) as u64;
+        let result = file.by_ref().take(missing).read_to_end(front);
+        result.map_err(|source| Error::io("read", path, source))
+    };
+    read(LENGTH + 1, &mut front)?;
+    if let Ok(length) = header_length(&front) {
+        read(LENGTH + length, &mut front)?;
+    }
+    Ok(front)
+}
+
+/// Whether a file that begins so is a safetensors file.
+pub fn may_be(front: &[u8]) -> bool {
+    header_length(front).is_ok()
+}
+
+/// Whether these first bytes of a file are those of a gradus model of any version.
+pub fn is_gradus(front: &[u8]) -> bool {
+    split(front).is_ok_and(|(header, _)| metadata::is_gradus(&header.metadata))
+}
+
+/// Checks that these first bytes are those of a gradus model that this program reads.
+pub fn check_front(front: &[u8]) -> Result<()> {
+    split(front).and_then(|(header, _)| metadata::check_version(&header.metadata))
+}
+
+/// The header, and the bytes after it.
+fn split(bytes: &[u8]) -> Result<(Header, &[u8])> {
+    let length = header_length(bytes)?;
+    let Some((header, data)) = bytes[LENGTH..].split_at_checked(length) else {
+        return Err(damaged(format!(
+            "it is truncated: the header should have {length} bytes, {} are there",
+            bytes.len() - LENGTH
+        )));
+    };
+    let header = serde_json::from_slice(header)
+        .map_err(|error| damaged(format!("its header cannot be read: {error}")))?;
+    Ok((header, data))
+}
+
+/// The length that a safetensors file begins with. Only a file whose ninth byte opens a JSON object
+/// and whose length is possible is one.
+fn header_length(bytes: &[u8]) -> Result<usize> {
+    if let Some((length, [b'{', ..])) = bytes.split_first_chunk::<LENGTH>()
+        && let Ok(length) = usize::try_from(u64::from_le_bytes(*length))
+        && length <= LONGEST_HEADER
+    {
+        return Ok(length);
+    }
+    Err(invalid(format!(
+        "not a gradus model: {}; expected a .safetensors file written by gradus",
+        stranger(bytes)
+    )))
+}
+
+/// What a file is that begins so, where it is no safetensors file.
+pub fn stranger(front: &[u8]) -> &'static str {
+    match front {
+        [] => "the file is empty",
+        [b'P', b'K', ..] => "the file is a zip archive (.npz, or PyTorch's .pt)",
+        [0x80, ..] => "the file is a Python pickle",
+        [0x89, b'H', b'D', b'F', ..] => "the file is HDF5 (Keras's .h5)",
+        [0x93, b'N', b'U', b'M', ..] => "the file is a NumPy array (.npy)",
+        [0x1f, 0x8b, ..] => "the file is gzip-compressed",
+        [b'<', ..] => "the file is a page of HTML or XML; was a download answered by a web page?",
+        [0x89, b'P', ..] | [0xff, 0xd8, ..] => "the file is a picture",
+        _ => "the file does not begin like one",
+    }
+}
+
+/// The linear layers and their positions among all layers.
+fn linears(layers: &[Layer]) -> impl Iterator<Item = (usize, Linear)> {
+    layers.iter().enumerate().filter_map(|(position, layer)| match layer {
+        Layer::Linear(linear) => Some((position, *linear)),
+        Layer::Activation(_) => None,
+    })
+}
+
+/// The bytes of the tensor of that name, which must have that shape.
+fn tensor<'a>(tensors: &SafeTensors<'a>, name: &str, shape: &[usize]) -> Result<&'a [u8]> {
+    let tensor = tensors
+        .tensor(name)
+        .map_err(|_| damaged(format!("the tensor {name} of shape {shape:?} is missing")))?;
+    if tensor.shape() != shape || tensor.dtype() != Dtype::F32 {
+        return Err(damaged(format!(
+            "the tensor {name} has shape {:?} and type {}, expected {shape:?} and F32",
+            tensor.shape(),
+            tensor.dtype()
+        )));
+    }
+    Ok(tensor.data())
+}
+
+fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value))
+}

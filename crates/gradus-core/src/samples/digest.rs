@@ -1,0 +1,63 @@
+//! What tells one data set from another: a digest of what is learned from it.
+
+use sha2::{Digest, Sha256};
+
+use super::{Answers, Dataset, Rows};
+
+impl Dataset {
+    /// SHA-256 of the samples, their answers and weights, as 64 hexadecimal digits. Names and shapes
+    /// are no part of it: training does not depend on them.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        match self.inputs.rows() {
+            Rows::Bytes(values) => hash.update(values),
+            Rows::Floats(values) => update(&mut hash, values, f32::to_le_bytes),
+            Rows::Sparse(rows) => {
+                for sample in 0..rows.len() {
+                    let (columns, values) = rows.row(sample);
+                    hash.update((columns.len() as u64).to_le_bytes());
+                    update(&mut hash, columns, u32::to_le_bytes);
+                    update(&mut hash, values, f32::to_le_bytes);
+                }
+            }
+        }
+        match &self.answers {
+            Answers::Classes { labels, .. } => update(&mut hash, labels, u32::to_le_bytes),
+            Answers::Values { values, .. } => {
+                hash.update(b"values");
+                update(&mut hash, values, f32::to_le_bytes);
+            }
+        }
+        update(&mut hash, self.sample_weights.as_deref().unwrap_or_default(), f32::to_le_bytes);
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn update<T: Copy>(hash: &mut Sha256, values: &[T], bytes: impl Fn(T) -> [u8; 4]) {
+    for part in values.chunks(4096) {
+        let bytes: Vec<u8> = part.iter().flat_map(|&value| bytes(value)).collect();
+        hash.update(&bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::Inputs;
+
+    #[test]
+    fn samples_answers_and_weights_count_and_names_do_not() {
+        let set = |inputs: Vec<u8>, labels: Vec<u32>, names: [&str; 2]| {
+            let names = names.map(String::from).to_vec();
+            Dataset::new(Inputs::Bytes(inputs), labels, vec![2], names).unwrap()
+        };
+        let first = set(vec![1, 2, 3, 4], vec![0, 1], ["a", "b"]);
+        // sha256 of the bytes 1 2 3 4, 0 0 0 0, 1 0 0 0.
+        let expected = "56f607df01df60d37420c77623fa0c62613fdb394f5389bdaa719a6a286cd7a5";
+        assert_eq!(first.sha256(), expected);
+        assert_eq!(set(vec![1, 2, 3, 4], vec![0, 1], ["c", "d"]).sha256(), expected);
+        assert_ne!(set(vec![1, 2, 4, 3], vec![0, 1], ["a", "b"]).sha256(), expected);
+        assert_ne!(set(vec![1, 2, 3, 4], vec![1, 0], ["a", "b"]).sha256(), expected);
+        assert_ne!(first.with_sample_weights(vec![1.0, 2.0]).unwrap().sha256(), expected);
+    }
+}

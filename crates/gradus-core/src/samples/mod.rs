@@ -1,0 +1,271 @@
+//! Samples in memory: inputs as rows of bytes, floats or sparse values, and the target of each sample.
+//!
+//! In: numbers, from a program or a reader of files. Out: a checked [`Dataset`], and how it is divided:
+//! into parts ([`split`]) and into the batches of an epoch ([`batches`]).
+
+mod targets;
+mod sparse;
+mod digest;
+mod classes;
+pub mod split;
+pub mod batches;
+
+pub use sparse::SparseRows;
+pub use targets::{Answers, Task};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Content that breaks its format; the reader of a file puts the path before it.
+pub fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidData, message)
+}
+
+/// Samples as rows: bytes stay bytes (images), everything else is `f32`, dense or sparse.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inputs {
+    /// Raw values 0..=255, `samples x features`, row-major.
+    Bytes(Vec<u8>),
+    /// `samples x features`, row-major.
+    Floats(Vec<f32>),
+    /// The values other than 0. No file is read so: they come from programs.
+    Sparse(SparseRows),
+}
+
+/// Samples as rows, borrowed: the whole of [`Inputs`] or values from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rows<'a> {
+    /// Raw values 0..=255, row-major.
+    Bytes(&'a [u8]),
+    /// Row-major.
+    Floats(&'a [f32]),
+    /// The values other than 0.
+    Sparse(&'a SparseRows),
+}
+
+impl<'a> From<&'a Inputs> for Rows<'a> {
+    fn from(inputs: &'a Inputs) -> Rows<'a> {
+        inputs.rows()
+    }
+}
+
+impl Rows<'_> {
+    /// Number of values, zeros counted.
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::Bytes(values) => values.len(),
+            Rows::Floats(values) => values.len(),
+            // More than can be counted are too many for any set.
+            Rows::Sparse(rows) => rows.len().saturating_mul(rows.features()),
+        }
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first value that is NaN or infinite, its sample and its feature, of `features` each.
+    pub fn not_finite(&self, features: usize) -> Option<(f32, (usize, usize))> {
+        match self {
+            Rows::Bytes(_) => None,
+            Rows::Floats(values) => {
+                let at = first_not_finite(values)?;
+                Some((values[at], (at / features, at % features)))
+            }
+            Rows::Sparse(rows) => {
+                let at = first_not_finite(rows.values())?;
+                Some((rows.values()[at], rows.place(at)))
+            }
+        }
+    }
+
+    /// What the values are, in the plural.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Rows::Bytes(_) => "bytes",
+            Rows::Floats(_) => "floats",
+            Rows::Sparse(_) => "values in sparse rows",
+        }
+    }
+}
+
+/// Place of the first value that is NaN or infinite.
+fn first_not_finite(values: &[f32]) -> Option<usize> {
+    // No way out within a block, so that the compiler can take many values at a time.
+    let sound = |block: &[f32]| block.iter().fold(true, |all, value| all & value.is_finite());
+    let block = values.chunks(256).position(|block| !sound(block))?;
+    let at = values[block * 256..].iter().position(|value| !value.is_finite())?;
+    Some(block * 256 + at)
+}
+
+/// Samples and their answers: what every reader produces and everything else consumes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// `samples x features`, row-major.
+    pub inputs: Inputs,
+    /// What each sample is to be answered with.
+    pub answers: Answers,
+    /// Shape of one sample: `[28, 28]` for an image, `[features]` for a table.
+    pub sample_shape: Vec<usize>,
+    /// Factor of each sample's training loss; none for 1. [`Dataset::with_sample_weights`] sets it.
+    pub sample_weights: Option<Vec<f32>>,
+}
+
+impl Dataset {
+    /// Checks the lengths and labels and builds a set of samples in classes.
+    ///
+    /// # Errors
+    /// As [`Dataset::with_answers`].
+    pub fn new(
+        inputs: Inputs,
+        labels: Vec<u32>,
+        sample_shape: Vec<usize>,
+        class_names: Vec<String>,
+    ) -> Result<Self> {
+        let answers = Answers::Classes { labels, names: class_names };
+        Dataset::with_answers(inputs, answers, sample_shape)
+    }
+
+    /// Checks the lengths and answers and builds the set.
+    ///
+    /// # Errors
+    /// `InvalidData` where the inputs are not `answers.samples() x product(sample_shape)`, a label
+    /// is out of range, a float is not finite, or there is no sample, class or value.
+    pub fn with_answers(
+        inputs: Inputs,
+        answers: Answers,
+        sample_shape: Vec<usize>,
+    ) -> Result<Self> {
+        let features: usize = sample_shape.iter().product();
+        let (samples, outputs) = (answers.samples(), answers.outputs());
+        if samples == 0 || outputs == 0 || features == 0 {
+            let answered = answers.task().with(outputs);
+            return Err(invalid(format!(
+                "no data: {samples} samples of {features} values {answered}"
+            )));
+        }
+        let found = inputs.len();
+        if samples.checked_mul(features) != Some(found) {
+            return Err(invalid(format!(
+                "{found} values do not make {samples} samples of shape {sample_shape:?}"
+            )));
+        }
+        answers.check()?;
+        if let Some((value, (sample, _))) = inputs.rows().not_finite(features) {
+            return Err(invalid(format!(
+                "value {value} in sample {sample} is not a finite number"
+            )));
+        }
+        Ok(Dataset { inputs, answers, sample_shape, sample_weights: None })
+    }
+
+    /// The same samples, their training losses multiplied by these factors.
+    ///
+    /// # Errors
+    /// `InvalidData` where there is not one factor for each sample, one is negative or not finite,
+    /// or all are 0.
+    pub fn with_sample_weights(mut self, weights: Vec<f32>) -> Result<Self> {
+        let (found, samples) = (weights.len(), self.len());
+        if found != samples {
+            return Err(invalid(format!(
+                "{found} sample weights for {samples} samples; expected one for each"
+            )));
+        }
+        if let Some(at) = weights.iter().position(|&w| !w.is_finite() || w < 0.0) {
+            let weight = weights[at];
+            return Err(invalid(format!(
+                "the weight of sample {at} is {weight}; expected a finite number of at least 0"
+            )));
+        }
+        if weights.iter().all(|&weight| weight == 0.0) {
+            return Err(invalid("all sample weights are 0: there is nothing to learn from"));
+        }
+        self.sample_weights = Some(weights);
+        Ok(self)
+    }
+
+    /// The samples at `indices`, in that order.
+    pub fn subset(&self, indices: &[usize]) -> Dataset {
+        let features = self.features();
+        Dataset {
+            inputs: match &self.inputs {
+                Inputs::Bytes(values) => Inputs::Bytes(rows_at(values, features, indices)),
+                Inputs::Floats(values) => Inputs::Floats(rows_at(values, features, indices)),
+                Inputs::Sparse(rows) => Inputs::Sparse(rows.subset(indices)),
+            },
+            answers: self.answers.subset(indices),
+            sample_shape: self.sample_shape.clone(),
+            sample_weights: self
+                .sample_weights
+                .as_ref()
+                .map(|weights| indices.iter().map(|&i| weights[i]).collect()),
+        }
+    }
+
+    /// The class of each sample; empty where samples are answered with values.
+    pub fn labels(&self) -> &[u32] {
+        match &self.answers {
+            Answers::Classes { labels, .. } => labels,
+            Answers::Values { .. } => &[],
+        }
+    }
+
+    /// The names of the classes; empty where samples are answered with values.
+    pub fn class_names(&self) -> &[String] {
+        match &self.answers {
+            Answers::Classes { names, .. } => names,
+            Answers::Values { .. } => &[],
+        }
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.answers.samples()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The raw values of one sample. Panics where there is no such sample.
+    pub fn sample(&self, index: usize) -> Vec<f32> {
+        let range = index * self.features()..(index + 1) * self.features();
+        match &self.inputs {
+            Inputs::Bytes(values) => values[range].iter().map(|&byte| byte.into()).collect(),
+            Inputs::Floats(values) => values[range].to_vec(),
+            Inputs::Sparse(rows) => rows.dense_row(index),
+        }
+    }
+
+    /// Values in one sample.
+    pub fn features(&self) -> usize {
+        self.sample_shape.iter().product()
+    }
+}
+
+/// The rows of `width` values at `indices`.
+fn rows_at<T: Copy>(values: &[T], width: usize, indices: &[usize]) -> Vec<T> {
+    indices.iter().flat_map(|&i| &values[i * width..][..width]).copied().collect()
+}
+
+impl Inputs {
+    /// All of them, borrowed.
+    pub fn rows(&self) -> Rows<'_> {
+        match self {
+            Inputs::Bytes(values) => Rows::Bytes(values),
+            Inputs::Floats(values) => Rows::Floats(values),
+            Inputs::Sparse(rows) => Rows::Sparse(rows),
+        }
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.rows().len()
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,216 @@
+//! From arrays and labels to data sets: sizes held against each other, classes named, a test part
+//! brought into the form of its training part.
+
+use super::array::Array;
+use super::{Answers, Dataset, Inputs, invalid};
+use crate::error::{Error, Result};
+
+/// A data set from samples and one class index for each.
+///
+/// # Errors
+/// `InvalidData` where the counts differ, there is no sample, or a label has no class.
+pub(crate) fn labelled(
+    samples: Array,
+    labels: Vec<u32>,
+    class_names: Vec<String>,
+) -> Result<Dataset> {
+    if samples.samples() != labels.len() {
+        return Err(invalid(format!(
+            "{} samples but {} labels: the two do not belong together, or one is cut short",
+            samples.samples(),
+            labels.len()
+        )));
+    }
+    let (inputs, sample_shape) = samples.into_inputs()?;
+    Dataset::new(inputs, labels, sample_shape, class_names)
+}
+
+/// A training part and perhaps a test part from samples and class numbers; the classes are 0 up to
+/// the largest number in the training part.
+pub(crate) fn numbered_parts(
+    train: (Array, Array),
+    test: Option<(Array, Array)>,
+) -> Result<(Dataset, Option<Dataset>)> {
+    let in_part = |name: &'static str| move |error: Error| error.context(format!("{name} part"));
+    let train_labels = train.1.into_labels().map_err(in_part("training"))?;
+    let test = match test {
+        Some((samples, labels)) => Some((samples, labels.into_labels().map_err(in_part("test"))?)),
+        None => None,
+    };
+    let classes = train_labels.iter().max().map_or(0, |&label| label + 1);
+    let names = || (0..classes).map(|class| class.to_string()).collect::<Vec<_>>();
+    let train = labelled(train.0, train_labels, names()).map_err(in_part("training"))?;
+    let test = match test {
+        Some((samples, labels)) => {
+            let test = labelled(samples, labels, names()).map_err(in_part("test"))?;
+            Some(fit_test_part(&train, test)?)
+        }
+        None => None,
+    };
+    Ok((train, test))
+}
+
+/// As [`numbered_parts`], from samples and the values that they are answered with. One value a sample
+/// is named `y`, several are `y0`, `y1`, ...
+pub(crate) fn valued_parts(
+    train: (Array, Array),
+    test: Option<(Array, Array)>,
+) -> Result<(Dataset, Option<Dataset>)> {
+    let part = |name: &str, (samples, values)| {
+        valued(samples, values).map_err(|error: Error| error.context(format!("{name} part")))
+    };
+    let train = part("training", train)?;
+    let test = match test {
+        Some(test) => Some(fit_test_part(&train, part("test", test)?)?),
+        None => None,
+    };
+    Ok((train, test))
+}
+
+fn valued(samples: Array, values: Array) -> Result<Dataset> {
+    let outputs = match values.shape[..] {
+        [_] => 1,
+        [_, outputs] => outputs,
+        _ => {
+            return Err(invalid(format!(
+                "an array of shape {:?} is no list of values: expected one row for each sample",
+                values.shape
+            )));
+        }
+    };
+    if samples.samples() != values.samples() {
+        return Err(invalid(format!(
+            "{} samples but values for {}: the two do not belong together, or one is cut short",
+            samples.samples(),
+            values.samples()
+        )));
+    }
+    let names = match outputs {
+        1 => vec!["y".to_owned()],
+        _ => (0..outputs).map(|index| format!("y{index}")).collect(),
+    };
+    let answers = Answers::Values { values: values.values.to_f32(), names };
+    let (inputs, sample_shape) = samples.into_inputs()?;
+    Dataset::with_answers(inputs, answers, sample_shape)
+}
+
+/// The test part in the form of the training part: the same classes in the same order (matched by
+/// name) or as many values, the same shape of a sample, and floats where the training inputs are floats.
+///
+/// # Errors
+/// `InvalidData` where the samples have another size or a class is unknown to the training part.
+pub(crate) fn fit_test_part(train: &Dataset, test: Dataset) -> Result<Dataset> {
+    let comparable = match (&train.sample_shape[..], &test.sample_shape[..]) {
+        (a, b) if a.len() > 1 && b.len() > 1 => a == b,
+        _ => train.features() == test.features(),
+    };
+    if !comparable {
+        return Err(invalid(format!(
+            "a test sample has shape {:?} ({} values), a training sample {:?} ({} values): the two \
+             must agree",
+            test.sample_shape,
+            test.features(),
+            train.sample_shape,
+            train.features()
+        )));
+    }
+    let mut test = test.in_terms_of(&train.answers)?;
+    test.inputs = match (&train.inputs, test.inputs) {
+        (Inputs::Floats(_), Inputs::Bytes(bytes)) => {
+            Inputs::Floats(bytes.into_iter().map(f32::from).collect())
+        }
+        (Inputs::Bytes(_), Inputs::Floats(values)) => Inputs::Bytes(to_bytes(&values)?),
+        (_, inputs) => inputs,
+    };
+    test.sample_shape.clone_from(&train.sample_shape);
+    Ok(test)
+}
+
+fn to_bytes(values: &[f32]) -> Result<Vec<u8>> {
+    let to_byte = |&value: &f32| (value == f32::from(value as u8)).then_some(value as u8);
+    values.iter().map(to_byte).collect::<Option<_>>().ok_or_else(|| {
+        invalid(
+            "the training samples are grey levels (whole numbers 0 to 255), the test samples are \
+             not: bring both to the same scale",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::array::Values;
+    use super::*;
+
+    fn images(count: usize) -> Array {
+        Array { shape: vec![count, 2, 2], values: Values::U8(vec![7; 4 * count]) }
+    }
+
+    fn labels(values: &[u8]) -> Array {
+        Array { shape: vec![values.len()], values: Values::U8(values.to_vec()) }
+    }
+
+    fn named(classes: &[&str], labels: &[u32], inputs: Inputs, shape: &[usize]) -> Dataset {
+        let names = classes.iter().map(|&name| name.to_owned()).collect();
+        Dataset::new(inputs, labels.to_vec(), shape.to_vec(), names).unwrap()
+    }
+
+    #[test]
+    fn classes_reach_up_to_the_largest_training_label() {
+        let parts = |test| numbered_parts((images(2), labels(&[0, 2])), Some((images(1), test)));
+        let (train, test) = parts(labels(&[1])).unwrap();
+        assert_eq!(train.class_names(), ["0", "1", "2"]);
+        assert_eq!(test.unwrap().class_names(), train.class_names());
+        let error = parts(labels(&[4])).unwrap_err().to_string();
+        assert!(error.contains("test part: label 4 of sample 0 is out of range"), "{error}");
+    }
+
+    #[test]
+    fn counts_must_agree() {
+        let error = numbered_parts((images(3), labels(&[0, 1])), None).unwrap_err().to_string();
+        assert!(error.contains("training part: 3 samples but 2 labels"), "{error}");
+        let error = numbered_parts((images(0), labels(&[])), None).unwrap_err().to_string();
+        assert!(error.contains("no data"), "{error}");
+    }
+
+    #[test]
+    fn test_classes_are_matched_by_name() {
+        let train = named(&["cat", "cow", "dog"], &[0, 1, 2], Inputs::Floats(vec![0.5; 3]), &[1]);
+        let test = named(&["cow", "dog"], &[1, 0], Inputs::Bytes(vec![3, 4]), &[1]);
+        let test = fit_test_part(&train, test).unwrap();
+        assert_eq!(test.labels(), [2, 1]);
+        assert_eq!(test.class_names(), train.class_names());
+        assert_eq!(test.inputs, Inputs::Floats(vec![3.0, 4.0]));
+        let numbered = named(&["0", "1", "2"], &[2], Inputs::Floats(vec![1.0]), &[1]);
+        assert_eq!(fit_test_part(&train, numbered).unwrap().labels(), [2]);
+        let stranger = named(&["cat", "emu"], &[0], Inputs::Floats(vec![1.0]), &[1]);
+        let error = fit_test_part(&train, stranger).unwrap_err().to_string();
+        assert!(error.contains("lack: \"emu\""), "{error}");
+        // Numbers among numbers mean themselves.
+        let train = named(&["1", "2"], &[0, 1], Inputs::Floats(vec![0.5; 2]), &[1]);
+        let zero = named(&["0", "1"], &[0], Inputs::Floats(vec![1.0]), &[1]);
+        let error = fit_test_part(&train, zero).unwrap_err().to_string();
+        assert!(error.contains("lack: \"0\""), "{error}");
+    }
+
+    #[test]
+    fn test_samples_must_have_the_scale_of_training_samples() {
+        let train = named(&["0"], &[0], Inputs::Bytes(vec![0, 9]), &[2]);
+        let floats = |values: [f32; 2]| named(&["0"], &[0], Inputs::Floats(values.to_vec()), &[2]);
+        let whole = fit_test_part(&train, floats([0.0, 1.0])).unwrap();
+        assert_eq!(whole.inputs, Inputs::Bytes(vec![0, 1]));
+        let error = fit_test_part(&train, floats([0.5, 256.0])).unwrap_err().to_string();
+        assert!(error.contains("same scale"), "{error}");
+    }
+
+    #[test]
+    fn test_samples_must_have_the_size_of_training_samples() {
+        let train = named(&["0"], &[0], Inputs::Bytes(vec![0; 4]), &[2, 2]);
+        let flat = named(&["0"], &[0], Inputs::Bytes(vec![0; 4]), &[4]);
+        assert_eq!(fit_test_part(&train, flat).unwrap().sample_shape, [2, 2]);
+        for shape in [&[4, 1][..], &[3]] {
+            let inputs = Inputs::Bytes(vec![0; shape.iter().product()]);
+            let error = fit_test_part(&train, named(&["0"], &[0], inputs, shape)).unwrap_err();
+            assert!(error.to_string().contains("must agree"), "{error}");
+        }
+    }
+}

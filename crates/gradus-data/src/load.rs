@@ -1,0 +1,596 @@
+//! The one entry point for data: the name of a set or a path in, a training and a test set out.
+
+use std::path::{Path, PathBuf};
+
+use super::assemble::fit_test_part;
+use super::digits::{self, Part};
+use super::fetch::{FetchProgress, Patience, fetch_set, mirrors_of};
+use super::files::{ReadOptions, read_path, size_of};
+use super::places::{Surroundings, candidates};
+use super::sets::{self, BUILT_IN, NamedSet, set_names};
+use super::split::split_samples;
+use super::{Dataset, invalid, named};
+use crate::error::{Error, Result};
+
+/// Samples of the built-in digits: training and test part.
+const DIGITS_SAMPLES: [usize; 2] = [60_000, 10_000];
+
+/// The built-in digits are one set, whatever the seed of a training run: a model can be evaluated
+/// later on the same test part.
+const DIGITS_SEED: u64 = 0;
+
+/// The share of samples set apart where the data have no test part of their own.
+const TEST_FRACTION: f64 = 0.2;
+
+/// What to load and how.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// The name of a set ([`set_names`]) or a path; `None` for MNIST and, where it is not to be
+    /// had, the built-in digits.
+    pub data: Option<String>,
+    /// A folder in which named sets are looked for first.
+    pub data_dir: Option<PathBuf>,
+    /// A test set that takes the place of the data's own.
+    pub test: Option<PathBuf>,
+    /// Label column of a CSV table: a name from its header, or a position from 0; for `values` one
+    /// or several, with commas between them.
+    pub label_column: Option<String>,
+    /// Whether samples are answered with values, read from columns of a CSV table or from the `y` of
+    /// an `.npz`, instead of classes.
+    pub values: bool,
+    /// Height and width to which pictures are scaled; `None` for the size found.
+    pub image_size: Option<(usize, usize)>,
+    /// Decides which samples are set apart for testing, where the data have no test part.
+    pub seed: u64,
+    /// Whether a named set that is not on this machine is downloaded.
+    pub download: bool,
+}
+
+impl Default for LoadOptions {
+    /// MNIST, else the built-in digits; seed 0; downloads allowed.
+    fn default() -> Self {
+        LoadOptions {
+            data: None,
+            data_dir: None,
+            test: None,
+            label_column: None,
+            values: false,
+            image_size: None,
+            seed: 0,
+            download: true,
+        }
+    }
+}
+
+impl LoadOptions {
+    fn reading(&self) -> ReadOptions<'_> {
+        ReadOptions {
+            label_column: self.label_column.as_deref(),
+            values: self.values,
+            image_size: self.image_size,
+        }
+    }
+}
+
+/// What [`find`] found: data as they are, perhaps without a test part.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The name of the set, or the path.
+    pub name: String,
+    /// The training part, or all samples where there is no test part.
+    pub train: Dataset,
+    /// The test part, where there is one: the same sample shape and classes as the training part.
+    pub test: Option<Dataset>,
+    /// Where the data come from: a folder, a file, or "built in".
+    pub origin: String,
+    /// What the user ought to know, a line each: that another set was taken, that a local copy was
+    /// passed over, which column of a table was taken as the label where its header does not tell.
+    pub notices: Vec<String>,
+}
+
+/// What [`load`] loaded.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The name of the set, or the path.
+    pub name: String,
+    /// The training part.
+    pub train: Dataset,
+    /// The test part: the same sample shape and classes as the training part.
+    pub test: Dataset,
+    /// Where the data come from: a folder, a file, or "built in".
+    pub origin: String,
+    /// What the user ought to know, a line each: those of [`Found`], and that a test part was split
+    /// off.
+    pub notices: Vec<String>,
+}
+
+/// Finds and reads a named set or a path, as it is.
+///
+/// A named set is looked for in `data_dir`, `$GRADUS_DATA`, `./data`, the cache folder, and where
+/// Keras and torchvision leave it; then it is downloaded (`progress` hears how far).
+///
+/// # Errors
+/// `NotFound` for a path or name that does not exist, `InvalidData` for content that cannot be used,
+/// `Download` where no mirror gives a set.
+pub fn find(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Found> {
+    find_in(options, &Surroundings::of_process(), Patience::default(), progress)
+}
+
+/// As [`find`]; of data without a test part a fifth is set apart for testing, shuffled and
+/// stratified by the seed.
+///
+/// # Errors
+/// As [`find`], and `InvalidData` where there are too few samples to set some apart.
+pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Loaded> {
+    find(options, progress)?.with_test_part(options.seed)
+}
+
+/// Loads one file or folder as labelled samples; of data with a test part, the test part. The second
+/// value is what the user ought to know, a line each, as [`Found::notices`].
+///
+/// # Errors
+/// As [`find`]; no name of a set is known here.
+pub fn load_single(path: &Path, options: &LoadOptions) -> Result<(Dataset, Vec<String>)> {
+    let mut notices = Vec::new();
+    let (train, test) = read_path(path, options.reading(), &mut notices)?;
+    Ok((test.unwrap_or(train), notices))
+}
+
+/// As [`load_single`], for testing or validating what is trained on `train`: pictures scaled to its
+/// size, classes in its order, values of its type.
+///
+/// # Errors
+/// As [`load_single`], and `InvalidData` where the samples do not fit those of `train` or are of a
+/// class that it lacks.
+pub fn load_matching(
+    path: &Path,
+    train: &Dataset,
+    options: &LoadOptions,
+) -> Result<(Dataset, Vec<String>)> {
+    let reading =
+        ReadOptions { image_size: size_of(train).or(options.image_size), ..options.reading() };
+    let mut notices = Vec::new();
+    let (only, test) = read_path(path, reading, &mut notices)?;
+    let data = fit_test_part(train, test.unwrap_or(only));
+    Ok((data.map_err(|error| error.context(path.display()))?, notices))
+}
+
+/// Downloads a named set into the cache, unless it is there, and returns its folder.
+///
+/// # Errors
+/// `NotFound` for an unknown name, `Download` where no mirror gives the files, `Io` where the cache
+/// cannot be written.
+pub fn fetch(name: &str, progress: &mut dyn FnMut(&FetchProgress)) -> Result<PathBuf> {
+    if name == BUILT_IN {
+        return Err(Error::argument(format!(
+            "{BUILT_IN} is drawn by the program itself: there is nothing to download"
+        )));
+    }
+    let set = sets::find(name).ok_or_else(|| unknown(name))?;
+    let surroundings = Surroundings::of_process();
+    let folder = surroundings.download_folder(set).ok_or_else(no_cache)?;
+    let mirrors = mirrors_of(set, surroundings.mirror.as_deref());
+    fetch_set(set, &folder, &mirrors, Patience::default(), progress)
+        .map_err(|failure| failure.into_error(set, &folder))?;
+    Ok(folder)
+}
+
+/// The names of the sets that need no download: those on this machine, where `data_dir` is looked into
+/// first, and the built-in digits. Files in a folder of a set's name are not read for it: [`load`] may
+/// still refuse them.
+pub fn sets_at_hand(data_dir: Option<&Path>) -> Vec<&'static str> {
+    let surroundings = Surroundings::of_process();
+    let at_hand = |set: &NamedSet| {
+        let mut places = candidates(set, data_dir, &surroundings).into_iter();
+        places.any(|place| named::is_in(set, &place))
+    };
+    set_names().into_iter().filter(|&name| sets::find(name).is_none_or(at_hand)).collect()
+}
+
+/// Whether a set is known by this name.
+fn is_set(name: &str) -> bool {
+    sets::find(name).is_some() || name.eq_ignore_ascii_case(BUILT_IN)
+}
+
+/// A set whose samples have classes was to be read with values.
+pub(super) fn no_values(what: &str) -> Error {
+    Error::argument(format!(
+        "{what}: its samples have classes, no values to learn; values are read from columns of a \
+         .csv or the y_train of an .npz"
+    ))
+}
+
+fn no_cache() -> Error {
+    Error::not_found("there is no folder for downloads: set HOME or XDG_CACHE_HOME")
+}
+
+fn unknown(name: &str) -> Error {
+    if name.contains(['/', '\\', '.']) {
+        return Error::not_found(format!("there is no file or folder {name}"));
+    }
+    Error::not_found(format!(
+        "there is no data set {name:?} and no file or folder of that name: expected one of {}, or \
+         the path of a folder of IDX files, an .npz, a .csv, or a folder with one sub-folder of \
+         pictures per class",
+        set_names().join(", ")
+    ))
+}
+
+/// As [`find`], with everything that comes from outside.
+pub(crate) fn find_in(
+    options: &LoadOptions,
+    surroundings: &Surroundings,
+    patience: Patience,
+    progress: &mut dyn FnMut(&FetchProgress),
+) -> Result<Found> {
+    let mut found = match options.data.as_deref() {
+        None if options.values => return Err(no_values("mnist")),
+        Some(name) if options.values && is_set(name) => return Err(no_values(name)),
+        None => default_set(options, surroundings, patience, progress)?,
+        Some(name) => match sets::find(name) {
+            Some(set) => named_set(set, options, surroundings, patience, progress)
+                .map_err(|missing| missing.error)?,
+            None if is_set(name) => built_in()?,
+            None => at_path(name, options)?,
+        },
+    };
+    if let Some(path) = &options.test {
+        let (test, notices) = load_matching(path, &found.train, options)?;
+        found.test = Some(test);
+        found.notices.extend(notices);
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// Splits a test part off where there is none, and says so: a fifth, shuffled and stratified by
+    /// `seed`. Sample weights go with their samples.
+    ///
+    /// # Errors
+    /// `InvalidData` where there are too few samples to set some apart.
+    pub fn with_test_part(mut self, seed: u64) -> Result<Loaded> {
+        let (train, test) = match self.test {
+            Some(test) => (self.train, test),
+            None => {
+                let (kept, apart) = split_samples(&self.train, TEST_FRACTION, seed);
+                let samples = self.train.len();
+                let (of_what, each) = match self.train.class_names().len() {
+                    0 => (String::new(), ""),
+                    classes => (format!(" in {classes} classes"), " of each class"),
+                };
+                if apart.is_empty() {
+                    return Err(invalid(format!(
+                        "{}: {samples} samples{of_what} are too few to set some apart \
+                         for testing; give a test set of their own (--test)",
+                        self.name
+                    )));
+                }
+                self.notices.push(format!(
+                    "{} has no test part: {} of its {samples} samples (20 %{each}, drawn \
+                     with seed {seed}) are set apart for testing",
+                    self.name,
+                    apart.len(),
+                ));
+                (self.train.subset(&kept), self.train.subset(&apart))
+            }
+        };
+        let Found { name, origin, notices, .. } = self;
+        Ok(Loaded { name, train, test, origin, notices })
+    }
+}
+
+/// MNIST, else the built-in digits with two lines that say why and how to get MNIST.
+fn default_set(
+    options: &LoadOptions,
+    surroundings: &Surroundings,
+    patience: Patience,
+    progress: &mut dyn FnMut(&FetchProgress),
+) -> Result<Found> {
+    let mnist = sets::find("mnist").ok_or_else(|| unknown("mnist"))?;
+    let missing = match named_set(mnist, options, surroundings, patience, progress) {
+        Ok(loaded) => return Ok(loaded),
+        Err(Missing { why: Some(why), passed_over, .. }) => (why, passed_over),
+        Err(Missing { error, .. }) => return Err(error),
+    };
+    let (why, passed_over) = missing;
+    let folder = surroundings.download_folder(mnist);
+    let mut notices = vec![
+        format!("MNIST is not to be had: {why}; going on with the built-in digits"),
+        format!(
+            "to get it: `gradus fetch mnist` with a network, or put its four .gz files into {}",
+            folder.map_or("a folder given by --data-dir".to_owned(), |it| it.display().to_string())
+        ),
+    ];
+    notices.extend(passed_over);
+    Ok(Found { notices, ..built_in()? })
+}
+
+fn built_in() -> Result<Found> {
+    let [train, test] = DIGITS_SAMPLES;
+    Ok(Found {
+        name: BUILT_IN.to_owned(),
+        train: digits::generate(train, DIGITS_SEED, Part::Train)?,
+        test: Some(digits::generate(test, DIGITS_SEED, Part::Test)?),
+        origin: "built in".to_owned(),
+        notices: Vec::new(),
+    })
+}
+
+/// A set that was not found: the error, and one line on why where nothing else is wrong than that
+/// the set is not at hand.
+struct Missing {
+    error: Error,
+    why: Option<String>,
+    /// Copies on this machine that cannot be used, a line each.
+    passed_over: Vec<String>,
+}
+
+fn named_set(
+    set: &'static NamedSet,
+    options: &LoadOptions,
+    surroundings: &Surroundings,
+    patience: Patience,
+    progress: &mut dyn FnMut(&FetchProgress),
+) -> Result<Found, Missing> {
+    let fatal = |error| Missing { error, why: None, passed_over: Vec::new() };
+    if let Some(folder) = &options.data_dir
+        && !folder.is_dir()
+    {
+        let message = format!("there is no data folder {}", folder.display());
+        return Err(fatal(Error::not_found(message)));
+    }
+    let found = |(train, test), folder: &Path, notices| Found {
+        name: set.name.to_owned(),
+        train,
+        test: Some(test),
+        origin: folder.display().to_string(),
+        notices,
+    };
+    let (mut passed_over, mut nearby) = (Vec::new(), Vec::new());
+    for place in candidates(set, options.data_dir.as_deref(), surroundings) {
+        match named::read_from(set, &place.folder, place.named) {
+            Ok(Some(parts)) => return Ok(found(parts, &place.folder, passed_over)),
+            Ok(None) => {}
+            Err(error) if place.named => passed_over.push(format!("passed over: {error}")),
+            // In a folder that does not bear the set's name another set is no surprise: it is worth
+            // a word only where nothing better is found.
+            Err(error) => nearby.push(format!("passed over: {error}")),
+        }
+    }
+    match download(set, options, surroundings, patience, progress) {
+        Ok(folder) => {
+            let parts = named::read_from(set, &folder, true).and_then(|parts| {
+                parts.ok_or_else(|| invalid("the download is not there any more"))
+            });
+            Ok(found(parts.map_err(fatal)?, &folder, passed_over))
+        }
+        Err((error, why)) => {
+            passed_over.append(&mut nearby);
+            let lines: Vec<_> = passed_over.iter().map(|line| format!("\n{line}")).collect();
+            let error = Error::new(error.kind(), format!("{error}{}", lines.concat()));
+            Err(Missing { error, why: Some(why), passed_over })
+        }
+    }
+}
+
+/// The folder of the downloaded set, or the error and its reason in one line.
+fn download(
+    set: &'static NamedSet,
+    options: &LoadOptions,
+    surroundings: &Surroundings,
+    patience: Patience,
+    progress: &mut dyn FnMut(&FetchProgress),
+) -> Result<PathBuf, (Error, String)> {
+    let folder =
+        surroundings.download_folder(set).ok_or_else(|| (no_cache(), no_cache().to_string()))?;
+    if !options.download {
+        let error = Error::not_found(format!(
+            "{} is not on this machine: fetch it (`gradus fetch {}`), or put its files into {}",
+            set.name,
+            set.name,
+            folder.display()
+        ));
+        return Err((error, "it is not on this machine".to_owned()));
+    }
+    let mirrors = mirrors_of(set, surroundings.mirror.as_deref());
+    match fetch_set(set, &folder, &mirrors, patience, progress) {
+        Ok(()) => Ok(folder),
+        Err(failure) => {
+            let why = failure.summary();
+            Err((failure.into_error(set, &folder), why))
+        }
+    }
+}
+
+fn at_path(name: &str, options: &LoadOptions) -> Result<Found> {
+    let path = Path::new(name);
+    if !path.exists() {
+        return Err(unknown(name));
+    }
+    let mut notices = Vec::new();
+    let (train, test) = read_path(path, options.reading(), &mut notices)?;
+    let origin = path.display().to_string();
+    Ok(Found { name: name.to_owned(), train, test, origin, notices })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::testing::{gzip, idx_file};
+    use std::fs;
+    use std::time::Duration;
+    use tempfile::{TempDir, tempdir};
+
+    /// A machine with an empty home and no network.
+    fn nowhere() -> (TempDir, Surroundings) {
+        let home = tempdir().unwrap();
+        let surroundings = Surroundings {
+            // Refuses every connection at once.
+            mirror: Some("http://127.0.0.1:9".to_owned()),
+            current: home.path().join("here"),
+            cache: Some(home.path().join("cache/gradus")),
+            keras: Some(home.path().join(".keras")),
+            home: Some(home.path().to_owned()),
+            gradus_data: None,
+        };
+        (home, surroundings)
+    }
+
+    const PATIENCE: Patience =
+        Patience { answer: Duration::from_millis(500), stall: Duration::from_secs(1) };
+
+    fn load_in(options: &LoadOptions, surroundings: &Surroundings) -> Result<Loaded> {
+        find_in(options, surroundings, PATIENCE, &mut |_| {})?.with_test_part(options.seed)
+    }
+
+    fn named(name: &str) -> LoadOptions {
+        LoadOptions { data: Some(name.to_owned()), download: false, ..LoadOptions::default() }
+    }
+
+    fn table(folder: &TempDir, name: &str, text: &str) -> PathBuf {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A set of the right shape that was compressed anew.
+    fn write_kmnist(folder: &Path, train: usize) {
+        fs::create_dir_all(folder).unwrap();
+        let images = |count: usize| idx_file(8, &[count as u32, 28, 28], &vec![0; count * 784]);
+        let labels = |count: usize| idx_file(8, &[count as u32], &vec![9; count]);
+        for (name, bytes) in [
+            ("train-images-idx3-ubyte.gz", images(train)),
+            ("train-labels-idx1-ubyte.gz", labels(train)),
+            ("t10k-images-idx3-ubyte.gz", images(10_000)),
+            ("t10k-labels-idx1-ubyte.gz", labels(10_000)),
+        ] {
+            fs::write(folder.join(name), gzip(&bytes)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_named_set_is_found_where_it_lies_and_bad_copies_are_passed_over() {
+        let (home, surroundings) = nowhere();
+        write_kmnist(&home.path().join("cache/gradus/kmnist"), 59_999);
+        write_kmnist(&home.path().join("data/KMNIST/raw"), 60_000);
+        let loaded = load_in(&named("kmnist"), &surroundings).unwrap();
+        assert!(loaded.origin.ends_with("data/KMNIST/raw"), "{}", loaded.origin);
+        assert_eq!((loaded.name.as_str(), loaded.train.len()), ("kmnist", 60_000));
+        assert_eq!(loaded.train.class_names()[9], "wo");
+        assert_eq!(loaded.notices.len(), 1);
+        assert!(loaded.notices[0].contains("there are 59999 images"), "{:?}", loaded.notices);
+    }
+
+    #[test]
+    fn a_named_set_is_never_replaced() {
+        let (home, mut surroundings) = nowhere();
+        let error = load_in(&named("mnist"), &surroundings).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("gradus fetch mnist"), "{error}");
+        let options = LoadOptions { download: true, ..named("kmnist") };
+        let error = load_in(&options, &surroundings).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Download);
+        assert!(error.to_string().contains("http://127.0.0.1:9/kmnist/train-images"), "{error}");
+        // Without the name on the folder only a known SHA-256 would tell KMNIST from its relatives.
+        write_kmnist(home.path(), 60_000);
+        surroundings.gradus_data = Some(home.path().to_owned());
+        let error = load_in(&named("kmnist"), &surroundings).unwrap_err().to_string();
+        assert!(error.contains("this is not the train-images-idx3-ubyte of kmnist"), "{error}");
+    }
+
+    #[test]
+    fn without_a_name_the_digits_take_the_place_of_mnist_in_two_lines() {
+        let (home, surroundings) = nowhere();
+        let options = LoadOptions { download: false, ..LoadOptions::default() };
+        let loaded = load_in(&options, &surroundings).unwrap();
+        assert_eq!((loaded.name.as_str(), loaded.notices.len()), ("digits", 2));
+        assert!(loaded.notices[0].contains("not on this machine"), "{:?}", loaded.notices);
+        assert!(loaded.notices[1].contains("gradus fetch mnist"), "{:?}", loaded.notices);
+        assert_eq!((loaded.train.len(), loaded.test.len()), (60_000, 10_000));
+        fs::create_dir_all(home.path().join("here/data/mnist")).unwrap();
+        fs::write(home.path().join("here/data/mnist/train-images-idx3-ubyte"), b"").unwrap();
+        let loaded = load_in(&options, &surroundings).unwrap();
+        assert!(loaded.notices[2].contains("train-labels-idx1-ubyte[.gz]"), "{:?}", loaded.notices);
+    }
+
+    #[test]
+    fn names_and_folders_that_do_not_exist_are_refused() {
+        let (home, surroundings) = nowhere();
+        let error = load_in(&named("mnits"), &surroundings).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("fashion-mnist"), "{error}");
+        let error = load_in(&named("no/such.csv"), &surroundings).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.to_string(), "there is no file or folder no/such.csv");
+        let data_dir = Some(home.path().join("no"));
+        let error = load_in(&LoadOptions { data_dir, ..named("mnist") }, &surroundings);
+        assert!(error.unwrap_err().to_string().contains("there is no data folder"));
+        assert!(fetch("digits", &mut |_| {}).is_err());
+        assert_eq!(fetch("mnits", &mut |_| {}).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn data_without_a_test_part_are_split_and_it_is_said() {
+        let folder = tempdir().unwrap();
+        let rows: Vec<_> = (0..50).map(|at| format!("c{},{at}.5\n", at % 5)).collect();
+        let path = table(&folder, "a.csv", &rows.concat());
+        let (_home, surroundings) = nowhere();
+        let options = named(path.to_str().unwrap());
+        let loaded = load_in(&options, &surroundings).unwrap();
+        assert_eq!((loaded.train.len(), loaded.test.len()), (40, 10));
+        assert!(
+            (0..5).all(|class| loaded.test.labels().iter().filter(|&&it| it == class).count() == 2)
+        );
+        assert!(loaded.notices[0].contains("10 of its 50 samples"), "{:?}", loaded.notices);
+        let again = load_in(&options, &surroundings).unwrap();
+        assert_eq!(again.test, loaded.test);
+        let other = load_in(&LoadOptions { seed: 1, ..options }, &surroundings).unwrap();
+        assert_ne!(other.test, loaded.test);
+        let path = table(&folder, "few.csv", "a,1\nb,2\n");
+        let error = load_in(&named(path.to_str().unwrap()), &surroundings).unwrap_err();
+        assert!(error.to_string().contains("too few"), "{error}");
+        let found = find(&named(path.to_str().unwrap()), &mut |_| {}).unwrap();
+        assert_eq!((found.train.len(), found.test, found.notices), (2, None, vec![]));
+    }
+
+    #[test]
+    fn a_test_set_of_the_user_s_own_is_matched_by_names() {
+        let folder = tempdir().unwrap();
+        let train = table(&folder, "train.csv", "cat,1,2\ndog,3,4\ncow,5,6\n");
+        let test = table(&folder, "test.csv", "dog,7,8\ncat,9,1\n");
+        let (_home, surroundings) = nowhere();
+        let options = |test: &Path| LoadOptions {
+            test: Some(test.to_owned()),
+            ..named(train.to_str().unwrap())
+        };
+        let loaded = load_in(&options(&test), &surroundings).unwrap();
+        assert_eq!((loaded.train.len(), loaded.notices.len()), (3, 0));
+        assert_eq!(loaded.test.class_names(), ["cat", "cow", "dog"]);
+        assert_eq!(loaded.test.labels(), [2, 0]);
+        let narrow = table(&folder, "narrow.csv", "dog,7\ncat,9\n");
+        let error = load_in(&options(&narrow), &surroundings).unwrap_err().to_string();
+        assert!(error.contains("narrow.csv: a test sample has shape [1]"), "{error}");
+        let (single, notices) = load_single(&test, &LoadOptions::default()).unwrap();
+        assert_eq!((single.class_names(), notices.len()), (&["cat".into(), "dog".into()][..], 0));
+    }
+
+    #[test]
+    fn the_label_column_that_was_guessed_is_told() {
+        let folder = tempdir().unwrap();
+        let train = table(&folder, "train.csv", "species,u,v\n1,2,3\n2,3,4\n");
+        let (_home, surroundings) = nowhere();
+        let options = |label_column: Option<&str>| LoadOptions {
+            test: Some(train.clone()),
+            label_column: label_column.map(str::to_owned),
+            ..named(train.to_str().unwrap())
+        };
+        let loaded = load_in(&options(None), &surroundings).unwrap();
+        assert_eq!((loaded.notices.len(), loaded.train.features()), (2, 2));
+        let notice = "train.csv: label column: \"species\" (the first; name another";
+        assert!(loaded.notices[0].contains(notice), "{:?}", loaded.notices);
+        assert_eq!(load_single(&train, &options(None)).unwrap().1, loaded.notices[..1]);
+        let chosen = load_in(&options(Some("species")), &surroundings).unwrap();
+        assert!(chosen.notices.is_empty() && chosen.train == loaded.train);
+    }
+}

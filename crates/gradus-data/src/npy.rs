@@ -1,0 +1,291 @@
+//! NPY, NumPy's format for one array: bytes in, an [`Array`] out.
+//!
+//! The magic `\x93NUMPY`, a version, the length of the header, the header (a Python dictionary:
+//! `descr`, `fortran_order`, `shape`), then the values. The header is read here by hand: it has one
+//! fixed form, and a general parser of Python literals can be led into endless nesting.
+
+use super::array::{Array, Values, element_count};
+use super::bytes;
+use super::idx::numbers;
+use super::invalid;
+use crate::error::Result;
+
+const MAGIC: &[u8] = b"\x93NUMPY";
+
+/// NumPy itself allows 32 dimensions (64 from version 2 on); more is a damaged header.
+const MAX_DIMENSIONS: usize = 64;
+
+/// The array in the bytes of an NPY file, in row-major order whatever the order in the file.
+///
+/// Truth values become 0 and 1; `uint16`, `uint32` and `uint64` go into the next larger signed
+/// type.
+///
+/// # Errors
+/// `InvalidData` where the bytes are not NPY, hold objects, strings, complex numbers or half
+/// floats, or their number is not the one that the header promises.
+pub fn parse_npy(bytes: &[u8]) -> Result<Array> {
+    let (header, data) = split_header(bytes)?;
+    let descr = quoted(value_of(header, "descr")?)?;
+    let fortran_order = match value_of(header, "fortran_order")? {
+        rest if rest.starts_with("False") => false,
+        rest if rest.starts_with("True") => true,
+        _ => return Err(damaged("'fortran_order' is neither True nor False")),
+    };
+    let shape = parse_shape(value_of(header, "shape")?)?;
+    let (size, decode) = element_type(descr)?;
+    let promised = element_count(&shape).and_then(|count| count.checked_mul(size));
+    if promised != Some(data.len()) {
+        return Err(invalid(format!(
+            "the .npy header promises an array of shape {shape:?} and type {descr:?}, {}, but {} \
+             bytes of values are there; the file is truncated or damaged",
+            promised.map_or("more than memory can hold".to_owned(), |size| format!("{size} bytes")),
+            data.len()
+        )));
+    }
+    if fortran_order && shape.len() > 1 {
+        let data = to_row_major(data, &shape, size);
+        Ok(Array { values: decode(&data)?, shape })
+    } else {
+        Ok(Array { values: decode(data)?, shape })
+    }
+}
+
+fn damaged(problem: &str) -> crate::error::Error {
+    invalid(format!("the .npy header is damaged: {problem}"))
+}
+
+/// The text of the header and the bytes after it.
+fn split_header(bytes: &[u8]) -> Result<(&str, &[u8])> {
+    let Some(rest) = bytes.strip_prefix(MAGIC) else {
+        return Err(invalid(format!(
+            "not a .npy file: expected the bytes 93 'NUMPY'; this is {}",
+            bytes::describe(bytes)
+        )));
+    };
+    let (length, rest) = match rest {
+        [1, _, a, b, rest @ ..] => (u32::from(u16::from_le_bytes([*a, *b])), rest),
+        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]), rest),
+        [version, ..] if *version > 3 => {
+            return Err(invalid(format!(
+                "version {version} of the .npy format is newer than this program: versions 1 to 3 \
+                 are read"
+            )));
+        }
+        _ => return Err(damaged("it ends too early")),
+    };
+    let Some((header, data)) = rest.split_at_checked(length as usize) else {
+        return Err(damaged("it ends too early"));
+    };
+    let header = std::str::from_utf8(header).map_err(|_| damaged("it is no text"))?;
+    Ok((header, data))
+}
+
+/// What follows `'key':` in the header.
+fn value_of<'a>(header: &'a str, key: &str) -> Result<&'a str> {
+    for quote in ['\'', '"'] {
+        if let Some((_, rest)) = header.split_once(&format!("{quote}{key}{quote}"))
+            && let Some(value) = rest.trim_start().strip_prefix(':')
+        {
+            return Ok(value.trim_start());
+        }
+    }
+    Err(damaged(&format!("it has no '{key}'")))
+}
+
+/// The string literal at the start of `text`.
+fn quoted(text: &str) -> Result<&str> {
+    let quote = text.chars().next().filter(|quote| matches!(quote, '\'' | '"'));
+    let closed = quote.and_then(|quote| text[1..].split_once(quote));
+    closed.map(|(content, _)| content).ok_or_else(|| {
+        invalid("the .npy file holds records of several fields: expected one number for each value")
+    })
+}
+
+/// The tuple at the start of `text`: `()`, `(3,)`, `(3, 4)`.
+fn parse_shape(text: &str) -> Result<Vec<usize>> {
+    let tuple = text.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+    let (tuple, _) = tuple.ok_or_else(|| damaged("'shape' is no tuple"))?;
+    let sizes = tuple.split(',').map(str::trim).filter(|size| !size.is_empty());
+    let shape: Option<Vec<usize>> =
+        sizes.map(|size| size.trim_end_matches('L').parse().ok()).collect();
+    shape
+        .filter(|shape| shape.len() <= MAX_DIMENSIONS)
+        .ok_or_else(|| damaged("'shape' is no tuple of sizes"))
+}
+
+type Decode = fn(&[u8]) -> Result<Values>;
+
+/// Bytes of one value of the type `descr`, and what turns bytes into values.
+fn element_type(descr: &str) -> Result<(usize, Decode)> {
+    /// Chooses the conversion from little-endian or big-endian bytes, and where the values go.
+    macro_rules! either {
+        ($from:ty as $to:ty, $variant:ident) => {
+            match descr.starts_with('>') {
+                true => |bytes| {
+                    Ok(Values::$variant(numbers(bytes, |b| <$from>::from_be_bytes(b) as $to)))
+                },
+                false => |bytes| {
+                    Ok(Values::$variant(numbers(bytes, |b| <$from>::from_le_bytes(b) as $to)))
+                },
+            }
+        };
+    }
+    let kind = descr.strip_prefix(['<', '>', '|', '=']).unwrap_or(descr);
+    Ok(match kind {
+        "u1" => (1, |bytes| Ok(Values::U8(bytes.to_vec()))),
+        "b1" | "?" => {
+            (1, |bytes| Ok(Values::U8(bytes.iter().map(|&b| u8::from(b != 0)).collect())))
+        }
+        "i1" => (1, |bytes| Ok(Values::I8(numbers(bytes, i8::from_le_bytes)))),
+        "i2" => (2, either!(i16 as i16, I16)),
+        "i4" => (4, either!(i32 as i32, I32)),
+        "i8" => (8, either!(i64 as i64, I64)),
+        "u2" => (2, either!(u16 as i32, I32)),
+        "u4" => (4, either!(u32 as i64, I64)),
+        "u8" => match descr.starts_with('>') {
+            true => (8, |bytes| signed(numbers(bytes, u64::from_be_bytes))),
+            false => (8, |bytes| signed(numbers(bytes, u64::from_le_bytes))),
+        },
+        "f4" => (4, either!(f32 as f32, F32)),
+        "f8" => (8, either!(f64 as f64, F64)),
+        _ => {
+            let advice = match kind.as_bytes().first() {
+                Some(b'U' | b'S') => {
+                    "for names of classes take numbers from 0, as np.unique(names, \
+                     return_inverse=True) gives them"
+                }
+                _ => "convert it in NumPy with .astype(\"float32\")",
+            };
+            return Err(invalid(format!(
+                "the .npy file holds values of type {descr:?}: expected bool, int8 to int64, uint8 \
+                 to uint64, float32 or float64; {advice}"
+            )));
+        }
+    })
+}
+
+fn signed(values: Vec<u64>) -> Result<Values> {
+    let signed: Option<_> = values.into_iter().map(|value| i64::try_from(value).ok()).collect();
+    signed.map(Values::I64).ok_or_else(|| {
+        invalid(
+            "the .npy file holds uint64 values above 2^63; no pixel, feature or label is so large",
+        )
+    })
+}
+
+/// Moves values of `size` bytes from column-major to row-major order.
+fn to_row_major(data: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
+    if data.is_empty() {
+        return Vec::new();
+    }
+    let mut strides = Vec::with_capacity(shape.len());
+    let mut stride = size;
+    for &dimension in shape {
+        strides.push(stride);
+        stride *= dimension;
+    }
+    let mut index = vec![0; shape.len()];
+    let mut at = 0;
+    let mut out = Vec::with_capacity(data.len());
+    while out.len() < data.len() {
+        out.extend_from_slice(&data[at..at + size]);
+        // Counts up in row-major order: the last index runs fastest.
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            at += strides[axis];
+            if index[axis] < shape[axis] {
+                break;
+            }
+            at -= strides[axis] * shape[axis];
+            index[axis] = 0;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::npy_file as file;
+    use ndarray::{Array2, Array3, ShapeBuilder};
+    use ndarray_npy::WriteNpyExt;
+    use proptest::prelude::*;
+
+    fn message(bytes: &[u8]) -> String {
+        parse_npy(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn element_types_and_byte_orders() {
+        let values =
+            |descr: &str, bytes: &[u8]| parse_npy(&file(descr, "(1,)", bytes)).unwrap().values;
+        assert_eq!(values("|u1", &[200]), Values::U8(vec![200]));
+        assert_eq!(values("|b1", &[1]), Values::U8(vec![1]));
+        assert_eq!(values("|i1", &[200]), Values::I8(vec![-56]));
+        assert_eq!(values("<i2", &[1, 2]), Values::I16(vec![513]));
+        assert_eq!(values(">i2", &[1, 2]), Values::I16(vec![258]));
+        assert_eq!(values("<u2", &[255, 255]), Values::I32(vec![65_535]));
+        assert_eq!(values("<i4", &(-7_i32).to_le_bytes()), Values::I32(vec![-7]));
+        assert_eq!(values("<u4", &u32::MAX.to_le_bytes()), Values::I64(vec![4_294_967_295]));
+        assert_eq!(values("<i8", &(-7_i64).to_le_bytes()), Values::I64(vec![-7]));
+        assert_eq!(values(">u8", &7_u64.to_be_bytes()), Values::I64(vec![7]));
+        assert_eq!(values("<f4", &1.5_f32.to_le_bytes()), Values::F32(vec![1.5]));
+        assert_eq!(values(">f8", &1.5_f64.to_be_bytes()), Values::F64(vec![1.5]));
+    }
+
+    #[test]
+    fn what_is_not_numbers_is_refused() {
+        assert!(message(&file("|O", "(1,)", &[0; 8])).contains("\"|O\""));
+        assert!(message(&file("<f2", "(1,)", &[0; 2])).contains("astype"));
+        assert!(message(&file("<U3", "(1,)", &[0; 12])).contains("np.unique"));
+        assert!(message(&file("<u8", "(1,)", &[255; 8])).contains("2^63"));
+        assert!(message(b"label,0").contains("plain text"));
+        let records = b"\x93NUMPY\x01\x00\x40\x00{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (1,)} ";
+        assert!(message(records).contains("several fields"), "{}", message(records));
+    }
+
+    #[test]
+    fn the_header_is_held_against_the_bytes() {
+        assert!(message(&file("|u1", "(3,)", &[0; 2])).contains("2 bytes of values are there"));
+        assert!(message(&file("|u1", "(3,)", &[0; 4])).contains("4 bytes of values are there"));
+        let huge = file("<f8", "(1099511627776, 1099511627776)", &[0; 4]);
+        assert!(message(&huge).contains("more than memory"), "{}", message(&huge));
+        assert!(message(&file("|u1", "(-3,)", &[0; 2])).contains("damaged"));
+        assert!(message(&file("|u1", "3", &[0; 2])).contains("damaged"));
+        let version9 = b"\x93NUMPY\x09\x00\x00\x00";
+        assert!(message(version9).contains("version 9"));
+    }
+
+    #[test]
+    fn column_major_arrays_are_turned() {
+        let array = Array3::from_shape_fn((2, 3, 4).f(), |(i, j, k)| (100 * i + 10 * j + k) as i32);
+        let mut bytes = Vec::new();
+        array.write_npy(&mut bytes).unwrap();
+        let read = parse_npy(&bytes).unwrap();
+        assert_eq!(read.shape, [2, 3, 4]);
+        assert_eq!(read.values, Values::I32(array.iter().copied().collect()));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse_npy(&bytes);
+            let _ = parse_npy(&[MAGIC, &[1, 0, 40, 0], &bytes].concat());
+        }
+
+        #[test]
+        fn arbitrary_headers_never_panic(descr in "[<>|=]?[a-z?][0-9]{0,2}", shape in "\\(?[0-9, ()L-]{0,30}\\)?") {
+            let _ = parse_npy(&file(&descr, &shape, &[0; 24]));
+        }
+
+        #[test]
+        fn round_trip(rows in 0_usize..9, columns in 0_usize..9, fortran in any::<bool>()) {
+            let array = Array2::from_shape_fn((rows, columns).set_f(fortran), |(i, j)| i as f64 - j as f64 / 8.0);
+            let mut bytes = Vec::new();
+            array.write_npy(&mut bytes).unwrap();
+            let read = parse_npy(&bytes).unwrap();
+            prop_assert_eq!(read.shape, [rows, columns]);
+            prop_assert_eq!(read.values, Values::F64(array.iter().copied().collect()));
+        }
+    }
+}

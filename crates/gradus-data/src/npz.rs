@@ -1,0 +1,216 @@
+//! NPZ, NumPy's archive of named arrays: a path in, arrays or a pair of data sets out.
+//!
+//! A data set is stored under Keras's names: `x_train`, `y_train` and, where there is a test part,
+//! `x_test`, `y_test`.
+
+use std::fs::File;
+use std::io::{Cursor, Read, Seek};
+use std::path::Path;
+
+use super::array::Array;
+use super::assemble::{numbered_parts, valued_parts};
+use super::npy::parse_npy;
+use super::zip::Archive;
+use super::{Dataset, invalid};
+use crate::error::{Error, Result};
+
+/// The arrays of an `.npz` file, read one at a time.
+pub struct Npz<R> {
+    archive: Archive<R>,
+}
+
+impl Npz<File> {
+    /// Opens an `.npz` file.
+    ///
+    /// # Errors
+    /// `NotFound` or `Io` where the file cannot be read, `InvalidData` where it is no archive.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        Npz::from_file(file).map_err(|error| error.context(path.display()))
+    }
+
+    /// As [`Npz::open`], of a file that is open already.
+    ///
+    /// # Errors
+    /// `InvalidData` where it is no archive.
+    pub fn from_file(file: File) -> Result<Self> {
+        Ok(Npz { archive: Archive::open(file)? })
+    }
+}
+
+impl<'a> Npz<Cursor<&'a [u8]>> {
+    /// An `.npz` file in memory.
+    ///
+    /// # Errors
+    /// `InvalidData` where the bytes are no archive.
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
+        Ok(Npz { archive: Archive::open(Cursor::new(bytes))? })
+    }
+}
+
+impl<R: Read + Seek> Npz<R> {
+    /// The names of the arrays, in the order of the file.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.archive.entries.iter().map(|entry| entry.name.as_str());
+        names.map(|name| name.strip_suffix(".npy").unwrap_or(name).to_owned()).collect()
+    }
+
+    /// The array of that name, or `None` where there is none.
+    ///
+    /// # Errors
+    /// `InvalidData` where the array is damaged or holds no numbers.
+    pub fn get(&mut self, name: &str) -> Result<Option<Array>> {
+        let find = |name: &str| self.archive.find(name);
+        let Some(entry) = find(&format!("{name}.npy")).or_else(|| find(name)) else {
+            return Ok(None);
+        };
+        let bytes = self.archive.read(&entry)?;
+        parse_npy(&bytes).map(Some).map_err(|error| error.context(format!("array {name}")))
+    }
+}
+
+/// The training part and, where there is one, the test part of an `.npz` file.
+pub fn read_npz(path: &Path) -> Result<(Dataset, Option<Dataset>)> {
+    read_parts(path, false)
+}
+
+/// As [`read_npz`]; with `values`, `y_train` and `y_test` are the values that samples are answered
+/// with, `(n,)` or `(n, outputs)`, instead of class numbers.
+pub(crate) fn read_parts(path: &Path, values: bool) -> Result<(Dataset, Option<Dataset>)> {
+    let mut npz = Npz::open(path)?;
+    parts(&mut npz, values).map_err(|error| error.context(path.display()))
+}
+
+/// As [`read_npz`], from memory.
+pub fn parse_npz(bytes: &[u8]) -> Result<(Dataset, Option<Dataset>)> {
+    parts(&mut Npz::from_bytes(bytes)?, false)
+}
+
+fn parts<R: Read + Seek>(npz: &mut Npz<R>, values: bool) -> Result<(Dataset, Option<Dataset>)> {
+    let (Some(inputs), Some(labels)) = (npz.get("x_train")?, npz.get("y_train")?) else {
+        return Err(invalid(format!(
+            "expected the arrays x_train and y_train (and x_test, y_test for a test part); the file \
+             has {}",
+            npz.names().join(", ")
+        )));
+    };
+    let test = match (npz.get("x_test")?, npz.get("y_test")?) {
+        (Some(inputs), Some(labels)) => Some((inputs, labels)),
+        (None, None) => None,
+        _ => return Err(invalid("x_test and y_test belong together: one of them is missing")),
+    };
+    match values {
+        true => valued_parts((inputs, labels), test),
+        false => numbered_parts((inputs, labels), test),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{npy_file, zip_file};
+    use crate::{Answers, Inputs};
+    use ndarray::{Array1, Array3};
+    use ndarray_npy::NpzWriter;
+    use proptest::prelude::*;
+
+    fn images() -> Vec<u8> {
+        npy_file("|u1", "(2, 2, 2)", &[1, 2, 3, 4, 5, 6, 7, 8])
+    }
+
+    fn message(entries: &[(&str, &[u8])]) -> String {
+        parse_npz(&zip_file(entries, false)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn both_parts_of_a_compressed_file() {
+        let (x, y) =
+            (images(), npy_file("<i8", "(2,)", &[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+        let test = (npy_file("|u1", "(1, 2, 2)", &[9; 4]), npy_file("|u1", "(1,)", &[1]));
+        let entries: [(&str, &[u8]); 4] = [
+            ("x_test.npy", &test.0),
+            ("x_train.npy", &x),
+            ("y_train.npy", &y),
+            ("y_test.npy", &test.1),
+        ];
+        let (train, test) = parse_npz(&zip_file(&entries, true)).unwrap();
+        let test = test.unwrap();
+        assert_eq!(train.inputs, Inputs::Bytes(vec![1, 2, 3, 4, 5, 6, 7, 8]));
+        assert_eq!((train.labels(), &train.sample_shape[..]), (&[3, 0][..], &[2, 2][..]));
+        assert_eq!((test.labels(), test.class_names().len()), (&[1][..], 4));
+    }
+
+    #[test]
+    fn a_file_as_numpy_and_the_writer_of_models_make_it() {
+        let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+        writer.add_array("x_train", &Array3::from_elem((3, 2, 2), 0.5_f32)).unwrap();
+        writer.add_array("y_train", &Array1::from(vec![0_u8, 1, 2])).unwrap();
+        let bytes = writer.finish().unwrap().into_inner();
+        let (train, test) = parse_npz(&bytes).unwrap();
+        assert_eq!(train.inputs, Inputs::Floats(vec![0.5; 12]));
+        assert!(test.is_none());
+        let mut npz = Npz::from_bytes(&bytes).unwrap();
+        assert_eq!(npz.names(), ["x_train", "y_train"]);
+        assert_eq!(npz.get("x_train").unwrap().unwrap().shape, [3, 2, 2]);
+        assert_eq!(npz.get("w1").unwrap(), None);
+    }
+
+    #[test]
+    fn values_are_read_as_one_or_several_for_each_sample() {
+        let x = npy_file("<f4", "(2, 1)", &[0; 8]);
+        let floats =
+            |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>();
+        let read = |shape: &str, values: &[f32]| {
+            let y = npy_file("<f4", shape, &floats(values));
+            let file = zip_file(&[("x_train.npy", &x), ("y_train.npy", &y)], false);
+            parts(&mut Npz::from_bytes(&file).unwrap(), true).map(|(train, _)| train.answers)
+        };
+        let expected = |names: &[&str], values: &[f32]| Answers::Values {
+            values: values.to_vec(),
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+        };
+        assert_eq!(read("(2,)", &[0.5, -3.0]).unwrap(), expected(&["y"], &[0.5, -3.0]));
+        let two = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(read("(2, 2)", &two).unwrap(), expected(&["y0", "y1"], &two));
+        for (shape, values, words) in [
+            ("(2,)", &[0.5, f32::NAN][..], "answer sample 1 with is not a finite"),
+            ("(3,)", &[0.5; 3], "2 samples but values for 3"),
+            ("(2, 1, 1)", &[0.5; 2], "no list of values"),
+        ] {
+            let error = read(shape, values).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_damaged_is_named() {
+        let (x, y) = (images(), npy_file("|u1", "(2,)", &[0, 1]));
+        assert!(message(&[("images.npy", &x)]).contains("the file has images"));
+        let one: [(&str, &[u8]); 3] =
+            [("x_train.npy", &x), ("y_train.npy", &y), ("x_test.npy", &x)];
+        assert!(message(&one).contains("belong together"));
+        assert!(
+            message(&[("x_train.npy", &x[..99]), ("y_train.npy", &y)]).contains("array x_train")
+        );
+        let three = npy_file("|u1", "(3,)", &[0, 1, 2]);
+        assert!(
+            message(&[("x_train.npy", &x), ("y_train.npy", &three)])
+                .contains("2 samples but 3 labels")
+        );
+        let error = read_npz(Path::new("no/such.npz")).unwrap_err();
+        assert_eq!(error.kind(), crate::error::ErrorKind::NotFound);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_arrays_never_panic(
+            x in proptest::collection::vec(any::<u8>(), 0..16),
+            shape in "\\([0-9]{1,3}, [0-4]{0,1}\\)",
+            descr in "[|<>][uif][1248]",
+        ) {
+            let (x, y) = (npy_file(&descr, &shape, &x), npy_file("|u1", "(2,)", &[0, 1]));
+            let _ = parse_npz(&zip_file(&[("x_train.npy", &x), ("y_train.npy", &y)], true));
+            let _ = parse_npz(&zip_file(&[("y_train.npy", &x), ("x_train.npy", &y)], false));
+        }
+    }
+}

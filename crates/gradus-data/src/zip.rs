@@ -1,0 +1,277 @@
+//! The table of contents of a zip file, and single entries of it, for `.npz` and for the archive in
+//! which EMNIST comes.
+//!
+//! Stored and deflated entries without encryption, up to 4 GiB. Written out here rather than left
+//! to a general library, because every size is to be checked against the bytes that are there
+//! before anything is allocated; the whole file need not be in memory.
+
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use flate2::Crc;
+use flate2::bufread::DeflateDecoder;
+
+use super::bytes;
+use super::invalid;
+use crate::error::{Error, Result};
+
+/// The end record without its comment, and the longest comment.
+const END_SIZE: usize = 22;
+const MAX_COMMENT: usize = u16::MAX as usize;
+const CENTRAL_SIZE: usize = 46;
+const LOCAL_SIZE: usize = 30;
+
+/// One file inside a zip archive.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its path inside the archive.
+    pub name: String,
+    /// Its size once decompressed.
+    pub size: u64,
+    encrypted: bool,
+    method: u16,
+    checksum: u32,
+    compressed: u64,
+    local_header: u64,
+}
+
+/// An open zip archive.
+pub struct Archive<R> {
+    reader: R,
+    length: u64,
+    /// The files inside, in the order of the table of contents.
+    pub entries: Vec<Entry>,
+}
+
+impl<R: Read + Seek> Archive<R> {
+    /// Reads the table of contents.
+    ///
+    /// # Errors
+    /// `InvalidData` where this is no zip file, or a damaged one, or one beyond 4 GiB.
+    pub fn open(mut reader: R) -> Result<Self> {
+        let length = reader.seek(SeekFrom::End(0)).map_err(unreadable)?;
+        let end = find_end(&mut reader, length)?;
+        let count = usize::from(u16_at(&end, 10));
+        let (size, start) = (u32_at(&end, 12), u32_at(&end, 16));
+        if start == u32::MAX || count == usize::from(u16::MAX) {
+            return Err(invalid(
+                "the zip archive is a zip64 file (above 4 GiB), which is not read",
+            ));
+        }
+        if u64::from(start) + u64::from(size) > length {
+            return Err(damaged("its table of contents lies outside the file"));
+        }
+        let mut table = vec![0; size as usize];
+        reader.seek(SeekFrom::Start(start.into())).map_err(unreadable)?;
+        reader.read_exact(&mut table).map_err(unreadable)?;
+        let entries = parse_table(&table, count)?;
+        Ok(Archive { reader, length, entries })
+    }
+
+    /// The entry of that name.
+    pub fn find(&self, name: &str) -> Option<Entry> {
+        self.entries.iter().find(|entry| entry.name == name).cloned()
+    }
+
+    /// The decompressed content of `entry`, its checksum tested.
+    pub fn read(&mut self, entry: &Entry) -> Result<Vec<u8>> {
+        self.content(entry).map_err(|error| error.context(format!("{} in the archive", entry.name)))
+    }
+
+    fn content(&mut self, entry: &Entry) -> Result<Vec<u8>> {
+        if entry.encrypted {
+            return Err(invalid("the entry is encrypted; unpack the archive first"));
+        }
+        let mut header = [0; LOCAL_SIZE];
+        self.reader.seek(SeekFrom::Start(entry.local_header)).map_err(unreadable)?;
+        self.reader.read_exact(&mut header).map_err(unreadable)?;
+        if !header.starts_with(b"PK\x03\x04") {
+            return Err(damaged("an entry does not begin where the table of contents says"));
+        }
+        let names = u64::from(u16_at(&header, 26)) + u64::from(u16_at(&header, 28));
+        let start = entry.local_header + LOCAL_SIZE as u64 + names;
+        let most = match entry.method {
+            0 => entry.compressed,
+            _ => bytes::most_inflated(entry.compressed),
+        };
+        if start + entry.compressed > self.length || entry.size > most {
+            return Err(damaged("an entry promises more bytes than the file can hold"));
+        }
+        self.reader.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+        let raw = BufReader::new((&mut self.reader).take(entry.compressed));
+        match entry.method {
+            0 => read_exactly(raw, entry),
+            8 => read_exactly(DeflateDecoder::new(raw), entry),
+            other => Err(invalid(format!(
+                "compression method {other} is not read: pack the archive again with deflate"
+            ))),
+        }
+    }
+}
+
+fn read_exactly(mut reader: impl Read, entry: &Entry) -> Result<Vec<u8>> {
+    let size = usize::try_from(entry.size).map_err(|_| damaged("an entry is too large"))?;
+    let mut content = vec![0; size];
+    let found = bytes::read_up_to(&mut reader, &mut content).map_err(unreadable)?;
+    if found < size || !bytes::at_end(&mut reader).map_err(unreadable)? {
+        return Err(damaged("an entry has another size than the table of contents says"));
+    }
+    let mut checksum = Crc::new();
+    checksum.update(&content);
+    if checksum.sum() != entry.checksum {
+        return Err(damaged("an entry fails its checksum"));
+    }
+    Ok(content)
+}
+
+/// The end record: the last place from which its comment reaches exactly to the end.
+fn find_end(reader: &mut (impl Read + Seek), length: u64) -> Result<Vec<u8>> {
+    let tail_size = length.min((END_SIZE + MAX_COMMENT) as u64);
+    let mut tail = vec![0; tail_size as usize];
+    reader.seek(SeekFrom::Start(length - tail_size)).map_err(unreadable)?;
+    reader.read_exact(&mut tail).map_err(unreadable)?;
+    let is_end = |at: &usize| {
+        tail[*at..].starts_with(b"PK\x05\x06")
+            && *at + END_SIZE + usize::from(u16_at(&tail[*at..], 20)) == tail.len()
+    };
+    let last = tail.len().saturating_sub(END_SIZE);
+    if tail.len() >= END_SIZE
+        && let Some(at) = (0..=last).rev().find(is_end)
+    {
+        return Ok(tail.split_off(at));
+    }
+    let mut start = [0; 64];
+    reader.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    let found = bytes::read_up_to(reader, &mut start).map_err(unreadable)?;
+    Err(invalid(match start.starts_with(b"PK") {
+        true => "the zip archive is truncated: its table of contents is missing; copy or download \
+                 it again"
+            .to_owned(),
+        false => format!("not a zip archive: the file is {}", bytes::describe(&start[..found])),
+    }))
+}
+
+fn parse_table(mut table: &[u8], count: usize) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        let Some((header, rest)) = table.split_at_checked(CENTRAL_SIZE) else {
+            return Err(damaged("its table of contents ends too early"));
+        };
+        let [name, extra, comment] = [28, 30, 32].map(|at| usize::from(u16_at(header, at)));
+        if !header.starts_with(b"PK\x01\x02") || rest.len() < name + extra + comment {
+            return Err(damaged("its table of contents makes no sense"));
+        }
+        entries.push(Entry {
+            name: String::from_utf8_lossy(&rest[..name]).into_owned(),
+            encrypted: u16_at(header, 8) & 1 == 1,
+            method: u16_at(header, 10),
+            checksum: u32_at(header, 16),
+            compressed: u32_at(header, 20).into(),
+            size: u32_at(header, 24).into(),
+            local_header: u32_at(header, 42).into(),
+        });
+        table = &rest[name + extra + comment..];
+    }
+    Ok(entries)
+}
+
+fn damaged(problem: &str) -> Error {
+    invalid(format!("the zip archive is damaged: {problem}"))
+}
+
+fn unreadable(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => damaged("it ends too early"),
+        _ => invalid(format!("the zip archive cannot be read: {error}")),
+    }
+}
+
+/// The little-endian number at `at`; the callers have checked that it is there.
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::zip_file;
+    use proptest::prelude::*;
+    use std::io::Cursor;
+
+    fn read_all(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut archive = Archive::open(Cursor::new(bytes))?;
+        let entries = archive.entries.clone();
+        entries.into_iter().map(|entry| Ok((entry.name.clone(), archive.read(&entry)?))).collect()
+    }
+
+    fn message(bytes: &[u8]) -> String {
+        read_all(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn stored_and_deflated_entries() {
+        let entries: [(&str, &[u8]); 3] = [("a", b"alpha"), ("b/c", &[7; 5000]), ("empty", b"")];
+        for deflate in [false, true] {
+            let read = read_all(&zip_file(&entries, deflate)).unwrap();
+            let read: Vec<_> =
+                read.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
+            assert_eq!(read, entries);
+        }
+        let commented = [&zip_file(&entries, true)[..], b"comment"].concat();
+        assert!(message(&commented).contains("truncated"), "a comment must be announced");
+        let mut announced = commented;
+        let at = announced.len() - 9;
+        announced[at] = 7;
+        assert_eq!(read_all(&announced).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let archive = zip_file(&[("a", b"alpha")], false);
+        for end in 4..archive.len() {
+            assert!(message(&archive[..end]).contains("truncated"), "{}", message(&archive[..end]));
+        }
+        let changed = |at: usize, byte: u8| {
+            let mut changed = archive.clone();
+            changed[at] = byte;
+            message(&changed)
+        };
+        assert!(changed(31, b'X').contains("fails its checksum"));
+        assert!(changed(0, b'X').contains("does not begin"));
+        let table = 36;
+        assert!(changed(table + 8, 1).contains("encrypted"));
+        assert!(changed(table + 10, 12).contains("method 12"));
+        assert!(changed(table + 24, 6).contains("more bytes than the file can hold"));
+        assert!(changed(table + 24, 4).contains("another size"));
+        assert!(changed(table + 42, 99).contains("too early"));
+        assert!(message(b"<html>").contains("not a zip archive"));
+        assert!(message(b"").contains("empty"));
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_is_unpacked() {
+        let mut archive = zip_file(&[("bomb", &[0; 100_000])], true);
+        let table = archive.len() - 22 - 46 - 4;
+        archive[table + 24..table + 28].copy_from_slice(&[255, 255, 255, 255]);
+        assert!(message(&archive).contains("more bytes than the file can hold"));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read_all(&bytes);
+            let _ = read_all(&[&bytes[..], b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x40\0\0\0\x04\0\0\0\0\0"].concat());
+        }
+
+        #[test]
+        fn damaged_archives_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), deflate in any::<bool>()) {
+            let mut archive = zip_file(&[("one", &[1, 2, 3]), ("two", &[0; 50])], deflate);
+            let at = at.index(archive.len());
+            archive[at] = byte;
+            let _ = read_all(&archive);
+        }
+    }
+}
