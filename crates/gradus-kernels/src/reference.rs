@@ -80,6 +80,12 @@ pub fn sparse_gradient(
     }
 }
 
+/// The non-zero ones among `bytes`, each behind its place.
+pub fn non_zeros(bytes: &[u8]) -> Vec<(u8, u8)> {
+    let pairs = (0u8..=255).zip(bytes.iter().copied());
+    pairs.filter(|&(_, byte)| byte != 0).collect()
+}
+
 /// The byte that each value is `1 / steps` times; none where one is no such multiple, up to rounding.
 pub fn to_bytes(values: &[f32], steps: f32) -> Option<Vec<u8>> {
     let byte = |value: &f32| {

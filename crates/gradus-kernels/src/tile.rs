@@ -6,7 +6,7 @@
 //! are cut into blocks, and then counted and dealt out by feature.
 
 use crate::arch::{self, SQUARE, Simd};
-use crate::dispatch::Kernels;
+use crate::dispatch::{Isa, Kernels};
 
 /// Most samples in a tile: their numbers fit in a byte.
 pub const TILE: usize = 128;
@@ -361,22 +361,25 @@ fn transpose<'a>(
 }
 
 impl Kernels {
-    /// Writes the non-zeros among at most 256 `bytes` and where they stood; returns how many.
+    /// Writes the non-zero ones among at most 256 `bytes` to `values` and their places to `indices`,
+    /// in rising order; returns how many there are. Reference: [`crate::reference::non_zeros`].
+    ///
+    /// `indices` and `values` need room for the pairs and 63 bytes more: a vector store may write that
+    /// far. What lies behind the pairs is overwritten with anything.
     #[inline(always)]
     fn non_zeros(self, bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> usize {
-        debug_assert!(bytes.len() <= 256);
-        #[cfg(target_arch = "x86_64")]
-        if self.isa() == crate::Isa::Avx512 && is_x86_feature_detected!("avx512vbmi2") {
-            // SAFETY: this machine has AVX-512 F and BW (a Kernels value with this Isa exists) and
-            // VBMI2.
-            return unsafe { crate::arch::x86::non_zeros(bytes, indices, values) };
+        debug_assert!(bytes.len() <= 256, "a place must fit in a byte");
+        match self.isa() {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a Kernels value with this Isa exists only where the machine has its features.
+            Isa::Avx512Vbmi2 => unsafe { arch::avx512vbmi2::non_zeros(bytes, indices, values) },
+            _ => non_zeros(bytes, indices, values),
         }
-        non_zeros(bytes, indices, values)
     }
 }
 
-/// The portable way: eight zeros at a time are skipped; of other words every byte is written, and
-/// stays if the end moves past it.
+/// [`Kernels::non_zeros`] in plain Rust: skips eight zeros at a time. In a word with a non-zero byte,
+/// each byte is written, and stays if the end moves past it: no branch that depends on the data.
 fn non_zeros(bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> usize {
     let mut end = 0;
     let mut put = |at: usize, value: u8| {
@@ -397,6 +400,7 @@ fn non_zeros(bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reference;
 
     /// The pairs of a list but those that make it up to whole groups.
     fn pairs<V: Value + Into<f32>>(
@@ -440,6 +444,23 @@ mod tests {
 
     const SHAPES: [(usize, usize); 6] =
         [(1, 1), (8, 8), (9, 17), (128, 300), (127, 784), (3, 1000)];
+
+    #[test]
+    fn non_zeros_of_any_number_of_bytes() {
+        for share in [0, 1, 3, 6, 7] {
+            let byte = |i: usize| if i * 31 % 7 < share { (i * 5 % 255 + 1) as u8 } else { 0 };
+            let bytes: Vec<u8> = (0..256).map(byte).collect();
+            for kernels in Kernels::available() {
+                for len in 0..=bytes.len() {
+                    let (mut indices, mut values) = ([9; 320], [9; 320]);
+                    let found = kernels.non_zeros(&bytes[..len], &mut indices, &mut values);
+                    let expected = reference::non_zeros(&bytes[..len]);
+                    let pairs = indices.into_iter().zip(values).take(found);
+                    assert_eq!(pairs.collect::<Vec<_>>(), expected, "{kernels:?}: {len} bytes");
+                }
+            }
+        }
+    }
 
     #[test]
     fn lists_hold_the_non_zeros_in_both_orders() {

@@ -5,7 +5,7 @@ use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::random::{GROUP, Stream};
 use gradus_kernels::softmax::Targets;
 use gradus_kernels::sparse::{STRIP, STRIP_STEP, TILE, Tile};
-use gradus_kernels::{Kernels, reference};
+use gradus_kernels::{Isa, Kernels, reference};
 use proptest::prelude::*;
 
 /// Deterministic numbers in -1..1.
@@ -94,6 +94,34 @@ fn sparse_products_of_awkward_shapes() {
         check_sparse(kernels, 5, 200, 64, &[0; 1000]);
         check_sparse(kernels, 5, 200, 64, &[255; 1000]);
         check_sparse(kernels, TILE, 300, 16, &[255; TILE * 300]);
+    }
+}
+
+/// AVX-512 with and without VBMI2: the lists of non-zeros are made in another way, and are the same.
+#[test]
+fn vbmi2_changes_no_bit() {
+    let pair = (Kernels::with(Isa::Avx512), Kernels::with(Isa::Avx512Vbmi2));
+    let (Some(plain), Some(vbmi2)) = pair else { return };
+    for (samples, features) in [(1, 1), (3, 111), (127, 784), (128, 225)] {
+        let x = images(samples, features, 0.3, 12);
+        let (weight, bias) = (numbers(features * STRIP, 1), numbers(STRIP, 2));
+        let delta = numbers(samples * STRIP, 3);
+        let run = |kernels: Kernels| {
+            let mut tile = Tile::default();
+            tile.fill(kernels, features, x.chunks(features), true);
+            let (mut output, mut grad) = (vec![0.0; samples * STRIP], vec![0.0; features * STRIP]);
+            let view = MatMut::new(&mut output, samples, STRIP);
+            kernels.sparse_forward(&tile, 0.1, &weight, &bias, view);
+            let view = MatRef::new(&delta, samples, STRIP);
+            kernels.sparse_gradient(&tile, 0.1, view, &bias, &mut grad, Update::Overwrite);
+            let mut product = vec![0.0; samples * features];
+            let (a, b) =
+                (MatRef::new(&output, samples, STRIP), MatRef::new(&grad, features, STRIP));
+            let c = MatMut::new(&mut product, samples, features);
+            kernels.matmul(Transpose::Second, a, b, c, Update::Overwrite);
+            [output, grad, product].concat().into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        assert!(run(plain) == run(vbmi2), "{samples} x {features}");
     }
 }
 

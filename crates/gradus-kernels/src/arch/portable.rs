@@ -1,12 +1,15 @@
-//! [`Simd`] in plain Rust: eight values in an array, which every compiler maps to what it has.
+//! [`Simd`] in plain Rust, for every machine: 8 values in an array, which the compiler puts into the
+//! registers that the target always has (two of SSE2's or NEON's). What each operation means can be
+//! read here.
 
 use super::{SQUARE, Simd};
 
-/// No instruction set in particular.
+/// The instruction set `portable`.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
-/// On aarch64 every machine fuses; on x86-64 a fused product without FMA would be a library call.
+/// `a b + c`. Every aarch64 machine has an instruction that rounds this once. Plain x86-64 has none, and
+/// `mul_add` would call a library function for each value: there it is rounded twice.
 #[inline(always)]
 fn fused(a: f32, b: f32, c: f32) -> f32 {
     if cfg!(target_arch = "aarch64") { a.mul_add(b, c) } else { a * b + c }
@@ -15,6 +18,7 @@ fn fused(a: f32, b: f32, c: f32) -> f32 {
 impl Simd for Portable {
     type Vector = [f32; 8];
     const LANES: usize = 8;
+    // An array takes two of the 16 (SSE2) or more registers that hold four values.
     const REGISTERS: usize = 8;
 
     #[inline(always)]
@@ -24,14 +28,14 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn four_bytes(from: *const u8) -> [f32; 8] {
-        // SAFETY: the caller vouches for 4 readable bytes.
+        // SAFETY: the caller guarantees 4 readable bytes.
         let four = unsafe { from.cast::<[u8; 4]>().read() };
         std::array::from_fn(|i| f32::from(four[i % 4]))
     }
 
     #[inline(always)]
     unsafe fn four_values(from: *const f32) -> [f32; 8] {
-        // SAFETY: the caller vouches for 4 readable values.
+        // SAFETY: the caller guarantees 4 readable values.
         let four = unsafe { from.cast::<[f32; 4]>().read_unaligned() };
         std::array::from_fn(|i| four[i % 4])
     }
@@ -43,13 +47,13 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> [f32; 8] {
-        // SAFETY: the caller vouches for 8 readable values; an array of f32 read unaligned.
+        // SAFETY: the caller guarantees 8 readable values; an array of f32 read unaligned.
         unsafe { from.cast::<[f32; 8]>().read_unaligned() }
     }
 
     #[inline(always)]
     unsafe fn store(to: *mut f32, value: [f32; 8]) {
-        // SAFETY: the caller vouches for 8 writable values.
+        // SAFETY: the caller guarantees 8 writable values.
         unsafe { to.cast::<[f32; 8]>().write_unaligned(value) }
     }
 
@@ -69,18 +73,18 @@ impl Simd for Portable {
     }
 }
 
-/// Byte `j` of line `i` becomes byte `i` of line `j`; the result's lines lie `stride` bytes apart.
+/// `to[j * stride + i] = square[i][j]`: the transpose of 16 x 16 bytes, with rows `stride` apart.
 ///
 /// Panics where `to` has no room for the result.
 #[cfg_attr(target_arch = "x86_64", allow(dead_code))]
 pub(crate) fn transpose(square: [&[u8; SQUARE]; SQUARE], to: &mut [u8], stride: usize) {
-    for (i, line) in square.iter().enumerate() {
-        for (j, &byte) in line.iter().enumerate() {
+    for (i, row) in square.iter().enumerate() {
+        for (j, &byte) in row.iter().enumerate() {
             to[j * stride + i] = byte;
         }
     }
 }
 
-/// Bytes that will be read soon; nothing is done about it here.
+/// Would ask the cache for bytes that will be read soon; plain Rust has no such hint.
 #[cfg_attr(target_arch = "x86_64", allow(dead_code))]
 pub(crate) fn prefetch(_bytes: &[u8]) {}
