@@ -1,33 +1,34 @@
-//! Batch normalisation: every column of a batch gets mean 0 and variance 1, then a scale and a shift
-//! that are learnt (Ioffe and Szegedy 2015; docs/maths.md M14).
+//! Batch normalisation: a batch of pre-activations goes in; every column gets mean 0 and variance 1, then
+//! a learnt scale and shift (Ioffe and Szegedy 2015; docs/maths.md M14).
 //!
-//! Each strip of columns is finished before the next: of a mini-batch it stays in the nearest cache
-//! from one pass over the rows to the other.
+//! Work goes panel by panel: for a mini-batch, 64 columns stay in the nearest cache between one pass over
+//! the rows and the next.
 
 use std::ops::Range;
 
 use crate::dispatch::{Kernels, dispatch};
 use crate::matrix::{MatMut, MatRef};
 
-/// Columns that are worked on together.
-const STRIP: usize = 64;
+/// Columns of a panel, which are worked on together.
+const PANEL: usize = 64;
 
-/// Rows that are summed apart before their sum is added to the others': a sum of many thousands of
-/// rows then loses no more digits than one of a few hundred.
+/// Rows that are summed before their sum is added to the total: a sum over many thousands of rows then
+/// loses no more digits than one over a few hundred.
 const BLOCK: usize = 64;
 
-/// The strips of so many columns.
+/// The panels of this many columns.
 #[inline(always)]
-fn strips(columns: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..columns).step_by(STRIP).map(move |start| start..columns.min(start + STRIP))
+fn panels(columns: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..columns).step_by(PANEL).map(move |start| start..columns.min(start + PANEL))
 }
 
-/// Sums over the rows, in blocks: `add` adds row `i`'s terms to a block of as many columns as `sums`.
+/// Sums over the rows, in blocks: `add` adds the terms of row `i` to a block, which has one sum for each
+/// column, as `sums` does.
 #[inline(always)]
 fn sum_rows(rows: usize, sums: &mut [f32], mut add: impl FnMut(usize, &mut [f32])) {
     sums.fill(0.0);
     for start in (0..rows).step_by(BLOCK) {
-        let mut block = [0.0; STRIP];
+        let mut block = [0.0; PANEL];
         let block = &mut block[..sums.len()];
         for i in start..rows.min(start + BLOCK) {
             add(i, block);
@@ -38,7 +39,7 @@ fn sum_rows(rows: usize, sums: &mut [f32], mut add: impl FnMut(usize, &mut [f32]
     }
 }
 
-/// Mean and biased variance of these columns, the variance from the distances to the mean.
+/// Mean and biased variance of these columns.
 #[inline(always)]
 fn moments(values: MatRef, columns: Range<usize>, mean: &mut [f32], variance: &mut [f32]) {
     let (rows, count) = (values.rows(), values.rows() as f32);
@@ -48,6 +49,8 @@ fn moments(values: MatRef, columns: Range<usize>, mean: &mut [f32], variance: &m
         }
     });
     mean.iter_mut().for_each(|mean| *mean /= count);
+    // A second pass, over differences from the mean: the mean of the squares minus the square of the mean
+    // would lose all digits where the mean is large.
     sum_rows(rows, variance, |i, sums| {
         for ((sum, &x), &mean) in sums.iter_mut().zip(&values.row(i)[columns.clone()]).zip(&*mean) {
             *sum += (x - mean) * (x - mean);
@@ -56,44 +59,45 @@ fn moments(values: MatRef, columns: Range<usize>, mean: &mut [f32], variance: &m
     variance.iter_mut().for_each(|variance| *variance /= count);
 }
 
-/// `grad_gamma = sum delta normalized` and `grad_beta = sum delta` of these columns.
+/// `grad_gamma = sum grad normalized` and `grad_beta = sum grad` over the rows, for these columns.
 #[inline(always)]
 fn parameter_gradients(
-    delta: MatRef,
+    grad: MatRef,
     normalized: MatRef,
     columns: Range<usize>,
     grad_gamma: &mut [f32],
     grad_beta: &mut [f32],
 ) {
-    sum_rows(delta.rows(), grad_gamma, |i, sums| {
-        let (delta, normalized) =
-            (&delta.row(i)[columns.clone()], &normalized.row(i)[columns.clone()]);
-        for ((sum, &d), &n) in sums.iter_mut().zip(delta).zip(normalized) {
+    sum_rows(grad.rows(), grad_gamma, |i, sums| {
+        let (grad, normalized) =
+            (&grad.row(i)[columns.clone()], &normalized.row(i)[columns.clone()]);
+        for ((sum, &d), &n) in sums.iter_mut().zip(grad).zip(normalized) {
             *sum += d * n;
         }
     });
-    sum_rows(delta.rows(), grad_beta, |i, sums| {
-        for (sum, &d) in sums.iter_mut().zip(&delta.row(i)[columns.clone()]) {
+    sum_rows(grad.rows(), grad_beta, |i, sums| {
+        for (sum, &d) in sums.iter_mut().zip(&grad.row(i)[columns.clone()]) {
             *sum += d;
         }
     });
 }
 
-/// A strip's part of a vector, or what `value` makes of its elements, on the stack: the compiler then
-/// knows that it overlaps no matrix.
+/// `value(j)` for the columns `j` of a panel. On the stack, so that the compiler knows that it overlaps no
+/// matrix and vectorises the loops that use it.
 #[inline(always)]
-fn strip_of(columns: &Range<usize>, value: impl Fn(usize) -> f32) -> [f32; STRIP] {
-    let mut strip = [0.0; STRIP];
-    for (at, j) in strip.iter_mut().zip(columns.clone()) {
+fn panel_of(columns: &Range<usize>, value: impl Fn(usize) -> f32) -> [f32; PANEL] {
+    let mut panel = [0.0; PANEL];
+    for (at, j) in panel.iter_mut().zip(columns.clone()) {
         *at = value(j);
     }
-    strip
+    panel
 }
 
 impl Kernels {
-    /// Normalises every column over the rows (the samples): with `mean` and biased `variance` of the
-    /// column, `normalized = (x - mean) / sqrt(variance + epsilon)` and
-    /// `values = gamma normalized + beta`. Everything but `gamma` and `beta` is overwritten.
+    /// Normalises every column over its rows, the samples: with the column's `mean` and biased `variance`,
+    /// `normalized = (x - mean) / sqrt(variance + epsilon)` and `values = gamma normalized + beta`.
+    /// `values` and `normalized` are `[samples x units]`, the other slices have a value for each unit.
+    /// Everything except `gamma` and `beta` is overwritten.
     /// Reference: [`crate::reference::batch_norm_forward`].
     ///
     /// Panics where there is no row or sizes differ.
@@ -108,7 +112,7 @@ impl Kernels {
         normalized: MatMut,
     ) {
         let columns = values.columns();
-        assert!(values.rows() > 0, "no sample to take a mean of");
+        assert!(values.rows() > 0, "no samples to take a mean of");
         assert!(normalized.rows() == values.rows() && normalized.columns() == columns);
         assert!(gamma.len() == columns && beta.len() == columns);
         assert!(mean.len() == columns && variance.len() == columns);
@@ -125,18 +129,19 @@ impl Kernels {
             ),
             |_S| {
                 let (mut values, mut normalized) = (values, normalized);
-                for strip in strips(values.columns()) {
-                    let (mean, variance) = (&mut mean[strip.clone()], &mut variance[strip.clone()]);
-                    moments(values.as_ref(), strip.clone(), mean, variance);
-                    let first = strip.start;
-                    let center = strip_of(&strip, |j| mean[j - first]);
+                for panel in panels(values.columns()) {
+                    let (mean, variance) = (&mut mean[panel.clone()], &mut variance[panel.clone()]);
+                    moments(values.as_ref(), panel.clone(), mean, variance);
+                    let first = panel.start;
+                    let center = panel_of(&panel, |j| mean[j - first]);
                     let scale =
-                        strip_of(&strip, |j| 1.0 / (variance[j - first] + epsilon).sqrt());
-                    let (gamma, beta) = (strip_of(&strip, |j| gamma[j]), strip_of(&strip, |j| beta[j]));
+                        panel_of(&panel, |j| 1.0 / (variance[j - first] + epsilon).sqrt());
+                    let (gamma, beta) = (panel_of(&panel, |j| gamma[j]), panel_of(&panel, |j| beta[j]));
                     for i in 0..values.rows() {
-                        let x = &mut values.row_mut(i)[strip.clone()];
-                        let n = &mut normalized.row_mut(i)[strip.clone()];
-                        for j in 0..x.len().min(STRIP).min(n.len()) {
+                        let x = &mut values.row_mut(i)[panel.clone()];
+                        let n = &mut normalized.row_mut(i)[panel.clone()];
+                        // All three limits at once: no bounds checks inside.
+                        for j in 0..x.len().min(PANEL).min(n.len()) {
                             n[j] = (x[j] - center[j]) * scale[j];
                             x[j] = gamma[j] * n[j] + beta[j];
                         }
@@ -146,16 +151,16 @@ impl Kernels {
         );
     }
 
-    /// The way back through [`Kernels::batch_norm_forward`]: `grad_gamma = sum delta normalized`,
-    /// `grad_beta = sum delta` (sums over the rows, overwritten), and the gradient of the outputs
-    /// becomes that of the inputs,
-    /// `delta = gamma / sqrt(variance + epsilon) (delta - grad_beta / m - normalized grad_gamma / m)`
-    /// for `m` rows. Reference: [`crate::reference::batch_norm_backward`].
+    /// The backward pass of [`Kernels::batch_norm_forward`]: `grad_gamma = sum grad normalized` and
+    /// `grad_beta = sum grad` (over the `m` rows, overwritten); then `grad`, the gradient with respect to
+    /// the outputs, becomes that with respect to the inputs,
+    /// `gamma / sqrt(variance + epsilon) (grad - grad_beta / m - normalized grad_gamma / m)`.
+    /// Reference: [`crate::reference::batch_norm_backward`].
     ///
     /// Panics where there is no row or sizes differ.
     pub fn batch_norm_backward(
         self,
-        delta: MatMut,
+        grad: MatMut,
         normalized: MatRef,
         gamma: &[f32],
         variance: &[f32],
@@ -163,15 +168,15 @@ impl Kernels {
         grad_gamma: &mut [f32],
         grad_beta: &mut [f32],
     ) {
-        let columns = delta.columns();
-        assert!(delta.rows() > 0, "no sample to take a mean of");
-        assert!(normalized.rows() == delta.rows() && normalized.columns() == columns);
+        let columns = grad.columns();
+        assert!(grad.rows() > 0, "no samples to take a mean of");
+        assert!(normalized.rows() == grad.rows() && normalized.columns() == columns);
         assert!(gamma.len() == columns && variance.len() == columns);
         assert!(grad_gamma.len() == columns && grad_beta.len() == columns);
         dispatch!(
             self,
             (
-                delta: MatMut,
+                grad: MatMut,
                 normalized: MatRef,
                 gamma: &[f32],
                 variance: &[f32],
@@ -180,22 +185,23 @@ impl Kernels {
                 grad_beta: &mut [f32],
             ),
             |_S| {
-                let mut delta = delta;
-                let count = delta.rows() as f32;
-                for strip in strips(delta.columns()) {
-                    let grad_gamma = &mut grad_gamma[strip.clone()];
-                    let grad_beta = &mut grad_beta[strip.clone()];
+                let mut grad = grad;
+                let count = grad.rows() as f32;
+                for panel in panels(grad.columns()) {
+                    let grad_gamma = &mut grad_gamma[panel.clone()];
+                    let grad_beta = &mut grad_beta[panel.clone()];
+                    // Before `grad` is overwritten: both sums are over the gradient of the outputs.
                     parameter_gradients(
-                        delta.as_ref(), normalized, strip.clone(), grad_gamma, grad_beta,
+                        grad.as_ref(), normalized, panel.clone(), grad_gamma, grad_beta,
                     );
-                    let first = strip.start;
-                    let factor = strip_of(&strip, |j| gamma[j] / (variance[j] + epsilon).sqrt());
-                    let mean = strip_of(&strip, |j| grad_beta[j - first] / count);
-                    let slope = strip_of(&strip, |j| grad_gamma[j - first] / count);
-                    for i in 0..delta.rows() {
-                        let d = &mut delta.row_mut(i)[strip.clone()];
-                        let n = &normalized.row(i)[strip.clone()];
-                        for j in 0..d.len().min(STRIP).min(n.len()) {
+                    let first = panel.start;
+                    let factor = panel_of(&panel, |j| gamma[j] / (variance[j] + epsilon).sqrt());
+                    let mean = panel_of(&panel, |j| grad_beta[j - first] / count);
+                    let slope = panel_of(&panel, |j| grad_gamma[j - first] / count);
+                    for i in 0..grad.rows() {
+                        let d = &mut grad.row_mut(i)[panel.clone()];
+                        let n = &normalized.row(i)[panel.clone()];
+                        for j in 0..d.len().min(PANEL).min(n.len()) {
                             d[j] = factor[j] * (d[j] - mean[j] - n[j] * slope[j]);
                         }
                     }
@@ -254,18 +260,15 @@ mod tests {
             MatMut::with_stride(&mut normalized, rows, columns, stride),
         );
         for j in 0..columns {
-            let (scale, shift) = (gamma[j].into(), beta[j].into());
-            let expected = reference::batch_norm_forward(
-                &column(&x, rows, stride, j),
-                scale,
-                shift,
-                EPSILON.into(),
-            );
-            assert_close(&[mean[j].into()], &[expected.mean], "mean");
-            assert_close(&[variance[j].into()], &[expected.variance], "variance");
+            let (x, epsilon) = (column(&x, rows, stride, j), EPSILON.into());
+            let expected = reference::moments(&x);
+            assert_close(&[mean[j].into()], &[expected.0], "mean");
+            assert_close(&[variance[j].into()], &[expected.1], "variance");
             let found = column(&normalized, rows, stride, j);
-            assert_close(&found, &expected.normalized, "normalized");
-            assert_close(&column(&values, rows, stride, j), &expected.values, "values");
+            assert_close(&found, &reference::normalize(&x, epsilon), "normalized");
+            let expected =
+                reference::batch_norm_forward(&x, gamma[j].into(), beta[j].into(), epsilon);
+            assert_close(&column(&values, rows, stride, j), &expected, "values");
         }
         for gap in (0..rows * stride).filter(|at| at % stride >= columns) {
             assert!(values[gap] == x[gap] && normalized[gap] == 9.0, "a gap was written");
@@ -276,10 +279,10 @@ mod tests {
         let (gradient, normalized) = (numbers(rows * stride, 0.3), numbers(rows * columns, 0.9));
         let gamma = numbers(columns, 1.1);
         let variance: Vec<f32> = numbers(columns, 1.7).iter().map(|x| x * x).collect();
-        let mut delta = gradient.clone();
+        let mut grad = gradient.clone();
         let (mut grad_gamma, mut grad_beta) = (vec![9.0; columns], vec![9.0; columns]);
         kernels.batch_norm_backward(
-            MatMut::with_stride(&mut delta, rows, columns, stride),
+            MatMut::with_stride(&mut grad, rows, columns, stride),
             MatRef::new(&normalized, rows, columns),
             &gamma,
             &variance,
@@ -295,12 +298,12 @@ mod tests {
                 variance[j].into(),
                 EPSILON.into(),
             );
-            assert_close(&[grad_gamma[j].into()], &[expected.gamma], "gamma");
-            assert_close(&[grad_beta[j].into()], &[expected.beta], "beta");
-            assert_close(&column(&delta, rows, stride, j), &expected.inputs, "inputs");
+            assert_close(&[grad_gamma[j].into()], &[expected.0], "gamma");
+            assert_close(&[grad_beta[j].into()], &[expected.1], "beta");
+            assert_close(&column(&grad, rows, stride, j), &expected.2, "inputs");
         }
         for gap in (0..rows * stride).filter(|at| at % stride >= columns) {
-            assert_eq!(delta[gap], gradient[gap], "a gap was written");
+            assert_eq!(grad[gap], gradient[gap], "a gap was written");
         }
     }
 
@@ -314,7 +317,7 @@ mod tests {
         }
     }
 
-    /// Digits that a variance from sums of squares would lose: the mean is 10,000 deviations away.
+    /// Digits that a variance from sums of squares would lose: the mean is 10,000 standard deviations away.
     #[test]
     fn a_far_mean_does_not_spoil_the_variance() {
         for kernels in Kernels::available() {
@@ -341,23 +344,18 @@ mod tests {
         let (x, weight) = (to_f64(numbers(9, 0.7)), to_f64(numbers(9, 1.3)));
         let (gamma, beta, epsilon) = (1.7, -0.4, 1e-3);
         let loss = |x: &[f64], gamma, beta| {
-            let values = reference::batch_norm_forward(x, gamma, beta, epsilon).values;
+            let values = reference::batch_norm_forward(x, gamma, beta, epsilon);
             values.iter().zip(&weight).map(|(y, w)| y * w).sum::<f64>()
         };
-        let kept = reference::batch_norm_forward(&x, gamma, beta, epsilon);
-        let found = reference::batch_norm_backward(
-            &weight,
-            &kept.normalized,
-            gamma,
-            kept.variance,
-            epsilon,
-        );
+        let (normalized, variance) = (reference::normalize(&x, epsilon), reference::moments(&x).1);
+        let (grad_gamma, grad_beta, grad_x) =
+            reference::batch_norm_backward(&weight, &normalized, gamma, variance, epsilon);
         let h = 1e-5;
         let slope = |ahead: f64, behind: f64| (ahead - behind) / (2.0 * h);
         let by_gamma = slope(loss(&x, gamma + h, beta), loss(&x, gamma - h, beta));
         let by_beta = slope(loss(&x, gamma, beta + h), loss(&x, gamma, beta - h));
-        assert!((found.gamma - by_gamma).abs() < 1e-8, "{} {by_gamma}", found.gamma);
-        assert!((found.beta - by_beta).abs() < 1e-8, "{} {by_beta}", found.beta);
+        assert!((grad_gamma - by_gamma).abs() < 1e-8, "{grad_gamma} {by_gamma}");
+        assert!((grad_beta - by_beta).abs() < 1e-8, "{grad_beta} {by_beta}");
         for i in 0..x.len() {
             let at = |offset: f64| {
                 let mut moved = x.clone();
@@ -365,7 +363,7 @@ mod tests {
                 loss(&moved, gamma, beta)
             };
             let expected = slope(at(h), at(-h));
-            assert!((found.inputs[i] - expected).abs() < 1e-8, "{} {expected}", found.inputs[i]);
+            assert!((grad_x[i] - expected).abs() < 1e-8, "{} {expected}", grad_x[i]);
         }
     }
 }

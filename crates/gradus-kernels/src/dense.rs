@@ -1,10 +1,14 @@
-//! Products of dense matrices.
+//! Products of dense matrices: views of two factors go in, a view of the result is overwritten or added
+//! to.
 //!
-//! The second factor is copied, some columns at a time, into a panel in which the microkernel finds
-//! one row after the other; the first is read where it is, a value at a time. A block of the result
-//! stays in registers until it is complete. Every value of the result is one sum in the order of
-//! the inner index, whatever the sizes: it does not depend on how many rows or columns are asked
-//! for at a time, nor on the caches of the machine.
+//! From outside in: `product` goes over panels of the second factor's columns; `panel_product` packs
+//! one and goes over the rows of the result; `rows` computes a block of the result, in registers, by
+//! `multiply`. Packing copies the columns of a panel so that they lie row after row, each row in whole
+//! registers; the first factor is read in place, one value at a time, so that it can be transposed.
+//!
+//! Every value of the result is one sum (one for each [`DEPTH`] inner indices) in the order of the inner
+//! index. It depends neither on how many rows and columns are computed together nor on the machine's
+//! caches: so the row of a sample has the same bits in any batch and at any number of threads.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -13,7 +17,7 @@ use crate::arch::Simd;
 use crate::dispatch::{Kernels, dispatch};
 use crate::matrix::{Aligned, MatMut, MatRef};
 
-/// Which of the two factors is used transposed.
+/// Which of the two factors is transposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transpose {
     /// `A B`
@@ -33,11 +37,14 @@ pub enum Update {
     Add,
 }
 
-/// Inner indices of a panel: 1024 rows of 48 columns are 192 KiB, part of a second-level cache.
+/// Most rows of a panel (inner indices). 1024 rows of 48 columns are 192 KiB, part of a second-level
+/// cache; 256 or 512 rows were as fast. The number is part of the result: it decides where a sum is
+/// split into two.
 const DEPTH: usize = 1024;
 
 thread_local! {
-    /// The panel of this thread; grown when needed, never given back.
+    /// The panel of this thread. It grows to the largest size needed and stays, so that a training step
+    /// does not allocate.
     static PANEL: RefCell<Aligned> = RefCell::default();
 }
 
@@ -49,37 +56,39 @@ struct Left<'a> {
     step: usize,
 }
 
-/// Columns `columns` and inner indices `depth` of the second factor, in `panel`: row after row,
-/// `V * LANES` values each, zeros behind the columns.
+/// The second factor, `depth x n`, or its transpose.
+#[derive(Clone, Copy)]
+struct Right<'a> {
+    matrix: MatRef<'a>,
+    transposed: bool,
+}
+
+/// Copies columns `columns` and inner indices `depth` of the second factor into `panel`: row after row,
+/// `V * LANES` values each, with zeros behind the columns.
 #[inline(always)]
 fn pack<S: Simd, const V: usize>(
+    b: Right,
+    depth: Range<usize>,
+    columns: Range<usize>,
+    panel: &mut [f32],
+) {
+    let panel = &mut panel[..depth.len() * V * S::LANES];
+    if b.transposed {
+        pack_transposed(b.matrix, depth, columns, panel, V * S::LANES);
+    } else {
+        pack_rows::<S, V>(b.matrix, depth, columns, panel);
+    }
+}
+
+/// [`pack`] for a factor whose rows are the rows of the panel.
+#[inline(always)]
+fn pack_rows<S: Simd, const V: usize>(
     b: MatRef,
-    transposed: bool,
     depth: Range<usize>,
     columns: Range<usize>,
     panel: &mut [f32],
 ) {
     let (count, width) = (columns.len(), V * S::LANES);
-    let panel = &mut panel[..depth.len() * width];
-    if transposed {
-        if count < width {
-            panel.fill(0.0);
-        }
-        let mut column = columns.start;
-        while column + 8 <= columns.end {
-            let rows: [&[f32]; 8] = std::array::from_fn(|j| &b.row(column + j)[depth.clone()]);
-            pack_columns(rows, &mut panel[column - columns.start..], width);
-            column += 8;
-        }
-        for column in column..columns.end {
-            pack_columns(
-                [&b.row(column)[depth.clone()]],
-                &mut panel[column - columns.start..],
-                width,
-            );
-        }
-        return;
-    }
     for (l, place) in depth.zip(panel.chunks_exact_mut(width)) {
         let values = &b.row(l)[columns.clone()];
         if count == width {
@@ -91,7 +100,7 @@ fn pack<S: Simd, const V: usize>(
                 }
             }
         } else {
-            // Few values: a loop, not two calls of the library.
+            // Ten logits, say: for so few values a loop is faster than calls of memcpy and memset.
             for (j, place) in place.iter_mut().enumerate() {
                 *place = if j < count { values[j] } else { 0.0 };
             }
@@ -99,11 +108,37 @@ fn pack<S: Simd, const V: usize>(
     }
 }
 
-/// Neighbouring columns of a panel: they are written side by side, not one after the other, since
-/// the rows of a panel lie far apart.
+/// [`pack`] for a factor whose rows are the columns of the panel.
+#[inline(always)]
+fn pack_transposed(
+    b: MatRef,
+    depth: Range<usize>,
+    columns: Range<usize>,
+    panel: &mut [f32],
+    width: usize,
+) {
+    if columns.len() < width {
+        panel.fill(0.0);
+    }
+    // Eight columns at a time: faster than one (91 to 102 GFLOP/s for `A B^T` on Zen 4).
+    let mut column = columns.start;
+    while column + 8 <= columns.end {
+        let rows: [&[f32]; 8] = std::array::from_fn(|j| &b.row(column + j)[depth.clone()]);
+        pack_columns(rows, &mut panel[column - columns.start..], width);
+        column += 8;
+    }
+    for column in column..columns.end {
+        let row = &b.row(column)[depth.clone()];
+        pack_columns([row], &mut panel[column - columns.start..], width);
+    }
+}
+
+/// Writes `C` neighbouring columns of a panel, row by row: column by column each write would go to another
+/// cache line.
 #[inline(always)]
 fn pack_columns<const C: usize>(columns: [&[f32]; C], panel: &mut [f32], width: usize) {
     let depth = columns[0].len();
+    // Equal lengths that the compiler can see: no bounds checks in the loop.
     let columns = columns.map(|column| &column[..depth]);
     for (l, place) in panel.chunks_mut(width).take(depth).enumerate() {
         if let Some(place) = place.first_chunk_mut::<C>() {
@@ -114,7 +149,8 @@ fn pack_columns<const C: usize>(columns: [&[f32]; C], panel: &mut [f32], width: 
     }
 }
 
-/// `sums[r][v] += sum over l of a(r, l) panel[l][v]`
+/// `sums[r][v] = sum over l of a(r, l) panel[l][v]`: the loop in which dense products spend their time.
+/// Each value of `a` and each register of the panel is loaded once for `V` or `R` multiply-adds.
 ///
 /// # Safety
 /// The machine must have `S`; `a` must be readable at `r * row + l * step` for `r < R` and
@@ -154,53 +190,59 @@ fn rows<S: Simd, const R: usize, const V: usize>(
     columns: Range<usize>,
     update: Update,
 ) {
-    let width = V * S::LANES;
-    assert!(panel.len() >= depth.len() * width && columns.len() <= width);
+    assert!(panel.len() >= depth.len() * V * S::LANES && columns.len() <= V * S::LANES);
     // SAFETY: reached through dispatch, so the machine has S. Rows i..i + R and the indices `depth`
-    // lie inside the first factor (checked by `product`), the panel has the rows and columns.
+    // lie inside the first factor (checked by `Kernels::matmul`), the panel has the rows and columns.
     let sums = unsafe {
         let from = a.matrix.pointer().add(i * a.row + depth.start * a.step);
         multiply::<S, R, V>(from, (a.row, a.step), depth.len(), panel.as_ptr())
     };
     for (r, sums) in sums.iter().enumerate() {
-        let to = &mut c.row_mut(i + r)[columns.clone()];
-        if to.len() == width {
-            for (v, sum) in sums.iter().enumerate() {
-                let place = to[v * S::LANES..][..S::LANES].as_mut_ptr();
-                // SAFETY: LANES writable values; the machine has S.
-                unsafe {
-                    let before = if update == Update::Add { S::load(place) } else { S::splat(0.0) };
-                    S::store(place, S::add(before, *sum));
-                }
-            }
-        } else {
-            let mut all = [0.0; 64];
-            for (v, sum) in sums.iter().enumerate() {
-                let place = all[v * S::LANES..][..S::LANES].as_mut_ptr();
-                // SAFETY: LANES writable values; the machine has S.
-                unsafe { S::store(place, *sum) };
-            }
-            for (to, sum) in to.iter_mut().zip(all) {
-                *to = if update == Update::Add { *to + sum } else { sum };
-            }
-        }
+        store_row::<S, V>(sums, &mut c.row_mut(i + r)[columns.clone()], update);
     }
 }
 
-/// The columns of one panel: packed, then all rows of the result, as many at a time as registers
-/// allow.
+/// `to = sums` or `to += sums`, where `to` may have fewer values than the registers.
+#[inline(always)]
+fn store_row<S: Simd, const V: usize>(sums: &[S::Vector; V], to: &mut [f32], update: Update) {
+    if to.len() == V * S::LANES {
+        for (v, sum) in sums.iter().enumerate() {
+            let place = to[v * S::LANES..][..S::LANES].as_mut_ptr();
+            // SAFETY: reached through dispatch, so the machine has S; LANES writable values.
+            unsafe {
+                let before = if update == Update::Add { S::load(place) } else { S::splat(0.0) };
+                S::store(place, S::add(before, *sum));
+            }
+        }
+        return;
+    }
+    // Through the stack, so that nothing behind the columns is written: it may belong to another thread.
+    let mut all = [0.0; 64];
+    for (v, sum) in sums.iter().enumerate() {
+        let place = all[v * S::LANES..][..S::LANES].as_mut_ptr();
+        // SAFETY: as above.
+        unsafe { S::store(place, *sum) };
+    }
+    for (to, sum) in to.iter_mut().zip(all) {
+        *to = if update == Update::Add { *to + sum } else { sum };
+    }
+}
+
+/// Packs one panel, then computes its columns for all rows of the result, as many rows at a time as there
+/// are registers for. How many does not change any bit.
 #[inline(always)]
 fn panel_product<S: Simd, const V: usize>(
     a: Left,
-    (b, transposed): (MatRef, bool),
+    b: Right,
     depth: Range<usize>,
     panel: &mut [f32],
     c: &mut MatMut,
     columns: Range<usize>,
     update: Update,
 ) {
-    pack::<S, V>(b, transposed, depth.clone(), columns.clone(), panel);
+    pack::<S, V>(b, depth.clone(), columns.clone(), panel);
     let (m, mut i) = (c.rows(), 0);
+    // 8 x 3 sums for 32 registers, 6 x 2 for 16 (see `product`); then the rows that are left.
     while S::REGISTERS >= 32 && i + 8 <= m {
         rows::<S, 8, V>(a, i, depth.clone(), panel, c, columns.clone(), update);
         i += 8;
@@ -219,18 +261,18 @@ fn panel_product<S: Simd, const V: usize>(
     }
 }
 
+/// [`Kernels::matmul`] for one instruction set.
 #[inline(always)]
 fn product<S: Simd>(
     a: Left,
-    b: MatRef,
-    transposed: bool,
+    b: Right,
     inner: usize,
     mut c: MatMut,
     update: Update,
     panel: &mut Aligned,
 ) {
     // The sums of a block, one row of the panel and one value of the first factor must all be in
-    // registers: 8 x 3 of 32, or 6 x 2 of 16. A single sum that is not makes AVX2 half as fast.
+    // registers: 8 x 3 sums of 32, or 6 x 2 of 16. A single sum that is not makes AVX2 half as fast.
     let widest = if S::REGISTERS >= 32 { 3 } else { 2 } * S::LANES;
     let needed = widest * inner.min(DEPTH);
     if panel.len() < needed {
@@ -239,27 +281,30 @@ fn product<S: Simd>(
     let n = c.columns();
     for first in (0..n).step_by(widest) {
         let columns = first..(first + widest).min(n);
+        // Ten columns take one register, not three that are mostly zeros.
         let vectors = columns.len().div_ceil(S::LANES);
         let mut update = update;
         for start in (0..inner).step_by(DEPTH) {
-            let depth = start..(start + DEPTH).min(inner);
-            let (b, columns) = ((b, transposed), columns.clone());
+            let (depth, columns) = (start..(start + DEPTH).min(inner), columns.clone());
             match vectors {
                 1 => panel_product::<S, 1>(a, b, depth, panel, &mut c, columns, update),
                 2 => panel_product::<S, 2>(a, b, depth, panel, &mut c, columns, update),
                 _ => panel_product::<S, 3>(a, b, depth, panel, &mut c, columns, update),
             }
+            // The first part overwrites the result, the others add to it.
             update = Update::Add;
         }
     }
 }
 
 impl Kernels {
-    /// `C = op(A, B)` or `C += op(A, B)`, on the calling thread. Reference:
-    /// [`crate::reference::matmul`].
+    /// `C (+)= A B`, `A^T B` or `A B^T`, with `C` `[m x n]`, on the calling thread: `A` is `[m x k]`
+    /// (`[k x m]` if transposed), `B` is `[k x n]` (`[n x k]` if transposed).
+    /// Reference: [`crate::reference::matmul`].
     ///
     /// Panics where the sizes do not fit.
     pub fn matmul(self, transpose: Transpose, a: MatRef, b: MatRef, mut c: MatMut, update: Update) {
+        // Value (i, l) of the first factor, transposed or not, lies at i * row + l * step.
         let (m, inner, row, step) = match transpose {
             Transpose::First => (a.columns(), a.rows(), 1, a.stride()),
             _ => (a.rows(), a.columns(), a.stride(), 1),
@@ -273,23 +318,23 @@ impl Kernels {
             c.rows(),
             c.columns()
         );
+        // An empty sum is 0; `product` would leave the result as it is.
         if inner == 0 && update == Update::Overwrite {
             c.fill(0.0);
         }
-        let a = Left { matrix: a, row, step };
+        let (a, b) = (Left { matrix: a, row, step }, Right { matrix: b, transposed });
         PANEL.with_borrow_mut(|panel| {
             dispatch!(
                 self,
                 (
                     a: Left,
-                    b: MatRef,
-                    transposed: bool,
+                    b: Right,
                     inner: usize,
                     c: MatMut,
                     update: Update,
                     panel: &mut Aligned,
                 ),
-                |S| product::<S>(a, b, transposed, inner, c, update, panel)
+                |S| product::<S>(a, b, inner, c, update, panel)
             );
         });
     }

@@ -1,19 +1,23 @@
-//! Element-wise kernels: activations and their derivatives, and floats as the bytes that they once were.
+//! Element-wise kernels: slices go in and are replaced by activations (docs/maths.md M3), multiplied by
+//! derivatives, or converted to bytes.
 //!
-//! They are plain loops over slices, compiled once for each instruction set; the compiler turns
-//! them into vector code because none of them branches. Derivatives are written in terms of the
-//! activation's *output* wherever that is possible, so that its input need not be kept.
+//! These are plain loops, compiled once for each instruction set. The compiler vectorises them because
+//! none of them branches: where values differ in kind, both results are computed and one is selected. The
+//! derivatives take the activation's *output* wherever that is enough, so that its input need not be
+//! saved for the backward pass.
 
 use crate::dispatch::{Kernels, dispatch};
 
-/// `e^x`, branch-free, relative error below 2e-7; 0 below -87.3, largest value above 88.
+/// `e^x` without branches, relative error below 2e-7; 0 below -87.3, constant above 88.
 ///
-/// `x = n ln 2 + r` with `|r| <= ln 2 / 2`, then a polynomial in `r`, then the exponent field.
+/// `e^x = 2^n e^r` with `x = n ln 2 + r` and `|r| <= ln 2 / 2`: a polynomial for `e^r`, and `n` put into
+/// the exponent bits. (The standard library's `exp` is a call for each value.)
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
+    /// ln 2 in two parts: `n * LN2_HIGH` is exact, since LN2_HIGH has few bits.
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    /// Adding and taking off 1.5 * 2^23 rounds to the nearest integer.
+    /// Adding and subtracting 1.5 * 2^23 rounds to the nearest integer: no bits are left for a fraction.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.clamp(-87.3, 88.0);
     let n = (clamped * std::f32::consts::LOG2_E + ROUND) - ROUND;
@@ -29,17 +33,18 @@ pub(crate) fn exp(x: f32) -> f32 {
     if x < -87.3 { 0.0 } else { value }
 }
 
-/// `tanh x`, branch-free, absolute error below 2e-7 and relative error below 1e-6.
+/// `tanh x` without branches, absolute error below 2e-7 and relative error below 1e-6.
 #[inline(always)]
 fn tanh_of(x: f32) -> f32 {
     let square = x * x;
-    // Near 0 the quotient below loses digits: the odd Taylor polynomial takes over.
+    // Near 0, `1 - e` below loses digits: there the Taylor polynomial is taken.
     let small = x
         * (1.0
             + square
                 * (-0.333_333_33
                     + square
                         * (0.133_333_33 + square * (-0.053_968_254 + square * 0.021_869_488))));
+    // Of -2 |x|, so that nothing overflows.
     let e = exp(-2.0 * x.abs());
     let large = ((1.0 - e) / (1.0 + e)).copysign(x);
     if square < 0.04 { small } else { large }
@@ -90,11 +95,11 @@ macro_rules! in_place {
 in_place! {
     /// `x = max(0, x)`
     relu(x) = if x > 0.0 { x } else { 0.0 };
-    /// `x = tanh x`
+    /// `x = tanh(x)`
     tanh(x) = tanh_of(x);
     /// `x = 1 / (1 + e^-x)`
     sigmoid(x) = sigmoid_of(x);
-    /// `x = x Phi(x)`, Phi the normal distribution function
+    /// `x = x Phi(x)` with the normal distribution function Phi: GELU
     gelu(x) = x * normal_cdf(x);
 }
 
@@ -104,10 +109,10 @@ macro_rules! derivative {
             $(#[$doc])*
             ///
             /// Panics where the lengths differ.
-            pub fn $name(self, kept: &[f32], grad: &mut [f32]) {
-                assert_eq!(kept.len(), grad.len());
-                dispatch!(self, (kept: &[f32], grad: &mut [f32]), |_S| {
-                    for (grad, &$y) in grad.iter_mut().zip(kept) {
+            pub fn $name(self, saved: &[f32], grad: &mut [f32]) {
+                assert_eq!(saved.len(), grad.len());
+                dispatch!(self, (saved: &[f32], grad: &mut [f32]), |_S| {
+                    for (grad, &$y) in grad.iter_mut().zip(saved) {
                         *grad *= $slope;
                     }
                 });
@@ -117,18 +122,18 @@ macro_rules! derivative {
 }
 
 derivative! {
-    /// `grad *= 1` where the output is positive, else 0.
+    /// `grad *= 1` where the saved output is positive, else `grad *= 0`.
     relu_backward(y) = if y > 0.0 { 1.0 } else { 0.0 };
-    /// `grad *= 1 - y^2`, `y` the output.
+    /// `grad *= 1 - y^2` with the saved output `y`.
     tanh_backward(y) = 1.0 - y * y;
-    /// `grad *= y (1 - y)`, `y` the output.
+    /// `grad *= y (1 - y)` with the saved output `y`.
     sigmoid_backward(y) = y * (1.0 - y);
-    /// `grad *= Phi(x) + x phi(x)`, `x` the *input*.
+    /// `grad *= Phi(x) + x phi(x)` with the saved *input* `x`: the output does not determine it.
     gelu_backward(y) = gelu_slope(y);
 }
 
 impl Kernels {
-    /// `x = x` where positive, else `slope x`
+    /// `x = x` where it is positive, else `x = slope x`.
     pub fn leaky_relu(self, values: &mut [f32], slope: f32) {
         dispatch!(self, (values: &mut [f32], slope: f32), |_S| {
             for value in values {
@@ -137,33 +142,35 @@ impl Kernels {
         });
     }
 
-    /// `grad *= 1` where the output is positive, else `slope`, which must not be negative.
+    /// `grad *= 1` where the saved output is positive, else `grad *= slope`. `slope` must not be negative:
+    /// then the output has the sign of the input.
     ///
     /// Panics where the lengths differ.
-    pub fn leaky_relu_backward(self, kept: &[f32], grad: &mut [f32], slope: f32) {
-        assert_eq!(kept.len(), grad.len());
-        dispatch!(self, (kept: &[f32], grad: &mut [f32], slope: f32), |_S| {
-            for (grad, &y) in grad.iter_mut().zip(kept) {
+    pub fn leaky_relu_backward(self, saved: &[f32], grad: &mut [f32], slope: f32) {
+        assert_eq!(saved.len(), grad.len());
+        dispatch!(self, (saved: &[f32], grad: &mut [f32], slope: f32), |_S| {
+            for (grad, &y) in grad.iter_mut().zip(saved) {
                 *grad *= if y > 0.0 { 1.0 } else { slope };
             }
         });
     }
 
-    /// Writes `values` as bytes where each is one of 0 to 255 times `1 / steps`, up to rounding (4e-7 of
-    /// it); else returns false, and `bytes` holds anything. Reference:
-    /// [`crate::reference::to_bytes`].
+    /// `bytes = values * scale`, if all of these are whole numbers from 0 to 255 up to rounding (a relative
+    /// error of 4e-7). If not, returns false, and what `bytes` holds has no meaning. For images that were
+    /// bytes before someone divided them by 255. Reference: [`crate::reference::to_bytes`].
     ///
     /// Panics where the lengths differ.
-    pub fn to_bytes(self, values: &[f32], steps: f32, bytes: &mut [u8]) -> bool {
+    pub fn to_bytes(self, values: &[f32], scale: f32, bytes: &mut [u8]) -> bool {
         assert_eq!(values.len(), bytes.len());
-        dispatch!(self, (values: &[f32], steps: f32, bytes: &mut [u8]) -> bool, |_S| {
-            /// Adding it rounds to a whole number, which then stands in the lowest bits.
+        dispatch!(self, (values: &[f32], scale: f32, bytes: &mut [u8]) -> bool, |_S| {
+            /// Adding 1.5 * 2^23 rounds to a whole number, whose bits are then the lowest ones.
             const ROUND: f32 = 12_582_912.0;
-            // No way out within a block, so that the compiler can take many values at a time.
+            // No early exit within a block, so that the compiler can vectorise it; one between blocks, so
+            // that other data are found out after 1,024 values.
             values.chunks(1024).zip(bytes.chunks_mut(1024)).all(|(values, bytes)| {
                 let mut sound = true;
                 for (value, byte) in values.iter().zip(bytes) {
-                    let scaled = value * steps;
+                    let scaled = value * scale;
                     let shifted = scaled + ROUND;
                     let whole = shifted - ROUND;
                     *byte = shifted.to_bits() as u8;
@@ -266,12 +273,12 @@ mod tests {
         for kernels in Kernels::available() {
             for (forward, backward, from_input, exact) in cases {
                 let inputs: Vec<f32> = (-80..80).map(|i| i as f32 * 0.05 + 0.011).collect();
-                let mut kept = inputs.clone();
+                let mut saved = inputs.clone();
                 if !from_input {
-                    forward(kernels, &mut kept);
+                    forward(kernels, &mut saved);
                 }
                 let mut grad = vec![2.0; inputs.len()];
-                backward(kernels, &kept, &mut grad);
+                backward(kernels, &saved, &mut grad);
                 for (x, slope) in inputs.iter().zip(&grad) {
                     let (x, h) = (f64::from(*x), 1e-5);
                     let expected = (exact(x + h) - exact(x - h)) / h;

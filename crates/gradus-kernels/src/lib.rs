@@ -1,45 +1,51 @@
-//! The fast loops of gradus: slices and shapes in, slices out; nothing here knows layers or files.
+//! The fast loops of gradus: slices and shapes go in, slices come out. Nothing here knows layers, files
+//! or settings.
 //!
-//! | kernel | formula | file |
+//! The map, in the order in which data flow through a training step:
+//!
+//! | file | kernels | formula |
 //! |---|---|---|
-//! | [`Kernels::matmul`] | `C (+)= A B`, `A^T B` or `A B^T` | dense.rs |
-//! | [`Kernels::sparse_forward`] | `Z = b + X W`, `X` mostly zeros | sparse.rs |
-//! | [`Kernels::sparse_gradient`] | `dW (+)= X^T dZ`, `X` mostly zeros | sparse.rs |
-//! | [`Kernels::relu`] and the like | `x = f(x)` | elementwise.rs |
-//! | [`Kernels::relu_backward`] and the like | `grad *= f'` | elementwise.rs |
-//! | [`Kernels::to_bytes`] | `b = x steps`, where all are whole | elementwise.rs |
-//! | [`Kernels::sgd`], [`Kernels::adam`], ... | one step of an optimizer | steps.rs |
-//! | [`Kernels::batch_norm_forward`] and backward | columns of mean 0, variance 1; scale and shift | batch_norm.rs |
-//! | [`Kernels::penalize`] and the like | penalties, limits, averages, norms | weights.rs |
-//! | [`Kernels::softmax_cross_entropy`] | loss, and `(p - t) / m`, of target `t` | softmax.rs |
-//! | [`Kernels::softmax`] | `p = e^z / sum e^z` | softmax.rs |
-//! | [`Kernels::squared_error`] | loss, and `(y - t) / (n m)`, of values `t` | squared.rs |
-//! | [`Kernels::random_bits`] and the like | number `i` of a stream: bits, uniform, normal, dropout | random.rs |
-//! | [`Kernels::draw_field`], [`Kernels::smooth_field`] | random displacements of pixels, `G D G` | distort.rs |
-//! | [`Kernels::resample`] | an image read between its pixels | distort.rs |
-//! | [`Kernels::multiply_adds`] | the arithmetic peak | peak.rs |
+//! | distort.rs | [`Kernels::draw_field`], [`Kernels::smooth_field`], [`Kernels::resample`] | random displacements, `G D G`; an image sampled along them |
+//! | elementwise.rs | [`Kernels::to_bytes`] | `b = x scale`, if all are whole |
+//! | random.rs | [`Kernels::add_normal`], [`Kernels::dropout_mask`], ... | number `i` of a stream: bits, uniform, normal, dropout |
+//! | tile/ | [`sparse::Tile`] | mostly-zero samples as lists of their non-zeros |
+//! | sparse.rs | [`Kernels::sparse_forward`] | `Z = b + X W`, `X` mostly zeros |
+//! | | [`Kernels::sparse_gradient`] | `dW (+)= X^T dZ`, `X` mostly zeros |
+//! | dense.rs | [`Kernels::matmul`] | `C (+)= A B`, `A^T B` or `A B^T` |
+//! | batch_norm.rs | [`Kernels::batch_norm_forward`] and backward | columns with mean 0, variance 1; scale and shift |
+//! | elementwise.rs | [`Kernels::relu`], ... | `x = f(x)` |
+//! | | [`Kernels::relu_backward`], ... | `grad *= f'` |
+//! | softmax.rs | [`Kernels::softmax_cross_entropy`] | loss, and `(p - t) / m`, for target `t` |
+//! | | [`Kernels::softmax`] | `p = e^z / sum e^z` |
+//! | squared.rs | [`Kernels::squared_error`] | loss, and `(y - t) / (n m)`, for target `t` |
+//! | weights.rs | [`Kernels::penalize`], [`Kernels::clamp`], [`Kernels::blend`], ... | penalties, limits, averages, norms |
+//! | steps.rs | [`Kernels::sgd`], [`Kernels::adam`], ... | one step of an optimizer |
+//! | peak.rs | [`Kernels::multiply_adds`] | the arithmetic peak |
 //!
-//! The products, softmax, batch normalisation and the like stand in [`mod@reference`] as the plain
-//! loops that define them, and are tested against these on every instruction set of the machine; the
-//! element-wise kernels and the steps are plain loops themselves, tested against double precision and
-//! central differences.
+//! Beneath them: matrix.rs (views of matrices), threads.rs (threads, barriers, shared matrices),
+//! dispatch.rs (which instruction set) and arch/ (what each instruction set can do).
+//!
+//! To read a kernel, start with its plain loop in [`mod@reference`], then read the generic code over
+//! `Simd`, then `arch/`, then `dispatch!`. Kernels are tested against the plain loops on every instruction
+//! set of the machine; element-wise kernels and optimizer steps, which are plain loops themselves, against
+//! double precision and central differences.
 
+pub mod reference;
 pub mod matrix;
 pub mod threads;
-pub mod dispatch;
 mod arch;
-pub mod dense;
+mod dispatch;
+pub mod distort;
+pub mod random;
 mod tile;
 pub mod sparse;
-pub mod elementwise;
-pub mod steps;
-pub mod batch_norm;
-pub mod weights;
+pub mod dense;
+mod batch_norm;
+mod elementwise;
 pub mod softmax;
 mod squared;
-pub mod random;
-pub mod distort;
-pub mod reference;
+mod weights;
+pub mod steps;
 mod peak;
 
 pub use dispatch::{Isa, Kernels};

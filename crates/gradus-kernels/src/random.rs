@@ -1,35 +1,40 @@
-//! Random numbers that can be drawn at any place of their sequence: Philox4x32-10 (Salmon et al.,
-//! "Parallel random numbers: as easy as 1, 2, 3", 2011), in groups that fill vector registers.
+//! Counter-based random numbers: the name of a stream and a place in it go in; bits, uniform or normal
+//! numbers or a dropout mask come out. Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy
+//! as 1, 2, 3", 2011), in groups that fill vector registers.
 //!
-//! A generator with a state gives numbers in one order only. Here number `i` of a [`Stream`] is a
-//! function of the stream and of `i`, so that several workers draw their own parts, and a backward
-//! pass can draw again what the forward pass drew.
+//! A generator with a state yields numbers in one order only. Here number `i` of a [`Stream`] is a
+//! function of the stream and `i`: each thread can draw its own part, and the result is the same at any
+//! number of threads.
 
 use std::f32::consts::{LN_2, PI};
 
 use crate::dispatch::{Kernels, dispatch};
 
-/// Numbers that are drawn together: four words of 16 counters.
+/// Numbers that are drawn together: Philox turns one counter into four words, and 16 counters fill a
+/// register of AVX-512.
 pub const GROUP: usize = 4 * LANES;
 
+/// Counters that are computed together.
 const LANES: usize = 16;
+/// Rounds of Philox. Seven pass all tests of randomness; ten are the authors' choice, with a margin.
 const ROUNDS: usize = 10;
 
-/// Names one sequence of 2^38 numbers.
+/// The name of one sequence of 2^34 numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stream {
-    /// Of the whole run.
+    /// What stays the same for a whole run: its seed.
     pub key: u64,
-    /// Of what is drawn: a step, a sample, a layer. The numbers of two streams that differ here
-    /// have nothing to do with each other.
+    /// What the numbers are for: a step, a sample, a layer. Streams that differ here are independent.
     pub counter: [u32; 3],
 }
 
 /// The words of counters `first .. first + LANES`: word `w` of counter `c` is `words[w][c]`.
 #[inline(always)]
 fn philox(stream: Stream, first: u32) -> [[u32; LANES]; 4] {
+    // Multipliers and key increments are those of the paper.
     const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
     const INCREMENTS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+    // Word by word, not counter by counter: each line below is one operation on 16 lanes.
     let mut x = [[0; LANES]; 4];
     for c in 0..LANES {
         x[0][c] = first.wrapping_add(c as u32);
@@ -50,13 +55,13 @@ fn philox(stream: Stream, first: u32) -> [[u32; LANES]; 4] {
     x
 }
 
-/// A number in [0, 1) with 24 random bits.
+/// A number in [0, 1) with 24 random bits, as many as an `f32` can hold.
 #[inline(always)]
 fn unit(word: u32) -> f32 {
     (word >> 8) as f32 * (1.0 / 16_777_216.0)
 }
 
-/// `ln x` for `x` in [2^-24, 1], absolute error below 2e-7 of its size or 1e-7.
+/// `ln x` for `x` in [2^-24, 1], with a relative error below 2e-7 or an absolute one below 1e-7.
 #[inline(always)]
 fn ln(x: f32) -> f32 {
     // x = 2^e m with m in [sqrt 1/2, sqrt 2); ln m = 2 atanh((m - 1) / (m + 1)).
@@ -73,7 +78,7 @@ fn ln(x: f32) -> f32 {
 #[inline(always)]
 fn sine_of_turns(u: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
-    // To [-1/2, 1/2], then by symmetry to [-1/4, 1/4], where the Taylor polynomial holds.
+    // Reduced to [-1/2, 1/2], then by symmetry to [-1/4, 1/4], where the Taylor polynomial is accurate.
     let u = u - ((u + ROUND) - ROUND);
     let folded = 0.5_f32.copysign(u) - u;
     let u = if u.abs() > 0.25 { folded } else { u };
@@ -87,15 +92,17 @@ fn sine_of_turns(u: f32) -> f32 {
     x + x * square * p
 }
 
-/// Two independent normal numbers from two words (Box and Muller 1958).
+/// Two independent normal numbers from two words (Box and Muller 1958): without a branch, unlike the polar
+/// method, and always two for two, so that number `i` has a fixed place.
 #[inline(always)]
 fn normal_pair(a: u32, b: u32) -> (f32, f32) {
+    // 1 - unit lies in (0, 1]: the logarithm is finite.
     let radius = (-2.0 * ln(1.0 - unit(a))).sqrt();
     let turn = unit(b) - 0.5;
     (radius * sine_of_turns(turn + 0.25), radius * sine_of_turns(turn))
 }
 
-/// Calls `each(values, group)` with the parts of `values` that the groups from `start` on fill.
+/// Calls `each(part, group)` for each group from number `start` on and the part of `values` that it fills.
 #[inline(always)]
 fn by_group<T>(
     stream: Stream,
@@ -110,9 +117,10 @@ fn by_group<T>(
 }
 
 impl Kernels {
-    /// `words[i]` becomes number `start + i` of the stream, 32 random bits. Number
-    /// `64 g + 16 w + c` is word `w` of Philox's counter `16 g + c`.
-    /// Reference: [`crate::reference::random_bits`].
+    /// `words[i]` becomes number `start + i` of the stream, 32 random bits. Number `64 g + 16 w + c` is word
+    /// `w` of Philox's counter `16 g + c`. Reference: [`crate::reference::random_bits`].
+    ///
+    /// Panics, like the other functions here, where `start` is not a multiple of [`GROUP`].
     ///
     /// Panics where `start` is no multiple of [`GROUP`]; so do the others here.
     pub fn random_bits(self, stream: Stream, start: usize, words: &mut [u32]) {
@@ -135,12 +143,12 @@ impl Kernels {
         });
     }
 
-    /// `values[i] += deviation n` with `n` number `start + i` of the stream, from the standard
-    /// normal distribution. Reference: [`crate::reference::random_normal`].
-    pub fn add_normal(self, stream: Stream, start: usize, deviation: f32, values: &mut [f32]) {
+    /// `values[i] += std n`, where `n` is number `start + i` of the stream, from the standard normal
+    /// distribution. Reference: [`crate::reference::random_normal`].
+    pub fn add_normal(self, stream: Stream, start: usize, std: f32, values: &mut [f32]) {
         dispatch!(
             self,
-            (stream: Stream, start: usize, deviation: f32, values: &mut [f32]),
+            (stream: Stream, start: usize, std: f32, values: &mut [f32]),
             |_S| {
                 by_group(stream, start, values, |part, group| {
                     let mut normal = [[0.0f32; LANES]; 4];
@@ -149,22 +157,22 @@ impl Kernels {
                         (normal[2][c], normal[3][c]) = normal_pair(group[2][c], group[3][c]);
                     }
                     for (value, normal) in part.iter_mut().zip(normal.as_flattened()) {
-                        *value += deviation * normal;
+                        *value += std * normal;
                     }
                 });
             }
         );
     }
 
-    /// The mask of dropout (Srivastava et al. 2014): `mask[i]` becomes 0 with probability `drop`,
-    /// decided by number `start + i` of the stream, else `1 / (1 - drop)`.
+    /// The mask of dropout (Srivastava et al. 2014): `mask[i]` becomes 0 with probability `rate`, decided by
+    /// number `start + i` of the stream, and `1 / (1 - rate)` otherwise.
     /// Reference: [`crate::reference::dropout_mask`].
-    pub fn dropout_mask(self, stream: Stream, start: usize, drop: f32, mask: &mut [f32]) {
-        dispatch!(self, (stream: Stream, start: usize, drop: f32, mask: &mut [f32]), |_S| {
-            let kept = 1.0 / (1.0 - drop);
+    pub fn dropout_mask(self, stream: Stream, start: usize, rate: f32, mask: &mut [f32]) {
+        dispatch!(self, (stream: Stream, start: usize, rate: f32, mask: &mut [f32]), |_S| {
+            let factor = 1.0 / (1.0 - rate);
             by_group(stream, start, mask, |part, group| {
                 for (value, &word) in part.iter_mut().zip(group.as_flattened()) {
-                    *value = if unit(word) < drop { 0.0 } else { kept };
+                    *value = if unit(word) < rate { 0.0 } else { factor };
                 }
             });
         });

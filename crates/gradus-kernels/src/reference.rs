@@ -1,6 +1,8 @@
-//! Every kernel as the plain loop that defines it: safe, slow, true. The fast ones are tested
-//! against these, and docs/maths.md points here. Products and softmax stand here; the rest in the
-//! folder.
+//! The plain loops that define the kernels: slices go in, slices or numbers come out. Safe, slow, and
+//! correct by inspection; the fast kernels are tested against them, and docs/maths.md points here.
+//!
+//! Products and softmax are in this file, the rest is in the folder. Sums are in double precision, so that
+//! what differs in a test is the rounding of the fast kernel.
 
 use crate::dense::{Transpose, Update};
 use crate::softmax::Targets;
@@ -17,8 +19,8 @@ pub use random::*;
 pub use squared::*;
 pub use weights::*;
 
-/// `C (+)= op(A, B)` with `C` m x n and an inner dimension of k, all without gaps.
-/// `A` is m x k (k x m for `First`), `B` is k x n (n x k for `Second`).
+/// `C (+)= A B`, `A^T B` or `A B^T`, with `C` `[m x n]`: `A` is `[m x k]` (`[k x m]` for `First`), `B` is
+/// `[k x n]` (`[n x k]` for `Second`), all without gaps.
 pub fn matmul(
     transpose: Transpose,
     (m, k, n): (usize, usize, usize),
@@ -41,7 +43,8 @@ pub fn matmul(
     }
 }
 
-/// `output = bias + scale X W`: `x` samples x features, `weight` features x width.
+/// `output = bias + scale X W`: `x` is `[samples x features]`, `weight` `[features x width]`, `output`
+/// `[samples x width]`.
 pub fn sparse_forward(x: &[u8], scale: f32, weight: &[f32], bias: &[f32], output: &mut [f32]) {
     let width = bias.len();
     let features = weight.len() / width;
@@ -56,24 +59,24 @@ pub fn sparse_forward(x: &[u8], scale: f32, weight: &[f32], bias: &[f32], output
     }
 }
 
-/// `grad_weight (+)= start + scale X^T delta`: `x` samples x features, `delta` samples x width,
-/// `start` added to each of the `features` rows.
+/// `grad_weight (+)= offset + scale X^T grad_output`: `x` is `[samples x features]`, `grad_output`
+/// `[samples x width]`, `grad_weight` `[features x width]`; `offset` is added to each of its rows.
 pub fn sparse_gradient(
     x: &[u8],
     scale: f32,
-    delta: &[f32],
-    start: &[f32],
+    grad_output: &[f32],
+    offset: &[f32],
     grad_weight: &mut [f32],
     update: Update,
 ) {
-    let width = start.len();
+    let width = offset.len();
     let features = grad_weight.len() / width;
     for p in 0..features {
         for j in 0..width {
             let before = if update == Update::Add { grad_weight[p * width + j] } else { 0.0 };
-            let mut sum = f64::from(before) + f64::from(start[j]);
-            for (x, delta) in x.chunks(features).zip(delta.chunks(width)) {
-                sum += f64::from(scale) * f64::from(x[p]) * f64::from(delta[j]);
+            let mut sum = f64::from(before) + f64::from(offset[j]);
+            for (x, grad) in x.chunks(features).zip(grad_output.chunks(width)) {
+                sum += f64::from(scale) * f64::from(x[p]) * f64::from(grad[j]);
             }
             grad_weight[p * width + j] = sum as f32;
         }
@@ -86,10 +89,10 @@ pub fn non_zeros(bytes: &[u8]) -> Vec<(u8, u8)> {
     pairs.filter(|&(_, byte)| byte != 0).collect()
 }
 
-/// The byte that each value is `1 / steps` times; none where one is no such multiple, up to rounding.
-pub fn to_bytes(values: &[f32], steps: f32) -> Option<Vec<u8>> {
+/// `values * scale` as bytes, or `None` if one of these is not a whole number from 0 to 255, up to rounding.
+pub fn to_bytes(values: &[f32], scale: f32) -> Option<Vec<u8>> {
     let byte = |value: &f32| {
-        let scaled = f64::from(*value) * f64::from(steps);
+        let scaled = f64::from(*value) * f64::from(scale);
         let whole = scaled.round();
         let near = (scaled - whole).abs() <= 4e-7 * whole;
         (near && whole <= 255.0).then_some(whole as u8)
@@ -105,7 +108,7 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     e.iter().map(|e| (e / sum) as f32).collect()
 }
 
-/// The target of row `i`: `(1 - s) (q onehot(a) + (1 - q) onehot(b)) + s / K`.
+/// The target probabilities for row `i`: `(1 - s) (q onehot(a) + (1 - q) onehot(b)) + s / K`.
 pub fn target(targets: &Targets, i: usize, classes: usize) -> Vec<f64> {
     let smoothing = f64::from(targets.smoothing);
     let (other, share) =
@@ -116,8 +119,8 @@ pub fn target(targets: &Targets, i: usize, classes: usize) -> Vec<f64> {
     target
 }
 
-/// The loss of one row, `w (log sum_c e^(z_c) - sum_c t_c z_c)` with target `t` and weight `w`, and
-/// its gradient with respect to the logits, `(p - t) w grad_scale`.
+/// Loss and gradient for one row of logits with target `t` and weight `w`:
+/// `w (log sum_c e^(z_c) - sum_c t_c z_c)` and `(p - t) w grad_scale`.
 pub fn softmax_cross_entropy(
     logits: &[f32],
     target: &[f64],

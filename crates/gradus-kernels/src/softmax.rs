@@ -1,25 +1,30 @@
-//! Softmax and cross-entropy of rows of logits, fused and stable (docs/maths.md M4).
+//! Softmax and cross-entropy (docs/maths.md M4): rows of logits and the samples' targets go in;
+//! probabilities, or losses and the gradients of the logits, come out.
+//!
+//! Both are fused, so that the logits are read once; and both subtract the largest logit first, so that
+//! no exponential overflows.
 
 use crate::dispatch::{Kernels, dispatch};
 use crate::elementwise::exp;
 use crate::matrix::MatMut;
 
-/// What the probabilities of each row of logits should be (docs/maths.md M4): with smoothing `s`,
-/// class `a` of the row, and where rows are mixed class `b` and the share `q` of `a`,
+/// The target probabilities for each row of logits (docs/maths.md M4): with the row's class `a`, label
+/// smoothing `s` over `K` classes and, with mixup, a second class `b` and the share `q` of `a`,
 /// `t = (1 - s) (q onehot(a) + (1 - q) onehot(b)) + s / K`.
 #[derive(Debug, Clone, Copy)]
 pub struct Targets<'a> {
-    /// Class of each row.
+    /// The class of each row.
     pub labels: &'a [u32],
-    /// Mixup (Zhang et al. 2018): a second class of each row, and the share of the first.
+    /// Mixup (Zhang et al. 2018): a second class for each row, and the share of the first.
     pub mixed: Option<(&'a [u32], &'a [f32])>,
-    /// Factor of each row's loss; none for 1.
+    /// A factor for each row's loss; all are 1 without them.
     pub weights: Option<&'a [f32]>,
-    /// Label smoothing (Szegedy et al. 2016): share of the target that is spread over all classes.
+    /// Label smoothing (Szegedy et al. 2016): the share of the target that is spread over all classes.
     pub smoothing: f32,
 }
 
-/// The target of one row: `everywhere` at each class, and more at one or two of them.
+/// The target of one row: `everywhere` for each class, and more for one or two of them. A whole vector of
+/// `K` values would cost as much memory traffic as the logits.
 struct RowTarget {
     first: (usize, f32),
     second: Option<(usize, f32)>,
@@ -28,18 +33,18 @@ struct RowTarget {
 }
 
 impl<'a> Targets<'a> {
-    /// One class of each row and nothing else.
+    /// One class for each row, no mixup, no weights, no smoothing.
     pub fn of(labels: &'a [u32]) -> Self {
         Targets { labels, mixed: None, weights: None, smoothing: 0.0 }
     }
 
     #[inline(always)]
     fn row(&self, i: usize, classes: usize) -> RowTarget {
-        let kept = 1.0 - self.smoothing;
+        let hard = 1.0 - self.smoothing;
         let share = self.mixed.map_or(1.0, |(_, shares)| shares[i]);
         RowTarget {
-            first: (self.labels[i] as usize, kept * share),
-            second: self.mixed.map(|(others, _)| (others[i] as usize, kept * (1.0 - share))),
+            first: (self.labels[i] as usize, hard * share),
+            second: self.mixed.map(|(others, _)| (others[i] as usize, hard * (1.0 - share))),
             everywhere: self.smoothing / classes as f32,
             weight: self.weights.map_or(1.0, |weights| weights[i]),
         }
@@ -47,13 +52,13 @@ impl<'a> Targets<'a> {
 }
 
 impl RowTarget {
-    /// The classes with more than `everywhere`, and how much more.
+    /// The classes with more than `everywhere`, each with how much more it has.
     #[inline(always)]
     fn classes(&self) -> impl Iterator<Item = (usize, f32)> {
         std::iter::once(self.first).chain(self.second)
     }
 
-    /// `sum_c t_c (z_c - max)`
+    /// `sum_c t_c (z_c - max)`. Without smoothing this reads one or two logits instead of all.
     #[inline(always)]
     fn mean_logit(&self, logits: &[f32], max: f32) -> f32 {
         let (class, share) = self.first;
@@ -68,7 +73,7 @@ impl RowTarget {
     }
 }
 
-/// The largest of `logits` and its index; the first of equals.
+/// The largest of `logits` and its index; of equal ones the first.
 #[inline(always)]
 fn largest(logits: &[f32]) -> (usize, f32) {
     let mut best = (0, f32::NEG_INFINITY);
@@ -80,7 +85,7 @@ fn largest(logits: &[f32]) -> (usize, f32) {
     best
 }
 
-/// Turns a row of logits into `e^(z - max z)`; returns the sum of these.
+/// Replaces a row of logits by `e^(z - max z)`; returns the sum.
 #[inline(always)]
 fn exponentials(row: &mut [f32], max: f32) -> f32 {
     for logit in row.iter_mut() {
@@ -90,8 +95,8 @@ fn exponentials(row: &mut [f32], max: f32) -> f32 {
 }
 
 impl Kernels {
-    /// Each row of logits becomes its probabilities: `p_c = e^(z_c - max z) / sum`.
-    /// Reference: [`crate::reference::softmax`].
+    /// Replaces each row of logits by its probabilities, `p_c = e^(z_c - max z) / sum_c e^(z_c - max z)`.
+    /// `logits` is `[samples x classes]`. Reference: [`crate::reference::softmax`].
     pub fn softmax(self, logits: MatMut) {
         dispatch!(self, (logits: MatMut), |_S| {
             let mut logits = logits;
@@ -106,14 +111,13 @@ impl Kernels {
         });
     }
 
-    /// Cross-entropy of softmax with the rows' targets, and its gradient in place of the logits: with
-    /// `t_i` the target of row `i` and `w_i` its weight ([`Targets`]),
-    /// `loss_i = w_i (log(sum_c e^(z_ic)) - sum_c t_ic z_ic)` and
-    /// `z_ic = (p_ic - t_ic) w_i grad_scale`, `grad_scale` being 1 over the number of samples in the
-    /// mean. Returns how many rows have their largest logit at the label (the first of equals counts).
+    /// Softmax cross-entropy of each row `i` with target `t_i` and weight `w_i` ([`Targets`]):
+    /// `losses[i] = w_i (log(sum_c e^(z_ic)) - sum_c t_ic z_ic)`. Replaces the logits, `[samples x classes]`,
+    /// by their gradient, `(p_ic - t_ic) w_i grad_scale`; `grad_scale` is 1 over the number of samples in
+    /// the mean. Returns how many rows have their largest logit (of equal ones the first) at the label.
     /// Reference: [`crate::reference::softmax_cross_entropy`].
     ///
-    /// Panics where the lengths differ or a label is no column.
+    /// Panics where the lengths differ or a label is not a column.
     pub fn softmax_cross_entropy(
         self,
         logits: MatMut,
@@ -135,6 +139,7 @@ impl Kernels {
                     let row = logits.row_mut(i);
                     let target = targets.row(i, row.len());
                     let (predicted, max) = largest(row);
+                    // Before the logits are overwritten by their exponentials.
                     let expected = target.mean_logit(row, max);
                     let sum = exponentials(row, max);
                     *loss = target.weight * (sum.ln() - expected);
@@ -158,7 +163,7 @@ impl Kernels {
 mod tests {
     use super::*;
 
-    /// Mixing with a share of 1, weights of 1 and no smoothing are what plain labels are, to the bit.
+    /// Mixup with a share of 1, weights of 1 and no smoothing give the same bits as plain labels.
     #[test]
     fn neutral_targets_change_no_bit() {
         let start: Vec<f32> = (0..130).map(|i| (i as f32 * 0.7).sin() * 9.0).collect();

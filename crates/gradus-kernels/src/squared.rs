@@ -1,14 +1,14 @@
-//! Squared error of rows of values, and its gradient (docs/maths.md M21).
+//! Squared error (docs/maths.md M21): outputs and targets go in, losses and the gradients of the outputs
+//! come out.
 
 use crate::dispatch::{Kernels, dispatch};
 use crate::matrix::{MatMut, MatRef};
 
 impl Kernels {
-    /// Half the mean squared error of each row, and its gradient in place of the outputs: with `m`
-    /// columns and the weight `w_i` of row `i` (1 without weights),
-    /// `loss_i = w_i / (2 m) sum_j (y_ij - t_ij)^2` and
-    /// `y_ij = (y_ij - t_ij) w_i grad_scale / m`, `grad_scale` being 1 over the number of samples in
-    /// the mean. Reference: [`crate::reference::squared_error`].
+    /// Half the mean squared error of each row `i` with weight `w_i` (1 without weights):
+    /// `losses[i] = w_i / (2 m) sum_j (y_ij - t_ij)^2`, with `m` columns. Replaces `outputs`, `[samples x m]`,
+    /// by their gradient, `(y_ij - t_ij) w_i grad_scale / m`; `grad_scale` is 1 over the number of samples
+    /// in the mean. Reference: [`crate::reference::squared_error`].
     ///
     /// Panics where the sizes differ.
     pub fn squared_error(

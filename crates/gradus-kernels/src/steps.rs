@@ -1,5 +1,9 @@
-//! One step of each optimizer (docs/maths.md M8, M9): plain loops over the parameters, compiled once
-//! for each instruction set.
+//! One step of each optimizer (docs/maths.md M8, M9): parameters, gradients and moments go in; parameters
+//! and moments are changed in place.
+//!
+//! Plain loops over slices of equal length, compiled once for each instruction set. Each reads and writes
+//! everything once, since memory limits their speed. What all parameters share is computed before, in the
+//! structs below: `1 - beta1^t`, say.
 
 use crate::dispatch::{Kernels, dispatch};
 
@@ -8,11 +12,11 @@ use crate::dispatch::{Kernels, dispatch};
 pub struct SgdStep {
     /// Factor of the direction.
     pub learning_rate: f32,
-    /// Factor of the earlier velocity; 0 for none.
+    /// Factor of the previous velocity; 0 without momentum.
     pub momentum: f32,
-    /// Whether the direction looks ahead by one more share of the velocity.
+    /// Nesterov momentum: the step is taken from where the velocity leads.
     pub nesterov: bool,
-    /// Added to the gradient, times the parameter (L2).
+    /// Factor of the parameter that is added to the gradient (L2).
     pub l2: f32,
 }
 
@@ -29,9 +33,9 @@ pub struct AdamStep {
     pub second_scale: f32,
     /// Added to the root, so that nothing is divided by 0.
     pub epsilon: f32,
-    /// Added to the gradient, times the parameter (L2).
+    /// Factor of the parameter that is added to the gradient (L2).
     pub l2: f32,
-    /// What a parameter is multiplied by before the step (decoupled decay): 1 for none.
+    /// Factor of the parameter before the step (decoupled weight decay, AdamW); 1 without.
     pub shrink: f32,
 }
 
@@ -42,31 +46,31 @@ pub struct RmsPropStep {
     pub learning_rate: f32,
     /// Decay of the mean of squared gradients.
     pub decay: f32,
-    /// Factor of the earlier velocity; 0 for none.
+    /// Factor of the previous velocity; 0 without momentum.
     pub momentum: f32,
     /// Added to the root, so that nothing is divided by 0.
     pub epsilon: f32,
-    /// Added to the gradient, times the parameter (L2).
+    /// Factor of the parameter that is added to the gradient (L2).
     pub l2: f32,
 }
 
 /// Constants of one Lion step (docs/maths.md M9).
 #[derive(Debug, Clone, Copy)]
 pub struct LionStep {
-    /// How far every parameter moves.
+    /// How far each parameter moves.
     pub learning_rate: f32,
-    /// Share of the earlier mean in the direction.
+    /// Share of the previous mean in the direction.
     pub beta1: f32,
     /// Decay of the mean of gradients.
     pub beta2: f32,
-    /// What a parameter is multiplied by before the step (decoupled decay): 1 for none.
+    /// Factor of the parameter before the step (decoupled weight decay); 1 without.
     pub shrink: f32,
 }
 
 impl Kernels {
     /// One step of SGD (docs/maths.md M8) with `g = gradient + l2 parameter`:
-    /// `v = momentum v + g`, then `parameter -= learning_rate v`, or `learning_rate (g + momentum v)`
-    /// with Nesterov. `velocity` is not looked at where momentum is 0 and may then be empty.
+    /// `v = momentum v + g`, then `parameter -= learning_rate v`, or `learning_rate (g + momentum v)` with
+    /// Nesterov. Without momentum `velocity` is not used and may be empty.
     ///
     /// Panics where the lengths differ.
     pub fn sgd(
@@ -90,6 +94,7 @@ impl Kernels {
             self,
             (step: SgdStep, parameters: &mut [f32], gradients: &[f32], velocity: &mut [f32]),
             |_S| {
+                // The same loop for both: v, or g + momentum v.
                 let (own, ahead) = if step.nesterov { (1.0, step.momentum) } else { (0.0, 1.0) };
                 for ((parameter, &gradient), v) in
                     parameters.iter_mut().zip(gradients).zip(velocity)
@@ -143,8 +148,7 @@ impl Kernels {
     /// One step of RMSprop (docs/maths.md M9) with `g = gradient + l2 parameter`:
     /// `s = decay s + (1 - decay) g^2` and `d = g / (sqrt(s) + epsilon)`, then
     /// `parameter -= learning_rate d`, or with momentum `v = momentum v + d` and
-    /// `parameter -= learning_rate v`. `velocity` is not looked at where momentum is 0 and may then
-    /// be empty.
+    /// `parameter -= learning_rate v`. Without momentum `velocity` is not used and may be empty.
     ///
     /// Panics where the lengths differ.
     pub fn rmsprop(
@@ -201,6 +205,7 @@ impl Kernels {
             |_S| {
                 for ((parameter, &g), m) in parameters.iter_mut().zip(gradients).zip(mean) {
                     let c = step.beta1 * *m + (1.0 - step.beta1) * g;
+                    // Not `signum`, for which 0 has a sign; and NaN must stay NaN.
                     let negative = if c < 0.0 { -1.0 } else { c };
                     let sign = if c > 0.0 { 1.0 } else { negative };
                     *m = step.beta2 * *m + (1.0 - step.beta2) * g;
@@ -216,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_instruction_sets_update_alike() {
+    fn sgd_and_adam_match_their_formulas_on_all_instruction_sets() {
         let start: Vec<f32> = (0..37).map(|i| (i as f32 * 0.7).sin()).collect();
         let gradients: Vec<f32> = (0..37).map(|i| (i as f32 * 1.3).cos()).collect();
         let sgd = SgdStep { learning_rate: 0.1, momentum: 0.9, nesterov: true, l2: 0.01 };
@@ -285,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gradient_that_is_no_number_is_not_hidden_by_its_sign() {
+    fn a_gradient_of_nan_is_not_hidden_by_its_sign() {
         let lion = LionStep { learning_rate: 0.1, beta1: 0.9, beta2: 0.99, shrink: 1.0 };
         for kernels in Kernels::available() {
             let mut parameters = [1.0; 20];

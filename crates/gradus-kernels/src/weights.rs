@@ -1,10 +1,12 @@
-//! What is done to weights and gradients besides the step of the optimizer: penalties, limits,
-//! averages and norms. Plain loops, compiled once for each instruction set.
+//! Everything that happens to weights and gradients besides the optimizer's step: slices of parameters,
+//! gradients or averages go in and are changed in place; norms come out.
+//!
+//! Plain loops, compiled once for each instruction set.
 
 use crate::dispatch::{Kernels, dispatch};
 use crate::matrix::{MatMut, MatRef};
 
-/// Running sums of [`Kernels::sum_of_squares`].
+/// Sums that [`Kernels::sum_of_squares`] keeps: two registers of AVX-512, four of AVX2.
 const SUMS: usize = 16;
 
 impl Kernels {
@@ -27,8 +29,8 @@ impl Kernels {
         });
     }
 
-    /// The sum of the squares, added up in double precision; the same bits on every instruction set.
-    /// Reference: [`crate::reference::sum_of_squares`].
+    /// `sum_i values[i]^2` in double precision, with the same bits on every instruction set: which value goes
+    /// into which of the sums is fixed here, and no product needs rounding. Reference: [`crate::reference::sum_of_squares`].
     pub fn sum_of_squares(self, values: &[f32]) -> f64 {
         dispatch!(self, (values: &[f32]) -> f64, |_S| {
             let mut sums = [0.0f64; SUMS];
@@ -45,8 +47,8 @@ impl Kernels {
         })
     }
 
-    /// Adds the gradient of the penalty `l1 sum |w| + l2 / 2 sum w^2`:
-    /// `g += l1 sign(w) + l2 w`, the sign of 0 being 0. Reference: [`crate::reference::penalize`].
+    /// Adds the gradient of the penalty `l1 sum |w| + l2 / 2 sum w^2`: `g += l1 sign(w) + l2 w`, where the
+    /// sign of 0 is 0. Reference: [`crate::reference::penalize`].
     ///
     /// Panics where the lengths differ.
     pub fn penalize(self, gradients: &mut [f32], weights: &[f32], l1: f32, l2: f32) {
@@ -59,12 +61,12 @@ impl Kernels {
         });
     }
 
-    /// Brings every value into `-limit ..= limit`; NaN stays NaN, so that it is found later.
+    /// Clips every value to `-limit ..= limit`. NaN stays NaN, so that a later check finds it.
     /// Reference: [`crate::reference::clamp`].
     ///
     /// Panics where `limit` is negative or NaN.
     pub fn clamp(self, values: &mut [f32], limit: f32) {
-        assert!(limit >= 0.0, "a limit of {limit} leaves no value");
+        assert!(limit >= 0.0, "a limit of {limit} is not at least 0");
         dispatch!(self, (values: &mut [f32], limit: f32), |_S| {
             for value in values {
                 let below = if *value > limit { limit } else { *value };
@@ -73,7 +75,7 @@ impl Kernels {
         });
     }
 
-    /// One step of an exponential moving average: `average = decay average + (1 - decay) value`.
+    /// `average = decay average + (1 - decay) value`: a step of an exponential moving average, or mixup.
     /// Reference: [`crate::reference::blend`].
     ///
     /// Panics where the lengths differ.
@@ -102,9 +104,10 @@ impl Kernels {
         );
     }
 
-    /// `sums[j] += sum_i m_ij^2`. Reference: [`crate::reference::add_column_squares`].
+    /// `sums[j] += sum_i m_ij^2`, one sum for each column. Reference:
+    /// [`crate::reference::add_column_squares`].
     ///
-    /// Panics where there is not one sum for each column.
+    /// Panics where the number of sums is not the number of columns.
     pub fn add_column_squares(self, matrix: MatRef, sums: &mut [f32]) {
         assert_eq!(matrix.columns(), sums.len());
         dispatch!(self, (matrix: MatRef, sums: &mut [f32]), |_S| {
@@ -116,7 +119,7 @@ impl Kernels {
         });
     }
 
-    /// `m_ij *= factors[j]`. Panics where there is not one factor for each column.
+    /// `m_ij *= factors[j]`. Panics where the number of factors is not the number of columns.
     pub fn scale_columns(self, matrix: MatMut, factors: &[f32]) {
         assert_eq!(matrix.columns(), factors.len());
         dispatch!(self, (matrix: MatMut, factors: &[f32]), |_S| {
@@ -141,7 +144,7 @@ mod tests {
         (0..count).map(|i| if i % 7 == 3 { 0.0 } else { (i as f32 * step).sin() * 2.0 }).collect()
     }
 
-    /// Runs a kernel over vectors of awkward lengths and compares with an expression of its elements.
+    /// Runs a kernel over vectors of awkward lengths and compares each element with `element`.
     fn check(run: impl Fn(Kernels, &mut [f32], &[f32]), element: impl Fn(f64, f64) -> f64) {
         for kernels in Kernels::available() {
             for len in LENGTHS {

@@ -4,7 +4,7 @@ use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::random::{GROUP, Stream};
 use gradus_kernels::softmax::Targets;
-use gradus_kernels::sparse::{STRIP, STRIP_STEP, TILE, Tile};
+use gradus_kernels::sparse::{PANEL, PANEL_STEP, TILE, Tile};
 use gradus_kernels::{Isa, Kernels, reference};
 use proptest::prelude::*;
 
@@ -37,7 +37,7 @@ fn images(samples: usize, features: usize, share: f32, seed: u64) -> Vec<u8> {
 fn check_sparse(kernels: Kernels, samples: usize, features: usize, width: usize, x: &[u8]) {
     let scale = 1.0 / 255.0;
     let weight = numbers(features * width, 1);
-    let (bias, delta) = (numbers(width, 2), numbers(samples * width, 3));
+    let (bias, grad_output) = (numbers(width, 2), numbers(samples * width, 3));
     let mut tile = Tile::default();
     tile.fill(kernels, features, x.chunks(features), true);
     assert_eq!(tile.non_zeros(), x.iter().filter(|&&byte| byte != 0).count());
@@ -65,12 +65,12 @@ fn check_sparse(kernels: Kernels, samples: usize, features: usize, width: usize,
     for update in [Update::Overwrite, Update::Add] {
         let mut found = numbers(features * width, 5);
         let mut expected = found.clone();
-        let delta_view = MatRef::new(&delta, samples, width);
-        kernels.sparse_gradient(&tile, scale, delta_view, &bias, &mut found, update);
-        reference::sparse_gradient(x, scale, &delta, &bias, &mut expected, update);
+        let grad_view = MatRef::new(&grad_output, samples, width);
+        kernels.sparse_gradient(&tile, scale, grad_view, &bias, &mut found, update);
+        reference::sparse_gradient(x, scale, &grad_output, &bias, &mut expected, update);
         assert_close(&found, &expected, 2e-5, "gradient");
         let mut same = numbers(features * width, 5);
-        kernels.sparse_gradient(&floats, scale, delta_view, &bias, &mut same, update);
+        kernels.sparse_gradient(&floats, scale, grad_view, &bias, &mut same, update);
         assert_eq!(same, found);
     }
 }
@@ -78,7 +78,7 @@ fn check_sparse(kernels: Kernels, samples: usize, features: usize, width: usize,
 #[test]
 fn sparse_products_of_awkward_shapes() {
     for kernels in Kernels::available() {
-        for width in (STRIP_STEP..=STRIP).step_by(STRIP_STEP) {
+        for width in (PANEL_STEP..=PANEL).step_by(PANEL_STEP) {
             for (samples, features) in
                 [(1, 1), (1, 784), (3, 111), (128, 112), (7, 113), (127, 784), (128, 225)]
             {
@@ -104,19 +104,19 @@ fn vbmi2_changes_no_bit() {
     let (Some(plain), Some(vbmi2)) = pair else { return };
     for (samples, features) in [(1, 1), (3, 111), (127, 784), (128, 225)] {
         let x = images(samples, features, 0.3, 12);
-        let (weight, bias) = (numbers(features * STRIP, 1), numbers(STRIP, 2));
-        let delta = numbers(samples * STRIP, 3);
+        let (weight, bias) = (numbers(features * PANEL, 1), numbers(PANEL, 2));
+        let grad_output = numbers(samples * PANEL, 3);
         let run = |kernels: Kernels| {
             let mut tile = Tile::default();
             tile.fill(kernels, features, x.chunks(features), true);
-            let (mut output, mut grad) = (vec![0.0; samples * STRIP], vec![0.0; features * STRIP]);
-            let view = MatMut::new(&mut output, samples, STRIP);
+            let (mut output, mut grad) = (vec![0.0; samples * PANEL], vec![0.0; features * PANEL]);
+            let view = MatMut::new(&mut output, samples, PANEL);
             kernels.sparse_forward(&tile, 0.1, &weight, &bias, view);
-            let view = MatRef::new(&delta, samples, STRIP);
+            let view = MatRef::new(&grad_output, samples, PANEL);
             kernels.sparse_gradient(&tile, 0.1, view, &bias, &mut grad, Update::Overwrite);
             let mut product = vec![0.0; samples * features];
             let (a, b) =
-                (MatRef::new(&output, samples, STRIP), MatRef::new(&grad, features, STRIP));
+                (MatRef::new(&output, samples, PANEL), MatRef::new(&grad, features, PANEL));
             let c = MatMut::new(&mut product, samples, features);
             kernels.matmul(Transpose::Second, a, b, c, Update::Overwrite);
             [output, grad, product].concat().into_iter().map(f32::to_bits).collect::<Vec<_>>()

@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use gradus_kernels::sparse::{STRIP, STRIP_STEP};
+use gradus_kernels::sparse::{PANEL, PANEL_STEP};
 
 use crate::network::{Activation, Hidden, Member, Network};
 
@@ -94,7 +94,7 @@ impl Layout {
         };
         for (index, linear) in network.linears().iter().enumerate() {
             let width = match index {
-                0 if sparse => STRIP,
+                0 if sparse => PANEL,
                 0 => dense_width(linear.outputs),
                 _ if index + 1 == count => linear.outputs,
                 _ => dense_width(linear.outputs),
@@ -103,7 +103,7 @@ impl Layout {
                 .step_by(width)
                 .map(|start| start..(start + width).min(linear.outputs))
                 .collect();
-            let pad = if index == 0 && sparse { STRIP_STEP } else { 1 };
+            let pad = if index == 0 && sparse { PANEL_STEP } else { 1 };
             let padded: Vec<_> =
                 blocks.iter().map(|b| b.start..b.start + b.len().next_multiple_of(pad)).collect();
             let start = layout.len();

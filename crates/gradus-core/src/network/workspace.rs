@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use gradus_kernels::matrix::Aligned;
-use gradus_kernels::sparse::{STRIP, TILE};
+use gradus_kernels::sparse::{PANEL, TILE};
 
 use crate::network::SharedMatrix;
 use crate::network::layout::Layout;
@@ -103,7 +103,7 @@ impl Scratch {
         let widest = layout.stages[0].padded.iter().map(|padded| padded.len()).max().unwrap_or(0);
         Scratch {
             delta: Aligned::zeros(rows.max(TILE) * widest),
-            row: Aligned::zeros(widest.max(STRIP)),
+            row: Aligned::zeros(widest.max(PANEL)),
         }
     }
 }

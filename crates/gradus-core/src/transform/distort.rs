@@ -5,7 +5,7 @@
 //! number of the sample alone, so that any worker may distort any sample.
 
 use gradus_kernels::Kernels;
-use gradus_kernels::distort::{Affine, Corners, Field, Gaussian, MOST_SIDE};
+use gradus_kernels::distort::{Affine, Corners, Field, Gaussian, MAX_SIDE};
 use gradus_kernels::random::GROUP;
 
 use crate::error::{Error, Result};
@@ -249,9 +249,9 @@ impl Distorter {
         kernels: Kernels,
     ) -> Result<Distorter> {
         distortion.validate()?;
-        if !(1..=MOST_SIDE).contains(&height) || !(1..=MOST_SIDE).contains(&width) {
+        if !(1..=MAX_SIDE).contains(&height) || !(1..=MAX_SIDE).contains(&width) {
             return Err(Error::argument(format!(
-                "cannot distort images of {height} x {width} pixels: expected 1 to {MOST_SIDE} a \
+                "cannot distort images of {height} x {width} pixels: expected 1 to {MAX_SIDE} a \
                  side"
             )));
         }
@@ -415,7 +415,7 @@ mod tests {
         let kernels = Kernels::detect().unwrap();
         let wild = Distortion { rotate: f32::NAN, ..Distortion::NONE };
         assert!(Distorter::new(wild, 28, 28, kernels).is_err());
-        for (height, width) in [(0, 28), (28, 0), (1, MOST_SIDE + 1)] {
+        for (height, width) in [(0, 28), (28, 0), (1, MAX_SIDE + 1)] {
             assert!(Distorter::new(Distortion::NONE, height, width, kernels).is_err());
         }
     }

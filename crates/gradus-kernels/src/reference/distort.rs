@@ -1,16 +1,16 @@
-//! Distorting an image, value by value.
+//! Distortion of an image, value by value.
 
 use super::random_bits;
 use crate::random::Stream;
 
-/// Number `index` of a stream as two in (-size, size): from its lower and its upper half.
+/// Number `index` of a stream as two numbers in (-size, size), from its lower and its upper half.
 pub fn noise(stream: Stream, index: usize, size: f32) -> [f32; 2] {
     let bits = random_bits(stream, index);
     [bits as i16, (bits >> 16) as i16].map(|half| (f32::from(half) + 0.5) / 32768.0 * size)
 }
 
-/// `height x width` values, each the sum of all others times `g(dy) g(dx)`, with
-/// `g(i) = e^(-i^2 / 2 sigma^2)` up to `|i| = ceil(3 sigma)`, over the sum of all its values.
+/// Gaussian convolution of `height x width` values: each result is the sum of all values times
+/// `g(dy) g(dx)`, with `g(i) = e^(-i^2 / 2 sigma^2)` up to `|i| = ceil(3 sigma)`, divided by its sum.
 pub fn smooth(values: &[f32], height: usize, width: usize, sigma: f32) -> Vec<f32> {
     let (sigma, reach) = (f64::from(sigma), (3.0 * f64::from(sigma)).ceil() as usize);
     let bell = |i: usize| (-0.5 * (i as f64 / sigma).powi(2)).exp();
@@ -30,7 +30,7 @@ pub fn smooth(values: &[f32], height: usize, width: usize, sigma: f32) -> Vec<f3
     smooth
 }
 
-/// An image with rows of `width` bytes at the place `(x, y)` between its pixels; 0 outside.
+/// Bilinear interpolation of an image with rows of `width` bytes at `(x, y)`; 0 outside the image.
 pub fn resample(image: &[u8], width: usize, x: f64, y: f64) -> f64 {
     let mut sum = 0.0;
     for (at, &pixel) in image.iter().enumerate() {

@@ -23,7 +23,7 @@ pub fn random_bits(stream: Stream, index: usize) -> u32 {
     x[word]
 }
 
-/// The same as a number in [0, 1).
+/// Number `index` of a stream, uniform in [0, 1).
 pub fn random_uniform(stream: Stream, index: usize) -> f32 {
     (random_bits(stream, index) >> 8) as f32 / 16_777_216.0
 }
@@ -38,7 +38,7 @@ pub fn random_normal(stream: Stream, index: usize) -> f64 {
     radius * if index == first { angle.cos() } else { angle.sin() }
 }
 
-/// `0` where number `index` of the stream is below `drop`, else `1 / (1 - drop)`.
-pub fn dropout_mask(stream: Stream, index: usize, drop: f32) -> f32 {
-    if random_uniform(stream, index) < drop { 0.0 } else { 1.0 / (1.0 - drop) }
+/// 0 where number `index` of the stream is below `rate`, else `1 / (1 - rate)`.
+pub fn dropout_mask(stream: Stream, index: usize, rate: f32) -> f32 {
+    if random_uniform(stream, index) < rate { 0.0 } else { 1.0 / (1.0 - rate) }
 }

@@ -1,5 +1,7 @@
-/// The loss of one row, `w / (2 m) sum_j (y_j - t_j)^2` with `m` outputs and weight `w`, and its
-/// gradient with respect to the outputs, `(y - t) w grad_scale / m`.
+//! Squared error of one row.
+
+/// Loss and gradient for one row of `m` outputs with weight `w`: `w / (2 m) sum_j (y_j - t_j)^2` and
+/// `(y - t) w grad_scale / m`.
 pub fn squared_error(
     outputs: &[f32],
     targets: &[f32],

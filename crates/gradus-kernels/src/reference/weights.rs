@@ -1,4 +1,4 @@
-//! What is done to weights and gradients besides the step of the optimizer.
+//! Everything that happens to weights and gradients besides the optimizer's step.
 
 /// `sum x^2`
 pub fn sum_of_squares(values: &[f32]) -> f64 {
