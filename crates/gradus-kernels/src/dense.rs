@@ -6,7 +6,7 @@
 //! `multiply`. Packing copies the columns of a panel so that they lie row after row, each row in whole
 //! registers; the first factor is read in place, one value at a time, so that it can be transposed.
 //!
-//! Every value of the result is one sum (one for each [`DEPTH`] inner indices) in the order of the inner
+//! Every value of the result is one sum (one for each 1,024 inner indices) in the order of the inner
 //! index. It depends neither on how many rows and columns are computed together nor on the machine's
 //! caches: so the row of a sample has the same bits in any batch and at any number of threads.
 

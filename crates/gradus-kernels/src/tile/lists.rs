@@ -61,6 +61,7 @@ impl<V: Value> Lists<V> {
         self.pairs = 0;
         // Each list may end with a group that is not full.
         let groups = pairs.div_ceil(GROUP) + lists + SLACK;
+        assert!(u32::try_from(groups).is_ok(), "a tile cannot hold {pairs} values");
         if self.indices.len() < groups {
             self.indices.resize(groups, [0; GROUP]);
             self.values.resize(groups, [V::default(); GROUP]);
@@ -169,6 +170,7 @@ impl Lists<f32> {
             let pairs = std::mem::replace(end, (groups * GROUP) as u32);
             groups += (pairs as usize).div_ceil(GROUP);
         }
+        assert!(u32::try_from(groups * GROUP).is_ok(), "a tile cannot hold {pairs} values");
         self.indices[..groups].fill([0; GROUP]);
         self.values[..groups].fill([0.0; GROUP]);
         let (indices, values) = (self.indices.as_flattened_mut(), self.values.as_flattened_mut());

@@ -37,6 +37,11 @@ pub(crate) struct Orders<V> {
 }
 
 impl<V: Value> Orders<V> {
+    fn forget(&mut self) {
+        self.by_sample.forget();
+        self.by_feature.forget();
+    }
+
     fn shrink_to_fit(&mut self) {
         self.by_sample.shrink_to_fit();
         self.by_feature.shrink_to_fit();
@@ -97,6 +102,17 @@ impl Tile {
         lists == Some(self.features)
     }
 
+    /// Drops all lists. The first thing that filling does: if it then panics, because a sample is wrong, no
+    /// list of other samples or features is left, with which a product would read outside its slices.
+    fn reset(&mut self, samples: usize, features: usize) {
+        assert!(samples <= TILE, "a tile has at most {TILE} samples");
+        match &mut self.content {
+            Content::Bytes(orders) => orders.forget(),
+            Content::Floats(orders) => orders.forget(),
+        }
+        (self.samples, self.features) = (samples, features);
+    }
+
     /// Replaces the content by these samples of `features` bytes each, reusing its memory. With `sorted`
     /// there are lists by feature, too, which a gradient needs.
     ///
@@ -108,8 +124,9 @@ impl Tile {
         samples: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
         sorted: bool,
     ) {
-        (self.samples, self.features) = (samples.len(), features);
-        assert!(self.samples <= TILE, "a tile has at most {TILE} samples");
+        self.reset(samples.len(), features);
+        // An iterator with a wrong `len` must not add lists that the products do not expect.
+        let samples = samples.take(self.samples);
         for sample in samples.clone() {
             assert_eq!(sample.len(), features, "every sample must have {features} bytes");
             // Shuffled samples may lie anywhere in memory: ask for all before the first is needed.
@@ -127,7 +144,6 @@ impl Tile {
                 by_sample.push(kernels, &sample[start..(start + block).min(features)]);
             }
         }
-        by_feature.forget();
         if sorted {
             // Transposing all bytes and listing the rows of that is faster than sorting the pairs: both
             // run over whole registers.
@@ -142,16 +158,17 @@ impl Tile {
     /// Replaces the content by these samples, each given by the features whose values may be other than
     /// zero, in rising order, and these values. Otherwise like [`Tile::fill`].
     ///
-    /// Panics where there are more than [`TILE`] samples, or where the features of a sample are not
-    /// rising, not below `features`, or not as many as its values.
+    /// Panics where there are more than [`TILE`] samples, a sample has not as many values as features, or
+    /// a feature is not below `features`. Features that are not in rising order may panic, too.
     pub fn fill_pairs<'a>(
         &mut self,
         features: usize,
         samples: impl ExactSizeIterator<Item = (&'a [u32], &'a [f32])> + Clone,
         sorted: bool,
     ) {
-        (self.samples, self.features) = (samples.len(), features);
-        assert!(self.samples <= TILE, "a tile has at most {TILE} samples");
+        self.reset(samples.len(), features);
+        // As in `fill`.
+        let samples = samples.take(self.samples);
         if let Content::Bytes(_) = self.content {
             self.content = Content::Floats(Orders::default());
         }
@@ -175,7 +192,6 @@ impl Tile {
                 *done += count;
             }
         }
-        by_feature.forget();
         if sorted {
             by_feature.sort_by_feature(features, pairs, samples);
         }
@@ -285,6 +301,25 @@ mod tests {
                 tile.fill(kernels, features, x.chunks(features), false);
                 assert!(!tile.is_sorted());
             }
+        }
+    }
+
+    /// A panic in the middle must not leave lists that belong to other samples.
+    #[test]
+    fn a_refused_sample_leaves_no_lists() {
+        let kernels = Kernels::detect().unwrap();
+        let mut tile = Tile::default();
+        let refused: [&dyn Fn(&mut Tile); 3] = [
+            &|tile| tile.fill(kernels, 5, [&[1; 4][..]].into_iter(), true),
+            &|tile| tile.fill_pairs(5, [(&[1u32, 3][..], &[1.0f32; 3][..])].into_iter(), true),
+            &|tile| tile.fill_pairs(5, [(&[5u32][..], &[1.0f32][..])].into_iter(), true),
+        ];
+        for fill in refused {
+            tile.fill(kernels, 5, [7; TILE * 5].chunks(5), true);
+            assert!(tile.is_sorted());
+            let attempt = std::panic::AssertUnwindSafe(|| fill(&mut tile));
+            assert!(std::panic::catch_unwind(attempt).is_err());
+            assert!(!tile.is_sorted());
         }
     }
 
