@@ -1,7 +1,9 @@
-// What the page knows of its server: requests whose errors are sentences, and the server's state,
-// which events keep up to date.
+// The page's side of the HTTP interface: requests whose errors are sentences, and a copy of the server's
+// state that server-sent events keep up to date.
+//
+// In: the answers and events listed in docs/page.md. Out: `server`, and a notification for each change.
 
-/** A request that did not succeed; `message` is a sentence for the reader, `status` 0 without answer. */
+/** A request that failed. `message` is a sentence for the reader; `status` is 0 if there was no answer. */
 export class RequestError extends Error {
   constructor(message, status) {
     super(message);
@@ -9,7 +11,7 @@ export class RequestError extends Error {
   }
 }
 
-/** The JSON that the server answers. Throws a RequestError, or an AbortError where `signal` aborts. */
+/** The server's JSON answer. Throws a RequestError, or an AbortError if `signal` aborts the request. */
 export async function request(path, options = {}) {
   let response, text;
   try {
@@ -17,17 +19,17 @@ export async function request(path, options = {}) {
     text = await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new RequestError("The server does not answer: is gradus serve still running?", 0);
+    throw new RequestError("Cannot reach the server. Is gradus serve still running?", 0);
   }
   let body;
   try {
     body = JSON.parse(text);
   } catch {
-    body = undefined;
+    body = undefined; // a proxy's page, or an answer that broke off
   }
   if (!response.ok || body === undefined) {
-    const told = body?.error ?? `The server answers ${response.status} ${response.statusText}.`;
-    throw new RequestError(told, response.status);
+    const message = body?.error ?? `The server answered ${response.status} ${response.statusText}.`;
+    throw new RequestError(message, response.status);
   }
   return body;
 }
@@ -41,7 +43,7 @@ export const post = (path, body = {}) =>
     body: JSON.stringify(body),
   });
 
-/** What the server said last: its state, null before the first word, and whether it can be reached. */
+/** The server's latest state, null until the first event, and whether the server can be reached. */
 export const server = { state: null, reachable: true };
 
 const listeners = new Set();
@@ -49,24 +51,24 @@ let events = null;
 let retry = null;
 
 /**
- * Calls `listener(change)` on every change of `server`, and at once where its state is known. A change
- * has a `kind`: "state" (everything is new), "run", "epochs" (both with `run`), "model", "connection".
- * Returns the function that ends it.
+ * Calls `listener(change)` on every change of `server`, and at once if the state is already known. A
+ * change has a `kind`: "state" (everything may be new), "run" or "epochs" (both with `run`), "model",
+ * "connection".
  */
 export function subscribe(listener) {
   listeners.add(listener);
   if (server.state) listener({ kind: "state" });
-  return () => listeners.delete(listener);
 }
 
 /**
- * Follows the server's events for as long as the page is seen: hidden ones hold no connection. `notice`
- * is an element that lies above the page and is seen while the server is not there.
+ * Follows the server's events while the page is visible. `notice` is the element that says that the
+ * server cannot be reached.
  */
 export function follow(notice) {
   subscribe(({ kind }) => {
     if (kind === "connection") notice.hidden = server.reachable;
   });
+  // Browsers allow six connections to a server: a hidden tab must not hold one of them.
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
   addEventListener("pagehide", close);
   addEventListener("pageshow", open);
@@ -78,26 +80,26 @@ function open() {
   clearTimeout(retry);
   events = new EventSource("/api/events");
   events.onerror = () => {
-    reach(false);
-    // The browser itself connects anew, but for answers that it takes for final.
+    setReachable(false);
+    // The browser reconnects by itself after a broken connection, but not after an answer such as 503.
     if (events?.readyState === EventSource.CLOSED) {
       close();
       retry = setTimeout(open, 3000);
     }
   };
   on("state", (state) => {
-    server.state = state;
-    reach(true);
-    tell({ kind: "state" });
+    server.state = { ...state, runs: state.runs.map(received) };
+    setReachable(true);
+    notify({ kind: "state" });
   });
-  on("run", (run) => tell({ kind: "run", run: take(run) }));
+  on("run", (run) => notify({ kind: "run", run: update(received(run)) }));
   on("epochs", ({ run: id, epochs, ...speed }) => {
     const run = find(id);
-    if (run) tell({ kind: "epochs", run: add(Object.assign(run, speed), epochs) });
+    if (run) notify({ kind: "epochs", run: append(Object.assign(run, speed), epochs.map(fromZero)) });
   });
   on("model", (model) => {
     server.state.model = model;
-    tell({ kind: "model" });
+    notify({ kind: "model" });
   });
 }
 
@@ -110,35 +112,40 @@ function close() {
 function on(name, act) {
   events.addEventListener(name, (event) => {
     const data = JSON.parse(event.data);
+    // Changes make no sense before the state that they change.
     if (name === "state" || server.state) act(data);
   });
 }
 
-function reach(reachable) {
+function setReachable(reachable) {
   if (server.reachable === reachable) return;
   server.reachable = reachable;
-  tell({ kind: "connection" });
+  notify({ kind: "connection" });
 }
 
-function tell(change) {
+function notify(change) {
   for (const listener of listeners) listener(change);
 }
 
-/** The run of this id, if the page knows it. */
 const find = (id) => server.state?.runs.find((run) => run.id === id);
 
-/** Takes in what the server says of a run, which may come without its history. */
-function take(told) {
-  const known = find(told.id);
-  if (known) return Object.assign(known, told, { history: told.history ?? known.history });
-  const run = { history: [], ...told };
-  server.state.runs.push(run);
-  return run;
+/** The interface numbers epochs from 1. The page numbers them from 0, like the terminal and history files. */
+const fromZero = (epoch) => ({ ...epoch, epoch: epoch.epoch - 1 });
+
+const received = (run) => (run.history ? { ...run, history: run.history.map(fromZero) } : run);
+
+/** Updates a run in the state, or adds it. Events about a run leave its history out. */
+function update(run) {
+  const known = find(run.id);
+  if (known) return Object.assign(known, run, { history: run.history ?? known.history });
+  const added = { history: [], ...run };
+  server.state.runs.push(added);
+  return added;
 }
 
-/** Adds epochs to a run; those that are there already come from a state that was faster. */
-function add(run, epochs) {
-  const done = run.history.at(-1)?.epoch ?? 0;
-  run.history.push(...epochs.filter(({ epoch }) => epoch > done));
+/** Appends epochs to a run. A state sent meanwhile may already contain some of them. */
+function append(run, epochs) {
+  const last = run.history.at(-1)?.epoch ?? -1;
+  run.history.push(...epochs.filter(({ epoch }) => epoch > last));
   return run;
 }

@@ -1,17 +1,18 @@
-// The page of `gradus serve`: which view is seen, and the Draw view's model.
+// The page of `gradus serve`: switches between its three views, and connects the Draw view to the server.
 
 import { follow, post, request, server, subscribe } from "./api.js";
 import { start as startData } from "./data.js";
+import { options } from "./dom.js";
 import { startDraw } from "./draw.js";
 import { percent } from "./format.js";
-import { options } from "./settings.js";
 import { start as startTrain } from "./train.js";
+import { visible, visibleName } from "./visible.js";
 
 const VIEWS = ["draw", "train", "data"];
 const element = (id) => document.getElementById(id);
 
 /** Shows the view that the address names. */
-function turn() {
+function showView() {
   const view = VIEWS.find((name) => location.hash === `#${name}`) ?? "draw";
   for (const name of VIEWS) {
     element(name).hidden = name !== view;
@@ -22,16 +23,16 @@ function turn() {
   document.title = `${view[0].toUpperCase()}${view.slice(1)} - gradus`;
 }
 
-/** The picture's own file where one was given, which the server reads as `gradus predict` does. */
-async function ask({ canvas, file, units }) {
+/** The server's prediction for a drawing, or for an image file as it is, so that the result equals `gradus predict`. */
+async function predict({ canvas, file, units }) {
   const body = file ?? (await new Promise((done) => canvas.toBlob(done, "image/png")));
   const type = body.type.startsWith("image/") ? body.type : "application/octet-stream";
   const headers = { "Content-Type": type };
-  const answer = await request(`/api/answer?units=${units ? 1 : 0}`, { method: "POST", headers, body });
-  return answer.empty ? null : answer;
+  const prediction = await request(`/api/answer?units=${units ? 1 : 0}`, { method: "POST", headers, body });
+  return prediction.empty ? null : prediction;
 }
 
-/** The choice of a model, and the words on it. */
+/** The list of models, and what is shown about the chosen one. */
 class ModelChoice {
   constructor(draw) {
     Object.assign(this, { draw, list: element("model"), about: element("model-about") });
@@ -39,32 +40,45 @@ class ModelChoice {
     this.list.addEventListener("change", () => this.choose(this.list.value));
   }
 
-  hear({ kind }) {
+  onChange({ kind }) {
     if (!["state", "model", "run"].includes(kind)) return;
-    const { model, models, runs } = server.state;
-    const files = models.map((name) => [JSON.stringify({ file: name }), name]);
-    const trained = runs.filter((run) => run.usable);
-    const choices = trained.map((run) => [JSON.stringify({ run: run.id }), `${run.name} (${run.data})`]);
-    const chosen = model && [model.run ? { run: model.run } : { file: model.name }].map((it) => JSON.stringify(it))[0];
-    const known = [...files, ...choices];
-    if (model && !known.some(([key]) => key === chosen)) known.unshift([chosen, model.name]);
-    if (!model) known.unshift(["", "none yet"]);
-    const told = JSON.stringify(known);
-    if (told !== this.told) options(this.list, known);
-    this.told = told;
-    this.list.value = chosen ?? "";
+    const { model } = server.state;
+    this.list.value = this.fill(model) ?? "";
     const id = model?.id ?? 0;
+    // A run that goes on changes nothing about the model, and must not clear the drawing's prediction.
     if (kind === "run" || this.shown === id) return;
     this.shown = id;
     this.show(model);
   }
 
+  /** Lists the files of the folder and the finished runs. Returns the value of the entry for `model`. */
+  fill(model) {
+    const { models, runs } = server.state;
+    const files = models.map((name) => [JSON.stringify({ file: name }), visibleName(name)]);
+    const trained = runs.filter((run) => run.usable);
+    const fromRuns = trained.map((run) => [
+      JSON.stringify({ run: run.id }),
+      `${run.name} (${visibleName(run.data)})`,
+    ]);
+    const entries = [...files, ...fromRuns];
+    const chosen = model && JSON.stringify(model.run ? { run: model.run } : { file: model.name });
+    if (!model) entries.unshift(["", "none"]);
+    // A model given on the command line may lie outside the folder.
+    else if (!entries.some(([key]) => key === chosen)) entries.unshift([chosen, visibleName(model.name)]);
+    // An open list would close if it were filled anew for every event.
+    const filled = JSON.stringify(entries);
+    if (filled !== this.filled) options(this.list, entries);
+    this.filled = filled;
+    return chosen;
+  }
+
   show(model) {
-    this.problem.textContent = model?.no_pictures ?? "";
+    const accuracy = model?.test_accuracy ? `; test accuracy ${percent(model.test_accuracy)}` : "";
+    this.problem.textContent = visible(model?.no_pictures ?? "");
     this.about.textContent = model
-      ? `${model.architecture}${model.test_accuracy ? `; ${percent(model.test_accuracy)} on its test images` : ""}`
+      ? `${model.architecture}${accuracy}`
       : "Train one, or start gradus serve with a model.";
-    this.draw.use(model?.no_pictures ? null : model);
+    this.draw.use(model?.no_pictures ? null : model && { ...model, classes: model.classes.map(visibleName) });
   }
 
   async choose(key) {
@@ -73,23 +87,23 @@ class ModelChoice {
     try {
       await post("/api/model", JSON.parse(key));
     } catch (error) {
-      this.problem.textContent = error.message;
-      this.told = "";
-      this.hear({ kind: "run" });
+      this.problem.textContent = visible(error.message);
+      this.filled = "";
+      this.onChange({ kind: "run" }); // back to the model in use
     }
   }
 }
 
-addEventListener("hashchange", turn);
-turn();
-const draw = startDraw(ask);
+addEventListener("hashchange", showView);
+showView();
+const draw = startDraw(predict, { percent, visible });
 const choice = new ModelChoice(draw);
-subscribe((change) => choice.hear(change));
+subscribe((change) => choice.onChange(change));
 startTrain(element("train"));
 startData(element("data"), {
-  draw(picture) {
+  draw(image) {
     location.hash = "#draw";
-    draw.open(picture);
+    draw.open(image);
   },
 });
 follow(element("connection"));

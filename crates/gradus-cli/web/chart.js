@@ -1,4 +1,5 @@
-// Curves of several runs in one picture: one colour and one dash a run, validation thick, training thin.
+// Learning curves of several runs in one chart: a colour and a dash per run, validation thick, training
+// thin. In: runs as in server.state, each with a `place`. Out: an uPlot canvas.
 
 import uPlot from "./uPlot.esm.js";
 
@@ -6,8 +7,8 @@ const COLOURS = 6;
 const DASHES = [[], [9, 4], [2, 3], [9, 3, 2, 3]];
 const HEIGHT = 260;
 
-/** Colour (a property of live.css) and dash of the run in this place: 24 places look different. */
-export function look(place) {
+/** The colour (a property of live.css) and dash of the run at this place. 24 places look different. */
+export function lineStyle(place) {
   const round = Math.floor(place / COLOURS);
   const dash = DASHES[(place + Math.floor(round / 2)) % DASHES.length];
   return { colour: `--run-${place % COLOURS}`, dash };
@@ -15,21 +16,21 @@ export function look(place) {
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** The epochs that the axis shows for `done`: they grow by steps, so that the curve does not always move. */
-function reach(done, wanted) {
+/**
+ * The last epoch on the axis after `done` of `wanted` epochs. It grows in steps, so that the curve does
+ * not shift with every epoch.
+ */
+function axisEnd(done, wanted) {
   let step = 1;
   for (const next of [5, 10, 20, 50, 100, 200, 500]) if (done > next) step = next;
-  return Math.max(2, Math.min(Math.ceil(done / step) * step, Math.max(wanted, done)));
+  return Math.max(1, Math.min(Math.ceil(done / step) * step, Math.max(wanted, done) - 1));
 }
 
-/** A picture in `box`, an element that is as wide as the picture shall be. */
+/** A chart in the element `box`, as wide as that. */
 export class Chart {
-  /**
-   * `figure` and `held` are the keys of an epoch's figure in training and validation, `show` makes a
-   * text of it.
-   */
-  constructor(box, { figure, held, show }) {
-    Object.assign(this, { box, figure, held, show, plot: null, drawn: "", lines: [], last: 2 });
+  /** `training` and `validation` are keys of an epoch; `show` formats their values. */
+  constructor(box, { training, validation, show }) {
+    Object.assign(this, { box, training, validation, show, plot: null, drawn: "", lines: [], end: 1 });
     this.tip = document.createElement("div");
     this.tip.className = "chart-tip";
     this.tip.hidden = true;
@@ -40,10 +41,10 @@ export class Chart {
   /** Draws `runs`, each with its `place`. */
   draw(runs) {
     const lines = runs.flatMap((run) => this.linesOf(run));
-    const done = Math.max(1, ...runs.map((run) => run.history.at(-1)?.epoch ?? 1));
-    const epochs = Array.from({ length: done }, (_, at) => at + 1);
-    this.last = reach(done, Math.max(...runs.map((run) => run.epochs), 1));
-    this.data = [epochs, ...lines.map((line) => epochs.map((_, at) => line.values[at] ?? null))];
+    const done = Math.max(1, ...runs.map((run) => run.history.length));
+    const epochs = Array.from({ length: done }, (_, epoch) => epoch);
+    this.end = axisEnd(done, Math.max(...runs.map((run) => run.epochs), 1));
+    this.data = [epochs, ...lines.map((line) => epochs.map((epoch) => line.values[epoch] ?? null))];
     const same = lines.map((line) => line.key).join(" ");
     this.lines = lines;
     if (this.plot && this.drawn === same) this.plot.setData(this.data);
@@ -52,17 +53,16 @@ export class Chart {
   }
 
   linesOf(run) {
-    const { colour, dash } = look(run.place);
-    const line = (part, key, width) => {
-      const values = [];
-      for (const epoch of run.history) values[epoch.epoch - 1] = epoch[key] ?? null;
-      return { key: `${run.id}/${part}`, name: `${run.name}, ${part}`, values, colour, dash, width };
+    const { colour, dash } = lineStyle(run.place);
+    const line = (split, key, width) => {
+      const values = run.history.map((epoch) => epoch[key] ?? null);
+      return { key: `${run.id}/${split}`, name: `${run.name}, ${split}`, values, colour, dash, width };
     };
-    const lines = [line("training", this.figure, 1.25), line("validation", this.held, 2.75)];
+    const lines = [line("training", this.training, 1.25), line("validation", this.validation, 2.75)];
     return lines.filter((line) => line.values.some((value) => Number.isFinite(value)));
   }
 
-  /** The numbers of the picture, for tests and for those who want to see them. */
+  /** The values of the curves, for the tests and for the browser's console. */
   points() {
     return this.lines.map(({ name, values }) => ({ name, values }));
   }
@@ -87,7 +87,7 @@ export class Chart {
         height: HEIGHT,
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-        scales: { x: { time: false, range: () => [1, this.last] } },
+        scales: { x: { time: false, range: () => [0, this.end] } },
         axes: [
           axis({ incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], size: 30 }),
           axis({ size: 64, values: (_, ticks) => ticks.map((tick) => this.show(tick, true)) }),
@@ -106,7 +106,7 @@ export class Chart {
     if (this.plot && width && width !== this.plot.width) this.plot.setSize({ width, height: HEIGHT });
   }
 
-  /** Shows the figures of the epoch under the pointer. */
+  /** Shows the values of the epoch under the pointer. */
   point() {
     const { idx, left } = this.plot.cursor;
     this.tip.hidden = idx == null || left < 0;
@@ -128,9 +128,9 @@ export class Chart {
   }
 }
 
-/** A sample of a run's line, for the legend. */
+/** A piece of a run's line, for the table of runs. */
 export function swatch(place) {
-  const { colour, dash } = look(place);
+  const { colour, dash } = lineStyle(place);
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
   for (const [key, value] of Object.entries({ width: 34, height: 10, "aria-hidden": "true" })) {

@@ -1,39 +1,42 @@
-// The Data view: samples by class and by how surely the model knows them.
+// The Data view: samples of a data set, by class, prediction and confidence. In: GET /api/samples. Out: a
+// grid of samples, and a dialog that shows one of them large.
 
 import { get, server, subscribe } from "./api.js";
+import { make, options } from "./dom.js";
 import { count, percent, whole } from "./format.js";
-import { make } from "./runs.js";
-import { options } from "./settings.js";
+import { visible, visibleName } from "./visible.js";
 
-const PAGE = 60;
+/** Samples that are loaded at once. */
+const BATCH = 60;
 
-/** Brings the view to life; `section` is data.html's. `draw(blob)` takes a picture to the Draw view. */
+/** Starts the view; `section` is that of data.html. `draw(blob)` opens an image in the Draw view. */
 export function start(section, { draw } = {}) {
-  const view = new DataView(section, draw);
-  subscribe((change) => view.hear(change));
+  const view = new SamplesView(section, draw);
+  subscribe((change) => view.onChange(change));
 }
 
-class DataView {
+class SamplesView {
   constructor(section, draw) {
     const $ = (selector) => section.querySelector(selector);
     Object.assign(this, { section, form: $("#choose"), set: $("#choose-set"), hint: $("#data-hint") });
     Object.assign(this, { about: $("#data-about"), error: $("#data-error"), list: $("#samples"), more: $("#data-more") });
     this.samples = [];
     this.shape = [];
-    this.wanted = "";
+    this.query = "";
     this.running = null;
     this.dialog = new SampleDialog($("#sample"), this, draw);
     this.form.addEventListener("change", () => this.load(0));
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.more.addEventListener("click", () => this.load(this.samples.length));
-    new ResizeObserver(() => this.see()).observe(section);
+    // The view has no size while it is hidden.
+    new ResizeObserver(() => this.refresh()).observe(section);
   }
 
-  hear(change) {
+  onChange(change) {
     if (change.kind !== "state" && change.kind !== "model") return;
     const { datasets } = server.state;
-    options(this.form.elements.data, datasets.map((name) => [name, name]));
-    // A model that was trained on other data knows nothing of the samples here.
+    options(this.form.elements.data, datasets.map((name) => [name, visibleName(name)]));
+    // A model that was trained on a file of one's own has no samples here to predict.
     const model = datasets.includes(server.state.model?.data) ? server.state.model : null;
     this.set.hidden = model !== null;
     for (const name of ["predicted", "order"]) this.form.elements[name].disabled = model === null;
@@ -41,46 +44,46 @@ class DataView {
     else if (!this.model) this.form.elements.order.value = "worst";
     this.model = model;
     this.hint.textContent = model
-      ? `As ${model.name} knows them: how sure it is is the probability of its answer.`
-      : "There is no model yet that was trained on these, so that samples are shown by class alone: train one, or choose one in Draw.";
-    this.see();
+      ? `Predicted by ${visibleName(model.name)}. Confidence is the probability that the model gives its prediction.`
+      : "The model in use was not trained on any of these data sets, so samples are shown without predictions. Train a model, or choose one in Draw.";
+    this.refresh();
   }
 
-  /** Loads what is to be shown, when the view is seen and shows something else. */
-  see() {
-    if (server.state && this.section.offsetParent !== null && this.wanted !== this.query(0)) this.load(0);
+  /** Loads samples if the view is shown and the form asks for others than it has. */
+  refresh() {
+    if (server.state && this.section.offsetParent !== null && this.query !== this.queryFrom(0)) this.load(0);
   }
 
-  query(from) {
+  queryFrom(from) {
     const fields = Object.fromEntries(new FormData(this.form));
     if (this.model) delete fields.data;
-    const query = new URLSearchParams({ predicted: "all", order: "index", ...fields, from, count: PAGE });
+    const query = new URLSearchParams({ predicted: "all", order: "index", ...fields, from, count: BATCH });
     return `/api/samples?${query}`;
   }
 
   async load(from) {
-    const query = this.query(from);
-    if (from === 0) this.wanted = query;
+    const query = this.queryFrom(from);
+    if (from === 0) this.query = query;
     this.running?.abort();
     const running = (this.running = new AbortController());
     this.list.setAttribute("aria-busy", "true");
     try {
-      const answer = await get(query, running.signal);
+      const found = await get(query, running.signal);
       this.error.textContent = "";
-      this.show(answer, from);
+      this.show(found, from);
     } catch (error) {
       if (error.name === "AbortError") return;
-      this.error.textContent = error.message;
+      this.error.textContent = visible(error.message);
     }
     this.list.removeAttribute("aria-busy");
   }
 
   show({ total, shape, classes, counts, samples }, from) {
     this.shape = shape;
-    this.classes = classes;
-    const names = classes.map((name, at) => [String(at), name]);
+    this.classes = classes.map(visibleName);
+    const names = this.classes.map((name, at) => [String(at), name]);
     options(this.form.elements.predicted, [["all", "all"], ...names]);
-    const sizes = classes.map((name, at) => [String(at), `${name} (${whole(counts[at])})`]);
+    const sizes = this.classes.map((name, at) => [String(at), `${name} (${whole(counts[at])})`]);
     options(this.form.elements.class, [["all", "all"], ...sizes]);
     if (from === 0) {
       this.samples = [];
@@ -91,9 +94,9 @@ class DataView {
     this.list.append(...samples.map((sample, at) => this.tile(sample, first + at)));
     this.more.hidden = this.samples.length >= total;
     const all = counts.reduce((sum, count) => sum + count, 0);
-    const shown = total > 0 ? `, ${whole(this.samples.length)} of them shown` : "";
     const kind = this.form.elements.order.value === "worst" ? "mistake" : "sample";
-    this.about.textContent = `${count(total, kind)} of ${count(all, "sample")}${shown}.`;
+    const shown = total > 0 ? `showing ${whole(this.samples.length)}` : "none to show";
+    this.about.textContent = `${count(total, kind)} of ${count(all, "sample")}; ${shown}.`;
   }
 
   tile(sample, at) {
@@ -101,19 +104,20 @@ class DataView {
     const button = make("button", { type: "button", className: "tile" });
     const wrong = sample.predicted != null && sample.predicted !== sample.label;
     const text = make("span", { className: wrong ? "wrong" : "" });
-    text.textContent = this.told(sample);
+    text.textContent = this.caption(sample);
     button.append(paint(make("canvas"), sample, this.shape), text);
     button.addEventListener("click", () => this.dialog.open(at));
     item.append(button);
     return item;
   }
 
-  /** `4, taken for 9 (98.20 %)`, or `4 (99.98 %)`. */
-  told({ label, predicted, probability }) {
+  /** `4, predicted as 9 (98.20 %)`, or `4 (99.98 %)` where the prediction is right. */
+  caption({ label, predicted, probability }) {
     const name = this.classes[label];
     if (predicted == null) return name;
-    const sure = percent(probability);
-    return predicted === label ? `${name} (${sure})` : `${name}, taken for ${this.classes[predicted]} (${sure})`;
+    const confidence = percent(probability);
+    if (predicted === label) return `${name} (${confidence})`;
+    return `${name}, predicted as ${this.classes[predicted]} (${confidence})`;
   }
 }
 
@@ -144,12 +148,12 @@ class SampleDialog {
     const sample = samples[at];
     if (!sample) return;
     this.at = at;
-    const part = this.view.form.elements.part.value;
-    this.title.textContent = `Sample ${sample.index} of the ${part} part`;
+    const split = this.view.form.elements.part.value;
+    this.title.textContent = `Sample ${sample.index} of the ${split} split`;
     paint(this.canvas, sample, shape);
     const facts = [["Label", classes[sample.label]]];
     if (sample.predicted != null) {
-      facts.push(["Predicted", `${classes[sample.predicted]}, with ${percent(sample.probability)}`]);
+      facts.push(["Predicted", `${classes[sample.predicted]} (${percent(sample.probability)})`]);
       facts.push(["Probability of the label", percent(sample.of_label)]);
     }
     this.facts.replaceChildren(
@@ -165,7 +169,7 @@ class SampleDialog {
   }
 }
 
-/** Paints a sample's bytes, a picture of [height, width] or [height, width, 3]; others have none. */
+/** Paints a sample of shape [height, width] or [height, width, 3]. Others are no images: their canvas is hidden. */
 function paint(canvas, { pixels }, [height, width, channels = 1]) {
   canvas.setAttribute("aria-hidden", "true");
   canvas.hidden = !width;

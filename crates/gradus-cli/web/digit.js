@@ -1,9 +1,10 @@
-// The exported page: the network and the picture's form are computed here, nothing is asked of anyone.
+// The exported page: connects the Draw view to the network inside the page. Nothing is sent anywhere.
 
 const description = JSON.parse(document.getElementById("model").textContent);
 const network = readNetwork(description, description.data);
 
-// Luma of the picture's pixels, as the program rounds it.
+// Luma of a canvas, rounded as by the program (mirrors luma_on_white in crates/gradus/src/data/images/mod.rs;
+// the canvas is already opaque).
 function greyOf(canvas) {
   const { width, height } = canvas;
   const { data } = canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, width, height);
@@ -15,19 +16,24 @@ function greyOf(canvas) {
   return { height, width, pixels };
 }
 
-async function ask({ canvas }) {
+async function predict({ canvas }) {
   const input = toMnistForm(greyOf(canvas));
   if (!input) return null;
-  const found = answer(network, input);
-  return { ...found, input, why: reasons(network, input, found) };
+  const found = forward(network, input);
+  return { ...found, input, why: contributions(network, input, found) };
 }
 
 const hidden = network.layers.slice(0, -1);
-startDraw(ask).use({
-  classes: description.classes,
+startDraw(predict, { percent, visible }).use({
+  classes: description.classes.map(visibleName),
   shape: [28, 28],
   hidden: hidden.map(({ outputs, activation }) => ({ units: outputs, activation })),
 });
 
-// For tests and for the curious.
-globalThis.gradus = { answer: (pixels) => answer(network, pixels), reasons, network, toMnistForm };
+// For the tests, and for use in the browser's console.
+globalThis.gradus = {
+  answer: (pixels) => forward(network, pixels),
+  reasons: contributions,
+  network,
+  toMnistForm,
+};

@@ -1,27 +1,28 @@
-// Drawing a digit, or giving a picture of one, and what the network makes of it. Who answers is not
-// known here: on the exported page the page itself, else the server.
+// The Draw view: a drawing or an image of a digit in, the network's prediction and its explanation on
+// the screen. It does not know who predicts: in the exported page digit.js does, else the server.
+//
+// No imports: this file is also part of the exported page's single script.
 
-const PEN = 20; // of the drawing area's 280 pixels
+const PEN = 20; // of the drawing area's 280 pixels: about a pen's width once a digit is 20 pixels high
 const MOST_BARS = 12;
 
 /**
- * Brings the view to life. `ask({ canvas, file, units })` gets the picture (`file` is the one that was
- * given, if one was) and promises what the network makes of it: `{ input, probabilities, label, why,
- * units }`, or null where there is no ink. Returns `{ use, open }`: `use(model)` shows answers of a model
- * with `classes`, `shape` and `hidden` layers, or of none where it is null; `open(file)` puts a picture
- * on the paper.
+ * Starts the view. `predict({ canvas, file, units })` gets the drawing, or the image's `file` if one was
+ * opened, and promises `{ input, probabilities, label, why, units }`, or null if the image has no ink.
+ * `percent` and `visible` are those of format.js and visible.js. Returns `{ use, open }`: `use(model)`
+ * switches to a model with `classes`, `shape` and `hidden` layers, or to none if it is null;
+ * `open(file)` puts an image on the paper.
  */
-export function startDraw(ask) {
+export function startDraw(predict, { percent, visible }) {
   const element = (id) => document.getElementById(id);
-  const percent = (share) => `${(100 * share).toFixed(1)} %`;
   const paper = element("paper");
   const pen = paper.getContext("2d", { willReadFrequently: true });
-  // What is on the paper, in order: strokes, lists of points; and pictures, { canvas, file }.
+  // What is on the paper, in order: strokes, which are lists of points, or one image, { canvas, file }.
   const things = [];
   let model = null;
   let stroke = null;
   let painting = false;
-  let asking = false;
+  let predicting = false;
   let stale = false;
 
   function paint() {
@@ -46,7 +47,8 @@ export function startDraw(ask) {
     }
   }
 
-  // One painting for each frame at most, however many points come; then one question at a time.
+  // A pen sends more points than the screen has frames: paint at most once per frame, and predict one
+  // drawing at a time.
   function changed() {
     element("hint").hidden = things.length > 0;
     element("undo").disabled = element("clear").disabled = things.length === 0;
@@ -57,20 +59,20 @@ export function startDraw(ask) {
     requestAnimationFrame(() => {
       painting = false;
       paint();
-      answer();
+      update();
     });
   }
 
-  async function answer() {
-    if (asking) return; // what is new is asked when the answer is there
-    asking = true;
+  async function update() {
+    if (predicting) return; // the loop below sees that the drawing has changed
+    predicting = true;
     while (stale) {
       stale = false;
       try {
-        // A given picture is read by its own pixels.
+        // An image is read in its own size, not as it was scaled to the paper.
         const given = things[0]?.canvas ? things[0] : { canvas: paper };
         const wanted = model && things.length > 0;
-        const found = wanted ? await ask({ ...given, units: element("units").open }) : null;
+        const found = wanted ? await predict({ ...given, units: element("units").open }) : null;
         if (found && !stale) say("");
         show(found);
       } catch (error) {
@@ -78,18 +80,17 @@ export function startDraw(ask) {
         show(null);
       }
     }
-    asking = false;
+    predicting = false;
     busy(false);
   }
 
-  // Whether an answer is on its way.
   function busy(yes) {
     element("bars").ariaBusy = String(yes);
   }
 
-  // A text that stays until something else is to be said.
+  // Shows a problem until the next call.
   function say(text) {
-    element("problem").textContent = text;
+    element("problem").textContent = visible(text);
   }
 
   function show(found) {
@@ -100,33 +101,33 @@ export function startDraw(ask) {
     for (const id of ["seen", "why"]) Object.assign(element(id), { width, height });
     drawGrey(element("seen"), found?.input);
     element("seen").ariaLabel = found
-      ? `What the network sees: the drawing in ${height} x ${width} pixels`
-      : "What the network sees: nothing yet";
+      ? `Network input: the drawing in ${height} x ${width} pixels`
+      : "Network input: empty";
     showBars(classes, found);
     drawSigned(element("why"), found?.why);
     element("why").ariaLabel = found
-      ? `Pixels that speak for and against ${name}`
-      : "Pixels that speak for and against the answer: nothing yet";
+      ? `Pixels that support ${name}, and pixels that oppose it`
+      : "Pixels that support or oppose the prediction: none yet";
     if (element("units").open) showUnits(found);
-    if (stroke) return; // a screen reader hears of whole strokes
+    if (stroke) return; // a screen reader announces the verdict: once per stroke is enough
     const verdict = element("verdict");
     if (found) {
       const strong = document.createElement("strong");
       strong.textContent = name;
-      verdict.replaceChildren(strong, `with a probability of ${percent(found.probabilities[found.label])}`);
+      verdict.replaceChildren(strong, `probability ${percent(found.probabilities[found.label], 1)}`);
       return;
     }
     verdict.textContent = nothing();
   }
 
-  // Why there is no answer.
+  // Why there is no prediction.
   function nothing() {
-    if (!model) return "There is no model that could answer.";
-    if (things.length === 0) return "Nothing is drawn yet.";
-    return element("problem").textContent ? "No answer." : "There is no ink in this picture.";
+    if (!model) return "No model is loaded.";
+    if (things.length === 0) return "Nothing drawn yet.";
+    return element("problem").textContent ? "No prediction." : "No ink found in this image.";
   }
 
-  // A row for each class, or for the most probable ones of many.
+  // A row per class; of many classes, only the most probable ones.
   function showBars(classes, found) {
     const bars = element("bars");
     const order = classes.map((_, index) => index);
@@ -151,12 +152,12 @@ export function startDraw(ask) {
       const share = found ? found.probabilities[index] : 0;
       row.querySelector(".name").textContent = classes[index];
       row.querySelector(".bar").style.width = `${100 * share}%`;
-      row.querySelector(".share").textContent = found ? percent(share) : "";
+      row.querySelector(".share").textContent = found ? percent(share, 1) : "";
       row.classList.toggle("first", Boolean(found) && index === found.label);
     });
   }
 
-  // Each layer's units as a picture, as square as can be: the brighter, the more active.
+  // One image per hidden layer, a pixel per unit, about twice as wide as high.
   function showUnits(found) {
     const layers = element("layers");
     layers.replaceChildren();
@@ -177,12 +178,12 @@ export function startDraw(ask) {
     });
   }
 
-  // Light on black; black where there is nothing.
+  // Bytes as grey pixels, 0 black; all black without values.
   function drawGrey(canvas, values) {
     fill(canvas, (at) => (values ? [values[at], values[at], values[at], 255] : [0, 0, 0, 255]));
   }
 
-  // Blue above 0 and orange below, the paler the nearer to it.
+  // Blue above 0, orange below, white at 0; full strength at the largest magnitude.
   function drawSigned(canvas, values) {
     const most = values ? values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12) : 1;
     fill(canvas, (at) => {
@@ -199,7 +200,7 @@ export function startDraw(ask) {
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
-  // A picture takes the place of everything that was there.
+  // An image replaces everything on the paper.
   async function open(file) {
     say("");
     busy(true);
@@ -208,16 +209,14 @@ export function startDraw(ask) {
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
       const context = canvas.getContext("2d", { willReadFrequently: true });
-      context.fillStyle = "#fff"; // behind what is transparent
+      context.fillStyle = "#fff"; // transparent parts show white paper, as in the program
       context.fillRect(0, 0, canvas.width, canvas.height);
       context.drawImage(bitmap, 0, 0);
       things.splice(0, things.length, { canvas, file });
       changed();
     } catch {
-      busy(stale || asking);
-      say(
-        `${file.name || "What was given"} is no picture that this browser can read; expected PNG, JPEG or the like.`,
-      );
+      busy(stale || predicting);
+      say(`${file.name || "This file"}: not an image that this browser can read; expected PNG or JPEG, for example.`);
     }
   }
 
@@ -246,7 +245,7 @@ export function startDraw(ask) {
     if (event.button !== 0 || stroke) return;
     event.preventDefault();
     paper.setPointerCapture(event.pointerId);
-    // Strokes do not go onto a picture.
+    // A stroke replaces an image.
     if (things[0]?.canvas) things.length = 0;
     stroke = { id: event.pointerId, points: [pointOf(event)] };
     things.push(stroke.points);
@@ -265,17 +264,17 @@ export function startDraw(ask) {
       changed();
     });
   }
-  // Keys, drops and pastes are for the paper while it is seen.
-  const seen = () => paper.offsetParent !== null;
+  // Keys, drops and pastes act on the paper only while its view is shown.
+  const shown = () => paper.offsetParent !== null;
   element("undo").addEventListener("click", undo);
   element("clear").addEventListener("click", clear);
   element("units").addEventListener("toggle", changed);
   element("file").addEventListener("change", (event) => {
     if (event.target.files[0]) open(event.target.files[0]);
-    event.target.value = ""; // the same file may be chosen again
+    event.target.value = ""; // so that choosing the same file again is a change
   });
   document.addEventListener("keydown", (event) => {
-    if (!seen()) return;
+    if (!shown()) return;
     if (event.key === "Escape") clear();
     if (event.key === "z" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
@@ -283,7 +282,7 @@ export function startDraw(ask) {
     }
   });
   document.addEventListener("paste", (event) => {
-    if (seen() && event.clipboardData.files[0]) open(event.clipboardData.files[0]);
+    if (shown() && event.clipboardData.files[0]) open(event.clipboardData.files[0]);
   });
   const area = paper.parentElement;
   document.addEventListener("dragover", (event) => {
@@ -294,7 +293,7 @@ export function startDraw(ask) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     area.classList.remove("over");
-    if (seen() && event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
+    if (shown() && event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
   });
 
   changed();

@@ -1,8 +1,8 @@
-// Numbers as text, the same on the whole page.
+// Numbers as text, the same on the whole page. What is not a finite number is shown as a dash.
 
 /** `0.978` as `97.80 %`. */
-export const percent = (share, digits = 2) =>
-  Number.isFinite(share) ? `${(100 * share).toFixed(digits)} %` : "–";
+export const percent = (fraction, digits = 2) =>
+  Number.isFinite(fraction) ? `${(100 * fraction).toFixed(digits)} %` : "–";
 
 /** `12345.6` as `12,346`. */
 export const whole = (number) =>

@@ -1,7 +1,14 @@
-// The network of the page: from a picture's bytes to probabilities, and what they come from. The same
-// formulas as in the program (docs/maths.md M2, M3, M22), in double precision.
+// The network of the exported page, which has no program to ask: an image's bytes in, probabilities and
+// their explanation out. (The page of `gradus serve` asks the server and does not load this file.)
+//
+// Mirrors, in double precision:
+//   forward        Classifier::predict    docs/maths.md M2 to M4   crates/gradus/src/classifier
+//   ACTIVATIONS    Activation             docs/maths.md M3         crates/gradus/src/network/activation.rs
+//   contributions  Classifier::explain    docs/maths.md M22        crates/gradus/src/classifier/explain.rs
+// Held equal by web/tests/test_mirrors.py: probabilities within 1e-5 of `gradus predict` for every
+// activation and normalisation, contributions and hidden units within 1e-4 of what `gradus serve` answers.
 
-// The network that `description` (JSON) and `data` (all of its numbers, float32 in base64) stand for.
+// The network in `description` (JSON); `data` has all of its numbers as little-endian float32 in base64.
 function readNetwork(description, data) {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const view = new DataView(bytes.buffer);
@@ -13,29 +20,29 @@ function readNetwork(description, data) {
   };
   const inputs = description.sizes[0];
   const means = take(inputs);
-  const deviations = take(inputs);
+  const stds = take(inputs);
   const layers = description.activations.map((activation, index) => {
     const [from, to] = description.sizes.slice(index, index + 2);
     const [value, derivative] = functions(activation);
     const parameters = { weight: take(from * to), bias: take(to) };
     return { inputs: from, outputs: to, activation, value, derivative, ...parameters };
   });
-  return { classes: description.classes, means, deviations, layers };
+  return { classes: description.classes, means, stds, layers };
 }
 
-// Name -> the function, and its derivative; both of the value before it.
+// By name: the function of a pre-activation z, and its derivative.
 const ACTIVATIONS = {
   identity: [(z) => z, () => 1],
   relu: [(z) => Math.max(0, z), (z) => (z > 0 ? 1 : 0)],
   tanh: [Math.tanh, (z) => 1 - Math.tanh(z) ** 2],
   sigmoid: [sigmoid, (z) => sigmoid(z) * (1 - sigmoid(z))],
   gelu: [
-    (z) => z * normalBelow(z),
-    (z) => normalBelow(z) + (z * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI),
+    (z) => z * normalCdf(z),
+    (z) => normalCdf(z) + (z * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI),
   ],
 };
 
-// Of a name, which may end with the slope of leaky ReLU: "leaky_relu:0.1".
+// The pair for a name; that of leaky ReLU may end with its slope: "leaky_relu:0.1".
 function functions(activation) {
   const [name, text] = activation.split(":");
   if (name !== "leaky_relu") return ACTIVATIONS[name];
@@ -47,8 +54,9 @@ function sigmoid(z) {
   return 1 / (1 + Math.exp(-z));
 }
 
-// The share of the standard normal distribution below z, by its power series around 0.
-function normalBelow(z) {
+// The standard normal distribution's cumulative probability, by its power series around 0. Beyond 8 it is
+// 0 or 1 within 1e-15, and the series would lose its digits to cancellation.
+function normalCdf(z) {
   if (Math.abs(z) > 8) return z > 0 ? 1 : 0;
   let term = z;
   let sum = z;
@@ -59,17 +67,18 @@ function normalBelow(z) {
   return 0.5 + sum / Math.sqrt(2 * Math.PI);
 }
 
-// What the network makes of a picture's bytes: the probability of each class, the most probable one,
-// and the activity of each hidden unit, layer by layer.
-function answer(network, pixels) {
+// The forward pass: the probability of each class, the most probable one (`label`), each hidden layer's
+// activations (`units`) and every layer's pre-activations (`before`).
+function forward(network, pixels) {
   let values = Float64Array.from(pixels, (value, i) => {
-    return (value - network.means[i]) / network.deviations[i];
+    return (value - network.means[i]) / network.stds[i];
   });
   const before = [];
   const units = [];
   for (const layer of network.layers) {
     const sums = Float64Array.from(layer.bias);
     for (let i = 0; i < layer.inputs; i++) {
+      // Most inputs are black, and after ReLU most units are 0.
       if (values[i] === 0) continue;
       const row = i * layer.outputs;
       for (let j = 0; j < layer.outputs; j++) sums[j] += values[i] * layer.weight[row + j];
@@ -79,6 +88,7 @@ function answer(network, pixels) {
     units.push(values);
   }
   const logits = units.pop();
+  // Softmax of differences to the largest logit: no exponential overflows.
   const most = Math.max(...logits);
   const powers = logits.map((logit) => Math.exp(logit - most));
   const total = powers.reduce((sum, power) => sum + power, 0);
@@ -86,18 +96,18 @@ function answer(network, pixels) {
   return { probabilities, label: logits.indexOf(most), units, before };
 }
 
-// How much each pixel speaks for the answer: the value that it adds to the empty picture, times the
-// slope along it of how far the answer's logit stands above the mean of all.
-function reasons(network, pixels, { label, before }) {
-  let slope = before[before.length - 1].map((_, k, all) => (k === label ? 1 : 0) - 1 / all.length);
+// Gradient x input: each pixel's value times the derivative, with respect to it, of the predicted class's
+// logit minus the mean of all logits.
+function contributions(network, pixels, { label, before }) {
+  let gradient = before[before.length - 1].map((_, k, all) => (k === label ? 1 : 0) - 1 / all.length);
   for (let index = network.layers.length - 1; index >= 0; index--) {
     const layer = network.layers[index];
-    const own = before[index].map((z, j) => layer.derivative(z) * slope[j]);
-    slope = new Float64Array(layer.inputs).map((_, i) => {
+    const deltas = before[index].map((z, j) => layer.derivative(z) * gradient[j]);
+    gradient = new Float64Array(layer.inputs).map((_, i) => {
       let sum = 0;
-      for (let j = 0; j < layer.outputs; j++) sum += layer.weight[i * layer.outputs + j] * own[j];
+      for (let j = 0; j < layer.outputs; j++) sum += layer.weight[i * layer.outputs + j] * deltas[j];
       return sum;
     });
   }
-  return slope.map((value, i) => (value * pixels[i]) / network.deviations[i]);
+  return gradient.map((value, i) => (value * pixels[i]) / network.stds[i]);
 }

@@ -1,37 +1,39 @@
-// The table of runs: how far each has come, and what can be done with it.
+// The table of runs: the progress of each run, and its buttons. Also the table of a run's epochs.
 
 import { post } from "./api.js";
 import { swatch } from "./chart.js";
+import { make, replace } from "./dom.js";
 import { count, duration, percent, whole } from "./format.js";
+import { visible, visibleName } from "./visible.js";
 
+// States whose name alone does not say enough.
 const STATES = {
-  waiting: "waiting for its turn",
+  waiting: "waiting for another run",
   loading: "loading data",
   pausing: "pausing after this epoch",
   stopping: "stopping after this epoch",
-  failed: "failed",
 };
 const ENDED = ["finished", "stopped", "diverged", "failed"];
 
-/** Whether a run has come to its end. */
+/** Whether a run is over. */
 export const ended = (run) => ENDED.includes(run.state);
 
 /** The 95 % interval of a test accuracy: `97.49 to 98.07`. */
 const interval = ({ low, high }) =>
-  [low, high].map((share) => (100 * share).toFixed(2)).join(" to ");
+  [low, high].map((bound) => (100 * bound).toFixed(2)).join(" to ");
 
-/** `97.80 % (97.49 to 98.07)`: the accuracy on the test part with its interval. */
+/** `97.80 % (97.49 to 98.07)`: the test accuracy with its interval. */
 export const tested = ({ test }) => (test ? `${percent(test.accuracy)} (${interval(test)})` : "–");
 
-/** What a run has come to in its last epoch: the accuracy and the part it was measured on. */
-export function reached(run) {
+/** The accuracy of a run's last epoch, and the split that it was measured on. */
+export function latest(run) {
   const last = run.history.at(-1);
-  if (!last) return { share: null, part: "" };
-  if (last.val_accuracy != null) return { share: last.val_accuracy, part: "validation" };
-  return { share: last.accuracy, part: last.accuracy == null ? "" : "training" };
+  if (!last) return { accuracy: null, split: "" };
+  if (last.val_accuracy != null) return { accuracy: last.val_accuracy, split: "validation" };
+  return { accuracy: last.accuracy, split: last.accuracy == null ? "" : "training" };
 }
 
-/** The two buttons of a run: a text and what the server is asked to do, which is none while it is busy. */
+/** The two buttons of a run: each one's text and action. A button without an action is disabled. */
 function actions(run) {
   if (run.usable) return [["Use in Draw", "use"], ["Save", "save"]];
   switch (run.state) {
@@ -45,9 +47,9 @@ function actions(run) {
   }
 }
 
-/** The rows of the table, each of which changes in place so that a focused button stays focused. */
+/** The rows of the table. They change in place, so that a focused button keeps the focus. */
 export class Runs {
-  /** `shown(run)` says whether a run's curves are shown, `show(run, yes)` changes it, `save(run)` asks for a name. */
+  /** `shown(run)` is whether a run's curves are shown, `show(run, yes)` changes it, `save(run)` opens the dialog. */
   constructor(table, { shown, show, save }) {
     this.body = table.tBodies[0];
     Object.assign(this, { table, shown, show, save, rows: new Map() });
@@ -71,39 +73,33 @@ export class Runs {
   }
 
   build(run) {
-    const element = make("tr", { role: "row" });
-    const cell = (name, label) => {
-      const cell = make(name === "run" ? "th" : "td", { role: name === "run" ? "rowheader" : "cell", className: name });
-      if (name === "run") cell.scope = "row";
-      if (label) cell.dataset.label = label;
-      element.append(cell);
-      return cell;
-    };
-    const row = { element, problem: "" };
-    const head = cell("run");
-    const label = make("label");
+    const row = { element: make("tr", { role: "row" }), problem: "" };
     row.check = make("input", { type: "checkbox" });
     row.check.addEventListener("change", () => this.show(run, row.check.checked));
     row.name = make("span", { className: "name" });
-    label.append(row.check, swatch(run.place), row.name);
     row.about = make("p", { className: "hint" });
-    head.append(label, row.about);
+    const label = make("label", {}, row.check, swatch(run.place), row.name);
+    row.element.append(make("th", { role: "rowheader", scope: "row", className: "run" }, label, row.about));
+    // On a phone a row is a block, and each cell shows the heading of its column.
+    const cell = (className, heading, ...children) => {
+      const cell = make("td", { role: "cell", className }, ...children);
+      if (heading) cell.dataset.label = heading;
+      row.element.append(cell);
+      return cell;
+    };
     row.state = cell("state", "State");
-    row.epoch = cell("epoch", "Epoch");
+    row.done = make("span");
     row.bar = make("progress");
-    row.epochText = make("span");
-    row.epoch.append(row.epochText, row.bar);
+    cell("epoch", "Epochs", row.done, row.bar);
     row.accuracy = cell("accuracy", "Accuracy");
-    row.speed = cell("speed", "Samples a second");
+    row.speed = cell("speed", "Samples/s");
     row.left = cell("left", "Time left");
     row.test = cell("test", "Test accuracy");
-    const buttons = cell("do");
-    row.buttons = [0, 1].map(() => {
-      const button = make("button", { type: "button" });
+    row.buttons = [0, 1].map(() => make("button", { type: "button" }));
+    for (const button of row.buttons) {
       button.addEventListener("click", () => this.act(row, button.dataset.act));
-      buttons.append(button);
-      return button;
-    });
+    }
+    cell("do", "", ...row.buttons);
     return row;
   }
 
@@ -112,18 +108,18 @@ export class Runs {
     row.check.checked = this.shown(run);
     row.name.textContent = run.name;
     row.check.setAttribute("aria-label", `${run.name}: show its curves`);
-    const recipe = [run.data, run.preset].filter(Boolean).join(" · ");
-    const facts = [recipe, run.architecture, run.saved && `saved as ${run.saved}`].filter(Boolean);
+    const source = [visibleName(run.data), run.preset].filter(Boolean).join(" · ");
+    const facts = [source, run.architecture, run.saved && `saved as ${visibleName(run.saved)}`].filter(Boolean);
     replace(row.about, ...facts.map((textContent) => make("span", { textContent })));
-    const message = row.problem || run.message;
+    const message = visible(row.problem || run.message || "");
     const bad = row.problem || ["failed", "diverged"].includes(run.state);
     replace(row.state, STATES[run.state] ?? run.state, message && make("p", { className: bad ? "error" : "hint", textContent: message }));
-    const done = run.history.at(-1)?.epoch ?? 0;
-    row.epochText.textContent = `${done} of ${run.epochs}`;
+    const done = run.history.length;
+    row.done.textContent = `${done} of ${run.epochs}`;
     Object.assign(row.bar, { max: Math.max(run.epochs, 1), value: done });
     row.bar.setAttribute("aria-label", `${run.name}: epochs done`);
-    const { share, part } = reached(run);
-    replace(row.accuracy, percent(share), part && make("span", { className: "part", textContent: part }));
+    const { accuracy, split } = latest(run);
+    replace(row.accuracy, percent(accuracy), split && make("span", { className: "part", textContent: split }));
     row.speed.textContent = run.samples_per_second ? whole(run.samples_per_second) : "–";
     row.left.textContent = ended(run) ? "–" : duration(run.seconds_left ?? NaN);
     const { test } = run;
@@ -165,14 +161,15 @@ const COLUMNS = [
   ["Learning rate", (epoch) => epoch.learning_rate?.toPrecision(3)],
 ];
 
-/** Writes the figures of every epoch of a run into a table; where they stand already, only new ones. */
+/** Writes every epoch of a run into a table. Rows that are already there stay: a long run has thousands. */
 export function epochsTable(table, run) {
   const cells = (epoch) =>
     COLUMNS.map(([, text], at) => {
       const textContent = text(epoch) ?? "–";
       return at ? make("td", { textContent }) : make("th", { scope: "row", textContent });
     });
-  if (table.dataset.run !== String(run.id)) {
+  // A new server numbers its runs from 1 again: fewer epochs than rows are another run's.
+  if (table.dataset.run !== String(run.id) || table.tBodies[0].rows.length > run.history.length) {
     table.dataset.run = run.id;
     const [head, names] = [make("thead"), make("tr")];
     names.append(...COLUMNS.map(([textContent]) => make("th", { scope: "col", textContent })));
@@ -186,18 +183,4 @@ export function epochsTable(table, run) {
     row.append(...cells(epoch));
     body.append(row);
   }
-}
-
-/** An element with attributes (`role`) and properties. */
-export function make(tag, { role, ...properties } = {}) {
-  const element = document.createElement(tag);
-  if (role) element.setAttribute("role", role);
-  return Object.assign(element, properties);
-}
-
-/** Puts `parts` in place of what is in `element`, where that says something else. */
-function replace(element, ...parts) {
-  const kept = parts.filter(Boolean);
-  const text = kept.map((part) => part.textContent ?? part).join("");
-  if (element.textContent !== text) element.replaceChildren(...kept);
 }

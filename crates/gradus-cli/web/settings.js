@@ -1,113 +1,82 @@
-// The form of a new run: data set, recipe and options. What a field leaves empty the recipe decides.
+// The form for a new run: data set, preset and settings in, a request to start the run out. The preset
+// decides about fields that are left empty.
 
 import { post, server } from "./api.js";
+import { make, options } from "./dom.js";
+import { FIELDS, MORE_FIELDS, PRESETS } from "./fields.js";
+import { visible, visibleName } from "./visible.js";
 
-/** What each recipe is good for. */
-const RECIPES = {
-  quick: "98 % on MNIST in seconds",
-  notebook: "the NumPy notebook's, to the letter",
-  accurate: "the best for samples of any kind: minutes",
-  record: "the best for digits: 15 to 60 minutes",
-};
+const ALL_FIELDS = [...FIELDS, ...MORE_FIELDS];
+const WORDS = { true: "yes", false: "no" };
 
-/** A number of 32 bits as it was typed: 0.01, not 0.009999999776. */
-const number = (value) => String(Number(Number(value).toPrecision(7)));
-
-/** A setting that is a name, or a name with its values: `constant`, `{step: {epochs: 2, factor: 0.5}}`. */
-function named(setting) {
-  if (typeof setting === "string") return setting.replace("_", "-");
-  const [[name, values]] = Object.entries(setting);
-  return [name, ...Object.values(values).map(number)].join(":");
+/** A field with its label and hint. */
+function build({ name, label, hint, choices, value = "", inputMode = "text" }) {
+  const id = `set-${name}`;
+  const input = choices
+    ? make("select", { id, name })
+    : make("input", { id, name, inputMode, autocomplete: "off", spellcheck: false });
+  if (!choices) input.defaultValue = value; // what a reset of the form restores
+  const field = make("div", { className: "field" }, make("label", { htmlFor: id, textContent: label }), input);
+  if (hint) {
+    input.setAttribute("aria-describedby", `hint-${name}`);
+    field.append(make("p", { className: "hint", id: `hint-${name}`, textContent: hint }));
+  }
+  return field;
 }
 
-/** A distortion as the option takes it. */
-function distortion(setting) {
-  const parts = ["shift", "rotate", "scale", "shear"].flatMap((kind) =>
-    setting[kind] ? [`${kind}:${number(setting[kind])}`] : [],
-  );
-  const { elastic } = setting;
-  if (elastic) parts.push(`elastic:${number(elastic.alpha)}:${number(elastic.sigma)}`);
-  return parts.join(",") || "none";
-}
-
-/** The texts of all options that say what the settings `config` say. */
-export function texts(config) {
-  const { optimizer, regularization } = config;
-  const batch = config.batch_size;
-  return {
-    hidden: config.hidden.join(",") || "none",
-    epochs: String(config.epochs),
-    "learning-rate": number(config.learning_rate),
-    "batch-size": typeof batch === "string" ? batch : String(batch.samples),
-    optimizer: optimizer.name,
-    validation: number(config.validation),
-    activation: config.activation.join(","),
-    schedule: named(config.schedule),
-    "warm-up": number(config.warm_up),
-    momentum: optimizer.momentum === undefined ? "" : number(optimizer.momentum),
-    "weight-decay": optimizer.weight_decay === undefined ? "" : number(optimizer.weight_decay),
-    dropout: number(regularization.dropout),
-    "input-dropout": number(regularization.input_dropout),
-    "batch-norm": String(regularization.batch_norm),
-    "label-smoothing": number(regularization.label_smoothing),
-    distort: distortion(regularization.distortion),
-    seed: String(config.seed),
-  };
-}
-
-/** The form. The run that it starts comes with the server's events, as all changes of runs do. */
+/** The form. The run that it starts arrives with the server's events, like all changes of runs. */
 export class Settings {
   constructor(form) {
     this.form = form;
     this.error = form.querySelector("#settings-error");
     this.filled = "";
+    form.querySelector(".fields").append(...FIELDS.map(build));
+    form.querySelector("#more .fields").append(...MORE_FIELDS.map(build));
     form.elements.preset.addEventListener("change", () => this.showDefaults());
     form.elements.optimizer.addEventListener("change", () => this.showDefaults());
-    form.addEventListener("input", () => this.refuse(""));
+    form.addEventListener("input", () => this.showError(""));
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       await this.start();
     });
   }
 
-  /** Fills the lists from the server's state; what is chosen stays chosen. */
+  /** Fills the lists of data sets and presets from the server's state. Chosen values stay chosen. */
   fill() {
     const { datasets, presets } = server.state;
     const offered = JSON.stringify([datasets, Object.keys(presets)]);
     if (offered === this.filled) return;
     this.filled = offered;
     const { data, preset } = this.form.elements;
-    options(data, datasets.map((name) => [name, name]));
+    options(data, datasets.map((name) => [name, visibleName(name)]));
     options(preset, Object.keys(presets).map((name) => [name, name]));
     if (presets.quick && !preset.dataset.chosen) preset.value = "quick";
     preset.dataset.chosen = "yes";
     this.showDefaults();
   }
 
-  /** Shows the recipe's figures in the fields that are empty. */
+  /** Shows the preset's values in the fields that are empty. */
   showDefaults() {
     const { elements } = this.form;
     const config = server.state.presets[elements.preset.value];
     if (!config) return;
-    this.form.querySelector("#hint-preset").textContent = RECIPES[elements.preset.value] ?? "";
-    const defaults = texts(config);
-    const other = elements.optimizer.value && elements.optimizer.value !== defaults.optimizer;
-    // Another optimizer comes with constants of its own.
-    if (other) defaults.momentum = defaults["weight-decay"] = "";
-    for (const [name, text] of Object.entries(defaults)) {
-      const field = elements[name];
-      if (field.dataset.choices) {
-        const said = { true: "yes", false: "no" };
-        const choices = field.dataset.choices.split(" ").map((choice) => [choice, said[choice] ?? choice]);
-        options(field, [["", `${said[text] ?? text} (recipe)`], ...choices]);
+    this.form.querySelector("#hint-preset").textContent = PRESETS[elements.preset.value] ?? "";
+    const chosen = elements.optimizer.value;
+    // Another optimizer has its own defaults.
+    const other = chosen && chosen !== config.optimizer.name;
+    for (const { name, choices, ofOptimizer, text } of ALL_FIELDS) {
+      const value = ofOptimizer && other ? "" : text(config);
+      if (choices) {
+        const offered = choices.map((choice) => [choice, WORDS[choice] ?? choice]);
+        options(elements[name], [["", `${WORDS[value] ?? value} (preset)`], ...offered]);
       } else {
-        field.placeholder = text;
+        elements[name].placeholder = value;
       }
     }
   }
 
-  /** The request of the fields. */
-  wanted() {
+  /** The request: data set, preset, and the fields that are not empty. */
+  request() {
     const given = Object.fromEntries(
       [...new FormData(this.form)].flatMap(([name, text]) => (text.trim() ? [[name, text.trim()]] : [])),
     );
@@ -117,22 +86,23 @@ export class Settings {
 
   async start() {
     const button = this.form.querySelector("#start");
+    // Not `disabled`, which would take the focus away from the button.
     if (button.getAttribute("aria-disabled") === "true") return;
     button.setAttribute("aria-disabled", "true");
-    this.refuse("");
+    this.showError("");
     try {
-      await post("/api/runs", this.wanted());
+      await post("/api/runs", this.request());
     } catch (error) {
-      this.refuse(error.message);
+      this.showError(error.message);
     }
     button.removeAttribute("aria-disabled");
   }
 
-  /** Says what is wrong, and marks the field that it is about; an empty text takes it back. */
-  refuse(message) {
-    this.error.textContent = message;
+  /** Shows an error and marks the field that it is about. An empty message clears both. */
+  showError(message) {
+    this.error.textContent = visible(message);
     for (const field of this.form.elements) field.removeAttribute("aria-invalid");
-    const field = message && this.blamed(message);
+    const field = message && this.fieldOf(message);
     if (!field) return;
     field.setAttribute("aria-invalid", "true");
     const folded = field.closest("details");
@@ -140,18 +110,12 @@ export class Settings {
     field.focus();
   }
 
-  /** The field that a message names, by its option or by its label. */
-  blamed(message) {
+  /** The field that a message names by its option, or by its label at the beginning. */
+  fieldOf(message) {
     const [, option] = message.match(/--([a-z0-9-]+)/) ?? [];
-    const said = message.toLowerCase();
-    const labelled = (field) => said.startsWith(field.labels?.[0]?.textContent.toLowerCase() ?? " ");
-    return (option && this.form.elements[option]) || [...this.form.elements].find(labelled);
+    const start = message.toLowerCase();
+    const labelled = ALL_FIELDS.find(({ label }) => start.startsWith(label.toLowerCase()));
+    const find = (name) => name && [...this.form.elements].find((field) => field.name === name);
+    return find(option) ?? find(labelled?.name);
   }
-}
-
-/** Fills a list with pairs of value and text; what was chosen stays chosen where it still exists. */
-export function options(select, pairs) {
-  const { value } = select;
-  select.replaceChildren(...pairs.map(([key, text]) => new Option(text, key)));
-  if (pairs.some(([key]) => key === value)) select.value = value;
 }

@@ -1,22 +1,24 @@
-// The Train view: a form for a new run, the curves of all runs in one picture, and their table.
+// The Train view: the form for a new run, the learning curves of all runs, and their table.
 
 import { post, server, subscribe } from "./api.js";
 import { Chart } from "./chart.js";
+import { options } from "./dom.js";
 import { percent, short } from "./format.js";
-import { Runs, ended, epochsTable, reached, tested } from "./runs.js";
-import { Settings, options } from "./settings.js";
+import { Runs, ended, epochsTable, latest, tested } from "./runs.js";
+import { Settings } from "./settings.js";
+import { visible } from "./visible.js";
 
-/** Where the browser keeps which runs are not shown. */
+/** The key under which the browser keeps which runs are hidden. */
 const HIDDEN = "gradus.hidden-runs";
 
 /** Milliseconds between two drawings. */
 const PAUSE = 200;
 
-/** Brings the view to life; `section` is train.html's. */
+/** Starts the view; `section` is that of train.html. */
 export function start(section) {
   const view = new TrainView(section);
-  subscribe((change) => view.hear(change));
-  // For tests and for the curious: the points of the curves.
+  subscribe((change) => view.onChange(change));
+  // For the tests and for the browser's console: the values of the curves.
   section.points = () => view.charts.map((chart) => chart.points());
 }
 
@@ -30,9 +32,9 @@ class TrainView {
     this.scheduled = false;
     this.drawn = 0;
     this.settings = new Settings($("#settings"));
-    const loss = new Chart($("#chart-loss"), { figure: "loss", held: "val_loss", show: short });
-    const show = (share, tick) => (tick ? `${Number((100 * share).toFixed(3))} %` : percent(share));
-    const accuracy = new Chart($("#chart-accuracy"), { figure: "accuracy", held: "val_accuracy", show });
+    const loss = new Chart($("#chart-loss"), { training: "loss", validation: "val_loss", show: short });
+    const show = (value, tick) => (tick ? `${Number((100 * value).toFixed(3))} %` : percent(value));
+    const accuracy = new Chart($("#chart-accuracy"), { training: "accuracy", validation: "val_accuracy", show });
     this.charts = [loss, accuracy];
     this.runs = new Runs($("#runs"), {
       shown: (run) => !this.hidden.has(run.id),
@@ -45,17 +47,17 @@ class TrainView {
     this.epochs = { box: $("#epochs"), run: $("#epochs-run"), table: $("#epochs-table") };
     this.epochs.box.addEventListener("toggle", () => this.schedule());
     this.epochs.run.addEventListener("change", () => this.schedule());
-    // A hidden view is not drawn; seen again, it has a size again.
+    // A hidden view is not drawn. Once it is shown, it has a size again.
     new ResizeObserver(() => this.schedule()).observe(section);
   }
 
-  hear(change) {
+  onChange(change) {
     if (change.kind === "state") this.settings.fill();
-    if (change.kind === "run") this.tell(change.run);
+    if (change.kind === "run") this.announce(change.run);
     if (change.kind !== "connection") this.schedule();
   }
 
-  /** Draws soon, once for however many events: epochs may be faster than eyes. */
+  /** Draws soon, once for many events: epochs may take less than a millisecond. */
   schedule() {
     if (this.scheduled || !server.state || this.section.offsetParent === null) return;
     this.scheduled = true;
@@ -67,7 +69,7 @@ class TrainView {
     }, wait);
   }
 
-  /** All runs: the watched one, then the newest first. */
+  /** All runs: the one of `gradus train --watch` first, then the newest first. */
   ordered() {
     const { runs, watched } = server.state;
     for (const run of runs) {
@@ -80,26 +82,27 @@ class TrainView {
 
   draw() {
     const runs = this.ordered();
-    const seen = runs.filter((run) => !this.hidden.has(run.id)).reverse();
+    const shown = runs.filter((run) => !this.hidden.has(run.id)).reverse();
     this.none.hidden = runs.length > 0;
     this.runs.draw(runs);
     this.charts.forEach((chart) => {
-      chart.draw(seen);
-      chart.box.setAttribute("aria-label", this.summary(chart, seen));
+      chart.draw(shown);
+      chart.box.setAttribute("aria-label", this.summary(chart, shown));
     });
     this.drawEpochs(runs);
   }
 
-  /** What a picture shows, in words. */
+  /** What a chart shows, in words, for screen readers. */
   summary(chart, runs) {
-    const name = chart.figure === "loss" ? "Loss" : "Accuracy";
-    const told = runs.flatMap((run) => {
+    const name = chart.training === "loss" ? "Loss" : "Accuracy";
+    const curves = runs.flatMap((run) => {
       const last = run.history.at(-1);
-      if (!last || last[chart.figure] == null) return [];
-      const held = last[chart.held] == null ? "" : `, validation ${chart.show(last[chart.held])}`;
-      return [`${run.name} after epoch ${last.epoch}: training ${chart.show(last[chart.figure])}${held}`];
+      if (!last || last[chart.training] == null) return [];
+      const [training, validation] = [last[chart.training], last[chart.validation]];
+      const held = validation == null ? "" : `, validation ${chart.show(validation)}`;
+      return [`${run.name} after epoch ${last.epoch}: training ${chart.show(training)}${held}`];
     });
-    return `${name} by epoch. ${told.join("; ") || "No curve yet."}`;
+    return `${name} by epoch. ${curves.join("; ") || "No curve yet."}`;
   }
 
   drawEpochs(runs) {
@@ -121,20 +124,20 @@ class TrainView {
     this.schedule();
   }
 
-  /** Tells those who do not see the table what became of a run. */
-  tell(run) {
+  /** Tells a screen reader when a run has ended or paused. */
+  announce(run) {
     const before = this.states.get(run.id);
     this.states.set(run.id, run.state);
     if (before === run.state || !(ended(run) || run.state === "paused")) return;
-    const { share, part } = reached(run);
-    const accuracy = run.test
+    const { accuracy, split } = latest(run);
+    const result = run.test
       ? `test accuracy ${tested(run)}`
-      : share == null ? "" : `${part} accuracy ${percent(share)}`;
-    this.news.textContent = [`${run.name} ${run.state}`, run.message, accuracy].filter(Boolean).join(", ");
+      : accuracy == null ? "" : `${split} accuracy ${percent(accuracy)}`;
+    this.news.textContent = visible([`${run.name} ${run.state}`, run.message, result].filter(Boolean).join(", "));
   }
 }
 
-/** Asks for the name of a model file; a file that is there is replaced only when asked again. */
+/** Asks for the name of a model file. An existing file is replaced only after a second press. */
 class SaveDialog {
   constructor(dialog) {
     const $ = (selector) => dialog.querySelector(selector);
@@ -155,11 +158,11 @@ class SaveDialog {
     this.name.select();
   }
 
-  /** Whether the next press replaces a file, and what stands below the name. */
+  /** Sets whether the next press replaces a file, and the message below the name. */
   ask(replace, message) {
     this.replace = replace;
     this.button.textContent = replace ? "Replace" : "Save";
-    this.error.textContent = message;
+    this.error.textContent = visible(message);
   }
 
   async save() {

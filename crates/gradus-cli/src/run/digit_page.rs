@@ -1,6 +1,7 @@
-//! The page on which to draw a digit, with a model inside: a classifier in, one HTML text that needs
-//! nothing else out. What the page does is in web/: picture.js brings a drawing to MNIST's form,
-//! network.js computes, draw.js is what the user meets, digit.js puts them together.
+//! The exported page for drawing digits, with the model inside: a classifier in, one self-contained
+//! HTML text out. The page's parts are in web/: mnist_form.js brings a drawing into MNIST's form,
+//! network.js computes, draw.js is the view, digit.js connects them. The first two mirror the
+//! library; web/tests/test_mirrors.py holds them equal.
 
 use std::borrow::Cow;
 
@@ -19,19 +20,21 @@ use crate::run::page_file;
 const FRAME: &str = include_str!("../../web/digit.html");
 const STYLE: &str = include_str!("../../web/style.css");
 
-/// Drawing and answer, as they are on the page of `serve` too.
+/// The Draw view, which the page of `serve` has too.
 pub(crate) const DRAW: &str = include_str!("../../web/draw.html");
 
-/// One script, so that one hash allows it and nothing else.
+/// A single script, so that the policy can allow it by its hash and forbid all others.
 const SCRIPT: &str = concat!(
+    include_str!("../../web/visible.js"),
+    include_str!("../../web/format.js"),
     include_str!("../../web/network.js"),
-    include_str!("../../web/picture.js"),
+    include_str!("../../web/mnist_form.js"),
     include_str!("../../web/draw.js"),
     include_str!("../../web/digit.js")
 );
 
-/// SHA-256 of the script: no other one may run.
-const SCRIPT_HASH: &str = "sha256-asF5TTPvHwyEboMiiV94VZECkJTdvAnmhgJJZ/xNg0w=";
+/// SHA-256 of the script element's text. A test computes it anew.
+const SCRIPT_HASH: &str = "sha256-W3d0ot6+GBoHyPeBajPBwhTKJEvyarBkEyL+bTDNhU8=";
 
 /// The page with this model in it.
 ///

@@ -121,7 +121,8 @@ impl Run {
     }
 }
 
-/// Epochs as the page knows them: counted from 1.
+/// Epochs as the HTTP interface has them, counted from 1. The page shows them from 0, as the
+/// terminal does.
 pub(super) fn epochs(reports: &[EpochReport]) -> Value {
     let epoch = |report: &EpochReport| {
         json!({

@@ -191,7 +191,7 @@ fn train(
     let tested = conclude(&mut trained, &data, settings)?;
     let Trained { model, outcome, best, .. } = trained;
     let (phase, message) = ending(&outcome);
-    let best = best.map(|best| format!("the model is that of epoch {}", best.epoch + 1));
+    let best = best.map(|best| format!("kept the weights from epoch {}, the best one", best.epoch));
     let message = [message, best].into_iter().flatten().reduce(|a, b| format!("{a}; {b}"));
     reporter.end(phase, message, Some((model, &tested)), None);
     Ok(())

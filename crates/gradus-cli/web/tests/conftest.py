@@ -1,4 +1,4 @@
-"""The program, a browser, and pages made by the one and watched in the other."""
+"""Fixtures: the program, a browser, and pages that the program makes and the browser shows."""
 
 import gzip
 import json
@@ -16,18 +16,18 @@ from playwright.sync_api import sync_playwright
 
 PROGRAM = os.environ.get("GRADUS_PROGRAM", "gradus")
 
-# What the browser itself writes to the console for an answer such as 400, or none; the page tells it in words.
+# What the browser itself writes to the console for an answer such as 400, which the page shows in words.
 REFUSAL = "Failed to load resource:"
 
 
 def gradus(*arguments):
-    """What the program writes to standard output."""
+    """Runs the program and returns its standard output."""
     command = [PROGRAM, *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def drawn(page, *strokes):
-    """Strokes, in shares of the paper's side."""
+    """Draws strokes, whose points are fractions of the paper's side."""
     box = page.locator("#paper").bounding_box()
     for stroke in strokes:
         points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
@@ -39,7 +39,7 @@ def drawn(page, *strokes):
 
 
 def predictions(model, *files):
-    """What `gradus predict` says of the samples of files."""
+    """The predictions of `gradus predict` for the samples in files."""
     return [json.loads(line) for line in gradus("predict", "--json", model, *files).splitlines()]
 
 
@@ -48,7 +48,7 @@ def mnist():
     """The first 200 of MNIST's test images, and their labels."""
     folder = Path(os.environ.get("GRADUS_DATA", "/nowhere")) / "mnist"
     if not folder.is_dir():
-        pytest.skip("GRADUS_DATA does not lead to MNIST")
+        pytest.skip("GRADUS_DATA does not contain MNIST")
     images = gzip.open(folder / "t10k-images-idx3-ubyte.gz").read(16 + 200 * 784)[16:]
     labels = gzip.open(folder / "t10k-labels-idx1-ubyte.gz").read(8 + 200)[8:]
     return np.frombuffer(images, np.uint8).reshape(200, 28, 28), np.frombuffer(labels, np.uint8)
@@ -61,7 +61,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def model(folder):
-    """A model of 784-128-10: trained on MNIST where that is, else on the built-in digits."""
+    """A 784-128-10 model, trained on MNIST if it is available, else on the built-in digits."""
     path = folder / "model.safetensors"
     here = (Path(os.environ.get("GRADUS_DATA", "/nowhere")) / "mnist").is_dir()
     gradus("train", "--quiet", "--data", "mnist" if here else "digits", "--hidden", 128, "--out", path)
@@ -70,7 +70,7 @@ def model(folder):
 
 @pytest.fixture(scope="session")
 def digit_html(folder, model):
-    """The page with that model in it."""
+    """The exported page of that model."""
     path = folder / "digit.html"
     gradus("export", model, path)
     return path
@@ -79,7 +79,7 @@ def digit_html(folder, model):
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
-        # One that is installed, else playwright's own.
+        # The system's chromium if there is one, else playwright's own.
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
         yield browser
         browser.close()
@@ -87,9 +87,9 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """visit(address, **settings) opens a page; whatever goes wrong in it fails the test.
+    """visit(address, **settings) opens a page. An error in its console, or a request to elsewhere, fails the test.
 
-    With refusals=True requests may fail.
+    With refusals=True requests may be refused.
     """
     contexts, wrong = [], []
 
@@ -100,11 +100,11 @@ def visit(browser):
         contexts.append(context)
         page = context.new_page()
 
-        def told(message):
+        def logged(message):
             if not (refusals and message.text.startswith(REFUSAL)):
                 wrong.append(message.text)
 
-        page.on("console", told)
+        page.on("console", logged)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda request: request.url.startswith(allowed) or wrong.append(request.url))
         page.goto(address)
@@ -123,7 +123,7 @@ def open_page(visit, serve):
 
 
 def photographs(images):
-    """The images as dark digits somewhere on larger, lighter paper that is not evenly lit."""
+    """The images as dark digits on larger, lighter paper that is unevenly lit."""
     light = np.linspace(0, 30, 150, dtype=np.float32)
     for number, image in enumerate(images):
         large = np.kron(image, np.ones((4, 4)))
@@ -134,7 +134,7 @@ def photographs(images):
 
 
 class Server:
-    """A running `gradus serve`, and the folder that it lists and saves models in."""
+    """A running `gradus serve` and its folder of models."""
 
     def __init__(self, folder, arguments, port):
         self.folder = folder
@@ -153,7 +153,7 @@ class Server:
 
 @pytest.fixture
 def serve(tmp_path):
-    """serve(*arguments, port=0) starts a server; the last one is the one that pages open."""
+    """serve(*arguments, port=0) starts a server. open_page opens pages of the last one."""
     servers = []
 
     def serve(*arguments, port=0):
@@ -175,21 +175,21 @@ def server(serve):
 
 
 def wait_for(condition, what):
-    """Waits until `condition()` holds. (The page allows no wait_for_function: that is an eval.)"""
+    """Waits until `condition()` holds. (The page's policy forbids wait_for_function, which is an eval.)"""
     deadline = time.monotonic() + 30
     while not condition():
-        assert time.monotonic() < deadline, f"in vain waited for: {what}"
+        assert time.monotonic() < deadline, f"timed out waiting for {what}"
         time.sleep(0.05)
 
 
 def axe(page):
-    """Nothing that axe has to say against the page as it is."""
+    """Checks that axe finds no fault in the page's accessibility."""
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
 
 def refused(*arguments):
-    """What the program writes to standard error where it fails."""
+    """Runs the program, which must fail, and returns its standard error."""
     command = [PROGRAM, *map(str, arguments)]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode != 0

@@ -1,9 +1,9 @@
-"""Makes docs/pictures/page-VIEW-SCHEME-WIDTH.png: the three views of the page, light and dark, wide and
-on a phone, with a model that is trained on MNIST for it.
+"""Writes docs/pictures/page-VIEW-SCHEME-WIDTH.png: the three views of the page, light and dark, wide and
+on a phone, with a model that it first trains on MNIST.
 
     python screenshots.py PROGRAM FOLDER
 
-PROGRAM is the built gradus, FOLDER where the pictures go. MNIST must be on this machine.
+PROGRAM is the built gradus, FOLDER where the screenshots go. MNIST must be on this machine.
 """
 
 import io
@@ -56,7 +56,7 @@ def take(address, folder):
 
 
 def run_three(page):
-    """Three runs of different networks, so that there are curves to see."""
+    """Three runs of different networks, so that there are curves to show."""
     for hidden, dropout in (("32", ""), ("128", ""), ("256,128", "0.2")):
         page.locator("[name=hidden]").fill(hidden)
         page.locator("#more").evaluate("box => (box.open = true)")
@@ -73,27 +73,27 @@ def draw_digit(page):
     time.sleep(1)
 
 
-def see_curves(page):
+def show_curves(page):
     expect(page.locator("#chart-loss")).to_have_attribute("aria-label", re.compile("after epoch.*;.*;"))
     time.sleep(0.5)
 
 
-def see_samples(page):
+def show_samples(page):
     expect(page.locator("#samples li")).to_have_count(60)
 
 
-VIEWS = {"draw": draw_digit, "train": see_curves, "data": see_samples}
+VIEWS = {"draw": draw_digit, "train": show_curves, "data": show_samples}
 
 
 def keep(screenshot, path):
-    """Writes a picture with 64 colours, which is enough for a page and a quarter of the bytes."""
-    picture = Image.open(io.BytesIO(screenshot)).convert("RGB")
-    picture.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+    """Writes a screenshot with 64 colours, which are enough for a page and take a quarter of the bytes."""
+    image = Image.open(io.BytesIO(screenshot)).convert("RGB")
+    image.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size} bytes")
 
 
 def chromium():
-    """The chromium of this system where there is one, else playwright's own."""
+    """The system's chromium if there is one, else playwright's own."""
     system = Path("/usr/bin/chromium")
     return str(system) if system.exists() else None
 

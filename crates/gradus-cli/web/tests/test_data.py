@@ -1,4 +1,4 @@
-"""The Data view in a real browser: samples by class and by sureness, and the worst mistakes."""
+"""The Data view in a real browser: samples by class and confidence, and the most confident mistakes."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ def model(tmp_path_factory):
 
 
 def choose(page, **fields):
-    """Chooses and waits for the answer."""
+    """Chooses values in the form and returns the server's answer."""
     for name, value in fields.items():
         asked = re.compile(rf"/api/samples\?.*\b{name}={value}\b")
         with page.expect_response(asked) as answer:
@@ -32,19 +32,19 @@ def captions(page):
     return page.locator("#samples .tile span").all_inner_texts()
 
 
-def test_the_worst_mistakes_are_those_of_evaluate(serve, model, open_page):
+def test_the_most_confident_mistakes_are_those_of_evaluate(serve, model, open_page):
     serve(model)
     page = open_page("data")
     expect(page.locator("#samples li").first).to_be_visible()
     told = json.loads(gradus("evaluate", model, "--data", "digits", "--errors", "20", "--json"))
     expected = [
-        f"{worst['label']}, taken for {worst['predicted']} ({100 * worst['probability']:.2f} %)"
+        f"{worst['label']}, predicted as {worst['predicted']} ({100 * worst['probability']:.2f} %)"
         for worst in told["errors"]
     ]
     assert captions(page)[: len(expected)] == expected
     for at, worst in enumerate(told["errors"][:3]):
         page.locator("#samples .tile").nth(at).click()
-        expect(page.locator("#sample-title")).to_have_text(f"Sample {worst['index']} of the test part")
+        expect(page.locator("#sample-title")).to_have_text(f"Sample {worst['index']} of the test split")
         facts = page.locator("#sample dd").all_inner_texts()
         assert facts[0] == worst["label"]
         assert facts[2] == f"{100 * worst['label_probability']:.2f} %"
@@ -70,7 +70,7 @@ def test_classes_and_predictions_choose_samples(serve, model, open_page):
     assert listed["total"] == confused[8][3]
 
 
-def test_orders_go_by_the_probability_of_the_answer(serve, model, open_page):
+def test_orders_go_by_confidence(serve, model, open_page):
     serve(model)
     page = open_page("data")
     sure = [sample["probability"] for sample in choose(page, order="surest")["samples"]]
@@ -81,9 +81,9 @@ def test_orders_go_by_the_probability_of_the_answer(serve, model, open_page):
     assert indices == list(range(60))
 
 
-def test_what_needs_a_model_is_chosen_once_the_page_knows_it(serve, model, open_page):
+def test_fields_that_need_a_model_are_enabled_once_there_is_one(serve, model, open_page):
     serve(model)
-    # Before the server has told, a choice would be lost: that is how the page is without its scripts.
+    # Before the server's first event a choice would be lost. Without scripts the page stays in that state.
     early, page = open_page("data", java_script_enabled=False), open_page("data")
     for name in ["predicted", "order"]:
         expect(early.locator(f"#choose-{name}")).to_be_disabled()
@@ -104,12 +104,12 @@ def test_more_samples_follow_and_none_comes_twice(serve, model, open_page):
     assert len(set(found)) == total
     expect(page.locator("#data-more")).to_be_hidden()
     page.locator("#samples .tile").last.click()
-    expect(page.locator("#sample-title")).to_have_text(f"Sample {found[-1]} of the test part")
+    expect(page.locator("#sample-title")).to_have_text(f"Sample {found[-1]} of the test split")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("#sample-title")).to_have_text(f"Sample {found[-2]} of the test part")
+    expect(page.locator("#sample-title")).to_have_text(f"Sample {found[-2]} of the test split")
 
 
-def test_a_picture_has_the_bytes_of_its_sample(serve, model, open_page):
+def test_an_image_has_the_bytes_of_its_sample(serve, model, open_page):
     serve(model)
     page = open_page("data")
     listed = choose(page, order="index")
@@ -122,7 +122,7 @@ def test_a_picture_has_the_bytes_of_its_sample(serve, model, open_page):
 def test_without_a_model_samples_are_shown_by_class(serve, open_page):
     serve()
     page = open_page("data")
-    expect(page.locator("#data-hint")).to_contain_text("no model yet that was trained on these")
+    expect(page.locator("#data-hint")).to_contain_text("not trained on any of these data sets")
     listed = choose(page, data="digits")
     assert not any("predicted" in sample for sample in listed["samples"])
     expect(page.locator("#choose-order")).to_be_disabled()

@@ -38,19 +38,19 @@ def verdict(page):
 
 def test_drawing_by_mouse(paper):
     page = paper()
-    assert verdict(page) == "Nothing is drawn yet."
+    assert verdict(page) == "Nothing drawn yet."
     assert page.locator("#undo").is_disabled()
     for stroke, name in [(ONE, "1"), (ZERO, "0"), (SEVEN, "7")]:
         drawn(page, stroke)
         assert verdict(page).startswith(name), name
         assert page.locator("#bars .first .name").inner_text() == name
         page.keyboard.press("Escape")
-        assert verdict(page) == "Nothing is drawn yet."
+        assert verdict(page) == "Nothing drawn yet."
     drawn(page, SEVEN, [(0.3, 0.55), (0.65, 0.55)])
     page.keyboard.press("Control+z")
     before = verdict(page)
     page.locator("#undo").click()
-    assert verdict(page) == "Nothing is drawn yet."
+    assert verdict(page) == "Nothing drawn yet."
     drawn(page, SEVEN)
     assert verdict(page) == before
     page.locator("#units summary").click()
@@ -70,7 +70,7 @@ def test_drawing_by_finger(paper):
     assert verdict(page).startswith("7")
 
 
-def test_a_picture_is_chosen_dropped_or_pasted(paper, model, mnist, tmp_path):
+def test_an_image_is_chosen_dropped_or_pasted(paper, model, mnist, tmp_path):
     page = paper(refusals=True)
     file = tmp_path / "digit.png"
     Image.fromarray(next(photographs(mnist[0][7:8]))).save(file)
@@ -80,7 +80,7 @@ def test_a_picture_is_chosen_dropped_or_pasted(paper, model, mnist, tmp_path):
     chosen = verdict(page)
     for event, holder in [("drop", "dataTransfer"), ("paste", "clipboardData")]:
         page.locator("#clear").click()
-        assert verdict(page) == "Nothing is drawn yet."
+        assert verdict(page) == "Nothing drawn yet."
         page.evaluate(
             """([event, holder, data]) => {
                 const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
@@ -94,13 +94,13 @@ def test_a_picture_is_chosen_dropped_or_pasted(paper, model, mnist, tmp_path):
         )
         expect(page.locator("#verdict strong")).to_have_text(expected["label"])
         assert verdict(page) == chosen
-    (tmp_path / "no.png").write_bytes(b"no picture")
+    (tmp_path / "no.png").write_bytes(b"not an image")
     page.locator("#file").set_input_files(tmp_path / "no.png")
-    expect(page.locator("#problem")).to_contain_text("no.png is no picture")
+    expect(page.locator("#problem")).to_contain_text("no.png: not an image")
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
     page.locator("#file").set_input_files(tmp_path / "blank.png")
     expect(page.locator("#problem")).to_be_empty()
-    assert verdict(page) == "There is no ink in this picture."
+    assert verdict(page) == "No ink found in this image."
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -117,11 +117,11 @@ def test_all_can_use_it(paper, scheme, width):
     assert page.evaluate("() => document.body.scrollHeight") == heights, "the page jumps"
 
 
-def test_as_many_pictures_are_right_as_with_predict(serve, visit, model, mnist, tmp_path):
+def test_as_many_photos_are_right_as_with_predict(serve, visit, model, mnist, tmp_path):
     images, labels = mnist
     files = [tmp_path / f"{number}.png" for number in range(len(images))]
-    for file, picture in zip(files, photographs(images)):
-        Image.fromarray(picture).save(file)
+    for file, photo in zip(files, photographs(images)):
+        Image.fromarray(photo).save(file)
     expected = [one["label"] for one in predictions(model, *files)]
     page = visit(f"{serve(model).url}#draw")
     found = []
@@ -137,7 +137,7 @@ def test_without_a_model_the_page_says_so(serve, visit):
     page = visit(f"{serve().url}#draw")
     expect(page.locator("#model-about")).to_contain_text("Train one, or start gradus serve with a model")
     drawn(page, SEVEN)
-    assert verdict(page) == "There is no model that could answer."
+    assert verdict(page) == "No model is loaded."
     axe(page)
 
 

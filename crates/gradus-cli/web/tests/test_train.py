@@ -9,12 +9,12 @@ import pytest
 from conftest import axe, gradus, refused, wait_for
 from playwright.sync_api import expect
 
-# A run on the built-in digits that nobody waits for to end, but which has time to be paused.
+# A run on the built-in digits that is long enough to be paused, and never finishes in a test.
 LONG = {"data": "digits", "Hidden layers": "32", "Epochs": "50000", "Validation": "0.2"}
 
 
 def fill(page, settings):
-    """Fills the form; its lists are chosen from."""
+    """Fills in the form: lists by value, other fields by label."""
     form = page.locator("#settings")
     for name, value in settings.items():
         if name in ("data", "preset"):
@@ -24,7 +24,7 @@ def fill(page, settings):
 
 
 def start(page, settings):
-    """Starts a run and gives its row, which is the first."""
+    """Starts a run and returns its row, which is the first."""
     before = page.locator("#runs tbody tr").count()
     fill(page, settings)
     page.get_by_role("button", name="Start").click()
@@ -43,16 +43,16 @@ def wait_for_epochs(row, more_than):
 
 
 def save(page, row, name):
-    """Asks for a run's model to be saved under a name."""
+    """Saves a run's model under a name."""
     row.get_by_role("button", name="Save").click()
     page.locator("#save-name").fill(name)
     page.locator("#save-do").click()
 
 
 def curves(page):
-    """The points of the two pictures, by the names of the lines."""
-    pictures = page.evaluate("document.querySelector('#train').points()")
-    return [{line["name"]: line["values"] for line in lines} for lines in pictures]
+    """The values of the two charts, by the names of the curves."""
+    charts = page.evaluate("document.querySelector('#train').points()")
+    return [{line["name"]: line["values"] for line in lines} for lines in charts]
 
 
 def test_a_run_is_started_paused_continued_stopped_saved_and_used(server, open_page):
@@ -68,15 +68,15 @@ def test_a_run_is_started_paused_continued_stopped_saved_and_used(server, open_p
     time.sleep(0.5)
     assert epochs_done(row) == paused_at
     loss, accuracy = curves(page)
-    for picture in (loss, accuracy):
-        assert set(picture) == {f"{name}, training", f"{name}, validation"}
-        for values in picture.values():
+    for chart in (loss, accuracy):
+        assert set(chart) == {f"{name}, training", f"{name}, validation"}
+        for values in chart.values():
             assert len(values) == paused_at and all(value is not None for value in values)
     assert loss[f"{name}, training"][-1] < loss[f"{name}, training"][0]
     page.locator("#epochs summary").click()
     expect(page.locator("#epochs-table tbody tr")).to_have_count(paused_at)
     expect(page.locator("#chart-loss")).to_have_attribute(
-        "aria-label", re.compile(f"{name} after epoch {paused_at}: training .*, validation ")
+        "aria-label", re.compile(f"{name} after epoch {paused_at - 1}: training .*, validation ")
     )
 
     row.get_by_role("button", name="Continue").click()
@@ -130,7 +130,7 @@ def test_a_file_is_replaced_only_when_asked_again(server, open_page):
         ("Dropout", "1.5", "dropout"),
     ],
 )
-def test_wrong_settings_are_told_in_the_words_of_the_command_line(server, open_page, label, wrong, words):
+def test_wrong_settings_have_the_messages_of_the_command_line(server, open_page, label, wrong, words):
     page = open_page("train", refusals=True)
     page.locator("#more summary").click()
     fill(page, {"data": "digits", label: wrong})
@@ -148,7 +148,7 @@ def test_wrong_settings_are_told_in_the_words_of_the_command_line(server, open_p
     expect(page.locator("#runs tbody tr")).to_have_count(0)
 
 
-def test_recipes_show_their_figures(server, open_page):
+def test_presets_show_their_values(server, open_page):
     page = open_page("train")
     form = page.locator("#settings")
     hidden, rate = form.get_by_label("Hidden layers"), form.get_by_label("Learning rate")
@@ -157,13 +157,13 @@ def test_recipes_show_their_figures(server, open_page):
     form.locator("[name=preset]").select_option("notebook")
     expect(hidden).to_have_attribute("placeholder", "128")
     expect(rate).to_have_attribute("placeholder", "0.001")
-    expect(form.locator("[name=optimizer] option").first).to_have_text("sgd (recipe)")
+    expect(form.locator("[name=optimizer] option").first).to_have_text("sgd (preset)")
     form.locator("[name=preset]").select_option("record")
     shown = form.locator("[name=distort]").get_attribute("placeholder")
     assert re.fullmatch(r"shift:\S+", shown) and "elastic" in shown
 
 
-def test_several_runs_share_the_pictures_and_can_be_hidden(server, open_page):
+def test_several_runs_share_the_charts_and_can_be_hidden(server, open_page):
     page = open_page("train")
     for units in ("16", "24", "32"):
         row = start(page, {**LONG, "Epochs": "3", "Hidden layers": units})
@@ -206,7 +206,7 @@ def test_a_reader_that_goes_away_does_no_harm(server, open_page):
         reader.sendall(f"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
         reader.recv(200)
         reader.close()
-    # And one that never reads, and holds its connection.
+    # And one that holds its connection and never reads.
     silent = socket.create_connection(("127.0.0.1", server.port))
     silent.sendall(f"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
     done = epochs_done(row)
@@ -223,7 +223,7 @@ def test_a_notice_says_that_the_server_is_gone_until_it_is_back(server, serve, o
     server.stop()
     expect(page.locator("#connection")).to_be_visible()
     page.get_by_role("button", name="Start").click()
-    expect(page.locator("#settings-error")).to_contain_text("The server does not answer")
+    expect(page.locator("#settings-error")).to_contain_text("Cannot reach the server")
     serve(port=server.port)
     expect(page.locator("#connection")).to_be_hidden(timeout=20_000)
     expect(page.locator("#no-runs")).to_be_visible()

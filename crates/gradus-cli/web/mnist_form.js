@@ -1,13 +1,18 @@
-// A picture or drawing of a digit as MNIST would have it: the same steps, with the same constants, as in
-// the program (crates/gradus/src/data/images), which says why they are so.
+// MNIST's form, for the exported page, which has no program to ask: a photo or drawing of a digit in,
+// 28 x 28 bytes out. (The page of `gradus serve` sends its images to the server and does not load this file.)
 //
-// A picture is { height, width, pixels }: grey values 0..255, row after row.
+// Mirrors mnist_form.rs, ink.rs and resize.rs in crates/gradus/src/data/images, which give the reason for
+// each step and constant: the same functions in the same order, in double instead of single precision.
+// Held equal by web/tests/test_mirrors.py, which compares the bytes with those of `gradus serve` for images
+// of many kinds. Whoever changes one side changes the other.
+//
+// An image is { height, width, pixels }: grey bytes, 0 black, row-major.
 
-const SIDE = 28; // of MNIST's images
-const BOX = 20; // that a digit fills
-const WORKING_SIDE = 1024; // larger pictures are shrunk first
-const EDGE = 64; // ink from which a digit in a large picture begins
-const THIN_COVERAGE = 0.45; // strokes thinner than a pen's
+const SIDE = 28; // MNIST's images
+const BOX = 20; // the box that a digit fills
+const WORKING_SIDE = 1024; // larger images are shrunk first
+const EDGE = 64; // the least ink of a digit's edge in a large image
+const THIN_COVERAGE = 0.45; // below this, strokes are thinner than a pen's
 const LEAST_CONTRAST = 8;
 const PAPER_SHARE = 0.03;
 const MOST_PAPER_SHARE = 0.35;
@@ -15,15 +20,15 @@ const DUST_SHARE = 0.01;
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
-// 28 x 28 bytes in MNIST's form; null where nothing stands out from the paper.
-function toMnistForm(picture) {
-  if (isInForm(picture)) return Uint8Array.from(picture.pixels);
-  const longer = Math.max(picture.height, picture.width);
+// 28 x 28 bytes in MNIST's form, or null if nothing stands out from the paper.
+function toMnistForm(image) {
+  if (isInForm(image)) return Uint8Array.from(image.pixels);
+  const longer = Math.max(image.height, image.width);
   if (longer > WORKING_SIDE) {
     const scaled = (side) => Math.max(Math.floor((side * WORKING_SIDE) / longer), 1);
-    picture = toSize(picture, scaled(picture.height), scaled(picture.width));
+    image = toSize(image, scaled(image.height), scaled(image.width));
   }
-  const ink = findInk(picture);
+  const ink = findInk(image);
   return ink && place(fit(withoutDust(ink)));
 }
 
@@ -35,7 +40,7 @@ function isInForm({ height, width, pixels }) {
   return [rows, columns].every((sum) => Math.abs(2 * sum - SIDE * mass) <= mass);
 }
 
-// How much ink each pixel holds: 0 for paper, 255 for the strongest ink; null where there is none.
+// How much ink each pixel holds: 0 is paper, 255 the strongest ink. Null if there is no ink.
 function findInk({ height, width, pixels }) {
   const level = paperOf(height, width, pixels);
   let [darkest, lightest] = [0, 0];
@@ -75,7 +80,7 @@ function paperOf(height, width, pixels) {
   return (row, column) => corner + perRow * row + perColumn * column;
 }
 
-// The value below which `share` of the values lie.
+// The value below which the fraction `share` of the values lies; 0 if there are none.
 function quantile(values, share) {
   if (values.length === 0) return 0;
   return Float32Array.from(values).sort()[Math.floor((values.length - 1) * share)];
@@ -144,7 +149,7 @@ function darken(values) {
   return values.map((value) => Math.min(value * gain, 255));
 }
 
-// Median share of ink in the 3 x 3 pixels around inked ones.
+// The median fraction of ink in the 3 x 3 pixels around inked ones.
 function coverage(values) {
   const sums = weightedAround(values, [1, 1, 1]);
   return quantile([...sums].filter((_, at) => values[at] >= 128).map((sum) => sum / (9 * 255)), 0.5);
@@ -162,8 +167,8 @@ function weightedAround(values, [before, here, after]) {
   return along(along(values, 1, (at) => at % BOX), BOX, (at) => Math.floor(at / BOX));
 }
 
-// The ink of a 20 x 20 box in an empty 28 x 28 image, its centre of mass within half a pixel of
-// (14, 14).
+// The ink of the 20 x 20 box, moved into an empty 28 x 28 image so that its centre of mass is within half a
+// pixel of (14, 14).
 function place(values) {
   const bounds = boundsOf(values, BOX, 1);
   if (!bounds) return null;
@@ -182,7 +187,7 @@ function place(values) {
   return image;
 }
 
-// Sum of the values, of row times value and of column times value.
+// The sums of the values, of row times value, and of column times value.
 function moments(values, width) {
   let [mass, rows, columns] = [0, 0, 0];
   values.forEach((value, at) => {
@@ -193,7 +198,7 @@ function moments(values, width) {
   return { mass, rows, columns };
 }
 
-// The smallest box around all values of at least `least`; null where there is none.
+// The smallest box around all values of at least `least`, or null if there are none.
 function boundsOf(values, width, least) {
   let [top, left, bottom, right] = [Infinity, Infinity, -1, -1];
   values.forEach((value, at) => {
@@ -207,20 +212,20 @@ function boundsOf(values, width, least) {
   return { top, left, height, width: wide, longer: Math.max(height, wide) };
 }
 
-// The picture at another size, each axis by itself.
-function toSize(picture, height, width) {
+// The image at another size, each axis scaled by itself.
+function toSize(image, height, width) {
   const whole = (length, count) => {
     return axis(0, length / count, count, length).map(({ first, weights }) => {
       const sum = weights.reduce((total, weight) => total + weight, 0);
       return { first, weights: weights.map((weight) => weight / sum) };
     });
   };
-  const values = resample(picture, whole(picture.height, height), whole(picture.width, width));
+  const values = resample(image, whole(image.height, height), whole(image.width, width));
   return { height, width, pixels: Uint8Array.from(values, Math.round) };
 }
 
-// For each of `count` output pixels, each `step` source pixels long, that begin at `start`: the source
-// pixels that make it, with their weights. What lies outside counts as 0.
+// For each of `count` output pixels, each `step` source pixels long, the first beginning at `start`: the
+// source pixels under it, with their weights. Pixels outside the image count as 0.
 function axis(start, step, count, length) {
   return Array.from({ length: count }, (_, index) => {
     const middle = start + (index + 0.5) * step;
@@ -235,7 +240,7 @@ function axis(start, step, count, length) {
   });
 }
 
-// rows x columns weighted sums.
+// Weighted sums, rows x columns, row-major.
 function resample({ width, pixels }, rows, columns) {
   const output = [];
   const line = new Float32Array(width);
