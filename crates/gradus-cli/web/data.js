@@ -94,18 +94,18 @@ class SamplesView {
     this.list.append(...samples.map((sample, at) => this.tile(sample, first + at)));
     this.more.hidden = this.samples.length >= total;
     const all = counts.reduce((sum, count) => sum + count, 0);
-    const kind = this.form.elements.order.value === "worst" ? "mistake" : "sample";
-    const shown = total > 0 ? `showing ${whole(this.samples.length)}` : "none to show";
-    this.about.textContent = `${count(total, kind)} of ${count(all, "sample")}; ${shown}.`;
+    const mistakes = this.form.elements.order.value === "worst";
+    const found = mistakes ? `${count(total, "mistake")} in` : `${whole(total)} of`;
+    const shown = total > 0 ? `; showing ${whole(this.samples.length)}` : "";
+    this.about.textContent = `${found} ${count(all, "sample")}${shown}.`;
   }
 
   tile(sample, at) {
     const item = make("li");
     const button = make("button", { type: "button", className: "tile" });
     const wrong = sample.predicted != null && sample.predicted !== sample.label;
-    const text = make("span", { className: wrong ? "wrong" : "" });
-    text.textContent = this.caption(sample);
-    button.append(paint(make("canvas"), sample, this.shape), text);
+    const caption = make("span", { className: wrong ? "wrong" : "" }, ...this.caption(sample));
+    button.append(paint(make("canvas"), sample, this.shape), caption);
     button.addEventListener("click", () => this.dialog.open(at));
     item.append(button);
     return item;
@@ -114,10 +114,11 @@ class SamplesView {
   /** `4, predicted as 9 (98.20 %)`, or `4 (99.98 %)` where the prediction is right. */
   caption({ label, predicted, probability }) {
     const name = this.classes[label];
-    if (predicted == null) return name;
-    const confidence = percent(probability);
-    if (predicted === label) return `${name} (${confidence})`;
-    return `${name}, predicted as ${this.classes[predicted]} (${confidence})`;
+    if (predicted == null) return [name];
+    // A <bdi> is isolated from a name that runs from right to left, and the style keeps it in one line.
+    const confidence = make("bdi", { textContent: `(${percent(probability)})` });
+    if (predicted === label) return [`${name} `, confidence];
+    return [`${name}, predicted as ${this.classes[predicted]} `, confidence];
   }
 }
 

@@ -115,7 +115,7 @@ export class Runs {
     const bad = row.problem || ["failed", "diverged"].includes(run.state);
     replace(row.state, STATES[run.state] ?? run.state, message && make("p", { className: bad ? "error" : "hint", textContent: message }));
     const done = run.history.length;
-    row.done.textContent = `${done} of ${run.epochs}`;
+    row.done.textContent = `${whole(done)} of ${whole(run.epochs)}`;
     Object.assign(row.bar, { max: Math.max(run.epochs, 1), value: done });
     row.bar.setAttribute("aria-label", `${run.name}: epochs done`);
     const { accuracy, split } = latest(run);

@@ -103,6 +103,31 @@ def test_a_run_is_started_paused_continued_stopped_saved_and_used(server, open_p
     assert state["model"]["architecture"].startswith("784-32-10, ")
 
 
+def test_epochs_are_numbered_as_in_the_terminal(server, open_page, tmp_path):
+    page = open_page("train")
+    row = start(page, {"data": "digits", "Hidden layers": "16", "Epochs": "4", "Validation": "0.2"})
+    expect(row.locator(".state")).to_contain_text("finished")
+    assert epochs_done(row) == 4
+    page.locator("#epochs summary").click()
+    rows = page.locator("#epochs-table tbody tr")
+    expect(rows).to_have_count(4)
+    shown = [line.split("\t")[:5] for line in rows.all_inner_texts()]
+    options = ["--data", "digits", "--hidden", 16, "--epochs", 4, "--validation", 0.2]
+    lines = gradus("train", *options, "--out", tmp_path / "m.safetensors").splitlines()
+    number = r"([\d.]+)"
+    pattern = f"Epoch (\\d+): loss = {number}, accuracy = {number}, val_loss = {number}, val_accuracy = {number}"
+    printed = [re.match(pattern, line).groups() for line in lines if line.startswith("Epoch")]
+    assert [epoch for epoch, *_ in shown] == [epoch for epoch, *_ in printed] == ["0", "1", "2", "3"]
+    # And they have the same losses.
+    assert [[one[1], one[3]] for one in shown] == [[one[1], one[3]] for one in printed]
+    expect(page.locator("#chart-loss")).to_have_attribute("aria-label", re.compile("after epoch 3: training"))
+    box = page.locator("#chart-loss .u-over").bounding_box()
+    page.mouse.move(box["x"] + 1, box["y"] + 50)
+    expect(page.locator("#chart-loss .chart-tip")).to_contain_text("Epoch 0")
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 50)
+    expect(page.locator("#chart-loss .chart-tip")).to_contain_text("Epoch 3")
+
+
 def test_a_file_is_replaced_only_when_asked_again(server, open_page):
     page = open_page("train", refusals=True)
     row = start(page, {**LONG, "Epochs": "2"})
