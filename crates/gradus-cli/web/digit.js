@@ -3,7 +3,7 @@
 const description = JSON.parse(document.getElementById("model").textContent);
 const network = readNetwork(description, description.data);
 
-// Luma of a canvas, rounded as by the program (mirrors luma_on_white in crates/gradus/src/data/images/mod.rs;
+// Luma of a canvas, rounded as by the program (mirrors luma_on_white in crates/gradus-data/src/images/mod.rs;
 // the canvas is already opaque).
 function greyOf(canvas) {
   const { width, height } = canvas;

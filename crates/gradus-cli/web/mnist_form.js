@@ -1,7 +1,7 @@
 // MNIST's form, for the exported page, which has no program to ask: a photo or drawing of a digit in,
 // 28 x 28 bytes out. (The page of `gradus serve` sends its images to the server and does not load this file.)
 //
-// Mirrors mnist_form.rs, ink.rs and resize.rs in crates/gradus/src/data/images, which give the reason for
+// Mirrors mnist_form.rs, ink.rs and resize.rs in crates/gradus-data/src/images, which give the reason for
 // each step and constant: the same functions in the same order, in double instead of single precision.
 // Held equal by web/tests/test_mirrors.py, which compares the bytes with those of `gradus serve` for images
 // of many kinds. Whoever changes one side changes the other.

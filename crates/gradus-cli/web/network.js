@@ -2,9 +2,9 @@
 // their explanation out. (The page of `gradus serve` asks the server and does not load this file.)
 //
 // Mirrors, in double precision:
-//   forward        Classifier::predict    docs/maths.md M2 to M4   crates/gradus/src/classifier
-//   ACTIVATIONS    Activation             docs/maths.md M3         crates/gradus/src/network/activation.rs
-//   contributions  Classifier::explain    docs/maths.md M22        crates/gradus/src/classifier/explain.rs
+//   forward        Classifier::predict    docs/maths.md M2 to M4   crates/gradus-core/src/model
+//   ACTIVATIONS    Activation             docs/maths.md M3         crates/gradus-core/src/network/activation.rs
+//   contributions  Classifier::explain    docs/maths.md M22        crates/gradus-core/src/model/explain.rs
 // Held equal by web/tests/test_mirrors.py: probabilities within 1e-5 of `gradus predict` for every
 // activation and normalisation, contributions and hidden units within 1e-4 of what `gradus serve` answers.
 

@@ -12,7 +12,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
+
+# Playwright's 5 seconds are too few for a development build on a busy machine.
+expect.set_options(timeout=20_000)
 
 PROGRAM = os.environ.get("GRADUS_PROGRAM", "gradus")
 
