@@ -667,7 +667,7 @@ fn values_from_training_to_prediction() {
     }
     let watched = format!("train {options} --patience 2 --monitor accuracy");
     let failed = gradus(at, &watched).assert().code(2);
-    assert!(text(&failed.get_output().stderr).contains("answered with values"));
+    assert!(text(&failed.get_output().stderr).contains("has no accuracy"));
 }
 
 #[test]

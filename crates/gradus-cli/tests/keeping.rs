@@ -85,7 +85,7 @@ fn what_contradicts_a_checkpoint_is_refused() {
         "--batch-norm",
         "--mixup 0.1",
         "--clip-norm 1",
-        "--average 0.9",
+        "--ema-decay 0.9",
         "--class-weights balanced",
         "--distort none",
         "--patience 3",

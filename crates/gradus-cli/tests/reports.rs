@@ -179,13 +179,15 @@ fn a_model_of_values_has_no_accuracies() {
     run(at, &format!("train --data table.csv {options} --quiet"));
     run(at, "report model.safetensors");
     let page = page(at, "report.html");
-    assert!(page.contains("root mean squared error") && page.contains("answers with values"));
+    assert!(
+        page.contains("root mean squared error") && page.contains("this is a regression model")
+    );
     // Loss, learning rate, weights.
     assert_eq!(plots(&page).len(), 3);
     let failed = gradus(at, "report model.safetensors --data table.csv").assert().code(2);
     let told = text(&failed.get_output().stderr);
     assert!(
-        told.contains("--data has no effect on model.safetensors: the model answers"),
+        told.contains("--data has no effect on model.safetensors: this is a regression model"),
         "{told}"
     );
 }

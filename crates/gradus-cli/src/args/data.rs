@@ -18,23 +18,23 @@ pub(crate) struct DataArgs {
     /// Name of a data set, or a path [default: mnist, else the built-in digits]
     #[arg(value_name = "NAME|PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Option<String>,
-    /// What would be trained with: squared for samples with values [default: cross-entropy]
+    /// Read the data for this loss: squared for regression [default: cross-entropy]
     #[arg(long, value_name = "NAME", value_parser = losses())]
     pub(crate) loss: Option<Loss>,
     /// Draw sample N (from 0) and print its label
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = whole)]
     pub(crate) show: Option<u64>,
-    /// The part that --show draws from [default: train]
+    /// The split that --show takes the sample from [default: train]
     #[arg(long, value_name = "PART", value_parser = ["train", "test"], requires = "show")]
     pub(crate) part: Option<String>,
-    /// Draw four random distortions of it too: standard (without SPEC), strong, or some of
-    /// shift:PIXELS, rotate:DEGREES, scale:SHARE, shear:SHARE and elastic:ALPHA:SIGMA, such as
+    /// Also draw four random distortions of it: standard (the default for SPEC), strong, or some of
+    /// shift:PIXELS, rotate:DEGREES, scale:FRACTION, shear:FRACTION and elastic:ALPHA:SIGMA, such as
     /// shift:2,rotate:10,elastic:36:6
     #[arg(long, value_name = "SPEC", num_args = 0..=1, default_missing_value = "standard",
         value_parser = distortion, requires = "show")]
     pub(crate) distort: Option<Distortion>,
-    /// Where the random numbers of --distort come from [default: 0]
+    /// Seed of --distort [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole,
         requires = "distort")]
     pub(crate) seed: Option<u64>,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-/// Download named data sets into the cache, verified, and print their folders.
+/// Download data sets by name, verify checksums, print where they are stored.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  gradus fetch mnist fashion-mnist")]
 pub(crate) struct FetchArgs {

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::model::ModelArgs;
 
-/// Show a model's layers, shapes and parameters, and how it was trained.
+/// Show the layers, shapes and parameters of a model, and how it was trained.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  gradus inspect model.safetensors")]
 pub(crate) struct InspectArgs {

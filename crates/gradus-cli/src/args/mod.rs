@@ -1,6 +1,6 @@
-//! The command line as typed: words in, one [`Command`] out. One file for each command, and one for
-//! each group of options that several commands share. What a command makes of its arguments is
-//! decided elsewhere.
+//! The command line as typed: words in, one [`Command`] out. Each command has a file, and so has each
+//! group of options that several commands share. What the arguments mean is decided in `run` and
+//! `commands`.
 
 mod parsers;
 mod vary;
@@ -24,7 +24,7 @@ mod shell;
 use std::ffi::OsString;
 
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use bench::BenchArgs;
 pub(crate) use checkpoints::StoppingArgs;
@@ -40,21 +40,21 @@ pub(crate) use regularization::RegularizationArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use serve::{LOOPBACK, ServeArgs, USUAL_PORT};
 pub(crate) use shell::{CompletionsArgs, ManArgs};
-pub(crate) use source::SourceArgs;
+pub(crate) use source::{NamedSetArgs, SourceArgs};
 pub(crate) use sweep::SweepArgs;
 pub(crate) use train::TrainArgs;
 pub(crate) use vary::{Range, Values, Vary};
 
-/// Train, evaluate and use dense neural networks: classifiers and regressors.
+/// Train, evaluate and use dense neural networks for classification and regression.
 #[derive(Debug, Parser)]
 #[command(
     name = "gradus",
     version,
     after_help = "Examples:\n  \
-        gradus train                        MNIST to 98 % in seconds; writes model.safetensors\n  \
-        gradus train --preset notebook      the NumPy notebook's run to the letter\n  \
+        gradus train                        98 % on MNIST in seconds; writes model.safetensors\n  \
+        gradus train --preset notebook      reproduce the NumPy notebook\n  \
         gradus predict model.safetensors digit.png\n\n\
-        Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."
+        Exit status: 0 success, 1 failure, 2 usage error, 130 stopped by Ctrl-C."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -79,11 +79,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The command of a whole command line. Of `train` it is kept which options were given: a resumed
-    /// run takes few, a sweep not all.
+    /// Parses a whole command line. For `train` it records which options were typed: a resumed run
+    /// accepts few of them, a sweep not all.
     ///
     /// # Errors
-    /// What the command line has wrong, or the help that it asks for.
+    /// Usage errors, and requests for help or the version.
     pub(crate) fn parse<W>(words: impl IntoIterator<Item = W>) -> Result<Command, clap::Error>
     where
         W: Into<OsString> + Clone,
@@ -104,6 +104,14 @@ impl Command {
         }
         Ok(command)
     }
+}
+
+/// The option of a command with this name, current or old, without dashes.
+pub(crate) fn option_named<'a>(command: &'a clap::Command, name: &str) -> Option<&'a Arg> {
+    command.get_arguments().find(|option| {
+        let old = option.get_all_aliases().unwrap_or_default();
+        option.get_long() == Some(name) || old.contains(&name)
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The model that a command takes, and what its file may not say.
+//! The model file of a command, and what such a file may leave open.
 
 use std::path::PathBuf;
 
@@ -7,21 +7,21 @@ use gradus::data::normalize::Normalizer;
 
 use super::parsers::{Activations, activations, mean_and_deviation};
 
-/// The model and what its file does not say.
+/// The model file, and what it may leave open.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// The model file: of gradus, or a dense network of PyTorch (.safetensors), ONNX, Keras 3
-    /// (.keras, .weights.h5) or NumPy (.npz)
+    /// A model file of gradus, or a dense network from PyTorch (.safetensors), ONNX, Keras 3 (.keras,
+    /// .weights.h5) or NumPy (.npz)
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) model: PathBuf,
-    /// What follows each hidden layer, where the file holds weights alone: one name for all of them, or
-    /// one for each with commas between them [default: relu]
-    #[arg(long, value_name = "NAME", help_heading = "Models of other programs",
+    /// Activation function of the hidden layers if the file contains only weights: one for all, or one per
+    /// layer separated by commas [default: relu]
+    #[arg(long, value_name = "NAME", help_heading = "Models from other programs",
         value_parser = activations)]
     pub(crate) activation: Option<Activations>,
-    /// How the model's inputs were normalised where the file does not say it: (x - MEAN) /
-    /// DEVIATION, such as 0,255 for pixels in [0, 1]
-    #[arg(long, value_name = "MEAN,DEVIATION", help_heading = "Models of other programs",
+    /// Normalization of the inputs, (x - MEAN) / STD, if the file does not contain it, such as 0,255 for
+    /// pixels scaled to [0, 1]
+    #[arg(long, value_name = "MEAN,STD", help_heading = "Models from other programs",
         allow_hyphen_values = true, value_parser = mean_and_deviation)]
     pub(crate) normalize: Option<Normalizer>,
 }

@@ -1,4 +1,4 @@
-//! The values that options take: text in, a value or what was expected out.
+//! Parsers of option values: text in, a value or a description of what was expected out.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use gradus::data::Task;
@@ -10,12 +10,12 @@ use gradus::schedule::Schedule;
 use gradus::training::config::MOST_THREADS;
 use gradus::training::{BatchSize, ClassWeights, Monitor, Preset};
 
-/// What training makes small, and with it what samples are answered with.
+/// The loss to minimise. It decides between classification and regression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// Of softmax: samples have classes.
+    /// Softmax cross-entropy, for classification.
     CrossEntropy,
-    /// Samples have values.
+    /// Mean squared error, for regression.
     Squared,
 }
 
@@ -33,7 +33,7 @@ impl Loss {
         Loss::ALL.into_iter().find(|loss| loss.name() == name)
     }
 
-    /// What samples are then answered with.
+    /// Classification or regression.
     pub(crate) fn task(self) -> Task {
         match self {
             Loss::CrossEntropy => Task::Classes,
@@ -54,11 +54,11 @@ pub(crate) enum Interval {
     Minutes(f64),
 }
 
-/// Units of each hidden layer.
+/// The number of units of each hidden layer.
 #[derive(Debug, Clone)]
 pub(crate) struct Hidden(pub(crate) Vec<usize>);
 
-/// What follows the hidden layers.
+/// The activation functions of the hidden layers.
 #[derive(Debug, Clone)]
 pub(crate) struct Activations(pub(crate) Vec<Activation>);
 
@@ -102,7 +102,7 @@ pub(crate) fn mean_and_deviation(text: &str) -> Result<Normalizer, String> {
         .and_then(|(mean, deviation)| Some((finite(mean)?, finite(deviation)?)))
         .filter(|&(_, deviation)| deviation != 0.0)
         .map(|(mean, deviation)| Normalizer::Scalar { mean, deviation })
-        .ok_or_else(|| "expected two numbers, the second not 0, such as 0,255".into())
+        .ok_or_else(|| "expected two numbers MEAN,STD, the second not 0, such as 0,255".into())
 }
 
 pub(crate) fn threads(text: &str) -> Result<usize, String> {
@@ -159,11 +159,11 @@ pub(crate) fn image_size(text: &str) -> Result<(usize, usize), String> {
 
 pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
     let help = |preset| match preset {
-        Preset::Quick => "98 % on MNIST within seconds",
-        Preset::Notebook => "the NumPy notebook to the letter: 784-128-10, full batch, 200 epochs",
-        Preset::Accurate => "the best without knowing that the inputs are images: minutes",
+        Preset::Quick => "98 % on MNIST in seconds",
+        Preset::Notebook => "the NumPy notebook exactly: 784-128-10, full batch, 200 epochs",
+        Preset::Accurate => "best accuracy without image-specific methods; takes minutes",
         Preset::Record => {
-            "the best on images of digits, distorted anew in every epoch: 15 to 60 minutes"
+            "best accuracy on images of digits, with random distortions; takes 15 to 60 minutes"
         }
     };
     let values = Preset::ALL.map(|preset| PossibleValue::new(preset.name()).help(help(preset)));
@@ -174,7 +174,7 @@ pub(crate) fn activations(text: &str) -> Result<Activations, String> {
     let activations = text.split(',').map(|name| Activation::from_name(name.trim()));
     activations.collect::<Option<_>>().map(Activations).ok_or_else(|| {
         let known = Activation::known();
-        format!("expected one of {known}, or several with commas between them")
+        format!("expected one of {known}, or several separated by commas")
     })
 }
 
@@ -188,13 +188,13 @@ pub(crate) fn normalizations() -> impl TypedValueParser<Value = Normalization> {
     named(values.to_vec(), Normalization::from_name)
 }
 
-/// Takes one of `values` and looks it up.
+/// A parser that accepts one of `values` and looks it up by name.
 pub(super) fn named<T: Clone + Send + Sync + 'static>(
     values: Vec<PossibleValue>,
     from_name: fn(&str) -> Option<T>,
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(values)
-        .try_map(move |name| from_name(&name).ok_or_else(|| format!("{name} is not known")))
+        .try_map(move |name| from_name(&name).ok_or_else(|| format!("unknown name {name}")))
 }
 
 #[cfg(test)]

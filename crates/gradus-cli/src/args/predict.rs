@@ -7,36 +7,36 @@ use clap::{Args, ValueHint};
 use super::model::ModelArgs;
 use super::parsers::{at_least_one, threads};
 
-/// Predict the class, or the values, of pictures or samples: PNG, JPEG, IDX, NPY, CSV, or - for standard input.
+/// Predict classes or values for images or samples: PNG, JPEG, IDX, NPY or CSV files.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     gradus predict model.safetensors digit.png\n  \
     gradus predict model.safetensors *.png --top 3\n  \
     gradus predict model.safetensors t10k-images-idx3-ubyte.gz --json\n\n\
-    For a model of 28 x 28 pictures a PNG or JPEG is brought to MNIST's form: light on dark, \
-    fitted into 20 x 20, centred by mass. --raw only scales it.")]
+    For a model trained on 28 x 28 images like MNIST's, PNG and JPEG files are converted to the same \
+    form: light on dark, fitted into 20 x 20 pixels, centred by mass. --raw only scales them.")]
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// Files to predict; - for standard input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
-    /// Only scale pictures to the model's size
+    /// Only scale images to the size the model takes
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Label column of CSV tables, which is left out: a name from the header, or a position from 0;
-    /// of values to predict also several, such as height,width
+    /// Label column of CSV tables, which is ignored: its name in the header or its position, counted
+    /// from 0; for regression one or more, such as height,width
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label_column: Option<String>,
-    /// Show this many classes, the most probable first
+    /// Show the K most probable classes
     #[arg(long, value_name = "K", allow_negative_numbers = true,
         value_parser = at_least_one)]
     pub(crate) top: Option<usize>,
-    /// Worker threads [default: one a core]
+    /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = threads)]
     pub(crate) threads: Option<usize>,
-    /// Print one JSON object a sample
+    /// Print one JSON object per sample
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use clap_complete::Shell;
 
-/// Print the completions for a shell.
+/// Print completions for a shell.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  gradus completions bash > \
     ~/.local/share/bash-completion/completions/gradus")]
@@ -14,7 +14,7 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
-/// Print the man page, or write those of all commands into a folder.
+/// Print the man page, or write the pages of all commands to a folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  gradus man | man -l -\n  gradus man ~/.local/share/man/man1")]
 pub(crate) struct ManArgs {

@@ -1,9 +1,9 @@
-//! What `--vary` says: an option of `train` and its values, a list or a range, as text.
+//! The value of `--vary`: an option of `train` and its values, a list or a range.
 
-/// An option of `train` that differs from run to run.
+/// An option of `train` that differs between runs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Vary {
-    /// The option's name, without dashes.
+    /// The name of the option, without dashes.
     pub(crate) option: String,
     pub(crate) values: Values,
     /// As it was typed.
@@ -16,14 +16,14 @@ pub(crate) enum Values {
     Range(Range),
 }
 
-/// Numbers from `low` to `high`.
+/// The numbers from `low` to `high`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Range {
     pub(crate) low: f64,
     pub(crate) high: f64,
     /// Uniform in the logarithm.
     pub(crate) log: bool,
-    /// Whole numbers, both ends among them.
+    /// Whole numbers, both ends included.
     pub(crate) int: bool,
 }
 
@@ -39,7 +39,7 @@ impl Vary {
             false => {
                 let list: Vec<String> = values.split('/').map(str::to_owned).collect();
                 if list.iter().any(String::is_empty) {
-                    return Err("expected a value on either side of each /".into());
+                    return Err("expected a value on both sides of each /".into());
                 }
                 Values::List(list)
             }
@@ -47,7 +47,7 @@ impl Vary {
         Ok(Vary { option: option.to_owned(), values, text: text.to_owned() })
     }
 
-    /// The values, where they can be counted.
+    /// The values of a list; none for a range.
     pub(crate) fn list(&self) -> Option<&[String]> {
         match &self.values {
             Values::List(list) => Some(list),
@@ -70,14 +70,14 @@ impl Range {
             match part {
                 "log" => range.log = true,
                 "int" => range.int = true,
-                _ => return Err(format!("expected :log or :int behind a range, not :{part}")),
+                _ => return Err(format!("expected :log or :int after a range, not :{part}")),
             }
         }
         if low >= high {
             return Err(format!("expected the smaller number first: {low} is not below {high}"));
         }
         if range.log && low <= 0.0 {
-            return Err(format!("{low} has no logarithm: start above 0, or leave :log out"));
+            return Err(format!("{low} has no logarithm: start above 0, or leave out :log"));
         }
         if range.int && (low.fract() != 0.0 || high.fract() != 0.0) {
             return Err("expected whole numbers as the ends of a range with :int".into());
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_and_ranges_are_told_apart() {
+    fn lists_and_ranges_are_distinguished() {
         let vary = Vary::parse("schedule=step:10:0.5/cosine").unwrap();
         assert_eq!(vary.option, "schedule");
         assert_eq!(vary.list().unwrap(), ["step:10:0.5", "cosine"]);
@@ -115,8 +115,8 @@ mod tests {
             ("dropout", "OPTION=VALUES"),
             ("=1/2", "OPTION=VALUES"),
             ("dropout=", "OPTION=VALUES"),
-            ("dropout=0.1//0.2", "either side"),
-            ("dropout=0.1/", "either side"),
+            ("dropout=0.1//0.2", "both sides"),
+            ("dropout=0.1/", "both sides"),
             ("dropout=0..0.2/0.5", "one range"),
             ("dropout=0..", "one range"),
             ("dropout=0..inf", "one range"),

@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use gradus::classifier::{Classifier, skips_zeros};
-use gradus::data::Task;
 use gradus::data::distort::{Distorter, Distortion, Scratch};
 use gradus::data::normalize::{Normalization, Normalizer};
-use gradus::data::{Dataset, Inputs, Rows};
+use gradus::data::{Dataset, Inputs, LoadOptions, Rows};
 use gradus::network::{Kernels, Network, Workers, available_cores};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
@@ -65,7 +64,11 @@ const DISTORTED_AT_ONCE: usize = 64;
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     let machine = Machine::new(args.threads.unwrap_or_else(available_cores))?;
-    let options = source::options(Task::Classes, None, &args.source, None, 0)?;
+    let options = LoadOptions {
+        data_dir: args.named.data_dir.clone(),
+        download: !args.named.no_download,
+        ..LoadOptions::default()
+    };
     let loaded = source::load(&options, None)?;
     let (isa, threads) = (machine.kernels.isa().name(), machine.threads);
     if !args.json {

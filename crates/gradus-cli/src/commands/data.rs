@@ -13,7 +13,7 @@ use crate::args::{DataArgs, Loss};
 use crate::run::describe::value_type;
 use crate::run::drawing::{draw, draw_values, output_width, side_by_side};
 use crate::run::output::{percent, print_json, shape, stdout, table};
-use crate::run::source;
+use crate::run::source::{self, DataRequest};
 
 /// Distorted versions of a sample that are drawn.
 const VERSIONS: u64 = 4;
@@ -21,7 +21,13 @@ const VERSIONS: u64 = 4;
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
     let task = args.loss.map_or(Task::Classes, Loss::task);
-    let found = source::find(&source::options(task, args.data.as_deref(), &args.source, None, 0)?)?;
+    let request = DataRequest::new(task, args.data.as_deref(), 0);
+    let found = source::find(&source::options(&request, &args.source)?)?;
+    if args.distort == Some(Distortion::NONE) {
+        return Err(
+            Error::argument("--distort none: there is nothing to draw; leave it out").into()
+        );
+    }
     if let Some(index) = args.show {
         let part = args.part.as_deref().unwrap_or("train");
         let data = if part == "test" { found.test.as_ref() } else { Some(&found.train) };

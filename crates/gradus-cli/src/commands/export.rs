@@ -9,12 +9,19 @@ use gradus::{Error, files};
 use crate::args::ExportArgs;
 use crate::run::digit_page::digit_page;
 use crate::run::output::stdout;
+use crate::run::source::no_effect;
 use crate::run::{model, page_file};
 
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs) -> Result<()> {
+    let ends_in =
+        |ending: &str| args.out.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));
+    if args.model.activation.is_some() && ends_in("npz") {
+        let why = "the arrays of an .npz file are weights alone";
+        return Err(no_effect("--activation", args.out.display(), why).into());
+    }
     let model = model::load(&args.model)?;
-    if args.out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html")) {
+    if ends_in("html") {
         if args.uint8 {
             let message = "--uint8 is for ONNX models: a page takes pictures";
             return Err(Error::argument(message).into());

@@ -5,35 +5,32 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use gradus::Error;
 use gradus::classifier::{Classifier, Model, Predictions};
 use serde::{Serialize, Serializer};
 
 use crate::args::PredictArgs;
-use crate::run::model;
-use crate::run::output::{Exit, is_closed_pipe, print_error, stdout, warn};
+use crate::run::model::{self, check_top};
+use crate::run::output::{Exit, exit_status, is_closed_pipe, print_error, stdout, warn};
 use crate::run::samples::{self, Samples};
 use crate::run::workers::workers;
 
 /// Runs the command. A file that fails does not keep the others from being predicted.
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     let model = model::load(&args.model)?;
-    if args.top.is_some() && matches!(model, Model::Regressor(_)) {
-        let message = "--top has no effect: the model answers with values, not with classes";
-        return Err(Error::argument(message).into());
-    }
-    let mut failed = false;
+    check_top(args.top, model.as_ref())?;
+    samples::check_options(args, model.as_ref())?;
+    let mut worst = None;
     for path in &args.files {
         match predict(path, &model, args) {
             Ok(()) => {}
             Err(error) if is_closed_pipe(&error) => return Err(error),
             Err(error) => {
                 print_error(&error);
-                failed = true;
+                worst = worst.max(Some(exit_status(&error)));
             }
         }
     }
-    if failed { Err(Exit::FAILED.into()) } else { Ok(()) }
+    worst.map_or(Ok(()), |status| Err(Exit(status).into()))
 }
 
 fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {

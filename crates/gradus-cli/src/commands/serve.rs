@@ -17,7 +17,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     stop::listen()?;
     let folder = args.folder.clone().unwrap_or_else(|| ".".into());
     check_folder(&folder)?;
-    let shared = Arc::new(new_state(folder, args.data_dir.clone(), args.no_download)?);
+    let shared = Arc::new(new_state(folder, &args.named)?);
     let model = match &args.model {
         Some(path) => Some(Served::open(path)?),
         None => newest(&shared.folder),

@@ -27,8 +27,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     }
     files::check_writable(&args.out).map_err(|error| anyhow::anyhow!("{error}"))?;
     let (first, settings) = (&plan.first, &plan.runs[0].settings);
-    let seed = settings.config.seed;
-    let wanted = source::training_options(first, seed)?;
+    let wanted = source::training_options(first, settings)?;
     stop::listen()?;
     let data = Data::load(&wanted, settings, first.regularization.sample_weights.as_deref())?;
     let jobs = share_cores(args.jobs, &mut plan);

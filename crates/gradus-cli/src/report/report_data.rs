@@ -7,12 +7,13 @@ use anyhow::Result;
 use gradus::classifier::{Classifier, Model, ModelRef};
 use gradus::data::Dataset;
 use gradus::metrics::{Evaluation, Mistake, SampleResult, worst_mistakes};
+use gradus::model_file;
 use gradus::training::{Checkpoint, History};
-use gradus::{Error, model_file};
 
 use crate::args::ReportArgs;
 use crate::run::labelled_data::labelled_data;
 use crate::run::output::warn;
+use crate::run::source::no_effect;
 use crate::run::workers::workers;
 
 /// Mistakes that are shown.
@@ -48,7 +49,7 @@ impl ReportData {
         let path = &args.input;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if is_history(path) {
-            refuse_data_options(args, "a history has no model to measure on data")?;
+            check_no_data(args, "a history has no model to measure on data")?;
             let history = Some(History::load(path)?);
             let measured = Err("a history has no model to measure".into());
             return Ok(ReportData { name, history, model: None, measured });
@@ -66,8 +67,8 @@ impl ReportData {
                 }
             },
             Model::Regressor(_) => {
-                let why = "the model answers with values, whose errors `gradus evaluate` tells";
-                refuse_data_options(args, why)?;
+                let why = "this is a regression model, whose errors `gradus evaluate` reports";
+                check_no_data(args, why)?;
                 Err(why.into())
             }
         };
@@ -103,21 +104,19 @@ fn history_of(model: ModelRef, path: &Path) -> Option<History> {
     kept.or_else(of_run).filter(|history| !history.epochs.is_empty())
 }
 
-fn refuse_data_options(args: &ReportArgs, why: &str) -> Result<()> {
+/// Checks that no option about measuring is given where nothing is measured.
+fn check_no_data(args: &ReportArgs, why: &str) -> Result<()> {
     let source = &args.source;
     let given = [
         ("--data", args.data.is_some()),
-        ("--data-dir", source.data_dir.is_some()),
+        ("--threads", args.threads.is_some()),
+        ("--data-dir", source.named.data_dir.is_some()),
         ("--label-column", source.label_column.is_some()),
         ("--image-size", source.image_size.is_some()),
-        ("--no-download", source.no_download),
+        ("--no-download", source.named.no_download),
     ];
     match given.into_iter().find(|(_, given)| *given) {
-        Some((option, _)) => Err(Error::argument(format!(
-            "{option} has no effect on {}: {why}",
-            args.input.display()
-        ))
-        .into()),
+        Some((option, _)) => Err(no_effect(option, args.input.display(), why).into()),
         None => Ok(()),
     }
 }

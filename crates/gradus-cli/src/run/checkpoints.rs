@@ -10,6 +10,7 @@ use gradus::training::{Checkpoint, Preset, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Interval, Loss, TrainArgs};
+use crate::run::file_kind::FileKind;
 use crate::run::output::warn;
 use crate::run::settings::Settings;
 
@@ -73,11 +74,15 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
         )
     })?;
     let mut args = args.clone();
+    // The same data may now be given in another kind of file, which the noted options do not concern.
+    let still = |kind| args.data.as_ref().is_none_or(|data| FileKind::of(data.as_ref()) == kind);
+    let label_column = note.label_column.filter(|_| still(FileKind::Table));
+    let image_size = note.image_size.filter(|_| still(FileKind::ImageFolder));
+    args.source.label_column = args.source.label_column.or(label_column);
+    args.source.image_size = args.source.image_size.or(image_size);
     args.data = args.data.or(note.data);
     args.test = args.test.or(note.test);
-    args.source.label_column = args.source.label_column.or(note.label_column);
     args.loss = note.values.then_some(Loss::Squared);
-    args.source.image_size = args.source.image_size.or(note.image_size);
     let weights = &mut args.regularization.sample_weights;
     *weights = weights.take().or(note.sample_weights);
     let mut config = checkpoint.config().clone();

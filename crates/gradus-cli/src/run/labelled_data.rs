@@ -9,7 +9,7 @@ use gradus::{Error, ErrorKind};
 
 use crate::args::SourceArgs;
 use crate::run::output::{shape, warn};
-use crate::run::source;
+use crate::run::source::{self, DataRequest};
 
 /// The samples to evaluate with their answers, and what to call them: those of `data`, else of the set
 /// that the model was trained on.
@@ -31,7 +31,8 @@ pub(crate) fn labelled_data(
         (None, None) => "mnist",
     };
     let seed = model.training()["config"]["seed"].as_u64().unwrap_or(0);
-    let mut options = source::options(model.task(), Some(data), reading, None, seed)?;
+    let request = DataRequest::new(model.task(), Some(data), seed);
+    let mut options = source::options(&request, reading)?;
     if model.task() == Task::Values && options.label_column.is_none() {
         options.label_column = Some(model.names().join(","));
     }

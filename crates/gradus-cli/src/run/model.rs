@@ -1,17 +1,63 @@
-//! Reads the model that a command takes.
+//! Reads the model that a command takes, and checks options that not every model can use.
 
 use anyhow::Result;
-use gradus::classifier::Model;
+use gradus::classifier::{Model, ModelRef};
+use gradus::data::Task;
 use gradus::model_file::{self, ReadOptions};
+use gradus::{Error, ErrorKind};
 
 use crate::args::ModelArgs;
 use crate::run::output::warn;
 
 /// Reads the model, and warns of what was assumed about it.
+///
+/// # Errors
+/// Those of reading it; `InvalidArgument` where the file says itself what an option says.
 pub(crate) fn load(args: &ModelArgs) -> Result<Model> {
     let activations = args.activation.clone().map(|it| it.0).unwrap_or_default();
     let options = ReadOptions { activations, normalizer: args.normalize.clone() };
-    let loaded = model_file::load_as(&args.model, &options)?;
+    let loaded =
+        model_file::load_as(&args.model, &options).map_err(|error| refusal(error, args))?;
     loaded.notices.iter().for_each(warn);
     Ok(loaded.model)
+}
+
+/// The error with the name of the option that it is about.
+fn refusal(error: Error, args: &ModelArgs) -> Error {
+    let given =
+        [("--activation", args.activation.is_some()), ("--normalize", args.normalize.is_some())];
+    let given: Vec<_> = given.into_iter().filter(|(_, given)| *given).map(|it| it.0).collect();
+    match (error.kind(), given.is_empty()) {
+        (ErrorKind::InvalidArgument, false) => error.context(given.join(" and ")),
+        _ => error,
+    }
+}
+
+/// Checks that a model can report the `top` most probable classes.
+///
+/// # Errors
+/// `InvalidArgument` where it has fewer classes, or none.
+pub(crate) fn check_top(top: Option<usize>, model: ModelRef) -> Result<(), Error> {
+    let Some(top) = top else { return Ok(()) };
+    check_classes("--top", model)?;
+    let classes = model.names().len();
+    match top > classes {
+        true => Err(Error::argument(format!(
+            "--top {top}: the model has {classes} classes; expected a number up to that"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Checks that an option about classes is given for a classifier.
+///
+/// # Errors
+/// `InvalidArgument` for a regressor.
+pub(crate) fn check_classes(option: &str, model: ModelRef) -> Result<(), Error> {
+    match model.task() {
+        Task::Classes => Ok(()),
+        Task::Values => Err(Error::argument(format!(
+            "{option} has no effect: this is a regression model, which has no classes; leave it out"
+        ))),
+    }
 }

@@ -88,8 +88,15 @@ pub(crate) fn exit_code(result: Result<()>) -> ExitCode {
         return ExitCode::from(status);
     }
     print_error(&error);
-    let kind = error.downcast_ref::<Error>().map(Error::kind);
-    ExitCode::from(if kind == Some(ErrorKind::InvalidArgument) { WRONG_USAGE } else { FAILED })
+    ExitCode::from(exit_status(&error))
+}
+
+/// The exit status for an error: an argument that cannot be meant is wrong usage.
+pub(crate) fn exit_status(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<Error>().map(Error::kind) {
+        Some(ErrorKind::InvalidArgument) => WRONG_USAGE,
+        _ => FAILED,
+    }
 }
 
 /// Whether the reader of standard output went away.

@@ -5,13 +5,15 @@ use std::io::Read;
 use std::path::Path;
 
 use gradus::classifier::ModelRef;
-use gradus::data::images::{self, GreyImage};
+use gradus::data::images::{self, GreyImage, MNIST_SIDE};
 use gradus::data::{Array, Inputs, Task, csv, idx, npy};
 use gradus::{Error, ErrorKind, Result};
 use serde_json::Value;
 
 use crate::args::PredictArgs;
+use crate::run::file_kind::FileKind;
 use crate::run::output::shape;
+use crate::run::source::no_effect;
 
 /// What one file holds.
 pub(crate) struct Samples {
@@ -32,6 +34,40 @@ fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// Checks that the options concern every file that can be looked at now: all but standard input.
+///
+/// # Errors
+/// `InvalidArgument` where one could have no effect.
+pub(crate) fn check_options(args: &PredictArgs, model: ModelRef) -> Result<()> {
+    let files = args.files.iter().filter(|path| !is_standard_input(path));
+    for path in files {
+        check_kind(path, FileKind::of(path), args)?;
+    }
+    if args.raw && !takes_mnist_form(model) {
+        return Err(Error::argument(format!(
+            "--raw has no effect: images for this model, which takes samples of {}, are scaled anyway; \
+             leave it out",
+            shape(model.sample_shape())
+        )));
+    }
+    Ok(())
+}
+
+/// Checks that the options concern a file of this kind.
+fn check_kind(path: &Path, kind: FileKind, args: &PredictArgs) -> Result<()> {
+    let label_column = args.label_column.is_some();
+    for (option, given, wanted, what) in [
+        ("--raw", args.raw, FileKind::Image, "is for images"),
+        ("--label-column", label_column, FileKind::Table, "names a column of a table"),
+    ] {
+        if given && ![wanted, FileKind::Unknown].contains(&kind) {
+            let why = format!("it {what}, and this is {}", kind.name());
+            return Err(no_effect(option, name_of(path), &why));
+        }
+    }
+    Ok(())
+}
+
 /// Reads the samples of one file for `model`.
 ///
 /// # Errors
@@ -46,6 +82,7 @@ pub(crate) fn read(path: &Path, model: ModelRef, args: &PredictArgs) -> Result<S
         std::fs::read(path)
     };
     let bytes = bytes.map_err(|error| Error::io("read", path, error))?;
+    check_kind(path, FileKind::of_bytes(&bytes), args)?;
     let mut samples = parse(&bytes, model, args).map_err(|error| error.context(name_of(path)))?;
     samples.warning = samples.warning.map(|warning| format!("{}: {warning}", name_of(path)));
     check_finite(&samples.inputs, model).map_err(|error| error.context(name_of(path)))?;
@@ -53,16 +90,14 @@ pub(crate) fn read(path: &Path, model: ModelRef, args: &PredictArgs) -> Result<S
 }
 
 fn parse(bytes: &[u8], model: ModelRef, args: &PredictArgs) -> Result<Samples> {
-    let (inputs, warning) = match bytes {
-        [] => return Err(invalid("the file is empty")),
-        [0x89, ..] | [0xff, 0xd8, ..] => {
+    let (inputs, warning) = match FileKind::of_bytes(bytes) {
+        _ if bytes.is_empty() => return Err(invalid("the file is empty")),
+        FileKind::Image => {
             let pixels = picture(&images::parse_grey(bytes)?, model, args.raw)?;
             return Ok(Samples { inputs: Inputs::Bytes(pixels), picture: true, warning: None });
         }
-        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=255, ..] => {
-            (array(idx::parse_idx(bytes)?, model)?, None)
-        }
-        [0x93, b'N', b'U', b'M', ..] => (array(npy::parse_npy(bytes)?, model)?, None),
+        FileKind::Idx => (array(idx::parse_idx(bytes)?, model)?, None),
+        FileKind::Npy => (array(npy::parse_npy(bytes)?, model)?, None),
         _ if bytes.contains(&0) => {
             return Err(invalid(
                 "the file is of no known format: expected PNG, JPEG, IDX (plain or .gz), NPY or CSV",
@@ -104,15 +139,19 @@ pub(crate) fn size_of_pictures(model: ModelRef) -> Result<(usize, usize)> {
     Ok((height, width))
 }
 
+/// Whether images for this model are brought to MNIST's form.
+fn takes_mnist_form(model: ModelRef) -> bool {
+    let form = &model.training()["inputs"]["mnist_form"];
+    *model.sample_shape() == [MNIST_SIDE, MNIST_SIDE] && *form != Value::Bool(false)
+}
+
 /// A picture in the form in which the model saw its training pictures.
 ///
 /// # Errors
 /// Those of [`size_of_pictures`]; where the picture must be brought to MNIST's form, and has no ink.
 pub(crate) fn picture(image: &GreyImage, model: ModelRef, raw: bool) -> Result<Vec<u8>> {
     let (height, width) = size_of_pictures(model)?;
-    let in_mnist_form = (height, width) == (28, 28)
-        && model.training()["inputs"]["mnist_form"] != Value::Bool(false);
-    if in_mnist_form && !raw {
+    if takes_mnist_form(model) && !raw {
         return images::to_mnist_form(image).map(Vec::from);
     }
     Ok(images::to_size(image, height, width)?.into_pixels())

@@ -7,11 +7,11 @@ use anyhow::Result;
 use gradus::Error;
 use gradus::model_file::npz;
 use gradus::network::{Activation, Init, Network};
-use gradus::schedule::Schedule;
 use gradus::training::{Checkpoint, EarlyStopping, Preset, TrainConfig};
 
 use crate::args::{StoppingArgs, TrainArgs};
 use crate::run::describe::hidden_of;
+use crate::run::effects::{self, Run};
 use crate::run::{optimizer, regularization};
 
 /// What a training run is to do.
@@ -67,20 +67,8 @@ impl Settings {
             Some(name) => config.init = Init::parse(name)?,
             None => {}
         }
-        if args.activation.is_some() && config.hidden.is_empty() {
-            let message = "--activation has no effect: there is no hidden layer for it to follow";
-            return Err(Error::argument(message).into());
-        }
-        let brought = args.regularization.batch_norm.is_none();
-        if brought && config.regularization.batch_norm && config.hidden.is_empty() {
-            return Err(Error::argument(format!(
-                "--preset {} normalises hidden layers by batch, but there is none: leave that out \
-                 with --batch-norm=false",
-                preset.name()
-            ))
-            .into());
-        }
-        check_watched(args, &config)?;
+        let validated = config.validation > 0.0 || validation_set.is_some();
+        effects::check(&Run { args, preset, config: &config, validated })?;
         config.validate()?;
         Ok(Settings { preset, config, start, validation_set, checkpoint: None })
     }
@@ -96,27 +84,6 @@ fn set<T>(setting: &mut T, option: Option<T>) {
 fn early_stopping(args: &StoppingArgs) -> Option<EarlyStopping> {
     let patience = args.patience?;
     Some(EarlyStopping { patience, min_delta: args.min_delta.unwrap_or(0.0) })
-}
-
-/// Checks that the options about stopping and checkpoints have an effect in a run with these settings.
-///
-/// # Errors
-/// `InvalidArgument` where checkpoints are timed but not asked for, or nothing watches the figure
-/// that is named.
-fn check_watched(args: &TrainArgs, config: &TrainConfig) -> Result<(), Error> {
-    if args.checkpoints.checkpoint_every.is_some() && args.checkpoints.path().is_none() {
-        return Err(Error::argument(
-            "--checkpoint-every has no effect without --checkpoint FILE: say where to",
-        ));
-    }
-    let plateau = matches!(config.schedule, Schedule::Plateau(_));
-    if args.stopping.monitor.is_some() && args.stopping.patience.is_none() && !plateau {
-        return Err(Error::argument(
-            "--monitor has no effect: nothing watches a figure without --patience N or \
-             --schedule plateau:PATIENCE:FACTOR",
-        ));
-    }
-    Ok(())
 }
 
 fn is_array_file(init: &str) -> bool {
@@ -233,6 +200,8 @@ mod tests {
             "--hidden none --activation tanh",
             "--preset record --hidden none",
             "--preset record --epochs 1 --warm-up 2",
+            "--loss squared --label-smoothing 0.1",
+            "--patience 2 --monitor val_loss",
         ] {
             let error = resolve(options).unwrap_err();
             let kind = error.downcast_ref::<Error>().map(Error::kind);

@@ -1,5 +1,6 @@
-//! Data for a command: names, paths and options in, data sets out; notices go to standard error.
+//! Data for a command: names, paths and options in, data sets out; warnings go to standard error.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use anyhow::Result;
@@ -7,44 +8,90 @@ use gradus::Error;
 use gradus::data::{Found, LoadOptions, Loaded, Task, read_sample_weights, set_names};
 
 use crate::args::{SourceArgs, TrainArgs};
+use crate::run::file_kind::FileKind;
 use crate::run::output::warn;
 use crate::run::progress::Downloads;
+use crate::run::settings::Settings;
+
+/// Data that a command asks for.
+pub(crate) struct DataRequest<'a> {
+    pub(crate) task: Task,
+    /// The name of a set or a path; none for MNIST or the built-in digits.
+    pub(crate) data: Option<&'a str>,
+    pub(crate) test: Option<&'a Path>,
+    pub(crate) validation: Option<&'a Path>,
+    /// Decides which samples are held out.
+    pub(crate) seed: u64,
+}
+
+impl<'a> DataRequest<'a> {
+    /// A request without further sets.
+    pub(crate) fn new(task: Task, data: Option<&'a str>, seed: u64) -> DataRequest<'a> {
+        DataRequest { task, data, test: None, validation: None, seed }
+    }
+
+    /// What lies at the path; none where a named set is asked for.
+    fn kind(&self) -> Option<FileKind> {
+        self.data.filter(|data| !is_named(data)).map(|path| FileKind::of(path.as_ref()))
+    }
+
+    /// Checks that every option concerns these data.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for the first one that could have no effect.
+    fn check(&self, args: &SourceArgs) -> Result<(), Error> {
+        let data = self.data.unwrap_or("mnist");
+        let kind = self.kind();
+        let is_built_in = data.eq_ignore_ascii_case("digits");
+        for (option, given) in [
+            ("--data-dir", args.named.data_dir.is_some()),
+            ("--no-download", args.named.no_download),
+        ] {
+            if given && (kind.is_some() || is_built_in) {
+                let what = if is_built_in { "is built in" } else { "is a path" };
+                let why =
+                    format!("it is for named data sets that are not built in, and this {what}");
+                return Err(no_effect(option, data, &why));
+            }
+        }
+        let found = kind.map_or("a named data set", FileKind::name);
+        let others = [self.test, self.validation].into_iter().flatten().map(FileKind::of);
+        let may_be = |kind: FileKind, wanted| [wanted, FileKind::Unknown].contains(&kind);
+        let table = kind.into_iter().chain(others).any(|kind| may_be(kind, FileKind::Table));
+        if args.label_column.is_some() && !table {
+            let why = format!("it names a column of a table, and this is {found}");
+            return Err(no_effect("--label-column", data, &why));
+        }
+        // Test and validation images are scaled to the size of the training images.
+        let images = kind.is_some_and(|kind| may_be(kind, FileKind::ImageFolder));
+        if args.image_size.is_some() && !images {
+            let why = format!("it is for folders of images, and this is {found}");
+            return Err(no_effect("--image-size", data, &why));
+        }
+        Ok(())
+    }
+}
+
+/// The refusal of an option that has no effect on something.
+pub(crate) fn no_effect(option: &str, what: impl Display, why: &str) -> Error {
+    Error::argument(format!("{option} has no effect on {what}: {why}; leave it out"))
+}
 
 /// What to load.
 ///
 /// # Errors
-/// Where an option could have no effect on these data.
-pub(crate) fn options(
-    task: Task,
-    data: Option<&str>,
-    args: &SourceArgs,
-    test: Option<&Path>,
-    seed: u64,
-) -> Result<LoadOptions> {
-    let named = data.is_none_or(is_named);
-    let path = Path::new(data.unwrap_or_default());
-    let wrong = |option: &str, why: &str| {
-        let data = data.unwrap_or("mnist");
-        Err(Error::argument(format!("{option} has no effect on {data}: {why}")).into())
-    };
-    if args.data_dir.is_some() && !named {
-        return wrong("--data-dir", "it says where named data sets are");
-    }
-    if args.label_column.is_some() && (named || path.is_dir()) {
-        return wrong("--label-column", "it names the column of a CSV table");
-    }
-    if args.image_size.is_some() && (named || path.is_file()) {
-        return wrong("--image-size", "it is for folders of pictures");
-    }
+/// `InvalidArgument` where an option could have no effect on these data.
+pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOptions> {
+    request.check(args)?;
     Ok(LoadOptions {
-        data: data.map(str::to_owned),
-        data_dir: args.data_dir.clone(),
-        test: test.map(Path::to_owned),
+        data: request.data.map(str::to_owned),
+        data_dir: args.named.data_dir.clone(),
+        test: request.test.map(Path::to_owned),
         label_column: args.label_column.clone(),
-        values: task == Task::Values,
+        values: request.task == Task::Values,
         image_size: args.image_size,
-        seed,
-        download: !args.no_download,
+        seed: request.seed,
+        download: !args.named.no_download,
     })
 }
 
@@ -52,9 +99,13 @@ pub(crate) fn options(
 ///
 /// # Errors
 /// As [`options`].
-pub(crate) fn training_options(args: &TrainArgs, seed: u64) -> Result<LoadOptions> {
-    let (data, test) = (args.data.as_deref(), args.test.as_deref());
-    options(args.task(), data, &args.source, test, seed)
+pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<LoadOptions> {
+    let request = DataRequest {
+        test: args.test.as_deref(),
+        validation: settings.validation_set.as_deref(),
+        ..DataRequest::new(args.task(), args.data.as_deref(), settings.config.seed)
+    };
+    options(&request, &args.source)
 }
 
 /// Whether `data` is the name of a set, not a path.

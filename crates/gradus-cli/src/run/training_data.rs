@@ -4,8 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::Error;
+use gradus::data::distort::{Distorter, Distortion};
 use gradus::data::split::split_samples;
 use gradus::data::{Dataset, LoadOptions, Loaded, load_matching};
+use gradus::network::Kernels;
 
 use crate::run::output::warn;
 use crate::run::settings::Settings;
@@ -35,7 +37,20 @@ impl Data {
             }
             None => hold_out(train, settings)?,
         };
-        Ok(Data { name: source::short_name(&name), origin, train, validation, test })
+        let data = Data { name: source::short_name(&name), origin, train, validation, test };
+        data.check_distortion(settings)?;
+        Ok(data)
+    }
+
+    /// Checks that the data are images where these settings distort them.
+    fn check_distortion(&self, settings: &Settings) -> Result<()> {
+        let distortion = settings.config.regularization.distortion;
+        if distortion != Distortion::NONE {
+            let kernels = Kernels::detect().map_err(Error::argument)?;
+            Distorter::for_data(distortion, &self.train, kernels)
+                .map_err(|error| error.context("--distort"))?;
+        }
+        Ok(())
     }
 
     /// The parts that training sees; the test part is let go.

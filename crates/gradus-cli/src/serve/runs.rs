@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use anyhow::{Result, anyhow};
+use clap::{Arg, CommandFactory};
 use gradus::network::Network;
 use gradus::training::{Session, Trained};
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value};
 use super::reporter::Reporter;
 use super::run_state::{Phase, ending};
 use super::state::{NewRun, SharedState};
-use crate::args::{Command, TrainArgs};
+use crate::args::{Cli, Command, TrainArgs, option_named};
 use crate::run::describe::architecture;
 use crate::run::metadata::conclude;
 use crate::run::output::with_causes;
@@ -25,7 +26,6 @@ use crate::run::training_data::Data;
 /// The options of `train` that a page may give: none that names a file.
 const OPTIONS: [&str; 34] = [
     "activation",
-    "average",
     "batch-norm",
     "batch-size",
     "beta1",
@@ -35,6 +35,7 @@ const OPTIONS: [&str; 34] = [
     "clip-value",
     "distort",
     "dropout",
+    "ema-decay",
     "epochs",
     "epsilon",
     "hidden",
@@ -127,8 +128,12 @@ pub(super) fn start(shared: &Arc<SharedState>, request: Request) -> Result<usize
 fn parse(data: &str, preset: &str, options: &Map<String, Value>) -> Result<TrainArgs> {
     let mut words = vec!["gradus".to_owned(), "train".into()];
     words.extend([format!("--data={data}"), format!("--preset={preset}")]);
+    let program = Cli::command();
+    let train = program.find_subcommand("train");
     for (name, value) in options {
-        if !OPTIONS.contains(&name.as_str()) {
+        // Pages and scripts may use an old name.
+        let option = train.and_then(|train| option_named(train, name)).and_then(Arg::get_long);
+        if !option.is_some_and(|option| OPTIONS.contains(&option)) {
             return Err(anyhow!("--{name} cannot be given here: expected some of {OPTIONS:?}"));
         }
         let value = match value {
@@ -168,7 +173,7 @@ fn train(
     }
     let config = &settings.config;
     let shared = &reporter.shared;
-    let mut wanted = source::training_options(args, config.seed)?;
+    let mut wanted = source::training_options(args, settings)?;
     (wanted.data_dir, wanted.download) = (shared.data_dir.clone(), !shared.no_download);
     let data = Data::load(&wanted, settings, None)?;
     let (train, validation) = (&data.train, data.validation.as_ref());
@@ -218,13 +223,15 @@ mod tests {
     fn options_are_those_of_the_command_line() {
         let args = parsed(json!({
             "hidden": "64,32", "epochs": 3, "batch-norm": true, "learning-rate": "0.01",
+            "average": 0.9,
         }));
         let config = Settings::resolve(&args.unwrap()).unwrap().config;
         assert_eq!((config.hidden, config.epochs), (vec![64, 32], 3));
         assert!(config.regularization.batch_norm);
         assert_eq!(config.learning_rate, 0.01);
+        assert_eq!(config.regularization.average, Some(0.9));
         // All of them exist.
-        let train = <crate::args::Cli as clap::CommandFactory>::command();
+        let train = Cli::command();
         let train = train.find_subcommand("train").unwrap().clone();
         for name in OPTIONS {
             let found = train.get_arguments().find(|it| it.get_long() == Some(name));

@@ -13,7 +13,7 @@ use super::guard::Guard;
 use super::http::{self, Site};
 use super::saving;
 use super::state::SharedState;
-use crate::args::LOOPBACK;
+use crate::args::{LOOPBACK, NamedSetArgs};
 use crate::run::output::{print_error, say, warn};
 
 /// Sets that are small enough to be downloaded when they are chosen.
@@ -26,12 +26,9 @@ const ANSWERERS: usize = 4;
 ///
 /// # Errors
 /// Where `data_dir` is not there.
-pub(crate) fn new_state(
-    folder: PathBuf,
-    data_dir: Option<PathBuf>,
-    no_download: bool,
-) -> Result<SharedState> {
-    if let Some(data_dir) = &data_dir
+pub(crate) fn new_state(folder: PathBuf, args: &NamedSetArgs) -> Result<SharedState> {
+    let NamedSetArgs { data_dir, no_download } = args;
+    if let Some(data_dir) = data_dir
         && !data_dir.is_dir()
     {
         let message = format!("there is no data folder {}", data_dir.display());
@@ -41,7 +38,7 @@ pub(crate) fn new_state(
     let offered =
         |name: &&str| at_hand.contains(name) || (!no_download && DOWNLOADED.contains(name));
     let datasets = gradus::data::set_names().into_iter().filter(offered).collect();
-    Ok(SharedState::new(folder, data_dir, no_download, datasets))
+    Ok(SharedState::new(folder, data_dir.clone(), *no_download, datasets))
 }
 
 /// Where a server is to be reached.

@@ -34,8 +34,7 @@ impl Watch {
     pub(crate) fn start(args: &TrainArgs, settings: &Settings, port: Option<u16>) -> Result<Watch> {
         let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).to_owned();
-        let shared =
-            Arc::new(new_state(folder, args.source.data_dir.clone(), args.source.no_download)?);
+        let shared = Arc::new(new_state(folder, &args.source.named)?);
         let listen =
             |port| Server::start(shared.clone(), &Place { host: LOOPBACK, port, token: None });
         let server = match port {

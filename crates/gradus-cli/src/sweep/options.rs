@@ -5,11 +5,12 @@ use anyhow::Result;
 use clap::{Arg, ArgAction};
 use gradus::Error;
 
-use crate::args::{SweepArgs, TrainArgs, Vary};
+use crate::args::{SweepArgs, TrainArgs, Vary, option_named};
 
 /// What `--vary` puts on the command line of `train` for one value.
 pub(super) fn word(train: &clap::Command, option: &str, value: &str) -> Result<Vec<String>> {
-    let flag = named(train, option).is_some_and(|it| matches!(it.get_action(), ArgAction::SetTrue));
+    let flag =
+        option_named(train, option).is_some_and(|it| matches!(it.get_action(), ArgAction::SetTrue));
     match (flag, value) {
         (false, _) => Ok(vec![format!("--{option}={value}")]),
         (true, "true") => Ok(vec![format!("--{option}")]),
@@ -22,22 +23,20 @@ pub(super) fn word(train: &clap::Command, option: &str, value: &str) -> Result<V
     }
 }
 
-fn named<'a>(train: &'a clap::Command, option: &str) -> Option<&'a Arg> {
-    train.get_arguments().find(|argument| argument.get_long() == Some(option))
-}
-
 /// Checks that each option is varied once, is not given besides, and may differ between runs.
 pub(super) fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()> {
     for (index, Vary { option, text, .. }) in args.vary.iter().enumerate() {
         let wrong = |why: &str| Err(Error::argument(format!("--vary {text}: {why}")).into());
-        if args.vary[..index].iter().any(|earlier| earlier.option == *option) {
+        // What is no option of train is reported by its parser.
+        let Some(known) = option_named(train, option) else { continue };
+        let same = |name: &str| option_named(train, name).is_some_and(|it| it == known);
+        if args.vary[..index].iter().any(|earlier| same(&earlier.option)) {
             return wrong("this option is varied twice; give all its values at once");
         }
-        let (alone, begin) = (format!("--{option}"), format!("--{option}="));
-        if args.train.iter().any(|word| *word == alone || word.starts_with(&begin)) {
-            return wrong("the option is given behind -- too; leave it out at one of the places");
+        let typed = |word: &String| Some(word.strip_prefix("--")?.split('=').next()?.to_owned());
+        if args.train.iter().filter_map(typed).any(|name| same(&name)) {
+            return wrong("this option is also given after --; leave it out in one place");
         }
-        let Some(known) = named(train, option) else { continue };
         let id = known.get_id().as_str();
         let why = match id {
             _ if not_in_sweeps(known).is_some() => not_in_sweeps(known),

@@ -141,8 +141,9 @@ fn read(lines: &[u8], sweep: &Value, runs: &[Run]) -> Result<Vec<Option<Record>>
     let text = std::str::from_utf8(lines).map_err(|_| "it is no text")?;
     for (index, line) in text.lines().enumerate() {
         let at = index + 1;
-        let record: Record = serde_json::from_str(line)
+        let mut record: Record = serde_json::from_str(line)
             .map_err(|error| format!("line {at} is no result of a run: {error}"))?;
+        rename_options(&mut record.sweep);
         if let Some(difference) = difference(&record.sweep, sweep) {
             return Err(difference);
         }
@@ -159,7 +160,17 @@ fn read(lines: &[u8], sweep: &Value, runs: &[Run]) -> Result<Vec<Option<Record>>
     Ok(known)
 }
 
-/// What tells the sweep of a file from this one.
+/// Gives the options of `train` in an older file their current names.
+fn rename_options(sweep: &mut Value) {
+    let Some(train) = sweep.get_mut("train").and_then(Value::as_object_mut) else { return };
+    for (old, new) in [("average", "ema_decay")] {
+        if let Some(value) = train.remove(old) {
+            train.insert(new.to_owned(), value);
+        }
+    }
+}
+
+/// What distinguishes the sweep of a file from this one.
 fn difference(found: &Value, this: &Value) -> Option<String> {
     let key = this.as_object()?.keys().find(|&key| found[key] != this[key])?;
     Some(format!("\"{key}\" of its sweep is {}, but of this one {}", found[key], this[key]))
@@ -167,9 +178,9 @@ fn difference(found: &Value, this: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::sweep::plan::Plan;
     use super::*;
     use crate::args::Command;
+    use crate::sweep::plan::Plan;
     use serde_json::json;
     use std::fs;
 
@@ -239,6 +250,11 @@ mod tests {
             assert!(error.contains(words), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
+        // An older file calls an option by its old name.
+        let options = |name: &str| json!({"seed": 3, "train": {name: "0.99"}});
+        fs::write(&path, line(record(0, "8", &options("average")))).unwrap();
+        let (_, known) = Results::open(&path, &options("ema_decay"), &runs).unwrap();
+        assert!(known[0].is_some());
         // A longer sweep than this one is no other.
         fs::write(&path, line(record(7, "8", &sweep))).unwrap();
         assert_eq!(Results::open(&path, &sweep, &runs).unwrap().1, [None, None, None]);

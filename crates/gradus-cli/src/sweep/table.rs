@@ -49,8 +49,8 @@ pub(crate) fn show(records: &[Record], runs: &[Run], monitor: Monitor) -> String
 
 #[cfg(test)]
 mod tests {
-    use crate::sweep::halving::Figures;
     use super::*;
+    use crate::sweep::halving::Figures;
 
     #[test]
     fn runs_that_went_on_come_before_those_that_were_given_up() {

@@ -6,7 +6,6 @@ mod mistakes;
 use std::io::Write;
 
 use anyhow::Result;
-use gradus::Error;
 use gradus::classifier::{Classifier, Model, Regressor};
 use gradus::metrics::{Evaluation, worst_mistakes};
 
@@ -15,7 +14,7 @@ use mistakes::{NamedMistake, mistakes_text};
 
 use crate::args::EvaluateArgs;
 use crate::run::labelled_data::labelled_data;
-use crate::run::model;
+use crate::run::model::{self, check_classes, check_top};
 use crate::run::output::{print_json, stdout};
 use crate::run::workers::workers;
 
@@ -35,7 +34,9 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
 
 /// What a classifier is worth.
 fn classes(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
-    let top = top_of(args.top, classifier.class_names.len())?;
+    check_top(args.top, classifier.into())?;
+    let usual = (classifier.class_names.len() >= TOP_FROM).then_some(USUAL_TOP);
+    let top = args.top.or(usual);
     let (name, data) = labelled_data(classifier.into(), args.data.as_deref(), &args.source)?;
     let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
     let names = &classifier.class_names;
@@ -61,13 +62,9 @@ fn classes(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
 
 /// What a regressor is worth.
 fn values(regressor: &Regressor, args: &EvaluateArgs) -> Result<()> {
-    for (option, given) in [("--top", args.top), ("--errors", args.errors)] {
-        if given.is_some() {
-            return Err(Error::argument(format!(
-                "{option} has no effect: the model answers with values, not with classes"
-            ))
-            .into());
-        }
+    check_top(args.top, regressor.into())?;
+    if args.errors.is_some() {
+        check_classes("--errors", regressor.into())?;
     }
     let (name, data) = labelled_data(regressor.into(), args.data.as_deref(), &args.source)?;
     let evaluation = regressor.evaluate(&data, &workers(args.threads, data.len())?)?;
@@ -75,18 +72,5 @@ fn values(regressor: &Regressor, args: &EvaluateArgs) -> Result<()> {
     match args.json {
         true => print_json(&figures),
         false => Ok(write!(stdout(), "{}", figures.text())?),
-    }
-}
-
-/// The k of the top-k accuracy that is told: the one asked for, or the usual one where there are
-/// enough classes for it to mean something.
-fn top_of(wanted: Option<usize>, classes: usize) -> Result<Option<usize>> {
-    match wanted {
-        Some(k) if k > classes => Err(Error::argument(format!(
-            "--top {k}: the model has {classes} classes; expected a number up to that"
-        ))
-        .into()),
-        None if classes >= TOP_FROM => Ok(Some(USUAL_TOP)),
-        wanted => Ok(wanted),
     }
 }

@@ -33,8 +33,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         None => (args.clone(), Settings::resolve(args)?),
     };
     let args = &args;
-    let seed = settings.config.seed;
-    let wanted = source::training_options(args, seed)?;
+    let wanted = source::training_options(args, &settings)?;
     outputs::check(args)?;
     stop::listen()?;
     let watch = args.watch.map(|port| Watch::start(args, &settings, port)).transpose()?;

@@ -1,0 +1,161 @@
+//! Which options of `train` can have no effect beside the others: those are refused before anything is
+//! loaded. What depends on the data is checked where they are known.
+
+use gradus::Error;
+use gradus::data::Task;
+use gradus::optimizer::Optimizer;
+use gradus::schedule::Schedule;
+use gradus::training::{ClassWeights, Preset, TrainConfig};
+
+use crate::args::TrainArgs;
+
+/// A run of `train` before it starts.
+pub(crate) struct Run<'a> {
+    pub(crate) args: &'a TrainArgs,
+    pub(crate) preset: Preset,
+    pub(crate) config: &'a TrainConfig,
+    /// Whether there will be validation data.
+    pub(crate) validated: bool,
+}
+
+/// A setting that some networks or tasks cannot use.
+struct Use {
+    option: &'static str,
+    /// Whether the option was typed; if not, the preset sets it.
+    given: bool,
+    /// Whether the run would use it.
+    on: bool,
+    /// What switches it off where the preset sets it.
+    off: &'static str,
+}
+
+/// Checks that every option has an effect in this run.
+///
+/// # Errors
+/// `InvalidArgument` for the first one that has none.
+pub(crate) fn check(run: &Run) -> Result<(), Error> {
+    check_nesterov(run)?;
+    check_hidden_layers(run)?;
+    check_task(run)?;
+    check_monitor(run)?;
+    if run.args.checkpoints.checkpoint_every.is_some() && run.args.checkpoints.path().is_none() {
+        return Err(Error::argument(
+            "--checkpoint-every has no effect: there is no checkpoint to write; add --checkpoint FILE",
+        ));
+    }
+    Ok(())
+}
+
+fn check_nesterov(run: &Run) -> Result<(), Error> {
+    match run.config.optimizer {
+        Optimizer::Sgd { momentum: 0.0, .. } if run.args.nesterov => Err(Error::argument(
+            "--nesterov has no effect without momentum: add --momentum, such as --momentum 0.9",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Without a hidden layer nothing that acts on one has an effect.
+fn check_hidden_layers(run: &Run) -> Result<(), Error> {
+    if !run.config.hidden.is_empty() {
+        return Ok(());
+    }
+    if run.args.activation.is_some() {
+        return Err(Error::argument(
+            "--activation has no effect: there is no hidden layer; leave it out, or add a layer with \
+             --hidden",
+        ));
+    }
+    let (given, used) = (&run.args.regularization, &run.config.regularization);
+    let uses = [
+        Use {
+            option: "--dropout",
+            given: given.dropout.is_some(),
+            on: used.dropout > 0.0,
+            off: "--dropout 0",
+        },
+        Use {
+            option: "--noise",
+            given: given.noise.is_some(),
+            on: used.noise > 0.0,
+            off: "--noise 0",
+        },
+        Use {
+            option: "--batch-norm",
+            given: given.batch_norm.is_some(),
+            on: used.batch_norm,
+            off: "--batch-norm=false",
+        },
+        Use {
+            option: "--max-norm",
+            given: given.max_norm.is_some(),
+            on: used.max_norm.is_some(),
+            off: "--max-norm 0",
+        },
+    ];
+    refuse(uses, run, "there is no hidden layer")
+}
+
+/// Some settings are about classes.
+fn check_task(run: &Run) -> Result<(), Error> {
+    if run.args.task() == Task::Classes {
+        return Ok(());
+    }
+    let (given, used) = (&run.args.regularization, &run.config.regularization);
+    let smooths = used.label_smoothing > 0.0;
+    let weighs = used.class_weights != ClassWeights::Equal;
+    let uses = [
+        Use {
+            option: "--label-smoothing",
+            given: given.label_smoothing.is_some(),
+            on: smooths,
+            off: "--label-smoothing 0",
+        },
+        Use {
+            option: "--class-weights",
+            given: given.class_weights.is_some(),
+            on: weighs,
+            off: "--class-weights equal",
+        },
+    ];
+    refuse(uses, run, "regression (--loss squared) has no classes")
+}
+
+/// Refuses the first of `uses` that is on.
+fn refuse<const N: usize>(uses: [Use; N], run: &Run, why: &str) -> Result<(), Error> {
+    let preset = run.preset.name();
+    match uses.into_iter().find(|setting| setting.on) {
+        None => Ok(()),
+        Some(Use { option, given: true, .. }) => {
+            Err(Error::argument(format!("{option} has no effect: {why}; leave it out")))
+        }
+        Some(Use { option, off, .. }) => Err(Error::argument(format!(
+            "--preset {preset} includes {option}, which has no effect: {why}; switch it off with {off}"
+        ))),
+    }
+}
+
+/// A monitor needs something that watches it, and a figure to watch.
+fn check_monitor(run: &Run) -> Result<(), Error> {
+    let Some(monitor) = run.args.stopping.monitor else { return Ok(()) };
+    let name = monitor.name();
+    let plateau = matches!(run.config.schedule, Schedule::Plateau(_));
+    if run.args.stopping.patience.is_none() && !plateau {
+        return Err(Error::argument(
+            "--monitor has no effect: only early stopping and the plateau schedule watch a figure; add \
+             --patience N or --schedule plateau:PATIENCE:FACTOR",
+        ));
+    }
+    if monitor.needs_classes() && run.args.task() == Task::Values {
+        return Err(Error::argument(format!(
+            "--monitor {name}: regression (--loss squared) has no accuracy; expected loss or val_loss"
+        )));
+    }
+    if monitor.needs_validation() && !run.validated {
+        return Err(Error::argument(format!(
+            "--monitor {name}: there are no validation data; add --validation, such as --validation 0.1, \
+             or watch loss or accuracy"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! What a path holds, as far as options depend on it: a path or first bytes in, a kind out. It follows what
+//! `gradus::data` reads; whether the content is sound is for the reader to say.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+/// What a file or folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    /// Text: a table such as a CSV file.
+    Table,
+    /// A zip archive of arrays.
+    Npz,
+    /// One NumPy array.
+    Npy,
+    /// One IDX array, plain or gzip.
+    Idx,
+    /// A PNG or JPEG file.
+    Image,
+    /// A folder of IDX files.
+    IdxFolder,
+    /// A folder with a sub-folder of images for each class.
+    ImageFolder,
+    /// Nothing that can be opened, or nothing in it: reading it reports why.
+    Unknown,
+}
+
+/// Bytes from the beginning of a file that tell its kind.
+const MAGIC: u64 = 16;
+
+impl FileKind {
+    /// What lies at `path`.
+    pub(crate) fn of(path: &Path) -> FileKind {
+        if path.is_dir() {
+            return FileKind::of_folder(path);
+        }
+        let mut start = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(MAGIC).read_to_end(&mut start));
+        match read {
+            Ok(_) => FileKind::of_bytes(&start),
+            Err(_) => FileKind::Unknown,
+        }
+    }
+
+    /// What a file with these first bytes is.
+    pub(crate) fn of_bytes(start: &[u8]) -> FileKind {
+        match start {
+            [] => FileKind::Unknown,
+            [b'P', b'K', ..] => FileKind::Npz,
+            [0x93, b'N', b'U', b'M', ..] => FileKind::Npy,
+            [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=255, ..] => FileKind::Idx,
+            [0x89, ..] | [0xff, 0xd8, ..] => FileKind::Image,
+            _ => FileKind::Table,
+        }
+    }
+
+    /// IDX files may lie in the folder itself or where torchvision keeps them; sub-folders are classes of
+    /// images, or parts of such classes.
+    fn of_folder(folder: &Path) -> FileKind {
+        let holds_idx = |folder: &Path| {
+            let Ok(entries) = fs::read_dir(folder) else { return false };
+            let mut names =
+                entries.flatten().map(|it| it.file_name().to_string_lossy().to_lowercase());
+            names.any(|name| {
+                let name = name.strip_suffix(".gz").unwrap_or(&name);
+                let idx = name.contains("idx") || name.ends_with("ubyte");
+                idx && (name.contains("image") || name.contains("label"))
+            })
+        };
+        if [".", "raw", "MNIST/raw"].iter().any(|inside| holds_idx(&folder.join(inside))) {
+            return FileKind::IdxFolder;
+        }
+        let Ok(entries) = fs::read_dir(folder) else { return FileKind::Unknown };
+        match entries.flatten().any(|entry| entry.path().is_dir()) {
+            true => FileKind::ImageFolder,
+            false => FileKind::Unknown,
+        }
+    }
+
+    /// What messages call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            FileKind::Table => "a table",
+            FileKind::Npz => "an .npz archive of arrays",
+            FileKind::Npy => "an .npy array",
+            FileKind::Idx => "an IDX file",
+            FileKind::Image => "an image",
+            FileKind::IdxFolder => "a folder of IDX files",
+            FileKind::ImageFolder => "a folder of images",
+            FileKind::Unknown => "of an unknown kind",
+        }
+    }
+}

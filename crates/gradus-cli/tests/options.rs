@@ -1,0 +1,708 @@
+//! An option that cannot apply is refused, never ignored. The test takes every option of every command from
+//! clap's own tree, so that a new option fails here until it is classified: either it names situations in
+//! which it cannot apply, and the program must refuse it there, or it says why it always applies.
+
+mod common;
+
+#[path = "../src/args/mod.rs"]
+#[allow(dead_code, unused_imports)] // the program uses all of it
+mod args;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use args::Cli;
+use clap::{Arg, ArgAction, Command, CommandFactory};
+use common::{TABLE, gradus, run, table, text};
+use gradus::data::images::{GreyImage, encode_png};
+use tempfile::TempDir;
+
+/// What an option's rule is.
+enum Rule {
+    /// Command lines in which the option cannot apply, without `gradus`, and words of the refusal.
+    Refused(&'static [(&'static str, &'static str)]),
+    /// Why there is no situation in which it could not apply.
+    Always(&'static str),
+}
+
+use Rule::{Always, Refused};
+
+const EVERY_RUN: Rule = Always("every training run has this setting");
+const OUTPUT: Rule = Always("every run of the command has such output");
+const THREADS: Rule = Always("every run of the command computes");
+const INPUT: Rule = Always("what the command works on");
+
+/// Every option: the command, its long name or `<ID>` of a positional argument, and its rule.
+const RULES: &[(&str, &str, Rule)] = &[
+    ("train", "data", INPUT),
+    ("train", "test", Always("all data can be tested on another set")),
+    ("train", "validation", Always("all data can be divided, or validated on another set")),
+    (
+        "train",
+        "data-dir",
+        Refused(&[
+            ("train --data table.csv --data-dir .", "named data sets"),
+            ("train --data digits --data-dir .", "built in"),
+        ]),
+    ),
+    (
+        "train",
+        "label-column",
+        Refused(&[
+            ("train --data digits --label-column 0", "column of a table"),
+            ("train --data arrays.npz --label-column 0", "an .npz archive"),
+            ("train --data idx --label-column 0", "a folder of IDX files"),
+            ("train --data images.idx3-ubyte --label-column 0", "an IDX file"),
+            ("train --data classes --label-column 0", "a folder of images"),
+            ("train --data idx --test arrays.npz --label-column 0", "column of a table"),
+        ]),
+    ),
+    (
+        "train",
+        "image-size",
+        Refused(&[
+            ("train --data digits --image-size 9", "folders of images"),
+            ("train --data table.csv --image-size 9", "a table"),
+            ("train --data arrays.npz --image-size 9", "an .npz archive"),
+            ("train --data idx --image-size 9", "a folder of IDX files"),
+            ("train --data raw-idx --image-size 9", "a folder of IDX files"),
+        ]),
+    ),
+    (
+        "train",
+        "no-download",
+        Refused(&[
+            ("train --data table.csv --no-download", "named data sets"),
+            ("train --data digits --no-download", "built in"),
+        ]),
+    ),
+    ("train", "loss", EVERY_RUN),
+    ("train", "preset", EVERY_RUN),
+    ("train", "epochs", EVERY_RUN),
+    ("train", "batch-size", EVERY_RUN),
+    ("train", "optimizer", EVERY_RUN),
+    ("train", "learning-rate", EVERY_RUN),
+    (
+        "train",
+        "momentum",
+        Refused(&[
+            (
+                "train --data table.csv --optimizer adam --momentum 0.9",
+                "optimizers sgd, rmsprop and muon",
+            ),
+            ("train --data table.csv --momentum 0.9", "this run uses adamw"),
+        ]),
+    ),
+    (
+        "train",
+        "nesterov",
+        Refused(&[
+            ("train --data table.csv --optimizer adam --nesterov", "optimizer sgd"),
+            ("train --data table.csv --optimizer sgd --nesterov", "without momentum"),
+        ]),
+    ),
+    (
+        "train",
+        "beta1",
+        Refused(&[
+            ("train --data table.csv --optimizer sgd --beta1 0.9", "this run uses sgd"),
+            ("train --data table.csv --optimizer rmsprop --beta1 0.9", "this run uses rmsprop"),
+        ]),
+    ),
+    (
+        "train",
+        "beta2",
+        Refused(&[("train --data table.csv --optimizer sgd --beta2 0.9", "this run uses sgd")]),
+    ),
+    (
+        "train",
+        "epsilon",
+        Refused(&[
+            ("train --data table.csv --optimizer sgd --epsilon 1e-6", "this run uses sgd"),
+            ("train --data table.csv --optimizer lion --epsilon 1e-6", "this run uses lion"),
+        ]),
+    ),
+    ("train", "weight-decay", Always("every optimizer has it")),
+    ("train", "schedule", EVERY_RUN),
+    ("train", "warm-up", EVERY_RUN),
+    ("train", "seed", EVERY_RUN),
+    ("train", "threads", THREADS),
+    (
+        "train",
+        "hidden",
+        Refused(&[(
+            "train --data table.csv --init weights.npz --hidden 9",
+            "contradicts weights.npz",
+        )]),
+    ),
+    (
+        "train",
+        "activation",
+        Refused(&[("train --data table.csv --hidden none --activation tanh", "no hidden layer")]),
+    ),
+    ("train", "init", EVERY_RUN),
+    ("train", "normalize", EVERY_RUN),
+    (
+        "train",
+        "dropout",
+        Refused(&[("train --data table.csv --hidden none --dropout 0.5", "no hidden layer")]),
+    ),
+    ("train", "input-dropout", EVERY_RUN),
+    (
+        "train",
+        "noise",
+        Refused(&[("train --data table.csv --hidden none --noise 0.5", "no hidden layer")]),
+    ),
+    ("train", "input-noise", EVERY_RUN),
+    (
+        "train",
+        "batch-norm",
+        Refused(&[
+            ("train --data table.csv --hidden none --batch-norm", "no hidden layer"),
+            ("train --data table.csv --hidden none --batch-norm=true", "no hidden layer"),
+        ]),
+    ),
+    (
+        "train",
+        "label-smoothing",
+        Refused(&[("train --data values.csv --loss squared --label-smoothing 0.1", "regression")]),
+    ),
+    ("train", "mixup", EVERY_RUN),
+    ("train", "l1", EVERY_RUN),
+    ("train", "l2", EVERY_RUN),
+    (
+        "train",
+        "max-norm",
+        Refused(&[("train --data table.csv --hidden none --max-norm 2", "no hidden layer")]),
+    ),
+    ("train", "clip-norm", EVERY_RUN),
+    ("train", "clip-value", EVERY_RUN),
+    ("train", "ema-decay", EVERY_RUN),
+    (
+        "train",
+        "class-weights",
+        Refused(&[(
+            "train --data values.csv --loss squared --class-weights balanced",
+            "regression",
+        )]),
+    ),
+    ("train", "sample-weights", EVERY_RUN),
+    (
+        "train",
+        "distort",
+        Refused(&[
+            ("train --data table.csv --distort standard", "images"),
+            ("train --data values.csv --loss squared --distort standard", "images"),
+        ]),
+    ),
+    ("train", "patience", Always("the training loss can always be watched")),
+    (
+        "train",
+        "min-delta",
+        Refused(&[("train --data table.csv --min-delta 0.1", "--patience <N>")]),
+    ),
+    (
+        "train",
+        "monitor",
+        Refused(&[
+            ("train --data table.csv --monitor loss", "--patience"),
+            ("train --data table.csv --monitor val_loss --patience 2", "--validation"),
+            (
+                "train --data values.csv --loss squared --monitor accuracy --patience 2",
+                "regression",
+            ),
+        ]),
+    ),
+    ("train", "checkpoint", EVERY_RUN),
+    (
+        "train",
+        "checkpoint-every",
+        Refused(&[("train --data table.csv --checkpoint-every 2", "--checkpoint FILE")]),
+    ),
+    ("train", "resume", EVERY_RUN),
+    ("train", "out", OUTPUT),
+    ("train", "history", OUTPUT),
+    ("train", "watch", OUTPUT),
+    ("train", "json", OUTPUT),
+    ("train", "quiet", Refused(&[("train --quiet --verbose", "--verbose")])),
+    ("train", "verbose", Refused(&[("train --verbose --quiet", "--quiet")])),
+    ("sweep", "vary", INPUT),
+    ("sweep", "runs", INPUT),
+    ("sweep", "seed", Refused(&[("sweep --vary hidden=4/8 --seed 1", "--runs <N>")])),
+    (
+        "sweep",
+        "halve",
+        Refused(&[("sweep --vary hidden=4/8 --halve -- --data table.csv --epochs 1", "one epoch")]),
+    ),
+    (
+        "sweep",
+        "monitor",
+        Refused(&[(
+            "sweep --vary hidden=4/8 --monitor accuracy -- --data values.csv --loss squared",
+            "loss or val_loss",
+        )]),
+    ),
+    ("sweep", "jobs", THREADS),
+    ("sweep", "out", OUTPUT),
+    ("sweep", "<train>", INPUT),
+    ("evaluate", "<model>", INPUT),
+    (
+        "evaluate",
+        "activation",
+        Refused(&[(
+            "evaluate model.safetensors --data table.csv --activation relu",
+            "the file has its own",
+        )]),
+    ),
+    (
+        "evaluate",
+        "normalize",
+        Refused(&[(
+            "evaluate model.safetensors --data table.csv --normalize 0,255",
+            "the file has its own",
+        )]),
+    ),
+    ("evaluate", "data", INPUT),
+    (
+        "evaluate",
+        "data-dir",
+        Refused(&[("evaluate model.safetensors --data table.csv --data-dir .", "named data sets")]),
+    ),
+    (
+        "evaluate",
+        "label-column",
+        Refused(&[
+            ("evaluate model.safetensors --data arrays.npz --label-column 0", "an .npz archive"),
+            ("evaluate model.safetensors --data digits --label-column 0", "column of a table"),
+        ]),
+    ),
+    (
+        "evaluate",
+        "image-size",
+        Refused(&[
+            ("evaluate model.safetensors --data table.csv --image-size 9", "a table"),
+            ("evaluate model.safetensors --data idx --image-size 9", "a folder of IDX files"),
+        ]),
+    ),
+    (
+        "evaluate",
+        "no-download",
+        Refused(&[(
+            "evaluate model.safetensors --data table.csv --no-download",
+            "named data sets",
+        )]),
+    ),
+    (
+        "evaluate",
+        "top",
+        Refused(&[
+            ("evaluate regression.safetensors --data values.csv --top 2", "regression"),
+            ("evaluate model.safetensors --data table.csv --top 4", "3 classes"),
+        ]),
+    ),
+    (
+        "evaluate",
+        "errors",
+        Refused(&[("evaluate regression.safetensors --data values.csv --errors 2", "regression")]),
+    ),
+    ("evaluate", "threads", THREADS),
+    ("evaluate", "json", OUTPUT),
+    ("report", "<input>", INPUT),
+    (
+        "report",
+        "data",
+        Refused(&[
+            ("report history.json --data table.csv", "a history"),
+            ("report regression.safetensors --data values.csv", "regression"),
+        ]),
+    ),
+    (
+        "report",
+        "data-dir",
+        Refused(&[
+            ("report history.json --data-dir .", "a history"),
+            ("report model.safetensors --data table.csv --data-dir .", "named data sets"),
+        ]),
+    ),
+    (
+        "report",
+        "label-column",
+        Refused(&[
+            ("report history.json --label-column 0", "a history"),
+            ("report model.safetensors --data arrays.npz --label-column 0", "an .npz archive"),
+        ]),
+    ),
+    (
+        "report",
+        "image-size",
+        Refused(&[
+            ("report history.json --image-size 9", "a history"),
+            ("report model.safetensors --data table.csv --image-size 9", "a table"),
+        ]),
+    ),
+    (
+        "report",
+        "no-download",
+        Refused(&[
+            ("report history.json --no-download", "a history"),
+            ("report model.safetensors --data table.csv --no-download", "named data sets"),
+        ]),
+    ),
+    ("report", "format", OUTPUT),
+    ("report", "out", OUTPUT),
+    (
+        "report",
+        "threads",
+        Refused(&[
+            ("report history.json --threads 1", "a history"),
+            ("report regression.safetensors --threads 1", "regression"),
+        ]),
+    ),
+    ("predict", "<model>", INPUT),
+    (
+        "predict",
+        "activation",
+        Refused(&[(
+            "predict model.safetensors table.csv --activation relu",
+            "the file has its own",
+        )]),
+    ),
+    (
+        "predict",
+        "normalize",
+        Refused(&[("predict model.safetensors table.csv --normalize 0,1", "the file has its own")]),
+    ),
+    ("predict", "<files>", INPUT),
+    (
+        "predict",
+        "raw",
+        Refused(&[
+            ("predict model.safetensors table.csv --raw", "a table"),
+            ("predict digits.safetensors image.png images.idx3-ubyte --raw", "an IDX file"),
+            ("predict small.safetensors image.png --raw", "scaled anyway"),
+        ]),
+    ),
+    (
+        "predict",
+        "label-column",
+        Refused(&[
+            ("predict digits.safetensors image.png --label-column 0", "an image"),
+            (
+                "predict model.safetensors table.csv arrays.npy --label-column label",
+                "an .npy array",
+            ),
+        ]),
+    ),
+    (
+        "predict",
+        "top",
+        Refused(&[
+            ("predict regression.safetensors values.csv --top 2", "regression"),
+            ("predict model.safetensors table.csv --top 4", "3 classes"),
+        ]),
+    ),
+    ("predict", "threads", THREADS),
+    ("predict", "json", OUTPUT),
+    ("data", "<data>", INPUT),
+    ("data", "loss", INPUT),
+    ("data", "show", OUTPUT),
+    (
+        "data",
+        "part",
+        Refused(&[
+            ("data table.csv --part train", "--show <N>"),
+            ("data table.csv --show 0 --part test", "has no test part"),
+        ]),
+    ),
+    (
+        "data",
+        "distort",
+        Refused(&[
+            ("data table.csv --distort", "--show <N>"),
+            ("data table.csv --show 0 --distort", "images"),
+        ]),
+    ),
+    ("data", "seed", Refused(&[("data digits --show 0 --seed 1", "--distort")])),
+    ("data", "json", Refused(&[("data table.csv --show 0 --json", "--show")])),
+    ("data", "data-dir", Refused(&[("data table.csv --data-dir .", "named data sets")])),
+    (
+        "data",
+        "label-column",
+        Refused(&[
+            ("data arrays.npz --label-column 0", "an .npz archive"),
+            ("data --label-column 0", "column of a table"),
+        ]),
+    ),
+    (
+        "data",
+        "image-size",
+        Refused(&[
+            ("data idx --image-size 9", "a folder of IDX files"),
+            ("data --image-size 9", "folders of images"),
+        ]),
+    ),
+    ("data", "no-download", Refused(&[("data table.csv --no-download", "named data sets")])),
+    ("fetch", "<names>", INPUT),
+    ("inspect", "<model>", INPUT),
+    (
+        "inspect",
+        "activation",
+        Refused(&[("inspect model.safetensors --activation relu", "the file has its own")]),
+    ),
+    (
+        "inspect",
+        "normalize",
+        Refused(&[("inspect model.safetensors --normalize 0,255", "the file has its own")]),
+    ),
+    ("inspect", "json", OUTPUT),
+    ("export", "<model>", INPUT),
+    (
+        "export",
+        "activation",
+        Refused(&[
+            ("export model.safetensors m.onnx --activation relu", "the file has its own"),
+            ("export weights.npz w.npz --activation relu", "weights alone"),
+        ]),
+    ),
+    (
+        "export",
+        "normalize",
+        Refused(&[("export model.safetensors m.onnx --normalize 0,255", "the file has its own")]),
+    ),
+    ("export", "<out>", OUTPUT),
+    (
+        "export",
+        "uint8",
+        Refused(&[
+            ("export model.safetensors w.npz --uint8", "ONNX"),
+            ("export model.safetensors page.html --uint8", "ONNX"),
+        ]),
+    ),
+    ("serve", "<model>", INPUT),
+    ("serve", "folder", INPUT),
+    ("serve", "data-dir", Always("the page offers named data sets")),
+    ("serve", "no-download", Always("the page offers named data sets")),
+    ("serve", "host", INPUT),
+    ("serve", "port", INPUT),
+    ("serve", "token", INPUT),
+    ("serve", "open", OUTPUT),
+    ("bench", "data-dir", Always("the data are a named set")),
+    ("bench", "no-download", Always("the data are a named set")),
+    ("bench", "threads", THREADS),
+    ("bench", "json", OUTPUT),
+    ("completions", "<shell>", INPUT),
+    ("man", "<folder>", OUTPUT),
+];
+
+/// Options of `train` that a resumed run takes: they change where things are, not what is computed.
+const WITH_RESUME: [&str; 17] = [
+    "checkpoint",
+    "checkpoint-every",
+    "data",
+    "data-dir",
+    "history",
+    "image-size",
+    "json",
+    "label-column",
+    "no-download",
+    "out",
+    "quiet",
+    "resume",
+    "sample-weights",
+    "test",
+    "threads",
+    "verbose",
+    "watch",
+];
+
+/// A name for an argument, as in [`RULES`].
+fn name(argument: &Arg) -> String {
+    match argument.get_long() {
+        Some(long) => long.to_owned(),
+        None => format!("<{}>", argument.get_id()),
+    }
+}
+
+/// Every command and its arguments.
+fn walk(mut each: impl FnMut(&Command, &Arg)) {
+    let program = Cli::command();
+    for command in program.get_subcommands() {
+        command.get_arguments().for_each(|argument| each(command, argument));
+    }
+}
+
+#[test]
+fn every_option_is_classified() {
+    let mut found = BTreeSet::new();
+    walk(|command, argument| {
+        found.insert((command.get_name().to_owned(), name(argument)));
+    });
+    let known: BTreeSet<_> = RULES
+        .iter()
+        .map(|(command, option, _)| (command.to_string(), option.to_string()))
+        .collect();
+    assert_eq!(known.len(), RULES.len(), "an option is listed twice");
+    let new: Vec<_> = found.difference(&known).collect();
+    assert!(new.is_empty(), "say in RULES when these cannot apply: {new:?}");
+    let gone: Vec<_> = known.difference(&found).collect();
+    assert!(gone.is_empty(), "these are in RULES, but are no options any more: {gone:?}");
+    for (command, option, rule) in RULES {
+        match rule {
+            Always(reason) => assert!(!reason.is_empty(), "{command} {option}"),
+            Refused(cases) => assert!(!cases.is_empty(), "{command} {option}"),
+        }
+    }
+}
+
+/// Files of every kind; what is refused before it is read needs no content.
+fn fixture() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    let values = |i: i32| format!("{},{},{}\n", i % 7, i % 5, i % 7 - i % 5);
+    let rows: String = (0..60).map(values).collect();
+    fs::write(at.join("values.csv"), format!("u,v,label\n{rows}")).unwrap();
+    for (name, start) in [
+        ("arrays.npz", &b"PK\x03\x04"[..]),
+        ("arrays.npy", b"\x93NUMPY"),
+        ("images.idx3-ubyte", b"\0\0\x08\x03"),
+        ("idx/train-images-idx3-ubyte", b"\0\0\x08\x03"),
+        ("raw-idx/raw/train-images-idx3-ubyte.gz", b"\x1f\x8b"),
+    ] {
+        let path = at.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, start).unwrap();
+    }
+    for (class, level) in [("bright", 200), ("dark", 20)] {
+        fs::create_dir_all(at.join("classes").join(class)).unwrap();
+        for index in 0..10 {
+            let mut pixels = vec![level; 81];
+            pixels[index] = 90;
+            let png = encode_png(&GreyImage::new(9, 9, pixels).unwrap());
+            fs::write(at.join("classes").join(class).join(format!("{index}.png")), png).unwrap();
+        }
+    }
+    fs::copy(at.join("classes/dark/0.png"), at.join("image.png")).unwrap();
+    run(at, &format!("train {TABLE} --history history.json --quiet"));
+    run(at, "export model.safetensors weights.npz");
+    let regression = "--data values.csv --loss squared --normalize standard --epochs 2 --quiet";
+    run(at, &format!("train {regression} --out regression.safetensors"));
+    run(at, "train --data classes --epochs 1 --quiet --out small.safetensors");
+    run(at, "train --data digits --epochs 1 --hidden none --quiet --out digits.safetensors");
+    folder
+}
+
+/// The names and contents of all files of a folder, and of those below it.
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => all.extend(contents(&path)),
+            false => all.push((path.display().to_string(), fs::read(&path).unwrap())),
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn what_cannot_apply_is_refused() {
+    let folder = fixture();
+    let before = contents(folder.path());
+    let mut problems = Vec::new();
+    for (command, option, rule) in RULES {
+        let Refused(cases) = rule else { continue };
+        for (line, words) in *cases {
+            assert!(line.starts_with(command), "{command} {option}: {line}");
+            let output = gradus(folder.path(), line).output().unwrap();
+            let (stdout, message) = (text(&output.stdout), text(&output.stderr));
+            let refused = output.status.code() == Some(2)
+                && stdout.is_empty()
+                && message.contains(words)
+                && message.contains(&format!("--{option}"));
+            if !refused {
+                let code = output.status.code();
+                problems
+                    .push(format!("gradus {line}\nexit {code:?}, expected {words:?}:\n{message}"));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert!(contents(folder.path()) == before, "a refused command wrote something");
+}
+
+#[test]
+fn a_resumed_run_takes_no_option_that_would_change_it() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    run(at, &format!("train {TABLE} --checkpoint c.safetensors --quiet"));
+    walk(|command, argument| {
+        let option = name(argument);
+        if command.get_name() != "train" || WITH_RESUME.contains(&option.as_str()) {
+            return;
+        }
+        let value = match argument.get_action() {
+            ArgAction::SetTrue => "",
+            _ => match argument.get_possible_values().first() {
+                Some(value) => &format!("={}", value.get_name()),
+                None => sample_value(&option),
+            },
+        };
+        let line = format!("train --resume c.safetensors --{option}{value}");
+        // An option that needs another one gets it.
+        let line = if option == "min-delta" { line + " --patience=2" } else { line };
+        let failed = gradus(at, &line).assert().code(2);
+        let message = text(&failed.get_output().stderr);
+        assert!(message.contains("with --resume"), "{line}: {message}");
+    });
+}
+
+/// A value that the option takes.
+fn sample_value(option: &str) -> &'static str {
+    match option {
+        "activation" => "=relu",
+        "batch-norm" => "=true",
+        "class-weights" => "=balanced",
+        "distort" => "=standard",
+        "init" => "=he",
+        "schedule" => "=cosine",
+        "batch-size" | "epochs" | "hidden" | "patience" | "seed" => "=2",
+        _ => "=0.5",
+    }
+}
+
+/// Old names of options, which keep working and are not shown: the command, the old name and the new one.
+const RENAMED: &[(&str, &str, &str)] = &[("train", "average", "ema-decay")];
+
+#[test]
+fn renamed_options_keep_their_old_names() {
+    let mut aliases = BTreeSet::new();
+    walk(|command, argument| {
+        let visible = argument.get_visible_aliases().unwrap_or_default();
+        assert!(visible.is_empty(), "{}: show one name only", name(argument));
+        for alias in argument.get_all_aliases().into_iter().flatten() {
+            aliases.insert((command.get_name().to_owned(), alias.to_owned(), name(argument)));
+        }
+    });
+    let known: BTreeSet<_> =
+        RENAMED.iter().map(|it| (it.0.to_owned(), it.1.to_owned(), it.2.to_owned())).collect();
+    assert_eq!(aliases, known);
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    for (command, old, new) in RENAMED {
+        assert_eq!(*command, "train", "other commands need a command line here");
+        let help = run(at, &format!("{command} --help"));
+        assert!(help.contains(&format!("--{new} ")), "{new}");
+        assert!(!help.contains(&format!("--{old} ")), "{old}");
+        let trained = |name: &str| {
+            let value = sample_value(new);
+            run(at, &format!("train {TABLE} --quiet --out {name}.safetensors --{name}{value}"));
+            fs::read(at.join(format!("{name}.safetensors"))).unwrap()
+        };
+        assert!(trained(old) == trained(new), "--{old} and --{new} give different models");
+    }
+}
