@@ -108,7 +108,7 @@ fn what_contradicts_a_checkpoint_is_refused() {
         ("--resume none", 1, "none"),
         ("--resume table.csv", 1, "not a gradus model"),
         ("--resume c --out c.txt", 2, ".safetensors"),
-        ("--checkpoint-every 3", 2, "--checkpoint-every has no effect without --checkpoint"),
+        ("--checkpoint-every 3", 2, "--checkpoint-every has no effect: there is no checkpoint"),
         ("--checkpoint c --checkpoint-every 0", 2, "expected a number of epochs"),
         ("--checkpoint c --checkpoint-every 0m", 2, "expected a number of epochs"),
         ("--checkpoint a.safetensors --out a.safetensors", 2, "give them different names"),
@@ -116,7 +116,7 @@ fn what_contradicts_a_checkpoint_is_refused() {
         ("--checkpoint table.csv", 1, "would be lost"),
         ("--min-delta 0.1", 2, "--patience"),
         ("--patience 0", 2, "expected a whole number from 1"),
-        ("--patience 3 --monitor val_loss", 2, "val_loss is to be watched"),
+        ("--patience 3 --monitor val_loss", 2, "there are no validation data"),
     ] {
         let command = format!("train --data table.csv {options}");
         let message = refused(&mut gradus(at, &command), status);
