@@ -38,9 +38,6 @@ pub struct Array {
 /// billions of class names.
 pub(crate) const MAX_CLASSES: u32 = 1 << 16;
 
-/// From this side length on, a table of bytes whose width is a square is taken for pictures.
-const MIN_PICTURE_SIDE: usize = 8;
-
 /// Runs `$body` with `$values` bound to the vector inside, whatever its element type. A cast in the
 /// body is unnecessary in one of the seven arms, hence the `expect`s below.
 macro_rules! for_each_type {
@@ -112,7 +109,7 @@ impl Array {
         while sample_shape.len() > 1 && sample_shape.last() == Some(&1) {
             sample_shape.pop();
         }
-        let picture = picture_shape(&sample_shape);
+        let picture = super::image_shape(&sample_shape);
         let bytes = match &self.values {
             Values::U8(_) => None,
             other => picture.is_some().then(|| grey_levels(other)).flatten(),
@@ -157,18 +154,6 @@ fn to_label(at: usize, value: f64) -> Result<u32> {
              squared to learn values",
             MAX_CLASSES - 1
         )))
-    }
-}
-
-/// The shape of a picture for samples of this shape: `[side, side]` for a row of `side * side`
-/// values with `side` at least 8, the shape itself where it has two dimensions or more.
-pub fn picture_shape(sample_shape: &[usize]) -> Option<Vec<usize>> {
-    match *sample_shape {
-        [features] => {
-            let side = features.isqrt();
-            (side >= MIN_PICTURE_SIDE && side * side == features).then(|| vec![side, side])
-        }
-        _ => Some(sample_shape.to_vec()),
     }
 }
 

@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::array::picture_shape;
+use super::image_shape;
 use super::{Answers, Dataset, Inputs, invalid};
 use crate::error::{Error, Result};
 
@@ -94,7 +94,7 @@ pub fn parse_values(source: impl Read, columns: Option<&str>) -> Result<Dataset>
 
 fn shape_of(inputs: &Inputs, features: usize) -> Vec<usize> {
     match inputs {
-        Inputs::Bytes(_) => picture_shape(&[features]).unwrap_or(vec![features]),
+        Inputs::Bytes(_) => image_shape(&[features]).unwrap_or(vec![features]),
         _ => vec![features],
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 
 use super::bytes;
-use super::http::{host, reason, request, seconds};
+use super::http::{Interruption, host, interruption, request, seconds};
 use super::sets::{NamedSet, RemoteFile};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -202,12 +202,11 @@ fn download(
     progress: &mut dyn FnMut(&FetchProgress),
 ) -> Result<(), Problem> {
     let response = request(url, answer, stall).map_err(Problem::Mirror)?;
-    let status = response.status();
-    if !status.is_success() {
-        return Err(Problem::Mirror(format!("the server answers {status}")));
+    if !response.is_success {
+        return Err(Problem::Mirror(format!("the server answers {}", response.status)));
     }
-    let promised = response.body().content_length();
-    let mut body = response.into_body().into_reader();
+    let promised = response.length;
+    let mut body = response.body;
     let mut start = vec![0; 1 << 16];
     let count = bytes::read_up_to(&mut body, &mut start[..512]).map_err(interrupted(0, stall))?;
     start.truncate(count);
@@ -266,12 +265,13 @@ fn receive(
 
 fn interrupted(done: u64, stall: Duration) -> impl Fn(std::io::Error) -> Problem {
     move |error| {
-        let error = ureq::Error::from(error);
-        Problem::Mirror(match error {
-            ureq::Error::Timeout(_) => {
+        Problem::Mirror(match interruption(error) {
+            Interruption::Stalled => {
                 format!("nothing more comes for {} after {done} bytes", seconds(stall))
             }
-            other => format!("the connection breaks after {done} bytes ({})", reason(&other)),
+            Interruption::Broken(reason) => {
+                format!("the connection breaks after {done} bytes ({reason})")
+            }
         })
     }
 }

@@ -1,65 +1,126 @@
 //! One request over the network: an address and a time to wait in, the head of the answer or the
 //! reason why there is none out.
 
-use std::sync::mpsc;
-use std::thread;
+use std::io::Read;
 use std::time::Duration;
 
-use ureq::Agent;
-use ureq::http::Response;
+/// The head of an answer, and its body to be read.
+pub(crate) struct Answer {
+    /// The status, such as "404 Not Found".
+    pub(crate) status: String,
+    pub(crate) is_success: bool,
+    /// Bytes that the body promises to have.
+    pub(crate) length: Option<u64>,
+    pub(crate) body: Box<dyn Read>,
+}
 
-/// Sends the request and waits for the head of the answer, `patience` at most. A name server that
-/// never answers, redirects and a proxy all count, so the waiting is done by a thread of its own
-/// that can be left behind.
-pub(crate) fn request(
-    url: &str,
-    patience: Duration,
-    stall: Duration,
-) -> Result<Response<ureq::Body>, String> {
-    // Each phase on its own ends a little earlier, so that its error says which one it was.
-    let phase = Some(patience.mul_f32(0.9));
-    let mut config = Agent::config_builder()
-        .user_agent(concat!("gradus/", env!("CARGO_PKG_VERSION")))
-        .accept_encoding("identity")
-        .http_status_as_error(false)
-        .timeout_resolve(phase)
-        .timeout_connect(phase)
-        .timeout_send_request(phase)
-        .timeout_recv_response(phase)
-        .timeout_per_read(Some(stall));
-    // A server on this very machine is never behind a proxy.
-    if is_this_machine(host(url)) {
-        config = config.proxy(None);
-    }
-    let agent: Agent = config.build().into();
-    let (sender, receiver) = mpsc::channel();
-    let address = url.to_owned();
-    let waiting = thread::Builder::new().name("gradus-fetch".into()).spawn(move || {
-        // Nobody listens any more where the time is over.
-        let _ = sender.send(agent.get(&address).call());
-    });
-    waiting.map_err(|error| format!("no thread for the request ({error})"))?;
-    match receiver.recv_timeout(patience) {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(ureq::Error::Timeout(phase))) => Err(match phase {
-            ureq::Timeout::Resolve => {
-                format!("no name server answers within {}", seconds(patience))
+/// Why no more of a body comes.
+pub(crate) enum Interruption {
+    /// Nothing came for too long.
+    #[cfg_attr(not(feature = "fetch"), expect(dead_code))]
+    Stalled,
+    /// The reason of the operating system or the protocol.
+    Broken(String),
+}
+
+#[cfg(feature = "fetch")]
+pub(crate) use with_ureq::{interruption, request};
+
+/// Requests over `ureq`; the only place that knows it.
+#[cfg(feature = "fetch")]
+mod with_ureq {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use ureq::Agent;
+
+    use super::{Answer, Interruption, host, is_this_machine, seconds};
+
+    /// Sends the request and waits for the head of the answer, `patience` at most. A name server that
+    /// never answers, redirects and a proxy all count, so the waiting is done by a thread of its own
+    /// that can be left behind.
+    pub(crate) fn request(
+        url: &str,
+        patience: Duration,
+        stall: Duration,
+    ) -> Result<Answer, String> {
+        // Each phase on its own ends a little earlier, so that its error says which one it was.
+        let phase = Some(patience.mul_f32(0.9));
+        let mut config = Agent::config_builder()
+            .user_agent(concat!("gradus/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding("identity")
+            .http_status_as_error(false)
+            .timeout_resolve(phase)
+            .timeout_connect(phase)
+            .timeout_send_request(phase)
+            .timeout_recv_response(phase)
+            .timeout_per_read(Some(stall));
+        // A server on this very machine is never behind a proxy.
+        if is_this_machine(host(url)) {
+            config = config.proxy(None);
+        }
+        let agent: Agent = config.build().into();
+        let (sender, receiver) = mpsc::channel();
+        let address = url.to_owned();
+        let waiting = thread::Builder::new().name("gradus-fetch".into()).spawn(move || {
+            // Nobody listens any more when the time is over.
+            let _ = sender.send(agent.get(&address).call());
+        });
+        waiting.map_err(|error| format!("no thread for the request ({error})"))?;
+        let response = match receiver.recv_timeout(patience) {
+            Ok(Ok(response)) => response,
+            Ok(Err(ureq::Error::Timeout(phase))) => {
+                return Err(match phase {
+                    ureq::Timeout::Resolve => {
+                        format!("no name server answers within {}", seconds(patience))
+                    }
+                    ureq::Timeout::Connect => {
+                        format!("no connection within {}", seconds(patience))
+                    }
+                    _ => format!("connected, but no answer within {}", seconds(patience)),
+                });
             }
-            ureq::Timeout::Connect => format!("no connection within {}", seconds(patience)),
-            _ => format!("connected, but no answer within {}", seconds(patience)),
-        }),
-        Ok(Err(error)) => Err(reason(&error)),
-        Err(_) => Err(format!("no answer within {}", seconds(patience))),
+            Ok(Err(error)) => return Err(reason(&error)),
+            Err(_) => return Err(format!("no answer within {}", seconds(patience))),
+        };
+        let status = response.status();
+        Ok(Answer {
+            status: status.to_string(),
+            is_success: status.is_success(),
+            length: response.body().content_length(),
+            body: Box::new(response.into_body().into_reader()),
+        })
+    }
+
+    /// Why reading a body failed.
+    pub(crate) fn interruption(error: std::io::Error) -> Interruption {
+        match ureq::Error::from(error) {
+            ureq::Error::Timeout(_) => Interruption::Stalled,
+            other => Interruption::Broken(reason(&other)),
+        }
+    }
+
+    /// The reason without the library's own prefix.
+    fn reason(error: &ureq::Error) -> String {
+        match error {
+            ureq::Error::Io(error) => error.to_string(),
+            ureq::Error::Rustls(error) => format!("no secure connection: {error}"),
+            other => other.to_string(),
+        }
     }
 }
 
-/// The reason without the library's own prefix.
-pub(crate) fn reason(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::Rustls(error) => format!("no secure connection: {error}"),
-        other => other.to_string(),
-    }
+/// A build without the feature `fetch` asks nobody.
+#[cfg(not(feature = "fetch"))]
+pub(crate) fn request(_: &str, _: Duration, _: Duration) -> Result<Answer, String> {
+    Err("this build cannot download: it has no feature `fetch`".to_owned())
+}
+
+/// Why reading a body failed.
+#[cfg(not(feature = "fetch"))]
+pub(crate) fn interruption(error: std::io::Error) -> Interruption {
+    Interruption::Broken(error.to_string())
 }
 
 /// A time for people.
@@ -73,6 +134,7 @@ pub(crate) fn host(url: &str) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
 
+#[cfg(any(feature = "fetch", test))]
 fn is_this_machine(host: &str) -> bool {
     let names = ["localhost", "127.0.0.1", "[::1]"];
     let rest = names.iter().find_map(|name| host.strip_prefix(name));

@@ -26,7 +26,7 @@ mod load;
 #[cfg(test)]
 mod testing;
 
-pub use array::{Array, Values, picture_shape};
+pub use array::{Array, Values};
 pub use fetch::FetchProgress;
 pub use load::{
     Found, LoadOptions, Loaded, fetch, find, load, load_matching, load_single, sets_at_hand,
@@ -34,6 +34,6 @@ pub use load::{
 pub use sets::set_names;
 pub use weights::read_sample_weights;
 
-pub(crate) use gradus_core::samples::invalid;
 pub use gradus_core::samples::{Answers, Dataset, Inputs, Rows, SparseRows, Task, split};
+pub(crate) use gradus_core::samples::{image_shape, invalid};
 pub(crate) use gradus_core::{error, random};

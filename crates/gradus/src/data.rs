@@ -3,4 +3,5 @@
 
 pub use gradus_core::samples::*;
 pub use gradus_core::transform::{distort, normalize};
+#[cfg(feature = "data")]
 pub use gradus_data::*;

@@ -10,7 +10,11 @@ pub mod data;
 pub use gradus_core::model as classifier;
 pub use gradus_core::training;
 pub use gradus_core::{loss, metrics, network, optimizer, schedule};
+#[cfg(feature = "data")]
 pub mod model_file;
+#[cfg(not(feature = "data"))]
+pub use gradus_core::model_file;
+#[cfg(feature = "plot")]
 pub mod plot;
 
 pub use error::{Error, ErrorKind, Result};

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
-use crate::model::{Model, ModelRef};
+use crate::model::{Classifier, Model, ModelRef};
 
 pub mod metadata;
 pub mod safetensors;
@@ -27,6 +27,23 @@ pub fn save<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
         "safetensors" => files::write_beside(path, &to_bytes(model)?),
         other => Err(wrong_extension(path, other, ".safetensors")),
     }
+}
+
+/// Reads a classifier from a model file of gradus.
+///
+/// # Errors
+/// As [`load_model`], and `InvalidArgument` where the model is a regressor.
+pub fn load(path: &Path) -> Result<Classifier> {
+    load_model(path)?.into_classifier().map_err(|error| error.context(path.display()))
+}
+
+/// Reads a classifier or a regressor from a model file of gradus; the name of the file does not matter.
+///
+/// # Errors
+/// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is not a model of gradus,
+/// is damaged, or was written by a newer gradus.
+pub fn load_model(path: &Path) -> Result<Model> {
+    load_with(path).map(|(model, _)| model)
 }
 
 /// Reads a model file of gradus with what else it holds: a checkpoint's state of the run.

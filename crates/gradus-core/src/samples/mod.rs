@@ -269,3 +269,18 @@ impl Inputs {
         self.len() == 0
     }
 }
+
+/// From this side length on, a table of bytes whose width is a square is a table of images.
+const MIN_IMAGE_SIDE: usize = 8;
+
+/// The shape of an image for samples of this shape: `[side, side]` for a row of `side * side`
+/// values with `side` at least 8, the shape itself where it has two dimensions or more.
+pub fn image_shape(sample_shape: &[usize]) -> Option<Vec<usize>> {
+    match *sample_shape {
+        [features] => {
+            let side = features.isqrt();
+            (side >= MIN_IMAGE_SIDE && side * side == features).then(|| vec![side, side])
+        }
+        _ => Some(sample_shape.to_vec()),
+    }
+}

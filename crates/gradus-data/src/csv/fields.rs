@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use crate::Inputs;
-use crate::array::{MAX_CLASSES, picture_shape};
+use crate::array::MAX_CLASSES;
+use crate::image_shape;
 
 /// The numbers read so far: bytes until a value or the number of columns says otherwise.
 pub(super) enum Numbers {
@@ -14,7 +15,7 @@ pub(super) enum Numbers {
 
 impl Numbers {
     pub(super) fn new(features: usize) -> Self {
-        match picture_shape(&[features]) {
+        match image_shape(&[features]) {
             Some(_) => Numbers::Bytes(Vec::new()),
             None => Numbers::Floats(Vec::new()),
         }

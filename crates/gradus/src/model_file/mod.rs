@@ -6,23 +6,28 @@
 //! model through `stack.rs`. docs/formats.md describes each.
 
 use std::fs::File;
+#[cfg(feature = "onnx")]
 use std::io::{Read, Seek};
 use std::path::Path;
 
 use crate::classifier::ModelRef;
 use crate::error::{Error, Result};
 use crate::files;
+#[cfg(any(feature = "onnx", feature = "keras"))]
 use crate::network::Activation;
 
+#[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod npz;
 mod affine;
 mod stack;
 mod pytorch;
+#[cfg(feature = "keras")]
 mod keras;
 mod read;
 
 pub use gradus_core::model_file::*;
+#[cfg(feature = "onnx")]
 pub use onnx::OnnxOptions;
 pub use read::{Loaded, ReadOptions, load, load_as, load_model, read};
 
@@ -36,6 +41,7 @@ pub fn export<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
     let model = model.into();
     match extension(path).as_str() {
         "safetensors" => save(model, path),
+        #[cfg(feature = "onnx")]
         "onnx" => export_onnx(model, path, &OnnxOptions::default()),
         "npz" => {
             metadata::check(model)
@@ -51,6 +57,7 @@ pub fn export<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// As [`save`], and those of [`onnx::to_bytes`].
+#[cfg(feature = "onnx")]
 pub fn export_onnx<'a>(
     model: impl Into<ModelRef<'a>>,
     path: &Path,
@@ -85,7 +92,14 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
     )))
 }
 
+/// A build without ONNX recognises none.
+#[cfg(not(feature = "onnx"))]
+fn is_onnx(_: &mut File, _: &Path) -> Result<bool> {
+    Ok(false)
+}
+
 /// Whether the file is ONNX that gradus wrote.
+#[cfg(feature = "onnx")]
 fn is_onnx(file: &mut File, path: &Path) -> Result<bool> {
     let mut front = Vec::new();
     file.rewind()
@@ -95,6 +109,7 @@ fn is_onnx(file: &mut File, path: &Path) -> Result<bool> {
 }
 
 /// Leaky ReLU with the slope that a file names.
+#[cfg(any(feature = "onnx", feature = "keras"))]
 fn leaky_relu(slope: f32) -> Result<Activation> {
     Activation::leaky_relu(slope).ok_or_else(|| {
         invalid(format!("its slope is {slope}, gradus's leaky ReLU has one of 0 to 1"))

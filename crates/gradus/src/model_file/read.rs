@@ -3,7 +3,11 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use super::{invalid, keras, npz, onnx, open, pytorch, read_rest, safetensors};
+#[cfg(feature = "keras")]
+use super::keras;
+#[cfg(feature = "onnx")]
+use super::onnx;
+use super::{invalid, npz, open, pytorch, read_rest, safetensors};
 use crate::classifier::{Classifier, Model};
 use crate::data::normalize::Normalizer;
 use crate::data::zip::Archive;
@@ -40,9 +44,11 @@ pub struct Loaded {
 enum Kind {
     Gradus,
     PyTorch,
+    #[cfg(feature = "onnx")]
     Onnx,
     /// Told apart by what is in the archive: `.npz`, `.keras`.
     Zip,
+    #[cfg(feature = "keras")]
     Hdf5,
 }
 
@@ -90,11 +96,13 @@ pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
 fn kind(front: &[u8]) -> Result<Kind> {
     match front {
         [b'P', b'K', ..] => Ok(Kind::Zip),
+        #[cfg(feature = "keras")]
         [0x89, b'H', b'D', b'F', ..] => Ok(Kind::Hdf5),
         _ if safetensors::is_gradus(front) => {
             safetensors::check_front(front).map(|()| Kind::Gradus)
         }
         _ if safetensors::may_be(front) => Ok(Kind::PyTorch),
+        #[cfg(feature = "onnx")]
         _ if onnx::may_be(front) => Ok(Kind::Onnx),
         _ => Err(invalid(format!(
             "no model that gradus reads: {}; expected a model of gradus or PyTorch (.safetensors), ONNX (.onnx), Keras \
@@ -112,6 +120,7 @@ fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> 
             refuse(options.normalizer.is_some(), "a normalisation")?;
             safetensors::from_bytes_with(bytes).map(|(model, _)| told(model))
         }
+        #[cfg(feature = "onnx")]
         Kind::Onnx => {
             refuse(!options.activations.is_empty(), "an activation")?;
             onnx::parse(bytes, options.normalizer.as_ref()).map(told)
@@ -119,6 +128,7 @@ fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> 
         Kind::PyTorch => pytorch::read_model(bytes, options)
             .map_err(|error| error.context("no model of gradus, nor a dense one of PyTorch"))
             .map(|model| assuming(model, options)),
+        #[cfg(feature = "keras")]
         Kind::Hdf5 => keras::read_weights(bytes, options).map(|model| assuming(model, options)),
         Kind::Zip => read_zip(bytes, options),
     }
@@ -126,6 +136,7 @@ fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> 
 
 /// A model in an archive; what the archive holds tells its kind.
 fn read_zip(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
+    #[cfg_attr(not(feature = "keras"), expect(unused_mut))]
     let mut archive = Archive::open(Cursor::new(bytes))?;
     if archive.entries.iter().any(|entry| entry.name.ends_with("data.pkl")) {
         return Err(invalid(
@@ -133,13 +144,14 @@ fn read_zip(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
              safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")",
         ));
     }
-    if archive.find(keras::CONFIG).is_none() {
-        let model = npz::read_model(bytes, options)?;
-        return Ok(assuming(model, options));
+    #[cfg(feature = "keras")]
+    if archive.find(keras::CONFIG).is_some() {
+        refuse(!options.activations.is_empty(), "an activation")?;
+        let model = keras::read_model(&mut archive, options)?;
+        return Ok(Loaded { model, notices: Vec::new() });
     }
-    refuse(!options.activations.is_empty(), "an activation")?;
-    let model = keras::read_model(&mut archive, options)?;
-    Ok(Loaded { model, notices: Vec::new() })
+    let model = npz::read_model(bytes, options)?;
+    Ok(assuming(model, options))
 }
 
 fn refuse(given: bool, what: &str) -> Result<()> {

@@ -7,8 +7,8 @@
 use super::affine::Affine;
 use super::invalid;
 use crate::classifier::{Classifier, Model, Regressor};
+use crate::data::image_shape;
 use crate::data::normalize::Normalizer;
-use crate::data::picture_shape;
 use crate::error::Result;
 use crate::network::{Activation, Layer, Linear, Network, check_activations};
 
@@ -158,6 +158,7 @@ impl Stack {
     }
 
     /// The probabilities, their logarithms, or the label.
+    #[cfg(any(feature = "onnx", feature = "keras"))]
     pub(super) fn end(&mut self) {
         self.ended = true;
     }
@@ -193,7 +194,7 @@ impl Stack {
             }
         };
         let shape = sample_shape.unwrap_or_else(|| vec![inputs]);
-        let shape = picture_shape(&shape).unwrap_or(shape);
+        let shape = image_shape(&shape).unwrap_or(shape);
         let network = network(self.layers)?;
         let model = if outputs == 1 {
             let names = vec![VALUE.to_owned()];
