@@ -117,7 +117,7 @@ fn files_that_documents_name_exist() {
     assert!(seen > 40, "only {seen} names were found");
 }
 
-/// Rows such as `| 3 | [`network/linear.rs`](crates/...) | 120 | ... |`.
+/// Rows such as `| 3 | [`engine/cpu/linear.rs`](crates/...) | 120 | ... |`.
 #[test]
 fn seven_files_of_about_a_thousand_lines() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
