@@ -233,7 +233,9 @@ def fastest(rounds, key, shown, chosen):
     """The fastest of some trainers, with its ratio and accuracy; empty where there is none."""
     others = {name: slower(rounds, name, key) for name in rounds if chosen(name)}
     best = min(others, key=others.get, default=None)
-    return f"{best}: {number(others[best], 2)}x ({shown(best)})" if best else ""
+    if best is None:
+        return ""
+    return f"{best.removeprefix('PyTorch, ')}: {number(others[best], 2)}x ({shown(best)})"
 
 
 def peers():

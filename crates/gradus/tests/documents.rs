@@ -34,10 +34,20 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// The targets of `](target)`, without what follows `#`.
-fn links(text: &str) -> Vec<&str> {
+/// The targets of `](target)`: a path and the heading after `#`, either of them perhaps empty.
+fn links(text: &str) -> Vec<(&str, &str)> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-    targets.map(|(target, _)| target.split('#').next().unwrap_or("")).collect()
+    targets.map(|(target, _)| target.split_once('#').unwrap_or((target, ""))).collect()
+}
+
+/// The names under which the headings of a page can be linked to: small letters, hyphens for spaces.
+fn headings(text: &str) -> Vec<String> {
+    let titles = text.lines().filter(|line| line.starts_with('#'));
+    let kept = |c: &char| c.is_alphanumeric() || "_- ".contains(*c);
+    let plain = |title: &str| title.trim_start_matches('#').trim().to_lowercase();
+    titles
+        .map(|title| plain(title).chars().filter(kept).collect::<String>().replace(' ', "-"))
+        .collect()
 }
 
 #[test]
@@ -45,9 +55,21 @@ fn links_lead_to_files() {
     let (mut seen, mut missing) = (0, Vec::new());
     for document in documents() {
         let text = fs::read_to_string(&document).unwrap();
-        for target in links(&text).into_iter().filter(|target| !target.contains("://")) {
-            if !document.with_file_name("").join(target).exists() {
-                missing.push(format!("{}: {target}", document.display()));
+        for (target, heading) in links(&text) {
+            if target.contains("://") {
+                continue;
+            }
+            let path = match target {
+                "" => document.clone(),
+                _ => document.with_file_name("").join(target),
+            };
+            let found = match heading {
+                "" => path.exists(),
+                _ => fs::read_to_string(path)
+                    .is_ok_and(|text| headings(&text).iter().any(|found| found == heading)),
+            };
+            if !found {
+                missing.push(format!("{}: {target}#{heading}", document.display()));
             }
             seen += 1;
         }
@@ -117,14 +139,14 @@ fn files_that_documents_name_exist() {
     assert!(seen > 40, "only {seen} names were found");
 }
 
-/// Rows such as `| 3 | [`engine/cpu/linear.rs`](crates/...) | 120 | ... |`.
+/// Rows such as `| 3 | [`network/linear.rs`](crates/...) | 120 | ... |`.
 #[test]
 fn seven_files_of_about_a_thousand_lines() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
     let mut counts = Vec::new();
     for row in text.lines().filter(|line| line.starts_with("| ") && line.contains("](crates/")) {
         let stated: usize = row.split('|').nth(3).unwrap().trim().parse().unwrap();
-        let file = links(row)[0];
+        let (file, _) = links(row)[0];
         let found = fs::read_to_string(root().join(file)).unwrap().lines().count();
         assert!(found.abs_diff(stated) <= 10, "README: {file} has {found} lines, not {stated}");
         counts.push(found);
@@ -152,8 +174,9 @@ fn figures_are_those_of_the_results() {
 fn dead_links_and_missing_files_would_be_found() {
     assert_eq!(
         links("see [a](b.md#c), ![d](e.svg) and [f](https://g)"),
-        ["b.md", "e.svg", "https://g"]
+        [("b.md", "c"), ("e.svg", ""), ("https://g", "")]
     );
+    assert_eq!(headings("# A\ntext\n## M2 R^2, and `b`\n"), ["a", "m2-r2-and-b"]);
     let text = "in `data/idx.rs` and `src/arch/`, `mine/`, `NAME.rs`; `model.onnx`, `../data`, `.rs`\n```sh\n`no.rs`\n```\n`a.py`";
     assert_eq!(named_files(text), ["data/idx.rs", "src/arch/", "a.py"]);
 }

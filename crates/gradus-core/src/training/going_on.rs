@@ -1,14 +1,21 @@
 //! Runs that go on from other ones, with other data or settings: from all that a run remembers
 //! ([`Session::go_on`]) or from its model alone ([`Session::with_model`]).
 
-use crate::engine::cpu::plan::Plan;
 use crate::error::{Error, Result};
 use crate::model::ModelRef;
+use crate::network::layout::Layout;
 use crate::samples::Dataset;
 use crate::training::checkpoint::{Checkpoint, fill};
 use crate::training::config::TrainConfig;
-use crate::training::progress::PriorProgress;
 use crate::training::session::Session;
+
+/// Epochs and steps of the runs that a run goes on from: its own are counted on from them, but for the
+/// history and the schedule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Before {
+    pub(super) epochs: usize,
+    pub(super) steps: u64,
+}
 
 impl<'a> Session<'a> {
     /// The run as it is, for [`Self::go_on`]: what it was trained on is not looked at, so that it
@@ -36,24 +43,25 @@ impl<'a> Session<'a> {
         check_settings(&state.config, config)?;
         let start = (model.as_ref().network().clone(), model.as_ref().normalizer().clone());
         let mut session = Session::begin(config, data, validation, start)?;
-        let plan = &session.trainer.executor.plan;
-        let from = Plan::new(model.as_ref().network(), state.sparse, plan.hidden);
-        for (name, matrix, parts, per_parameter) in session.vectors() {
+        let layout = &session.trainer.prepared.layout;
+        let from = Layout::new(model.as_ref().network(), state.sparse, layout.hidden);
+        for (name, matrix, cuts, per_parameter) in session.vectors() {
             if matrix.read().is_empty() {
                 continue;
             }
             let values = match per_parameter {
-                true => plan.translate(&from, checkpoint.tensor(name, from.len())?),
+                true => layout.translate(&from, checkpoint.tensor(name, from.len())?),
                 false => {
                     let values = checkpoint.tensor(name, from.statistics_len())?;
-                    plan.translate_statistics(&from, values)
+                    layout.translate_statistics(&from, values)
                 }
             };
-            fill(matrix, parts, &values);
+            fill(matrix, cuts, &values);
         }
         let epochs = state.progress.before.epochs + state.progress.history.epochs.len();
-        session.progress.before = PriorProgress { epochs, steps: state.steps };
+        session.progress.before = Before { epochs, steps: state.steps };
         session.trainer.stepper.steps = state.steps;
+        session.trainer.stepper.before = state.steps;
         Ok(session)
     }
 

@@ -1,8 +1,10 @@
 //! What keeps a network from learning its samples by heart: every setting, its range, and whom it
 //! comes from (docs/maths.md M14, M16 to M18).
 
-use crate::error::{Error, Result, check};
+use crate::error::{Error, Result};
+use crate::network::Hidden;
 use crate::samples::{Dataset, Task};
+use crate::training::config::check;
 use crate::transform::distort::Distortion;
 
 /// Factors of the losses of the classes.
@@ -77,11 +79,16 @@ impl Regularization {
         distortion: Distortion::NONE,
     };
 
+    /// What of it concerns the hidden layers.
+    pub(super) fn hidden(&self) -> Hidden {
+        Hidden { batch_norm: self.batch_norm, noise: self.noise, dropout: self.dropout }
+    }
+
     /// Checks every setting against its range.
     ///
     /// # Errors
     /// `InvalidArgument`, naming the setting, its value and the range.
-    pub(crate) fn validate(&self) -> Result<()> {
+    pub(super) fn validate(&self) -> Result<()> {
         let shares = [
             ("dropout", self.dropout),
             ("input dropout", self.input_dropout),
@@ -123,11 +130,9 @@ impl Regularization {
     ///
     /// # Errors
     /// `InvalidArgument`, saying what does not fit.
-    pub(crate) fn check_fit(&self, hidden_layers: usize, data: &Dataset) -> Result<()> {
+    pub(super) fn check_fit(&self, hidden_layers: usize, data: &Dataset) -> Result<()> {
         let wrong = |message: String| Err(Error::argument(message));
-        let acts_on_hidden_layers =
-            self.batch_norm || self.noise > 0.0 || self.dropout > 0.0 || self.max_norm.is_some();
-        if hidden_layers == 0 && acts_on_hidden_layers {
+        if hidden_layers == 0 && (self.hidden() != Hidden::PLAIN || self.max_norm.is_some()) {
             return wrong(
                 "dropout, noise, batch normalisation and max norm act on hidden layers, but there \
                  is none: leave them out, or give the network a hidden layer"

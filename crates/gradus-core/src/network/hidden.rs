@@ -9,17 +9,14 @@ use std::ops::Range;
 
 use gradus_kernels::Kernels;
 use gradus_kernels::matrix::{MatMut, MatRef};
-use gradus_kernels::threads::SharedMatrix;
 
-use crate::engine::cpu::plan::{NormPartitions, Plan, PlannedLayer};
-use crate::engine::cpu::workspace::Workspace;
-use crate::network::{Activation, Network};
+use crate::network::layout::{Layout, NormPieces, Stage};
+use crate::network::{Activation, Network, SharedMatrix, Workspace};
 use crate::random::{Purpose, Stream, step_stream};
-use crate::regularization::Regularization;
 
 /// How hidden layers are treated in training.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HiddenRegularization {
+pub struct Hidden {
     /// Whether each unit is brought to mean 0 and variance 1 over the batch, then scaled and
     /// shifted (Ioffe and Szegedy 2015), before its activation.
     pub batch_norm: bool,
@@ -38,28 +35,20 @@ pub const EPSILON: f32 = 1e-5;
 /// Weight of a batch in the running mean and variance of batch normalisation.
 const MOMENTUM: f32 = 0.1;
 
-impl From<&Regularization> for HiddenRegularization {
-    fn from(settings: &Regularization) -> HiddenRegularization {
-        let Regularization { batch_norm, noise, dropout, .. } = *settings;
-        HiddenRegularization { batch_norm, noise, dropout }
-    }
-}
-
-impl HiddenRegularization {
+impl Hidden {
     /// The activation alone.
-    pub const PLAIN: HiddenRegularization =
-        HiddenRegularization { batch_norm: false, noise: 0.0, dropout: 0.0 };
+    pub const PLAIN: Hidden = Hidden { batch_norm: false, noise: 0.0, dropout: 0.0 };
 
-    /// Whether the derivative of `activation` cannot be computed from the layer's output: it may
+    /// Whether the derivative of `activation` cannot be computed from the stage's output: it may
     /// need the input, or an output that dropout has not scaled.
-    pub(super) fn saves(&self, activation: Activation) -> bool {
+    pub(super) fn keeps(&self, activation: Activation) -> bool {
         activation.needs_input() || (self.dropout > 0.0 && activation.needs_exact_output())
     }
 }
 
 /// Where the random numbers of a pass come from.
 #[derive(Debug, Clone, Copy)]
-pub struct RngKey {
+pub struct Draw {
     /// Of the run.
     pub seed: u64,
     /// Of the run, from 0.
@@ -68,8 +57,8 @@ pub struct RngKey {
     pub first: usize,
 }
 
-impl RngKey {
-    /// The numbers for one sample of the pass at layer `index`.
+impl Draw {
+    /// The numbers for one sample of the pass at stage `index`.
     fn stream(&self, purpose: Purpose, index: usize, sample: usize) -> Stream {
         let mut stream = step_stream(self.seed, purpose, self.step, (self.first + sample) as u64);
         stream.counter[0] |= (index as u32) << 8;
@@ -77,22 +66,22 @@ impl RngKey {
     }
 }
 
-/// A hidden layer in a pass of `samples` samples.
+/// A hidden stage in a pass of `samples` samples.
 #[derive(Clone, Copy)]
-pub(super) struct HiddenLayer<'a> {
+pub(super) struct HiddenStage<'a> {
     pub(super) kernels: Kernels,
-    pub(super) hidden: HiddenRegularization,
+    pub(super) hidden: Hidden,
     pub(super) index: usize,
-    pub(super) layer: &'a PlannedLayer,
+    pub(super) stage: &'a Stage,
     pub(super) workspace: &'a Workspace,
     /// None for a prediction.
-    pub(super) draw: Option<RngKey>,
+    pub(super) draw: Option<Draw>,
 }
 
-impl HiddenLayer<'_> {
+impl HiddenStage<'_> {
     /// Whether the whole batch must be there before the activation.
     pub(super) fn normalizes(&self) -> bool {
-        self.draw.is_some() && !self.layer.norms.is_empty()
+        self.draw.is_some() && !self.stage.norms.is_empty()
     }
 
     /// Batch normalisation of all samples of a block, in place. `running` follows the means and
@@ -105,18 +94,17 @@ impl HiddenLayer<'_> {
         mut output: MatMut,
     ) {
         let (Some(normalized), Some(norm)) =
-            (&self.workspace.normalized[self.index], self.layer.norms.get(block))
+            (&self.workspace.normalized[self.index], self.stage.norms.get(block))
         else {
             return;
         };
-        let (samples, units) = (output.rows(), self.layer.blocks[block].len());
+        let (samples, units) = (output.rows(), self.stage.blocks[block].len());
         let mut normalized = normalized.write(block);
         let mut normalized = normalized.view();
         let mut normalized = normalized.part_rows(0..samples);
         let mut statistics = self.workspace.statistics.write(norm.statistics);
         let (means, variances) = statistics.slice().split_at_mut(units);
-        let (gamma, beta) =
-            (parameters.read_partition(norm.gamma), parameters.read_partition(norm.beta));
+        let (gamma, beta) = (parameters.read_piece(norm.gamma), parameters.read_piece(norm.beta));
         self.kernels.batch_norm_forward(
             output.first_columns(units),
             &gamma,
@@ -145,15 +133,15 @@ impl HiddenLayer<'_> {
         delta: MatMut,
     ) {
         let (Some(normalized), Some(norm)) =
-            (&self.workspace.normalized[self.index], self.layer.norms.get(block))
+            (&self.workspace.normalized[self.index], self.stage.norms.get(block))
         else {
             return;
         };
-        let units = self.layer.blocks[block].len();
-        let normalized = normalized.read_partition(block);
+        let units = self.stage.blocks[block].len();
+        let normalized = normalized.read_piece(block);
         let normalized = normalized.view().part(0..delta.rows(), 0..units);
-        let statistics = self.workspace.statistics.read_partition(norm.statistics);
-        let gamma = parameters.read_partition(norm.gamma);
+        let statistics = self.workspace.statistics.read_piece(norm.statistics);
+        let gamma = parameters.read_piece(norm.gamma);
         let mut grad_gamma = self.workspace.gradients.write(norm.gamma);
         let mut grad_beta = self.workspace.gradients.write(norm.beta);
         self.kernels.batch_norm_backward(
@@ -172,9 +160,9 @@ impl HiddenLayer<'_> {
 
     /// Noise, activation and dropout of rows of a block, in place.
     pub(super) fn activate(&self, block: usize, rows: Range<usize>, mut output: MatMut) {
-        let start = self.layer.blocks[block].start;
+        let start = self.stage.blocks[block].start;
         let draw = |purpose, row| self.draw.map(|draw| draw.stream(purpose, self.index, row));
-        let activation = self.layer.activation;
+        let activation = self.stage.activation;
         if self.hidden.noise > 0.0 {
             for (sample, row) in rows.clone().enumerate() {
                 if let Some(stream) = draw(Purpose::Noise, row) {
@@ -205,7 +193,7 @@ impl HiddenLayer<'_> {
         }
     }
 
-    /// Keeps what the derivative will be computed from, where that is not the layer's output.
+    /// Keeps what the derivative will be computed from, where that is not the stage's output.
     fn keep(&self, block: usize, rows: Range<usize>, values: MatRef) {
         let Some(kept) = &self.workspace.kept[self.index] else { return };
         let mut kept = kept.write(block);
@@ -215,41 +203,42 @@ impl HiddenLayer<'_> {
         }
     }
 
-    /// From the gradient of the layer's output to the gradient before its activation.
+    /// From the gradient of the stage's output to the gradient before its activation.
     pub(super) fn activate_backward(&self, block: usize, rows: Range<usize>, mut delta: MatMut) {
-        let (ws, units) = (self.workspace, 0..self.layer.blocks[block].len());
+        let (ws, units) = (self.workspace, 0..self.stage.blocks[block].len());
         if let Some(masks) = &ws.masks[self.index] {
-            let masks = masks.read_partition(block);
+            let masks = masks.read_piece(block);
             let masks = masks.view().part(rows.clone(), units.clone());
             for sample in 0..masks.rows() {
                 self.kernels.multiply(delta.row_mut(sample), masks.row(sample));
             }
         }
         let kept = ws.kept[self.index].as_ref().unwrap_or(&ws.activations[self.index]);
-        let kept = kept.read_partition(block);
+        let kept = kept.read_piece(block);
         let kept = kept.view().part(rows, units);
         for sample in 0..kept.rows() {
             let grad = delta.row_mut(sample);
-            self.layer.activation.backward(self.kernels, kept.row(sample), grad);
+            self.stage.activation.backward(self.kernels, kept.row(sample), grad);
         }
     }
 }
 
 /// Folds batch normalisation into the linear layers before it: with `f = gamma / sqrt(variance +
 /// epsilon)` of each unit, `W' = W f` and `b' = (b - mean) f + beta` give the same outputs.
-/// `parameters` and `statistics` are in the order of `plan`, `network` holds `W` and `b`.
-pub(super) fn fold(plan: &Plan, parameters: &[f32], statistics: &[f32], network: &mut Network) {
-    for (index, layer) in plan.layers.iter().enumerate() {
-        for (block, norm) in layer.blocks.iter().zip(&layer.norms) {
-            let NormPartitions { gamma, beta, statistics: at } = *norm;
+/// `parameters` and `statistics` are in the order of `layout`, `network` holds `W` and `b`.
+pub(super) fn fold(layout: &Layout, parameters: &[f32], statistics: &[f32], network: &mut Network) {
+    for (index, stage) in layout.stages.iter().enumerate() {
+        for (block, norm) in stage.blocks.iter().zip(&stage.norms) {
+            let NormPieces { gamma, beta, statistics: at } = *norm;
             let (gamma, beta) = (
-                &parameters[plan.partitions[gamma].clone()],
-                &parameters[plan.partitions[beta].clone()],
+                &parameters[layout.pieces[gamma].clone()],
+                &parameters[layout.pieces[beta].clone()],
             );
-            let (means, variances) = statistics[plan.statistics[at].clone()].split_at(block.len());
+            let (means, variances) =
+                statistics[layout.statistics[at].clone()].split_at(block.len());
             let factors: Vec<f32> =
                 gamma.iter().zip(variances).map(|(g, v)| g / (v + EPSILON).sqrt()).collect();
-            for row in network.weight_mut(index).chunks_exact_mut(layer.outputs) {
+            for row in network.weight_mut(index).chunks_exact_mut(stage.outputs) {
                 row[block.clone()].iter_mut().zip(&factors).for_each(|(w, f)| *w *= f);
             }
             let biases = &mut network.bias_mut(index)[block.clone()];

@@ -1,8 +1,8 @@
 //! A network laid out for computing: the passes of all layers in order.
 //!
-//! Several workers (the threads of a group) call the same functions at the same time; each does the
+//! Several workers (the members of a team) call the same functions at the same time; each does the
 //! blocks that it owns, and they meet where one needs what others have computed. A single caller is
-//! a group of one. A pass over L linear layers takes 2 L - 2 meetings, two for one hidden layer:
+//! a team of one. A pass over L linear layers takes 2 L - 2 meetings, two for one hidden layer:
 //!
 //! 1. each hidden layer, own units: `a = f(x W + b)`; meet;
 //! 2. logits of own samples; the caller turns them into losses and gradients; meet;
@@ -15,14 +15,11 @@ use std::sync::{RwLock, RwLockReadGuard};
 use gradus_kernels::Kernels;
 use gradus_kernels::dense::Update;
 use gradus_kernels::matrix::{MatMut, MatRef};
-use gradus_kernels::sparse::Tile;
-use gradus_kernels::threads::{SharedMatrix, Thread};
 
-use crate::engine::cpu::hidden::{self, HiddenLayer, HiddenRegularization, RngKey};
-use crate::engine::cpu::linear::{self, InputScale};
-use crate::engine::cpu::plan::Plan;
-use crate::engine::cpu::workspace::{Scratch, Workspace};
-use crate::network::Network;
+use crate::network::hidden::{self, Draw, Hidden, HiddenStage};
+use crate::network::layout::Layout;
+use crate::network::linear::{self, InputScale};
+use crate::network::{Member, Network, Scratch, SharedMatrix, Tile, Workspace};
 
 /// A tile that one worker fills and others read later.
 pub type SharedTile = RwLock<Tile>;
@@ -51,10 +48,10 @@ fn locked(tile: &SharedTile) -> RwLockReadGuard<'_, Tile> {
     tile.read().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// A network's parameters in the order of its [`Plan`], shared by workers.
-pub struct Executor {
-    /// How work and parameters are divided.
-    pub plan: Plan,
+/// A network's parameters in the order of its [`Layout`], shared by workers.
+pub struct Prepared {
+    /// The cuts.
+    pub layout: Layout,
     /// The parameters.
     pub parameters: SharedMatrix,
     /// Running means and variances of batch normalisation.
@@ -62,10 +59,10 @@ pub struct Executor {
     kernels: Kernels,
 }
 
-impl Executor {
+impl Prepared {
     /// Lays `network` out for [`Input::Tiles`] where `sparse`, else for [`Input::Dense`].
-    pub fn new(kernels: Kernels, network: &Network, sparse: bool) -> Executor {
-        Executor::for_training(kernels, network, sparse, HiddenRegularization::PLAIN)
+    pub fn new(kernels: Kernels, network: &Network, sparse: bool) -> Prepared {
+        Prepared::for_training(kernels, network, sparse, Hidden::PLAIN)
     }
 
     /// The same for training whose hidden layers are treated like this.
@@ -73,25 +70,25 @@ impl Executor {
         kernels: Kernels,
         network: &Network,
         sparse: bool,
-        hidden: HiddenRegularization,
-    ) -> Executor {
-        let plan = Plan::new(network, sparse, hidden);
-        let parameters = SharedMatrix::vector(plan.len(), &plan.partitions);
-        let statistics = SharedMatrix::vector(plan.statistics_len(), &plan.statistics);
-        for (index, partition) in plan.statistics.iter().enumerate() {
-            statistics.write(index).slice()[partition.len() / 2..].fill(1.0);
+        hidden: Hidden,
+    ) -> Prepared {
+        let layout = Layout::new(network, sparse, hidden);
+        let parameters = SharedMatrix::vector(layout.len(), &layout.pieces);
+        let statistics = SharedMatrix::vector(layout.statistics_len(), &layout.statistics);
+        for (index, piece) in layout.statistics.iter().enumerate() {
+            statistics.write(index).slice()[piece.len() / 2..].fill(1.0);
         }
-        let executor = Executor { plan, parameters, statistics, kernels };
-        executor.load(network);
-        executor
+        let prepared = Prepared { layout, parameters, statistics, kernels };
+        prepared.load(network);
+        prepared
     }
 
     /// Takes over the parameters of `network`, which must have the same shape.
     pub fn load(&self, network: &Network) {
-        let mut laid_out = vec![0.0; self.plan.len()];
-        self.plan.scatter(network.parameters(), &mut laid_out);
-        for (index, partition) in self.plan.partitions.iter().enumerate() {
-            self.parameters.write(index).slice().copy_from_slice(&laid_out[partition.clone()]);
+        let mut laid_out = vec![0.0; self.layout.len()];
+        self.layout.scatter(network.parameters(), &mut laid_out);
+        for (index, piece) in self.layout.pieces.iter().enumerate() {
+            self.parameters.write(index).slice().copy_from_slice(&laid_out[piece.clone()]);
         }
     }
 
@@ -106,15 +103,15 @@ impl Executor {
         self.store_these(&self.parameters.read(), &self.statistics.read(), network);
     }
 
-    /// The same with other parameters and statistics in the order of the plan.
+    /// The same with other parameters and statistics in the order of the layout.
     pub fn store_these(&self, parameters: &[f32], statistics: &[f32], network: &mut Network) {
-        self.plan.gather(parameters, network.parameters_mut());
-        hidden::fold(&self.plan, parameters, statistics, network);
+        self.layout.gather(parameters, network.parameters_mut());
+        hidden::fold(&self.layout, parameters, statistics, network);
     }
 
     /// Gives the gradients in `workspace` in the order of the network's parameters.
     pub fn gradients(&self, workspace: &Workspace, gradients: &mut [f32]) {
-        self.plan.gather(&workspace.gradients.read(), gradients);
+        self.layout.gather(&workspace.gradients.read(), gradients);
     }
 
     /// Computes the logits of own samples, in `workspace.logits`. `draw` says where the random
@@ -125,49 +122,49 @@ impl Executor {
         &self,
         input: Input,
         workspace: &Workspace,
-        thread: &Thread,
+        member: &Member,
         scratch: &mut Scratch,
-        draw: Option<RngKey>,
+        draw: Option<Draw>,
     ) {
         let samples = input.samples();
         assert!(samples <= workspace.rows(), "more samples than the workspace has rows");
-        for block in thread.share(self.plan.layers[0].blocks.len()) {
-            self.first_layer(input, block, workspace, scratch, draw);
+        for block in member.share(self.layout.stages[0].blocks.len()) {
+            self.first_stage(input, block, workspace, scratch, draw);
         }
-        thread.barrier();
-        let last = self.plan.layers.len() - 1;
+        member.wait();
+        let last = self.layout.stages.len() - 1;
         for index in 1..last {
-            for block in thread.share(self.plan.layers[index].blocks.len()) {
-                self.hidden_layer(index, block, samples, workspace, draw);
+            for block in member.share(self.layout.stages[index].blocks.len()) {
+                self.hidden_stage(index, block, samples, workspace, draw);
             }
-            thread.barrier();
+            member.wait();
         }
-        for partition in thread.share(Workspace::loss_partitions(samples)) {
-            let rows = Workspace::loss_rows(partition, samples);
-            let mut guard = workspace.logits.write(partition);
+        for piece in member.share(Workspace::loss_pieces(samples)) {
+            let rows = Workspace::loss_rows(piece, samples);
+            let mut guard = workspace.logits.write(piece);
             let mut view = guard.view();
-            self.last_layer(rows.clone(), workspace, view.part_rows(0..rows.len()));
+            self.last_stage(rows.clone(), workspace, view.part_rows(0..rows.len()));
         }
     }
 
-    /// One block of the first layer: `a = f(x W + b)`.
-    fn first_layer(
+    /// One block of the first stage: `a = f(x W + b)`.
+    fn first_stage(
         &self,
         input: Input,
         block: usize,
         ws: &Workspace,
         scratch: &mut Scratch,
-        draw: Option<RngKey>,
+        draw: Option<Draw>,
     ) {
-        let layer = &self.plan.layers[0];
+        let stage = &self.layout.stages[0];
         let hidden = self.hidden(0, ws, draw);
-        let weight = self.parameters.read_partition(layer.weight_partition(block));
-        let bias = self.parameters.read_partition(layer.bias_partition(block));
+        let weight = self.parameters.read_piece(stage.weight_piece(block));
+        let bias = self.parameters.read_piece(stage.bias_piece(block));
         let mut output = ws.activations[0].write(block);
         let mut output = output.view();
         match input {
             Input::Tiles(tiles, scale) => {
-                let folded = &mut scratch.row[..layer.padded[block].len()];
+                let folded = &mut scratch.row[..stage.padded[block].len()];
                 scale.fold_bias(self.kernels, &weight, &bias, folded);
                 let mut start = 0;
                 for tile in tiles {
@@ -193,29 +190,29 @@ impl Executor {
             }
             Input::Dense(values) => {
                 let mut output = output.part_rows(0..values.rows());
-                let weight = MatRef::new(&weight, layer.inputs, layer.padded[block].len());
+                let weight = MatRef::new(&weight, stage.inputs, stage.padded[block].len());
                 linear::forward(self.kernels, values, weight, &bias, output.reborrow());
                 self.normalize_and_activate(&hidden, block, output);
             }
         }
     }
 
-    /// One block of a hidden layer behind the first: `a = f(x W + b)`.
-    fn hidden_layer(
+    /// One block of a hidden stage behind the first: `a = f(x W + b)`.
+    fn hidden_stage(
         &self,
         index: usize,
         block: usize,
         samples: usize,
         ws: &Workspace,
-        draw: Option<RngKey>,
+        draw: Option<Draw>,
     ) {
-        let layer = &self.plan.layers[index];
-        let units = layer.blocks[block].clone();
+        let stage = &self.layout.stages[index];
+        let units = stage.blocks[block].clone();
         let parameters = self.parameters.read();
-        let weight = MatRef::new(&parameters[layer.weight.clone()], layer.inputs, layer.outputs);
-        let bias = &parameters[layer.bias.clone()][units.clone()];
+        let weight = MatRef::new(&parameters[stage.weight.clone()], stage.inputs, stage.outputs);
+        let bias = &parameters[stage.bias.clone()][units.clone()];
         let input = ws.activations[index - 1].read();
-        let input = input.view().part(0..samples, 0..layer.inputs);
+        let input = input.view().part(0..samples, 0..stage.inputs);
         let mut output = ws.activations[index].write(block);
         let mut output = output.view();
         let mut output = output.part_rows(0..samples);
@@ -223,19 +220,19 @@ impl Executor {
         self.normalize_and_activate(&self.hidden(index, ws, draw), block, output);
     }
 
-    /// HiddenRegularization layer `index` in a pass.
+    /// Hidden stage `index` in a pass.
     fn hidden<'a>(
         &'a self,
         index: usize,
         workspace: &'a Workspace,
-        draw: Option<RngKey>,
-    ) -> HiddenLayer<'a> {
-        let (kernels, hidden) = (self.kernels, self.plan.hidden);
-        HiddenLayer { kernels, hidden, index, layer: &self.plan.layers[index], workspace, draw }
+        draw: Option<Draw>,
+    ) -> HiddenStage<'a> {
+        let (kernels, hidden) = (self.kernels, self.layout.hidden);
+        HiddenStage { kernels, hidden, index, stage: &self.layout.stages[index], workspace, draw }
     }
 
-    /// What follows the product of a hidden layer, for all samples of a block.
-    fn normalize_and_activate(&self, hidden: &HiddenLayer, block: usize, mut output: MatMut) {
+    /// What follows the product of a hidden stage, for all samples of a block.
+    fn normalize_and_activate(&self, hidden: &HiddenStage, block: usize, mut output: MatMut) {
         if hidden.normalizes() {
             hidden.normalize(block, &self.parameters, &self.statistics, output.reborrow());
         }
@@ -243,22 +240,22 @@ impl Executor {
     }
 
     /// Logits of the samples `rows`.
-    fn last_layer(&self, rows: Range<usize>, ws: &Workspace, mut logits: MatMut) {
-        let layer = &self.plan.layers[self.plan.layers.len() - 1];
+    fn last_stage(&self, rows: Range<usize>, ws: &Workspace, mut logits: MatMut) {
+        let stage = &self.layout.stages[self.layout.stages.len() - 1];
         let input = ws.activations[ws.activations.len() - 1].read();
-        if self.plan.layers.len() == 1 {
-            let input = input.view().part(rows, 0..layer.outputs);
+        if self.layout.stages.len() == 1 {
+            let input = input.view().part(rows, 0..stage.outputs);
             for sample in 0..logits.rows() {
                 logits.row_mut(sample).copy_from_slice(input.row(sample));
             }
             return;
         }
         let parameters = self.parameters.read();
-        let weight = MatRef::new(&parameters[layer.weight.clone()], layer.inputs, layer.outputs);
-        let bias = &parameters[layer.bias.clone()];
+        let weight = MatRef::new(&parameters[stage.weight.clone()], stage.inputs, stage.outputs);
+        let bias = &parameters[stage.bias.clone()];
         linear::forward(
             self.kernels,
-            input.view().part(rows, 0..layer.inputs),
+            input.view().part(rows, 0..stage.inputs),
             weight,
             bias,
             logits,
@@ -266,45 +263,45 @@ impl Executor {
     }
 
     /// From the gradient of the logits, in `workspace.logits`, to the gradients of all parameters
-    /// that `thread` owns, in `workspace.gradients`. Follows [`Self::forward`] on the same input
+    /// that `member` owns, in `workspace.gradients`. Follows [`Self::forward`] on the same input
     /// and a meeting.
     pub fn backward(
         &self,
         input: Input,
         workspace: &Workspace,
-        thread: &Thread,
+        member: &Member,
         scratch: &mut Scratch,
         update: Update,
     ) {
         let samples = input.samples();
-        let last = self.plan.layers.len() - 1;
+        let last = self.layout.stages.len() - 1;
         let grad_logits = workspace.logits.read();
         let grad_logits = grad_logits.view().part_rows(0..samples);
         if last == 0 {
-            for block in thread.share(self.plan.layers[0].blocks.len()) {
-                let units = self.plan.layers[0].blocks[block].clone();
+            for block in member.share(self.layout.stages[0].blocks.len()) {
+                let units = self.layout.stages[0].blocks[block].clone();
                 let copy = |rows: Range<usize>, mut delta: MatMut| {
                     let grad = grad_logits.part(rows, units.clone());
                     for sample in 0..grad.rows() {
                         delta.row_mut(sample).copy_from_slice(grad.row(sample));
                     }
                 };
-                self.first_layer_backward(input, block, workspace, scratch, update, copy);
+                self.first_stage_backward(input, block, workspace, scratch, update, copy);
             }
             return;
         }
-        for block in thread.share(self.plan.layers[last].blocks.len()) {
+        for block in member.share(self.layout.stages[last].blocks.len()) {
             let mut grad_bias =
-                workspace.gradients.write(self.plan.layers[last].bias_partition(block));
+                workspace.gradients.write(self.layout.stages[last].bias_piece(block));
             linear::backward_bias(self.kernels, grad_logits, grad_bias.slice(), update);
         }
         for index in (1..=last).rev() {
-            let kept = workspace.grad_preactivations[index].as_ref().map(|delta| delta.read());
+            let kept = workspace.deltas[index].as_ref().map(|delta| delta.read());
             let grad_output = match &kept {
-                Some(delta) => delta.view().part(0..samples, 0..self.plan.layers[index].outputs),
+                Some(delta) => delta.view().part(0..samples, 0..self.layout.stages[index].outputs),
                 None => grad_logits,
             };
-            for block in thread.share(self.plan.layers[index - 1].blocks.len()) {
+            for block in member.share(self.layout.stages[index - 1].blocks.len()) {
                 self.rows_backward(index, block, grad_output, workspace, update);
                 if index > 1 {
                     self.units_backward(index, block, grad_output, workspace, update);
@@ -320,12 +317,12 @@ impl Executor {
                 }
             }
             if index > 1 {
-                thread.barrier();
+                member.wait();
             }
         }
     }
 
-    /// Gradient of the rows of the weight of layer `index` that start from one block of the layer
+    /// Gradient of the rows of the weight of stage `index` that start from one block of the stage
     /// before.
     fn rows_backward(
         &self,
@@ -335,16 +332,16 @@ impl Executor {
         ws: &Workspace,
         update: Update,
     ) {
-        let (layer, before) = (&self.plan.layers[index], &self.plan.layers[index - 1]);
+        let (stage, before) = (&self.layout.stages[index], &self.layout.stages[index - 1]);
         let units = before.blocks[block].len();
-        let activations = ws.activations[index - 1].read_partition(block);
+        let activations = ws.activations[index - 1].read_piece(block);
         let input = activations.view().part(0..grad_output.rows(), 0..units);
-        let mut grad_weight = ws.gradients.write(layer.weight_partition(block));
-        let grad_weight = MatMut::new(grad_weight.slice(), units, layer.outputs);
+        let mut grad_weight = ws.gradients.write(stage.weight_piece(block));
+        let grad_weight = MatMut::new(grad_weight.slice(), units, stage.outputs);
         linear::backward_weight(self.kernels, input, grad_output, grad_weight, update);
     }
 
-    /// Gradient of one block of units of the hidden layer before `index`, and of their bias.
+    /// Gradient of one block of units of the hidden stage before `index`, and of their bias.
     fn units_backward(
         &self,
         index: usize,
@@ -353,19 +350,19 @@ impl Executor {
         ws: &Workspace,
         update: Update,
     ) {
-        let Some(grad_preactivations) = &ws.grad_preactivations[index - 1] else { return };
-        let units = self.plan.layers[index - 1].blocks[block].len();
+        let Some(deltas) = &ws.deltas[index - 1] else { return };
+        let units = self.layout.stages[index - 1].blocks[block].len();
         let rows = 0..grad_output.rows();
-        let mut delta = grad_preactivations.write(block);
+        let mut delta = deltas.write(block);
         let mut delta = delta.view();
         let mut delta = delta.part_rows(rows.clone());
         self.delta(index, block, rows, grad_output, ws, delta.reborrow());
         self.normalize_backward(index - 1, block, ws, delta.first_columns(units));
-        let mut grad_bias = ws.gradients.write(self.plan.layers[index - 1].bias_partition(block));
+        let mut grad_bias = ws.gradients.write(self.layout.stages[index - 1].bias_piece(block));
         linear::backward_bias(self.kernels, delta.as_ref(), grad_bias.slice(), update);
     }
 
-    /// The same for the first layer, whose weight follows at once: nobody else needs its gradient.
+    /// The same for the first stage, whose weight follows at once: nobody else needs its gradient.
     fn first_units_backward(
         &self,
         block: usize,
@@ -375,12 +372,12 @@ impl Executor {
         scratch: &mut Scratch,
         update: Update,
     ) {
-        self.first_layer_backward(input, block, ws, scratch, update, |rows, delta| {
+        self.first_stage_backward(input, block, ws, scratch, update, |rows, delta| {
             self.delta(1, block, rows.clone(), grad_output.part_rows(rows), ws, delta);
         });
     }
 
-    /// `delta = (grad_output W^T) * f'` for rows of one block of the layer before `index`.
+    /// `delta = (grad_output W^T) * f'` for rows of one block of the stage before `index`.
     fn delta(
         &self,
         index: usize,
@@ -390,10 +387,10 @@ impl Executor {
         ws: &Workspace,
         mut delta: MatMut,
     ) {
-        let (layer, before) = (&self.plan.layers[index], &self.plan.layers[index - 1]);
+        let (stage, before) = (&self.layout.stages[index], &self.layout.stages[index - 1]);
         let units = before.blocks[block].len();
-        let weight = self.parameters.read_partition(layer.weight_partition(block));
-        let weight = MatRef::new(&weight, units, layer.outputs);
+        let weight = self.parameters.read_piece(stage.weight_piece(block));
+        let weight = MatRef::new(&weight, units, stage.outputs);
         linear::backward_input(self.kernels, grad_output, weight, delta.reborrow());
         let hidden = self.hidden(index - 1, ws, None);
         hidden.activate_backward(block, rows, delta);
@@ -402,14 +399,14 @@ impl Executor {
     /// From the gradient after batch normalisation of all samples of a block, if there is any, to
     /// the gradient before it.
     fn normalize_backward(&self, index: usize, block: usize, ws: &Workspace, delta: MatMut) {
-        if !self.plan.layers[index].norms.is_empty() {
+        if !self.layout.stages[index].norms.is_empty() {
             self.hidden(index, ws, None).normalize_backward(block, &self.parameters, delta);
         }
     }
 
-    /// Gradients of the weight and bias of one block of the first layer. `delta_of(rows, delta)`
+    /// Gradients of the weight and bias of one block of the first stage. `delta_of(rows, delta)`
     /// writes the gradient of the block's outputs for these rows of the batch.
-    fn first_layer_backward(
+    fn first_stage_backward(
         &self,
         input: Input,
         block: usize,
@@ -418,13 +415,13 @@ impl Executor {
         update: Update,
         delta_of: impl Fn(Range<usize>, MatMut),
     ) {
-        let layer = &self.plan.layers[0];
-        let (units, width) = (layer.blocks[block].len(), layer.padded[block].len());
-        let mut grad_weight = ws.gradients.write(layer.weight_partition(block));
-        let mut grad_bias = ws.gradients.write(layer.bias_partition(block));
+        let stage = &self.layout.stages[0];
+        let (units, width) = (stage.blocks[block].len(), stage.padded[block].len());
+        let mut grad_weight = ws.gradients.write(stage.weight_piece(block));
+        let mut grad_bias = ws.gradients.write(stage.bias_piece(block));
         let (grad_weight, grad_bias) = (grad_weight.slice(), grad_bias.slice());
         let Scratch { delta, row } = scratch;
-        let whole = !layer.norms.is_empty();
+        let whole = !stage.norms.is_empty();
         let delta_rows = |delta: &mut [f32], rows: Range<usize>| {
             if units < width {
                 delta.fill(0.0);
@@ -478,7 +475,7 @@ impl Executor {
                 delta_rows(delta, 0..values.rows());
                 bias_of(delta, update);
                 let delta = MatRef::new(delta, values.rows(), width);
-                let grad_weight = MatMut::new(grad_weight, layer.inputs, width);
+                let grad_weight = MatMut::new(grad_weight, stage.inputs, width);
                 linear::backward_weight(self.kernels, values, delta, grad_weight, update);
             }
         }

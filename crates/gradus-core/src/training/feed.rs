@@ -6,26 +6,22 @@
 
 use std::ops::Range;
 
-use gradus_kernels::Kernels;
-use gradus_kernels::sparse::{TILE, Tile};
-use gradus_kernels::threads::{SharedMatrix, Thread};
 use rand_distr::{Beta, Distribution};
 
-use crate::engine::cpu::linear::InputScale;
-use crate::engine::cpu::passes::SharedTile;
-use crate::engine::cpu::workspace::Workspace;
-use crate::engine::cpu::{Density, fill_tile, normalize_row};
 use crate::error::Result;
+use crate::model::{Form, fill_tile, normalize_row};
+use crate::network::linear::InputScale;
+use crate::network::{Kernels, Member, SharedMatrix, SharedTile, TILE, Tile, Workspace};
 use crate::random::{Purpose, numbered_stream, step_stream};
-use crate::regularization::Regularization;
 use crate::samples::batches::Batches;
 use crate::samples::{Dataset, Inputs, Rows};
+use crate::training::regularization::Regularization;
 use crate::transform::distort::{self, Distorter};
 use crate::transform::normalize::Normalizer;
 
 /// The samples of a run and what is done to them on their way.
-pub(super) struct InputPipeline<'a> {
-    pub(super) density: Density,
+pub(super) struct Feed<'a> {
+    pub(super) form: Form,
     data: &'a Dataset,
     /// In place of the data's floats, where these were bytes.
     bytes: Option<Vec<u8>>,
@@ -52,7 +48,7 @@ struct Tiles {
 }
 
 /// What one worker needs to make its part.
-pub(super) struct InputBuffers {
+pub(super) struct Buffers {
     /// Distorted samples of a tile.
     bytes: Vec<u8>,
     /// One sample.
@@ -76,7 +72,7 @@ impl Mix {
     }
 }
 
-impl<'a> InputPipeline<'a> {
+impl<'a> Feed<'a> {
     pub(super) fn new(
         kernels: Kernels,
         (normalizer, data): (Normalizer, &'a Dataset),
@@ -84,24 +80,23 @@ impl<'a> InputPipeline<'a> {
         regularization: &Regularization,
         seed: u64,
         threads: usize,
-    ) -> Result<InputPipeline<'a>> {
+    ) -> Result<Feed<'a>> {
         let Regularization { input_dropout, input_noise, mixup, distortion, .. } = *regularization;
-        let (density, bytes) =
-            Density::for_training(kernels, &normalizer, data.inputs.rows(), threads);
-        let density = match density {
+        let (form, bytes) = Form::for_training(kernels, &normalizer, data.inputs.rows(), threads);
+        let form = match form {
             // Noise and mixed samples are not bytes; a dropped input is a zero byte only where that
             // stands for 0.
-            _ if input_noise > 0.0 || mixup > 0.0 => Density::Dense,
-            _ if input_dropout > 0.0 && matches!(data.inputs, Inputs::Sparse(_)) => Density::Dense,
-            Density::Sparse(InputScale { scale, shift }) if input_dropout > 0.0 => {
+            _ if input_noise > 0.0 || mixup > 0.0 => Form::Dense,
+            _ if input_dropout > 0.0 && matches!(data.inputs, Inputs::Sparse(_)) => Form::Dense,
+            Form::Sparse(InputScale { scale, shift }) if input_dropout > 0.0 => {
                 match shift == 0.0 {
                     true => {
-                        Density::Sparse(InputScale { scale: scale / (1.0 - input_dropout), shift })
+                        Form::Sparse(InputScale { scale: scale / (1.0 - input_dropout), shift })
                     }
-                    false => Density::Dense,
+                    false => Form::Dense,
                 }
             }
-            density => density,
+            form => form,
         };
         let distorter = match distortion.is_none() {
             true => None,
@@ -114,7 +109,7 @@ impl<'a> InputPipeline<'a> {
         let tiles = Tiles {
             per_batch,
             batches: per_round,
-            slots: match density.is_sparse() {
+            slots: match form.is_sparse() {
                 true => (0..slots).map(|_| Tile::default().into()).collect(),
                 false => Vec::new(),
             },
@@ -125,8 +120,8 @@ impl<'a> InputPipeline<'a> {
             false => None,
         };
         let (dropout, noise) = (input_dropout, input_noise);
-        Ok(InputPipeline {
-            density,
+        Ok(Feed {
+            form,
             data,
             bytes,
             normalizer,
@@ -141,13 +136,13 @@ impl<'a> InputPipeline<'a> {
     }
 
     /// What one worker needs.
-    pub(super) fn buffers(&self) -> InputBuffers {
+    pub(super) fn buffers(&self) -> Buffers {
         let features = self.data.features();
         let bytes = match self.changes_bytes() {
             true => TILE * features,
             false => 0,
         };
-        InputBuffers {
+        Buffers {
             bytes: vec![0; bytes],
             row: vec![0.0; features],
             distortion: distort::Scratch::default(),
@@ -185,8 +180,8 @@ impl<'a> InputPipeline<'a> {
         order: &Batches,
         (round, batches): (usize, Range<usize>),
         (epoch, step): (usize, u64),
-        all: &Thread,
-        buffers: &mut InputBuffers,
+        all: &Member,
+        buffers: &mut Buffers,
     ) {
         let per_batch = self.tiles.per_batch;
         let features = self.data.features();
@@ -197,7 +192,7 @@ impl<'a> InputPipeline<'a> {
             let rows = tile_rows(tile, batch.len());
             let indices = &batch[rows.clone()];
             if self.changes_bytes() {
-                let InputBuffers { bytes, row, distortion } = &mut *buffers;
+                let Buffers { bytes, row, distortion } = &mut *buffers;
                 for ((&index, place), out) in
                     indices.iter().zip(rows).zip(bytes.chunks_exact_mut(features))
                 {
@@ -260,19 +255,19 @@ impl<'a> InputPipeline<'a> {
         Some(Mix { offset, share: share.max(1.0 - share) })
     }
 
-    /// Makes this thread's share of the dense rows of the samples at the places `rows` of `batch`.
+    /// Makes this member's share of the dense rows of the samples at the places `rows` of `batch`.
     pub(super) fn fill_rows(
         &self,
         matrix: &SharedMatrix,
         (batch, rows): (&[u32], Range<usize>),
         (epoch, step): (usize, u64),
-        thread: &Thread,
-        buffers: &mut InputBuffers,
+        member: &Member,
+        buffers: &mut Buffers,
     ) {
         let mix = self.mix(step, batch.len());
-        for partition in thread.share(Workspace::loss_partitions(rows.len())) {
-            let part = Workspace::loss_rows(partition, rows.len());
-            let mut guard = matrix.write(partition);
+        for piece in member.share(Workspace::loss_pieces(rows.len())) {
+            let part = Workspace::loss_rows(piece, rows.len());
+            let mut guard = matrix.write(piece);
             let mut values = guard.view();
             for (at, place) in part.map(|row| rows.start + row).enumerate() {
                 let row = values.row_mut(at);
@@ -297,7 +292,7 @@ impl<'a> InputPipeline<'a> {
     }
 
     /// Sample `index`, distorted where that is asked for, and normalised.
-    fn normalized(&self, epoch: usize, index: u32, row: &mut [f32], buffers: &mut InputBuffers) {
+    fn normalized(&self, epoch: usize, index: u32, row: &mut [f32], buffers: &mut Buffers) {
         if self.distorter.is_some() {
             let bytes = &mut buffers.bytes[..row.len()];
             self.bytes(epoch, index, bytes, &mut buffers.distortion);

@@ -4,31 +4,23 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use gradus_kernels::matrix::{MatMut, MatRef};
-use gradus_kernels::threads::Thread;
-
-use crate::engine::cpu::input::Mix;
-use crate::engine::cpu::trainer::{MicroBatch, Part, Trainer};
-use crate::engine::cpu::workspace::{LOSS_ROWS, Workspace};
 use crate::loss::{self, Targets};
-use crate::regularization::ClassWeights;
+use crate::network::workspace::LOSS_ROWS;
+use crate::network::{MatMut, MatRef, Member, Workspace};
 use crate::samples::{Answers, Dataset};
+use crate::training::feed::Mix;
+use crate::training::regularization::ClassWeights;
+use crate::training::worker::{Lane, Part, Trainer};
 
 impl Trainer<'_> {
     /// Losses of own samples; their logits become gradients.
-    pub(super) fn losses(
-        &self,
-        micro_batch: &MicroBatch,
-        part: Part,
-        thread: &Thread,
-        targets: &mut [f32],
-    ) {
+    pub(super) fn losses(&self, lane: &Lane, part: Part, member: &Member, targets: &mut [f32]) {
         let mut correct = 0;
-        let mix = self.input.mix(part.step, part.batch.len());
+        let mix = self.feed.mix(part.step, part.batch.len());
         let total = self.weight_of(part.batch);
         let total = if total > 0.0 { total } else { 1.0 };
-        for partition in thread.share(Workspace::loss_partitions(part.count)) {
-            let rows = Workspace::loss_rows(partition, part.count);
+        for piece in member.share(Workspace::loss_pieces(part.count)) {
+            let rows = Workspace::loss_rows(piece, part.count);
             let count = rows.len();
             let samples = Samples { part, rows, mix };
             let (mut losses, mut weights) = ([0.0; LOSS_ROWS], [1.0; LOSS_ROWS]);
@@ -36,7 +28,7 @@ impl Trainer<'_> {
                 samples.gather(given, &mut weights);
             }
             let weights = self.weights.as_ref().map(|_| &weights[..count]);
-            let mut logits = micro_batch.workspace.logits.write(partition);
+            let mut logits = lane.workspace.logits.write(piece);
             let mut logits = logits.view();
             let (logits, losses) = (logits.part_rows(0..count), &mut losses[..count]);
             match &self.data.answers {
@@ -48,13 +40,13 @@ impl Trainer<'_> {
                     self.squared_errors(&samples, values, weights, total, logits, targets, losses);
                 }
             }
-            let mut kept = micro_batch.workspace.losses.write(partition);
+            let mut kept = lane.workspace.losses.write(piece);
             let mut kept = kept.view();
             for (row, &loss) in losses.iter().enumerate() {
                 kept.row_mut(row)[0] = loss;
             }
         }
-        micro_batch.correct.fetch_add(correct, Ordering::Relaxed);
+        lane.correct.fetch_add(correct, Ordering::Relaxed);
     }
 
     /// Cross-entropies with the samples' labels; returns how many logits are largest there.
@@ -81,7 +73,7 @@ impl Trainer<'_> {
             weights,
             smoothing: self.smoothing,
         };
-        let kernels = self.executor.kernels();
+        let kernels = self.prepared.kernels();
         loss::softmax_cross_entropy(kernels, logits, targets, total, losses)
     }
 
@@ -96,7 +88,7 @@ impl Trainer<'_> {
         targets: &mut [f32],
         losses: &mut [f32],
     ) {
-        let (kernels, width) = (self.executor.kernels(), outputs.columns());
+        let (kernels, width) = (self.prepared.kernels(), outputs.columns());
         let of = |sample: usize| &values[sample * width..][..width];
         let targets = &mut targets[..losses.len() * width];
         for (target, sample) in targets.chunks_exact_mut(width).zip(samples.indices()) {
