@@ -78,3 +78,19 @@ impl Error {
         self
     }
 }
+
+/// Checks that a setting is in its range.
+///
+/// # Errors
+/// `InvalidArgument`, naming the setting, its value and the range.
+pub(crate) fn check(
+    holds: bool,
+    name: &str,
+    value: &dyn std::fmt::Debug,
+    range: &str,
+) -> Result<()> {
+    if holds {
+        return Ok(());
+    }
+    Err(Error::argument(format!("{name} is {value:?}, but must be {range}")))
+}

@@ -13,6 +13,8 @@ pub mod network;
 pub mod loss;
 pub mod optimizer;
 pub mod schedule;
+pub mod regularization;
+pub mod engine;
 pub mod metrics;
 pub mod model;
 pub mod training;

@@ -83,9 +83,9 @@ pub fn in_parts<A: Sync, B: Send>(
     });
 }
 
-/// Where `members` threads meet: a generation counter, spun on briefly, then slept on.
-pub struct Team {
-    members: usize,
+/// Where `threads` threads meet: a generation counter, spun on briefly, then slept on.
+pub struct ThreadGroup {
+    threads: usize,
     arrived: AtomicUsize,
     generation: AtomicUsize,
     broken: AtomicBool,
@@ -93,15 +93,15 @@ pub struct Team {
     wake: Condvar,
 }
 
-/// Rounds of spinning before a waiting member sleeps: about 50 microseconds, many times what the
-/// members of a training step usually wait for each other.
+/// Rounds of spinning before a waiting thread sleeps: about 50 microseconds, many times what the
+/// threads of a training step usually wait for each other.
 const SPINS: usize = 4_000;
 
-impl Team {
-    /// A meeting place for `members` threads.
-    pub fn new(members: usize) -> Self {
-        Team {
-            members: members.max(1),
+impl ThreadGroup {
+    /// A meeting place for `threads` threads.
+    pub fn new(threads: usize) -> Self {
+        ThreadGroup {
+            threads: threads.max(1),
             arrived: AtomicUsize::new(0),
             generation: AtomicUsize::new(0),
             broken: AtomicBool::new(false),
@@ -110,26 +110,26 @@ impl Team {
         }
     }
 
-    /// Number of members.
-    pub fn members(&self) -> usize {
-        self.members
+    /// Number of threads.
+    pub fn threads(&self) -> usize {
+        self.threads
     }
 
-    /// Member `index` of this team. While it lives, the others may wait for it; if it is dropped
+    /// Thread `index` of this group. While it lives, the others may wait for it; if it is dropped
     /// by a panic, they are woken and panic too instead of waiting for ever.
-    pub fn member(&self, index: usize) -> Member<'_> {
-        assert!(index < self.members);
-        Member { team: self, index }
+    pub fn thread(&self, index: usize) -> Thread<'_> {
+        assert!(index < self.threads);
+        Thread { group: self, index }
     }
 
-    fn wait(&self) {
-        if self.members == 1 {
+    fn barrier(&self) {
+        if self.threads == 1 {
             return;
         }
-        // The generation first: whoever misses the mark of a broken team is then woken by it.
+        // The generation first: whoever misses the mark of a broken group is then woken by it.
         let generation = self.generation.load(Ordering::Acquire);
         self.check();
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.members {
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.arrived.store(0, Ordering::Relaxed);
             self.advance();
             return;
@@ -164,46 +164,46 @@ impl Team {
     }
 
     fn check(&self) {
-        assert!(!self.broken.load(Ordering::Acquire), "another worker of this team panicked");
+        assert!(!self.broken.load(Ordering::Acquire), "another worker of this group panicked");
     }
 }
 
-/// One thread's place in a [`Team`].
-pub struct Member<'a> {
-    team: &'a Team,
+/// One thread's place in a [`ThreadGroup`].
+pub struct Thread<'a> {
+    group: &'a ThreadGroup,
     index: usize,
 }
 
-impl Member<'_> {
-    /// Which member this is, from 0.
+impl Thread<'_> {
+    /// Which thread this is, from 0.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// Waits until every member of the team has called this. What each wrote before is visible to
+    /// Waits until every thread of the group has called this. What each wrote before is visible to
     /// all afterwards.
-    pub fn wait(&self) {
-        self.team.wait();
+    pub fn barrier(&self) {
+        self.group.barrier();
     }
 
-    /// This member's share of `count` pieces: neighbouring ones, shares as equal as can be.
+    /// This thread's share of `count` partitions: neighbouring ones, shares as equal as can be.
     pub fn share(&self, count: usize) -> Range<usize> {
-        let members = self.team.members;
-        count * self.index / members..count * (self.index + 1) / members
+        let threads = self.group.threads;
+        count * self.index / threads..count * (self.index + 1) / threads
     }
 }
 
-impl Drop for Member<'_> {
+impl Drop for Thread<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.team.broken.store(true, Ordering::Release);
-            self.team.advance();
+            self.group.broken.store(true, Ordering::Release);
+            self.group.advance();
         }
     }
 }
 
-/// One matrix, cut into rectangular pieces, that several workers use in turns. A piece is either
-/// being written by one worker or read by any number; the whole can be read while no piece is
+/// One matrix, cut into rectangular partitions, that several workers use in turns. A partition is either
+/// being written by one worker or read by any number; the whole can be read while no partition is
 /// being written.
 ///
 /// The schedule (who writes what between two meetings) makes sure of that; a mistake in it is
@@ -212,27 +212,27 @@ pub struct SharedMatrix {
     rows: usize,
     columns: usize,
     stride: usize,
-    pieces: Vec<Piece>,
+    partitions: Vec<Partition>,
     /// Guards of the whole.
     readers: AtomicUsize,
-    /// Guards that write a piece.
+    /// Guards that write a partition.
     writers: AtomicUsize,
     data: Box<[UnsafeCell<Line>]>,
 }
 
-struct Piece {
+struct Partition {
     rows: Range<usize>,
     columns: Range<usize>,
-    /// Guards that read this piece, or [`WRITTEN`].
+    /// Guards that read this partition, or [`WRITTEN`].
     state: AtomicUsize,
 }
 
-/// The state of a piece that is being written.
+/// The state of a partition that is being written.
 const WRITTEN: usize = usize::MAX;
 
-// SAFETY: the data are reached only through guards. A piece has either one writing guard or any
+// SAFETY: the data are reached only through guards. A partition has either one writing guard or any
 // number of reading ones (its `state` goes from 0 to WRITTEN, or from n to n + 1, in one atomic
-// step), and pieces do not overlap (checked when built). The whole is read only while no writer is
+// step), and partitions do not overlap (checked when built). The whole is read only while no writer is
 // counted, and a writer proceeds only while no reader of the whole is counted; both count
 // themselves before they look at the other, with sequential consistency, so of two conflicting
 // guards at least one sees the other and panics before it touches the data.
@@ -241,65 +241,65 @@ unsafe impl Sync for SharedMatrix {}
 impl SharedMatrix {
     /// Zeros, `rows x columns`, cut into ranges of columns. Rows start on cache lines, and never a
     /// power of two apart: a walk down a column would fall into few sets of the cache.
-    pub fn by_columns(rows: usize, columns: usize, cuts: &[Range<usize>]) -> Self {
-        let pieces = cuts.iter().map(|cut| (0..rows, cut.clone())).collect();
+    pub fn by_columns(rows: usize, columns: usize, parts: &[Range<usize>]) -> Self {
+        let partitions = parts.iter().map(|part| (0..rows, part.clone())).collect();
         let mut stride = columns.next_multiple_of(16);
         if stride.is_multiple_of(128) {
             stride += 16;
         }
-        Self::new(rows, columns, stride, pieces)
+        Self::new(rows, columns, stride, partitions)
     }
 
     /// Zeros, `rows x columns` without gaps, cut into ranges of rows.
-    pub fn by_rows(rows: usize, columns: usize, cuts: &[Range<usize>]) -> Self {
-        let pieces = cuts.iter().map(|cut| (cut.clone(), 0..columns)).collect();
-        Self::new(rows, columns, columns, pieces)
+    pub fn by_rows(rows: usize, columns: usize, parts: &[Range<usize>]) -> Self {
+        let partitions = parts.iter().map(|part| (part.clone(), 0..columns)).collect();
+        Self::new(rows, columns, columns, partitions)
     }
 
     /// A vector of zeros, cut into ranges.
-    pub fn vector(len: usize, cuts: &[Range<usize>]) -> Self {
-        Self::by_columns(1, len, cuts)
+    pub fn vector(len: usize, parts: &[Range<usize>]) -> Self {
+        Self::by_columns(1, len, parts)
     }
 
     fn new(
         rows: usize,
         columns: usize,
         stride: usize,
-        pieces: Vec<(Range<usize>, Range<usize>)>,
+        partitions: Vec<(Range<usize>, Range<usize>)>,
     ) -> Self {
-        for (i, (r, c)) in pieces.iter().enumerate() {
+        for (i, (r, c)) in partitions.iter().enumerate() {
             assert!(r.start <= r.end && r.end <= rows && c.start <= c.end && c.end <= columns);
             let meets = |a: &Range<usize>, b: &Range<usize>| a.start < b.end && b.start < a.end;
             assert!(
-                pieces[..i].iter().all(|(r2, c2)| !(meets(r, r2) && meets(c, c2))),
-                "pieces of a shared matrix overlap"
+                partitions[..i].iter().all(|(r2, c2)| !(meets(r, r2) && meets(c, c2))),
+                "partitions of a shared matrix overlap"
             );
         }
-        let pieces = pieces
+        let partitions = partitions
             .into_iter()
-            .map(|(rows, columns)| Piece { rows, columns, state: AtomicUsize::new(0) })
+            .map(|(rows, columns)| Partition { rows, columns, state: AtomicUsize::new(0) })
             .collect();
         let lines = (rows * stride).div_ceil(16);
         SharedMatrix {
             rows,
             columns,
             stride,
-            pieces,
+            partitions,
             readers: AtomicUsize::new(0),
             writers: AtomicUsize::new(0),
             data: (0..lines).map(|_| UnsafeCell::new(Line([0.0; 16]))).collect(),
         }
     }
 
-    /// Number of pieces.
-    pub fn pieces(&self) -> usize {
-        self.pieces.len()
+    /// Number of partitions.
+    pub fn partitions(&self) -> usize {
+        self.partitions.len()
     }
 
-    /// Rows and columns of a piece.
-    pub fn piece(&self, index: usize) -> (Range<usize>, Range<usize>) {
-        let piece = &self.pieces[index];
-        (piece.rows.clone(), piece.columns.clone())
+    /// Rows and columns of a partition.
+    pub fn partition(&self, index: usize) -> (Range<usize>, Range<usize>) {
+        let partition = &self.partitions[index];
+        (partition.rows.clone(), partition.columns.clone())
     }
 
     fn start(&self) -> *mut f32 {
@@ -307,15 +307,15 @@ impl SharedMatrix {
         self.data.as_ptr() as *mut f32
     }
 
-    /// Where a piece starts. A piece lies inside the matrix (checked when built), so this is inside
-    /// the allocation or, for an empty piece, at most at its end.
-    fn start_of(&self, piece: &Piece) -> *mut f32 {
-        let offset = piece.rows.start * self.stride + piece.columns.start;
+    /// Where a partition starts. A partition lies inside the matrix (checked when built), so this is inside
+    /// the allocation or, for an empty partition, at most at its end.
+    fn start_of(&self, partition: &Partition) -> *mut f32 {
+        let offset = partition.rows.start * self.stride + partition.columns.start;
         // SAFETY: see above.
         unsafe { self.start().add(offset) }
     }
 
-    /// The whole, read-only. Panics while a piece is being written.
+    /// The whole, read-only. Panics while a partition is being written.
     pub fn read(&self) -> Reading<'_> {
         self.readers.fetch_add(1, Ordering::SeqCst);
         let held = Held::Whole(self);
@@ -328,36 +328,38 @@ impl SharedMatrix {
         Reading { view, _held: held }
     }
 
-    /// Piece `index`, read-only. Panics while it is being written.
-    pub fn read_piece(&self, index: usize) -> Reading<'_> {
-        let piece = &self.pieces[index];
+    /// Partition `index`, read-only. Panics while it is being written.
+    pub fn read_partition(&self, index: usize) -> Reading<'_> {
+        let partition = &self.partitions[index];
         let more = |n: usize| (n != WRITTEN).then(|| n + 1);
-        let counted = piece.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
-        assert!(counted.is_ok(), "a piece of a shared matrix is read while it is written");
-        // SAFETY: the extent of a piece; see the Sync reason above.
+        let counted = partition.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
+        assert!(counted.is_ok(), "a partition of a shared matrix is read while it is written");
+        // SAFETY: the extent of a partition; see the Sync reason above.
         let view = unsafe {
-            let (rows, columns) = (piece.rows.len(), piece.columns.len());
-            MatRef::from_raw(self.start_of(piece), rows, columns, self.stride)
+            let (rows, columns) = (partition.rows.len(), partition.columns.len());
+            MatRef::from_raw(self.start_of(partition), rows, columns, self.stride)
         };
-        Reading { view, _held: Held::Piece(piece) }
+        Reading { view, _held: Held::Partition(partition) }
     }
 
-    /// Piece `index`, writable. Panics while it or the whole is being read, or it is written.
+    /// Partition `index`, writable. Panics while it or the whole is being read, or it is written.
     pub fn write(&self, index: usize) -> Writing<'_> {
-        let piece = &self.pieces[index];
-        let free =
-            piece.state.compare_exchange(0, WRITTEN, Ordering::SeqCst, Ordering::SeqCst).is_ok();
-        assert!(free, "a piece of a shared matrix is written while it is in use");
+        let partition = &self.partitions[index];
+        let free = partition
+            .state
+            .compare_exchange(0, WRITTEN, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok();
+        assert!(free, "a partition of a shared matrix is written while it is in use");
         self.writers.fetch_add(1, Ordering::SeqCst);
-        let held = Held::Written(self, piece);
+        let held = Held::Written(self, partition);
         assert!(
             self.readers.load(Ordering::SeqCst) == 0,
             "a shared matrix is written while it is read"
         );
-        // SAFETY: the extent of a piece; see the Sync reason above.
+        // SAFETY: the extent of a partition; see the Sync reason above.
         let view = unsafe {
-            let (rows, columns) = (piece.rows.len(), piece.columns.len());
-            MatMut::from_raw(self.start_of(piece), rows, columns, self.stride)
+            let (rows, columns) = (partition.rows.len(), partition.columns.len());
+            MatMut::from_raw(self.start_of(partition), rows, columns, self.stride)
         };
         Writing { view, _held: held }
     }
@@ -366,8 +368,8 @@ impl SharedMatrix {
 /// What a guard has counted; dropping it takes the count back, also when a check panics.
 enum Held<'a> {
     Whole(&'a SharedMatrix),
-    Piece(&'a Piece),
-    Written(&'a SharedMatrix, &'a Piece),
+    Partition(&'a Partition),
+    Written(&'a SharedMatrix, &'a Partition),
 }
 
 impl Drop for Held<'_> {
@@ -376,18 +378,18 @@ impl Drop for Held<'_> {
             Held::Whole(matrix) => {
                 matrix.readers.fetch_sub(1, Ordering::SeqCst);
             }
-            Held::Piece(piece) => {
-                piece.state.fetch_sub(1, Ordering::SeqCst);
+            Held::Partition(partition) => {
+                partition.state.fetch_sub(1, Ordering::SeqCst);
             }
-            Held::Written(matrix, piece) => {
+            Held::Written(matrix, partition) => {
                 matrix.writers.fetch_sub(1, Ordering::SeqCst);
-                piece.state.store(0, Ordering::SeqCst);
+                partition.state.store(0, Ordering::SeqCst);
             }
         }
     }
 }
 
-/// The whole or a piece of a [`SharedMatrix`], read-only.
+/// The whole or a partition of a [`SharedMatrix`], read-only.
 pub struct Reading<'a> {
     view: MatRef<'a>,
     _held: Held<'a>,
@@ -409,19 +411,19 @@ impl Deref for Reading<'_> {
     }
 }
 
-/// One piece of a [`SharedMatrix`], writable.
+/// One partition of a [`SharedMatrix`], writable.
 pub struct Writing<'a> {
     view: MatMut<'a>,
     _held: Held<'a>,
 }
 
 impl Writing<'_> {
-    /// The piece; the view cannot outlive this guard.
+    /// The partition; the view cannot outlive this guard.
     pub fn view(&mut self) -> MatMut<'_> {
         self.view.reborrow()
     }
 
-    /// The first row of the piece: the whole of a piece of a vector.
+    /// The first row of the partition: the whole of a partition of a vector.
     pub fn slice(&mut self) -> &mut [f32] {
         self.view.row_mut(0)
     }
@@ -447,28 +449,28 @@ mod tests {
 
     #[test]
     fn members_meet_and_see_each_others_writes() {
-        let (workers, team) = (Workers::new(4).unwrap(), Team::new(4));
-        let cuts: Vec<_> = (0..4).map(|i| i * 10..(i + 1) * 10).collect();
-        let shared = SharedMatrix::vector(40, &cuts);
+        let (workers, group) = (Workers::new(4).unwrap(), ThreadGroup::new(4));
+        let parts: Vec<_> = (0..4).map(|i| i * 10..(i + 1) * 10).collect();
+        let shared = SharedMatrix::vector(40, &parts);
         workers.run(|index| {
-            let member = team.member(index);
+            let thread = group.thread(index);
             for round in 0..500 {
                 shared.write(index).slice().fill((round * 4 + index) as f32);
-                member.wait();
+                thread.barrier();
                 let expected: usize = (0..4).map(|i| 10 * (round * 4 + i)).sum();
                 assert_eq!(shared.read().iter().sum::<f32>(), expected as f32);
-                member.wait();
+                thread.barrier();
             }
         });
     }
 
     #[test]
     fn shares_cover_everything_once() {
-        for members in 1..6 {
-            let team = Team::new(members);
+        for threads in 1..6 {
+            let group = ThreadGroup::new(threads);
             let mut all = Vec::new();
-            for index in 0..members {
-                all.extend(team.member(index).share(13));
+            for index in 0..threads {
+                all.extend(group.thread(index).share(13));
             }
             assert_eq!(all, (0..13).collect::<Vec<_>>());
         }
@@ -476,12 +478,12 @@ mod tests {
 
     #[test]
     fn a_panic_of_one_worker_ends_all() {
-        let (workers, team) = (Workers::new(2).unwrap(), Team::new(2));
+        let (workers, group) = (Workers::new(2).unwrap(), ThreadGroup::new(2));
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             workers.run(|index| {
-                let member = team.member(index);
+                let thread = group.thread(index);
                 assert_ne!(index, 1, "on purpose");
-                member.wait();
+                thread.barrier();
             });
         }));
         assert!(outcome.is_err());
@@ -507,7 +509,7 @@ mod tests {
     fn a_piece_is_read_while_another_is_written() {
         let shared = SharedMatrix::by_columns(3, 40, &[0..20, 20..40]);
         shared.write(1).view().fill(2.0);
-        let reading = shared.read_piece(1);
+        let reading = shared.read_partition(1);
         shared.write(0).view().fill(1.0);
         assert!(reading.view().row(2).iter().all(|&value| value == 2.0));
         drop(reading);
@@ -519,7 +521,7 @@ mod tests {
     fn reading_a_piece_that_is_written_is_refused() {
         let shared = SharedMatrix::vector(4, &[0..2, 2..4]);
         let _writing = shared.write(0);
-        shared.read_piece(0);
+        shared.read_partition(0);
     }
 
     #[test]

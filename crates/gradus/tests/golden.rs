@@ -5,22 +5,24 @@ mod common;
 
 use common::golden::{Golden, assert_close};
 use common::{Pass, tiles_of};
+use gradus::engine::cpu::linear::InputScale;
+use gradus::engine::cpu::{Executor, Input};
 use gradus::loss::{self, Targets};
-use gradus::network::linear::InputScale;
-use gradus::network::{
-    Activation, Input, Kernels, MatMut, MatRef, Member, Network, Prepared, Team, Workers,
-};
+use gradus::network::{Activation, Network};
 use gradus::optimizer::Optimizer;
 use gradus::optimizer::muon::{Orthogonalizer, momentum_step};
 use gradus::schedule::{Plateau, PlateauState, Run, Schedule};
+use gradus_kernels::Kernels;
+use gradus_kernels::matrix::{MatMut, MatRef};
+use gradus_kernels::threads::{Thread, ThreadGroup, Workers};
 
 /// A pass whose gradients are in the order of the network's parameters.
 fn pass(kernels: Kernels, network: &Network, input: Input, labels: &[u32], threads: usize) -> Pass {
-    let prepared = Prepared::new(kernels, network, matches!(input, Input::Tiles(..)));
-    let pass = common::pass(&prepared, input, labels, threads, None);
+    let executor = Executor::new(kernels, network, matches!(input, Input::Tiles(..)));
+    let pass = common::pass(&executor, input, labels, threads, None);
     assert_eq!(pass.logits.len(), labels.len() * network.outputs());
     let mut gradients = vec![0.0; network.parameters().len()];
-    prepared.layout.gather(&pass.gradients, &mut gradients);
+    executor.plan.gather(&pass.gradients, &mut gradients);
     Pass { gradients, ..pass }
 }
 
@@ -250,14 +252,14 @@ fn ten_steps_of_each_optimizer_match_their_reference() {
     }
 }
 
-/// Makes `values` orthogonal, as one of the members of a team.
+/// Makes `values` orthogonal, as one of the threads of a group.
 fn make_orthogonal(
     kernels: Kernels,
     orthogonalizer: &Orthogonalizer,
-    member: &Member,
+    thread: &Thread,
     values: MatRef,
 ) {
-    orthogonalizer.orthogonalize(kernels, member, |rows, mut matrix| {
+    orthogonalizer.orthogonalize(kernels, thread, |rows, mut matrix| {
         for (i, row) in rows.enumerate() {
             matrix.row_mut(i).copy_from_slice(values.row(row));
         }
@@ -272,12 +274,12 @@ fn matrices_made_orthogonal_match_pytorch() {
         let (rows, columns) = (x.shape()[0], x.shape()[1]);
         let x: Vec<f32> = x.into_iter().collect();
         for kernels in Kernels::available() {
-            for members in 1..=3 {
-                let orthogonalizer = Orthogonalizer::new(rows, columns, members);
-                let team = Team::new(members);
-                Workers::new(members).unwrap().run(|index| {
+            for threads in 1..=3 {
+                let orthogonalizer = Orthogonalizer::new(rows, columns, threads);
+                let group = ThreadGroup::new(threads);
+                Workers::new(threads).unwrap().run(|index| {
                     let values = MatRef::new(&x, rows, columns);
-                    make_orthogonal(kernels, &orthogonalizer, &team.member(index), values);
+                    make_orthogonal(kernels, &orthogonalizer, &group.thread(index), values);
                 });
                 let found = orthogonalizer.result();
                 let expected = golden.floats(&format!("{case}/o"));
@@ -299,7 +301,7 @@ fn ten_steps_of_muon_match_pytorch() {
         let optimizer = Optimizer::Muon { momentum, nesterov, beta1, beta2, epsilon, weight_decay };
         for kernels in Kernels::available() {
             let mut network = golden.network("", &[12, 16, 4], Activation::Relu);
-            let (orthogonalizer, team) = (Orthogonalizer::new(12, 16, 1), Team::new(1));
+            let (orthogonalizer, group) = (Orthogonalizer::new(12, 16, 1), ThreadGroup::new(1));
             let count = network.parameters().len();
             let (mut first, mut second) = (vec![0.0; count], vec![0.0; count]);
             let mut losses = Vec::new();
@@ -313,7 +315,7 @@ fn ten_steps_of_muon_match_pytorch() {
                     (&mut gradients[weight.clone()], &mut first[weight.clone()]);
                 momentum_step(kernels, momentum, nesterov, direction, mean);
                 let direction = MatRef::new(direction, 12, 16);
-                make_orthogonal(kernels, &orthogonalizer, &team.member(0), direction);
+                make_orthogonal(kernels, &orthogonalizer, &group.thread(0), direction);
                 let matrix = MatMut::new(&mut network.parameters_mut()[weight], 12, 16);
                 orthogonalizer.apply(kernels, (0.01, weight_decay), (0..12, 0..16), matrix);
                 for (range, decays) in

@@ -5,17 +5,20 @@ mod common;
 
 use common::golden::{Golden, assert_close};
 use common::{pass, tiles_of};
-use gradus::network::linear::InputScale;
-use gradus::network::{Activation, Draw, Hidden, Init, Input, Kernels, MatRef, Network, Prepared};
+use gradus::engine::cpu::linear::InputScale;
+use gradus::engine::cpu::{Executor, HiddenRegularization, Input, RngKey};
+use gradus::network::{Activation, Init, Network};
+use gradus_kernels::Kernels;
+use gradus_kernels::matrix::MatRef;
 
-const DRAW: Option<Draw> = Some(Draw { seed: 3, step: 5, first: 0 });
+const DRAW: Option<RngKey> = Some(RngKey { seed: 3, step: 5, first: 0 });
 
-const TREATMENTS: [Hidden; 5] = [
-    Hidden { batch_norm: true, ..Hidden::PLAIN },
-    Hidden { dropout: 0.4, ..Hidden::PLAIN },
-    Hidden { noise: 0.3, ..Hidden::PLAIN },
-    Hidden { batch_norm: true, noise: 0.3, dropout: 0.0 },
-    Hidden { batch_norm: true, noise: 0.0, dropout: 0.3 },
+const TREATMENTS: [HiddenRegularization; 5] = [
+    HiddenRegularization { batch_norm: true, ..HiddenRegularization::PLAIN },
+    HiddenRegularization { dropout: 0.4, ..HiddenRegularization::PLAIN },
+    HiddenRegularization { noise: 0.3, ..HiddenRegularization::PLAIN },
+    HiddenRegularization { batch_norm: true, noise: 0.3, dropout: 0.0 },
+    HiddenRegularization { batch_norm: true, noise: 0.0, dropout: 0.3 },
 ];
 
 fn network(hidden: &[usize], activation: Activation) -> Network {
@@ -46,41 +49,41 @@ fn gradients_match_central_differences() {
                 {
                     let sparse = matches!(input, Input::Tiles(..));
                     let network = network(&hidden, activation);
-                    let prepared = Prepared::for_training(kernels, &network, sparse, treatment);
-                    check_gradients(&prepared, input, &labels);
+                    let executor = Executor::for_training(kernels, &network, sparse, treatment);
+                    check_gradients(&executor, input, &labels);
                 }
             }
         }
     }
 }
 
-fn check_gradients(prepared: &Prepared, input: Input, labels: &[u32]) {
-    let gradients = pass(prepared, input, labels, 2, DRAW).gradients;
-    let layout = &prepared.layout;
-    let fixed: Vec<usize> = match layout.hidden.noise > 0.0 {
-        true => layout.stages.iter().flat_map(|s| &s.norms).map(|norm| norm.gamma).collect(),
+fn check_gradients(executor: &Executor, input: Input, labels: &[u32]) {
+    let gradients = pass(executor, input, labels, 2, DRAW).gradients;
+    let plan = &executor.plan;
+    let fixed: Vec<usize> = match plan.hidden.noise > 0.0 {
+        true => plan.layers.iter().flat_map(|s| &s.norms).map(|norm| norm.gamma).collect(),
         false => Vec::new(),
     };
     let step = 1.0 / 256.0;
-    for (piece, range) in layout.pieces.iter().enumerate() {
-        if fixed.contains(&piece) {
+    for (partition, range) in plan.partitions.iter().enumerate() {
+        if fixed.contains(&partition) {
             assert!(gradients[range.clone()].iter().all(|&gradient| gradient == 0.0));
             continue;
         }
         for at in (0..range.len()).step_by(3) {
             let loss_at = |offset: f32| {
-                let kept = prepared.parameters.read_piece(piece)[at];
-                prepared.parameters.write(piece).slice()[at] = kept + offset;
-                let loss = pass(prepared, input, labels, 1, DRAW).loss;
-                prepared.parameters.write(piece).slice()[at] = kept;
+                let kept = executor.parameters.read_partition(partition)[at];
+                executor.parameters.write(partition).slice()[at] = kept + offset;
+                let loss = pass(executor, input, labels, 1, DRAW).loss;
+                executor.parameters.write(partition).slice()[at] = kept;
                 loss
             };
             let expected = (loss_at(step) - loss_at(-step)) / (2.0 * step);
             let found = gradients[range.start + at];
             assert!(
                 (found - expected).abs() < 3e-4 + 2e-3 * expected.abs(),
-                "{:?} piece {piece} at {at}: {found} {expected}",
-                layout.hidden
+                "{:?} partition {partition} at {at}: {found} {expected}",
+                plan.hidden
             );
         }
     }
@@ -97,9 +100,9 @@ fn workers_change_no_bit_and_both_ways_agree() {
             for kernels in Kernels::available() {
                 let run = |input, threads| {
                     let sparse = matches!(input, Input::Tiles(..));
-                    let prepared = Prepared::for_training(kernels, &network, sparse, treatment);
-                    let pass = pass(&prepared, input, &labels, threads, DRAW);
-                    (pass.logits, pass.gradients, prepared.statistics.read().to_vec())
+                    let executor = Executor::for_training(kernels, &network, sparse, treatment);
+                    let pass = pass(&executor, input, &labels, threads, DRAW);
+                    (pass.logits, pass.gradients, executor.statistics.read().to_vec())
                 };
                 let dense = Input::Dense(MatRef::new(&dense, count, 36));
                 let sparse = Input::Tiles(&tiles, scale);
@@ -125,27 +128,27 @@ fn folding_batch_normalisation_changes_no_prediction() {
     let input = Input::Dense(MatRef::new(&dense, 50, 36));
     let kernels = Kernels::detect().unwrap();
     let mut network = network(&[30, 70], Activation::Relu);
-    let treatment = Hidden { batch_norm: true, ..Hidden::PLAIN };
-    let prepared = Prepared::for_training(kernels, &network, false, treatment);
-    for norm in prepared.layout.stages.iter().flat_map(|stage| &stage.norms) {
-        for (at, gamma) in prepared.parameters.write(norm.gamma).slice().iter_mut().enumerate() {
+    let treatment = HiddenRegularization { batch_norm: true, ..HiddenRegularization::PLAIN };
+    let executor = Executor::for_training(kernels, &network, false, treatment);
+    for norm in executor.plan.layers.iter().flat_map(|layer| &layer.norms) {
+        for (at, gamma) in executor.parameters.write(norm.gamma).slice().iter_mut().enumerate() {
             *gamma = 0.5 + 0.1 * at as f32;
         }
-        prepared.parameters.write(norm.beta).slice().fill(-0.25);
+        executor.parameters.write(norm.beta).slice().fill(-0.25);
     }
-    let expected = pass(&prepared, input, &labels, 1, DRAW).logits;
+    let expected = pass(&executor, input, &labels, 1, DRAW).logits;
     // A running mean that has seen this batch often enough is its mean; the variance it follows is
     // the unbiased one, 50/49 of the batch's.
     for _ in 0..200 {
-        pass(&prepared, input, &labels, 1, DRAW);
+        pass(&executor, input, &labels, 1, DRAW);
     }
-    for (index, cut) in prepared.layout.statistics.iter().enumerate() {
-        for variance in &mut prepared.statistics.write(index).slice()[cut.len() / 2..] {
+    for (index, part) in executor.plan.statistics.iter().enumerate() {
+        for variance in &mut executor.statistics.write(index).slice()[part.len() / 2..] {
             *variance *= 49.0 / 50.0;
         }
     }
-    prepared.store(&mut network);
-    let folded = Prepared::new(kernels, &network, false);
+    executor.store(&mut network);
+    let folded = Executor::new(kernels, &network, false);
     let found = pass(&folded, input, &labels, 1, None).logits;
     for (found, expected) in found.iter().zip(&expected) {
         assert!((found - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
@@ -160,27 +163,27 @@ fn batch_normalisation_matches_pytorch() {
     let network = golden.network("", &[12, 70, 9, 5], Activation::Relu);
     let (x, labels) = (golden.floats("x"), golden.labels("labels"));
     let input = Input::Dense(MatRef::new(&x, 15, 12));
-    let treatment = Hidden { batch_norm: true, ..Hidden::PLAIN };
+    let treatment = HiddenRegularization { batch_norm: true, ..HiddenRegularization::PLAIN };
     for kernels in Kernels::available() {
         for threads in 1..=3 {
-            let prepared = Prepared::for_training(kernels, &network, false, treatment);
-            let layout = &prepared.layout;
-            for (index, stage) in layout.stages[..2].iter().enumerate() {
+            let executor = Executor::for_training(kernels, &network, false, treatment);
+            let plan = &executor.plan;
+            for (index, layer) in plan.layers[..2].iter().enumerate() {
                 let given =
                     ["gamma", "beta"].map(|name| golden.floats(&format!("{name}{}", index + 1)));
-                for (block, norm) in stage.blocks.iter().zip(&stage.norms) {
-                    for (values, piece) in given.iter().zip([norm.gamma, norm.beta]) {
-                        let mut parameters = prepared.parameters.write(piece);
+                for (block, norm) in layer.blocks.iter().zip(&layer.norms) {
+                    for (values, partition) in given.iter().zip([norm.gamma, norm.beta]) {
+                        let mut parameters = executor.parameters.write(partition);
                         parameters.slice().copy_from_slice(&values[block.clone()]);
                     }
                 }
             }
-            let found = pass(&prepared, input, &labels, threads, DRAW);
+            let found = pass(&executor, input, &labels, threads, DRAW);
             assert_close(&found.logits, &golden.floats("logits"), 1e-5, "logits");
             assert_close(&[found.loss], &[golden.number("loss")], 1e-5, "loss");
 
             let mut gradients = vec![0.0; network.parameters().len()];
-            layout.gather(&found.gradients, &mut gradients);
+            plan.gather(&found.gradients, &mut gradients);
             for (index, linear) in network.linears().iter().enumerate() {
                 for (letter, range) in [("w", linear.weight()), ("b", linear.bias())] {
                     let key = format!("grad_{letter}{}", index + 1);
@@ -188,11 +191,12 @@ fn batch_normalisation_matches_pytorch() {
                     assert_close(&gradients[range], &golden.floats(&key), 2e-5, &key);
                 }
             }
-            let statistics = prepared.statistics.read().to_vec();
-            for (index, stage) in layout.stages[..2].iter().enumerate() {
-                let gradient = |piece: usize| &found.gradients[layout.pieces[piece].clone()];
-                for (block, norm) in stage.blocks.iter().zip(&stage.norms) {
-                    let running = &statistics[layout.statistics[norm.statistics].clone()];
+            let statistics = executor.statistics.read().to_vec();
+            for (index, layer) in plan.layers[..2].iter().enumerate() {
+                let gradient =
+                    |partition: usize| &found.gradients[plan.partitions[partition].clone()];
+                for (block, norm) in layer.blocks.iter().zip(&layer.norms) {
+                    let running = &statistics[plan.statistics[norm.statistics].clone()];
                     let (means, variances) = running.split_at(block.len());
                     for (name, found) in [
                         ("grad_gamma", gradient(norm.gamma)),
@@ -206,8 +210,8 @@ fn batch_normalisation_matches_pytorch() {
                 }
             }
             let mut folded = network.clone();
-            prepared.store(&mut folded);
-            let folded = Prepared::new(kernels, &folded, false);
+            executor.store(&mut folded);
+            let folded = Executor::new(kernels, &folded, false);
             let found = pass(&folded, input, &labels, threads, None).logits;
             assert_close(
                 &found,

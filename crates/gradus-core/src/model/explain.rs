@@ -1,11 +1,12 @@
 //! What one answer comes from: a sample in, the activity of each hidden unit and what each feature
 //! contributes out (docs/maths.md M22).
 
-use super::forward::normalize_row;
-use super::{Classifier, kernels};
+use gradus_kernels::matrix::{MatMut, MatRef};
+
+use super::Classifier;
+use crate::engine::cpu::linear::{backward_input, forward};
+use crate::engine::cpu::{kernels, normalize_row};
 use crate::error::{Error, Result};
-use crate::network::linear::{backward_input, forward};
-use crate::network::{MatMut, MatRef};
 use crate::samples::Rows;
 
 /// Values as a matrix of one row.
@@ -86,8 +87,9 @@ impl Classifier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Activation, Init, Network, Workers};
+    use crate::network::{Activation, Init, Network};
     use crate::transform::normalize::Normalizer;
+    use gradus_kernels::threads::Workers;
 
     fn model(hidden: &[usize], activation: Activation, features: usize) -> Classifier {
         let activations = vec![activation; hidden.len().min(1)];

@@ -2,7 +2,7 @@
 //! saved, and what predicts.
 //!
 //! [`Classifier`] is the whole, [`Regressor`] its like for values, [`Model`] either of them;
-//! [`Predictor`] is their form for many single predictions, [`Explanation`] what one answer comes from. `forward.rs` takes samples through the
+//! [`Predictor`] is their density for many single predictions, [`Explanation`] what one answer comes from. `forward.rs` takes samples through the
 //! network, for these and for training's validation.
 
 mod explain;
@@ -14,16 +14,19 @@ pub use explain::Explanation;
 pub use model::{Model, ModelRef};
 pub use regressor::{PredictedValues, Regressor};
 
+use gradus_kernels::matrix::MatMut;
+use gradus_kernels::threads::Workers;
+
+use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, Result};
 use crate::loss;
 use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};
-use crate::network::{Kernels, MatMut, Network, Prepared, Workers};
+use crate::network::Network;
 use crate::samples::{Dataset, Rows, Task};
 use crate::transform::normalize::Normalizer;
 
 use forward::Forward;
 use forward::Pass;
-pub(crate) use forward::{CHUNK, Form, fill_tile, lock, normalize_row};
 
 /// A network and what belongs to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,7 +105,7 @@ impl Classifier {
         let (model, inputs) = (ModelRef::from(self), inputs.into());
         model.check_inputs(inputs)?;
         let parts = model.each_chunk(workers, inputs, |forward, _, mut logits| {
-            loss::softmax(forward.prepared.kernels(), logits.reborrow());
+            loss::softmax(forward.executor.kernels(), logits.reborrow());
             logits.as_ref().without_gaps().to_vec()
         })?;
         Ok(Predictions { classes: self.class_names.len(), probabilities: parts.concat() })
@@ -152,8 +155,8 @@ impl Classifier {
 pub struct Predictor {
     task: Task,
     normalizer: Normalizer,
-    prepared: Prepared,
-    form: Form,
+    executor: Executor,
+    density: Density,
     bytes: bool,
     pass: Pass,
 }
@@ -161,11 +164,11 @@ pub struct Predictor {
 impl Predictor {
     fn new(model: ModelRef, bytes: bool) -> Result<Predictor> {
         let kind = if bytes { Rows::Bytes(&[]) } else { Rows::Floats(&[]) };
-        let form = Form::of(model.normalizer(), kind);
-        let prepared = Prepared::new(kernels()?, model.network(), form.is_sparse());
-        let pass = Pass::new(&prepared, &form, 1);
+        let density = Density::of(model.normalizer(), kind);
+        let executor = Executor::new(kernels()?, model.network(), density.is_sparse());
+        let pass = Pass::new(&executor, &density, 1);
         let (task, normalizer) = (model.task(), model.normalizer().clone());
-        Ok(Predictor { task, normalizer, prepared, form, bytes, pass })
+        Ok(Predictor { task, normalizer, executor, density, bytes, pass })
     }
 
     /// The probabilities of every class, or the values, for one sample of raw values; allocates
@@ -176,7 +179,7 @@ impl Predictor {
     /// `InvalidArgument` where the sample has not the model's size, or is not of the kind that this
     /// predictor was made for.
     pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
-        let features = self.prepared.layout.stages[0].inputs;
+        let features = self.executor.plan.layers[0].inputs;
         if sample.len() != features || matches!(sample, Rows::Bytes(_)) != self.bytes {
             return Err(Error::argument(format!(
                 "a sample of {} {}, but this predictor takes {features} {}",
@@ -185,11 +188,11 @@ impl Predictor {
                 if self.bytes { "bytes" } else { "floats" }
             )));
         }
-        let Predictor { task, normalizer, prepared, form, pass, .. } = self;
-        let forward = Forward { prepared, form, normalizer };
+        let Predictor { task, normalizer, executor, density, pass, .. } = self;
+        let forward = Forward { executor, density, normalizer };
         let logits = pass.logits(&forward, sample, 0..1);
         if *task == Task::Classes {
-            loss::softmax(prepared.kernels(), MatMut::new(logits, 1, logits.len()));
+            loss::softmax(executor.kernels(), MatMut::new(logits, 1, logits.len()));
         }
         Ok(pass.output())
     }
@@ -199,10 +202,6 @@ impl Predictor {
 /// multiplying by them: so for bytes, floats that were bytes, and sparse rows, of which at least half
 /// are 0.
 pub fn skips_zeros(normalizer: &Normalizer, inputs: Rows) -> bool {
-    kernels().is_ok_and(|kernels| Form::for_training(kernels, normalizer, inputs, 1).0.is_sparse())
-}
-
-/// The kernels for this machine, or the error of a wrong `GRADUS_ISA`.
-pub(crate) fn kernels() -> Result<Kernels> {
-    Kernels::detect().map_err(Error::argument)
+    kernels()
+        .is_ok_and(|kernels| Density::for_training(kernels, normalizer, inputs, 1).0.is_sparse())
 }

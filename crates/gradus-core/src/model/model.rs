@@ -1,10 +1,14 @@
 //! A classifier or a regressor: what training makes and a model file holds, and what the two share.
 
-use super::forward::{Form, Forward};
+use gradus_kernels::matrix::MatMut;
+use gradus_kernels::threads::Workers;
+
+use super::Classifier;
+use super::forward::Forward;
 use super::regressor::Regressor;
-use super::{Classifier, kernels};
+use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, Result};
-use crate::network::{MatMut, Network, Prepared, Workers};
+use crate::network::Network;
 use crate::samples::{Answers, Dataset, Rows, Task};
 use crate::transform::normalize::Normalizer;
 
@@ -283,9 +287,9 @@ impl<'a> ModelRef<'a> {
         visit: impl Fn(&Forward, usize, MatMut) -> R + Sync,
     ) -> Result<Vec<R>> {
         let normalizer = self.normalizer();
-        let form = Form::of(normalizer, inputs);
-        let prepared = Prepared::new(kernels()?, self.network(), form.is_sparse());
-        let forward = Forward { prepared: &prepared, form: &form, normalizer };
+        let density = Density::of(normalizer, inputs);
+        let executor = Executor::new(kernels()?, self.network(), density.is_sparse());
+        let forward = Forward { executor: &executor, density: &density, normalizer };
         Ok(forward.each_chunk(workers, inputs, |start, outputs| visit(&forward, start, outputs)))
     }
 }

@@ -1,9 +1,11 @@
 //! A regressor: network, normalisation and the names of the values that it answers with.
 
+use gradus_kernels::threads::Workers;
+
 use super::{ModelRef, Predictor};
 use crate::error::Result;
 use crate::metrics::ValueEvaluation;
-use crate::network::{Network, Workers};
+use crate::network::Network;
 use crate::samples::{Answers, Dataset, Rows};
 use crate::transform::normalize::Normalizer;
 

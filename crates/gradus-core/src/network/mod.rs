@@ -1,34 +1,18 @@
 //! The network: dense layers over one flat vector of parameters.
 //!
-//! In comes a batch of samples, out come logits; backward turns the gradient of the logits into
-//! the gradient of every parameter. Read [`linear`] first: it holds the forward and the backward
-//! pass of a layer, one below the other. [`activation`] and [`init`] are small; [`layout`] says how
-//! parameters are cut into pieces for several workers, [`workspace`] what a pass needs besides
-//! them, and [`prepared`] puts the passes of all layers in order.
+//! In: the sizes of layers and their activations. Out: a [`Network`], which knows its layers and holds
+//! their parameters; [`init`] draws these. What computes with it is [`crate::engine`].
 
 use std::ops::Range;
 
 use crate::error::{Error, Result};
 
-pub mod linear;
 pub mod activation;
 mod activation_names;
 pub mod init;
-pub mod hidden;
-pub mod layout;
-pub mod workspace;
-pub mod prepared;
 
 pub use activation::Activation;
-pub use gradus_kernels::Kernels;
-pub use gradus_kernels::dense::Update;
-pub use gradus_kernels::matrix::{MatMut, MatRef};
-pub use gradus_kernels::sparse::{TILE, Tile};
-pub use gradus_kernels::threads::{Member, SharedMatrix, Team, Workers, available_cores, in_parts};
-pub use hidden::{Draw, Hidden};
 pub use init::Init;
-pub use prepared::{Input, Prepared, SharedTile};
-pub use workspace::{Scratch, Workspace};
 
 /// One layer; the order of layers is the order of computation.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,8 +1,8 @@
 //! Muon (Jordan et al. 2024; docs/maths.md M15): a hidden weight matrix moves along its momentum made
 //! orthogonal, so that every direction in it gets a step of the same length.
 //!
-//! A step of one matrix goes: [`momentum_step`] turns its gradient into the direction; all members of
-//! a team call [`Orthogonalizer::orthogonalize`]; [`Orthogonalizer::apply`] moves the weight, part by
+//! A step of one matrix goes: [`momentum_step`] turns its gradient into the direction; all threads of
+//! a group call [`Orthogonalizer::orthogonalize`]; [`Orthogonalizer::apply`] moves the weight, part by
 //! part. All other parameters take [`Optimizer::step`](crate::optimizer::Optimizer::step).
 
 use std::ops::Range;
@@ -10,7 +10,7 @@ use std::ops::Range;
 use gradus_kernels::Kernels;
 use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
-use gradus_kernels::threads::{Member, Reading, SharedMatrix};
+use gradus_kernels::threads::{Reading, SharedMatrix, Thread};
 
 /// Newton-Schulz iterations.
 const ITERATIONS: usize = 5;
@@ -67,12 +67,12 @@ pub struct Orthogonalizer {
 }
 
 impl Orthogonalizer {
-    /// For matrices of `rows x columns`, cut into a piece of rows for each of `members` threads. The
-    /// cuts do not show in the result: each of its values is one sum, whoever computes it.
-    pub fn new(rows: usize, columns: usize, members: usize) -> Self {
+    /// For matrices of `rows x columns`, part into a partition of rows for each of `threads` threads. The
+    /// parts do not show in the result: each of its values is one sum, whoever computes it.
+    pub fn new(rows: usize, columns: usize, threads: usize) -> Self {
         let small = rows.min(columns);
         let by_rows =
-            |rows, columns| SharedMatrix::by_rows(rows, columns, &cuts(rows, members.max(1)));
+            |rows, columns| SharedMatrix::by_rows(rows, columns, &parts(rows, threads.max(1)));
         Orthogonalizer {
             x: [by_rows(rows, columns), by_rows(rows, columns)],
             norms: by_rows(rows, 1),
@@ -82,21 +82,21 @@ impl Orthogonalizer {
     }
 
     /// Makes the matrix orthogonal whose rows `fill` writes: it is called with ranges of rows and a
-    /// place for them. Every member of the team calls this; it contains meetings and ends with one,
+    /// place for them. Every thread of the group calls this; it contains meetings and ends with one,
     /// after which all may read [`Orthogonalizer::result`]. What `fill` reads must be complete
-    /// before the first member calls.
+    /// before the first thread calls.
     pub fn orthogonalize(
         &self,
         kernels: Kernels,
-        member: &Member,
+        thread: &Thread,
         fill: impl Fn(Range<usize>, MatMut),
     ) {
-        self.start(kernels, member, fill);
+        self.start(kernels, thread, fill);
         for iteration in 0..ITERATIONS {
             let (x, next) = (&self.x[iteration % 2], &self.x[(iteration + 1) % 2]);
-            self.gram(kernels, member, x);
-            self.polynomial(kernels, member);
-            self.next(kernels, member, x, next);
+            self.gram(kernels, thread, x);
+            self.polynomial(kernels, thread);
+            self.next(kernels, thread, x, next);
         }
     }
 
@@ -128,32 +128,32 @@ impl Orthogonalizer {
     }
 
     /// `X = G / |G|`, `|G|` the root of the sum of all squares.
-    fn start(&self, kernels: Kernels, member: &Member, fill: impl Fn(Range<usize>, MatMut)) {
+    fn start(&self, kernels: Kernels, thread: &Thread, fill: impl Fn(Range<usize>, MatMut)) {
         let x = &self.x[0];
-        for piece in member.share(x.pieces()) {
-            let (mut values, mut norms) = (x.write(piece), self.norms.write(piece));
+        for partition in thread.share(x.partitions()) {
+            let (mut values, mut norms) = (x.write(partition), self.norms.write(partition));
             let (mut values, mut norms) = (values.view(), norms.view());
-            fill(x.piece(piece).0, values.reborrow());
+            fill(x.partition(partition).0, values.reborrow());
             for i in 0..values.rows() {
                 norms.row_mut(i)[0] = kernels.sum_of_squares(values.row_mut(i)).sqrt() as f32;
             }
         }
-        member.wait();
+        thread.barrier();
         let squares = kernels.sum_of_squares(self.norms.read().view().without_gaps());
         let factor = (1.0 / squares.sqrt().max(SMALLEST_NORM)) as f32;
-        for piece in member.share(x.pieces()) {
-            let mut values = x.write(piece);
+        for partition in thread.share(x.partitions()) {
+            let mut values = x.write(partition);
             let mut values = values.view();
             for i in 0..values.rows() {
                 kernels.scale(values.row_mut(i), factor);
             }
         }
-        member.wait();
+        thread.barrier();
     }
 
     /// `A` of `x`.
-    fn gram(&self, kernels: Kernels, member: &Member, x: &SharedMatrix) {
-        own(member, &self.gram, |rows, gram| {
+    fn gram(&self, kernels: Kernels, thread: &Thread, x: &SharedMatrix) {
+        own(thread, &self.gram, |rows, gram| {
             let x = x.read();
             let x = x.view();
             let (transpose, left) = match is_wide(x) {
@@ -165,9 +165,9 @@ impl Orthogonalizer {
     }
 
     /// `a I + b A + c A^2`
-    fn polynomial(&self, kernels: Kernels, member: &Member) {
+    fn polynomial(&self, kernels: Kernels, thread: &Thread) {
         let [a, b, c] = POLYNOMIAL;
-        own(member, &self.polynomial, |rows, mut values| {
+        own(thread, &self.polynomial, |rows, mut values| {
             let gram = self.gram.read();
             let (gram, square) = (gram.view(), values.reborrow());
             let left = gram.part_rows(rows.clone());
@@ -181,8 +181,8 @@ impl Orthogonalizer {
     }
 
     /// The next `X`: the polynomial times `x`, or `x` times the polynomial.
-    fn next(&self, kernels: Kernels, member: &Member, x: &SharedMatrix, next: &SharedMatrix) {
-        own(member, next, |rows, result| {
+    fn next(&self, kernels: Kernels, thread: &Thread, x: &SharedMatrix, next: &SharedMatrix) {
+        own(thread, next, |rows, result| {
             let (x, polynomial) = (x.read(), self.polynomial.read());
             let (left, right) = match is_wide(x.view()) {
                 true => (polynomial.view(), x.view()),
@@ -194,12 +194,12 @@ impl Orthogonalizer {
     }
 }
 
-/// Writes this member's share of the pieces of a matrix, then waits for the others.
-fn own(member: &Member, matrix: &SharedMatrix, write: impl Fn(Range<usize>, MatMut)) {
-    for piece in member.share(matrix.pieces()) {
-        write(matrix.piece(piece).0, matrix.write(piece).view());
+/// Writes this thread's share of the partitions of a matrix, then waits for the others.
+fn own(thread: &Thread, matrix: &SharedMatrix, write: impl Fn(Range<usize>, MatMut)) {
+    for partition in thread.share(matrix.partitions()) {
+        write(matrix.partition(partition).0, matrix.write(partition).view());
     }
-    member.wait();
+    thread.barrier();
 }
 
 /// Whether the rows are the small side.
@@ -207,10 +207,10 @@ fn is_wide(matrix: MatRef) -> bool {
     matrix.rows() <= matrix.columns()
 }
 
-/// `rows` cut into as many pieces as there are members, of whole blocks of eight rows: as many as
+/// `rows` part into as many partitions as there are threads, of whole blocks of eight rows: as many as
 /// the products compute at a time.
-fn cuts(rows: usize, members: usize) -> Vec<Range<usize>> {
-    let size = rows.div_ceil(members).next_multiple_of(8).max(8);
+fn parts(rows: usize, threads: usize) -> Vec<Range<usize>> {
+    let size = rows.div_ceil(threads).next_multiple_of(8).max(8);
     (0..rows).step_by(size).map(|start| start..(start + size).min(rows)).collect()
 }
 
@@ -218,7 +218,7 @@ fn cuts(rows: usize, members: usize) -> Vec<Range<usize>> {
 mod tests {
     use super::*;
     use gradus_kernels::random::Stream;
-    use gradus_kernels::threads::{Team, Workers};
+    use gradus_kernels::threads::{ThreadGroup, Workers};
 
     fn normal(rows: usize, columns: usize, scale: f32) -> Vec<f32> {
         let stream = Stream { key: 9, counter: [rows as u32, columns as u32, 0] };
@@ -231,15 +231,15 @@ mod tests {
         kernels: Kernels,
         (rows, columns): (usize, usize),
         values: &[f32],
-        members: usize,
+        threads: usize,
     ) -> Vec<f32> {
-        let orthogonalizer = Orthogonalizer::new(rows, columns, members);
-        let (workers, team) = (Workers::new(members).unwrap(), Team::new(members));
+        let orthogonalizer = Orthogonalizer::new(rows, columns, threads);
+        let (workers, group) = (Workers::new(threads).unwrap(), ThreadGroup::new(threads));
         workers.run(|index| {
-            let member = team.member(index);
+            let thread = group.thread(index);
             // Twice, as in a run of several steps: nothing may be left over from the first.
             for factor in [-3.0, 1.0] {
-                orthogonalizer.orthogonalize(kernels, &member, |range, mut matrix| {
+                orthogonalizer.orthogonalize(kernels, &thread, |range, mut matrix| {
                     for (i, row) in range.enumerate() {
                         let from = &values[row * columns..][..columns];
                         for (to, value) in matrix.row_mut(i).iter_mut().zip(from) {
@@ -314,8 +314,8 @@ mod tests {
             for shape in SHAPES {
                 let values = normal(shape.0, shape.1, 1.0);
                 let alone = orthogonal(kernels, shape, &values, 1);
-                for members in 2..=3 {
-                    assert!(alone == orthogonal(kernels, shape, &values, members), "{shape:?}");
+                for threads in 2..=3 {
+                    assert!(alone == orthogonal(kernels, shape, &values, threads), "{shape:?}");
                 }
             }
         }
@@ -334,8 +334,8 @@ mod tests {
     fn parts_of_a_weight_move_as_the_whole() {
         let (kernels, values) = (Kernels::available()[0], normal(6, 10, 1.0));
         let orthogonalizer = Orthogonalizer::new(6, 10, 1);
-        let team = Team::new(1);
-        orthogonalizer.orthogonalize(kernels, &team.member(0), |rows, mut matrix| {
+        let group = ThreadGroup::new(1);
+        orthogonalizer.orthogonalize(kernels, &group.thread(0), |rows, mut matrix| {
             let all = MatRef::new(&values, 6, 10);
             for (i, row) in rows.enumerate() {
                 matrix.row_mut(i).copy_from_slice(all.row(row));

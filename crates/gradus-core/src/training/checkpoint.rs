@@ -9,16 +9,16 @@
 use std::ops::Range;
 use std::path::Path;
 
+use gradus_kernels::threads::SharedMatrix;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::model::Model;
 use crate::model_file::{self, Extras};
-use crate::network::SharedMatrix;
 use crate::samples::Dataset;
 use crate::training::config::TrainConfig;
-use crate::training::session::Progress;
+use crate::training::progress::Progress;
 use crate::training::{History, Session};
 
 /// The version of the checkpoint that is written; the only one that is read.
@@ -200,10 +200,10 @@ impl<'a> Session<'a> {
             ));
         }
         check_progress(checkpoint, session.trainer.steps_per_epoch())?;
-        for (name, matrix, cuts, _) in session.vectors() {
+        for (name, matrix, parts, _) in session.vectors() {
             if !matrix.read().is_empty() {
-                let length = cuts.last().map_or(0, |cut| cut.end);
-                fill(matrix, cuts, checkpoint.tensor(name, length)?);
+                let length = parts.last().map_or(0, |part| part.end);
+                fill(matrix, parts, checkpoint.tensor(name, length)?);
             }
         }
         session.progress = checkpoint.state.progress.clone();
@@ -213,24 +213,23 @@ impl<'a> Session<'a> {
         }
         session.model = checkpoint.model.clone();
         session.trainer.stepper.steps = checkpoint.state.steps;
-        session.trainer.stepper.before = session.progress.before.steps;
-        session.trainer.stepper.rate_factor = session.progress.plateau.factor;
         Ok(session)
     }
 
-    /// The vectors that training changes: names, cuts, and whether they hold a number for each
+    /// The vectors that training changes: names, parts, and whether they hold a number for each
     /// parameter (else one for each statistic).
     pub(super) fn vectors(&self) -> [(&'static str, &SharedMatrix, &[Range<usize>], bool); 6] {
-        let (prepared, stepper) = (&self.trainer.prepared, &self.trainer.stepper);
-        let (pieces, statistics) = (&prepared.layout.pieces[..], &prepared.layout.statistics[..]);
+        let (executor, stepper) = (&self.trainer.executor, &self.trainer.stepper);
+        let (partitions, statistics) =
+            (&executor.plan.partitions[..], &executor.plan.statistics[..]);
         let [first, second] = &stepper.moments;
         let [average, average_statistics] = &stepper.average;
         [
-            ("parameters", &prepared.parameters, pieces, true),
-            ("statistics", &prepared.statistics, statistics, false),
-            ("first_moment", first, pieces, true),
-            ("second_moment", second, pieces, true),
-            ("average", average, pieces, true),
+            ("parameters", &executor.parameters, partitions, true),
+            ("statistics", &executor.statistics, statistics, false),
+            ("first_moment", first, partitions, true),
+            ("second_moment", second, partitions, true),
+            ("average", average, partitions, true),
             ("average_statistics", average_statistics, statistics, false),
         ]
     }
@@ -240,9 +239,9 @@ impl<'a> Session<'a> {
     }
 }
 
-pub(super) fn fill(matrix: &SharedMatrix, cuts: &[Range<usize>], values: &[f32]) {
-    for (index, cut) in cuts.iter().enumerate() {
-        matrix.write(index).slice().copy_from_slice(&values[cut.clone()]);
+pub(super) fn fill(matrix: &SharedMatrix, parts: &[Range<usize>], values: &[f32]) {
+    for (index, part) in parts.iter().enumerate() {
+        matrix.write(index).slice().copy_from_slice(&values[part.clone()]);
     }
 }
 

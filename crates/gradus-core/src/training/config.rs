@@ -1,12 +1,15 @@
 //! Every setting of a training run: its default, its allowed range, and the presets.
 
-use crate::error::{Error, Result};
-use crate::network::{Activation, Init, Network, available_cores, check_activations};
+use gradus_kernels::threads::available_cores;
+
+use crate::engine::Settings;
+use crate::error::{Error, Result, check};
+use crate::network::{Activation, Init, Network, check_activations};
 use crate::optimizer::Optimizer;
+use crate::regularization::Regularization;
 use crate::samples::{Dataset, Task};
 use crate::schedule::{Run, Schedule};
 use crate::training::history::Monitor;
-use crate::training::regularization::Regularization;
 use crate::transform::distort::Distortion;
 use crate::transform::normalize::Normalization;
 
@@ -212,6 +215,17 @@ impl TrainConfig {
         self.threads.unwrap_or(least)
     }
 
+    /// The settings of the engine that trains `network` on so many samples.
+    pub(super) fn engine_settings(&self, network: &Network, samples: usize) -> Settings {
+        Settings {
+            batch_size: self.samples_in_batch(samples),
+            optimizer: self.optimizer,
+            regularization: self.regularization.clone(),
+            seed: self.seed,
+            threads: self.workers(network, samples),
+        }
+    }
+
     /// What is watched, with or without validation data.
     pub fn monitor(&self, validation: bool) -> Monitor {
         self.monitor.unwrap_or(if validation { Monitor::ValLoss } else { Monitor::Loss })
@@ -348,18 +362,6 @@ fn validate_optimizer(optimizer: &Optimizer) -> Result<()> {
             share("beta2", beta2)
         }
     }
-}
-
-pub(super) fn check(
-    holds: bool,
-    name: &str,
-    value: &dyn std::fmt::Debug,
-    range: &str,
-) -> Result<()> {
-    if holds {
-        return Ok(());
-    }
-    Err(Error::argument(format!("{name} is {value:?}, but must be {range}")))
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! Training: from data and settings to a model and its history.
 //!
 //! [`train`] is the whole run, [`Session`] the same epoch by epoch, with a [`Checkpoint`] wherever
-//! it is wanted: `session.rs` is the file to read first. `going_on.rs` begins runs where others
-//! ended, `worker.rs` holds the passes of an epoch, `feed.rs` what samples become on their way in,
-//! `losses.rs` what outputs become at their end, `step.rs` what gradients become on their way to new
-//! parameters; [`config`] and
-//! [`regularization`] the settings, [`history`] what each epoch brought.
+//! it is wanted: `session.rs` is the file to read first. `start.rs` begins runs where others ended,
+//! `progress.rs` is what a run has seen so far, [`config`] and [`regularization`] hold the settings,
+//! [`history`] the figures of each epoch. The steps themselves are in [`crate::engine`].
 
 use std::sync::atomic::AtomicBool;
 
@@ -15,21 +13,17 @@ use crate::network::Network;
 use crate::samples::Dataset;
 
 pub mod config;
-pub mod regularization;
 pub mod history;
 mod history_file;
 pub mod session;
 pub mod checkpoint;
-mod going_on;
-mod feed;
-mod losses;
-mod step;
-mod worker;
+mod progress;
+mod start;
 
+pub use crate::regularization::{self, ClassWeights, Regularization};
 pub use checkpoint::Checkpoint;
 pub use config::{BatchSize, EarlyStopping, Preset, TrainConfig};
 pub use history::{Best, EpochReport, History, Monitor};
-pub use regularization::{ClassWeights, Regularization};
 pub use session::Session;
 
 /// How a run ended.

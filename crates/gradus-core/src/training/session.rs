@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use crate::engine::cpu::Trainer;
 use crate::error::Result;
 use crate::model::Model;
 use crate::network::Network;
 use crate::samples::Dataset;
-use crate::schedule::{PlateauState, Schedule};
-use crate::training::going_on::Before;
-use crate::training::worker::Trainer;
+use crate::schedule::{Run, Schedule};
+use crate::training::progress::Progress;
 use crate::training::{Best, EarlyStopping, EpochReport, History, Outcome, TrainConfig, Trained};
 use crate::transform::normalize::Normalizer;
 
@@ -22,20 +22,11 @@ pub struct Session<'a> {
     /// The model after the last complete epoch, or where the run was stopped.
     pub(super) model: Model,
     pub(super) progress: Progress,
+    /// What the schedule needs to know of the run.
+    run: Run,
     /// Parameters of the best epoch's network, with early stopping.
     pub(super) best: Vec<f32>,
     outcome: Option<Outcome>,
-}
-
-/// What a run has seen so far.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Progress {
-    pub(super) history: History,
-    pub(super) plateau: PlateauState,
-    pub(super) best: Option<Best>,
-    seconds: f64,
-    /// What other runs did before this one, which went on from them.
-    pub(super) before: Before,
 }
 
 impl<'a> Session<'a> {
@@ -76,9 +67,11 @@ impl<'a> Session<'a> {
         let model = Model::new(network, normalizer.clone(), shape, &data.answers)?;
         config.check_validation(data, validation)?;
         let network = model.as_ref().network();
-        let threads = config.workers(network, data.len());
-        let trainer = Trainer::new(config, network, normalizer, data, threads)?;
+        let settings = config.engine_settings(network, data.len());
+        let trainer = Trainer::new(&settings, network, normalizer, data)?;
+        let run = config.run(trainer.steps_per_epoch() as u64);
         Ok(Session {
+            run,
             config: config.clone(),
             data,
             validation,
@@ -103,7 +96,14 @@ impl<'a> Session<'a> {
             return Ok(None);
         }
         let begin = Instant::now();
-        let totals = self.trainer.epoch(self.progress.before.epochs + epoch, stop);
+        let Progress { plateau, before, .. } = &self.progress;
+        let (factor, steps) = (plateau.factor, before.steps);
+        let (TrainConfig { schedule, learning_rate, .. }, run) = (&self.config, &self.run);
+        // The schedule begins anew with this run, whatever steps were made before it.
+        let rate = |step| factor * schedule.at(*learning_rate, step - steps, run);
+        let totals = self.trainer.epoch(before.epochs + epoch, &rate, stop);
+        // That of the last step; of the first where there was none.
+        let last_rate = rate(self.trainer.stepper.steps.saturating_sub(1).max(steps));
         // The loss is that of the passes before each step: the last step can still overflow.
         if !totals.loss.is_finite() || !self.trainer.is_finite() {
             let kept = self.progress.best.map(|best| best.epoch).or(epoch.checked_sub(1));
@@ -131,7 +131,7 @@ impl<'a> Session<'a> {
             accuracy: totals.accuracy,
             val_loss,
             val_accuracy,
-            learning_rate: totals.learning_rate,
+            learning_rate: last_rate,
             seconds,
         };
         self.watch(&report);
@@ -156,14 +156,13 @@ impl<'a> Session<'a> {
         (epochs >= self.config.epochs).then_some(Outcome::Finished)
     }
 
-    /// The plateau schedule, and early stopping: keeps the model of the best epoch.
+    /// The plateau schedule, and early stopping: saves the model of the best epoch.
     fn watch(&mut self, report: &EpochReport) {
         let monitor = self.config.monitor(self.validation.is_some());
         let Some(value) = monitor.of(report) else { return };
         if let Schedule::Plateau(plateau) = self.config.schedule {
             let larger_is_better = monitor.larger_is_better();
             self.progress.plateau.observe(&plateau, value, larger_is_better);
-            self.trainer.stepper.rate_factor = self.progress.plateau.factor;
         }
         let Some(EarlyStopping { min_delta, .. }) = self.config.early_stopping else { return };
         let better = match (&self.progress.best, monitor.larger_is_better()) {

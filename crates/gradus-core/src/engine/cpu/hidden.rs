@@ -1,0 +1,261 @@
+//! What stands between the product of a hidden layer and the next layer, forward and backward:
+//! batch normalisation, noise, activation, dropout (docs/maths.md M3, M14, M16).
+//!
+//! All but the activation exist in training alone. A network that predicts has none of it: dropout
+//! scales what it keeps, so that nothing changes on average, and batch normalisation is folded into
+//! the weights (`fold`, below).
+
+use std::ops::Range;
+
+use gradus_kernels::Kernels;
+use gradus_kernels::matrix::{MatMut, MatRef};
+use gradus_kernels::threads::SharedMatrix;
+
+use crate::engine::cpu::plan::{NormPartitions, Plan, PlannedLayer};
+use crate::engine::cpu::workspace::Workspace;
+use crate::network::{Activation, Network};
+use crate::random::{Purpose, Stream, step_stream};
+use crate::regularization::Regularization;
+
+/// How hidden layers are treated in training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HiddenRegularization {
+    /// Whether each unit is brought to mean 0 and variance 1 over the batch, then scaled and
+    /// shifted (Ioffe and Szegedy 2015), before its activation.
+    pub batch_norm: bool,
+    /// Standard deviation of the normal noise added to the input of the activation (Rasmus et al.
+    /// 2015). With batch normalisation its scale then stays 1: it would grow until the noise no
+    /// longer mattered.
+    pub noise: f32,
+    /// Share of the activations that are set to 0, the others scaled by `1 / (1 - dropout)`
+    /// (Srivastava et al. 2014).
+    pub dropout: f32,
+}
+
+/// Added to the variance in batch normalisation.
+pub const EPSILON: f32 = 1e-5;
+
+/// Weight of a batch in the running mean and variance of batch normalisation.
+const MOMENTUM: f32 = 0.1;
+
+impl From<&Regularization> for HiddenRegularization {
+    fn from(settings: &Regularization) -> HiddenRegularization {
+        let Regularization { batch_norm, noise, dropout, .. } = *settings;
+        HiddenRegularization { batch_norm, noise, dropout }
+    }
+}
+
+impl HiddenRegularization {
+    /// The activation alone.
+    pub const PLAIN: HiddenRegularization =
+        HiddenRegularization { batch_norm: false, noise: 0.0, dropout: 0.0 };
+
+    /// Whether the derivative of `activation` cannot be computed from the layer's output: it may
+    /// need the input, or an output that dropout has not scaled.
+    pub(super) fn saves(&self, activation: Activation) -> bool {
+        activation.needs_input() || (self.dropout > 0.0 && activation.needs_exact_output())
+    }
+}
+
+/// Where the random numbers of a pass come from.
+#[derive(Debug, Clone, Copy)]
+pub struct RngKey {
+    /// Of the run.
+    pub seed: u64,
+    /// Of the run, from 0.
+    pub step: u64,
+    /// Place of the pass's first sample in the batch.
+    pub first: usize,
+}
+
+impl RngKey {
+    /// The numbers for one sample of the pass at layer `index`.
+    fn stream(&self, purpose: Purpose, index: usize, sample: usize) -> Stream {
+        let mut stream = step_stream(self.seed, purpose, self.step, (self.first + sample) as u64);
+        stream.counter[0] |= (index as u32) << 8;
+        stream
+    }
+}
+
+/// A hidden layer in a pass of `samples` samples.
+#[derive(Clone, Copy)]
+pub(super) struct HiddenLayer<'a> {
+    pub(super) kernels: Kernels,
+    pub(super) hidden: HiddenRegularization,
+    pub(super) index: usize,
+    pub(super) layer: &'a PlannedLayer,
+    pub(super) workspace: &'a Workspace,
+    /// None for a prediction.
+    pub(super) draw: Option<RngKey>,
+}
+
+impl HiddenLayer<'_> {
+    /// Whether the whole batch must be there before the activation.
+    pub(super) fn normalizes(&self) -> bool {
+        self.draw.is_some() && !self.layer.norms.is_empty()
+    }
+
+    /// Batch normalisation of all samples of a block, in place. `running` follows the means and
+    /// the (unbiased) variances.
+    pub(super) fn normalize(
+        &self,
+        block: usize,
+        parameters: &SharedMatrix,
+        running: &SharedMatrix,
+        mut output: MatMut,
+    ) {
+        let (Some(normalized), Some(norm)) =
+            (&self.workspace.normalized[self.index], self.layer.norms.get(block))
+        else {
+            return;
+        };
+        let (samples, units) = (output.rows(), self.layer.blocks[block].len());
+        let mut normalized = normalized.write(block);
+        let mut normalized = normalized.view();
+        let mut normalized = normalized.part_rows(0..samples);
+        let mut statistics = self.workspace.statistics.write(norm.statistics);
+        let (means, variances) = statistics.slice().split_at_mut(units);
+        let (gamma, beta) =
+            (parameters.read_partition(norm.gamma), parameters.read_partition(norm.beta));
+        self.kernels.batch_norm_forward(
+            output.first_columns(units),
+            &gamma,
+            &beta,
+            EPSILON,
+            means,
+            variances,
+            normalized.first_columns(units),
+        );
+
+        let mut running = running.write(norm.statistics);
+        let (running_means, running_variances) = running.slice().split_at_mut(units);
+        self.kernels.blend(running_means, means, 1.0 - MOMENTUM);
+        let unbiased = samples as f32 / (samples.max(2) - 1) as f32;
+        for (running, &variance) in running_variances.iter_mut().zip(&*variances) {
+            *running += MOMENTUM * (unbiased * variance - *running);
+        }
+    }
+
+    /// From the gradient of a block after batch normalisation to the gradient before it, and those
+    /// of its scale and shift.
+    pub(super) fn normalize_backward(
+        &self,
+        block: usize,
+        parameters: &SharedMatrix,
+        delta: MatMut,
+    ) {
+        let (Some(normalized), Some(norm)) =
+            (&self.workspace.normalized[self.index], self.layer.norms.get(block))
+        else {
+            return;
+        };
+        let units = self.layer.blocks[block].len();
+        let normalized = normalized.read_partition(block);
+        let normalized = normalized.view().part(0..delta.rows(), 0..units);
+        let statistics = self.workspace.statistics.read_partition(norm.statistics);
+        let gamma = parameters.read_partition(norm.gamma);
+        let mut grad_gamma = self.workspace.gradients.write(norm.gamma);
+        let mut grad_beta = self.workspace.gradients.write(norm.beta);
+        self.kernels.batch_norm_backward(
+            delta,
+            normalized,
+            &gamma,
+            &statistics[units..],
+            EPSILON,
+            grad_gamma.slice(),
+            grad_beta.slice(),
+        );
+        if self.hidden.noise > 0.0 {
+            grad_gamma.slice().fill(0.0);
+        }
+    }
+
+    /// Noise, activation and dropout of rows of a block, in place.
+    pub(super) fn activate(&self, block: usize, rows: Range<usize>, mut output: MatMut) {
+        let start = self.layer.blocks[block].start;
+        let draw = |purpose, row| self.draw.map(|draw| draw.stream(purpose, self.index, row));
+        let activation = self.layer.activation;
+        if self.hidden.noise > 0.0 {
+            for (sample, row) in rows.clone().enumerate() {
+                if let Some(stream) = draw(Purpose::Noise, row) {
+                    let values = output.row_mut(sample);
+                    self.kernels.add_normal(stream, start, self.hidden.noise, values);
+                }
+            }
+        }
+        if activation.needs_input() {
+            self.keep(block, rows.clone(), output.as_ref());
+        }
+        for sample in 0..output.rows() {
+            activation.forward(self.kernels, output.row_mut(sample));
+        }
+        if let Some(masks) = &self.workspace.masks[self.index] {
+            if !activation.needs_input() {
+                self.keep(block, rows.clone(), output.as_ref());
+            }
+            let mut masks = masks.write(block);
+            let mut masks = masks.view();
+            for (sample, row) in rows.enumerate() {
+                if let Some(stream) = draw(Purpose::Dropout, row) {
+                    let mask = masks.row_mut(row);
+                    self.kernels.dropout_mask(stream, start, self.hidden.dropout, mask);
+                    self.kernels.multiply(output.row_mut(sample), mask);
+                }
+            }
+        }
+    }
+
+    /// Keeps what the derivative will be computed from, where that is not the layer's output.
+    fn keep(&self, block: usize, rows: Range<usize>, values: MatRef) {
+        let Some(kept) = &self.workspace.kept[self.index] else { return };
+        let mut kept = kept.write(block);
+        let mut kept = kept.view();
+        for (sample, row) in rows.enumerate() {
+            kept.row_mut(row).copy_from_slice(values.row(sample));
+        }
+    }
+
+    /// From the gradient of the layer's output to the gradient before its activation.
+    pub(super) fn activate_backward(&self, block: usize, rows: Range<usize>, mut delta: MatMut) {
+        let (ws, units) = (self.workspace, 0..self.layer.blocks[block].len());
+        if let Some(masks) = &ws.masks[self.index] {
+            let masks = masks.read_partition(block);
+            let masks = masks.view().part(rows.clone(), units.clone());
+            for sample in 0..masks.rows() {
+                self.kernels.multiply(delta.row_mut(sample), masks.row(sample));
+            }
+        }
+        let kept = ws.kept[self.index].as_ref().unwrap_or(&ws.activations[self.index]);
+        let kept = kept.read_partition(block);
+        let kept = kept.view().part(rows, units);
+        for sample in 0..kept.rows() {
+            let grad = delta.row_mut(sample);
+            self.layer.activation.backward(self.kernels, kept.row(sample), grad);
+        }
+    }
+}
+
+/// Folds batch normalisation into the linear layers before it: with `f = gamma / sqrt(variance +
+/// epsilon)` of each unit, `W' = W f` and `b' = (b - mean) f + beta` give the same outputs.
+/// `parameters` and `statistics` are in the order of `plan`, `network` holds `W` and `b`.
+pub(super) fn fold(plan: &Plan, parameters: &[f32], statistics: &[f32], network: &mut Network) {
+    for (index, layer) in plan.layers.iter().enumerate() {
+        for (block, norm) in layer.blocks.iter().zip(&layer.norms) {
+            let NormPartitions { gamma, beta, statistics: at } = *norm;
+            let (gamma, beta) = (
+                &parameters[plan.partitions[gamma].clone()],
+                &parameters[plan.partitions[beta].clone()],
+            );
+            let (means, variances) = statistics[plan.statistics[at].clone()].split_at(block.len());
+            let factors: Vec<f32> =
+                gamma.iter().zip(variances).map(|(g, v)| g / (v + EPSILON).sqrt()).collect();
+            for row in network.weight_mut(index).chunks_exact_mut(layer.outputs) {
+                row[block.clone()].iter_mut().zip(&factors).for_each(|(w, f)| *w *= f);
+            }
+            let biases = &mut network.bias_mut(index)[block.clone()];
+            for (unit, bias) in biases.iter_mut().enumerate() {
+                *bias = (*bias - means[unit]) * factors[unit] + beta[unit];
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What keeps a network from learning its samples by heart: every setting, its range, and whom it
+//! comes from (docs/maths.md M14, M16 to M18).
+
+use crate::error::{Error, Result, check};
+use crate::samples::{Dataset, Task};
+use crate::transform::distort::Distortion;
+
+/// Factors of the losses of the classes.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeights {
+    /// 1 for all.
+    #[default]
+    Equal,
+    /// `samples / (classes x samples of the class)`: every class counts the same.
+    Balanced,
+    /// One factor for each class.
+    Each(Vec<f32>),
+}
+
+/// Everything that regularises; [`Regularization::NONE`] does nothing.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Regularization {
+    /// Share of hidden activations that are set to 0 (Srivastava et al. 2014).
+    pub dropout: f32,
+    /// Share of inputs, after normalisation, that are set to 0.
+    pub input_dropout: f32,
+    /// Standard deviation of the normal noise added before each hidden activation (Rasmus et al.
+    /// 2015).
+    pub noise: f32,
+    /// Standard deviation of the normal noise added to the inputs after normalisation (Bishop
+    /// 1995).
+    pub input_noise: f32,
+    /// Batch normalisation of every hidden layer (Ioffe and Szegedy 2015).
+    pub batch_norm: bool,
+    /// Share of the target that is spread over all classes (Szegedy et al. 2016).
+    pub label_smoothing: f32,
+    /// `alpha` of mixup (Zhang et al. 2018); 0 for none.
+    pub mixup: f32,
+    /// Penalty on the absolute values of weights: `g += l1 sign(w)`.
+    pub l1: f32,
+    /// Penalty on the squares of weights: `g += l2 w`, whatever the optimizer.
+    pub l2: f32,
+    /// Largest Euclidean norm of the weights that lead to a hidden unit (Srivastava et al. 2014).
+    pub max_norm: Option<f32>,
+    /// Largest Euclidean norm of the gradient of all parameters (Pascanu et al. 2013).
+    pub clip_norm: Option<f32>,
+    /// Largest absolute value in the gradient.
+    pub clip_value: Option<f32>,
+    /// Decay of an exponential moving average of the parameters, which then is the model (Polyak
+    /// and Juditsky 1992).
+    pub average: Option<f32>,
+    /// Factors of the classes' losses.
+    pub class_weights: ClassWeights,
+    /// Images moved, turned and bent anew in every epoch.
+    pub distortion: Distortion,
+}
+
+impl Regularization {
+    /// Nothing of it.
+    pub const NONE: Regularization = Regularization {
+        dropout: 0.0,
+        input_dropout: 0.0,
+        noise: 0.0,
+        input_noise: 0.0,
+        batch_norm: false,
+        label_smoothing: 0.0,
+        mixup: 0.0,
+        l1: 0.0,
+        l2: 0.0,
+        max_norm: None,
+        clip_norm: None,
+        clip_value: None,
+        average: None,
+        class_weights: ClassWeights::Equal,
+        distortion: Distortion::NONE,
+    };
+
+    /// Checks every setting against its range.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, naming the setting, its value and the range.
+    pub(crate) fn validate(&self) -> Result<()> {
+        let shares = [
+            ("dropout", self.dropout),
+            ("input dropout", self.input_dropout),
+            ("label smoothing", self.label_smoothing),
+            ("average", self.average.unwrap_or(0.0)),
+        ];
+        for (name, value) in shares {
+            check((0.0..1.0).contains(&value), name, &value, "at least 0 and below 1")?;
+        }
+        let sizes = [
+            ("noise", self.noise),
+            ("input noise", self.input_noise),
+            ("mixup", self.mixup),
+            ("l1", self.l1),
+            ("l2", self.l2),
+        ];
+        for (name, value) in sizes {
+            check(value.is_finite() && value >= 0.0, name, &value, "at least 0 and finite")?;
+        }
+        let limits = [
+            ("max norm", self.max_norm),
+            ("clip norm", self.clip_norm),
+            ("clip value", self.clip_value),
+        ];
+        for (name, value) in limits {
+            let value = value.unwrap_or(1.0);
+            check(value.is_finite() && value > 0.0, name, &value, "above 0 and finite")?;
+        }
+        if let ClassWeights::Each(weights) = &self.class_weights {
+            let sound = |&w: &f32| w.is_finite() && w >= 0.0;
+            let sum: f32 = weights.iter().sum();
+            let holds = weights.iter().all(sound) && sum > 0.0;
+            check(holds, "class weights", weights, "at least 0, finite and not all 0")?;
+        }
+        self.distortion.validate()
+    }
+
+    /// Checks that the settings fit a network of so many hidden layers, and the data.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, saying what does not fit.
+    pub(crate) fn check_fit(&self, hidden_layers: usize, data: &Dataset) -> Result<()> {
+        let wrong = |message: String| Err(Error::argument(message));
+        let acts_on_hidden_layers =
+            self.batch_norm || self.noise > 0.0 || self.dropout > 0.0 || self.max_norm.is_some();
+        if hidden_layers == 0 && acts_on_hidden_layers {
+            return wrong(
+                "dropout, noise, batch normalisation and max norm act on hidden layers, but there \
+                 is none: leave them out, or give the network a hidden layer"
+                    .into(),
+            );
+        }
+        let of_classes = [
+            (
+                "label smoothing spreads a class's target over all classes",
+                self.label_smoothing > 0.0,
+            ),
+            ("class weights are factors of classes", self.class_weights != ClassWeights::Equal),
+        ];
+        for (what, set) in of_classes {
+            if set && data.answers.task() == Task::Values {
+                return wrong(format!(
+                    "{what}, but the data are answered with values: leave it out"
+                ));
+            }
+        }
+        let classes = data.class_names().len();
+        if let ClassWeights::Each(weights) = &self.class_weights
+            && weights.len() != classes
+        {
+            let found = weights.len();
+            return wrong(format!("{found} class weights, but the data have {classes} classes"));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Regularization {
+    fn default() -> Self {
+        Regularization::NONE
+    }
+}
