@@ -1,6 +1,6 @@
 //! NumPy arrays and sparse rows as the library's samples, and back.
 
-use gradus::data::{self, Answers, Dataset, Inputs, Rows};
+use gradus::data::{self, Targets, Dataset, Inputs, Rows};
 use gradus::network::in_parts;
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
@@ -128,44 +128,44 @@ pub(crate) fn check_finite(rows: Rows, features: usize) -> PyResult<()> {
     )))
 }
 
-/// What samples are to be answered with, as an array.
-pub(crate) enum Targets<'py> {
+/// The targets of samples, as an array.
+pub(crate) enum TargetArray<'py> {
     /// The index of each sample's class.
     Labels(PyReadonlyArray1<'py, u32>),
     /// The values of each sample.
     Values(PyReadonlyArray2<'py, f32>),
 }
 
-impl Targets<'_> {
+impl TargetArray<'_> {
     /// With the names of the classes, or of the values.
-    fn answers(&self, names: Vec<String>) -> PyResult<Answers> {
+    fn targets(&self, names: Vec<String>) -> PyResult<Targets> {
         Ok(match self {
-            Targets::Labels(labels) => Answers::Classes { labels: labels.to_vec()?, names },
-            Targets::Values(values) => Answers::Values { values: values.to_vec()?, names },
+            TargetArray::Labels(labels) => Targets::Classes { labels: labels.to_vec()?, names },
+            TargetArray::Values(values) => Targets::Values { values: values.to_vec()?, names },
         })
     }
 }
 
-impl<'py> FromPyObject<'_, 'py> for Targets<'py> {
+impl<'py> FromPyObject<'_, 'py> for TargetArray<'py> {
     type Error = PyErr;
 
-    fn extract(array: Borrowed<'_, 'py, PyAny>) -> PyResult<Targets<'py>> {
+    fn extract(array: Borrowed<'_, 'py, PyAny>) -> PyResult<TargetArray<'py>> {
         if let Ok(labels) = array.cast::<PyArray1<u32>>() {
-            return Ok(Targets::Labels(labels.try_readonly()?));
+            return Ok(TargetArray::Labels(labels.try_readonly()?));
         }
         let Ok(values) = array.cast::<PyArray2<f32>>() else {
             return Err(PyTypeError::new_err(
                 "expected labels as a vector of uint32, or values as float32 of two dimensions",
             ));
         };
-        Ok(Targets::Values(values.try_readonly()?))
+        Ok(TargetArray::Values(values.try_readonly()?))
     }
 }
 
-/// A set of samples and their answers as Python gives it: its own copy of the values.
+/// A set of samples and their targets as Python gives it: its own copy of the values.
 pub(crate) struct Answered {
     inputs: Inputs,
-    answers: Answers,
+    targets: Targets,
     weights: Option<Vec<f32>>,
 }
 
@@ -173,7 +173,7 @@ impl Answered {
     pub(crate) fn new(
         py: Python,
         samples: &Samples,
-        targets: &Targets,
+        targets: &TargetArray,
         names: &[String],
         weights: Option<&PyReadonlyArray1<f32>>,
         threads: usize,
@@ -189,13 +189,13 @@ impl Answered {
                 }
                 Rows::Sparse(rows) => Inputs::Sparse(rows.clone()),
             }),
-            answers: targets.answers(names.to_vec())?,
+            targets: targets.targets(names.to_vec())?,
             weights: weights.map(|weights| weights.to_vec()).transpose()?,
         })
     }
 
     pub(crate) fn into_dataset(self, shape: Vec<usize>) -> gradus::Result<Dataset> {
-        let data = Dataset::with_answers(self.inputs, self.answers, shape)?;
+        let data = Dataset::with_targets(self.inputs, self.targets, shape)?;
         match self.weights {
             Some(weights) => data.with_sample_weights(weights),
             None => Ok(data),
@@ -215,16 +215,16 @@ pub(crate) fn to_arrays<'py>(
         Inputs::Floats(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
         Inputs::Sparse(rows) => Py::new(py, SparseRows { rows })?.into_bound(py).into_any(),
     };
-    let answers = match data.answers {
-        Answers::Classes { labels, names } if names.len() <= 256 => {
+    let targets = match data.targets {
+        Targets::Classes { labels, names } if names.len() <= 256 => {
             let bytes: Vec<u8> = labels.iter().map(|&label| label as u8).collect();
             PyArray1::from_vec(py, bytes).into_any()
         }
-        Answers::Classes { labels, .. } => labels.into_pyarray(py).into_any(),
-        Answers::Values { values, names } => {
+        Targets::Classes { labels, .. } => labels.into_pyarray(py).into_any(),
+        Targets::Values { values, names } => {
             let shape = [values.len() / names.len(), names.len()];
             values.into_pyarray(py).reshape(shape)?.into_any()
         }
     };
-    Ok((samples, answers))
+    Ok((samples, targets))
 }

@@ -48,7 +48,7 @@ pub(crate) fn load<'py>(
     let options =
         LoadOptions { data, data_dir, test, label_column, values, image_size, seed, download };
     let loaded = interruptible(py, move || data::load(&options, &mut |_| {}))?;
-    let names = loaded.train.answers.names().to_vec();
+    let names = loaded.train.targets.names().to_vec();
     let (x_train, y_train) = to_arrays(py, loaded.train)?;
     let (x_test, y_test) = to_arrays(py, loaded.test)?;
     let notices = loaded.notices.iter().map(|notice| words::of_python(notice)).collect();

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use gradus::classifier::{Model as Trained, Predictions, Predictor};
-use gradus::data::normalize::Normalizer;
+use gradus::classifier::{Model as Trained, Predictions, Predictor, Provenance};
 use gradus::data::{Rows, Task};
 use gradus::model_file::{self, OnnxOptions, ReadOptions};
 use gradus::network::{Activation, Network, Workers, available_cores};
+use gradus::transform::Transform;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -38,7 +38,7 @@ impl Model {
     }
 
     fn network(&self) -> &Network {
-        self.trained.as_ref().network()
+        &self.trained.network
     }
 
     /// The outputs for each sample, row after row: probabilities of a classifier, values of a
@@ -63,25 +63,18 @@ impl Model {
         py.detach(|| {
             guarded(|| {
                 let workers = Workers::new(threads).map_err(gradus::Error::argument)?;
-                match &self.trained {
-                    Trained::Classifier(model) => {
-                        model.predict(rows, &workers).map(|found| found.probabilities)
-                    }
-                    Trained::Regressor(model) => {
-                        model.predict(rows, &workers).map(|found| found.values)
-                    }
-                }
+                self.trained.predict(rows, &workers)
             })
         })
     }
 
     /// Checks that it answers so.
     fn check_task(&self, task: Task) -> PyResult<()> {
-        let found = self.trained.as_ref().task();
+        let found = self.trained.task();
         match found == task {
             true => Ok(()),
             false => Err(PyValueError::new_err(format!(
-                "the model answers with {}, not with {}",
+                "this is a {} model; expected one for {}",
                 found.name(),
                 task.name()
             ))),
@@ -111,10 +104,7 @@ impl Model {
         guarded(|| {
             let predictor = match &mut *ready {
                 Some(predictor) => predictor,
-                none => none.insert(match &self.trained {
-                    Trained::Classifier(model) => model.predictor(bytes)?,
-                    Trained::Regressor(model) => model.predictor(bytes)?,
-                }),
+                none => none.insert(self.trained.predictor(bytes)?),
             };
             Ok(Some(visit(predictor.predict(sample)?)))
         })
@@ -126,7 +116,7 @@ impl Model {
     /// The class of one sample; none where `x` is not a C-contiguous row of bytes or floats that
     /// fits the model.
     fn label(&self, x: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
-        self.check_task(Task::Classes)?;
+        self.check_task(Task::Classification)?;
         let Some(sample) = self.sample(x)? else { return Ok(None) };
         self.predict_one(sample.rows()?, |probabilities| {
             // The first of equals, as in `Predictions::label`.
@@ -170,7 +160,7 @@ impl Model {
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyArray2<f64>>>> {
-        self.check_task(Task::Values)?;
+        self.check_task(Task::Regression)?;
         let Some(sample) = self.sample(x)? else { return Ok(None) };
         let values = self.predict_one(sample.rows()?, double)?;
         values.map(|values| self.in_rows(py, values)).transpose()
@@ -184,7 +174,7 @@ impl Model {
         x: Samples<'py>,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        self.check_task(Task::Values)?;
+        self.check_task(Task::Regression)?;
         let values = self.predict(py, &x, threads)?;
         self.in_rows(py, double(&values))
     }
@@ -208,22 +198,22 @@ impl Model {
         layers.map(|index| network.bias(index).to_vec().into_pyarray(py)).collect()
     }
 
-    /// What it answers with: `classes` or `values`.
+    /// What it predicts: `classification` or `regression`.
     #[getter]
     fn task(&self) -> &'static str {
-        self.trained.as_ref().task().name()
+        self.trained.task().name()
     }
 
     /// The names of the classes, or of the values.
     #[getter]
     fn names(&self) -> Vec<String> {
-        self.trained.as_ref().names().to_vec()
+        self.trained.names().to_vec()
     }
 
     /// Shape of one sample.
     #[getter]
     fn sample_shape(&self) -> Vec<usize> {
-        self.trained.as_ref().sample_shape().to_vec()
+        self.trained.sample_shape.to_vec()
     }
 
     /// Values of one sample.
@@ -250,7 +240,7 @@ impl Model {
     /// How it was trained, as JSON.
     #[getter]
     fn training(&self) -> String {
-        self.trained.as_ref().training().to_string()
+        self.trained.provenance.to_json().to_string()
     }
 
     /// Writes the model file; `training` is JSON and stands in it.
@@ -284,8 +274,8 @@ impl Model {
     ) -> PyResult<(Model, Vec<String>)> {
         let known = |name| Activation::try_from(name).map_err(PyValueError::new_err);
         let activations = activations.into_iter().map(known).collect::<PyResult<_>>()?;
-        let normalizer = scale.map(|(mean, deviation)| Normalizer::Scalar { mean, deviation });
-        let options = ReadOptions { activations, normalizer };
+        let transform = scale.map(|(mean, std)| Transform::scalar(mean, std));
+        let options = ReadOptions { activations, transform };
         let loaded = py.detach(|| guarded(|| model_file::load_as(&path, &options)))?;
         let notices = loaded.notices.iter().map(|notice| words::of_python(notice)).collect();
         Ok((Model::new(loaded.model), notices))
@@ -319,7 +309,7 @@ impl Model {
         samples: &Samples,
         threads: Option<usize>,
     ) -> PyResult<Predictions> {
-        self.check_task(Task::Classes)?;
+        self.check_task(Task::Classification)?;
         let probabilities = self.predict(py, samples, threads)?;
         Ok(Predictions { classes: self.network().outputs(), probabilities })
     }
@@ -340,7 +330,7 @@ impl Model {
             exception(&gradus::Error::argument(format!("training is no JSON: {error}")))
         })?;
         let mut model = self.trained.clone();
-        *model.training_mut() = training;
+        model.provenance = Provenance::from_json(training).map_err(|error| exception(&error))?;
         Ok(model)
     }
 }

@@ -78,15 +78,15 @@ pub(crate) fn plot_weights(
     height: usize,
     width: usize,
 ) -> PyResult<Option<String>> {
-    let trained = model.get().trained().as_ref();
-    py.detach(|| guarded(|| Ok(plot::weights(trained.network(), &[height, width]))))
+    let trained = model.get().trained();
+    py.detach(|| guarded(|| Ok(plot::weights(&trained.network, &[height, width]))))
 }
 
 /// How often weights of each size occur, layer by layer.
 #[pyfunction]
 pub(crate) fn plot_weight_histograms(py: Python, model: Py<Model>) -> PyResult<String> {
-    let trained = model.get().trained().as_ref();
-    py.detach(|| guarded(|| Ok(plot::weight_histograms(trained.network()))))
+    let trained = model.get().trained();
+    py.detach(|| guarded(|| Ok(plot::weight_histograms(&trained.network))))
 }
 
 /// What is predicted for each sample beside its label.

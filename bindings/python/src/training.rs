@@ -19,7 +19,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::arrays::{Answered, Samples, Targets};
+use crate::arrays::{Answered, Samples, TargetArray};
 use crate::errors::{exception, guarded, panicked};
 use crate::model::Model;
 use crate::words;
@@ -168,7 +168,7 @@ impl Job {
 
 /// The network of the settings and the data, with these parameters.
 fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<Network> {
-    let (inputs, outputs) = (data.features(), data.answers.outputs());
+    let (inputs, outputs) = (data.features(), data.targets.outputs());
     let mut network = Network::dense(inputs, &config.hidden, &config.activation, outputs)?;
     let (found, expected) = (parameters.len(), network.parameters().len());
     if found != expected {
@@ -191,11 +191,11 @@ pub(crate) fn train<'py>(
     py: Python<'py>,
     config: &str,
     x: Samples<'py>,
-    y: Targets<'py>,
+    y: TargetArray<'py>,
     names: Vec<String>,
     shape: Vec<usize>,
     weights: Option<PyReadonlyArray1<'py, f32>>,
-    validation: Option<(Samples<'py>, Targets<'py>)>,
+    validation: Option<(Samples<'py>, TargetArray<'py>)>,
     parameters: Option<PyReadonlyArray1<'py, f32>>,
     model: Option<Py<Model>>,
     state: Option<Py<State>>,

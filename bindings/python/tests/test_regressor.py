@@ -171,10 +171,10 @@ def test_saved_and_loaded(several, tmp_path):
         assert getattr(again, name) == getattr(fitted, name), name
     assert again._model.names == ["size", "way", "wave"]
     assert again.partial_fit(X, y).n_iter_ == 7
-    with pytest.raises(ValueError, match="answers with values; MLPClassifier loads those"):
+    with pytest.raises(ValueError, match="a regression model, but MLPClassifier loads"):
         MLPClassifier.load(path)
     MLPClassifier((4,), max_iter=1).fit(X, np.arange(1200) % 2).save(path)
-    with pytest.raises(ValueError, match="answers with classes; MLPRegressor loads those"):
+    with pytest.raises(ValueError, match="a classification model, but MLPRegressor loads"):
         MLPRegressor.load(path)
 
 

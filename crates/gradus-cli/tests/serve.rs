@@ -430,8 +430,8 @@ fn the_end_of_the_server_keeps_the_runs_in_progress() {
         assert_eq!(status, Some(0), "{said}");
         assert!(said.contains("its model is in ./stopped-run-1.safetensors"), "{said}");
         let model = model_file::load(&at.join("stopped-run-1.safetensors")).unwrap();
-        assert_eq!(model.training["outcome"], "stopped");
-        assert!(model.training["epochs"].as_u64().unwrap() >= 30);
+        assert_eq!(model.provenance.outcome.as_deref(), Some("stopped"));
+        assert!(model.provenance.epochs.unwrap() >= 30);
     }
 }
 
@@ -456,7 +456,7 @@ fn what_cannot_be_served_is_told() {
     fs::write(at.join("values.csv"), "x,y\n".to_owned() + &"1,2\n2,4\n".repeat(20)).unwrap();
     let values = "--data values.csv --loss squared --label-column y --epochs 1 --out v.safetensors";
     run(at, &format!("train --quiet {values}"));
-    assert!(refused("v.safetensors", 1).contains("answers with values"));
+    assert!(refused("v.safetensors", 1).contains("this is a regression model"));
     // A model that takes no pictures can be looked at.
     run(at, "train --data table.csv --epochs 1 --quiet --out t.safetensors");
     let server = Server::start(at, "t.safetensors");
@@ -535,7 +535,7 @@ fn a_watched_run_is_paused_and_stopped_by_the_page_or_by_a_signal() {
     let stopped = server.wait_for(&id, &["stopped"]);
     assert_eq!(stopped["usable"], true);
     let model = model_file::load(&at.join("model.safetensors")).unwrap();
-    assert_eq!(model.training["outcome"], "stopped");
+    assert_eq!(model.provenance.outcome.as_deref(), Some("stopped"));
     // The page is still there.
     assert_eq!(server.get("/").status, 200);
     assert_eq!(server.end("-INT").0, Some(0));

@@ -1,8 +1,64 @@
-//! Softmax and cross-entropy, fused (docs/maths.md M4); squared error (M21).
+//! Losses: outputs and targets in, the loss of each sample and its gradient out. Softmax with
+//! cross-entropy, fused (docs/maths.md M4), and squared error (M21).
 
 use gradus_kernels::Kernels;
 use gradus_kernels::matrix::{MatMut, MatRef};
-pub use gradus_kernels::softmax::Targets;
+pub use gradus_kernels::softmax::Targets as LabelTargets;
+
+use crate::samples::Task;
+
+/// What training minimises. It decides what the targets are and what the outputs of the last layer
+/// become in a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// Cross-entropy of the softmax: one class for each sample ([`softmax_cross_entropy`]).
+    SoftmaxCrossEntropy,
+    /// Half the squared error: numbers for each sample ([`squared_error`]).
+    SquaredError,
+}
+
+impl Loss {
+    /// All losses.
+    pub const ALL: [Loss; 2] = [Loss::SoftmaxCrossEntropy, Loss::SquaredError];
+
+    /// The name in settings and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::SoftmaxCrossEntropy => "cross-entropy",
+            Loss::SquaredError => "squared",
+        }
+    }
+
+    /// The loss of this name.
+    pub fn from_name(name: &str) -> Option<Loss> {
+        Loss::ALL.into_iter().find(|loss| loss.name() == name)
+    }
+
+    /// What is learned with it.
+    pub fn task(self) -> Task {
+        match self {
+            Loss::SoftmaxCrossEntropy => Task::Classification,
+            Loss::SquaredError => Task::Regression,
+        }
+    }
+
+    /// The loss for a task.
+    pub fn of(task: Task) -> Loss {
+        match task {
+            Task::Classification => Loss::SoftmaxCrossEntropy,
+            Task::Regression => Loss::SquaredError,
+        }
+    }
+
+    /// Turns the outputs of the last layer, one row for each sample, into what the model predicts: the
+    /// probabilities of the classes, or the numbers as they are.
+    pub fn predictions(self, kernels: Kernels, outputs: MatMut) {
+        match self {
+            Loss::SoftmaxCrossEntropy => softmax(kernels, outputs),
+            Loss::SquaredError => {}
+        }
+    }
+}
 
 /// Mean cross-entropy of softmax over a batch, of which these rows are a part. `total` is the sum of
 /// the weights of its samples, their number where they have none.
@@ -24,7 +80,7 @@ pub use gradus_kernels::softmax::Targets;
 pub fn softmax_cross_entropy(
     kernels: Kernels,
     logits: MatMut,
-    targets: Targets,
+    targets: LabelTargets,
     total: f64,
     losses: &mut [f32],
 ) -> usize {

@@ -142,7 +142,7 @@ impl Regularization {
             ("class weights are factors of classes", self.class_weights != ClassWeights::Equal),
         ];
         for (what, set) in of_classes {
-            if set && data.answers.task() == Task::Values {
+            if set && data.targets.task() == Task::Regression {
                 return wrong(format!(
                     "{what}, but the data are answered with values: leave it out"
                 ));

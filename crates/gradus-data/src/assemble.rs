@@ -2,7 +2,7 @@
 //! brought into the form of its training part.
 
 use super::array::Array;
-use super::{Answers, Dataset, Inputs, invalid};
+use super::{Dataset, Inputs, Targets, invalid};
 use crate::error::{Error, Result};
 
 /// A data set from samples and one class index for each.
@@ -89,9 +89,9 @@ fn valued(samples: Array, values: Array) -> Result<Dataset> {
         1 => vec!["y".to_owned()],
         _ => (0..outputs).map(|index| format!("y{index}")).collect(),
     };
-    let answers = Answers::Values { values: values.values.to_f32(), names };
+    let answers = Targets::Values { values: values.values.to_f32(), names };
     let (inputs, sample_shape) = samples.into_inputs()?;
-    Dataset::with_answers(inputs, answers, sample_shape)
+    Dataset::with_targets(inputs, answers, sample_shape)
 }
 
 /// The test part in the form of the training part: the same classes in the same order (matched by
@@ -114,7 +114,7 @@ pub(crate) fn fit_test_part(train: &Dataset, test: Dataset) -> Result<Dataset> {
             train.features()
         )));
     }
-    let mut test = test.in_terms_of(&train.answers)?;
+    let mut test = test.in_terms_of(&train.targets)?;
     test.inputs = match (&train.inputs, test.inputs) {
         (Inputs::Floats(_), Inputs::Bytes(bytes)) => {
             Inputs::Floats(bytes.into_iter().map(f32::from).collect())

@@ -22,7 +22,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::image_shape;
-use super::{Answers, Dataset, Inputs, invalid};
+use super::{Dataset, Inputs, Targets, invalid};
 use crate::error::{Error, Result};
 
 use fields::{Labels, Rows};
@@ -89,7 +89,7 @@ pub fn parse_values(source: impl Read, columns: Option<&str>) -> Result<Dataset>
     let inputs = table.read_numbers(&places, |place, field| values.set(place, field))?;
     let names = places.iter().map(|&at| table.name(at)).collect();
     let sample_shape = shape_of(&inputs, table.columns - places.len());
-    Dataset::with_answers(inputs, Answers::Values { values: values.values, names }, sample_shape)
+    Dataset::with_targets(inputs, Targets::Values { values: values.values, names }, sample_shape)
 }
 
 fn shape_of(inputs: &Inputs, features: usize) -> Vec<usize> {
@@ -246,7 +246,7 @@ mod tests {
         let text = "a,size,b,price\n1,10,2,0.5\n3,20,4,-1e3\n";
         let values = |columns| {
             let data = parse_values(text.as_bytes(), columns).unwrap();
-            let Answers::Values { values, names } = data.answers.clone() else { panic!() };
+            let Targets::Values { values, names } = data.targets.clone() else { panic!() };
             (names.join("|"), values, floats(&data).to_vec())
         };
         let (names, found, inputs) = values(Some("price, size"));
@@ -254,14 +254,14 @@ mod tests {
         assert_eq!(inputs, [1.0, 2.0, 3.0, 4.0]);
         assert_eq!(values(Some("3")).1, [0.5, -1e3]);
         let headless = parse_values("1,2\n3,4\n".as_bytes(), Some("1")).unwrap();
-        assert_eq!(headless.answers.names(), ["1"]);
+        assert_eq!(headless.targets.names(), ["1"]);
         let usual = parse_values("x,y\n1,2\n3,4.5\n".as_bytes(), None).unwrap();
         assert_eq!(
-            usual.answers,
-            Answers::Values { values: vec![2.0, 4.5], names: vec!["y".into()] }
+            usual.targets,
+            Targets::Values { values: vec![2.0, 4.5], names: vec!["y".into()] }
         );
         let with_comma = parse_values("\"a,b\",c\n1,2\n".as_bytes(), Some("a,b")).unwrap();
-        assert_eq!(with_comma.answers.names(), ["a,b"]);
+        assert_eq!(with_comma.targets.names(), ["a,b"]);
 
         let refused = |text: &str, columns, words: &str| {
             let error = parse_values(text.as_bytes(), columns).unwrap_err().to_string();

@@ -34,6 +34,6 @@ pub use load::{
 pub use sets::set_names;
 pub use weights::read_sample_weights;
 
-pub use gradus_core::samples::{Answers, Dataset, Inputs, Rows, SparseRows, Task, split};
+pub use gradus_core::samples::{Dataset, Inputs, Rows, SparseRows, Targets, Task, split};
 pub(crate) use gradus_core::samples::{image_shape, invalid};
 pub(crate) use gradus_core::{error, random};

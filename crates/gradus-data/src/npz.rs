@@ -109,7 +109,7 @@ fn parts<R: Read + Seek>(npz: &mut Npz<R>, values: bool) -> Result<(Dataset, Opt
 mod tests {
     use super::*;
     use crate::testing::{npy_file, zip_file};
-    use crate::{Answers, Inputs};
+    use crate::{Inputs, Targets};
     use ndarray::{Array1, Array3};
     use ndarray_npy::NpzWriter;
     use proptest::prelude::*;
@@ -163,9 +163,9 @@ mod tests {
         let read = |shape: &str, values: &[f32]| {
             let y = npy_file("<f4", shape, &floats(values));
             let file = zip_file(&[("x_train.npy", &x), ("y_train.npy", &y)], false);
-            parts(&mut Npz::from_bytes(&file).unwrap(), true).map(|(train, _)| train.answers)
+            parts(&mut Npz::from_bytes(&file).unwrap(), true).map(|(train, _)| train.targets)
         };
-        let expected = |names: &[&str], values: &[f32]| Answers::Values {
+        let expected = |names: &[&str], values: &[f32]| Targets::Values {
             values: values.to_vec(),
             names: names.iter().map(|&name| name.to_owned()).collect(),
         };

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (sample, point) in unseen.chunks(2).enumerate() {
         let class = predictions.label(sample);
         let probability = predictions.row(sample)[class];
-        println!("{point:?} is {} ({probability:.4})", model.class_names[class]);
+        println!("{point:?} is {} ({probability:.4})", model.class_names()[class]);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ pub use gradus_core::{error, files, random};
 pub mod data;
 pub use gradus_core::model as classifier;
 pub use gradus_core::training;
-pub use gradus_core::{engine, loss, metrics, optimizer, schedule};
+pub use gradus_core::{engine, loss, metrics, optimizer, schedule, transform};
 pub mod network;
 #[cfg(feature = "data")]
 pub mod model_file;

@@ -1,17 +1,17 @@
 //! What an evaluation finds, held against scikit-learn and against predictions one by one.
 
 use gradus::classifier::Classifier;
-use gradus::data::normalize::Normalizer;
 use gradus::data::{Dataset, Inputs};
 use gradus::metrics::{ClassFigures, Evaluation, Mistake};
 use gradus::network::{Network, Workers};
+use gradus::transform::Transform;
 
 /// A classifier whose logits are its inputs: one layer, the identity matrix, no bias.
 fn identity(classes: usize) -> Classifier {
     let mut network = Network::dense(classes, &[], &[], classes).unwrap();
     let ones = network.weight_mut(0).iter_mut().step_by(classes + 1);
     ones.for_each(|weight| *weight = 1.0);
-    Classifier::new(network, Normalizer::IDENTITY, vec![classes], names(classes)).unwrap()
+    Classifier::new(network, Transform::IDENTITY, vec![classes], names(classes)).unwrap()
 }
 
 fn names(classes: usize) -> Vec<String> {

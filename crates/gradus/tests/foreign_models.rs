@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use common::golden::Golden;
 use gradus::classifier::Classifier;
 use gradus::data::Inputs;
-use gradus::data::normalize::Normalizer;
 use gradus::error::ErrorKind;
 use gradus::model_file::{self, Loaded, ReadOptions};
 use gradus::network::{Activation, Workers};
+use gradus::transform::Transform;
+use gradus::transform::normalize::Affine;
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzWriter;
 use proptest::prelude::*;
@@ -89,26 +90,23 @@ fn weights_of_pytorch_become_a_network() {
         |values: &[f32]| values.iter().map(|x| (100.0 * x).round()).collect::<Vec<_>>();
     assert_eq!(hundredths(network.weight(0)), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     assert_eq!(hundredths(network.bias(0)), [7.0, 8.0]);
-    assert_eq!(classifier.class_names, ["0", "1", "2", "3"]);
+    assert_eq!(classifier.class_names(), ["0", "1", "2", "3"]);
 
     let options = ReadOptions {
         activations: vec![Activation::Tanh],
-        normalizer: Some(Normalizer::Scalar { mean: 1.0, deviation: 4.0 }),
+        transform: Some(Transform::scalar(1.0, 4.0)),
     };
     let chosen = model_file::read(&bytes, &options).unwrap();
     assert!(chosen.notices.is_empty());
-    assert_eq!(chosen.model.as_ref().network().activation_after(0), Activation::Tanh);
-    assert_eq!(
-        *chosen.model.as_ref().normalizer(),
-        Normalizer::Scalar { mean: 1.0, deviation: 4.0 }
-    );
+    assert_eq!(chosen.model.network.activation_after(0), Activation::Tanh);
+    assert_eq!(chosen.model.transform, Transform::scalar(1.0, 4.0));
 }
 
 #[test]
 fn layers_of_pytorch_are_put_in_order() {
     let order = |modules: &[Module]| -> Vec<usize> {
         let loaded = read(&pytorch(modules, &[])).unwrap();
-        let linears = loaded.model.as_ref().network().linears();
+        let linears = loaded.model.network.linears();
         linears.iter().map(|linear| linear.inputs).collect()
     };
     // fc10 comes after fc2; sizes decide where names do not.
@@ -136,7 +134,7 @@ fn what_is_no_dense_network_of_pytorch_is_refused() {
 fn a_single_output_is_a_value() {
     let loaded = read(&pytorch(&[("0", 2, 3), ("2", 1, 2)], &[])).unwrap();
     let regressor = loaded.model.into_regressor().unwrap();
-    assert_eq!(regressor.output_names, ["value"]);
+    assert_eq!(regressor.output_names(), ["value"]);
     let values = regressor.predict(&Inputs::Floats(vec![1.0; 3]), &Workers::new(1).unwrap());
     // relu(.01 + .02 + .03 + .07) .09 + relu(.04 + .05 + .06 + .08) .1 + .11
     assert!((values.unwrap().values[0] - (0.13 * 0.09 + 0.23 * 0.1 + 0.11)).abs() < 1e-6);
@@ -178,14 +176,14 @@ fn exported_arrays_come_back_with_their_normalisation() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     let mut model = model_file::load(&golden("keras.keras")).unwrap();
-    let deviations = (1..13).map(|i| i as f32 / 3.0).collect();
-    let own = Normalizer::PerFeature { means: vec![0.5; 12], deviations };
-    for normalizer in [Normalizer::Scalar { mean: 3.5, deviation: 78.567_5 }, own] {
-        model.normalizer = normalizer.clone();
+    let stds = (1..13).map(|i| i as f32 / 3.0).collect();
+    let own = Transform::Affine(Affine::PerFeature { means: vec![0.5; 12], stds });
+    for transform in [Transform::scalar(3.5, 78.567_5), own] {
+        model.transform = transform.clone();
         model_file::export(&model, &path).unwrap();
         let loaded = model_file::load_as(&path, &ReadOptions::default()).unwrap();
-        assert_eq!(*loaded.model.as_ref().normalizer(), normalizer);
-        assert_eq!(loaded.model.as_ref().network().parameters(), model.network.parameters());
+        assert_eq!(loaded.model.transform, transform);
+        assert_eq!(loaded.model.network.parameters(), model.network.parameters());
         assert_eq!(loaded.notices.len(), 1);
     }
 }
@@ -197,13 +195,13 @@ fn keras_predicts_the_same() {
     assert!(model.notices.is_empty());
     let model = model.model.into_classifier().unwrap();
     assert_eq!(model.sample_shape, [4, 3]);
-    assert_eq!(model.normalizer, Normalizer::Scalar { mean: 127.5, deviation: 127.5 });
+    assert_eq!(model.transform, Transform::scalar(127.5, 127.5));
     assert_eq!(model.network.activation_after(1), Activation::Gelu);
     close(&probabilities(&model, arrays.floats("inputs")), &arrays.floats("probabilities"));
 
     let options = ReadOptions {
         activations: vec![Activation::Tanh],
-        normalizer: Some(Normalizer::Scalar { mean: 0.0, deviation: 255.0 }),
+        transform: Some(Transform::scalar(0.0, 255.0)),
     };
     let bare = model_file::load_as(&golden("keras.weights.h5"), &options);
     let bare = bare.unwrap().model.into_classifier().unwrap();
@@ -224,8 +222,8 @@ fn onnx_of_others_predicts_the_same() {
     assert_eq!(model.network.activation_after(1), Activation::Gelu);
     close(&probabilities(&model, arrays.floats("inputs")), &arrays.floats("probabilities"));
     // A normalisation of the user's goes before that of the file.
-    let halved = Normalizer::Scalar { mean: 0.0, deviation: 0.5 };
-    let options = ReadOptions { normalizer: Some(halved), ..ReadOptions::default() };
+    let halved = Transform::scalar(0.0, 0.5);
+    let options = ReadOptions { transform: Some(halved), ..ReadOptions::default() };
     let doubling = model_file::load_as(&golden("foreign.onnx"), &options);
     let doubling = doubling.unwrap().model.into_classifier().unwrap();
     let halves = arrays.floats("inputs").into_iter().map(|value| value / 2.0).collect();

@@ -7,7 +7,7 @@ use common::golden::{Golden, assert_close};
 use common::{Pass, tiles_of};
 use gradus::engine::cpu::linear::InputScale;
 use gradus::engine::cpu::{Executor, Input};
-use gradus::loss::{self, Targets};
+use gradus::loss::{self, LabelTargets};
 use gradus::network::{Activation, Network};
 use gradus::optimizer::Optimizer;
 use gradus::optimizer::muon::{Orthogonalizer, momentum_step};
@@ -173,15 +173,15 @@ fn losses_of_all_kinds_of_targets_match_pytorch() {
     let (shares, weights) = (golden.floats("shares"), golden.floats("weights"));
     let by_class = golden.floats("class_weights");
     let of_labels: Vec<f32> = labels.iter().map(|&label| by_class[label as usize]).collect();
-    let plain = Targets::of(&labels);
-    let mixed = Targets { mixed: Some((&others, &shares)), ..plain };
+    let plain = LabelTargets::of(&labels);
+    let mixed = LabelTargets { mixed: Some((&others, &shares)), ..plain };
     for (name, targets) in [
         ("plain", plain),
-        ("smoothed", Targets { smoothing: 0.1, ..plain }),
+        ("smoothed", LabelTargets { smoothing: 0.1, ..plain }),
         ("mixed", mixed),
-        ("mixed_smoothed", Targets { smoothing: 0.1, ..mixed }),
-        ("class_weights", Targets { weights: Some(&of_labels), ..plain }),
-        ("all", Targets { smoothing: 0.1, weights: Some(&weights), ..mixed }),
+        ("mixed_smoothed", LabelTargets { smoothing: 0.1, ..mixed }),
+        ("class_weights", LabelTargets { weights: Some(&of_labels), ..plain }),
+        ("all", LabelTargets { smoothing: 0.1, weights: Some(&weights), ..mixed }),
     ] {
         for kernels in Kernels::available() {
             let (mut grad, mut losses) = (golden.floats("logits"), [0.0; 12]);

@@ -78,7 +78,7 @@ fn the_notebook_is_reproduced() {
         worst = worst.max(images);
     })
     .unwrap();
-    let (found, expected) = (trained.model.as_ref().network().clone(), read("final_"));
+    let (found, expected) = (trained.model.network.clone(), read("final_"));
     let pairs = found.parameters().iter().zip(expected.parameters());
     let square = |x: f32| f64::from(x) * f64::from(x);
     let distance: f64 = pairs.map(|(f, e)| square(f - e)).sum();

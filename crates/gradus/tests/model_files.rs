@@ -3,49 +3,46 @@
 use std::fs;
 use std::path::Path;
 
-use gradus::classifier::Classifier;
+use gradus::classifier::{Classifier, Provenance};
 use gradus::data::Inputs;
-use gradus::data::normalize::Normalizer;
 use gradus::error::ErrorKind;
 use gradus::model_file::{self, from_bytes, npz, to_bytes};
 use gradus::network::{Activation, Init, Layer, Linear, Network, Workers};
+use gradus::transform::Transform;
+use gradus::transform::normalize::Affine;
 use proptest::prelude::*;
 use serde_json::json;
 
 /// A classifier with weights that are no round numbers, and biases that are not 0.
-fn classifier(hidden: &[usize], activation: Activation, normalizer: Normalizer) -> Classifier {
+fn classifier(hidden: &[usize], activation: Activation, transform: Transform) -> Classifier {
     let mut network = Network::dense(6, hidden, &[activation], 3).unwrap();
     network.initialize(Init::Glorot, 7);
     for index in 0..network.linears().len() {
         network.bias_mut(index).iter_mut().enumerate().for_each(|(i, b)| *b = 0.1 / (i + 3) as f32);
     }
     let names = ["T-shirt/top", "ゆ \"quoted\"", "\u{1F642}\n"].map(String::from).to_vec();
-    let mut classifier = Classifier::new(network, normalizer, vec![2, 3], names).unwrap();
-    classifier.training = json!({"epochs": 3, "learning_rate": 0.004f32, "schedule": "one_cycle"});
+    let mut classifier = Classifier::new(network, transform, vec![2, 3], names).unwrap();
+    classifier.provenance = Provenance::from_json(
+        json!({"epochs": 3, "learning_rate": 0.004f32, "schedule": "one_cycle"}),
+    )
+    .unwrap();
     classifier
 }
 
-fn standard() -> Normalizer {
-    Normalizer::Scalar { mean: 33.318_42, deviation: 78.567_5 }
+fn standard() -> Transform {
+    Transform::scalar(33.318_42, 78.567_5)
 }
 
-fn per_feature() -> Normalizer {
+fn per_feature() -> Transform {
     let means = vec![0.1, -0.0, 1e-40, f32::MAX, 1.0 / 3.0, 16_777_217.0];
-    let deviations = vec![1.0, 0.3, f32::MIN_POSITIVE, 7.1, 1e30, 2.0 / 3.0];
-    Normalizer::PerFeature { means, deviations }
+    let stds = vec![1.0, 0.3, f32::MIN_POSITIVE, 7.1, 1e30, 2.0 / 3.0];
+    Transform::Affine(Affine::PerFeature { means, stds })
 }
 
 /// The bits of every number, because -0.0 equals 0.0.
 fn bits(classifier: &Classifier) -> Vec<u32> {
-    let (means, deviations) = match &classifier.normalizer {
-        Normalizer::Scalar { mean, deviation } => (vec![*mean], vec![*deviation]),
-        Normalizer::PerFeature { means, deviations } => (means.clone(), deviations.clone()),
-    };
-    [classifier.network.parameters(), &means, &deviations]
-        .concat()
-        .iter()
-        .map(|x| x.to_bits())
-        .collect()
+    let (means, stds) = classifier.transform.means_and_stds();
+    [classifier.network.parameters(), means, stds].concat().iter().map(|x| x.to_bits()).collect()
 }
 
 /// Each, and one with a constant of its own.
@@ -57,8 +54,8 @@ fn activations() -> impl Iterator<Item = Activation> {
 fn every_kind_of_model_comes_back_with_the_same_bits() {
     for activation in activations() {
         for hidden in [&[][..], &[4], &[5, 4, 2]] {
-            for normalizer in [Normalizer::IDENTITY, standard(), per_feature()] {
-                let saved = classifier(hidden, activation, normalizer);
+            for transform in [Transform::IDENTITY, standard(), per_feature()] {
+                let saved = classifier(hidden, activation, transform);
                 let bytes = to_bytes(&saved).unwrap();
                 let read = from_bytes(&bytes).unwrap();
                 assert_eq!(read, saved);
@@ -155,13 +152,14 @@ fn models_that_could_not_be_read_back_are_not_written() {
     };
     refused(|m| m.network.parameters_mut()[5] = f32::NAN, "parameter 5 is NaN");
     refused(|m| m.network.bias_mut(1)[0] = f32::INFINITY, "is inf");
-    refused(|m| m.normalizer = Normalizer::Scalar { mean: 0.0, deviation: 0.0 }, "not 0");
-    refused(|m| m.normalizer = Normalizer::Scalar { mean: f32::NAN, deviation: 1.0 }, "mean NaN");
+    refused(|m| m.transform = Transform::scalar(0.0, 0.0), "not 0");
+    refused(|m| m.transform = Transform::scalar(f32::NAN, 1.0), "mean NaN");
     let short = |m: &mut Classifier| {
-        m.normalizer = Normalizer::PerFeature { means: vec![0.0; 5], deviations: vec![1.0; 6] };
+        m.transform =
+            Transform::Affine(Affine::PerFeature { means: vec![0.0; 5], stds: vec![1.0; 6] });
     };
     refused(short, "does not fit 6 inputs");
-    refused(|m| drop(m.class_names.pop()), "2 class names");
+    refused(|m| drop(m.outputs.names.pop()), "2 class names");
     refused(|m| m.sample_shape = vec![usize::MAX, 3], "do not fit 6 inputs");
 }
 
@@ -176,7 +174,7 @@ fn exports_choose_their_form_by_name() {
     let read = npz::read_network(&path("a.npz"), "", &[Activation::Relu]).unwrap();
     assert_eq!(read, model.network);
     let loaded = model_file::load(&path("a.npz")).unwrap();
-    assert_eq!((&loaded.network, &loaded.normalizer), (&model.network, &model.normalizer));
+    assert_eq!((&loaded.network, &loaded.transform), (&model.network, &model.transform));
     model_file::export(&model, &path("a.onnx")).unwrap();
     assert_eq!(model_file::load(&path("a.onnx")).unwrap(), model);
     let message = model_file::export(&model, &path("a.html")).unwrap_err().to_string();
@@ -212,17 +210,17 @@ fn pytorch_predicts_the_same() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/check_pytorch_load.py");
     let folder = tempfile::tempdir().unwrap();
     let (model, predictions) = (folder.path().join("m.safetensors"), folder.path().join("p.npz"));
-    let each_its_own = Normalizer::PerFeature {
+    let each_its_own = Transform::Affine(Affine::PerFeature {
         means: vec![1.0, 50.0, 99.5, 3.0, 120.0, 0.1],
-        deviations: vec![7.0, 80.0, 99.0, 30.0, 111.0, 60.0],
-    };
+        stds: vec![7.0, 80.0, 99.0, 30.0, 111.0, 60.0],
+    });
     for activation in activations() {
-        for (hidden, normalizer) in [
+        for (hidden, transform) in [
             (&[16, 5][..], standard()),
-            (&[], Normalizer::Scalar { mean: 0.0, deviation: 255.0 }),
+            (&[], Transform::scalar(0.0, 255.0)),
             (&[40], each_its_own.clone()),
         ] {
-            let saved = classifier(hidden, activation, normalizer);
+            let saved = classifier(hidden, activation, transform);
             model_file::save(&saved, &model).unwrap();
             let inputs: Vec<u8> = (0..600u32).map(|i| (i * i * 31 % 256) as u8).collect();
             let found =
@@ -384,7 +382,7 @@ proptest! {
             "[]", "{}", "null", "[1e400]", "[-1]", "[18446744073709551615, 2]", "\"relu\"",
             "[{\"linear\":{\"inputs\":0,\"outputs\":0}}]", "[[[[[[[[]]]]]]]]", "1", "2", "", "\0",
             "[\"relu\",\"relu\"]", "{\"scalar\":{\"mean\":null,\"deviation\":1}}",
-            "{\"per_feature\":{\"means\":[],\"deviations\":[]}}",
+            "{\"per_feature\":{\"means\":[],\"stds\":[]}}",
         ]),
     ) {
         let _ = from_bytes(&with_metadata(key, value));
@@ -405,12 +403,12 @@ proptest! {
         prop_assume!(values.iter().all(|value| value.is_finite()));
         let mut network = Network::dense(2, &[3], &[Activation::Gelu], 2).unwrap();
         network.parameters_mut().copy_from_slice(&values);
-        let normalizer = Normalizer::PerFeature {
+        let transform = Transform::Affine(Affine::PerFeature {
             means: values[..2].to_vec(),
-            deviations: values[2..4].iter().map(|&x| if x == 0.0 { 1.0 } else { x }).collect(),
-        };
+            stds: values[2..4].iter().map(|&x| if x == 0.0 { 1.0 } else { x }).collect(),
+        });
         let names = vec!["a".into(), "b".into()];
-        let saved = Classifier::new(network, normalizer, vec![2], names).unwrap();
+        let saved = Classifier::new(network, transform, vec![2], names).unwrap();
         prop_assert_eq!(bits(&from_bytes(&to_bytes(&saved).unwrap()).unwrap()), bits(&saved));
     }
 }

@@ -3,36 +3,38 @@
 use std::fs;
 use std::path::Path;
 
-use gradus::classifier::{Classifier, Model, Regressor};
+use gradus::classifier::{Classifier, Model, Provenance, Regressor};
 use gradus::data::Inputs;
-use gradus::data::normalize::Normalizer;
 use gradus::error::ErrorKind;
 use gradus::model_file::{self, OnnxOptions, ReadOptions, onnx};
 use gradus::network::{Activation, Init, Layer, Linear, Network, Workers};
+use gradus::transform::Transform;
+use gradus::transform::normalize::Affine;
 use proptest::prelude::*;
 use serde_json::json;
 
-fn classifier(hidden: &[usize], activation: Activation, normalizer: Normalizer) -> Classifier {
+fn classifier(hidden: &[usize], activation: Activation, transform: Transform) -> Classifier {
     let mut network = Network::dense(6, hidden, &[activation], 3).unwrap();
     network.initialize(Init::Glorot, 7);
     for index in 0..network.linears().len() {
         network.bias_mut(index).iter_mut().enumerate().for_each(|(i, b)| *b = 0.1 / (i + 3) as f32);
     }
     let names = ["T-shirt/top", "ゆ \"quoted\"", "\u{1F642}\n"].map(String::from).to_vec();
-    let mut classifier = Classifier::new(network, normalizer, vec![2, 3], names).unwrap();
-    classifier.training = json!({"epochs": 3, "learning_rate": 0.004f32});
+    let mut classifier = Classifier::new(network, transform, vec![2, 3], names).unwrap();
+    classifier.provenance =
+        Provenance::from_json(json!({"epochs": 3, "learning_rate": 0.004f32})).unwrap();
     classifier
 }
 
-fn normalizers() -> [Normalizer; 5] {
+fn transforms() -> [Transform; 5] {
     let means = vec![0.1, 0.0, 1e-40, f32::MAX, 1.0 / 3.0, 16_777_217.0];
-    let deviations = vec![1.0, 0.3, f32::MIN_POSITIVE, 7.1, 1e30, 2.0 / 3.0];
+    let stds = vec![1.0, 0.3, f32::MIN_POSITIVE, 7.1, 1e30, 2.0 / 3.0];
     [
-        Normalizer::IDENTITY,
-        Normalizer::Scalar { mean: 0.0, deviation: 255.0 },
-        Normalizer::Scalar { mean: 33.318_42, deviation: 78.567_5 },
-        Normalizer::PerFeature { means: vec![0.0; 6], deviations: vec![1.0; 6] },
-        Normalizer::PerFeature { means, deviations },
+        Transform::IDENTITY,
+        Transform::scalar(0.0, 255.0),
+        Transform::scalar(33.318_42, 78.567_5),
+        Transform::Affine(Affine::PerFeature { means: vec![0.0; 6], stds: vec![1.0; 6] }),
+        Transform::Affine(Affine::PerFeature { means, stds }),
     ]
 }
 
@@ -55,9 +57,9 @@ fn activations() -> impl Iterator<Item = Activation> {
 fn every_kind_of_model_comes_back_whole() {
     for activation in activations() {
         for hidden in [&[][..], &[4], &[5, 4, 2]] {
-            for normalizer in normalizers() {
+            for transform in transforms() {
                 for uint8_input in [false, true] {
-                    let saved = classifier(hidden, activation, normalizer.clone());
+                    let saved = classifier(hidden, activation, transform.clone());
                     let options = OnnxOptions { uint8_input };
                     let bytes = onnx::to_bytes(&saved, &options).unwrap();
                     let found = read(&bytes).unwrap();
@@ -77,7 +79,7 @@ fn layers_of_all_kinds_predict_the_same() {
         layers.extend([linear(5, 5), Layer::Activation(activation)]);
     }
     layers.push(linear(5, 3));
-    let mut saved = classifier(&[], Activation::Relu, Normalizer::IDENTITY);
+    let mut saved = classifier(&[], Activation::Relu, Transform::IDENTITY);
     saved.network = Network::from_layers(layers).unwrap();
     saved.network.initialize(Init::He, 1);
     let found = read(&onnx::to_bytes(&saved, &OnnxOptions::default()).unwrap()).unwrap();
@@ -93,8 +95,8 @@ fn regressors_come_back_whole() {
             Network::dense(6, &[4, 3], &[Activation::Gelu, Activation::Tanh], outputs).unwrap();
         network.initialize(Init::Glorot, 7);
         let names = (0..outputs).map(|output| format!("height {output}")).collect();
-        let normalizer = normalizers()[2].clone();
-        let saved = Model::from(Regressor::new(network, normalizer, vec![6], names).unwrap());
+        let transform = transforms()[2].clone();
+        let saved = Model::from(Regressor::new(network, transform, vec![6], names).unwrap());
         let bytes = onnx::to_bytes(&saved, &OnnxOptions::default()).unwrap();
         assert_eq!(read_model(&bytes).unwrap(), saved);
     }
@@ -104,7 +106,7 @@ fn regressors_come_back_whole() {
 fn names_decide_and_only_own_files_are_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.onnx");
-    let model = classifier(&[4], Activation::Gelu, Normalizer::IDENTITY);
+    let model = classifier(&[4], Activation::Gelu, Transform::IDENTITY);
     for _ in 0..2 {
         model_file::check_replaceable(&path).unwrap();
         model_file::export(&model, &path).unwrap();
@@ -129,13 +131,13 @@ fn names_decide_and_only_own_files_are_replaced() {
 
 #[test]
 fn options_that_contradict_the_file_are_refused() {
-    let model = classifier(&[4], Activation::Tanh, Normalizer::IDENTITY);
+    let model = classifier(&[4], Activation::Tanh, Transform::IDENTITY);
     let onnx = onnx::to_bytes(&model, &OnnxOptions::default()).unwrap();
     let own = model_file::to_bytes(&model).unwrap();
     for bytes in [onnx, own] {
         for options in [
             ReadOptions { activations: vec![Activation::Tanh], ..ReadOptions::default() },
-            ReadOptions { normalizer: Some(Normalizer::IDENTITY), ..ReadOptions::default() },
+            ReadOptions { transform: Some(Transform::IDENTITY), ..ReadOptions::default() },
         ] {
             let error = model_file::read(&bytes, &options).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
@@ -145,7 +147,7 @@ fn options_that_contradict_the_file_are_refused() {
 
 #[test]
 fn damage_is_an_error() {
-    let model = classifier(&[4], Activation::Gelu, normalizers()[2].clone());
+    let model = classifier(&[4], Activation::Gelu, transforms()[2].clone());
     let whole = onnx::to_bytes(&model, &OnnxOptions::default()).unwrap();
     for length in 0..whole.len() {
         if let Ok(found) = read(&whole[..length]) {
@@ -170,7 +172,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         shorten in any::<bool>(),
     ) {
-        let model = classifier(&[4], Activation::Gelu, normalizers()[4].clone());
+        let model = classifier(&[4], Activation::Gelu, transforms()[4].clone());
         let mut bytes = onnx::to_bytes(&model, &OnnxOptions { uint8_input: true }).unwrap();
         for (at, value) in changes {
             let at = at.index(bytes.len());
@@ -183,7 +185,7 @@ proptest! {
             let options = OnnxOptions::default();
             if let Ok(saved) = onnx::to_bytes(&loaded.model, &options) {
                 let again = read_model(&saved).unwrap();
-                prop_assert_eq!(again.as_ref().network(), loaded.model.as_ref().network());
+                prop_assert_eq!(again.network, loaded.model.network);
             }
         }
     }

@@ -6,11 +6,11 @@ mod runs;
 
 use std::sync::atomic::AtomicBool;
 
-use gradus::classifier::Classifier;
+use gradus::classifier::Model;
 use gradus::data::digits::{Part, generate};
 use gradus::data::distort::{Distortion, Elastic};
-use gradus::data::normalize::{Normalization, Normalizer};
-use gradus::data::{Answers, Dataset, Inputs};
+use gradus::data::normalize::Normalization;
+use gradus::data::{Dataset, Inputs, Targets};
 use gradus::network::{Init, Network, Workers};
 use gradus::optimizer::Optimizer;
 use gradus::random::{Purpose, numbered_stream};
@@ -18,6 +18,7 @@ use gradus::schedule::Schedule;
 use gradus::training::{
     BatchSize, ClassWeights, EpochReport, Monitor, Regularization, Session, TrainConfig, train,
 };
+use gradus::transform::Transform;
 use rand_distr::Distribution;
 use runs::{accuracy, as_floats, digits, everything, run};
 
@@ -60,9 +61,9 @@ fn descent(regularization: Regularization) -> TrainConfig {
 /// The networks before and after the first epoch, and its figures.
 fn first_epoch(config: &TrainConfig, data: &Dataset) -> (Network, Network, EpochReport) {
     let mut session = Session::new(config, data, None, None).unwrap();
-    let before = session.model().as_ref().network().clone();
+    let before = session.model().network.clone();
     let report = session.epoch(&AtomicBool::new(false)).unwrap().unwrap().clone();
-    (before, session.model().as_ref().network().clone(), report)
+    (before, session.model().network.clone(), report)
 }
 
 /// By how much each parameter changed.
@@ -106,7 +107,7 @@ fn the_number_of_threads_changes_no_bit_with_everything_on() {
                 let config = TrainConfig { threads: Some(threads), ..config.clone() };
                 let trained = run(&config, data);
                 let figures = trained.history.epochs.iter().map(|e| (e.loss, e.accuracy));
-                (trained.model.as_ref().network().clone(), figures.collect::<Vec<_>>())
+                (trained.model.network.clone(), figures.collect::<Vec<_>>())
             };
             let one = with(1);
             for &threads in &threads {
@@ -188,7 +189,7 @@ fn max_norm_limits_the_weights_of_every_hidden_unit() {
             ..small(3, Regularization { max_norm, ..NONE })
         };
         let norms = |max_norm| -> Vec<f64> {
-            let network = run(&config(max_norm), data).model.as_ref().network().clone();
+            let network = run(&config(max_norm), data).model.network.clone();
             let units = (0..2).flat_map(|index| {
                 let outputs = network.linears()[index].outputs;
                 (0..outputs)
@@ -212,7 +213,7 @@ fn max_norm_limits_the_weights_of_every_hidden_unit() {
 fn penalties_shrink_weights_and_no_biases() {
     let data = digits(1000);
     let weights = |regularization| {
-        let network = run(&small(6, regularization), &data).model.as_ref().network().clone();
+        let network = run(&small(6, regularization), &data).model.network.clone();
         [network.weight(0), network.weight(1)].concat()
     };
     let (free, l1, l2) = (
@@ -297,18 +298,15 @@ fn the_average_follows_the_parameters() {
     let mut free = Session::new(&free, &data, None, None).unwrap();
     let mut averaged = Session::new(&averaged, &data, None, None).unwrap();
     let stop = AtomicBool::new(false);
-    let mut expected = free.model().as_ref().network().parameters().to_vec();
+    let mut expected = free.model().network.parameters().to_vec();
     for step in 0..5 {
         free.epoch(&stop).unwrap().unwrap();
         averaged.epoch(&stop).unwrap().unwrap();
         let decay = ((1 + step) as f32 / (10 + step) as f32).min(0.25);
-        for (average, &now) in expected.iter_mut().zip(free.model().as_ref().network().parameters())
-        {
+        for (average, &now) in expected.iter_mut().zip(free.model().network.parameters()) {
             *average = decay * *average + (1.0 - decay) * now;
         }
-        for (found, expected) in
-            averaged.model().as_ref().network().parameters().iter().zip(&expected)
-        {
+        for (found, expected) in averaged.model().network.parameters().iter().zip(&expected) {
             assert!((found - expected).abs() < 1e-6, "step {step}: {found} {expected}");
         }
     }
@@ -320,7 +318,7 @@ fn samples_of_weight_zero_are_not_learned_from() {
     let (data, test) = (digits(2000), test_digits());
     let is_wrong = |i: usize| i % 5 < 3;
     let mut wrong = data.clone();
-    let Answers::Classes { labels, .. } = &mut wrong.answers else { panic!() };
+    let Targets::Classes { labels, .. } = &mut wrong.targets else { panic!() };
     for (_, label) in labels.iter_mut().enumerate().filter(|(i, _)| is_wrong(*i)) {
         *label = (*label + 1) % 10;
     }
@@ -375,12 +373,13 @@ fn balanced_classes_raise_the_recall_of_a_rare_one() {
 
 /// Mean of the losses of predictions against target distributions, in plain loops.
 fn loss_by_hand(
-    classifier: &Classifier,
+    classifier: &Model,
     inputs: &Inputs,
     target: impl Fn(usize, usize) -> f64,
     weight: impl Fn(usize) -> f64,
 ) -> f64 {
-    let predictions = classifier.predict(inputs, &Workers::new(1).unwrap()).unwrap();
+    let predictions =
+        classifier.classifier().unwrap().predict(inputs, &Workers::new(1).unwrap()).unwrap();
     let (mut sum, mut total) = (0.0, 0.0);
     for i in 0..predictions.len() {
         for (class, &p) in predictions.row(i).iter().enumerate() {
@@ -405,12 +404,8 @@ fn losses_are_those_of_the_formulas() {
 
     let config = TrainConfig { init: Init::Glorot, seed: 7, ..descent(settings.clone()) };
     let session = Session::new(&config, &data, None, None).unwrap();
-    let expected = loss_by_hand(
-        session.model().classifier().unwrap(),
-        &data.inputs,
-        |i, c| smooth(one_hot(i, c)),
-        weight,
-    );
+    let expected =
+        loss_by_hand(session.model(), &data.inputs, |i, c| smooth(one_hot(i, c)), weight);
     let told = first_epoch(&config, &data).2;
     assert!((told.loss - expected).abs() < 1e-5, "{} {expected}", told.loss);
 
@@ -430,8 +425,8 @@ fn losses_are_those_of_the_formulas() {
         let (i, at) = (at / 784, at % 784);
         (share * unit(i, at) + (1.0 - share) * unit(partner(i), at)) as f32
     });
-    let mut classifier = session.model().classifier().unwrap().clone();
-    classifier.normalizer = Normalizer::Scalar { mean: 0.0, deviation: 1.0 };
+    let mut classifier = session.model().clone();
+    classifier.transform = Transform::scalar(0.0, 1.0);
     let expected =
         loss_by_hand(&classifier, &Inputs::Floats(mixed.collect()), mixed_target, weight);
     let config = TrainConfig {

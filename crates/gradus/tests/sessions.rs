@@ -13,7 +13,7 @@ use std::time::Duration;
 use gradus::data::digits::{Part, generate};
 use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
-use gradus::data::{Answers, Dataset, Inputs};
+use gradus::data::{Dataset, Inputs, Targets};
 use gradus::model_file;
 use gradus::network::Workers;
 use gradus::optimizer::Optimizer;
@@ -328,7 +328,7 @@ fn other_data_and_other_files_are_refused() {
     let session = Session::new(&config, &data, Some(&validation), None).unwrap();
     let checkpoint = kept(session, 1, &path);
     let mut other_label = data.clone();
-    let Answers::Classes { labels, .. } = &mut other_label.answers else { panic!() };
+    let Targets::Classes { labels, .. } = &mut other_label.targets else { panic!() };
     labels.swap(0, 1);
     let weighted = data.clone().with_sample_weights(vec![1.0; 100]).unwrap();
     for (data, validation) in [

@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gradus::classifier::skips_zeros;
 use gradus::data::digits::{Part, generate};
-use gradus::data::normalize::{Normalization, Normalizer};
+use gradus::data::normalize::Normalization;
 use gradus::data::{Dataset, Inputs, SparseRows};
 use gradus::network::{Activation, Workers};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Outcome, Regularization, TrainConfig, train};
+use gradus::transform::Transform;
 use runs::{as_floats, as_sparse, digits, everything, run};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -36,7 +37,7 @@ fn floats_that_were_bytes_are_learnt_as_these() {
     let mut floats = as_floats(&data);
     let learnt = |data: &Dataset, normalization, regularization| {
         let config = TrainConfig { normalization, regularization, ..small(2) };
-        run(&config, data).model.as_ref().network().clone()
+        run(&config, data).model.network.clone()
     };
     let plain = Regularization::default;
     let raw = learnt(&floats, Normalization::None, plain());
@@ -49,7 +50,7 @@ fn floats_that_were_bytes_are_learnt_as_these() {
         assert!(unit == learnt(&data, Normalization::Unit, regularization()));
     }
     // One other number, and they were no bytes.
-    let skipped = |data: &Dataset| skips_zeros(&Normalizer::IDENTITY, data.inputs.rows());
+    let skipped = |data: &Dataset| skips_zeros(&Transform::IDENTITY, data.inputs.rows());
     assert!(skipped(&floats));
     let Inputs::Floats(values) = &mut floats.inputs else { panic!("not floats") };
     values[400] = 0.12345;
@@ -67,7 +68,7 @@ fn sparse_rows_are_learnt_as_the_values_that_they_stand_for() {
     };
     let (plain, workers) = (Regularization::default(), Workers::new(2).unwrap());
     // Zeros are skipped as those of bytes are.
-    assert!(skips_zeros(&Normalizer::IDENTITY, sparse.inputs.rows()));
+    assert!(skips_zeros(&Transform::IDENTITY, sparse.inputs.rows()));
     let from_sparse = learnt(&sparse, Normalization::None, &plain).into_classifier().unwrap();
     let from_bytes = learnt(&bytes, Normalization::None, &plain).into_classifier().unwrap();
     assert!(from_sparse.network == from_bytes.network);
@@ -90,7 +91,7 @@ fn sparse_rows_are_learnt_as_the_values_that_they_stand_for() {
     let mut dense = floats.clone();
     let Inputs::Floats(values) = &mut dense.inputs else { panic!("not floats") };
     values.iter_mut().for_each(|value| *value += 1.0);
-    assert!(!skips_zeros(&Normalizer::IDENTITY, as_sparse(&dense).inputs.rows()));
+    assert!(!skips_zeros(&Transform::IDENTITY, as_sparse(&dense).inputs.rows()));
     // One sample of many, and a number that is none.
     let one = sparse.subset(&[5]);
     let mut predictor = from_bytes.predictor(false).unwrap();
@@ -125,7 +126,7 @@ fn the_number_of_threads_changes_no_bit() {
             let with = |threads| {
                 let trained = run(&TrainConfig { threads: Some(threads), ..config.clone() }, data);
                 let losses: Vec<f64> = trained.history.epochs.iter().map(|e| e.loss).collect();
-                (trained.model.as_ref().network().clone(), losses)
+                (trained.model.network.clone(), losses)
             };
             let one = with(1);
             for threads in [2, 3, 5] {
@@ -151,8 +152,8 @@ fn the_sparse_and_the_dense_way_agree() {
         }
         let none = TrainConfig { normalization: Normalization::None, ..config };
         let dense = run(&none, &floats);
-        let pairs = sparse.model.as_ref().network().parameters().iter();
-        let pairs = pairs.zip(dense.model.as_ref().network().parameters());
+        let pairs = sparse.model.network.parameters().iter();
+        let pairs = pairs.zip(dense.model.network.parameters());
         let far = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(far < 2e-3, "{normalization:?}: {far}");
         let (a, b) = (&sparse.history.epochs[1], &dense.history.epochs[1]);
@@ -213,7 +214,7 @@ fn one_activation_for_all_layers_is_the_same_one_for_each() {
     let all = trained(vec![Activation::Tanh]);
     assert_eq!(all, trained(vec![Activation::Tanh; 2]));
     let mixed = trained(vec![Activation::Tanh, Activation::Relu]);
-    assert_eq!(mixed.as_ref().network().activation_after(1), Activation::Relu);
+    assert_eq!(mixed.network.activation_after(1), Activation::Relu);
     assert_ne!(all, mixed);
 }
 
@@ -291,7 +292,7 @@ fn a_run_that_diverges_ends_with_the_last_good_model() {
     assert!(message.contains("learning rate") && message.contains(&format!("epoch {epoch}")));
     assert_eq!(trained.history.epochs.len(), epoch);
     assert!(message.contains("(try 1000000000)"), "{message}");
-    assert!(trained.model.as_ref().network().parameters().iter().all(|p| p.is_finite()));
+    assert!(trained.model.network.parameters().iter().all(|p| p.is_finite()));
 }
 
 /// The loss of an epoch is that before its last step, so that a single step can overflow unseen.
@@ -310,7 +311,7 @@ fn a_step_that_overflows_is_found_in_its_own_epoch() {
     let trained = run(&config, &data);
     let Outcome::Diverged { epoch: 0, message } = trained.outcome else { panic!("it did not") };
     assert!(message.contains("weight") && message.ends_with("initial weights"), "{message}");
-    assert!(trained.model.as_ref().network().parameters().iter().all(|p| p.is_finite()));
+    assert!(trained.model.network.parameters().iter().all(|p| p.is_finite()));
 }
 
 #[test]

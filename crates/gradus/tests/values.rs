@@ -13,7 +13,7 @@ use golden::{Golden, assert_close};
 use gradus::classifier::{Model, Regressor};
 use gradus::data::normalize::Normalization;
 use gradus::data::split::split_samples;
-use gradus::data::{Answers, Dataset, Inputs, Rows};
+use gradus::data::{Dataset, Inputs, Rows, Targets};
 use gradus::model_file;
 use gradus::network::{Activation, Init, Network, Workers};
 use gradus::optimizer::Optimizer;
@@ -44,8 +44,8 @@ fn descent(epochs: usize, learning_rate: f32) -> TrainConfig {
 
 fn valued(inputs: Vec<f32>, features: usize, values: Vec<f32>, names: &[&str]) -> Dataset {
     let names = names.iter().map(|&name| name.to_owned()).collect();
-    let answers = Answers::Values { values, names };
-    Dataset::with_answers(Inputs::Floats(inputs), answers, vec![features]).unwrap()
+    let targets = Targets::Values { values, names };
+    Dataset::with_targets(Inputs::Floats(inputs), targets, vec![features]).unwrap()
 }
 
 /// Digits whose values are the digit itself and whether it is even.
@@ -54,7 +54,7 @@ fn valued_digits(samples: usize) -> Dataset {
     let values = |&label: &u32| [label as f32, f32::from(u8::from(label % 2 == 0))];
     let values = data.labels().iter().flat_map(values).collect();
     let names = vec!["digit".into(), "even".into()];
-    Dataset { answers: Answers::Values { values, names }, ..data }
+    Dataset { targets: Targets::Values { values, names }, ..data }
 }
 
 /// Two smooth functions of three numbers.
@@ -191,7 +191,7 @@ fn runs_have_the_same_bits_at_any_number_of_threads_and_when_resumed() {
         assert_eq!(resumed.outcome, Outcome::Finished);
         assert!(resumed.model == whole.model, "another model");
         let mut other = data.clone();
-        let Answers::Values { values, .. } = &mut other.answers else { panic!() };
+        let Targets::Values { values, .. } = &mut other.targets else { panic!() };
         values[7] += 1.0;
         let error = Session::resume(&checkpoint, &other, None, None).err().unwrap();
         assert!(error.to_string().contains("not those that the run was begun with"), "{error}");
@@ -271,10 +271,10 @@ fn models_keep_their_values_in_files_and_predict_one_by_one() {
         let model = regressor(run(&config, &data).model);
         model_file::save(&model, &path).unwrap();
         let loaded = model_file::load_model(&path).unwrap();
-        assert_eq!(loaded.regressor().unwrap(), &model);
-        assert_eq!(model.output_names, data.answers.names());
+        assert_eq!(loaded, *model);
+        assert_eq!(model.output_names(), data.targets.names());
         let error = model_file::load(&path).unwrap_err().to_string();
-        assert!(error.contains("answers with values; expected one that answers with classes"));
+        assert!(error.contains("predicts values (regression); expected one that predicts classes"));
         let bytes = std::fs::read(&path).unwrap();
         let text = String::from_utf8_lossy(&bytes[8..2000]);
         assert!(text.contains("\"gradus_version\":\"2\"") && !text.contains("class_names"));

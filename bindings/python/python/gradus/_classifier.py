@@ -175,7 +175,7 @@ class MLPClassifier(BaseMLP):
     """
 
     _estimator_type = "classifier"
-    _task = "classes"
+    _task = "classification"
     _usual_monitor = "val_accuracy"
 
     label_smoothing: float

@@ -173,7 +173,7 @@ class MLPRegressor(BaseMLP):
     """
 
     _estimator_type = "regressor"
-    _task = "values"
+    _task = "regression"
 
     n_outputs_: int
     out_activation_: str

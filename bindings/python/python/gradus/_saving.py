@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Savable(Estimator):
     """An estimator that can be written to a model file and read from one.
 
-    A subclass says what it answers with (``_task``) and what a file holds of its targets
+    A subclass says what it predicts (``_task``) and what a file holds of its targets
     (``_targets_to_json``, ``_targets_from_json``).
     """
 
@@ -128,8 +128,7 @@ class Savable(Estimator):
             warnings.warn(notice, stacklevel=2)
         if model.task != cls._task:
             raise ValueError(
-                f"{path}: the model answers with {model.task}; {cls.__name__} loads those that answer "
-                f"with {cls._task}"
+                f"{path}: this is a {model.task} model, but {cls.__name__} loads {cls._task} models"
             )
         training = json.loads(model.training) or {}
         ours = training.get("python") or {}

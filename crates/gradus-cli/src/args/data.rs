@@ -3,7 +3,9 @@
 use clap::{Args, ValueHint};
 use gradus::data::distort::Distortion;
 
-use super::parsers::{Loss, distortion, losses, whole};
+use gradus::loss::Loss;
+
+use super::parsers::{distortion, losses, whole};
 use super::source::SourceArgs;
 
 /// Describe a data set, or draw one of its samples.

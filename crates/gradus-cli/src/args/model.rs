@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use gradus::data::normalize::Normalizer;
+use gradus::transform::Transform;
 
 use super::parsers::{Activations, activations, mean_and_deviation};
 
@@ -23,5 +23,5 @@ pub(crate) struct ModelArgs {
     /// pixels scaled to [0, 1]
     #[arg(long, value_name = "MEAN,STD", help_heading = "Models from other programs",
         allow_hyphen_values = true, value_parser = mean_and_deviation)]
-    pub(crate) normalize: Option<Normalizer>,
+    pub(crate) normalize: Option<Transform>,
 }

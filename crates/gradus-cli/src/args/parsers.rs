@@ -1,46 +1,15 @@
 //! Parsers of option values: text in, a value or a description of what was expected out.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use gradus::data::Task;
 use gradus::data::distort::Distortion;
-use gradus::data::normalize::{Normalization, Normalizer};
+use gradus::data::normalize::Normalization;
+use gradus::loss::Loss;
 use gradus::network::Activation;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::config::MOST_THREADS;
 use gradus::training::{BatchSize, ClassWeights, Monitor, Preset};
-
-/// The loss to minimise. It decides between classification and regression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// Softmax cross-entropy, for classification.
-    CrossEntropy,
-    /// Mean squared error, for regression.
-    Squared,
-}
-
-impl Loss {
-    const ALL: [Loss; 2] = [Loss::CrossEntropy, Loss::Squared];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Loss::CrossEntropy => "cross-entropy",
-            Loss::Squared => "squared",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Loss> {
-        Loss::ALL.into_iter().find(|loss| loss.name() == name)
-    }
-
-    /// Classification or regression.
-    pub(crate) fn task(self) -> Task {
-        match self {
-            Loss::CrossEntropy => Task::Classes,
-            Loss::Squared => Task::Values,
-        }
-    }
-}
+use gradus::transform::Transform;
 
 pub(crate) fn losses() -> impl TypedValueParser<Value = Loss> {
     let values = Loss::ALL.map(|loss| PossibleValue::new(loss.name()));
@@ -96,12 +65,12 @@ pub(crate) fn number(text: &str) -> Result<f32, String> {
     text.parse().map_err(|_| "expected a number such as 0.001".into())
 }
 
-pub(crate) fn mean_and_deviation(text: &str) -> Result<Normalizer, String> {
+pub(crate) fn mean_and_deviation(text: &str) -> Result<Transform, String> {
     let finite = |text: &str| text.trim().parse().ok().filter(|value: &f32| value.is_finite());
     text.split_once(',')
         .and_then(|(mean, deviation)| Some((finite(mean)?, finite(deviation)?)))
         .filter(|&(_, deviation)| deviation != 0.0)
-        .map(|(mean, deviation)| Normalizer::Scalar { mean, deviation })
+        .map(|(mean, std)| Transform::scalar(mean, std))
         .ok_or_else(|| "expected two numbers MEAN,STD, the second not 0, such as 0,255".into())
 }
 

@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use gradus::data::Task;
 use gradus::data::normalize::Normalization;
+use gradus::loss::Loss;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Preset};
 
 use super::checkpoints::{CheckpointArgs, StoppingArgs};
 use super::parsers::{
-    Activations, Hidden, Loss, activations, at_least_one, batch_size, hidden, losses,
-    normalizations, number, optimizers, presets, schedule, threads, whole,
+    Activations, Hidden, activations, at_least_one, batch_size, hidden, losses, normalizations,
+    number, optimizers, presets, schedule, threads, whole,
 };
 use super::regularization::RegularizationArgs;
 use super::source::SourceArgs;
@@ -161,6 +162,6 @@ pub(crate) struct TrainArgs {
 impl TrainArgs {
     /// Classification or regression.
     pub(crate) fn task(&self) -> Task {
-        self.loss.map_or(Task::Classes, Loss::task)
+        self.loss.map_or(Task::Classification, Loss::task)
     }
 }

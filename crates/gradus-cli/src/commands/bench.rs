@@ -7,12 +7,13 @@ use std::time::Instant;
 use anyhow::Result;
 use gradus::classifier::{Classifier, skips_zeros};
 use gradus::data::distort::{Distorter, Distortion, Scratch};
-use gradus::data::normalize::{Normalization, Normalizer};
+use gradus::data::normalize::Normalization;
 use gradus::data::{Dataset, Inputs, LoadOptions, Rows};
 use gradus::network::{Kernels, Network, Workers, available_cores};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, Preset, TrainConfig, train};
+use gradus::transform::Transform;
 use gradus::{Error, Result as GradusResult};
 use serde::Serialize;
 
@@ -232,9 +233,9 @@ impl Machine {
         let trained = train(&config, data, None, None, &AtomicBool::new(false), &mut |_| {})?;
         let epochs = &trained.history.epochs;
         let seconds = median(epochs[1..].iter().map(|epoch| epoch.seconds).collect());
-        let sizes = sizes(trained.model.as_ref().network());
-        let normalizer = Normalizer::fit(config.normalization, data);
-        let sparse = skips_zeros(&normalizer, data.inputs.rows());
+        let sizes = sizes(&trained.model.network);
+        let transform = Transform::fit(config.normalization, data);
+        let sparse = skips_zeros(&transform, data.inputs.rows());
         let operations = operations(data, &sizes, sparse, true);
         Ok(Figure {
             network: Some(shape(&sizes)),

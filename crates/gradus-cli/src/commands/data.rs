@@ -5,11 +5,11 @@ use std::io::Write;
 use anyhow::Result;
 use gradus::Error;
 use gradus::data::distort::{Distorter, Distortion, Scratch};
-use gradus::data::{Answers, Dataset, Found, Inputs, Task};
+use gradus::data::{Dataset, Found, Inputs, Targets, Task};
 use gradus::network::Kernels;
 use serde::Serialize;
 
-use crate::args::{DataArgs, Loss};
+use crate::args::DataArgs;
 use crate::run::describe::value_type;
 use crate::run::drawing::{draw, draw_values, output_width, side_by_side};
 use crate::run::output::{percent, print_json, shape, stdout, table};
@@ -20,7 +20,7 @@ const VERSIONS: u64 = 4;
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
-    let task = args.loss.map_or(Task::Classes, Loss::task);
+    let task = args.loss.map_or(Task::Classification, |loss| loss.task());
     let request = DataRequest::new(task, args.data.as_deref(), 0);
     let found = source::find(&source::options(&request, &args.source)?)?;
     if args.distort == Some(Distortion::NONE) {
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
     let mut out = stdout();
     let (sizes, values) = (shape(description.sample_shape), description.values);
     writeln!(out, "{} ({})", found.name, found.origin)?;
-    let (count, what) = match &description.answers {
+    let (count, what) = match &description.targets {
         Names::Classes { class_names } => (class_names.len(), "classes"),
         Names::Values { output_names } if output_names.len() == 1 => (1, "value to learn"),
         Names::Values { output_names } => (output_names.len(), "values to learn"),
@@ -64,7 +64,7 @@ struct Description<'a> {
     sample_shape: &'a [usize],
     values: &'static str,
     #[serde(flatten)]
-    answers: Names<'a>,
+    targets: Names<'a>,
     train: Figures,
     #[serde(skip_serializing_if = "Option::is_none")]
     test: Option<Figures>,
@@ -114,9 +114,9 @@ impl<'a> Description<'a> {
             origin,
             sample_shape: &train.sample_shape,
             values: value_type(&train.inputs),
-            answers: match &train.answers {
-                Answers::Classes { names, .. } => Names::Classes { class_names: names },
-                Answers::Values { names, .. } => Names::Values { output_names: names },
+            targets: match &train.targets {
+                Targets::Classes { names, .. } => Names::Classes { class_names: names },
+                Targets::Values { names, .. } => Names::Values { output_names: names },
             },
             train: Figures::of(train),
             test: test.as_ref().map(Figures::of),
@@ -147,7 +147,7 @@ impl<'a> Description<'a> {
     }
 
     fn answer_rows(&self) -> Vec<Vec<String>> {
-        match &self.answers {
+        match &self.targets {
             Names::Classes { class_names } => self.class_rows(class_names),
             Names::Values { output_names } => self.value_rows(output_names),
         }
@@ -218,20 +218,20 @@ impl Figures {
             max,
             mean: sum / count,
             share_of_zeros: zeros as f64 / count,
-            counts: Counts::of(&data.answers),
+            counts: Counts::of(&data.targets),
         }
     }
 }
 
 impl Counts {
-    fn of(answers: &Answers) -> Self {
-        match answers {
-            Answers::Classes { labels, names } => {
+    fn of(targets: &Targets) -> Self {
+        match targets {
+            Targets::Classes { labels, names } => {
                 let mut class_counts = vec![0; names.len()];
                 labels.iter().for_each(|&label| class_counts[label as usize] += 1);
                 Counts::Classes { class_counts }
             }
-            Answers::Values { values, names } => {
+            Targets::Values { values, names } => {
                 let outputs = names.len();
                 let column = |output| values.iter().skip(output).step_by(outputs).copied();
                 Counts::Values { outputs: (0..outputs).map(|at| Spread::of(column(at))).collect() }
@@ -268,9 +268,9 @@ fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64
         None => String::new(),
     };
     let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
-    let answer = match &data.answers {
-        Answers::Classes { labels, names } => names[labels[index] as usize].clone(),
-        Answers::Values { values, names } => {
+    let answer = match &data.targets {
+        Targets::Classes { labels, names } => names[labels[index] as usize].clone(),
+        Targets::Values { values, names } => {
             let row = &values[index * names.len()..][..names.len()];
             row.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")
         }
@@ -318,8 +318,8 @@ mod tests {
         assert_eq!(figures.share_of_zeros, 0.5);
         let Counts::Classes { class_counts } = figures.counts else { panic!() };
         assert_eq!(class_counts, [0, 2]);
-        let values = Answers::Values { values: vec![1.0, -5.0, 3.0, 5.0], names: names() };
-        let data = Dataset::with_answers(Inputs::Floats(vec![0.0; 2]), values, vec![1]).unwrap();
+        let values = Targets::Values { values: vec![1.0, -5.0, 3.0, 5.0], names: names() };
+        let data = Dataset::with_targets(Inputs::Floats(vec![0.0; 2]), values, vec![1]).unwrap();
         let Counts::Values { outputs } = Figures::of(&data).counts else { panic!() };
         let found: Vec<_> =
             outputs.iter().map(|it| (it.min, it.max, it.mean, it.deviation)).collect();

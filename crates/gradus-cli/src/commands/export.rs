@@ -27,7 +27,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
             return Err(Error::argument(message).into());
         }
         page_file::check_replaceable(&args.out, "choose another path")?;
-        files::write_beside(&args.out, digit_page(model.classifier()?)?.as_bytes())?;
+        files::write_beside(&args.out, digit_page(&model.classifier()?)?.as_bytes())?;
         writeln!(stdout(), "Wrote {}", args.out.display())?;
         return Ok(());
     }

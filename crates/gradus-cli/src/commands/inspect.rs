@@ -3,33 +3,31 @@
 use std::io::Write;
 
 use anyhow::Result;
-use gradus::classifier::ModelRef;
+use gradus::classifier::Model;
 use gradus::data::Task;
-use gradus::data::normalize::Normalizer;
 use gradus::network::Layer;
 use serde_json::{Value, json};
 
 use crate::args::InspectArgs;
-use crate::run::describe::{architecture, flatten, formula, without_history};
+use crate::run::describe::{architecture, flatten, without_history};
 use crate::run::model;
 use crate::run::output::{print_json, shape, stdout, table};
 
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     let model = model::load(&args.model)?;
-    let model = model.as_ref();
     if args.json {
-        return print_json(&as_json(model));
+        return print_json(&as_json(&model));
     }
-    let (network, training) = (model.network(), model.training());
+    let (network, training) = (&model.network, model.provenance.to_json());
     let mut out = stdout();
     writeln!(out, "{}: {}", args.model.model.display(), architecture(network))?;
-    writeln!(out, "samples of {}", shape(model.sample_shape()))?;
-    writeln!(out, "normalised as {}", formula(model.normalizer()))?;
+    writeln!(out, "samples of {}", shape(&model.sample_shape))?;
+    writeln!(out, "normalised as {}", model.transform.formula())?;
     let names = model.names();
     let what = match (model.task(), names.len()) {
-        (Task::Values, 1) => "value",
-        (task, _) => task.name(),
+        (Task::Regression, 1) => "value",
+        (task, _) => task.outputs(),
     };
     writeln!(out, "{} {what}: {}\n", names.len(), names.join(", "))?;
     write!(out, "{}", table(&layer_rows(network.layers())))?;
@@ -38,7 +36,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     } else {
         writeln!(out, "\nTraining:")?;
         let mut rows = Vec::new();
-        flatten("", &without_history(training), &mut rows);
+        flatten("", &without_history(&training), &mut rows);
         let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
         for (key, value) in rows {
             writeln!(out, "  {key:width$}  {value}")?;
@@ -63,8 +61,8 @@ fn layer_rows(layers: &[Layer]) -> Vec<Vec<String>> {
     rows
 }
 
-fn as_json(model: ModelRef) -> Value {
-    let network = model.network();
+fn as_json(model: &Model) -> Value {
+    let network = &model.network;
     let layer = |layer: &Layer| match layer {
         Layer::Linear(linear) => {
             json!({"kind": "linear", "inputs": linear.inputs, "outputs": linear.outputs})
@@ -72,20 +70,20 @@ fn as_json(model: ModelRef) -> Value {
         Layer::Activation(activation) => json!({"kind": activation.name()}),
     };
     let names = match model.task() {
-        Task::Classes => "class_names",
-        Task::Values => "output_names",
+        Task::Classification => "class_names",
+        Task::Regression => "output_names",
+    };
+    let (means, stds) = model.transform.means_and_stds();
+    let normalization = match model.transform.as_scalar() {
+        Some((mean, std)) => json!({"mean": mean, "deviation": std}),
+        None => json!({"mean": means, "deviation": stds}),
     };
     json!({
         "layers": network.layers().iter().map(layer).collect::<Vec<_>>(),
         "parameters": network.parameters().len(),
-        "sample_shape": model.sample_shape(),
-        "normalization": match model.normalizer() {
-            Normalizer::Scalar { mean, deviation } => json!({"mean": mean, "deviation": deviation}),
-            Normalizer::PerFeature { means, deviations } => {
-                json!({"mean": means, "deviation": deviations})
-            }
-        },
+        "sample_shape": model.sample_shape,
+        "normalization": normalization,
         names: model.names(),
-        "training": model.training(),
+        "training": model.provenance.to_json(),
     })
 }

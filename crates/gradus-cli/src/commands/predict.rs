@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::classifier::{Classifier, Model, Predictions};
+use gradus::data::Task;
 use serde::{Serialize, Serializer};
 
 use crate::args::PredictArgs;
@@ -17,8 +18,8 @@ use crate::run::workers::workers;
 /// Runs the command. A file that fails does not keep the others from being predicted.
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     let model = model::load(&args.model)?;
-    check_top(args.top, model.as_ref())?;
-    samples::check_options(args, model.as_ref())?;
+    check_top(args.top, &model)?;
+    samples::check_options(args, &model)?;
     let mut worst = None;
     for path in &args.files {
         match predict(path, &model, args) {
@@ -34,14 +35,15 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
 }
 
 fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
-    let Samples { inputs, picture, warning } = samples::read(path, model.as_ref(), args)?;
+    let Samples { inputs, picture, warning } = samples::read(path, model, args)?;
     warning.iter().for_each(warn);
-    let count = inputs.len() / model.as_ref().network().inputs();
+    let count = inputs.len() / model.network.inputs();
     let workers = workers(args.threads, count)?;
     let file = samples::name_of(path);
     let mut out = std::io::BufWriter::new(stdout());
-    match model {
-        Model::Classifier(model) => {
+    match model.task() {
+        Task::Classification => {
+            let model = &model.classifier()?;
             let predictions = model.predict(&inputs, &workers)?;
             for index in 0..predictions.len() {
                 let prediction = Prediction::new(&file, index, model, &predictions, args.top);
@@ -49,10 +51,10 @@ fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
                 write_prediction(&mut out, args.json, &prediction, line)?;
             }
         }
-        Model::Regressor(model) => {
-            let predictions = model.predict(&inputs, &workers)?;
+        Task::Regression => {
+            let predictions = model.regressor()?.predict(&inputs, &workers)?;
             for index in 0..predictions.len() {
-                let names = model.output_names.iter().map(String::as_str);
+                let names = model.names().iter().map(String::as_str);
                 let values = names.zip(predictions.row(index).iter().copied()).collect();
                 let prediction = PredictedRow { file: &file, index, values };
                 write_prediction(&mut out, args.json, &prediction, || prediction.line(picture))?;
@@ -122,19 +124,19 @@ impl<'a> Prediction<'a> {
     fn new(
         file: &'a str,
         index: usize,
-        model: &'a Classifier,
+        model: &'a Classifier<&Model>,
         predictions: &Predictions,
         top: Option<usize>,
     ) -> Self {
         let (row, label) = (predictions.row(index), predictions.label(index));
-        let names = model.class_names.iter().map(String::as_str);
+        let names = model.names().iter().map(String::as_str);
         let mut probabilities: Vec<_> = names.zip(row.iter().copied()).collect();
         if let Some(top) = top {
             // Stable: of equals the first class stays first, as in the label.
             probabilities.sort_by(|a, b| b.1.total_cmp(&a.1));
             probabilities.truncate(top);
         }
-        let label_name = &model.class_names[label];
+        let label_name = &model.names()[label];
         Prediction { file, index, label: label_name, probability: row[label], probabilities }
     }
 

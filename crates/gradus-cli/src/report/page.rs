@@ -1,6 +1,6 @@
 //! The page: what there is to show in, one HTML text that needs nothing else out.
 
-use gradus::classifier::ModelRef;
+use gradus::classifier::Model;
 use gradus::metrics::Evaluation;
 use gradus::plot::{self, Figure, escape, grouped};
 use gradus::training::History;
@@ -79,8 +79,8 @@ fn tiles(report: &ReportData) -> String {
         tiles.push((grouped(history.epochs.len() as u64), last, "epochs"));
     }
     if let Some(model) = report.model() {
-        let parameters = grouped(model.network().parameters().len() as u64);
-        let layers = format!("in {} layers", model.network().linears().len());
+        let parameters = grouped(model.network.parameters().len() as u64);
+        let layers = format!("in {} layers", model.network.linears().len());
         tiles.push((parameters, layers, "parameters"));
     }
     let tile = |(value, note, name): &(String, String, &str)| {
@@ -90,10 +90,11 @@ fn tiles(report: &ReportData) -> String {
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.iter().map(tile).collect::<String>())
 }
 
-fn training(model: ModelRef) -> String {
+fn training(model: &Model) -> String {
     let mut text = facts(&training_facts::facts(model));
-    if !model.training().is_null() {
-        let settings = facts(&training_facts::settings(model.training()));
+    let known = model.provenance.to_json();
+    if !known.is_null() {
+        let settings = facts(&training_facts::settings(&known));
         text += &format!("<details><summary>All settings</summary>\n{settings}</details>\n");
     }
     text
@@ -218,9 +219,9 @@ fn calibration(evaluation: &Evaluation) -> String {
     paragraph(words) + &plots(&[plot::calibration(&evaluation.calibration)])
 }
 
-fn weights(model: ModelRef) -> String {
-    let histograms = plot::weight_histograms(model.network());
-    let (words, drawn) = match plot::weights(model.network(), model.sample_shape()) {
+fn weights(model: &Model) -> String {
+    let histograms = plot::weight_histograms(&model.network);
+    let (words, drawn) = match plot::weights(&model.network, &model.sample_shape) {
         Some(pictures) => (
             "What each unit of the first layer looks for in an image: blue where light speaks for it, \
              orange where light speaks against it. Where no image has any light, weights stay what they \

@@ -37,10 +37,10 @@ pub(crate) fn plots(report: &ReportData) -> Vec<Piece> {
             pieces.push(Piece::new("mistakes", sheet));
         }
     }
-    if let Some(pictures) = plot::weights(model.network(), model.sample_shape()) {
+    if let Some(pictures) = plot::weights(&model.network, &model.sample_shape) {
         pieces.push(Piece::new("first-layer", pictures));
     }
-    pieces.push(Piece::new("weights", plot::weight_histograms(model.network())));
+    pieces.push(Piece::new("weights", plot::weight_histograms(&model.network)));
     pieces
 }
 

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradus::classifier::{Classifier, Model, ModelRef};
-use gradus::data::Dataset;
+use gradus::classifier::{Classifier, Model};
+use gradus::data::{Dataset, Task};
 use gradus::metrics::{Evaluation, Mistake, SampleResult, worst_mistakes};
 use gradus::model_file;
 use gradus::training::{Checkpoint, History};
@@ -55,9 +55,9 @@ impl ReportData {
             return Ok(ReportData { name, history, model: None, measured });
         }
         let model = model_file::load_model(path)?;
-        let history = history_of(model.as_ref(), path);
-        let measured = match &model {
-            Model::Classifier(classifier) => match Measured::new(classifier, args) {
+        let history = history_of(&model, path);
+        let measured = match model.task() {
+            Task::Classification => match Measured::new(&model.classifier()?, args) {
                 Ok(measured) => Ok(measured),
                 Err(error) if args.data.is_some() => return Err(error),
                 Err(error) => {
@@ -66,7 +66,7 @@ impl ReportData {
                     Err(told)
                 }
             },
-            Model::Regressor(_) => {
+            Task::Regression => {
                 let why = "this is a regression model, whose errors `gradus evaluate` reports";
                 check_no_data(args, why)?;
                 Err(why.into())
@@ -76,16 +76,16 @@ impl ReportData {
     }
 
     /// The model; a history has none.
-    pub(crate) fn model(&self) -> Option<ModelRef<'_>> {
-        self.model.as_ref().map(Model::as_ref)
+    pub(crate) fn model(&self) -> Option<&Model> {
+        self.model.as_ref()
     }
 }
 
 impl Measured {
-    fn new(model: &Classifier, args: &ReportArgs) -> Result<Measured> {
-        let (name, data) = labelled_data(model.into(), args.data.as_deref(), &args.source)?;
+    fn new(model: &Classifier<&Model>, args: &ReportArgs) -> Result<Measured> {
+        let (name, data) = labelled_data(model, args.data.as_deref(), &args.source)?;
         let results = model.results(&data, &workers(args.threads, data.len())?)?;
-        let evaluation = Evaluation::new(model.class_names.len(), &results);
+        let evaluation = Evaluation::new(model.class_names().len(), &results);
         let worst = worst_mistakes(&results, MOST_MISTAKES);
         Ok(Measured { name, data, results, evaluation, worst })
     }
@@ -98,8 +98,8 @@ fn is_history(path: &Path) -> bool {
 }
 
 /// The figures of the epochs: the model keeps them, and so does a checkpoint.
-fn history_of(model: ModelRef, path: &Path) -> Option<History> {
-    let kept = History::from_json(&model.training()["history"]).ok();
+fn history_of(model: &Model, path: &Path) -> Option<History> {
+    let kept = History::from_json(&model.provenance.history).ok();
     let of_run = || Checkpoint::load(path).ok().map(|checkpoint| checkpoint.history().clone());
     kept.or_else(of_run).filter(|history| !history.epochs.is_empty())
 }

@@ -1,21 +1,21 @@
 //! How a model came about, in words: what its file says of its training in, names and values out.
 
-use gradus::classifier::ModelRef;
+use gradus::classifier::Model;
 use gradus::metrics::{Z_95, wilson_interval};
 use gradus::plot::grouped;
 use gradus::training::Regularization;
 use serde_json::Value;
 
-use crate::run::describe::{architecture, flatten, formula, without_history};
+use crate::run::describe::{architecture, flatten, without_history};
 use crate::run::output::{shape, with_interval};
 
 /// The model and its training, what matters first.
-pub(super) fn facts(model: ModelRef) -> Vec<(String, String)> {
-    let training = model.training();
+pub(super) fn facts(model: &Model) -> Vec<(String, String)> {
+    let training = &model.provenance.to_json();
     let mut facts = vec![
-        ("Network".to_owned(), architecture(model.network())),
-        ("Samples".to_owned(), shape(model.sample_shape())),
-        ("Normalisation".to_owned(), formula(model.normalizer())),
+        ("Network".to_owned(), architecture(&model.network)),
+        ("Samples".to_owned(), shape(&model.sample_shape)),
+        ("Normalisation".to_owned(), model.transform.formula()),
     ];
     if training.is_null() {
         facts.push(("Training".to_owned(), "the model does not say how it was trained".to_owned()));

@@ -6,10 +6,11 @@ use std::time::Instant;
 use anyhow::Result;
 use gradus::Error;
 use gradus::data::Task;
+use gradus::loss::Loss;
 use gradus::training::{Checkpoint, Preset, Session};
 use serde::{Deserialize, Serialize};
 
-use crate::args::{Interval, Loss, TrainArgs};
+use crate::args::{Interval, TrainArgs};
 use crate::run::file_kind::FileKind;
 use crate::run::output::warn;
 use crate::run::settings::Settings;
@@ -46,7 +47,7 @@ struct Note {
     test: Option<PathBuf>,
     validation_set: Option<PathBuf>,
     label_column: Option<String>,
-    /// Whether samples are answered with values.
+    /// Whether targets are values.
     values: bool,
     image_size: Option<(usize, usize)>,
     sample_weights: Option<PathBuf>,
@@ -82,7 +83,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     args.source.image_size = args.source.image_size.or(image_size);
     args.data = args.data.or(note.data);
     args.test = args.test.or(note.test);
-    args.loss = note.values.then_some(Loss::Squared);
+    args.loss = note.values.then_some(Loss::SquaredError);
     let weights = &mut args.regularization.sample_weights;
     *weights = weights.take().or(note.sample_weights);
     let mut config = checkpoint.config().clone();
@@ -90,7 +91,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     let settings = Settings {
         preset: Preset::from_name(&note.preset).unwrap_or(Preset::Quick),
         config,
-        start: note.start.then(|| checkpoint.model().as_ref().network().clone()),
+        start: note.start.then(|| checkpoint.model().network.clone()),
         validation_set: note.validation_set,
         checkpoint: Some(checkpoint),
     };
@@ -117,7 +118,7 @@ impl<'a> CheckpointWriter<'a> {
             test: args.test.clone(),
             validation_set: settings.validation_set.clone(),
             label_column: args.source.label_column.clone(),
-            values: args.task() == Task::Values,
+            values: args.task() == Task::Regression,
             image_size: args.source.image_size,
             sample_weights: args.regularization.sample_weights.clone(),
         };

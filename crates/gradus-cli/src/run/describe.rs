@@ -1,7 +1,6 @@
-//! Models and their training in words: a network, a normaliser or metadata in, text out.
+//! Models and their training in words: a network or metadata in, text out.
 
 use gradus::data::Inputs;
-use gradus::data::normalize::Normalizer;
 use gradus::network::Network;
 use serde_json::Value;
 
@@ -42,14 +41,6 @@ pub(crate) fn without_history(training: &Value) -> Value {
         training.remove("history");
     }
     training
-}
-
-pub(crate) fn formula(normalizer: &Normalizer) -> String {
-    match normalizer {
-        normalizer if *normalizer == Normalizer::IDENTITY => "x: not at all".into(),
-        Normalizer::Scalar { mean, deviation } => format!("(x - {mean}) / {deviation}"),
-        Normalizer::PerFeature { .. } => "(x - mean) / deviation, for each feature its own".into(),
-    }
 }
 
 /// `{"a": {"b": 1}}` as `a.b` and `1`.

@@ -8,9 +8,8 @@ use std::borrow::Cow;
 use anyhow::{Result, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gradus::classifier::{Classifier, ModelRef};
+use gradus::classifier::{Classifier, Model};
 use gradus::data::images::MNIST_SIDE;
-use gradus::data::normalize::Normalizer;
 use serde_json::{Value, json};
 
 use crate::run::describe::architecture;
@@ -40,9 +39,9 @@ const SCRIPT_HASH: &str = "sha256-/bd20yiZd94rC7PCyV2HqcmuR1dDquCPPNogPOqosnM=";
 ///
 /// # Errors
 /// Where the model does not take pictures in MNIST's form.
-pub(crate) fn digit_page(model: &Classifier) -> Result<String> {
-    check(model.into())?;
-    let accuracy = model.training["test_accuracy"].as_f64();
+pub(crate) fn digit_page(model: &Classifier<&Model>) -> Result<String> {
+    check(model)?;
+    let accuracy = model.provenance.test_accuracy();
     let accuracy = accuracy.map_or(String::new(), |accuracy| {
         format!("; {} on its test images", percent_fine(accuracy))
     });
@@ -60,9 +59,9 @@ pub(crate) fn digit_page(model: &Classifier) -> Result<String> {
 }
 
 /// As `predict` decides whether a picture is brought to MNIST's form.
-fn check(model: ModelRef) -> Result<()> {
-    let seen = &model.training()["inputs"];
-    let in_form = model.sample_shape() == [MNIST_SIDE, MNIST_SIDE]
+fn check(model: &Model) -> Result<()> {
+    let seen = &model.provenance.more.get("inputs").cloned().unwrap_or_default();
+    let in_form = model.sample_shape == [MNIST_SIDE, MNIST_SIDE]
         && seen["mnist_form"] != Value::Bool(false)
         && seen["values"] != "float32";
     match in_form {
@@ -75,7 +74,7 @@ fn check(model: ModelRef) -> Result<()> {
 }
 
 /// What network.js reads: names and sizes, and all numbers as float32, little end first, in base64.
-fn description(model: &Classifier) -> Value {
+fn description(model: &Model) -> Value {
     let network = &model.network;
     let linears = network.linears();
     let sizes: Vec<usize> = std::iter::once(network.inputs())
@@ -87,17 +86,14 @@ fn description(model: &Classifier) -> Value {
             false => "identity".into(),
         })
         .collect();
-    let (means, deviations) = match &model.normalizer {
-        Normalizer::Scalar { mean, deviation } => {
-            (vec![*mean; network.inputs()], vec![*deviation; network.inputs()])
-        }
-        Normalizer::PerFeature { means, deviations } => (means.clone(), deviations.clone()),
-    };
-    let numbers = [&means, &deviations, network.parameters()];
+    let (means, stds) = model.transform.means_and_stds();
+    let for_each = |values: &[f32]| values.repeat(network.inputs() / values.len());
+    let (means, stds) = (for_each(means), for_each(stds));
+    let numbers = [&means, &stds, network.parameters()];
     let bytes: Vec<u8> =
         numbers.iter().flat_map(|part| part.iter()).flat_map(|value| value.to_le_bytes()).collect();
     json!({
-        "classes": model.class_names,
+        "classes": model.names(),
         "sizes": sizes,
         "activations": activations,
         "data": STANDARD.encode(bytes),

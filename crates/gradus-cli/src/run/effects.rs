@@ -98,7 +98,7 @@ fn check_hidden_layers(run: &Run) -> Result<(), Error> {
 
 /// Some settings are about classes.
 fn check_task(run: &Run) -> Result<(), Error> {
-    if run.args.task() == Task::Classes {
+    if run.args.task() == Task::Classification {
         return Ok(());
     }
     let (given, used) = (&run.args.regularization, &run.config.regularization);
@@ -146,7 +146,7 @@ fn check_monitor(run: &Run) -> Result<(), Error> {
              --patience N or --schedule plateau:PATIENCE:FACTOR",
         ));
     }
-    if monitor.needs_classes() && run.args.task() == Task::Values {
+    if monitor.needs_classes() && run.args.task() == Task::Regression {
         return Err(Error::argument(format!(
             "--monitor {name}: regression (--loss squared) has no accuracy; expected loss or val_loss"
         )));

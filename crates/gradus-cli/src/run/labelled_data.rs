@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradus::classifier::ModelRef;
+use gradus::classifier::Model;
 use gradus::data::{Dataset, LoadOptions, Task, load_single};
 use gradus::{Error, ErrorKind};
 
@@ -11,10 +11,10 @@ use crate::args::SourceArgs;
 use crate::run::output::{shape, warn};
 use crate::run::source::{self, DataRequest};
 
-/// The samples to evaluate with their answers, and what to call them: those of `data`, else of the set
+/// The labelled samples to evaluate with, and what to call them: those of `data`, else of the set
 /// that the model was trained on.
 pub(crate) fn labelled_data(
-    model: ModelRef,
+    model: &Model,
     data: Option<&str>,
     reading: &SourceArgs,
 ) -> Result<(String, Dataset)> {
@@ -30,17 +30,17 @@ pub(crate) fn labelled_data(
         }
         (None, None) => "mnist",
     };
-    let seed = model.training()["config"]["seed"].as_u64().unwrap_or(0);
+    let seed = model.provenance.seed().unwrap_or(0);
     let request = DataRequest::new(model.task(), Some(data), seed);
     let mut options = source::options(&request, reading)?;
-    if model.task() == Task::Values && options.label_column.is_none() {
+    if model.task() == Task::Regression && options.label_column.is_none() {
         options.label_column = Some(model.names().join(","));
     }
     if source::is_named(data) {
         let loaded = source::load(&options, None)?;
-        return Ok((data.to_owned(), as_answered(loaded.test, model, data)?));
+        return Ok((data.to_owned(), as_targets_of(loaded.test, model, data)?));
     }
-    options.image_size = options.image_size.or(match *model.sample_shape() {
+    options.image_size = options.image_size.or(match model.sample_shape[..] {
         [height, width] => Some((height, width)),
         _ => None,
     });
@@ -57,26 +57,25 @@ pub(crate) fn labelled_data(
             samples
         }
     };
-    Ok((name, as_answered(data_set, model, data)?))
+    Ok((name, as_targets_of(data_set, model, data)?))
 }
 
 /// Of the very data that the model was trained on, only what training held out says anything.
-fn held_out_part(model: ModelRef, options: &LoadOptions) -> Result<Option<Dataset>> {
-    let samples = &model.training()["samples"];
-    let count = |part: &str| samples[part].as_u64().unwrap_or(0) as usize;
+fn held_out_part(model: &Model, options: &LoadOptions) -> Result<Option<Dataset>> {
+    let counts = model.provenance.samples.unwrap_or_default();
     let Ok(loaded) = gradus::data::load(options, &mut |_| {}) else { return Ok(None) };
-    let same = loaded.test.len() == count("test")
-        && loaded.train.len() == count("train") + count("validation");
+    let same =
+        loaded.test.len() == counts.test && loaded.train.len() == counts.train + counts.validation;
     if same {
         loaded.notices.iter().for_each(warn);
     }
     Ok(same.then_some(loaded.test))
 }
 
-/// The samples with their answers as the model gives them: labels as it counts its classes.
-fn as_answered(samples: Dataset, model: ModelRef, from: &str) -> gradus::Result<Dataset> {
-    if samples.features() != model.network().inputs() {
-        let (found, expected) = (&samples.sample_shape, model.sample_shape());
+/// The samples with targets like the model's: labels are indices of its classes.
+fn as_targets_of(samples: Dataset, model: &Model, from: &str) -> gradus::Result<Dataset> {
+    if samples.features() != model.network.inputs() {
+        let (found, expected) = (&samples.sample_shape, &model.sample_shape);
         let message = format!(
             "{from}: its samples are {}, but the model takes {}: give data like those that it was \
              trained on",
@@ -86,12 +85,14 @@ fn as_answered(samples: Dataset, model: ModelRef, from: &str) -> gradus::Result<
         return Err(Error::new(ErrorKind::InvalidData, message));
     }
     match model.task() {
-        Task::Classes => samples.with_classes(model.names()).map_err(|error| error.context(from)),
-        Task::Values => Ok(samples),
+        Task::Classification => {
+            samples.with_classes(model.names()).map_err(|error| error.context(from))
+        }
+        Task::Regression => Ok(samples),
     }
 }
 
 /// Data to evaluate a model on when nothing else is said: those that it was trained on.
-pub(crate) fn data_of<'a>(model: ModelRef<'a>) -> Option<&'a str> {
-    model.training()["data"].as_str()
+pub(crate) fn data_of(model: &Model) -> Option<&str> {
+    model.provenance.data.as_deref()
 }

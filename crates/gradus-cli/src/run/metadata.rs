@@ -1,12 +1,13 @@
 //! The end of a training run: its model is tested, and what the run was is written into the model.
 
 use anyhow::Result;
+use gradus::classifier::Provenance;
 use gradus::data::images::{GreyImage, MNIST_PIXELS, MNIST_SIDE, to_mnist_form};
 use gradus::data::{Dataset, Inputs, Task};
+use gradus::loss::Loss;
 use gradus::training::{Best, EpochReport, History, Outcome, Trained};
 use serde_json::{Value, json};
 
-use crate::args::Loss;
 use crate::run::describe::value_type;
 use crate::run::settings::Settings;
 use crate::run::test_result::TestResult;
@@ -21,7 +22,8 @@ pub(crate) fn conclude(
 ) -> Result<TestResult> {
     let Trained { model, history, outcome, best, .. } = trained;
     let tested = TestResult::of(model, &data.test, &workers(settings.config.threads, usize::MAX)?)?;
-    *model.training_mut() = metadata(data, settings, (history, outcome, best.as_ref()), &tested)?;
+    let training = metadata(data, settings, (history, outcome, best.as_ref()), &tested)?;
+    model.provenance = Provenance::from_json(training)?;
     Ok(tested)
 }
 
@@ -69,8 +71,8 @@ fn metadata(
         "history": without_times(history).to_json(),
     });
     if let Some(metadata) = metadata.as_object_mut() {
-        if data.train.answers.task() == Task::Values {
-            metadata.insert("loss".into(), Loss::Squared.name().into());
+        if data.train.targets.task() == Task::Regression {
+            metadata.insert("loss".into(), Loss::SquaredError.name().into());
         }
         let figures = tested.figures().into_iter();
         metadata.extend(figures.map(|(key, value)| (key.to_owned(), value)));

@@ -1,7 +1,7 @@
 //! Reads the model that a command takes, and checks options that not every model can use.
 
 use anyhow::Result;
-use gradus::classifier::{Model, ModelRef};
+use gradus::classifier::Model;
 use gradus::data::Task;
 use gradus::model_file::{self, ReadOptions};
 use gradus::{Error, ErrorKind};
@@ -15,7 +15,7 @@ use crate::run::output::warn;
 /// Those of reading it; `InvalidArgument` where the file says itself what an option says.
 pub(crate) fn load(args: &ModelArgs) -> Result<Model> {
     let activations = args.activation.clone().map(|it| it.0).unwrap_or_default();
-    let options = ReadOptions { activations, normalizer: args.normalize.clone() };
+    let options = ReadOptions { activations, transform: args.normalize.clone() };
     let loaded =
         model_file::load_as(&args.model, &options).map_err(|error| refusal(error, args))?;
     loaded.notices.iter().for_each(warn);
@@ -37,7 +37,7 @@ fn refusal(error: Error, args: &ModelArgs) -> Error {
 ///
 /// # Errors
 /// `InvalidArgument` where it has fewer classes, or none.
-pub(crate) fn check_top(top: Option<usize>, model: ModelRef) -> Result<(), Error> {
+pub(crate) fn check_top(top: Option<usize>, model: &Model) -> Result<(), Error> {
     let Some(top) = top else { return Ok(()) };
     check_classes("--top", model)?;
     let classes = model.names().len();
@@ -53,10 +53,10 @@ pub(crate) fn check_top(top: Option<usize>, model: ModelRef) -> Result<(), Error
 ///
 /// # Errors
 /// `InvalidArgument` for a regressor.
-pub(crate) fn check_classes(option: &str, model: ModelRef) -> Result<(), Error> {
+pub(crate) fn check_classes(option: &str, model: &Model) -> Result<(), Error> {
     match model.task() {
-        Task::Classes => Ok(()),
-        Task::Values => Err(Error::argument(format!(
+        Task::Classification => Ok(()),
+        Task::Regression => Err(Error::argument(format!(
             "{option} has no effect: this is a regression model, which has no classes; leave it out"
         ))),
     }

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use gradus::classifier::ModelRef;
+use gradus::classifier::Model;
 use gradus::data::images::{self, GreyImage, MNIST_SIDE};
 use gradus::data::{Array, Inputs, Task, csv, idx, npy};
 use gradus::{Error, ErrorKind, Result};
@@ -38,7 +38,7 @@ fn is_standard_input(path: &Path) -> bool {
 ///
 /// # Errors
 /// `InvalidArgument` where one could have no effect.
-pub(crate) fn check_options(args: &PredictArgs, model: ModelRef) -> Result<()> {
+pub(crate) fn check_options(args: &PredictArgs, model: &Model) -> Result<()> {
     let files = args.files.iter().filter(|path| !is_standard_input(path));
     for path in files {
         check_kind(path, FileKind::of(path), args)?;
@@ -47,7 +47,7 @@ pub(crate) fn check_options(args: &PredictArgs, model: ModelRef) -> Result<()> {
         return Err(Error::argument(format!(
             "--raw has no effect: images for this model, which takes samples of {}, are scaled anyway; \
              leave it out",
-            shape(model.sample_shape())
+            shape(&model.sample_shape)
         )));
     }
     Ok(())
@@ -73,7 +73,7 @@ fn check_kind(path: &Path, kind: FileKind, args: &PredictArgs) -> Result<()> {
 /// # Errors
 /// Where the file cannot be read, is of no known format, or holds samples of another size than the
 /// model takes; each names the file.
-pub(crate) fn read(path: &Path, model: ModelRef, args: &PredictArgs) -> Result<Samples> {
+pub(crate) fn read(path: &Path, model: &Model, args: &PredictArgs) -> Result<Samples> {
     let bytes = if is_standard_input(path) {
         let mut bytes = Vec::new();
         let read = std::io::stdin().lock().read_to_end(&mut bytes);
@@ -89,7 +89,7 @@ pub(crate) fn read(path: &Path, model: ModelRef, args: &PredictArgs) -> Result<S
     Ok(samples)
 }
 
-fn parse(bytes: &[u8], model: ModelRef, args: &PredictArgs) -> Result<Samples> {
+fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
     let (inputs, warning) = match FileKind::of_bytes(bytes) {
         _ if bytes.is_empty() => return Err(invalid("the file is empty")),
         FileKind::Image => {
@@ -105,11 +105,11 @@ fn parse(bytes: &[u8], model: ModelRef, args: &PredictArgs) -> Result<Samples> {
         }
         _ => {
             let outputs = match model.task() {
-                Task::Classes => &[],
-                Task::Values => model.names(),
+                Task::Classification => &[],
+                Task::Regression => model.names(),
             };
             let column = args.label_column.as_deref();
-            csv::parse_samples(bytes, model.network().inputs(), column, outputs)?
+            csv::parse_samples(bytes, model.network.inputs(), column, outputs)?
         }
     };
     Ok(Samples { inputs, picture: false, warning })
@@ -123,14 +123,14 @@ fn invalid(message: impl Into<String>) -> Error {
 ///
 /// # Errors
 /// Where it takes none.
-pub(crate) fn size_of_pictures(model: ModelRef) -> Result<(usize, usize)> {
-    let [height, width] = *model.sample_shape() else {
+pub(crate) fn size_of_pictures(model: &Model) -> Result<(usize, usize)> {
+    let [height, width] = model.sample_shape[..] else {
         return Err(invalid(format!(
             "this is a picture, but the model takes samples of {} numbers",
-            shape(model.sample_shape())
+            shape(&model.sample_shape)
         )));
     };
-    if model.training()["inputs"]["values"] == "float32" {
+    if inputs_of(model)["values"] == "float32" {
         return Err(invalid(
             "this is a picture of bytes, but the model was trained on other numbers: save the \
              picture in the model's own scale as an .npy file",
@@ -139,17 +139,21 @@ pub(crate) fn size_of_pictures(model: ModelRef) -> Result<(usize, usize)> {
     Ok((height, width))
 }
 
+fn inputs_of(model: &Model) -> Value {
+    model.provenance.more.get("inputs").cloned().unwrap_or_default()
+}
+
 /// Whether images for this model are brought to MNIST's form.
-fn takes_mnist_form(model: ModelRef) -> bool {
-    let form = &model.training()["inputs"]["mnist_form"];
-    *model.sample_shape() == [MNIST_SIDE, MNIST_SIDE] && *form != Value::Bool(false)
+fn takes_mnist_form(model: &Model) -> bool {
+    model.sample_shape == [MNIST_SIDE, MNIST_SIDE]
+        && inputs_of(model)["mnist_form"] != Value::Bool(false)
 }
 
 /// A picture in the form in which the model saw its training pictures.
 ///
 /// # Errors
 /// Those of [`size_of_pictures`]; where the picture must be brought to MNIST's form, and has no ink.
-pub(crate) fn picture(image: &GreyImage, model: ModelRef, raw: bool) -> Result<Vec<u8>> {
+pub(crate) fn picture(image: &GreyImage, model: &Model, raw: bool) -> Result<Vec<u8>> {
     let (height, width) = size_of_pictures(model)?;
     if takes_mnist_form(model) && !raw {
         return images::to_mnist_form(image).map(Vec::from);
@@ -158,8 +162,8 @@ pub(crate) fn picture(image: &GreyImage, model: ModelRef, raw: bool) -> Result<V
 }
 
 /// The rows of an array; an array of a single sample's size is that sample.
-fn array(mut array: Array, model: ModelRef) -> Result<Inputs> {
-    let features = model.network().inputs();
+fn array(mut array: Array, model: &Model) -> Result<Inputs> {
+    let features = model.network.inputs();
     let found = array.shape.clone();
     if array.values.len() == features && array.samples() != 1 {
         array.shape.insert(0, 1);
@@ -169,18 +173,18 @@ fn array(mut array: Array, model: ModelRef) -> Result<Inputs> {
         return Err(invalid(format!(
             "an array of shape {} does not hold samples for this model: expected N x {}",
             shape(&found),
-            shape(model.sample_shape())
+            shape(&model.sample_shape)
         )));
     }
     Ok(array.into_inputs()?.0)
 }
 
-fn check_finite(inputs: &Inputs, model: ModelRef) -> Result<()> {
+fn check_finite(inputs: &Inputs, model: &Model) -> Result<()> {
     let Inputs::Floats(values) = inputs else { return Ok(()) };
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
         Some(at) => {
-            let (value, sample) = (values[at], at / model.network().inputs());
+            let (value, sample) = (values[at], at / model.network.inputs());
             Err(invalid(format!("value {value} in sample {sample} is not a finite number")))
         }
     }
@@ -192,14 +196,14 @@ mod tests {
     use crate::args::{Cli, Command};
     use clap::Parser;
     use gradus::classifier::Classifier;
-    use gradus::data::normalize::Normalizer;
     use gradus::network::Network;
+    use gradus::transform::Transform;
 
     fn model(sample_shape: &[usize]) -> Classifier {
         let features = sample_shape.iter().product();
         let network = Network::dense(features, &[], &[], 2).unwrap();
         let names = vec!["a".into(), "b".into()];
-        Classifier::new(network, Normalizer::IDENTITY, sample_shape.to_vec(), names).unwrap()
+        Classifier::new(network, Transform::IDENTITY, sample_shape.to_vec(), names).unwrap()
     }
 
     fn read_text(text: &str, options: &str) -> Result<Inputs> {
@@ -207,7 +211,7 @@ mod tests {
         let Command::Predict(args) = Cli::parse_from(line.split_whitespace()).command else {
             panic!("another command");
         };
-        parse(text.as_bytes(), (&model(&[2])).into(), &args).map(|samples| samples.inputs)
+        parse(text.as_bytes(), &model(&[2]), &args).map(|samples| samples.inputs)
     }
 
     #[test]
@@ -229,10 +233,7 @@ mod tests {
         let model = model(&[2, 2]);
         let parsed = |shape: &[usize]| {
             let values = vec![1u8; shape.iter().product()];
-            array(
-                Array { shape: shape.to_vec(), values: gradus::data::Values::U8(values) },
-                (&model).into(),
-            )
+            array(Array { shape: shape.to_vec(), values: gradus::data::Values::U8(values) }, &model)
         };
         for (shape, count) in [(&[2, 2][..], 4), (&[4], 4), (&[1, 4], 4), (&[3, 2, 2], 12)] {
             assert_eq!(parsed(shape).unwrap().len(), count, "{shape:?}");

@@ -88,7 +88,7 @@ pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOp
         data_dir: args.named.data_dir.clone(),
         test: request.test.map(Path::to_owned),
         label_column: args.label_column.clone(),
-        values: request.task == Task::Values,
+        values: request.task == Task::Regression,
         image_size: args.image_size,
         seed: request.seed,
         download: !args.named.no_download,

@@ -1,7 +1,7 @@
 //! How good a trained model is on test data: a model and data in, figures as JSON or as a line out.
 
 use gradus::classifier::Model;
-use gradus::data::Dataset;
+use gradus::data::{Dataset, Task};
 use gradus::metrics::{Evaluation, ValueEvaluation};
 use gradus::network::Workers;
 use serde_json::{Value, json};
@@ -23,9 +23,11 @@ impl TestResult {
         data: &Dataset,
         workers: &Workers,
     ) -> gradus::Result<TestResult> {
-        Ok(match model {
-            Model::Classifier(model) => TestResult::Classes(model.evaluate(data, workers)?),
-            Model::Regressor(model) => TestResult::Values(model.evaluate(data, workers)?),
+        Ok(match model.task() {
+            Task::Classification => {
+                TestResult::Classes(model.classifier()?.evaluate(data, workers)?)
+            }
+            Task::Regression => TestResult::Values(model.regressor()?.evaluate(data, workers)?),
         })
     }
 

@@ -34,9 +34,7 @@ impl Served {
     /// Where the model answers with values.
     pub(super) fn new(model: Model, name: String, run: Option<usize>) -> Result<Served> {
         let Ok(model) = model.into_classifier() else {
-            return Err(anyhow!(
-                "{name}: the model answers with values; the page is for classifiers"
-            ));
+            return Err(anyhow!("{name}: this is a regression model; the page is for classifiers"));
         };
         let predictor = Mutex::new(model.predictor(true)?);
         Ok(Served { id: 0, name, run, model, predictor })
@@ -53,7 +51,7 @@ impl Served {
 
     /// The model as the page knows it.
     pub(super) fn describe(&self) -> Value {
-        let Classifier { network, class_names, sample_shape, training, .. } = &self.model;
+        let Model { network, outputs, sample_shape, provenance, .. } = &*self.model;
         let hidden = hidden_of(network).into_iter().enumerate().map(|(index, units)| {
             json!({"units": units, "activation": network.activation_after(index).name()})
         });
@@ -61,13 +59,13 @@ impl Served {
             "id": self.id,
             "name": self.name,
             "run": self.run,
-            "classes": class_names,
+            "classes": outputs.names,
             "shape": sample_shape,
             "architecture": architecture(network),
             "hidden": hidden.collect::<Vec<_>>(),
-            "data": training["data"],
-            "test_accuracy": training["test_accuracy"],
-            "no_pictures": size_of_pictures((&self.model).into()).err().map(|why| why.to_string()),
+            "data": provenance.data,
+            "test_accuracy": provenance.test_accuracy(),
+            "no_pictures": size_of_pictures(&self.model).err().map(|why| why.to_string()),
         })
     }
 
@@ -76,7 +74,7 @@ impl Served {
     /// # Errors
     /// Where the picture cannot be read, or the model takes none.
     pub(super) fn answer(&self, file: &[u8], units: bool) -> Result<Answer> {
-        let model = (&self.model).into();
+        let model = &self.model;
         size_of_pictures(model)?;
         let pixels = match picture(&parse_grey(file)?, model, false) {
             Ok(pixels) => pixels,

@@ -177,7 +177,7 @@ fn train(
     (wanted.data_dir, wanted.download) = (shared.data_dir.clone(), !shared.no_download);
     let data = Data::load(&wanted, settings, None)?;
     let (train, validation) = (&data.train, data.validation.as_ref());
-    let (features, outputs) = (train.features(), train.answers.outputs());
+    let (features, outputs) = (train.features(), train.targets.outputs());
     let parameters = count_parameters(features, &config.hidden, outputs);
     if parameters > MOST_PARAMETERS {
         let millions = MOST_PARAMETERS / 1_000_000;

@@ -122,11 +122,13 @@ impl SampleCache {
             Part::Training => &loaded.train,
         };
         let fits = |served: &&Served| {
-            served.model.class_names == data.class_names()
+            served.model.class_names() == data.class_names()
                 && served.model.network.inputs() == data.features()
         };
         let note = model.filter(|served| !fits(served)).map(|_| {
-            format!("The model is not for the samples of {name}, which are shown without answers.")
+            format!(
+                "The model is not for the samples of {name}, which are shown without predictions."
+            )
         });
         let results = match model.filter(fits) {
             Some(served) => Some(self.results(served, &name, part, data)?),
@@ -196,7 +198,7 @@ impl SampleCache {
             ..LoadOptions::default()
         };
         let loaded = Arc::new(source::load(&options, None)?);
-        if loaded.train.answers.task() != Task::Classes {
+        if loaded.train.targets.task() != Task::Classification {
             return Err(anyhow!("{name}: its samples have no classes"));
         }
         keep(&mut sets, (name.to_owned(), loaded.clone()));
@@ -241,7 +243,7 @@ fn set_of(shared: &SharedState, model: Option<&Served>, asked: Option<&str>) -> 
             )),
         };
     }
-    let of_model = model.and_then(|served| data_of((&served.model).into())).filter(|it| known(it));
+    let of_model = model.and_then(|served| data_of(&served.model)).filter(|it| known(it));
     of_model
         .or(shared.datasets.first().copied())
         .map(str::to_owned)

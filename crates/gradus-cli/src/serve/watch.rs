@@ -70,7 +70,7 @@ impl Watch {
 
     /// The data are there; of a resumed run also its earlier epochs.
     pub(crate) fn ready(&self, data: &str, samples: usize, session: &Session) {
-        let network = session.model().as_ref().network();
+        let network = &session.model().network;
         self.reporter.ready(data, architecture(network), samples);
         session.history().epochs.iter().for_each(|epoch| self.reporter.epoch(epoch));
     }

@@ -91,10 +91,10 @@ impl Plan {
             return Err(Error::argument(message).into());
         }
         let monitor = args.monitor.or(settings.config.monitor).unwrap_or(match first.task() {
-            Task::Classes => Monitor::ValAccuracy,
-            Task::Values => Monitor::ValLoss,
+            Task::Classification => Monitor::ValAccuracy,
+            Task::Regression => Monitor::ValLoss,
         });
-        if first.task() == Task::Values && monitor.needs_classes() {
+        if first.task() == Task::Regression && monitor.needs_classes() {
             let message = format!(
                 "--monitor {}: samples are answered with values here, which have no accuracy; \
                  expected loss or val_loss",

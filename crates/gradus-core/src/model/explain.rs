@@ -1,11 +1,13 @@
 //! What one answer comes from: a sample in, the activity of each hidden unit and what each feature
 //! contributes out (docs/maths.md M22).
 
+use std::borrow::Borrow;
+
 use gradus_kernels::matrix::{MatMut, MatRef};
 
-use super::Classifier;
+use super::{Classifier, Model};
+use crate::engine::cpu::kernels;
 use crate::engine::cpu::linear::{backward_input, forward};
-use crate::engine::cpu::{kernels, normalize_row};
 use crate::error::{Error, Result};
 use crate::samples::Rows;
 
@@ -25,7 +27,7 @@ pub struct Explanation {
     pub contributions: Vec<f32>,
 }
 
-impl Classifier {
+impl<M: Borrow<Model>> Classifier<M> {
     /// What speaks for and against `class` in one sample of raw values: gradient times input
     /// (Shrikumar et al. 2016), and what the hidden units do.
     ///
@@ -39,7 +41,7 @@ impl Classifier {
                 "one sample has {features} values, but {found} were given"
             )));
         }
-        let classes = self.class_names.len();
+        let classes = self.outputs.names.len();
         if class >= classes {
             return Err(Error::argument(format!("class {class}, but there are {classes} classes")));
         }
@@ -49,7 +51,7 @@ impl Classifier {
             MatRef::new(network.weight(index), linear.inputs, linear.outputs)
         };
         let mut input = vec![0.0; features];
-        normalize_row(&self.normalizer, sample, 0, &mut input);
+        self.transform.apply(sample, 0, &mut input);
         // Of each hidden layer what its derivative is computed from, and its output.
         let (mut kept, mut units) = (Vec::new(), Vec::<Vec<f32>>::new());
         let last = network.linears().len() - 1;
@@ -77,7 +79,7 @@ impl Classifier {
         }
         // A raw value moves its input away from where 0 is.
         let mut nothing = vec![0.0; features];
-        normalize_row(&self.normalizer, Rows::Floats(&vec![0.0; features]), 0, &mut nothing);
+        self.transform.apply(Rows::Floats(&vec![0.0; features]), 0, &mut nothing);
         let moved = input.iter().zip(&nothing).map(|(input, nothing)| input - nothing);
         let contributions = moved.zip(&slopes).map(|(moved, slope)| moved * slope).collect();
         Ok(Explanation { units, contributions })
@@ -88,19 +90,20 @@ impl Classifier {
 mod tests {
     use super::*;
     use crate::network::{Activation, Init, Network};
-    use crate::transform::normalize::Normalizer;
+    use crate::transform::Transform;
+    use crate::transform::normalize::Affine;
     use gradus_kernels::threads::Workers;
 
     fn model(hidden: &[usize], activation: Activation, features: usize) -> Classifier {
         let activations = vec![activation; hidden.len().min(1)];
         let mut network = Network::dense(features, hidden, &activations, 3).unwrap();
         network.initialize(Init::Glorot, 5);
-        let normalizer = Normalizer::PerFeature {
+        let transform = Transform::Affine(Affine::PerFeature {
             means: (0..features).map(|i| i as f32 / 2.0).collect(),
-            deviations: (0..features).map(|i| 1.0 + i as f32).collect(),
-        };
+            stds: (0..features).map(|i| 1.0 + i as f32).collect(),
+        });
         let names = ["a", "b", "c"].map(String::from).to_vec();
-        Classifier::new(network, normalizer, vec![features], names).unwrap()
+        Classifier::new(network, transform, vec![features], names).unwrap()
     }
 
     /// `z_class - mean z` in double precision, from the logarithms of the probabilities: they differ

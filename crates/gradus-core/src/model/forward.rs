@@ -9,18 +9,18 @@ use gradus_kernels::sparse::{TILE, Tile};
 use gradus_kernels::threads::{ThreadGroup, Workers};
 
 use crate::engine::cpu::{
-    CHUNK, Density, Executor, Input, Scratch, SharedTile, Workspace, fill_tile, lock, normalize_row,
+    CHUNK, Density, Executor, Input, Scratch, SharedTile, Workspace, fill_tile, lock,
 };
-use crate::loss::{self, Targets};
+use crate::loss::{self, LabelTargets};
 use crate::metrics::{SampleResult, most_probable, rank};
 use crate::samples::Rows;
-use crate::transform::normalize::Normalizer;
+use crate::transform::Transform;
 
 /// A forward pass over many samples.
 pub(crate) struct Forward<'a> {
     pub(crate) executor: &'a Executor,
     pub(crate) density: &'a Density,
-    pub(crate) normalizer: &'a Normalizer,
+    pub(crate) transform: &'a Transform,
 }
 
 /// What one worker needs for a forward pass of some samples.
@@ -76,7 +76,7 @@ impl Pass {
             Density::Dense => {
                 let dense = &mut self.dense[..count * features];
                 for (row, index) in dense.chunks_exact_mut(features).zip(range) {
-                    normalize_row(forward.normalizer, inputs, index, row);
+                    forward.transform.apply(inputs, index, row);
                 }
                 Input::Dense(MatRef::new(dense, count, features))
             }
@@ -149,7 +149,7 @@ impl Forward<'_> {
         };
         let mut results: Vec<_> = labels.iter().enumerate().map(result).collect();
         let mut losses = vec![0.0; rows];
-        let (targets, total) = (Targets::of(labels), rows as f64);
+        let (targets, total) = (LabelTargets::of(labels), rows as f64);
         loss::softmax_cross_entropy(kernels, logits, targets, total, &mut losses);
         results.iter_mut().zip(losses).for_each(|(result, loss)| result.loss = loss);
         results

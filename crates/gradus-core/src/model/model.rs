@@ -1,226 +1,167 @@
-//! A classifier or a regressor: what training makes and a model file holds, and what the two share.
+//! A model: what training makes, a model file holds, and everything predicts with.
+
+use std::borrow::Borrow;
 
 use gradus_kernels::matrix::MatMut;
 use gradus_kernels::threads::Workers;
 
-use super::Classifier;
 use super::forward::Forward;
-use super::regressor::Regressor;
+use super::{Classifier, Predictor, Provenance, Regressor};
 use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, Result};
+use crate::loss::Loss;
 use crate::network::Network;
-use crate::samples::{Answers, Dataset, Rows, Task};
-use crate::transform::normalize::Normalizer;
+use crate::samples::{Dataset, Rows, Targets, Task};
+use crate::transform::Transform;
 
-/// A model of either kind.
+/// A network and everything that its predictions depend on. [`Classifier`] and [`Regressor`] are views
+/// of it with what only one of the two can do.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Model {
-    /// It answers with one of several classes.
-    Classifier(Classifier),
-    /// It answers with values.
-    Regressor(Regressor),
+pub struct Model {
+    /// The layers and their parameters.
+    pub network: Network,
+    /// From raw values to the network's inputs.
+    pub transform: Transform,
+    /// Shape of one sample: `[28, 28]` for an image, `[features]` for a row of a table.
+    pub sample_shape: Vec<usize>,
+    /// What the network's outputs are.
+    pub outputs: Outputs,
+    /// How it was trained.
+    pub provenance: Provenance,
 }
 
-/// A model of either kind, borrowed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum ModelRef<'a> {
-    /// It answers with one of several classes.
-    Classifier(&'a Classifier),
-    /// It answers with values.
-    Regressor(&'a Regressor),
+/// What a network's outputs are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outputs {
+    /// Classes or values.
+    pub task: Task,
+    /// One name for each output: of the class, or of the value.
+    pub names: Vec<String>,
 }
 
-impl From<Classifier> for Model {
-    fn from(classifier: Classifier) -> Model {
-        Model::Classifier(classifier)
+impl Outputs {
+    /// One output for each class.
+    pub fn classes(names: Vec<String>) -> Outputs {
+        Outputs { task: Task::Classification, names }
     }
-}
 
-impl From<Regressor> for Model {
-    fn from(regressor: Regressor) -> Model {
-        Model::Regressor(regressor)
+    /// One output for each value.
+    pub fn values(names: Vec<String>) -> Outputs {
+        Outputs { task: Task::Regression, names }
     }
-}
 
-impl<'a> From<&'a Classifier> for ModelRef<'a> {
-    fn from(classifier: &'a Classifier) -> ModelRef<'a> {
-        ModelRef::Classifier(classifier)
-    }
-}
-
-impl<'a> From<&'a Regressor> for ModelRef<'a> {
-    fn from(regressor: &'a Regressor) -> ModelRef<'a> {
-        ModelRef::Regressor(regressor)
-    }
-}
-
-impl<'a> From<&'a Model> for ModelRef<'a> {
-    fn from(model: &'a Model) -> ModelRef<'a> {
-        match model {
-            Model::Classifier(classifier) => ModelRef::Classifier(classifier),
-            Model::Regressor(regressor) => ModelRef::Regressor(regressor),
-        }
+    /// The outputs of a model that learns these targets.
+    pub fn of(targets: &Targets) -> Outputs {
+        Outputs { task: targets.task(), names: targets.names().to_vec() }
     }
 }
 
 impl Model {
-    /// The model that answers as the samples of a data set are answered.
+    /// A model of these parts, of whose training nothing is known.
     ///
     /// # Errors
-    /// As [`Classifier::new`].
+    /// `InvalidArgument` if the network does not have as many inputs as a sample has values, or not as
+    /// many outputs as there are names, or the transform is for another number of features.
     pub fn new(
         network: Network,
-        normalizer: Normalizer,
+        transform: Transform,
         sample_shape: Vec<usize>,
-        answers: &Answers,
+        outputs: Outputs,
     ) -> Result<Model> {
-        let names = answers.names().to_vec();
-        Ok(match answers.task() {
-            Task::Classes => Classifier::new(network, normalizer, sample_shape, names)?.into(),
-            Task::Values => Regressor::new(network, normalizer, sample_shape, names)?.into(),
-        })
+        let provenance = Provenance::default();
+        let model = Model { network, transform, sample_shape, outputs, provenance };
+        model.check()?;
+        Ok(model)
     }
 
-    /// The model, borrowed: there are its parts.
-    pub fn as_ref(&self) -> ModelRef<'_> {
-        self.into()
+    /// What kind of targets it predicts.
+    pub fn task(&self) -> Task {
+        self.outputs.task
     }
 
-    /// The layers and their parameters, writable.
-    pub fn network_mut(&mut self) -> &mut Network {
-        match self {
-            Model::Classifier(Classifier { network, .. })
-            | Model::Regressor(Regressor { network, .. }) => network,
-        }
+    /// The loss that it was trained with.
+    pub fn loss(&self) -> Loss {
+        Loss::of(self.outputs.task)
     }
 
-    /// How it was trained, writable.
-    pub fn training_mut(&mut self) -> &mut serde_json::Value {
-        match self {
-            Model::Classifier(Classifier { training, .. })
-            | Model::Regressor(Regressor { training, .. }) => training,
-        }
+    /// The names of the classes, or of the values.
+    pub fn names(&self) -> &[String] {
+        &self.outputs.names
     }
 
-    /// The classifier that it is.
+    /// The model as a classifier.
     ///
     /// # Errors
-    /// `InvalidArgument` where it answers with values.
-    pub fn classifier(&self) -> Result<&Classifier> {
-        match self {
-            Model::Classifier(classifier) => Ok(classifier),
-            Model::Regressor(_) => Err(wrong_kind(Task::Values, Task::Classes)),
-        }
+    /// `InvalidArgument` if it is a regression model.
+    pub fn classifier(&self) -> Result<Classifier<&Model>> {
+        Classifier::of(self)
     }
 
-    /// The same, taken out.
+    /// The model as a classifier that owns it.
     ///
     /// # Errors
     /// As [`Self::classifier`].
     pub fn into_classifier(self) -> Result<Classifier> {
-        match self {
-            Model::Classifier(classifier) => Ok(classifier),
-            Model::Regressor(_) => Err(wrong_kind(Task::Values, Task::Classes)),
-        }
+        Classifier::of(self)
     }
 
-    /// The regressor that it is.
+    /// The model as a regressor.
     ///
     /// # Errors
-    /// `InvalidArgument` where it answers with classes.
-    pub fn regressor(&self) -> Result<&Regressor> {
-        match self {
-            Model::Regressor(regressor) => Ok(regressor),
-            Model::Classifier(_) => Err(wrong_kind(Task::Classes, Task::Values)),
-        }
+    /// `InvalidArgument` if it is a classification model.
+    pub fn regressor(&self) -> Result<Regressor<&Model>> {
+        Regressor::of(self)
     }
 
-    /// The same, taken out.
+    /// The model as a regressor that owns it.
     ///
     /// # Errors
     /// As [`Self::regressor`].
     pub fn into_regressor(self) -> Result<Regressor> {
-        match self {
-            Model::Regressor(regressor) => Ok(regressor),
-            Model::Classifier(_) => Err(wrong_kind(Task::Classes, Task::Values)),
-        }
+        Regressor::of(self)
     }
 
-    /// Loss and, of a classifier, accuracy on data with their answers.
+    /// What it predicts for each sample, row after row: the probabilities of all classes, or the
+    /// values. `inputs` is `samples x features` of raw values.
     ///
     /// # Errors
-    /// `InvalidArgument` where the data are not of the model's shape and answers.
+    /// `InvalidArgument` if the values do not make whole samples.
+    pub fn predict<'a>(&self, inputs: impl Into<Rows<'a>>, workers: &Workers) -> Result<Vec<f32>> {
+        let inputs = inputs.into();
+        self.check_inputs(inputs)?;
+        let loss = self.loss();
+        let parts = self.each_chunk(workers, inputs, |forward, _, mut outputs| {
+            loss.predictions(forward.executor.kernels(), outputs.reborrow());
+            outputs.as_ref().without_gaps().to_vec()
+        })?;
+        Ok(parts.concat())
+    }
+
+    /// The model made ready for predicting single samples again and again, bytes or floats.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if `GRADUS_ISA` does not name an instruction set of this machine.
+    pub fn predictor(&self, bytes: bool) -> Result<Predictor> {
+        Predictor::new(self, bytes)
+    }
+
+    /// Loss and, for a classifier, accuracy on labelled data.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the data do not have the model's shape and outputs.
     pub fn check_on(&self, data: &Dataset, workers: &Workers) -> Result<(f64, Option<f64>)> {
-        match self {
-            Model::Classifier(classifier) => {
-                let found = classifier.evaluate(data, workers)?;
+        match self.task() {
+            Task::Classification => {
+                let found = self.classifier()?.evaluate(data, workers)?;
                 Ok((found.loss, Some(found.accuracy)))
             }
-            Model::Regressor(regressor) => Ok((regressor.evaluate(data, workers)?.loss, None)),
-        }
-    }
-}
-
-fn wrong_kind(found: Task, wanted: Task) -> Error {
-    Error::argument(format!(
-        "the model answers with {}; expected one that answers with {}",
-        found.name(),
-        wanted.name()
-    ))
-}
-
-impl<'a> ModelRef<'a> {
-    /// The layers and their parameters.
-    pub fn network(self) -> &'a Network {
-        match self {
-            ModelRef::Classifier(Classifier { network, .. })
-            | ModelRef::Regressor(Regressor { network, .. }) => network,
-        }
-    }
-
-    /// From raw values to the network's inputs.
-    pub fn normalizer(self) -> &'a Normalizer {
-        match self {
-            ModelRef::Classifier(Classifier { normalizer, .. })
-            | ModelRef::Regressor(Regressor { normalizer, .. }) => normalizer,
-        }
-    }
-
-    /// Shape of one sample.
-    pub fn sample_shape(self) -> &'a [usize] {
-        match self {
-            ModelRef::Classifier(Classifier { sample_shape, .. })
-            | ModelRef::Regressor(Regressor { sample_shape, .. }) => sample_shape,
-        }
-    }
-
-    /// The names of the classes, or of the values.
-    pub fn names(self) -> &'a [String] {
-        match self {
-            ModelRef::Classifier(classifier) => &classifier.class_names,
-            ModelRef::Regressor(regressor) => &regressor.output_names,
-        }
-    }
-
-    /// How it was trained; null where nobody knows.
-    pub fn training(self) -> &'a serde_json::Value {
-        match self {
-            ModelRef::Classifier(Classifier { training, .. })
-            | ModelRef::Regressor(Regressor { training, .. }) => training,
-        }
-    }
-
-    /// What it answers with.
-    pub fn task(self) -> Task {
-        match self {
-            ModelRef::Classifier(_) => Task::Classes,
-            ModelRef::Regressor(_) => Task::Values,
+            Task::Regression => Ok((self.regressor()?.evaluate(data, workers)?.loss, None)),
         }
     }
 
     /// Checks that the parts fit together.
-    pub(super) fn check(self) -> Result<()> {
-        let (network, sample_shape) = (self.network(), self.sample_shape());
+    pub(super) fn check(&self) -> Result<()> {
+        let Model { network, sample_shape, .. } = self;
         let features: usize = sample_shape.iter().product();
         let names = self.names().len();
         if network.inputs() != features || network.outputs() != names {
@@ -232,48 +173,54 @@ impl<'a> ModelRef<'a> {
                 self.task().with(names)
             )));
         }
-        if let Normalizer::PerFeature { means, deviations } = self.normalizer()
-            && (means.len() != features || deviations.len() != features)
-        {
-            return Err(Error::argument(format!(
-                "a normalisation of {} features does not fit samples of shape {sample_shape:?}",
-                means.len()
-            )));
+        self.transform.check(features)
+    }
+
+    /// Checks that this is a model for `task`.
+    pub(super) fn check_task(&self, task: Task) -> Result<()> {
+        match self.task() == task {
+            true => Ok(()),
+            false => Err(Error::argument(format!(
+                "the model predicts {} ({}); expected one that predicts {} ({})",
+                self.task().outputs(),
+                self.task().name(),
+                task.outputs(),
+                task.name()
+            ))),
         }
-        Ok(())
     }
 
     /// Checks that the values make whole samples.
-    pub(super) fn check_inputs(self, inputs: Rows) -> Result<()> {
-        let (len, features) = (inputs.len(), self.network().inputs());
+    pub(super) fn check_inputs(&self, inputs: Rows) -> Result<()> {
+        let (len, features) = (inputs.len(), self.network.inputs());
         if len % features != 0 {
             return Err(Error::argument(format!(
                 "{len} values do not make whole samples of {features}: the model takes samples of \
                  shape {:?}",
-                self.sample_shape()
+                self.sample_shape
             )));
         }
         Ok(())
     }
 
-    /// Checks that samples and their answers are of the model's kind.
-    pub(super) fn check_data(self, data: &Dataset) -> Result<()> {
+    /// Checks that samples and their targets fit the model.
+    pub(super) fn check_data(&self, data: &Dataset) -> Result<()> {
         self.check_inputs(data.inputs.rows())?;
-        let (task, outputs) = (self.task(), self.names().len());
-        match data.features() == self.network().inputs() && data.answers.fit(task, outputs) {
+        let fits = data.targets.fit(self.task(), self.names().len());
+        match data.features() == self.network.inputs() && fits {
             true => Ok(()),
             false => Err(self.misfit(data)),
         }
     }
 
-    /// The error for data that are not of the model's kind.
-    pub(super) fn misfit(self, data: &Dataset) -> Error {
+    /// The error for data that do not fit the model.
+    pub(super) fn misfit(&self, data: &Dataset) -> Error {
         Error::argument(format!(
             "the data have samples of shape {:?} {}, but the model takes shape {:?} {}: use the data \
              set that it was trained for",
             data.sample_shape,
-            data.answers.task().with(data.answers.outputs()),
-            self.sample_shape(),
+            data.targets.task().with(data.targets.outputs()),
+            self.sample_shape,
             self.task().with(self.names().len())
         ))
     }
@@ -281,15 +228,62 @@ impl<'a> ModelRef<'a> {
     /// Computes the outputs of all samples chunk by chunk on the workers; `visit(forward, first
     /// sample, outputs)` turns each into a result. The results come in order.
     pub(super) fn each_chunk<R: Send>(
-        self,
+        &self,
         workers: &Workers,
         inputs: Rows,
         visit: impl Fn(&Forward, usize, MatMut) -> R + Sync,
     ) -> Result<Vec<R>> {
-        let normalizer = self.normalizer();
-        let density = Density::of(normalizer, inputs);
-        let executor = Executor::new(kernels()?, self.network(), density.is_sparse());
-        let forward = Forward { executor: &executor, density: &density, normalizer };
+        let transform = &self.transform;
+        let density = Density::of(transform, inputs);
+        let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
+        let forward = Forward { executor: &executor, density: &density, transform };
         Ok(forward.each_chunk(workers, inputs, |start, outputs| visit(&forward, start, outputs)))
     }
 }
+
+impl From<Classifier> for Model {
+    fn from(classifier: Classifier) -> Model {
+        classifier.into_model()
+    }
+}
+
+impl From<Regressor> for Model {
+    fn from(regressor: Regressor) -> Model {
+        regressor.into_model()
+    }
+}
+
+/// What [`Classifier`] and [`Regressor`] have in common: each is a [`Model`], owned or borrowed, of
+/// which the task has been checked.
+macro_rules! view {
+    ($view:ident, $task:expr) => {
+        impl<M: Borrow<Model>> $view<M> {
+            pub(super) fn of(model: M) -> Result<$view<M>> {
+                model.borrow().check_task($task)?;
+                Ok($view(model))
+            }
+
+            /// The model that it is a view of.
+            pub fn into_model(self) -> M {
+                self.0
+            }
+        }
+
+        impl<M: Borrow<Model>> std::ops::Deref for $view<M> {
+            type Target = Model;
+
+            fn deref(&self) -> &Model {
+                self.0.borrow()
+            }
+        }
+
+        impl std::ops::DerefMut for $view {
+            fn deref_mut(&mut self) -> &mut Model {
+                &mut self.0
+            }
+        }
+    };
+}
+
+view!(Classifier, Task::Classification);
+view!(Regressor, Task::Regression);

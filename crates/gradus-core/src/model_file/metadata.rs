@@ -1,4 +1,4 @@
-//! What a model file says besides the weights: a [`Model`] in, one text for each key out, and
+//! What a model file contains besides the weights: a [`Model`] in, one text for each key out, and
 //! back. docs/formats.md shows every key with an example.
 
 use std::collections::BTreeMap;
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{damaged, invalid};
 use crate::error::{Error, Result};
-use crate::model::{Classifier, Model, ModelRef, Regressor};
+use crate::model::{Model, Outputs, Provenance};
 use crate::network::{Activation, Layer, Linear, Network};
 use crate::samples::Task;
-use crate::transform::normalize::Normalizer;
+use crate::transform::Transform;
 
 /// The newest version of the model file: that of regressors. Classifiers are as they were in version
 /// 1, and are written so. Both are read.
@@ -36,46 +36,31 @@ struct Size {
     outputs: usize,
 }
 
-/// The normalizer as `normalization` has it: `{"scalar":{"mean":0.0,"deviation":255.0}}`. Tagged
-/// by its only key it is read without a detour over `f64`: every `f32` comes back bit by bit.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum StoredNormalizer {
-    Scalar { mean: f32, deviation: f32 },
-    PerFeature { means: Vec<f32>, deviations: Vec<f32> },
-}
-
 /// The version in which models of a kind are written, and the key of their outputs' names.
 fn version_and_names(task: Task) -> (u32, &'static str) {
     match task {
-        Task::Classes => (1, "class_names"),
-        Task::Values => (2, "output_names"),
+        Task::Classification => (1, "class_names"),
+        Task::Regression => (2, "output_names"),
     }
 }
 
 /// The metadata of this model.
-pub fn write(model: ModelRef) -> Result<Metadata> {
+pub fn write(model: &Model) -> Result<Metadata> {
     let (version, names_key) = version_and_names(model.task());
-    let layers = model.network().layers().iter().map(|layer| match layer {
+    let layers = model.network.layers().iter().map(|layer| match layer {
         Layer::Linear(linear) => {
             StoredLayer::Linear { linear: Size { inputs: linear.inputs, outputs: linear.outputs } }
         }
         Layer::Activation(activation) => StoredLayer::Activation(activation.name().into()),
     });
-    let normalizer = match model.normalizer().clone() {
-        Normalizer::Scalar { mean, deviation } => StoredNormalizer::Scalar { mean, deviation },
-        Normalizer::PerFeature { means, deviations } => {
-            StoredNormalizer::PerFeature { means, deviations }
-        }
-    };
     Ok([
         ("format", FORMAT.to_owned()),
         ("gradus_version", version.to_string()),
         ("architecture", json(&layers.collect::<Vec<_>>())?),
-        ("normalization", json(&normalizer)?),
-        ("sample_shape", json(&model.sample_shape())?),
+        ("normalization", json(&model.transform)?),
+        ("sample_shape", json(&model.sample_shape)?),
         (names_key, json(&model.names())?),
-        ("training", json(model.training())?),
+        ("training", json(&model.provenance.to_json())?),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into())
@@ -125,42 +110,35 @@ pub fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
     layers.into_iter().map(read).collect()
 }
 
-/// The model around this network: a regressor where its outputs have names, else a classifier.
+/// The model around this network.
 pub fn read(metadata: &Metadata, network: Network) -> Result<Model> {
-    let normalizer = match value(metadata, "normalization")? {
-        StoredNormalizer::Scalar { mean, deviation } => Normalizer::Scalar { mean, deviation },
-        StoredNormalizer::PerFeature { means, deviations } => {
-            Normalizer::PerFeature { means, deviations }
-        }
-    };
-    assemble(metadata, network, normalizer)
+    let transform = value(metadata, "normalization")?;
+    assemble(metadata, network, transform)
 }
 
-/// The model of this network and normalisation that these metadata describe.
-pub fn assemble(metadata: &Metadata, network: Network, normalizer: Normalizer) -> Result<Model> {
-    let (sample_shape, training) = (value(metadata, "sample_shape")?, value(metadata, "training")?);
-    let (classes, values) = (version_and_names(Task::Classes).1, version_and_names(Task::Values).1);
-    let model = match (metadata.contains_key(classes), metadata.contains_key(values)) {
+/// The model of this network and transform that these metadata describe: a regression model if its
+/// outputs have names, else a classifier.
+pub fn assemble(metadata: &Metadata, network: Network, transform: Transform) -> Result<Model> {
+    let sample_shape = value(metadata, "sample_shape")?;
+    let provenance = Provenance::from_json(value(metadata, "training")?).map_err(damaged)?;
+    let [classes, values] =
+        [Task::Classification, Task::Regression].map(|task| version_and_names(task).1);
+    let outputs = match (metadata.contains_key(classes), metadata.contains_key(values)) {
         (true, true) => {
             return Err(damaged(format!("its metadata have both '{classes}' and '{values}'")));
         }
-        (false, true) => {
-            let output_names = value(metadata, values)?;
-            Regressor { network, normalizer, sample_shape, output_names, training }.into()
-        }
-        (_, false) => {
-            let class_names = value(metadata, classes)?;
-            Model::from(Classifier { network, normalizer, sample_shape, class_names, training })
-        }
+        (false, true) => Outputs::values(value(metadata, values)?),
+        (_, false) => Outputs::classes(value(metadata, classes)?),
     };
-    check(model.as_ref()).map_err(damaged)?;
+    let model = Model { network, transform, sample_shape, outputs, provenance };
+    check(&model).map_err(damaged)?;
     Ok(model)
 }
 
 /// Checks that the parts of a model fit together and hold only finite numbers, so that every
 /// file that is written can be read.
-pub fn check(model: ModelRef) -> Result<()> {
-    let (network, sample_shape) = (model.network(), model.sample_shape());
+pub fn check(model: &Model) -> Result<()> {
+    let Model { network, sample_shape, transform, .. } = model;
     let wrong = |message: String| Err(Error::argument(message));
     let features = sample_shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     if features != Some(network.inputs()) {
@@ -170,34 +148,12 @@ pub fn check(model: ModelRef) -> Result<()> {
     let (names, outputs) = (model.names().len(), network.outputs());
     if names != outputs {
         let what = match model.task() {
-            Task::Classes => "class names",
-            Task::Values => "output names",
+            Task::Classification => "class names",
+            Task::Regression => "output names",
         };
         return wrong(format!("{names} {what} do not fit {outputs} outputs"));
     }
-    let (means, deviations) = match model.normalizer() {
-        Normalizer::Scalar { mean, deviation } => {
-            (std::slice::from_ref(mean), std::slice::from_ref(deviation))
-        }
-        Normalizer::PerFeature { means, deviations } => {
-            let (found, expected) = ((means.len(), deviations.len()), network.inputs());
-            if found != (expected, expected) {
-                return wrong(format!(
-                    "a normalisation of {} means and {} deviations does not fit {expected} inputs",
-                    found.0, found.1
-                ));
-            }
-            (&means[..], &deviations[..])
-        }
-    };
-    if let Some(mean) = means.iter().find(|mean| !mean.is_finite()) {
-        return wrong(format!("the normalisation has the mean {mean}, which is not finite"));
-    }
-    if let Some(deviation) = deviations.iter().find(|&&x| !x.is_finite() || x == 0.0) {
-        return wrong(format!(
-            "the normalisation divides by {deviation}, which must be finite and not 0"
-        ));
-    }
+    transform.check(network.inputs())?;
     if let Some(at) = network.parameters().iter().position(|weight| !weight.is_finite()) {
         let weight = network.parameters()[at];
         return wrong(format!(

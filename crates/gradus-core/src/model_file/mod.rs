@@ -1,4 +1,4 @@
-//! The model file: a [`Model`] (a classifier or a regressor) in, a safetensors file out, and back.
+//! The model file: a [`Model`] in, a safetensors file out, and back.
 //!
 //! It keeps all that is needed to predict; docs/formats.md describes it.
 
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
-use crate::model::{Classifier, Model, ModelRef};
+use crate::model::{Classifier, Model};
 
 pub mod metadata;
 pub mod safetensors;
@@ -22,7 +22,7 @@ pub use safetensors::{Extras, from_bytes, from_bytes_with, to_bytes, to_bytes_wi
 /// # Errors
 /// `InvalidArgument` for another ending, or for a model that could not be read back (weights that
 /// are not finite, parts that do not fit together); those of [`files::write_beside`].
-pub fn save<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
+pub fn save(model: &Model, path: &Path) -> Result<()> {
     match extension(path).as_str() {
         "safetensors" => files::write_beside(path, &to_bytes(model)?),
         other => Err(wrong_extension(path, other, ".safetensors")),

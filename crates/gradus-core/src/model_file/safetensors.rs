@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::metadata::{self, Metadata};
 use super::{damaged, invalid};
 use crate::error::{Error, Result};
-use crate::model::{Classifier, Model, ModelRef};
+use crate::model::{Classifier, Model};
 use crate::network::{Layer, Linear, Network};
 
 /// The longest header that the safetensors format allows.
@@ -52,12 +52,12 @@ const EXTRA: &str = "checkpoint.";
 /// The key of the extra text.
 const EXTRA_TEXT: &str = "checkpoint";
 
-/// The model file of this classifier or regressor.
+/// The model file of this model.
 ///
 /// # Errors
 /// `InvalidArgument` where the parts of the model do not fit together, a number in it is not
 /// finite, or the header would be longer than the format allows.
-pub fn to_bytes<'a>(model: impl Into<ModelRef<'a>>) -> Result<Vec<u8>> {
+pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
     to_bytes_with(model, &Extras::default())
 }
 
@@ -65,11 +65,10 @@ pub fn to_bytes<'a>(model: impl Into<ModelRef<'a>>) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`to_bytes`].
-pub fn to_bytes_with<'a>(model: impl Into<ModelRef<'a>>, extras: &Extras) -> Result<Vec<u8>> {
-    let model = model.into();
+pub fn to_bytes_with(model: &Model, extras: &Extras) -> Result<Vec<u8>> {
     let context = |error: Error| error.context("this model cannot be saved");
     metadata::check(model).map_err(context)?;
-    let network = model.network();
+    let network = &model.network;
     let mut tensors = BTreeMap::new();
     let mut data: Vec<u8> = Vec::with_capacity(4 * network.parameters().len());
     let mut add = |name: String, shape: Vec<usize>, values: &mut dyn Iterator<Item = &f32>| {
@@ -111,12 +110,12 @@ pub fn to_bytes_with<'a>(model: impl Into<ModelRef<'a>>, extras: &Extras) -> Res
 ///
 /// # Errors
 /// `InvalidData` where they are not a gradus model, are damaged, or come from a newer gradus;
-/// `InvalidArgument` where the model is a regressor.
+/// `InvalidArgument` if the model is not a classifier.
 pub fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
     from_bytes_with(bytes)?.0.into_classifier()
 }
 
-/// The model of either kind in the bytes of a model file, and what else is there.
+/// The model in the bytes of a model file, and what else is there.
 ///
 /// # Errors
 /// `InvalidData` as [`from_bytes`].

@@ -1,40 +1,41 @@
-//! The same targets in the terms of others: a test set's classes counted as the training set counts them.
+//! Targets expressed in the classes of another set: a test set's labels become the training set's.
 
-use super::{Answers, Dataset, invalid};
+use super::{Dataset, Targets, invalid};
 use crate::error::Result;
 
 impl Dataset {
-    /// The same samples, their answers in terms of those: of the same classes ([`Self::with_classes`])
-    /// or as many values.
+    /// The same samples with targets like `targets`: the same classes ([`Self::with_classes`]) or as
+    /// many values.
     ///
     /// # Errors
-    /// `InvalidData` where a class is not among them, values are of another number, or the one has
-    /// classes and the other values.
-    pub fn in_terms_of(mut self, answers: &Answers) -> Result<Dataset> {
-        match (answers, &mut self.answers) {
-            (Answers::Classes { names, .. }, Answers::Classes { .. }) => self.with_classes(names),
-            (Answers::Values { names, .. }, Answers::Values { names: found, .. })
+    /// `InvalidData` if a class is not among them, the numbers of values differ, or one has classes and
+    /// the other values.
+    pub fn in_terms_of(mut self, targets: &Targets) -> Result<Dataset> {
+        match (targets, &mut self.targets) {
+            (Targets::Classes { names, .. }, Targets::Classes { .. }) => self.with_classes(names),
+            (Targets::Values { names, .. }, Targets::Values { names: found, .. })
                 if names.len() == found.len() =>
             {
                 found.clone_from(names);
                 Ok(self)
             }
             (wanted, found) => Err(invalid(format!(
-                "the samples come {}, expected are samples {}",
+                "the samples come {}, expected samples {}",
                 found.task().with(found.outputs()),
                 wanted.task().with(wanted.outputs())
             ))),
         }
     }
 
-    /// The same samples, their labels counted in `class_names`. Classes are matched by name; those
-    /// that are mere numbers, 0 upwards, stand for names that are none in their order.
+    /// The same samples with labels that are indices into `class_names`. Classes are matched by name;
+    /// classes named 0, 1, 2, ... stand for names that are not numbers, in their order.
     ///
     /// # Errors
-    /// `InvalidData` where a class of these samples is not among `class_names`, or they have values.
+    /// `InvalidData` if a class of these samples is not among `class_names`, or their targets are
+    /// values.
     pub fn with_classes(mut self, class_names: &[String]) -> Result<Dataset> {
-        let Answers::Classes { labels, names } = &mut self.answers else {
-            return Err(invalid("the samples are answered with values, expected classes"));
+        let Targets::Classes { labels, names } = &mut self.targets else {
+            return Err(invalid("the targets are values, expected classes"));
         };
         if names != class_names {
             let classes = match_classes(class_names, names)?;
@@ -47,7 +48,7 @@ impl Dataset {
     }
 }
 
-/// The index among the `known` classes of each class in `found`.
+/// The index in `known` of each class in `found`.
 fn match_classes(known: &[String], found: &[String]) -> Result<Vec<u32>> {
     let position = |name: &String| known.iter().position(|other| other == name);
     if let Some(indices) = found.iter().map(position).collect::<Option<Vec<_>>>() {
@@ -60,7 +61,7 @@ fn match_classes(known: &[String], found: &[String]) -> Result<Vec<u32>> {
     }
     let unknown: Vec<_> = found.iter().filter(|name| !known.contains(name)).collect();
     Err(invalid(format!(
-        "there are classes that the training data lack: {}; these have {}",
+        "some classes are not in the training data: {}; its classes are {}",
         shorten(&unknown),
         shorten(&known.iter().collect::<Vec<_>>())
     )))

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Answers, Dataset, Rows};
+use super::{Dataset, Rows, Targets};
 
 impl Dataset {
     /// SHA-256 of the samples, their answers and weights, as 64 hexadecimal digits. Names and shapes
@@ -21,9 +21,9 @@ impl Dataset {
                 }
             }
         }
-        match &self.answers {
-            Answers::Classes { labels, .. } => update(&mut hash, labels, u32::to_le_bytes),
-            Answers::Values { values, .. } => {
+        match &self.targets {
+            Targets::Classes { labels, .. } => update(&mut hash, labels, u32::to_le_bytes),
+            Targets::Values { values, .. } => {
                 hash.update(b"values");
                 update(&mut hash, values, f32::to_le_bytes);
             }

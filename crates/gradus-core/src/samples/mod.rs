@@ -11,7 +11,7 @@ pub mod split;
 pub mod batches;
 
 pub use sparse::SparseRows;
-pub use targets::{Answers, Task};
+pub use targets::{Targets, Task};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -98,13 +98,13 @@ fn first_not_finite(values: &[f32]) -> Option<usize> {
     Some(block * 256 + at)
 }
 
-/// Samples and their answers: what every reader produces and everything else consumes.
+/// Samples and their targets: what every reader produces and everything else consumes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// `samples x features`, row-major.
     pub inputs: Inputs,
-    /// What each sample is to be answered with.
-    pub answers: Answers,
+    /// What is to be predicted for each sample.
+    pub targets: Targets,
     /// Shape of one sample: `[28, 28]` for an image, `[features]` for a table.
     pub sample_shape: Vec<usize>,
     /// Factor of each sample's training loss; none for 1. [`Dataset::with_sample_weights`] sets it.
@@ -115,33 +115,33 @@ impl Dataset {
     /// Checks the lengths and labels and builds a set of samples in classes.
     ///
     /// # Errors
-    /// As [`Dataset::with_answers`].
+    /// As [`Dataset::with_targets`].
     pub fn new(
         inputs: Inputs,
         labels: Vec<u32>,
         sample_shape: Vec<usize>,
         class_names: Vec<String>,
     ) -> Result<Self> {
-        let answers = Answers::Classes { labels, names: class_names };
-        Dataset::with_answers(inputs, answers, sample_shape)
+        let targets = Targets::Classes { labels, names: class_names };
+        Dataset::with_targets(inputs, targets, sample_shape)
     }
 
-    /// Checks the lengths and answers and builds the set.
+    /// Checks the lengths and targets and builds the set.
     ///
     /// # Errors
-    /// `InvalidData` where the inputs are not `answers.samples() x product(sample_shape)`, a label
+    /// `InvalidData` where the inputs are not `targets.samples() x product(sample_shape)`, a label
     /// is out of range, a float is not finite, or there is no sample, class or value.
-    pub fn with_answers(
+    pub fn with_targets(
         inputs: Inputs,
-        answers: Answers,
+        targets: Targets,
         sample_shape: Vec<usize>,
     ) -> Result<Self> {
         let features: usize = sample_shape.iter().product();
-        let (samples, outputs) = (answers.samples(), answers.outputs());
+        let (samples, outputs) = (targets.samples(), targets.outputs());
         if samples == 0 || outputs == 0 || features == 0 {
-            let answered = answers.task().with(outputs);
+            let with_outputs = targets.task().with(outputs);
             return Err(invalid(format!(
-                "no data: {samples} samples of {features} values {answered}"
+                "no data: {samples} samples of {features} values {with_outputs}"
             )));
         }
         let found = inputs.len();
@@ -150,13 +150,13 @@ impl Dataset {
                 "{found} values do not make {samples} samples of shape {sample_shape:?}"
             )));
         }
-        answers.check()?;
+        targets.check()?;
         if let Some((value, (sample, _))) = inputs.rows().not_finite(features) {
             return Err(invalid(format!(
                 "value {value} in sample {sample} is not a finite number"
             )));
         }
-        Ok(Dataset { inputs, answers, sample_shape, sample_weights: None })
+        Ok(Dataset { inputs, targets, sample_shape, sample_weights: None })
     }
 
     /// The same samples, their training losses multiplied by these factors.
@@ -193,7 +193,7 @@ impl Dataset {
                 Inputs::Floats(values) => Inputs::Floats(rows_at(values, features, indices)),
                 Inputs::Sparse(rows) => Inputs::Sparse(rows.subset(indices)),
             },
-            answers: self.answers.subset(indices),
+            targets: self.targets.subset(indices),
             sample_shape: self.sample_shape.clone(),
             sample_weights: self
                 .sample_weights
@@ -202,25 +202,25 @@ impl Dataset {
         }
     }
 
-    /// The class of each sample; empty where samples are answered with values.
+    /// The class of each sample; empty where targets are values.
     pub fn labels(&self) -> &[u32] {
-        match &self.answers {
-            Answers::Classes { labels, .. } => labels,
-            Answers::Values { .. } => &[],
+        match &self.targets {
+            Targets::Classes { labels, .. } => labels,
+            Targets::Values { .. } => &[],
         }
     }
 
-    /// The names of the classes; empty where samples are answered with values.
+    /// The names of the classes; empty where targets are values.
     pub fn class_names(&self) -> &[String] {
-        match &self.answers {
-            Answers::Classes { names, .. } => names,
-            Answers::Values { .. } => &[],
+        match &self.targets {
+            Targets::Classes { names, .. } => names,
+            Targets::Values { .. } => &[],
         }
     }
 
     /// Number of samples.
     pub fn len(&self) -> usize {
-        self.answers.samples()
+        self.targets.samples()
     }
 
     /// Whether there is no sample.

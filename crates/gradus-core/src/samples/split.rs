@@ -2,15 +2,15 @@
 
 use rand::seq::SliceRandom;
 
-use super::{Answers, Dataset};
+use super::{Dataset, Targets};
 use crate::random::{Purpose, stream};
 
 /// Sets `fraction` of a set's samples apart: `(kept, apart)`, both shuffled; each class gives its
 /// share ([`stratified_split`]). The same seed gives the same split.
 pub fn split_samples(data: &Dataset, fraction: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
-    match &data.answers {
-        Answers::Classes { labels, names } => stratified_split(labels, names.len(), fraction, seed),
-        Answers::Values { .. } => stratified_split(&vec![0; data.len()], 1, fraction, seed),
+    match &data.targets {
+        Targets::Classes { labels, names } => stratified_split(labels, names.len(), fraction, seed),
+        Targets::Values { .. } => stratified_split(&vec![0; data.len()], 1, fraction, seed),
     }
 }
 

@@ -191,7 +191,7 @@ impl<'a> Session<'a> {
         threads: Option<usize>,
     ) -> Result<Session<'a>> {
         let config = TrainConfig { threads, ..checkpoint.state.config.clone() };
-        let network = checkpoint.model.as_ref().network().clone();
+        let network = checkpoint.model.network.clone();
         let mut session = Session::new(&config, data, validation, Some(network))?;
         if session.digests() != checkpoint.state.data {
             return Err(Error::argument(
@@ -208,7 +208,7 @@ impl<'a> Session<'a> {
         }
         session.progress = checkpoint.state.progress.clone();
         if session.progress.best.is_some() {
-            let length = session.model.as_ref().network().parameters().len();
+            let length = session.model.network.parameters().len();
             session.best = checkpoint.tensor("best", length)?.to_vec();
         }
         session.model = checkpoint.model.clone();

@@ -238,20 +238,20 @@ impl TrainConfig {
         data: &Dataset,
         validation: Option<&Dataset>,
     ) -> Result<()> {
-        let (task, outputs) = (data.answers.task(), data.answers.outputs());
+        let (task, outputs) = (data.targets.task(), data.targets.outputs());
         if let Some(set) = validation
-            && (set.features() != data.features() || !set.answers.fit(task, outputs))
+            && (set.features() != data.features() || !set.targets.fit(task, outputs))
         {
             return Err(Error::argument(format!(
                 "the validation data have samples of shape {:?} {}, but the training data {:?} {}",
                 set.sample_shape,
-                set.answers.task().with(set.answers.outputs()),
+                set.targets.task().with(set.targets.outputs()),
                 data.sample_shape,
                 task.with(outputs)
             )));
         }
         let monitor = self.monitor(validation.is_some());
-        if task == Task::Values && monitor.needs_classes() {
+        if task == Task::Regression && monitor.needs_classes() {
             return Err(Error::argument(format!(
                 "{} is to be watched, but the data are answered with values, which have none: watch \
                  loss or val_loss",

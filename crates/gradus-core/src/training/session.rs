@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use crate::engine::cpu::Trainer;
 use crate::error::Result;
-use crate::model::Model;
+use crate::model::{Model, Outputs};
 use crate::network::Network;
 use crate::samples::Dataset;
 use crate::schedule::{Run, Schedule};
 use crate::training::progress::Progress;
 use crate::training::{Best, EarlyStopping, EpochReport, History, Outcome, TrainConfig, Trained};
-use crate::transform::normalize::Normalizer;
+use crate::transform::Transform;
 
 /// A run, epoch by epoch.
 pub struct Session<'a> {
@@ -45,14 +45,14 @@ impl<'a> Session<'a> {
             Some(network) => network,
             None => {
                 let (features, TrainConfig { hidden, activation, .. }) = (data.features(), config);
-                let outputs = data.answers.outputs();
+                let outputs = data.targets.outputs();
                 let mut network = Network::dense(features, hidden, activation, outputs)?;
                 network.initialize(config.init, config.seed);
                 network
             }
         };
-        let normalizer = Normalizer::fit(config.normalization, data);
-        Session::begin(config, data, validation, (network, normalizer))
+        let transform = Transform::fit(config.normalization, data);
+        Session::begin(config, data, validation, (network, transform))
     }
 
     /// A run that begins with this network and this normalisation; the settings are valid.
@@ -60,15 +60,16 @@ impl<'a> Session<'a> {
         config: &TrainConfig,
         data: &'a Dataset,
         validation: Option<&'a Dataset>,
-        (network, normalizer): (Network, Normalizer),
+        (network, transform): (Network, Transform),
     ) -> Result<Session<'a>> {
         config.regularization.check_fit(network.linears().len() - 1, data)?;
         let shape = data.sample_shape.clone();
-        let model = Model::new(network, normalizer.clone(), shape, &data.answers)?;
+        let outputs = Outputs::of(&data.targets);
+        let model = Model::new(network, transform.clone(), shape, outputs)?;
         config.check_validation(data, validation)?;
-        let network = model.as_ref().network();
+        let network = &model.network;
         let settings = config.engine_settings(network, data.len());
-        let trainer = Trainer::new(&settings, network, normalizer, data)?;
+        let trainer = Trainer::new(&settings, network, transform, data)?;
         let run = config.run(trainer.steps_per_epoch() as u64);
         Ok(Session {
             run,
@@ -111,7 +112,7 @@ impl<'a> Session<'a> {
             self.outcome = Some(Outcome::diverged(epoch, totals.loss, rate, kept));
             return Ok(None);
         }
-        self.trainer.store(self.model.network_mut());
+        self.trainer.store(&mut self.model.network);
         if totals.stopped {
             self.outcome = Some(Outcome::Stopped);
             self.progress.seconds += begin.elapsed().as_secs_f64();
@@ -172,7 +173,7 @@ impl<'a> Session<'a> {
         };
         if better {
             self.progress.best = Some(Best { epoch: report.epoch, monitor, value });
-            self.best = self.model.as_ref().network().parameters().to_vec();
+            self.best = self.model.network.parameters().to_vec();
         }
     }
 
@@ -211,7 +212,7 @@ impl<'a> Session<'a> {
         let Progress { history, best, seconds, .. } = self.progress;
         let mut model = self.model;
         if best.is_some() {
-            model.network_mut().parameters_mut().copy_from_slice(&self.best);
+            model.network.parameters_mut().copy_from_slice(&self.best);
         }
         let outcome = self.outcome.unwrap_or(Outcome::Stopped);
         Trained { model, history, outcome, best, seconds }

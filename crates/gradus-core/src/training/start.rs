@@ -3,7 +3,7 @@
 
 use crate::engine::cpu::plan::Plan;
 use crate::error::{Error, Result};
-use crate::model::ModelRef;
+use crate::model::Model;
 use crate::samples::Dataset;
 use crate::training::checkpoint::{Checkpoint, fill};
 use crate::training::config::TrainConfig;
@@ -34,10 +34,10 @@ impl<'a> Session<'a> {
         config.validate()?;
         let Checkpoint { model, state, .. } = checkpoint;
         check_settings(&state.config, config)?;
-        let start = (model.as_ref().network().clone(), model.as_ref().normalizer().clone());
+        let start = (model.network.clone(), model.transform.clone());
         let mut session = Session::begin(config, data, validation, start)?;
         let plan = &session.trainer.executor.plan;
-        let from = Plan::new(model.as_ref().network(), state.sparse, plan.hidden);
+        let from = Plan::new(&model.network, state.sparse, plan.hidden);
         for (name, matrix, parts, per_parameter) in session.vectors() {
             if matrix.read().is_empty() {
                 continue;
@@ -62,15 +62,14 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// As [`crate::training::train`].
-    pub fn with_model<'m>(
+    pub fn with_model(
         config: &TrainConfig,
         data: &'a Dataset,
         validation: Option<&'a Dataset>,
-        model: impl Into<ModelRef<'m>>,
+        model: &Model,
     ) -> Result<Session<'a>> {
         config.validate()?;
-        let model = model.into();
-        let start = (model.network().clone(), model.normalizer().clone());
+        let start = (model.network.clone(), model.transform.clone());
         Session::begin(config, data, validation, start)
     }
 }

@@ -1,4 +1,4 @@
-//! Normalisation: which numbers the network sees for raw values. It belongs to the model.
+//! Normalisation: each raw value shifted and scaled, by numbers fitted to the training data.
 
 use crate::samples::{Dataset, Inputs};
 
@@ -34,37 +34,38 @@ impl Normalization {
     }
 }
 
-/// `x' = (x - mean) / deviation`, fitted on training data.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Normalizer {
+/// `x' = (x - mean) / std`, fitted to training data. Files call the standard deviation `deviation`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Affine {
     /// The same for every value.
     Scalar {
-        /// Taken off.
+        /// Subtracted.
         mean: f32,
         /// Divided by; never 0.
-        deviation: f32,
+        #[serde(rename = "deviation")]
+        std: f32,
     },
     /// One pair for each feature.
     PerFeature {
-        /// Taken off.
+        /// Subtracted.
         means: Vec<f32>,
         /// Divided by; never 0.
-        deviations: Vec<f32>,
+        #[serde(rename = "deviations")]
+        stds: Vec<f32>,
     },
 }
 
-impl Normalizer {
+impl Affine {
     /// Leaves values as they are.
-    pub const IDENTITY: Normalizer = Normalizer::Scalar { mean: 0.0, deviation: 1.0 };
+    pub const IDENTITY: Affine = Affine::Scalar { mean: 0.0, std: 1.0 };
 
     /// Fits `kind` to training data. A feature that never changes is only shifted.
-    pub fn fit(kind: Normalization, data: &Dataset) -> Normalizer {
+    pub fn fit(kind: Normalization, data: &Dataset) -> Affine {
         let image = data.sample_shape.len() > 1;
         match (kind, &data.inputs) {
-            (Normalization::None, _) => Normalizer::IDENTITY,
-            (Normalization::Unit, Inputs::Bytes(_)) => {
-                Normalizer::Scalar { mean: 0.0, deviation: 255.0 }
-            }
+            (Normalization::None, _) => Affine::IDENTITY,
+            (Normalization::Unit, Inputs::Bytes(_)) => Affine::Scalar { mean: 0.0, std: 255.0 },
             (Normalization::Standard, Inputs::Bytes(values)) if image => {
                 let mut counts = [0u64; 256];
                 values.iter().for_each(|&value| counts[value as usize] += 1);
@@ -74,19 +75,19 @@ impl Normalizer {
                     counts.iter().enumerate().map(sum).sum::<f64>() / total
                 };
                 let variance = mean(2) - mean(1) * mean(1);
-                Normalizer::Scalar { mean: mean(1) as f32, deviation: not_zero(variance.sqrt()) }
+                Affine::Scalar { mean: mean(1) as f32, std: not_zero(variance.sqrt()) }
             }
             (kind, inputs) => by_feature(kind, inputs, data.features()),
         }
     }
 
-    /// `out = (row - mean) / deviation` for one sample of bytes.
+    /// `out = (row - mean) / std` for one sample of bytes.
     pub fn apply_bytes(&self, row: &[u8], out: &mut [f32]) {
         out.iter_mut().zip(row).for_each(|(out, &byte)| *out = byte.into());
         self.apply(out);
     }
 
-    /// `out = (row - mean) / deviation` for one sample of floats.
+    /// `out = (row - mean) / std` for one sample of floats.
     pub fn apply_floats(&self, row: &[f32], out: &mut [f32]) {
         out.copy_from_slice(row);
         self.apply(out);
@@ -101,26 +102,26 @@ impl Normalizer {
         self.apply(out);
     }
 
-    /// `row = (row - mean) / deviation`
+    /// `row = (row - mean) / std`
     fn apply(&self, row: &mut [f32]) {
         match self {
-            Normalizer::Scalar { mean, deviation } => {
-                row.iter_mut().for_each(|x| *x = (*x - mean) / deviation);
+            Affine::Scalar { mean, std } => {
+                row.iter_mut().for_each(|x| *x = (*x - mean) / std);
             }
-            Normalizer::PerFeature { means, deviations } => {
-                for ((x, mean), deviation) in row.iter_mut().zip(means).zip(deviations) {
-                    *x = (*x - mean) / deviation;
+            Affine::PerFeature { means, stds } => {
+                for ((x, mean), std) in row.iter_mut().zip(means).zip(stds) {
+                    *x = (*x - mean) / std;
                 }
             }
         }
     }
 }
 
-fn not_zero(deviation: f64) -> f32 {
-    if deviation > 0.0 && deviation.is_finite() { deviation as f32 } else { 1.0 }
+fn not_zero(std: f64) -> f32 {
+    if std > 0.0 && std.is_finite() { std as f32 } else { 1.0 }
 }
 
-fn by_feature(kind: Normalization, inputs: &Inputs, features: usize) -> Normalizer {
+fn by_feature(kind: Normalization, inputs: &Inputs, features: usize) -> Affine {
     let mut stats = vec![(f64::INFINITY, f64::NEG_INFINITY, 0.0, 0.0); features];
     let mut add = |at: usize, value: f64| {
         let (min, max, sum, squares) = &mut stats[at % features];
@@ -148,20 +149,20 @@ fn by_feature(kind: Normalization, inputs: &Inputs, features: usize) -> Normaliz
         }
     }
     let samples = (inputs.len() / features) as f64;
-    let (means, deviations) = stats
+    let (means, stds) = stats
         .iter()
         .map(|&(min, max, sum, squares)| match kind {
             Normalization::Standard => {
                 let mean = sum / samples;
                 let variance = (squares / samples - mean * mean).max(0.0);
-                // What is left of a constant column by rounding is no deviation.
+                // What is left of a constant column by rounding is no standard deviation.
                 let constant = max <= min;
                 (mean as f32, if constant { 1.0 } else { not_zero(variance.sqrt()) })
             }
             _ => (min as f32, not_zero(max - min)),
         })
         .unzip();
-    Normalizer::PerFeature { means, deviations }
+    Affine::PerFeature { means, stds }
 }
 
 #[cfg(test)]
@@ -175,19 +176,17 @@ mod tests {
     }
 
     #[test]
-    fn byte_images_share_one_mean_and_deviation() {
+    fn byte_images_share_one_mean_and_std() {
         let data = set(Inputs::Bytes(vec![0, 0, 0, 200, 0, 0, 100, 100]), vec![2, 2]);
         assert_eq!(
-            Normalizer::fit(Normalization::Unit, &data),
-            Normalizer::Scalar { mean: 0.0, deviation: 255.0 }
+            Affine::fit(Normalization::Unit, &data),
+            Affine::Scalar { mean: 0.0, std: 255.0 }
         );
-        let Normalizer::Scalar { mean, deviation } =
-            Normalizer::fit(Normalization::Standard, &data)
-        else {
+        let Affine::Scalar { mean, std } = Affine::fit(Normalization::Standard, &data) else {
             panic!("not scalar");
         };
         assert_eq!(mean, 50.0);
-        assert!((deviation - (60_000f32 / 8.0 - 2500.0).sqrt()).abs() < 1e-3);
+        assert!((std - (60_000f32 / 8.0 - 2500.0).sqrt()).abs() < 1e-3);
     }
 
     #[test]
@@ -195,9 +194,9 @@ mod tests {
         let values = vec![1.0, 10.0, 7.0, 3.0, 30.0, 7.0, 5.0, 20.0, 7.0];
         let data = set(Inputs::Floats(values), vec![3]);
         let mut out = [0.0; 3];
-        Normalizer::fit(Normalization::Unit, &data).apply_floats(&[5.0, 20.0, 7.0], &mut out);
+        Affine::fit(Normalization::Unit, &data).apply_floats(&[5.0, 20.0, 7.0], &mut out);
         assert_eq!(out, [1.0, 0.5, 0.0]);
-        Normalizer::fit(Normalization::Standard, &data).apply_floats(&[3.0, 30.0, 8.0], &mut out);
+        Affine::fit(Normalization::Standard, &data).apply_floats(&[3.0, 30.0, 8.0], &mut out);
         assert_eq!(out[0], 0.0);
         assert!((out[1] - 1.5f32.sqrt()).abs() < 1e-6);
         assert_eq!(out[2], 1.0);
@@ -211,12 +210,12 @@ mod tests {
         let dense = set(Inputs::Floats(dense), vec![3]);
         let data = set(Inputs::Sparse(sparse.clone()), vec![3]);
         for kind in Normalization::ALL {
-            let normalizer = Normalizer::fit(kind, &data);
-            assert_eq!(normalizer, Normalizer::fit(kind, &dense));
+            let affine = Affine::fit(kind, &data);
+            assert_eq!(affine, Affine::fit(kind, &dense));
             for sample in 0..3 {
                 let (mut found, mut expected) = ([9.0; 3], [0.0; 3]);
-                normalizer.apply_sparse(sparse.row(sample), &mut found);
-                normalizer.apply_floats(&dense.sample(sample), &mut expected);
+                affine.apply_sparse(sparse.row(sample), &mut found);
+                affine.apply_floats(&dense.sample(sample), &mut expected);
                 assert_eq!(found, expected);
             }
         }

@@ -1,4 +1,4 @@
-//! Model files: a model (a classifier or a regressor) in, a file out, and back.
+//! Model files: a model in, a file out, and back.
 //!
 //! The model file is safetensors (see [`safetensors`]): it keeps all that is needed to predict.
 //! [`onnx`] is for other programs, `.npz` (see [`npz`]) exchanges the bare arrays with NumPy.
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use crate::classifier::ModelRef;
+use crate::classifier::Model;
 use crate::error::{Error, Result};
 use crate::files;
 #[cfg(any(feature = "onnx", feature = "keras"))]
@@ -19,7 +19,7 @@ use crate::network::Activation;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod npz;
-mod affine;
+mod scaling;
 mod stack;
 mod pytorch;
 #[cfg(feature = "keras")]
@@ -37,8 +37,7 @@ pub use read::{Loaded, ReadOptions, load, load_as, load_model, read};
 ///
 /// # Errors
 /// As [`save`].
-pub fn export<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
-    let model = model.into();
+pub fn export(model: &Model, path: &Path) -> Result<()> {
     match extension(path).as_str() {
         "safetensors" => save(model, path),
         #[cfg(feature = "onnx")]
@@ -46,7 +45,7 @@ pub fn export<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
         "npz" => {
             metadata::check(model)
                 .map_err(|error| error.context("this model cannot be exported"))?;
-            let bytes = npz::write_network(model.network(), model.normalizer())?;
+            let bytes = npz::write_network(&model.network, &model.transform)?;
             files::write_beside(path, &bytes)
         }
         other => Err(wrong_extension(path, other, ".safetensors, .onnx or .npz")),
@@ -58,11 +57,7 @@ pub fn export<'a>(model: impl Into<ModelRef<'a>>, path: &Path) -> Result<()> {
 /// # Errors
 /// As [`save`], and those of [`onnx::to_bytes`].
 #[cfg(feature = "onnx")]
-pub fn export_onnx<'a>(
-    model: impl Into<ModelRef<'a>>,
-    path: &Path,
-    options: &OnnxOptions,
-) -> Result<()> {
+pub fn export_onnx(model: &Model, path: &Path, options: &OnnxOptions) -> Result<()> {
     match extension(path).as_str() {
         "onnx" => files::write_beside(path, &onnx::to_bytes(model, options)?),
         other => Err(wrong_extension(path, other, ".onnx")),

@@ -10,15 +10,16 @@ use std::path::Path;
 use ndarray::{ArrayView2, aview0};
 use ndarray_npy::NpzWriter;
 
-use super::affine::Affine;
+use super::scaling::Scaling;
 use super::stack::{Dense, Stack};
 use super::{ReadOptions, invalid};
 use crate::classifier::Model;
-use crate::data::normalize::Normalizer;
 use crate::data::npz::Npz;
 use crate::data::{Array, Values};
 use crate::error::{Error, ErrorKind, Result};
 use crate::network::{Activation, MOST_PARAMETERS, Network};
+use crate::transform::Transform;
+use crate::transform::normalize::Affine;
 
 /// Reads `w1, b1, w2, b2, ...`, each name after `prefix`, with `activations` after the hidden
 /// layers, one for all or one for each. Weights are `inputs x outputs`; biases `(outputs, 1)`, `(1, outputs)` or
@@ -45,7 +46,7 @@ pub fn parse_network(bytes: &[u8], prefix: &str, activations: &[Activation]) -> 
 ///
 /// # Errors
 /// `Io` where the archive cannot be written, for one above 4 GiB.
-pub fn write_network(network: &Network, normalizer: &Normalizer) -> Result<Vec<u8>> {
+pub fn write_network(network: &Network, transform: &Transform) -> Result<Vec<u8>> {
     let mut npz = NpzWriter::new(Cursor::new(Vec::new()));
     let mut add = |name: String, rows: usize, columns: usize, values: &[f32]| {
         let array = ArrayView2::from_shape((rows, columns), values).map_err(unwritten)?;
@@ -56,14 +57,15 @@ pub fn write_network(network: &Network, normalizer: &Normalizer) -> Result<Vec<u
         add(format!("w{number}"), linear.inputs, linear.outputs, network.weight(index))?;
         add(format!("b{number}"), linear.outputs, 1, network.bias(index))?;
     }
-    match normalizer {
-        Normalizer::Scalar { mean, deviation } => {
-            npz.add_array("mean", &aview0(mean)).map_err(unwritten)?;
-            npz.add_array("deviation", &aview0(deviation)).map_err(unwritten)?;
+    let (means, stds) = transform.means_and_stds();
+    match transform.as_scalar() {
+        Some((mean, std)) => {
+            npz.add_array("mean", &aview0(&mean)).map_err(unwritten)?;
+            npz.add_array("deviation", &aview0(&std)).map_err(unwritten)?;
         }
-        Normalizer::PerFeature { means, deviations } => {
+        None => {
             add("mean".into(), means.len(), 1, means)?;
-            add("deviation".into(), deviations.len(), 1, deviations)?;
+            add("deviation".into(), stds.len(), 1, stds)?;
         }
     }
     Ok(npz.finish().map_err(unwritten)?.into_inner())
@@ -145,7 +147,7 @@ fn numbered<R: Read + Seek>(
 pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
     let mut npz = Npz::from_bytes(bytes)?;
     let names = npz.names();
-    let mut stack = Stack::new(options.normalizer.as_ref());
+    let mut stack = Stack::new(options.transform.as_ref());
     let layers = if names.iter().any(|name| name == "arr_0") {
         unnamed(&mut npz)?
     } else {
@@ -161,19 +163,19 @@ pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
 }
 
 /// What the arrays `mean` and `deviation` do to raw values.
-fn normalization<R: Read + Seek>(npz: &mut Npz<R>) -> Result<Option<Affine>> {
+fn normalization<R: Read + Seek>(npz: &mut Npz<R>) -> Result<Option<Scaling>> {
     let (Some(mean), Some(deviation)) = (npz.get("mean")?, npz.get("deviation")?) else {
         return Ok(None);
     };
-    let (means, deviations) = (finite("mean", mean)?, finite("deviation", deviation)?);
-    if means.len() != deviations.len() || deviations.contains(&0.0) {
+    let (means, stds) = (finite("mean", mean)?, finite("deviation", deviation)?);
+    if means.len() != stds.len() || stds.contains(&0.0) {
         return Err(invalid(
             "mean and deviation differ in size, or a deviation is 0: expected numbers to take off and \
              to divide by",
         ));
     }
-    let normalizer = Normalizer::PerFeature { means, deviations };
-    Ok(Some(Affine::of_normalizer(&normalizer)))
+    let transform = Transform::Affine(Affine::PerFeature { means, stds });
+    Ok(Some(Scaling::of(&transform)))
 }
 
 /// The layers of the arrays `arr_0, arr_1, ...`: each matrix begins a layer, a vector is its bias.
@@ -418,15 +420,15 @@ mod tests {
             let mut network = Network::dense(*inputs, hidden, &[Activation::Tanh], *outputs).unwrap();
             network.initialize(crate::network::Init::Glorot, seed);
             network.bias_mut(0).fill(0.1);
-            let normalizer = if scalar {
-                Normalizer::IDENTITY
+            let transform = if scalar {
+                Transform::IDENTITY
             } else {
                 let ones = vec![1.0; *inputs];
-                Normalizer::PerFeature { means: ones.clone(), deviations: ones }
+                Transform::Affine(Affine::PerFeature { means: ones.clone(), stds: ones })
             };
-            let bytes = write_network(&network, &normalizer).unwrap();
+            let bytes = write_network(&network, &transform).unwrap();
             prop_assert_eq!(&parse_network(&bytes, "", &[Activation::Tanh]).unwrap(), &network);
-            prop_assert_eq!(write_network(&network, &normalizer).unwrap(), bytes);
+            prop_assert_eq!(write_network(&network, &transform).unwrap(), bytes);
         }
 
         #[test]
@@ -434,7 +436,7 @@ mod tests {
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         ) {
             let network = Network::dense(3, &[2], &[Activation::Relu], 2).unwrap();
-            let mut bytes = write_network(&network, &Normalizer::IDENTITY).unwrap();
+            let mut bytes = write_network(&network, &Transform::IDENTITY).unwrap();
             for (at, value) in changes {
                 let at = at.index(bytes.len());
                 bytes[at] = value;

@@ -24,7 +24,7 @@ const MOST_UNNUMBERED: usize = 10;
 pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layers = in_order(modules(&tensors)?)?;
-    let mut stack = Stack::new(options.normalizer.as_ref());
+    let mut stack = Stack::new(options.transform.as_ref());
     stack.push_all(layers, options.hidden_activations())?;
     stack.finish(None)
 }

@@ -9,10 +9,10 @@ use super::keras;
 use super::onnx;
 use super::{invalid, npz, open, pytorch, read_rest, safetensors};
 use crate::classifier::{Classifier, Model};
-use crate::data::normalize::Normalizer;
 use crate::data::zip::Archive;
 use crate::error::{Error, Result};
 use crate::network::Activation;
+use crate::transform::Transform;
 
 /// What the file of another program does not say.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,7 +21,7 @@ pub struct ReadOptions {
     /// alone; ReLU where there is none.
     pub activations: Vec<Activation>,
     /// What raw values go through before the model, for models that were trained on others.
-    pub normalizer: Option<Normalizer>,
+    pub transform: Option<Transform>,
 }
 
 impl ReadOptions {
@@ -117,13 +117,13 @@ fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> 
     match kind {
         Kind::Gradus => {
             refuse(!options.activations.is_empty(), "an activation")?;
-            refuse(options.normalizer.is_some(), "a normalisation")?;
+            refuse(options.transform.is_some(), "a normalisation")?;
             safetensors::from_bytes_with(bytes).map(|(model, _)| told(model))
         }
         #[cfg(feature = "onnx")]
         Kind::Onnx => {
             refuse(!options.activations.is_empty(), "an activation")?;
-            onnx::parse(bytes, options.normalizer.as_ref()).map(told)
+            onnx::parse(bytes, options.transform.as_ref()).map(told)
         }
         Kind::PyTorch => pytorch::read_model(bytes, options)
             .map_err(|error| error.context("no model of gradus, nor a dense one of PyTorch"))
@@ -164,14 +164,14 @@ fn refuse(given: bool, what: &str) -> Result<()> {
 /// The model with what the user should know of a file that holds weights alone.
 fn assuming(model: Model, options: &ReadOptions) -> Loaded {
     let mut notices = Vec::new();
-    if options.activations.is_empty() && model.as_ref().network().linears().len() > 1 {
+    if options.activations.is_empty() && model.network.linears().len() > 1 {
         notices.push(
             "the file does not say which activation its hidden layers have: relu is taken \
              (--activation names another)"
                 .to_owned(),
         );
     }
-    if *model.as_ref().normalizer() == Normalizer::IDENTITY && options.normalizer.is_none() {
+    if model.transform.is_identity() && options.transform.is_none() {
         notices.push(
             "the file does not say how its inputs are normalised: raw values are taken \
              (--normalize MEAN,DEVIATION names another)"

@@ -4,13 +4,13 @@
 //! scales and shifts values elsewhere (batch normalisation, a bias of its own, factors of an
 //! exporter) is folded into the linear layer beside it, in double precision.
 
-use super::affine::Affine;
 use super::invalid;
-use crate::classifier::{Classifier, Model, Regressor};
+use super::scaling::Scaling;
+use crate::classifier::{Model, Outputs};
 use crate::data::image_shape;
-use crate::data::normalize::Normalizer;
 use crate::error::Result;
 use crate::network::{Activation, Layer, Linear, Network, check_activations};
+use crate::transform::Transform;
 
 /// A linear layer: `x W + b`.
 #[derive(Debug, Clone)]
@@ -29,17 +29,17 @@ const VALUE: &str = "value";
 /// Steps so far.
 pub(super) struct Stack {
     /// Before the first layer.
-    normalization: Affine,
+    normalization: Scaling,
     layers: Vec<(Dense, Option<Activation>)>,
     /// What happened to the output of the last activation.
-    after: Option<Affine>,
+    after: Option<Scaling>,
     /// Whether the probabilities or the label are reached.
     ended: bool,
 }
 
 impl Dense {
     /// The layer that does what this one did to values that `affine` has gone over.
-    fn fold_before(&mut self, affine: &Affine) -> Result<()> {
+    fn fold_before(&mut self, affine: &Scaling) -> Result<()> {
         let mut bias: Vec<f64> = self.bias.iter().map(|&value| value.into()).collect();
         let rows = self.weight.chunks_exact_mut(self.outputs);
         for (row, (scale, shift)) in rows.zip(affine.spread(self.inputs)?) {
@@ -53,7 +53,7 @@ impl Dense {
     }
 
     /// The layer whose outputs `affine` has gone over.
-    fn fold_after(&mut self, affine: &Affine) -> Result<()> {
+    fn fold_after(&mut self, affine: &Scaling) -> Result<()> {
         let by_output = affine.spread(self.outputs)?;
         for row in self.weight.chunks_exact_mut(self.outputs) {
             for (weight, (scale, _)) in row.iter_mut().zip(&by_output) {
@@ -78,8 +78,8 @@ impl Dense {
 
 impl Stack {
     /// Nothing yet but the normalisation that the user names.
-    pub(super) fn new(normalizer: Option<&Normalizer>) -> Stack {
-        let normalization = Affine::of_normalizer(normalizer.unwrap_or(&Normalizer::IDENTITY));
+    pub(super) fn new(transform: Option<&Transform>) -> Stack {
+        let normalization = Scaling::of(transform.unwrap_or(&Transform::IDENTITY));
         Stack { normalization, layers: Vec::new(), after: None, ended: false }
     }
 
@@ -140,9 +140,9 @@ impl Stack {
         }
     }
 
-    pub(super) fn affine(&mut self, affine: Affine) -> Result<()> {
+    pub(super) fn affine(&mut self, affine: Scaling) -> Result<()> {
         self.not_after_the_end("another step")?;
-        let identity = || Affine::scalar(1.0, 0.0);
+        let identity = || Scaling::scalar(1.0, 0.0);
         match self.layers.last_mut() {
             None => {
                 let before = std::mem::replace(&mut self.normalization, identity());
@@ -186,24 +186,21 @@ impl Stack {
         let outputs = check_end(last, *activation, self.ended)?;
         let first = &mut self.layers[0].0;
         let inputs = first.inputs;
-        let normalizer = match self.normalization.normalizer(inputs)? {
-            Some(normalizer) => normalizer,
+        let transform = match self.normalization.transform(inputs)? {
+            Some(transform) => transform,
             None => {
                 first.fold_before(&self.normalization)?;
-                Normalizer::IDENTITY
+                Transform::IDENTITY
             }
         };
         let shape = sample_shape.unwrap_or_else(|| vec![inputs]);
         let shape = image_shape(&shape).unwrap_or(shape);
         let network = network(self.layers)?;
-        let model = if outputs == 1 {
-            let names = vec![VALUE.to_owned()];
-            Regressor::new(network, normalizer, shape, names).map(Model::from)
-        } else {
-            let names = (0..outputs).map(|class| class.to_string()).collect();
-            Classifier::new(network, normalizer, shape, names).map(Model::from)
+        let outputs = match outputs {
+            1 => Outputs::values(vec![VALUE.to_owned()]),
+            _ => Outputs::classes((0..outputs).map(|class| class.to_string()).collect()),
         };
-        model.map_err(|error| invalid(error.to_string()))
+        Model::new(network, transform, shape, outputs).map_err(|error| invalid(error.to_string()))
     }
 }
 

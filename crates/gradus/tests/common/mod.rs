@@ -4,7 +4,7 @@
 pub(crate) mod golden;
 
 use gradus::engine::cpu::{Executor, Input, RngKey, Scratch, SharedTile, Workspace};
-use gradus::loss::{self, Targets};
+use gradus::loss::{self, LabelTargets};
 use gradus_kernels::dense::Update;
 use gradus_kernels::sparse::{TILE, Tile};
 use gradus_kernels::threads::{ThreadGroup, Workers};
@@ -46,7 +46,7 @@ pub(crate) fn pass(
             let mut guard = workspace.logits.write(partition);
             let mut view = guard.view();
             let view = view.part_rows(0..rows.len());
-            let targets = Targets::of(&labels[rows.clone()]);
+            let targets = LabelTargets::of(&labels[rows.clone()]);
             let kernels = executor.kernels();
             loss::softmax_cross_entropy(kernels, view, targets, samples as f64, &mut losses);
             let mut kept = workspace.losses.write(partition);

@@ -6,7 +6,8 @@ mod mistakes;
 use std::io::Write;
 
 use anyhow::Result;
-use gradus::classifier::{Classifier, Model, Regressor};
+use gradus::classifier::{Classifier, Regressor};
+use gradus::data::Task;
 use gradus::metrics::{Evaluation, worst_mistakes};
 
 use figures::{Figures, ValueFigures, confusion_table};
@@ -26,20 +27,21 @@ const USUAL_TOP: usize = 3;
 
 /// Runs the command.
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
-    match model::load(&args.model)? {
-        Model::Classifier(classifier) => classes(&classifier, args),
-        Model::Regressor(regressor) => values(&regressor, args),
+    let model = model::load(&args.model)?;
+    match model.task() {
+        Task::Classification => classes(&model.into_classifier()?, args),
+        Task::Regression => values(&model.into_regressor()?, args),
     }
 }
 
 /// What a classifier is worth.
 fn classes(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
-    check_top(args.top, classifier.into())?;
-    let usual = (classifier.class_names.len() >= TOP_FROM).then_some(USUAL_TOP);
+    check_top(args.top, classifier)?;
+    let usual = (classifier.class_names().len() >= TOP_FROM).then_some(USUAL_TOP);
     let top = args.top.or(usual);
-    let (name, data) = labelled_data(classifier.into(), args.data.as_deref(), &args.source)?;
+    let (name, data) = labelled_data(classifier, args.data.as_deref(), &args.source)?;
     let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
-    let names = &classifier.class_names;
+    let names = classifier.class_names();
     let evaluation = Evaluation::new(names.len(), &results);
     let worst = args.errors.map(|most| worst_mistakes(&results, most));
     let confusion = &evaluation.confusion;
@@ -62,13 +64,13 @@ fn classes(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
 
 /// What a regressor is worth.
 fn values(regressor: &Regressor, args: &EvaluateArgs) -> Result<()> {
-    check_top(args.top, regressor.into())?;
+    check_top(args.top, regressor)?;
     if args.errors.is_some() {
-        check_classes("--errors", regressor.into())?;
+        check_classes("--errors", regressor)?;
     }
-    let (name, data) = labelled_data(regressor.into(), args.data.as_deref(), &args.source)?;
+    let (name, data) = labelled_data(regressor, args.data.as_deref(), &args.source)?;
     let evaluation = regressor.evaluate(&data, &workers(args.threads, data.len())?)?;
-    let figures = ValueFigures::new(&name, data.len(), &regressor.output_names, &evaluation);
+    let figures = ValueFigures::new(&name, data.len(), regressor.output_names(), &evaluation);
     match args.json {
         true => print_json(&figures),
         false => Ok(write!(stdout(), "{}", figures.text())?),

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 use gradus::classifier::skips_zeros;
-use gradus::data::normalize::Normalizer;
 use gradus::data::{Dataset, Task};
 use gradus::network::{Kernels, Network};
 use gradus::training::{Outcome, Preset, Session, Trained};
+use gradus::transform::Transform;
 use gradus::{Error, model_file};
 
 use report::{Summary, TrainReport};
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         describe(&data, &settings)?;
     }
 
-    let classes = args.task() == Task::Classes;
+    let classes = args.task() == Task::Classification;
     let like_notebook = classes && settings.preset == Preset::Notebook && data.validation.is_none();
     let (train, validation) = (&data.train, data.validation.as_ref());
     let session = match &settings.checkpoint {
@@ -146,10 +146,10 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
         test.len(),
         shape(&train.sample_shape),
         value_type(&train.inputs),
-        train.answers.outputs(),
-        train.answers.task().name()
+        train.targets.outputs(),
+        train.targets.task().outputs()
     ));
-    let outputs = train.answers.outputs();
+    let outputs = train.targets.outputs();
     let network = match &settings.start {
         Some(network) => network.clone(),
         None => Network::dense(train.features(), &config.hidden, &config.activation, outputs)?,
@@ -157,8 +157,8 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
     say(format_args!("network: {}", architecture(&network)));
     say(format_args!("settings: {}", serde_json::to_string(config)?));
     let isa = Kernels::detect().map_err(Error::argument)?.isa().name();
-    let normalizer = Normalizer::fit(config.normalization, train);
-    let sparse = skips_zeros(&normalizer, train.inputs.rows());
+    let transform = Transform::fit(config.normalization, train);
+    let sparse = skips_zeros(&transform, train.inputs.rows());
     say(format_args!(
         "machine: instruction set {isa}, {} threads; the first layer {}",
         config.workers(&network, train.len()),

@@ -11,7 +11,7 @@ use gradus_kernels::threads::in_parts;
 use crate::engine::cpu::linear::InputScale;
 use crate::engine::cpu::passes::SharedTile;
 use crate::samples::Rows;
-use crate::transform::normalize::Normalizer;
+use crate::transform::Transform;
 
 /// Share of zeros from which it is worth skipping them in training.
 const SPARSE_FROM: f64 = 0.5;
@@ -28,10 +28,10 @@ pub(crate) enum Density {
 impl Density {
     /// The way for predictions. It depends on the kind of inputs alone, so that the result for a
     /// sample does not depend on those beside it.
-    pub(crate) fn of(normalizer: &Normalizer, inputs: Rows) -> Density {
-        match (normalizer, inputs) {
-            (Normalizer::Scalar { mean, deviation }, Rows::Bytes(_) | Rows::Sparse(_)) => {
-                Density::Sparse(InputScale::new(*mean, *deviation))
+    pub(crate) fn of(transform: &Transform, inputs: Rows) -> Density {
+        match (transform.as_scalar(), inputs) {
+            (Some((mean, std)), Rows::Bytes(_) | Rows::Sparse(_)) => {
+                Density::Sparse(InputScale::new(mean, std))
             }
             _ => Density::Dense,
         }
@@ -41,29 +41,27 @@ impl Density {
     /// where they are floats that were bytes, which up to `threads` threads find out.
     pub(crate) fn for_training(
         kernels: Kernels,
-        normalizer: &Normalizer,
+        transform: &Transform,
         inputs: Rows,
         threads: usize,
     ) -> (Density, Option<Vec<u8>>) {
-        match (normalizer, inputs) {
+        match (transform.as_scalar(), inputs) {
             (_, Rows::Bytes(values)) if share_of_zeros(values) >= SPARSE_FROM => {
-                (Density::of(normalizer, inputs), None)
+                (Density::of(transform, inputs), None)
             }
             (_, Rows::Sparse(rows)) => {
                 let kept = rows.values().len() as f64 / inputs.len().max(1) as f64;
                 let density = if 1.0 - kept >= SPARSE_FROM {
-                    Density::of(normalizer, inputs)
+                    Density::of(transform, inputs)
                 } else {
                     Density::Dense
                 };
                 (density, None)
             }
-            (Normalizer::Scalar { mean, deviation }, Rows::Floats(values))
-                if share_of_zeros(values) >= SPARSE_FROM =>
-            {
+            (Some((mean, std)), Rows::Floats(values)) if share_of_zeros(values) >= SPARSE_FROM => {
                 match were_bytes(kernels, values, threads) {
                     Some((bytes, steps)) => {
-                        let scale = InputScale::new(mean * steps, deviation * steps);
+                        let scale = InputScale::new(mean * steps, std * steps);
                         (Density::Sparse(scale), Some(bytes))
                     }
                     None => (Density::Dense, None),
@@ -125,15 +123,5 @@ pub(crate) fn fill_tile(
         }
         // These are dense always.
         Rows::Floats(_) => {}
-    }
-}
-
-/// Normalises sample `index` into `row`.
-pub(crate) fn normalize_row(normalizer: &Normalizer, inputs: Rows, index: usize, row: &mut [f32]) {
-    let range = index * row.len()..(index + 1) * row.len();
-    match inputs {
-        Rows::Bytes(values) => normalizer.apply_bytes(&values[range], row),
-        Rows::Floats(values) => normalizer.apply_floats(&values[range], row),
-        Rows::Sparse(rows) => normalizer.apply_sparse(rows.row(index), row),
     }
 }

@@ -14,14 +14,14 @@ use rand_distr::{Beta, Distribution};
 use crate::engine::cpu::linear::InputScale;
 use crate::engine::cpu::passes::SharedTile;
 use crate::engine::cpu::workspace::Workspace;
-use crate::engine::cpu::{Density, fill_tile, normalize_row};
+use crate::engine::cpu::{Density, fill_tile};
 use crate::error::Result;
 use crate::random::{Purpose, numbered_stream, step_stream};
 use crate::regularization::Regularization;
 use crate::samples::batches::Batches;
 use crate::samples::{Dataset, Inputs, Rows};
+use crate::transform::Transform;
 use crate::transform::distort::{self, Distorter};
-use crate::transform::normalize::Normalizer;
 
 /// The samples of a run and what is done to them on their way.
 pub(super) struct InputPipeline<'a> {
@@ -29,7 +29,7 @@ pub(super) struct InputPipeline<'a> {
     data: &'a Dataset,
     /// In place of the data's floats, where these were bytes.
     bytes: Option<Vec<u8>>,
-    normalizer: Normalizer,
+    transform: Transform,
     kernels: Kernels,
     seed: u64,
     distorter: Option<Distorter>,
@@ -79,7 +79,7 @@ impl Mix {
 impl<'a> InputPipeline<'a> {
     pub(super) fn new(
         kernels: Kernels,
-        (normalizer, data): (Normalizer, &'a Dataset),
+        (transform, data): (Transform, &'a Dataset),
         batches: &Batches,
         regularization: &Regularization,
         seed: u64,
@@ -87,7 +87,7 @@ impl<'a> InputPipeline<'a> {
     ) -> Result<InputPipeline<'a>> {
         let Regularization { input_dropout, input_noise, mixup, distortion, .. } = *regularization;
         let (density, bytes) =
-            Density::for_training(kernels, &normalizer, data.inputs.rows(), threads);
+            Density::for_training(kernels, &transform, data.inputs.rows(), threads);
         let density = match density {
             // Noise and mixed samples are not bytes; a dropped input is a zero byte only where that
             // stands for 0.
@@ -129,7 +129,7 @@ impl<'a> InputPipeline<'a> {
             density,
             data,
             bytes,
-            normalizer,
+            transform,
             kernels,
             seed,
             distorter,
@@ -301,9 +301,9 @@ impl<'a> InputPipeline<'a> {
         if self.distorter.is_some() {
             let bytes = &mut buffers.bytes[..row.len()];
             self.bytes(epoch, index, bytes, &mut buffers.distortion);
-            self.normalizer.apply_bytes(bytes, row);
+            self.transform.apply_bytes(bytes, row);
         } else {
-            normalize_row(&self.normalizer, self.data.inputs.rows(), index as usize, row);
+            self.transform.apply(self.data.inputs.rows(), index as usize, row);
         }
     }
 }

@@ -10,9 +10,9 @@ use gradus_kernels::threads::Thread;
 use crate::engine::cpu::input::Mix;
 use crate::engine::cpu::trainer::{MicroBatch, Part, Trainer};
 use crate::engine::cpu::workspace::{LOSS_ROWS, Workspace};
-use crate::loss::{self, Targets};
+use crate::loss::{self, LabelTargets};
 use crate::regularization::ClassWeights;
-use crate::samples::{Answers, Dataset};
+use crate::samples::{Dataset, Targets};
 
 impl Trainer<'_> {
     /// Losses of own samples; their logits become gradients.
@@ -39,12 +39,12 @@ impl Trainer<'_> {
             let mut logits = micro_batch.workspace.logits.write(partition);
             let mut logits = logits.view();
             let (logits, losses) = (logits.part_rows(0..count), &mut losses[..count]);
-            match &self.data.answers {
-                Answers::Classes { labels, .. } => {
+            match &self.data.targets {
+                Targets::Classes { labels, .. } => {
                     correct +=
                         self.cross_entropies(&samples, labels, weights, total, logits, losses);
                 }
-                Answers::Values { values, .. } => {
+                Targets::Values { values, .. } => {
                     self.squared_errors(&samples, values, weights, total, logits, targets, losses);
                 }
             }
@@ -75,7 +75,7 @@ impl Trainer<'_> {
             samples.partners(mix).zip(&mut others).for_each(|(at, other)| *other = all_labels[at]);
             shares[..count].fill(mix.share);
         }
-        let targets = Targets {
+        let targets = LabelTargets {
             labels: &labels[..count],
             mixed: samples.mix.map(|_| (&others[..count], &shares[..count])),
             weights,
@@ -141,7 +141,7 @@ impl Samples<'_> {
 
 /// The factor of each sample's loss: its own times its class's, where it has one. None where all are 1.
 pub(super) fn sample_weights(class_weights: &ClassWeights, data: &Dataset) -> Option<Vec<f32>> {
-    let Answers::Classes { labels, names } = &data.answers else {
+    let Targets::Classes { labels, names } = &data.targets else {
         return data.sample_weights.clone();
     };
     let factors = match class_weights {

@@ -23,7 +23,7 @@ use gradus_kernels::sparse::TILE;
 
 use crate::error::{Error, Result};
 
-pub(crate) use density::{Density, fill_tile, normalize_row};
+pub(crate) use density::{Density, fill_tile};
 pub use hidden::{HiddenRegularization, RngKey};
 pub use passes::{Executor, Input, SharedTile};
 pub(crate) use trainer::Trainer;

@@ -27,8 +27,8 @@ use crate::engine::{LearningRate, Settings, Totals};
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::samples::batches::Batches;
-use crate::samples::{Answers, Dataset};
-use crate::transform::normalize::Normalizer;
+use crate::samples::{Dataset, Targets};
+use crate::transform::Transform;
 
 /// A micro_batch is worth its own gradients from this many samples on.
 const LANE_SAMPLES: usize = 4096;
@@ -91,14 +91,14 @@ impl<'a> Trainer<'a> {
     pub(crate) fn new(
         settings: &Settings,
         network: &Network,
-        normalizer: Normalizer,
+        transform: Transform,
         data: &'a Dataset,
     ) -> Result<Trainer<'a>> {
         let kernels = kernels()?;
         let Settings { batch_size, regularization, seed, threads, .. } = settings;
         let (seed, threads) = (*seed, *threads);
         let batches = Batches::new(data.len(), *batch_size);
-        let input = (normalizer, data);
+        let input = (transform, data);
         let input = InputPipeline::new(kernels, input, &batches, regularization, seed, threads)?;
         let sparse = input.density.is_sparse();
         let executor = Executor::for_training(
@@ -130,9 +130,9 @@ impl<'a> Trainer<'a> {
         };
         let own = || {
             let (scratch, buffers) = (Scratch::new(plan, rows), input.buffers());
-            let targets = match &data.answers {
-                Answers::Classes { .. } => Vec::new(),
-                Answers::Values { names, .. } => vec![0.0; LOSS_ROWS * names.len()],
+            let targets = match &data.targets {
+                Targets::Classes { .. } => Vec::new(),
+                Targets::Values { names, .. } => vec![0.0; LOSS_ROWS * names.len()],
             };
             Mutex::new(ThreadState { scratch, buffers, targets })
         };
@@ -190,9 +190,9 @@ impl<'a> Trainer<'a> {
                 self.micro_batches.iter().map(|micro_batch| *lock(&micro_batch.loss)).sum(),
                 weight,
             ),
-            accuracy: match &self.data.answers {
-                Answers::Classes { .. } => Some(mean(correct as f64, samples as f64)),
-                Answers::Values { .. } => None,
+            accuracy: match &self.data.targets {
+                Targets::Classes { .. } => Some(mean(correct as f64, samples as f64)),
+                Targets::Values { .. } => None,
             },
             stopped: done < self.batches.len(),
         }

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::data::{Array, Values};
 use crate::error::Result;
-use crate::model_file::affine::Affine;
 use crate::model_file::invalid;
+use crate::model_file::scaling::Scaling;
 use crate::model_file::stack::Dense;
 
 /// The smallest divisor of Normalization.
@@ -26,7 +26,7 @@ pub(super) fn dense(mut arrays: Vec<Array>) -> Result<Dense> {
     Ok(Dense { inputs, outputs, weight: floats(kernel), bias })
 }
 
-pub(super) fn batch_norm(config: &Value, arrays: Vec<Array>) -> Result<Affine> {
+pub(super) fn batch_norm(config: &Value, arrays: Vec<Array>) -> Result<Scaling> {
     let mut arrays = arrays.into_iter().map(floats);
     let has = |key: &str| config[key].as_bool().unwrap_or(true);
     let gamma = if has("scale") { arrays.next() } else { None };
@@ -48,11 +48,11 @@ pub(super) fn batch_norm(config: &Value, arrays: Vec<Array>) -> Result<Affine> {
         .collect();
     let shift = beta.iter().zip(&mean).zip(&scale);
     let shift = shift.map(|((&beta, &mean), scale)| f64::from(beta) - f64::from(mean) * scale);
-    Ok(Affine { shift: shift.collect(), scale })
+    Ok(Scaling { shift: shift.collect(), scale })
 }
 
 /// `(x - mean) / max(sqrt(variance), 1e-7)`; both come from the configuration or from the arrays.
-pub(super) fn normalization(config: &Value, arrays: Vec<Array>) -> Result<Affine> {
+pub(super) fn normalization(config: &Value, arrays: Vec<Array>) -> Result<Scaling> {
     if config["invert"].as_bool() == Some(true) {
         return Err(invalid("it is inverted"));
     }
@@ -73,7 +73,7 @@ pub(super) fn normalization(config: &Value, arrays: Vec<Array>) -> Result<Affine
     let deviation = |&variance: &f64| variance.sqrt().max(SMALLEST);
     let scale = variance.iter().map(|it| 1.0 / deviation(it)).collect();
     let shift = mean.iter().zip(&variance).map(|(mean, it)| -mean / deviation(it)).collect();
-    Ok(Affine { scale, shift })
+    Ok(Scaling { scale, shift })
 }
 
 /// A number, or numbers in lists of lists.

@@ -12,7 +12,7 @@ use std::io::Cursor;
 
 use serde_json::Value;
 
-use super::affine::Affine;
+use super::scaling::Scaling;
 use super::stack::Stack;
 use super::{ReadOptions, damaged, invalid, leaky_relu};
 use crate::classifier::Model;
@@ -65,7 +65,7 @@ pub(super) fn read_model(
         check_chain(layers)?;
     }
     let mut reader =
-        Reader { stack: Stack::new(options.normalizer.as_ref()), weights, seen: BTreeMap::new() };
+        Reader { stack: Stack::new(options.transform.as_ref()), weights, seen: BTreeMap::new() };
     for layer in layers {
         let name = text(&layer["config"], "name");
         let what = || format!("layer '{name}' ({})", text(layer, "class_name"));
@@ -92,7 +92,7 @@ pub(super) fn read_weights(bytes: &[u8], options: &ReadOptions) -> Result<Model>
             )));
         }
     }
-    let mut stack = Stack::new(options.normalizer.as_ref());
+    let mut stack = Stack::new(options.transform.as_ref());
     stack.push_all(layers, options.hidden_activations())?;
     stack.finish(None)
 }
@@ -129,7 +129,7 @@ impl Reader {
             }
             "Rescaling" => {
                 let (scale, shift) = (numbers(&config["scale"])?, numbers(&config["offset"])?);
-                self.stack.affine(Affine { scale, shift })
+                self.stack.affine(Scaling { scale, shift })
             }
             "Normalization" => {
                 let arrays = self.weights.arrays(&format!("normalization{suffix}"))?;
@@ -276,7 +276,7 @@ mod tests {
         ] {
             assert!(text.contains(from), "{text}");
             let model = read(text.replacen(from, to, 1).as_bytes(), &weights).unwrap();
-            let found = model.as_ref().network().layers().to_vec();
+            let found = model.network.layers().to_vec();
             let expected = Layer::Activation(Activation::LeakyRelu { slope });
             assert!(found.contains(&expected), "{found:?}");
         }
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn what_gradus_does_not_have_is_named() {
         let (config, weights) = parts();
-        assert_eq!(read(&config, &weights).unwrap().as_ref().sample_shape(), [4, 3]);
+        assert_eq!(read(&config, &weights).unwrap().sample_shape, [4, 3]);
         refused("\"Dropout\"", "\"GRU\"", "(GRU): gradus does not have this layer");
         refused("\"gelu\"", "\"elu\"", "the activation elu");
         refused("\"softmax\"", "\"sigmoid\"", "ends with sigmoid on 3 outputs");

@@ -1,4 +1,4 @@
-//! A classifier or regressor in, the bytes of an ONNX model out.
+//! A model in, the bytes of an ONNX model out.
 //!
 //! `input` takes raw values; the graph flattens and normalises them, goes through the layers, and
 //! ends with `probabilities` (float32) and `label` (int64, the first of equals), or with `values`.
@@ -10,12 +10,12 @@ use super::messages::{
     Type, ValueInfo, attribute, element,
 };
 use super::{LAST, ONNX_IR, OPSET, PRODUCER};
-use crate::classifier::ModelRef;
+use crate::classifier::Model;
 use crate::data::Task;
-use crate::data::normalize::Normalizer;
 use crate::error::{Error, Result};
 use crate::model_file::metadata;
 use crate::network::{Activation, Network};
+use crate::transform::{Step, Transform};
 
 /// How an ONNX model is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,14 +31,13 @@ const BATCH: &str = "N";
 /// what the graph says itself.
 const IN_THE_GRAPH: [&str; 2] = ["architecture", "normalization"];
 
-/// The ONNX model of this classifier or regressor: opset 17, IR 8, one file. The same model always
+/// The ONNX model of this model: opset 17, IR 8, one file. The same model always
 /// gives the same bytes.
 ///
 /// # Errors
 /// `InvalidArgument` where the parts of the model do not fit together, a number in it is not
 /// finite, or the file would exceed the 2 GiB that the format allows.
-pub fn to_bytes<'a>(model: impl Into<ModelRef<'a>>, options: &OnnxOptions) -> Result<Vec<u8>> {
-    let model = model.into();
+pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
     let context = |error: Error| error.context("this model cannot be exported");
     metadata::check(model).map_err(context)?;
     let mut properties = metadata::write(model).map_err(context)?;
@@ -61,8 +60,8 @@ pub fn to_bytes<'a>(model: impl Into<ModelRef<'a>>, options: &OnnxOptions) -> Re
     Ok(file.encode_to_vec())
 }
 
-fn graph(model: ModelRef, options: &OnnxOptions) -> Graph {
-    let (network, sample_shape) = (model.network(), model.sample_shape());
+fn graph(model: &Model, options: &OnnxOptions) -> Graph {
+    let Model { network, sample_shape, transform, .. } = model;
     let mut chain = Chain { nodes: Vec::new(), constants: Vec::new(), current: "input".into() };
     if options.uint8_input {
         chain.step("Cast", "floats", &[], vec![int("to", element::FLOAT.into())]);
@@ -70,8 +69,8 @@ fn graph(model: ModelRef, options: &OnnxOptions) -> Graph {
     if sample_shape.len() != 1 {
         chain.step("Flatten", "flat", &[], vec![int("axis", 1)]);
     }
-    chain.normalization(model.normalizer());
-    let outputs = chain.answers(network, model.task());
+    chain.transform(transform);
+    let outputs = chain.outputs(network, model.task());
     let kind = if options.uint8_input { element::UINT8 } else { element::FLOAT };
     Graph {
         node: chain.nodes,
@@ -116,30 +115,27 @@ impl Chain {
         });
     }
 
-    /// `(x - mean) / deviation`; a number for all is left out where it changes nothing.
-    fn normalization(&mut self, normalizer: &Normalizer) {
-        let (means, deviations, dims) = match normalizer {
-            Normalizer::Scalar { mean, deviation } => {
-                (std::slice::from_ref(mean), std::slice::from_ref(deviation), vec![])
-            }
-            Normalizer::PerFeature { means, deviations } => {
-                (&means[..], &deviations[..], vec![means.len()])
-            }
+    /// The model's transform, from raw values to the first layer's inputs.
+    fn transform(&mut self, transform: &Transform) {
+        // A number for all features has no dimension, so that it spreads over any shape.
+        let dims = |values: &[f32]| match transform.as_scalar() {
+            Some(_) => vec![],
+            None => vec![values.len()],
         };
-        if !dims.is_empty() || means != [0.0] {
-            self.constant("mean", &dims, means);
-            self.step("Sub", "centred", &["mean"], vec![]);
-        }
-        if !dims.is_empty() || deviations != [1.0] {
-            self.constant("deviation", &dims, deviations);
-            self.step("Div", "normalized", &["deviation"], vec![]);
+        for step in transform.steps() {
+            let (op, name, output, values) = match step {
+                Step::Subtract(means) => ("Sub", "mean", "centred", means),
+                Step::Divide(stds) => ("Div", "deviation", "normalized", stds),
+            };
+            self.constant(name, &dims(values), values);
+            self.step(op, output, &[name], vec![]);
         }
     }
 
-    /// The layers and what they answer with, which the graph's outputs are.
-    fn answers(&mut self, network: &Network, task: Task) -> Vec<ValueInfo> {
+    /// The layers and the predictions, which are the graph's outputs.
+    fn outputs(&mut self, network: &Network, task: Task) -> Vec<ValueInfo> {
         let outputs = [network.outputs()];
-        if task == Task::Values {
+        if task == Task::Regression {
             self.layers(network, "values");
             return vec![value("values", element::FLOAT, &outputs)];
         }

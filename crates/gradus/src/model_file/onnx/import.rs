@@ -12,26 +12,26 @@ use super::constants::Constant;
 use super::messages::{self, Graph, ValueInfo};
 use super::values::{Elementwise, Stage, Step, Value, Values};
 use crate::classifier::Model;
-use crate::data::normalize::Normalizer;
 use crate::error::{Error, Result};
-use crate::model_file::affine::Affine;
 use crate::model_file::invalid;
 use crate::model_file::metadata::{self, Metadata};
+use crate::model_file::scaling::Scaling;
 use crate::model_file::stack::{Dense, Stack};
+use crate::transform::Transform;
 
 /// The oldest operators that are read: with them sums and products spread as they do today.
 const OLDEST_OPSET: i64 = 7;
 
-/// The model in the bytes of an ONNX model; `normalizer` goes before what the graph does.
+/// The model in the bytes of an ONNX model; `transform` goes before what the graph does.
 ///
 /// # Errors
 /// `InvalidData` where they are no ONNX model, or one that is no stack of dense layers.
-pub(in crate::model_file) fn parse(bytes: &[u8], normalizer: Option<&Normalizer>) -> Result<Model> {
+pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) -> Result<Model> {
     let file = messages::Model::decode(bytes).map_err(|error| {
         invalid(format!("it begins like an ONNX model, but cannot be read as one: {error}"))
     })?;
     let own = file.producer_name == PRODUCER;
-    if own && normalizer.is_some() {
+    if own && transform.is_some() {
         return Err(Error::argument(
             "a normalisation was given, but gradus wrote this model, and it holds its own",
         ));
@@ -45,25 +45,24 @@ pub(in crate::model_file) fn parse(bytes: &[u8], normalizer: Option<&Normalizer>
              onnx.version_converter.convert_version(model, 17)"
         )));
     }
-    let model = stack(graph, opset, normalizer, bytes.len())
+    let model = stack(graph, opset, transform, bytes.len())
         .map_err(|error| error.context("this ONNX model is no stack of dense layers for gradus"))?;
     if !own {
         return Ok(model);
     }
     let properties = file.metadata_props.into_iter();
     let metadata: Metadata = properties.map(|it| (it.key, it.value)).collect();
-    let (network, normalizer) = (model.as_ref().network(), model.as_ref().normalizer());
-    metadata::assemble(&metadata, network.clone(), normalizer.clone())
+    metadata::assemble(&metadata, model.network, model.transform)
 }
 
-fn stack(graph: &Graph, opset: i64, normalizer: Option<&Normalizer>, file: usize) -> Result<Model> {
+fn stack(graph: &Graph, opset: i64, transform: Option<&Transform>, file: usize) -> Result<Model> {
     let values = Values::of(graph, opset)?;
     let mut path = path(&values.stages, output(&values, &graph.output)?);
     let first = path.first().map_or(0, |&stage| values.stages[stage].before);
     let sample_shape = values.stages[first].shape.clone();
     path.retain(|&stage| !matches!(values.stages[stage].step, Step::Same));
     check_size(&values, &path, file)?;
-    let mut stack = Stack::new(normalizer);
+    let mut stack = Stack::new(transform);
     for stage in path {
         let Stage { before, step, node, .. } = &values.stages[stage];
         let shape = values.stages[*before].shape.as_deref();
@@ -143,7 +142,7 @@ fn push(stack: &mut Stack, step: &Step, shape: Option<&[usize]>, most: usize) ->
             stack.linear(dense(weight, bias.as_ref(), *alpha, *beta)?)
         }
         Step::Activation(activation) => stack.activation(*activation),
-        Step::Scalar { scale, shift } => stack.affine(Affine::scalar(*scale, *shift)),
+        Step::Scalar { scale, shift } => stack.affine(Scaling::scalar(*scale, *shift)),
         Step::Elementwise { kind, constant } => {
             stack.affine(elementwise(*kind, &spread(constant, shape, most)?))
         }
@@ -171,18 +170,18 @@ fn dense(weight: &Constant, bias: Option<&Constant>, alpha: f32, beta: f32) -> R
     Ok(Dense { inputs, outputs, weight, bias })
 }
 
-fn elementwise(kind: Elementwise, constant: &[f64]) -> Affine {
+fn elementwise(kind: Elementwise, constant: &[f64]) -> Scaling {
     let each = |of: fn(f64) -> f64| constant.iter().map(|&value| of(value)).collect();
     match kind {
-        Elementwise::Add => Affine { scale: vec![1.0], shift: each(|c| c) },
-        Elementwise::Subtract => Affine { scale: vec![1.0], shift: each(|c| -c) },
-        Elementwise::SubtractFrom => Affine { scale: vec![-1.0], shift: each(|c| c) },
-        Elementwise::Multiply => Affine { scale: each(|c| c), shift: vec![0.0] },
-        Elementwise::Divide => Affine { scale: each(|c| 1.0 / c), shift: vec![0.0] },
+        Elementwise::Add => Scaling { scale: vec![1.0], shift: each(|c| c) },
+        Elementwise::Subtract => Scaling { scale: vec![1.0], shift: each(|c| -c) },
+        Elementwise::SubtractFrom => Scaling { scale: vec![-1.0], shift: each(|c| c) },
+        Elementwise::Multiply => Scaling { scale: each(|c| c), shift: vec![0.0] },
+        Elementwise::Divide => Scaling { scale: each(|c| 1.0 / c), shift: vec![0.0] },
     }
 }
 
-fn batch_norm(parts: &[Constant; 4], epsilon: f32) -> Result<Affine> {
+fn batch_norm(parts: &[Constant; 4], epsilon: f32) -> Result<Scaling> {
     let read = |part: &Constant| Ok::<_, Error>(spread(part, None, 0)?.into_iter());
     let [scale, shift, mean, variance] = parts;
     let (scale, shift, mean) = (read(scale)?, read(shift)?, read(mean)?);
@@ -199,7 +198,7 @@ fn batch_norm(parts: &[Constant; 4], epsilon: f32) -> Result<Affine> {
             (factor, shift - mean * factor)
         })
         .unzip();
-    Ok(Affine { scale, shift })
+    Ok(Scaling { scale, shift })
 }
 
 /// The constant's values, one for each value of a sample of this shape, as ONNX spreads them.

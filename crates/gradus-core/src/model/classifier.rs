@@ -1,0 +1,113 @@
+//! A model as a classifier: probabilities, accuracy, mistakes.
+
+use std::borrow::Borrow;
+
+use gradus_kernels::threads::Workers;
+
+use super::{Model, Outputs};
+use crate::error::Result;
+use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};
+use crate::network::Network;
+use crate::samples::{Dataset, Rows};
+use crate::transform::Transform;
+
+/// A [`Model`], owned or borrowed, that predicts one of several classes for each sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Classifier<M: Borrow<Model> = Model>(pub(super) M);
+
+/// Probabilities of every class for each of several samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predictions {
+    /// Number of classes.
+    pub classes: usize,
+    /// `samples x classes`, row-major; each row sums to 1.
+    pub probabilities: Vec<f32>,
+}
+
+impl Predictions {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.probabilities.len() / self.classes
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.probabilities.is_empty()
+    }
+
+    /// The probabilities of sample `index`.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.probabilities[index * self.classes..][..self.classes]
+    }
+
+    /// The most probable class of sample `index`; the first of equals.
+    pub fn label(&self, index: usize) -> usize {
+        most_probable(self.row(index))
+    }
+}
+
+impl Classifier {
+    /// A classifier of these parts.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn new(
+        network: Network,
+        transform: Transform,
+        sample_shape: Vec<usize>,
+        class_names: Vec<String>,
+    ) -> Result<Classifier> {
+        Model::new(network, transform, sample_shape, Outputs::classes(class_names)).map(Classifier)
+    }
+}
+
+impl<M: Borrow<Model>> Classifier<M> {
+    /// One name for each output.
+    pub fn class_names(&self) -> &[String] {
+        self.names()
+    }
+
+    /// Probabilities for each sample: `inputs` is samples x features of raw values, an `&Inputs` or
+    /// values from elsewhere.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the values do not make whole samples.
+    pub fn predict<'a>(
+        &self,
+        inputs: impl Into<Rows<'a>>,
+        workers: &Workers,
+    ) -> Result<Predictions> {
+        let probabilities = Model::predict(self, inputs, workers)?;
+        Ok(Predictions { classes: self.names().len(), probabilities })
+    }
+
+    /// Loss, accuracy, confusion matrix, calibration and more on labelled data.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the data do not have the model's shape and classes.
+    pub fn evaluate(&self, data: &Dataset, workers: &Workers) -> Result<Evaluation> {
+        Ok(Evaluation::new(self.names().len(), &self.results(data, workers)?))
+    }
+
+    /// At most `most` samples that are predicted as another class, the most confident mistakes first
+    /// ([`worst_mistakes`]).
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn mistakes(&self, data: &Dataset, workers: &Workers, most: usize) -> Result<Vec<Mistake>> {
+        Ok(worst_mistakes(&self.results(data, workers)?, most))
+    }
+
+    /// What is predicted for each sample of labelled data, in their order: what [`Self::evaluate`]
+    /// and [`Self::mistakes`] are made from, for callers that want both from one pass.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn results(&self, data: &Dataset, workers: &Workers) -> Result<Vec<SampleResult>> {
+        self.check_data(data)?;
+        let parts = self.each_chunk(workers, data.inputs.rows(), |forward, start, logits| {
+            forward.results(&data.labels()[start..start + logits.rows()], logits)
+        })?;
+        Ok(parts.concat())
+    }
+}

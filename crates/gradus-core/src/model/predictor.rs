@@ -1,0 +1,55 @@
+//! A model made ready for single samples: one sample in, its predictions out, nothing allocated.
+
+use gradus_kernels::matrix::MatMut;
+
+use super::Model;
+use super::forward::{Forward, Pass};
+use crate::engine::cpu::{Density, Executor, kernels};
+use crate::error::{Error, Result};
+use crate::loss::Loss;
+use crate::samples::Rows;
+use crate::transform::Transform;
+
+/// A model ready for single predictions: its parameters are laid out, its buffers allocated.
+pub struct Predictor {
+    loss: Loss,
+    transform: Transform,
+    executor: Executor,
+    density: Density,
+    bytes: bool,
+    pass: Pass,
+}
+
+impl Predictor {
+    pub(super) fn new(model: &Model, bytes: bool) -> Result<Predictor> {
+        let kind = if bytes { Rows::Bytes(&[]) } else { Rows::Floats(&[]) };
+        let density = Density::of(&model.transform, kind);
+        let executor = Executor::new(kernels()?, &model.network, density.is_sparse());
+        let pass = Pass::new(&executor, &density, 1);
+        let (loss, transform) = (model.loss(), model.transform.clone());
+        Ok(Predictor { loss, transform, executor, density, bytes, pass })
+    }
+
+    /// The probabilities of every class, or the values, for one sample of raw values; allocates
+    /// nothing after the first call. They are the same bits as those of [`Model::predict`].
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the sample does not have the model's size, or is not of the kind that this
+    /// predictor was made for.
+    pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
+        let features = self.executor.plan.layers[0].inputs;
+        if sample.len() != features || matches!(sample, Rows::Bytes(_)) != self.bytes {
+            return Err(Error::argument(format!(
+                "a sample of {} {}, but this predictor takes {features} {}",
+                sample.len(),
+                sample.kind(),
+                if self.bytes { "bytes" } else { "floats" }
+            )));
+        }
+        let Predictor { loss, transform, executor, density, pass, .. } = self;
+        let forward = Forward { executor, density, transform };
+        let logits = pass.logits(&forward, sample, 0..1);
+        loss.predictions(executor.kernels(), MatMut::new(logits, 1, logits.len()));
+        Ok(pass.output())
+    }
+}
