@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from .older import current
+
 # Digests of whole files. They change whenever a key is added to the metadata inside, and with the version of
 # the program if the file names it.
 WHOLE_FILES = {"file", "page"}
@@ -35,15 +37,18 @@ def compare(old, new, renamed=()):
         elif name not in entries:
             result.added.append(f"{name}: not in the old record")
         else:
-            compare_entry(name, entries[name], other[name], new_version, result)
+            # Files of earlier versions have other bytes where they state the same settings in another form.
+            pair = [entries[name], other[name]]
+            today = [current(entry) for entry in pair]
+            compare_entry(name, *today, new_version or today != pair, result)
     return result
 
 
-def compare_entry(name, old, new, new_version, result):
+def compare_entry(name, old, new, other_bytes, result):
     found = Differences()
     walk(name, old, new, found)
     # Other bytes with nothing to explain them are a change.
-    if found.bytes_only and not (found.added or found.any or new_version):
+    if found.bytes_only and not (found.added or found.any or other_bytes):
         found.changed, found.bytes_only = found.bytes_only, []
     if not (found.any or found.added or found.bytes_only):
         result.equal += 1

@@ -355,7 +355,7 @@ fn set_apart(data: Dataset, config: &TrainConfig) -> Result<(Dataset, Option<Dat
     let (kept, apart) = split_samples(&data, share, config.seed);
     if kept.is_empty() || apart.is_empty() {
         return Err(Error::argument(format!(
-            "--validation {share}: {} samples are too few to be divided so",
+            "`validation` is {share}, but {} samples are too few to be divided so",
             data.len()
         )));
     }

@@ -189,8 +189,7 @@ fn weights_of_classes_and_samples_are_taken_and_checked() {
         .map(|model| run(at, &format!("predict {model}.safetensors points.csv --json")));
     assert_eq!(samples, classes);
     let recipe = |model: &str| json(&run(at, &format!("inspect {model}.safetensors --json")));
-    let told =
-        |model| recipe(model)["training"]["config"]["regularization"]["sample_weights"].take();
+    let told = |model| recipe(model)["training"]["config"]["sample_weights"].take();
     assert_eq!(told("samples"), "file");
     assert!(told("classes").is_null());
     // The weights stay with their rows where some are set apart for testing.
@@ -224,7 +223,7 @@ fn weights_of_classes_and_samples_are_taken_and_checked() {
     for (weights, words) in [
         ("1,2", "2 class weights, but the data have 3 classes"),
         ("1,2,x", "expected equal, balanced, or numbers"),
-        ("1,2,-1", "class weights is [1.0, 2.0, -1.0], but must be at least 0"),
+        ("1,2,-1", "--class-weights is 1,2,-1, but must be at least 0"),
         ("0,0,0", "not all 0"),
     ] {
         let message = refused(&mut gradus(at, &format!("{train} --class-weights {weights}")), 2);

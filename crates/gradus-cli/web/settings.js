@@ -63,9 +63,9 @@ export class Settings {
     this.form.querySelector("#hint-preset").textContent = PRESETS[elements.preset.value] ?? "";
     const chosen = elements.optimizer.value;
     // Another optimizer has its own defaults.
-    const other = chosen && chosen !== config.optimizer.name;
-    for (const { name, choices, ofOptimizer, text } of ALL_FIELDS) {
-      const value = ofOptimizer && other ? "" : text(config);
+    const other = chosen && chosen !== config.optimizer;
+    for (const { name, choices, ofOptimizer } of ALL_FIELDS) {
+      const value = (ofOptimizer && other ? "" : config[name]) ?? "";
       if (choices) {
         const offered = choices.map((choice) => [choice, WORDS[choice] ?? choice]);
         options(elements[name], [["", `${WORDS[value] ?? value} (preset)`], ...offered]);

@@ -29,6 +29,7 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    setting: Option<&'static str>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -39,12 +40,21 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of the given kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error { kind, message: message.into(), source: None }
+        Error { kind, message: message.into(), setting: None, source: None }
     }
 
     /// A value outside its allowed range.
     pub fn argument(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidArgument, message)
+    }
+
+    /// The setting `name` has a value outside its range: "`name` is VALUE, but must be RANGE".
+    ///
+    /// Programs replace the name by their own spelling
+    /// ([`spell`](crate::training::settings::spell)).
+    pub fn setting(name: &'static str, value: &str, range: &str) -> Self {
+        let message = format!("`{name}` is {value}, but must be {range}");
+        Error { setting: Some(name), ..Self::argument(message) }
     }
 
     /// A file, folder or set that is not there.
@@ -64,7 +74,12 @@ impl Error {
             _ => ErrorKind::Io,
         };
         let message = format!("cannot {action} {}: {source}", path.display());
-        Error { kind, message, source: Some(Box::new(source)) }
+        Error { kind, message, setting: None, source: Some(Box::new(source)) }
+    }
+
+    /// The setting that is out of range, if that is what went wrong.
+    pub fn setting_name(&self) -> Option<&'static str> {
+        self.setting
     }
 
     /// What sort of thing went wrong.
@@ -77,20 +92,4 @@ impl Error {
         self.message = format!("{context}: {}", self.message);
         self
     }
-}
-
-/// Checks that a setting is in its range.
-///
-/// # Errors
-/// `InvalidArgument`, naming the setting, its value and the range.
-pub(crate) fn check(
-    holds: bool,
-    name: &str,
-    value: &dyn std::fmt::Debug,
-    range: &str,
-) -> Result<()> {
-    if holds {
-        return Ok(());
-    }
-    Err(Error::argument(format!("{name} is {value:?}, but must be {range}")))
 }

@@ -1,13 +1,12 @@
-//! What keeps a network from learning its samples by heart: every setting, its range, and whom it
-//! comes from (docs/maths.md M14, M16 to M18).
+//! Regularisation settings, and the papers that they come from (docs/maths.md M14, M16 to M18). Their
+//! ranges and texts are in [`SETTINGS`](crate::training::settings::SETTINGS).
 
-use crate::error::{Error, Result, check};
+use crate::error::{Error, Result};
 use crate::samples::{Dataset, Task};
 use crate::transform::distort::Distortion;
 
 /// Factors of the losses of the classes.
-#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum ClassWeights {
     /// 1 for all.
     #[default]
@@ -19,8 +18,7 @@ pub enum ClassWeights {
 }
 
 /// Everything that regularises; [`Regularization::NONE`] does nothing.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Regularization {
     /// Share of hidden activations that are set to 0 (Srivastava et al. 2014).
     pub dropout: f32,
@@ -48,9 +46,9 @@ pub struct Regularization {
     pub clip_norm: Option<f32>,
     /// Largest absolute value in the gradient.
     pub clip_value: Option<f32>,
-    /// Decay of an exponential moving average of the parameters, which then is the model (Polyak
-    /// and Juditsky 1992).
-    pub average: Option<f32>,
+    /// Decay per step of an exponential moving average (EMA) of the parameters, which then is the model
+    /// (Polyak and Juditsky 1992).
+    pub ema_decay: Option<f32>,
     /// Factors of the classes' losses.
     pub class_weights: ClassWeights,
     /// Images moved, turned and bent anew in every epoch.
@@ -72,52 +70,10 @@ impl Regularization {
         max_norm: None,
         clip_norm: None,
         clip_value: None,
-        average: None,
+        ema_decay: None,
         class_weights: ClassWeights::Equal,
         distortion: Distortion::NONE,
     };
-
-    /// Checks every setting against its range.
-    ///
-    /// # Errors
-    /// `InvalidArgument`, naming the setting, its value and the range.
-    pub(crate) fn validate(&self) -> Result<()> {
-        let shares = [
-            ("dropout", self.dropout),
-            ("input dropout", self.input_dropout),
-            ("label smoothing", self.label_smoothing),
-            ("average", self.average.unwrap_or(0.0)),
-        ];
-        for (name, value) in shares {
-            check((0.0..1.0).contains(&value), name, &value, "at least 0 and below 1")?;
-        }
-        let sizes = [
-            ("noise", self.noise),
-            ("input noise", self.input_noise),
-            ("mixup", self.mixup),
-            ("l1", self.l1),
-            ("l2", self.l2),
-        ];
-        for (name, value) in sizes {
-            check(value.is_finite() && value >= 0.0, name, &value, "at least 0 and finite")?;
-        }
-        let limits = [
-            ("max norm", self.max_norm),
-            ("clip norm", self.clip_norm),
-            ("clip value", self.clip_value),
-        ];
-        for (name, value) in limits {
-            let value = value.unwrap_or(1.0);
-            check(value.is_finite() && value > 0.0, name, &value, "above 0 and finite")?;
-        }
-        if let ClassWeights::Each(weights) = &self.class_weights {
-            let sound = |&w: &f32| w.is_finite() && w >= 0.0;
-            let sum: f32 = weights.iter().sum();
-            let holds = weights.iter().all(sound) && sum > 0.0;
-            check(holds, "class weights", weights, "at least 0, finite and not all 0")?;
-        }
-        self.distortion.validate()
-    }
 
     /// Checks that the settings fit a network of so many hidden layers, and the data.
     ///

@@ -150,7 +150,7 @@ fn to_label(at: usize, value: f64) -> Result<u32> {
         Ok(value as u32)
     } else {
         Err(invalid(format!(
-            "label {value} of sample {at} is no class: expected a whole number from 0 to {}, or --loss \
+            "label {value} of sample {at} is no class: expected a whole number from 0 to {}, or `loss` \
              squared to learn values",
             MAX_CLASSES - 1
         )))

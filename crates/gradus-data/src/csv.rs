@@ -127,7 +127,7 @@ pub fn parse_samples(
         0 if outputs.is_empty() => {
             (features, "the numbers of a sample, or one more where there is a label")
         }
-        0 => (features, "the numbers of a sample; name other columns with --label-column"),
+        0 => (features, "the numbers of a sample; name other columns with `label_column`"),
         1 => (features + 1, "the numbers of a sample and the label"),
         count => (features + count, "the numbers of a sample and the columns left out"),
     };
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_label_column_that_a_header_leaves_to_a_guess_is_told() {
         let told = |text: &str, column| parse_with_notice(text.as_bytes(), column).unwrap().1;
-        let notice = "label column: \"a\" (the first; name another with --label-column)";
+        let notice = "label column: \"a\" (the first; name another with `label_column`)";
         assert_eq!(told("a,b\n1,2\n3,4\n", None).as_deref(), Some(notice));
         let samples =
             |text: &str, column| parse_samples(text.as_bytes(), 1, column, &[]).unwrap().1;
@@ -267,7 +267,7 @@ mod tests {
             let error = parse_values(text.as_bytes(), columns).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         };
-        refused(text, None, "Name them with --label-column");
+        refused(text, None, "Name them with `label_column`");
         refused(text, Some("price,weight"), "no label column \"weight\": expected one of \"a\"");
         refused(text, Some("price,3"), "column 3 (\"price\") is named twice");
         refused(text, Some("0,1,2,3"), "at least one more to learn from");

@@ -86,7 +86,7 @@ impl Failure {
                 let files: Vec<_> = set.downloads.iter().map(|file| file.name).collect();
                 let message = format!(
                     "cannot download {}: no mirror gave {file}{}\nby hand: put {} into {}, or into a folder \
-                     {} below --data-dir or $GRADUS_DATA; proxies are taken from ALL_PROXY, \
+                     {} below `data_dir` or $GRADUS_DATA; proxies are taken from ALL_PROXY, \
                      HTTPS_PROXY and HTTP_PROXY",
                     set.name,
                     reasons.concat(),

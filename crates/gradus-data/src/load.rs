@@ -261,7 +261,7 @@ impl Found {
                 if apart.is_empty() {
                     return Err(invalid(format!(
                         "{}: {samples} samples{of_what} are too few to set some apart \
-                         for testing; give a test set of their own (--test)",
+                         for testing; give a test set of their own (`test`)",
                         self.name
                     )));
                 }
@@ -298,7 +298,7 @@ fn default_set(
         format!("MNIST is not to be had: {why}; going on with the built-in digits"),
         format!(
             "to get it: `gradus fetch mnist` with a network, or put its four .gz files into {}",
-            folder.map_or("a folder given by --data-dir".to_owned(), |it| it.display().to_string())
+            folder.map_or("a folder given by `data_dir`".to_owned(), |it| it.display().to_string())
         ),
     ];
     notices.extend(passed_over);

@@ -81,7 +81,7 @@ fn weights_of_pytorch_become_a_network() {
     let Loaded { model, notices } = read(&bytes).unwrap();
     let classifier = model.into_classifier().unwrap();
     assert!(notices[0].contains("relu is taken"), "{notices:?}");
-    assert!(notices[1].contains("--normalize"), "{notices:?}");
+    assert!(notices[1].contains("`normalize`"), "{notices:?}");
     let network = &classifier.network;
     assert_eq!((network.inputs(), network.outputs()), (3, 4));
     assert_eq!(network.activation_after(0), Activation::Relu);

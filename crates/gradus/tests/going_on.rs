@@ -76,7 +76,7 @@ fn what_a_run_remembers_finds_its_place_in_the_other_layout() {
     let settings = TrainConfig {
         regularization: Regularization {
             batch_norm: true,
-            average: Some(0.9),
+            ema_decay: Some(0.9),
             ..Regularization::NONE
         },
         ..config(2)
@@ -144,7 +144,7 @@ fn what_does_not_fit_the_state_is_refused() {
     };
     let sgd = TrainConfig { optimizer: Optimizer::SGD, ..config(1) };
     let norm = Regularization { batch_norm: true, ..Regularization::NONE };
-    let average = Regularization { average: Some(0.9), ..Regularization::NONE };
+    let average = Regularization { ema_decay: Some(0.9), ..Regularization::NONE };
     for (settings, message) in [
         (sgd, "the optimizer cannot change while training goes on: adam with 2 moments until now"),
         (TrainConfig { hidden: vec![70], ..config(1) }, "the hidden layers cannot change"),

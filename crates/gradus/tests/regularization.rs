@@ -136,7 +136,7 @@ fn each_kind_alone_learns() {
         ("max norm", Regularization { max_norm: Some(1.0), ..NONE }),
         ("clip norm", Regularization { clip_norm: Some(0.1), ..NONE }),
         ("clip value", Regularization { clip_value: Some(0.01), ..NONE }),
-        ("average", Regularization { average: Some(0.98), ..NONE }),
+        ("average", Regularization { ema_decay: Some(0.98), ..NONE }),
         ("class weights", Regularization { class_weights: ClassWeights::Balanced, ..NONE }),
         ("distortion", Regularization { distortion: Distortion::STANDARD, ..NONE }),
     ] {
@@ -279,20 +279,20 @@ fn clipping_limits_a_step() {
 #[test]
 fn the_average_follows_the_parameters() {
     let data = digits(300);
-    let config = |epochs, average| TrainConfig {
+    let config = |epochs, ema_decay| TrainConfig {
         epochs,
         learning_rate: 0.1,
-        ..descent(Regularization { average, batch_norm: true, ..NONE })
+        ..descent(Regularization { ema_decay, batch_norm: true, ..NONE })
     };
     let plain = run(&config(5, None), &data);
     assert_eq!(plain.model, run(&config(5, Some(0.0)), &data).model);
 
     // Without batch normalisation the model is the average itself: from the initial parameters on,
     // with the decay of each step.
-    let config = |average| TrainConfig {
+    let config = |ema_decay| TrainConfig {
         epochs: 5,
         learning_rate: 0.1,
-        ..descent(Regularization { average, ..NONE })
+        ..descent(Regularization { ema_decay, ..NONE })
     };
     let (free, averaged) = (config(None), config(Some(0.25)));
     let mut free = Session::new(&free, &data, None, None).unwrap();
@@ -450,30 +450,30 @@ fn every_wrong_setting_is_named() {
         refused(&small(1, regularization), &data, name);
     };
     for value in [-0.1, 1.0, f32::NAN] {
-        wrong("dropout is", Regularization { dropout: value, ..NONE });
-        wrong("input dropout is", Regularization { input_dropout: value, ..NONE });
-        wrong("label smoothing is", Regularization { label_smoothing: value, ..NONE });
-        wrong("average is", Regularization { average: Some(value), ..NONE });
+        wrong("`dropout` is", Regularization { dropout: value, ..NONE });
+        wrong("`input_dropout` is", Regularization { input_dropout: value, ..NONE });
+        wrong("`label_smoothing` is", Regularization { label_smoothing: value, ..NONE });
+        wrong("`ema_decay` is", Regularization { ema_decay: Some(value), ..NONE });
     }
     for value in [-0.1, f32::INFINITY, f32::NAN] {
-        wrong("noise is", Regularization { noise: value, ..NONE });
-        wrong("input noise is", Regularization { input_noise: value, ..NONE });
-        wrong("mixup is", Regularization { mixup: value, ..NONE });
-        wrong("l1 is", Regularization { l1: value, ..NONE });
-        wrong("l2 is", Regularization { l2: value, ..NONE });
+        wrong("`noise` is", Regularization { noise: value, ..NONE });
+        wrong("`input_noise` is", Regularization { input_noise: value, ..NONE });
+        wrong("`mixup` is", Regularization { mixup: value, ..NONE });
+        wrong("`l1` is", Regularization { l1: value, ..NONE });
+        wrong("`l2` is", Regularization { l2: value, ..NONE });
     }
     for value in [0.0, -1.0, f32::INFINITY, f32::NAN] {
-        wrong("max norm is", Regularization { max_norm: Some(value), ..NONE });
-        wrong("clip norm is", Regularization { clip_norm: Some(value), ..NONE });
-        wrong("clip value is", Regularization { clip_value: Some(value), ..NONE });
+        wrong("`max_norm` is", Regularization { max_norm: Some(value), ..NONE });
+        wrong("`clip_norm` is", Regularization { clip_norm: Some(value), ..NONE });
+        wrong("`clip_value` is", Regularization { clip_value: Some(value), ..NONE });
     }
     let each = |weights: &[f32]| Regularization {
         class_weights: ClassWeights::Each(weights.to_vec()),
         ..NONE
     };
-    wrong("class weights is", each(&[0.0; 10]));
-    wrong("class weights is", each(&[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -1.0]));
-    wrong("class weights is", each(&[f32::NAN; 10]));
+    wrong("`class_weights` is", each(&[0.0; 10]));
+    wrong("`class_weights` is", each(&[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -1.0]));
+    wrong("`class_weights` is", each(&[f32::NAN; 10]));
     wrong("3 class weights, but the data have 10 classes", each(&[1.0; 3]));
     let distortion = |change: fn(&mut Distortion)| {
         let mut distortion = Distortion::NONE;

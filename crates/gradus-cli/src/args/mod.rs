@@ -25,6 +25,7 @@ use std::ffi::OsString;
 
 use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
+use gradus::training::settings::{Setting, spell};
 
 pub(crate) use bench::BenchArgs;
 pub(crate) use checkpoints::StoppingArgs;
@@ -112,6 +113,27 @@ pub(crate) fn option_named<'a>(command: &'a clap::Command, name: &str) -> Option
         let old = option.get_all_aliases().unwrap_or_default();
         option.get_long() == Some(name) || old.contains(&name)
     })
+}
+
+/// The option of a setting, without its dashes.
+pub(crate) fn option(setting: &Setting) -> String {
+    setting.name.replace('_', "-")
+}
+
+/// A message of the library with the settings in it, which it names between backticks, as options:
+/// "`learning_rate` is -1" as "--learning-rate is -1".
+pub(crate) fn spelled(message: &str) -> String {
+    if !message.contains('`') {
+        return message.to_owned();
+    }
+    let program = Cli::command();
+    let option = |name: &str| {
+        let name = Setting::find(name).map_or(name, |setting| setting.name);
+        let arguments = program.get_subcommands().flat_map(clap::Command::get_arguments);
+        let long = arguments.filter(|it| it.get_id() == name).find_map(clap::Arg::get_long)?;
+        Some(format!("--{long}"))
+    };
+    spell(message, option)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use gradus::network::Layer;
 use serde_json::{Value, json};
 
 use crate::args::InspectArgs;
-use crate::run::describe::{architecture, flatten, without_history};
+use crate::run::describe::{architecture, current, flatten, without_history};
 use crate::run::model;
 use crate::run::output::{print_json, shape, stdout, table};
 
@@ -84,6 +84,6 @@ fn as_json(model: &Model) -> Value {
         "sample_shape": model.sample_shape,
         "normalization": normalization,
         names: model.names(),
-        "training": model.provenance.to_json(),
+        "training": current(&model.provenance.to_json()),
     })
 }

@@ -4,6 +4,8 @@ use gradus::classifier::Model;
 use gradus::metrics::{Z_95, wilson_interval};
 use gradus::plot::grouped;
 use gradus::training::Regularization;
+use gradus::training::settings::{Group, SETTINGS, Setting};
+use gradus::training::{Preset, TrainConfig};
 use serde_json::Value;
 
 use crate::run::describe::{architecture, flatten, without_history};
@@ -21,14 +23,16 @@ pub(super) fn facts(model: &Model) -> Vec<(String, String)> {
         facts.push(("Training".to_owned(), "the model does not say how it was trained".to_owned()));
         return facts;
     }
+    let training = &without_history(training);
+    let config = &training["config"];
     let told = [
         ("Data", data(training)),
         ("Preset", words_at(training, "preset")),
         ("Epochs", epochs(training)),
-        ("Optimizer", words_at(&training["config"], "optimizer")),
-        ("Learning rate", learning_rate(&training["config"])),
-        ("Against overfitting", regularization(&training["config"]["regularization"])),
-        ("Initial weights", start(&training["config"])),
+        ("Optimizer", optimizer(config)),
+        ("Learning rate", learning_rate(config)),
+        ("Against overfitting", regularization(config)),
+        ("Initial weights", start(config)),
         ("Test after training", tested(training)),
     ];
     let told = told.into_iter().filter(|(_, value)| !value.is_empty());
@@ -64,11 +68,8 @@ fn epochs(training: &Value) -> String {
     let (Some(run), Some(wanted)) = (training["epochs"].as_u64(), config["epochs"].as_u64()) else {
         return String::new();
     };
-    let batches = match &config["batch_size"] {
-        Value::Object(size) => match size.get("samples").and_then(Value::as_u64) {
-            Some(count) => format!("in batches of {count} samples"),
-            None => words(&config["batch_size"]),
-        },
+    let batches = match config["batch_size"].as_str() {
+        Some(count) if count != "full" => format!("in batches of {count} samples"),
         _ => "with all samples in every step".to_owned(),
     };
     let best = match training["best_epoch"].as_u64() {
@@ -98,13 +99,31 @@ fn learning_rate(config: &Value) -> String {
     format!("{rate} at most, {schedule}{warm_up}")
 }
 
+/// Its name and its constants.
+fn optimizer(config: &Value) -> String {
+    let mut told = vec![words_at(config, "optimizer")];
+    for name in ["momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay"] {
+        if !config[name].is_null() {
+            told.push(named(name, &config[name]));
+        }
+    }
+    told.join(", ")
+}
+
 /// What differs from doing nothing.
-fn regularization(found: &Value) -> String {
-    let Ok(nothing) = serde_json::to_value(Regularization::NONE) else { return String::new() };
-    let Some(found) = found.as_object() else { return String::new() };
-    let used = found.iter().filter(|(key, value)| **value != nothing[key.as_str()]);
-    let told: Vec<_> = used.map(|(key, value)| named(key, value)).collect();
+fn regularization(config: &Value) -> String {
+    let nothing = TrainConfig { regularization: Regularization::NONE, ..Preset::Quick.config() };
+    let regularizes = |it: &&Setting| it.group == Group::Regularization;
+    let used = SETTINGS.iter().filter(regularizes).filter_map(|setting| {
+        let found = config.get(setting.name)?;
+        (setting.get_json(&nothing).as_ref() != Some(found)).then(|| named(setting.name, found))
+    });
+    let mut told: Vec<_> = used.collect();
+    if !config["sample_weights"].is_null() {
+        told.push(named("sample_weights", &config["sample_weights"]));
+    }
     match told.is_empty() {
+        _ if config.is_null() => String::new(),
         true => "nothing".to_owned(),
         false => told.join(", "),
     }
@@ -138,18 +157,11 @@ fn words_at(object: &Value, key: &str) -> String {
     words(&object[key])
 }
 
-/// A setting as people read it: `{"adam":{"beta1":0.9}}` as `adam, beta1 0.9`.
+/// A value as people read it: `no_progress` as `no progress`.
 fn words(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => spaced(text),
-        Value::Array(values) => values.iter().map(words).collect::<Vec<_>>().join(", "),
-        Value::Object(map) => {
-            let name = map.get("name").and_then(Value::as_str).map(spaced);
-            let others = map.iter().filter(|(key, _)| name.is_none() || *key != "name");
-            let others = others.map(|(key, value)| named(key, value));
-            name.clone().into_iter().chain(others).collect::<Vec<_>>().join(", ")
-        }
         other => other.to_string(),
     }
 }
@@ -159,7 +171,6 @@ fn named(key: &str, value: &Value) -> String {
     match value {
         Value::Bool(true) | Value::Null => key,
         Value::Bool(false) => format!("no {key}"),
-        Value::Object(_) => format!("{key}: {}", words(value)),
         other => format!("{key} {}", words(other)),
     }
 }
@@ -175,21 +186,19 @@ mod tests {
 
     #[test]
     fn settings_become_words() {
-        assert_eq!(
-            words(&json!({"adam": {"beta1": 0.9, "amsgrad": true}})),
-            "adam: amsgrad, beta1 0.9"
-        );
-        assert_eq!(words(&json!({"beta1": 0.9, "name": "adamw"})), "adamw, beta1 0.9");
+        let config = json!({"optimizer": "adamw", "weight_decay": 0.1, "beta1": 0.9});
+        assert_eq!(optimizer(&config), "adamw, beta1 0.9, weight decay 0.1");
         assert_eq!(words(&json!("one_cycle")), "one cycle");
         let config = json!({"learning_rate": 0.01, "schedule": "cosine", "warm_up": 1.5});
         assert_eq!(learning_rate(&config), "0.01 at most, cosine, 1.5 epochs of warm-up");
-        let mut used = serde_json::to_value(Regularization::NONE).unwrap();
+        let mut used = serde_json::to_value(TrainConfig::default()).unwrap();
         assert_eq!(regularization(&used), "nothing");
         used["batch_norm"] = true.into();
         used["max_norm"] = 2.5.into();
-        assert_eq!(regularization(&used), "batch norm, max norm 2.5");
+        used["distort"] = "shift:2".into();
+        assert_eq!(regularization(&used), "batch norm, max norm 2.5, distort shift:2");
         let training = json!({"epochs": 3, "outcome": "no_progress", "best_epoch": 1,
-            "config": {"epochs": 9, "batch_size": {"samples": 64}}});
+            "config": {"epochs": 9, "batch_size": "64"}});
         let told = "3 of 9, in batches of 64 samples (no progress); the model is that of epoch 1, the best";
         assert_eq!(epochs(&training), told);
     }

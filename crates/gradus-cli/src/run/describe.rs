@@ -2,6 +2,7 @@
 
 use gradus::data::Inputs;
 use gradus::network::Network;
+use gradus::training::settings;
 use serde_json::Value;
 
 /// What the values are.
@@ -34,9 +35,21 @@ pub(crate) fn hidden_of(network: &Network) -> Vec<usize> {
     linears[..linears.len() - 1].iter().map(|linear| linear.outputs).collect()
 }
 
-/// What is known of the training, without the figures of every epoch: `gradus report` draws them.
-pub(crate) fn without_history(training: &Value) -> Value {
+/// What a model file says about its training, with the settings under today's names and in today's form
+/// whatever version of gradus wrote it.
+pub(crate) fn current(training: &Value) -> Value {
     let mut training = training.clone();
+    if let Some(config) = training.get_mut("config")
+        && let Some(found) = config.as_object()
+    {
+        *config = settings::current(found).into();
+    }
+    training
+}
+
+/// The same without the figures of every epoch: `gradus report` draws them.
+pub(crate) fn without_history(training: &Value) -> Value {
+    let mut training = current(training);
     if let Some(training) = training.as_object_mut() {
         training.remove("history");
     }

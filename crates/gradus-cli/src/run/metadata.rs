@@ -35,15 +35,14 @@ fn metadata(
     (history, outcome, best): (&History, &Outcome, Option<&Best>),
     tested: &TestResult,
 ) -> Result<Value> {
-    // By way of text, in which single-precision numbers are short.
-    let mut config: Value = serde_json::from_str(&serde_json::to_string(&settings.config)?)?;
+    let mut config = serde_json::to_value(&settings.config)?;
     if let Some(config) = config.as_object_mut() {
         config.remove("threads");
         if settings.start.is_some() {
             config.insert("init".into(), "file".into());
         }
         if data.train.sample_weights.is_some() {
-            config["regularization"]["sample_weights"] = "file".into();
+            config.insert("sample_weights".into(), "file".into());
         }
     }
     let mut metadata = json!({

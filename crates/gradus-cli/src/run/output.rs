@@ -9,6 +9,8 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use gradus::{Error, ErrorKind};
 
+use crate::args;
+
 /// Stopped by Ctrl-C: 128 and the number of the signal, as shells count.
 pub(crate) const STOPPED: u8 = 130;
 const FAILED: u8 = 1;
@@ -54,6 +56,7 @@ pub(crate) fn say(message: impl Display) {
 /// A line on standard error that asks for attention.
 pub(crate) fn warn(message: impl Display) {
     let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+    let message = args::spelled(&message.to_string());
     say(format_args!("{style}note:{style:#} {message}"));
 }
 
@@ -63,7 +66,7 @@ pub(crate) fn print_error(error: &anyhow::Error) {
     say(format_args!("{style}error:{style:#} {}", with_causes(error)));
 }
 
-/// The message of an error, and each cause that it does not tell already.
+/// The message of an error, and each cause that it does not tell already. Settings are spelled as options.
 pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     if error.is::<io::Error>() && error.chain().count() == 1 {
@@ -75,7 +78,7 @@ pub(crate) fn with_causes(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    text
+    args::spelled(&text)
 }
 
 /// The exit status of a command, after its error is printed.

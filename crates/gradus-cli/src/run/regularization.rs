@@ -26,7 +26,7 @@ pub(crate) fn apply(args: &RegularizationArgs, settings: &mut Regularization) {
         (&mut settings.max_norm, args.max_norm),
         (&mut settings.clip_norm, args.clip_norm),
         (&mut settings.clip_value, args.clip_value),
-        (&mut settings.average, args.ema_decay),
+        (&mut settings.ema_decay, args.ema_decay),
     ] {
         match option {
             Some(0.0) => *limit = None,

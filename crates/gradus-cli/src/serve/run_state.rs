@@ -8,6 +8,8 @@ use gradus::classifier::Model;
 use gradus::training::{EpochReport, Outcome};
 use serde_json::{Value, json};
 
+use crate::args;
+
 /// What a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -144,6 +146,6 @@ pub(super) fn ending(outcome: &Outcome) -> (Phase, Option<String>) {
         Outcome::Finished => (Phase::Finished, None),
         Outcome::NoProgress => (Phase::Finished, Some("no more progress".to_owned())),
         Outcome::Stopped => (Phase::Stopped, None),
-        Outcome::Diverged { message, .. } => (Phase::Diverged, Some(message.clone())),
+        Outcome::Diverged { message, .. } => (Phase::Diverged, Some(args::spelled(message))),
     }
 }

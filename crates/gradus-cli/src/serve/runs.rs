@@ -229,7 +229,7 @@ mod tests {
         assert_eq!((config.hidden, config.epochs), (vec![64, 32], 3));
         assert!(config.regularization.batch_norm);
         assert_eq!(config.learning_rate, 0.01);
-        assert_eq!(config.regularization.average, Some(0.9));
+        assert_eq!(config.regularization.ema_decay, Some(0.9));
         // All of them exist.
         let train = Cli::command();
         let train = train.find_subcommand("train").unwrap().clone();

@@ -7,11 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use gradus::training::settings::SETTINGS;
+use gradus::training::{Preset, TrainConfig};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use super::model::Served;
 use super::run_state::{Phase, Run};
+use crate::args;
 
 /// Events that wait for a slow listener; one that is further behind gets the whole state anew.
 const MOST_WAITING: usize = 256;
@@ -99,8 +102,7 @@ impl SharedState {
 
     /// The whole state as the page knows it.
     pub(super) fn describe(&self, state: &State) -> Value {
-        let presets = gradus::training::Preset::ALL
-            .map(|preset| (preset.name().to_owned(), json!(preset.config())));
+        let presets = Preset::ALL.map(|preset| (preset.name().to_owned(), texts(&preset.config())));
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "model": state.model.as_ref().map(|model| model.describe()),
@@ -255,6 +257,15 @@ impl State {
     pub(super) fn run(&mut self, id: usize) -> Option<&mut Run> {
         self.runs.iter_mut().find(|run| run.id == id)
     }
+}
+
+/// The texts of all settings, by option.
+fn texts(config: &TrainConfig) -> Value {
+    let texts = SETTINGS.iter().filter_map(|setting| {
+        let text = setting.get(config)?;
+        Some((args::option(setting), text.into()))
+    });
+    Value::Object(texts.collect())
 }
 
 fn event(name: &'static str, data: &Value) -> Event {

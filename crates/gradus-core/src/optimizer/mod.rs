@@ -3,6 +3,7 @@
 use gradus_kernels::Kernels;
 use gradus_kernels::steps::{AdamStep, LionStep, RmsPropStep, SgdStep};
 
+mod constants;
 pub mod muon;
 
 /// How parameters follow their gradients. Weight decay acts on weights, never on biases.
@@ -126,14 +127,7 @@ impl Optimizer {
 
     /// The factor of the penalty or decay.
     pub fn weight_decay(&self) -> f32 {
-        match self {
-            Optimizer::Sgd { weight_decay, .. }
-            | Optimizer::Adam { weight_decay, .. }
-            | Optimizer::AdamW { weight_decay, .. }
-            | Optimizer::RmsProp { weight_decay, .. }
-            | Optimizer::Lion { weight_decay, .. }
-            | Optimizer::Muon { weight_decay, .. } => *weight_decay,
-        }
+        self.constant("weight_decay").unwrap_or(0.0)
     }
 
     /// How many numbers it remembers for each parameter.

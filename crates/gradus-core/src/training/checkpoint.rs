@@ -92,7 +92,7 @@ impl Checkpoint {
         if text.is_empty() {
             return invalid(
                 "a model, but no checkpoint: it does not hold the state of a run; expected a file \
-                 written by gradus train --checkpoint"
+                 that a run wrote as its checkpoint"
                     .into(),
             );
         }

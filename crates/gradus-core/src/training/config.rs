@@ -3,19 +3,19 @@
 use gradus_kernels::threads::available_cores;
 
 use crate::engine::Settings;
-use crate::error::{Error, Result, check};
-use crate::network::{Activation, Init, Network, check_activations};
+use crate::error::{Error, Result};
+use crate::network::{Activation, Init, Network};
 use crate::optimizer::Optimizer;
 use crate::regularization::Regularization;
 use crate::samples::{Dataset, Task};
 use crate::schedule::{Run, Schedule};
 use crate::training::history::Monitor;
+use crate::training::settings;
 use crate::transform::distort::Distortion;
 use crate::transform::normalize::Normalization;
 
 /// Samples in a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchSize {
     /// All training samples.
     Full,
@@ -25,7 +25,7 @@ pub enum BatchSize {
 
 /// Ends a run when the monitored figure no longer gets better. The model is then that of the best
 /// epoch, also where the run came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EarlyStopping {
     /// Epochs without a better figure after which the run ends.
     pub patience: usize,
@@ -33,8 +33,9 @@ pub struct EarlyStopping {
     pub min_delta: f64,
 }
 
-/// The settings of a training run.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+/// The settings of a training run. [`SETTINGS`](crate::training::settings::SETTINGS) has the range, the
+/// text form and the name in files of each.
+#[derive(Debug, Clone, PartialEq)]
 pub struct TrainConfig {
     /// Units of each hidden layer; none for softmax regression.
     pub hidden: Vec<usize>,
@@ -174,7 +175,7 @@ impl Preset {
                 warm_up: 2.0,
                 regularization: Regularization {
                     batch_norm: true,
-                    average: Some(0.9999),
+                    ema_decay: Some(0.9999),
                     distortion: Distortion::STRONG,
                     ..Regularization::NONE
                 },
@@ -261,7 +262,7 @@ impl TrainConfig {
         if validation.is_none() && monitor.needs_validation() {
             return Err(Error::argument(format!(
                 "{} is to be watched, but there are no validation data: set a share of the training \
-                 data apart (--validation 0.1), or watch loss or accuracy",
+                 data apart (`validation` 0.1), or watch loss or accuracy",
                 monitor.name()
             )));
         }
@@ -278,89 +279,9 @@ impl TrainConfig {
     /// Checks every setting against its range.
     ///
     /// # Errors
-    /// `InvalidArgument`, naming the setting, its value and the range.
+    /// [`Error::setting`], with the setting, its value and the range.
     pub fn validate(&self) -> Result<()> {
-        let positive = |x: f32| x.is_finite() && x > 0.0;
-        check(
-            self.hidden.iter().all(|&units| units > 0),
-            "hidden",
-            &self.hidden,
-            "all at least 1",
-        )?;
-        check_activations(&self.activation, self.hidden.len())?;
-        check(self.epochs > 0, "epochs", &self.epochs, "at least 1")?;
-        check(self.batch_size != BatchSize::Samples(0), "batch size", &0, "at least 1")?;
-        check(
-            positive(self.learning_rate),
-            "learning rate",
-            &self.learning_rate,
-            "above 0 and finite",
-        )?;
-        check(
-            (0.0..=self.epochs as f32).contains(&self.warm_up),
-            "warm-up",
-            &self.warm_up,
-            "between 0 and the number of epochs",
-        )?;
-        check(
-            (0.0..1.0).contains(&self.validation),
-            "validation",
-            &self.validation,
-            "at least 0 and below 1",
-        )?;
-        let threads = self.threads.unwrap_or(1);
-        check((1..=MOST_THREADS).contains(&threads), "threads", &threads, "between 1 and 1024")?;
-        self.regularization.validate()?;
-        if let Some(EarlyStopping { patience, min_delta }) = self.early_stopping {
-            check(patience > 0, "patience", &patience, "at least 1")?;
-            let sound = min_delta.is_finite() && min_delta >= 0.0;
-            check(sound, "min delta", &min_delta, "at least 0 and finite")?;
-        }
-        validate_optimizer(&self.optimizer)
-    }
-}
-
-/// Checks the constants of an optimizer against their ranges.
-fn validate_optimizer(optimizer: &Optimizer) -> Result<()> {
-    let decay = optimizer.weight_decay();
-    check(decay.is_finite() && decay >= 0.0, "weight decay", &decay, "at least 0")?;
-    let share = |name: &str, value: f32| {
-        check((0.0..1.0).contains(&value), name, &value, "at least 0 and below 1")
-    };
-    let positive = |epsilon: f32| {
-        check(epsilon.is_finite() && epsilon > 0.0, "epsilon", &epsilon, "above 0 and finite")
-    };
-    match *optimizer {
-        Optimizer::Sgd { momentum, nesterov, .. } => {
-            share("momentum", momentum)?;
-            check(
-                !nesterov || momentum > 0.0,
-                "momentum",
-                &momentum,
-                "above 0 where Nesterov's look-ahead is asked for",
-            )
-        }
-        Optimizer::Adam { beta1, beta2, epsilon, .. }
-        | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
-            share("beta1", beta1)?;
-            share("beta2", beta2)?;
-            positive(epsilon)
-        }
-        Optimizer::Muon { momentum, beta1, beta2, epsilon, .. } => {
-            share("momentum", momentum)?;
-            share("beta1", beta1)?;
-            share("beta2", beta2)?;
-            positive(epsilon)
-        }
-        Optimizer::RmsProp { decay, momentum, epsilon, .. } => {
-            share("the decay of squared gradients (beta2)", decay)?;
-            share("momentum", momentum)?;
-            positive(epsilon)
-        }
-        Optimizer::Lion { beta1, beta2, .. } => {
-            share("beta1", beta1)?;
-            share("beta2", beta2)
-        }
+        settings::validate(self)
     }
 }
 
@@ -396,9 +317,9 @@ mod tests {
         wrong(|c| c.hidden = vec![3, 0], "hidden");
         wrong(|c| c.activation = vec![Activation::Relu; 2], "activations");
         wrong(|c| c.epochs = 0, "epochs");
-        wrong(|c| c.batch_size = BatchSize::Samples(0), "batch size");
-        wrong(|c| c.learning_rate = f32::NAN, "learning rate");
-        wrong(|c| c.warm_up = 1e9, "warm-up");
+        wrong(|c| c.batch_size = BatchSize::Samples(0), "batch_size");
+        wrong(|c| c.learning_rate = f32::NAN, "learning_rate");
+        wrong(|c| c.warm_up = 1e9, "warm_up");
         wrong(|c| c.validation = 1.0, "validation");
         wrong(|c| c.threads = Some(0), "threads");
         wrong(

@@ -108,8 +108,8 @@ const KEYS: [&str; 7] =
 fn from_columns(columns: &Columns) -> Result<History> {
     if let Some(missing) = NEEDED.into_iter().find(|&key| !columns.contains_key(key)) {
         return Err(invalid(format!(
-            "not a history: it lacks {missing}; expected loss and learning_rate, as gradus train \
-             --history writes them"
+            "not a history: it lacks {missing}; expected loss and learning_rate, as the history of \
+             a training run has them"
         )));
     }
     let length = columns["loss"].len();

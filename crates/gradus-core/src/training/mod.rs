@@ -3,7 +3,7 @@
 //! [`train`] is the whole run, [`Session`] the same epoch by epoch, with a [`Checkpoint`] wherever
 //! it is wanted: `session.rs` is the file to read first. `start.rs` begins runs where others ended,
 //! `progress.rs` is what a run has seen so far, [`config`] and [`regularization`] hold the settings,
-//! [`history`] the figures of each epoch. The steps themselves are in [`crate::engine`].
+//! [`settings`] their names, ranges and texts, [`history`] the figures of each epoch. The steps themselves are in [`crate::engine`].
 
 use std::sync::atomic::AtomicBool;
 
@@ -13,6 +13,7 @@ use crate::network::Network;
 use crate::samples::Dataset;
 
 pub mod config;
+pub mod settings;
 pub mod history;
 mod history_file;
 pub mod session;
@@ -63,8 +64,8 @@ impl Outcome {
             epoch,
             message: format!(
                 "{what} in epoch {epoch}: the steps are probably too large \
-                 (learning rate {rate}). Use a smaller --learning-rate (try {smaller}), or --normalize \
-                 unit or standard if the inputs are raw. {kept}"
+                 (learning rate {rate}). Use a smaller `learning_rate` (try {smaller}), or \
+                 `normalize` unit or standard if the inputs are raw. {kept}"
             ),
         }
     }

@@ -83,7 +83,7 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
             ("the activations", format!("{activation:?}")),
             ("the optimizer", format!("{} with {} moments", optimizer.name(), optimizer.moments())),
             ("batch normalisation", regularization.batch_norm.to_string()),
-            ("whether weights are averaged", regularization.average.is_some().to_string()),
+            ("whether weights are averaged", regularization.ema_decay.is_some().to_string()),
         ]
     };
     for ((name, before), (_, now)) in settings(before).into_iter().zip(settings(now)) {

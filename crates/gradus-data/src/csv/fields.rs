@@ -108,7 +108,7 @@ impl Labels {
         let name = match parse_number(field) {
             Some(number) if number.fract() != 0.0 => {
                 return Err(format!(
-                    "the label {text} has a fraction, so it is no class (--loss squared learns values)"
+                    "the label {text} has a fraction, so it is no class (`loss` squared learns values)"
                 ));
             }
             // "3", "3.0" and "03" are one class.

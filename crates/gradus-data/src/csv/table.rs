@@ -76,7 +76,7 @@ impl<R: Read> Table<R> {
             return Ok((only, None));
         }
         let notice = self.header.as_ref().map(|names| {
-            format!("label column: {:?} (the first; name another with --label-column)", names[0])
+            format!("label column: {:?} (the first; name another with `label_column`)", names[0])
         });
         Ok((0, notice))
     }
@@ -118,7 +118,7 @@ impl<R: Read> Table<R> {
             },
             None => vec![self.usual_column().ok_or_else(|| {
                 Error::argument(
-                    "which columns hold the values to learn? Name them with --label-column, such \
+                    "which columns hold the values to learn? Name them with `label_column`, such \
                      as price or height,width",
                 )
             })?],

@@ -167,14 +167,14 @@ fn assuming(model: Model, options: &ReadOptions) -> Loaded {
     if options.activations.is_empty() && model.network.linears().len() > 1 {
         notices.push(
             "the file does not say which activation its hidden layers have: relu is taken \
-             (--activation names another)"
+             (`activation` names another)"
                 .to_owned(),
         );
     }
     if model.transform.is_identity() && options.transform.is_none() {
         notices.push(
             "the file does not say how its inputs are normalised: raw values are taken \
-             (--normalize MEAN,DEVIATION names another)"
+             (`normalize` MEAN,DEVIATION names another)"
                 .to_owned(),
         );
     }

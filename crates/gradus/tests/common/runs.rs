@@ -63,7 +63,7 @@ pub(crate) fn everything(batch_norm: bool, sparse: bool) -> Regularization {
         max_norm: Some(1.0),
         clip_norm: Some(0.5),
         clip_value: Some(0.01),
-        average: Some(0.9),
+        ema_decay: Some(0.9),
         class_weights: ClassWeights::Balanced,
         distortion: Distortion::STANDARD,
     }

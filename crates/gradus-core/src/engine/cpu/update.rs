@@ -67,7 +67,7 @@ impl Stepper {
         Stepper {
             steps: 0,
             moments: [vector(moments > 0), vector(moments > 1)],
-            average: match settings.average {
+            average: match settings.ema_decay {
                 Some(_) => [
                     copy(&executor.parameters, &plan.partitions),
                     copy(&executor.statistics, &plan.statistics),
@@ -79,7 +79,7 @@ impl Stepper {
             penalties: (settings.l1, settings.l2),
             clip_norm: settings.clip_norm,
             clip_value: settings.clip_value,
-            decay: settings.average,
+            decay: settings.ema_decay,
             max_norm: settings.max_norm.map(|limit| MaxNorm::new(limit, plan)),
             squares: plan.partitions.iter().map(|_| AtomicU64::new(0)).collect(),
         }

@@ -1,0 +1,422 @@
+//! The table of settings, in the order in which they are set: an optimizer comes before its constants.
+//!
+//! A new setting is a field of [`TrainConfig`] or of
+//! [`Regularization`](crate::training::Regularization), an entry here, and the code that acts on it.
+
+use std::ops::Bound::{Excluded, Included};
+
+use super::text::TextForm;
+use super::{Get, Group, Range, Set, Setting};
+use crate::network::{Activation, Init};
+use crate::optimizer::Optimizer;
+use crate::regularization::ClassWeights;
+use crate::schedule::Schedule;
+use crate::training::config::{BatchSize, EarlyStopping, MOST_THREADS, TrainConfig};
+use crate::training::history::Monitor;
+use crate::transform::distort::Distortion;
+use crate::transform::normalize::Normalization;
+
+const SHARE: Range = Range::Numbers("at least 0 and below 1", (Included(0.0), Excluded(1.0)));
+const POSITIVE: Range =
+    Range::Numbers("above 0 and finite", (Excluded(0.0), Excluded(f64::INFINITY)));
+const NOT_NEGATIVE: Range =
+    Range::Numbers("at least 0 and finite", (Included(0.0), Excluded(f64::INFINITY)));
+const COUNT: Range = Range::Numbers("at least 1", (Included(1.0), Excluded(f64::INFINITY)));
+const THREADS: Range =
+    Range::Numbers("between 1 and 1024", (Included(1.0), Included(MOST_THREADS as f64)));
+
+/// A field of [`TrainConfig`] that every run has.
+macro_rules! field {
+    ($($name:ident).+) => {
+        (
+            |config| Some(config.$($name).+.text()),
+            |config, text| {
+                config.$($name).+ = TextForm::read(text)?;
+                Some(true)
+            },
+        )
+    };
+}
+
+/// A field that a run has only once it is set.
+macro_rules! optional {
+    ($name:ident) => {
+        (
+            |config| config.$name.as_ref().map(TextForm::text),
+            |config, text| {
+                config.$name = Some(TextForm::read(text)?);
+                Some(true)
+            },
+        )
+    };
+}
+
+/// A constant that some optimizers have.
+macro_rules! constant {
+    ($name:literal) => {
+        (
+            |config| config.optimizer.constant($name).map(|value| value.text()),
+            |config, text| {
+                let value = TextForm::read(text)?;
+                let constant = config.optimizer.constant_mut($name);
+                Some(constant.map(|constant| *constant = value).is_some())
+            },
+        )
+    };
+}
+
+/// All settings of a training run.
+pub static SETTINGS: &[Setting] = &[
+    Setting::new::<f64>("validation", field!(validation))
+        .about(
+            Group::Data,
+            "FRACTION",
+            "Validation data, evaluated after each epoch: a fraction of the training data \
+             to hold out (such as 0.1)",
+        )
+        .range(SHARE)
+        .python("validation_fraction"),
+    Setting::new::<usize>("epochs", field!(epochs))
+        .about(Group::Training, "N", "Passes over the training data")
+        .range(COUNT)
+        .python("max_iter"),
+    Setting::new::<BatchSize>("batch_size", field!(batch_size)).about(
+        Group::Training,
+        "N|full",
+        "Samples per step",
+    ),
+    Setting::new::<Optimizer>("optimizer", field!(optimizer))
+        .about(Group::Training, "NAME", "Optimizer")
+        .python("solver"),
+    Setting::new::<f32>("learning_rate", field!(learning_rate))
+        .about(
+            Group::Training,
+            "RATE",
+            "Peak learning rate of the schedule (lion needs about a tenth of adamw's)",
+        )
+        .range(POSITIVE)
+        .python("learning_rate_init"),
+    Setting::new::<f32>("momentum", constant!("momentum"))
+        .about(Group::Training, "NUMBER", "Momentum coefficient, such as 0.9 (sgd, rmsprop, muon)")
+        .range(SHARE),
+    Setting::new::<bool>(
+        "nesterov",
+        (
+            |config| config.optimizer.nesterov().map(|it| it.text()),
+            |config, text| {
+                let value = TextForm::read(text)?;
+                Some(config.optimizer.nesterov_mut().map(|it| *it = value).is_some())
+            },
+        ),
+    )
+    .about(Group::Training, "BOOL", "Nesterov momentum (sgd with momentum, muon)")
+    .range(Range::Check("false where `momentum` is 0", looks_along_momentum))
+    .python("nesterovs_momentum"),
+    Setting::new::<f32>("beta1", constant!("beta1"))
+        .about(
+            Group::Training,
+            "NUMBER",
+            "Decay rate of the gradient average (adam, adamw, muon); its weight in the \
+             update direction (lion)",
+        )
+        .range(SHARE)
+        .python("beta_1"),
+    Setting::new::<f32>("beta2", constant!("beta2"))
+        .about(
+            Group::Training,
+            "NUMBER",
+            "Decay rate of the squared-gradient average (adam, adamw, rmsprop, muon) or of \
+             the gradient average (lion)",
+        )
+        .range(SHARE)
+        .python("beta_2"),
+    Setting::new::<f32>("epsilon", constant!("epsilon"))
+        .about(
+            Group::Training,
+            "NUMBER",
+            "Added to the denominator of the update for numerical stability (adam, adamw, \
+             rmsprop, muon)",
+        )
+        .range(POSITIVE),
+    Setting::new::<f32>("weight_decay", constant!("weight_decay"))
+        .about(
+            Group::Training,
+            "FACTOR",
+            "L2 penalty on the weights (sgd, adam, rmsprop), or decoupled weight decay \
+             (adamw, lion, muon)",
+        )
+        .range(NOT_NEGATIVE),
+    Setting::new::<Schedule>("schedule", field!(schedule)).about(
+        Group::Training,
+        "NAME",
+        "Learning rate schedule: constant, step:EPOCHS:FACTOR, cosine, one-cycle or \
+             plateau:PATIENCE:FACTOR",
+    ),
+    Setting::new::<f32>("warm_up", field!(warm_up))
+        .label("Warm-up")
+        .about(
+            Group::Training,
+            "EPOCHS",
+            "Epochs over which the learning rate rises to its peak; may be a fraction",
+        )
+        .range(Range::Check("between 0 and the number of epochs", |config| {
+            (0.0..=config.epochs as f32).contains(&config.warm_up)
+        })),
+    Setting::new::<u64>("seed", field!(seed))
+        .about(
+            Group::Training,
+            "N",
+            "Seed of all random numbers: same seed, same model [default: 0]",
+        )
+        .python("random_state"),
+    Setting::new::<usize>("threads", optional!(threads))
+        .about(
+            Group::Training,
+            "N",
+            "Worker threads; the model does not depend on them [default: up to one per \
+             core]",
+        )
+        .expects("a whole number from 1 to 1024")
+        .range(THREADS)
+        .python("n_jobs"),
+    Setting::new::<Vec<usize>>("hidden", field!(hidden))
+        .label("Hidden layers")
+        .about(
+            Group::Network,
+            "UNITS",
+            "Units of each hidden layer, such as 128 or 256,64; none for no hidden layer",
+        )
+        .python("hidden_layer_sizes"),
+    Setting::new::<Vec<Activation>>("activation", field!(activation)).about(
+        Group::Network,
+        "NAME",
+        "Activation function of the hidden layers, one for all or one per layer, such \
+             as relu or relu,tanh: identity, relu, leaky_relu (slope 0.01), \
+             leaky_relu:SLOPE, tanh, sigmoid or gelu",
+    ),
+    Setting::new::<Init>("init", field!(init)).label("Initial weights").about(
+        Group::Network,
+        "NAME",
+        "Initial weights: auto, he, glorot or normal:STD (a standard deviation)",
+    ),
+    Setting::new::<Normalization>("normalize", field!(normalization))
+        .older(&["normalization"])
+        .label("Normalisation")
+        .about(
+            Group::Network,
+            "NAME",
+            "Input normalization: none, unit scales to [0, 1], standard to mean 0 and \
+             standard deviation 1",
+        )
+        .python("normalization"),
+    Setting::new::<f32>("dropout", field!(regularization.dropout))
+        .about(Group::Regularization, "FRACTION", "Fraction of hidden activations set to 0")
+        .range(SHARE),
+    Setting::new::<f32>("input_dropout", field!(regularization.input_dropout))
+        .about(Group::Regularization, "FRACTION", "Fraction of inputs set to 0")
+        .range(SHARE),
+    Setting::new::<f32>("noise", field!(regularization.noise))
+        .about(
+            Group::Regularization,
+            "STD",
+            "Standard deviation of the Gaussian noise added before each hidden activation",
+        )
+        .range(NOT_NEGATIVE),
+    Setting::new::<f32>("input_noise", field!(regularization.input_noise))
+        .about(
+            Group::Regularization,
+            "STD",
+            "Standard deviation of the Gaussian noise added to the normalized inputs",
+        )
+        .range(NOT_NEGATIVE),
+    Setting::new::<bool>("batch_norm", field!(regularization.batch_norm))
+        .label("Batch normalisation")
+        .about(
+            Group::Regularization,
+            "BOOL",
+            "Batch normalization of the hidden layers; folded into the weights of the saved \
+             model",
+        ),
+    Setting::new::<f32>("label_smoothing", field!(regularization.label_smoothing))
+        .about(
+            Group::Regularization,
+            "FRACTION",
+            "Fraction of each target that is spread over all classes",
+        )
+        .range(SHARE),
+    Setting::new::<f32>("mixup", field!(regularization.mixup))
+        .about(
+            Group::Regularization,
+            "ALPHA",
+            "Mix pairs of samples with weights drawn from Beta(ALPHA, ALPHA)",
+        )
+        .range(NOT_NEGATIVE),
+    Setting::new::<f32>("l1", field!(regularization.l1))
+        .about(Group::Regularization, "FACTOR", "L1 penalty on the weights")
+        .range(NOT_NEGATIVE),
+    Setting::new::<f32>("l2", field!(regularization.l2))
+        .about(
+            Group::Regularization,
+            "FACTOR",
+            "L2 penalty on the weights, added to the gradient for every optimizer",
+        )
+        .range(NOT_NEGATIVE)
+        .python("alpha"),
+    Setting::new::<Option<f32>>("max_norm", field!(regularization.max_norm))
+        .about(
+            Group::Regularization,
+            "NORM",
+            "Largest norm of the incoming weights of a hidden unit; 0 for none",
+        )
+        .range(POSITIVE),
+    Setting::new::<Option<f32>>("clip_norm", field!(regularization.clip_norm))
+        .about(
+            Group::Regularization,
+            "NORM",
+            "Clip the norm of the gradient to this value; 0 for none",
+        )
+        .range(POSITIVE),
+    Setting::new::<Option<f32>>("clip_value", field!(regularization.clip_value))
+        .about(
+            Group::Regularization,
+            "VALUE",
+            "Clip each component of the gradient to this absolute value; 0 for none",
+        )
+        .range(POSITIVE),
+    Setting::new::<Option<f32>>("ema_decay", field!(regularization.ema_decay))
+        .older(&["average"])
+        .label("EMA decay")
+        .about(
+            Group::Regularization,
+            "DECAY",
+            "Save the exponential moving average (EMA) of the weights, with this decay per \
+             step (such as 0.999); 0 for none",
+        )
+        .range(SHARE),
+    Setting::new::<ClassWeights>("class_weights", field!(regularization.class_weights))
+        .about(
+            Group::Regularization,
+            "WEIGHTS",
+            "Weights of the classes in the loss: equal, balanced, or one per class \
+             (1,1,2.5)",
+        )
+        .range(Range::Check("at least 0, finite and not all 0", |config| {
+            match &config.regularization.class_weights {
+                ClassWeights::Each(weights) => {
+                    let sound = weights.iter().all(|&weight| weight.is_finite() && weight >= 0.0);
+                    sound && weights.iter().sum::<f32>() > 0.0
+                }
+                ClassWeights::Equal | ClassWeights::Balanced => true,
+            }
+        }))
+        .python("class_weight"),
+    Setting::new::<Distortion>("distort", field!(regularization.distortion))
+        .older(&["distortion"])
+        .label("Distortion")
+        .about(
+            Group::Regularization,
+            "SPEC",
+            "Distort the images differently in every epoch: none, standard, strong, or some \
+             of shift:2,rotate:10,scale:0.1,shear:0.1,elastic:36:6",
+        ),
+    Setting::new::<usize>(
+        "patience",
+        (
+            |config| config.early_stopping.map(|it| it.patience.text()),
+            |config, text| {
+                let patience = TextForm::read(text)?;
+                let min_delta = config.early_stopping.map_or(0.0, |it| it.min_delta);
+                config.early_stopping = Some(EarlyStopping { patience, min_delta });
+                Some(true)
+            },
+        ),
+    )
+    .about(
+        Group::Stopping,
+        "N",
+        "Stop after N epochs without improvement, and keep the weights of the best \
+             epoch",
+    )
+    .range(COUNT)
+    .python("n_iter_no_change"),
+    Setting::new::<f64>(
+        "min_delta",
+        (
+            |config| config.early_stopping.map(|it| it.min_delta.text()),
+            |config, text| {
+                let value = TextForm::read(text)?;
+                let early = config.early_stopping.as_mut();
+                Some(early.map(|early| early.min_delta = value).is_some())
+            },
+        ),
+    )
+    .about(
+        Group::Stopping,
+        "DIFFERENCE",
+        "Smallest improvement over the best epoch that counts [default: 0]",
+    )
+    .range(NOT_NEGATIVE)
+    .needs("patience")
+    .python("tol"),
+    Setting::new::<Monitor>("monitor", optional!(monitor)).about(
+        Group::Stopping,
+        "METRIC",
+        "Metric that `patience` and the plateau schedule watch [default: val_loss with \
+             validation data, else loss]",
+    ),
+];
+
+/// SGD has nothing to look ahead along without momentum.
+fn looks_along_momentum(config: &TrainConfig) -> bool {
+    !matches!(config.optimizer, Optimizer::Sgd { momentum: 0.0, nesterov: true, .. })
+}
+
+impl Setting {
+    const fn new<T: TextForm>(name: &'static str, (get, set): (Get, Set)) -> Setting {
+        Setting {
+            name,
+            older: &[],
+            python: name,
+            label: None,
+            group: Group::Training,
+            placeholder: "",
+            help: "",
+            kind: T::KIND,
+            expected: T::EXPECTED,
+            range: Range::All,
+            needs: None,
+            choices: T::choices,
+            details: T::details,
+            get,
+            set,
+        }
+    }
+
+    const fn about(self, group: Group, placeholder: &'static str, help: &'static str) -> Setting {
+        Setting { group, placeholder, help, ..self }
+    }
+
+    const fn range(self, range: Range) -> Setting {
+        Setting { range, ..self }
+    }
+
+    const fn python(self, parameter: &'static str) -> Setting {
+        Setting { python: parameter, ..self }
+    }
+
+    const fn older(self, older: &'static [&'static str]) -> Setting {
+        Setting { older, ..self }
+    }
+
+    const fn label(self, label: &'static str) -> Setting {
+        Setting { label: Some(label), ..self }
+    }
+
+    const fn needs(self, needs: &'static str) -> Setting {
+        Setting { needs: Some(needs), ..self }
+    }
+
+    const fn expects(self, expected: &'static str) -> Setting {
+        Setting { expected, ..self }
+    }
+}
