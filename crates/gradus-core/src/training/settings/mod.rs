@@ -285,9 +285,9 @@ mod tests {
 
     #[test]
     fn messages_are_spelled() {
-        let option = |name: &str| Setting::find(name).map(|it| format!("--{}", it.name));
+        let option = |name: &str| Setting::find(name).map(|it| format!("[{}]", it.name));
         let spelled = |text| spell(text, option);
-        assert_eq!(spelled("`seed` is 1; use `x` or `epochs`"), "--seed is 1; use `x` or --epochs");
+        assert_eq!(spelled("`seed` is 1; use `x` or `epochs`"), "[seed] is 1; use `x` or [epochs]");
         for text in ["", "plain", "a ` alone", "`open", "``"] {
             assert_eq!(spelled(text), text);
         }
