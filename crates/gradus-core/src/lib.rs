@@ -1,7 +1,24 @@
 //! The core of gradus: dense neural networks, classifiers and regressors, trained from scratch.
 //!
-//! It takes samples in memory and reads and writes no file but its own (models, checkpoints and
-//! histories). Modules in the order in which data flow through them:
+//! Samples in memory and settings go in; models, their predictions and their files come out. The crate
+//! reads and writes no format but its own (models, checkpoints, histories) and uses no network.
+//!
+//! The map, in the order in which data flow:
+//!
+//! | module | in | out |
+//! |---|---|---|
+//! | [`error`], [`files`], [`random`] | | one error type, safe writing, random streams: used by all |
+//! | [`samples`] | numbers and targets | a checked `Dataset`, splits, batches |
+//! | [`transform`] | raw values | network inputs: normalisation, distortions |
+//! | [`network`] | sizes and activations | layers over one vector of parameters |
+//! | [`loss`] | outputs and targets | the loss of each sample, the gradient of the outputs |
+//! | [`optimizer`], [`schedule`] | gradients, the number of a step | new parameters, its learning rate |
+//! | [`regularization`] | | the settings against overfitting |
+//! | [`engine`] | a network, settings, samples | epochs of training, passes of predictions |
+//! | [`metrics`] | predictions and targets | accuracy, confusion matrix, calibration, errors |
+//! | [`model`] | raw samples | predictions; explanations; evaluations |
+//! | [`training`] | data and settings | a model and its history; read `session.rs` first |
+//! | [`model_file`] | a model or a file | a file or a model |
 #![forbid(unsafe_code)]
 
 pub mod error;

@@ -1,8 +1,18 @@
-//! Data: from files (or from nothing, for the built-in digits) to a [`Dataset`].
+//! Data: the name of a data set or a path goes in, a training and a test [`Dataset`] come out.
 //!
-//! In: the name of a set or a path. Out: a training and a test [`Dataset`]. Read [`load`] first: it
-//! finds out what a path holds and calls the reader; a named set is looked up by `places`, judged
-//! by `named` and, where it is not there, brought by `fetch`.
+//! The map, starting with the file to read first:
+//!
+//! | file | what it does |
+//! |---|---|
+//! | load.rs | [`load`]: the one entry point; finds a named set or a path, splits off a test part |
+//! | files.rs | detects the format of a path from its content and calls the reader |
+//! | idx.rs, npz.rs, npy.rs, zip.rs, csv.rs, images/ | the readers |
+//! | assemble.rs, array.rs | arrays and labels become samples: checks, bytes or floats, shapes |
+//! | bytes.rs | sizes are checked before memory is allocated |
+//! | sets.rs, places.rs, named.rs | the named sets, where they may be on this machine, whether files are genuine |
+//! | fetch.rs, http.rs | downloads into the cache |
+//! | digits/ | the built-in digits |
+//! | weights.rs | weights of samples from a file |
 #![forbid(unsafe_code)]
 
 mod bytes;
