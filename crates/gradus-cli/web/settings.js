@@ -3,25 +3,27 @@
 
 import { post, server } from "./api.js";
 import { make, options } from "./dom.js";
-import { FIELDS, MORE_FIELDS, PRESETS } from "./fields.js";
+import { PRESETS, fieldsOf } from "./fields.js";
 import { visible, visibleName } from "./visible.js";
 
-const ALL_FIELDS = [...FIELDS, ...MORE_FIELDS];
 const WORDS = { true: "yes", false: "no" };
 
-/** A field with its label and hint. */
-function build({ name, label, hint, choices, value = "", inputMode = "text" }) {
-  const id = `set-${name}`;
-  const input = choices
-    ? make("select", { id, name })
-    : make("input", { id, name, inputMode, autocomplete: "off", spellcheck: false });
-  if (!choices) input.defaultValue = value; // what a reset of the form restores
-  const field = make("div", { className: "field" }, make("label", { htmlFor: id, textContent: label }), input);
-  if (hint) {
-    input.setAttribute("aria-describedby", `hint-${name}`);
-    field.append(make("p", { className: "hint", id: `hint-${name}`, textContent: hint }));
+/** A setting's field with its label and hint. */
+function build({ option, label, help, expected, kind, choices, value, isList }) {
+  const [id, hint] = [`set-${option}`, `hint-${option}`];
+  const input = make(isList ? "select" : "input", { id, name: option, title: expected });
+  input.setAttribute("aria-describedby", hint);
+  const parts = [make("label", { htmlFor: id, textContent: label }), input];
+  if (!isList) {
+    const inputMode = kind === "number" ? "decimal" : "text";
+    Object.assign(input, { defaultValue: value, inputMode, autocomplete: "off", spellcheck: false });
+    if (choices.length > 0) {
+      // The usual values, as suggestions.
+      input.setAttribute("list", `choices-${option}`);
+      parts.push(make("datalist", { id: `choices-${option}` }, ...choices.map((choice) => new Option(choice))));
+    }
   }
-  return field;
+  return make("div", { className: "field" }, ...parts, make("p", { className: "hint", id: hint, textContent: help }));
 }
 
 /** The form. The run that it starts arrives with the server's events, like all changes of runs. */
@@ -30,10 +32,8 @@ export class Settings {
     this.form = form;
     this.error = form.querySelector("#settings-error");
     this.filled = "";
-    form.querySelector(".fields").append(...FIELDS.map(build));
-    form.querySelector("#more .fields").append(...MORE_FIELDS.map(build));
+    this.fields = [];
     form.elements.preset.addEventListener("change", () => this.showDefaults());
-    form.elements.optimizer.addEventListener("change", () => this.showDefaults());
     form.addEventListener("input", () => this.showError(""));
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -41,9 +41,22 @@ export class Settings {
     });
   }
 
+  /** Builds the fields from the server's settings, once: a new state must not empty them. */
+  build(settings) {
+    const { main, more } = fieldsOf(settings);
+    this.fields = [...main, ...[...more.values()].flat()];
+    this.form.querySelector(".fields").append(...main.map(build));
+    for (const [group, fields] of more) {
+      const heading = make("h4", { textContent: group });
+      this.form.querySelector("#more").append(heading, make("div", { className: "fields" }, ...fields.map(build)));
+    }
+    this.form.elements.optimizer.addEventListener("change", () => this.showDefaults());
+  }
+
   /** Fills the lists of data sets and presets from the server's state. Chosen values stay chosen. */
   fill() {
-    const { datasets, presets } = server.state;
+    const { datasets, presets, settings } = server.state;
+    if (this.fields.length === 0) this.build(settings);
     const offered = JSON.stringify([datasets, Object.keys(presets)]);
     if (offered === this.filled) return;
     this.filled = offered;
@@ -58,19 +71,21 @@ export class Settings {
   /** Shows the preset's values in the fields that are empty. */
   showDefaults() {
     const { elements } = this.form;
-    const config = server.state.presets[elements.preset.value];
-    if (!config) return;
+    // By option: the texts of the preset's settings. A setting that the preset does not have has none.
+    const texts = server.state.presets[elements.preset.value];
+    if (!texts) return;
     this.form.querySelector("#hint-preset").textContent = PRESETS[elements.preset.value] ?? "";
     const chosen = elements.optimizer.value;
     // Another optimizer has its own defaults.
-    const other = chosen && chosen !== config.optimizer;
-    for (const { name, choices, ofOptimizer } of ALL_FIELDS) {
-      const value = (ofOptimizer && other ? "" : config[name]) ?? "";
-      if (choices) {
-        const offered = choices.map((choice) => [choice, WORDS[choice] ?? choice]);
-        options(elements[name], [["", `${WORDS[value] ?? value} (preset)`], ...offered]);
+    const other = chosen && chosen !== texts.optimizer;
+    for (const field of this.fields) {
+      const value = field.ofOptimizer && other ? "" : texts[field.option] ?? "";
+      const input = elements[field.option];
+      if (field.isList) {
+        const offered = field.choices.map((choice) => [choice, WORDS[choice] ?? choice]);
+        options(input, [["", `${(WORDS[value] ?? value) || "default"} (preset)`], ...offered]);
       } else {
-        elements[name].placeholder = value;
+        input.placeholder = value;
       }
     }
   }
@@ -114,8 +129,8 @@ export class Settings {
   fieldOf(message) {
     const [, option] = message.match(/--([a-z0-9-]+)/) ?? [];
     const start = message.toLowerCase();
-    const labelled = ALL_FIELDS.find(({ label }) => start.startsWith(label.toLowerCase()));
+    const labelled = this.fields.find(({ label }) => start.startsWith(label.toLowerCase()));
     const find = (name) => name && [...this.form.elements].find((field) => field.name === name);
-    return find(option) ?? find(labelled?.name);
+    return find(option) ?? find(labelled?.option);
   }
 }

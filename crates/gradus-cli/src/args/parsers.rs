@@ -65,6 +65,14 @@ pub(crate) fn number(text: &str) -> Result<f32, String> {
     text.parse().map_err(|_| "expected a number such as 0.001".into())
 }
 
+/// A limit, which is off at 0. The text form of a setting that is off is `none`.
+pub(crate) fn limit(text: &str) -> Result<f32, String> {
+    match text {
+        "none" => Ok(0.0),
+        _ => text.parse().map_err(|_| "expected a number such as 0.001, or none".into()),
+    }
+}
+
 pub(crate) fn mean_and_deviation(text: &str) -> Result<Transform, String> {
     let finite = |text: &str| text.trim().parse().ok().filter(|value: &f32| value.is_finite());
     text.split_once(',')

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueHint};
 use gradus::data::distort::Distortion;
 use gradus::training::ClassWeights;
 
-use super::parsers::{class_weights, distortion, number};
+use super::parsers::{class_weights, distortion, limit, number};
 
 /// Regularization and data augmentation. Options that are not given keep the value of the preset; 0 or
 /// none switches one off.
@@ -42,18 +42,18 @@ pub(crate) struct RegularizationArgs {
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = number)]
     pub(crate) l2: Option<f32>,
     /// Largest norm of the incoming weights of a hidden unit; 0 for none
-    #[arg(long, value_name = "NORM", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true, value_parser = limit)]
     pub(crate) max_norm: Option<f32>,
     /// Clip the norm of the gradient to this value; 0 for none
-    #[arg(long, value_name = "NORM", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true, value_parser = limit)]
     pub(crate) clip_norm: Option<f32>,
     /// Clip each component of the gradient to this absolute value; 0 for none
-    #[arg(long, value_name = "VALUE", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true, value_parser = limit)]
     pub(crate) clip_value: Option<f32>,
     /// Save the exponential moving average (EMA) of the weights, with this decay per step (such as
     /// 0.999); 0 for none
     #[arg(long, alias = "average", value_name = "DECAY", allow_negative_numbers = true,
-        value_parser = number)]
+        value_parser = limit)]
     pub(crate) ema_decay: Option<f32>,
     /// Weights of the classes in the loss: equal, balanced, or one per class (1,1,2.5)
     #[arg(long, value_name = "WEIGHTS", value_parser = class_weights)]

@@ -4,6 +4,7 @@
 
 mod assets;
 mod guard;
+mod fields;
 mod model;
 mod run_state;
 mod state;

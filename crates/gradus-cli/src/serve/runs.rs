@@ -6,60 +6,22 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use anyhow::{Result, anyhow};
-use clap::{Arg, CommandFactory};
 use gradus::network::Network;
 use gradus::training::{Session, Trained};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::fields;
 use super::reporter::Reporter;
 use super::run_state::{Phase, ending};
 use super::state::{NewRun, SharedState};
-use crate::args::{Cli, Command, TrainArgs, option_named};
+use crate::args::{Command, TrainArgs};
 use crate::run::describe::architecture;
 use crate::run::metadata::conclude;
 use crate::run::output::with_causes;
 use crate::run::settings::Settings;
 use crate::run::source;
 use crate::run::training_data::Data;
-
-/// The options of `train` that a page may give: none that names a file.
-const OPTIONS: [&str; 34] = [
-    "activation",
-    "batch-norm",
-    "batch-size",
-    "beta1",
-    "beta2",
-    "class-weights",
-    "clip-norm",
-    "clip-value",
-    "distort",
-    "dropout",
-    "ema-decay",
-    "epochs",
-    "epsilon",
-    "hidden",
-    "input-dropout",
-    "input-noise",
-    "l1",
-    "l2",
-    "label-smoothing",
-    "learning-rate",
-    "max-norm",
-    "min-delta",
-    "mixup",
-    "momentum",
-    "monitor",
-    "noise",
-    "normalize",
-    "optimizer",
-    "patience",
-    "schedule",
-    "seed",
-    "validation",
-    "warm-up",
-    "weight-decay",
-];
 
 /// Epochs that a page may ask for: the figures of all are kept and sent.
 const MOST_EPOCHS: usize = 100_000;
@@ -128,14 +90,11 @@ pub(super) fn start(shared: &Arc<SharedState>, request: Request) -> Result<usize
 fn parse(data: &str, preset: &str, options: &Map<String, Value>) -> Result<TrainArgs> {
     let mut words = vec!["gradus".to_owned(), "train".into()];
     words.extend([format!("--data={data}"), format!("--preset={preset}")]);
-    let program = Cli::command();
-    let train = program.find_subcommand("train");
     for (name, value) in options {
-        // Pages and scripts may use an old name.
-        let option = train.and_then(|train| option_named(train, name)).and_then(Arg::get_long);
-        if !option.is_some_and(|option| OPTIONS.contains(&option)) {
-            return Err(anyhow!("--{name} cannot be given here: expected some of {OPTIONS:?}"));
-        }
+        let Some(name) = fields::option(name) else {
+            let known = fields::options().join(", ");
+            return Err(anyhow!("--{name} cannot be given here: expected some of {known}"));
+        };
         let value = match value {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
@@ -223,21 +182,14 @@ mod tests {
     fn options_are_those_of_the_command_line() {
         let args = parsed(json!({
             "hidden": "64,32", "epochs": 3, "batch-norm": true, "learning-rate": "0.01",
-            "average": 0.9,
         }));
         let config = Settings::resolve(&args.unwrap()).unwrap().config;
         assert_eq!((config.hidden, config.epochs), (vec![64, 32], 3));
         assert!(config.regularization.batch_norm);
         assert_eq!(config.learning_rate, 0.01);
-        assert_eq!(config.regularization.ema_decay, Some(0.9));
-        // All of them exist.
-        let train = Cli::command();
-        let train = train.find_subcommand("train").unwrap().clone();
-        for name in OPTIONS {
-            let found = train.get_arguments().find(|it| it.get_long() == Some(name));
-            let hint = found.unwrap_or_else(|| panic!("{name}")).get_value_hint();
-            assert_eq!(hint, clap::ValueHint::Unknown, "{name}");
-        }
+        let args = parsed(json!({"average": 0.99, "learning_rate": 0.5})).unwrap();
+        let config = Settings::resolve(&args).unwrap().config;
+        assert_eq!((config.regularization.ema_decay, config.learning_rate), (Some(0.99), 0.5));
     }
 
     #[test]

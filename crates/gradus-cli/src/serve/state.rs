@@ -110,6 +110,7 @@ impl SharedState {
             "runs": state.runs.iter().map(Run::to_json_whole).collect::<Vec<_>>(),
             "datasets": self.datasets,
             "presets": presets.into_iter().collect::<serde_json::Map<_, _>>(),
+            "settings": super::fields::describe(),
             "watched": state.watched,
         })
     }

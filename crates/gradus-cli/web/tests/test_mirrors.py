@@ -1,12 +1,13 @@
 """What the page computes itself equals what the program computes.
 
 The exported page has no program to ask: network.js and mnist_form.js mirror the library. The form of the
-Train view mirrors the options of `gradus train`: fields.js.
+Train view follows the library's table of settings, and stands for the options of `gradus train`.
 """
 
 import base64
 import io
 import json
+import re
 import urllib.request
 
 import numpy as np
@@ -194,19 +195,19 @@ def test_as_many_photos_are_right_as_with_the_program(visit, digit_html, model, 
 
 
 def fields(page):
-    """Name -> the text that the form shows for the preset's value, and the choices of a list."""
+    """Option -> the text that the form shows for the preset's value, and the choices of a list."""
+    expect(page.locator("[name=hidden]")).to_have_attribute("placeholder", re.compile("."))
     return page.locator("#settings").evaluate(
         """form => Object.fromEntries([...form.elements]
             .filter(({ name }) => name && !["data", "preset"].includes(name))
-            .map(({ name, placeholder, options }) => [name, options
+            .map(({ name, placeholder, list, options }) => [name, options
                 ? { text: options[0].text, choices: [...options].slice(1).map(({ value }) => value) }
-                : { text: placeholder, choices: [] }]))"""
+                : { text: placeholder, choices: [...list?.options ?? []].map(({ value }) => value) }]))"""
     )
 
 
 def test_fields_are_options_and_choices_are_accepted(server, open_page):
     page = open_page("train", refusals=True)
-    expect(page.locator("[name=hidden]")).to_have_attribute("placeholder", "256")
 
     def refusal(options):
         body = {"data": "digits", "preset": "quick", "options": options}
@@ -217,9 +218,8 @@ def test_fields_are_options_and_choices_are_accepted(server, open_page):
         )["error"]
 
     for name, field in fields(page).items():
-        # The option is known: it is its value that is refused, or, for the seed, that of another option.
-        assert "cannot be given here" not in refusal({name: "-", "epochs": "-"}), name
-        assert field["choices"] == [] or f"--{name}" in refusal({name: "-"}), name
+        # The option is known: it is its value that is refused.
+        assert f"--{name}" in refusal({name: "-"}) and "cannot be given" not in refusal({name: "-"}), name
         for choice in field["choices"]:
             # Only the wrong epochs are left to refuse.
             assert "--epochs" in refusal({name: choice, "epochs": "-"}), choice
@@ -231,11 +231,15 @@ def test_texts_of_a_preset_are_the_options_of_its_values(server, open_page, pres
     images, labels = random.randint(0, 256, (60, 28, 28)).astype(np.uint8), np.arange(60) % 10
     np.savez(tmp_path / "few.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     page = open_page("train")
+    fields(page)
     page.locator("[name=preset]").select_option(preset)
-    words = {"yes": "true", "no": "false"}
+    words = {"yes": "true", "no": "false", "default": ""}
     texts = {name: field["text"].removesuffix(" (preset)") for name, field in fields(page).items()}
-    assert all(texts[name] for name in texts if name not in ("momentum", "weight-decay"))
-    given = [f"--{name}={words.get(text, text)}" for name, text in texts.items() if text and name != "epochs"]
+    texts = {name: words.get(text, text) for name, text in texts.items()}
+    # Of these each run has some, or none.
+    constants = {"momentum", "beta1", "beta2", "epsilon", "weight-decay"}
+    assert all(texts[name] for name in texts.keys() - constants - {"monitor", "patience", "min-delta"})
+    given = [f"--{name}={text}" for name, text in texts.items() if text and name != "epochs"]
 
     def config(*options):
         model = tmp_path / "m.safetensors"
@@ -246,3 +250,4 @@ def test_texts_of_a_preset_are_the_options_of_its_values(server, open_page, pres
     assert config(*given) == config()
     state = page.evaluate("fetch('/api/state').then((answer) => answer.json())")
     assert texts["epochs"] == str(state["presets"][preset]["epochs"])
+    assert {name.replace("-", "_") for name in texts} == {one["name"] for one in state["settings"]}
