@@ -1,4 +1,4 @@
-//! The words of the program: its help and its errors, as they stand in `tests/cmd`.
+//! Help and error messages of the program: they must match the files in `tests/cmd`.
 
 #[test]
 fn help_and_errors() {

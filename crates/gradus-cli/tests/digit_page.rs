@@ -1,5 +1,5 @@
-//! `gradus export MODEL page.html`: what is in the file, and what is refused. That the page answers as
-//! the program does is tested in a browser (web/tests).
+//! `gradus export MODEL page.html`: the content of the file, and what is refused. Tests in a browser
+//! (web/tests) check that the page predicts like the program.
 
 mod common;
 
@@ -8,14 +8,14 @@ use std::fs;
 use common::{TABLE, gradus, run, table, text};
 use tempfile::TempDir;
 
-/// What the command says where it fails.
+/// The error message of a command that fails.
 fn refused(folder: &TempDir, arguments: &str, code: i32) -> String {
     let output = gradus(folder.path(), arguments).assert().code(code);
     text(&output.get_output().stderr)
 }
 
 #[test]
-fn a_page_holds_all_that_it_needs_and_replaces_only_pages() {
+fn a_page_is_self_contained_and_replaces_only_pages() {
     let folder = TempDir::new().unwrap();
     run(folder.path(), "train --data digits --epochs 1 --hidden 128 --quiet");
     assert_eq!(run(folder.path(), "export model.safetensors digit.html"), "Wrote digit.html\n");
@@ -29,14 +29,14 @@ fn a_page_holds_all_that_it_needs_and_replaces_only_pages() {
 
     fs::write(folder.path().join("mine.html"), "<p>mine").unwrap();
     let message = refused(&folder, "export model.safetensors mine.html", 1);
-    assert!(message.contains("no page of gradus"), "{message}");
+    assert!(message.contains("not a page of gradus"), "{message}");
     assert_eq!(fs::read_to_string(folder.path().join("mine.html")).unwrap(), "<p>mine");
     let message = refused(&folder, "export model.safetensors digit.html --uint8", 2);
     assert!(message.contains("--uint8"), "{message}");
 }
 
 #[test]
-fn a_model_that_takes_no_digits_has_no_page() {
+fn a_model_that_does_not_take_digits_has_no_page() {
     let folder = TempDir::new().unwrap();
     table(folder.path(), "table.csv");
     run(folder.path(), &format!("train {TABLE} --quiet"));

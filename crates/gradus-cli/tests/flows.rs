@@ -1,4 +1,4 @@
-//! Whole ways through the program, from data to predictions, on small data.
+//! Complete workflows, from data to predictions, on small data.
 
 mod common;
 
@@ -46,7 +46,7 @@ fn a_table_from_training_to_prediction() {
     assert!(history.starts_with("epoch,loss,accuracy,val_loss,val_accuracy,learning_rate"));
     assert_eq!(history.lines().count(), 11);
 
-    // On the very table of the training only the part that was set apart counts.
+    // On the training table itself, only the held-out samples count.
     let found = json(&run(at, "evaluate model.safetensors --data table.csv --json"));
     assert_eq!(found["samples"], 60);
     assert_eq!((&found["accuracy"], &found["loss"]), (&done["test_accuracy"], &done["test_loss"]));
@@ -55,7 +55,7 @@ fn a_table_from_training_to_prediction() {
     assert_eq!(inspected["training"]["test_accuracy_interval"], done["test_accuracy_interval"]);
     let row: u64 = found["confusion"][0].as_array().unwrap().iter().filter_map(Value::as_u64).sum();
     assert_eq!((&found["classes"][0]["name"], row), (&"blue".into(), 20));
-    // Of another table all samples; classes are told by name.
+    // On another table all samples count; classes are matched by name.
     fs::write(at.join("other.csv"), "u,v,label\n5,0,green\n0,0,red\n5.5,0.1,green\n").unwrap();
     let found = json(&run(at, "evaluate model.safetensors --data other.csv --json"));
     assert_eq!((&found["samples"], &found["accuracy"]), (&3.into(), &1.0.into()));
@@ -73,7 +73,7 @@ fn a_table_from_training_to_prediction() {
     let predicted = text(&predicted.get_output().stdout);
     assert!(predicted.starts_with("standard input[0]: blue ("), "{predicted}");
     assert!(predicted.contains("\nstandard input[1]: green ("), "{predicted}");
-    // Which column is left out is told where the header leaves it to a guess.
+    // If the label column has to be guessed, a message says which one was chosen.
     let rows = "number,u,v\n1,0,5\n2,5,0\n";
     let guessed = gradus(at, "predict model.safetensors -").write_stdin(rows).assert().success();
     assert_eq!(text(&guessed.get_output().stdout), predicted);
@@ -83,7 +83,7 @@ fn a_table_from_training_to_prediction() {
     let first = json(lines.lines().next().unwrap());
     assert_eq!((&first["label"], &first["index"]), (&"green".into(), &0.into()));
     assert_eq!(first["probabilities"].as_object().unwrap().len(), 2);
-    // A file that fails does not keep the others from being predicted.
+    // If one file fails, the others are predicted nevertheless.
     let mixed = gradus(at, "predict model.safetensors none.csv other.csv").assert().code(1);
     assert_eq!(text(&mixed.get_output().stdout).lines().count(), 3);
     assert!(text(&mixed.get_output().stderr).contains("none.csv"));
@@ -96,12 +96,12 @@ fn a_table_from_training_to_prediction() {
 }
 
 #[test]
-fn an_evaluation_tells_how_sure_it_is_and_where_it_fails() {
+fn an_evaluation_reports_confidence_intervals_and_mistakes() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
     let printed = run(at, &format!("train {TABLE} --quiet"));
-    // 60 test samples; the classes lie apart.
+    // 60 test samples; the classes are well separated.
     assert!(printed.ends_with("accuracy = 100.00 % (93.98 to 100.00)\n"), "{printed}");
     let wrong = "u,v,label\n0,0,red\n5,0.5,red\n0,5,blue\n4,0,blue\n5,0,red\n";
     fs::write(at.join("wrong.csv"), wrong).unwrap();
@@ -112,7 +112,7 @@ fn an_evaluation_tells_how_sure_it_is_and_where_it_fails() {
     let found = json(&line);
     assert_eq!((&found["accuracy"], &found["micro_average"]["f1"]), (&0.4.into(), &0.4.into()));
     let rounded = |interval: &Value, at: usize| (1e4 * interval[at].as_f64().unwrap()).round();
-    // Wilson's interval of 2 of 5, as SciPy's proportion_ci has it.
+    // Wilson's interval of 2 of 5, from SciPy's proportion_ci.
     let interval = &found["accuracy_interval"];
     assert_eq!((rounded(interval, 0), rounded(interval, 1)), (1176.0, 7693.0));
     let ranks: Vec<u64> = serde_json::from_value(found["ranks"].clone()).unwrap();
@@ -130,7 +130,10 @@ fn an_evaluation_tells_how_sure_it_is_and_where_it_fails() {
     let told = run(at, "evaluate model.safetensors --data wrong.csv --errors 9");
     assert!(told.starts_with("wrong.csv: 5 samples, loss = "), "{told}");
     assert!(told.contains(", accuracy = 40.00 % (11.76 to 76.93)\nexpected calibration"), "{told}");
-    assert!(told.contains("\nThe worst 3 of 3 mistakes, with probabilities:\n\n["), "{told}");
+    assert!(
+        told.contains("\nThe 3 most confident of 3 mistakes, with probabilities:\n\n["),
+        "{told}"
+    );
     let caption = told.lines().position(|line| line.starts_with("[3]: green (0.")).unwrap();
     assert!(told.lines().nth(caption).unwrap().contains(") instead of blue (0."), "{told}");
     assert_eq!(told.lines().nth(caption + 1), Some("4, 0"), "{told}");
@@ -142,7 +145,7 @@ fn an_evaluation_tells_how_sure_it_is_and_where_it_fails() {
 }
 
 #[test]
-fn test_and_validation_sets_of_their_own_are_matched_by_class_name() {
+fn separate_test_and_validation_sets_are_matched_by_class_name() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
@@ -161,7 +164,7 @@ fn test_and_validation_sets_of_their_own_are_matched_by_class_name() {
 }
 
 #[test]
-fn models_go_to_onnx_and_come_from_elsewhere() {
+fn models_are_exported_and_imported() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
@@ -176,7 +179,7 @@ fn models_go_to_onnx_and_come_from_elsewhere() {
     run(at, "export m.onnx bytes.onnx --uint8");
     assert_eq!(figures("bytes.onnx"), figures("model.safetensors"));
 
-    // Arrays do not say what their activation is.
+    // Arrays do not contain the activation.
     run(at, "export m.onnx arrays.npz");
     let told = |arguments: &str| {
         let output = gradus(at, arguments).assert().success();
@@ -200,7 +203,7 @@ fn models_go_to_onnx_and_come_from_elsewhere() {
 }
 
 #[test]
-fn arrays_go_out_and_come_back() {
+fn arrays_survive_a_round_trip() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
@@ -226,7 +229,7 @@ fn digits_at_any_number_of_threads_give_the_same_file() {
     let bytes = |name| fs::read(at.join(name)).unwrap();
     assert!(bytes("one.safetensors") == bytes("two.safetensors"));
 
-    // A drawn digit, dark on light and too large, is brought to the form of the training data.
+    // A digit that is dark on light and too large is converted to the form of the training data.
     let data = digits::generate(10, 0, digits::Part::Test).unwrap();
     let Inputs::Bytes(pixels) = &data.inputs else { panic!("no bytes") };
     let mut right = 0;
@@ -246,20 +249,20 @@ fn digits_at_any_number_of_threads_give_the_same_file() {
     let expected = from_file.replace("3.png", "standard input");
     assert_eq!(text(&from_input.get_output().stdout), expected);
     assert_ne!(run(at, "predict one.safetensors 3.png --raw"), from_file);
-    // The data are those that the model was trained on, without being named.
+    // The default data are those that the model was trained on.
     let found = run(at, "evaluate one.safetensors");
     assert!(found.starts_with("digits: 10000 samples, loss = "), "{found}");
     assert!(found.contains("\ntop-3 accuracy = ") && found.lines().count() == 30, "{found}");
     let with_errors = run(at, "evaluate one.safetensors --errors 2");
     let drawn = with_errors.strip_prefix(&found).unwrap();
-    let title = "\nThe worst 2 of ";
+    let title = "\nThe 2 most confident of ";
     assert!(drawn.starts_with(title) && drawn.contains(" instead of "), "{drawn}");
-    // A blank line, the title, and below another one two captions with pictures of 28 rows.
+    // A blank line, the title, another blank line, and two captions with images of 28 rows.
     assert!(drawn.contains('█') && drawn.lines().count() == 3 + 29 + 1 + 29, "{drawn}");
 }
 
 #[test]
-fn the_notebook_prints_its_own_lines() {
+fn the_notebook_preset_prints_the_lines_of_the_notebook() {
     let folder = TempDir::new().unwrap();
     let printed = run(folder.path(), "train --preset notebook --data digits --epochs 2");
     let lines: Vec<&str> = printed.lines().collect();
@@ -272,7 +275,7 @@ fn the_notebook_prints_its_own_lines() {
 }
 
 #[test]
-fn a_folder_of_pictures_is_trained_on_and_predicted_as_it_is() {
+fn a_folder_of_images_is_trained_on_and_predicted_unchanged() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     for (class, bright_row) in [("top", 2), ("bottom", 24)] {
@@ -287,7 +290,7 @@ fn a_folder_of_pictures_is_trained_on_and_predicted_as_it_is() {
     let printed = run(at, "train --data bars --epochs 30 --batch-size 8 --json");
     let done = json(printed.lines().last().unwrap());
     assert_eq!(done["test_accuracy"], 1.0, "{done}");
-    // In MNIST's form both bars would stand in the middle.
+    // In MNIST's form both bars would be centred.
     let line = run(at, "predict model.safetensors bars/top/3.png bars/bottom/3.png");
     assert!(line.contains("top/3.png: top (") && line.contains("bottom/3.png: bottom ("), "{line}");
     assert!(run(at, "data bars --show 0").starts_with("x_train[0]: 28 x 28 bytes\n"));
@@ -308,7 +311,7 @@ fn a_run_that_diverges_keeps_the_last_good_model() {
     assert!(run(at, "inspect model.safetensors").contains("diverged"));
 }
 
-/// The lines of a sweep's file by number of the run, without times.
+/// The lines of the file of a sweep, sorted by run, without times.
 fn results(file: &Path) -> Vec<Value> {
     let mut lines: Vec<Value> = fs::read_to_string(file).unwrap().lines().map(json).collect();
     lines.iter_mut().for_each(|line| line["seconds"] = Value::Null);
@@ -317,7 +320,7 @@ fn results(file: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn a_sweep_gives_bad_runs_up_and_goes_on_where_it_was_interrupted() {
+fn a_sweep_prunes_bad_runs_and_continues_after_an_interruption() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
@@ -331,8 +334,8 @@ fn a_sweep_gives_bad_runs_up_and_goes_on_where_it_was_interrupted() {
         (text(&output.stdout), text(&output.stderr))
     };
     let (printed, told) = sweep("whole.jsonl", 1);
-    assert!(told.contains("no --validation is given"), "{told}");
-    assert!(told.contains("after 1 epoch 2 of 6 runs go on"), "{told}");
+    assert!(told.contains("no --validation given"), "{told}");
+    assert!(told.contains("after 1 epoch: 2 of 6 runs continue"), "{told}");
     let whole = results(&at.join("whole.jsonl"));
     let mut ends: Vec<_> = whole
         .iter()
@@ -348,9 +351,9 @@ fn a_sweep_gives_bad_runs_up_and_goes_on_where_it_was_interrupted() {
     let header: Vec<&str> = rows[0].split_whitespace().collect();
     let figures = ["rank", "run", "val_accuracy", "val_loss", "epochs", "seconds", "outcome"];
     assert_eq!(header, [&figures[..], &["learning-rate", "hidden"]].concat());
-    assert!(rows[1].contains(" finished ") && rows[6].contains(" given up "), "{printed}");
+    assert!(rows[1].contains(" finished ") && rows[6].contains(" pruned "), "{printed}");
 
-    // The command at the end gives the figures of the best run again.
+    // The command at the end reproduces the metrics of the best run.
     let command = rows.last().unwrap().strip_prefix("gradus ").unwrap();
     let again = run(at, &format!("{command} --json"));
     let last = json(again.lines().nth(8).unwrap());
@@ -368,11 +371,11 @@ fn a_sweep_gives_bad_runs_up_and_goes_on_where_it_was_interrupted() {
         let (resumed, told) = sweep("cut.jsonl", 2);
         assert_eq!(results(&at.join("cut.jsonl")), whole, "after {count} lines");
         assert_eq!(resumed.lines().last(), Some(*rows.last().unwrap()));
-        let done = format!("{count} of 6 runs are done already");
+        let done = format!("{count} of 6 runs are already done");
         assert_eq!(told.contains(&done), count > 0, "{told}");
     }
 
-    // A sweep without halving can be made longer; the first runs stay.
+    // A sweep without halving can be extended; the first runs are kept.
     let long = |options: &str| {
         let common = "--out long.jsonl -- --data table.csv --epochs 1 --validation 0.1";
         format!("sweep --vary dropout=0..0.5 {options} {common}")
@@ -383,17 +386,17 @@ fn a_sweep_gives_bad_runs_up_and_goes_on_where_it_was_interrupted() {
     };
     let ((_, two), (_, four)) = (longer("--runs 2"), longer("--runs 4"));
     assert!(two.lines().count() == 2 && four.lines().count() == 4 && four.starts_with(&two));
-    // And ranked by another figure, without another run.
+    // It can be ranked by another metric without new runs.
     let (printed, ranked) = longer("--runs 4 --monitor loss");
     let losses: Vec<f64> = printed.lines().skip(1).take(4).map(|row| number(row, 2)).collect();
     assert!(losses.is_sorted() && ranked == four, "{printed}");
 
-    // Another sweep is not mixed with this one.
+    // Results of another sweep are not mixed with this one.
     let other = "sweep --vary hidden=4/8 --out whole.jsonl -- --data table.csv --epochs 1";
     let failed = gradus(at, other).assert().code(1).get_output().clone();
     assert!(text(&failed.stderr).contains("holds something else than this sweep"));
     assert_eq!(fs::read_to_string(at.join("whole.jsonl")).unwrap(), lines);
-    // Nor are runs on other samples, under the same name and as many.
+    // Nor are those on other samples, even with the same name and number.
     let rows = fs::read_to_string(at.join("table.csv")).unwrap();
     fs::write(at.join("table.csv"), rows.replacen("green", "blue", 1)).unwrap();
     let failed = gradus(at, &long("--runs 4")).assert().code(1).get_output().clone();
@@ -401,7 +404,7 @@ fn a_sweep_gives_bad_runs_up_and_goes_on_where_it_was_interrupted() {
     assert_eq!(fs::read_to_string(at.join("long.jsonl")).unwrap(), four);
 }
 
-/// The number in a column of a table's row.
+/// The number in a column of a row.
 fn number(row: &str, column: usize) -> f64 {
     row.split_whitespace().nth(column).unwrap().parse().unwrap()
 }
@@ -419,7 +422,7 @@ fn a_run_of_a_sweep_may_diverge() {
     let all = format!("sweep --vary learning-rate=1e30/2e30 --out all.jsonl {train}");
     let failed = gradus(at, &all).assert().code(1).get_output().clone();
     assert!(text(&failed.stderr).contains("every run diverged"));
-    // What does not fit the data is said before anything is trained.
+    // Settings that do not fit the data are reported before anything is trained.
     let wrong = format!("sweep --vary class-weights=1,1,1/1,1 --out wrong.jsonl {train}");
     let failed = gradus(at, &wrong).assert().code(2).get_output().clone();
     let expected = "run 1 (--class-weights 1,1): 2 class weights, but the data have 3 classes";
@@ -428,7 +431,7 @@ fn a_run_of_a_sweep_may_diverge() {
 }
 
 #[test]
-fn a_model_is_replaced_and_nothing_else() {
+fn only_models_are_replaced() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
@@ -439,7 +442,7 @@ fn a_model_is_replaced_and_nothing_else() {
     assert!(failed.get_output().stdout.is_empty());
     assert!(text(&failed.get_output().stderr).contains("would be lost"));
     assert_eq!(fs::read_to_string(at.join("model.safetensors")).unwrap(), "my notes");
-    // Nor does an export, or a history, take the place of anything else.
+    // An export or a history does not replace other files either.
     run(at, &format!("train {TABLE} --quiet --out other.safetensors --history h.csv"));
     run(at, &format!("train {TABLE} --quiet --out other.safetensors --history h.csv"));
     for name in ["w.npz", "w.onnx", "copy.safetensors"] {
@@ -457,7 +460,7 @@ fn a_model_is_replaced_and_nothing_else() {
 }
 
 #[test]
-fn a_table_too_small_to_be_divided_is_shown_as_it_is() {
+fn a_table_too_small_to_split_can_be_shown() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     fs::write(at.join("two.csv"), "u,v,label\n1,2,a\n3,4,b\n").unwrap();
@@ -468,7 +471,7 @@ fn a_table_too_small_to_be_divided_is_shown_as_it_is() {
 }
 
 #[test]
-fn words_to_people_go_to_standard_error() {
+fn messages_go_to_standard_error() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
@@ -501,7 +504,7 @@ mod unix {
     use std::process::Command as Process;
 
     #[test]
-    fn a_signal_ends_training_with_what_there_is() {
+    fn a_signal_stops_training_and_saves_the_model() {
         for (signal, patience) in [("-INT", ""), ("-TERM", " --patience 9999999")] {
             let folder = TempDir::new().unwrap();
             let at = folder.path();
@@ -521,12 +524,12 @@ mod unix {
             let done = json(rest.lines().last().unwrap());
             assert_eq!(done["event"], "done");
             let model = match &done["best_epoch"] {
-                Value::Null => "as it was then".to_owned(),
-                best => format!("of epoch {best}, the best,"),
+                Value::Null => "the current weights".to_owned(),
+                best => format!("the weights from epoch {best}, the best one,"),
             };
             let told = text(&output.stderr);
-            let words = format!("; the model {model} is in model.safetensors");
-            assert!(told.contains("stopped after ") && told.contains(&words), "{told}");
+            let words = format!("; saved {model} to model.safetensors");
+            assert!(told.contains("Stopped after ") && told.contains(&words), "{told}");
             assert_eq!(done["best_epoch"].is_null(), patience.is_empty());
             let history = json(&fs::read_to_string(at.join("h.json")).unwrap());
             let epochs = history["loss"].as_array().unwrap().len();
@@ -536,7 +539,7 @@ mod unix {
     }
 
     #[test]
-    fn a_signal_ends_a_sweep_and_keeps_its_results() {
+    fn a_signal_stops_a_sweep_and_keeps_its_results() {
         let folder = TempDir::new().unwrap();
         let at = folder.path();
         table(at, "table.csv");
@@ -554,13 +557,13 @@ mod unix {
         let mut rest = String::new();
         stderr.read_to_string(&mut rest).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(130));
-        assert!(rest.contains("stopped; the results of 1 of 3 runs are kept"), "{rest}");
+        assert!(rest.contains("Stopped; the results of 1 of 3 runs are saved"), "{rest}");
         let kept = results(&at.join("sweep.jsonl"));
         assert_eq!((kept.len(), &kept[0]["run"]), (1, &0.into()));
     }
 
     #[test]
-    fn a_reader_that_goes_away_is_no_error() {
+    fn a_closed_pipe_is_not_an_error() {
         let folder = TempDir::new().unwrap();
         let at = folder.path();
         table(at, "table.csv");
@@ -578,12 +581,12 @@ mod unix {
             let stderr = text(&output.stderr);
             assert!(!stderr.contains("error"), "{arguments}: {stderr}");
         }
-        // The model is not lost with the reader of its figures.
+        // The model is written although the reader has closed the pipe.
         assert!(run(at, "inspect trained.safetensors").contains("finished"));
     }
 }
 
-/// 300 rows whose values follow from two columns.
+/// 300 rows with targets that are functions of two columns.
 fn valued_table(folder: &Path, name: &str) {
     let mut text = String::from("height,u,v,width\n");
     for i in 0..300 {
@@ -594,12 +597,12 @@ fn valued_table(folder: &Path, name: &str) {
 }
 
 #[test]
-fn values_from_training_to_prediction() {
+fn regression_from_training_to_prediction() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     valued_table(at, "sizes.csv");
     let described = run(at, "data sizes.csv --loss squared --label-column height,width");
-    assert!(described.contains("samples of 2 float32, 2 values to learn"), "{described}");
+    assert!(described.contains("samples of 2 float32, 2 targets"), "{described}");
     assert!(described.contains("height  train"), "{described}");
     let options = "--data sizes.csv --loss squared --label-column height,width --normalize standard \
                    --hidden 16,8 --activation tanh,relu --batch-size 16 --learning-rate 0.02";
@@ -613,7 +616,7 @@ fn values_from_training_to_prediction() {
     assert!(done["test_r2"].as_f64().unwrap() > 0.9, "{done}");
     let history = fs::read_to_string(at.join("h.csv")).unwrap();
     assert!(history.starts_with("epoch,loss,accuracy,") && history.contains(",,,,"), "{history}");
-    // An earlier history is replaced in either form.
+    // An earlier history is replaced in both formats.
     run(
         at,
         &format!("train {options} --epochs 1 --history h.json --quiet --out other.safetensors"),
@@ -623,7 +626,7 @@ fn values_from_training_to_prediction() {
         &format!("train {options} --epochs 1 --history h.json --quiet --out other.safetensors"),
     );
 
-    // The part that was set apart, in the columns that the model has the names of.
+    // The held-out samples; the model knows the names of the target columns.
     let found = json(&run(at, "evaluate model.safetensors --data sizes.csv --json"));
     assert_eq!((&found["samples"], &found["loss"]), (&60.into(), &done["test_loss"]));
     assert_eq!((&found["r2"], &found["outputs"][1]["name"]), (&done["test_r2"], &"width".into()));
@@ -643,7 +646,7 @@ fn values_from_training_to_prediction() {
     assert!((height - 9.0).abs() < 1.0, "{first}"); // u = 0, v = 1
     run(at, "export model.safetensors weights.npz");
 
-    // One value, interrupted and resumed, to the same file as at one go.
+    // One target: an interrupted and resumed run gives the same file as an uninterrupted one.
     let one = "--data sizes.csv --loss squared --label-column width --hidden 4 --threads 1 --quiet";
     run(at, &format!("train {one} --epochs 4 --out whole.safetensors --checkpoint c.safetensors"));
     let told = run(at, "evaluate whole.safetensors --data sizes.csv");
@@ -671,7 +674,7 @@ fn values_from_training_to_prediction() {
 }
 
 #[test]
-fn a_sweep_over_values_is_judged_by_their_loss() {
+fn a_sweep_of_a_regression_is_ranked_by_loss() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     valued_table(at, "sizes.csv");

@@ -1,4 +1,4 @@
-//! Runs that end early, are kept in checkpoints and go on; weights of samples and classes.
+//! Early stopping, checkpoints and resumed runs; weights of samples and classes.
 
 mod common;
 
@@ -9,7 +9,7 @@ use assert_cmd::Command;
 use common::{TABLE, gradus, json, run, table, text};
 use tempfile::TempDir;
 
-/// What it says on standard error where it fails with this status.
+/// The message on standard error of a command that fails with this status.
 fn refused(command: &mut Command, status: i32) -> String {
     text(&command.assert().code(status).get_output().stderr)
 }
@@ -38,18 +38,18 @@ fn a_resumed_run_takes_few_options_and_gives_the_same_file() {
         (events.len(), &events[0]["epoch"], &events[1]["epochs"]),
         (2, &9.into(), &10.into())
     );
-    // The history is that of the whole run but for its times.
+    // Except for times, the history is that of the whole run.
     let figures = |name| -> Vec<String> {
         let text = String::from_utf8(bytes(at, name)).unwrap();
         text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
     };
     assert_eq!(figures("h.csv"), figures("whole.csv"));
-    // Of a run that is over the model alone is written again.
+    // Resuming a finished run only writes the model again.
     for finished in ["c", "e"] {
         run(at, &format!("train --resume {finished} --quiet --out again.safetensors"));
         assert!(bytes(at, "again.safetensors") == whole, "{finished}");
     }
-    // The data's place may be another one.
+    // The data may have moved.
     fs::create_dir(at.join("moved")).unwrap();
     fs::rename(at.join("table.csv"), at.join("moved/table.csv")).unwrap();
     let gone = refused(&mut gradus(at, "train --resume d"), 1);
@@ -111,8 +111,8 @@ fn what_contradicts_a_checkpoint_is_refused() {
         ("--checkpoint-every 3", 2, "--checkpoint-every has no effect: there is no checkpoint"),
         ("--checkpoint c --checkpoint-every 0", 2, "expected a number of epochs"),
         ("--checkpoint c --checkpoint-every 0m", 2, "expected a number of epochs"),
-        ("--checkpoint a.safetensors --out a.safetensors", 2, "give them different names"),
-        ("--checkpoint ./a.safetensors --out a.safetensors", 2, "give them different names"),
+        ("--checkpoint a.safetensors --out a.safetensors", 2, "choose different names"),
+        ("--checkpoint ./a.safetensors --out a.safetensors", 2, "choose different names"),
         ("--checkpoint table.csv", 1, "would be lost"),
         ("--min-delta 0.1", 2, "--patience"),
         ("--patience 0", 2, "expected a whole number from 1"),
@@ -123,7 +123,7 @@ fn what_contradicts_a_checkpoint_is_refused() {
         assert!(message.contains(words), "{options}: {message}");
     }
     assert!(bytes(at, "model.safetensors") == model);
-    // Minutes, however many.
+    // Any number of minutes.
     run(at, &format!("train {TABLE} --quiet --checkpoint m --checkpoint-every 1e300m"));
     assert!(!at.join("m").exists());
     run(at, &format!("train {TABLE} --quiet --checkpoint m --checkpoint-every 1e-9m"));
@@ -131,7 +131,7 @@ fn what_contradicts_a_checkpoint_is_refused() {
 }
 
 #[test]
-fn patience_tells_the_best_epoch() {
+fn patience_keeps_and_names_the_best_epoch() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
@@ -143,7 +143,10 @@ fn patience_tells_the_best_epoch() {
     let losses: Vec<f64> = serde_json::from_value(history["val_loss"].clone()).unwrap();
     let best = losses.len() - 3;
     assert!(losses.len() < 500);
-    let told = format!("\nBest epoch: {best}, val_loss = {:.4}; the model is its\n", losses[best]);
+    let told = format!(
+        "\nKept the weights from epoch {best}, the best one (val_loss = {:.4})\n",
+        losses[best]
+    );
     assert!(printed.contains(&told), "{told}: {printed}");
     assert!(losses.iter().all(|&loss| loss > losses[best] - 0.05), "{losses:?}");
     let done = json(run(at, &format!("{options} --json")).lines().last().unwrap());
@@ -164,7 +167,7 @@ fn a_run_that_diverges_says_which_model_is_kept() {
                    --schedule constant --epochs 60 --quiet";
     let kept =
         refused(&mut gradus(at, &format!("{options} --patience 59 --out best.safetensors")), 1);
-    assert!(kept.contains("The model of epoch 0 is kept, in best.safetensors"), "{kept}");
+    assert!(kept.contains("saved to best.safetensors"), "{kept}");
     let kept = refused(&mut gradus(at, options), 1);
     let last = json(&run(at, "inspect model.safetensors --json"))["training"]["epochs"].as_u64();
     let last = last.unwrap() - 1;
@@ -173,15 +176,15 @@ fn a_run_that_diverges_says_which_model_is_kept() {
 }
 
 #[test]
-fn weights_of_classes_and_samples_are_taken_and_checked() {
+fn weights_of_classes_and_samples_are_used_and_checked() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
     fs::write(at.join("few.csv"), "u,v,label\n5,0,green\n0,0,red\n0,5,blue\n").unwrap();
     fs::write(at.join("points.csv"), "u,v\n0,5\n1,5\n5,0\n0,0\n").unwrap();
     let train = format!("train {TABLE} --test few.csv --quiet");
-    // Red, green and blue in turns; blue is the first of the classes. Without blue's losses nothing
-    // says what blue is.
+    // Red, green and blue alternate; blue is the first class. Without the losses of blue samples, the
+    // network cannot learn blue.
     fs::write(at.join("no-blue.txt"), "1\n1\n0\n".repeat(100)).unwrap();
     run(at, &format!("{train} --sample-weights no-blue.txt --out samples.safetensors"));
     run(at, &format!("{train} --class-weights 0,1,1 --out classes.safetensors"));
@@ -192,7 +195,7 @@ fn weights_of_classes_and_samples_are_taken_and_checked() {
     let told = |model| recipe(model)["training"]["config"]["sample_weights"].take();
     assert_eq!(told("samples"), "file");
     assert!(told("classes").is_null());
-    // The weights stay with their rows where some are set apart for testing.
+    // Weights stay with their rows when some samples are held out for testing.
     let table =
         format!("train {TABLE} --quiet --sample-weights no-blue.txt --out split.safetensors");
     run(at, &table);
@@ -239,7 +242,7 @@ mod unix {
     use std::thread::sleep;
     use std::time::{Duration, Instant};
 
-    /// Kills the program after a while, wherever it is.
+    /// Kills the program after a while.
     fn killed(folder: &Path, arguments: &str, after: Duration) {
         let mut child = spawn(folder, arguments);
         sleep(after);
@@ -247,8 +250,7 @@ mod unix {
         child.wait().unwrap();
     }
 
-    /// Wherever it is killed, the checkpoint that is there is a whole one, and the run that goes on
-    /// from it gives the same bytes.
+    /// Whenever the run is killed, the checkpoint is complete, and resuming gives the same bytes.
     #[test]
     fn a_killed_run_loses_nothing_but_its_last_epoch() {
         let folder = TempDir::new().unwrap();
@@ -275,7 +277,7 @@ mod unix {
                 continue;
             }
             run(at, "inspect c");
-            // And once more, on its second way.
+            // And again, while resumed.
             killed(at, "train --resume c --quiet", time * (attempt * 7 % 20) / 40);
             run(at, "inspect c");
             run(at, "train --resume c --quiet");
@@ -302,7 +304,7 @@ mod unix {
             ("/dev/null", "device"),
         ];
         if cfg!(target_os = "linux") {
-            // Nobody can write there, the administrator neither.
+            // Nobody can write there, not even root.
             cases.push(("/sys/c", "cannot write /sys/c"));
         }
         for (path, words) in cases {
@@ -314,7 +316,7 @@ mod unix {
     }
 
     #[test]
-    fn a_checkpoint_that_can_no_longer_be_written_is_only_warned_of() {
+    fn a_checkpoint_that_cannot_be_written_any_more_is_a_warning() {
         let folder = TempDir::new().unwrap();
         let at = folder.path();
         table(at, "table.csv");
@@ -331,19 +333,18 @@ mod unix {
         let warnings = text(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{warnings}");
         assert!(warnings.contains("the folder sub does not exist"), "{warnings}");
-        // Once for each reason (a file may have been half written), not after every epoch.
-        let told = warnings.matches("no checkpoint can be written").count();
+        // Once per reason (the file may have been partly written), not after every epoch.
+        let told = warnings.matches("; the run continues without a checkpoint").count();
         assert!(told == 1 || told == 2, "{warnings}");
-        assert!(warnings.contains("; the run goes on"), "{warnings}");
         assert_eq!(json(rest.lines().last().unwrap())["epochs"], 150);
-        // What was written before is whole.
+        // The earlier checkpoint is intact.
         if at.join("gone/c").exists() {
             run(at, "train --resume gone/c --quiet --out resumed.safetensors");
             assert!(bytes(at, "resumed.safetensors") == bytes(at, "model.safetensors"));
         }
     }
 
-    /// A disk of 64 KiB, where one may be made.
+    /// A disk of 64 KiB, if the system allows creating one.
     #[cfg(target_os = "linux")]
     struct SmallDisk(std::path::PathBuf);
 
@@ -366,7 +367,7 @@ mod unix {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_full_disk_is_told_and_loses_nothing() {
+    fn a_full_disk_is_reported_and_nothing_is_lost() {
         let folder = TempDir::new().unwrap();
         let at = folder.path();
         let Some(_disk) = SmallDisk::mount(at.join("disk")) else {
@@ -377,7 +378,7 @@ mod unix {
         let large =
             TABLE.replace("--hidden 8 ", "--hidden 8000 ").replace("--epochs 10", "--epochs 2");
         let names = || fs::read_dir(at.join("disk")).unwrap().count();
-        // The checkpoints are lost, the model is not.
+        // Checkpoints fail, but the model is written.
         let output =
             gradus(at, &format!("train {large} --quiet --checkpoint disk/c")).assert().success();
         let warnings = text(&output.get_output().stderr);
@@ -385,7 +386,7 @@ mod unix {
         assert!(warnings.contains("free some space or choose another path"), "{warnings}");
         assert_eq!(names(), 0);
         run(at, "inspect model.safetensors");
-        // Nor is the model that was there before, where a larger one does not fit.
+        // An earlier model survives if a larger one does not fit.
         run(at, &format!("train {TABLE} --quiet --out disk/m.safetensors"));
         let small = bytes(at, "disk/m.safetensors");
         let message =
@@ -393,7 +394,7 @@ mod unix {
         assert!(message.contains("free some space or choose another path"), "{message}");
         assert!(bytes(at, "disk/m.safetensors") == small);
         assert_eq!(names(), 1);
-        // A history for which there is no room hides neither the model nor its test.
+        // If there is no room for the history, the model and its test result are still reported.
         let full = at.join("disk/full");
         let _ = fs::write(&full, vec![0; 65536]);
         let output =

@@ -43,7 +43,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         "data-dir",
         Refused(&[
             ("train --data table.csv --data-dir .", "named data sets"),
-            ("train --data digits --data-dir .", "built in"),
+            ("train --data digits --data-dir .", "is built in"),
         ]),
     ),
     (
@@ -462,7 +462,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         "activation",
         Refused(&[
             ("export model.safetensors m.onnx --activation relu", "the file has its own"),
-            ("export weights.npz w.npz --activation relu", "weights alone"),
+            ("export weights.npz w.npz --activation relu", "only weights"),
         ]),
     ),
     (

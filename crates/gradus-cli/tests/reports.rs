@@ -1,4 +1,4 @@
-//! `gradus report`: pages and pieces that show what `evaluate` and `train` tell, and load nothing.
+//! `gradus report`: pages, plots and tables match the output of `evaluate` and `train`, and load nothing.
 
 mod common;
 
@@ -11,7 +11,7 @@ use roxmltree::Document;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The values of an attribute, wherever it stands.
+/// All values of an attribute.
 fn attributes<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
     let parts = page.split(&format!(" {name}=\"")).skip(1).collect::<Vec<_>>();
     parts.into_iter().map(|rest| rest.split('"').next().unwrap()).collect()
@@ -28,10 +28,10 @@ fn plots(page: &str) -> Vec<Document<'_>> {
         .collect()
 }
 
-/// What holds for every page.
+/// Checks what holds for every page.
 fn check_page(page: &str) {
     assert!(page.starts_with("<!DOCTYPE html>"));
-    // Addresses are names of namespaces, never something to be loaded.
+    // URLs are only names of namespaces, never loaded.
     let addresses = page.matches("://").count();
     assert_eq!(addresses, page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count());
     for word in ["url(", "@import", "<link", "<iframe", "<object", "javascript:"] {
@@ -61,7 +61,7 @@ fn page(folder: &Path, name: &str) -> String {
 }
 
 #[test]
-fn a_model_of_pictures_is_shown_with_all_its_parts() {
+fn a_report_on_an_image_model_has_all_sections() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     run(at, "train --data digits --epochs 3 --batch-size 500 --hidden 16 --validation 0.1 --quiet");
@@ -72,12 +72,12 @@ fn a_model_of_pictures_is_shown_with_all_its_parts() {
     let accuracy = format!("<strong>{:.2} %</strong>", 100.0 * found["accuracy"].as_f64().unwrap());
     assert!(page.contains(&accuracy), "{accuracy}");
     for heading in [
-        "How it was trained",
+        "Training",
         "Learning curves",
-        "Confusions",
-        "The surest mistakes",
-        "Class by class",
-        "As sure as it is right?",
+        "Confusion matrix",
+        "Most confident mistakes",
+        "Classes",
+        "Calibration",
         "Weights",
     ] {
         assert!(page.contains(&format!(">{heading}</h2>")), "{heading}");
@@ -85,10 +85,10 @@ fn a_model_of_pictures_is_shown_with_all_its_parts() {
     assert_eq!(plots(&page).len(), 3 + 1 + 1 + 2);
     for error in found["errors"].as_array().unwrap() {
         let [label, predicted] = ["label", "predicted"].map(|key| error[key].as_str().unwrap());
-        let alt = format!("Sample {}: {label} taken for {predicted}", error["index"]);
+        let alt = format!("Sample {}: {label} predicted as {predicted}", error["index"]);
         assert!(attributes(&page, "alt").contains(&alt.as_str()), "{alt}");
     }
-    // Each count of the matrix stands in its cell, and the cell leads to its samples.
+    // Each cell of the matrix contains its count and links to its samples.
     for (label, row) in found["confusion"].as_array().unwrap().iter().enumerate() {
         for (predicted, count) in row.as_array().unwrap().iter().enumerate() {
             if label != predicted && count.as_u64().unwrap() > 20 {
@@ -105,14 +105,14 @@ fn a_model_of_pictures_is_shown_with_all_its_parts() {
     assert!(page.contains("54,000 samples for training, 6,000 for validation, 10,000 for testing"));
     assert!(page.contains("3, in batches of 500 samples") && page.contains("one cycle"));
 
-    // The same model gives the same page, which may take the place of the earlier one.
+    // The same model gives the same page, which may replace the earlier one.
     let before = fs::read(at.join("report.html")).unwrap();
     run(at, "report model.safetensors --threads 1");
     assert!(before == fs::read(at.join("report.html")).unwrap());
 }
 
 #[test]
-fn single_pieces_hold_the_figures() {
+fn plots_and_tables_contain_the_metrics() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     run(at, "train --data digits --epochs 2 --batch-size 500 --hidden 16 --quiet --history h.csv");
@@ -138,7 +138,7 @@ fn single_pieces_hold_the_figures() {
     assert_eq!(cells[4].parse::<f64>().unwrap(), found["classes"][3]["recall"].as_f64().unwrap());
     assert_eq!(read("mistakes.csv").lines().count(), 31);
     assert_eq!(read("calibration.csv").lines().count(), 16);
-    // The model keeps what the history has, but for the times.
+    // The model contains the history except for times.
     let without_times = |text: &str| -> Vec<String> {
         text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
     };
@@ -150,27 +150,27 @@ fn single_pieces_hold_the_figures() {
 }
 
 #[test]
-fn png_needs_a_font_and_is_a_picture_then() {
+fn png_needs_a_font() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     let history = r#"{"accuracy":[0.9,0.95],"learning_rate":[0.1,0.1],"loss":[0.5,0.25]}"#;
     fs::write(at.join("h.json"), history).unwrap();
     let output = gradus(at, "report h.json --format png -o out").output().unwrap();
     if !output.status.success() {
-        assert!(text(&output.stderr).contains("no font was found"), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("no font found"), "{}", text(&output.stderr));
         return;
     }
     for name in ["loss", "accuracy", "learning-rate"] {
         let png = fs::read(at.join(format!("out/{name}.png"))).unwrap();
         let image = gradus::data::images::parse_grey(&png).unwrap();
         assert_eq!((image.height(), image.width()), (600, 960));
-        // Paper, and something on it.
+        // A white background with something on it.
         assert!(image.pixels()[0] == 255 && image.pixels().iter().any(|&pixel| pixel < 100));
     }
 }
 
 #[test]
-fn a_model_of_values_has_no_accuracies() {
+fn a_regression_model_has_no_accuracies() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     let rows = (0..60).map(|i| format!("{i},{},{}\n", i % 7, 2 * i + i % 7));
@@ -193,7 +193,7 @@ fn a_model_of_values_has_no_accuracies() {
 }
 
 #[test]
-fn a_history_alone_gives_its_curves() {
+fn a_report_on_a_history_has_curves_only() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
@@ -203,10 +203,10 @@ fn a_history_alone_gives_its_curves() {
         let page = page(at, &format!("{name}.html"));
         assert!(page.contains("<h1>Report on h.") && page.contains(">Learning curves</h2>"));
         assert_eq!(plots(&page).len(), 3);
-        assert!(page.contains(">validation</text>") && !page.contains("Confusions"));
+        assert!(page.contains(">validation</text>") && !page.contains("Confusion matrix"));
     }
     let failed = gradus(at, "report h.csv --data table.csv").assert().code(2);
-    let told = "--data has no effect on h.csv: a history has no model to measure on data";
+    let told = "--data has no effect on h.csv: a history contains no model to measure";
     assert!(text(&failed.get_output().stderr).contains(told));
     fs::write(at.join("h.csv"), "a,b\n1,2\n").unwrap();
     let failed = gradus(at, "report h.csv").assert().code(1);
@@ -214,7 +214,7 @@ fn a_history_alone_gives_its_curves() {
 }
 
 #[test]
-fn a_table_is_shown_as_far_as_it_can_be_had_and_its_names_are_harmless() {
+fn a_report_without_data_omits_sections_and_escapes_names() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
@@ -222,41 +222,41 @@ fn a_table_is_shown_as_far_as_it_can_be_had_and_its_names_are_harmless() {
     let evil = rows.replace("red", "<script>alert(1)</script>").replace("blue", "\"&'");
     fs::write(at.join("table.csv"), evil).unwrap();
     run(at, &format!("train {TABLE} --quiet"));
-    // Where the table lies is not told: the other parts are there, and the page says what is missing.
+    // The path of the table is unknown: the page has the other sections and says what is missing.
     let output = gradus(at, "report model.safetensors").assert().success();
-    let told = "the model was trained on table.csv: say with --data where it is";
+    let told = "the model was trained on table.csv: give its path with --data";
     assert!(text(&output.get_output().stderr).contains(told));
     let without = page(at, "report.html");
     assert!(without.contains(told) && without.contains(">Weights</h2>"));
-    assert!(!without.contains(">Confusions</h2>"));
-    // With the table all parts are there, but no pictures.
+    assert!(!without.contains(">Confusion matrix</h2>"));
+    // With the table the page has all sections, but no images.
     fs::write(at.join("wrong.csv"), "u,v,label\n0,0,green\n5,0.5,green\n0,5,green\n").unwrap();
     run(at, "report model.safetensors --data wrong.csv");
     let with = page(at, "report.html");
-    assert!(with.contains(">Confusions</h2>") && with.contains("<code>0, 5</code>"));
+    assert!(with.contains(">Confusion matrix</h2>") && with.contains("<code>0, 5</code>"));
     assert!(with.contains("&lt;script&gt;alert(1)") && !with.contains("<script>alert"));
-    assert!(with.contains("<b>green</b> taken for <b>"));
-    // Data that were asked for must be there.
+    assert!(with.contains("<b>green</b> predicted as <b>"));
+    // Data that were given must exist.
     let failed = gradus(at, "report model.safetensors --data none.csv").assert().code(1);
     assert!(text(&failed.get_output().stderr).contains("none.csv"));
 }
 
 #[test]
-fn nothing_foreign_is_replaced() {
+fn other_files_are_not_replaced() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
     run(at, &format!("train {TABLE} --quiet --checkpoint run.safetensors"));
     fs::write(at.join("report.html"), "<p>mine</p>").unwrap();
     let failed = gradus(at, "report model.safetensors").assert().code(1);
-    assert!(text(&failed.get_output().stderr).contains("no page of gradus and would be lost"));
+    assert!(text(&failed.get_output().stderr).contains("not a page of gradus"));
     assert_eq!(fs::read_to_string(at.join("report.html")).unwrap(), "<p>mine</p>");
     let failed = gradus(at, "report model.safetensors --format svg -o table.csv").assert().code(1);
-    assert!(text(&failed.get_output().stderr).contains("single pieces go into a folder"));
+    assert!(text(&failed.get_output().stderr).contains("plots and tables go to a folder"));
     let failed =
         gradus(at, "report model.safetensors --format csv -o x --data none").assert().code(1);
     assert!(text(&failed.get_output().stderr).contains("none") && !at.join("x").exists());
-    // A checkpoint has its curves, too.
+    // A checkpoint has curves as well.
     run(at, "report run.safetensors -o run.html --data table.csv");
     assert!(page(at, "run.html").contains(">Loss</text>"));
 }

@@ -1,4 +1,4 @@
-//! `gradus serve` and `train --watch` by plain HTTP: what they answer, and what they refuse.
+//! `gradus serve` and `train --watch` over plain HTTP: responses and rejections.
 
 mod common;
 
@@ -15,19 +15,19 @@ use gradus::model_file;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How long anything may take.
+/// Timeout of every step.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server that was started, and its folder.
+/// A running server and its folder.
 struct Server {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
     address: String,
-    /// What stands behind the address.
+    /// The query of the printed URL.
     query: String,
 }
 
-/// What a server answers.
+/// A response.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -40,7 +40,7 @@ impl Answer {
         json(&text(&self.body))
     }
 
-    /// The words of a refusal with this status.
+    /// The message of a rejection with this status.
     fn refusal(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", text(&self.body));
         self.json()["error"].as_str().unwrap().to_owned()
@@ -57,7 +57,7 @@ impl Server {
         Server::of(spawn(folder, &format!("serve --port 0 --no-download {options}")))
     }
 
-    /// The address stands in the first line of standard output.
+    /// The first line of standard output contains the URL.
     fn of(mut child: Child) -> Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -72,7 +72,7 @@ impl Server {
         Server { child, stdout, address: address.to_owned(), query }
     }
 
-    /// A request with these header lines beside those that every one has.
+    /// Sends a request with these headers in addition to the usual ones.
     fn ask(&self, request: &str, headers: &str, body: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let host = match headers.to_lowercase().contains("host:") {
@@ -86,7 +86,7 @@ impl Server {
         let head =
             format!("{request} HTTP/1.1\r\n{host}Connection: close\r\n{length}{headers}\r\n");
         stream.write_all(head.as_bytes()).unwrap();
-        // A server that refuses need not read all of it.
+        // A server that rejects a request need not read all of it.
         let _ = stream.write_all(body);
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes);
@@ -109,7 +109,7 @@ impl Server {
         self.ask("POST /api/answer?units=1", "Content-Type: image/png\r\n", picture)
     }
 
-    /// A run's state, once it is one of `states`.
+    /// Waits until the run has one of `states`, and returns it.
     fn wait_for(&self, id: &Value, states: &[&str]) -> Value {
         let begin = Instant::now();
         loop {
@@ -132,7 +132,7 @@ impl Server {
         }
     }
 
-    /// A stream of events, of which only the head is read.
+    /// Opens a stream of events and reads only the head.
     fn watch(&self) -> (TcpStream, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let request = format!("GET /api/events HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
@@ -147,7 +147,7 @@ impl Server {
         assert!(sent.unwrap().success());
     }
 
-    /// Its exit status and what it said on standard error after this signal.
+    /// Sends the signal; returns the exit status and standard error.
     fn end(mut self, signal: &str) -> (Option<i32>, String) {
         self.signal(signal);
         self.ended()
@@ -167,7 +167,7 @@ impl Drop for Server {
     }
 }
 
-/// A run that nobody waits for.
+/// A run that takes too long to finish.
 fn long() -> Value {
     json!({"data": "digits", "preset": "quick", "options": {"hidden": "16", "epochs": "90000"}})
 }
@@ -180,7 +180,7 @@ fn with_model() -> TempDir {
     folder
 }
 
-/// A picture with a thick stroke on it.
+/// An image with a thick stroke.
 fn stroke() -> Vec<u8> {
     let mut pixels = vec![250; 60 * 50];
     (10..50).for_each(|row| pixels[row * 50 + 22..][..6].fill(20));
@@ -188,7 +188,7 @@ fn stroke() -> Vec<u8> {
 }
 
 #[test]
-fn the_page_and_its_parts_come_with_their_headers() {
+fn the_page_and_its_files_have_security_headers() {
     let folder = TempDir::new().unwrap();
     let server = Server::start(folder.path(), "");
     let page = server.get("/");
@@ -215,7 +215,7 @@ fn the_page_and_its_parts_come_with_their_headers() {
 }
 
 #[test]
-fn other_pages_and_other_names_are_refused() {
+fn other_sites_and_other_host_names_are_rejected() {
     let folder = TempDir::new().unwrap();
     let server = Server::start(folder.path(), "");
     for headers in [
@@ -228,7 +228,7 @@ fn other_pages_and_other_names_are_refused() {
         let asked = server.ask("POST /api/runs", &headers, long().to_string().as_bytes());
         assert_eq!(asked.status, 403, "{headers}");
     }
-    // What a form of another page could send.
+    // A form on another site could send this.
     for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
         let headers = format!("Content-Type: {kind}\r\n");
         let asked = server.ask("POST /api/runs", &headers, long().to_string().as_bytes());
@@ -253,7 +253,7 @@ fn other_machines_need_the_token() {
     assert!(cookie.contains("httponly; samesite=strict"));
     let cookie = format!("Cookie: {}\r\n", cookie.split(';').next().unwrap());
     assert_eq!(server.ask("GET /api/state", &cookie, b"").status, 200);
-    // Another one draws another token; a given one is taken, also for this machine alone.
+    // Another server gets another token; a given token is used, even on this machine only.
     let other = Server::start(folder.path(), "--host 0.0.0.0");
     assert_ne!(other.query, server.query);
     let given = Server::start(folder.path(), "--token rosebud-1941");
@@ -265,7 +265,7 @@ fn other_machines_need_the_token() {
 }
 
 #[test]
-fn answers_are_those_of_predict() {
+fn predictions_are_those_of_predict() {
     let folder = with_model();
     let at = folder.path();
     let server = Server::start(at, "");
@@ -283,7 +283,7 @@ fn answers_are_those_of_predict() {
     let blank = encode_png(&GreyImage::new(50, 50, vec![255; 2500]).unwrap());
     assert!(server.answer(&blank).done()["empty"].as_str().unwrap().contains("no ink"));
     assert!(server.answer(b"nothing").refusal(400).contains("not a PNG or JPEG"));
-    // A header that promises far more than the file can hold.
+    // A header that announces far more data than the file contains.
     let mut bomb = stroke();
     bomb[16..24].copy_from_slice(&[0, 0, 0x7f, 0xff, 0, 0, 0x7f, 0xff]);
     assert_eq!(server.answer(&bomb).status, 400);
@@ -300,9 +300,9 @@ fn requests_are_bounded() {
     assert_eq!(server.answer(&larger).status, 413);
     for (options, words) in [
         (json!({"hidden": "12x"}), "invalid value '12x' for '--hidden"),
-        (json!({"epochs": "200000"}), "100000 at most"),
-        (json!({"out": "/tmp/x.safetensors"}), "--out cannot be given here"),
-        (json!({"hidden": [1]}), "expected a text or a number"),
+        (json!({"epochs": "200000"}), "at most 100000"),
+        (json!({"out": "/tmp/x.safetensors"}), "--out cannot be set here"),
+        (json!({"hidden": [1]}), "expected a string, a number"),
         (json!({"learning-rate": "-1"}), "must be above 0"),
     ] {
         let request = json!({"data": "digits", "preset": "quick", "options": options});
@@ -321,7 +321,7 @@ fn requests_are_bounded() {
     let huge = json!({"data": "digits", "preset": "quick", "options": {"hidden": "100000,1000"}});
     let id = &server.post("/api/runs", &huge).done()["id"];
     let failed = server.wait_for(id, &["failed"]);
-    assert!(failed["message"].as_str().unwrap().contains("50 million at most"), "{failed}");
+    assert!(failed["message"].as_str().unwrap().contains("at most 50 million"), "{failed}");
     for query in ["class=x", "part=all", "count=-1", "order=first", "wrong=1", "data=nothing"] {
         server.get(&format!("/api/samples?{query}")).refusal(400);
     }
@@ -341,14 +341,14 @@ fn runs_and_listeners_are_bounded() {
         let runs = state["runs"].as_array().unwrap().iter();
         runs.map(|run| run["state"].as_str().unwrap().to_owned()).collect()
     };
-    // One computes, the others wait.
+    // One run trains, the others wait.
     server.wait_for_epochs(&ids[0], 1);
     assert_eq!(states().iter().filter(|state| *state == "waiting").count(), 19);
     let stop = |id: &Value| server.post(&format!("/api/runs/{id}/stop"), &json!({})).done();
     stop(&ids[1]);
     let run = server.wait_for(&ids[1], &["stopped"]);
     assert_eq!(run["usable"], false);
-    // While one pauses the next has its turn.
+    // While one run is paused, the next one trains.
     server.post(&format!("/api/runs/{}/pause", ids[0]), &json!({})).done();
     server.wait_for(&ids[0], &["paused"]);
     server.wait_for_epochs(&ids[2], 1);
@@ -356,7 +356,7 @@ fn runs_and_listeners_are_bounded() {
     server.wait_for(&ids[0], &["waiting"]);
     ids.iter().for_each(|id| drop(stop(id)));
     ids.iter().for_each(|id| drop(server.wait_for(id, &["stopped"])));
-    // Of the ended ones the oldest makes room.
+    // The oldest finished run makes room.
     let id = server.post("/api/runs", &long()).done()["id"].clone();
     assert_eq!(server.get(&format!("/api/runs/{}", ids[0])).status, 404);
     stop(&id);
@@ -365,9 +365,9 @@ fn runs_and_listeners_are_bounded() {
 
     let watching: Vec<_> = (0..100).map(|_| server.watch()).collect();
     assert!(watching.iter().all(|(_, start)| start.starts_with("HTTP/1.1 200 OK")));
-    assert!(server.get("/api/events").refusal(503).contains("100 pages are watching"));
+    assert!(server.get("/api/events").refusal(503).contains("100 pages are already open"));
     drop(watching);
-    // Their places become free again: when the next event finds nobody there.
+    // Their places become free when the next event cannot be delivered.
     let begin = Instant::now();
     while !server.watch().1.starts_with("HTTP/1.1 200") {
         assert!(begin.elapsed() < PATIENCE);
@@ -377,7 +377,7 @@ fn runs_and_listeners_are_bounded() {
 }
 
 #[test]
-fn a_run_of_the_page_is_a_run_of_train() {
+fn a_run_on_the_page_equals_a_run_of_train() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     let options = "--hidden 20 --epochs 3 --validation 0.1 --seed 5";
@@ -397,7 +397,7 @@ fn a_run_of_the_page_is_a_run_of_train() {
     let bytes = |name: &str| fs::read(at.join(name)).unwrap();
     assert!(bytes("by-page.safetensors") == bytes("by-train.safetensors"), "other bits");
 
-    assert!(save(json!({"name": "by-train.safetensors"})).refusal(409).contains("is there"));
+    assert!(save(json!({"name": "by-train.safetensors"})).refusal(409).contains("already exists"));
     save(json!({"name": "by-train.safetensors", "replace": true})).done();
     fs::write(at.join("mine.safetensors"), "not a model").unwrap();
     let refusal = save(json!({"name": "mine.safetensors", "replace": true})).refusal(400);
@@ -415,20 +415,20 @@ fn a_run_of_the_page_is_a_run_of_train() {
 }
 
 #[test]
-fn the_end_of_the_server_keeps_the_runs_in_progress() {
+fn stopping_the_server_saves_the_runs_in_progress() {
     for signal in ["-INT", "-TERM"] {
         let folder = TempDir::new().unwrap();
         let at = folder.path();
         let server = Server::start(at, "");
         let id = server.post("/api/runs", &long()).done()["id"].clone();
         server.wait_for_epochs(&id, 2);
-        // Listeners that do not listen hold nothing up.
+        // Listeners that do not read must not block the server.
         let watching: Vec<_> = (0..5).map(|_| server.watch()).collect();
         server.wait_for_epochs(&id, 30);
         let (status, said) = server.end(signal);
         drop(watching);
         assert_eq!(status, Some(0), "{said}");
-        assert!(said.contains("its model is in ./stopped-run-1.safetensors"), "{said}");
+        assert!(said.contains("saved its model to ./stopped-run-1.safetensors"), "{said}");
         let model = model_file::load(&at.join("stopped-run-1.safetensors")).unwrap();
         assert_eq!(model.provenance.outcome.as_deref(), Some("stopped"));
         assert!(model.provenance.epochs.unwrap() >= 30);
@@ -436,7 +436,7 @@ fn the_end_of_the_server_keeps_the_runs_in_progress() {
 }
 
 #[test]
-fn what_cannot_be_served_is_told() {
+fn problems_at_the_start_are_reported() {
     let folder = with_model();
     let at = folder.path();
     let server = Server::start(at, "");
@@ -446,7 +446,7 @@ fn what_cannot_be_served_is_told() {
         text(&output.get_output().stderr)
     };
     let taken = refused(&format!("--port {port}"), 1);
-    assert!(taken.contains("choose another one with --port"), "{taken}");
+    assert!(taken.contains("choose another port with --port"), "{taken}");
     assert!(refused("missing.safetensors", 1).contains("missing.safetensors"));
     assert!(refused("--folder nowhere", 1).contains("there is no folder nowhere"));
     assert!(refused("--data-dir nowhere", 1).contains("there is no data folder nowhere"));
@@ -457,23 +457,23 @@ fn what_cannot_be_served_is_told() {
     let values = "--data values.csv --loss squared --label-column y --epochs 1 --out v.safetensors";
     run(at, &format!("train --quiet {values}"));
     assert!(refused("v.safetensors", 1).contains("this is a regression model"));
-    // A model that takes no pictures can be looked at.
+    // A model that does not take images can be looked at.
     run(at, "train --data table.csv --epochs 1 --quiet --out t.safetensors");
     let server = Server::start(at, "t.safetensors");
     let model = server.get("/api/state").done()["model"].clone();
     assert!(model["no_pictures"].as_str().unwrap().contains("samples of 2 numbers"), "{model}");
     assert!(server.answer(&stroke()).refusal(400).contains("samples of 2 numbers"));
     let listed = server.get("/api/samples?data=digits").done();
-    assert!(listed["note"].as_str().unwrap().contains("not for the samples of digits"));
+    assert!(listed["note"].as_str().unwrap().contains("does not take the samples of digits"));
 }
 
-/// A run that is watched: the server is in the second line of standard error at the latest.
+/// A run with --watch: the URL is in the first or second line of standard error.
 fn watched(folder: &Path, options: &str) -> Server {
     let mut child = Process::new(env!("CARGO_BIN_EXE_gradus"))
         .current_dir(folder)
         .args(["train", "--watch", "0", "--data", "digits", "--quiet"])
         .args(options.split_whitespace())
-        // Without programs on its way it finds no browser to open.
+        // With an empty PATH it finds no browser to open.
         .env("PATH", "")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -490,7 +490,7 @@ fn watched(folder: &Path, options: &str) -> Server {
 }
 
 #[test]
-fn a_watched_run_is_on_the_page_and_stays() {
+fn a_watched_run_is_on_the_page_and_remains_there() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     let mut server = watched(at, "--hidden 16 --epochs 4");

@@ -1,4 +1,5 @@
-//! `gradus bench`: how fast this machine is at this work, beside what its arithmetic would allow.
+//! `gradus bench`: a named data set in, measured training and prediction speeds out, compared with the
+//! peak FLOP/s of the CPU.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +22,7 @@ use crate::args::BenchArgs;
 use crate::run::output::{print_json, say, stdout, table};
 use crate::run::source;
 
-/// One measured figure.
+/// One measurement.
 #[derive(Serialize)]
 struct Figure {
     work: &'static str,
@@ -31,35 +32,35 @@ struct Figure {
     batch: Option<usize>,
     threads: usize,
     isa: &'static str,
-    /// Median: of an epoch, of one prediction, of one pass over all samples.
+    /// Median time of an epoch, of one prediction, or of one pass over all samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     samples_per_second: Option<f64>,
-    /// Billions of floating-point operations a second, where they are counted.
+    /// Billions of floating-point operations per second, if they are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     gflops: Option<f64>,
-    /// The time that the operations would take at the measured peak, over the time that they took.
+    /// Achieved FLOP/s divided by the measured peak.
     #[serde(skip_serializing_if = "Option::is_none")]
     share_of_peak: Option<f64>,
-    /// Training accuracy in the last epoch measured.
+    /// Training accuracy in the last measured epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<f64>,
 }
 
-/// The machine, and how it is used.
+/// The machine and the threads in use.
 struct Machine {
     kernels: Kernels,
     threads: usize,
     workers: Workers,
-    /// Operations a second of all threads together.
+    /// Peak floating-point operations per second of all threads together.
     peak: f64,
 }
 
-/// Samples in each measured epoch of the largest network, where all of them would take too long.
+/// Samples per measured epoch of the largest network, for which all samples would take too long.
 const FEW_SAMPLES: usize = 12_800;
 
-/// Images that a worker distorts before it looks for more.
+/// Images that a worker takes at a time to distort.
 const DISTORTED_AT_ONCE: usize = 64;
 
 /// Runs the command.
@@ -133,14 +134,14 @@ fn time(seconds: f64) -> String {
     }
 }
 
-/// The middle one; the mean of the two middle ones of an even number.
+/// The median; of an even number of values the mean of the two in the middle.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }
 
-/// Values that are not zero.
+/// The number of non-zero values.
 fn non_zeros(inputs: &Inputs) -> usize {
     match inputs.rows() {
         Rows::Bytes(values) => values.iter().filter(|&&value| value != 0).count(),
@@ -149,8 +150,8 @@ fn non_zeros(inputs: &Inputs) -> usize {
     }
 }
 
-/// Floating-point operations that one pass of `data` through layers of these sizes needs: forward
-/// alone, or with the gradients. Zeros of the inputs count where they are not skipped.
+/// Floating-point operations of one pass of `data` through layers of these sizes: forward only, or with the
+/// gradients. Zero inputs count unless they are skipped.
 fn operations(data: &Dataset, sizes: &[usize], skips_zeros: bool, training: bool) -> f64 {
     let (samples, last) = (data.len() as f64, sizes.len() - 1);
     let inputs = if skips_zeros { non_zeros(&data.inputs) } else { data.inputs.len() } as f64;
@@ -174,12 +175,12 @@ impl Machine {
             });
             operations.into_inner() as f64 / begin.elapsed().as_secs_f64()
         };
-        // The best of several: what the machine can do when nothing disturbs it.
+        // The best of several runs, since other processes can only slow it down.
         let peak = (0..9).map(|_| once()).fold(0.0, f64::max);
         Ok(Machine { kernels, threads, workers, peak })
     }
 
-    /// A figure of `operations` in `seconds`, for `samples` samples.
+    /// The measurement of `operations` in `seconds`, for `samples` samples.
     fn figure(&self, work: &'static str, seconds: f64, samples: usize, operations: f64) -> Figure {
         Figure {
             work,
@@ -200,13 +201,13 @@ impl Machine {
         Figure { seconds: None, samples_per_second: None, ..figure }
     }
 
-    /// Epochs of the notebook: full batch, raw pixels.
+    /// Measures epochs of the notebook: full batch, raw pixels.
     fn notebook(&self, data: &Dataset) -> Result<Figure> {
         let config = TrainConfig { epochs: 13, ..Preset::Notebook.config() };
         self.epochs("notebook epoch", data, config, None)
     }
 
-    /// Epochs of shuffled mini-batches with Adam.
+    /// Measures epochs of shuffled mini-batches with Adam.
     fn mini_batches(&self, data: &Dataset, hidden: &[usize], batch: usize) -> Result<Figure> {
         let config = TrainConfig {
             hidden: hidden.to_vec(),
@@ -221,7 +222,7 @@ impl Machine {
         self.epochs("mini-batch epoch", data, config, Some(batch))
     }
 
-    /// Trains, and takes the median of all epochs but the first.
+    /// Trains, and takes the median time of all epochs but the first, which warms up.
     fn epochs(
         &self,
         work: &'static str,
@@ -245,7 +246,8 @@ impl Machine {
         })
     }
 
-    /// One image at a time on one thread, and all test images at once on all.
+    /// Measures predictions: one image at a time on one thread, and all test images at once on all
+    /// threads.
     fn predictions(&self, data: &Dataset, test: &Dataset) -> Result<[Figure; 2]> {
         let config = TrainConfig {
             hidden: vec![128],
@@ -262,7 +264,7 @@ impl Machine {
         let all = passes(|| classifier.predict(&test.inputs, &self.workers).map(|_| ()))?;
         let network = Some(shape(&sizes));
         let latency = self.figure("predict one image", one, 1, operations / test.len() as f64);
-        // One thread alone does this.
+        // Only one thread works here, so compare with the peak of one thread.
         let share_of_peak = latency.share_of_peak.map(|share| share * self.threads as f64);
         let all = self.figure("predict all test images", all, test.len(), operations);
         Ok([
@@ -271,8 +273,8 @@ impl Machine {
         ])
     }
 
-    /// Every image distorted once, as `--distort standard` does in each epoch; none where samples are
-    /// no grey images.
+    /// Measures distorting every image once, as `--distort standard` does in each epoch; none if the
+    /// samples are not greyscale images.
     fn distortions(&self, data: &Dataset) -> Option<Figure> {
         let distorter = Distorter::for_data(Distortion::STANDARD, data, self.kernels).ok()?;
         let Inputs::Bytes(images) = &data.inputs else { return None };
@@ -300,13 +302,13 @@ impl Machine {
         Some(Figure { gflops: None, share_of_peak: None, ..figure })
     }
 
-    /// Median time of one prediction, over passes through the test images.
+    /// Median time of one prediction, over several passes through the test images.
     fn one_by_one(&self, classifier: &Classifier, test: &Dataset) -> GradusResult<f64> {
         let features = test.features();
         let sample = |index: usize| match test.inputs.rows() {
             Rows::Bytes(values) => Rows::Bytes(&values[index * features..][..features]),
             Rows::Floats(values) => Rows::Floats(&values[index * features..][..features]),
-            // Data sets are not read so; the predictor would refuse them.
+            // Named data sets are never sparse; the predictor would refuse them.
             Rows::Sparse(rows) => Rows::Sparse(rows),
         };
         let mut predictor = classifier.predictor(matches!(test.inputs, Inputs::Bytes(_)))?;
@@ -322,7 +324,7 @@ impl Machine {
     }
 }
 
-/// Median time of `work`, repeated five times and for half a second at least.
+/// Median time of `work`, repeated at least five times and for at least half a second.
 fn passes(mut work: impl FnMut() -> GradusResult<()>) -> GradusResult<f64> {
     let begin = Instant::now();
     let mut times = Vec::new();
@@ -349,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operations_are_counted_by_hand() {
+    fn operations_match_a_count_by_hand() {
         let inputs = Inputs::Bytes(vec![1, 0, 0, 2, 3, 0]);
         let data = Dataset::new(inputs, vec![0, 1], vec![3], vec!["a".into(), "b".into()]).unwrap();
         // Three non-zeros to 4 units; 2 samples from 4 to 2 units.

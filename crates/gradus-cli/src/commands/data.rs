@@ -1,4 +1,4 @@
-//! `gradus data`: a data set in, its figures or the drawing of one sample out.
+//! `gradus data`: a data set in, its statistics or a drawing of one sample out.
 
 use std::io::Write;
 
@@ -15,7 +15,7 @@ use crate::run::drawing::{draw, draw_values, output_width, side_by_side};
 use crate::run::output::{percent, print_json, shape, stdout, table};
 use crate::run::source::{self, DataRequest};
 
-/// Distorted versions of a sample that are drawn.
+/// Number of distorted versions of a sample to draw.
 const VERSIONS: u64 = 4;
 
 /// Runs the command.
@@ -24,9 +24,10 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
     let request = DataRequest::new(task, args.data.as_deref(), 0);
     let found = source::find(&source::options(&request, &args.source)?)?;
     if args.distort == Some(Distortion::NONE) {
-        return Err(
-            Error::argument("--distort none: there is nothing to draw; leave it out").into()
-        );
+        return Err(Error::argument(
+            "--distort none has no effect: it leaves the sample as it is; leave it out",
+        )
+        .into());
     }
     if let Some(index) = args.show {
         let part = args.part.as_deref().unwrap_or("train");
@@ -49,8 +50,8 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
     writeln!(out, "{} ({})", found.name, found.origin)?;
     let (count, what) = match &description.targets {
         Names::Classes { class_names } => (class_names.len(), "classes"),
-        Names::Values { output_names } if output_names.len() == 1 => (1, "value to learn"),
-        Names::Values { output_names } => (output_names.len(), "values to learn"),
+        Names::Values { output_names } if output_names.len() == 1 => (1, "target"),
+        Names::Values { output_names } => (output_names.len(), "targets"),
     };
     writeln!(out, "samples of {sizes} {values}, {count} {what}\n")?;
     write!(out, "{}\n{}", table(&description.part_rows()), table(&description.answer_rows()))?;
@@ -70,7 +71,7 @@ struct Description<'a> {
     test: Option<Figures>,
 }
 
-/// The names of what samples are answered with.
+/// The names of the classes or targets.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Names<'a> {
@@ -78,7 +79,7 @@ enum Names<'a> {
     Values { output_names: &'a [String] },
 }
 
-/// What a part has of each answer.
+/// The targets of a split.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Counts {
@@ -86,7 +87,7 @@ enum Counts {
     Values { outputs: Vec<Spread> },
 }
 
-/// How a value is distributed.
+/// The distribution of a target.
 #[derive(Serialize)]
 struct Spread {
     min: f32,
@@ -123,14 +124,14 @@ impl<'a> Description<'a> {
         }
     }
 
-    /// The parts, named as the notebook names their arrays.
+    /// The splits, named like the arrays in the notebook.
     fn parts(&self) -> Vec<(&'static str, &Figures)> {
         let test = self.test.as_ref().map(|test| ("test", test));
         [("train", &self.train)].into_iter().chain(test).collect()
     }
 
     fn part_rows(&self) -> Vec<Vec<String>> {
-        let heading = ["part", "samples", "smallest", "largest", "mean", "zeros"];
+        let heading = ["part", "samples", "min", "max", "mean", "zeros"];
         let mut rows = vec![heading.map(String::from).into()];
         for (name, figures) in self.parts() {
             let Figures { samples, min, max, mean, share_of_zeros, .. } = figures;
@@ -154,7 +155,7 @@ impl<'a> Description<'a> {
     }
 
     fn value_rows(&self, names: &[String]) -> Vec<Vec<String>> {
-        let heading = ["value", "part", "smallest", "largest", "mean", "deviation"];
+        let heading = ["target", "part", "min", "max", "mean", "std"];
         let mut rows = vec![heading.map(String::from).into()];
         for (index, name) in names.iter().enumerate() {
             for (part, figures) in self.parts() {
@@ -254,13 +255,13 @@ impl Spread {
     }
 }
 
-/// Prints one sample and its label under the names that the notebook gives them, then perhaps
-/// what distortions of a seed make of it.
+/// Prints one sample and its target under their names in the notebook, then distorted versions of it if
+/// asked for.
 fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64)>) -> Result<()> {
     let position = usize::try_from(index).ok().filter(|&index| index < data.len());
     let Some(index) = position else {
         let last = data.len() - 1;
-        let message = format!("--show {index}: the {part} part has the samples 0 to {last}");
+        let message = format!("--show {index}: the {part} part has samples 0 to {last}");
         return Err(Error::argument(message).into());
     };
     let distorted = match distort {
@@ -285,7 +286,7 @@ fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64
     Ok(())
 }
 
-/// A heading and the drawings of distorted versions of sample `index`.
+/// A heading and drawings of distorted versions of sample `index`.
 fn versions(data: &Dataset, index: usize, distortion: Distortion, seed: u64) -> Result<String> {
     let kernels = Kernels::detect().map_err(Error::argument)?;
     let distorter = Distorter::for_data(distortion, data, kernels)
@@ -309,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_by_hand() {
+    fn statistics_match_a_calculation_by_hand() {
         let names = || vec!["a".into(), "b".into()];
         let bytes = Inputs::Bytes(vec![0, 4, 0, 8]);
         let data = Dataset::new(bytes, vec![1, 1], vec![2], names()).unwrap();

@@ -1,4 +1,4 @@
-//! `gradus export`: a model file in, the same model in another format, or in a page, out.
+//! `gradus export`: a model file in, the same model in another format or in a page out.
 
 use std::io::Write;
 
@@ -17,13 +17,13 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
     let ends_in =
         |ending: &str| args.out.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));
     if args.model.activation.is_some() && ends_in("npz") {
-        let why = "the arrays of an .npz file are weights alone";
+        let why = "an .npz file contains only weights";
         return Err(no_effect("--activation", args.out.display(), why).into());
     }
     let model = model::load(&args.model)?;
     if ends_in("html") {
         if args.uint8 {
-            let message = "--uint8 is for ONNX models: a page takes pictures";
+            let message = "--uint8 is for ONNX models: a page takes drawings";
             return Err(Error::argument(message).into());
         }
         page_file::check_replaceable(&args.out, "choose another path")?;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
         writeln!(stdout(), "Wrote {}", args.out.display())?;
         return Ok(());
     }
-    // A file in the way is no wrong usage.
+    // An existing file is not a usage error.
     model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
     match args.uint8 {
         false => model_file::export(&model, &args.out)?,

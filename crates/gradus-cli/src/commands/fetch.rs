@@ -8,7 +8,7 @@ use crate::args::FetchArgs;
 use crate::run::output::{Exit, print_error, stdout};
 use crate::run::progress::Downloads;
 
-/// Runs the command. A set that fails does not keep the others from being fetched.
+/// Runs the command. If one data set fails, the others are fetched nevertheless.
 pub(crate) fn run(args: &FetchArgs) -> Result<()> {
     let mut failed = false;
     for name in &args.names {

@@ -1,4 +1,4 @@
-//! `gradus inspect`: a model file in, what it is and how it came about out.
+//! `gradus inspect`: a model file in, a description of the model and its training out.
 
 use std::io::Write;
 
@@ -22,8 +22,8 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     let (network, training) = (&model.network, model.provenance.to_json());
     let mut out = stdout();
     writeln!(out, "{}: {}", args.model.model.display(), architecture(network))?;
-    writeln!(out, "samples of {}", shape(&model.sample_shape))?;
-    writeln!(out, "normalised as {}", model.transform.formula())?;
+    writeln!(out, "input shape: {}", shape(&model.sample_shape))?;
+    writeln!(out, "normalization: {}", model.transform.formula())?;
     let names = model.names();
     let what = match (model.task(), names.len()) {
         (Task::Regression, 1) => "value",
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     writeln!(out, "{} {what}: {}\n", names.len(), names.join(", "))?;
     write!(out, "{}", table(&layer_rows(network.layers())))?;
     if training.is_null() {
-        writeln!(out, "\nNothing is known of its training.")?;
+        writeln!(out, "\nThe file does not say how the model was trained.")?;
     } else {
         writeln!(out, "\nTraining:")?;
         let mut rows = Vec::new();

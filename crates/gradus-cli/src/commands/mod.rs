@@ -1,4 +1,4 @@
-//! The commands: arguments in, what they print and write out.
+//! The commands: arguments in, printed results and written files out.
 
 pub(crate) mod train;
 pub(crate) mod sweep;

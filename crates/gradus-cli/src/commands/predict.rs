@@ -1,4 +1,4 @@
-//! `gradus predict`: a model and files in, a class and its probability or the values of each sample
+//! `gradus predict`: a model and files in, the class and its probability, or the values, of each sample
 //! out.
 
 use std::io::Write;
@@ -15,27 +15,27 @@ use crate::run::output::{Exit, exit_status, is_closed_pipe, print_error, stdout,
 use crate::run::samples::{self, Samples};
 use crate::run::workers::workers;
 
-/// Runs the command. A file that fails does not keep the others from being predicted.
+/// Runs the command. If one file fails, the others are predicted nevertheless.
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     let model = model::load(&args.model)?;
     check_top(args.top, &model)?;
     samples::check_options(args, &model)?;
-    let mut worst = None;
+    let mut status = None;
     for path in &args.files {
         match predict(path, &model, args) {
             Ok(()) => {}
             Err(error) if is_closed_pipe(&error) => return Err(error),
             Err(error) => {
                 print_error(&error);
-                worst = worst.max(Some(exit_status(&error)));
+                status = status.max(Some(exit_status(&error)));
             }
         }
     }
-    worst.map_or(Ok(()), |status| Err(Exit(status).into()))
+    status.map_or(Ok(()), |status| Err(Exit(status).into()))
 }
 
 fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
-    let Samples { inputs, picture, warning } = samples::read(path, model, args)?;
+    let Samples { inputs, is_image, warning } = samples::read(path, model, args)?;
     warning.iter().for_each(warn);
     let count = inputs.len() / model.network.inputs();
     let workers = workers(args.threads, count)?;
@@ -47,7 +47,7 @@ fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
             let predictions = model.predict(&inputs, &workers)?;
             for index in 0..predictions.len() {
                 let prediction = Prediction::new(&file, index, model, &predictions, args.top);
-                let line = || prediction.line(picture, args.top);
+                let line = || prediction.line(is_image, args.top);
                 write_prediction(&mut out, args.json, &prediction, line)?;
             }
         }
@@ -57,7 +57,7 @@ fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
                 let names = model.names().iter().map(String::as_str);
                 let values = names.zip(predictions.row(index).iter().copied()).collect();
                 let prediction = PredictedRow { file: &file, index, values };
-                write_prediction(&mut out, args.json, &prediction, || prediction.line(picture))?;
+                write_prediction(&mut out, args.json, &prediction, || prediction.line(is_image))?;
             }
         }
     }
@@ -90,8 +90,8 @@ struct PredictedRow<'a> {
 }
 
 impl PredictedRow<'_> {
-    /// `table.csv[3]: 12.5`, or several values with their names.
-    fn line(&self, picture: bool) -> String {
+    /// `table.csv[3]: 12.5`, or several values with names.
+    fn line(&self, is_image: bool) -> String {
         let values = match self.values[..] {
             [(_, value)] => value.to_string(),
             _ => {
@@ -99,13 +99,13 @@ impl PredictedRow<'_> {
                 named.collect::<Vec<_>>().join(", ")
             }
         };
-        place(self.file, self.index, picture) + &values
+        prefix(self.file, self.index, is_image) + &values
     }
 }
 
-/// What stands before a prediction: `digit.png: ` or `table.csv[3]: `.
-fn place(file: &str, index: usize, picture: bool) -> String {
-    if picture { format!("{file}: ") } else { format!("{file}[{index}]: ") }
+/// The beginning of a line: `digit.png: ` or `table.csv[3]: `.
+fn prefix(file: &str, index: usize, is_image: bool) -> String {
+    if is_image { format!("{file}: ") } else { format!("{file}[{index}]: ") }
 }
 
 #[derive(Serialize)]
@@ -119,8 +119,7 @@ struct Prediction<'a> {
 }
 
 impl<'a> Prediction<'a> {
-    /// What is predicted for sample `index`: of all classes in their order, or of the `top` most
-    /// probable ones.
+    /// The prediction for sample `index`: all classes in their order, or the `top` most probable ones.
     fn new(
         file: &'a str,
         index: usize,
@@ -132,7 +131,7 @@ impl<'a> Prediction<'a> {
         let names = model.names().iter().map(String::as_str);
         let mut probabilities: Vec<_> = names.zip(row.iter().copied()).collect();
         if let Some(top) = top {
-            // Stable: of equals the first class stays first, as in the label.
+            // A stable sort: among equal probabilities the first class stays first, as in the label.
             probabilities.sort_by(|a, b| b.1.total_cmp(&a.1));
             probabilities.truncate(top);
         }
@@ -140,14 +139,14 @@ impl<'a> Prediction<'a> {
         Prediction { file, index, label: label_name, probability: row[label], probabilities }
     }
 
-    /// `digit.png: 7 (0.9981)`, or with `top` several classes.
-    fn line(&self, picture: bool, top: Option<usize>) -> String {
+    /// `digit.png: 7 (0.9981)`, or several classes with `top`.
+    fn line(&self, is_image: bool, top: Option<usize>) -> String {
         let named = |(name, probability): &(&str, f32)| format!("{name} ({probability:.4})");
         let classes = match top {
             Some(_) => self.probabilities.iter().map(named).collect::<Vec<_>>().join(", "),
             None => named(&(self.label, self.probability)),
         };
-        place(self.file, self.index, picture) + &classes
+        prefix(self.file, self.index, is_image) + &classes
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<()> {
     let out = args.out.clone().unwrap_or_else(|| {
         PathBuf::from(if args.format == ReportFormat::Html { "report.html" } else { "report" })
     });
-    // Before minutes are spent on an evaluation.
+    // Check before spending minutes on an evaluation.
     match args.format {
         ReportFormat::Html => page_file::check_replaceable(&out, "choose another path with --out")?,
         _ => check_folder(&out)?,
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<()> {
     };
     if pieces.is_empty() {
         return Err(anyhow!(
-            "{}: there is nothing to write as {}: neither a history nor labelled samples were found",
+            "{}: nothing to write as {}: there is neither a history nor labelled samples",
             args.input.display(),
             args.format.name()
         ));
@@ -64,7 +64,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 fn check_folder(path: &Path) -> Result<()> {
     match path.exists() && !path.is_dir() {
         true => Err(anyhow!(
-            "{}: a file is there; single pieces go into a folder, whose name --out says",
+            "{}: this is a file, but plots and tables go to a folder; choose one with --out",
             path.display()
         )),
         false => Ok(()),

@@ -1,4 +1,4 @@
-//! `gradus serve`: a model and a folder in, a page in the browser out.
+//! `gradus serve`: a model and a folder in, a page for the browser out.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use gradus::Error;
 use crate::args::ServeArgs;
 use crate::run::output::{say, stdout, warn};
 use crate::run::stop;
-use crate::serve::{Place, Served, Server, new_state, newest_model, open};
+use crate::serve::{Address, Served, Server, new_state, newest_model, open};
 
 /// Runs the command.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
@@ -25,14 +25,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     if let Some(model) = model {
         shared.serve(model);
     }
-    let place = Place { host: &args.host, port: args.port, token: args.token.clone() };
-    let server = Server::start(shared, &place).map_err(|error| match error.kind {
+    let address = Address { host: &args.host, port: args.port, token: args.token.clone() };
+    let server = Server::start(shared, &address).map_err(|error| match error.kind {
         ErrorKind::AddrInUse => {
-            anyhow!("{error}: choose another one with --port, or 0 for any")
+            anyhow!("{error}: choose another port with --port, or 0 for any free one")
         }
         _ => anyhow!("{error}"),
     })?;
-    writeln!(stdout(), "{} (Ctrl-C ends it)", server.url)?;
+    writeln!(stdout(), "{} (press Ctrl-C to stop)", server.url)?;
     if args.open {
         open(&server.url);
     }
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     Ok(())
 }
 
-/// The page's models come from here and go here.
+/// Checks the folder of models.
 fn check_folder(folder: &Path) -> Result<()> {
     match folder.is_dir() {
         true => Ok(()),
@@ -49,17 +49,17 @@ fn check_folder(folder: &Path) -> Result<()> {
     }
 }
 
-/// The newest model of the folder, where one can be read: nobody asked for it.
+/// The newest model of the folder. The user did not ask for it, so a failure is only a warning.
 fn newest(folder: &Path) -> Option<Served> {
     let path = newest_model(folder)?;
     let name = path.display().to_string();
     match Served::open(&path) {
         Ok(model) => {
-            say(format_args!("the model is {name}, the newest one in the folder"));
+            say(format_args!("using {name}, the newest model in the folder"));
             Some(model)
         }
         Err(error) => {
-            warn(format_args!("the newest model in the folder cannot be used: {error}"));
+            warn(format_args!("cannot use the newest model in the folder: {error}"));
             None
         }
     }

@@ -1,5 +1,5 @@
-//! `gradus completions` and `gradus man`: what shells and `man` want to know, made from the
-//! definition of the arguments.
+//! `gradus completions` and `gradus man`: the definition of the arguments in, shell completions and man
+//! pages out.
 
 use std::io::Write;
 
@@ -17,12 +17,12 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<()> {
     Ok(())
 }
 
-/// Prints the man page of the program, or writes those of all commands into a folder.
+/// Prints the man page of the program, or writes the pages of all commands to a folder.
 pub(crate) fn man(args: &ManArgs) -> Result<()> {
     let command = Cli::command();
     if let Some(folder) = &args.folder {
         return clap_mangen::generate_to(command, folder)
-            .with_context(|| format!("cannot write the man pages into {}", folder.display()));
+            .with_context(|| format!("cannot write the man pages to {}", folder.display()));
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;

@@ -1,10 +1,11 @@
-//! `gradus sweep`: runs of `train` with different options, side by side, and which is the best.
+//! `gradus sweep`: options of `train` and their values in, a ranking of runs out.
 
 use std::io::Write;
 
 use anyhow::Result;
 use gradus::network::available_cores;
 use gradus::{Error, ErrorKind, files};
+use serde_json::Value;
 
 use crate::args::SweepArgs;
 use crate::run::output::{say, stdout, warn};
@@ -21,8 +22,8 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     })?;
     if plan.holds_out {
         warn(format_args!(
-            "no --validation is given: a tenth of the training data is set apart to judge the runs \
-             by, as with -- --validation {VALIDATION}"
+            "no --validation given: a tenth of the training data is held out to compare the runs, as \
+             with -- --validation {VALIDATION}"
         ));
     }
     files::check_writable(&args.out).map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -34,12 +35,13 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     check_fit(&plan, &data)?;
     let identity = plan.identity(&data);
     let (results, known) = Results::open(&args.out, &identity, &plan.runs)?;
-    let mut records = train(&plan, data, (results, known, identity), jobs)?;
+    let progress = Progress { results, known, identity };
+    let mut records = train(&plan, data, progress, jobs)?;
     rank(&mut records, plan.monitor);
     print_results(&records, &plan)
 }
 
-/// How many runs stand side by side; each gets its share of the cores.
+/// The number of runs to train in parallel, which share the cores.
 fn share_cores(jobs: Option<usize>, plan: &mut Plan) -> usize {
     let cores = available_cores();
     let wanted = plan.first.threads;
@@ -50,27 +52,33 @@ fn share_cores(jobs: Option<usize>, plan: &mut Plan) -> usize {
     jobs
 }
 
-/// Checks that the settings of all runs fit the data. One sample is enough to see that.
+/// Checks that the settings of all runs fit the data. One sample is enough for that.
 fn check_fit(plan: &Plan, data: &Data) -> Result<()> {
     let sample = data.train.subset(&[0]);
     let validation = data.validation.as_ref().unwrap_or(&sample);
     plan.runs.iter().try_for_each(|run| begin(run, &sample, validation).map(drop))
 }
 
-/// Trains all runs that are not known already.
-fn train(
-    plan: &Plan,
-    data: Data,
-    (results, known, identity): (Results, Vec<Option<Record>>, serde_json::Value),
-    jobs: usize,
-) -> Result<Vec<Record>> {
+/// The results of a sweep so far.
+struct Progress {
+    /// The file, which takes more results.
+    results: Results,
+    /// The record of each run, if the file contains one.
+    known: Vec<Option<Record>>,
+    /// [`Plan::identity`], which is part of every record.
+    identity: Value,
+}
+
+/// Trains all runs without known results.
+fn train(plan: &Plan, data: Data, progress: Progress, jobs: usize) -> Result<Vec<Record>> {
+    let Progress { results, known, identity } = progress;
     let (train, validation) = data.without_test();
     let Some(validation) = validation else {
-        return Err(Error::argument("a sweep needs validation data: give --validation 0.1").into());
+        return Err(Error::argument("a sweep needs validation data: add --validation 0.1").into());
     };
     let done: Vec<&Record> = known.iter().flatten().collect();
     if !done.is_empty() {
-        say(format_args!("{} of {} runs are done already", done.len(), plan.runs.len()));
+        say(format_args!("{} of {} runs are already done", done.len(), plan.runs.len()));
     }
     let (_, sums) = epochs(plan);
     let bar = Epochs::new(sums.last().copied().unwrap_or(0), true);
@@ -82,17 +90,16 @@ fn train(
     records
 }
 
-/// Prints the table, and how the best run is trained again.
+/// Prints the table and the command that trains the best run again.
 fn print_results(records: &[Record], plan: &Plan) -> Result<()> {
     let Some(best) = records.first() else { return Ok(()) };
     write!(stdout(), "{}", show(records, &plan.runs, plan.monitor))?;
     if best.figures.of(plan.monitor).is_none() {
-        let message = "every run diverged: their steps are probably too large; vary the learning \
-                       rate over smaller values, or use --normalize unit or standard if the inputs \
-                       are raw";
+        let message = "every run diverged: the steps are probably too large; try smaller learning \
+                       rates, or --normalize unit or standard if the inputs are raw";
         return Err(Error::new(ErrorKind::Diverged, message).into());
     }
-    writeln!(stdout(), "\nThe best run, to be trained again and tested:")?;
+    writeln!(stdout(), "\nTo train the best run again and test it:")?;
     writeln!(stdout(), "{}", plan.runs[best.run].command())?;
     Ok(())
 }

@@ -1,15 +1,15 @@
-//! Figures of a measured model as rows of text, for the page and for files.
+//! Metrics of single classes, for the page and for CSV files.
 
 use gradus::metrics::{ClassFigures, ConfusionMatrix, Z_95, wilson_interval};
 
-/// A share with the ends of its interval.
+/// A fraction with its confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Share {
     pub(super) value: f64,
     pub(super) interval: (f64, f64),
 }
 
-/// The figures of one class.
+/// The metrics of one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ClassRow {
     pub(super) class: usize,
@@ -22,13 +22,13 @@ pub(super) struct ClassRow {
 impl ClassRow {
     pub(super) fn of(confusion: &ConfusionMatrix, class: usize) -> ClassRow {
         let ClassFigures { precision, recall, f1, support } = confusion.class(class);
-        let right = confusion.count(class, class);
+        let correct = confusion.count(class, class);
         let predicted = (0..confusion.classes()).map(|label| confusion.count(label, class)).sum();
         ClassRow {
             class,
             precision: Share {
                 value: precision,
-                interval: wilson_interval(right, predicted, Z_95),
+                interval: wilson_interval(correct, predicted, Z_95),
             },
             recall: Share { value: recall, interval: confusion.recall_interval(class) },
             f1,
@@ -36,7 +36,7 @@ impl ClassRow {
         }
     }
 
-    /// Of all classes, in their order.
+    /// The rows of all classes, in their order.
     pub(super) fn all(confusion: &ConfusionMatrix) -> Vec<ClassRow> {
         (0..confusion.classes()).map(|class| ClassRow::of(confusion, class)).collect()
     }

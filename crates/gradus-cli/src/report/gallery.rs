@@ -1,4 +1,5 @@
-//! Samples to look at: those behind the cells of the confusion matrix, and the surest mistakes.
+//! Samples to look at: predictions and data in, HTML out; the samples in each cell of the confusion matrix,
+//! and the most confident mistakes.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,26 +11,35 @@ use gradus::plot::{escape, grouped, picture};
 use super::report_data::Measured;
 use crate::run::output::percent_fine;
 
-/// Cells of mistakes whose samples are shown at most: those with most samples.
+/// Maximum number of off-diagonal cells whose samples are shown: those with most samples.
 const MOST_CELLS: usize = 90;
 
-/// Samples that are shown of one cell at most.
+/// Maximum number of samples shown per cell.
 const IN_CELL: usize = 8;
 
-/// Values that are shown of a sample that is no picture.
+/// Maximum number of values shown of a sample that is not an image.
 const MOST_VALUES: usize = 12;
 
-/// Samples by their class and the class predicted.
+/// The samples of one cell of the confusion matrix.
+#[derive(Debug, PartialEq)]
+struct Cell {
+    /// The number of all samples in the cell.
+    count: usize,
+    /// The indices of those to show.
+    shown: Vec<usize>,
+}
+
+/// Samples by true and predicted class.
 pub(super) struct Cells {
-    /// Of a cell all samples are counted, and some kept.
-    cells: BTreeMap<(usize, usize), (usize, Vec<usize>)>,
-    /// Whether there are cells of mistakes beside these.
+    /// By true and predicted class.
+    cells: BTreeMap<(usize, usize), Cell>,
+    /// Whether some off-diagonal cells were left out.
     more: bool,
 }
 
 impl Cells {
-    /// Of mistakes the surest are kept, of right predictions the least sure, in the cells of classes
-    /// that are `shown`.
+    /// Selects the most confident mistakes and the least confident correct predictions of each cell, for the
+    /// classes in `shown`.
     pub(super) fn new(results: &[SampleResult], shown: &[usize]) -> Cells {
         let mut all: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
         for (index, result) in results.iter().enumerate() {
@@ -46,37 +56,41 @@ impl Cells {
         wrong.sort_by_key(|&(cell, count)| (Reverse(count), cell));
         let left_out: Vec<_> = wrong.split_off(wrong.len().min(MOST_CELLS));
         left_out.iter().for_each(|(cell, _)| drop(all.remove(cell)));
-        let kept = |(cell, mut samples): ((usize, usize), Vec<usize>)| {
+        let select = |(cell, mut samples): ((usize, usize), Vec<usize>)| {
             let count = samples.len();
-            let sure = |&index: &usize| results[index].confidence;
+            let confidence = |&index: &usize| results[index].confidence;
             match cell.0 == cell.1 {
-                true => samples.sort_by(|a, b| sure(a).total_cmp(&sure(b))),
-                false => samples.sort_by(|a, b| sure(b).total_cmp(&sure(a))),
+                true => samples.sort_by(|a, b| confidence(a).total_cmp(&confidence(b))),
+                false => samples.sort_by(|a, b| confidence(b).total_cmp(&confidence(a))),
             }
             samples.truncate(IN_CELL);
-            (cell, (count, samples))
+            (cell, Cell { count, shown: samples })
         };
-        Cells { cells: all.into_iter().map(kept).collect(), more: !left_out.is_empty() }
+        Cells { cells: all.into_iter().map(select).collect(), more: !left_out.is_empty() }
     }
 
-    /// The place on the page of a cell's samples.
+    /// The link to the samples of a cell.
     pub(super) fn link(&self, label: usize, predicted: usize) -> Option<String> {
         self.cells.contains_key(&(label, predicted)).then(|| format!("#{}", id(label, predicted)))
     }
 
-    /// A part to unfold for each cell: mistakes first, those with most samples in front.
+    /// A collapsible section for each cell: mistakes first, in order of their number of samples.
     pub(super) fn html(&self, measured: &Measured, names: &[String]) -> String {
         let mut cells: Vec<_> = self.cells.iter().collect();
-        cells.sort_by_key(|&(&(label, predicted), (count, _))| {
+        cells.sort_by_key(|&(&(label, predicted), Cell { count, .. })| {
             (label == predicted, if label == predicted { 0 } else { usize::MAX - count }, label)
         });
         let mut text = String::new();
-        for (right, heading) in
-            [(false, "Mistakes, the surest of each cell"), (true, "Right, but least sure")]
-        {
+        for (right, heading) in [
+            (false, "Most confident mistakes of each cell"),
+            (true, "Correct, but least confident"),
+        ] {
             let here = cells.iter().filter(|(cell, _)| (cell.0 == cell.1) == right);
-            let parts: String =
-                here.map(|(cell, kept)| details(**cell, kept, measured, names)).collect();
+            let parts: String = here
+                .map(|&(&(label, predicted), cell)| {
+                    details(label, predicted, cell, measured, names)
+                })
+                .collect();
             if !parts.is_empty() {
                 text += &format!(
                     "<div class=\"behind\"><h3>{heading}</h3>\n<div class=\"cells\">\n{parts}</div>\n\
@@ -85,7 +99,7 @@ impl Cells {
             }
             if !right && self.more {
                 text += &format!(
-                    "<p>Only the {MOST_CELLS} cells with most mistakes have their samples here.</p>\n"
+                    "<p>Samples are shown for the {MOST_CELLS} cells with most mistakes.</p>\n"
                 );
             }
         }
@@ -98,15 +112,16 @@ fn id(label: usize, predicted: usize) -> String {
 }
 
 fn details(
-    (label, predicted): (usize, usize),
-    (count, samples): &(usize, Vec<usize>),
+    label: usize,
+    predicted: usize,
+    Cell { count, shown: samples }: &Cell,
     measured: &Measured,
     names: &[String],
 ) -> String {
-    let (name, taken) = (escape(&names[label]), escape(&names[predicted]));
+    let (name, other) = (escape(&names[label]), escape(&names[predicted]));
     let title = match label == predicted {
         true => name,
-        false => format!("{name} taken for {taken}"),
+        false => format!("{name} predicted as {other}"),
     };
     let shown = match samples.len() < *count {
         true => format!("{} of {}", samples.len(), grouped(*count as u64)),
@@ -127,7 +142,7 @@ fn details(
     )
 }
 
-/// The surest mistakes, each with what it is, what it was taken for and how surely.
+/// The most confident mistakes, each with its class, the predicted class and both probabilities.
 pub(super) fn mistakes(worst: &[Mistake], data: &Dataset, names: &[String]) -> String {
     let one = |mistake: &Mistake| {
         let [label, predicted] =
@@ -135,16 +150,16 @@ pub(super) fn mistakes(worst: &[Mistake], data: &Dataset, names: &[String]) -> S
         let [sure, own] = [mistake.probability, mistake.label_probability]
             .map(|probability| percent_fine(probability.into()));
         let caption = format!(
-            "<span><b>{label}</b> taken for <b>{predicted}</b></span><span>{sure} sure</span>\
+            "<span><b>{label}</b> predicted as <b>{predicted}</b></span><span>{sure}</span>\
              <span class=\"soft\">true class {own}</span><span class=\"soft\">sample {}</span>",
             mistake.index
         );
-        figure(data, mistake.index, &format!("{label} taken for {predicted}"), &caption)
+        figure(data, mistake.index, &format!("{label} predicted as {predicted}"), &caption)
     };
     format!("<div class=\"gallery\">\n{}</div>\n", worst.iter().map(one).collect::<String>())
 }
 
-/// A sample with words below it; `words` and `caption` are escaped already.
+/// A sample with a caption; `words` and `caption` are already escaped.
 fn figure(data: &Dataset, index: usize, words: &str, caption: &str) -> String {
     let sample = match picture(data, index) {
         Some(address) => {
@@ -155,12 +170,12 @@ fn figure(data: &Dataset, index: usize, words: &str, caption: &str) -> String {
     format!("<figure>{sample}<figcaption>{caption}</figcaption></figure>\n")
 }
 
-/// The first values of a sample.
+/// The first values of a sample, as text.
 pub(super) fn values(data: &Dataset, index: usize) -> String {
     let values = data.sample(index);
-    let told: Vec<String> = values.iter().take(MOST_VALUES).map(ToString::to_string).collect();
+    let shown: Vec<String> = values.iter().take(MOST_VALUES).map(ToString::to_string).collect();
     let more = if data.features() > MOST_VALUES { ", \u{2026}" } else { "" };
-    told.join(", ") + more
+    shown.join(", ") + more
 }
 
 #[cfg(test)]
@@ -175,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn cells_keep_the_samples_worth_a_look() {
+    fn cells_keep_the_most_interesting_samples() {
         let mut results: Vec<_> = (0..20).map(|at| result(0, 1, 0.5 + 0.01 * at as f32)).collect();
         results.extend((0..20).map(|at| result(1, 1, 0.5 + 0.01 * at as f32)));
         results.push(result(2, 0, 0.9));
         let cells = Cells::new(&results, &[0, 1]);
-        assert_eq!(cells.cells[&(0, 1)], (20, (12..20).rev().collect()));
-        assert_eq!(cells.cells[&(1, 1)], (20, (20..28).collect()));
+        assert_eq!(cells.cells[&(0, 1)], Cell { count: 20, shown: (12..20).rev().collect() });
+        assert_eq!(cells.cells[&(1, 1)], Cell { count: 20, shown: (20..28).collect() });
         assert_eq!(cells.link(0, 1).as_deref(), Some("#cell-0-1"));
         assert_eq!((cells.link(2, 0), cells.more), (None, false));
     }

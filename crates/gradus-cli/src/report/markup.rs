@@ -1,9 +1,9 @@
-//! Pieces of HTML: texts in, escaped and marked up out.
+//! HTML elements: plain text in, escaped markup out.
 
 use gradus::plot::escape;
 
-/// A table with a heading for each column; the first cell of a row is its heading. Columns after the
-/// first are numbers and stand to the right.
+/// A table with a heading for each column; the first cell of a row is its heading. The other columns are
+/// right-aligned numbers.
 pub(super) fn table(caption: &str, headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut text = format!("<div class=\"scroll\"><table><caption>{}</caption>\n", escape(caption));
     let cells: String = headings
@@ -20,7 +20,7 @@ pub(super) fn table(caption: &str, headings: &[&str], rows: &[Vec<String>]) -> S
     text + "</tbody></table></div>\n"
 }
 
-/// Names and what they stand for.
+/// A list of names and values.
 pub(super) fn facts(rows: &[(String, String)]) -> String {
     let row = |(name, value): &(String, String)| {
         format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(name), escape(value))
@@ -28,7 +28,7 @@ pub(super) fn facts(rows: &[(String, String)]) -> String {
     format!("<dl class=\"facts\">\n{}</dl>\n", rows.iter().map(row).collect::<String>())
 }
 
-/// A part of the page with a heading; `content` is HTML.
+/// A section of the page with a heading; `content` is HTML.
 pub(super) fn section(id: &str, heading: &str, content: &str) -> String {
     let heading = escape(heading);
     format!(
@@ -42,7 +42,7 @@ pub(super) fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", escape(text))
 }
 
-/// Plots side by side where there is room.
+/// Plots, side by side if there is room.
 pub(super) fn plots(plots: &[String]) -> String {
     let plot = |svg: &String| format!("<div class=\"plot\">{svg}</div>\n");
     format!("<div class=\"plots\">\n{}</div>\n", plots.iter().map(plot).collect::<String>())

@@ -1,6 +1,6 @@
-//! What a report is made of: a model or a history and perhaps data in, a page or its pieces as text
-//! out. `report_data.rs` loads and measures, `page.rs` writes the page, `pieces.rs` the single plots and
-//! tables, `png.rs` turns a plot into pixels.
+//! The content of a report: a model or a history and possibly data in, a page or single plots and tables
+//! out. `report_data.rs` loads and measures, `page.rs` writes the page, `pieces.rs` the plots and tables,
+//! `png.rs` turns a plot into pixels.
 
 mod report_data;
 mod training_facts;

@@ -1,4 +1,4 @@
-//! The report's plots and tables one by one: what there is to show in, named texts out.
+//! The plots and tables of a report one by one: the data of the report in, named texts out.
 
 use anyhow::Result;
 use gradus::plot::{self, Figure};
@@ -8,7 +8,7 @@ use super::report_data::{Measured, ReportData};
 
 /// A plot or a table.
 pub(crate) struct Piece {
-    /// Its file's name without the ending.
+    /// File name without extension.
     pub(crate) name: String,
     pub(crate) text: String,
 }
@@ -44,7 +44,7 @@ pub(crate) fn plots(report: &ReportData) -> Vec<Piece> {
     pieces
 }
 
-/// The surest mistakes as pictures; none where there is no mistake, or samples are no pictures.
+/// The most confident mistakes as images; none if there are no mistakes, or the samples are not images.
 fn mistakes(measured: &Measured, names: &[String]) -> Option<String> {
     let shown: Vec<_> = measured
         .worst
@@ -59,13 +59,13 @@ fn mistakes(measured: &Measured, names: &[String]) -> Option<String> {
     if shown.is_empty() {
         return None;
     }
-    plot::images("The surest mistakes", &measured.data, &shown)
+    plot::images("The most confident mistakes", &measured.data, &shown)
 }
 
 /// Every table as CSV.
 ///
 /// # Errors
-/// None that a caller could meet: what is written goes to memory.
+/// None in practice: it writes to memory.
 pub(crate) fn tables(report: &ReportData) -> Result<Vec<Piece>> {
     let mut pieces = Vec::new();
     if let Some(history) = &report.history {
@@ -118,7 +118,7 @@ fn classes(measured: &Measured, names: &[String]) -> Result<String> {
     csv(rows)
 }
 
-/// True classes in rows, predicted ones in columns.
+/// True classes in rows, predicted classes in columns.
 fn confusion(measured: &Measured, names: &[String]) -> Result<String> {
     let confusion = &measured.evaluation.confusion;
     let heading = [vec!["class".to_owned()], names.to_vec()].concat();

@@ -1,13 +1,13 @@
-//! SVG to PNG.
+//! Converts plots: SVG in, PNG out.
 
 use anyhow::{Result, anyhow};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 
-/// Pixels of the picture for each of the drawing.
+/// Pixels of the PNG per unit of the SVG.
 const SCALE: f32 = 2.0;
 
-/// Sans-serif fonts, the usual ones first.
+/// Sans-serif fonts, the most common ones first.
 const FONTS: [&str; 8] = [
     "DejaVu Sans",
     "Noto Sans",
@@ -19,12 +19,12 @@ const FONTS: [&str; 8] = [
     "Verdana",
 ];
 
-/// Draws plots with a font of this system.
+/// Draws plots with a font installed on this system.
 pub(crate) struct Painter(Options<'static>);
 
 impl Painter {
     /// # Errors
-    /// Where the system has no font.
+    /// If the system has no font.
     pub(crate) fn new() -> Result<Painter> {
         let mut options = Options::default();
         let fonts = options.fontdb_mut();
@@ -32,12 +32,12 @@ impl Painter {
         let has = |name: &str| {
             fonts.faces().any(|face| face.families.iter().any(|(family, _)| family == name))
         };
-        let usual = FONTS.into_iter().find(|name| has(name)).map(str::to_owned);
+        let common = FONTS.into_iter().find(|name| has(name)).map(str::to_owned);
         let any = || Some(fonts.faces().next()?.families.first()?.0.clone());
-        let Some(font) = usual.or_else(any) else {
+        let Some(font) = common.or_else(any) else {
             return Err(anyhow!(
-                "no font was found on this system, and a PNG without letters would say nothing: \
-                 install one (such as DejaVu Sans), or take --format svg"
+                "no font found on this system, and a PNG without text would be useless: install one \
+                 (such as DejaVu Sans), or use --format svg"
             ));
         };
         fonts.set_sans_serif_family(&font);
@@ -49,16 +49,16 @@ impl Painter {
     /// The plot as a PNG file, in light colours.
     ///
     /// # Errors
-    /// Where it is no SVG, or too large.
+    /// If it is not a valid SVG, or too large.
     pub(crate) fn paint(&self, svg: &str) -> Result<Vec<u8>> {
         let tree = Tree::from_str(svg, &self.0)?;
         let size = tree.size();
         let [width, height] =
             [size.width(), size.height()].map(|side| (side * SCALE).ceil() as u32);
-        let mut picture = Pixmap::new(width, height)
-            .ok_or_else(|| anyhow!("a picture of {width} x {height} pixels is too large"))?;
-        resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut picture.as_mut());
-        Ok(picture.encode_png()?)
+        let mut image = Pixmap::new(width, height)
+            .ok_or_else(|| anyhow!("an image of {width} x {height} pixels is too large"))?;
+        resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut image.as_mut());
+        Ok(image.encode_png()?)
     }
 }
 

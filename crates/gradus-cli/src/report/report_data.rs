@@ -1,4 +1,4 @@
-//! What there is to show: a file and perhaps data in, a model, its epochs and what it makes of samples
+//! The data of a report: a file and possibly labelled samples in; a model, its history and its predictions
 //! out.
 
 use std::path::Path;
@@ -16,42 +16,42 @@ use crate::run::output::warn;
 use crate::run::source::no_effect;
 use crate::run::workers::workers;
 
-/// Mistakes that are shown.
+/// Maximum number of mistakes in a report.
 const MOST_MISTAKES: usize = 30;
 
-/// All that a report is made from.
+/// Everything that a report shows.
 pub(crate) struct ReportData {
-    /// Name of the file that the report is on, without its folders.
+    /// Name of the model or history file, without folders.
     pub(crate) name: String,
     pub(crate) history: Option<History>,
     model: Option<Model>,
-    /// What the model makes of labelled samples, or why there are none.
+    /// The model measured on labelled samples, or why there are none.
     pub(crate) measured: Result<Measured, String>,
 }
 
 /// A model measured on labelled samples.
 pub(crate) struct Measured {
-    /// What to call the samples.
+    /// Name of the samples.
     pub(super) name: String,
     pub(super) data: Dataset,
     pub(super) results: Vec<SampleResult>,
     pub(super) evaluation: Evaluation,
-    /// The surest mistakes.
+    /// The most confident mistakes.
     pub(super) worst: Vec<Mistake>,
 }
 
 impl ReportData {
-    /// Loads the file, and data to measure the model on.
+    /// Loads the file, and labelled samples to measure the model on.
     ///
     /// # Errors
-    /// Those of reading the file; where data were asked for, those of reading and measuring.
+    /// Those of reading the file; if data were given, those of reading and measuring.
     pub(crate) fn load(args: &ReportArgs) -> Result<ReportData> {
         let path = &args.input;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if is_history(path) {
-            check_no_data(args, "a history has no model to measure on data")?;
+            check_no_data(args, "a history contains no model to measure")?;
             let history = Some(History::load(path)?);
-            let measured = Err("a history has no model to measure".into());
+            let measured = Err("a history contains no model to measure".into());
             return Ok(ReportData { name, history, model: None, measured });
         }
         let model = model_file::load_model(path)?;
@@ -61,9 +61,9 @@ impl ReportData {
                 Ok(measured) => Ok(measured),
                 Err(error) if args.data.is_some() => return Err(error),
                 Err(error) => {
-                    let told = error.to_string();
-                    warn(format_args!("{told}; the report goes on without what needs data"));
-                    Err(told)
+                    let reason = error.to_string();
+                    warn(format_args!("{reason}; the report omits the sections that need samples"));
+                    Err(reason)
                 }
             },
             Task::Regression => {
@@ -91,20 +91,21 @@ impl Measured {
     }
 }
 
-/// Whether the name is that of a history's file.
+/// Whether the file is a history, by its extension.
 fn is_history(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     ["json", "csv"].contains(&ending.as_str())
 }
 
-/// The figures of the epochs: the model keeps them, and so does a checkpoint.
+/// The metrics of the epochs, which models and checkpoints contain.
 fn history_of(model: &Model, path: &Path) -> Option<History> {
-    let kept = History::from_json(&model.provenance.history).ok();
-    let of_run = || Checkpoint::load(path).ok().map(|checkpoint| checkpoint.history().clone());
-    kept.or_else(of_run).filter(|history| !history.epochs.is_empty())
+    let in_model = History::from_json(&model.provenance.history).ok();
+    let in_checkpoint =
+        || Checkpoint::load(path).ok().map(|checkpoint| checkpoint.history().clone());
+    in_model.or_else(in_checkpoint).filter(|history| !history.epochs.is_empty())
 }
 
-/// Checks that no option about measuring is given where nothing is measured.
+/// Checks that no option about measuring is given when nothing is measured.
 fn check_no_data(args: &ReportArgs, why: &str) -> Result<()> {
     let source = &args.source;
     let given = [

@@ -1,4 +1,4 @@
-//! How a model came about, in words: what its file says of its training in, names and values out.
+//! The training of a model in words: its metadata in, names and values out.
 
 use gradus::classifier::Model;
 use gradus::metrics::{Z_95, wilson_interval};
@@ -11,36 +11,39 @@ use serde_json::Value;
 use crate::run::describe::{architecture, flatten, without_history};
 use crate::run::output::{shape, with_interval};
 
-/// The model and its training, what matters first.
+/// Facts about the model and its training, the most important first.
 pub(super) fn facts(model: &Model) -> Vec<(String, String)> {
     let training = &model.provenance.to_json();
     let mut facts = vec![
         ("Network".to_owned(), architecture(&model.network)),
         ("Samples".to_owned(), shape(&model.sample_shape)),
-        ("Normalisation".to_owned(), model.transform.formula()),
+        ("Normalization".to_owned(), model.transform.formula()),
     ];
     if training.is_null() {
-        facts.push(("Training".to_owned(), "the model does not say how it was trained".to_owned()));
+        facts.push((
+            "Training".to_owned(),
+            "the file does not say how the model was trained".to_owned(),
+        ));
         return facts;
     }
     let training = &without_history(training);
     let config = &training["config"];
-    let told = [
+    let known = [
         ("Data", data(training)),
         ("Preset", words_at(training, "preset")),
         ("Epochs", epochs(training)),
         ("Optimizer", optimizer(config)),
         ("Learning rate", learning_rate(config)),
-        ("Against overfitting", regularization(config)),
+        ("Regularization", regularization(config)),
         ("Initial weights", start(config)),
         ("Test after training", tested(training)),
     ];
-    let told = told.into_iter().filter(|(_, value)| !value.is_empty());
-    facts.extend(told.map(|(name, value)| (name.to_owned(), value)));
+    let known = known.into_iter().filter(|(_, value)| !value.is_empty());
+    facts.extend(known.map(|(name, value)| (name.to_owned(), value)));
     facts
 }
 
-/// All that is known, name by name.
+/// All metadata, name by name.
 pub(super) fn settings(training: &Value) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     flatten("", &without_history(training), &mut rows);
@@ -73,7 +76,7 @@ fn epochs(training: &Value) -> String {
         _ => "with all samples in every step".to_owned(),
     };
     let best = match training["best_epoch"].as_u64() {
-        Some(epoch) => format!("; the model is that of epoch {epoch}, the best"),
+        Some(epoch) => format!("; kept the weights from epoch {epoch}, the best one"),
         None => String::new(),
     };
     let end = match training["outcome"].as_str() {
@@ -96,21 +99,21 @@ fn learning_rate(config: &Value) -> String {
         Some(epochs) if epochs > 0.0 => format!(", {epochs} epochs of warm-up"),
         _ => String::new(),
     };
-    format!("{rate} at most, {schedule}{warm_up}")
+    format!("peak {rate}, {schedule}{warm_up}")
 }
 
-/// Its name and its constants.
+/// The name of the optimizer and its constants.
 fn optimizer(config: &Value) -> String {
-    let mut told = vec![words_at(config, "optimizer")];
+    let mut settings = vec![words_at(config, "optimizer")];
     for name in ["momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay"] {
         if !config[name].is_null() {
-            told.push(named(name, &config[name]));
+            settings.push(named(name, &config[name]));
         }
     }
-    told.join(", ")
+    settings.join(", ")
 }
 
-/// What differs from doing nothing.
+/// The settings that regularize.
 fn regularization(config: &Value) -> String {
     let nothing = TrainConfig { regularization: Regularization::NONE, ..Preset::Quick.config() };
     let regularizes = |it: &&Setting| it.group == Group::Regularization;
@@ -118,14 +121,14 @@ fn regularization(config: &Value) -> String {
         let found = config.get(setting.name)?;
         (setting.get_json(&nothing).as_ref() != Some(found)).then(|| named(setting.name, found))
     });
-    let mut told: Vec<_> = used.collect();
+    let mut settings: Vec<_> = used.collect();
     if !config["sample_weights"].is_null() {
-        told.push(named("sample_weights", &config["sample_weights"]));
+        settings.push(named("sample_weights", &config["sample_weights"]));
     }
-    match told.is_empty() {
+    match settings.is_empty() {
         _ if config.is_null() => String::new(),
-        true => "nothing".to_owned(),
-        false => told.join(", "),
+        true => "none".to_owned(),
+        false => settings.join(", "),
     }
 }
 
@@ -148,8 +151,8 @@ fn tested(training: &Value) -> String {
     let (Some(accuracy), Some(count)) = (number("test_accuracy"), test) else {
         return String::new();
     };
-    let right = (accuracy * count as f64).round() as u64;
-    let interval = wilson_interval(right.min(count), count, Z_95);
+    let correct = (accuracy * count as f64).round() as u64;
+    let interval = wilson_interval(correct.min(count), count, Z_95);
     format!("accuracy {}{loss}", with_interval(accuracy, interval))
 }
 
@@ -157,7 +160,7 @@ fn words_at(object: &Value, key: &str) -> String {
     words(&object[key])
 }
 
-/// A value as people read it: `no_progress` as `no progress`.
+/// A value in words: `no_progress` as `no progress`.
 fn words(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -190,16 +193,16 @@ mod tests {
         assert_eq!(optimizer(&config), "adamw, beta1 0.9, weight decay 0.1");
         assert_eq!(words(&json!("one_cycle")), "one cycle");
         let config = json!({"learning_rate": 0.01, "schedule": "cosine", "warm_up": 1.5});
-        assert_eq!(learning_rate(&config), "0.01 at most, cosine, 1.5 epochs of warm-up");
+        assert_eq!(learning_rate(&config), "peak 0.01, cosine, 1.5 epochs of warm-up");
         let mut used = serde_json::to_value(TrainConfig::default()).unwrap();
-        assert_eq!(regularization(&used), "nothing");
+        assert_eq!(regularization(&used), "none");
         used["batch_norm"] = true.into();
         used["max_norm"] = 2.5.into();
         used["distort"] = "shift:2".into();
         assert_eq!(regularization(&used), "batch norm, max norm 2.5, distort shift:2");
         let training = json!({"epochs": 3, "outcome": "no_progress", "best_epoch": 1,
             "config": {"epochs": 9, "batch_size": "64"}});
-        let told = "3 of 9, in batches of 64 samples (no progress); the model is that of epoch 1, the best";
-        assert_eq!(epochs(&training), told);
+        let expected = "3 of 9, in batches of 64 samples (no progress); kept the weights from epoch 1, the best one";
+        assert_eq!(epochs(&training), expected);
     }
 }

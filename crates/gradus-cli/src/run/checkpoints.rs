@@ -1,4 +1,5 @@
-//! Checkpoints: when `train` writes them, and how a run goes on from one.
+//! Checkpoints of `train`: a session in, a file out at regular intervals; a file in, the arguments and
+//! settings of a resumed run out.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -15,8 +16,8 @@ use crate::run::file_kind::FileKind;
 use crate::run::output::warn;
 use crate::run::settings::Settings;
 
-/// The options that a resumed run may be given: where data lie, what is written and told. All else
-/// stays as the run was begun.
+/// The options that a resumed run accepts: where the data are and what is written and printed. Everything
+/// else is fixed by the checkpoint.
 const ALLOWED: [&str; 17] = [
     "resume",
     "checkpoint",
@@ -37,7 +38,7 @@ const ALLOWED: [&str; 17] = [
     "watch",
 ];
 
-/// What a checkpoint keeps of the command line: where its data came from.
+/// What a checkpoint records about the command line: where the data came from.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
     preset: String,
@@ -53,7 +54,7 @@ struct Note {
     sample_weights: Option<PathBuf>,
 }
 
-/// The options and settings of the run that `path` holds.
+/// The arguments and settings of the run in the checkpoint at `path`.
 ///
 /// # Errors
 /// Those of reading the checkpoint; `InvalidArgument` where an option would change the run.
@@ -61,8 +62,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     let refused = |name: &&String| !ALLOWED.contains(&name.as_str());
     if let Some(name) = args.given.keys().find(refused) {
         return Err(Error::argument(format!(
-            "--{} cannot be given with --resume: the run goes on with the settings that it was \
-             begun with",
+            "--{} cannot be given with --resume: a resumed run keeps the settings it was started with",
             name.replace('_', "-")
         ))
         .into());
@@ -71,11 +71,11 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     let note: Note = serde_json::from_value(checkpoint.note().clone()).map_err(|_| {
         Error::data(
             path,
-            "this checkpoint was not written by gradus train, which can resume its own",
+            "this checkpoint was not written by gradus train, which can only resume its own",
         )
     })?;
     let mut args = args.clone();
-    // The same data may now be given in another kind of file, which the noted options do not concern.
+    // The same data may now come from another kind of file, for which the recorded options mean nothing.
     let still = |kind| args.data.as_ref().is_none_or(|data| FileKind::of(data.as_ref()) == kind);
     let label_column = note.label_column.filter(|_| still(FileKind::Table));
     let image_size = note.image_size.filter(|_| still(FileKind::ImageFolder));
@@ -105,7 +105,7 @@ pub(crate) struct CheckpointWriter<'a> {
     note: serde_json::Value,
     epochs: usize,
     last: Instant,
-    /// Why the last one could not be written; empty where it was.
+    /// Why the last checkpoint could not be written; empty if it was.
     failure: String,
 }
 
@@ -132,8 +132,8 @@ impl<'a> CheckpointWriter<'a> {
         })
     }
 
-    /// Writes a checkpoint after an epoch where one is due. If it cannot be written, this is told once
-    /// for each reason, and the run goes on: its model is worth having.
+    /// Writes a checkpoint after an epoch if one is due. If that fails, it warns once per reason and the
+    /// run continues, because its model is still useful.
     pub(crate) fn epoch(&mut self, session: &Session) {
         let Some(path) = self.path else { return };
         self.epochs += 1;
@@ -148,7 +148,7 @@ impl<'a> CheckpointWriter<'a> {
         let saved = session.checkpoint(self.note.clone()).save(path);
         let failure = saved.err().map(|error| error.to_string()).unwrap_or_default();
         if !failure.is_empty() && failure != self.failure {
-            warn(format!("no checkpoint can be written: {failure}; the run goes on"));
+            warn(format!("cannot write the checkpoint: {failure}; the run continues without it"));
         }
         self.failure = failure;
     }

@@ -5,7 +5,7 @@ use gradus::network::Network;
 use gradus::training::settings;
 use serde_json::Value;
 
-/// What the values are.
+/// The type of the input values.
 pub(crate) fn value_type(inputs: &Inputs) -> &'static str {
     match inputs {
         Inputs::Bytes(_) => "bytes",
@@ -14,7 +14,7 @@ pub(crate) fn value_type(inputs: &Inputs) -> &'static str {
     }
 }
 
-/// `784-128-10, relu, 101770 parameters`; the activations one after the other where they differ.
+/// `784-128-10, relu, 101770 parameters`; lists all activations if they differ.
 pub(crate) fn architecture(network: &Network) -> String {
     let mut sizes = vec![network.inputs()];
     sizes.extend(hidden_of(network));
@@ -29,14 +29,13 @@ pub(crate) fn architecture(network: &Network) -> String {
     format!("{sizes}{activations}, {} parameters", network.parameters().len())
 }
 
-/// Units of each hidden layer.
+/// The number of units of each hidden layer.
 pub(crate) fn hidden_of(network: &Network) -> Vec<usize> {
     let linears = network.linears();
     linears[..linears.len() - 1].iter().map(|linear| linear.outputs).collect()
 }
 
-/// What a model file says about its training, with the settings under today's names and in today's form
-/// whatever version of gradus wrote it.
+/// The metadata of a training, with current names and forms of settings, whatever version of gradus wrote it.
 pub(crate) fn current(training: &Value) -> Value {
     let mut training = training.clone();
     if let Some(config) = training.get_mut("config")
@@ -56,7 +55,7 @@ pub(crate) fn without_history(training: &Value) -> Value {
     training
 }
 
-/// `{"a": {"b": 1}}` as `a.b` and `1`.
+/// Adds `{"a": {"b": 1}}` as the row `a.b` and `1`.
 pub(crate) fn flatten(prefix: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     match value {
         Value::Object(map) => {

@@ -35,10 +35,10 @@ const SCRIPT: &str = concat!(
 /// SHA-256 of the script element's text. A test computes it anew.
 const SCRIPT_HASH: &str = "sha256-/bd20yiZd94rC7PCyV2HqcmuR1dDquCPPNogPOqosnM=";
 
-/// The page with this model in it.
+/// The page that contains this model.
 ///
 /// # Errors
-/// Where the model does not take pictures in MNIST's form.
+/// If the model was not trained on images in the form of MNIST's.
 pub(crate) fn digit_page(model: &Classifier<&Model>) -> Result<String> {
     check(model)?;
     let accuracy = model.provenance.test_accuracy();
@@ -46,7 +46,7 @@ pub(crate) fn digit_page(model: &Classifier<&Model>) -> Result<String> {
         format!("; {} on its test images", percent_fine(accuracy))
     });
     let about = format!("The network: {}{accuracy}.", architecture(&model.network));
-    // The model last: its class names could look like another part's place.
+    // The model comes last, because its class names could contain one of the other placeholders.
     Ok(FRAME
         .replace("{generator}", &page_file::generator())
         .replace("{version}", env!("CARGO_PKG_VERSION"))
@@ -58,7 +58,7 @@ pub(crate) fn digit_page(model: &Classifier<&Model>) -> Result<String> {
         .replace("{model}", &description(model).to_string().replace('<', "\\u003c")))
 }
 
-/// As `predict` decides whether a picture is brought to MNIST's form.
+/// Applies the rule by which `predict` converts images to the form of MNIST's.
 fn check(model: &Model) -> Result<()> {
     let seen = &model.provenance.more.get("inputs").cloned().unwrap_or_default();
     let in_form = model.sample_shape == [MNIST_SIDE, MNIST_SIDE]
@@ -67,13 +67,13 @@ fn check(model: &Model) -> Result<()> {
     match in_form {
         true => Ok(()),
         false => Err(anyhow!(
-            "the page is for drawing digits, which it brings to MNIST's form, but the model was not \
-             trained on such pictures: expected one for bytes of shape 28 x 28 in that form"
+            "the page converts drawings to the form of MNIST's images, but the model was not trained on such \
+             images: expected a model for 28 x 28 bytes in that form"
         )),
     }
 }
 
-/// What network.js reads: names and sizes, and all numbers as float32, little end first, in base64.
+/// The data of network.js: names and sizes, and all numbers as little-endian float32 in base64.
 fn description(model: &Model) -> Value {
     let network = &model.network;
     let linears = network.linears();
@@ -106,7 +106,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     #[test]
-    fn the_only_script_that_may_run_is_ours() {
+    fn the_hash_is_that_of_the_script() {
         let hash = STANDARD.encode(Sha256::digest(format!("\n{SCRIPT}")));
         assert_eq!(SCRIPT_HASH, format!("sha256-{hash}"));
         assert!(!SCRIPT.contains("</script"));

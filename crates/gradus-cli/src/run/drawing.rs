@@ -1,24 +1,24 @@
-//! Samples as text: pictures in shades, tables as their numbers.
+//! Samples as text: values in, images as shaded blocks or rows of numbers out.
 
 use std::io::IsTerminal;
 
 use gradus::data::Dataset;
 
-/// From empty to full.
+/// Characters from empty to full.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
 /// Columns between two drawings.
 const GAP: usize = 2;
 
-/// Columns of a terminal that does not tell, and of a file.
-const USUAL_WIDTH: usize = 80;
+/// Width of files, and of terminals that do not report theirs.
+const DEFAULT_WIDTH: usize = 80;
 
-/// The lines of sample `index`: rows of shades for a picture, else one line of numbers.
+/// The lines of sample `index`: rows of shades for an image, otherwise one line of numbers.
 pub(crate) fn draw(data: &Dataset, index: usize) -> Vec<String> {
     draw_values(&data.sample(index), &data.sample_shape)
 }
 
-/// The lines of a sample of these values.
+/// The lines of a sample with these values.
 pub(crate) fn draw_values(values: &[f32], shape: &[usize]) -> Vec<String> {
     match *shape {
         [_, width] if width > 0 => shades(values, width),
@@ -26,7 +26,7 @@ pub(crate) fn draw_values(values: &[f32], shape: &[usize]) -> Vec<String> {
     }
 }
 
-/// Rows of shades, two characters a pixel, the smallest value empty and the largest full.
+/// Rows of shades, two characters per pixel; the smallest value is empty, the largest is full.
 fn shades(values: &[f32], width: usize) -> Vec<String> {
     let min = values.iter().copied().fold(f32::INFINITY, f32::min);
     let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -42,26 +42,26 @@ fn shades(values: &[f32], width: usize) -> Vec<String> {
     values.chunks(width).map(row).collect()
 }
 
-/// Columns of standard output: what COLUMNS says, else the terminal's, else the usual ones.
+/// Width of standard output in columns: COLUMNS, else that of the terminal, else the default.
 pub(crate) fn output_width() -> usize {
-    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let given = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let stdout = std::io::stdout();
     let seen = || stdout.is_terminal().then(|| terminal_size::terminal_size_of(stdout)).flatten();
-    told.or_else(|| seen().map(|(width, _)| width.0.into())).unwrap_or(USUAL_WIDTH)
+    given.or_else(|| seen().map(|(width, _)| width.0.into())).unwrap_or(DEFAULT_WIDTH)
 }
 
-/// Columns of standard error where that is a terminal.
+/// Width of standard error in columns; none if it is not a terminal.
 pub(crate) fn error_width() -> Option<usize> {
     let stderr = std::io::stderr();
     if !stderr.is_terminal() {
         return None;
     }
     let seen = terminal_size::terminal_size_of(stderr).map(|(width, _)| width.0.into());
-    Some(seen.unwrap_or(USUAL_WIDTH))
+    Some(seen.unwrap_or(DEFAULT_WIDTH))
 }
 
-/// Blocks of lines as many side by side as `width` columns take, an empty line between those below
-/// each other.
+/// Places blocks of lines next to each other, as many as fit into `width` columns, with an empty line
+/// between rows of blocks.
 pub(crate) fn side_by_side(blocks: &[Vec<String>], width: usize) -> String {
     let wide = |line: &String| line.chars().count();
     let cell = blocks.iter().flatten().map(wide).max().unwrap_or(0) + GAP;
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_stand_side_by_side_where_there_is_room() {
+    fn blocks_are_placed_side_by_side_if_they_fit() {
         let blocks = [&["ab", "█"][..], &["c", "", "d"], &["efg"]];
         let blocks = blocks.map(|block| block.iter().map(ToString::to_string).collect());
         // Three cells of 3 and two gaps of 2 make 13.

@@ -1,5 +1,5 @@
-//! Which options of `train` can have no effect beside the others: those are refused before anything is
-//! loaded. What depends on the data is checked where they are known.
+//! Refuses options of `train` that have no effect given the others, before anything is loaded. What
+//! depends on the data is checked when they are known.
 
 use gradus::Error;
 use gradus::data::Task;
@@ -18,7 +18,7 @@ pub(crate) struct Run<'a> {
     pub(crate) validated: bool,
 }
 
-/// A setting that some networks or tasks cannot use.
+/// A setting that not every network or task can use.
 struct Use {
     option: &'static str,
     /// Whether the option was typed; if not, the preset sets it.
@@ -55,7 +55,7 @@ fn check_nesterov(run: &Run) -> Result<(), Error> {
     }
 }
 
-/// Without a hidden layer nothing that acts on one has an effect.
+/// Some settings act on hidden layers.
 fn check_hidden_layers(run: &Run) -> Result<(), Error> {
     if !run.config.hidden.is_empty() {
         return Ok(());
@@ -96,7 +96,7 @@ fn check_hidden_layers(run: &Run) -> Result<(), Error> {
     refuse(uses, run, "there is no hidden layer")
 }
 
-/// Some settings are about classes.
+/// Some settings are about classes, which regression does not have.
 fn check_task(run: &Run) -> Result<(), Error> {
     if run.args.task() == Task::Classification {
         return Ok(());
@@ -121,7 +121,7 @@ fn check_task(run: &Run) -> Result<(), Error> {
     refuse(uses, run, "regression (--loss squared) has no classes")
 }
 
-/// Refuses the first of `uses` that is on.
+/// Refuses the first setting that is on.
 fn refuse<const N: usize>(uses: [Use; N], run: &Run, why: &str) -> Result<(), Error> {
     let preset = run.preset.name();
     match uses.into_iter().find(|setting| setting.on) {
@@ -135,14 +135,14 @@ fn refuse<const N: usize>(uses: [Use; N], run: &Run, why: &str) -> Result<(), Er
     }
 }
 
-/// A monitor needs something that watches it, and a figure to watch.
+/// A monitored metric must be watched by something, and must exist.
 fn check_monitor(run: &Run) -> Result<(), Error> {
     let Some(monitor) = run.args.stopping.monitor else { return Ok(()) };
     let name = monitor.name();
     let plateau = matches!(run.config.schedule, Schedule::Plateau(_));
     if run.args.stopping.patience.is_none() && !plateau {
         return Err(Error::argument(
-            "--monitor has no effect: only early stopping and the plateau schedule watch a figure; add \
+            "--monitor has no effect: only early stopping and the plateau schedule watch a metric; add \
              --patience N or --schedule plateau:PATIENCE:FACTOR",
         ));
     }

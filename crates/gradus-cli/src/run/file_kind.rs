@@ -1,11 +1,11 @@
-//! What a path holds, as far as options depend on it: a path or first bytes in, a kind out. It follows what
-//! `gradus::data` reads; whether the content is sound is for the reader to say.
+//! Recognises files and folders, as far as options depend on their kind: a path or the first bytes in, a
+//! kind out. It mirrors what `gradus::data` reads and does not check the content.
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-/// What a file or folder holds.
+/// The kind of a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
     /// Text: a table such as a CSV file.
@@ -22,15 +22,15 @@ pub(crate) enum FileKind {
     IdxFolder,
     /// A folder with a sub-folder of images for each class.
     ImageFolder,
-    /// Nothing that can be opened, or nothing in it: reading it reports why.
+    /// A missing, unreadable or empty file: reading it reports the problem.
     Unknown,
 }
 
-/// Bytes from the beginning of a file that tell its kind.
+/// Bytes at the beginning of a file that decide its kind.
 const MAGIC: u64 = 16;
 
 impl FileKind {
-    /// What lies at `path`.
+    /// The kind of the file or folder at `path`.
     pub(crate) fn of(path: &Path) -> FileKind {
         if path.is_dir() {
             return FileKind::of_folder(path);
@@ -43,7 +43,7 @@ impl FileKind {
         }
     }
 
-    /// What a file with these first bytes is.
+    /// The kind of a file with these first bytes.
     pub(crate) fn of_bytes(start: &[u8]) -> FileKind {
         match start {
             [] => FileKind::Unknown,
@@ -55,8 +55,8 @@ impl FileKind {
         }
     }
 
-    /// IDX files may lie in the folder itself or where torchvision keeps them; sub-folders are classes of
-    /// images, or parts of such classes.
+    /// IDX files may be in the folder itself or where torchvision keeps them; otherwise sub-folders are
+    /// classes of images.
     fn of_folder(folder: &Path) -> FileKind {
         let holds_idx = |folder: &Path| {
             let Ok(entries) = fs::read_dir(folder) else { return false };
@@ -78,7 +78,7 @@ impl FileKind {
         }
     }
 
-    /// What messages call it.
+    /// The kind in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             FileKind::Table => "a table",

@@ -1,4 +1,5 @@
-//! Labelled samples to measure a model on: a model and options in, samples with the model's classes out.
+//! Labelled samples to measure a model on: a model and options in, samples with its classes or targets
+//! out.
 
 use std::path::Path;
 
@@ -24,7 +25,7 @@ pub(crate) fn labelled_data(
         (None, Some(data)) if source::is_named(data) => data,
         (None, Some(data)) => {
             return Err(Error::argument(format!(
-                "the model was trained on {data}: say with --data where it is, or give other data"
+                "the model was trained on {data}: give its path with --data, or other data"
             ))
             .into());
         }
@@ -38,7 +39,7 @@ pub(crate) fn labelled_data(
     }
     if source::is_named(data) {
         let loaded = source::load(&options, None)?;
-        return Ok((data.to_owned(), as_targets_of(loaded.test, model, data)?));
+        return Ok((data.to_owned(), with_targets_of(loaded.test, model, data)?));
     }
     options.image_size = options.image_size.or(match model.sample_shape[..] {
         [height, width] => Some((height, width)),
@@ -57,10 +58,10 @@ pub(crate) fn labelled_data(
             samples
         }
     };
-    Ok((name, as_targets_of(data_set, model, data)?))
+    Ok((name, with_targets_of(data_set, model, data)?))
 }
 
-/// Of the very data that the model was trained on, only what training held out says anything.
+/// On the data the model was trained on, only the held-out test set is informative.
 fn held_out_part(model: &Model, options: &LoadOptions) -> Result<Option<Dataset>> {
     let counts = model.provenance.samples.unwrap_or_default();
     let Ok(loaded) = gradus::data::load(options, &mut |_| {}) else { return Ok(None) };
@@ -73,12 +74,11 @@ fn held_out_part(model: &Model, options: &LoadOptions) -> Result<Option<Dataset>
 }
 
 /// The samples with targets like the model's: labels are indices of its classes.
-fn as_targets_of(samples: Dataset, model: &Model, from: &str) -> gradus::Result<Dataset> {
+fn with_targets_of(samples: Dataset, model: &Model, from: &str) -> gradus::Result<Dataset> {
     if samples.features() != model.network.inputs() {
         let (found, expected) = (&samples.sample_shape, &model.sample_shape);
         let message = format!(
-            "{from}: its samples are {}, but the model takes {}: give data like those that it was \
-             trained on",
+            "{from}: its samples are {}, but the model takes {}: use data like the training data",
             shape(found),
             shape(expected)
         );
@@ -92,7 +92,7 @@ fn as_targets_of(samples: Dataset, model: &Model, from: &str) -> gradus::Result<
     }
 }
 
-/// Data to evaluate a model on when nothing else is said: those that it was trained on.
+/// The name of the data that a model was trained on, which are the default data to evaluate it on.
 pub(crate) fn data_of(model: &Model) -> Option<&str> {
     model.provenance.data.as_deref()
 }

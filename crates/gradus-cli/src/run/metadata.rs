@@ -1,11 +1,11 @@
-//! The end of a training run: its model is tested, and what the run was is written into the model.
+//! The end of a training run: a trained model in, the tested model with the metadata of its training out.
 
 use anyhow::Result;
 use gradus::classifier::Provenance;
 use gradus::data::images::{GreyImage, MNIST_PIXELS, MNIST_SIDE, to_mnist_form};
 use gradus::data::{Dataset, Inputs, Task};
 use gradus::loss::Loss;
-use gradus::training::{Best, EpochReport, History, Outcome, Trained};
+use gradus::training::{EpochReport, History, Outcome, Trained};
 use serde_json::{Value, json};
 
 use crate::run::describe::value_type;
@@ -14,37 +14,27 @@ use crate::run::test_result::TestResult;
 use crate::run::training_data::Data;
 use crate::run::workers::workers;
 
-/// Tests what a run left, and writes into the model how it came about.
+/// Tests the model of a run, and adds the metadata of the run to the model.
 pub(crate) fn conclude(
     trained: &mut Trained,
     data: &Data,
     settings: &Settings,
 ) -> Result<TestResult> {
-    let Trained { model, history, outcome, best, .. } = trained;
-    let tested = TestResult::of(model, &data.test, &workers(settings.config.threads, usize::MAX)?)?;
-    let training = metadata(data, settings, (history, outcome, best.as_ref()), &tested)?;
-    model.provenance = Provenance::from_json(training)?;
+    let workers = workers(settings.config.threads, usize::MAX)?;
+    let tested = TestResult::of(&trained.model, &data.test, &workers)?;
+    trained.model.provenance = Provenance::from_json(metadata(data, settings, trained, &tested)?)?;
     Ok(tested)
 }
 
-/// How the model came about: what a second run needs to give the same bits, and what it gave.
-/// No times and no folders: same seed, same file, on any machine.
+/// The metadata of a run: everything another run needs to produce the same bits, and the results. Times and
+/// folders are left out, so that the same seed gives the same file on any machine.
 fn metadata(
     data: &Data,
     settings: &Settings,
-    (history, outcome, best): (&History, &Outcome, Option<&Best>),
+    trained: &Trained,
     tested: &TestResult,
 ) -> Result<Value> {
-    let mut config = serde_json::to_value(&settings.config)?;
-    if let Some(config) = config.as_object_mut() {
-        config.remove("threads");
-        if settings.start.is_some() {
-            config.insert("init".into(), "file".into());
-        }
-        if data.train.sample_weights.is_some() {
-            config.insert("sample_weights".into(), "file".into());
-        }
-    }
+    let Trained { history, outcome, best, .. } = trained;
     let mut metadata = json!({
         "gradus": env!("CARGO_PKG_VERSION"),
         "data": data.name,
@@ -58,7 +48,7 @@ fn metadata(
             "mnist_form": is_in_mnist_form(&data.train),
         },
         "preset": settings.preset.name(),
-        "config": config,
+        "config": config_json(data, settings)?,
         "epochs": history.epochs.len(),
         "outcome": match outcome {
             Outcome::Finished => "finished",
@@ -66,7 +56,7 @@ fn metadata(
             Outcome::Stopped => "stopped",
             Outcome::Diverged { .. } => "diverged",
         },
-        "best_epoch": best.map(|best| best.epoch),
+        "best_epoch": best.as_ref().map(|best| best.epoch),
         "history": without_times(history).to_json(),
     });
     if let Some(metadata) = metadata.as_object_mut() {
@@ -79,25 +69,40 @@ fn metadata(
     Ok(metadata)
 }
 
-/// The figures that are the same on every machine.
+/// The settings as JSON, without the number of threads, on which the model does not depend.
+fn config_json(data: &Data, settings: &Settings) -> Result<Value> {
+    let mut config = serde_json::to_value(&settings.config)?;
+    if let Some(config) = config.as_object_mut() {
+        config.remove("threads");
+        if settings.start.is_some() {
+            config.insert("init".into(), "file".into());
+        }
+        if data.train.sample_weights.is_some() {
+            config.insert("sample_weights".into(), "file".into());
+        }
+    }
+    Ok(config)
+}
+
+/// The history without what differs between machines.
 fn without_times(history: &History) -> History {
     let epochs = history.epochs.iter();
     let epochs = epochs.map(|report| EpochReport { seconds: f64::NAN, ..report.clone() });
     History { epochs: epochs.collect() }
 }
 
-/// Whether pictures look as MNIST's do, fitted into a box and centred by mass: then one that is to
-/// be predicted must be brought to that form. A hundred of them tell.
+/// Whether the images have the form of MNIST's, fitted into a box and centred by mass: then images to be
+/// predicted must be converted to that form. The first hundred images decide.
 fn is_in_mnist_form(data: &Dataset) -> bool {
     let Inputs::Bytes(values) = &data.inputs else { return false };
     if data.sample_shape != [MNIST_SIDE, MNIST_SIDE] {
         return false;
     }
-    let pictures = values.chunks_exact(MNIST_PIXELS).take(100);
+    let images = values.chunks_exact(MNIST_PIXELS).take(100);
     let unchanged = |pixels: &&[u8]| {
         GreyImage::new(MNIST_SIDE, MNIST_SIDE, pixels.to_vec())
             .and_then(|image| to_mnist_form(&image))
             .is_ok_and(|formed| formed == **pixels)
     };
-    2 * pictures.clone().filter(unchanged).count() > pictures.count()
+    2 * images.clone().filter(unchanged).count() > images.count()
 }

@@ -1,4 +1,5 @@
-//! Reads the model that a command takes, and checks options that not every model can use.
+//! Reads the model of a command: arguments in, a model out. Also checks options that only classifiers
+//! have a use for.
 
 use anyhow::Result;
 use gradus::classifier::Model;
@@ -9,10 +10,10 @@ use gradus::{Error, ErrorKind};
 use crate::args::ModelArgs;
 use crate::run::output::warn;
 
-/// Reads the model, and warns of what was assumed about it.
+/// Reads the model, and warns about assumptions.
 ///
 /// # Errors
-/// Those of reading it; `InvalidArgument` where the file says itself what an option says.
+/// Those of reading it; `InvalidArgument` for an option about something that the file contains.
 pub(crate) fn load(args: &ModelArgs) -> Result<Model> {
     let activations = args.activation.clone().map(|it| it.0).unwrap_or_default();
     let options = ReadOptions { activations, transform: args.normalize.clone() };
@@ -22,7 +23,7 @@ pub(crate) fn load(args: &ModelArgs) -> Result<Model> {
     Ok(loaded.model)
 }
 
-/// The error with the name of the option that it is about.
+/// Adds the options that an error is about.
 fn refusal(error: Error, args: &ModelArgs) -> Error {
     let given =
         [("--activation", args.activation.is_some()), ("--normalize", args.normalize.is_some())];

@@ -1,5 +1,5 @@
-//! The optimizer of a run: the one that the arguments name, or the preset's, with the constants that the
-//! arguments give. An option that the optimizer does not have is refused.
+//! The optimizer of a run: arguments and the optimizer of the preset in, the optimizer with its constants
+//! out. Constants that the optimizer does not have are refused.
 
 use anyhow::Result;
 use gradus::Error;
@@ -7,7 +7,7 @@ use gradus::optimizer::Optimizer;
 
 use crate::args::TrainArgs;
 
-/// The optimizer that `args` ask for, starting from the preset's.
+/// The optimizer that `args` ask for; `default` is that of the preset.
 ///
 /// # Errors
 /// `InvalidArgument` where a constant is given that this optimizer does not have.
@@ -33,7 +33,7 @@ pub(crate) fn resolve(args: &TrainArgs, default: Optimizer) -> Result<Optimizer>
     Ok(optimizer)
 }
 
-/// The constant that an option sets, where the optimizer has it.
+/// The constant that an option sets, if the optimizer has it.
 fn constant<'a>(optimizer: &'a mut Optimizer, option: &str) -> Option<&'a mut f32> {
     use Optimizer::{Adam, AdamW, Lion, Muon, RmsProp, Sgd};
     match (option, optimizer) {
@@ -72,20 +72,20 @@ fn constant<'a>(optimizer: &'a mut Optimizer, option: &str) -> Option<&'a mut f3
     }
 }
 
-/// An option was given that the optimizer `name` does not have.
+/// The refusal of an option that the optimizer `name` does not have.
 fn foreign(option: &str, name: &str) -> Error {
     let has = |optimizer: &Optimizer| match option {
         "--nesterov" => matches!(optimizer, Optimizer::Sgd { .. }),
         _ => constant(&mut optimizer.clone(), option).is_some(),
     };
     let owners: Vec<_> = Optimizer::ALL.iter().filter(|o| has(o)).map(Optimizer::name).collect();
-    let belongs = match owners.as_slice() {
+    let owners_text = match owners.as_slice() {
         [all @ .., last] if !all.is_empty() => format!("optimizers {} and {last}", all.join(", ")),
         _ => format!("optimizer {}", owners.concat()),
     };
     Error::argument(format!(
-        "{option} belongs to the {belongs}, but this run uses {name}: add --optimizer {}, or leave \
-         {option} out",
+        "{option} is for the {owners_text}, but this run uses {name}: add --optimizer {}, or leave out \
+         {option}",
         owners[0]
     ))
 }

@@ -1,5 +1,5 @@
-//! What leaves the program: results to standard output, words to people to standard error, and an
-//! exit status.
+//! What the program prints: results to standard output, messages to standard error, and the exit
+//! status.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind as IoKind, Write};
@@ -11,12 +11,12 @@ use gradus::{Error, ErrorKind};
 
 use crate::args;
 
-/// Stopped by Ctrl-C: 128 and the number of the signal, as shells count.
+/// Stopped by Ctrl-C: 128 plus the number of the signal, the convention of shells.
 pub(crate) const STOPPED: u8 = 130;
 const FAILED: u8 = 1;
-const WRONG_USAGE: u8 = 2;
+const USAGE_ERROR: u8 = 2;
 
-/// A command that did what it could and has said what went wrong.
+/// The exit status of a command that has already reported its problem.
 #[derive(Debug)]
 pub(crate) struct Exit(pub(crate) u8);
 
@@ -29,17 +29,17 @@ impl Display for Exit {
 }
 
 impl Exit {
-    /// Something failed, and standard error says what.
+    /// Something failed and was reported on standard error.
     pub(crate) const FAILED: Exit = Exit(FAILED);
 }
 
-/// Standard output, buffered by line; closed early by a reader such as `head` it raises an error
-/// that ends the program quietly.
+/// Standard output, buffered by line. If a reader such as `head` closes it early, writing fails with an
+/// error that ends the program silently.
 pub(crate) fn stdout() -> impl Write {
     anstream::stdout().lock()
 }
 
-/// `value` as one line of JSON on standard output.
+/// Prints `value` as one line of JSON on standard output.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
     let mut line = serde_json::to_vec(value)?;
     line.push(b'\n');
@@ -47,30 +47,30 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
     Ok(())
 }
 
-/// A line to people on standard error.
+/// Prints a message on standard error.
 pub(crate) fn say(message: impl Display) {
-    // Nobody is left to be told where standard error is closed.
+    // If standard error is closed, nobody can read the message.
     let _ = writeln!(anstream::stderr(), "{message}");
 }
 
-/// A line on standard error that asks for attention.
+/// Prints a warning on standard error.
 pub(crate) fn warn(message: impl Display) {
     let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
     let message = args::spelled(&message.to_string());
     say(format_args!("{style}note:{style:#} {message}"));
 }
 
-/// An error on standard error: the message, and each cause that it does not tell already.
+/// Prints an error on standard error: the message, and each cause that it does not contain.
 pub(crate) fn print_error(error: &anyhow::Error) {
     let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     say(format_args!("{style}error:{style:#} {}", with_causes(error)));
 }
 
-/// The message of an error, and each cause that it does not tell already. Settings are spelled as options.
+/// The message of an error, with settings spelled as options, and each cause that it does not contain.
 pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     if error.is::<io::Error>() && error.chain().count() == 1 {
-        // All other errors say themselves what could not be read or written.
+        // All other errors name the file that could not be read or written.
         text = format!("cannot write to standard output: {text}");
     }
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -81,7 +81,7 @@ pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     args::spelled(&text)
 }
 
-/// The exit status of a command, after its error is printed.
+/// Prints the error of a command, if any, and returns the exit status.
 pub(crate) fn exit_code(result: Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     if is_closed_pipe(&error) {
@@ -94,20 +94,20 @@ pub(crate) fn exit_code(result: Result<()>) -> ExitCode {
     ExitCode::from(exit_status(&error))
 }
 
-/// The exit status for an error: an argument that cannot be meant is wrong usage.
+/// The exit status for an error: an invalid argument is a usage error.
 pub(crate) fn exit_status(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<Error>().map(Error::kind) {
-        Some(ErrorKind::InvalidArgument) => WRONG_USAGE,
+        Some(ErrorKind::InvalidArgument) => USAGE_ERROR,
         _ => FAILED,
     }
 }
 
-/// Whether the reader of standard output went away.
+/// Whether the reader of standard output has closed it.
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == IoKind::BrokenPipe)
 }
 
-/// A panic is a mistake of this program: one line says so, and the exit status is 1.
+/// Reports a panic, which is a bug in this program, in one line; the exit status is 1.
 pub(crate) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -123,32 +123,32 @@ pub(crate) fn report_panics() {
     }));
 }
 
-/// A share as people read it: `80.9 %`.
+/// A fraction as a percentage: `80.9 %`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// An accuracy or its like as people read it: `98.42 %`.
+/// A fraction as a percentage with two decimals: `98.42 %`.
 pub(crate) fn percent_fine(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
-/// An interval of shares: `(98.16 to 98.65)`, in percent.
+/// An interval of fractions, in percent: `(98.16 to 98.65)`.
 pub(crate) fn interval((low, high): (f64, f64)) -> String {
     format!("({:.2} to {:.2})", 100.0 * low, 100.0 * high)
 }
 
-/// An accuracy and its interval: `98.42 % (98.16 to 98.65)`.
+/// An accuracy with its confidence interval: `98.42 % (98.16 to 98.65)`.
 pub(crate) fn with_interval(share: f64, limits: (f64, f64)) -> String {
     format!("{} {}", percent_fine(share), interval(limits))
 }
 
-/// Sizes as people read them: `28 x 28`.
+/// A shape: `28 x 28`.
 pub(crate) fn shape(sizes: &[usize]) -> String {
     sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ")
 }
 
-/// Rows in aligned columns: the first to the left, all others to the right.
+/// Rows in aligned columns: the first is left-aligned, the others are right-aligned.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |at: usize| {
@@ -186,12 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_told_once() {
+    fn causes_are_reported_once() {
         let refused = || io::Error::other("refused");
-        let told = Error::io("read", "x".as_ref(), refused());
-        assert_eq!(with_causes(&told.into()), "cannot read x: refused");
-        let untold = anyhow::Error::new(refused()).context("no model");
-        assert_eq!(with_causes(&untold), "no model: refused");
+        let complete = Error::io("read", "x".as_ref(), refused());
+        assert_eq!(with_causes(&complete.into()), "cannot read x: refused");
+        let partial = anyhow::Error::new(refused()).context("no model");
+        assert_eq!(with_causes(&partial), "no model: refused");
         let bare = anyhow::Error::new(refused());
         assert_eq!(with_causes(&bare), "cannot write to standard output: refused");
     }

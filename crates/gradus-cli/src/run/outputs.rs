@@ -1,4 +1,4 @@
-//! The files that `train` writes: checked before anything is loaded, written at the end.
+//! The files that `train` writes: paths in, checked before anything is loaded; files out at the end.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,27 +10,27 @@ use gradus::{Error, files, model_file};
 
 use crate::args::TrainArgs;
 
-/// Checks that the model and the history can be written where they are to be.
+/// Checks that the model, the checkpoint and the history can be written.
 ///
 /// # Errors
-/// `InvalidArgument` for a name with another ending than its format's; else whatever keeps the
-/// files from being written, and a file in their place that gradus did not write.
+/// `InvalidArgument` for a wrong extension; an error without that kind where the operating system refuses
+/// to write, or where a file exists that gradus did not write.
 pub(crate) fn check(args: &TrainArgs) -> Result<()> {
-    if ending(&args.out) != "safetensors" {
+    if extension(&args.out) != "safetensors" {
         return Err(Error::argument(format!(
-            "--out {}: expected a name that ends in .safetensors; other formats are made from the \
-             model by `gradus export`",
+            "--out {}: expected a name that ends in .safetensors; use `gradus export` to convert the \
+             model to other formats",
             args.out.display()
         ))
         .into());
     }
-    // The options are as they should be; it is the place that fails them: no wrong usage.
+    // The command line is fine; the file system is not. So this is not a usage error.
     model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
     if let Some(checkpoint) = args.checkpoints.path() {
-        if place(checkpoint) == place(&args.out) {
+        if canonical(checkpoint) == canonical(&args.out) {
             return Err(Error::argument(format!(
-                "--out {} and the checkpoint {} are one file: the model would take the place of \
-                 the checkpoint; give them different names",
+                "--out {} and the checkpoint {} are the same file: the model would overwrite the \
+                 checkpoint; choose different names",
                 args.out.display(),
                 checkpoint.display()
             ))
@@ -39,7 +39,7 @@ pub(crate) fn check(args: &TrainArgs) -> Result<()> {
         model_file::check_replaceable(checkpoint).map_err(|error| anyhow!("{error}"))?;
     }
     let Some(history) = &args.history else { return Ok(()) };
-    if !["json", "csv"].contains(&ending(history).as_str()) {
+    if !["json", "csv"].contains(&extension(history).as_str()) {
         return Err(Error::argument(format!(
             "--history {}: expected a name that ends in .json or .csv",
             history.display()
@@ -50,18 +50,18 @@ pub(crate) fn check(args: &TrainArgs) -> Result<()> {
     check_history_replaceable(history)
 }
 
-/// Where a file is, however it was named; where nothing is there yet, its folder says it.
-fn place(path: &Path) -> PathBuf {
-    let beside = || {
+/// The canonical path of a file; if it does not exist yet, that of its folder with its name.
+fn canonical(path: &Path) -> PathBuf {
+    let in_folder = || {
         let path = path::absolute(path)?;
         let folder = path.parent().unwrap_or(&path).canonicalize()?;
         Ok::<_, io::Error>(folder.join(path.file_name().unwrap_or_default()))
     };
-    // Of a folder that is not there the check of the path tells.
-    path.canonicalize().or_else(|_| beside()).unwrap_or_else(|_| path.to_owned())
+    // A missing folder is reported when the path itself is checked.
+    path.canonicalize().or_else(|_| in_folder()).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Checks that no file but an earlier history (or an empty file) would be lost.
+/// Checks that only an earlier history or an empty file would be overwritten.
 fn check_history_replaceable(path: &Path) -> Result<()> {
     let mut start = Vec::new();
     if path.exists() {
@@ -75,22 +75,22 @@ fn check_history_replaceable(path: &Path) -> Result<()> {
         return Ok(());
     }
     Err(anyhow!(
-        "{}: the file that is there is no history of a training run and would be lost; choose \
+        "{}: this file exists and is not the history of a training run, so it is not overwritten; choose \
          another path with --history, or move the file away",
         path.display()
     ))
 }
 
-/// Writes the history in the format that the name of its file says.
+/// Writes the history, in the format of its extension.
 pub(crate) fn write_history(path: &Path, history: &History) -> Result<()> {
-    let text = match ending(path).as_str() {
+    let text = match extension(path).as_str() {
         "csv" => history.to_csv(),
         _ => format!("{}\n", history.to_json()),
     };
     Ok(files::write_beside(path, text.as_bytes())?)
 }
 
-/// The ending of a file's name in lower case, without its dot.
-fn ending(path: &Path) -> String {
+/// The extension of a file in lower case, without the dot.
+fn extension(path: &Path) -> String {
     path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
 }

@@ -1,4 +1,4 @@
-//! Files of HTML that gradus writes: how they are known again, so that nothing else is overwritten.
+//! HTML files that gradus writes: how it recognises them, so that it overwrites nothing else.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,18 +7,20 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use gradus::{Error, files};
 
-/// What the head of a page says of its maker begins with.
+/// The beginning of the line in the head of a page that names the program.
 const GENERATOR: &str = "<meta name=\"generator\" content=\"gradus ";
 
-/// The line of a page's head that says who made it.
+/// The line in the head of a page that names the program.
 pub(crate) fn generator() -> String {
     format!("{GENERATOR}{}\">", env!("CARGO_PKG_VERSION"))
 }
 
-/// Checks that the page can be written and takes the place of nothing but an earlier page of gradus;
-/// else `advice` says how to name another place.
+/// Checks that the page can be written and that only an earlier page of gradus would be overwritten.
+///
+/// # Errors
+/// Where that is not so; `advice` says how to choose another path.
 pub(crate) fn check_replaceable(path: &Path, advice: &str) -> Result<()> {
-    // The options are as they should be; it is the place that fails them: no wrong usage.
+    // The command line is fine; the file system is not. So this is not a usage error.
     files::check_writable(path).map_err(|error| anyhow!("{error}"))?;
     let mut start = Vec::new();
     if path.exists() {
@@ -30,8 +32,8 @@ pub(crate) fn check_replaceable(path: &Path, advice: &str) -> Result<()> {
         return Ok(());
     }
     Err(anyhow!(
-        "{}: the file that is there is no page of gradus and would be lost; {advice}, or move the file \
-         away",
+        "{}: this file exists and is not a page of gradus, so it is not overwritten; {advice}, or move the \
+         file away",
         path.display()
     ))
 }

@@ -1,5 +1,5 @@
-//! How far something has come, on standard error: a bar where that is a terminal, else a line for
-//! each download and nothing for epochs.
+//! Progress on standard error: a bar on a terminal; otherwise a line for each download and nothing for
+//! epochs.
 
 use std::io::IsTerminal;
 
@@ -8,16 +8,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::run::output::say;
 
-/// The downloads of a command, one file after the other.
+/// The downloads of a command, one file after another.
 #[derive(Default)]
 pub(crate) struct Downloads {
-    /// Address of the file that comes.
+    /// URL of the current file.
     url: String,
     bar: Option<ProgressBar>,
 }
 
 impl Downloads {
-    /// Shows the downloads of `work`, which tells of them, until it ends.
+    /// Shows the downloads that `work` reports, until it returns.
     pub(crate) fn watch<T>(work: impl FnOnce(&mut dyn FnMut(&FetchProgress)) -> T) -> T {
         let mut downloads = Downloads::default();
         work(&mut |progress| downloads.show(progress))
@@ -60,7 +60,7 @@ impl Drop for Downloads {
 pub(crate) struct Epochs(ProgressBar);
 
 impl Epochs {
-    /// A bar of `epochs`; none where `visible` is false or standard error is no terminal.
+    /// A bar of `epochs`; hidden if `visible` is false or standard error is not a terminal.
     pub(crate) fn new(epochs: usize, visible: bool) -> Self {
         if !visible || !std::io::stderr().is_terminal() {
             return Epochs(ProgressBar::hidden());
@@ -68,36 +68,36 @@ impl Epochs {
         Epochs(bar(epochs as u64, "epoch {pos} of {len} [{wide_bar}] {msg}{eta} left"))
     }
 
-    /// One more epoch is done; `print` may write to the terminal meanwhile.
+    /// Counts one more epoch; `print` may write to the terminal while the bar is hidden.
     pub(crate) fn step<T>(&self, print: impl FnOnce() -> T) -> T {
         let result = self.0.suspend(print);
         self.0.inc(1);
         result
     }
 
-    /// What stands beside the bar.
-    pub(crate) fn tell(&self, message: String) {
+    /// Sets the text next to the bar.
+    pub(crate) fn set_message(&self, message: String) {
         self.0.set_message(message);
     }
 
-    /// `print` may write to the terminal meanwhile.
-    pub(crate) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+    /// Runs `print`, which may write to the terminal, while the bar is hidden.
+    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         self.0.suspend(print)
     }
 
-    /// So many epochs are done, or no longer needed.
+    /// Sets how many epochs are done, or no longer needed.
     pub(crate) fn set(&self, done: usize) {
         self.0.set_position(done as u64);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
     }
 }
 
 fn bar(length: u64, template: &str) -> ProgressBar {
-    // A template that does not parse would leave the plain bar.
+    // If the template could not be parsed, the default bar would do.
     let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ");

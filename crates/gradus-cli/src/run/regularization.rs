@@ -1,4 +1,4 @@
-//! From the options that regularise to settings.
+//! Options about regularization in, settings out.
 
 use gradus::training::Regularization;
 

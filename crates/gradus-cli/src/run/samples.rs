@@ -1,5 +1,5 @@
-//! Samples to predict: a file (or standard input) in, inputs for the model out. What a file holds
-//! is told by its first bytes, not by its name.
+//! Samples to predict: a file or standard input in, inputs for the model out. The kind of a file is
+//! detected from its first bytes, not from its name.
 
 use std::io::Read;
 use std::path::Path;
@@ -15,17 +15,17 @@ use crate::run::file_kind::FileKind;
 use crate::run::output::shape;
 use crate::run::source::no_effect;
 
-/// What one file holds.
+/// The samples of one file.
 pub(crate) struct Samples {
     /// `samples x features` raw values.
     pub(crate) inputs: Inputs,
-    /// Whether the file is one picture, so that its samples need no numbers.
-    pub(crate) picture: bool,
-    /// A line to the user on how the file was read.
+    /// Whether the file is one image, so that its sample needs no number.
+    pub(crate) is_image: bool,
+    /// A message about how the file was read.
     pub(crate) warning: Option<String>,
 }
 
-/// What to call a file.
+/// The name of a file in messages.
 pub(crate) fn name_of(path: &Path) -> String {
     if is_standard_input(path) { "standard input".into() } else { path.display().to_string() }
 }
@@ -34,10 +34,10 @@ fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Checks that the options concern every file that can be looked at now: all but standard input.
+/// Checks that the options have an effect on every file; standard input is checked when it is read.
 ///
 /// # Errors
-/// `InvalidArgument` where one could have no effect.
+/// `InvalidArgument` where one has none.
 pub(crate) fn check_options(args: &PredictArgs, model: &Model) -> Result<()> {
     let files = args.files.iter().filter(|path| !is_standard_input(path));
     for path in files {
@@ -53,7 +53,7 @@ pub(crate) fn check_options(args: &PredictArgs, model: &Model) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the options concern a file of this kind.
+/// Checks that the options have an effect on a file of this kind.
 fn check_kind(path: &Path, kind: FileKind, args: &PredictArgs) -> Result<()> {
     let label_column = args.label_column.is_some();
     for (option, given, wanted, what) in [
@@ -71,8 +71,8 @@ fn check_kind(path: &Path, kind: FileKind, args: &PredictArgs) -> Result<()> {
 /// Reads the samples of one file for `model`.
 ///
 /// # Errors
-/// Where the file cannot be read, is of no known format, or holds samples of another size than the
-/// model takes; each names the file.
+/// If the file cannot be read, has an unknown format, or contains samples of a size the model does not
+/// take; the message names the file.
 pub(crate) fn read(path: &Path, model: &Model, args: &PredictArgs) -> Result<Samples> {
     let bytes = if is_standard_input(path) {
         let mut bytes = Vec::new();
@@ -93,14 +93,14 @@ fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
     let (inputs, warning) = match FileKind::of_bytes(bytes) {
         _ if bytes.is_empty() => return Err(invalid("the file is empty")),
         FileKind::Image => {
-            let pixels = picture(&images::parse_grey(bytes)?, model, args.raw)?;
-            return Ok(Samples { inputs: Inputs::Bytes(pixels), picture: true, warning: None });
+            let pixels = image_pixels(&images::parse_grey(bytes)?, model, args.raw)?;
+            return Ok(Samples { inputs: Inputs::Bytes(pixels), is_image: true, warning: None });
         }
         FileKind::Idx => (array(idx::parse_idx(bytes)?, model)?, None),
         FileKind::Npy => (array(npy::parse_npy(bytes)?, model)?, None),
         _ if bytes.contains(&0) => {
             return Err(invalid(
-                "the file is of no known format: expected PNG, JPEG, IDX (plain or .gz), NPY or CSV",
+                "unknown file format: expected PNG, JPEG, IDX (plain or .gz), NPY or CSV",
             ));
         }
         _ => {
@@ -112,28 +112,28 @@ fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
             csv::parse_samples(bytes, model.network.inputs(), column, outputs)?
         }
     };
-    Ok(Samples { inputs, picture: false, warning })
+    Ok(Samples { inputs, is_image: false, warning })
 }
 
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidData, message)
 }
 
-/// Height and width of the pictures that a model takes.
+/// Height and width of the images that a model takes.
 ///
 /// # Errors
-/// Where it takes none.
-pub(crate) fn size_of_pictures(model: &Model) -> Result<(usize, usize)> {
+/// If it does not take images of bytes.
+pub(crate) fn image_size(model: &Model) -> Result<(usize, usize)> {
     let [height, width] = model.sample_shape[..] else {
         return Err(invalid(format!(
-            "this is a picture, but the model takes samples of {} numbers",
+            "this is an image, but the model takes samples of {} numbers",
             shape(&model.sample_shape)
         )));
     };
     if inputs_of(model)["values"] == "float32" {
         return Err(invalid(
-            "this is a picture of bytes, but the model was trained on other numbers: save the \
-             picture in the model's own scale as an .npy file",
+            "this is an image of bytes, but the model was trained on other numbers: save the image on the \
+             scale of the training data as an .npy file",
         ));
     }
     Ok((height, width))
@@ -143,35 +143,35 @@ fn inputs_of(model: &Model) -> Value {
     model.provenance.more.get("inputs").cloned().unwrap_or_default()
 }
 
-/// Whether images for this model are brought to MNIST's form.
+/// Whether images for this model are converted to the form of MNIST's images.
 fn takes_mnist_form(model: &Model) -> bool {
     model.sample_shape == [MNIST_SIDE, MNIST_SIDE]
         && inputs_of(model)["mnist_form"] != Value::Bool(false)
 }
 
-/// A picture in the form in which the model saw its training pictures.
+/// An image in the form of the model's training images.
 ///
 /// # Errors
-/// Those of [`size_of_pictures`]; where the picture must be brought to MNIST's form, and has no ink.
-pub(crate) fn picture(image: &GreyImage, model: &Model, raw: bool) -> Result<Vec<u8>> {
-    let (height, width) = size_of_pictures(model)?;
+/// Those of [`image_size`]; if the image is blank but must be converted to the form of MNIST's images.
+pub(crate) fn image_pixels(image: &GreyImage, model: &Model, raw: bool) -> Result<Vec<u8>> {
+    let (height, width) = image_size(model)?;
     if takes_mnist_form(model) && !raw {
         return images::to_mnist_form(image).map(Vec::from);
     }
     Ok(images::to_size(image, height, width)?.into_pixels())
 }
 
-/// The rows of an array; an array of a single sample's size is that sample.
+/// The rows of an array; an array of the size of one sample is that sample.
 fn array(mut array: Array, model: &Model) -> Result<Inputs> {
     let features = model.network.inputs();
     let found = array.shape.clone();
     if array.values.len() == features && array.samples() != 1 {
         array.shape.insert(0, 1);
     }
-    let of_one = array.shape.iter().skip(1).product::<usize>();
-    if array.values.is_empty() || array.shape.len() < 2 || of_one != features {
+    let sample_size = array.shape.iter().skip(1).product::<usize>();
+    if array.values.is_empty() || array.shape.len() < 2 || sample_size != features {
         return Err(invalid(format!(
-            "an array of shape {} does not hold samples for this model: expected N x {}",
+            "an array of shape {} does not contain samples for this model: expected N x {}",
             shape(&found),
             shape(&model.sample_shape)
         )));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_of_one_samples_size_is_that_sample() {
+    fn an_array_of_the_size_of_one_sample_is_that_sample() {
         let model = model(&[2, 2]);
         let parsed = |shape: &[usize]| {
             let values = vec![1u8; shape.iter().product()];

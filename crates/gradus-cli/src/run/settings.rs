@@ -1,5 +1,5 @@
-//! From the arguments of `train` to settings: a preset gives the defaults, options override them,
-//! and what contradicts itself is refused before anything is loaded.
+//! Arguments of `train` in, settings out: a preset gives the defaults, options override them, and
+//! contradictions are refused before anything is loaded.
 
 use std::path::{Path, PathBuf};
 
@@ -14,25 +14,25 @@ use crate::run::describe::hidden_of;
 use crate::run::effects::{self, Run};
 use crate::run::{optimizer, regularization};
 
-/// What a training run is to do.
+/// The settings of a training run.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) preset: Preset,
     pub(crate) config: TrainConfig,
     /// Initial parameters from a file.
     pub(crate) start: Option<Network>,
-    /// A validation set of its own.
+    /// The path of a separate validation set.
     pub(crate) validation_set: Option<PathBuf>,
-    /// The run to go on with.
+    /// The run to resume.
     pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 impl Settings {
-    /// Settles every setting.
+    /// Determines every setting.
     ///
     /// # Errors
-    /// `InvalidArgument` where options contradict each other or are out of range; those of reading
-    /// the file that `--init` names.
+    /// `InvalidArgument` where options contradict each other, have no effect or are out of range; errors
+    /// of reading the file of `--init`.
     pub(crate) fn resolve(args: &TrainArgs) -> Result<Settings> {
         let preset = args.preset.unwrap_or(Preset::Quick);
         let mut config = preset.config();
@@ -44,7 +44,7 @@ impl Settings {
         set(&mut config.batch_size, args.batch_size);
         set(&mut config.learning_rate, args.learning_rate);
         set(&mut config.schedule, args.schedule);
-        // A preset's warm-up is no longer than the run that is asked for.
+        // A run may be shorter than the warm-up of the preset.
         config.warm_up = args.warm_up.unwrap_or(config.warm_up.min(config.epochs as f32));
         set(&mut config.seed, args.seed);
         set(&mut config.threads, args.threads.map(Some));
@@ -80,7 +80,7 @@ fn set<T>(setting: &mut T, option: Option<T>) {
     }
 }
 
-/// The early stopping that is asked for.
+/// The early stopping that the arguments ask for.
 fn early_stopping(args: &StoppingArgs) -> Option<EarlyStopping> {
     let patience = args.patience?;
     Some(EarlyStopping { patience, min_delta: args.min_delta.unwrap_or(0.0) })
@@ -95,7 +95,7 @@ fn start_from(file: &Path, args: &TrainArgs, activations: &[Activation]) -> Resu
     let found = hidden_of(&network);
     match &args.hidden {
         Some(wanted) if wanted.0 != found => Err(Error::argument(format!(
-            "--hidden {} contradicts {}, whose hidden layers have {} units: leave --hidden out",
+            "--hidden {} contradicts {}, whose hidden layers have {} units: leave out --hidden",
             units(&wanted.0),
             file.display(),
             units(&found)
@@ -133,7 +133,7 @@ mod tests {
     fn a_preset_only_sets_defaults() {
         assert_eq!(resolve("").unwrap().config, Preset::Quick.config());
         assert_eq!(resolve("--preset notebook").unwrap().config, Preset::Notebook.config());
-        // The warm-up of two epochs ends with a shorter run.
+        // A warm-up of two epochs is cut to a shorter run.
         assert_eq!(resolve("--preset record --epochs 1").unwrap().config.warm_up, 1.0);
         let plain = resolve("--preset record --hidden none --batch-norm=false").unwrap();
         assert!(plain.config.hidden.is_empty());
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_a_number_and_all_else_a_path() {
+    fn validation_is_a_fraction_or_a_path() {
         assert_eq!(
             resolve("--validation held.csv").unwrap().validation_set,
             Some("held.csv".into())
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_wrong_usage() {
+    fn contradictions_are_usage_errors() {
         for options in [
             "--momentum 0.9",
             "--optimizer adam --nesterov",

@@ -1,4 +1,4 @@
-//! Data for a command: names, paths and options in, data sets out; warnings go to standard error.
+//! Loads the data of a command: names, paths and options in, data sets out; warnings go to standard error.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -13,32 +13,32 @@ use crate::run::output::warn;
 use crate::run::progress::Downloads;
 use crate::run::settings::Settings;
 
-/// Data that a command asks for.
+/// The data that a command asks for.
 pub(crate) struct DataRequest<'a> {
     pub(crate) task: Task,
-    /// The name of a set or a path; none for MNIST or the built-in digits.
+    /// The name of a data set or a path; none for MNIST, else the built-in digits.
     pub(crate) data: Option<&'a str>,
     pub(crate) test: Option<&'a Path>,
     pub(crate) validation: Option<&'a Path>,
-    /// Decides which samples are held out.
+    /// Seed that decides which samples are held out.
     pub(crate) seed: u64,
 }
 
 impl<'a> DataRequest<'a> {
-    /// A request without further sets.
+    /// A request without separate test and validation sets.
     pub(crate) fn new(task: Task, data: Option<&'a str>, seed: u64) -> DataRequest<'a> {
         DataRequest { task, data, test: None, validation: None, seed }
     }
 
-    /// What lies at the path; none where a named set is asked for.
+    /// The kind of the file or folder; none for a named data set.
     fn kind(&self) -> Option<FileKind> {
         self.data.filter(|data| !is_named(data)).map(|path| FileKind::of(path.as_ref()))
     }
 
-    /// Checks that every option concerns these data.
+    /// Checks that every option has an effect on these data.
     ///
     /// # Errors
-    /// `InvalidArgument` for the first one that could have no effect.
+    /// `InvalidArgument` for the first one that has none.
     fn check(&self, args: &SourceArgs) -> Result<(), Error> {
         let data = self.data.unwrap_or("mnist");
         let kind = self.kind();
@@ -49,8 +49,7 @@ impl<'a> DataRequest<'a> {
         ] {
             if given && (kind.is_some() || is_built_in) {
                 let what = if is_built_in { "is built in" } else { "is a path" };
-                let why =
-                    format!("it is for named data sets that are not built in, and this {what}");
+                let why = format!("it is for named data sets that may be missing, and this {what}");
                 return Err(no_effect(option, data, &why));
             }
         }
@@ -72,7 +71,7 @@ impl<'a> DataRequest<'a> {
     }
 }
 
-/// The refusal of an option that has no effect on something.
+/// The error for an option that has no effect on `what`.
 pub(crate) fn no_effect(option: &str, what: impl Display, why: &str) -> Error {
     Error::argument(format!("{option} has no effect on {what}: {why}; leave it out"))
 }
@@ -80,7 +79,7 @@ pub(crate) fn no_effect(option: &str, what: impl Display, why: &str) -> Error {
 /// What to load.
 ///
 /// # Errors
-/// `InvalidArgument` where an option could have no effect on these data.
+/// `InvalidArgument` where an option has no effect on these data.
 pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOptions> {
     request.check(args)?;
     Ok(LoadOptions {
@@ -108,13 +107,13 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
     options(&request, &args.source)
 }
 
-/// Whether `data` is the name of a set, not a path.
+/// Whether `data` is the name of a data set, not a path.
 pub(crate) fn is_named(data: &str) -> bool {
     set_names().contains(&data.to_lowercase().replace('_', "-").as_str())
 }
 
-/// Loads the training and test part. `weights` names a file of the training samples' weights, one for
-/// each row of the data: it is read before some of them are set apart for testing.
+/// Loads the training and test data. `weights` is a file with the weights of the training samples, one per
+/// row: it is read before a test set is split off, so that weights stay with their samples.
 pub(crate) fn load(options: &LoadOptions, weights: Option<&Path>) -> Result<Loaded> {
     let mut found = Downloads::watch(|progress| gradus::data::find(options, progress))?;
     if let Some(path) = weights {
@@ -129,14 +128,14 @@ pub(crate) fn load(options: &LoadOptions, weights: Option<&Path>) -> Result<Load
     Ok(loaded)
 }
 
-/// Loads the data as they are, perhaps without a test part.
+/// Loads the data as they are, possibly without a test set.
 pub(crate) fn find(options: &LoadOptions) -> Result<Found> {
     let found = Downloads::watch(|progress| gradus::data::find(options, progress))?;
     found.notices.iter().for_each(warn);
     Ok(found)
 }
 
-/// What is kept of the name of data: never the folders of this machine.
+/// The name of the data without folders: models do not record the paths of this machine.
 pub(crate) fn short_name(data: &str) -> String {
     let last = Path::new(data).file_name().filter(|_| !is_named(data));
     last.map_or(data.to_owned(), |name| name.to_string_lossy().into_owned())
@@ -147,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_no_part_of_a_short_name() {
+    fn a_short_name_contains_no_folders() {
         assert_eq!(short_name("mnist"), "mnist");
         assert_eq!(short_name("/home/me/flowers.csv"), "flowers.csv");
         assert_eq!(short_name(".."), "..");

@@ -1,4 +1,4 @@
-//! Ctrl-C and its like: signals in, one flag out.
+//! Ctrl-C and termination: signals in, one flag out.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -10,14 +10,14 @@ use signal_hook::flag;
 
 use crate::run::output::STOPPED;
 
-/// Whether the run is to stop. While it is raised a signal ends the program at once: before
-/// training, when there is nothing to save, and when a first signal was not quick enough.
+/// Whether the run should stop. While the flag is set, a signal ends the program immediately: before
+/// training, when there is nothing to save, and after a first signal, if stopping takes too long.
 static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
 
-/// From here on Ctrl-C and a request to terminate end the program with status 130.
+/// From now on SIGINT and SIGTERM end the program with status 130.
 pub(crate) fn listen() -> Result<()> {
     for signal in [SIGINT, SIGTERM] {
-        // In this order: the first signal only raises the flag.
+        // The order matters: at the first signal the flag is not yet set, so it only sets the flag.
         flag::register_conditional_shutdown(signal, STOPPED.into(), STOP.clone())
             .and_then(|_| flag::register(signal, STOP.clone()))
             .context("cannot listen for signals")?;
@@ -25,13 +25,13 @@ pub(crate) fn listen() -> Result<()> {
     Ok(())
 }
 
-/// From here on the first signal only raises the flag.
+/// From now on the first signal only sets the flag.
 pub(crate) fn hold() -> &'static Arc<AtomicBool> {
     STOP.store(false, Ordering::SeqCst);
     &STOP
 }
 
-/// The flag itself, for who may stop a run in a signal's place.
+/// The flag itself, for code that stops a run like a signal.
 pub(crate) fn flag() -> Arc<AtomicBool> {
     STOP.clone()
 }

@@ -1,4 +1,4 @@
-//! How good a trained model is on test data: a model and data in, figures as JSON or as a line out.
+//! The result of testing a trained model: a model and data in, metrics as JSON or as a line of text out.
 
 use gradus::classifier::Model;
 use gradus::data::{Dataset, Task};
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::run::output::with_interval;
 
-/// What the test found.
+/// Metrics of a model on test data.
 #[derive(Debug)]
 pub(crate) enum TestResult {
-    /// Of a classifier.
+    /// Classification.
     Classes(Evaluation),
-    /// Of a regressor.
+    /// Regression.
     Values(ValueEvaluation),
 }
 
@@ -31,7 +31,7 @@ impl TestResult {
         })
     }
 
-    /// Its figures, as JSON and the model's metadata have them. Of several values the means.
+    /// The metrics with their keys in JSON and in the metadata of the model; means over several outputs.
     pub(crate) fn figures(&self) -> Vec<(&'static str, Value)> {
         match self {
             TestResult::Classes(found) => vec![

@@ -1,4 +1,4 @@
-//! The data of a training run: options and settings in, training, validation and test part out.
+//! The data of a training run: options and settings in, training, validation and test sets out.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::run::output::warn;
 use crate::run::settings::Settings;
 use crate::run::source;
 
-/// The parts of the data.
+/// The data of a training run.
 pub(crate) struct Data {
     pub(crate) name: String,
     pub(crate) origin: String,
@@ -53,23 +53,23 @@ impl Data {
         Ok(())
     }
 
-    /// The parts that training sees; the test part is let go.
+    /// The training and validation sets; the test set is dropped.
     pub(crate) fn without_test(self) -> (Dataset, Option<Dataset>) {
         (self.train, self.validation)
     }
 }
 
-/// Holds out the share of the training data that the settings want for validation.
+/// Holds out a fraction of the training data for validation.
 fn hold_out(train: Dataset, settings: &Settings) -> Result<(Dataset, Option<Dataset>)> {
-    let (share, seed) = (settings.config.validation, settings.config.seed);
-    if share == 0.0 {
+    let (fraction, seed) = (settings.config.validation, settings.config.seed);
+    if fraction == 0.0 {
         return Ok((train, None));
     }
-    let (train_indices, held_out) = split_samples(&train, share, seed);
+    let (train_indices, held_out) = split_samples(&train, fraction, seed);
     if train_indices.is_empty() || held_out.is_empty() {
         let samples = train.len();
         return Err(Error::argument(format!(
-            "--validation {share}: {samples} training samples are too few to be divided so"
+            "--validation {fraction}: {samples} training samples are too few to hold out this fraction"
         ))
         .into());
     }

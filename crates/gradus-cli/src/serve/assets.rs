@@ -1,8 +1,8 @@
-//! The files of the page, as they are in web/.
+//! The files of the page, from web/: a name in, a type and a text out.
 
 use crate::run::digit_page::DRAW;
 
-/// The page: its frame with the views in it.
+/// The page: the frame with all views.
 pub(super) fn index() -> String {
     include_str!("../../web/index.html")
         .replace("{draw}", DRAW)
@@ -11,7 +11,7 @@ pub(super) fn index() -> String {
         .replace("{version}", env!("CARGO_PKG_VERSION"))
 }
 
-/// The type and the text of what the page loads.
+/// The type and the text of a file that the page loads.
 pub(super) fn asset(name: &str) -> Option<(&'static str, &'static str)> {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     const STYLE: &str = "text/css; charset=utf-8";

@@ -1,23 +1,23 @@
-//! Who may ask what: the address and the token in, a refusal or nothing out. A page of another site,
-//! which the user's browser also runs, must be able neither to read nor to change anything here.
+//! Access control: the headers of a request in, a rejection or nothing out. Pages of other sites, which run
+//! in the same browser, must neither read nor change anything here.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
 
-/// Where the server is reached, and what opens it.
+/// The address of the server, and the token that gives access.
 pub(super) struct Guard {
     address: SocketAddr,
-    /// The name of the host as it was given.
+    /// The host as given by the user.
     host: String,
     pub(super) token: Option<String>,
 }
 
-/// Why a request is refused.
+/// Why a request is rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It came by another name, from another page.
+    /// It used a foreign host name, or came from another site.
     Foreign(String),
     /// The token is missing or wrong.
     NoToken,
@@ -28,19 +28,20 @@ impl Guard {
         Guard { address, host, token }
     }
 
-    /// The name of the cookie that holds the token: browsers keep cookies by host, not by port.
+    /// The name of the cookie with the token. It contains the port, because browsers store cookies by host
+    /// only.
     pub(super) fn cookie(&self) -> String {
         format!("gradus-{}", self.address.port())
     }
 
-    /// Whether `word` is the token, in a time that does not depend on how much of it is right.
+    /// Whether `word` is the token, in constant time, so that the time reveals nothing about the token.
     pub(super) fn is_token(&self, word: &str) -> bool {
         let Some(token) = &self.token else { return true };
         let pairs = token.bytes().zip(word.bytes());
         token.len() == word.len() && pairs.fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
     }
 
-    /// Judges a request by its headers; `enters` where it is for the page itself, which a link may lead to.
+    /// Checks the headers of a request; `enters` if it is for the page itself, which other sites may link to.
     pub(super) fn check(
         &self,
         method: &Method,
@@ -51,18 +52,18 @@ impl Guard {
         let host = text(HOST.as_str()).unwrap_or_default();
         if !self.is_ours(host) {
             return Err(Refusal::Foreign(format!(
-                "this server is not {host:?}: use the address that it printed"
+                "this server is not {host:?}: use the address that gradus printed"
             )));
         }
         let site = text("sec-fetch-site").unwrap_or("none");
         let from_elsewhere = !["same-origin", "none"].contains(&site);
         if from_elsewhere && !(enters && method == Method::GET) {
-            return Err(Refusal::Foreign("requests of other pages are refused".into()));
+            return Err(Refusal::Foreign("requests from other sites are rejected".into()));
         }
         if let Some(origin) = text(ORIGIN.as_str())
             && origin != format!("http://{host}")
         {
-            return Err(Refusal::Foreign(format!("requests of {origin} are refused")));
+            return Err(Refusal::Foreign(format!("requests from {origin} are rejected")));
         }
         let bearer = text(AUTHORIZATION.as_str()).and_then(|it| it.strip_prefix("Bearer "));
         let name = self.cookie();
@@ -77,8 +78,8 @@ impl Guard {
         }
     }
 
-    /// Whether a Host header names this server. A name that an attacker made point here does not;
-    /// where the server listens on all addresses, it may have any name, and the token protects it.
+    /// Whether a Host header names this server, which a domain that an attacker points here does not (DNS
+    /// rebinding). A server that listens on all addresses may have any name; the token protects it.
     fn is_ours(&self, host: &str) -> bool {
         let (name, port) = match host.rsplit_once(':') {
             Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_names_lead_here() {
+    fn only_names_of_this_server_are_accepted() {
         let guard = local();
         for ours in ["127.0.0.1:7428", "localhost:7428", "[::1]:7428"] {
             assert!(judge(&guard, Method::GET, &[("host", ours)], false), "{ours}");
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pages_may_only_link_here() {
+    fn other_sites_may_only_link_here() {
         let guard = local();
         let host = ("host", "localhost:7428");
         let own = ("origin", "http://localhost:7428");
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_opens_the_server() {
+    fn a_token_gives_access() {
         let guard = Guard { token: Some("secret".into()), ..local() };
         let host = ("host", "127.0.0.1:7428");
         for (name, value, expected) in [

@@ -1,5 +1,5 @@
-//! HTTP: requests in, answers out, and what holds for all of them: who may ask, how large a request
-//! may be, how long one may take, and what a browser may do with an answer.
+//! HTTP: requests in, responses out, and the rules for all of them: who may send requests, how large they
+//! may be, how long they may take, and what a browser may do with a response.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -40,15 +40,15 @@ use crate::run::output::with_causes;
 const MOST_CONNECTIONS: usize = 300;
 const MOST_STREAMS: usize = 100;
 const MOST_JSON: usize = 64 << 10;
-const MOST_PICTURE: usize = 8 << 20;
+const MOST_IMAGE: usize = 8 << 20;
 
-/// Time for a request's headers, and for its body.
+/// Timeout for the headers of a request, and for its body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A stream without events says this often that it is still there.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// How often a stream without events sends a comment, so that both sides notice a broken connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What a page of ours may do: load what is served here, and nothing else from anywhere.
+/// Content security policy: the page may load only what this server serves.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: \
                       blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
@@ -62,7 +62,7 @@ const HEADERS: [(&str, &str); 6] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
-/// What handlers share.
+/// State shared by the handlers.
 pub(super) struct Site {
     pub(super) shared: Arc<SharedState>,
     pub(super) guard: Guard,
@@ -80,7 +80,7 @@ impl Site {
 
 type Shared = State<Arc<Site>>;
 
-/// An answer that something is wrong.
+/// An error response.
 struct Problem(StatusCode, String);
 
 type Answer<T = Json<Value>> = Result<T, Problem>;
@@ -97,23 +97,23 @@ impl From<anyhow::Error> for Problem {
     }
 }
 
-/// Answers all who connect.
+/// Accepts connections and serves them.
 pub(super) async fn accept(listener: TcpListener, site: Arc<Site>) {
     let (router, permits) = (router(site), Arc::new(Semaphore::new(MOST_CONNECTIONS)));
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
         let Ok((connection, _)) = listener.accept().await else {
-            // Out of file handles, or the other side is gone already.
+            // Out of file handles, or the client has already disconnected: try again later.
             sleep(Duration::from_millis(50)).await;
             continue;
         };
-        // Events are small, and soon is what they are for.
+        // Events are small and should arrive immediately.
         let _ = connection.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(REQUEST_TIMEOUT);
-            // Whoever breaks a connection is not told what is wrong with it.
+            // Errors of a broken connection cannot be reported to the client.
             let _ = http.serve_connection(TokioIo::new(connection), service).await;
             drop(permit);
         });
@@ -132,15 +132,17 @@ fn router(site: Arc<Site>) -> Router {
         .route("/api/runs", post(start_run))
         .route("/api/runs/{id}", get(run))
         .route("/api/runs/{id}/{act}", post(act))
-        .fallback(async || Problem(StatusCode::NOT_FOUND, "there is nothing here".into()))
+        .fallback(async || {
+            Problem(StatusCode::NOT_FOUND, "there is nothing at this address".into())
+        })
         .method_not_allowed_fallback(async || {
-            Problem(StatusCode::METHOD_NOT_ALLOWED, "this is not asked for so".into())
+            Problem(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here".into())
         })
         .layer(from_fn_with_state(site.clone(), guarded))
         .with_state(site)
 }
 
-/// Refuses what the guard refuses, and adds the headers that every answer has.
+/// Rejects what the guard rejects, and adds the headers of every response.
 async fn guarded(State(site): Shared, request: Request, next: Next) -> Response {
     let mut response = match refusal(&site, &request) {
         None => next.run(request).await,
@@ -168,7 +170,7 @@ fn refusal(site: &Site, request: &Request) -> Option<Response> {
     })
 }
 
-/// Takes the token out of the address into a cookie.
+/// Moves the token from the URL to a cookie, so that it does not stay in the address bar.
 fn enter(guard: &Guard, uri: &Uri) -> Response {
     let token = uri.query().unwrap_or_default().split('&').find_map(|it| it.strip_prefix("token="));
     let cookie = token
@@ -180,7 +182,7 @@ fn enter(guard: &Guard, uri: &Uri) -> Response {
             (StatusCode::SEE_OTHER, to).into_response()
         }
         None => {
-            let why = "This page needs its token: open the whole address that gradus printed.\n";
+            let why = "This page needs a token: open the complete address that gradus printed.\n";
             (StatusCode::UNAUTHORIZED, why).into_response()
         }
     }
@@ -204,7 +206,7 @@ async fn state(State(site): Shared) -> Answer {
     .await
 }
 
-/// Work that may take longer than a moment, out of the way of others.
+/// Runs slow work on another thread, so that it does not block other requests.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Answer<T> + Send + 'static,
 ) -> Answer<T> {
@@ -212,7 +214,7 @@ async fn blocking<T: Send + 'static>(
     spawn_blocking(work).await.map_err(failed)?
 }
 
-/// A request's body, unless it is of another type, too large or too slow.
+/// Reads the body of a request, unless it has the wrong type, is too large or too slow.
 async fn read(
     headers: &HeaderMap,
     body: Body,
@@ -224,16 +226,16 @@ async fn read(
     if !types.iter().any(|kind| given == *kind || (kind.ends_with('/') && given.starts_with(kind)))
     {
         let expected = types.join(" or ");
-        let why = format!("the request is of type {given:?}; expected {expected}");
+        let why = format!("the request has the type {given:?}; expected {expected}");
         return Err(Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
     }
     match timeout(REQUEST_TIMEOUT, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(Problem(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the request is above {} kB, or broke off", most >> 10),
+            format!("the request is larger than {} kB or incomplete", most >> 10),
         )),
-        Err(_) => Err(Problem(StatusCode::REQUEST_TIMEOUT, "the request came too slowly".into())),
+        Err(_) => Err(Problem(StatusCode::REQUEST_TIMEOUT, "the request took too long".into())),
     }
 }
 
@@ -268,24 +270,23 @@ async fn choose_model(State(site): Shared, headers: HeaderMap, body: Body) -> An
 }
 
 #[derive(Deserialize)]
-struct Wanted {
+struct AnswerQuery {
     #[serde(default)]
     units: u8,
 }
 
 async fn answer(
     State(site): Shared,
-    query: Result<Query<Wanted>, QueryRejection>,
+    query: Result<Query<AnswerQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Json<model::Answer>> {
-    let Query(wanted) = query.map_err(bad_query)?;
-    let picture =
-        read(&headers, body, &["image/", "application/octet-stream"], MOST_PICTURE).await?;
+    let Query(query) = query.map_err(bad_query)?;
+    let image = read(&headers, body, &["image/", "application/octet-stream"], MOST_IMAGE).await?;
     blocking(move || {
         let model = site.shared.lock().model.clone();
-        let none = || Problem(StatusCode::CONFLICT, "there is no model yet".into());
-        Ok(Json(model.ok_or_else(none)?.answer(&picture, wanted.units != 0)?))
+        let none = || Problem(StatusCode::CONFLICT, "no model is loaded yet".into());
+        Ok(Json(model.ok_or_else(none)?.answer(&image, query.units != 0)?))
     })
     .await
 }
@@ -315,7 +316,7 @@ async fn start_run(
     let id = blocking(move || {
         let id = runs::start(&site.shared, request)?;
         let mut state = site.shared.lock();
-        Ok(Json(state.run(id).map(|run| run.to_json_whole()).unwrap_or_default()))
+        Ok(Json(state.run(id).map(|run| run.to_json_with_history()).unwrap_or_default()))
     });
     Ok((StatusCode::CREATED, id.await?))
 }
@@ -326,7 +327,7 @@ fn no_run(id: usize) -> Problem {
 
 async fn run(State(site): Shared, Path(id): Path<usize>) -> Answer {
     let mut state = site.shared.lock();
-    state.run(id).map(|run| Json(run.to_json_whole())).ok_or_else(|| no_run(id))
+    state.run(id).map(|run| Json(run.to_json_with_history())).ok_or_else(|| no_run(id))
 }
 
 async fn act(
@@ -337,8 +338,8 @@ async fn act(
 ) -> Answer {
     let shared = site.shared.clone();
     if act == "save" {
-        let wanted: saving::Wanted = read_json(&headers, body).await?;
-        return blocking(move || match saving::save(&shared, id, &wanted) {
+        let request: saving::SaveRequest = read_json(&headers, body).await?;
+        return blocking(move || match saving::save(&shared, id, &request) {
             Ok(file) => Ok(Json(json!({ "file": file }))),
             Err(saving::Refused::Exists(why)) => Err(Problem(StatusCode::CONFLICT, why)),
             Err(saving::Refused::Wrong(error)) => Err(error.into()),
@@ -358,18 +359,18 @@ async fn act(
     run.map(Json).ok_or_else(|| no_run(id))
 }
 
-/// One more stream of events, for as long as it is held.
-struct Place(Arc<Site>);
+/// Counts a stream of events while it exists.
+struct OpenStream(Arc<Site>);
 
-impl Place {
-    fn take(site: &Arc<Site>) -> Option<Place> {
-        let place = Place(site.clone());
+impl OpenStream {
+    fn open(site: &Arc<Site>) -> Option<OpenStream> {
+        let open = OpenStream(site.clone());
         let taken = site.streams.fetch_add(1, Ordering::SeqCst);
-        (taken < MOST_STREAMS).then_some(place)
+        (taken < MOST_STREAMS).then_some(open)
     }
 }
 
-impl Drop for Place {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         self.0.streams.fetch_sub(1, Ordering::SeqCst);
     }
@@ -379,23 +380,23 @@ async fn events(
     State(site): Shared,
 ) -> Answer<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>> {
     let full = || {
-        let why = format!("{MOST_STREAMS} pages are watching already: close one");
+        let why = format!("{MOST_STREAMS} pages are already open: close one");
         Problem(StatusCode::SERVICE_UNAVAILABLE, why)
     };
-    let place = Place::take(&site).ok_or_else(full)?;
+    let open = OpenStream::open(&site).ok_or_else(full)?;
     let (first, receiver) = site.shared.subscribe();
-    let stream = stream::unfold((place, Some(first), receiver), |(place, first, receiver)| async {
+    let stream = stream::unfold((open, Some(first), receiver), |(open, first, receiver)| async {
         let (event, receiver) = match first {
             Some(first) => (first, receiver),
-            None => next_event(&place.0.shared, receiver).await?,
+            None => next_event(&open.0.shared, receiver).await?,
         };
-        let told = sse::Event::default().event(event.name).data(&*event.data);
-        Some((Ok(told), (place, None, receiver)))
+        let event = sse::Event::default().event(event.name).data(&*event.data);
+        Some((Ok(event), (open, None, receiver)))
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE)))
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
-/// The next event; whoever is too slow for all of them gets the whole state instead.
+/// The next event. A listener that has missed events gets the whole state instead.
 async fn next_event(
     shared: &SharedState,
     mut receiver: Receiver<Event>,

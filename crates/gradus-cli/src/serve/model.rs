@@ -1,4 +1,4 @@
-//! The model that the page uses: a classifier in, answers on pictures out.
+//! The model that the page uses: a classifier and images in, predictions and explanations out.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -13,17 +13,17 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::run::describe::{architecture, hidden_of};
-use crate::run::samples::{picture, size_of_pictures};
+use crate::run::samples::{image_pixels, image_size};
 
-/// Models that are listed at most.
+/// Maximum number of models in the list.
 const MOST_LISTED: usize = 200;
 
-/// A classifier that answers.
+/// A classifier that serves predictions.
 pub(crate) struct Served {
-    /// The shared state assigns it: no two models have the same.
+    /// Assigned by the shared state, different for every model.
     pub(super) id: usize,
     name: String,
-    /// The run that it comes from; none where it comes from a file.
+    /// The run that produced it; none for a file.
     run: Option<usize>,
     pub(super) model: Classifier,
     predictor: Mutex<Predictor>,
@@ -31,7 +31,7 @@ pub(crate) struct Served {
 
 impl Served {
     /// # Errors
-    /// Where the model answers with values.
+    /// If it is a regression model.
     pub(super) fn new(model: Model, name: String, run: Option<usize>) -> Result<Served> {
         let Ok(model) = model.into_classifier() else {
             return Err(anyhow!("{name}: this is a regression model; the page is for classifiers"));
@@ -40,16 +40,16 @@ impl Served {
         Ok(Served { id: 0, name, run, model, predictor })
     }
 
-    /// Reads a model's file.
+    /// Reads a model file.
     ///
     /// # Errors
-    /// Those of reading it, and where it answers with values.
+    /// Those of reading it, and if it is a regression model.
     pub(crate) fn open(path: &Path) -> Result<Served> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         Served::new(model_file::load_model(path)?, name, None)
     }
 
-    /// The model as the page knows it.
+    /// The model as JSON for the page.
     pub(super) fn describe(&self) -> Value {
         let Model { network, outputs, sample_shape, provenance, .. } = &*self.model;
         let hidden = hidden_of(network).into_iter().enumerate().map(|(index, units)| {
@@ -65,20 +65,21 @@ impl Served {
             "hidden": hidden.collect::<Vec<_>>(),
             "data": provenance.data,
             "test_accuracy": provenance.test_accuracy(),
-            "no_pictures": size_of_pictures(&self.model).err().map(|why| why.to_string()),
+            "no_pictures": image_size(&self.model).err().map(|why| why.to_string()),
         })
     }
 
-    /// What the model makes of a picture's file, and why; with `units` also what its hidden units do.
+    /// The prediction for an image file and its explanation; with `units` also the activations of the hidden
+    /// units.
     ///
     /// # Errors
-    /// Where the picture cannot be read, or the model takes none.
+    /// If the image cannot be read, or the model does not take images.
     pub(super) fn answer(&self, file: &[u8], units: bool) -> Result<Answer> {
         let model = &self.model;
-        size_of_pictures(model)?;
-        let pixels = match picture(&parse_grey(file)?, model, false) {
+        image_size(model)?;
+        let pixels = match image_pixels(&parse_grey(file)?, model, false) {
             Ok(pixels) => pixels,
-            // An empty sheet is no mistake.
+            // A blank drawing is not an error.
             Err(why) => return Ok(Answer::Nothing { empty: why.to_string() }),
         };
         let probabilities = {
@@ -98,11 +99,11 @@ impl Served {
     }
 }
 
-/// What a model makes of a picture.
+/// The prediction for an image.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Answer {
-    /// There is no ink.
+    /// The image is blank.
     Nothing { empty: String },
     Found {
         /// The bytes that the network sees.
@@ -116,7 +117,7 @@ pub(super) enum Answer {
     },
 }
 
-/// The names of the models in a folder, in order.
+/// The names of the models in a folder, sorted.
 pub(super) fn files(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let names = entries.flatten().filter_map(|entry| {
@@ -129,27 +130,27 @@ pub(super) fn files(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The model's file that was written last.
+/// The model file that was written last.
 pub(crate) fn newest(folder: &Path) -> Option<PathBuf> {
     let paths = files(folder).into_iter().map(|name| folder.join(name));
     paths.max_by_key(|path| path.metadata().and_then(|it| it.modified()).ok())
 }
 
-/// Where a file of this name is, or would be, in `folder`: a plain name, so that nothing outside it
-/// is read or written.
+/// The path of the file with this name in `folder`. Only plain names are accepted, so that nothing outside the
+/// folder is read or written.
 ///
 /// # Errors
-/// Where the name is none for a model, or leads elsewhere.
+/// If the name is not that of a model, or leads outside the folder.
 pub(super) fn path_of(folder: &Path, name: &str) -> Result<PathBuf> {
     check_name(name).map_err(|why| anyhow!("{name:?}: {why}"))?;
     let path = folder.join(name);
     let elsewhere = match (path.canonicalize(), folder.canonicalize()) {
         (Ok(target), Ok(folder)) => target.parent() != Some(&folder),
-        // Nothing is there; a link that leads to nothing may lead elsewhere.
+        // The file does not exist; a dangling link may lead outside.
         _ => path.is_symlink(),
     };
     match elsewhere {
-        true => Err(anyhow!("{name:?}: the file is a link that leads out of the folder")),
+        true => Err(anyhow!("{name:?}: this is a link to a file outside the folder")),
         false => Ok(path),
     }
 }
@@ -173,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_names_lead_to_files() {
+    fn only_plain_names_are_accepted() {
         let folder = tempfile::tempdir().unwrap();
         let path = path_of(folder.path(), "my model-2.safetensors").unwrap();
         assert_eq!(path, folder.path().join("my model-2.safetensors"));
@@ -203,7 +204,7 @@ mod tests {
         let target = outside.path().join("x.safetensors");
         let link = folder.path().join("link.safetensors");
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        // Without and with the file that it leads to.
+        // Without and with its target.
         assert!(path_of(folder.path(), "link.safetensors").is_err());
         std::fs::write(&target, "x").unwrap();
         assert!(path_of(folder.path(), "link.safetensors").is_err());

@@ -1,4 +1,5 @@
-//! What a training thread reports of its run, and learns from the page.
+//! Connects a training thread to the shared state: epochs and results in, events for the page out; pausing
+//! and stopping come back.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
@@ -12,17 +13,17 @@ use super::run_state::{Phase, Run, epochs};
 use super::state::{SharedState, State};
 use crate::run::test_result::TestResult;
 
-/// Least time between two events of a run's epochs: quick ones are reported together.
-const BETWEEN: Duration = Duration::from_millis(200);
+/// Minimum time between two events about epochs: fast epochs are sent together.
+const EVENT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The end of the line that the training thread holds.
+/// Reports one run.
 pub(super) struct Reporter {
     pub(super) shared: Arc<SharedState>,
     pub(super) id: usize,
 }
 
 impl Reporter {
-    /// Waits until the run may compute; false where it is to end instead.
+    /// Waits until the run may train; false if it should end instead.
     pub(super) fn begin(&self) -> bool {
         let (state, begins) = self.shared.take_turn(self.shared.lock(), self.id);
         drop(state);
@@ -32,7 +33,7 @@ impl Reporter {
         begins
     }
 
-    /// The data are there, the network is known.
+    /// Reports that the data are loaded and the network is known.
     pub(super) fn ready(&self, data: &str, architecture: String, samples: usize) {
         self.shared.change(self.id, |run| {
             (run.architecture, run.samples) = (Some(architecture), samples);
@@ -43,13 +44,13 @@ impl Reporter {
         });
     }
 
-    /// An epoch is over. Returns when the next may begin: at once, or after a pause.
+    /// Reports an epoch. Returns when the next one may start: immediately, or after a pause.
     pub(super) fn epoch(&self, report: &EpochReport) {
         let mut state = self.shared.lock();
         let Some(run) = state.run(self.id) else { return };
         run.history.push(report.clone());
         let pauses = run.pause;
-        if pauses || run.reported.1.elapsed() >= BETWEEN {
+        if pauses || run.reported.1.elapsed() >= EVENT_INTERVAL {
             self.send_epochs(run);
         }
         if !pauses {
@@ -78,7 +79,7 @@ impl Reporter {
         self.shared.changed.notify_all();
     }
 
-    /// Tells what was not told yet.
+    /// Sends the epochs that were not sent yet.
     fn send_epochs(&self, run: &mut Run) {
         let (reported, _) = run.reported;
         if reported == run.history.len() {
@@ -95,7 +96,7 @@ impl Reporter {
         run.reported = (run.history.len(), Instant::now());
     }
 
-    /// The run is over: with a model and perhaps what the test found, or with neither.
+    /// Reports the end of the run, with a model and its test result, or with neither.
     pub(super) fn end(
         &self,
         phase: Phase,

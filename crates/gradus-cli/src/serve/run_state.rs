@@ -1,4 +1,4 @@
-//! A run as the page knows it: what it is doing, its epochs, and all of that as JSON.
+//! The state of a run: its phase, its epochs and its result, and all of that as JSON for the page.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args;
 
-/// What a run is doing.
+/// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Another run is computing.
@@ -52,45 +52,46 @@ pub(super) struct Run {
     pub(super) id: usize,
     pub(super) data: String,
     pub(super) preset: &'static str,
-    /// Options that were given, by name.
+    /// The given options, by name.
     pub(super) options: Value,
     pub(super) epochs: usize,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) phase: Phase,
     pub(super) message: Option<String>,
     pub(super) model: Option<Arc<Model>>,
-    /// The file that it was saved to.
+    /// The file its model was saved to.
     pub(super) saved: Option<String>,
     pub(super) architecture: Option<String>,
     pub(super) samples: usize,
     pub(super) history: Vec<EpochReport>,
-    /// How many epochs were reported, and when the last ones.
+    /// How many epochs were sent to the page, and when.
     pub(super) reported: (usize, Instant),
     pub(super) pause: bool,
-    /// Accuracy on the test part and its interval.
+    /// Test accuracy and its confidence interval.
     pub(super) test: Option<(f64, (f64, f64))>,
 }
 
 impl Run {
-    /// What it is called.
+    /// The name of the run.
     pub(super) fn name(&self) -> String {
         format!("Run {}", self.id)
     }
 
-    /// Seconds of an epoch, by the last ones.
+    /// Seconds per epoch, averaged over the last epochs.
     fn pace(&self) -> Option<f64> {
         let last = &self.history[self.history.len().saturating_sub(5)..];
         let seconds: f64 = last.iter().map(|epoch| epoch.seconds).sum();
         (!last.is_empty() && seconds > 0.0).then(|| seconds / last.len() as f64)
     }
 
+    /// Samples per second, and the estimated seconds left.
     pub(super) fn speed(&self) -> (Option<f64>, Option<f64>) {
         let pace = self.pace();
         let left = self.epochs.saturating_sub(self.history.len()) as f64;
         (pace.map(|pace| self.samples as f64 / pace), pace.map(|pace| left * pace))
     }
 
-    /// The run as the page knows it, without its epochs.
+    /// The run as JSON for the page, without its epochs.
     pub(super) fn to_json(&self) -> Value {
         let (samples_per_second, seconds_left) = self.speed();
         let test = self
@@ -115,8 +116,8 @@ impl Run {
         })
     }
 
-    /// The same with all epochs.
-    pub(super) fn to_json_whole(&self) -> Value {
+    /// The run as JSON for the page, with all epochs.
+    pub(super) fn to_json_with_history(&self) -> Value {
         let mut whole = self.to_json();
         whole["history"] = epochs(&self.history);
         whole
@@ -140,11 +141,11 @@ pub(super) fn epochs(reports: &[EpochReport]) -> Value {
     reports.iter().map(epoch).collect()
 }
 
-/// What a run's outcome is called on the page, with a word on it.
+/// The phase for an outcome, and a message about it.
 pub(super) fn ending(outcome: &Outcome) -> (Phase, Option<String>) {
     match outcome {
         Outcome::Finished => (Phase::Finished, None),
-        Outcome::NoProgress => (Phase::Finished, Some("no more progress".to_owned())),
+        Outcome::NoProgress => (Phase::Finished, Some("no further improvement".to_owned())),
         Outcome::Stopped => (Phase::Stopped, None),
         Outcome::Diverged { message, .. } => (Phase::Diverged, Some(args::spelled(message))),
     }

@@ -1,5 +1,5 @@
-//! Training runs that the page starts: a request in, a thread that trains out. The request becomes a
-//! command line of `gradus train`, so that it is read, checked and refused as there.
+//! Training runs that the page starts: a request in, a thread that trains out. The request is turned into a
+//! command line of `gradus train`, so that both are parsed and checked by the same code.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,13 +23,13 @@ use crate::run::settings::Settings;
 use crate::run::source;
 use crate::run::training_data::Data;
 
-/// Epochs that a page may ask for: the figures of all are kept and sent.
+/// Maximum number of epochs: the metrics of all are stored and sent.
 const MOST_EPOCHS: usize = 100_000;
 
-/// Parameters that a page may ask for.
+/// Maximum number of parameters.
 const MOST_PARAMETERS: usize = 50_000_000;
 
-/// What a page asks for.
+/// A request for a run.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
@@ -39,22 +39,22 @@ pub(super) struct Request {
     options: Map<String, Value>,
 }
 
-/// Begins a run and gives its number.
+/// Starts a run and returns its number.
 ///
 /// # Errors
-/// Where the request is wrong, in the words of the command line, or there are too many runs.
+/// If the request is invalid, with the message of the command line, or if there are too many runs.
 pub(super) fn start(shared: &Arc<SharedState>, request: Request) -> Result<usize> {
     let Request { data, preset, options } = request;
     if !shared.datasets.contains(&data.as_str()) {
         let known = shared.datasets.join(", ");
-        return Err(anyhow!("there is no data set {data:?} here: expected one of {known}"));
+        return Err(anyhow!("data set {data:?} is not available here: expected one of {known}"));
     }
     let args = parse(&data, &preset, &options)?;
     let settings = Settings::resolve(&args)?;
     let config = &settings.config;
     if config.epochs > MOST_EPOCHS {
         let asked = config.epochs;
-        return Err(anyhow!("--epochs {asked}: the page trains for {MOST_EPOCHS} at most"));
+        return Err(anyhow!("--epochs {asked}: the page allows at most {MOST_EPOCHS}"));
     }
     let new = NewRun {
         data,
@@ -74,7 +74,7 @@ pub(super) fn start(shared: &Arc<SharedState>, request: Request) -> Result<usize
     match spawned {
         Ok(_) => Ok(id),
         Err(error) => {
-            let message = format!("no thread can be started: {error}");
+            let message = format!("cannot start a thread: {error}");
             Reporter { shared: shared.clone(), id }.end(
                 Phase::Failed,
                 Some(message.clone()),
@@ -86,34 +86,34 @@ pub(super) fn start(shared: &Arc<SharedState>, request: Request) -> Result<usize
     }
 }
 
-/// The arguments that `gradus train` would be given.
+/// Parses the request as arguments of `gradus train`.
 fn parse(data: &str, preset: &str, options: &Map<String, Value>) -> Result<TrainArgs> {
     let mut words = vec!["gradus".to_owned(), "train".into()];
     words.extend([format!("--data={data}"), format!("--preset={preset}")]);
     for (name, value) in options {
         let Some(name) = fields::option(name) else {
             let known = fields::options().join(", ");
-            return Err(anyhow!("--{name} cannot be given here: expected some of {known}"));
+            return Err(anyhow!("--{name} cannot be set here: expected one of {known}"));
         };
         let value = match value {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
             Value::Bool(yes) => yes.to_string(),
-            _ => return Err(anyhow!("--{name}: expected a text or a number")),
+            _ => return Err(anyhow!("--{name}: expected a string, a number or a boolean")),
         };
         if name == "validation" && value.parse::<f64>().is_err() {
-            return Err(anyhow!("--validation {value}: expected a share such as 0.1"));
+            return Err(anyhow!("--validation {value}: expected a fraction such as 0.1"));
         }
         words.push(format!("--{name}={value}"));
     }
     match Command::parse(words) {
         Ok(Command::Train(args)) => Ok(*args),
-        Ok(_) => Err(anyhow!("this is no training run")),
+        Ok(_) => Err(anyhow!("this is not a training run")),
         Err(error) => Err(anyhow!(sentence(&error.to_string()))),
     }
 }
 
-/// What a command line's error says, without what only helps there.
+/// The first paragraph of an error of the command line, without hints that only help there.
 fn sentence(error: &str) -> String {
     let first = error.split("\n\n").next().unwrap_or(error);
     first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ")
@@ -126,7 +126,7 @@ fn train(
     stop: &AtomicBool,
 ) -> Result<()> {
     if !reporter.begin() {
-        let message = "stopped before it began".to_owned();
+        let message = "stopped before it started".to_owned();
         reporter.end(Phase::Stopped, Some(message), None, None);
         return Ok(());
     }
@@ -141,8 +141,8 @@ fn train(
     if parameters > MOST_PARAMETERS {
         let millions = MOST_PARAMETERS / 1_000_000;
         return Err(anyhow!(
-            "--hidden: a network of {parameters} parameters; the page trains {millions} million at \
-             most"
+            "--hidden: the network has {parameters} parameters; the page allows at most {millions} \
+             million"
         ));
     }
     let network = Network::dense(features, &config.hidden, &config.activation, outputs)?;
@@ -161,7 +161,7 @@ fn train(
     Ok(())
 }
 
-/// Parameters of a stack of layers; more than can be counted are as many as can.
+/// The number of parameters of a stack of layers, saturating instead of overflowing.
 fn count_parameters(features: usize, hidden: &[usize], outputs: usize) -> usize {
     let sizes: Vec<usize> =
         [features].into_iter().chain(hidden.iter().copied()).chain([outputs]).collect();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn no_option_leads_to_a_file() {
+    fn no_option_gives_access_to_files() {
         for (name, value) in [
             ("out", "x.safetensors"),
             ("init", "w.npz"),

@@ -1,5 +1,5 @@
-//! Samples to look at: a data set and perhaps a model in, some of its samples in the order asked for
-//! out.
+//! Samples for the page: a data set, possibly a model, and a query in; the matching samples in the requested
+//! order out.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,17 +17,17 @@ use crate::run::labelled_data::data_of;
 use crate::run::source;
 use crate::run::workers::workers;
 
-/// Samples that are sent at once at most.
+/// Maximum number of samples per response.
 const MOST: usize = 200;
 
-/// Data sets, and what models made of them, that are kept.
-const MOST_KEPT: usize = 3;
+/// Number of data sets, and of predictions on them, that are cached.
+const MOST_CACHED: usize = 3;
 
-/// What is asked for.
+/// A query.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
-    /// The name of a set; else the model's.
+    /// The name of a data set; the default is that of the model.
     data: Option<String>,
     #[serde(default)]
     part: Part,
@@ -56,10 +56,13 @@ enum Part {
 enum Order {
     #[default]
     Index,
-    Surest,
-    LeastSure,
-    /// Mistakes alone, the surest first.
-    Worst,
+    #[serde(alias = "surest")]
+    MostConfident,
+    #[serde(alias = "least-sure")]
+    LeastConfident,
+    /// Only mistakes, the most confident first.
+    #[serde(alias = "worst")]
+    Mistakes,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -93,10 +96,10 @@ impl Choice {
     }
 }
 
-/// What a model made of the samples of a part, by model, set and part.
+/// Predictions for the samples of a split, by model, data set and split.
 type Results = ((usize, String, Part), Arc<Vec<SampleResult>>);
 
-/// What was loaded and computed last.
+/// The data sets and predictions used last.
 #[derive(Default)]
 pub(super) struct SampleCache {
     sets: Mutex<Vec<(String, Arc<Loaded>)>>,
@@ -104,17 +107,17 @@ pub(super) struct SampleCache {
 }
 
 impl SampleCache {
-    /// Some samples, and what `model` makes of them where it is for such samples.
+    /// The samples of a query, with the predictions of `model` if it takes such samples.
     ///
     /// # Errors
-    /// Where the set is not to be had, or a model is needed for what is asked.
+    /// If the data set is not available, or the query needs a model.
     pub(super) fn list(
         &self,
         shared: &SharedState,
         model: Option<&Served>,
         query: &Query,
     ) -> Result<Value> {
-        let Query { part, class, predicted, order, from, .. } = *query;
+        let Query { part, from, .. } = *query;
         let name = set_of(shared, model, query.data.as_deref())?;
         let loaded = self.load(shared, &name)?;
         let data = match part {
@@ -127,53 +130,23 @@ impl SampleCache {
         };
         let note = model.filter(|served| !fits(served)).map(|_| {
             format!(
-                "The model is not for the samples of {name}, which are shown without predictions."
+                "The model does not take the samples of {name}, which are shown without predictions."
             )
         });
         let results = match model.filter(fits) {
             Some(served) => Some(self.results(served, &name, part, data)?),
             None => None,
         };
-        let labels = data.labels();
-        let mut chosen: Vec<usize> =
-            (0..labels.len()).filter(|&index| class.takes(labels[index])).collect();
-        match &results {
-            Some(results) => {
-                chosen.retain(|&index| predicted.takes(results[index].predicted));
-                let sure = |&index: &usize| results[index].confidence;
-                match order {
-                    Order::Index => {}
-                    Order::LeastSure => chosen.sort_by(|a, b| sure(a).total_cmp(&sure(b))),
-                    Order::Surest => chosen.sort_by(|a, b| sure(b).total_cmp(&sure(a))),
-                    Order::Worst => {
-                        chosen.retain(|&index| !results[index].is_correct());
-                        chosen.sort_by(|a, b| sure(b).total_cmp(&sure(a)));
-                    }
-                }
-            }
-            None if predicted != Choice::All || order != Order::Index => {
-                return Err(anyhow!("there is no model for {name}: expected order=index alone"));
-            }
-            None => {}
-        }
+        let chosen = select(data, results.as_deref().map(Vec::as_slice), query)
+            .ok_or_else(|| anyhow!("no model for {name}: expected only order=index"))?;
         let count = query.count.unwrap_or(60).min(MOST);
         let shown = chosen.iter().skip(from).take(count);
         let sample = |&index: &usize| {
-            let mut sample = json!({
-                "index": index,
-                "label": labels[index],
-                "pixels": STANDARD.encode(pixels(data, index)),
-            });
-            if let Some(results) = &results {
-                let SampleResult { predicted, confidence, label_probability, .. } = results[index];
-                sample["predicted"] = predicted.into();
-                sample["probability"] = confidence.into();
-                sample["of_label"] = label_probability.into();
-            }
-            sample
+            let result = results.as_ref().map(|results| &results[index]);
+            sample_json(data, index, result)
         };
         let mut counts = vec![0usize; data.class_names().len()];
-        labels.iter().for_each(|&label| counts[label as usize] += 1);
+        data.labels().iter().for_each(|&label| counts[label as usize] += 1);
         Ok(json!({
             "data": name,
             "total": chosen.len(),
@@ -186,7 +159,7 @@ impl SampleCache {
     }
 
     fn load(&self, shared: &SharedState, name: &str) -> Result<Arc<Loaded>> {
-        // One at a time: what one loads the next finds.
+        // The lock is held while loading, so that a second request waits instead of loading again.
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, found)) = sets.iter().find(|(kept, _)| kept == name) {
             return Ok(found.clone());
@@ -223,22 +196,62 @@ impl SampleCache {
     }
 }
 
-/// Keeps one more, and the last ones of the others.
+/// The indices of the samples of a query in the requested order; none if the query needs predictions, but
+/// there are no `results`.
+fn select(data: &Dataset, results: Option<&[SampleResult]>, query: &Query) -> Option<Vec<usize>> {
+    let Query { class, predicted, order, .. } = *query;
+    let labels = data.labels();
+    let mut chosen: Vec<usize> =
+        (0..labels.len()).filter(|&index| class.takes(labels[index])).collect();
+    let Some(results) = results else {
+        return (predicted == Choice::All && order == Order::Index).then_some(chosen);
+    };
+    chosen.retain(|&index| predicted.takes(results[index].predicted));
+    if order == Order::Mistakes {
+        chosen.retain(|&index| !results[index].is_correct());
+    }
+    let confidence = |&index: &usize| results[index].confidence;
+    match order {
+        Order::Index => {}
+        Order::LeastConfident => chosen.sort_by(|a, b| confidence(a).total_cmp(&confidence(b))),
+        Order::MostConfident | Order::Mistakes => {
+            chosen.sort_by(|a, b| confidence(b).total_cmp(&confidence(a)));
+        }
+    }
+    Some(chosen)
+}
+
+/// A sample as JSON for the page, with its prediction if there is one.
+fn sample_json(data: &Dataset, index: usize, result: Option<&SampleResult>) -> Value {
+    let mut sample = json!({
+        "index": index,
+        "label": data.labels()[index],
+        "pixels": STANDARD.encode(pixels(data, index)),
+    });
+    if let Some(SampleResult { predicted, confidence, label_probability, .. }) = result {
+        sample["predicted"] = (*predicted).into();
+        sample["probability"] = (*confidence).into();
+        sample["of_label"] = (*label_probability).into();
+    }
+    sample
+}
+
+/// Adds an entry, and removes the oldest one if there are too many.
 fn keep<T>(kept: &mut Vec<T>, one: T) {
-    if kept.len() >= MOST_KEPT {
+    if kept.len() >= MOST_CACHED {
         kept.remove(0);
     }
     kept.push(one);
 }
 
-/// The set that is asked for, else the model's, else the first one.
+/// The data set of the query, else that of the model, else the first one.
 fn set_of(shared: &SharedState, model: Option<&Served>, asked: Option<&str>) -> Result<String> {
     let known = |name: &str| shared.datasets.contains(&name);
     if let Some(name) = asked {
         return match known(name) {
             true => Ok(name.to_owned()),
             false => Err(anyhow!(
-                "there is no data set {name:?} here: expected one of {}",
+                "data set {name:?} is not available here: expected one of {}",
                 shared.datasets.join(", ")
             )),
         };
@@ -247,10 +260,10 @@ fn set_of(shared: &SharedState, model: Option<&Served>, asked: Option<&str>) -> 
     of_model
         .or(shared.datasets.first().copied())
         .map(str::to_owned)
-        .ok_or_else(|| anyhow!("there is no data set here"))
+        .ok_or_else(|| anyhow!("no data set is available here"))
 }
 
-/// The bytes of a sample's picture.
+/// The pixels of a sample.
 fn pixels(data: &Dataset, index: usize) -> &[u8] {
     match &data.inputs {
         Inputs::Bytes(values) => &values[index * data.features()..][..data.features()],

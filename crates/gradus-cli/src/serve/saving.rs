@@ -1,4 +1,4 @@
-//! Models of runs, and their files.
+//! Saves models: a run and a name in, a model file out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use serde::Deserialize;
 use super::model::path_of;
 use super::state::SharedState;
 
-/// What a page asks for.
+/// A request to save a model.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct SaveRequest {
     name: String,
-    /// Whether a model that is there may be replaced.
+    /// Whether an existing model may be replaced.
     #[serde(default)]
     replace: bool,
 }
 
-/// Why nothing was saved.
+/// Why a model was not saved.
 pub(super) enum Refused {
-    /// A file is there: the page may ask whether to replace it.
+    /// The file exists: the page asks the user whether to replace it.
     Exists(String),
     Wrong(anyhow::Error),
 }
@@ -34,28 +34,32 @@ impl From<anyhow::Error> for Refused {
     }
 }
 
-/// The model that a run has left, and what to call it.
+/// The model of a finished run, and its name.
 ///
 /// # Errors
-/// Where there is no such run, or it has left none.
+/// If there is no such run, or it has no model.
 pub(super) fn model_of(shared: &SharedState, id: usize) -> Result<(Arc<Model>, String)> {
     let mut state = shared.lock();
     let run = state.run(id).ok_or_else(|| anyhow!("there is no run {id}"))?;
     let model = run.model.clone();
-    let none = || anyhow!("{}: there is no model before the run has ended", run.name());
+    let none = || anyhow!("{}: the model is available when the run has ended", run.name());
     Ok((model.ok_or_else(none)?, run.name()))
 }
 
-/// Writes a run's model into the folder and gives the name of its file.
+/// Saves the model of a run to the folder and returns the file name.
 ///
 /// # Errors
-/// Where the name is none for a model, the run has none, a file is in the way, or it cannot be written.
-pub(super) fn save(shared: &SharedState, id: usize, wanted: &Wanted) -> Result<String, Refused> {
-    let Wanted { name, replace } = wanted;
+/// If the name is not that of a model, the run has no model, the file exists, or it cannot be written.
+pub(super) fn save(
+    shared: &SharedState,
+    id: usize,
+    request: &SaveRequest,
+) -> Result<String, Refused> {
+    let SaveRequest { name, replace } = request;
     let (model, _) = model_of(shared, id)?;
     let path = path_of(&shared.folder, name)?;
     if path.exists() && !replace {
-        return Err(Refused::Exists(format!("{name} is there already")));
+        return Err(Refused::Exists(format!("{name} already exists")));
     }
     write(&model, &path)?;
     shared.change(id, |run| run.saved = Some(name.clone()));
@@ -63,8 +67,8 @@ pub(super) fn save(shared: &SharedState, id: usize, wanted: &Wanted) -> Result<S
     Ok(name.clone())
 }
 
-/// Writes the models of runs that the server's end has stopped, each to a name that is free, and gives
-/// the names.
+/// Saves the models of runs that were stopped when the server ended, each under a new name, and returns the
+/// names.
 pub(super) fn save_stopped(shared: &SharedState, runs: &[usize]) -> Vec<Result<String>> {
     let models = runs.iter().filter_map(|&id| Some((id, model_of(shared, id).ok()?.0)));
     models

@@ -1,4 +1,4 @@
-//! The server: shared state and a place in, a page that answers in threads of its own out.
+//! The server: shared state and an address in, a running HTTP server with its own threads out.
 
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
@@ -16,16 +16,16 @@ use super::state::SharedState;
 use crate::args::{LOOPBACK, NamedSetArgs};
 use crate::run::output::{print_error, say, warn};
 
-/// Sets that are small enough to be downloaded when they are chosen.
-const DOWNLOADED: [&str; 2] = ["mnist", "fashion-mnist"];
+/// Data sets that are small enough to be downloaded when the user chooses them.
+const DOWNLOADABLE: [&str; 2] = ["mnist", "fashion-mnist"];
 
-/// Threads that answer requests which take longer than a moment.
-const ANSWERERS: usize = 4;
+/// Number of threads for slow requests.
+const SLOW_REQUEST_THREADS: usize = 4;
 
 /// The state of a new server, with the data sets that it offers.
 ///
 /// # Errors
-/// Where `data_dir` is not there.
+/// If `data_dir` does not exist.
 pub(crate) fn new_state(folder: PathBuf, args: &NamedSetArgs) -> Result<SharedState> {
     let NamedSetArgs { data_dir, no_download } = args;
     if let Some(data_dir) = data_dir
@@ -36,13 +36,13 @@ pub(crate) fn new_state(folder: PathBuf, args: &NamedSetArgs) -> Result<SharedSt
     }
     let at_hand = sets_at_hand(data_dir.as_deref());
     let offered =
-        |name: &&str| at_hand.contains(name) || (!no_download && DOWNLOADED.contains(name));
+        |name: &&str| at_hand.contains(name) || (!no_download && DOWNLOADABLE.contains(name));
     let datasets = gradus::data::set_names().into_iter().filter(offered).collect();
     Ok(SharedState::new(folder, data_dir.clone(), *no_download, datasets))
 }
 
-/// Where a server is to be reached.
-pub(crate) struct Place<'a> {
+/// The address of a server.
+pub(crate) struct Address<'a> {
     pub(crate) host: &'a str,
     pub(crate) port: u16,
     pub(crate) token: Option<String>,
@@ -60,7 +60,7 @@ impl std::fmt::Display for Unreachable {
     }
 }
 
-/// A server that answers in threads of its own.
+/// A running server.
 pub(crate) struct Server {
     shared: Arc<SharedState>,
     pub(crate) url: String,
@@ -68,8 +68,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(shared: Arc<SharedState>, place: &Place) -> Result<Server, Unreachable> {
-        let Place { host, port, token } = place;
+    pub(crate) fn start(shared: Arc<SharedState>, at: &Address) -> Result<Server, Unreachable> {
+        let Address { host, port, token } = at;
         let refused = |error: std::io::Error| Unreachable {
             kind: error.kind(),
             message: format!("cannot listen on {host} port {port}: {error}"),
@@ -87,7 +87,7 @@ impl Server {
         let site = Arc::new(Site::new(shared.clone(), Guard::new(address, (*host).into(), token)));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
-            .max_blocking_threads(ANSWERERS)
+            .max_blocking_threads(SLOW_REQUEST_THREADS)
             .thread_name("page")
             .enable_all()
             .build()
@@ -100,14 +100,14 @@ impl Server {
         Ok(Server { shared, url, runtime })
     }
 
-    /// Stops runs, keeps their models and ends.
+    /// Stops all runs, saves their models and ends the server.
     pub(crate) fn end(self) {
         let stopped = self.shared.end();
         for saved in saving::save_stopped(&self.shared, &stopped) {
             match saved {
                 Ok(name) => {
                     let path = self.shared.folder.join(name);
-                    say(format_args!("a run was stopped; its model is in {}", path.display()));
+                    say(format_args!("stopped a run; saved its model to {}", path.display()));
                 }
                 Err(error) => print_error(&error),
             }
@@ -116,10 +116,10 @@ impl Server {
     }
 }
 
-/// What to open in a browser.
+/// The URL to open in a browser.
 fn url(address: SocketAddr, token: Option<&str>) -> String {
     let host = match address.ip() {
-        // All addresses of this machine; from elsewhere one of its names takes the place.
+        // The server listens on all addresses; on this machine, the loopback address works.
         ip if ip.is_unspecified() => LOOPBACK.to_owned(),
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
@@ -128,7 +128,7 @@ fn url(address: SocketAddr, token: Option<&str>) -> String {
     format!("http://{host}:{}/{token}", address.port())
 }
 
-/// 128 random bits.
+/// A random token of 128 bits.
 fn draw_token() -> std::io::Result<String> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
@@ -137,6 +137,6 @@ fn draw_token() -> std::io::Result<String> {
 
 pub(crate) fn open(url: &str) {
     if let Err(error) = open::that_detached(url) {
-        warn(format_args!("no browser can be opened ({error}): open {url} yourself"));
+        warn(format_args!("cannot open a browser ({error}): open {url} yourself"));
     }
 }

@@ -1,6 +1,6 @@
-//! What the server knows, in one place: its runs, the model that the page uses, and who is told of
-//! changes. One lock guards all of it and is held for moments only: a change and the event that
-//! tells of it are one, and a listener gets the whole state and from there on every change.
+//! The shared state of the server: its runs, the model in use, and the listeners. One lock guards all of it
+//! and is held only briefly. A change and the event about it happen under the same lock, so that a listener
+//! gets the whole state and from then on every change.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +16,14 @@ use super::model::Served;
 use super::run_state::{Phase, Run};
 use crate::args;
 
-/// Events that wait for a slow listener; one that is further behind gets the whole state anew.
+/// Events buffered for a slow listener; one that is further behind gets the whole state again.
 const MOST_WAITING: usize = 256;
 
-/// Runs that are kept. Of more the oldest one that has ended is forgotten.
+/// Maximum number of runs; beyond that the oldest one that has ended is removed.
 pub(super) const MOST_RUNS: usize = 20;
 
-/// How often those who wait look whether they are to stop: a signal wakes nobody.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often waiting threads check whether to stop, because a signal does not wake them.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// An event for the page: its name, and JSON.
 #[derive(Debug, Clone)]
@@ -32,20 +32,20 @@ pub(super) struct Event {
     pub(super) data: Arc<str>,
 }
 
-/// What changes.
+/// The part of the state that changes.
 pub(super) struct State {
     pub(super) runs: Vec<Run>,
     pub(super) model: Option<Arc<Served>>,
     next_model: usize,
-    /// The run that computes: one at a time has all cores.
+    /// The run that is training: one at a time uses all cores.
     pub(super) turn: Option<usize>,
     /// The run that `train --watch` started.
     watched: Option<usize>,
-    /// Whether the server is about to end.
+    /// Whether the server is shutting down.
     ending: bool,
 }
 
-/// What a new run is.
+/// A new run.
 pub(super) struct NewRun {
     pub(super) data: String,
     pub(super) preset: &'static str,
@@ -54,17 +54,17 @@ pub(super) struct NewRun {
     pub(super) stop: Arc<AtomicBool>,
 }
 
-/// The server's knowledge.
+/// The state of the server behind a lock, and the means to wait for changes and to send events.
 pub(crate) struct SharedState {
-    /// Models are listed and saved here.
+    /// The folder of models.
     pub(crate) folder: PathBuf,
-    /// Where named data sets are looked for first.
+    /// The folder to search first for named data sets.
     pub(super) data_dir: Option<PathBuf>,
     pub(super) no_download: bool,
-    /// The sets that may be chosen.
+    /// The data sets that the user can choose.
     pub(super) datasets: Vec<&'static str>,
     state: Mutex<State>,
-    /// Something changed that runs wait for.
+    /// Notified of changes that runs wait for.
     pub(super) changed: Condvar,
     events: broadcast::Sender<Event>,
 }
@@ -93,21 +93,21 @@ impl SharedState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All changes from now on, and the state now.
+    /// The current state, and a receiver of all later changes.
     pub(super) fn subscribe(&self) -> (Event, broadcast::Receiver<Event>) {
         let state = self.lock();
         let receiver = self.events.subscribe();
         (event("state", &self.describe(&state)), receiver)
     }
 
-    /// The whole state as the page knows it.
+    /// The whole state as JSON for the page.
     pub(super) fn describe(&self, state: &State) -> Value {
         let presets = Preset::ALL.map(|preset| (preset.name().to_owned(), texts(&preset.config())));
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "model": state.model.as_ref().map(|model| model.describe()),
             "models": super::model::files(&self.folder),
-            "runs": state.runs.iter().map(Run::to_json_whole).collect::<Vec<_>>(),
+            "runs": state.runs.iter().map(Run::to_json_with_history).collect::<Vec<_>>(),
             "datasets": self.datasets,
             "presets": presets.into_iter().collect::<serde_json::Map<_, _>>(),
             "settings": super::fields::describe(),
@@ -116,46 +116,46 @@ impl SharedState {
     }
 
     pub(super) fn send_event(&self, name: &'static str, data: &Value) {
-        // Nobody may be listening.
+        // Sending fails if nobody is listening, which is fine.
         let _ = self.events.send(event(name, data));
     }
 
-    /// Tells that everything may have changed.
+    /// Sends the whole state, because anything may have changed.
     pub(super) fn send_state(&self, state: &State) {
         self.send_event("state", &self.describe(state));
     }
 
-    /// Changes a run, tells of it and gives it as the page knows it; none where there is no such run.
+    /// Changes a run, sends an event about it and returns it as JSON; none if there is no such run.
     pub(super) fn change(&self, id: usize, change: impl FnOnce(&mut Run)) -> Option<Value> {
         let mut state = self.lock();
         let run = state.runs.iter_mut().find(|run| run.id == id)?;
         change(run);
-        let told = run.to_json();
-        self.send_event("run", &told);
+        let json = run.to_json();
+        self.send_event("run", &json);
         self.changed.notify_all();
-        Some(told)
+        Some(json)
     }
 
-    /// Makes a model the one that the page uses.
+    /// Makes this the model that the page uses.
     pub(crate) fn serve(&self, mut model: Served) -> Value {
         let mut state = self.lock();
         model.id = state.next_model;
         state.next_model += 1;
-        let told = model.describe();
+        let json = model.describe();
         state.model = Some(Arc::new(model));
-        self.send_event("model", &told);
-        told
+        self.send_event("model", &json);
+        json
     }
 
-    /// Takes a new run in. The one that is `watched` computes at once; others wait for their turn.
+    /// Adds a run. A `watched` run starts immediately; others wait for their turn.
     ///
     /// # Errors
-    /// Where too many runs have not ended.
+    /// If too many runs have not ended, or the server is shutting down.
     pub(super) fn add(&self, new: NewRun, watched: bool) -> Result<usize, String> {
         let NewRun { data, preset, options, epochs, stop } = new;
         let mut state = self.lock();
         if state.ending {
-            return Err("the server is about to end".into());
+            return Err("the server is shutting down".into());
         }
         if state.runs.len() >= MOST_RUNS {
             let Some(oldest) = state.runs.iter().position(|run| run.phase.has_ended()) else {
@@ -186,12 +186,12 @@ impl SharedState {
             pause: false,
             test: None,
         });
-        // Another one may have been forgotten.
+        // Send everything, since an older run may have been removed.
         self.send_state(&state);
         Ok(id)
     }
 
-    /// Asks a run to pause after its epoch, or to go on.
+    /// Asks a run to pause after the current epoch, or to continue.
     pub(super) fn pause(&self, id: usize, pause: bool) -> Option<Value> {
         self.change(id, |run| match (run.phase, pause) {
             (Phase::Running, true) => (run.pause, run.phase) = (true, Phase::Pausing),
@@ -201,7 +201,7 @@ impl SharedState {
         })
     }
 
-    /// Asks a run to end.
+    /// Asks a run to stop.
     pub(super) fn stop(&self, id: usize) -> Option<Value> {
         self.change(id, |run| {
             if !run.phase.has_ended() {
@@ -211,28 +211,28 @@ impl SharedState {
         })
     }
 
-    /// Stops all runs, waits until they have ended, and gives those that were going.
+    /// Stops all runs, waits until they have ended, and returns those that were active.
     pub(super) fn end(&self) -> Vec<usize> {
-        let going: Vec<usize> = {
+        let active: Vec<usize> = {
             let mut state = self.lock();
             state.ending = true;
             state.runs.iter().filter(|run| !run.phase.has_ended()).map(|run| run.id).collect()
         };
-        going.iter().for_each(|&id| drop(self.stop(id)));
+        active.iter().for_each(|&id| drop(self.stop(id)));
         let mut state = self.lock();
         while state.runs.iter().any(|run| !run.phase.has_ended()) {
             state = self.wait(state);
         }
-        going
+        active
     }
 
     pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let waited = self.changed.wait_timeout(state, LOOK);
+        let waited = self.changed.wait_timeout(state, POLL_INTERVAL);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Waits until no other run computes and none that began earlier waits; false where the run is to
-    /// end instead.
+    /// Waits until no other run is training and no earlier run is waiting; false if the run should end
+    /// instead.
     pub(super) fn take_turn<'a>(
         &self,
         mut state: MutexGuard<'a, State>,

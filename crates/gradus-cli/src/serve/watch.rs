@@ -1,4 +1,4 @@
-//! The page of `train --watch`: it shows a run that this process trains.
+//! The page of `train --watch`: a run of this process in, a page that shows it out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::model::Served;
 use super::reporter::Reporter;
 use super::run_state::{Phase, ending};
-use super::server::{Place, Server, new_state, open};
+use super::server::{Address, Server, new_state, open};
 use super::state::NewRun;
 use crate::args::{LOOPBACK, TrainArgs, USUAL_PORT};
 use crate::run::describe::architecture;
@@ -27,22 +27,22 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Starts a server on `port`, else on the usual port or, where that is taken, any.
+    /// Starts a server on `port`; the default is the usual port, or any free one if that is in use.
     ///
     /// # Errors
-    /// Where the port is taken.
+    /// If the port is in use.
     pub(crate) fn start(args: &TrainArgs, settings: &Settings, port: Option<u16>) -> Result<Watch> {
         let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).to_owned();
         let shared = Arc::new(new_state(folder, &args.source.named)?);
         let listen =
-            |port| Server::start(shared.clone(), &Place { host: LOOPBACK, port, token: None });
+            |port| Server::start(shared.clone(), &Address { host: LOOPBACK, port, token: None });
         let server = match port {
             Some(port) => listen(port),
             None => listen(USUAL_PORT).or_else(|_| listen(0)),
         };
         let server =
-            server.map_err(|error| anyhow!("{error}: choose another one with --watch PORT"))?;
+            server.map_err(|error| anyhow!("{error}: choose another port with --watch PORT"))?;
         let given = args.given.iter().filter(|(name, _)| *name != "watch");
         let options =
             given.map(|(name, value)| (name.replace('_', "-"), Value::from(value.clone())));
@@ -63,37 +63,37 @@ impl Watch {
         &self.server.url
     }
 
-    /// An epoch is over. Returns when the next may begin: at once, or after a pause.
+    /// Reports an epoch. Returns when the next one may start: immediately, or after a pause.
     pub(crate) fn epoch(&self, report: &EpochReport) {
         self.reporter.epoch(report);
     }
 
-    /// The data are there; of a resumed run also its earlier epochs.
+    /// Reports that the data are loaded, and the earlier epochs of a resumed run.
     pub(crate) fn ready(&self, data: &str, samples: usize, session: &Session) {
         let network = &session.model().network;
         self.reporter.ready(data, architecture(network), samples);
         session.history().epochs.iter().for_each(|epoch| self.reporter.epoch(epoch));
     }
 
-    /// Whether the page has stopped the run.
+    /// Whether the user has stopped the run on the page.
     pub(crate) fn has_stopped_it(&self) -> bool {
         let mut state = self.reporter.shared.lock();
         state.run(self.reporter.id).is_some_and(|run| run.phase == Phase::Stopping)
     }
 
-    /// The run is over, its model is in `file`.
+    /// Reports the end of the run, whose model is in `file`.
     pub(crate) fn ended(&self, outcome: &Outcome, model: Model, tested: &TestResult, file: &Path) {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (phase, message) = ending(outcome);
         let served = Served::new(model.clone(), name.clone(), Some(self.reporter.id));
         self.reporter.end(phase, message, Some((model, tested)), Some(name));
-        // A model of values is saved, but nothing to draw for.
+        // A regression model is saved, but cannot recognise drawings.
         if let Ok(served) = served {
             self.reporter.shared.serve(served);
         }
     }
 
-    /// Runs that the page has started are stopped, and kept.
+    /// Stops the runs that were started on the page, saves their models and ends the server.
     pub(crate) fn end(self) {
         self.server.end();
     }

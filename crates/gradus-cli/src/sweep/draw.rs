@@ -1,4 +1,4 @@
-//! The values that each run of a sweep gets: all combinations of lists, or random draws.
+//! The values of the options of each run: `--vary` in, all combinations of lists or random samples out.
 
 use anyhow::Result;
 use gradus::Error;
@@ -7,10 +7,13 @@ use rand::Rng;
 
 use crate::args::{Range, SweepArgs, Values, Vary};
 
-/// Most runs of a sweep: all are planned before the first one begins.
+/// Maximum number of runs: all are planned before the first one starts.
 const MOST_RUNS: usize = 10_000;
 
-/// The values of each run's options.
+/// The values of the varied options for each run.
+///
+/// # Errors
+/// `InvalidArgument` for a range without a number of runs, and for too many runs.
 pub(super) fn draws(args: &SweepArgs) -> Result<Vec<Vec<String>>> {
     let count = match args.runs {
         Some(runs) => runs,
@@ -18,8 +21,8 @@ pub(super) fn draws(args: &SweepArgs) -> Result<Vec<Vec<String>>> {
             let lengths = args.vary.iter().map(|vary| {
                 vary.list().map(<[String]>::len).ok_or_else(|| {
                     Error::argument(format!(
-                        "--vary {}: a range has no end of values; say with --runs N how many runs \
-                         to draw, or give a list such as 0.1/0.2/0.3",
+                        "--vary {}: cannot enumerate a range; add --runs N to sample N runs, or \
+                         give a list such as 0.1/0.2/0.3",
                         vary.text
                     ))
                 })
@@ -30,7 +33,7 @@ pub(super) fn draws(args: &SweepArgs) -> Result<Vec<Vec<String>>> {
     };
     if count > MOST_RUNS {
         return Err(Error::argument(format!(
-            "{count} runs are more than a sweep takes ({MOST_RUNS}): draw some of them with --runs"
+            "{count} runs are more than the maximum of {MOST_RUNS}: sample some of them with --runs"
         ))
         .into());
     }
@@ -40,13 +43,13 @@ pub(super) fn draws(args: &SweepArgs) -> Result<Vec<Vec<String>>> {
     })
 }
 
-/// The values that run number `run` gets, whatever the other runs are.
+/// The values of run number `run`, which do not depend on the other runs.
 fn draw(vary: &[Vary], seed: u64, run: usize) -> Vec<String> {
     let mut stream = numbered_stream(seed, Purpose::Sweep, run as u64);
     vary.iter().map(|vary| draw_value(vary, &mut stream)).collect()
 }
 
-/// All combinations of the lists; the last one changes from run to run.
+/// All combinations of the lists; the last list varies fastest.
 fn grid(vary: &[Vary]) -> Vec<Vec<String>> {
     vary.iter().filter_map(Vary::list).fold(vec![Vec::new()], |runs, list| {
         let longer =
@@ -55,9 +58,9 @@ fn grid(vary: &[Vary]) -> Vec<Vec<String>> {
     })
 }
 
-/// One of the values at random, as text for the command line.
+/// A random value, as text for the command line.
 fn draw_value(vary: &Vary, stream: &mut impl Rng) -> String {
-    // 53 bits: a number from 0 to below 1.
+    // 53 bits, the precision of f64: a number in [0, 1).
     let share = (stream.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
     match &vary.values {
         Values::List(list) => list[(share * list.len() as f64) as usize].clone(),
@@ -65,10 +68,10 @@ fn draw_value(vary: &Vary, stream: &mut impl Rng) -> String {
     }
 }
 
-/// The value below which this share of the range lies.
+/// The value at this fraction of the range.
 fn number_at(range: Range, share: f64) -> String {
     let Range { low, high, log, int } = range;
-    // Whole numbers: each gets the interval up to the next.
+    // Each whole number represents the interval up to the next one.
     let end = if int { high + 1.0 } else { high };
     let value = match log {
         true => (low.ln() + share * (end.ln() - low.ln())).exp(),
@@ -82,7 +85,7 @@ fn number_at(range: Range, share: f64) -> String {
             rounded(format!("{value:.decimals$}"), value)
         }
     };
-    // Rounding may have led out of the range.
+    // Rounding may have left the range.
     let value = value.clamp(low, high);
     match value.abs() {
         size if size == 0.0 || (1e-4..1e15).contains(&size) => value.to_string(),
@@ -90,7 +93,7 @@ fn number_at(range: Range, share: f64) -> String {
     }
 }
 
-/// The number that `text` shows, which is `value` with fewer digits.
+/// The number in `text`, which is `value` with fewer digits.
 fn rounded(text: String, value: f64) -> f64 {
     text.parse().unwrap_or(value)
 }
@@ -110,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn draws_fill_the_range_as_they_should() {
+    fn draws_have_the_right_distribution() {
         let uniform = numbers("x=2..4", 400);
         assert!(uniform.iter().all(|value| (2.0..=4.0).contains(value)));
         let below = uniform.iter().filter(|&&value| value < 2.5).count();
@@ -133,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn drawn_numbers_are_short_and_never_leave_the_range() {
+    fn drawn_numbers_are_short_and_within_the_range() {
         for text in draws("x=0.99..0.99999", 200) {
             assert!(text.len() <= 9, "{text}");
             assert!((0.99..=0.99999).contains(&text.parse::<f64>().unwrap()), "{text}");

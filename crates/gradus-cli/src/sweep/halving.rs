@@ -1,4 +1,4 @@
-//! Successive halving: which runs go on (K. Jamieson and A. Talwalkar, "Non-stochastic best arm
+//! Successive halving: metrics of runs in, which runs continue out (K. Jamieson and A. Talwalkar, "Non-stochastic best arm
 //! identification and hyperparameter optimization", 2016), with a third in place of the half.
 //!
 //! All runs are trained to the first rung, the best third of them to the second, and so on: most of
@@ -10,18 +10,18 @@ use std::cmp::Ordering;
 use gradus::training::Monitor;
 use serde::{Deserialize, Serialize};
 
-/// One in so many runs goes on, and so many times as far.
+/// One in this many runs continues, for this many times as many epochs.
 const THIRD: usize = 3;
 
-/// How good a run's model is.
+/// The metrics of the model of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct Figures {
-    /// Complete epochs.
+    /// Completed epochs.
     pub(crate) epochs: usize,
-    /// The epoch that the figures are of, with early stopping.
+    /// The epoch of these metrics, with early stopping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) best_epoch: Option<usize>,
-    /// None where the run diverged.
+    /// None if the run diverged.
     pub(crate) loss: Option<f64>,
     pub(crate) accuracy: Option<f64>,
     pub(crate) val_loss: Option<f64>,
@@ -29,7 +29,7 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// The figure that runs are judged by.
+    /// The value of a metric.
     pub(crate) fn of(&self, monitor: Monitor) -> Option<f64> {
         match monitor {
             Monitor::Loss => self.loss,
@@ -39,7 +39,8 @@ impl Figures {
         }
     }
 
-    /// The better one first; one without a figure is the worst. Equal ones go by their loss.
+    /// Orders the better one first; one without the metric is the worst. Ties are broken by the validation
+    /// loss.
     pub(crate) fn compare(&self, other: &Figures, monitor: Monitor) -> Ordering {
         let by = |monitor: Monitor| {
             let worst = if monitor.larger_is_better() { f64::NEG_INFINITY } else { f64::INFINITY };
@@ -53,27 +54,27 @@ impl Figures {
     }
 }
 
-/// The epochs of each rung for runs of `epochs`: a ninth, a third, all. The first ones fall together
-/// where that is less than an epoch.
+/// The epochs of each rung for runs of `epochs`: a ninth, a third, all. The first rungs coincide if that is
+/// less than one epoch.
 pub(crate) fn rungs(epochs: usize) -> Vec<usize> {
     let mut rungs = [THIRD * THIRD, THIRD, 1].map(|part| (epochs / part).max(1)).to_vec();
     rungs.dedup();
     rungs
 }
 
-/// How many of `count` runs go on.
-pub(crate) fn kept(count: usize) -> usize {
+/// How many of `count` runs continue.
+pub(crate) fn survivors(count: usize) -> usize {
     (count / THIRD).max(1)
 }
 
-/// The epochs that runs have in all once each rung is done.
+/// The total number of epochs of all runs after each rung.
 pub(crate) fn spent(runs: usize, rungs: &[usize]) -> Vec<usize> {
     let (mut going, mut before, mut sum) = (runs, 0, 0);
     let mut spent = Vec::new();
     for &rung in rungs {
         sum += going * (rung - before);
         spent.push(sum);
-        (going, before) = (kept(going), rung);
+        (going, before) = (survivors(going), rung);
     }
     spent
 }
@@ -89,13 +90,13 @@ mod tests {
         assert_eq!(rungs(6), [1, 2, 6]);
         assert_eq!(rungs(5), [1, 5]);
         assert_eq!(rungs(1), [1]);
-        assert_eq!([27, 10, 3, 2, 1].map(kept), [9, 3, 1, 1, 1]);
+        assert_eq!([27, 10, 3, 2, 1].map(survivors), [9, 3, 1, 1, 1]);
         // 27 runs of an epoch, 9 of two more, 3 of six more: 63 epochs in place of 243.
         assert_eq!(spent(27, &rungs(9)), [27, 45, 63]);
     }
 
     #[test]
-    fn the_better_figure_comes_first() {
+    fn the_better_metrics_come_first() {
         let figures = |val_accuracy: f64, val_loss: f64| Figures {
             val_accuracy: Some(val_accuracy),
             val_loss: Some(val_loss),

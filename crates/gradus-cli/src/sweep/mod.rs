@@ -1,7 +1,7 @@
-//! The runs of a sweep: a command line in, runs that are trained side by side and their results out.
-//! `plan.rs` makes the runs, from the values that `draw.rs` gives and the options that `options.rs` allows;
-//! `running.rs` trains them, with `halving.rs` to stop the worse ones early; `record.rs` keeps their
-//! results, `table.rs` shows them.
+//! The runs of a sweep: arguments in, parallel runs and their ranked results out. `draw.rs` selects the
+//! values of each run, `options.rs` checks which options a sweep accepts, `plan.rs` creates the runs;
+//! `running.rs` trains them, and `halving.rs` decides which ones stop early; `record.rs` stores the results,
+//! `table.rs` ranks and prints them.
 
 mod draw;
 mod options;

@@ -1,5 +1,5 @@
-//! Which options of `train` a sweep may vary and which it may be given, and how a value is spelled on the
-//! command line of `train`.
+//! Checks which options of `train` a sweep may vary or pass on, and spells values for the command line of
+//! `train`.
 
 use anyhow::Result;
 use clap::{Arg, ArgAction};
@@ -7,7 +7,7 @@ use gradus::Error;
 
 use crate::args::{SweepArgs, TrainArgs, Vary, option_named};
 
-/// What `--vary` puts on the command line of `train` for one value.
+/// The words on the command line of `train` for one value of `--vary`.
 pub(super) fn word(train: &clap::Command, option: &str, value: &str) -> Result<Vec<String>> {
     let flag =
         option_named(train, option).is_some_and(|it| matches!(it.get_action(), ArgAction::SetTrue));
@@ -16,22 +16,22 @@ pub(super) fn word(train: &clap::Command, option: &str, value: &str) -> Result<V
         (true, "true") => Ok(vec![format!("--{option}")]),
         (true, "false") => Ok(Vec::new()),
         (true, _) => Err(Error::argument(format!(
-            "--vary {option}={value}: --{option} takes no value; expected true or false, for with \
-             and without it"
+            "--vary {option}={value}: --{option} takes no value; expected true or false, to add it or \
+             not"
         ))
         .into()),
     }
 }
 
-/// Checks that each option is varied once, is not given besides, and may differ between runs.
+/// Checks that each option is varied once, is not also given after `--`, and may differ between runs.
 pub(super) fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()> {
     for (index, Vary { option, text, .. }) in args.vary.iter().enumerate() {
         let wrong = |why: &str| Err(Error::argument(format!("--vary {text}: {why}")).into());
-        // What is no option of train is reported by its parser.
+        // The parser of train reports unknown options.
         let Some(known) = option_named(train, option) else { continue };
         let same = |name: &str| option_named(train, name).is_some_and(|it| it == known);
         if args.vary[..index].iter().any(|earlier| same(&earlier.option)) {
-            return wrong("this option is varied twice; give all its values at once");
+            return wrong("this option is varied twice; give all its values in one --vary");
         }
         let typed = |word: &String| Some(word.strip_prefix("--")?.split('=').next()?.to_owned());
         if args.train.iter().filter_map(typed).any(|name| same(&name)) {
@@ -43,14 +43,14 @@ pub(super) fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()
             _ if known.get_help_heading() == Some("Data")
                 || ["sample_weights", "loss"].contains(&id) =>
             {
-                Some("all runs of a sweep share their data; give it behind --")
+                Some("all runs of a sweep share their data; give it after --")
             }
             "seed" => Some(
-                "all runs of a sweep share their data, and the seed decides which samples are set \
-                 apart; run a second sweep with another -- --seed",
+                "all runs of a sweep share their data, and the seed decides which samples are held \
+                 out; run another sweep with a different -- --seed",
             ),
             "threads" => Some("the model does not depend on it; see --jobs"),
-            "monitor" => Some("all runs of a sweep are judged by the same figure; see --monitor"),
+            "monitor" => Some("all runs of a sweep are compared by the same metric; see --monitor"),
             _ => None,
         };
         if let Some(why) = why {
@@ -60,7 +60,7 @@ pub(super) fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()
     Ok(())
 }
 
-/// Checks that no option is given behind `--` which a sweep has no use for.
+/// Checks that no option is given after `--` that has no effect in a sweep.
 pub(super) fn check_given(args: &TrainArgs, train: &clap::Command) -> Result<()> {
     for option in train.get_arguments() {
         if args.given.contains_key(option.get_id().as_str())
@@ -73,16 +73,16 @@ pub(super) fn check_given(args: &TrainArgs, train: &clap::Command) -> Result<()>
     Ok(())
 }
 
-/// Why a sweep does not take this option of `train`, if it does not.
+/// Why a sweep does not accept this option of `train`, if it does not.
 fn not_in_sweeps(option: &Arg) -> Option<&'static str> {
     match option.get_id().as_str() {
         "checkpoint" | "checkpoint_every" | "resume" => Some(
-            "the runs of a sweep leave no checkpoints; their results are in the file of the \
-             sweep's own --out, before the --, and the same command goes on with it",
+            "the runs of a sweep write no checkpoints; their results go to the file of --out before the \
+             --, and the same command continues from it",
         ),
         _ if option.get_help_heading() == Some("Output") => Some(
-            "the runs of a sweep write nothing of their own; results go to the file of the sweep's \
-             own --out, before the --, and train writes the model of the best",
+            "the runs of a sweep write no files of their own; results go to the file of --out before \
+             the --, and train writes the model of the best run",
         ),
         _ => None,
     }

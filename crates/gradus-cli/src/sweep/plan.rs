@@ -1,5 +1,5 @@
-//! From the command line of a sweep to its runs: which options each has, and that `train` takes them
-//! all, before anything is trained.
+//! The plan of a sweep: arguments in, the runs with their settings out. Everything that `train` would refuse
+//! is refused before the first run starts.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::args::{Cli, Command, SweepArgs, TrainArgs};
 use crate::run::settings::Settings;
 use crate::run::training_data::Data;
 
-/// Part of the training data that runs are judged by where nothing else is said.
+/// Default fraction of the training data that is held out to compare the runs.
 pub(crate) const VALIDATION: &str = "0.1";
 
-/// Options that change no result: a sweep can go on with others.
+/// Options that do not affect results: an interrupted sweep can be continued with others.
 const NO_MATTER: [&str; 3] = ["threads", "data_dir", "no_download"];
 
 /// A run of the sweep.
@@ -28,27 +28,27 @@ const NO_MATTER: [&str; 3] = ["threads", "data_dir", "no_download"];
 pub(crate) struct Run {
     /// Counted from 0.
     pub(crate) number: usize,
-    /// The options that differ from run to run, in their order, with their values.
+    /// The options that differ between runs, in their order, with their values.
     pub(crate) options: Vec<(String, String)>,
     pub(crate) settings: Settings,
-    /// All options, as words of the command line.
+    /// The command line of `train`, without its beginning.
     words: Vec<String>,
 }
 
-/// What a sweep is to do.
+/// The plan of a sweep.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) runs: Vec<Run>,
-    /// The figure that runs are judged by.
+    /// The metric that runs are compared by.
     pub(crate) monitor: Monitor,
-    /// The rungs of successive halving, where it is asked for.
+    /// The rungs of successive halving, if enabled.
     pub(crate) rungs: Option<Vec<usize>>,
-    /// The options of the first run. What they say of data holds for all.
+    /// The arguments of the first run; those about data are the same for all runs.
     pub(crate) first: TrainArgs,
-    /// Whether [`VALIDATION`] was added to what was typed.
+    /// Whether [`VALIDATION`] was added to the arguments.
     pub(crate) holds_out: bool,
     vary: Vec<String>,
-    /// Where draws come from; none for a grid.
+    /// Seed of the random samples; none for a grid.
     seed: Option<u64>,
 }
 
@@ -56,7 +56,7 @@ impl Plan {
     /// Plans all runs.
     ///
     /// # Errors
-    /// A `clap::Error` or `InvalidArgument` for what is wrong with any run or with the sweep.
+    /// A `clap::Error` or `InvalidArgument` for a problem with any run or with the sweep.
     pub(crate) fn new(args: &SweepArgs) -> Result<Plan> {
         let train = Cli::command();
         let train = train.find_subcommand("train").context("there is no command train")?;
@@ -86,8 +86,8 @@ impl Plan {
         let runs: Vec<Run> = draws.into_iter().enumerate().map(run).collect::<Result<_>>()?;
         let settings = &runs[0].settings;
         if settings.config.validation == 0.0 && settings.validation_set.is_none() {
-            let message = "--validation 0: a sweep judges its runs on validation data; give a share \
-                           such as 0.1, or the path of a set";
+            let message = "--validation 0: a sweep compares its runs on validation data; give a \
+                           fraction such as 0.1, or the path of a data set";
             return Err(Error::argument(message).into());
         }
         let monitor = args.monitor.or(settings.config.monitor).unwrap_or(match first.task() {
@@ -96,8 +96,7 @@ impl Plan {
         });
         if first.task() == Task::Regression && monitor.needs_classes() {
             let message = format!(
-                "--monitor {}: samples are answered with values here, which have no accuracy; \
-                 expected loss or val_loss",
+                "--monitor {}: regression (--loss squared) has no accuracy; expected loss or val_loss",
                 monitor.name()
             );
             return Err(Error::argument(message).into());
@@ -114,9 +113,9 @@ impl Plan {
         })
     }
 
-    /// What tells this sweep from another: all that its results depend on. Without halving, neither
-    /// the number of runs nor what judges them is part of it: a sweep can be made longer, and its
-    /// runs be ranked by another figure.
+    /// The identity of this sweep: everything that its results depend on. Without halving this includes
+    /// neither the number of runs nor the metric, so that a sweep can be extended and its runs ranked by
+    /// another metric.
     pub(crate) fn identity(&self, data: &Data) -> Value {
         let varied: Vec<_> =
             self.runs[0].options.iter().map(|(option, _)| option.replace('-', "_")).collect();
@@ -140,19 +139,19 @@ impl Plan {
 }
 
 impl Run {
-    /// The command that trains this run again, for a shell.
+    /// The command that trains this run again, quoted for a shell.
     pub(crate) fn command(&self) -> String {
         let words = ["gradus", "train"].into_iter().chain(self.words.iter().map(String::as_str));
         words.map(quoted).collect::<Vec<_>>().join(" ")
     }
 
-    /// The options that differ from run to run, as they are typed.
+    /// The options that differ between runs, as typed.
     pub(crate) fn spelled(&self) -> String {
         spelled(&self.options)
     }
 }
 
-/// What the runs depend on of a set of samples.
+/// The identity of a data set.
 fn content(data: &Dataset) -> Value {
     json!({"samples": data.len(), "sha256": data.sha256()})
 }
@@ -162,14 +161,14 @@ fn spelled(options: &[(String, String)]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The rungs that all runs share.
+/// The rungs, which all runs share.
 fn rungs_of(runs: &[Run]) -> Result<Vec<usize>> {
     let epochs = |run: &Run| run.settings.config.epochs;
     let first = epochs(&runs[0]);
     if let Some(other) = runs.iter().find(|run| epochs(run) != first) {
         return Err(Error::argument(format!(
-            "--halve deals the epochs out, so that all runs must have equally many, but run 0 ({}) \
-             has {first} and run {} ({}) {}: give --epochs behind --",
+            "--halve needs the same number of epochs in all runs, but run 0 ({}) has {first} and run \
+             {} ({}) has {}: add --epochs after --",
             runs[0].spelled(),
             other.number,
             other.spelled(),
@@ -179,23 +178,23 @@ fn rungs_of(runs: &[Run]) -> Result<Vec<usize>> {
     }
     let rungs = rungs(first);
     if rungs.len() == 1 {
-        let message = "--halve has no effect: runs of one epoch cannot be given up earlier; give \
-                       them more (-- --epochs 9)";
+        let message = "--halve has no effect: a run of one epoch cannot stop earlier; train for more epochs, \
+                       such as -- --epochs 9";
         return Err(Error::argument(message).into());
     }
     Ok(rungs)
 }
 
-/// What the parser of `train` makes of these words.
+/// Parses the command line of `train`.
 fn train_args(words: &[String]) -> Result<TrainArgs> {
     let program = ["gradus", "train"].into_iter();
     match Command::parse(program.chain(words.iter().map(String::as_str)))? {
         Command::Train(args) => Ok(*args),
-        _ => Err(Error::argument("behind -- stand options of train, no other command").into()),
+        _ => Err(Error::argument("expected options of train after --, not another command").into()),
     }
 }
 
-/// `word` so that a shell takes it as one.
+/// `word`, quoted if a shell would split or change it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_judged_by_the_sweeps_figure_or_by_that_of_train() {
+    fn runs_are_compared_by_the_metric_of_the_sweep_or_of_train() {
         for (text, expected) in [
             ("--vary hidden=8/16 --monitor loss", Monitor::Loss),
             ("--vary hidden=8/16 -- --patience 2 --monitor val_loss", Monitor::ValLoss),
@@ -256,7 +255,7 @@ mod tests {
         ] {
             let plan = of(text).unwrap();
             assert_eq!(plan.monitor, expected, "{text}");
-            // The sweep's own option is none of train's.
+            // The option of the sweep is not passed to train.
             let trains = text.contains("-- --patience 2 --monitor");
             assert_eq!(plan.runs[0].command().contains("--monitor"), trains, "{text}");
         }
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_in_a_sweep_is_refused() {
+    fn options_that_make_no_sense_in_a_sweep_are_refused() {
         for (text, words) in [
             ("--vary hidden=8/16 -- --out m.safetensors", "-- --out: the runs of a sweep write"),
             ("--vary hidden=8/16 -- --history h.csv", "-- --history"),
@@ -304,24 +303,24 @@ mod tests {
             ("--vary hidden=8/16 -- -v", "-- --verbose"),
             ("--vary hidden=8/16 -- --checkpoint c", "-- --checkpoint: the runs"),
             ("--vary hidden=8/16 -- --resume c", "-- --resume"),
-            ("--vary hidden=8/16 -- --validation 0", "judges its runs on validation data"),
+            ("--vary hidden=8/16 -- --validation 0", "compares its runs on validation data"),
             ("--vary hidden=8/16 -- --hidden 3", "also given after --"),
             ("--vary hidden=8/16 -- --hidden=3", "also given after --"),
             ("--vary hidden=8 --vary hidden=16", "varied twice"),
             ("--vary ema-decay=0.9 --vary average=0.99", "varied twice"),
             ("--vary ema-decay=0.9 -- --average 0.99", "also given after --"),
-            ("--vary out=a/b", "write nothing of their own"),
+            ("--vary out=a/b", "write no files of their own"),
             ("--vary data=mnist/digits", "share their data"),
             ("--vary sample-weights=a", "share their data"),
             ("--vary seed=1/2", "the seed decides"),
             ("--vary threads=1/2", "does not depend"),
-            ("--vary monitor=loss/val_loss", "same figure"),
+            ("--vary monitor=loss/val_loss", "same metric"),
             ("--vary nesterov=yes", "expected true or false"),
             ("--vary dropout=0..0.5", "--runs N"),
-            ("--vary epochs=3/3/4 --halve", "run 2 (--epochs 4) 4: give --epochs"),
-            ("--vary preset=quick/notebook --halve", "run 1 (--preset notebook) 200"),
+            ("--vary epochs=3/3/4 --halve", "run 2 (--epochs 4) has 4: add --epochs"),
+            ("--vary preset=quick/notebook --halve", "run 1 (--preset notebook) has 200"),
             ("--vary hidden=8/16 --halve -- --epochs 1", "--halve has no effect"),
-            ("--vary hidden=8/16 --runs 10001", "more than a sweep takes"),
+            ("--vary hidden=8/16 --runs 10001", "more than the maximum"),
             (
                 "--vary hidden=8/16 --monitor accuracy -- --data x.csv --loss squared",
                 "expected loss or val_loss",

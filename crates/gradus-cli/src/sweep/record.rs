@@ -1,5 +1,5 @@
-//! The file of a sweep: a line of JSON for each run, written the moment it ends (docs/formats.md),
-//! and read again when the sweep goes on.
+//! The results file of a sweep: one line of JSON per run, written as soon as the run ends
+//! (docs/formats.md), and read when the sweep continues.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -15,50 +15,50 @@ use serde_json::Value;
 use super::halving::Figures;
 use super::plan::Run;
 
-/// How a line begins.
+/// The beginning of each line.
 const BEGIN: &str = "{\"run\":";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum End {
-    /// All epochs were run.
+    /// The run completed all epochs.
     Finished,
-    /// Early stopping ended it.
+    /// Early stopping ended the run.
     NoProgress,
-    /// Others were better at a rung.
+    /// Other runs were better at a rung.
     GivenUp,
     /// The loss or a weight became NaN or infinite.
     Diverged,
 }
 
 impl End {
-    /// As people read it.
+    /// The outcome in words.
     pub(crate) fn name(self) -> &'static str {
         match self {
             End::Finished => "finished",
             End::NoProgress => "no progress",
-            End::GivenUp => "given up",
+            End::GivenUp => "pruned",
             End::Diverged => "diverged",
         }
     }
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// Its number, from 0.
     pub(crate) run: usize,
     pub(crate) outcome: End,
-    /// The options that differ from run to run.
+    /// The options that differ between runs.
     pub(crate) options: BTreeMap<String, String>,
     #[serde(flatten)]
     pub(crate) figures: Figures,
     pub(crate) seconds: f64,
-    /// The figures at the rungs that it passed.
+    /// The metrics at the rungs that it passed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) rungs: Vec<Figures>,
-    /// What the sweep is: the value of `Plan::identity`.
+    /// The identity of the sweep, from `Plan::identity`.
     pub(crate) sweep: Value,
 }
 
@@ -70,12 +70,12 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Opens the file and gives what it holds of each of `runs`. A last line that was cut off while
-    /// it was written goes away with the first line that is added.
+    /// Opens the file and returns the results of `runs` that it contains. An incomplete last line is removed
+    /// when the next line is added.
     ///
     /// # Errors
-    /// Where the file cannot be read and written, is being written by another sweep, or holds
-    /// anything else than lines of the sweep `sweep`. It is then left as it is.
+    /// If the file cannot be read and written, is in use by another sweep, or contains anything but lines of
+    /// the sweep `sweep`. The file is then left unchanged.
     pub(crate) fn open(
         path: &Path,
         sweep: &Value,
@@ -91,8 +91,8 @@ impl Results {
             .map_err(|error| Error::io("open", path, error))?;
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Err(anyhow!(
-                "{}: another sweep is writing to this file; wait for its end, or give this one \
-                 another --out",
+                "{}: another sweep is writing to this file; wait until it ends, or choose another --out \
+                 for this one",
                 path.display()
             ));
         }
@@ -102,12 +102,12 @@ impl Results {
         let (complete, rest) = bytes.split_at(complete);
         let known = read(complete, sweep, runs).and_then(|known| match is_cut_off(rest) {
             true => Ok(known),
-            false => Err("its last line is no result of a run".into()),
+            false => Err("its last line is not the result of a run".into()),
         });
         let known = known.map_err(|problem| {
             anyhow!(
-                "{}: the file that is there holds something else than this sweep ({problem}), and \
-                 nothing is added to it; choose another path with --out, or move the file away",
+                "{}: this file exists and does not belong to this sweep ({problem}), so it is not changed; \
+                 choose another path with --out, or move the file away",
                 path.display()
             )
         })?;
@@ -120,7 +120,7 @@ impl Results {
     /// Adds a line.
     ///
     /// # Errors
-    /// Where the operating system refuses.
+    /// If the operating system refuses.
     pub(crate) fn append(&self, record: &Record) -> Result<()> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
@@ -130,24 +130,24 @@ impl Results {
     }
 }
 
-/// Whether `rest` is the beginning of a line, or nothing.
+/// Whether `rest` is empty or the beginning of a line.
 fn is_cut_off(rest: &[u8]) -> bool {
     rest.starts_with(BEGIN.as_bytes()) || BEGIN.as_bytes().starts_with(rest)
 }
 
-/// What complete lines hold of each run, or why they are of something else.
+/// The results of each run in complete lines, or why they belong to something else.
 fn read(lines: &[u8], sweep: &Value, runs: &[Run]) -> Result<Vec<Option<Record>>, String> {
     let mut known: Vec<Option<Record>> = vec![None; runs.len()];
-    let text = std::str::from_utf8(lines).map_err(|_| "it is no text")?;
+    let text = std::str::from_utf8(lines).map_err(|_| "it is not text")?;
     for (index, line) in text.lines().enumerate() {
         let at = index + 1;
         let mut record: Record = serde_json::from_str(line)
-            .map_err(|error| format!("line {at} is no result of a run: {error}"))?;
+            .map_err(|error| format!("line {at} is not the result of a run: {error}"))?;
         rename_options(&mut record.sweep);
         if let Some(difference) = difference(&record.sweep, sweep) {
             return Err(difference);
         }
-        // A longer sweep may have been here.
+        // The file may be that of a longer sweep.
         let (Some(run), Some(place)) = (runs.get(record.run), known.get_mut(record.run)) else {
             continue;
         };
@@ -170,7 +170,7 @@ fn rename_options(sweep: &mut Value) {
     }
 }
 
-/// What distinguishes the sweep of a file from this one.
+/// The first difference between the sweep of a file and this one.
 fn difference(found: &Value, this: &Value) -> Option<String> {
     let key = this.as_object()?.keys().find(|&key| found[key] != this[key])?;
     Some(format!("\"{key}\" of its sweep is {}, but of this one {}", found[key], this[key]))
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_back_as_they_were() {
+    fn lines_survive_a_round_trip() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.jsonl");
         let (sweep, runs) = (json!({"seed": 3}), runs());
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(known, [None, None, None]);
         let written = record(1, "16", &sweep);
         results.append(&written).unwrap();
-        // While it is open, nobody else writes.
+        // No other sweep can write while it is open.
         let busy = Results::open(&path, &sweep, &runs).unwrap_err();
         assert!(busy.to_string().contains("another sweep is writing"), "{busy}");
         drop(results);
@@ -234,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_left_alone() {
+    fn other_files_are_not_changed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.jsonl");
         let (sweep, runs) = (json!({"seed": 3}), runs());
         let line = |record: Record| serde_json::to_string(&record).unwrap() + "\n";
         for (content, words) in [
             ("my notes".to_owned(), "last line"),
-            ("my notes\n".into(), "line 1 is no result"),
+            ("my notes\n".into(), "line 1 is not the result"),
             (line(record(0, "8", &json!({"seed": 4}))), "\"seed\" of its sweep is 4, but of this"),
             (line(record(0, "16", &sweep)), "line 1 has other options than run 0"),
         ] {
@@ -255,7 +255,7 @@ mod tests {
         fs::write(&path, line(record(0, "8", &options("average")))).unwrap();
         let (_, known) = Results::open(&path, &options("ema_decay"), &runs).unwrap();
         assert!(known[0].is_some());
-        // A longer sweep than this one is no other.
+        // The file of a longer sweep is accepted.
         fs::write(&path, line(record(7, "8", &sweep))).unwrap();
         assert_eq!(Results::open(&path, &sweep, &runs).unwrap().1, [None, None, None]);
     }

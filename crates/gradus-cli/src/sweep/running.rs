@@ -1,4 +1,4 @@
-//! Runs side by side, rung after rung.
+//! Trains the runs in parallel, rung after rung: a plan and data in, results out.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use gradus::data::Dataset;
 use gradus::training::{Monitor, Outcome, Session};
 use serde_json::Value;
 
-use super::halving::{Figures, kept, spent};
+use super::halving::{Figures, spent, survivors};
 use super::plan::{Plan, Run};
 use super::record::{End, Record, Results};
 use crate::run::output::{Exit, STOPPED, say};
@@ -28,17 +28,17 @@ pub(crate) struct Sweep<'a> {
     pub(crate) bar: Epochs,
 }
 
-/// A run on its way. Between rungs its session rests.
+/// A run in progress. Its session is kept between rungs.
 struct ActiveRun<'a> {
     run: &'a Run,
     session: Option<Session<'a>>,
-    /// The figures at the rungs that it passed.
+    /// The metrics at the rungs that it has passed.
     passed: Vec<Figures>,
     record: Option<Record>,
 }
 
 impl ActiveRun<'_> {
-    /// The figures at a rung; of a run that ended before, the last ones.
+    /// The metrics at a rung; for a run that ended before it, the last ones.
     fn at(&self, rung: usize) -> Figures {
         let record = || self.record.as_ref().map(|record| record.figures);
         self.passed.get(rung).copied().or_else(record).unwrap_or_default()
@@ -49,7 +49,7 @@ impl ActiveRun<'_> {
     }
 }
 
-/// The epochs of a plan: at each rung how far runs are trained and how many epochs are done in all.
+/// For each rung of a plan, the epochs of a run and the total number of epochs so far.
 pub(crate) fn epochs(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
     let epochs = plan.runs.iter().map(|run| run.settings.config.epochs);
     match &plan.rungs {
@@ -59,11 +59,10 @@ pub(crate) fn epochs(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
 }
 
 impl<'a> Sweep<'a> {
-    /// Runs all runs but those that are `known` from the file, and gives the results of all.
+    /// Trains all runs except those that are `known` from the file, and returns the results of all.
     ///
     /// # Errors
-    /// Where a run cannot be begun or a result not be written; an [`Exit`] where the sweep was
-    /// stopped.
+    /// If a run cannot start or a result cannot be written; an [`Exit`] if the sweep was stopped.
     pub(crate) fn run(&self, known: Vec<Option<Record>>) -> Result<Vec<Record>> {
         let active = |(run, record): (&'a Run, Option<Record>)| {
             let passed = record.as_ref().map_or(Vec::new(), |record| record.rungs.clone());
@@ -80,21 +79,21 @@ impl<'a> Sweep<'a> {
             self.bar.set(sum);
             if rung + 1 < bounds.len() {
                 let entered = going.len();
-                for mut worse in drop_worse(&mut going, rung, self.plan.monitor) {
+                for mut worse in remove_worse(&mut going, rung, self.plan.monitor) {
                     self.end(&mut worse, End::GivenUp, None)?;
                     results.extend(worse.record);
                 }
                 let going = going.len();
                 let unit = if bound == 1 { "epoch" } else { "epochs" };
-                let message = format!("after {bound} {unit} {going} of {entered} runs go on");
-                self.bar.beside(|| say(message));
+                let message = format!("after {bound} {unit}: {going} of {entered} runs continue");
+                self.bar.suspend(|| say(message));
             }
         }
         results.extend(going.into_iter().filter_map(|active| active.record));
         Ok(results)
     }
 
-    /// Trains what has not ended until it has `bound` epochs, several at a time.
+    /// Trains the runs that have not ended up to `bound` epochs, several in parallel.
     fn train(&self, going: &mut [ActiveRun<'a>], bound: usize) -> Result<()> {
         let waiting: Vec<_> = going.iter_mut().filter(|active| active.record.is_none()).collect();
         let jobs = self.jobs.min(waiting.len());
@@ -103,7 +102,7 @@ impl<'a> Sweep<'a> {
         let work = || {
             while let Some(active) = next() {
                 self.advance(active, bound).inspect_err(|_| {
-                    // The others need not go on: their results could not be kept either.
+                    // Stop the other runs: their results could not be written either.
                     self.stop.store(true, Ordering::SeqCst);
                 })?;
             }
@@ -118,7 +117,7 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// Trains a run until it has `bound` epochs or ends.
+    /// Trains a run up to `bound` epochs, or until it ends.
     fn advance(&self, active: &mut ActiveRun<'a>, bound: usize) -> Result<()> {
         if self.stop.load(Ordering::SeqCst) {
             return Ok(());
@@ -145,8 +144,8 @@ impl<'a> Sweep<'a> {
         Ok(())
     }
 
-    /// Ends a run that has not ended: its result goes to the file, its session away. `figures` are
-    /// those of its last rung where they are not yet among those that it passed.
+    /// Ends a run: writes its result to the file and drops its session. `figures` are the metrics of its last
+    /// rung, unless they are already among those that it passed.
     fn end(&self, active: &mut ActiveRun, outcome: End, figures: Option<Figures>) -> Result<()> {
         let Some(session) = active.session.take() else { return Ok(()) };
         let mut rungs = std::mem::take(&mut active.passed);
@@ -161,7 +160,7 @@ impl<'a> Sweep<'a> {
             sweep: self.identity.clone(),
         };
         self.results.append(&record)?;
-        self.bar.beside(|| say(line(&record, active.run, self.plan.monitor)));
+        self.bar.suspend(|| say(line(&record, active.run, self.plan.monitor)));
         active.passed = rungs;
         active.record = Some(record);
         Ok(())
@@ -173,17 +172,16 @@ impl<'a> Sweep<'a> {
         let ended = ended + going.iter().filter(|active| active.record.is_some()).count();
         let runs = self.plan.runs.len();
         say(format_args!(
-            "stopped; the results of {ended} of {runs} runs are kept, and the same command goes on \
-             from there"
+            "Stopped; the results of {ended} of {runs} runs are saved. Repeat the command to continue."
         ));
         Exit(STOPPED).into()
     }
 }
 
-/// A run that has not begun.
+/// Starts a run.
 ///
 /// # Errors
-/// Where its settings do not fit the data.
+/// If its settings do not fit the data.
 pub(crate) fn begin<'a>(
     run: &Run,
     train: &'a Dataset,
@@ -196,15 +194,19 @@ pub(crate) fn begin<'a>(
     })
 }
 
-/// Takes those out that do not go on after a rung.
-fn drop_worse<'a>(going: &mut Vec<ActiveRun<'a>>, rung: usize, by: Monitor) -> Vec<ActiveRun<'a>> {
-    // A stable sort: equal runs stay in the order of their numbers.
+/// Removes and returns the runs that do not continue after a rung.
+fn remove_worse<'a>(
+    going: &mut Vec<ActiveRun<'a>>,
+    rung: usize,
+    by: Monitor,
+) -> Vec<ActiveRun<'a>> {
+    // A stable sort, so that ties stay in the order of their numbers.
     going.sort_by_key(|active| active.run.number);
     going.sort_by(|a, b| a.at(rung).compare(&b.at(rung), by));
-    going.split_off(kept(going.len()))
+    going.split_off(survivors(going.len()))
 }
 
-/// The figures of the model that the run would leave now.
+/// The metrics of the model that the run would produce now.
 fn figures(session: &Session) -> Figures {
     let reports = &session.history().epochs;
     let best = session.best().map(|best| best.epoch);
@@ -225,7 +227,7 @@ fn figures(session: &Session) -> Figures {
     }
 }
 
-/// What is told of a run when it ends.
+/// The message about a run that has ended.
 fn line(record: &Record, run: &Run, monitor: Monitor) -> String {
     let Record { figures, outcome, seconds, .. } = record;
     let figure = match figures.of(monitor) {
@@ -248,7 +250,7 @@ mod tests {
     use crate::args::Command;
 
     #[test]
-    fn the_best_third_goes_on_and_equal_runs_go_by_number() {
+    fn the_best_third_continues_and_ties_are_broken_by_number() {
         let words = "gradus sweep --vary hidden=1..99:int --runs 9 -- --validation 0.1";
         let plan = match Command::parse(words.split_whitespace()).unwrap() {
             Command::Sweep(args) => Plan::new(&args).unwrap(),
@@ -256,7 +258,7 @@ mod tests {
         };
         let figures = |val_accuracy| Figures { val_accuracy, ..Figures::default() };
         let accuracies = [0.1, 0.7, 0.9, 0.7, 0.8, 0.7, 0.2, 0.3, 0.95];
-        // The last ones first: the order in which runs are done does not matter.
+        // In reverse order: the order in which runs finish does not matter.
         let active = |(run, accuracy): (_, f64)| ActiveRun {
             run,
             session: None,
@@ -268,13 +270,13 @@ mod tests {
             runs.iter().map(|active| active.run.number).collect()
         };
         let mut going = all();
-        let worse = drop_worse(&mut going, 0, Monitor::ValAccuracy);
+        let worse = remove_worse(&mut going, 0, Monitor::ValAccuracy);
         assert_eq!(numbers(&going), [8, 2, 4]);
         assert_eq!(numbers(&worse), [1, 3, 5, 7, 6, 0]);
-        drop_worse(&mut going, 1, Monitor::ValAccuracy);
+        remove_worse(&mut going, 1, Monitor::ValAccuracy);
         assert_eq!(numbers(&going), [4]);
 
-        // A run that ended before the rung is judged by its last figures.
+        // A run that ended before the rung is compared by its last metrics.
         let mut going = all();
         let record = |outcome, val_accuracy| Record {
             run: 0,
@@ -289,7 +291,7 @@ mod tests {
         going[0].record = Some(record(End::Diverged, None));
         going[8].passed.clear();
         going[8].record = Some(record(End::NoProgress, Some(0.99)));
-        let worse = drop_worse(&mut going, 0, Monitor::ValAccuracy);
+        let worse = remove_worse(&mut going, 0, Monitor::ValAccuracy);
         assert_eq!(numbers(&going), [0, 2, 4]);
         assert_eq!(worse.last().unwrap().run.number, 8);
     }

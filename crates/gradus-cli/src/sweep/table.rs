@@ -1,4 +1,4 @@
-//! The table of results, best first.
+//! The table of results: records in, ranked and printed best first.
 
 use std::cmp::Reverse;
 
@@ -8,7 +8,7 @@ use super::plan::Run;
 use super::record::{End, Record};
 use crate::run::output::table;
 
-/// Sorts results, the best first: those that came furthest before those that were given up.
+/// Sorts results, the best first; pruned runs come after the others.
 pub(crate) fn rank(records: &mut [Record], monitor: Monitor) {
     let reached = |record: &Record| match record.outcome {
         End::GivenUp => record.figures.epochs,
@@ -22,7 +22,7 @@ pub(crate) fn rank(records: &mut [Record], monitor: Monitor) {
     });
 }
 
-/// Results, in their order, as a table.
+/// The results as a table, in their order.
 pub(crate) fn show(records: &[Record], runs: &[Run], monitor: Monitor) -> String {
     let mut monitors = vec![Monitor::ValAccuracy, Monitor::ValLoss];
     if !monitors.contains(&monitor) {
@@ -53,7 +53,7 @@ mod tests {
     use crate::sweep::halving::Figures;
 
     #[test]
-    fn runs_that_went_on_come_before_those_that_were_given_up() {
+    fn pruned_runs_come_last_by_how_far_they_came() {
         let record = |run, outcome, epochs, val_accuracy: f64| Record {
             run,
             outcome,

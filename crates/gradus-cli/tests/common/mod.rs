@@ -1,4 +1,4 @@
-//! The program and data for the tests of whole ways through it.
+//! The program and small data for tests of complete workflows.
 
 #![allow(dead_code)] // not every test file uses all of it
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::{Child, Command as Process, Stdio};
 use assert_cmd::Command;
 use serde_json::Value;
 
-/// The program in `folder`, far from the data of this machine.
+/// The program, started in `folder`, isolated from the data of this machine.
 pub(crate) fn gradus(folder: &Path, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
     command.current_dir(folder).args(arguments.split_whitespace());
@@ -16,7 +16,7 @@ pub(crate) fn gradus(folder: &Path, arguments: &str) -> Command {
     command
 }
 
-/// What it prints where it succeeds.
+/// The standard output of a command that must succeed.
 pub(crate) fn run(folder: &Path, arguments: &str) -> String {
     let output = gradus(folder, arguments).assert().success();
     String::from_utf8(output.get_output().stdout.clone()).unwrap()
@@ -30,7 +30,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// 300 points in three classes that are easy to tell apart.
+/// 300 points in three well-separated classes.
 pub(crate) fn table(folder: &Path, name: &str) {
     let mut text = String::from("u,v,label\n");
     for i in 0..300 {

@@ -1,4 +1,4 @@
-//! What `evaluate` tells: figures as text or as JSON.
+//! The output of `evaluate`: metrics in, text or JSON out.
 
 use gradus::metrics::{
     Calibration, ClassFigures, ConfusionMatrix, Evaluation, ValueErrors, ValueEvaluation,
@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::mistakes::NamedMistake;
 use crate::run::output::{interval, percent_fine, table, with_interval};
 
-/// Longer names of classes stand at the rows alone; columns then bear numbers.
+/// Class names longer than this label only the rows; columns are then numbered.
 const LONGEST_HEADING: usize = 6;
 
-/// What was found, as JSON.
+/// Metrics of a classifier, as JSON.
 #[derive(Serialize)]
 pub(crate) struct Figures<'a> {
     data: &'a str,
@@ -21,7 +21,7 @@ pub(crate) struct Figures<'a> {
     accuracy_interval: (f64, f64),
     #[serde(skip_serializing_if = "Option::is_none")]
     top_k: Option<TopK>,
-    /// How many samples have their class at each rank, from 0.
+    /// Number of samples whose class has each rank, from 0.
     ranks: &'a [u64],
     expected_calibration_error: f64,
     calibration_bins: Vec<Bin>,
@@ -29,7 +29,7 @@ pub(crate) struct Figures<'a> {
     weighted_average: Row<'a>,
     micro_average: Row<'a>,
     classes: Vec<Row<'a>>,
-    /// True classes in rows, predicted ones in columns.
+    /// True classes in rows, predicted classes in columns.
     confusion: Vec<Vec<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<NamedMistake<'a>>>,
@@ -87,8 +87,8 @@ impl<'a> Row<'a> {
 }
 
 impl<'a> Figures<'a> {
-    /// Of data called `data` in classes called `names`; with the accuracy among the `top` most
-    /// probable classes, and with some `errors`.
+    /// The metrics on `data` with the classes `names`; with the accuracy among the `top` most probable
+    /// classes, and with some mistakes.
     pub(crate) fn new(
         data: &'a str,
         names: &'a [String],
@@ -138,7 +138,7 @@ impl<'a> Figures<'a> {
         text + &format!("expected calibration error = {error}\n")
     }
 
-    /// Figures by class, and averages.
+    /// Metrics of each class, and averages.
     pub(crate) fn class_table(&self) -> String {
         let heading = ["class", "precision", "recall", "(95 %)", "F1", "support"];
         let mut rows = vec![heading.map(String::from).into()];
@@ -159,7 +159,7 @@ fn bins(calibration: &Calibration) -> Vec<Bin> {
     (0..calibration.bins.len()).map(bin).collect()
 }
 
-/// True classes in rows, predicted ones in columns.
+/// The confusion matrix: true classes in rows, predicted classes in columns.
 pub(crate) fn confusion_table(names: &[String], confusion: &ConfusionMatrix) -> String {
     let short = names.iter().all(|name| name.chars().count() <= LONGEST_HEADING);
     let numbered = |at: usize| format!("{at} {}", names[at]);
@@ -175,7 +175,7 @@ pub(crate) fn confusion_table(names: &[String], confusion: &ConfusionMatrix) -> 
     table(&rows)
 }
 
-/// What was found of values, as JSON.
+/// Metrics of a regressor, as JSON.
 #[derive(Serialize)]
 pub(crate) struct ValueFigures<'a> {
     data: &'a str,
@@ -220,7 +220,7 @@ impl<'a> ErrorRow<'a> {
 }
 
 impl<'a> ValueFigures<'a> {
-    /// Of data called `data` whose values are called `names`.
+    /// The metrics on `data` with the targets `names`.
     pub(crate) fn new(
         data: &'a str,
         samples: usize,
@@ -237,9 +237,9 @@ impl<'a> ValueFigures<'a> {
         }
     }
 
-    /// As text: the loss, and a table of the errors of each value.
+    /// As text: the loss, and a table of the errors of each target.
     pub(crate) fn text(&self) -> String {
-        let heading = ["value", "mean squared", "root of it", "mean absolute", "R^2"];
+        let heading = ["target", "MSE", "RMSE", "MAE", "R^2"];
         let mut rows = vec![heading.map(String::from).to_vec()];
         rows.extend(self.outputs.iter().map(|row| row.cells(row.name.unwrap_or_default())));
         if self.outputs.len() > 1 {
@@ -261,7 +261,7 @@ mod tests {
     use gradus::metrics::SampleResult;
 
     #[test]
-    fn long_names_stand_at_the_rows_alone() {
+    fn long_names_label_only_the_rows() {
         let mut confusion = ConfusionMatrix::new(2);
         confusion.add(0, 1);
         confusion.add(1, 1);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_stands_beside_each_accuracy() {
+    fn each_accuracy_has_an_interval() {
         let result = |label, predicted, confidence| SampleResult {
             label,
             predicted,
@@ -280,7 +280,7 @@ mod tests {
             label_probability: 0.25,
             loss: 0.5,
         };
-        // 8 of 10 right, all with a confidence of 0.75.
+        // 8 of 10 correct, all with a confidence of 0.75.
         let results = [(0, 0, 5), (0, 1, 1), (1, 1, 3), (1, 0, 1)]
             .map(|(label, predicted, times)| vec![result(label, predicted, 0.75); times])
             .concat();

@@ -1,4 +1,4 @@
-//! The mistakes that `evaluate --errors` shows: samples most surely taken for another class.
+//! The output of `evaluate --errors`: the most confident mistakes and their samples in, text out.
 
 use gradus::data::Dataset;
 use gradus::metrics::Mistake;
@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use crate::run::drawing::{draw, output_width, side_by_side};
 
-/// A mistake with the names of its classes.
+/// A mistake, with class names instead of numbers.
 #[derive(Serialize)]
 pub(crate) struct NamedMistake<'a> {
-    /// Index in the samples evaluated.
+    /// Index among the evaluated samples.
     index: usize,
     label: &'a str,
     predicted: &'a str,
-    /// Of the class predicted.
+    /// Probability of the predicted class.
     probability: f32,
-    /// Of the true class.
+    /// Probability of the true class.
     label_probability: f32,
 }
 
@@ -35,7 +35,7 @@ impl<'a> NamedMistake<'a> {
     }
 }
 
-/// Each of the `worst` mistakes of `all` with its sample below it.
+/// The given mistakes, out of `all`, each with its sample below it.
 pub(crate) fn mistakes_text(worst: &[Mistake], all: u64, data: &Dataset) -> String {
     if worst.is_empty() {
         return "No mistakes.\n".to_owned();
@@ -47,5 +47,5 @@ pub(crate) fn mistakes_text(worst: &[Mistake], all: u64, data: &Dataset) -> Stri
     };
     let blocks: Vec<_> = worst.iter().map(block).collect();
     let drawn = side_by_side(&blocks, output_width());
-    format!("The worst {} of {all} mistakes, with probabilities:\n\n{drawn}", worst.len())
+    format!("The {} most confident of {all} mistakes, with probabilities:\n\n{drawn}", worst.len())
 }

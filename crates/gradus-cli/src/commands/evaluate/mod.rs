@@ -1,4 +1,4 @@
-//! `gradus evaluate`: a model and data with their labels or values in, figures out.
+//! `gradus evaluate`: a model and labelled data in, metrics out.
 
 mod figures;
 mod mistakes;
@@ -19,26 +19,26 @@ use crate::run::model::{self, check_classes, check_top};
 use crate::run::output::{print_json, stdout};
 use crate::run::workers::workers;
 
-/// From so many classes on the top-k accuracy is told without being asked for.
+/// Number of classes from which top-k accuracy is reported by default.
 const TOP_FROM: usize = 5;
 
-/// The k of the top-k accuracy that is told then.
-const USUAL_TOP: usize = 3;
+/// The k of the top-k accuracy that is reported by default.
+const DEFAULT_TOP: usize = 3;
 
 /// Runs the command.
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let model = model::load(&args.model)?;
     match model.task() {
-        Task::Classification => classes(&model.into_classifier()?, args),
-        Task::Regression => values(&model.into_regressor()?, args),
+        Task::Classification => evaluate_classifier(&model.into_classifier()?, args),
+        Task::Regression => evaluate_regressor(&model.into_regressor()?, args),
     }
 }
 
-/// What a classifier is worth.
-fn classes(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
+/// Measures a classifier.
+fn evaluate_classifier(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
     check_top(args.top, classifier)?;
-    let usual = (classifier.class_names().len() >= TOP_FROM).then_some(USUAL_TOP);
-    let top = args.top.or(usual);
+    let default = (classifier.class_names().len() >= TOP_FROM).then_some(DEFAULT_TOP);
+    let top = args.top.or(default);
     let (name, data) = labelled_data(classifier, args.data.as_deref(), &args.source)?;
     let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
     let names = classifier.class_names();
@@ -53,7 +53,7 @@ fn classes(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
     let figures = Figures::new(&name, names, &evaluation, top, None);
     let mut out = stdout();
     write!(out, "{}\n{}", figures.summary(), figures.class_table())?;
-    writeln!(out, "\nTrue classes in rows, predicted ones in columns:")?;
+    writeln!(out, "\nConfusion matrix, true classes in rows and predicted classes in columns:")?;
     write!(out, "{}", confusion_table(names, confusion))?;
     if let Some(worst) = worst {
         let mistakes = confusion.total() - confusion.correct();
@@ -62,8 +62,8 @@ fn classes(classifier: &Classifier, args: &EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
-/// What a regressor is worth.
-fn values(regressor: &Regressor, args: &EvaluateArgs) -> Result<()> {
+/// Measures a regressor.
+fn evaluate_regressor(regressor: &Regressor, args: &EvaluateArgs) -> Result<()> {
     check_top(args.top, regressor)?;
     if args.errors.is_some() {
         check_classes("--errors", regressor)?;

@@ -10,7 +10,7 @@ use anyhow::Result;
 use gradus::classifier::skips_zeros;
 use gradus::data::{Dataset, Task};
 use gradus::network::{Kernels, Network};
-use gradus::training::{Outcome, Preset, Session, Trained};
+use gradus::training::{Best, Outcome, Preset, Session, Trained};
 use gradus::transform::Transform;
 use gradus::{Error, model_file};
 
@@ -22,6 +22,7 @@ use crate::run::describe::{architecture, value_type};
 use crate::run::metadata::conclude;
 use crate::run::output::{Exit, STOPPED, print_error, say, shape};
 use crate::run::settings::Settings;
+use crate::run::test_result::TestResult;
 use crate::run::training_data::Data;
 use crate::run::{outputs, source, stop};
 use crate::serve::Watch;
@@ -41,56 +42,61 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     if args.verbose {
         describe(&data, &settings)?;
     }
-
-    let classes = args.task() == Task::Classification;
-    let like_notebook = classes && settings.preset == Preset::Notebook && data.validation.is_none();
-    let (train, validation) = (&data.train, data.validation.as_ref());
-    let session = match &settings.checkpoint {
-        Some(checkpoint) => Session::resume(checkpoint, train, validation, args.threads)?,
-        None => Session::new(&settings.config, train, validation, settings.start.clone())?,
-    };
-    let done = session.history().epochs.len();
-    let before = session.seconds();
-    let mut report =
-        TrainReport::new(args, settings.config.epochs - done, train.len(), like_notebook);
-    let checkpoints = CheckpointWriter::new(args, &settings)?;
+    let session = start(&data, &settings, args.threads)?;
+    let earlier_seconds = session.seconds();
+    let mut report = new_report(args, &settings, &data, &session);
     if let Some(watch) = &watch {
-        watch.ready(&data.name, train.len(), &session);
+        watch.ready(&data.name, data.train.len(), &session);
     }
+    let checkpoints = CheckpointWriter::new(args, &settings)?;
     let trained = run_epochs(session, &mut report, checkpoints, watch.as_ref());
+    // Remove the progress bar even if training failed.
     report.end_of_epochs();
     let mut trained = trained?;
     let tested = conclude(&mut trained, &data, &settings)?;
-    let Trained { model, history, outcome, best, seconds } = trained;
-    model_file::save(&model, &args.out)?;
-    let told = report.result(&Summary {
-        history: &history,
-        train_seconds: seconds,
-        total_seconds: before + begin.elapsed().as_secs_f64(),
+    model_file::save(&trained.model, &args.out)?;
+    let printed = report.result(&Summary {
+        history: &trained.history,
+        train_seconds: trained.seconds,
+        total_seconds: earlier_seconds + begin.elapsed().as_secs_f64(),
         tested: &tested,
-        best,
+        best: trained.best,
         model: &args.out,
     });
-    // The result is told before, so that a history that cannot be written does not hide the model.
+    // The result comes first, so that a history that cannot be written does not hide the model.
     if let Some(path) = &args.history {
-        outputs::write_history(path, &history)?;
+        outputs::write_history(path, &trained.history)?;
     }
-    let epochs = history.epochs.len();
-    let ended = |outcome| end(outcome, best.map(|best| best.epoch), &args.out, epochs, told);
-    let Some(watch) = watch else { return ended(outcome) };
-    // A run that the page stopped is no run that Ctrl-C stopped.
-    let (stopped, by_page) = (outcome == Outcome::Stopped, watch.has_stopped_it());
-    watch.ended(&outcome, model, &tested, &args.out);
-    let ended = ended(outcome);
-    if !stopped || by_page {
-        say(format_args!("the page stays at {} until Ctrl-C", watch.url()));
-        stop::wait();
+    match watch {
+        None => exit(&trained, &args.out, printed),
+        Some(watch) => keep_page(watch, trained, &tested, &args.out, printed),
     }
-    watch.end();
-    if stopped && by_page { Ok(()) } else { ended }
 }
 
-/// Runs what is left of a session.
+/// Starts a run, or resumes one.
+fn start<'a>(data: &'a Data, settings: &Settings, threads: Option<usize>) -> Result<Session<'a>> {
+    let (train, validation) = (&data.train, data.validation.as_ref());
+    Ok(match &settings.checkpoint {
+        Some(checkpoint) => Session::resume(checkpoint, train, validation, threads)?,
+        None => Session::new(&settings.config, train, validation, settings.start.clone())?,
+    })
+}
+
+/// The output of a run; the preset `notebook` prints its epochs like the notebook, which has no validation.
+fn new_report(
+    args: &TrainArgs,
+    settings: &Settings,
+    data: &Data,
+    session: &Session,
+) -> TrainReport {
+    let like_notebook = args.task() == Task::Classification
+        && settings.preset == Preset::Notebook
+        && data.validation.is_none();
+    let remaining = settings.config.epochs - session.history().epochs.len();
+    TrainReport::new(args, remaining, data.train.len(), like_notebook)
+}
+
+/// Trains the remaining epochs of a session.
 fn run_epochs(
     mut session: Session,
     report: &mut TrainReport,
@@ -108,24 +114,21 @@ fn run_epochs(
     Ok(session.finish())
 }
 
-/// The exit status that fits the outcome, with a word on it.
-fn end(
-    outcome: Outcome,
-    best: Option<usize>,
-    out: &Path,
-    epochs: usize,
-    told: Result<()>,
-) -> Result<()> {
+/// The exit status for the outcome, which is reported if it is not the expected one.
+fn exit(trained: &Trained, out: &Path, printed: Result<()>) -> Result<()> {
     let out = out.display();
-    match outcome {
-        Outcome::Finished | Outcome::NoProgress => told,
+    match &trained.outcome {
+        Outcome::Finished | Outcome::NoProgress => printed,
         Outcome::Stopped => {
-            let model = match best {
-                Some(best) => format!("of epoch {best}, the best,"),
-                None => "as it was then".to_owned(),
-            };
+            let epochs = trained.history.epochs.len();
             let unit = if epochs == 1 { "epoch" } else { "epochs" };
-            say(format_args!("stopped after {epochs} {unit}; the model {model} is in {out}"));
+            let weights = match trained.best {
+                Some(Best { epoch, .. }) => {
+                    format!("the weights from epoch {epoch}, the best one,")
+                }
+                None => "the current weights".to_owned(),
+            };
+            say(format_args!("Stopped after {epochs} {unit}; saved {weights} to {out}"));
             Err(Exit(STOPPED).into())
         }
         Outcome::Diverged { message, .. } => {
@@ -135,7 +138,28 @@ fn end(
     }
 }
 
-/// What was found where and how it is computed, on standard error.
+/// Keeps the page of `--watch` until Ctrl-C, and returns the exit status.
+fn keep_page(
+    watch: Watch,
+    trained: Trained,
+    tested: &TestResult,
+    out: &Path,
+    printed: Result<()>,
+) -> Result<()> {
+    // Stopping a run from the page is not the same as pressing Ctrl-C.
+    let stopped = trained.outcome == Outcome::Stopped;
+    let by_page = watch.has_stopped_it();
+    let status = exit(&trained, out, printed);
+    watch.ended(&trained.outcome, trained.model, tested, out);
+    if !stopped || by_page {
+        say(format_args!("the page remains at {} until Ctrl-C", watch.url()));
+        stop::wait();
+    }
+    watch.end();
+    if stopped && by_page { Ok(()) } else { status }
+}
+
+/// Prints the data, the settings and the machine on standard error.
 fn describe(data: &Data, settings: &Settings) -> Result<()> {
     let Data { name, origin, train, validation, test } = data;
     let config = &settings.config;

@@ -1,4 +1,4 @@
-//! What `train` tells while it runs: the figures of each epoch, and at the end the result.
+//! The output of `train`: epochs and the result of a run in, lines of text or JSON out.
 
 use std::io::Write;
 use std::path::Path;
@@ -14,39 +14,39 @@ use crate::run::output::{print_json, say, stdout};
 use crate::run::progress::Epochs;
 use crate::run::test_result::TestResult;
 
-/// How epochs are told.
+/// How epochs are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
     /// The lines that the NumPy notebook prints.
     Notebook,
-    /// All figures.
+    /// All metrics.
     Lines,
-    /// One object a line.
+    /// One JSON object per line.
     Json,
-    /// Not at all.
+    /// Epochs are not printed.
     Nothing,
 }
 
-/// Tells of a run.
+/// Prints the progress and the result of a run.
 pub(crate) struct TrainReport {
     style: Style,
     json: bool,
     quiet: bool,
     bar: Epochs,
-    /// Training samples of an epoch.
+    /// Training samples per epoch.
     samples: usize,
-    /// Why standard output cannot be written. The run goes on: its model is worth having.
+    /// Why standard output cannot be written. The run continues, because its model is still useful.
     failure: Result<()>,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Summary<'a> {
     pub(crate) history: &'a History,
     pub(crate) train_seconds: f64,
     pub(crate) total_seconds: f64,
     pub(crate) tested: &'a TestResult,
-    /// Where the model comes from, with early stopping.
+    /// The epoch whose weights were kept, with early stopping.
     pub(crate) best: Option<Best>,
     pub(crate) model: &'a Path,
 }
@@ -80,8 +80,7 @@ struct DoneEvent<'a> {
 }
 
 impl TrainReport {
-    /// For a run of `epochs` over `samples`; `like_notebook` where its epochs are told in the notebook's
-    /// words.
+    /// For a run of `epochs` over `samples`; with `like_notebook` epochs are printed like in the notebook.
     pub(crate) fn new(
         args: &TrainArgs,
         epochs: usize,
@@ -98,7 +97,7 @@ impl TrainReport {
         TrainReport { style, json: args.json, quiet: args.quiet, bar, samples, failure: Ok(()) }
     }
 
-    /// Tells the figures of an epoch.
+    /// Prints the metrics of an epoch.
     pub(crate) fn epoch(&mut self, report: &EpochReport) {
         let print = || match self.style {
             _ if self.failure.is_err() => Ok(()),
@@ -112,21 +111,21 @@ impl TrainReport {
             Style::Lines => print_line(&epoch_line(report)),
         };
         let printed = self.bar.step(print);
-        self.bar.tell(bar_message(report, self.samples));
+        self.bar.set_message(bar_message(report, self.samples));
         if printed.is_err() {
             self.failure = printed;
         }
     }
 
-    /// Takes the bar away: no more epochs come.
+    /// Removes the progress bar after the last epoch.
     pub(crate) fn end_of_epochs(&self) {
         self.bar.finish();
     }
 
-    /// Tells the result.
+    /// Prints the result.
     ///
     /// # Errors
-    /// Where standard output could not be written, now or earlier.
+    /// If standard output could not be written, now or earlier.
     pub(crate) fn result(self, summary: &Summary) -> Result<()> {
         self.failure?;
         let Summary { history, train_seconds, total_seconds, tested, best, model } = *summary;
@@ -148,11 +147,13 @@ impl TrainReport {
             }
             if let Some(Best { epoch, monitor, value }) = best {
                 let name = monitor.name();
-                print_line(&format!("Best epoch: {epoch}, {name} = {value:.4}; the model is its"))?;
+                print_line(&format!(
+                    "Kept the weights from epoch {epoch}, the best one ({name} = {value:.4})"
+                ))?;
             }
             let unit = if epochs == 1 { "epoch" } else { "epochs" };
             print_line(&format!(
-                "Wrote {}: {epochs} {unit} in {train_seconds:.2} s, {total_seconds:.2} s in all",
+                "Wrote {}: {epochs} {unit} in {train_seconds:.2} s, {total_seconds:.2} s in total",
                 model.display()
             ))?;
         }
@@ -160,7 +161,7 @@ impl TrainReport {
     }
 }
 
-/// The figures of the test.
+/// Serializes the metrics of the test.
 fn as_test<S: Serializer>(tested: &TestResult, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(tested.figures())
 }
@@ -200,7 +201,7 @@ fn epoch_line(report: &EpochReport) -> String {
     line + &format!(", learning rate = {rate}, {:.3} s", report.seconds)
 }
 
-/// What stands beside the bar after an epoch.
+/// The text next to the progress bar.
 fn bar_message(report: &EpochReport, samples: usize) -> String {
     let EpochReport { loss, accuracy, seconds, .. } = report;
     let rate = samples as f64 / seconds.max(1e-9);
@@ -213,7 +214,7 @@ fn bar_message(report: &EpochReport, samples: usize) -> String {
     format!("loss {loss:.4}, {accuracy}{rate} samples/s, ")
 }
 
-/// A rate to three significant digits, as short as they allow: `0.004`, `1.6e-8`.
+/// A learning rate with three significant digits, in its shortest form: `0.004`, `1.6e-8`.
 fn significant(rate: f32) -> String {
     let rounded: f32 = format!("{rate:.2e}").parse().unwrap_or(rate);
     if (1e-4..1e4).contains(&rounded) || rounded == 0.0 {
@@ -228,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_hold_what_applies() {
+    fn lines_contain_the_metrics_that_exist() {
         let mut report = EpochReport {
             epoch: 3,
             loss: 0.123_45,
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bar_tells_how_fast_it_goes() {
+    fn the_bar_shows_the_speed() {
         let report = |seconds| EpochReport {
             epoch: 0,
             loss: 0.25,
@@ -261,8 +262,8 @@ mod tests {
             seconds,
         };
         for (seconds, rate) in [(0.01, "6.0M"), (0.125, "480k"), (60.0, "1000")] {
-            let told = format!("loss 0.2500, accuracy 0.5000, {rate} samples/s, ");
-            assert_eq!(bar_message(&report(seconds), 60_000), told);
+            let expected = format!("loss 0.2500, accuracy 0.5000, {rate} samples/s, ");
+            assert_eq!(bar_message(&report(seconds), 60_000), expected);
         }
     }
 

@@ -1,36 +1,35 @@
-//! Learning curves as text: a history in, some lines of braille characters out. Training is a full line,
+//! Learning curves as text: a history in, lines of braille characters out. Training is a solid line,
 //! validation a dotted one.
 
 use anstyle::{AnsiColor, Style};
 use gradus::training::{EpochReport, History};
 
-/// Fewer epochs make no curve.
+/// Minimum number of epochs for a curve.
 const FEWEST_EPOCHS: usize = 3;
 
-/// Lines of characters of a chart; each has four dots one above the other.
+/// Lines of characters per chart; each has four dots above one another.
 const ROWS: usize = 6;
 
-/// Characters of a chart at most, its numbers included.
+/// Maximum width of a chart in characters, including its numbers.
 const WIDEST: usize = 56;
 
-/// Characters of a chart at least; where there are fewer, nothing is drawn.
+/// Minimum width of a chart in characters; nothing is drawn in less.
 const NARROWEST: usize = 24;
 
-/// Characters for the numbers beside a chart.
+/// Characters for the numbers next to a chart.
 const MARGIN: usize = 8;
 
-/// What falls to less than this share of its largest value is drawn by its logarithm.
+/// Curves that fall below this fraction of their maximum are drawn on a logarithmic scale.
 const LOG_BELOW: f64 = 1.0 / 30.0;
 
-/// How validation is drawn.
+/// The style of the validation curve, for the legend.
 const DOTTED: &str = " (dotted)";
 
-/// Between two charts.
+/// Columns between two charts.
 const GAP: usize = 3;
 
-/// Loss and accuracy side by side in `width` columns, or loss alone where there is no room for both or
-/// no accuracy;
-/// nothing where there are too few epochs or columns.
+/// Loss and accuracy side by side in `width` columns, or only the loss if there is no accuracy or no room
+/// for both; nothing if there are too few epochs or columns.
 pub(crate) fn lines(history: &History, width: usize) -> Vec<String> {
     if history.epochs.len() < FEWEST_EPOCHS || width < NARROWEST {
         return Vec::new();
@@ -85,7 +84,7 @@ fn chart(name: &str, [training, validation]: [Vec<f64>; 2], width: usize) -> Vec
     lines
 }
 
-/// What a chart shows, and the last values.
+/// The name of a chart, and the last values.
 fn legend(name: String, training: &[f64], validation: &[f64], width: usize) -> String {
     let last = |values: &[f64]| values.iter().rfind(|value| value.is_finite()).copied();
     let mut legend = name;
@@ -98,13 +97,13 @@ fn legend(name: String, training: &[f64], validation: &[f64], width: usize) -> S
     legend
 }
 
-/// The text in exactly so many columns.
+/// The text in exactly `width` columns.
 fn padded(text: &str, width: usize) -> String {
     let cut: String = text.chars().take(width).collect();
     format!("{cut:width$}")
 }
 
-/// A line of characters with the dots of both curves, in two colours.
+/// One line of characters with the dots of both curves, in two colours.
 fn cells(full: &Dots, dotted: &Dots, row: usize) -> String {
     let style = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
     let row = row * full.columns..(row + 1) * full.columns;
@@ -128,7 +127,7 @@ fn cells(full: &Dots, dotted: &Dots, row: usize) -> String {
     text
 }
 
-/// Dots, two by four in a character.
+/// A canvas of dots, two by four per character.
 struct Dots {
     columns: usize,
     cells: Vec<u8>,
@@ -144,7 +143,7 @@ impl Dots {
         self.cells[y / 4 * self.columns + x / 2] |= BITS[x % 2][y % 4];
     }
 
-    /// The values over their whole width, straight between two of them.
+    /// Draws the values over the whole width, with straight lines between them.
     fn curve(mut self, values: &[f64], (low, high): (f64, f64), dotted: bool) -> Dots {
         let (width, height) = (2 * self.columns, 4 * ROWS);
         let mut before: Option<usize> = None;
@@ -209,10 +208,10 @@ mod tests {
     }
 
     #[test]
-    fn what_falls_by_far_is_drawn_by_its_logarithm() {
+    fn steep_curves_have_a_logarithmic_scale() {
         let lines = chart("loss", [vec![1.0, 0.1, 0.01], vec![f64::NAN; 3]], 30);
         assert_eq!(plain(&lines[0]).trim_end(), "loss (log) 0.0100");
-        // A straight line again: each row of characters has a part of it.
+        // A straight line again: each row of characters contains part of it.
         let parts = lines[1..=ROWS].iter().map(|line| plain(line)[MARGIN..].trim().chars().count());
         assert!(
             parts.clone().all(|count| (3..=5).contains(&count)),
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_something_to_see_wherever_there_is_room() {
+    fn charts_are_drawn_at_every_sufficient_width() {
         let losses = [0.9, 0.5, f64::NAN, 0.3, 0.2];
         for width in [NARROWEST, 60, 80, 200] {
             for validated in [false, true] {
