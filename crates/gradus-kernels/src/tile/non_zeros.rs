@@ -1,7 +1,7 @@
 //! The step that both orders of lists are made of: a run of bytes goes in, the non-zero ones and
 //! their places come out.
 
-use crate::dispatch::{Isa, Kernels};
+use crate::dispatch::Kernels;
 
 impl Kernels {
     /// Writes the non-zero ones among at most 256 `bytes` to `values` and their places to `indices`,
@@ -15,7 +15,7 @@ impl Kernels {
         match self.isa() {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a Kernels value with this Isa exists only where the machine has its features.
-            Isa::Avx512Vbmi2 => unsafe {
+            crate::Isa::Avx512Vbmi2 => unsafe {
                 crate::arch::avx512vbmi2::non_zeros(bytes, indices, values)
             },
             _ => non_zeros(bytes, indices, values),
