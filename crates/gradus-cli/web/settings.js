@@ -12,7 +12,6 @@ const WORDS = { true: "yes", false: "no" };
 function build({ option, label, help, expected, kind, choices, value, isList }) {
   const [id, hint] = [`set-${option}`, `hint-${option}`];
   const input = make(isList ? "select" : "input", { id, name: option, title: expected });
-  input.setAttribute("aria-describedby", hint);
   const parts = [make("label", { htmlFor: id, textContent: label }), input];
   if (!isList) {
     const inputMode = kind === "number" ? "decimal" : "text";
@@ -23,7 +22,11 @@ function build({ option, label, help, expected, kind, choices, value, isList }) 
       parts.push(make("datalist", { id: `choices-${option}` }, ...choices.map((choice) => new Option(choice))));
     }
   }
-  return make("div", { className: "field" }, ...parts, make("p", { className: "hint", id: hint, textContent: help }));
+  if (help !== label) {
+    input.setAttribute("aria-describedby", hint);
+    parts.push(make("p", { className: "hint", id: hint, textContent: help }));
+  }
+  return make("div", { className: "field" }, ...parts);
 }
 
 /** The form. The run that it starts arrives with the server's events, like all changes of runs. */

@@ -270,4 +270,6 @@ def test_a_phone_shows_all_without_scrolling_sideways(server, open_page):
     page = open_page("train", viewport={"width": 360, "height": 740})
     row = start(page, {**LONG, "Epochs": "3"})
     expect(row.locator(".state")).to_have_text("finished")
+    page.locator("#more summary").click()
+    page.locator("#epochs summary").click()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
