@@ -219,7 +219,7 @@ def test_fields_are_options_and_choices_are_accepted(server, open_page):
 
     for name, field in fields(page).items():
         # The option is known: it is its value that is refused.
-        assert f"--{name}" in refusal({name: "-"}) and "cannot be given" not in refusal({name: "-"}), name
+        assert f"--{name}" in refusal({name: "-"}) and "cannot be set" not in refusal({name: "-"}), name
         for choice in field["choices"]:
             # Only the wrong epochs are left to refuse.
             assert "--epochs" in refusal({name: choice, "epochs": "-"}), choice
