@@ -131,22 +131,18 @@ struct Done {
 
 impl Job {
     fn run(mut self, stop: &AtomicBool) -> Result<Done> {
-        let (config, data, validation) = (&self.config, &self.data, self.validation.as_ref());
-        let mut session = match self.start {
-            Start::Fresh => Session::new(config, data, validation, None)?,
+        let (config, data) = (&self.config, (&self.data, self.validation.as_ref()));
+        let start = match &self.start {
+            Start::Fresh => gradus::training::Start::Fresh,
             Start::Parameters(parameters) => {
-                let network = network(config, data, &parameters)?;
-                Session::new(config, data, validation, Some(network))?
+                gradus::training::Start::Network(network(config, &self.data, parameters)?)
             }
-            Start::Model(model) => {
-                Session::with_model(config, data, validation, model.get().trained())?
-            }
-            Start::State(state) => {
-                Session::go_on(&state.get().checkpoint, config, data, validation)?
-            }
+            Start::Model(model) => gradus::training::Start::Model(model.get().trained().into()),
+            Start::State(state) => gradus::training::Start::Continue(&state.get().checkpoint),
         };
+        let mut session = Session::new(config, data, start)?;
         let mut no_progress = false;
-        while let Some(report) = session.epoch(stop)? {
+        while let Some(report) = session.epoch(data, stop)? {
             no_progress = self.patience.as_mut().is_some_and(|it| it.is_over(report.loss));
             let stopped = match &self.listener {
                 Some((reports, answers)) => {
@@ -161,7 +157,7 @@ impl Job {
         }
         let diverged = matches!(session.outcome(), Some(Outcome::Diverged { .. }));
         let state = (!diverged).then(|| session.state());
-        let samples = session.history().epochs.len() * data.len();
+        let samples = session.history().epochs.len() * self.data.len();
         Ok(Done { trained: session.finish(), state, samples, no_progress })
     }
 }

@@ -12,9 +12,9 @@ use gradus::data::distort::Distortion;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{
-    BatchSize, Checkpoint, Outcome, Regularization, Session, TrainConfig, train,
+    BatchSize, Checkpoint, Outcome, Regularization, Session, Start, TrainConfig, train,
 };
-use runs::{as_floats, digits, everything};
+use runs::{as_floats, digits, everything, resume};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -32,8 +32,8 @@ fn config(epochs: usize) -> TrainConfig {
 }
 
 /// Runs a session to its end; what comes of it goes through the bytes of a file.
-fn finished(mut session: Session) -> (Classifier, Checkpoint) {
-    while session.epoch(&NEVER).unwrap().is_some() {}
+fn finished(mut session: Session, data: &Dataset) -> (Classifier, Checkpoint) {
+    while session.epoch(data, &NEVER).unwrap().is_some() {}
     assert_eq!(session.outcome(), Some(&Outcome::Finished));
     let state = session.state();
     let read = Checkpoint::from_bytes(&state.to_bytes().unwrap()).unwrap();
@@ -60,10 +60,11 @@ fn several_runs_on_the_same_data_give_the_bits_of_one() {
             ..config(epochs)
         };
         let whole = train(&with(4), data, None, None, &NEVER, &mut |_| {}).unwrap();
-        let mut parts = finished(Session::new(&with(1), data, None, None).unwrap());
+        let mut parts = finished(Session::new(&with(1), data, Start::Fresh).unwrap(), data);
         for epochs in [2, 1] {
             let settings = TrainConfig { threads: Some(2), ..with(epochs) };
-            parts = finished(Session::go_on(&parts.1, &settings, data, None).unwrap());
+            parts =
+                finished(Session::new(&settings, data, Start::Continue(&parts.1)).unwrap(), data);
         }
         assert!(parts.0 == whole.model.into_classifier().unwrap(), "{name}: another model");
     }
@@ -82,10 +83,11 @@ fn what_a_run_remembers_finds_its_place_in_the_other_layout() {
         ..config(2)
     };
     for (first, second) in [(&bytes, &floats), (&floats, &bytes)] {
-        let (_, state) = finished(Session::new(&settings, first, None, None).unwrap());
-        let through = Session::go_on(&state, &settings, second, None).unwrap().state();
-        let model =
-            |state: &Checkpoint| finished(Session::go_on(state, &settings, first, None).unwrap()).0;
+        let (_, state) = finished(Session::new(&settings, first, Start::Fresh).unwrap(), first);
+        let through = Session::new(&settings, second, Start::Continue(&state)).unwrap().state();
+        let model = |state: &Checkpoint| {
+            finished(Session::new(&settings, first, Start::Continue(state)).unwrap(), first).0
+        };
         assert!(model(&through) == model(&state));
     }
 }
@@ -94,9 +96,10 @@ fn what_a_run_remembers_finds_its_place_in_the_other_layout() {
 fn other_samples_are_learned_too() {
     let (first, second) =
         (digits(500), gradus::data::digits::generate(400, 9, test_part()).unwrap());
-    let (model, state) = finished(Session::new(&config(8), &first, None, None).unwrap());
-    let mut session = Session::go_on(&state, &config(8), &second, Some(&second)).unwrap();
-    while session.epoch(&NEVER).unwrap().is_some() {}
+    let (model, state) = finished(Session::new(&config(8), &first, Start::Fresh).unwrap(), &first);
+    let mut session =
+        Session::new(&config(8), (&second, Some(&second)), Start::Continue(&state)).unwrap();
+    while session.epoch((&second, Some(&second)), &NEVER).unwrap().is_some() {}
     let figures = &session.history().epochs;
     assert_eq!((figures.len(), figures[0].epoch), (8, 0));
     let workers = gradus::network::Workers::new(1).unwrap();
@@ -104,16 +107,16 @@ fn other_samples_are_learned_too() {
     let after = figures[7].val_loss.unwrap();
     assert!(after < 0.5 * before, "{before} before, {after} after");
     // It can be kept and resumed like any other run.
-    let session = Session::go_on(&state, &config(3), &second, None).unwrap();
-    let whole = finished(session).0;
-    let mut session = Session::go_on(&state, &config(3), &second, None).unwrap();
-    session.epoch(&NEVER).unwrap().unwrap();
-    let kept = session.checkpoint(().into());
-    assert!(finished(Session::resume(&kept, &second, None, Some(2)).unwrap()).0 == whole);
+    let session = Session::new(&config(3), &second, Start::Continue(&state)).unwrap();
+    let whole = finished(session, &second).0;
+    let mut session = Session::new(&config(3), &second, Start::Continue(&state)).unwrap();
+    session.epoch(&second, &NEVER).unwrap().unwrap();
+    let kept = session.checkpoint(&second, ().into());
+    assert!(finished(resume(&kept, &second, Some(2)).unwrap(), &second).0 == whole);
     // The schedule is the new run's own.
     let settings = TrainConfig { schedule: Schedule::OneCycle, ..config(2) };
-    let mut session = Session::go_on(&state, &settings, &second, None).unwrap();
-    session.epoch(&NEVER).unwrap().unwrap();
+    let mut session = Session::new(&settings, &second, Start::Continue(&state)).unwrap();
+    session.epoch(&second, &NEVER).unwrap().unwrap();
     assert!(session.history().epochs[0].learning_rate > 1e-4);
 }
 
@@ -123,11 +126,11 @@ fn a_model_keeps_its_normalisation() {
     let data = as_floats(&digits(300));
     let standard = gradus::data::normalize::Normalization::Standard;
     let settings = TrainConfig { normalization: standard, ..config(20) };
-    let (model, _) = finished(Session::new(&settings, &data, None, None).unwrap());
+    let (model, _) = finished(Session::new(&settings, &data, Start::Fresh).unwrap(), &data);
     let few = data.subset(&[0, 1, 2]);
-    let mut session = Session::with_model(&settings, &few, Some(&data), &model).unwrap();
+    let mut session = Session::new(&settings, (&few, Some(&data)), Start::Model(&model)).unwrap();
     assert!(session.model().transform == model.transform);
-    let figures = session.epoch(&NEVER).unwrap().unwrap();
+    let figures = session.epoch((&few, Some(&data)), &NEVER).unwrap().unwrap();
     assert!(figures.val_accuracy.unwrap() > 0.9, "{figures:?}");
 }
 
@@ -138,9 +141,9 @@ fn test_part() -> gradus::data::digits::Part {
 #[test]
 fn what_does_not_fit_the_state_is_refused() {
     let data = digits(100);
-    let (_, state) = finished(Session::new(&config(1), &data, None, None).unwrap());
+    let (_, state) = finished(Session::new(&config(1), &data, Start::Fresh).unwrap(), &data);
     let refused = |settings: TrainConfig, data: &Dataset| {
-        Session::go_on(&state, &settings, data, None).err().unwrap().to_string()
+        Session::new(&settings, data, Start::Continue(&state)).err().unwrap().to_string()
     };
     let sgd = TrainConfig { optimizer: Optimizer::SGD, ..config(1) };
     let norm = Regularization { batch_norm: true, ..Regularization::NONE };
@@ -160,6 +163,6 @@ fn what_does_not_fit_the_state_is_refused() {
     let wider = Dataset::new(inputs, labels, data.sample_shape.clone(), names).unwrap();
     let found = refused(config(1), &wider);
     assert!(found.contains("a network of 784 inputs and 10 outputs does not fit"), "{found}");
-    let error = Session::resume(&state, &data, None, None).err().unwrap().to_string();
+    let error = resume(&state, &data, None).err().unwrap().to_string();
     assert!(error.contains("are not those that the run was begun with"), "{error}");
 }

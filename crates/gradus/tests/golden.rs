@@ -22,7 +22,7 @@ fn pass(kernels: Kernels, network: &Network, input: Input, labels: &[u32], threa
     let pass = common::pass(&executor, input, labels, threads, None);
     assert_eq!(pass.logits.len(), labels.len() * network.outputs());
     let mut gradients = vec![0.0; network.parameters().len()];
-    executor.plan.gather(&pass.gradients, &mut gradients);
+    executor.plan.parameters.read(&pass.gradients, &mut gradients);
     Pass { gradients, ..pass }
 }
 

@@ -3,9 +3,12 @@
 
 mod common;
 
+use std::ops::Range;
+
 use common::golden::{Golden, assert_close};
 use common::{pass, tiles_of};
 use gradus::engine::cpu::linear::InputScale;
+use gradus::engine::cpu::partition::Partitioned;
 use gradus::engine::cpu::{Executor, HiddenRegularization, Input, RngKey};
 use gradus::network::{Activation, Init, Network};
 use gradus_kernels::Kernels;
@@ -57,6 +60,11 @@ fn gradients_match_central_differences() {
     }
 }
 
+/// The partitions of a vector with their places in memory.
+fn ranges(of: &Partitioned) -> impl Iterator<Item = (usize, Range<usize>)> {
+    of.partitions.iter().map(|it| it.range.clone()).enumerate()
+}
+
 fn check_gradients(executor: &Executor, input: Input, labels: &[u32]) {
     let gradients = pass(executor, input, labels, 2, DRAW).gradients;
     let plan = &executor.plan;
@@ -65,7 +73,7 @@ fn check_gradients(executor: &Executor, input: Input, labels: &[u32]) {
         false => Vec::new(),
     };
     let step = 1.0 / 256.0;
-    for (partition, range) in plan.partitions.iter().enumerate() {
+    for (partition, range) in ranges(&plan.parameters) {
         if fixed.contains(&partition) {
             assert!(gradients[range.clone()].iter().all(|&gradient| gradient == 0.0));
             continue;
@@ -142,8 +150,8 @@ fn folding_batch_normalisation_changes_no_prediction() {
     for _ in 0..200 {
         pass(&executor, input, &labels, 1, DRAW);
     }
-    for (index, part) in executor.plan.statistics.iter().enumerate() {
-        for variance in &mut executor.statistics.write(index).slice()[part.len() / 2..] {
+    for (index, range) in ranges(&executor.plan.statistics) {
+        for variance in &mut executor.statistics.write(index).slice()[range.len() / 2..] {
             *variance *= 49.0 / 50.0;
         }
     }
@@ -183,7 +191,7 @@ fn batch_normalisation_matches_pytorch() {
             assert_close(&[found.loss], &[golden.number("loss")], 1e-5, "loss");
 
             let mut gradients = vec![0.0; network.parameters().len()];
-            plan.gather(&found.gradients, &mut gradients);
+            plan.parameters.read(&found.gradients, &mut gradients);
             for (index, linear) in network.linears().iter().enumerate() {
                 for (letter, range) in [("w", linear.weight()), ("b", linear.bias())] {
                     let key = format!("grad_{letter}{}", index + 1);
@@ -193,10 +201,12 @@ fn batch_normalisation_matches_pytorch() {
             }
             let statistics = executor.statistics.read().to_vec();
             for (index, layer) in plan.layers[..2].iter().enumerate() {
-                let gradient =
-                    |partition: usize| &found.gradients[plan.partitions[partition].clone()];
+                let gradient = |partition: usize| {
+                    &found.gradients[plan.parameters.partitions[partition].range.clone()]
+                };
                 for (block, norm) in layer.blocks.iter().zip(&layer.norms) {
-                    let running = &statistics[plan.statistics[norm.statistics].clone()];
+                    let running =
+                        &statistics[plan.statistics.partitions[norm.statistics].range.clone()];
                     let (means, variances) = running.split_at(block.len());
                     for (name, found) in [
                         ("grad_gamma", gradient(norm.gamma)),

@@ -16,7 +16,8 @@ use gradus::optimizer::Optimizer;
 use gradus::random::{Purpose, numbered_stream};
 use gradus::schedule::Schedule;
 use gradus::training::{
-    BatchSize, ClassWeights, EpochReport, Monitor, Regularization, Session, TrainConfig, train,
+    BatchSize, ClassWeights, EpochReport, Monitor, Regularization, Session, Start, TrainConfig,
+    train,
 };
 use gradus::transform::Transform;
 use rand_distr::Distribution;
@@ -60,9 +61,9 @@ fn descent(regularization: Regularization) -> TrainConfig {
 
 /// The networks before and after the first epoch, and its figures.
 fn first_epoch(config: &TrainConfig, data: &Dataset) -> (Network, Network, EpochReport) {
-    let mut session = Session::new(config, data, None, None).unwrap();
+    let mut session = Session::new(config, data, Start::Fresh).unwrap();
     let before = session.model().network.clone();
-    let report = session.epoch(&AtomicBool::new(false)).unwrap().unwrap().clone();
+    let report = session.epoch(data, &AtomicBool::new(false)).unwrap().unwrap().clone();
     (before, session.model().network.clone(), report)
 }
 
@@ -295,13 +296,13 @@ fn the_average_follows_the_parameters() {
         ..descent(Regularization { ema_decay, ..NONE })
     };
     let (free, averaged) = (config(None), config(Some(0.25)));
-    let mut free = Session::new(&free, &data, None, None).unwrap();
-    let mut averaged = Session::new(&averaged, &data, None, None).unwrap();
+    let mut free = Session::new(&free, &data, Start::Fresh).unwrap();
+    let mut averaged = Session::new(&averaged, &data, Start::Fresh).unwrap();
     let stop = AtomicBool::new(false);
     let mut expected = free.model().network.parameters().to_vec();
     for step in 0..5 {
-        free.epoch(&stop).unwrap().unwrap();
-        averaged.epoch(&stop).unwrap().unwrap();
+        free.epoch(&data, &stop).unwrap().unwrap();
+        averaged.epoch(&data, &stop).unwrap().unwrap();
         let decay = ((1 + step) as f32 / (10 + step) as f32).min(0.25);
         for (average, &now) in expected.iter_mut().zip(free.model().network.parameters()) {
             *average = decay * *average + (1.0 - decay) * now;
@@ -403,7 +404,7 @@ fn losses_are_those_of_the_formulas() {
     let settings = Regularization { label_smoothing: s, class_weights, ..NONE };
 
     let config = TrainConfig { init: Init::Glorot, seed: 7, ..descent(settings.clone()) };
-    let session = Session::new(&config, &data, None, None).unwrap();
+    let session = Session::new(&config, &data, Start::Fresh).unwrap();
     let expected =
         loss_by_hand(session.model(), &data.inputs, |i, c| smooth(one_hot(i, c)), weight);
     let told = first_epoch(&config, &data).2;

@@ -19,10 +19,10 @@ use gradus::network::Workers;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::{Plateau, PlateauState, Schedule};
 use gradus::training::{
-    BatchSize, Best, Checkpoint, ClassWeights, EarlyStopping, EpochReport, Monitor, Outcome,
-    Regularization, Session, TrainConfig, Trained, train,
+    BatchSize, Best, Checkpoint, ClassWeights, Data, EarlyStopping, EpochReport, Monitor, Outcome,
+    Regularization, Session, Start, TrainConfig, Trained, train,
 };
-use runs::{as_floats, digits};
+use runs::{as_floats, digits, resume};
 use tempfile::TempDir;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -113,11 +113,11 @@ fn a_figure_that_is_no_number_is_never_the_best() {
         early_stopping: Some(EarlyStopping { patience: 2, min_delta: 0.0 }),
         ..small(9)
     };
-    let mut session = Session::new(&config, &data, Some(&extreme), None).unwrap();
-    while session.epoch(&NEVER).unwrap().is_some() {}
+    let mut session = Session::new(&config, (&data, Some(&extreme)), Start::Fresh).unwrap();
+    while session.epoch((&data, Some(&extreme)), &NEVER).unwrap().is_some() {}
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
-    session.checkpoint(().into()).save(&path).unwrap();
+    session.checkpoint((&data, Some(&extreme)), ().into()).save(&path).unwrap();
     Checkpoint::load(&path).unwrap();
     let trained = session.finish();
     let figures = trained.history.epochs;
@@ -148,11 +148,11 @@ fn a_plateau_reduces_the_learning_rate_of_the_history() {
 }
 
 /// Runs `epochs` epochs of a session, writes it to a file and reads it back.
-fn kept(mut session: Session, epochs: usize, path: &Path) -> Checkpoint {
+fn kept(mut session: Session, data: Data, epochs: usize, path: &Path) -> Checkpoint {
     for _ in 0..epochs {
-        session.epoch(&NEVER).unwrap().unwrap();
+        session.epoch(data, &NEVER).unwrap().unwrap();
     }
-    let checkpoint = session.checkpoint("a note".into());
+    let checkpoint = session.checkpoint(data, "a note".into());
     checkpoint.save(path).unwrap();
     let read = Checkpoint::load(path).unwrap();
     assert!(read == checkpoint, "the file holds something else");
@@ -161,8 +161,8 @@ fn kept(mut session: Session, epochs: usize, path: &Path) -> Checkpoint {
     read
 }
 
-fn finished(mut session: Session) -> Trained {
-    while session.epoch(&NEVER).unwrap().is_some() {}
+fn finished(mut session: Session, data: Data) -> Trained {
+    while session.epoch(data, &NEVER).unwrap().is_some() {}
     session.finish()
 }
 
@@ -288,11 +288,10 @@ fn a_resumed_run_gives_the_bits_of_the_uninterrupted_one() {
             // and after the last.
             for (begun, at, resumed) in [(1, 3, 2), (2, 3, 1), (1, 0, 3), (1, epochs.len(), 1)] {
                 let first = TrainConfig { threads: Some(begun), ..config.clone() };
-                let session = Session::new(&first, data, validation, None).unwrap();
-                let checkpoint = kept(session, at, &path);
-                let session =
-                    Session::resume(&checkpoint, data, validation, Some(resumed)).unwrap();
-                let trained = finished(session);
+                let session = Session::new(&first, (data, validation), Start::Fresh).unwrap();
+                let checkpoint = kept(session, (data, validation).into(), at, &path);
+                let session = resume(&checkpoint, (data, validation), Some(resumed)).unwrap();
+                let trained = finished(session, (data, validation).into());
                 let what = format!("{name}, resumed at {at}");
                 assert_eq!(without_times(&trained), without_times(&whole), "{what}");
                 assert!(trained.model == whole.model, "{what}: another model");
@@ -308,13 +307,14 @@ fn a_run_may_be_resumed_again_and_again() {
     let data = digits(200);
     let config = small(5);
     let whole = run(&config, &data, None);
-    let mut checkpoint = kept(Session::new(&config, &data, None, None).unwrap(), 0, &path);
+    let mut checkpoint =
+        kept(Session::new(&config, &data, Start::Fresh).unwrap(), (&data).into(), 0, &path);
     for _ in 0..5 {
-        let mut session = Session::resume(&checkpoint, &data, None, Some(1)).unwrap();
-        session.epoch(&NEVER).unwrap().unwrap();
-        checkpoint = session.checkpoint(().into());
+        let mut session = resume(&checkpoint, &data, Some(1)).unwrap();
+        session.epoch(&data, &NEVER).unwrap().unwrap();
+        checkpoint = session.checkpoint(&data, ().into());
     }
-    let trained = finished(Session::resume(&checkpoint, &data, None, None).unwrap());
+    let trained = finished(resume(&checkpoint, &data, None).unwrap(), (&data).into());
     assert_eq!(without_times(&trained), without_times(&whole));
     assert!(trained.model == whole.model);
 }
@@ -325,8 +325,8 @@ fn other_data_and_other_files_are_refused() {
     let path = folder.path().join("checkpoint.safetensors");
     let (data, validation) = (digits(100), validation());
     let config = small(3);
-    let session = Session::new(&config, &data, Some(&validation), None).unwrap();
-    let checkpoint = kept(session, 1, &path);
+    let session = Session::new(&config, (&data, Some(&validation)), Start::Fresh).unwrap();
+    let checkpoint = kept(session, (&data, Some(&validation)).into(), 1, &path);
     let mut other_label = data.clone();
     let Targets::Classes { labels, .. } = &mut other_label.targets else { panic!() };
     labels.swap(0, 1);
@@ -340,7 +340,7 @@ fn other_data_and_other_files_are_refused() {
         (&data, None),
         (&data, Some(&data)),
     ] {
-        let refused = Session::resume(&checkpoint, data, validation, None).err().unwrap();
+        let refused = resume(&checkpoint, (data, validation), None).err().unwrap();
         assert!(refused.to_string().contains("are not those that the run was begun with"));
     }
     let message = |path: &Path| Checkpoint::load(path).unwrap_err().to_string();
@@ -356,29 +356,29 @@ fn other_data_and_other_files_are_refused() {
 fn a_run_is_resumed_from_between_two_epochs_alone() {
     let data = digits(1000);
     let config = TrainConfig { batch_size: BatchSize::Samples(1), ..small(2) };
-    let mut session = Session::new(&config, &data, None, None).unwrap();
-    session.epoch(&NEVER).unwrap().unwrap();
+    let mut session = Session::new(&config, &data, Start::Fresh).unwrap();
+    session.epoch(&data, &NEVER).unwrap().unwrap();
     // The flag is seen before the first step: the run is still between two epochs.
-    assert!(session.epoch(&AtomicBool::new(true)).unwrap().is_none());
+    assert!(session.epoch(&data, &AtomicBool::new(true)).unwrap().is_none());
     assert_eq!(session.outcome(), Some(&Outcome::Stopped));
-    let checkpoint = session.checkpoint(().into());
-    let resumed = finished(Session::resume(&checkpoint, &data, None, None).unwrap());
+    let checkpoint = session.checkpoint(&data, ().into());
+    let resumed = finished(resume(&checkpoint, &data, None).unwrap(), (&data).into());
     assert!(resumed.model == run(&config, &data, None).model);
 
     // Stopped at any later step, it is in the middle of one.
     let refused = (1..1000).find_map(|wait| {
-        let mut session = Session::new(&config, &data, None, None).unwrap();
+        let mut session = Session::new(&config, &data, Start::Fresh).unwrap();
         let (before, stop) = (session.model().clone(), AtomicBool::new(false));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_micros(50 * wait));
                 stop.store(true, Ordering::Relaxed);
             });
-            session.epoch(&stop).unwrap();
+            session.epoch(&data, &stop).unwrap();
         });
         let within = session.history().epochs.is_empty() && *session.model() != before;
-        let checkpoint = session.checkpoint(().into());
-        within.then(|| Session::resume(&checkpoint, &data, None, None).err().unwrap())
+        let checkpoint = session.checkpoint(&data, ().into());
+        within.then(|| resume(&checkpoint, &data, None).err().unwrap())
     });
     let refused = refused.expect("it was never stopped within an epoch").to_string();
     assert!(refused.contains("in the middle of an epoch"), "{refused}");
@@ -407,8 +407,8 @@ fn damaged_checkpoints_are_errors() {
         },
         ..small(9)
     };
-    let session = Session::new(&config, &data, Some(&data), None).unwrap();
-    kept(session, 2, &path);
+    let session = Session::new(&config, (&data, Some(&data)), Start::Fresh).unwrap();
+    kept(session, (&data, Some(&data)).into(), 2, &path);
     let whole = fs::read(&path).unwrap();
     let header = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     // Written in place: to begin the file anew each time would wait for the disk.
@@ -429,8 +429,8 @@ fn damaged_checkpoints_are_errors() {
     for (at, flip) in (0..whole.len()).zip([1, 4, 64].into_iter().cycle()) {
         put(at, whole[at] ^ flip);
         let session = Checkpoint::load(&path).and_then(|checkpoint| {
-            let mut session = Session::resume(&checkpoint, &data, Some(&data), Some(1))?;
-            session.epoch(&NEVER).map(|_| ())
+            let mut session = resume(&checkpoint, (&data, Some(&data)), Some(1))?;
+            session.epoch((&data, Some(&data)), &NEVER).map(|_| ())
         });
         put(at, whole[at]);
         if at < header {

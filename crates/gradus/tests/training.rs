@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gradus::classifier::skips_zeros;
 use gradus::data::digits::{Part, generate};
 use gradus::data::normalize::Normalization;
-use gradus::data::{Dataset, Inputs, SparseRows};
+use gradus::data::{Dataset, Inputs, SparseRows, Subset};
 use gradus::network::{Activation, Workers};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
-use gradus::training::{BatchSize, Outcome, Regularization, TrainConfig, train};
+use gradus::training::{
+    BatchSize, Data, Outcome, Regularization, Session, Start, TrainConfig, Trained, train,
+};
 use gradus::transform::Transform;
 use runs::{as_floats, as_sparse, digits, everything, run};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -50,7 +52,7 @@ fn floats_that_were_bytes_are_learnt_as_these() {
         assert!(unit == learnt(&data, Normalization::Unit, regularization()));
     }
     // One other number, and they were no bytes.
-    let skipped = |data: &Dataset| skips_zeros(&Transform::IDENTITY, data.inputs.rows());
+    let skipped = |data: &Dataset| skips_zeros(&Transform::IDENTITY, data);
     assert!(skipped(&floats));
     let Inputs::Floats(values) = &mut floats.inputs else { panic!("not floats") };
     values[400] = 0.12345;
@@ -68,7 +70,7 @@ fn sparse_rows_are_learnt_as_the_values_that_they_stand_for() {
     };
     let (plain, workers) = (Regularization::default(), Workers::new(2).unwrap());
     // Zeros are skipped as those of bytes are.
-    assert!(skips_zeros(&Transform::IDENTITY, sparse.inputs.rows()));
+    assert!(skips_zeros(&Transform::IDENTITY, &sparse));
     let from_sparse = learnt(&sparse, Normalization::None, &plain).into_classifier().unwrap();
     let from_bytes = learnt(&bytes, Normalization::None, &plain).into_classifier().unwrap();
     assert!(from_sparse.network == from_bytes.network);
@@ -91,7 +93,7 @@ fn sparse_rows_are_learnt_as_the_values_that_they_stand_for() {
     let mut dense = floats.clone();
     let Inputs::Floats(values) = &mut dense.inputs else { panic!("not floats") };
     values.iter_mut().for_each(|value| *value += 1.0);
-    assert!(!skips_zeros(&Transform::IDENTITY, as_sparse(&dense).inputs.rows()));
+    assert!(!skips_zeros(&Transform::IDENTITY, &as_sparse(&dense)));
     // One sample of many, and a number that is none.
     let one = sparse.subset(&[5]);
     let mut predictor = from_bytes.predictor(false).unwrap();
@@ -134,6 +136,88 @@ fn the_number_of_threads_changes_no_bit() {
             }
         }
     }
+}
+
+/// Eight micro-batches for groups of one and two threads, two for groups of up to six; the last batch of an
+/// epoch has fewer tiles than micro-batches.
+#[test]
+fn the_sizes_of_thread_groups_change_no_bit() {
+    let _one = ONE_AT_A_TIME.lock();
+    let samples = 33_000;
+    let zeros = |at: usize| if at % 5 < 3 { 0 } else { (at * 7919 % 251) as u8 };
+    let bytes: Vec<u8> = (0..samples * 6).map(zeros).collect();
+    let labels = (0..samples as u32).map(|at| at * at % 3).collect();
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let data = Dataset::new(Inputs::Bytes(bytes), labels, vec![6], names).unwrap();
+    for (data, batch) in [(&data, 8_300), (&as_floats(&data), 8_300), (&data, 32_800)] {
+        let with = |threads| {
+            let config = TrainConfig {
+                hidden: vec![70, 20],
+                batch_size: BatchSize::Samples(batch),
+                normalization: Normalization::Standard,
+                threads: Some(threads),
+                ..small(1)
+            };
+            let trained = run(&config, data);
+            (trained.model.network, trained.history.epochs[0].loss)
+        };
+        let one = with(1);
+        for threads in [3, 5, 12] {
+            assert!(one == with(threads), "batches of {batch}, {threads} threads");
+        }
+    }
+}
+
+/// Samples that are held out where they are train and validate as copies of them do.
+#[test]
+fn subsets_are_learned_as_copies() {
+    let _one = ONE_AT_A_TIME.lock();
+    let bytes = digits(700);
+    let weights = (0..700).map(|at| 1.0 + (at % 3) as f32).collect();
+    let weighted = bytes.clone().with_sample_weights(weights).unwrap();
+    let mut scaled = as_floats(&bytes);
+    let Inputs::Floats(values) = &mut scaled.inputs else { panic!("not floats") };
+    values.iter_mut().for_each(|value| *value -= 0.5);
+    let numbers: Vec<u32> = (0..700).map(|at| at * 13 % 700).collect();
+    let (train, validation) = numbers.split_at(600);
+    let mixed = Regularization { mixup: 0.2, ..Regularization::NONE };
+    for (data, regularization) in [
+        (&bytes, everything(true, true)),
+        (&weighted, Regularization::NONE),
+        (&as_floats(&bytes), Regularization::NONE),
+        (&scaled, mixed),
+        (&as_sparse(&bytes), Regularization::NONE),
+    ] {
+        for normalization in [Normalization::None, Normalization::Standard] {
+            let config = TrainConfig {
+                normalization,
+                learning_rate: 1e-4,
+                regularization: regularization.clone(),
+                ..small(2)
+            };
+            let [train, validation] = [train, validation].map(|it| Subset::new(data, it).unwrap());
+            let parts = Data { train, validation: Some(validation) };
+            let (train, validation) = (train.to_dataset(), validation.to_dataset());
+            let copies = Data::from((&train, Some(&validation)));
+            let [found, expected] = [parts, copies].map(|data| {
+                let never = AtomicBool::new(false);
+                let mut session = Session::new(&config, data, Start::Fresh).unwrap();
+                while session.epoch(data, &never).unwrap().is_some() {}
+                let Trained { model, history, .. } = session.finish();
+                let losses: Vec<_> =
+                    history.epochs.iter().map(|epoch| (epoch.loss, epoch.val_loss)).collect();
+                (model, losses)
+            });
+            assert!(found.0 == expected.0, "{normalization:?}: another model");
+            assert_eq!(found.1, expected.1);
+            assert_eq!(parts.train.sha256(), train.sha256());
+        }
+    }
+    assert!(Subset::new(&bytes, &[700]).unwrap_err().to_string().contains("no sample 700"));
+    assert!(Subset::new(&bytes, &[]).is_err());
+    let mut session = Session::new(&small(1), &bytes, Start::Fresh).unwrap();
+    let other = session.epoch(&digits(100), &AtomicBool::new(false)).unwrap_err().to_string();
+    assert!(other.contains("100 samples of 784 values, but the run was begun with 700"), "{other}");
 }
 
 #[test]

@@ -20,9 +20,9 @@ use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{
     BatchSize, Checkpoint, ClassWeights, EarlyStopping, Monitor, Outcome, Regularization, Session,
-    TrainConfig, train,
+    Start, TrainConfig, train,
 };
-use runs::{as_floats, digits, everything, run};
+use runs::{as_floats, digits, everything, resume, run};
 use tempfile::TempDir;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -179,21 +179,21 @@ fn runs_have_the_same_bits_at_any_number_of_threads_and_when_resumed() {
             let again = run(&TrainConfig { threads: Some(threads), ..config.clone() }, &data);
             assert!(again.model == whole.model, "{threads} threads");
         }
-        let mut session = Session::new(&config, &data, None, None).unwrap();
-        session.epoch(&NEVER).unwrap();
-        session.epoch(&NEVER).unwrap();
-        session.checkpoint(serde_json::Value::Null).save(&path).unwrap();
+        let mut session = Session::new(&config, &data, Start::Fresh).unwrap();
+        session.epoch(&data, &NEVER).unwrap();
+        session.epoch(&data, &NEVER).unwrap();
+        session.checkpoint(&data, serde_json::Value::Null).save(&path).unwrap();
         let checkpoint = Checkpoint::load(&path).unwrap();
         assert!(model_file::load_model(&path).unwrap() == *session.model());
-        let mut resumed = Session::resume(&checkpoint, &data, None, Some(1)).unwrap();
-        while resumed.epoch(&NEVER).unwrap().is_some() {}
+        let mut resumed = resume(&checkpoint, &data, Some(1)).unwrap();
+        while resumed.epoch(&data, &NEVER).unwrap().is_some() {}
         let resumed = resumed.finish();
         assert_eq!(resumed.outcome, Outcome::Finished);
         assert!(resumed.model == whole.model, "another model");
         let mut other = data.clone();
         let Targets::Values { values, .. } = &mut other.targets else { panic!() };
         values[7] += 1.0;
-        let error = Session::resume(&checkpoint, &other, None, None).err().unwrap();
+        let error = resume(&checkpoint, &other, None).err().unwrap();
         assert!(error.to_string().contains("not those that the run was begun with"), "{error}");
     }
 }
@@ -230,7 +230,7 @@ fn mixup_mixes_values() {
 fn what_needs_classes_is_refused() {
     let data = table(40);
     let refused = |config: TrainConfig, validation: Option<&Dataset>, words: &str| {
-        let error = Session::new(&config, &data, validation, None).err().unwrap();
+        let error = Session::new(&config, (&data, validation), Start::Fresh).err().unwrap();
         assert_eq!(error.kind(), gradus::ErrorKind::InvalidArgument);
         assert!(error.to_string().contains(words), "{error}");
     };

@@ -236,7 +236,7 @@ impl Machine {
         let seconds = median(epochs[1..].iter().map(|epoch| epoch.seconds).collect());
         let sizes = sizes(&trained.model.network);
         let transform = Transform::fit(config.normalization, data);
-        let sparse = skips_zeros(&transform, data.inputs.rows());
+        let sparse = skips_zeros(&transform, data);
         let operations = operations(data, &sizes, sparse, true);
         Ok(Figure {
             network: Some(shape(&sizes)),

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use anyhow::Result;
+use gradus::data::Subset;
 use gradus::network::available_cores;
+use gradus::training::Data as Sets;
 use gradus::{Error, ErrorKind, files};
 use serde_json::Value;
 
@@ -33,7 +35,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     let data = Data::load(&wanted, settings, first.regularization.sample_weights.as_deref())?;
     let jobs = share_cores(args.jobs, &mut plan);
     check_fit(&plan, &data)?;
-    let identity = plan.identity(&data);
+    let identity = plan.identity(&data)?;
     let (results, known) = Results::open(&args.out, &identity, &plan.runs)?;
     let progress = Progress { results, known, identity };
     let mut records = train(&plan, data, progress, jobs)?;
@@ -54,9 +56,9 @@ fn share_cores(jobs: Option<usize>, plan: &mut Plan) -> usize {
 
 /// Checks that the settings of all runs fit the data. One sample is enough for that.
 fn check_fit(plan: &Plan, data: &Data) -> Result<()> {
-    let sample = data.train.subset(&[0]);
-    let validation = data.validation.as_ref().unwrap_or(&sample);
-    plan.runs.iter().try_for_each(|run| begin(run, &sample, validation).map(drop))
+    let train = Subset::new(&data.training.samples, &[0])?;
+    let validation = data.training.sets()?.validation.or(Some(train));
+    plan.runs.iter().try_for_each(|run| begin(run, Sets { train, validation }).map(drop))
 }
 
 /// The results of a sweep so far.
@@ -72,10 +74,12 @@ struct Progress {
 /// Trains all runs without known results.
 fn train(plan: &Plan, data: Data, progress: Progress, jobs: usize) -> Result<Vec<Record>> {
     let Progress { results, known, identity } = progress;
-    let (train, validation) = data.without_test();
-    let Some(validation) = validation else {
+    // Drops the test part: a sweep never looks at it.
+    let training = data.training;
+    let sets = training.sets()?;
+    if sets.validation.is_none() {
         return Err(Error::argument("a sweep needs validation data: add --validation 0.1").into());
-    };
+    }
     let done: Vec<&Record> = known.iter().flatten().collect();
     if !done.is_empty() {
         say(format_args!("{} of {} runs are already done", done.len(), plan.runs.len()));
@@ -83,8 +87,8 @@ fn train(plan: &Plan, data: Data, progress: Progress, jobs: usize) -> Result<Vec
     let (_, sums) = epochs(plan);
     let bar = Epochs::new(sums.last().copied().unwrap_or(0), true);
     bar.set(done.iter().map(|record| record.figures.epochs).sum());
-    let (train, validation, stop) = (&train, &validation, stop::hold());
-    let sweep = Sweep { plan, train, validation, results, identity, jobs, stop, bar };
+    let stop = stop::hold();
+    let sweep = Sweep { plan, sets, results, identity, jobs, stop, bar };
     let records = sweep.run(known);
     sweep.bar.finish();
     records

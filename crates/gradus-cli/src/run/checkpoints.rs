@@ -8,7 +8,7 @@ use anyhow::Result;
 use gradus::Error;
 use gradus::data::Task;
 use gradus::loss::Loss;
-use gradus::training::{Checkpoint, Preset, Session};
+use gradus::training::{Checkpoint, Data, Preset, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Interval, TrainArgs};
@@ -134,7 +134,7 @@ impl<'a> CheckpointWriter<'a> {
 
     /// Writes a checkpoint after an epoch if one is due. If that fails, it warns once per reason and the
     /// run continues, because its model is still useful.
-    pub(crate) fn epoch(&mut self, session: &Session) {
+    pub(crate) fn epoch(&mut self, session: &Session, sets: Data) {
         let Some(path) = self.path else { return };
         self.epochs += 1;
         let due = match self.every {
@@ -145,7 +145,7 @@ impl<'a> CheckpointWriter<'a> {
             return;
         }
         (self.epochs, self.last) = (0, Instant::now());
-        let saved = session.checkpoint(self.note.clone()).save(path);
+        let saved = session.checkpoint(sets, self.note.clone()).save(path);
         let failure = saved.err().map(|error| error.to_string()).unwrap_or_default();
         if !failure.is_empty() && failure != self.failure {
             warn(format!("cannot write the checkpoint: {failure}; the run continues without it"));

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use gradus::classifier::Provenance;
 use gradus::data::images::{GreyImage, MNIST_PIXELS, MNIST_SIDE, to_mnist_form};
-use gradus::data::{Dataset, Inputs, Task};
+use gradus::data::{Inputs, Subset, Task};
 use gradus::loss::Loss;
 use gradus::training::{EpochReport, History, Outcome, Trained};
 use serde_json::{Value, json};
@@ -35,17 +35,18 @@ fn metadata(
     tested: &TestResult,
 ) -> Result<Value> {
     let Trained { history, outcome, best, .. } = trained;
+    let sets = data.training.sets()?;
     let mut metadata = json!({
         "gradus": env!("CARGO_PKG_VERSION"),
         "data": data.name,
         "samples": {
-            "train": data.train.len(),
-            "validation": data.validation.as_ref().map_or(0, Dataset::len),
+            "train": sets.train.len(),
+            "validation": sets.validation.map_or(0, |set| set.len()),
             "test": data.test.len(),
         },
         "inputs": {
-            "values": value_type(&data.train.inputs),
-            "mnist_form": is_in_mnist_form(&data.train),
+            "values": value_type(&data.training.samples.inputs),
+            "mnist_form": is_in_mnist_form(&sets.train),
         },
         "preset": settings.preset.name(),
         "config": config_json(data, settings)?,
@@ -60,7 +61,7 @@ fn metadata(
         "history": without_times(history).to_json(),
     });
     if let Some(metadata) = metadata.as_object_mut() {
-        if data.train.targets.task() == Task::Regression {
+        if data.training.samples.targets.task() == Task::Regression {
             metadata.insert("loss".into(), Loss::SquaredError.name().into());
         }
         let figures = tested.figures().into_iter();
@@ -77,7 +78,7 @@ fn config_json(data: &Data, settings: &Settings) -> Result<Value> {
         if settings.start.is_some() {
             config.insert("init".into(), "file".into());
         }
-        if data.train.sample_weights.is_some() {
+        if data.training.samples.sample_weights.is_some() {
             config.insert("sample_weights".into(), "file".into());
         }
     }
@@ -93,12 +94,14 @@ fn without_times(history: &History) -> History {
 
 /// Whether the images have the form of MNIST's, fitted into a box and centred by mass: then images to be
 /// predicted must be converted to that form. The first hundred images decide.
-fn is_in_mnist_form(data: &Dataset) -> bool {
+fn is_in_mnist_form(samples: &Subset) -> bool {
+    let data = samples.data();
     let Inputs::Bytes(values) = &data.inputs else { return false };
     if data.sample_shape != [MNIST_SIDE, MNIST_SIDE] {
         return false;
     }
-    let images = values.chunks_exact(MNIST_PIXELS).take(100);
+    let image = |sample: usize| &values[sample * MNIST_PIXELS..][..MNIST_PIXELS];
+    let images = samples.indices().take(100).map(image);
     let unchanged = |pixels: &&[u8]| {
         GreyImage::new(MNIST_SIDE, MNIST_SIDE, pixels.to_vec())
             .and_then(|image| to_mnist_form(&image))

@@ -6,8 +6,9 @@ use anyhow::Result;
 use gradus::Error;
 use gradus::data::distort::{Distorter, Distortion};
 use gradus::data::split::split_samples;
-use gradus::data::{Dataset, LoadOptions, Loaded, load_matching};
+use gradus::data::{Dataset, LoadOptions, Loaded, Subset, load_matching};
 use gradus::network::Kernels;
+use gradus::training::Data as Sets;
 
 use crate::run::output::warn;
 use crate::run::settings::Settings;
@@ -17,9 +18,24 @@ use crate::run::source;
 pub(crate) struct Data {
     pub(crate) name: String,
     pub(crate) origin: String,
-    pub(crate) train: Dataset,
-    pub(crate) validation: Option<Dataset>,
+    pub(crate) training: TrainingSamples,
     pub(crate) test: Dataset,
+}
+
+/// The samples to train with and to validate on. Those that are held out stay where they are: their inputs
+/// are not copied.
+pub(crate) struct TrainingSamples {
+    /// The samples to train with, and those that are held out of them.
+    pub(crate) samples: Dataset,
+    split: Option<Split>,
+    /// Validation samples of their own.
+    validation_set: Option<Dataset>,
+}
+
+/// Which of the samples are trained with, and which are held out.
+struct Split {
+    train: Vec<u32>,
+    held_out: Vec<u32>,
 }
 
 impl Data {
@@ -28,18 +44,38 @@ impl Data {
         settings: &Settings,
         weights: Option<&Path>,
     ) -> Result<Data> {
-        let Loaded { name, train, test, origin, .. } = source::load(wanted, weights)?;
-        let (train, validation) = match &settings.validation_set {
+        let Loaded { name, train: samples, test, origin, .. } = source::load(wanted, weights)?;
+        let (split, validation_set) = match &settings.validation_set {
             Some(path) => {
-                let (validation, warnings) = load_matching(path, &train, wanted)?;
+                let (validation, warnings) = load_matching(path, &samples, wanted)?;
                 warnings.iter().for_each(warn);
-                (train, Some(validation))
+                (None, Some(validation))
             }
-            None => hold_out(train, settings)?,
+            None => (hold_out(&samples, settings)?, None),
         };
-        let data = Data { name: source::short_name(&name), origin, train, validation, test };
-        data.check_distortion(settings)?;
-        Ok(data)
+        let name = source::short_name(&name);
+        let training = TrainingSamples { samples, split, validation_set };
+        training.check_distortion(settings)?;
+        Ok(Data { name, origin, training, test })
+    }
+}
+
+impl TrainingSamples {
+    /// The training samples and the validation samples.
+    ///
+    /// # Errors
+    /// Those of [`Subset::new`]; none for what `hold_out` has made.
+    pub(crate) fn sets(&self) -> Result<Sets<'_>> {
+        Ok(match &self.split {
+            Some(Split { train, held_out }) => Sets {
+                train: Subset::new(&self.samples, train)?,
+                validation: Some(Subset::new(&self.samples, held_out)?),
+            },
+            None => Sets {
+                train: (&self.samples).into(),
+                validation: self.validation_set.as_ref().map(Subset::from),
+            },
+        })
     }
 
     /// Checks that the data are images where these settings distort them.
@@ -47,31 +83,35 @@ impl Data {
         let distortion = settings.config.regularization.distortion;
         if distortion != Distortion::NONE {
             let kernels = Kernels::detect().map_err(Error::argument)?;
-            Distorter::for_data(distortion, &self.train, kernels)
+            Distorter::for_data(distortion, &self.samples, kernels)
                 .map_err(|error| error.context("--distort"))?;
         }
         Ok(())
     }
-
-    /// The training and validation sets; the test set is dropped.
-    pub(crate) fn without_test(self) -> (Dataset, Option<Dataset>) {
-        (self.train, self.validation)
-    }
 }
 
-/// Holds out a fraction of the training data for validation.
-fn hold_out(train: Dataset, settings: &Settings) -> Result<(Dataset, Option<Dataset>)> {
+/// Holds out a fraction of the samples for validation; none if the settings want none.
+fn hold_out(samples: &Dataset, settings: &Settings) -> Result<Option<Split>> {
     let (fraction, seed) = (settings.config.validation, settings.config.seed);
     if fraction == 0.0 {
-        return Ok((train, None));
+        return Ok(None);
     }
-    let (train_indices, held_out) = split_samples(&train, fraction, seed);
-    if train_indices.is_empty() || held_out.is_empty() {
-        let samples = train.len();
+    let (train, held_out) = split_samples(samples, fraction, seed);
+    let numbers = |indices: Vec<usize>| indices.into_iter().map(u32::try_from).collect();
+    let split = match (numbers(train), numbers(held_out)) {
+        (Ok(train), Ok(held_out)) => Split { train, held_out },
+        _ => {
+            let samples = samples.len();
+            let message = format!("{samples} samples are more than can be divided");
+            return Err(Error::argument(message).into());
+        }
+    };
+    if split.train.is_empty() || split.held_out.is_empty() {
+        let samples = samples.len();
         return Err(Error::argument(format!(
             "--validation {fraction}: {samples} training samples are too few to hold out this fraction"
         ))
         .into());
     }
-    Ok((train.subset(&train_indices), Some(train.subset(&held_out))))
+    Ok(Some(split))
 }

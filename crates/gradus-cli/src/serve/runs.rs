@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 use gradus::network::Network;
-use gradus::training::{Session, Trained};
+use gradus::training::{Session, Start, Trained};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -135,8 +135,8 @@ fn train(
     let mut wanted = source::training_options(args, settings)?;
     (wanted.data_dir, wanted.download) = (shared.data_dir.clone(), !shared.no_download);
     let data = Data::load(&wanted, settings, None)?;
-    let (train, validation) = (&data.train, data.validation.as_ref());
-    let (features, outputs) = (train.features(), train.targets.outputs());
+    let sets = data.training.sets()?;
+    let (features, outputs) = (sets.train.features(), data.training.samples.targets.outputs());
     let parameters = count_parameters(features, &config.hidden, outputs);
     if parameters > MOST_PARAMETERS {
         let millions = MOST_PARAMETERS / 1_000_000;
@@ -146,9 +146,9 @@ fn train(
         ));
     }
     let network = Network::dense(features, &config.hidden, &config.activation, outputs)?;
-    let mut session = Session::new(config, train, validation, None)?;
-    reporter.ready(&data.name, architecture(&network), train.len());
-    while let Some(epoch) = session.epoch(stop)? {
+    let mut session = Session::new(config, sets, Start::Fresh)?;
+    reporter.ready(&data.name, architecture(&network), sets.train.len());
+    while let Some(epoch) = session.epoch(sets, stop)? {
         reporter.epoch(epoch);
     }
     let mut trained = session.finish();

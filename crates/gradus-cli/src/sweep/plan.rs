@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 use gradus::Error;
-use gradus::data::{Dataset, Task};
+use gradus::data::{Subset, Task};
 use gradus::training::Monitor;
 use serde_json::{Value, json};
 
@@ -116,13 +116,19 @@ impl Plan {
     /// The identity of this sweep: everything that its results depend on. Without halving this includes
     /// neither the number of runs nor the metric, so that a sweep can be extended and its runs ranked by
     /// another metric.
-    pub(crate) fn identity(&self, data: &Data) -> Value {
+    ///
+    /// # Errors
+    /// Those of [`TrainingSamples::sets`].
+    ///
+    /// [`TrainingSamples::sets`]: crate::run::training_data::TrainingSamples::sets
+    pub(crate) fn identity(&self, data: &Data) -> Result<Value> {
+        let sets = data.training.sets()?;
         let varied: Vec<_> =
             self.runs[0].options.iter().map(|(option, _)| option.replace('-', "_")).collect();
         let matters = |id: &&String| !varied.contains(id) && !NO_MATTER.contains(&id.as_str());
         let given = &self.first.given;
         let common: BTreeMap<_, _> = given.iter().filter(|(id, _)| matters(id)).collect();
-        json!({
+        Ok(json!({
             "gradus": env!("CARGO_PKG_VERSION"),
             "vary": self.vary,
             "seed": self.seed,
@@ -131,10 +137,10 @@ impl Plan {
             "train": common,
             "data": {
                 "name": data.name,
-                "train": content(&data.train),
-                "validation": data.validation.as_ref().map(content),
+                "train": content(&sets.train),
+                "validation": sets.validation.as_ref().map(content),
             },
-        })
+        }))
     }
 }
 
@@ -152,7 +158,7 @@ impl Run {
 }
 
 /// The identity of a data set.
-fn content(data: &Dataset) -> Value {
+fn content(data: &Subset) -> Value {
     json!({"samples": data.len(), "sha256": data.sha256()})
 }
 

@@ -5,8 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Result;
-use gradus::data::Dataset;
-use gradus::training::{Monitor, Outcome, Session};
+use gradus::training::{Data, Monitor, Outcome, Session};
 use serde_json::Value;
 
 use super::halving::{Figures, spent, survivors};
@@ -18,8 +17,7 @@ use crate::run::progress::Epochs;
 /// What all runs share.
 pub(crate) struct Sweep<'a> {
     pub(crate) plan: &'a Plan,
-    pub(crate) train: &'a Dataset,
-    pub(crate) validation: &'a Dataset,
+    pub(crate) sets: Data<'a>,
     pub(crate) results: Results,
     /// [`Plan::identity`].
     pub(crate) identity: Value,
@@ -31,7 +29,7 @@ pub(crate) struct Sweep<'a> {
 /// A run in progress. Its session is kept between rungs.
 struct ActiveRun<'a> {
     run: &'a Run,
-    session: Option<Session<'a>>,
+    session: Option<Session>,
     /// The metrics at the rungs that it has passed.
     passed: Vec<Figures>,
     record: Option<Record>,
@@ -124,9 +122,11 @@ impl<'a> Sweep<'a> {
         }
         let session = match &mut active.session {
             Some(session) => session,
-            none => none.insert(begin(active.run, self.train, self.validation)?),
+            none => none.insert(begin(active.run, self.sets)?),
         };
-        while session.history().epochs.len() < bound && session.epoch(self.stop)?.is_some() {
+        while session.history().epochs.len() < bound
+            && session.epoch(self.sets, self.stop)?.is_some()
+        {
             self.bar.step(|| ());
         }
         let figures = figures(session);
@@ -182,13 +182,9 @@ impl<'a> Sweep<'a> {
 ///
 /// # Errors
 /// If its settings do not fit the data.
-pub(crate) fn begin<'a>(
-    run: &Run,
-    train: &'a Dataset,
-    validation: &'a Dataset,
-) -> Result<Session<'a>> {
+pub(crate) fn begin(run: &Run, sets: Data) -> Result<Session> {
     let settings = &run.settings;
-    let session = Session::new(&settings.config, train, Some(validation), settings.start.clone());
+    let session = Session::new(&settings.config, sets, settings.start.clone());
     session.map_err(|error| {
         error.context(format_args!("run {} ({})", run.number, run.spelled())).into()
     })

@@ -4,11 +4,12 @@ use std::borrow::Borrow;
 
 use gradus_kernels::threads::Workers;
 
+use super::forward::Samples;
 use super::{Model, Outputs};
 use crate::error::Result;
 use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};
 use crate::network::Network;
-use crate::samples::{Dataset, Rows};
+use crate::samples::{Rows, Subset};
 use crate::transform::Transform;
 
 /// A [`Model`], owned or borrowed, that predicts one of several classes for each sample.
@@ -85,7 +86,11 @@ impl<M: Borrow<Model>> Classifier<M> {
     ///
     /// # Errors
     /// `InvalidArgument` if the data do not have the model's shape and classes.
-    pub fn evaluate(&self, data: &Dataset, workers: &Workers) -> Result<Evaluation> {
+    pub fn evaluate<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        workers: &Workers,
+    ) -> Result<Evaluation> {
         Ok(Evaluation::new(self.names().len(), &self.results(data, workers)?))
     }
 
@@ -94,7 +99,12 @@ impl<M: Borrow<Model>> Classifier<M> {
     ///
     /// # Errors
     /// As [`Self::evaluate`].
-    pub fn mistakes(&self, data: &Dataset, workers: &Workers, most: usize) -> Result<Vec<Mistake>> {
+    pub fn mistakes<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        workers: &Workers,
+        most: usize,
+    ) -> Result<Vec<Mistake>> {
         Ok(worst_mistakes(&self.results(data, workers)?, most))
     }
 
@@ -103,10 +113,16 @@ impl<M: Borrow<Model>> Classifier<M> {
     ///
     /// # Errors
     /// As [`Self::evaluate`].
-    pub fn results(&self, data: &Dataset, workers: &Workers) -> Result<Vec<SampleResult>> {
-        self.check_data(data)?;
-        let parts = self.each_chunk(workers, data.inputs.rows(), |forward, start, logits| {
-            forward.results(&data.labels()[start..start + logits.rows()], logits)
+    pub fn results<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        workers: &Workers,
+    ) -> Result<Vec<SampleResult>> {
+        let data = data.into();
+        self.check_data(&data)?;
+        let labels = data.labels();
+        let parts = self.each_chunk(workers, Samples::of(&data), |forward, start, logits| {
+            forward.results(&labels[start..start + logits.rows()], logits)
         })?;
         Ok(parts.concat())
     }

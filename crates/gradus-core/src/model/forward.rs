@@ -9,12 +9,34 @@ use gradus_kernels::sparse::{TILE, Tile};
 use gradus_kernels::threads::{ThreadGroup, Workers};
 
 use crate::engine::cpu::{
-    CHUNK, Density, Executor, Input, Scratch, SharedTile, Workspace, fill_tile, lock,
+    self as engine, CHUNK, Density, Executor, Input, Scratch, SharedTile, Workspace, fill_tile,
+    lock,
 };
 use crate::loss::{self, LabelTargets};
 use crate::metrics::{SampleResult, most_probable, rank};
-use crate::samples::Rows;
+use crate::samples::{Rows, Subset};
 use crate::transform::Transform;
+
+/// Samples to predict: rows, and which of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Samples<'a> {
+    pub(crate) rows: Rows<'a>,
+    /// None for all samples in their order.
+    pub(crate) subset: Option<Subset<'a>>,
+    pub(crate) count: usize,
+}
+
+impl<'a> Samples<'a> {
+    /// The samples of a subset.
+    pub(crate) fn of(subset: &Subset<'a>) -> Samples<'a> {
+        Samples { rows: subset.rows(), subset: Some(*subset), count: subset.len() }
+    }
+
+    /// The row of a sample.
+    fn index(&self, at: usize) -> usize {
+        self.subset.map_or(at, |subset| subset.index(at))
+    }
+}
 
 /// A forward pass over many samples.
 pub(crate) struct Forward<'a> {
@@ -53,11 +75,11 @@ impl Pass {
         }
     }
 
-    /// The logits of the samples `range` of `inputs`, row after row.
+    /// The logits of the samples `range` of `samples`, row after row.
     pub(crate) fn logits(
         &mut self,
         forward: &Forward,
-        inputs: Rows,
+        samples: Samples,
         range: Range<usize>,
     ) -> &mut [f32] {
         let executor = forward.executor;
@@ -68,20 +90,24 @@ impl Pass {
             Density::Sparse(scale) => {
                 let used = &self.tiles[..count.div_ceil(TILE)];
                 for (tile, start) in used.iter().zip(range.clone().step_by(TILE)) {
-                    let part = start as u32..(start + TILE).min(range.end) as u32;
-                    fill_tile(executor.kernels(), tile, inputs, features, part, false);
+                    let part = (start..(start + TILE).min(range.end)).map(|at| samples.index(at));
+                    fill_tile(executor.kernels(), tile, samples.rows, features, part, false);
                 }
                 Input::Tiles(used, *scale)
             }
             Density::Dense => {
                 let dense = &mut self.dense[..count * features];
                 for (row, index) in dense.chunks_exact_mut(features).zip(range) {
-                    forward.transform.apply(inputs, index, row);
+                    forward.transform.apply(samples.rows, samples.index(index), row);
                 }
                 Input::Dense(MatRef::new(dense, count, features))
             }
         };
-        executor.forward(input, &self.workspace, &self.group.thread(0), &mut self.scratch, None);
+        let (pass, alone) = (engine::Pass::new(input, &self.workspace, None), self.group.thread(0));
+        for &operation in &executor.plan.operations {
+            // No barrier: one thread computes all of it.
+            executor.forward(operation, &pass, &alone, &mut self.scratch);
+        }
         let computed = self.workspace.logits.read();
         let logits = &mut self.logits[..count * classes];
         for (i, row) in logits.chunks_exact_mut(classes).enumerate() {
@@ -102,22 +128,21 @@ impl Forward<'_> {
     pub(crate) fn each_chunk<R: Send>(
         &self,
         workers: &Workers,
-        inputs: Rows,
+        samples: Samples,
         visit: impl Fn(usize, MatMut) -> R + Sync,
     ) -> Vec<R> {
-        let layers = &self.executor.plan.layers;
-        let samples = inputs.len() / layers[0].inputs;
+        let count = samples.count;
         let next = AtomicUsize::new(0);
         let results = Mutex::new(Vec::new());
         workers.run(|_| {
-            let mut pass = Pass::new(self.executor, self.density, samples.min(CHUNK));
+            let mut pass = Pass::new(self.executor, self.density, count.min(CHUNK));
             loop {
                 let start = next.fetch_add(1, Ordering::Relaxed) * CHUNK;
-                if start >= samples {
+                if start >= count {
                     break;
                 }
-                let range = start..(start + CHUNK).min(samples);
-                let logits = pass.logits(self, inputs, range.clone());
+                let range = start..(start + CHUNK).min(count);
+                let logits = pass.logits(self, samples, range.clone());
                 let classes = logits.len() / range.len();
                 let result = visit(start, MatMut::new(logits, range.len(), classes));
                 lock(&results).push((start, result));

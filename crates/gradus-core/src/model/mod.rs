@@ -22,13 +22,13 @@ pub use provenance::{Provenance, SampleCounts};
 pub use regressor::{PredictedValues, Regressor};
 
 use crate::engine::cpu::{Density, kernels};
-use crate::samples::Rows;
+use crate::samples::Subset;
 use crate::transform::Transform;
 
 /// Whether training on these inputs skips the zeros of the first layer's product instead of
 /// multiplying by them: this is so for bytes, floats that were bytes, and sparse rows, if at least half
 /// of them are 0.
-pub fn skips_zeros(transform: &Transform, inputs: Rows) -> bool {
-    kernels()
-        .is_ok_and(|kernels| Density::for_training(kernels, transform, inputs, 1).0.is_sparse())
+pub fn skips_zeros<'a>(transform: &Transform, data: impl Into<Subset<'a>>) -> bool {
+    let data = data.into();
+    kernels().is_ok_and(|kernels| Density::for_training(kernels, transform, &data, 1).0.is_sparse())
 }

@@ -5,13 +5,13 @@ use std::borrow::Borrow;
 use gradus_kernels::matrix::MatMut;
 use gradus_kernels::threads::Workers;
 
-use super::forward::Forward;
+use super::forward::{Forward, Samples};
 use super::{Classifier, Predictor, Provenance, Regressor};
 use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::network::Network;
-use crate::samples::{Dataset, Rows, Targets, Task};
+use crate::samples::{Dataset, Rows, Subset, Targets, Task};
 use crate::transform::Transform;
 
 /// A network and everything that its predictions depend on. [`Classifier`] and [`Regressor`] are views
@@ -130,7 +130,9 @@ impl Model {
         let inputs = inputs.into();
         self.check_inputs(inputs)?;
         let loss = self.loss();
-        let parts = self.each_chunk(workers, inputs, |forward, _, mut outputs| {
+        let samples =
+            Samples { rows: inputs, subset: None, count: inputs.len() / self.network.inputs() };
+        let parts = self.each_chunk(workers, samples, |forward, _, mut outputs| {
             loss.predictions(forward.executor.kernels(), outputs.reborrow());
             outputs.as_ref().without_gaps().to_vec()
         })?;
@@ -149,7 +151,12 @@ impl Model {
     ///
     /// # Errors
     /// `InvalidArgument` if the data do not have the model's shape and outputs.
-    pub fn check_on(&self, data: &Dataset, workers: &Workers) -> Result<(f64, Option<f64>)> {
+    pub fn check_on<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        workers: &Workers,
+    ) -> Result<(f64, Option<f64>)> {
+        let data = data.into();
         match self.task() {
             Task::Classification => {
                 let found = self.classifier()?.evaluate(data, workers)?;
@@ -204,7 +211,8 @@ impl Model {
     }
 
     /// Checks that samples and their targets fit the model.
-    pub(super) fn check_data(&self, data: &Dataset) -> Result<()> {
+    pub(super) fn check_data(&self, data: &Subset) -> Result<()> {
+        let data = data.data();
         self.check_inputs(data.inputs.rows())?;
         let fits = data.targets.fit(self.task(), self.names().len());
         match data.features() == self.network.inputs() && fits {
@@ -230,14 +238,14 @@ impl Model {
     pub(super) fn each_chunk<R: Send>(
         &self,
         workers: &Workers,
-        inputs: Rows,
+        samples: Samples,
         visit: impl Fn(&Forward, usize, MatMut) -> R + Sync,
     ) -> Result<Vec<R>> {
         let transform = &self.transform;
-        let density = Density::of(transform, inputs);
+        let density = Density::of(transform, samples.rows);
         let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
         let forward = Forward { executor: &executor, density: &density, transform };
-        Ok(forward.each_chunk(workers, inputs, |start, outputs| visit(&forward, start, outputs)))
+        Ok(forward.each_chunk(workers, samples, |start, outputs| visit(&forward, start, outputs)))
     }
 }
 

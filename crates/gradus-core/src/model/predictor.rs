@@ -3,7 +3,7 @@
 use gradus_kernels::matrix::MatMut;
 
 use super::Model;
-use super::forward::{Forward, Pass};
+use super::forward::{Forward, Pass, Samples};
 use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
@@ -48,7 +48,7 @@ impl Predictor {
         }
         let Predictor { loss, transform, executor, density, pass, .. } = self;
         let forward = Forward { executor, density, transform };
-        let logits = pass.logits(&forward, sample, 0..1);
+        let logits = pass.logits(&forward, Samples { rows: sample, subset: None, count: 1 }, 0..1);
         loss.predictions(executor.kernels(), MatMut::new(logits, 1, logits.len()));
         Ok(pass.output())
     }

@@ -4,11 +4,12 @@ use std::borrow::Borrow;
 
 use gradus_kernels::threads::Workers;
 
+use super::forward::Samples;
 use super::{Model, Outputs};
 use crate::error::Result;
 use crate::metrics::ValueEvaluation;
 use crate::network::Network;
-use crate::samples::{Dataset, Rows, Targets};
+use crate::samples::{Rows, Subset, Targets};
 use crate::transform::Transform;
 
 /// A [`Model`], owned or borrowed, that predicts one or several values for each sample.
@@ -79,10 +80,25 @@ impl<M: Borrow<Model>> Regressor<M> {
     ///
     /// # Errors
     /// `InvalidArgument` if the data do not have the model's shape or as many values.
-    pub fn evaluate(&self, data: &Dataset, workers: &Workers) -> Result<ValueEvaluation> {
-        self.check_data(data)?;
-        let Targets::Values { values, .. } = &data.targets else { return Err(self.misfit(data)) };
-        let predicted = self.predict(&data.inputs, workers)?;
-        Ok(ValueEvaluation::new(predicted.outputs, &predicted.values, values))
+    pub fn evaluate<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        workers: &Workers,
+    ) -> Result<ValueEvaluation> {
+        let data = data.into();
+        self.check_data(&data)?;
+        let Targets::Values { values, .. } = &data.data().targets else {
+            return Err(self.misfit(data.data()));
+        };
+        let parts = self.each_chunk(workers, Samples::of(&data), |_, _, outputs| {
+            outputs.as_ref().without_gaps().to_vec()
+        })?;
+        let (outputs, predicted) = (self.names().len(), parts.concat());
+        let targets: Vec<f32> = data
+            .indices()
+            .flat_map(|sample| &values[sample * outputs..][..outputs])
+            .copied()
+            .collect();
+        Ok(ValueEvaluation::new(outputs, &predicted, &targets))
     }
 }

@@ -10,9 +10,11 @@ use crate::error::{Error, Result};
 pub mod activation;
 mod activation_names;
 pub mod init;
+mod tensors;
 
 pub use activation::Activation;
 pub use init::Init;
+pub use tensors::{Role, Tensor};
 
 /// One layer; the order of layers is the order of computation.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,6 +2,8 @@
 
 use rand::seq::SliceRandom;
 
+use super::source::check_count;
+use crate::error::Result;
 use crate::random::{Purpose, numbered_stream};
 
 /// The samples of an epoch, batch by batch.
@@ -13,9 +15,14 @@ pub struct Batches {
 
 impl Batches {
     /// `samples` samples in batches of `batch`; the last one holds what is left.
-    pub fn new(samples: usize, batch: usize) -> Batches {
-        let samples = u32::try_from(samples).unwrap_or(u32::MAX);
-        Batches { order: (0..samples).collect(), batch: batch.clamp(1, samples.max(1) as usize) }
+    ///
+    /// # Errors
+    /// `InvalidArgument` for more samples than 32-bit integers can number.
+    pub fn new(samples: usize, batch: usize) -> Result<Batches> {
+        // Before any memory is taken.
+        check_count(samples)?;
+        let order = (0..samples as u32).collect();
+        Ok(Batches { order, batch: batch.clamp(1, samples.max(1)) })
     }
 
     /// Whether one batch holds all samples; there is nothing to shuffle then.
@@ -60,7 +67,7 @@ mod tests {
 
     #[test]
     fn an_epoch_sees_every_sample_once_in_an_order_of_its_own() {
-        let mut batches = Batches::new(10, 4);
+        let mut batches = Batches::new(10, 4).unwrap();
         batches.shuffle(1, 0);
         assert_eq!((batches.len(), batches.batch(2).len()), (3, 2));
         let all = |b: &Batches| (0..b.len()).flat_map(|i| b.batch(i).to_vec()).collect::<Vec<_>>();
@@ -72,5 +79,11 @@ mod tests {
         assert_ne!(all(&batches), first);
         batches.shuffle(1, 0);
         assert_eq!(all(&batches), first);
+    }
+
+    #[test]
+    fn samples_that_cannot_be_numbered_are_refused() {
+        let error = Batches::new(1 << 32, 128).unwrap_err().to_string();
+        assert!(error.contains("4294967296 samples are more than the 4294967295"), "{error}");
     }
 }

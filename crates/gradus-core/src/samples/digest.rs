@@ -2,18 +2,27 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Dataset, Rows, Targets};
+use super::{Dataset, Rows, Subset, Targets};
 
 impl Dataset {
-    /// SHA-256 of the samples, their answers and weights, as 64 hexadecimal digits. Names and shapes
-    /// are no part of it: training does not depend on them.
+    /// SHA-256 of the samples, their targets and weights, as 64 hexadecimal digits. Names and shapes are not
+    /// part of it: training does not depend on them.
+    pub fn sha256(&self) -> String {
+        Subset::from(self).sha256()
+    }
+}
+
+impl Subset<'_> {
+    /// The digest of a data set of these samples alone.
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new();
-        match self.inputs.rows() {
-            Rows::Bytes(values) => hash.update(values),
-            Rows::Floats(values) => update(&mut hash, values, f32::to_le_bytes),
+        match self.rows() {
+            Rows::Bytes(values) => self.rows_of(values).for_each(|row| hash.update(row)),
+            Rows::Floats(values) => {
+                self.rows_of(values).for_each(|row| update(&mut hash, row, f32::to_le_bytes));
+            }
             Rows::Sparse(rows) => {
-                for sample in 0..rows.len() {
+                for sample in self.indices() {
                     let (columns, values) = rows.row(sample);
                     hash.update((columns.len() as u64).to_le_bytes());
                     update(&mut hash, columns, u32::to_le_bytes);
@@ -21,14 +30,21 @@ impl Dataset {
                 }
             }
         }
-        match &self.targets {
-            Targets::Classes { labels, .. } => update(&mut hash, labels, u32::to_le_bytes),
-            Targets::Values { values, .. } => {
+        match &self.data().targets {
+            Targets::Classes { .. } => update(&mut hash, &self.labels(), u32::to_le_bytes),
+            Targets::Values { values, names } => {
                 hash.update(b"values");
-                update(&mut hash, values, f32::to_le_bytes);
+                for sample in self.indices() {
+                    let values = &values[sample * names.len()..][..names.len()];
+                    update(&mut hash, values, f32::to_le_bytes);
+                }
             }
         }
-        update(&mut hash, self.sample_weights.as_deref().unwrap_or_default(), f32::to_le_bytes);
+        if let Some(weights) = &self.data().sample_weights {
+            for sample in self.indices() {
+                hash.update(weights[sample].to_le_bytes());
+            }
+        }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -58,6 +74,11 @@ mod tests {
         assert_eq!(set(vec![1, 2, 3, 4], vec![0, 1], ["c", "d"]).sha256(), expected);
         assert_ne!(set(vec![1, 2, 4, 3], vec![0, 1], ["a", "b"]).sha256(), expected);
         assert_ne!(set(vec![1, 2, 3, 4], vec![1, 0], ["a", "b"]).sha256(), expected);
-        assert_ne!(first.with_sample_weights(vec![1.0, 2.0]).unwrap().sha256(), expected);
+        let weighted = first.with_sample_weights(vec![1.0, 2.0]).unwrap();
+        assert_ne!(weighted.sha256(), expected);
+        for indices in [&[1][..], &[1, 0, 1]] {
+            let subset = Subset::new(&weighted, indices).unwrap();
+            assert_eq!(subset.sha256(), subset.to_dataset().sha256());
+        }
     }
 }

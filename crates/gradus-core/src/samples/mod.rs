@@ -7,9 +7,11 @@ mod targets;
 mod sparse;
 mod digest;
 mod classes;
+pub mod source;
 pub mod split;
 pub mod batches;
 
+pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;
 pub use targets::{Targets, Task};
 

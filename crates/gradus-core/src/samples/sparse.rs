@@ -71,11 +71,6 @@ impl SparseRows {
         &self.values
     }
 
-    /// The features of all kept values.
-    pub(crate) fn columns(&self) -> &[u32] {
-        &self.columns
-    }
-
     /// The features of a sample whose values are kept, and these values.
     pub fn row(&self, sample: usize) -> (&[u32], &[f32]) {
         let range = self.starts[sample]..self.starts[sample + 1];

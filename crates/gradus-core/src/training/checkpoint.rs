@@ -1,54 +1,62 @@
-//! A run between two epochs as a file, and back: resumed, it gives the bits of the uninterrupted
-//! run.
+//! A run between two epochs as a file, and back: resumed, it gives the bits of the uninterrupted run.
 //!
-//! A checkpoint is a model file (docs/formats.md) that says more: any command that takes a model
-//! takes it. Beside the model stand the parameters as training has them, what the optimizer and the
-//! averages remember, and the history. Random numbers have no state: they follow from the seed, the
-//! epoch and the step. [`Session::resume`] goes on with the same data, [`Session::go_on`] with others.
+//! A checkpoint is a model file (docs/formats.md) that holds more: any command that takes a model takes it.
+//! Beside the model it has the engine's [`Snapshot`], in the order of the network, and the history. Random
+//! numbers have no state: they follow from the seed, the epoch and the step. [`Start::Resume`] goes on with
+//! the same data, [`Start::Continue`] with others.
+//!
+//! [`Start::Resume`]: crate::training::Start::Resume
+//! [`Start::Continue`]: crate::training::Start::Continue
 
-use std::ops::Range;
 use std::path::Path;
 
-use gradus_kernels::threads::SharedMatrix;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::model::Model;
 use crate::model_file::{self, Extras};
-use crate::samples::Dataset;
+use crate::training::checkpoint_v2;
 use crate::training::config::TrainConfig;
+use crate::training::data::Data;
 use crate::training::progress::Progress;
 use crate::training::{History, Session};
 
-/// The version of the checkpoint that is written; the only one that is read.
-const VERSION: u32 = 2;
+/// The version of the checkpoints that are written. Those of version 2 are read too.
+const VERSION: u32 = 3;
+
+/// The name in the file of the parameters of the best epoch's network.
+const BEST: &str = "best";
 
 /// A run between two epochs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
-    pub(super) model: Model,
+    model: Model,
     pub(super) state: State,
-    extras: Extras,
+    pub(super) snapshot: Snapshot,
+    /// Parameters of the best epoch's network; empty if there is none.
+    best: Vec<f32>,
 }
 
 /// What the metadata's key `checkpoint` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
     version: u32,
-    pub(super) config: TrainConfig,
+    config: TrainConfig,
     pub(super) progress: Progress,
-    pub(super) steps: u64,
-    /// SHA-256 of the training data and of the validation data; empty where it is not for resuming.
-    data: [String; 2],
-    /// Whether the parameters are laid out for mostly-zero bytes.
-    pub(super) sparse: bool,
+    steps: u64,
+    /// SHA-256 of the training data and of the validation data; empty if it is not for resuming.
+    pub(super) data: [String; 2],
+    /// In version 2, whether the vectors are in the engine's order for sparse inputs.
+    #[serde(default, skip_serializing)]
+    sparse: bool,
     /// What the caller wants to find again.
     note: serde_json::Value,
 }
 
 impl Checkpoint {
-    /// Writes it beside `path` and renames it, so that there is a whole one at any moment.
+    /// Writes it next to `path` and renames it, so that there is a whole one at any moment.
     ///
     /// # Errors
     /// Those of [`files::write_beside`]; the file that was there is then untouched.
@@ -61,17 +69,20 @@ impl Checkpoint {
     /// # Errors
     /// `InvalidArgument` for a model that could not be read back.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut extras = self.extras.clone();
-        extras.text = serde_json::to_string(&self.state)
+        let mut tensors = self.snapshot.vectors.clone();
+        if !self.best.is_empty() {
+            tensors.insert(BEST.into(), self.best.clone());
+        }
+        let text = serde_json::to_string(&self.state)
             .map_err(|error| Error::argument(format!("this run cannot be saved: {error}")))?;
-        model_file::to_bytes_with(&self.model, &extras)
+        model_file::to_bytes_with(&self.model, &Extras { tensors, text })
     }
 
     /// Reads a checkpoint.
     ///
     /// # Errors
-    /// Those of [`model_file::load`]; `InvalidData` where the file is a model without the state of
-    /// a run, or of a newer gradus.
+    /// Those of [`model_file::load_with`]; `InvalidData` for a model without the state of a run, or for a
+    /// checkpoint of a newer gradus.
     pub fn load(path: &Path) -> Result<Checkpoint> {
         let (model, extras) = model_file::load_with(path)?;
         Checkpoint::of(model, extras).map_err(|error| error.context(path.display()))
@@ -86,9 +97,9 @@ impl Checkpoint {
         Checkpoint::of(model, extras)
     }
 
-    fn of(model: Model, mut extras: Extras) -> Result<Checkpoint> {
+    fn of(model: Model, extras: Extras) -> Result<Checkpoint> {
         let invalid = |message: String| Err(Error::new(ErrorKind::InvalidData, message));
-        let text = std::mem::take(&mut extras.text);
+        let Extras { mut tensors, text } = extras;
         if text.is_empty() {
             return invalid(
                 "a model, but no checkpoint: it does not hold the state of a run; expected a file \
@@ -96,7 +107,7 @@ impl Checkpoint {
                     .into(),
             );
         }
-        let state: State = match serde_json::from_str(&text) {
+        let mut state: State = match serde_json::from_str(&text) {
             Ok(state) => state,
             Err(error) => {
                 return invalid(format!(
@@ -104,13 +115,27 @@ impl Checkpoint {
                 ));
             }
         };
-        if state.version != VERSION {
-            let version = state.version;
-            return invalid(format!(
-                "a checkpoint of version {version}, this program reads {VERSION}"
-            ));
-        }
-        Ok(Checkpoint { model, state, extras })
+        let best = tensors.remove(BEST).unwrap_or_default();
+        let vectors = match state.version {
+            VERSION => tensors,
+            2 => {
+                let batch_norm = state.config.regularization.batch_norm;
+                let order = checkpoint_v2::Order::new(
+                    &model.network,
+                    std::mem::take(&mut state.sparse),
+                    batch_norm,
+                );
+                state.version = VERSION;
+                order.convert(tensors)?
+            }
+            version => {
+                return invalid(format!(
+                    "a checkpoint of version {version}, this program reads 2 and {VERSION}"
+                ));
+            }
+        };
+        let snapshot = Snapshot { steps: state.steps, vectors };
+        Ok(Checkpoint { model, state, snapshot, best })
     }
 
     /// The settings of the run.
@@ -133,133 +158,71 @@ impl Checkpoint {
         &self.state.note
     }
 
-    pub(super) fn tensor(&self, name: &str, length: usize) -> Result<&[f32]> {
-        match self.extras.tensors.get(name) {
-            Some(values) if values.len() == length => Ok(values),
-            found => {
-                let found = found.map_or(0, Vec::len);
-                Err(Error::argument(format!(
-                    "the checkpoint does not fit this run: {name} has {found} numbers, expected \
-                     {length}"
-                )))
-            }
+    /// Parameters of the best epoch's network, of which there are `length`.
+    pub(super) fn best(&self, length: usize) -> Result<&[f32]> {
+        match self.best.len() == length {
+            true => Ok(&self.best),
+            false => Err(Error::argument(format!(
+                "the checkpoint does not fit this run: {BEST} has {} numbers, expected {length}",
+                self.best.len()
+            ))),
         }
+    }
+
+    /// Checks that the figures agree with each other: the checkpoint was made between two epochs, of so many
+    /// steps each, and is not damaged.
+    pub(super) fn check_progress(&self, steps_per_epoch: usize) -> Result<()> {
+        let State { config, progress, steps, .. } = &self.state;
+        let epochs = progress.history.epochs.len();
+        let numbered = progress.history.epochs.iter().enumerate().all(|(at, it)| it.epoch == at);
+        let best = progress.best.is_none_or(|best| best.epoch < epochs);
+        let own = steps.checked_sub(progress.before.steps);
+        let whole = (epochs as u64).checked_mul(steps_per_epoch as u64) == own && own.is_some();
+        if numbered && best && whole && epochs <= config.epochs {
+            return Ok(());
+        }
+        Err(Error::argument(format!(
+            "the checkpoint cannot be resumed: {steps} steps in {epochs} of {} epochs, expected whole \
+             epochs of {steps_per_epoch} steps; it is damaged, or was made in the middle of an epoch",
+            config.epochs
+        )))
     }
 }
 
-impl<'a> Session<'a> {
-    /// The run as it is between two epochs. `note` is kept with it.
-    pub fn checkpoint(&self, note: serde_json::Value) -> Checkpoint {
-        self.keep(self.digests(), note)
+impl Session {
+    /// The run as it is between two epochs, for [`Start::Resume`]; `data` are those of the run. `note` is kept
+    /// with it.
+    ///
+    /// [`Start::Resume`]: crate::training::Start::Resume
+    pub fn checkpoint<'d>(&self, data: impl Into<Data<'d>>, note: serde_json::Value) -> Checkpoint {
+        // The data stay the same, and a digest takes seconds for gigabytes.
+        let digests = self.digests.get_or_init(|| data.into().digests());
+        self.keep(digests.clone(), note)
     }
 
-    pub(super) fn keep(&self, data: [String; 2], note: serde_json::Value) -> Checkpoint {
-        let mut extras = Extras::default();
-        for (name, matrix, ..) in self.vectors() {
-            if !matrix.read().is_empty() {
-                extras.tensors.insert(name.to_owned(), matrix.read().to_vec());
-            }
-        }
-        if !self.best.is_empty() {
-            extras.tensors.insert("best".into(), self.best.clone());
-        }
-        let stepper = &self.trainer.stepper;
+    /// The run as it is, for [`Start::Continue`]: it does not look at what it was trained on, so that it
+    /// cannot be resumed.
+    ///
+    /// [`Start::Continue`]: crate::training::Start::Continue
+    pub fn state(&self) -> Checkpoint {
+        self.keep(Default::default(), serde_json::Value::Null)
+    }
+
+    fn keep(&self, data: [String; 2], note: serde_json::Value) -> Checkpoint {
+        let snapshot = self.engine.snapshot();
         Checkpoint {
             model: self.model.clone(),
             state: State {
                 version: VERSION,
                 config: self.config.clone(),
                 progress: self.progress.clone(),
-                steps: stepper.steps,
+                steps: snapshot.steps,
                 data,
-                sparse: self.trainer.is_sparse(),
+                sparse: false,
                 note,
             },
-            extras,
+            snapshot,
+            best: self.best.clone(),
         }
     }
-
-    /// Goes on where `checkpoint` was made. `threads` does not change the result.
-    ///
-    /// # Errors
-    /// `InvalidArgument` where the data are not those that the run was begun with, or the
-    /// checkpoint does not fit them; those of [`Session::new`].
-    pub fn resume(
-        checkpoint: &Checkpoint,
-        data: &'a Dataset,
-        validation: Option<&'a Dataset>,
-        threads: Option<usize>,
-    ) -> Result<Session<'a>> {
-        let config = TrainConfig { threads, ..checkpoint.state.config.clone() };
-        let network = checkpoint.model.network.clone();
-        let mut session = Session::new(&config, data, validation, Some(network))?;
-        if session.digests() != checkpoint.state.data {
-            return Err(Error::argument(
-                "the data are not those that the run was begun with: give the same training and \
-                 validation data, and the same sample weights",
-            ));
-        }
-        check_progress(checkpoint, session.trainer.steps_per_epoch())?;
-        for (name, matrix, parts, _) in session.vectors() {
-            if !matrix.read().is_empty() {
-                let length = parts.last().map_or(0, |part| part.end);
-                fill(matrix, parts, checkpoint.tensor(name, length)?);
-            }
-        }
-        session.progress = checkpoint.state.progress.clone();
-        if session.progress.best.is_some() {
-            let length = session.model.network.parameters().len();
-            session.best = checkpoint.tensor("best", length)?.to_vec();
-        }
-        session.model = checkpoint.model.clone();
-        session.trainer.stepper.steps = checkpoint.state.steps;
-        Ok(session)
-    }
-
-    /// The vectors that training changes: names, parts, and whether they hold a number for each
-    /// parameter (else one for each statistic).
-    pub(super) fn vectors(&self) -> [(&'static str, &SharedMatrix, &[Range<usize>], bool); 6] {
-        let (executor, stepper) = (&self.trainer.executor, &self.trainer.stepper);
-        let (partitions, statistics) =
-            (&executor.plan.partitions[..], &executor.plan.statistics[..]);
-        let [first, second] = &stepper.moments;
-        let [average, average_statistics] = &stepper.average;
-        [
-            ("parameters", &executor.parameters, partitions, true),
-            ("statistics", &executor.statistics, statistics, false),
-            ("first_moment", first, partitions, true),
-            ("second_moment", second, partitions, true),
-            ("average", average, partitions, true),
-            ("average_statistics", average_statistics, statistics, false),
-        ]
-    }
-
-    fn digests(&self) -> [String; 2] {
-        [self.data.sha256(), self.validation.map(Dataset::sha256).unwrap_or_default()]
-    }
-}
-
-pub(super) fn fill(matrix: &SharedMatrix, parts: &[Range<usize>], values: &[f32]) {
-    for (index, part) in parts.iter().enumerate() {
-        matrix.write(index).slice().copy_from_slice(&values[part.clone()]);
-    }
-}
-
-/// Checks that the figures of a checkpoint agree with each other: it was made between two epochs, of
-/// so many steps each, and is not damaged.
-fn check_progress(checkpoint: &Checkpoint, steps_per_epoch: usize) -> Result<()> {
-    let State { config, progress, steps, .. } = &checkpoint.state;
-    let epochs = progress.history.epochs.len();
-    let numbered = progress.history.epochs.iter().enumerate().all(|(at, it)| it.epoch == at);
-    let best = progress.best.is_none_or(|best| best.epoch < epochs);
-    let own = steps.checked_sub(progress.before.steps);
-    let whole = (epochs as u64).checked_mul(steps_per_epoch as u64) == own && own.is_some();
-    if numbered && best && whole && epochs <= config.epochs {
-        return Ok(());
-    }
-    Err(Error::argument(format!(
-        "the checkpoint cannot be resumed: {steps} steps in {epochs} of {} epochs, expected whole \
-         epochs of {steps_per_epoch} steps; it is damaged, or was made in the middle of an epoch",
-        config.epochs
-    )))
 }

@@ -18,14 +18,18 @@ pub mod history;
 mod history_file;
 pub mod session;
 pub mod checkpoint;
+mod checkpoint_v2;
+mod data;
 mod progress;
 mod start;
 
 pub use crate::regularization::{self, ClassWeights, Regularization};
 pub use checkpoint::Checkpoint;
 pub use config::{BatchSize, EarlyStopping, Preset, TrainConfig};
+pub use data::Data;
 pub use history::{Best, EpochReport, History, Monitor};
 pub use session::Session;
+pub use start::Start;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,8 +110,9 @@ pub fn train(
     stop: &AtomicBool,
     report: &mut dyn FnMut(&EpochReport),
 ) -> Result<Trained> {
-    let mut session = Session::new(config, data, validation, start)?;
-    while let Some(epoch) = session.epoch(stop)? {
+    let data = Data::from((data, validation));
+    let mut session = Session::new(config, data, start)?;
+    while let Some(epoch) = session.epoch(data, stop)? {
         report(epoch);
     }
     Ok(session.finish())

@@ -1,94 +1,76 @@
-//! A run, epoch by epoch: passes over the data, what they brought, and when to end.
+//! A run, epoch by epoch: passes over the data, their figures, and when to end.
+//!
+//! In: settings, data, and where to begin ([`Start`]). Out: the figures of each epoch, and in the end a
+//! [`Trained`] model.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::engine::cpu::Trainer;
+use crate::engine::Engine;
 use crate::error::Result;
-use crate::model::{Model, Outputs};
-use crate::network::Network;
-use crate::samples::Dataset;
+use crate::model::Model;
 use crate::schedule::{Run, Schedule};
+use crate::training::data::Data;
 use crate::training::progress::Progress;
-use crate::training::{Best, EarlyStopping, EpochReport, History, Outcome, TrainConfig, Trained};
-use crate::transform::Transform;
+use crate::training::start::Beginning;
+use crate::training::{
+    Best, EarlyStopping, EpochReport, History, Outcome, Start, TrainConfig, Trained,
+};
 
-/// A run, epoch by epoch.
-pub struct Session<'a> {
+/// A run, epoch by epoch. It borrows no data: every epoch is given the same data again.
+pub struct Session {
     pub(super) config: TrainConfig,
-    pub(super) data: &'a Dataset,
-    pub(super) validation: Option<&'a Dataset>,
-    pub(super) trainer: Trainer<'a>,
+    pub(super) engine: Engine,
     /// The model after the last complete epoch, or where the run was stopped.
     pub(super) model: Model,
     pub(super) progress: Progress,
-    /// What the schedule needs to know of the run.
-    run: Run,
     /// Parameters of the best epoch's network, with early stopping.
     pub(super) best: Vec<f32>,
+    /// Digests of the data, once a checkpoint has asked for them.
+    pub(super) digests: OnceLock<[String; 2]>,
+    /// What the schedule needs to know of the run.
+    run: Run,
     outcome: Option<Outcome>,
 }
 
-impl<'a> Session<'a> {
-    /// A run that has not begun; the arguments are those of [`crate::training::train`].
+impl Session {
+    /// A run of these settings on these data that has not begun.
     ///
     /// # Errors
-    /// As [`crate::training::train`].
-    pub fn new(
+    /// `InvalidArgument` if a setting is out of range, if `start` or the validation data do not fit the
+    /// training data, or if there are more samples than can be numbered.
+    pub fn new<'d>(
         config: &TrainConfig,
-        data: &'a Dataset,
-        validation: Option<&'a Dataset>,
-        start: Option<Network>,
-    ) -> Result<Session<'a>> {
+        data: impl Into<Data<'d>>,
+        start: impl Into<Start<'d>>,
+    ) -> Result<Session> {
         config.validate()?;
-        let network = match start {
-            Some(network) => network,
-            None => {
-                let (features, TrainConfig { hidden, activation, .. }) = (data.features(), config);
-                let outputs = data.targets.outputs();
-                let mut network = Network::dense(features, hidden, activation, outputs)?;
-                network.initialize(config.init, config.seed);
-                network
-            }
-        };
-        let transform = Transform::fit(config.normalization, data);
-        Session::begin(config, data, validation, (network, transform))
-    }
-
-    /// A run that begins with this network and this normalisation; the settings are valid.
-    pub(super) fn begin(
-        config: &TrainConfig,
-        data: &'a Dataset,
-        validation: Option<&'a Dataset>,
-        (network, transform): (Network, Transform),
-    ) -> Result<Session<'a>> {
-        config.regularization.check_fit(network.linears().len() - 1, data)?;
-        let shape = data.sample_shape.clone();
-        let outputs = Outputs::of(&data.targets);
-        let model = Model::new(network, transform.clone(), shape, outputs)?;
-        config.check_validation(data, validation)?;
-        let network = &model.network;
-        let settings = config.engine_settings(network, data.len());
-        let trainer = Trainer::new(&settings, network, transform, data)?;
-        let run = config.run(trainer.steps_per_epoch() as u64);
+        let Beginning { engine, model, progress, best } =
+            start.into().begin(config, &data.into())?;
         Ok(Session {
-            run,
             config: config.clone(),
-            data,
-            validation,
-            trainer,
+            run: config.run(engine.steps_per_epoch() as u64),
+            engine,
             model,
-            progress: Progress::default(),
-            best: Vec::new(),
+            progress,
+            best,
+            digests: OnceLock::new(),
             outcome: None,
         })
     }
 
-    /// Runs the next epoch and gives its figures; none when the run is over.
+    /// Runs the next epoch and gives its figures; none if the run is over.
     ///
     /// # Errors
-    /// Those of evaluating the validation data.
-    pub fn epoch(&mut self, stop: &AtomicBool) -> Result<Option<&EpochReport>> {
+    /// `InvalidArgument` for data of another size than the run was begun with; those of evaluating the
+    /// validation data.
+    pub fn epoch<'d>(
+        &mut self,
+        data: impl Into<Data<'d>>,
+        stop: &AtomicBool,
+    ) -> Result<Option<&EpochReport>> {
+        let data = data.into();
         let epoch = self.progress.history.epochs.len();
         if self.outcome.is_none() {
             self.outcome = self.end();
@@ -98,44 +80,38 @@ impl<'a> Session<'a> {
         }
         let begin = Instant::now();
         let Progress { plateau, before, .. } = &self.progress;
-        let (factor, steps) = (plateau.factor, before.steps);
+        let (factor, steps_before) = (plateau.factor, before.steps);
         let (TrainConfig { schedule, learning_rate, .. }, run) = (&self.config, &self.run);
         // The schedule begins anew with this run, whatever steps were made before it.
-        let rate = |step| factor * schedule.at(*learning_rate, step - steps, run);
-        let totals = self.trainer.epoch(before.epochs + epoch, &rate, stop);
-        // That of the last step; of the first where there was none.
-        let last_rate = rate(self.trainer.stepper.steps.saturating_sub(1).max(steps));
+        let rate = |step| factor * schedule.at(*learning_rate, step - steps_before, run);
+        let totals = self.engine.epoch(&data.train, before.epochs + epoch, &rate, stop)?;
+        // That of the last step; of the first if there was none.
+        let learning_rate = rate(self.engine.steps().saturating_sub(1).max(steps_before));
         // The loss is that of the passes before each step: the last step can still overflow.
-        if !totals.loss.is_finite() || !self.trainer.is_finite() {
+        if !totals.loss.is_finite() || !self.engine.is_finite() {
             let kept = self.progress.best.map(|best| best.epoch).or(epoch.checked_sub(1));
             let rate = self.config.learning_rate;
             self.outcome = Some(Outcome::diverged(epoch, totals.loss, rate, kept));
             return Ok(None);
         }
-        self.trainer.store(&mut self.model.network);
+        self.engine.store(&mut self.model.network);
         if totals.stopped {
             self.outcome = Some(Outcome::Stopped);
             self.progress.seconds += begin.elapsed().as_secs_f64();
             return Ok(None);
         }
-        let (val_loss, val_accuracy) = match self.validation {
+        let (val_loss, val_accuracy) = match data.validation {
             Some(set) => {
-                let (loss, accuracy) = self.model.check_on(set, &self.trainer.workers)?;
+                let (loss, accuracy) = self.model.check_on(set, self.engine.workers())?;
                 (Some(loss), accuracy)
             }
             None => (None, None),
         };
         let seconds = begin.elapsed().as_secs_f64();
-        let report = EpochReport {
-            epoch,
-            loss: totals.loss,
-            accuracy: totals.accuracy,
-            val_loss,
-            val_accuracy,
-            learning_rate: last_rate,
-            seconds,
-        };
-        self.watch(&report);
+        let (loss, accuracy) = (totals.loss, totals.accuracy);
+        let report =
+            EpochReport { epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds };
+        self.watch(&report, data.validation.is_some());
         self.progress.seconds += seconds;
         self.progress.history.epochs.push(report);
         if stop.load(Ordering::Relaxed) {
@@ -158,8 +134,8 @@ impl<'a> Session<'a> {
     }
 
     /// The plateau schedule, and early stopping: saves the model of the best epoch.
-    fn watch(&mut self, report: &EpochReport) {
-        let monitor = self.config.monitor(self.validation.is_some());
+    fn watch(&mut self, report: &EpochReport, validated: bool) {
+        let monitor = self.config.monitor(validated);
         let Some(value) = monitor.of(report) else { return };
         if let Schedule::Plateau(plateau) = self.config.schedule {
             let larger_is_better = monitor.larger_is_better();

@@ -1,80 +1,136 @@
-//! Runs that go on from other ones, with other data or settings: from all that a run remembers
-//! ([`Session::go_on`]) or from its model alone ([`Session::with_model`]).
+//! How a run begins: with drawn parameters, those of a network or a model, or where another run was.
 
-use crate::engine::cpu::plan::Plan;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::model::Model;
-use crate::samples::Dataset;
-use crate::training::checkpoint::{Checkpoint, fill};
+use crate::model::{Model, Outputs};
+use crate::network::Network;
+use crate::training::checkpoint::Checkpoint;
 use crate::training::config::TrainConfig;
-use crate::training::progress::PriorProgress;
-use crate::training::session::Session;
+use crate::training::data::Data;
+use crate::training::progress::{PriorProgress, Progress};
+use crate::transform::Transform;
 
-impl<'a> Session<'a> {
-    /// The run as it is, for [`Self::go_on`]: what it was trained on is not looked at, so that it
-    /// cannot be resumed.
-    pub fn state(&self) -> Checkpoint {
-        self.keep(Default::default(), serde_json::Value::Null)
-    }
+/// Where a run begins.
+#[derive(Debug, Clone)]
+pub enum Start<'a> {
+    /// With parameters drawn as the settings say.
+    Fresh,
+    /// With the parameters of a network, which must fit the data; the settings' own layers are not looked at.
+    Network(Network),
+    /// With a trained model: its network, and its normalisation in place of that of the settings.
+    Model(&'a Model),
+    /// Where the checkpoint was made: the same run goes on, with the same data, to the bits of the
+    /// uninterrupted run. The settings must be those of the checkpoint, but for the number of threads.
+    Resume(&'a Checkpoint),
+    /// A new run continues the one of the checkpoint, wherever that was, with other data or settings: it takes
+    /// over the parameters, what the optimizer and the average remember, and the normalisation. Its history
+    /// and its schedule begin anew; epochs and steps are counted on, so that on the same data, at a constant
+    /// learning rate, several runs give the bits of one.
+    Continue(&'a Checkpoint),
+}
 
-    /// A new run that goes on from another one, wherever that was, with other data or settings: it
-    /// takes over the parameters, what the optimizer and the averages remember, and the
-    /// normalisation. Its history and its schedule begin anew; epochs and steps are counted on, so
-    /// that on the same data, at a constant learning rate, several runs give the bits of one.
-    ///
-    /// # Errors
-    /// `InvalidArgument` where the data do not fit the network, or the settings differ in what the
-    /// state depends on: layers, optimizer, batch normalisation, average; those of [`Session::new`].
-    pub fn go_on(
-        checkpoint: &Checkpoint,
-        config: &TrainConfig,
-        data: &'a Dataset,
-        validation: Option<&'a Dataset>,
-    ) -> Result<Session<'a>> {
-        config.validate()?;
-        let Checkpoint { model, state, .. } = checkpoint;
-        check_settings(&state.config, config)?;
-        let start = (model.network.clone(), model.transform.clone());
-        let mut session = Session::begin(config, data, validation, start)?;
-        let plan = &session.trainer.executor.plan;
-        let from = Plan::new(&model.network, state.sparse, plan.hidden);
-        for (name, matrix, parts, per_parameter) in session.vectors() {
-            if matrix.read().is_empty() {
-                continue;
-            }
-            let values = match per_parameter {
-                true => plan.translate(&from, checkpoint.tensor(name, from.len())?),
-                false => {
-                    let values = checkpoint.tensor(name, from.statistics_len())?;
-                    plan.translate_statistics(&from, values)
-                }
-            };
-            fill(matrix, parts, &values);
-        }
-        let epochs = state.progress.before.epochs + state.progress.history.epochs.len();
-        session.progress.before = PriorProgress { epochs, steps: state.steps };
-        session.trainer.stepper.steps = state.steps;
-        Ok(session)
-    }
-
-    /// A run that begins with a trained model: its network, and its normalisation in place of that of
-    /// the settings.
-    ///
-    /// # Errors
-    /// As [`crate::training::train`].
-    pub fn with_model(
-        config: &TrainConfig,
-        data: &'a Dataset,
-        validation: Option<&'a Dataset>,
-        model: &Model,
-    ) -> Result<Session<'a>> {
-        config.validate()?;
-        let start = (model.network.clone(), model.transform.clone());
-        Session::begin(config, data, validation, start)
+impl From<Option<Network>> for Start<'_> {
+    fn from(network: Option<Network>) -> Self {
+        network.map_or(Start::Fresh, Start::Network)
     }
 }
 
-/// Checks that a run with these settings can go on from one with those.
+/// What a run begins with.
+pub(super) struct Beginning {
+    pub(super) engine: Engine,
+    pub(super) model: Model,
+    pub(super) progress: Progress,
+    /// Parameters of the best epoch's network so far; empty if there is none.
+    pub(super) best: Vec<f32>,
+}
+
+impl Start<'_> {
+    /// Makes what a run with these valid settings begins with.
+    pub(super) fn begin(self, config: &TrainConfig, data: &Data) -> Result<Beginning> {
+        match &self {
+            Start::Resume(checkpoint) => check_same_settings(checkpoint.config(), config)?,
+            Start::Continue(checkpoint) => check_settings(checkpoint.config(), config)?,
+            _ => {}
+        }
+        let (network, transform) = self.model(config, data)?;
+        let set = data.train.data();
+        config.regularization.check_fit(network.linears().len() - 1, set)?;
+        let shape = set.sample_shape.clone();
+        let model = Model::new(network, transform.clone(), shape, Outputs::of(&set.targets))?;
+        config.check_validation(set, data.validation.map(|it| it.data()))?;
+        let network = &model.network;
+        let settings = config.engine_settings(network, data.train.len());
+        let engine = Engine::cpu(&settings, network, transform, &data.train)?;
+        let fresh = Beginning { engine, model, progress: Progress::default(), best: Vec::new() };
+        match self {
+            Start::Resume(checkpoint) => fresh.resume(checkpoint, data),
+            Start::Continue(checkpoint) => fresh.continue_from(checkpoint),
+            _ => Ok(fresh),
+        }
+    }
+
+    /// The network and the normalisation.
+    fn model(&self, config: &TrainConfig, data: &Data) -> Result<(Network, Transform)> {
+        let fitted = || Transform::fit(config.normalization, data.train);
+        let of = |model: &Model| (model.network.clone(), model.transform.clone());
+        Ok(match self {
+            Start::Fresh => {
+                let (features, TrainConfig { hidden, activation, .. }) =
+                    (data.train.features(), config);
+                let outputs = data.train.data().targets.outputs();
+                let mut network = Network::dense(features, hidden, activation, outputs)?;
+                network.initialize(config.init, config.seed);
+                (network, fitted())
+            }
+            Start::Network(network) => (network.clone(), fitted()),
+            Start::Model(model) => of(model),
+            Start::Resume(checkpoint) | Start::Continue(checkpoint) => of(checkpoint.model()),
+        })
+    }
+}
+
+impl Beginning {
+    /// Goes on where `checkpoint` was made.
+    fn resume(mut self, checkpoint: &Checkpoint, data: &Data) -> Result<Beginning> {
+        if data.digests() != checkpoint.state.data {
+            return Err(Error::argument(
+                "the data are not those that the run was begun with: give the same training and \
+                 validation data, and the same sample weights",
+            ));
+        }
+        checkpoint.check_progress(self.engine.steps_per_epoch())?;
+        self.engine.restore(&checkpoint.snapshot)?;
+        self.progress = checkpoint.state.progress.clone();
+        if self.progress.best.is_some() {
+            let length = self.model.network.parameters().len();
+            self.best = checkpoint.best(length)?.to_vec();
+        }
+        self.model = checkpoint.model().clone();
+        Ok(self)
+    }
+
+    /// Takes over what the run of `checkpoint` remembers.
+    fn continue_from(mut self, checkpoint: &Checkpoint) -> Result<Beginning> {
+        self.engine.restore(&checkpoint.snapshot)?;
+        let Progress { before, history, .. } = &checkpoint.state.progress;
+        let epochs = before.epochs + history.epochs.len();
+        self.progress.before = PriorProgress { epochs, steps: checkpoint.snapshot.steps };
+        Ok(self)
+    }
+}
+
+/// Checks that a resumed run has the settings of its checkpoint; the number of threads changes no result.
+fn check_same_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
+    if (TrainConfig { threads: now.threads, ..before.clone() }) == *now {
+        return Ok(());
+    }
+    Err(Error::argument(
+        "a resumed run keeps the settings of its checkpoint, but other settings were given: leave them as \
+         they were, or begin a new run that continues this one",
+    ))
+}
+
+/// Checks that a run with these settings can continue one with those.
 fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
     let settings = |config: &TrainConfig| {
         let TrainConfig { hidden, activation, optimizer, regularization, .. } = config.clone();

@@ -7,7 +7,7 @@ pub mod distort;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
-use crate::samples::{Dataset, Rows};
+use crate::samples::{Rows, Subset};
 use normalize::{Affine, Normalization};
 
 /// From raw values to the network's inputs; part of the model. Everything that depends on the kind of
@@ -37,7 +37,7 @@ impl Transform {
     }
 
     /// Fits `kind` to training data.
-    pub fn fit(kind: Normalization, data: &Dataset) -> Transform {
+    pub fn fit<'a>(kind: Normalization, data: impl Into<Subset<'a>>) -> Transform {
         Transform::Affine(Affine::fit(kind, data))
     }
 

@@ -1,6 +1,6 @@
 //! Normalisation: each raw value shifted and scaled, by numbers fitted to the training data.
 
-use crate::samples::{Dataset, Inputs};
+use crate::samples::{Inputs, Subset};
 
 /// Which normalisation is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -61,15 +61,18 @@ impl Affine {
     pub const IDENTITY: Affine = Affine::Scalar { mean: 0.0, std: 1.0 };
 
     /// Fits `kind` to training data. A feature that never changes is only shifted.
-    pub fn fit(kind: Normalization, data: &Dataset) -> Affine {
-        let image = data.sample_shape.len() > 1;
-        match (kind, &data.inputs) {
+    pub fn fit<'a>(kind: Normalization, data: impl Into<Subset<'a>>) -> Affine {
+        let data = data.into();
+        let image = data.data().sample_shape.len() > 1;
+        match (kind, &data.data().inputs) {
             (Normalization::None, _) => Affine::IDENTITY,
             (Normalization::Unit, Inputs::Bytes(_)) => Affine::Scalar { mean: 0.0, std: 255.0 },
             (Normalization::Standard, Inputs::Bytes(values)) if image => {
                 let mut counts = [0u64; 256];
-                values.iter().for_each(|&value| counts[value as usize] += 1);
-                let total = values.len().max(1) as f64;
+                for row in data.rows_of(values) {
+                    row.iter().for_each(|&value| counts[value as usize] += 1);
+                }
+                let total = data.values().max(1) as f64;
                 let mean = |power: i32| {
                     let sum = |(v, &n): (usize, &u64)| (v as f64).powi(power) * n as f64;
                     counts.iter().enumerate().map(sum).sum::<f64>() / total
@@ -77,7 +80,7 @@ impl Affine {
                 let variance = mean(2) - mean(1) * mean(1);
                 Affine::Scalar { mean: mean(1) as f32, std: not_zero(variance.sqrt()) }
             }
-            (kind, inputs) => by_feature(kind, inputs, data.features()),
+            (kind, _) => by_feature(kind, &data),
         }
     }
 
@@ -121,7 +124,8 @@ fn not_zero(std: f64) -> f32 {
     if std > 0.0 && std.is_finite() { std as f32 } else { 1.0 }
 }
 
-fn by_feature(kind: Normalization, inputs: &Inputs, features: usize) -> Affine {
+fn by_feature(kind: Normalization, data: &Subset) -> Affine {
+    let features = data.features();
     let mut stats = vec![(f64::INFINITY, f64::NEG_INFINITY, 0.0, 0.0); features];
     let mut add = |at: usize, value: f64| {
         let (min, max, sum, squares) = &mut stats[at % features];
@@ -130,25 +134,32 @@ fn by_feature(kind: Normalization, inputs: &Inputs, features: usize) -> Affine {
         *sum += value;
         *squares += value * value;
     };
-    match inputs {
+    match &data.data().inputs {
         Inputs::Bytes(values) => {
-            values.iter().enumerate().for_each(|(i, &value)| add(i, f64::from(value)));
+            for row in data.rows_of(values) {
+                row.iter().enumerate().for_each(|(i, &value)| add(i, f64::from(value)));
+            }
         }
         Inputs::Floats(values) => {
-            values.iter().enumerate().for_each(|(i, &value)| add(i, f64::from(value)));
+            for row in data.rows_of(values) {
+                row.iter().enumerate().for_each(|(i, &value)| add(i, f64::from(value)));
+            }
         }
         Inputs::Sparse(rows) => {
             let mut kept = vec![0; features];
-            for (&column, &value) in rows.columns().iter().zip(rows.values()) {
-                kept[column as usize] += 1;
-                add(column as usize, f64::from(value));
+            for sample in data.indices() {
+                let (columns, values) = rows.row(sample);
+                for (&column, &value) in columns.iter().zip(values) {
+                    kept[column as usize] += 1;
+                    add(column as usize, f64::from(value));
+                }
             }
             // Zeros change no sum.
-            let with_zeros = (0..features).filter(|&at| kept[at] < rows.len());
+            let with_zeros = (0..features).filter(|&at| kept[at] < data.len());
             with_zeros.for_each(|at| add(at, 0.0));
         }
     }
-    let samples = (inputs.len() / features) as f64;
+    let samples = data.len() as f64;
     let (means, stds) = stats
         .iter()
         .map(|&(min, max, sum, squares)| match kind {
@@ -168,7 +179,7 @@ fn by_feature(kind: Normalization, inputs: &Inputs, features: usize) -> Affine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::SparseRows;
+    use crate::samples::{Dataset, SparseRows};
 
     fn set(inputs: Inputs, shape: Vec<usize>) -> Dataset {
         let samples = inputs.len() / shape.iter().product::<usize>();

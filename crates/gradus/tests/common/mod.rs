@@ -3,7 +3,9 @@
 #![allow(dead_code)] // not every test file uses all of it
 pub(crate) mod golden;
 
-use gradus::engine::cpu::{Executor, Input, RngKey, Scratch, SharedTile, Workspace};
+use gradus::engine::cpu::{
+    self as engine, Executor, Input, RngKey, Scratch, SharedTile, Workspace,
+};
 use gradus::loss::{self, LabelTargets};
 use gradus_kernels::dense::Update;
 use gradus_kernels::sparse::{TILE, Tile};
@@ -23,7 +25,7 @@ pub(crate) fn pass(
     input: Input,
     labels: &[u32],
     threads: usize,
-    draw: Option<RngKey>,
+    key: Option<RngKey>,
 ) -> Pass {
     let samples = labels.len();
     let workspace = Workspace::new(&executor.plan, samples, true);
@@ -32,15 +34,18 @@ pub(crate) fn pass(
     Workers::new(threads).unwrap().run(|index| {
         let thread = group.thread(index);
         let mut scratch = Scratch::new(&executor.plan, samples);
-        executor.forward(input, &workspace, &thread, &mut scratch, draw);
-        thread.barrier();
+        let pass = engine::Pass::new(input, &workspace, key);
+        for &operation in &executor.plan.operations {
+            executor.forward(operation, &pass, &thread, &mut scratch);
+            thread.barrier();
+        }
         if index == 0 {
             let computed = workspace.logits.read();
             let rows = (0..samples).flat_map(|i| computed.view().row(i).to_vec());
             *logits.lock().unwrap() = rows.collect();
         }
         thread.barrier();
-        for partition in thread.share(Workspace::loss_partitions(samples)) {
+        for partition in thread.share(Workspace::loss_tiles(samples)) {
             let rows = Workspace::loss_rows(partition, samples);
             let mut losses = vec![0.0; rows.len()];
             let mut guard = workspace.logits.write(partition);
@@ -55,7 +60,10 @@ pub(crate) fn pass(
             }
         }
         thread.barrier();
-        executor.backward(input, &workspace, &thread, &mut scratch, Update::Overwrite);
+        for layer in (0..executor.plan.layers.len()).rev() {
+            executor.backward(layer, &pass, &thread, &mut scratch, Update::Overwrite);
+            thread.barrier();
+        }
     });
     let losses = workspace.losses.read();
     let loss = (0..samples).map(|i| f64::from(losses.view().row(i)[0])).sum::<f64>();

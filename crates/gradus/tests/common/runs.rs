@@ -3,11 +3,14 @@
 #![allow(dead_code)] // not every test file uses all of it
 use std::sync::atomic::AtomicBool;
 
+use gradus::Result;
 use gradus::data::digits::{Part, generate};
 use gradus::data::distort::Distortion;
 use gradus::data::{Dataset, Inputs, SparseRows};
 use gradus::network::Workers;
-use gradus::training::{ClassWeights, Regularization, TrainConfig, Trained, train};
+use gradus::training::{
+    Checkpoint, ClassWeights, Data, Regularization, Session, Start, TrainConfig, Trained, train,
+};
 
 pub(crate) fn digits(samples: usize) -> Dataset {
     generate(samples, 1, Part::Train).unwrap()
@@ -67,4 +70,14 @@ pub(crate) fn everything(batch_norm: bool, sparse: bool) -> Regularization {
         class_weights: ClassWeights::Balanced,
         distortion: Distortion::STANDARD,
     }
+}
+
+/// The run of a checkpoint, with another number of threads.
+pub(crate) fn resume<'d>(
+    checkpoint: &'d Checkpoint,
+    data: impl Into<Data<'d>>,
+    threads: Option<usize>,
+) -> Result<Session> {
+    let config = TrainConfig { threads, ..checkpoint.config().clone() };
+    Session::new(&config, data, Start::Resume(checkpoint))
 }

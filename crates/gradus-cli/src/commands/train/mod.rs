@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use gradus::classifier::skips_zeros;
-use gradus::data::{Dataset, Task};
+use gradus::data::Task;
 use gradus::network::{Kernels, Network};
-use gradus::training::{Best, Outcome, Preset, Session, Trained};
+use gradus::training::{Best, Data as Sets, Outcome, Preset, Session, Start, Trained};
 use gradus::transform::Transform;
 use gradus::{Error, model_file};
 
@@ -42,14 +42,15 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     if args.verbose {
         describe(&data, &settings)?;
     }
-    let session = start(&data, &settings, args.threads)?;
+    let sets = data.training.sets()?;
+    let session = start(sets, &settings)?;
     let earlier_seconds = session.seconds();
-    let mut report = new_report(args, &settings, &data, &session);
+    let mut report = new_report(args, &settings, sets, &session);
     if let Some(watch) = &watch {
-        watch.ready(&data.name, data.train.len(), &session);
+        watch.ready(&data.name, sets.train.len(), &session);
     }
     let checkpoints = CheckpointWriter::new(args, &settings)?;
-    let trained = run_epochs(session, &mut report, checkpoints, watch.as_ref());
+    let trained = run_epochs(session, sets, &mut report, checkpoints, watch.as_ref());
     // Remove the progress bar even if training failed.
     report.end_of_epochs();
     let mut trained = trained?;
@@ -74,42 +75,43 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
 }
 
 /// Starts a run, or resumes one.
-fn start<'a>(data: &'a Data, settings: &Settings, threads: Option<usize>) -> Result<Session<'a>> {
-    let (train, validation) = (&data.train, data.validation.as_ref());
-    Ok(match &settings.checkpoint {
-        Some(checkpoint) => Session::resume(checkpoint, train, validation, threads)?,
-        None => Session::new(&settings.config, train, validation, settings.start.clone())?,
-    })
+fn start(sets: Sets, settings: &Settings) -> Result<Session> {
+    let start = match &settings.checkpoint {
+        Some(checkpoint) => Start::Resume(checkpoint),
+        None => settings.start.clone().into(),
+    };
+    Ok(Session::new(&settings.config, sets, start)?)
 }
 
 /// The output of a run; the preset `notebook` prints its epochs like the notebook, which has no validation.
 fn new_report(
     args: &TrainArgs,
     settings: &Settings,
-    data: &Data,
+    sets: Sets,
     session: &Session,
 ) -> TrainReport {
     let like_notebook = args.task() == Task::Classification
         && settings.preset == Preset::Notebook
-        && data.validation.is_none();
+        && sets.validation.is_none();
     let remaining = settings.config.epochs - session.history().epochs.len();
-    TrainReport::new(args, remaining, data.train.len(), like_notebook)
+    TrainReport::new(args, remaining, sets.train.len(), like_notebook)
 }
 
 /// Trains the remaining epochs of a session.
 fn run_epochs(
     mut session: Session,
+    sets: Sets,
     report: &mut TrainReport,
     mut checkpoints: CheckpointWriter,
     watch: Option<&Watch>,
 ) -> Result<Trained> {
     let stop = stop::hold();
-    while let Some(epoch) = session.epoch(stop)? {
+    while let Some(epoch) = session.epoch(sets, stop)? {
         report.epoch(epoch);
         if let Some(watch) = watch {
             watch.epoch(epoch);
         }
-        checkpoints.epoch(&session);
+        checkpoints.epoch(&session, sets);
     }
     Ok(session.finish())
 }
@@ -161,19 +163,20 @@ fn keep_page(
 
 /// Prints the data, the settings and the machine on standard error.
 fn describe(data: &Data, settings: &Settings) -> Result<()> {
-    let Data { name, origin, train, validation, test } = data;
+    let Data { name, origin, training, test } = data;
+    let (samples, Sets { train, validation }) = (&training.samples, training.sets()?);
     let config = &settings.config;
     say(format_args!(
         "data: {name} from {origin}: {} training, {} validation and {} test samples of {} {}, {} {}",
         train.len(),
-        validation.as_ref().map_or(0, Dataset::len),
+        validation.map_or(0, |set| set.len()),
         test.len(),
-        shape(&train.sample_shape),
-        value_type(&train.inputs),
-        train.targets.outputs(),
-        train.targets.task().outputs()
+        shape(&samples.sample_shape),
+        value_type(&samples.inputs),
+        samples.targets.outputs(),
+        samples.targets.task().outputs()
     ));
-    let outputs = train.targets.outputs();
+    let outputs = samples.targets.outputs();
     let network = match &settings.start {
         Some(network) => network.clone(),
         None => Network::dense(train.features(), &config.hidden, &config.activation, outputs)?,
@@ -182,7 +185,7 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
     say(format_args!("settings: {}", serde_json::to_string(config)?));
     let isa = Kernels::detect().map_err(Error::argument)?.isa().name();
     let transform = Transform::fit(config.normalization, train);
-    let sparse = skips_zeros(&transform, train.inputs.rows());
+    let sparse = skips_zeros(&transform, train);
     say(format_args!(
         "machine: instruction set {isa}, {} threads; the first layer {}",
         config.workers(&network, train.len()),

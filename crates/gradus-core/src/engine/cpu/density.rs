@@ -10,7 +10,8 @@ use gradus_kernels::threads::in_parts;
 
 use crate::engine::cpu::linear::InputScale;
 use crate::engine::cpu::passes::SharedTile;
-use crate::samples::Rows;
+use crate::regularization::Regularization;
+use crate::samples::{Inputs, Rows, Subset};
 use crate::transform::Transform;
 
 /// Share of zeros from which it is worth skipping them in training.
@@ -37,29 +38,30 @@ impl Density {
         }
     }
 
-    /// The faster way for training on these inputs; with bytes that are to be taken in their place
-    /// where they are floats that were bytes, which up to `threads` threads find out.
+    /// The faster kind for training on these samples. If they are floats that were bytes, which up to
+    /// `threads` threads find out, it comes with the bytes to take in their place.
     pub(crate) fn for_training(
         kernels: Kernels,
         transform: &Transform,
-        inputs: Rows,
+        data: &Subset,
         threads: usize,
     ) -> (Density, Option<Vec<u8>>) {
-        match (transform.as_scalar(), inputs) {
-            (_, Rows::Bytes(values)) if share_of_zeros(values) >= SPARSE_FROM => {
+        match (transform.as_scalar(), data.rows()) {
+            (_, inputs @ Rows::Bytes(values)) if share_of_zeros(data, values) >= SPARSE_FROM => {
                 (Density::of(transform, inputs), None)
             }
-            (_, Rows::Sparse(rows)) => {
-                let kept = rows.values().len() as f64 / inputs.len().max(1) as f64;
-                let density = if 1.0 - kept >= SPARSE_FROM {
-                    Density::of(transform, inputs)
-                } else {
-                    Density::Dense
-                };
-                (density, None)
+            (_, inputs @ Rows::Sparse(rows)) => {
+                let pairs: usize = data.indices().map(|index| rows.row(index).0.len()).sum();
+                let zeros = 1.0 - pairs as f64 / data.values().max(1) as f64;
+                match zeros >= SPARSE_FROM {
+                    true => (Density::of(transform, inputs), None),
+                    false => (Density::Dense, None),
+                }
             }
-            (Some((mean, std)), Rows::Floats(values)) if share_of_zeros(values) >= SPARSE_FROM => {
-                match were_bytes(kernels, values, threads) {
+            (Some((mean, std)), Rows::Floats(values))
+                if share_of_zeros(data, values) >= SPARSE_FROM =>
+            {
+                match were_bytes(kernels, data, values, threads) {
                     Some((bytes, steps)) => {
                         let scale = InputScale::new(mean * steps, std * steps);
                         (Density::Sparse(scale), Some(bytes))
@@ -71,31 +73,66 @@ impl Density {
         }
     }
 
+    /// What it becomes with regularisation of the inputs. Noise and mixed samples leave no zeros; a
+    /// dropped input is a zero byte only if that stands for 0.
+    pub(crate) fn after(self, regularization: &Regularization, inputs: &Inputs) -> Density {
+        let Regularization { input_dropout, input_noise, mixup, .. } = *regularization;
+        match self {
+            _ if input_noise > 0.0 || mixup > 0.0 => Density::Dense,
+            _ if input_dropout > 0.0 && matches!(inputs, Inputs::Sparse(_)) => Density::Dense,
+            Density::Sparse(InputScale { scale, shift }) if input_dropout > 0.0 => {
+                match shift == 0.0 {
+                    true => {
+                        let scale = scale / (1.0 - input_dropout);
+                        Density::Sparse(InputScale { scale, shift })
+                    }
+                    false => Density::Dense,
+                }
+            }
+            density => density,
+        }
+    }
+
     pub(crate) fn is_sparse(&self) -> bool {
         matches!(self, Density::Sparse(_))
     }
 }
 
-/// The bytes that floats once were, and how many steps of a byte make 1: 1 for raw bytes, 255 for bytes
-/// divided by 255. None where they were no bytes.
-fn were_bytes(kernels: Kernels, values: &[f32], threads: usize) -> Option<(Vec<u8>, f32)> {
+/// The bytes that the samples' floats once were, and how many steps of a byte make 1: 1 for raw bytes, 255
+/// for bytes divided by 255. None if they were not bytes.
+fn were_bytes(
+    kernels: Kernels,
+    data: &Subset,
+    values: &[f32],
+    threads: usize,
+) -> Option<(Vec<u8>, f32)> {
     [1.0, 255.0].into_iter().find_map(|steps| {
-        let (mut bytes, sound) = (vec![0; values.len()], AtomicBool::new(true));
-        in_parts(threads, values, &mut bytes, |values, bytes| {
-            if !kernels.to_bytes(values, steps, bytes) {
-                sound.store(false, Ordering::Relaxed);
+        let (mut bytes, sound) = (vec![0; data.values()], AtomicBool::new(true));
+        let mut left = &mut bytes[..];
+        for values in data.rows_of(values) {
+            let (own, others) = left.split_at_mut(values.len());
+            in_parts(threads, values, own, |values, bytes| {
+                if !kernels.to_bytes(values, steps, bytes) {
+                    sound.store(false, Ordering::Relaxed);
+                }
+            });
+            if !sound.load(Ordering::Relaxed) {
+                return None;
             }
-        });
-        sound.into_inner().then_some((bytes, steps))
+            left = others;
+        }
+        Some((bytes, steps))
     })
 }
 
-/// Share of zeros in a sample of at most some 100,000 values.
-fn share_of_zeros<T: Copy + Default + PartialEq>(values: &[T]) -> f64 {
+/// Share of zeros in at most some 100,000 of the values.
+fn share_of_zeros<T: Copy + Default + PartialEq>(data: &Subset, values: &[T]) -> f64 {
     // An odd step meets every column of an image in turn.
-    let step = (values.len() / 100_000).max(1) | 1;
+    let (count, features) = (data.values(), data.features());
+    let step = (count / 100_000).max(1) | 1;
     let (mut zeros, mut seen) = (0u64, 0u64);
-    for &value in values.iter().step_by(step) {
+    for at in (0..count).step_by(step) {
+        let value = values[data.index(at / features) * features + at % features];
         zeros += u64::from(value == T::default());
         seen += 1;
     }
@@ -109,17 +146,17 @@ pub(crate) fn fill_tile(
     tile: &SharedTile,
     inputs: Rows,
     features: usize,
-    indices: impl ExactSizeIterator<Item = u32> + Clone,
+    indices: impl ExactSizeIterator<Item = usize> + Clone,
     sorted: bool,
 ) {
     let mut tile = tile.write().unwrap_or_else(|poisoned| poisoned.into_inner());
     match inputs {
         Rows::Bytes(values) => {
-            let row = |index: u32| &values[index as usize * features..][..features];
+            let row = |index: usize| &values[index * features..][..features];
             tile.fill(kernels, features, indices.map(row), sorted);
         }
         Rows::Sparse(rows) => {
-            tile.fill_pairs(features, indices.map(|index| rows.row(index as usize)), sorted);
+            tile.fill_pairs(features, indices.map(|index| rows.row(index)), sorted);
         }
         // These are dense always.
         Rows::Floats(_) => {}

@@ -11,7 +11,7 @@ use gradus_kernels::Kernels;
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::threads::SharedMatrix;
 
-use crate::engine::cpu::plan::{NormPartitions, Plan, PlannedLayer};
+use crate::engine::cpu::plan::{Plan, PlannedLayer};
 use crate::engine::cpu::workspace::Workspace;
 use crate::network::{Activation, Network};
 use crate::random::{Purpose, Stream, step_stream};
@@ -77,7 +77,7 @@ impl RngKey {
     }
 }
 
-/// A hidden layer in a pass of `samples` samples.
+/// A layer in a pass.
 #[derive(Clone, Copy)]
 pub(super) struct HiddenLayer<'a> {
     pub(super) kernels: Kernels,
@@ -86,13 +86,13 @@ pub(super) struct HiddenLayer<'a> {
     pub(super) layer: &'a PlannedLayer,
     pub(super) workspace: &'a Workspace,
     /// None for a prediction.
-    pub(super) draw: Option<RngKey>,
+    pub(super) key: Option<RngKey>,
 }
 
 impl HiddenLayer<'_> {
     /// Whether the whole batch must be there before the activation.
     pub(super) fn normalizes(&self) -> bool {
-        self.draw.is_some() && !self.layer.norms.is_empty()
+        self.key.is_some() && !self.layer.norms.is_empty()
     }
 
     /// Batch normalisation of all samples of a block, in place. `running` follows the means and
@@ -138,12 +138,7 @@ impl HiddenLayer<'_> {
 
     /// From the gradient of a block after batch normalisation to the gradient before it, and those
     /// of its scale and shift.
-    pub(super) fn normalize_backward(
-        &self,
-        block: usize,
-        parameters: &SharedMatrix,
-        delta: MatMut,
-    ) {
+    pub(super) fn normalize_backward(&self, block: usize, parameters: &SharedMatrix, grad: MatMut) {
         let (Some(normalized), Some(norm)) =
             (&self.workspace.normalized[self.index], self.layer.norms.get(block))
         else {
@@ -151,13 +146,13 @@ impl HiddenLayer<'_> {
         };
         let units = self.layer.blocks[block].len();
         let normalized = normalized.read_partition(block);
-        let normalized = normalized.view().part(0..delta.rows(), 0..units);
+        let normalized = normalized.view().part(0..grad.rows(), 0..units);
         let statistics = self.workspace.statistics.read_partition(norm.statistics);
         let gamma = parameters.read_partition(norm.gamma);
         let mut grad_gamma = self.workspace.gradients.write(norm.gamma);
         let mut grad_beta = self.workspace.gradients.write(norm.beta);
         self.kernels.batch_norm_backward(
-            delta,
+            grad,
             normalized,
             &gamma,
             &statistics[units..],
@@ -173,30 +168,30 @@ impl HiddenLayer<'_> {
     /// Noise, activation and dropout of rows of a block, in place.
     pub(super) fn activate(&self, block: usize, rows: Range<usize>, mut output: MatMut) {
         let start = self.layer.blocks[block].start;
-        let draw = |purpose, row| self.draw.map(|draw| draw.stream(purpose, self.index, row));
+        let stream = |purpose, row| self.key.map(|key| key.stream(purpose, self.index, row));
         let activation = self.layer.activation;
         if self.hidden.noise > 0.0 {
             for (sample, row) in rows.clone().enumerate() {
-                if let Some(stream) = draw(Purpose::Noise, row) {
+                if let Some(stream) = stream(Purpose::Noise, row) {
                     let values = output.row_mut(sample);
                     self.kernels.add_normal(stream, start, self.hidden.noise, values);
                 }
             }
         }
         if activation.needs_input() {
-            self.keep(block, rows.clone(), output.as_ref());
+            self.save(block, rows.clone(), output.as_ref());
         }
         for sample in 0..output.rows() {
             activation.forward(self.kernels, output.row_mut(sample));
         }
         if let Some(masks) = &self.workspace.masks[self.index] {
             if !activation.needs_input() {
-                self.keep(block, rows.clone(), output.as_ref());
+                self.save(block, rows.clone(), output.as_ref());
             }
             let mut masks = masks.write(block);
             let mut masks = masks.view();
             for (sample, row) in rows.enumerate() {
-                if let Some(stream) = draw(Purpose::Dropout, row) {
+                if let Some(stream) = stream(Purpose::Dropout, row) {
                     let mask = masks.row_mut(row);
                     self.kernels.dropout_mask(stream, start, self.hidden.dropout, mask);
                     self.kernels.multiply(output.row_mut(sample), mask);
@@ -205,57 +200,56 @@ impl HiddenLayer<'_> {
         }
     }
 
-    /// Keeps what the derivative will be computed from, where that is not the layer's output.
-    fn keep(&self, block: usize, rows: Range<usize>, values: MatRef) {
-        let Some(kept) = &self.workspace.kept[self.index] else { return };
-        let mut kept = kept.write(block);
-        let mut kept = kept.view();
+    /// Saves what the derivative will be computed from, where that is not the layer's output.
+    fn save(&self, block: usize, rows: Range<usize>, values: MatRef) {
+        let Some(saved) = &self.workspace.saved[self.index] else { return };
+        let mut saved = saved.write(block);
+        let mut saved = saved.view();
         for (sample, row) in rows.enumerate() {
-            kept.row_mut(row).copy_from_slice(values.row(sample));
+            saved.row_mut(row).copy_from_slice(values.row(sample));
         }
     }
 
     /// From the gradient of the layer's output to the gradient before its activation.
-    pub(super) fn activate_backward(&self, block: usize, rows: Range<usize>, mut delta: MatMut) {
+    pub(super) fn activate_backward(&self, block: usize, rows: Range<usize>, mut grad: MatMut) {
         let (ws, units) = (self.workspace, 0..self.layer.blocks[block].len());
         if let Some(masks) = &ws.masks[self.index] {
             let masks = masks.read_partition(block);
             let masks = masks.view().part(rows.clone(), units.clone());
             for sample in 0..masks.rows() {
-                self.kernels.multiply(delta.row_mut(sample), masks.row(sample));
+                self.kernels.multiply(grad.row_mut(sample), masks.row(sample));
             }
         }
-        let kept = ws.kept[self.index].as_ref().unwrap_or(&ws.activations[self.index]);
-        let kept = kept.read_partition(block);
-        let kept = kept.view().part(rows, units);
-        for sample in 0..kept.rows() {
-            let grad = delta.row_mut(sample);
-            self.layer.activation.backward(self.kernels, kept.row(sample), grad);
+        let Some(saved) = ws.saved[self.index].as_ref().or(ws.activations[self.index].as_ref())
+        else {
+            return;
+        };
+        let saved = saved.read_partition(block);
+        let saved = saved.view().part(rows, units);
+        for sample in 0..saved.rows() {
+            let grad = grad.row_mut(sample);
+            self.layer.activation.backward(self.kernels, saved.row(sample), grad);
         }
     }
 }
 
 /// Folds batch normalisation into the linear layers before it: with `f = gamma / sqrt(variance +
 /// epsilon)` of each unit, `W' = W f` and `b' = (b - mean) f + beta` give the same outputs.
-/// `parameters` and `statistics` are in the order of `plan`, `network` holds `W` and `b`.
+/// `parameters` and `statistics` are in the network's order, `network` holds `W` and `b`.
 pub(super) fn fold(plan: &Plan, parameters: &[f32], statistics: &[f32], network: &mut Network) {
     for (index, layer) in plan.layers.iter().enumerate() {
-        for (block, norm) in layer.blocks.iter().zip(&layer.norms) {
-            let NormPartitions { gamma, beta, statistics: at } = *norm;
-            let (gamma, beta) = (
-                &parameters[plan.partitions[gamma].clone()],
-                &parameters[plan.partitions[beta].clone()],
-            );
-            let (means, variances) = statistics[plan.statistics[at].clone()].split_at(block.len());
-            let factors: Vec<f32> =
-                gamma.iter().zip(variances).map(|(g, v)| g / (v + EPSILON).sqrt()).collect();
-            for row in network.weight_mut(index).chunks_exact_mut(layer.outputs) {
-                row[block.clone()].iter_mut().zip(&factors).for_each(|(w, f)| *w *= f);
-            }
-            let biases = &mut network.bias_mut(index)[block.clone()];
-            for (unit, bias) in biases.iter_mut().enumerate() {
-                *bias = (*bias - means[unit]) * factors[unit] + beta[unit];
-            }
+        let Some(norm) = layer.norms.first() else { continue };
+        let parameter = |partition| &parameters[plan.parameters.tensor(partition).range.clone()];
+        let (gamma, beta) = (parameter(norm.gamma), parameter(norm.beta));
+        let running = &statistics[plan.statistics.tensor(norm.statistics).range.clone()];
+        let (means, variances) = running.split_at(layer.outputs);
+        let factors: Vec<f32> =
+            gamma.iter().zip(variances).map(|(g, v)| g / (v + EPSILON).sqrt()).collect();
+        for row in network.weight_mut(index).chunks_exact_mut(layer.outputs) {
+            row.iter_mut().zip(&factors).for_each(|(w, f)| *w *= f);
+        }
+        for (unit, bias) in network.bias_mut(index).iter_mut().enumerate() {
+            *bias = (*bias - means[unit]) * factors[unit] + beta[unit];
         }
     }
 }

@@ -1,8 +1,9 @@
-//! From the samples of a batch to what the first layer takes: distorted, normalised, dropped, noisy
-//! and mixed as the settings say, as lists of non-zero bytes or as dense rows.
+//! The input pipeline: from the samples of a batch to what the first layer takes, distorted, normalised,
+//! dropped, noisy and mixed as the settings say.
 //!
-//! Every number drawn here belongs to a sample of an epoch or a place in a step, so that it does
-//! not matter which worker makes which part.
+//! In: samples by number. Out: tiles of non-zeros ([`InputPipeline::fill_tiles`]) for sparse inputs, rows of
+//! numbers ([`InputPipeline::fill_rows`]) for dense ones. Every random number drawn here belongs to a sample
+//! of an epoch or to a place in a step, so that it does not matter which thread makes which part.
 
 use std::ops::Range;
 
@@ -11,7 +12,6 @@ use gradus_kernels::sparse::{TILE, Tile};
 use gradus_kernels::threads::{SharedMatrix, Thread};
 use rand_distr::{Beta, Distribution};
 
-use crate::engine::cpu::linear::InputScale;
 use crate::engine::cpu::passes::SharedTile;
 use crate::engine::cpu::workspace::Workspace;
 use crate::engine::cpu::{Density, fill_tile};
@@ -19,15 +19,15 @@ use crate::error::Result;
 use crate::random::{Purpose, numbered_stream, step_stream};
 use crate::regularization::Regularization;
 use crate::samples::batches::Batches;
-use crate::samples::{Dataset, Inputs, Rows};
+use crate::samples::{Rows, Subset};
 use crate::transform::Transform;
 use crate::transform::distort::{self, Distorter};
 
-/// The samples of a run and what is done to them on their way.
-pub(super) struct InputPipeline<'a> {
+/// What is done to samples on their way into the network.
+pub(super) struct InputPipeline {
     pub(super) density: Density,
-    data: &'a Dataset,
-    /// In place of the data's floats, where these were bytes.
+    features: usize,
+    /// In place of the samples' floats, if these were bytes: in the order of the training samples.
     bytes: Option<Vec<u8>>,
     transform: Transform,
     kernels: Kernels,
@@ -39,19 +39,43 @@ pub(super) struct InputPipeline<'a> {
     tiles: Tiles,
 }
 
-/// The samples of the coming batches as lists of non-zeros; none where inputs are dense.
+/// The samples of the coming batches as lists of non-zeros; none for dense inputs.
 struct Tiles {
     /// Tiles of a batch.
     per_batch: usize,
-    /// Batches whose tiles are made between two meetings: enough to give every worker one.
+    /// Batches whose tiles are made between two barriers: enough to give every thread a tile to make.
     batches: usize,
-    /// Two rounds: one is filled while slower workers still read the other.
+    /// Two rounds: threads that are done with a round fill the other half while slower ones still read
+    /// this one, so that one barrier a round is enough.
     slots: Vec<SharedTile>,
-    /// Whether one batch is all and never changes: its tiles are there for good.
-    kept: bool,
+    /// Whether one batch is all and never changes: its tiles are made once.
+    cached: bool,
 }
 
-/// What one worker needs to make its part.
+/// The batches whose tiles are made together.
+pub(super) struct Round {
+    /// Counted from 0 in an epoch.
+    pub(super) number: usize,
+    pub(super) batches: Range<usize>,
+    pub(super) epoch: usize,
+    /// The step of the first batch.
+    pub(super) step: u64,
+}
+
+/// Some samples of a batch that go through the network together.
+#[derive(Clone, Copy)]
+pub(super) struct Chunk<'a> {
+    pub(super) epoch: usize,
+    pub(super) step: u64,
+    /// The whole batch, as numbers of training samples.
+    pub(super) batch: &'a [u32],
+    /// Place of the first of these samples in the batch.
+    pub(super) first: usize,
+    /// How many they are.
+    pub(super) count: usize,
+}
+
+/// The memory that one thread needs to make its part.
 pub(super) struct InputBuffers {
     /// Distorted samples of a tile.
     bytes: Vec<u8>,
@@ -76,73 +100,54 @@ impl Mix {
     }
 }
 
-impl<'a> InputPipeline<'a> {
+impl InputPipeline {
+    /// `data` are the samples that every epoch will be given.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for distortions of samples that are not images.
     pub(super) fn new(
         kernels: Kernels,
-        (transform, data): (Transform, &'a Dataset),
+        transform: Transform,
+        data: &Subset,
         batches: &Batches,
         regularization: &Regularization,
         seed: u64,
         threads: usize,
-    ) -> Result<InputPipeline<'a>> {
+    ) -> Result<InputPipeline> {
         let Regularization { input_dropout, input_noise, mixup, distortion, .. } = *regularization;
-        let (density, bytes) =
-            Density::for_training(kernels, &transform, data.inputs.rows(), threads);
-        let density = match density {
-            // Noise and mixed samples are not bytes; a dropped input is a zero byte only where that
-            // stands for 0.
-            _ if input_noise > 0.0 || mixup > 0.0 => Density::Dense,
-            _ if input_dropout > 0.0 && matches!(data.inputs, Inputs::Sparse(_)) => Density::Dense,
-            Density::Sparse(InputScale { scale, shift }) if input_dropout > 0.0 => {
-                match shift == 0.0 {
-                    true => {
-                        Density::Sparse(InputScale { scale: scale / (1.0 - input_dropout), shift })
-                    }
-                    false => Density::Dense,
-                }
-            }
-            density => density,
-        };
+        let (density, bytes) = Density::for_training(kernels, &transform, data, threads);
+        let density = density.after(regularization, &data.data().inputs);
         let distorter = match distortion.is_none() {
             true => None,
-            false => Some(Distorter::for_data(distortion, data, kernels)?),
+            false => Some(Distorter::for_data(distortion, data.data(), kernels)?),
         };
         let per_batch = batches.batch_size().div_ceil(TILE);
-        let kept = batches.is_full() && distorter.is_none() && input_dropout == 0.0;
-        let per_round = if kept { 1 } else { threads.div_ceil(per_batch) };
-        let slots = per_batch * per_round * if kept { 1 } else { 2 };
-        let tiles = Tiles {
-            per_batch,
-            batches: per_round,
-            slots: match density.is_sparse() {
-                true => (0..slots).map(|_| Tile::default().into()).collect(),
-                false => Vec::new(),
-            },
-            kept,
+        let cached = batches.is_full() && distorter.is_none() && input_dropout == 0.0;
+        let per_round = if cached { 1 } else { threads.div_ceil(per_batch) };
+        let slots = match density.is_sparse() {
+            true => per_batch * per_round * if cached { 1 } else { 2 },
+            false => 0,
         };
-        let mixup = match mixup > 0.0 {
-            true => Beta::new(f64::from(mixup), f64::from(mixup)).ok(),
-            false => None,
-        };
-        let (dropout, noise) = (input_dropout, input_noise);
+        let slots = (0..slots).map(|_| Tile::default().into()).collect();
         Ok(InputPipeline {
+            bytes: bytes.filter(|_| density.is_sparse()),
             density,
-            data,
-            bytes,
+            features: data.features(),
             transform,
             kernels,
             seed,
             distorter,
-            dropout,
-            noise,
-            mixup,
-            tiles,
+            dropout: input_dropout,
+            noise: input_noise,
+            // Of no distribution for an alpha of 0: samples are not mixed then.
+            mixup: Beta::new(f64::from(mixup), f64::from(mixup)).ok(),
+            tiles: Tiles { per_batch, batches: per_round, slots, cached },
         })
     }
 
-    /// What one worker needs.
+    /// The memory that one thread needs.
     pub(super) fn buffers(&self) -> InputBuffers {
-        let features = self.data.features();
+        let features = self.features;
         let bytes = match self.changes_bytes() {
             true => TILE * features,
             false => 0,
@@ -159,14 +164,14 @@ impl<'a> InputPipeline<'a> {
         self.distorter.is_some() || self.dropout > 0.0
     }
 
-    /// Batches that are made between two meetings.
+    /// Batches whose tiles are made between two barriers.
     pub(super) fn round(&self) -> usize {
         self.tiles.batches
     }
 
-    /// Whether the tiles of an epoch must be made anew; of the `first` one that is run they must be.
+    /// Whether an epoch makes its tiles; the `first` one that is run does always.
     pub(super) fn is_needed(&self, first: bool) -> bool {
-        !self.tiles.slots.is_empty() && (first || !self.tiles.kept)
+        !self.tiles.slots.is_empty() && (first || !self.tiles.cached)
     }
 
     /// The tiles of the `nth` batch of a round.
@@ -174,65 +179,93 @@ impl<'a> InputPipeline<'a> {
         if self.tiles.slots.is_empty() {
             return &[];
         }
-        let half = if self.tiles.kept { 0 } else { round % 2 };
+        let half = if self.tiles.cached { 0 } else { round % 2 };
         let start = (half * self.tiles.batches + nth) * self.tiles.per_batch;
         &self.tiles.slots[start..start + self.tiles.per_batch]
     }
 
-    /// Makes this worker's share of the tiles of a round. `step` is that of the first of `batches`.
+    /// Makes this thread's share of the tiles of a round.
     pub(super) fn fill_tiles(
         &self,
+        data: &Subset,
         order: &Batches,
-        (round, batches): (usize, Range<usize>),
-        (epoch, step): (usize, u64),
+        round: &Round,
         all: &Thread,
         buffers: &mut InputBuffers,
     ) {
         let per_batch = self.tiles.per_batch;
-        let features = self.data.features();
-        for at in all.share(batches.len() * per_batch) {
+        for at in all.share(round.batches.len() * per_batch) {
             let (nth, tile) = (at / per_batch, at % per_batch);
-            let slot = &self.batch_tiles(round, nth)[tile];
-            let batch = order.batch(batches.start + nth);
+            let slot = &self.batch_tiles(round.number, nth)[tile];
+            let batch = order.batch(round.batches.start + nth);
             let rows = tile_rows(tile, batch.len());
-            let indices = &batch[rows.clone()];
             if self.changes_bytes() {
-                let InputBuffers { bytes, row, distortion } = &mut *buffers;
-                for ((&index, place), out) in
-                    indices.iter().zip(rows).zip(bytes.chunks_exact_mut(features))
-                {
-                    self.bytes(epoch, index, out, distortion);
-                    self.drop_bytes(step + nth as u64, place, row, out);
-                }
-                let changed = 0..indices.len() as u32;
-                fill_tile(self.kernels, slot, Rows::Bytes(bytes), features, changed, true);
+                let step = round.step + nth as u64;
+                let chunk =
+                    Chunk { epoch: round.epoch, step, batch, first: rows.start, count: rows.len() };
+                self.fill_changed_tile(data, slot, chunk, buffers);
             } else {
-                let indices = indices.iter().copied();
-                fill_tile(self.kernels, slot, self.stored(), features, indices, true);
+                let samples = batch[rows].iter().map(|&sample| self.stored_at(data, sample));
+                fill_tile(self.kernels, slot, self.stored(data), self.features, samples, true);
             }
-            if self.tiles.kept {
+            if self.tiles.cached {
+                // It stays for the whole run.
                 slot.write().unwrap_or_else(|poisoned| poisoned.into_inner()).shrink_to_fit();
             }
         }
     }
 
-    /// All samples, as bytes where they are or were bytes.
-    fn stored(&self) -> Rows<'_> {
+    /// Makes a tile of bytes that are distorted or dropped first.
+    fn fill_changed_tile(
+        &self,
+        data: &Subset,
+        slot: &SharedTile,
+        chunk: Chunk,
+        buffers: &mut InputBuffers,
+    ) {
+        let InputBuffers { bytes, row, distortion } = buffers;
+        let places = chunk.first..chunk.first + chunk.count;
+        for (place, out) in places.zip(bytes.chunks_exact_mut(self.features)) {
+            self.bytes(data, chunk.epoch, chunk.batch[place], out, distortion);
+            self.drop_bytes(chunk.step, place, row, out);
+        }
+        let changed = 0..chunk.count;
+        fill_tile(self.kernels, slot, Rows::Bytes(bytes), self.features, changed, true);
+    }
+
+    /// All samples that are stored, as bytes if they are or were bytes.
+    fn stored<'a>(&'a self, data: &Subset<'a>) -> Rows<'a> {
         match &self.bytes {
             Some(bytes) => Rows::Bytes(bytes),
-            None => self.data.inputs.rows(),
+            None => data.rows(),
         }
     }
 
-    /// The bytes of sample `index`, distorted where that is asked for.
-    fn bytes(&self, epoch: usize, index: u32, out: &mut [u8], scratch: &mut distort::Scratch) {
-        let Rows::Bytes(values) = self.stored() else { return };
-        let sample = &values[index as usize * out.len()..][..out.len()];
+    /// The place of a training sample among the stored ones.
+    fn stored_at(&self, data: &Subset, sample: u32) -> usize {
+        match &self.bytes {
+            Some(_) => sample as usize,
+            None => data.index(sample as usize),
+        }
+    }
+
+    /// The bytes of a training sample, distorted if the settings say so.
+    fn bytes(
+        &self,
+        data: &Subset,
+        epoch: usize,
+        sample: u32,
+        out: &mut [u8],
+        scratch: &mut distort::Scratch,
+    ) {
+        let Rows::Bytes(values) = self.stored(data) else { return };
+        let start = self.stored_at(data, sample) * out.len();
+        let image = &values[start..start + out.len()];
         match &self.distorter {
             Some(distorter) => {
-                distorter.distort(self.seed, epoch as u64, index.into(), sample, out, scratch);
+                distorter.distort(self.seed, epoch as u64, sample.into(), image, out, scratch);
             }
-            None => out.copy_from_slice(sample),
+            None => out.copy_from_slice(image),
         }
     }
 
@@ -260,50 +293,69 @@ impl<'a> InputPipeline<'a> {
         Some(Mix { offset, share: share.max(1.0 - share) })
     }
 
-    /// Makes this thread's share of the dense rows of the samples at the places `rows` of `batch`.
+    /// Makes this thread's share of the dense rows of a chunk.
     pub(super) fn fill_rows(
         &self,
+        data: &Subset,
         matrix: &SharedMatrix,
-        (batch, rows): (&[u32], Range<usize>),
-        (epoch, step): (usize, u64),
+        chunk: Chunk,
         thread: &Thread,
         buffers: &mut InputBuffers,
     ) {
-        let mix = self.mix(step, batch.len());
-        for partition in thread.share(Workspace::loss_partitions(rows.len())) {
-            let part = Workspace::loss_rows(partition, rows.len());
+        let mix = self.mix(chunk.step, chunk.batch.len());
+        for partition in thread.share(Workspace::loss_tiles(chunk.count)) {
             let mut guard = matrix.write(partition);
             let mut values = guard.view();
-            for (at, place) in part.map(|row| rows.start + row).enumerate() {
-                let row = values.row_mut(at);
-                self.normalized(epoch, batch[place], row, buffers);
-                if let Some(mix) = mix {
-                    let mut other = std::mem::take(&mut buffers.row);
-                    let partner = batch[mix.partner(place, batch.len())];
-                    self.normalized(epoch, partner, &mut other, buffers);
-                    self.kernels.blend(row, &other, mix.share);
-                    buffers.row = other;
-                }
-                if self.noise > 0.0 {
-                    let stream = step_stream(self.seed, Purpose::InputNoise, step, place as u64);
-                    self.kernels.add_normal(stream, 0, self.noise, row);
-                }
-                if self.dropout > 0.0 {
-                    self.input_mask(step, place, &mut buffers.row);
-                    self.kernels.multiply(row, &buffers.row);
-                }
+            for (at, row) in Workspace::loss_rows(partition, chunk.count).enumerate() {
+                self.fill_row(data, chunk, chunk.first + row, mix, values.row_mut(at), buffers);
             }
         }
     }
 
-    /// Sample `index`, distorted where that is asked for, and normalised.
-    fn normalized(&self, epoch: usize, index: u32, row: &mut [f32], buffers: &mut InputBuffers) {
+    /// Makes the row of the sample at one place of the batch: mixed, then noisy, then dropped.
+    fn fill_row(
+        &self,
+        data: &Subset,
+        chunk: Chunk,
+        place: usize,
+        mix: Option<Mix>,
+        row: &mut [f32],
+        buffers: &mut InputBuffers,
+    ) {
+        let Chunk { epoch, step, batch, .. } = chunk;
+        self.normalized(data, epoch, batch[place], row, buffers);
+        if let Some(mix) = mix {
+            let mut other = std::mem::take(&mut buffers.row);
+            let partner = batch[mix.partner(place, batch.len())];
+            self.normalized(data, epoch, partner, &mut other, buffers);
+            self.kernels.blend(row, &other, mix.share);
+            buffers.row = other;
+        }
+        if self.noise > 0.0 {
+            let stream = step_stream(self.seed, Purpose::InputNoise, step, place as u64);
+            self.kernels.add_normal(stream, 0, self.noise, row);
+        }
+        if self.dropout > 0.0 {
+            self.input_mask(step, place, &mut buffers.row);
+            self.kernels.multiply(row, &buffers.row);
+        }
+    }
+
+    /// A training sample, distorted if the settings say so, and normalised.
+    fn normalized(
+        &self,
+        data: &Subset,
+        epoch: usize,
+        sample: u32,
+        row: &mut [f32],
+        buffers: &mut InputBuffers,
+    ) {
         if self.distorter.is_some() {
             let bytes = &mut buffers.bytes[..row.len()];
-            self.bytes(epoch, index, bytes, &mut buffers.distortion);
+            self.bytes(data, epoch, sample, bytes, &mut buffers.distortion);
             self.transform.apply_bytes(bytes, row);
         } else {
-            self.transform.apply(self.data.inputs.rows(), index as usize, row);
+            self.transform.apply(data.rows(), data.index(sample as usize), row);
         }
     }
 }

@@ -1,5 +1,6 @@
-//! From the outputs of own samples and their answers to losses and gradients: the one place in which
-//! learning classes and learning values differ.
+//! Losses: from the outputs for a thread's samples and their targets to losses and to the gradient with
+//! respect to the outputs. This is the one place in which training for classification and for regression
+//! differs.
 
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -7,39 +8,40 @@ use std::sync::atomic::Ordering;
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::threads::Thread;
 
-use crate::engine::cpu::input::Mix;
-use crate::engine::cpu::trainer::{MicroBatch, Part, Trainer};
+use crate::engine::cpu::input::{Chunk, Mix};
+use crate::engine::cpu::trainer::{MicroBatch, Trainer};
 use crate::engine::cpu::workspace::{LOSS_ROWS, Workspace};
 use crate::loss::{self, LabelTargets};
 use crate::regularization::ClassWeights;
-use crate::samples::{Dataset, Targets};
+use crate::samples::{Subset, Targets};
 
-impl Trainer<'_> {
-    /// Losses of own samples; their logits become gradients.
+impl Trainer {
+    /// Losses of this thread's samples; in `logits` the gradient takes the place of the logits.
     pub(super) fn losses(
         &self,
+        data: &Subset,
         micro_batch: &MicroBatch,
-        part: Part,
+        chunk: Chunk,
         thread: &Thread,
         targets: &mut [f32],
     ) {
         let mut correct = 0;
-        let mix = self.input.mix(part.step, part.batch.len());
-        let total = self.weight_of(part.batch);
+        let mix = self.input.mix(chunk.step, chunk.batch.len());
+        let total = self.weight_of(chunk.batch);
         let total = if total > 0.0 { total } else { 1.0 };
-        for partition in thread.share(Workspace::loss_partitions(part.count)) {
-            let rows = Workspace::loss_rows(partition, part.count);
+        for tile in thread.share(Workspace::loss_tiles(chunk.count)) {
+            let rows = Workspace::loss_rows(tile, chunk.count);
             let count = rows.len();
-            let samples = Samples { part, rows, mix };
+            let samples = Samples { data: *data, chunk, rows, mix };
             let (mut losses, mut weights) = ([0.0; LOSS_ROWS], [1.0; LOSS_ROWS]);
             if let Some(given) = &self.weights {
-                samples.gather(given, &mut weights);
+                samples.gather_own(given, &mut weights);
             }
             let weights = self.weights.as_ref().map(|_| &weights[..count]);
-            let mut logits = micro_batch.workspace.logits.write(partition);
+            let mut logits = micro_batch.workspace.logits.write(tile);
             let mut logits = logits.view();
             let (logits, losses) = (logits.part_rows(0..count), &mut losses[..count]);
-            match &self.data.targets {
+            match &data.data().targets {
                 Targets::Classes { labels, .. } => {
                     correct +=
                         self.cross_entropies(&samples, labels, weights, total, logits, losses);
@@ -48,10 +50,10 @@ impl Trainer<'_> {
                     self.squared_errors(&samples, values, weights, total, logits, targets, losses);
                 }
             }
-            let mut kept = micro_batch.workspace.losses.write(partition);
-            let mut kept = kept.view();
+            let mut stored = micro_batch.workspace.losses.write(tile);
+            let mut stored = stored.view();
             for (row, &loss) in losses.iter().enumerate() {
-                kept.row_mut(row)[0] = loss;
+                stored.row_mut(row)[0] = loss;
             }
         }
         micro_batch.correct.fetch_add(correct, Ordering::Relaxed);
@@ -112,53 +114,65 @@ impl Trainer<'_> {
     }
 }
 
-/// Some samples of a part of a batch, and how they are mixed.
+/// Some samples of a chunk, and how they are mixed.
 struct Samples<'a> {
-    part: Part<'a>,
+    data: Subset<'a>,
+    chunk: Chunk<'a>,
     rows: Range<usize>,
     mix: Option<Mix>,
 }
 
 impl Samples<'_> {
-    /// Their indices in the data.
-    fn indices(&self) -> impl Iterator<Item = usize> {
-        let Part { batch, first, .. } = self.part;
+    /// Their numbers among the training samples.
+    fn own(&self) -> impl Iterator<Item = usize> {
+        let Chunk { batch, first, .. } = self.chunk;
         self.rows.clone().map(move |row| batch[first + row] as usize)
     }
 
-    /// The indices of the samples that are mixed into them.
-    fn partners(&self, mix: Mix) -> impl Iterator<Item = usize> {
-        let Part { batch, first, .. } = self.part;
-        let partner = move |row| mix.partner(first + row, batch.len());
-        self.rows.clone().map(move |row| batch[partner(row)] as usize)
+    /// Their numbers in the data set.
+    fn indices(&self) -> impl Iterator<Item = usize> {
+        self.own().map(|sample| self.data.index(sample))
     }
 
-    /// What `of_all` has for them.
+    /// The numbers, in the data set, of the samples that are mixed into them.
+    fn partners(&self, mix: Mix) -> impl Iterator<Item = usize> {
+        let Chunk { batch, first, .. } = self.chunk;
+        let partner = move |row| mix.partner(first + row, batch.len());
+        self.rows.clone().map(move |row| self.data.index(batch[partner(row)] as usize))
+    }
+
+    /// What `of_all` has for them, a value for each sample of the data set.
     fn gather<T: Copy>(&self, of_all: &[T], own: &mut [T]) {
         self.indices().zip(own).for_each(|(index, own)| *own = of_all[index]);
     }
+
+    /// What `of_all` has for them, a value for each training sample.
+    fn gather_own<T: Copy>(&self, of_all: &[T], own: &mut [T]) {
+        self.own().zip(own).for_each(|(sample, own)| *own = of_all[sample]);
+    }
 }
 
-/// The factor of each sample's loss: its own times its class's, where it has one. None where all are 1.
-pub(super) fn sample_weights(class_weights: &ClassWeights, data: &Dataset) -> Option<Vec<f32>> {
-    let Targets::Classes { labels, names } = &data.targets else {
-        return data.sample_weights.clone();
+/// The factor of each training sample's loss: its own times its class's, if it has one. None if all are 1.
+pub(super) fn sample_weights(class_weights: &ClassWeights, data: &Subset) -> Option<Vec<f32>> {
+    let given = data.data().sample_weights.as_ref();
+    let own = |index: usize| given.map_or(1.0, |weights| weights[index]);
+    let Targets::Classes { labels, names } = &data.data().targets else {
+        return given.map(|_| data.indices().map(own).collect());
     };
     let factors = match class_weights {
         ClassWeights::Equal => vec![1.0; names.len()],
         ClassWeights::Each(factors) => factors.clone(),
         ClassWeights::Balanced => {
             let mut counts = vec![0usize; names.len()];
-            labels.iter().for_each(|&label| counts[label as usize] += 1);
+            data.indices().for_each(|index| counts[labels[index] as usize] += 1);
             let present = counts.iter().filter(|&&count| count > 0).count();
             let factor = |&count: &usize| data.len() as f32 / (present * count.max(1)) as f32;
             counts.iter().map(factor).collect()
         }
     };
-    if *class_weights == ClassWeights::Equal && data.sample_weights.is_none() {
+    if *class_weights == ClassWeights::Equal && given.is_none() {
         return None;
     }
-    let own = |index: usize| data.sample_weights.as_ref().map_or(1.0, |weights| weights[index]);
-    let factor = |(index, &label): (usize, &u32)| factors[label as usize] * own(index);
-    Some(labels.iter().enumerate().map(factor).collect())
+    let factor = |index: usize| factors[labels[index] as usize] * own(index);
+    Some(data.indices().map(factor).collect())
 }

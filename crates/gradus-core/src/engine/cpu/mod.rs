@@ -1,19 +1,22 @@
 //! The engine for the cores of this machine.
 //!
-//! `trainer.rs` runs the epochs and is the file to read first. [`plan`] says how the work on a network
-//! is divided among threads, [`passes`] holds the forward and the backward pass, [`linear`] and
-//! [`hidden`] the maths of a layer, [`workspace`] the memory. `input.rs` makes the inputs of a step,
-//! `losses.rs` turns outputs into losses and gradients, `update.rs` gradients into new parameters.
+//! `step.rs` shows one step of training on one page and is the file to read first. [`plan`] says which
+//! operations a network consists of and how they are divided among threads, [`passes`] holds the forward and
+//! the backward pass of a layer, [`linear`] and [`hidden`] their maths, [`workspace`] the memory,
+//! [`partition`] the order of parameters in it. `input.rs` makes the inputs of a step, `losses.rs` turns
+//! outputs into losses and gradients, `update.rs` gradients into new parameters; `trainer.rs` runs the epochs.
 
 mod density;
 pub mod hidden;
 mod input;
 pub mod linear;
 mod losses;
+pub mod partition;
 pub mod passes;
 pub mod plan;
+mod step;
 mod trainer;
-pub(crate) mod update;
+mod update;
 pub mod workspace;
 
 use std::sync::{Mutex, MutexGuard};
@@ -25,8 +28,8 @@ use crate::error::{Error, Result};
 
 pub(crate) use density::{Density, fill_tile};
 pub use hidden::{HiddenRegularization, RngKey};
-pub use passes::{Executor, Input, SharedTile};
-pub(crate) use trainer::Trainer;
+pub use passes::{Executor, Input, Pass, SharedTile};
+pub use trainer::Trainer;
 pub use workspace::{Scratch, Workspace};
 
 /// Samples that go through the network at a time.

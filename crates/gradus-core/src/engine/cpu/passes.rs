@@ -1,13 +1,10 @@
-//! A network laid out for computing: the passes of all layers in order.
+//! The passes over a network: its parameters in the order of the plan, and for each layer what the
+//! forward pass computes and, below it, what the backward pass does.
 //!
-//! Several workers (the threads of a group) call the same functions at the same time; each does the
-//! blocks that it owns, and they meet where one needs what others have computed. A single caller is
-//! a group of one. A pass over L linear layers takes 2 L - 2 meetings, two for one hidden layer:
-//!
-//! 1. each hidden layer, own units: `a = f(x W + b)`; meet;
-//! 2. logits of own samples; the caller turns them into losses and gradients; meet;
-//! 3. backward, own units: gradient of the weight rows that start from them, gradient of the units
-//!    themselves; meet if another layer needs all of these.
+//! In: samples, or the gradient with respect to the logits. Out: the logits, or the gradients of all
+//! parameters. All threads of a group call these functions at the same time; each computes the blocks or
+//! samples that are its share. Where one needs what others have computed, the caller puts a barrier:
+//! `step.rs` shows them all.
 
 use std::ops::Range;
 use std::sync::{RwLock, RwLockReadGuard};
@@ -16,21 +13,21 @@ use gradus_kernels::Kernels;
 use gradus_kernels::dense::Update;
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::sparse::Tile;
-use gradus_kernels::threads::{SharedMatrix, Thread};
+use gradus_kernels::threads::{Reading, SharedMatrix, Thread};
 
 use crate::engine::cpu::hidden::{self, HiddenLayer, HiddenRegularization, RngKey};
 use crate::engine::cpu::linear::{self, InputScale};
-use crate::engine::cpu::plan::Plan;
+use crate::engine::cpu::plan::{GradientPlace, Operand, Operation, Plan};
 use crate::engine::cpu::workspace::{Scratch, Workspace};
 use crate::network::Network;
 
-/// A tile that one worker fills and others read later.
+/// A tile that one thread fills and others read later.
 pub type SharedTile = RwLock<Tile>;
 
 /// The samples of a pass.
 #[derive(Clone, Copy)]
 pub enum Input<'a> {
-    /// Mostly-zero bytes: tiles of samples, in order.
+    /// Mostly zeros: tiles of samples, in order.
     Tiles(&'a [SharedTile], InputScale),
     /// Any values: samples x inputs.
     Dense(MatRef<'a>),
@@ -51,9 +48,36 @@ fn locked(tile: &SharedTile) -> RwLockReadGuard<'_, Tile> {
     tile.read().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// A network's parameters in the order of its [`Plan`], shared by workers.
+/// Some samples on their way through the network.
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    input: Input<'a>,
+    samples: usize,
+    workspace: &'a Workspace,
+    /// Where the random numbers of a training pass come from; without it hidden layers are their
+    /// activation alone.
+    key: Option<RngKey>,
+}
+
+impl<'a> Pass<'a> {
+    /// Panics if the workspace is too small.
+    pub fn new(input: Input<'a>, workspace: &'a Workspace, key: Option<RngKey>) -> Pass<'a> {
+        let samples = input.samples();
+        assert!(samples <= workspace.rows(), "more samples than the workspace has rows");
+        Pass { input, samples, workspace, key }
+    }
+
+    /// The outputs of a layer, for reading.
+    fn outputs(&self, layer: usize) -> Reading<'a> {
+        let matrix: &'a Option<SharedMatrix> = &self.workspace.activations[layer];
+        // Only the layer that is divided by samples has none, and nothing reads its outputs.
+        matrix.as_ref().unwrap_or(&self.workspace.logits).read()
+    }
+}
+
+/// A network's parameters in the order of a plan, shared by threads.
 pub struct Executor {
-    /// How work and parameters are divided.
+    /// The operations and how they are divided.
     pub plan: Plan,
     /// The parameters.
     pub parameters: SharedMatrix,
@@ -63,12 +87,12 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// Lays `network` out for [`Input::Tiles`] where `sparse`, else for [`Input::Dense`].
+    /// For predictions: takes [`Input::Tiles`] if `sparse`, else [`Input::Dense`].
     pub fn new(kernels: Kernels, network: &Network, sparse: bool) -> Executor {
         Executor::for_training(kernels, network, sparse, HiddenRegularization::PLAIN)
     }
 
-    /// The same for training whose hidden layers are treated like this.
+    /// For training with this regularisation of the hidden layers.
     pub fn for_training(
         kernels: Kernels,
         network: &Network,
@@ -76,23 +100,9 @@ impl Executor {
         hidden: HiddenRegularization,
     ) -> Executor {
         let plan = Plan::new(network, sparse, hidden);
-        let parameters = SharedMatrix::vector(plan.len(), &plan.partitions);
-        let statistics = SharedMatrix::vector(plan.statistics_len(), &plan.statistics);
-        for (index, partition) in plan.statistics.iter().enumerate() {
-            statistics.write(index).slice()[partition.len() / 2..].fill(1.0);
-        }
-        let executor = Executor { plan, parameters, statistics, kernels };
-        executor.load(network);
-        executor
-    }
-
-    /// Takes over the parameters of `network`, which must have the same shape.
-    pub fn load(&self, network: &Network) {
-        let mut laid_out = vec![0.0; self.plan.len()];
-        self.plan.scatter(network.parameters(), &mut laid_out);
-        for (index, partition) in self.plan.partitions.iter().enumerate() {
-            self.parameters.write(index).slice().copy_from_slice(&laid_out[partition.clone()]);
-        }
+        let parameters = plan.parameters.to_memory(&plan.initial_parameters(network));
+        let statistics = plan.statistics.to_memory(&plan.initial_statistics());
+        Executor { plan, parameters, statistics, kernels }
     }
 
     /// The kernels that it computes with.
@@ -100,373 +110,241 @@ impl Executor {
         self.kernels
     }
 
-    /// Gives the parameters to `network`, which must have the same shape. It then predicts what
-    /// these predict: batch normalisation is folded into it.
+    /// Gives the parameters to `network`, which must have the same shape. It then predicts what these
+    /// predict: batch normalisation is folded into it.
     pub fn store(&self, network: &mut Network) {
-        self.store_these(&self.parameters.read(), &self.statistics.read(), network);
+        self.store_these(&self.parameters, &self.statistics, network);
     }
 
-    /// The same with other parameters and statistics in the order of the plan.
-    pub fn store_these(&self, parameters: &[f32], statistics: &[f32], network: &mut Network) {
-        self.plan.gather(parameters, network.parameters_mut());
-        hidden::fold(&self.plan, parameters, statistics, network);
+    /// The same with other parameters and statistics in the order of memory.
+    pub(super) fn store_these(
+        &self,
+        parameters: &SharedMatrix,
+        statistics: &SharedMatrix,
+        network: &mut Network,
+    ) {
+        self.plan.parameters.read(&parameters.read(), network.parameters_mut());
+        if self.plan.hidden.batch_norm {
+            let parameters = self.plan.parameters.from_memory(&parameters.read());
+            let statistics = self.plan.statistics.from_memory(&statistics.read());
+            hidden::fold(&self.plan, &parameters, &statistics, network);
+        }
     }
 
-    /// Gives the gradients in `workspace` in the order of the network's parameters.
-    pub fn gradients(&self, workspace: &Workspace, gradients: &mut [f32]) {
-        self.plan.gather(&workspace.gradients.read(), gradients);
-    }
-
-    /// Computes the logits of own samples, in `workspace.logits`. `draw` says where the random
-    /// numbers of a training pass come from; without it hidden layers are their activation alone.
-    ///
-    /// Panics where the input does not fit the network or the workspace.
+    /// One operation of the forward pass, this thread's share of it. After the last one the logits of this
+    /// thread's samples are in `workspace.logits`.
     pub fn forward(
         &self,
-        input: Input,
-        workspace: &Workspace,
+        operation: Operation,
+        pass: &Pass,
         thread: &Thread,
         scratch: &mut Scratch,
-        draw: Option<RngKey>,
     ) {
-        let samples = input.samples();
-        assert!(samples <= workspace.rows(), "more samples than the workspace has rows");
-        for block in thread.share(self.plan.layers[0].blocks.len()) {
-            self.first_layer(input, block, workspace, scratch, draw);
-        }
-        thread.barrier();
-        let last = self.plan.layers.len() - 1;
-        for index in 1..last {
-            for block in thread.share(self.plan.layers[index].blocks.len()) {
-                self.hidden_layer(index, block, samples, workspace, draw);
+        let (workspace, samples) = (pass.workspace, pass.samples);
+        match operation {
+            Operation::LayerByUnits(layer) => {
+                for block in thread.share(self.plan.layers[layer].blocks.len()) {
+                    self.forward_block(layer, block, pass, scratch);
+                }
             }
-            thread.barrier();
-        }
-        for partition in thread.share(Workspace::loss_partitions(samples)) {
-            let rows = Workspace::loss_rows(partition, samples);
-            let mut guard = workspace.logits.write(partition);
-            let mut view = guard.view();
-            self.last_layer(rows.clone(), workspace, view.part_rows(0..rows.len()));
+            Operation::LayerBySamples(layer) => {
+                for tile in thread.share(Workspace::loss_tiles(samples)) {
+                    let rows = Workspace::loss_rows(tile, samples);
+                    let mut logits = workspace.logits.write(tile);
+                    let mut logits = logits.view();
+                    let bias = self.parameters.read_partition(self.plan.layers[layer].biases[0]);
+                    let logits = logits.part_rows(0..rows.len());
+                    self.forward_dense(layer, None, pass, rows, &bias, logits);
+                }
+            }
+            Operation::CopyToLogits(layer) => {
+                let outputs = pass.outputs(layer);
+                let units = 0..self.plan.layers[layer].outputs;
+                for tile in thread.share(Workspace::loss_tiles(samples)) {
+                    let rows = Workspace::loss_rows(tile, samples);
+                    let (mut logits, count) = (workspace.logits.write(tile), rows.len());
+                    let mut logits = logits.view();
+                    copy(outputs.view().part(rows, units.clone()), logits.part_rows(0..count));
+                }
+            }
         }
     }
 
-    /// One block of the first layer: `a = f(x W + b)`.
-    fn first_layer(
-        &self,
-        input: Input,
-        block: usize,
-        ws: &Workspace,
-        scratch: &mut Scratch,
-        draw: Option<RngKey>,
-    ) {
-        let layer = &self.plan.layers[0];
-        let hidden = self.hidden(0, ws, draw);
-        let weight = self.parameters.read_partition(layer.weight_partition(block));
-        let bias = self.parameters.read_partition(layer.bias_partition(block));
-        let mut output = ws.activations[0].write(block);
-        let mut output = output.view();
-        match input {
-            Input::Tiles(tiles, scale) => {
+    /// One block of units of a layer: `a = f(x W + b)`.
+    fn forward_block(&self, index: usize, block: usize, pass: &Pass, scratch: &mut Scratch) {
+        let (layer, hidden) = (&self.plan.layers[index], self.hidden(index, pass));
+        let Some(outputs) = &pass.workspace.activations[index] else { return };
+        let mut outputs = outputs.write(block);
+        let mut outputs = outputs.view();
+        let mut outputs = outputs.part_rows(0..pass.samples);
+        let bias = self.parameters.read_partition(layer.biases[block]);
+        match (layer.operand, pass.input) {
+            (Operand::Batch, Input::Tiles(tiles, scale)) => {
+                let weight = self.parameters.read_partition(layer.weights[block]);
                 let folded = &mut scratch.row[..layer.padded[block].len()];
                 scale.fold_bias(self.kernels, &weight, &bias, folded);
-                let mut start = 0;
-                for tile in tiles {
+                for (tile, rows) in in_order(tiles) {
+                    let mut out = outputs.part_rows(rows.clone());
                     let tile = &*locked(tile);
-                    let rows = start..start + tile.samples();
-                    let mut output = output.part_rows(rows.clone());
-                    linear::forward_sparse(
-                        self.kernels,
-                        tile,
-                        &scale,
-                        &weight,
-                        folded,
-                        output.reborrow(),
-                    );
-                    start = rows.end;
+                    let kernels = self.kernels;
+                    linear::forward_sparse(kernels, tile, &scale, &weight, folded, out.reborrow());
+                    // While the outputs are in the cache; batch normalisation needs all of them first.
                     if !hidden.normalizes() {
-                        hidden.activate(block, rows, output);
+                        hidden.activate(block, rows, out);
                     }
                 }
-                if hidden.normalizes() {
-                    self.normalize_and_activate(&hidden, block, output.part_rows(0..start));
+                if !hidden.normalizes() {
+                    return;
                 }
             }
-            Input::Dense(values) => {
-                let mut output = output.part_rows(0..values.rows());
-                let weight = MatRef::new(&weight, layer.inputs, layer.padded[block].len());
-                linear::forward(self.kernels, values, weight, &bias, output.reborrow());
-                self.normalize_and_activate(&hidden, block, output);
+            _ => {
+                let all = 0..pass.samples;
+                self.forward_dense(index, Some(block), pass, all, &bias, outputs.reborrow());
             }
         }
+        if hidden.normalizes() {
+            hidden.normalize(block, &self.parameters, &self.statistics, outputs.reborrow());
+        }
+        hidden.activate(block, 0..pass.samples, outputs);
     }
 
-    /// One block of a hidden layer behind the first: `a = f(x W + b)`.
-    fn hidden_layer(
+    /// `x W + b` of dense inputs: some samples, and the units of one block or all.
+    fn forward_dense(
         &self,
         index: usize,
-        block: usize,
-        samples: usize,
-        ws: &Workspace,
-        draw: Option<RngKey>,
+        block: Option<usize>,
+        pass: &Pass,
+        rows: Range<usize>,
+        bias: &[f32],
+        outputs: MatMut,
     ) {
         let layer = &self.plan.layers[index];
-        let units = layer.blocks[block].clone();
-        let parameters = self.parameters.read();
-        let weight = MatRef::new(&parameters[layer.weight.clone()], layer.inputs, layer.outputs);
-        let bias = &parameters[layer.bias.clone()][units.clone()];
-        let input = ws.activations[index - 1].read();
-        let input = input.view().part(0..samples, 0..layer.inputs);
-        let mut output = ws.activations[index].write(block);
-        let mut output = output.view();
-        let mut output = output.part_rows(0..samples);
-        linear::forward(self.kernels, input, weight.part_columns(units), bias, output.reborrow());
-        self.normalize_and_activate(&self.hidden(index, ws, draw), block, output);
-    }
-
-    /// HiddenRegularization layer `index` in a pass.
-    fn hidden<'a>(
-        &'a self,
-        index: usize,
-        workspace: &'a Workspace,
-        draw: Option<RngKey>,
-    ) -> HiddenLayer<'a> {
-        let (kernels, hidden) = (self.kernels, self.plan.hidden);
-        HiddenLayer { kernels, hidden, index, layer: &self.plan.layers[index], workspace, draw }
-    }
-
-    /// What follows the product of a hidden layer, for all samples of a block.
-    fn normalize_and_activate(&self, hidden: &HiddenLayer, block: usize, mut output: MatMut) {
-        if hidden.normalizes() {
-            hidden.normalize(block, &self.parameters, &self.statistics, output.reborrow());
-        }
-        hidden.activate(block, 0..output.rows(), output);
-    }
-
-    /// Logits of the samples `rows`.
-    fn last_layer(&self, rows: Range<usize>, ws: &Workspace, mut logits: MatMut) {
-        let layer = &self.plan.layers[self.plan.layers.len() - 1];
-        let input = ws.activations[ws.activations.len() - 1].read();
-        if self.plan.layers.len() == 1 {
-            let input = input.view().part(rows, 0..layer.outputs);
-            for sample in 0..logits.rows() {
-                logits.row_mut(sample).copy_from_slice(input.row(sample));
+        let below;
+        let inputs = match (layer.operand, pass.input) {
+            (Operand::Batch, Input::Dense(values)) => values.part_rows(rows),
+            (Operand::Layer(number), _) => {
+                below = pass.outputs(number);
+                below.view().part(rows, 0..layer.inputs)
             }
-            return;
-        }
-        let parameters = self.parameters.read();
-        let weight = MatRef::new(&parameters[layer.weight.clone()], layer.inputs, layer.outputs);
-        let bias = &parameters[layer.bias.clone()];
-        linear::forward(
-            self.kernels,
-            input.view().part(rows, 0..layer.inputs),
-            weight,
-            bias,
-            logits,
-        );
+            (Operand::Batch, Input::Tiles(..)) => unreachable!("tiles take the sparse product"),
+        };
+        let parameters;
+        let weight = match (layer.operand, block) {
+            (Operand::Batch, Some(block)) => {
+                parameters = self.parameters.read_partition(layer.weights[block]);
+                MatRef::new(&parameters, layer.inputs, layer.padded[block].len())
+            }
+            (_, block) => {
+                parameters = self.parameters.read();
+                let weight = &parameters[layer.weight.clone()];
+                let units = block.map_or(0..layer.outputs, |block| layer.blocks[block].clone());
+                MatRef::new(weight, layer.inputs, layer.outputs).part_columns(units)
+            }
+        };
+        linear::forward(self.kernels, inputs, weight, bias, outputs);
     }
 
-    /// From the gradient of the logits, in `workspace.logits`, to the gradients of all parameters
-    /// that `thread` owns, in `workspace.gradients`. Follows [`Self::forward`] on the same input
-    /// and a meeting.
+    /// One layer of the backward pass, this thread's share of it. With a block of units go the gradients
+    /// of the parameters that its owner updates: of the weight rows of the layer above that start from
+    /// them, and of the layer's own parameters but for such rows.
     pub fn backward(
         &self,
-        input: Input,
-        workspace: &Workspace,
+        index: usize,
+        pass: &Pass,
         thread: &Thread,
         scratch: &mut Scratch,
         update: Update,
     ) {
-        let samples = input.samples();
-        let last = self.plan.layers.len() - 1;
-        let grad_logits = workspace.logits.read();
-        let grad_logits = grad_logits.view().part_rows(0..samples);
-        if last == 0 {
-            for block in thread.share(self.plan.layers[0].blocks.len()) {
-                let units = self.plan.layers[0].blocks[block].clone();
-                let copy = |rows: Range<usize>, mut delta: MatMut| {
-                    let grad = grad_logits.part(rows, units.clone());
-                    for sample in 0..grad.rows() {
-                        delta.row_mut(sample).copy_from_slice(grad.row(sample));
-                    }
-                };
-                self.first_layer_backward(input, block, workspace, scratch, update, copy);
+        for block in thread.share(self.plan.layers[index].blocks.len()) {
+            if index + 1 < self.plan.layers.len() {
+                self.backward_rows(index + 1, block, pass, update);
             }
-            return;
-        }
-        for block in thread.share(self.plan.layers[last].blocks.len()) {
-            let mut grad_bias =
-                workspace.gradients.write(self.plan.layers[last].bias_partition(block));
-            linear::backward_bias(self.kernels, grad_logits, grad_bias.slice(), update);
-        }
-        for index in (1..=last).rev() {
-            let kept = workspace.grad_preactivations[index].as_ref().map(|delta| delta.read());
-            let grad_output = match &kept {
-                Some(delta) => delta.view().part(0..samples, 0..self.plan.layers[index].outputs),
-                None => grad_logits,
-            };
-            for block in thread.share(self.plan.layers[index - 1].blocks.len()) {
-                self.rows_backward(index, block, grad_output, workspace, update);
-                if index > 1 {
-                    self.units_backward(index, block, grad_output, workspace, update);
-                } else {
-                    self.first_units_backward(
-                        block,
-                        grad_output,
-                        input,
-                        workspace,
-                        scratch,
-                        update,
-                    );
+            match self.plan.layers[index].gradient {
+                GradientPlace::Logits => self.backward_logits(index, block, pass, update),
+                GradientPlace::Workspace => self.backward_units(index, block, pass, update),
+                GradientPlace::Scratch => {
+                    self.backward_panel(index, block, pass, scratch, update);
                 }
             }
-            if index > 1 {
-                thread.barrier();
-            }
         }
     }
 
-    /// Gradient of the rows of the weight of layer `index` that start from one block of the layer
-    /// before.
-    fn rows_backward(
-        &self,
-        index: usize,
-        block: usize,
-        grad_output: MatRef,
-        ws: &Workspace,
-        update: Update,
-    ) {
-        let (layer, before) = (&self.plan.layers[index], &self.plan.layers[index - 1]);
-        let units = before.blocks[block].len();
-        let activations = ws.activations[index - 1].read_partition(block);
-        let input = activations.view().part(0..grad_output.rows(), 0..units);
-        let mut grad_weight = ws.gradients.write(layer.weight_partition(block));
+    /// Gradient of the weight rows of a layer that start from one block of the layer below.
+    fn backward_rows(&self, index: usize, block: usize, pass: &Pass, update: Update) {
+        let (layer, below) = (&self.plan.layers[index], &self.plan.layers[index - 1]);
+        let Some(activations) = &pass.workspace.activations[index - 1] else { return };
+        let units = below.blocks[block].len();
+        let activations = activations.read_partition(block);
+        let inputs = activations.view().part(0..pass.samples, 0..units);
+        let grad = self.grad_preactivations(index, pass);
+        let grad = grad.view().part(0..pass.samples, 0..layer.outputs);
+        let mut grad_weight = pass.workspace.gradients.write(layer.weights[block]);
         let grad_weight = MatMut::new(grad_weight.slice(), units, layer.outputs);
-        linear::backward_weight(self.kernels, input, grad_output, grad_weight, update);
+        linear::backward_weight(self.kernels, inputs, grad, grad_weight, update);
     }
 
-    /// Gradient of one block of units of the hidden layer before `index`, and of their bias.
-    fn units_backward(
+    /// Gradient of the bias of the layer whose outputs are the logits; the loss has computed the gradient
+    /// with respect to these.
+    fn backward_logits(&self, index: usize, block: usize, pass: &Pass, update: Update) {
+        let grad = pass.workspace.logits.read();
+        let grad = grad.view().part_rows(0..pass.samples);
+        self.backward_bias(index, block, grad, pass, update);
+    }
+
+    /// Gradient with respect to the pre-activations of one block, for the layer below, and of its bias.
+    fn backward_units(&self, index: usize, block: usize, pass: &Pass, update: Update) {
+        let Some(gradients) = &pass.workspace.grad_preactivations[index] else { return };
+        let mut grad = gradients.write(block);
+        let mut grad = grad.view();
+        let mut grad = grad.part_rows(0..pass.samples);
+        self.grad_block(index, block, 0..pass.samples, pass, grad.reborrow());
+        self.normalize_backward(index, block, pass, grad.reborrow());
+        self.backward_bias(index, block, grad.as_ref(), pass, update);
+    }
+
+    /// Gradients of the panel of the weight and of the bias of one block, whose inputs are the batch. No
+    /// layer needs the gradient with respect to these units: it goes through the scratch.
+    fn backward_panel(
         &self,
         index: usize,
         block: usize,
-        grad_output: MatRef,
-        ws: &Workspace,
-        update: Update,
-    ) {
-        let Some(grad_preactivations) = &ws.grad_preactivations[index - 1] else { return };
-        let units = self.plan.layers[index - 1].blocks[block].len();
-        let rows = 0..grad_output.rows();
-        let mut delta = grad_preactivations.write(block);
-        let mut delta = delta.view();
-        let mut delta = delta.part_rows(rows.clone());
-        self.delta(index, block, rows, grad_output, ws, delta.reborrow());
-        self.normalize_backward(index - 1, block, ws, delta.first_columns(units));
-        let mut grad_bias = ws.gradients.write(self.plan.layers[index - 1].bias_partition(block));
-        linear::backward_bias(self.kernels, delta.as_ref(), grad_bias.slice(), update);
-    }
-
-    /// The same for the first layer, whose weight follows at once: nobody else needs its gradient.
-    fn first_units_backward(
-        &self,
-        block: usize,
-        grad_output: MatRef,
-        input: Input,
-        ws: &Workspace,
+        pass: &Pass,
         scratch: &mut Scratch,
         update: Update,
     ) {
-        self.first_layer_backward(input, block, ws, scratch, update, |rows, delta| {
-            self.delta(1, block, rows.clone(), grad_output.part_rows(rows), ws, delta);
-        });
-    }
-
-    /// `delta = (grad_output W^T) * f'` for rows of one block of the layer before `index`.
-    fn delta(
-        &self,
-        index: usize,
-        block: usize,
-        rows: Range<usize>,
-        grad_output: MatRef,
-        ws: &Workspace,
-        mut delta: MatMut,
-    ) {
-        let (layer, before) = (&self.plan.layers[index], &self.plan.layers[index - 1]);
-        let units = before.blocks[block].len();
-        let weight = self.parameters.read_partition(layer.weight_partition(block));
-        let weight = MatRef::new(&weight, units, layer.outputs);
-        linear::backward_input(self.kernels, grad_output, weight, delta.reborrow());
-        let hidden = self.hidden(index - 1, ws, None);
-        hidden.activate_backward(block, rows, delta);
-    }
-
-    /// From the gradient after batch normalisation of all samples of a block, if there is any, to
-    /// the gradient before it.
-    fn normalize_backward(&self, index: usize, block: usize, ws: &Workspace, delta: MatMut) {
-        if !self.plan.layers[index].norms.is_empty() {
-            self.hidden(index, ws, None).normalize_backward(block, &self.parameters, delta);
-        }
-    }
-
-    /// Gradients of the weight and bias of one block of the first layer. `delta_of(rows, delta)`
-    /// writes the gradient of the block's outputs for these rows of the batch.
-    fn first_layer_backward(
-        &self,
-        input: Input,
-        block: usize,
-        ws: &Workspace,
-        scratch: &mut Scratch,
-        update: Update,
-        delta_of: impl Fn(Range<usize>, MatMut),
-    ) {
-        let layer = &self.plan.layers[0];
-        let (units, width) = (layer.blocks[block].len(), layer.padded[block].len());
-        let mut grad_weight = ws.gradients.write(layer.weight_partition(block));
-        let mut grad_bias = ws.gradients.write(layer.bias_partition(block));
-        let (grad_weight, grad_bias) = (grad_weight.slice(), grad_bias.slice());
-        let Scratch { delta, row } = scratch;
-        let whole = !layer.norms.is_empty();
-        let delta_rows = |delta: &mut [f32], rows: Range<usize>| {
-            if units < width {
-                delta.fill(0.0);
-            }
-            let mut delta = MatMut::with_stride(delta, rows.len(), units, width);
-            delta_of(rows, delta.reborrow());
-            if whole {
-                self.normalize_backward(0, block, ws, delta);
-            }
-        };
-        let mut bias_of = |delta: &[f32], update| {
-            let real = MatRef::new(delta, delta.len() / width, width).part_columns(0..units);
-            linear::backward_bias(self.kernels, real, grad_bias, update);
-        };
-        match input {
+        let layer = &self.plan.layers[index];
+        let width = layer.padded[block].len();
+        let Scratch { grad_preactivation: grad, row } = scratch;
+        let mut grad_weight = pass.workspace.gradients.write(layer.weights[block]);
+        let grad_weight = grad_weight.slice();
+        let normalizes = !layer.norms.is_empty();
+        match pass.input {
             Input::Tiles(tiles, scale) => {
-                if whole {
-                    // The statistics are those of all samples: their gradient needs them at once.
-                    let samples = input.samples();
-                    delta_rows(&mut delta[..samples * width], 0..samples);
+                if normalizes {
+                    // The gradient through batch normalisation depends on all samples.
+                    self.grad_panel(index, block, 0..pass.samples, pass, grad);
                 }
                 let mut update = update;
-                let mut start = 0;
-                for tile in tiles {
-                    let tile = &*locked(tile);
-                    let rows = start..start + tile.samples();
-                    start = rows.end;
+                for (tile, rows) in in_order(tiles) {
                     let count = rows.len();
-                    let delta = match whole {
-                        true => &mut delta[rows.start * width..rows.end * width],
-                        false => &mut delta[..count * width],
+                    let grad = match normalizes {
+                        true => &mut grad[rows.start * width..rows.end * width],
+                        // One tile at a time, so that it stays in the nearest cache.
+                        false => {
+                            self.grad_panel(index, block, rows, pass, grad);
+                            &mut grad[..count * width]
+                        }
                     };
-                    if !whole {
-                        delta_rows(delta, rows);
-                    }
-                    bias_of(delta, update);
+                    let grad = MatRef::new(grad, count, width);
+                    self.backward_bias(index, block, grad, pass, update);
+                    let (tile, row) = (&*locked(tile), &mut row[..width]);
+                    let kernels = self.kernels;
                     linear::backward_weight_sparse(
-                        self.kernels,
+                        kernels,
                         tile,
                         &scale,
-                        MatRef::new(delta, count, width),
-                        &mut row[..width],
+                        grad,
+                        row,
                         grad_weight,
                         update,
                     );
@@ -474,13 +352,104 @@ impl Executor {
                 }
             }
             Input::Dense(values) => {
-                let delta = &mut delta[..values.rows() * width];
-                delta_rows(delta, 0..values.rows());
-                bias_of(delta, update);
-                let delta = MatRef::new(delta, values.rows(), width);
+                self.grad_panel(index, block, 0..pass.samples, pass, grad);
+                let grad = MatRef::new(&grad[..pass.samples * width], pass.samples, width);
+                self.backward_bias(index, block, grad, pass, update);
                 let grad_weight = MatMut::new(grad_weight, layer.inputs, width);
-                linear::backward_weight(self.kernels, values, delta, grad_weight, update);
+                linear::backward_weight(self.kernels, values, grad, grad_weight, update);
             }
         }
+    }
+
+    /// Gradient with respect to the pre-activations of a block for some samples, in rows as wide as its
+    /// panel.
+    fn grad_panel(
+        &self,
+        index: usize,
+        block: usize,
+        rows: Range<usize>,
+        pass: &Pass,
+        grad: &mut [f32],
+    ) {
+        let layer = &self.plan.layers[index];
+        let (units, width) = (layer.blocks[block].len(), layer.padded[block].len());
+        let grad = &mut grad[..rows.len() * width];
+        if units < width {
+            // What pads a panel must add nothing to the gradient of its padding.
+            grad.fill(0.0);
+        }
+        let mut grad = MatMut::with_stride(grad, rows.len(), units, width);
+        self.grad_block(index, block, rows, pass, grad.reborrow());
+        self.normalize_backward(index, block, pass, grad);
+    }
+
+    /// `grad = (G W^T) * f'` for some samples and one block of units, where `G` is the gradient with
+    /// respect to the pre-activations of the layer above and `W` its weight; for the logits the gradient
+    /// of the loss.
+    fn grad_block(
+        &self,
+        index: usize,
+        block: usize,
+        rows: Range<usize>,
+        pass: &Pass,
+        mut grad: MatMut,
+    ) {
+        let units = self.plan.layers[index].blocks[block].clone();
+        let Some(above) = self.plan.layers.get(index + 1) else {
+            return copy(pass.workspace.logits.read().view().part(rows, units), grad);
+        };
+        let grad_above = self.grad_preactivations(index + 1, pass);
+        let grad_above = grad_above.view().part(rows.clone(), 0..above.outputs);
+        let weight = self.parameters.read_partition(above.weights[block]);
+        let weight = MatRef::new(&weight, units.len(), above.outputs);
+        linear::backward_input(self.kernels, grad_above, weight, grad.reborrow());
+        self.hidden(index, pass).activate_backward(block, rows, grad);
+    }
+
+    /// The gradient with respect to the pre-activations of a layer, complete after a barrier.
+    fn grad_preactivations<'a>(&self, index: usize, pass: &Pass<'a>) -> Reading<'a> {
+        let workspace: &'a Workspace = pass.workspace;
+        workspace.grad_preactivations[index].as_ref().unwrap_or(&workspace.logits).read()
+    }
+
+    /// From the gradient after batch normalisation of all samples of a block, if there is any, to the
+    /// gradient before it.
+    fn normalize_backward(&self, index: usize, block: usize, pass: &Pass, mut grad: MatMut) {
+        let layer = &self.plan.layers[index];
+        if !layer.norms.is_empty() {
+            let grad = grad.first_columns(layer.blocks[block].len());
+            self.hidden(index, pass).normalize_backward(block, &self.parameters, grad);
+        }
+    }
+
+    /// Gradient of the bias of one block: the sum over samples.
+    fn backward_bias(&self, index: usize, block: usize, grad: MatRef, pass: &Pass, update: Update) {
+        let layer = &self.plan.layers[index];
+        let grad = grad.part_columns(0..layer.blocks[block].len());
+        let mut grad_bias = pass.workspace.gradients.write(layer.biases[block]);
+        linear::backward_bias(self.kernels, grad, grad_bias.slice(), update);
+    }
+
+    /// What follows the product of a layer.
+    fn hidden<'a>(&'a self, index: usize, pass: &Pass<'a>) -> HiddenLayer<'a> {
+        let (kernels, hidden, layer) = (self.kernels, self.plan.hidden, &self.plan.layers[index]);
+        HiddenLayer { kernels, hidden, index, layer, workspace: pass.workspace, key: pass.key }
+    }
+}
+
+/// The tiles of a pass, each with its samples' rows.
+fn in_order(tiles: &[SharedTile]) -> impl Iterator<Item = (&SharedTile, Range<usize>)> {
+    let mut start = 0;
+    tiles.iter().map(move |tile| {
+        let rows = start..start + locked(tile).samples();
+        start = rows.end;
+        (tile, rows)
+    })
+}
+
+/// Copies a matrix, row after row.
+fn copy(from: MatRef, mut to: MatMut) {
+    for row in 0..from.rows() {
+        to.row_mut(row).copy_from_slice(from.row(row));
     }
 }

@@ -1,13 +1,17 @@
-//! How the units and the parameters of a network are divided into partitions for several workers.
+//! The execution plan: which operations a pass over a network consists of, and how their work and the
+//! parameters are divided among threads.
 //!
-//! The units of each hidden layer are divided into fixed blocks; a worker owns whole blocks. With a
-//! block go the parameters whose gradients its owner can finish alone: the bias of its units and
-//! the rows of the next weight that start from them; for the first layer also the columns of its
-//! weight that lead to them, kept as a panel of their own. The partition depends on the shape of the
-//! network alone, never on the number of workers: that is why results do not either.
+//! In: a network, and whether its inputs are sparse. Out: a [`Plan`]. The units of each layer are
+//! divided into fixed *blocks*; a thread owns whole blocks. With a block go the parameters whose
+//! gradients its owner can finish alone:
 //!
-//! The vector of parameters in this order is the network's own but for the first weight, which
-//! stands panel after panel.
+//! - the bias of its units, and their scale and shift of batch normalisation;
+//! - of a weight whose inputs are the batch, the columns that lead to its units, kept together as a
+//!   *panel*: nobody needs the gradient of the batch, so that the owner reads nothing of other owners;
+//! - of the weight of the next layer, the rows that start from its units.
+//!
+//! Each of these is a *partition*. The division depends on the network alone, never on the number of
+//! threads: that is why results do not either.
 
 use std::ops::Range;
 
@@ -15,32 +19,68 @@ use gradus_kernels::sparse::{PANEL, PANEL_STEP};
 use gradus_kernels::threads::Thread;
 
 use crate::engine::cpu::hidden::HiddenRegularization;
-use crate::network::{Activation, Network};
+use crate::engine::cpu::partition::Partitioned;
+use crate::network::{Activation, Linear, Network, Role, Tensor};
 
-/// A linear layer with the activation after it.
+/// One operation of the forward pass. Each is divided among the threads of a group; all of them finish
+/// it before any begins the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// A layer, divided by its blocks of units.
+    LayerByUnits(usize),
+    /// The layer whose outputs are the logits, divided by samples: losses need all units of a sample.
+    LayerBySamples(usize),
+    /// The outputs of a layer that was divided by units become the logits, divided by samples.
+    CopyToLogits(usize),
+}
+
+/// Where a layer's inputs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operand {
+    /// The samples of the batch.
+    Batch,
+    /// The outputs of the layer of this number.
+    Layer(usize),
+}
+
+/// Where the gradient with respect to the pre-activations of a layer is while a pass runs backward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GradientPlace {
+    /// In place of the logits: the loss writes it.
+    Logits,
+    /// In the workspace: the layer below needs that of all units.
+    Workspace,
+    /// In the owner's scratch, a tile of samples at a time: there is no layer below.
+    Scratch,
+}
+
+/// A linear layer with what follows it up to the next one.
 #[derive(Debug, Clone)]
 pub struct PlannedLayer {
-    /// Values that come in.
+    /// Number of inputs.
     pub inputs: usize,
-    /// Values that go out.
+    /// Number of units.
     pub outputs: usize,
-    /// Applied to the outputs.
+    /// Applied to the pre-activations.
     pub activation: Activation,
-    /// Blocks of units. The last of several layers is one block: its work is divided by samples.
+    /// Where the inputs come from.
+    pub operand: Operand,
+    /// Where the gradient with respect to the pre-activations is.
+    pub gradient: GradientPlace,
+    /// Blocks of units.
     pub blocks: Vec<Range<usize>>,
-    /// Columns that a block takes in memory; wider than the block only where strips are padded.
+    /// Columns that a block takes in memory: more than it has units only where panels are padded.
     pub padded: Vec<Range<usize>>,
-    /// The partition of the bias of each block.
-    bias_partitions: Vec<usize>,
-    /// The partitions of the weight: for the first layer one strip for each block, for the others the
-    /// rows that start from each block of the layer before.
-    weight_partitions: Vec<usize>,
     /// The weight in the vector of parameters.
     pub weight: Range<usize>,
-    /// The bias in the vector of parameters.
-    pub bias: Range<usize>,
-    /// What batch normalisation adds for each block; empty where there is none.
+    /// Partitions of the weight: one for each block of this layer where the inputs are the batch, else
+    /// one for each block of the layer below.
+    pub weights: Vec<usize>,
+    /// Partitions of the bias, one for each block.
+    pub biases: Vec<usize>,
+    /// Batch normalisation of each block; empty where there is none.
     pub norms: Vec<NormPartitions>,
+    feeds_loss: bool,
 }
 
 /// The partitions of one block's batch normalisation.
@@ -54,264 +94,212 @@ pub struct NormPartitions {
     pub statistics: usize,
 }
 
-impl PlannedLayer {
-    /// The partition of the bias of block `block`.
-    pub fn bias_partition(&self, block: usize) -> usize {
-        self.bias_partitions[block]
-    }
-
-    /// The partition of the weight that belongs to block `block` (of this layer for the first one, of
-    /// the layer before for all others).
-    pub fn weight_partition(&self, block: usize) -> usize {
-        self.weight_partitions[block]
-    }
-}
-
-/// How the work on a network and its parameters are divided among threads.
+/// How the work on a network and its parameters are divided.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The linear layers, each with its activation.
+    /// The layers, from the batch to the logits.
     pub layers: Vec<PlannedLayer>,
-    /// The partitions of the vector of parameters, in order, without gaps.
-    pub partitions: Vec<Range<usize>>,
-    /// For each partition, whether weight decay applies: to weights, not to biases.
-    pub decays: Vec<bool>,
-    /// How hidden layers are treated in training.
+    /// The forward pass. The backward pass goes through the layers from the last to the first.
+    pub operations: Vec<Operation>,
+    /// The parameters: those of the network, then scales and shifts of batch normalisation.
+    pub parameters: Partitioned,
+    /// Running statistics of batch normalisation.
+    pub statistics: Partitioned,
+    /// How hidden layers are regularised in training.
     pub hidden: HiddenRegularization,
-    /// The partitions of the vector of statistics: for each normalised block the means of its units,
-    /// then their variances.
-    pub statistics: Vec<Range<usize>>,
 }
 
 impl Plan {
-    /// The plan for `network`; `sparse` where its inputs are mostly-zero bytes.
+    /// The plan for `network`; `sparse` where most of its inputs are 0.
     pub fn new(network: &Network, sparse: bool, hidden: HiddenRegularization) -> Plan {
-        let count = network.linears().len();
+        let linears = network.linears();
         let mut plan = Plan {
             layers: Vec::new(),
-            partitions: Vec::new(),
-            decays: Vec::new(),
-            hidden: if count > 1 { hidden } else { HiddenRegularization::PLAIN },
-            statistics: Vec::new(),
+            operations: Vec::new(),
+            parameters: Partitioned::default(),
+            statistics: Partitioned::default(),
+            hidden: if linears.len() > 1 { hidden } else { HiddenRegularization::PLAIN },
         };
-        for (index, linear) in network.linears().iter().enumerate() {
-            let width = match index {
-                0 if sparse => PANEL,
-                0 => dense_width(linear.outputs),
-                _ if index + 1 == count => linear.outputs,
-                _ => dense_width(linear.outputs),
-            };
-            let blocks: Vec<_> = (0..linear.outputs)
-                .step_by(width)
-                .map(|start| start..(start + width).min(linear.outputs))
-                .collect();
-            let pad = if index == 0 && sparse { PANEL_STEP } else { 1 };
-            let padded: Vec<_> =
-                blocks.iter().map(|b| b.start..b.start + b.len().next_multiple_of(pad)).collect();
-            let start = plan.len();
-            let weight_partitions = match plan.layers.last() {
-                None => padded.iter().map(|p| plan.add(linear.inputs * p.len(), true)).collect(),
-                Some(before) => {
-                    let rows: Vec<usize> = before.blocks.iter().map(|b| b.len()).collect();
-                    rows.iter().map(|rows| plan.add(rows * linear.outputs, true)).collect()
-                }
-            };
-            let middle = plan.len();
-            let bias_partitions = blocks.iter().map(|b| plan.add(b.len(), false)).collect();
-            plan.layers.push(PlannedLayer {
-                inputs: linear.inputs,
-                outputs: linear.outputs,
-                activation: network.activation_after(index),
-                blocks,
-                padded,
-                bias_partitions,
-                weight_partitions,
-                weight: start..middle,
-                bias: middle..plan.len(),
-                norms: Vec::new(),
-            });
+        let mut tensors = network.tensors().into_iter();
+        for (index, linear) in linears.iter().enumerate() {
+            let operand = index.checked_sub(1).map_or(Operand::Batch, Operand::Layer);
+            let feeds_loss = index + 1 == linears.len();
+            let mut layer = PlannedLayer::new(linear, operand, feeds_loss, sparse);
+            layer.activation = network.activation_after(index);
+            plan.add(layer, tensors.by_ref().take(2));
         }
         if plan.hidden.batch_norm {
-            // Behind all else, so that the network's own parameters stand as they would without.
-            for index in 0..count - 1 {
-                let units: Vec<_> = plan.layers[index].blocks.iter().map(Range::len).collect();
-                let norms = units.iter().map(|&units| plan.add_norm(units)).collect();
-                plan.layers[index].norms = norms;
-            }
+            plan.add_batch_norm();
         }
         plan
     }
 
-    /// Length of the vector of parameters.
-    pub fn len(&self) -> usize {
-        self.partitions.last().map_or(0, |partition| partition.end)
-    }
-
-    /// Whether there is no parameter; never so for a network.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn add(&mut self, len: usize, decays: bool) -> usize {
-        let start = self.len();
-        self.partitions.push(start..start + len);
-        self.decays.push(decays);
-        self.partitions.len() - 1
-    }
-
-    fn add_norm(&mut self, units: usize) -> NormPartitions {
-        let (gamma, beta) = (self.add(units, false), self.add(units, false));
-        let start = self.statistics_len();
-        self.statistics.push(start..start + 2 * units);
-        NormPartitions { gamma, beta, statistics: self.statistics.len() - 1 }
-    }
-
-    /// Length of the vector of statistics.
-    pub fn statistics_len(&self) -> usize {
-        self.statistics.last().map_or(0, |partition| partition.end)
-    }
-
-    /// Into how many blocks the weight of layer `index` is part.
-    pub fn weight_blocks(&self, index: usize) -> usize {
-        self.layers[index].weight_partitions.len()
-    }
-
-    /// Rows and columns of a block of the weight of layer `index`.
-    pub fn weight_shape(&self, index: usize, block: usize) -> (usize, usize) {
-        let layer = &self.layers[index];
-        match index {
-            0 => (layer.inputs, layer.padded[block].len()),
-            _ => (self.layers[index - 1].blocks[block].len(), layer.outputs),
+    /// Adds a layer with its weight and its bias.
+    fn add(&mut self, mut layer: PlannedLayer, tensors: impl Iterator<Item = Tensor>) {
+        let start = self.parameters.len();
+        for tensor in tensors {
+            let (role, [inputs, outputs]) = (tensor.role, tensor.shape);
+            let number = self.parameters.add_tensor(tensor);
+            let parameters = &mut self.parameters;
+            let by_units = |rows: usize| {
+                let blocks = layer.blocks.iter().zip(&layer.padded);
+                blocks.map(move |(block, padded)| (0..rows, block.clone(), padded.len()))
+            };
+            let mut add = |(rows, columns, width)| parameters.add(number, rows, columns, width);
+            match (role, layer.operand) {
+                (Role::Weight, Operand::Batch) => {
+                    layer.weights = by_units(inputs).map(add).collect();
+                }
+                (Role::Weight, Operand::Layer(below)) => {
+                    let rows = self.layers[below].blocks.iter().cloned();
+                    layer.weights = rows.map(|rows| add((rows, 0..outputs, outputs))).collect();
+                }
+                _ => {
+                    let blocks = layer.blocks.iter().cloned();
+                    let add = |block: Range<usize>| add((0..1, block.clone(), block.len()));
+                    layer.biases = blocks.map(add).collect();
+                }
+            }
+            if role == Role::Weight {
+                layer.weight = start..self.parameters.len();
+            }
         }
+        let index = self.layers.len();
+        match layer.gradient {
+            GradientPlace::Logits => self.operations.push(Operation::LayerBySamples(index)),
+            _ => self.operations.push(Operation::LayerByUnits(index)),
+        }
+        if layer.feeds_loss_by_units() {
+            self.operations.push(Operation::CopyToLogits(index));
+        }
+        self.layers.push(layer);
     }
 
-    /// Where a block stands in the weight of layer `index`: its first row, and its columns, without
-    /// padding.
-    pub fn weight_place(&self, index: usize, block: usize) -> (usize, Range<usize>) {
-        match index {
-            0 => (0, self.layers[0].blocks[block].clone()),
-            _ => (self.layers[index - 1].blocks[block].start, 0..self.layers[index].outputs),
+    /// Adds batch normalisation of the hidden layers, behind all else: the network's own parameters stay
+    /// where they are without it.
+    fn add_batch_norm(&mut self) {
+        let hidden = self.layers.len() - 1;
+        for (index, layer) in self.layers[..hidden].iter_mut().enumerate() {
+            let units = layer.outputs;
+            let name = |what: &str| format!("batch_norm.{index}.{what}");
+            let gamma = self.parameters.append_tensor(name("scale"), [1, units], Role::Scale);
+            let beta = self.parameters.append_tensor(name("shift"), [1, units], Role::Shift);
+            let role = Role::RunningStatistics;
+            let running = self.statistics.append_tensor(name("running"), [2, units], role);
+            let partitions = layer.blocks.iter().map(|block| {
+                let width = block.len();
+                NormPartitions {
+                    gamma: self.parameters.add(gamma, 0..1, block.clone(), width),
+                    beta: self.parameters.add(beta, 0..1, block.clone(), width),
+                    statistics: self.statistics.add(running, 0..2, block.clone(), width),
+                }
+            });
+            layer.norms = partitions.collect();
         }
     }
 
     /// Whether a partition belongs to the weight of one of these layers.
     pub fn is_weight_of(&self, partition: usize, layers: Range<usize>) -> bool {
-        self.layers[layers].iter().any(|layer| layer.weight_partitions.contains(&partition))
+        self.layers[layers].iter().any(|layer| layer.weights.contains(&partition))
     }
 
     /// Calls `visit` with each partition whose gradient `thread` computes, and which it updates.
     pub fn for_own_partitions(&self, thread: &Thread, mut visit: impl FnMut(usize)) {
         for (index, layer) in self.layers.iter().enumerate() {
             for block in thread.share(layer.blocks.len()) {
-                visit(layer.bias_partition(block));
+                visit(layer.biases[block]);
                 if let Some(norm) = layer.norms.get(block) {
                     visit(norm.gamma);
                     visit(norm.beta);
                 }
-                if index == 0 {
-                    visit(layer.weight_partition(block));
+                if layer.operand == Operand::Batch {
+                    visit(layer.weights[block]);
                 }
-                if let Some(next) = self.layers.get(index + 1) {
-                    visit(next.weight_partition(block));
+                if let Some(above) = self.layers.get(index + 1) {
+                    visit(above.weights[block]);
                 }
             }
         }
     }
 
-    /// Copies the network's parameters into the order of this plan; batch normalisation starts with
-    /// scale 1 and shift 0.
-    pub fn scatter(&self, parameters: &[f32], laid_out: &mut [f32]) {
-        let first = &self.layers[0];
-        for (block, padded) in first.blocks.iter().zip(&first.padded) {
-            let strip = &mut laid_out[first.inputs * padded.start..][..first.inputs * padded.len()];
-            for (row, strip) in strip.chunks_exact_mut(padded.len()).enumerate() {
-                strip[..block.len()]
-                    .copy_from_slice(&parameters[row * first.outputs..][block.clone()]);
-                strip[block.len()..].fill(0.0);
-            }
+    /// Values of the parameters before training, in the network's order: the network's own, scales of 1
+    /// and shifts of 0.
+    pub fn initial_parameters(&self, network: &Network) -> Vec<f32> {
+        let mut values = network.parameters().to_vec();
+        values.resize(self.parameters.values(), 0.0);
+        for tensor in self.parameters.tensors.iter().filter(|it| it.role == Role::Scale) {
+            values[tensor.range.clone()].fill(1.0);
         }
-        let others = &parameters[first.inputs * first.outputs..];
-        laid_out[first.weight.end..][..others.len()].copy_from_slice(others);
-        for norm in self.layers.iter().flat_map(|layer| &layer.norms) {
-            laid_out[self.partitions[norm.gamma].clone()].fill(1.0);
-            laid_out[self.partitions[norm.beta].clone()].fill(0.0);
-        }
+        values
     }
 
-    /// Copies parameters in the order of this plan back into the network's, without those of batch
-    /// normalisation.
-    pub fn gather(&self, laid_out: &[f32], parameters: &mut [f32]) {
-        let first = &self.layers[0];
-        for (block, padded) in first.blocks.iter().zip(&first.padded) {
-            let strip = &laid_out[first.inputs * padded.start..][..first.inputs * padded.len()];
-            for (row, strip) in strip.chunks_exact(padded.len()).enumerate() {
-                parameters[row * first.outputs..][block.clone()]
-                    .copy_from_slice(&strip[..block.len()]);
-            }
+    /// Running statistics before training: means of 0 and variances of 1.
+    pub fn initial_statistics(&self) -> Vec<f32> {
+        let mut values = vec![0.0; self.statistics.values()];
+        for Tensor { range, shape: [_, units], .. } in &self.statistics.tensors {
+            values[range.clone()][*units..].fill(1.0);
         }
-        let others = &mut parameters[first.inputs * first.outputs..];
-        others.copy_from_slice(&laid_out[first.weight.end..][..others.len()]);
-    }
-
-    /// Numbers in the order of `other`, one for each parameter, in the order of this plan; both
-    /// are of the same network, with or without batch normalisation.
-    pub fn translate(&self, other: &Plan, laid_out: &[f32]) -> Vec<f32> {
-        let first = &other.layers[0];
-        let others = other.layers[other.layers.len() - 1].bias.end - first.weight.end;
-        let mut network = vec![0.0; first.inputs * first.outputs + others];
-        other.gather(laid_out, &mut network);
-        let mut translated = vec![0.0; self.len()];
-        self.scatter(&network, &mut translated);
-        for (layer, from) in self.layers.iter().zip(&other.layers) {
-            for partition in [|norm: &NormPartitions| norm.gamma, |norm: &NormPartitions| norm.beta]
-            {
-                let units = from
-                    .norms
-                    .iter()
-                    .flat_map(|it| &laid_out[other.partitions[partition(it)].clone()]);
-                let places =
-                    layer.norms.iter().flat_map(|it| self.partitions[partition(it)].clone());
-                places.zip(units).for_each(|(place, &value)| translated[place] = value);
-            }
-        }
-        translated
-    }
-
-    /// The same for statistics.
-    pub fn translate_statistics(&self, other: &Plan, laid_out: &[f32]) -> Vec<f32> {
-        let mut translated = vec![0.0; self.statistics_len()];
-        for (layer, from) in self.layers.iter().zip(&other.layers) {
-            for half in 0..2 {
-                let units =
-                    from.norms.iter().flat_map(|it| &laid_out[other.statistics_half(it, half)]);
-                let places = layer.norms.iter().flat_map(|it| self.statistics_half(it, half));
-                places.zip(units).for_each(|(place, &value)| translated[place] = value);
-            }
-        }
-        translated
-    }
-
-    /// The means (half 0) or the variances (half 1) of a block.
-    fn statistics_half(&self, norm: &NormPartitions, half: usize) -> Range<usize> {
-        let partition = &self.statistics[norm.statistics];
-        let units = partition.len() / 2;
-        partition.start + half * units..partition.start + (half + 1) * units
+        values
     }
 }
 
-/// Width of a block of a dense layer: a quarter of its units, so that four workers find work, but
-/// wide enough for an efficient product.
+impl PlannedLayer {
+    /// A layer without its parameters. It is divided by units, but for the one that makes the logits of
+    /// another layer's outputs: losses take samples, so that this one is divided by samples at once.
+    fn new(linear: &Linear, operand: Operand, feeds_loss: bool, sparse: bool) -> PlannedLayer {
+        let Linear { inputs, outputs, .. } = *linear;
+        let from_batch = operand == Operand::Batch;
+        let gradient = match (operand, feeds_loss) {
+            (Operand::Batch, _) => GradientPlace::Scratch,
+            (Operand::Layer(_), true) => GradientPlace::Logits,
+            (Operand::Layer(_), false) => GradientPlace::Workspace,
+        };
+        let width = match gradient {
+            GradientPlace::Logits => outputs,
+            GradientPlace::Scratch if sparse => PANEL,
+            _ => dense_width(outputs),
+        };
+        let starts = (0..outputs).step_by(width);
+        let blocks: Vec<_> = starts.map(|start| start..(start + width).min(outputs)).collect();
+        // Sparse products compute whole registers.
+        let step = if from_batch && sparse { PANEL_STEP } else { 1 };
+        let padded = |b: &Range<usize>| b.start..b.start + b.len().next_multiple_of(step);
+        PlannedLayer {
+            inputs,
+            outputs,
+            activation: Activation::Identity,
+            operand,
+            gradient,
+            padded: blocks.iter().map(padded).collect(),
+            blocks,
+            weight: 0..0,
+            weights: Vec::new(),
+            biases: Vec::new(),
+            norms: Vec::new(),
+            feeds_loss,
+        }
+    }
+
+    /// Whether the outputs are logits that blocks of units write.
+    fn feeds_loss_by_units(&self) -> bool {
+        self.feeds_loss && self.gradient != GradientPlace::Logits
+    }
+}
+
+/// Width of a block of a dense layer: a quarter of its units, so that four threads find work, but wide
+/// enough for an efficient product.
 fn dense_width(outputs: usize) -> usize {
     (outputs / 4).next_multiple_of(64).clamp(64, 256)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use gradus_kernels::threads::ThreadGroup;
 
+    use super::*;
+
     #[test]
-    fn every_piece_has_one_owner_and_copies_come_back() {
+    fn every_partition_has_one_owner_and_copies_come_back() {
         for (hidden, sparse) in [
             (vec![], true),
             (vec![], false),
@@ -323,52 +311,41 @@ mod tests {
             for (i, p) in network.parameters_mut().iter_mut().enumerate() {
                 *p = i as f32 + 1.0;
             }
-            let plan = Plan::new(
-                &network,
-                sparse,
-                HiddenRegularization { batch_norm: sparse, ..HiddenRegularization::PLAIN },
-            );
+            let norm = HiddenRegularization { batch_norm: sparse, ..HiddenRegularization::PLAIN };
+            let plan = Plan::new(&network, sparse, norm);
             for threads in 1..4 {
                 let group = ThreadGroup::new(threads);
                 let mut owned = Vec::new();
                 for index in 0..threads {
-                    plan.for_own_partitions(&group.thread(index), |partition| {
-                        owned.push(partition)
-                    });
+                    plan.for_own_partitions(&group.thread(index), |it| owned.push(it));
                 }
                 owned.sort();
-                assert_eq!(owned, (0..plan.partitions.len()).collect::<Vec<_>>());
+                assert_eq!(owned, (0..plan.parameters.partitions.len()).collect::<Vec<_>>());
             }
-            let mut laid_out = vec![0.5; plan.len()];
-            plan.scatter(network.parameters(), &mut laid_out);
+            let values = plan.initial_parameters(&network);
+            let memory = plan.parameters.to_memory(&values);
+            assert_eq!(plan.parameters.from_memory(&memory.read()), values);
             let sum = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>();
-            let scales: usize = hidden.iter().sum::<usize>() * usize::from(sparse);
-            assert_eq!(sum(&laid_out), sum(network.parameters()) + scales as f64);
-            let mut back = vec![0.0; network.parameters().len()];
-            plan.gather(&laid_out, &mut back);
-            assert_eq!(back, network.parameters());
+            // What pads panels is 0.
+            assert_eq!(sum(&memory.read()), sum(&values));
+            assert_eq!(values.len() - network.parameters().len(), {
+                2 * hidden.iter().sum::<usize>() * usize::from(sparse)
+            });
         }
     }
 
     #[test]
-    fn what_another_layout_holds_is_found_again() {
-        let network = Network::dense(5, &[300, 70], &[Activation::Relu], 3).unwrap();
-        let hidden = HiddenRegularization { batch_norm: true, ..HiddenRegularization::PLAIN };
-        let layouts = [true, false].map(|sparse| Plan::new(&network, sparse, hidden));
-        let numbers = |len: usize| (0..len).map(|at| at as f32 + 1.0).collect::<Vec<_>>();
-        let [sparse, dense] = &layouts;
-        assert_ne!(sparse.len(), dense.len());
-        let values = numbers(dense.len());
-        let there = sparse.translate(dense, &values);
-        assert_eq!(dense.translate(sparse, &there), values);
-        // Gamma of unit 200 of the first layer, in blocks of 64 and of 128 units.
-        let unit = |plan: &Plan, values: &[f32], width: usize| {
-            values[plan.partitions[plan.layers[0].norms[200 / width].gamma].clone()][200 % width]
+    fn operations_follow_the_data() {
+        use Operation::{CopyToLogits, LayerBySamples, LayerByUnits};
+        let plan = |hidden: &[usize]| {
+            let network = Network::dense(5, hidden, &[Activation::Relu], 3).unwrap();
+            Plan::new(&network, true, HiddenRegularization::PLAIN)
         };
-        assert_eq!(unit(sparse, &there, 64), unit(dense, &values, 128));
-        let values = numbers(dense.statistics_len());
-        let there = sparse.translate_statistics(dense, &values);
-        assert_ne!(there, values);
-        assert_eq!(dense.translate_statistics(sparse, &there), values);
+        assert_eq!(plan(&[]).operations, [LayerByUnits(0), CopyToLogits(0)]);
+        let deep = plan(&[300, 70]);
+        assert_eq!(deep.operations, [LayerByUnits(0), LayerByUnits(1), LayerBySamples(2)]);
+        assert_eq!(deep.layers[0].blocks.len(), 5);
+        assert_eq!(deep.layers[0].padded[4], 256..304);
+        assert_eq!(deep.layers[1].blocks, [0..64, 64..70]);
     }
 }

@@ -1,5 +1,5 @@
-//! What a pass needs besides the parameters: activations and gradients. Made once; a step then
-//! allocates nothing.
+//! The memory of a pass besides the parameters: activations and gradients. It is allocated once, so that
+//! a step allocates nothing.
 
 use std::ops::Range;
 
@@ -7,68 +7,67 @@ use gradus_kernels::matrix::Aligned;
 use gradus_kernels::sparse::{PANEL, TILE};
 use gradus_kernels::threads::SharedMatrix;
 
-use crate::engine::cpu::plan::Plan;
+use crate::engine::cpu::plan::{GradientPlace, Operation, Plan};
 
-/// Samples of a partition of the logits: the part of a batch whose loss one worker computes.
+/// Samples of a partition of the logits: the part of a batch whose losses one thread computes at a time.
 pub const LOSS_ROWS: usize = 64;
 
-/// Activations and gradients of up to `rows` samples; shared by the threads of one group.
+/// Activations and gradients of up to `rows` samples, shared by the threads of one group.
 pub struct Workspace {
     pub(super) rows: usize,
-    /// Output of each layer but the last (of the first one where there is no other).
-    pub(super) activations: Vec<SharedMatrix>,
-    /// What the derivative of the activation is computed from, where that is not the layer's output:
-    /// the activation's input, or its output before dropout.
-    pub(super) kept: Vec<Option<SharedMatrix>>,
+    /// Outputs of each layer, `samples x units`; none where they are the logits at once.
+    pub(super) activations: Vec<Option<SharedMatrix>>,
+    /// What the backward pass computes the derivative of the activation from, where that is not the
+    /// layer's outputs: the pre-activations, or the outputs before dropout.
+    pub(super) saved: Vec<Option<SharedMatrix>>,
     /// Masks of dropout.
     pub(super) masks: Vec<Option<SharedMatrix>>,
     /// Standardised inputs of batch normalisation.
     pub(super) normalized: Vec<Option<SharedMatrix>>,
     /// Means and variances over the samples, in the order of the plan.
     pub(super) statistics: SharedMatrix,
-    /// Gradient with respect to the outputs of each layer before its activation; of the first and
-    /// the last layer it is kept elsewhere, and here is nothing.
+    /// Gradients with respect to the pre-activations of each layer that keeps them here.
     pub(super) grad_preactivations: Vec<Option<SharedMatrix>>,
-    /// Logits, then their gradient.
+    /// Logits, then the gradient with respect to them.
     pub logits: SharedMatrix,
     /// Loss of each sample.
     pub losses: SharedMatrix,
-    /// Gradients of all parameters, in the order of the plan.
+    /// Gradients of all parameters, in the order of memory.
     pub gradients: SharedMatrix,
 }
 
 impl Workspace {
-    /// For batches of up to `rows` samples. A workspace for predictions alone needs no gradients.
+    /// For up to `rows` samples at a time. Predictions alone need no gradients.
     pub fn new(plan: &Plan, rows: usize, training: bool) -> Workspace {
-        let (layers, last) = (&plan.layers, plan.layers.len() - 1);
-        let by_blocks = |index: usize| {
-            let parts = &layers[index].padded;
-            SharedMatrix::by_columns(rows, parts.last().map_or(0, |part| part.end), parts)
+        let layers = &plan.layers;
+        let matrices = |needed: &dyn Fn(usize) -> bool| -> Vec<_> {
+            let matrix = |index: usize| {
+                let padded = &layers[index].padded;
+                let columns = padded.last().map_or(0, |block| block.end);
+                needed(index).then(|| SharedMatrix::by_columns(rows, columns, padded))
+            };
+            (0..layers.len()).map(matrix).collect()
         };
-        let hidden = |needed: &dyn Fn(usize) -> bool| -> Vec<_> {
-            let matrix = |index| (training && needed(index)).then(|| by_blocks(index));
-            (0..last.max(1)).map(matrix).collect()
-        };
-        let parts: Vec<Range<usize>> = (0..rows)
-            .step_by(LOSS_ROWS)
-            .map(|start| start..(start + LOSS_ROWS).min(rows))
-            .collect();
+        let is_hidden = |index: usize| index + 1 < layers.len();
+        let by_samples = |index| plan.operations.contains(&Operation::LayerBySamples(index));
+        let in_workspace = |index: usize| layers[index].gradient == GradientPlace::Workspace;
+        let saves = |index: usize| plan.hidden.saves(layers[index].activation);
+        let tiles: Vec<_> =
+            (0..Workspace::loss_tiles(rows)).map(|tile| Workspace::loss_rows(tile, rows)).collect();
+        let outputs = layers.last().map_or(0, |layer| layer.outputs);
         Workspace {
             rows,
-            activations: (0..last.max(1)).map(by_blocks).collect(),
-            kept: hidden(&|index| plan.hidden.saves(layers[index].activation)),
-            masks: hidden(&|index| index < last && plan.hidden.dropout > 0.0),
-            normalized: hidden(&|index| !layers[index].norms.is_empty()),
-            statistics: SharedMatrix::vector(plan.statistics_len(), &plan.statistics),
-            grad_preactivations: (0..layers.len())
-                .map(|index| (training && index > 0 && index < last).then(|| by_blocks(index)))
-                .collect(),
-            logits: SharedMatrix::by_rows(rows, layers[last].outputs, &parts),
-            losses: SharedMatrix::by_rows(rows, 1, &parts),
-            gradients: if training {
-                SharedMatrix::vector(plan.len(), &plan.partitions)
-            } else {
-                SharedMatrix::vector(0, &[])
+            activations: matrices(&|index| !by_samples(index)),
+            saved: matrices(&|index| training && is_hidden(index) && saves(index)),
+            masks: matrices(&|index| training && is_hidden(index) && plan.hidden.dropout > 0.0),
+            normalized: matrices(&|index| training && !layers[index].norms.is_empty()),
+            statistics: plan.statistics.zeros(),
+            grad_preactivations: matrices(&|index| training && in_workspace(index)),
+            logits: SharedMatrix::by_rows(rows, outputs, &tiles),
+            losses: SharedMatrix::by_rows(rows, 1, &tiles),
+            gradients: match training {
+                true => plan.parameters.zeros(),
+                false => SharedMatrix::vector(0, &[]),
             },
         }
     }
@@ -78,21 +77,21 @@ impl Workspace {
         self.rows
     }
 
-    /// The partitions of the logits that the first `samples` samples fill, and the rows of a partition.
-    pub fn loss_partitions(samples: usize) -> usize {
+    /// The number of partitions of the logits that the first `samples` samples fill.
+    pub fn loss_tiles(samples: usize) -> usize {
         samples.div_ceil(LOSS_ROWS)
     }
 
-    /// The samples of partition `partition` where there are `samples` of them.
-    pub fn loss_rows(partition: usize, samples: usize) -> Range<usize> {
-        partition * LOSS_ROWS..((partition + 1) * LOSS_ROWS).min(samples)
+    /// The samples of a partition of the logits if there are `samples` of them.
+    pub fn loss_rows(tile: usize, samples: usize) -> Range<usize> {
+        tile * LOSS_ROWS..((tile + 1) * LOSS_ROWS).min(samples)
     }
 }
 
-/// What one worker needs for itself.
+/// The memory that one thread needs for itself.
 pub struct Scratch {
-    /// Gradient of a block of the first layer.
-    pub(super) delta: Aligned,
+    /// Gradient with respect to the pre-activations of a block.
+    pub(super) grad_preactivation: Aligned,
     /// One row of a block.
     pub(super) row: Aligned,
 }
@@ -100,9 +99,11 @@ pub struct Scratch {
 impl Scratch {
     /// For workspaces of up to `rows` samples.
     pub fn new(plan: &Plan, rows: usize) -> Scratch {
-        let widest = plan.layers[0].padded.iter().map(|padded| padded.len()).max().unwrap_or(0);
+        let in_scratch = plan.layers.iter().filter(|it| it.gradient == GradientPlace::Scratch);
+        let widths = in_scratch.flat_map(|layer| layer.padded.iter().map(Range::len));
+        let widest = widths.max().unwrap_or(0);
         Scratch {
-            delta: Aligned::zeros(rows.max(TILE) * widest),
+            grad_preactivation: Aligned::zeros(rows.max(TILE) * widest),
             row: Aligned::zeros(widest.max(PANEL)),
         }
     }

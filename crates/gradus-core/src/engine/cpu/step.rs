@@ -1,0 +1,143 @@
+//! One step of training, on one page.
+//!
+//! In: a batch. Out: new parameters. All threads of the run call [`Trainer::step`] at the same time; what one
+//! of them writes, others may read only after a barrier. Every barrier is here, with its reason, but for
+//! those of the update (`update.rs`), which only clipping by norm, max norm and Muon need.
+
+use gradus_kernels::dense::Update;
+use gradus_kernels::sparse::TILE;
+use gradus_kernels::threads::Reading;
+
+use crate::engine::cpu::hidden::RngKey;
+use crate::engine::cpu::input::{Chunk, tile_rows};
+use crate::engine::cpu::passes::{Input, Pass, SharedTile};
+use crate::engine::cpu::plan::GradientPlace;
+use crate::engine::cpu::trainer::{MicroBatch, Place, ThreadState, Trainer, share};
+use crate::engine::cpu::update::{StepSize, sum};
+use crate::engine::cpu::{Density, lock};
+use crate::samples::Subset;
+
+/// A batch on its way through a step.
+pub(super) struct Step<'a> {
+    pub(super) epoch: usize,
+    pub(super) size: StepSize,
+    /// Numbers of training samples.
+    pub(super) batch: &'a [u32],
+    /// The tiles of the batch; none if inputs are dense.
+    pub(super) tiles: &'a [SharedTile],
+}
+
+impl Trainer {
+    /// One step, as one thread does it.
+    pub(super) fn step(&self, step: &Step, data: &Subset, place: &Place, state: &mut ThreadState) {
+        let ThreadState { scratch, buffers, targets } = state;
+        let (plan, group) = (&self.executor.plan, &place.group);
+        for (micro_batch, chunk, update) in self.chunks(step, place) {
+            // Input. Sparse samples are in tiles already; dense rows are made here.
+            if let Some(rows) = &micro_batch.input {
+                self.input.fill_rows(data, rows, chunk, group, buffers);
+                group.barrier(); // Each thread has made some of the rows, and reads all of them.
+            }
+            let rows = micro_batch.input.as_ref().map(|rows| rows.read());
+            let pass = self.pass(step, chunk, micro_batch, rows.as_ref());
+            // Forward, operation by operation.
+            for (index, &operation) in plan.operations.iter().enumerate() {
+                if index > 0 {
+                    group.barrier(); // It reads what all threads have made of the operation before.
+                }
+                self.executor.forward(operation, &pass, group, scratch);
+            }
+            // Loss. A thread takes the samples whose logits it has computed itself: no barrier before it.
+            self.losses(data, micro_batch, chunk, group, targets);
+            group.barrier(); // The gradient of a unit takes the loss gradients of all samples.
+            micro_batch.add_losses(chunk.count, group.index());
+            // Backward, from the last layer to the first.
+            for (index, layer) in plan.layers.iter().enumerate().rev() {
+                self.executor.backward(index, &pass, group, scratch, update);
+                if layer.gradient == GradientPlace::Workspace {
+                    group.barrier(); // The layer below takes the gradients of all units of this one.
+                }
+            }
+            drop(rows);
+            if micro_batch.input.is_some() {
+                group.barrier(); // The next chunk's rows overwrite these.
+            }
+        }
+        // Sum, over micro-batches.
+        if self.micro_batches.len() > 1 {
+            place.all.barrier(); // The sum of a partition takes the gradients of all groups.
+            sum(&self.executor, &self.micro_batches, &place.all);
+        }
+        // Update. A thread changes its own partitions; the first barrier of the next step comes before
+        // any other thread reads them.
+        let gradients = &self.micro_batches[0].workspace.gradients;
+        self.updater.finish(&self.executor, gradients, step.size, &place.all);
+        if self.micro_batches.len() > 1 {
+            place.all.barrier(); // The next step overwrites gradients that others may still be adding.
+        }
+    }
+
+    /// The chunks of the micro-batches of a group, and whether they begin a gradient or add to it.
+    fn chunks<'a>(
+        &'a self,
+        step: &'a Step,
+        place: &'a Place,
+    ) -> impl Iterator<Item = (&'a MicroBatch, Chunk<'a>, Update)> {
+        place.micro_batches.clone().flat_map(move |number| {
+            let micro_batch = &self.micro_batches[number];
+            let samples = step.batch.len();
+            let tiles = share(samples.div_ceil(TILE), number, self.micro_batches.len());
+            if tiles.is_empty() {
+                self.clear_gradients(micro_batch, place);
+            }
+            let per_chunk = micro_batch.workspace.rows() / TILE;
+            tiles.clone().step_by(per_chunk).map(move |start| {
+                let end = (start + per_chunk).min(tiles.end);
+                let first = tile_rows(start, samples).start;
+                let count = tile_rows(end - 1, samples).end - first;
+                let (epoch, number, batch) = (step.epoch, step.size.step, step.batch);
+                let chunk = Chunk { epoch, step: number, batch, first, count };
+                let update = if start == tiles.start { Update::Overwrite } else { Update::Add };
+                (micro_batch, chunk, update)
+            })
+        })
+    }
+
+    /// The last batch of an epoch may be too small for all micro-batches: this one adds nothing.
+    fn clear_gradients(&self, micro_batch: &MicroBatch, place: &Place) {
+        self.executor.plan.for_own_partitions(&place.group, |partition| {
+            micro_batch.workspace.gradients.write(partition).slice().fill(0.0);
+        });
+    }
+
+    /// The pass of a chunk; `rows` are its dense inputs, if inputs are dense.
+    fn pass<'a>(
+        &self,
+        step: &Step<'a>,
+        chunk: Chunk,
+        micro_batch: &'a MicroBatch,
+        rows: Option<&'a Reading>,
+    ) -> Pass<'a> {
+        let key = RngKey { seed: self.seed, step: chunk.step, first: chunk.first };
+        let input = match (&self.input.density, rows) {
+            (Density::Sparse(scale), _) => {
+                let tiles = chunk.first / TILE..(chunk.first + chunk.count).div_ceil(TILE);
+                Input::Tiles(&step.tiles[tiles], *scale)
+            }
+            (Density::Dense, Some(rows)) => Input::Dense(rows.view().part_rows(0..chunk.count)),
+            (Density::Dense, None) => unreachable!("dense inputs have rows"),
+        };
+        Pass::new(input, &micro_batch.workspace, Some(key))
+    }
+}
+
+impl MicroBatch {
+    /// Adds the losses of a chunk up, in the order of its samples; one thread does it.
+    fn add_losses(&self, count: usize, thread: usize) {
+        if thread == 0 {
+            let losses = self.workspace.losses.read();
+            let rows = (0..count).map(|row| f64::from(losses.view().row(row)[0]));
+            *lock(&self.loss) += rows.sum::<f64>();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The tensors of a network by name: where each stands in the vector of parameters, and what it is.
+
+use std::ops::Range;
+
+use crate::network::{Layer, Network};
+
+/// What a tensor does; weight decay and penalties act on weights alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Weight of a linear layer.
+    Weight,
+    /// Bias of a linear layer.
+    Bias,
+    /// Scale of batch normalisation.
+    Scale,
+    /// Shift of batch normalisation.
+    Shift,
+    /// Running means, then running variances of batch normalisation.
+    RunningStatistics,
+}
+
+/// A named part of a vector that training changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensor {
+    /// `0.weight`: the position of its layer in the network, and its role.
+    pub name: String,
+    /// Rows and columns; one row for a vector.
+    pub shape: [usize; 2],
+    /// Its place in the vector, row after row.
+    pub range: Range<usize>,
+    /// What it does.
+    pub role: Role,
+}
+
+impl Network {
+    /// The tensors in the order in which they stand in [`Network::parameters`].
+    pub fn tensors(&self) -> Vec<Tensor> {
+        let linears =
+            self.layers().iter().enumerate().filter_map(|(position, layer)| match layer {
+                Layer::Linear(linear) => Some((position, *linear)),
+                Layer::Activation(_) => None,
+            });
+        let tensors = linears.flat_map(|(position, linear)| {
+            let (name, outputs) = (|what: &str| format!("{position}.{what}"), linear.outputs);
+            [
+                Tensor {
+                    name: name("weight"),
+                    shape: [linear.inputs, outputs],
+                    range: linear.weight(),
+                    role: Role::Weight,
+                },
+                Tensor {
+                    name: name("bias"),
+                    shape: [1, outputs],
+                    range: linear.bias(),
+                    role: Role::Bias,
+                },
+            ]
+        });
+        tensors.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Activation;
+
+    #[test]
+    fn tensors_cover_the_parameters_in_order() {
+        let network = Network::dense(4, &[3, 5], &[Activation::Relu], 2).unwrap();
+        let tensors = network.tensors();
+        let names: Vec<_> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        assert_eq!(names, ["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"]);
+        let mut end = 0;
+        for tensor in &tensors {
+            assert_eq!(tensor.range.start, end);
+            assert_eq!(tensor.range.len(), tensor.shape[0] * tensor.shape[1]);
+            end = tensor.range.end;
+        }
+        assert_eq!(end, network.parameters().len());
+    }
+}
