@@ -271,7 +271,7 @@ impl Found {
                     self.name,
                     apart.len(),
                 ));
-                (self.train.subset(&kept), self.train.subset(&apart))
+                self.train.divide(&kept, &apart)
             }
         };
         let Found { name, origin, notices, .. } = self;

@@ -24,29 +24,89 @@ const MAX_DIMENSIONS: usize = 64;
 /// `InvalidData` where the bytes are not NPY, hold objects, strings, complex numbers or half
 /// floats, or their number is not the one that the header promises.
 pub fn parse_npy(bytes: &[u8]) -> Result<Array> {
-    let (header, data) = split_header(bytes)?;
-    let descr = quoted(value_of(header, "descr")?)?;
-    let fortran_order = match value_of(header, "fortran_order")? {
-        rest if rest.starts_with("False") => false,
-        rest if rest.starts_with("True") => true,
-        _ => return Err(damaged("'fortran_order' is neither True nor False")),
-    };
-    let shape = parse_shape(value_of(header, "shape")?)?;
+    let (Header { descr, fortran_order, shape }, data) = Header::of(bytes)?;
     let (size, decode) = element_type(descr)?;
-    let promised = element_count(&shape).and_then(|count| count.checked_mul(size));
-    if promised != Some(data.len()) {
-        return Err(invalid(format!(
-            "the .npy header promises an array of shape {shape:?} and type {descr:?}, {}, but {} \
-             bytes of values are there; the file is truncated or damaged",
-            promised.map_or("more than memory can hold".to_owned(), |size| format!("{size} bytes")),
-            data.len()
-        )));
-    }
     if fortran_order && shape.len() > 1 {
         let data = to_row_major(data, &shape, size);
         Ok(Array { values: decode(&data)?, shape })
     } else {
         Ok(Array { values: decode(data)?, shape })
+    }
+}
+
+/// As [`parse_npy`], of bytes that are not needed any more: large arrays of the common types take little more
+/// memory than their values, for the bytes are given back while they are read.
+///
+/// # Errors
+/// As [`parse_npy`].
+pub(crate) fn into_array(mut bytes: Vec<u8>) -> Result<Array> {
+    let (Header { descr, fortran_order, shape }, data) = Header::of(&bytes)?;
+    let (start, row_major) = (bytes.len() - data.len(), !fortran_order || shape.len() < 2);
+    let is_bytes = match descr {
+        "|u1" if row_major => true,
+        "<f4" if row_major => false,
+        _ => return parse_npy(&bytes),
+    };
+    let values = match is_bytes {
+        true => {
+            bytes.drain(..start);
+            Values::U8(bytes)
+        }
+        false => Values::F32(into_floats(bytes, start)),
+    };
+    Ok(Array { values, shape })
+}
+
+/// Bytes that are read between two returns of memory to the system.
+const PIECE: usize = 1 << 26;
+
+/// The little-endian floats behind `start`, read in pieces from the end, whose memory is given back at once.
+fn into_floats(mut bytes: Vec<u8>, start: usize) -> Vec<f32> {
+    let mut values = vec![0.0; (bytes.len() - start) / 4];
+    let mut end = values.len();
+    while end > 0 {
+        let first = end.saturating_sub(PIECE / 4);
+        let (piece, _) = bytes[start + 4 * first..].as_chunks();
+        for (value, &bytes) in values[first..end].iter_mut().zip(piece) {
+            *value = f32::from_le_bytes(bytes);
+        }
+        bytes.truncate(start + 4 * first);
+        bytes.shrink_to_fit();
+        end = first;
+    }
+    values
+}
+
+/// What the header of an NPY file says.
+struct Header<'a> {
+    descr: &'a str,
+    fortran_order: bool,
+    shape: Vec<usize>,
+}
+
+impl<'a> Header<'a> {
+    /// The header, checked against the values, which come with it.
+    fn of(bytes: &'a [u8]) -> Result<(Header<'a>, &'a [u8])> {
+        let (header, data) = split_header(bytes)?;
+        let descr = quoted(value_of(header, "descr")?)?;
+        let fortran_order = match value_of(header, "fortran_order")? {
+            rest if rest.starts_with("False") => false,
+            rest if rest.starts_with("True") => true,
+            _ => return Err(damaged("'fortran_order' is neither True nor False")),
+        };
+        let shape = parse_shape(value_of(header, "shape")?)?;
+        let (size, _) = element_type(descr)?;
+        let promised = element_count(&shape).and_then(|count| count.checked_mul(size));
+        if promised != Some(data.len()) {
+            let promised = promised
+                .map_or("more than memory can hold".to_owned(), |size| format!("{size} bytes"));
+            return Err(invalid(format!(
+                "the .npy header promises an array of shape {shape:?} and type {descr:?}, {promised}, but \
+                 {} bytes of values are there; the file is truncated or damaged",
+                data.len()
+            )));
+        }
+        Ok((Header { descr, fortran_order, shape }, data))
     }
 }
 
@@ -257,6 +317,18 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_are_given_back_hold_the_same_values() {
+        let floats: Vec<f32> = (0..600).map(|at| at as f32 / 7.0 - 3.0).collect();
+        let raw: Vec<u8> = floats.iter().flat_map(|value| value.to_le_bytes()).collect();
+        for (descr, shape, raw) in
+            [("<f4", "(200, 3)", &raw[..]), ("|u1", "(60, 40)", &raw), ("<f4", "(0, 3)", &[])]
+        {
+            let bytes = file(descr, shape, raw);
+            assert_eq!(into_array(bytes.clone()).unwrap(), parse_npy(&bytes).unwrap());
+        }
+    }
+
+    #[test]
     fn column_major_arrays_are_turned() {
         let array = Array3::from_shape_fn((2, 3, 4).f(), |(i, j, k)| (100 * i + 10 * j + k) as i32);
         let mut bytes = Vec::new();
@@ -275,7 +347,9 @@ mod tests {
 
         #[test]
         fn arbitrary_headers_never_panic(descr in "[<>|=]?[a-z?][0-9]{0,2}", shape in "\\(?[0-9, ()L-]{0,30}\\)?") {
-            let _ = parse_npy(&file(&descr, &shape, &[0; 24]));
+            let bytes = file(&descr, &shape, &[0; 24]);
+            let words = |read: Result<Array>| read.map_err(|error| error.to_string());
+            prop_assert_eq!(words(into_array(bytes.clone())), words(parse_npy(&bytes)));
         }
 
         #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::array::Array;
 use super::assemble::{numbered_parts, valued_parts};
-use super::npy::parse_npy;
+use super::npy::into_array;
 use super::zip::Archive;
 use super::{Dataset, invalid};
 use crate::error::{Error, Result};
@@ -65,7 +65,7 @@ impl<R: Read + Seek> Npz<R> {
             return Ok(None);
         };
         let bytes = self.archive.read(&entry)?;
-        parse_npy(&bytes).map(Some).map_err(|error| error.context(format!("array {name}")))
+        into_array(bytes).map(Some).map_err(|error| error.context(format!("array {name}")))
     }
 }
 

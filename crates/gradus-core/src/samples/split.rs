@@ -2,7 +2,7 @@
 
 use rand::seq::SliceRandom;
 
-use super::{Dataset, Targets};
+use super::{Dataset, Inputs, Targets};
 use crate::random::{Purpose, stream};
 
 /// Sets `fraction` of a set's samples apart: `(kept, apart)`, both shuffled; each class gives its
@@ -42,6 +42,89 @@ pub fn stratified_split(
         }
     }
     (kept, apart)
+}
+
+impl Dataset {
+    /// Divides the set in two: the samples at `first` and those at `second`, in these orders. If every sample
+    /// is in one of the two, dense inputs are moved, not copied: no more memory is needed than for the set.
+    pub fn divide(self, first: &[usize], second: &[usize]) -> (Dataset, Dataset) {
+        let order = [first, second].concat();
+        if !is_permutation(&order, self.len()) {
+            return (self.subset(first), self.subset(second));
+        }
+        let features = self.features();
+        let (inputs, others) = match self.inputs {
+            Inputs::Bytes(mut values) => {
+                permute_rows(&mut values, features, &order);
+                let (values, others) = split_off(values, first.len() * features);
+                (Inputs::Bytes(values), Inputs::Bytes(others))
+            }
+            Inputs::Floats(mut values) => {
+                permute_rows(&mut values, features, &order);
+                let (values, others) = split_off(values, first.len() * features);
+                (Inputs::Floats(values), Inputs::Floats(others))
+            }
+            Inputs::Sparse(rows) => {
+                (Inputs::Sparse(rows.subset(first)), Inputs::Sparse(rows.subset(second)))
+            }
+        };
+        let part = |inputs: Inputs, indices: &[usize]| Dataset {
+            inputs,
+            targets: self.targets.subset(indices),
+            sample_shape: self.sample_shape.clone(),
+            sample_weights: self
+                .sample_weights
+                .as_ref()
+                .map(|weights| indices.iter().map(|&index| weights[index]).collect()),
+        };
+        (part(inputs, first), part(others, second))
+    }
+}
+
+/// Whether each of the numbers below `count` is there once.
+fn is_permutation(order: &[usize], count: usize) -> bool {
+    let mut seen = vec![false; count];
+    let new = |&at: &usize| seen.get_mut(at).is_some_and(|seen| !std::mem::replace(seen, true));
+    order.len() == count && order.iter().all(new)
+}
+
+/// Moves rows of `width` values so that row `i` is the one that was at `order[i]`, a permutation: along its
+/// cycles, with room for a single row.
+fn permute_rows<T: Copy>(values: &mut [T], width: usize, order: &[usize]) {
+    let mut done = vec![false; order.len()];
+    for start in 0..order.len() {
+        if done[start] {
+            continue;
+        }
+        let first = values[start * width..][..width].to_vec();
+        let mut at = start;
+        loop {
+            done[at] = true;
+            let from = order[at];
+            if from == start {
+                values[at * width..][..width].copy_from_slice(&first);
+                break;
+            }
+            values.copy_within(from * width..(from + 1) * width, at * width);
+            at = from;
+        }
+    }
+}
+
+/// Values that are moved between two returns of memory to the system.
+const PIECE: usize = 1 << 24;
+
+/// Splits off the values from `at` on. They are moved in pieces from the end, whose memory is returned at
+/// once: both parts together take little more than the whole.
+fn split_off<T: Copy + Default>(mut values: Vec<T>, at: usize) -> (Vec<T>, Vec<T>) {
+    let mut others = vec![T::default(); values.len() - at];
+    while values.len() > at {
+        let start = values.len().saturating_sub(PIECE).max(at);
+        others[start - at..][..values.len() - start].copy_from_slice(&values[start..]);
+        values.truncate(start);
+        values.shrink_to_fit();
+    }
+    (values, others)
 }
 
 /// How many samples of each class go apart.
@@ -88,6 +171,30 @@ mod tests {
         assert_eq!(split(1), split(1));
         assert_ne!(split(1), split(2));
         assert!(!split(1).1.is_sorted());
+    }
+
+    #[test]
+    fn a_divided_set_is_its_two_subsets() {
+        use crate::samples::SparseRows;
+        let count = 50;
+        let bytes: Vec<u8> = (0..count * 3).map(|at| (at * 7 % 251) as u8).collect();
+        let floats = bytes.iter().map(|&byte| f32::from(byte) / 3.0).collect();
+        let starts = (0..=count).collect();
+        let columns = (0..count as u32).map(|at| at % 3).collect();
+        let sparse = SparseRows::new(3, starts, columns, vec![2.5; count]).unwrap();
+        let labels: Vec<u32> = (0..count as u32).map(|at| at % 4).collect();
+        let names = ["a", "b", "c", "d"].map(String::from).to_vec();
+        let (kept, apart) = stratified_split(&labels, 4, 0.3, 7);
+        for inputs in [Inputs::Bytes(bytes), Inputs::Floats(floats), Inputs::Sparse(sparse)] {
+            let data = Dataset::new(inputs, labels.clone(), vec![3], names.clone()).unwrap();
+            let weights = (0..count).map(|at| at as f32 + 1.0).collect();
+            let data = data.with_sample_weights(weights).unwrap();
+            // All samples, and some of them, one twice.
+            for (first, second) in [(&kept[..], &apart[..]), (&kept, &kept[..3]), (&[4, 4], &[1])] {
+                let expected = (data.subset(first), data.subset(second));
+                assert!(data.clone().divide(first, second) == expected);
+            }
+        }
     }
 
     proptest! {
