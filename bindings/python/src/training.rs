@@ -137,7 +137,7 @@ impl Job {
             Start::Parameters(parameters) => {
                 gradus::training::Start::Network(network(config, &self.data, parameters)?)
             }
-            Start::Model(model) => gradus::training::Start::Model(model.get().trained().into()),
+            Start::Model(model) => gradus::training::Start::Model(model.get().trained()),
             Start::State(state) => gradus::training::Start::Continue(&state.get().checkpoint),
         };
         let mut session = Session::new(config, data, start)?;
@@ -355,5 +355,6 @@ fn set_apart(data: Dataset, config: &TrainConfig) -> Result<(Dataset, Option<Dat
             data.len()
         )));
     }
-    Ok((data.subset(&kept), Some(data.subset(&apart))))
+    let (train, validation) = data.divide(&kept, &apart);
+    Ok((train, Some(validation)))
 }

@@ -84,12 +84,7 @@ fn start(sets: Sets, settings: &Settings) -> Result<Session> {
 }
 
 /// The output of a run; the preset `notebook` prints its epochs like the notebook, which has no validation.
-fn new_report(
-    args: &TrainArgs,
-    settings: &Settings,
-    sets: Sets,
-    session: &Session,
-) -> TrainReport {
+fn new_report(args: &TrainArgs, settings: &Settings, sets: Sets, session: &Session) -> TrainReport {
     let like_notebook = args.task() == Task::Classification
         && settings.preset == Preset::Notebook
         && sets.validation.is_none();
