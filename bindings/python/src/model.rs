@@ -1,5 +1,6 @@
 //! A trained model: what predicts, and what is saved.
 
+use std::ffi::CString;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -9,7 +10,7 @@ use gradus::model_file::{self, OnnxOptions, ReadOptions};
 use gradus::network::{Activation, Network, Workers, available_cores};
 use gradus::transform::Transform;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -53,6 +54,7 @@ impl Model {
         }
         let rows = samples.rows()?;
         check_finite(rows, features)?;
+        self.warn_of_scale(py, rows)?;
         if count == 1
             && let Some(outputs) = self.predict_one(rows, <[f32]>::to_vec)?
         {
@@ -81,6 +83,13 @@ impl Model {
         }
     }
 
+    /// Warns of samples that look as if they were on another scale than the training data.
+    fn warn_of_scale(&self, py: Python, rows: Rows) -> PyResult<()> {
+        let Some(mismatch) = self.trained.scale_mismatch(rows) else { return Ok(()) };
+        let message = CString::new(format!("X: {mismatch}")).unwrap_or_default();
+        PyErr::warn(py, &py.get_type::<PyUserWarning>(), &message, 2)
+    }
+
     /// The one sample that `x` is; none where it is not a C-contiguous row of bytes or floats that
     /// fits the model.
     fn sample<'py>(&self, x: &Bound<'py, PyAny>) -> PyResult<Option<Samples<'py>>> {
@@ -88,6 +97,7 @@ impl Model {
         let Some(sample) = Samples::one(x, features) else { return Ok(None) };
         let Ok(rows) = sample.rows() else { return Ok(None) };
         check_finite(rows, features)?;
+        self.warn_of_scale(x.py(), rows)?;
         Ok(Some(sample))
     }
 
@@ -235,6 +245,12 @@ impl Model {
         let network = self.network();
         let hidden = 0..network.linears().len() - 1;
         hidden.map(|index| network.activation_after(index).name().into_owned()).collect()
+    }
+
+    /// Which raw values it takes: `bytes`, `unit`, `floats` or `unknown`.
+    #[getter]
+    fn input_range(&self) -> &'static str {
+        self.trained.inputs.values.name()
     }
 
     /// How it was trained, as JSON.

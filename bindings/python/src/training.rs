@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use gradus::data::Dataset;
+use gradus::data::images::is_in_mnist_form;
 use gradus::data::split::split_samples;
 use gradus::network::{Network, available_cores};
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
@@ -141,6 +142,8 @@ impl Job {
             Start::State(state) => gradus::training::Start::Continue(&state.get().checkpoint),
         };
         let mut session = Session::new(config, data, start)?;
+        let scale = session.model().inputs.divisor();
+        let mnist_form = scale.is_ok_and(|scale| is_in_mnist_form(&self.data, scale));
         let mut no_progress = false;
         while let Some(report) = session.epoch(data, stop)? {
             no_progress = self.patience.as_mut().is_some_and(|it| it.is_over(report.loss));
@@ -158,7 +161,9 @@ impl Job {
         let diverged = matches!(session.outcome(), Some(Outcome::Diverged { .. }));
         let state = (!diverged).then(|| session.state());
         let samples = session.history().epochs.len() * self.data.len();
-        Ok(Done { trained: session.finish(), state, samples, no_progress })
+        let mut trained = session.finish();
+        trained.model.set_mnist_form(mnist_form);
+        Ok(Done { trained, state, samples, no_progress })
     }
 }
 

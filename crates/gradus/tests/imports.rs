@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &str, &[&str]); 19] = [
     ("gradus-core", "samples", &["error", "random"]),
     ("gradus-core", "transform", &["gradus_kernels", "error", "random", "samples"]),
     ("gradus-core", "network", &["gradus_kernels", "error", "random"]),
-    ("gradus-core", "loss", &["gradus_kernels"]),
+    ("gradus-core", "loss", &["gradus_kernels", "samples"]),
     ("gradus-core", "optimizer", &["gradus_kernels"]),
     ("gradus-core", "schedule", &[]),
     ("gradus-core", "regularization", &["error", "samples", "transform"]),
@@ -69,7 +69,11 @@ const ALLOWED: [(&str, &str, &[&str]); 19] = [
     ("gradus-core", "model_file", &["error", "files", "samples", "transform", "network", "model"]),
     ("gradus", "data", &["gradus_core", "gradus_data"]),
     ("gradus", "network", &["gradus_core", "gradus_kernels"]),
-    ("gradus", "model_file", &["gradus_core", "error", "files", "classifier", "network", "data"]),
+    (
+        "gradus",
+        "model_file",
+        &["gradus_core", "error", "files", "classifier", "network", "data", "transform"],
+    ),
     ("gradus", "plot", &["data", "network", "metrics", "training"]),
 ];
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use gradus::classifier::{Classifier, Provenance};
-use gradus::data::Inputs;
+use gradus::classifier::{Classifier, InputKind, Provenance, ValueRange};
+use gradus::data::{Dataset, Inputs};
 use gradus::error::ErrorKind;
 use gradus::model_file::{self, from_bytes, npz, to_bytes};
 use gradus::network::{Activation, Init, Layer, Linear, Network, Workers};
@@ -241,10 +241,14 @@ fn pytorch_predicts_the_same() {
 }
 
 /// A model file with another header: `change` gets it as JSON.
+/// It has neither the digest nor the other keys that 0.1.0 did not write.
 fn with_header(change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
     let bytes = to_bytes(&classifier(&[4], Activation::Relu, standard())).unwrap();
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let mut header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let mut header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let metadata = header["__metadata__"].as_object_mut().unwrap();
+    metadata.remove("sha256").unwrap();
+    metadata.remove("inputs").unwrap();
     change(&mut header);
     let header = header.to_string().into_bytes();
     [&(header.len() as u64).to_le_bytes()[..], &header, &bytes[8 + length..]].concat()
@@ -295,6 +299,60 @@ fn newer_files_are_named_before_they_are_understood() {
     refused(&with_metadata("gradus_version", "one"), "'one'");
     refused(&with_metadata("gradus_version", "0"), "expected 1 to 2");
     refused(&with_metadata("output_names", "[\"a\"]"), "both 'class_names' and 'output_names'");
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let whole = to_bytes(&classifier(&[4], Activation::Relu, standard())).unwrap();
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    for at in 0..whole.len() {
+        // Every bit of the header, and one of each byte of the tensors.
+        for bit in if at < header { 0..8 } else { at % 8..at % 8 + 1 } {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << bit;
+            assert!(from_bytes(&flipped).is_err(), "bit {bit} of byte {at}");
+        }
+    }
+    let mut flipped = whole.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    refused(&flipped, "its SHA-256 does not match its content");
+    // A file of 0.1.0 has no digest and is read; one that lost it is not.
+    assert!(from_bytes(&with_header(|_| {})).is_ok());
+    let lost = with_metadata("inputs", "{\"values\":\"bytes\"}");
+    refused(&lost, "no 'sha256'");
+}
+
+#[test]
+fn what_the_raw_values_are_comes_back() {
+    let mut saved = classifier(&[4], Activation::Relu, Transform::IDENTITY);
+    assert_eq!(saved.inputs.values, ValueRange::Unknown);
+    for values in [ValueRange::Bytes, ValueRange::Unit, ValueRange::Floats, ValueRange::Unknown] {
+        for mnist_form in [None, Some(true), Some(false)] {
+            saved.inputs = InputKind { values, mnist_form };
+            assert_eq!(from_bytes(&to_bytes(&saved).unwrap()).unwrap().inputs, saved.inputs);
+        }
+    }
+    // What 0.1.0 wrote, and what its transforms tell.
+    let old = |training: &str| from_bytes(&with_metadata("training", training)).unwrap().inputs;
+    let bytes = InputKind { values: ValueRange::Bytes, mnist_form: Some(true) };
+    assert_eq!(old(r#"{"inputs":{"values":"bytes","mnist_form":true}}"#), bytes);
+    let floats = InputKind { values: ValueRange::Floats, mnist_form: Some(false) };
+    assert_eq!(old(r#"{"inputs":{"values":"float32","mnist_form":false}}"#), floats);
+    assert_eq!(old("null"), InputKind { values: ValueRange::Bytes, mnist_form: None });
+}
+
+#[test]
+fn predictions_that_are_not_finite_are_errors() {
+    let mut model = classifier(&[], Activation::Relu, Transform::IDENTITY);
+    model.network.parameters_mut().fill(3e38);
+    let workers = Workers::new(1).unwrap();
+    let sample = Inputs::Floats(vec![3e38; 6]);
+    let error = model.predict(&sample, &workers).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    assert!(error.to_string().contains("the prediction for sample 0 is NaN"), "{error}");
+    assert!(model.predictor(false).unwrap().predict(sample.rows()).is_err());
+    let data = Dataset::new(sample, vec![0], vec![2, 3], model.class_names().to_vec()).unwrap();
+    assert!(model.evaluate(&data, &workers).is_err());
 }
 
 #[test]

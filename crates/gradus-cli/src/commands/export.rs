@@ -8,7 +8,7 @@ use gradus::{Error, files};
 
 use crate::args::ExportArgs;
 use crate::run::digit_page::digit_page;
-use crate::run::output::stdout;
+use crate::run::output::{stdout, warn};
 use crate::run::source::no_effect;
 use crate::run::{model, page_file};
 
@@ -26,6 +26,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
             let message = "--uint8 is for ONNX models: a page takes drawings";
             return Err(Error::argument(message).into());
         }
+        model.inputs.image_warning().iter().for_each(warn);
         page_file::check_replaceable(&args.out, "choose another path")?;
         files::write_beside(&args.out, digit_page(&model.classifier()?)?.as_bytes())?;
         writeln!(stdout(), "Wrote {}", args.out.display())?;

@@ -82,6 +82,7 @@ fn as_json(model: &Model) -> Value {
         "layers": network.layers().iter().map(layer).collect::<Vec<_>>(),
         "parameters": network.parameters().len(),
         "sample_shape": model.sample_shape,
+        "inputs": model.inputs,
         "normalization": normalization,
         names: model.names(),
         "training": current(&model.provenance.to_json()),

@@ -60,10 +60,9 @@ pub(crate) fn digit_page(model: &Classifier<&Model>) -> Result<String> {
 
 /// Applies the rule by which `predict` converts images to the form of MNIST's.
 fn check(model: &Model) -> Result<()> {
-    let seen = &model.provenance.more.get("inputs").cloned().unwrap_or_default();
     let in_form = model.sample_shape == [MNIST_SIDE, MNIST_SIDE]
-        && seen["mnist_form"] != Value::Bool(false)
-        && seen["values"] != "float32";
+        && model.inputs.mnist_form != Some(false)
+        && model.inputs.divisor().is_ok();
     match in_form {
         true => Ok(()),
         false => Err(anyhow!(
@@ -86,7 +85,9 @@ fn description(model: &Model) -> Value {
             false => "identity".into(),
         })
         .collect();
-    let (means, stds) = model.transform.means_and_stds();
+    // The page computes with grey levels from 0 to 255.
+    let transform = model.transform.in_units_of(model.inputs.divisor().unwrap_or(1.0));
+    let (means, stds) = transform.means_and_stds();
     let for_each = |values: &[f32]| values.repeat(network.inputs() / values.len());
     let (means, stds) = (for_each(means), for_each(stds));
     let numbers = [&means, &stds, network.parameters()];

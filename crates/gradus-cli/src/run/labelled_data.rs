@@ -10,6 +10,7 @@ use gradus::{Error, ErrorKind};
 
 use crate::args::SourceArgs;
 use crate::run::output::{shape, warn};
+use crate::run::scale::dataset_to_scale_of;
 use crate::run::source::{self, DataRequest};
 
 /// The labelled samples to evaluate with, and what to call them: those of `data`, else of the set
@@ -84,6 +85,8 @@ fn with_targets_of(samples: Dataset, model: &Model, from: &str) -> gradus::Resul
         );
         return Err(Error::new(ErrorKind::InvalidData, message));
     }
+    let (samples, warning) = dataset_to_scale_of(model, samples)?;
+    warning.iter().for_each(warn);
     match model.task() {
         Task::Classification => {
             samples.with_classes(model.names()).map_err(|error| error.context(from))

@@ -10,6 +10,7 @@ pub(crate) mod model;
 pub(crate) mod regularization;
 pub(crate) mod optimizer;
 pub(crate) mod effects;
+pub(crate) mod scale;
 pub(crate) mod settings;
 pub(crate) mod file_kind;
 pub(crate) mod source;

@@ -8,11 +8,11 @@ use gradus::classifier::Model;
 use gradus::data::images::{self, GreyImage, MNIST_SIDE};
 use gradus::data::{Array, Inputs, Task, csv, idx, npy};
 use gradus::{Error, ErrorKind, Result};
-use serde_json::Value;
 
 use crate::args::PredictArgs;
 use crate::run::file_kind::FileKind;
 use crate::run::output::shape;
+use crate::run::scale::to_scale_of;
 use crate::run::source::no_effect;
 
 /// The samples of one file.
@@ -94,7 +94,8 @@ fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
         _ if bytes.is_empty() => return Err(invalid("the file is empty")),
         FileKind::Image => {
             let pixels = image_pixels(&images::parse_grey(bytes)?, model, args.raw)?;
-            return Ok(Samples { inputs: Inputs::Bytes(pixels), is_image: true, warning: None });
+            let warning = model.inputs.image_warning().map(str::to_owned);
+            return Ok(Samples { inputs: model.inputs.image(pixels)?, is_image: true, warning });
         }
         FileKind::Idx => (array(idx::parse_idx(bytes)?, model)?, None),
         FileKind::Npy => (array(npy::parse_npy(bytes)?, model)?, None),
@@ -112,7 +113,8 @@ fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
             csv::parse_samples(bytes, model.network.inputs(), column, outputs)?
         }
     };
-    Ok(Samples { inputs, is_image: false, warning })
+    let (inputs, mismatch) = to_scale_of(model, inputs)?;
+    Ok(Samples { inputs, is_image: false, warning: warning.or(mismatch) })
 }
 
 fn invalid(message: impl Into<String>) -> Error {
@@ -130,26 +132,17 @@ pub(crate) fn image_size(model: &Model) -> Result<(usize, usize)> {
             shape(&model.sample_shape)
         )));
     };
-    if inputs_of(model)["values"] == "float32" {
-        return Err(invalid(
-            "this is an image of bytes, but the model was trained on other numbers: save the image on the \
-             scale of the training data as an .npy file",
-        ));
-    }
+    model.inputs.divisor()?;
     Ok((height, width))
-}
-
-fn inputs_of(model: &Model) -> Value {
-    model.provenance.more.get("inputs").cloned().unwrap_or_default()
 }
 
 /// Whether images for this model are converted to the form of MNIST's images.
 fn takes_mnist_form(model: &Model) -> bool {
-    model.sample_shape == [MNIST_SIDE, MNIST_SIDE]
-        && inputs_of(model)["mnist_form"] != Value::Bool(false)
+    model.sample_shape == [MNIST_SIDE, MNIST_SIDE] && model.inputs.mnist_form != Some(false)
 }
 
-/// An image in the form of the model's training images.
+/// The grey levels of an image in the form of the model's training images;
+/// [`gradus::classifier::InputKind::image`] brings them to the scale of its raw values.
 ///
 /// # Errors
 /// Those of [`image_size`]; if the image is blank but must be converted to the form of MNIST's images.

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
-use gradus::classifier::{Classifier, Explanation, Model, Predictor};
-use gradus::data::Rows;
+use gradus::classifier::{Classifier, Explanation, Model, Predictor, ValueRange};
 use gradus::data::images::parse_grey;
 use gradus::metrics::most_probable;
 use gradus::model_file;
@@ -13,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::run::describe::{architecture, hidden_of};
+use crate::run::output::warn;
 use crate::run::samples::{image_pixels, image_size};
 
 /// Maximum number of models in the list.
@@ -36,7 +36,8 @@ impl Served {
         let Ok(model) = model.into_classifier() else {
             return Err(anyhow!("{name}: this is a regression model; the page is for classifiers"));
         };
-        let predictor = Mutex::new(model.predictor(true)?);
+        let bytes = model.inputs.values != ValueRange::Unit;
+        let predictor = Mutex::new(model.predictor(bytes)?);
         Ok(Served { id: 0, name, run, model, predictor })
     }
 
@@ -46,7 +47,9 @@ impl Served {
     /// Those of reading it, and if it is a regression model.
     pub(crate) fn open(path: &Path) -> Result<Served> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Served::new(model_file::load_model(path)?, name, None)
+        let model = model_file::load_model(path)?;
+        model.inputs.image_warning().iter().for_each(|why| warn(format_args!("{name}: {why}")));
+        Served::new(model, name, None)
     }
 
     /// The model as JSON for the page.
@@ -82,13 +85,14 @@ impl Served {
             // A blank drawing is not an error.
             Err(why) => return Ok(Answer::Nothing { empty: why.to_string() }),
         };
+        let inputs = self.model.inputs.image(pixels.clone())?;
         let probabilities = {
             let mut predictor = self.predictor.lock().unwrap_or_else(PoisonError::into_inner);
-            predictor.predict(Rows::Bytes(&pixels))?.to_vec()
+            predictor.predict(inputs.rows())?.to_vec()
         };
         let label = most_probable(&probabilities);
         let Explanation { units: activities, contributions } =
-            self.model.explain(Rows::Bytes(&pixels), label)?;
+            self.model.explain(inputs.rows(), label)?;
         Ok(Answer::Found {
             input: pixels,
             probabilities,
@@ -106,7 +110,7 @@ pub(super) enum Answer {
     /// The image is blank.
     Nothing { empty: String },
     Found {
-        /// The bytes that the network sees.
+        /// The image's grey levels, in the form in which the model saw its training images.
         input: Vec<u8>,
         probabilities: Vec<f32>,
         label: usize,

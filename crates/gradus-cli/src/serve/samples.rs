@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::model::Served;
 use super::state::SharedState;
 use crate::run::labelled_data::data_of;
+use crate::run::scale::{are_grey_levels, dataset_to_scale_of};
 use crate::run::source;
 use crate::run::workers::workers;
 
@@ -190,7 +191,15 @@ impl SampleCache {
         if let Some((_, found)) = all.iter().find(|(kept, _)| *kept == key) {
             return Ok(found.clone());
         }
-        let found = Arc::new(served.model.results(data, &workers(None, data.len())?)?);
+        let workers = workers(None, data.len())?;
+        let found = match &data.inputs {
+            Inputs::Bytes(levels) if are_grey_levels(&served.model, levels) => {
+                let (data, _) = dataset_to_scale_of(&served.model, data.clone())?;
+                served.model.results(&data, &workers)?
+            }
+            _ => served.model.results(data, &workers)?,
+        };
+        let found = Arc::new(found);
         keep(&mut all, (key, found.clone()));
         Ok(found)
     }

@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use gradus_kernels::threads::Workers;
 
 use super::forward::Samples;
+use super::model::check_finite;
 use super::{Model, Outputs};
 use crate::error::Result;
 use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};
@@ -85,7 +86,8 @@ impl<M: Borrow<Model>> Classifier<M> {
     /// Loss, accuracy, confusion matrix, calibration and more on labelled data.
     ///
     /// # Errors
-    /// `InvalidArgument` if the data do not have the model's shape and classes.
+    /// `InvalidArgument` if the data do not have the model's shape and classes; `InvalidData` if a
+    /// prediction is not finite.
     pub fn evaluate<'a>(
         &self,
         data: impl Into<Subset<'a>>,
@@ -118,7 +120,18 @@ impl<M: Borrow<Model>> Classifier<M> {
         data: impl Into<Subset<'a>>,
         workers: &Workers,
     ) -> Result<Vec<SampleResult>> {
-        let data = data.into();
+        let results = self.unchecked_results(data.into(), workers)?;
+        let confidences: Vec<f32> = results.iter().map(|result| result.confidence).collect();
+        check_finite(&confidences, 1)?;
+        Ok(results)
+    }
+
+    /// As [`Self::evaluate`], also for a model whose predictions are not finite.
+    pub(super) fn measure(&self, data: Subset, workers: &Workers) -> Result<Evaluation> {
+        Ok(Evaluation::new(self.names().len(), &self.unchecked_results(data, workers)?))
+    }
+
+    fn unchecked_results(&self, data: Subset, workers: &Workers) -> Result<Vec<SampleResult>> {
         self.check_data(&data)?;
         let labels = data.labels();
         let parts = self.each_chunk(workers, Samples::of(&data), |forward, start, logits| {

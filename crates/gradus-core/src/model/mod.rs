@@ -3,12 +3,13 @@
 //!
 //! [`Model`] is the whole; [`Classifier`] and [`Regressor`] are views of it. [`Predictor`] is its form
 //! for many single predictions, [`Explanation`] what one prediction comes from, [`Provenance`] how it
-//! was trained. `forward.rs` takes samples through the network, for these and for training's
+//! was trained, [`InputKind`] which raw values it takes. `forward.rs` takes samples through the network, for these and for training's
 //! validation.
 
 mod classifier;
 mod explain;
 mod forward;
+mod inputs;
 mod model;
 mod predictor;
 mod provenance;
@@ -16,6 +17,7 @@ mod regressor;
 
 pub use classifier::{Classifier, Predictions};
 pub use explain::Explanation;
+pub use inputs::{InputKind, ValueRange};
 pub use model::{Model, Outputs};
 pub use predictor::Predictor;
 pub use provenance::{Provenance, SampleCounts};

@@ -6,9 +6,9 @@ use gradus_kernels::matrix::MatMut;
 use gradus_kernels::threads::Workers;
 
 use super::forward::{Forward, Samples};
-use super::{Classifier, Predictor, Provenance, Regressor};
+use super::{Classifier, InputKind, Predictor, Provenance, Regressor, ValueRange};
 use crate::engine::cpu::{Density, Executor, kernels};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Loss;
 use crate::network::Network;
 use crate::samples::{Dataset, Rows, Subset, Targets, Task};
@@ -26,6 +26,8 @@ pub struct Model {
     pub sample_shape: Vec<usize>,
     /// What the network's outputs are.
     pub outputs: Outputs,
+    /// Which raw values it was trained on.
+    pub inputs: InputKind,
     /// How it was trained.
     pub provenance: Provenance,
 }
@@ -57,7 +59,8 @@ impl Outputs {
 }
 
 impl Model {
-    /// A model of these parts, of whose training nothing is known.
+    /// A model of these parts. Nothing is known about its training; which raw values it takes is
+    /// guessed from the transform ([`InputKind::guess`]).
     ///
     /// # Errors
     /// `InvalidArgument` if the network does not have as many inputs as a sample has values, or not as
@@ -68,10 +71,35 @@ impl Model {
         sample_shape: Vec<usize>,
         outputs: Outputs,
     ) -> Result<Model> {
-        let provenance = Provenance::default();
-        let model = Model { network, transform, sample_shape, outputs, provenance };
+        let (inputs, provenance) = (InputKind::guess(&transform), Provenance::default());
+        let model = Model { network, transform, sample_shape, outputs, inputs, provenance };
         model.check()?;
         Ok(model)
+    }
+
+    /// Notes whether the training images looked like MNIST's, and puts into the provenance what programs
+    /// of version 0.1.0 read about the inputs there: they feed images as bytes unless `values` is
+    /// `float32`.
+    pub fn set_mnist_form(&mut self, mnist_form: bool) {
+        self.inputs.mnist_form = Some(mnist_form);
+        let values = match self.inputs.values {
+            ValueRange::Unknown => return,
+            ValueRange::Bytes => "bytes",
+            ValueRange::Unit | ValueRange::Floats => "float32",
+        };
+        let inputs = serde_json::json!({ "values": values, "mnist_form": mnist_form });
+        self.provenance.more.insert("inputs".into(), inputs);
+    }
+
+    /// Whether samples are images: height and width.
+    pub fn takes_images(&self) -> bool {
+        self.sample_shape.len() == 2
+    }
+
+    /// Why these samples look as if they were on another scale than the training data
+    /// ([`InputKind::mismatch`]).
+    pub fn scale_mismatch<'a>(&self, inputs: impl Into<Rows<'a>>) -> Option<String> {
+        self.inputs.mismatch(inputs.into(), self.takes_images())
     }
 
     /// What kind of targets it predicts.
@@ -125,9 +153,16 @@ impl Model {
     /// values. `inputs` is `samples x features` of raw values.
     ///
     /// # Errors
-    /// `InvalidArgument` if the values do not make whole samples.
+    /// `InvalidArgument` if the values do not make whole samples; `InvalidData` if a prediction is NaN
+    /// or infinite.
     pub fn predict<'a>(&self, inputs: impl Into<Rows<'a>>, workers: &Workers) -> Result<Vec<f32>> {
-        let inputs = inputs.into();
+        let predictions = self.predict_unchecked(inputs.into(), workers)?;
+        check_finite(&predictions, self.names().len())?;
+        Ok(predictions)
+    }
+
+    /// The same without a look at what was predicted, for measuring a model in the middle of training.
+    pub(super) fn predict_unchecked(&self, inputs: Rows, workers: &Workers) -> Result<Vec<f32>> {
         self.check_inputs(inputs)?;
         let loss = self.loss();
         let samples =
@@ -159,10 +194,10 @@ impl Model {
         let data = data.into();
         match self.task() {
             Task::Classification => {
-                let found = self.classifier()?.evaluate(data, workers)?;
+                let found = self.classifier()?.measure(data, workers)?;
                 Ok((found.loss, Some(found.accuracy)))
             }
-            Task::Regression => Ok((self.regressor()?.evaluate(data, workers)?.loss, None)),
+            Task::Regression => Ok((self.regressor()?.measure(data, workers)?.loss, None)),
         }
     }
 
@@ -246,6 +281,22 @@ impl Model {
         let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
         let forward = Forward { executor: &executor, density: &density, transform };
         Ok(forward.each_chunk(workers, samples, |start, outputs| visit(&forward, start, outputs)))
+    }
+}
+
+/// Checks what was predicted for samples of `outputs` numbers each.
+pub(super) fn check_finite(predictions: &[f32], outputs: usize) -> Result<()> {
+    match predictions.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(Error::new(
+            ErrorKind::InvalidData,
+            format!(
+                "the prediction for sample {} is {}: the sample's numbers are too large for this model, \
+                 or its weights are",
+                at / outputs.max(1),
+                predictions[at]
+            ),
+        )),
     }
 }
 

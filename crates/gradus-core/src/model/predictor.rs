@@ -4,6 +4,7 @@ use gradus_kernels::matrix::MatMut;
 
 use super::Model;
 use super::forward::{Forward, Pass, Samples};
+use super::model::check_finite;
 use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
@@ -35,7 +36,7 @@ impl Predictor {
     ///
     /// # Errors
     /// `InvalidArgument` if the sample does not have the model's size, or is not of the kind that this
-    /// predictor was made for.
+    /// predictor was made for; `InvalidData` if a prediction is NaN or infinite.
     pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
         let features = self.executor.plan.layers[0].inputs;
         if sample.len() != features || matches!(sample, Rows::Bytes(_)) != self.bytes {
@@ -50,6 +51,7 @@ impl Predictor {
         let forward = Forward { executor, density, transform };
         let logits = pass.logits(&forward, Samples { rows: sample, subset: None, count: 1 }, 0..1);
         loss.predictions(executor.kernels(), MatMut::new(logits, 1, logits.len()));
+        check_finite(pass.output(), pass.output().len())?;
         Ok(pass.output())
     }
 }

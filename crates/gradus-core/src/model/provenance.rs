@@ -97,6 +97,10 @@ impl Provenance {
         add("config", self.settings.clone());
         add("history", self.history.clone());
         add("samples", self.samples.map_or(Value::Null, |it| serde_json::json!(it)));
+        if self.outcome.is_some() {
+            // Null says that the weights are those of the last epoch.
+            all.entry("best_epoch").or_insert(Value::Null);
+        }
         Value::Object(all)
     }
 

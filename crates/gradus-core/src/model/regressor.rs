@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use gradus_kernels::threads::Workers;
 
 use super::forward::Samples;
+use super::model::check_finite;
 use super::{Model, Outputs};
 use crate::error::Result;
 use crate::metrics::ValueEvaluation;
@@ -79,26 +80,39 @@ impl<M: Borrow<Model>> Regressor<M> {
     /// Mean squared and absolute error, R^2 and more on labelled data.
     ///
     /// # Errors
-    /// `InvalidArgument` if the data do not have the model's shape or as many values.
+    /// `InvalidArgument` if the data do not have the model's shape or as many values;
+    /// `InvalidData` if a prediction is not finite.
     pub fn evaluate<'a>(
         &self,
         data: impl Into<Subset<'a>>,
         workers: &Workers,
     ) -> Result<ValueEvaluation> {
         let data = data.into();
-        self.check_data(&data)?;
+        let predicted = self.unchecked_values(&data, workers)?;
+        check_finite(&predicted, self.names().len())?;
+        self.errors_of(&predicted, &data)
+    }
+
+    /// As [`Self::evaluate`], also for a model whose predictions are not finite.
+    pub(super) fn measure(&self, data: Subset, workers: &Workers) -> Result<ValueEvaluation> {
+        self.errors_of(&self.unchecked_values(&data, workers)?, &data)
+    }
+
+    fn unchecked_values(&self, data: &Subset, workers: &Workers) -> Result<Vec<f32>> {
+        self.check_data(data)?;
+        let parts = self.each_chunk(workers, Samples::of(data), |_, _, outputs| {
+            outputs.as_ref().without_gaps().to_vec()
+        })?;
+        Ok(parts.concat())
+    }
+
+    fn errors_of(&self, predicted: &[f32], data: &Subset) -> Result<ValueEvaluation> {
         let Targets::Values { values, .. } = &data.data().targets else {
             return Err(self.misfit(data.data()));
         };
-        let parts = self.each_chunk(workers, Samples::of(&data), |_, _, outputs| {
-            outputs.as_ref().without_gaps().to_vec()
-        })?;
-        let (outputs, predicted) = (self.names().len(), parts.concat());
-        let targets: Vec<f32> = data
-            .indices()
-            .flat_map(|sample| &values[sample * outputs..][..outputs])
-            .copied()
-            .collect();
-        Ok(ValueEvaluation::new(outputs, &predicted, &targets))
+        let outputs = self.names().len();
+        let of_sample = |sample: usize| &values[sample * outputs..][..outputs];
+        let targets: Vec<f32> = data.indices().flat_map(of_sample).copied().collect();
+        Ok(ValueEvaluation::new(outputs, predicted, &targets))
     }
 }

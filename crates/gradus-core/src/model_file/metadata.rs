@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{damaged, invalid};
 use crate::error::{Error, Result};
-use crate::model::{Model, Outputs, Provenance};
+use crate::model::{InputKind, Model, Outputs, Provenance, ValueRange};
 use crate::network::{Activation, Layer, Linear, Network};
 use crate::samples::Task;
 use crate::transform::Transform;
@@ -18,6 +18,10 @@ pub const FORMAT_VERSION: u32 = 2;
 
 /// The value of the key `format`.
 const FORMAT: &str = "gradus";
+
+/// The key of the raw values that the model takes. Every file has it since it was introduced, so that a
+/// file with it and without a digest is damaged.
+pub const INPUTS: &str = "inputs";
 
 /// Keys and their values, JSON texts except for the first two.
 pub type Metadata = BTreeMap<String, String>;
@@ -60,10 +64,30 @@ pub fn write(model: &Model) -> Result<Metadata> {
         ("normalization", json(&model.transform)?),
         ("sample_shape", json(&model.sample_shape)?),
         (names_key, json(&model.names())?),
+        (INPUTS, json(&model.inputs)?),
         ("training", json(&model.provenance.to_json())?),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into())
+}
+
+/// Which raw values the model takes: what the file says, or what a file of version 0.1.0 says in
+/// `training`, or what the transform tells.
+fn inputs(
+    metadata: &Metadata,
+    provenance: &Provenance,
+    transform: &Transform,
+) -> Result<InputKind> {
+    if metadata.contains_key(INPUTS) {
+        return value(metadata, INPUTS);
+    }
+    let old = provenance.more.get("inputs").unwrap_or(&serde_json::Value::Null);
+    let values = match old["values"].as_str() {
+        Some("bytes") => ValueRange::Bytes,
+        Some("float32" | "sparse float32") => ValueRange::Floats,
+        _ => InputKind::guess(transform).values,
+    };
+    Ok(InputKind { values, mnist_form: old["mnist_form"].as_bool() })
 }
 
 /// Whether these are the metadata of a gradus model of any version.
@@ -130,7 +154,8 @@ pub fn assemble(metadata: &Metadata, network: Network, transform: Transform) -> 
         (false, true) => Outputs::values(value(metadata, values)?),
         (_, false) => Outputs::classes(value(metadata, classes)?),
     };
-    let model = Model { network, transform, sample_shape, outputs, provenance };
+    let inputs = inputs(metadata, &provenance, &transform)?;
+    let model = Model { network, transform, sample_shape, outputs, inputs, provenance };
     check(&model).map_err(damaged)?;
     Ok(model)
 }
@@ -164,7 +189,8 @@ pub fn check(model: &Model) -> Result<()> {
     Ok(())
 }
 
-fn json(value: &impl Serialize) -> Result<String> {
+/// The text of a metadata value.
+pub fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::argument(error.to_string()))
 }
 

@@ -21,6 +21,7 @@ pub mod checkpoint;
 mod checkpoint_v2;
 mod data;
 mod progress;
+mod provenance;
 mod start;
 
 pub use crate::regularization::{self, ClassWeights, Regularization};
@@ -51,6 +52,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The name in files: `finished`, `no_progress`, `stopped` or `diverged`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Finished => "finished",
+            Outcome::NoProgress => "no_progress",
+            Outcome::Stopped => "stopped",
+            Outcome::Diverged { .. } => "diverged",
+        }
+    }
+
     /// Of an epoch with this loss at this learning rate, where the model of epoch `kept` is kept.
     fn diverged(epoch: usize, loss: f64, rate: f32, kept: Option<usize>) -> Outcome {
         let what = match loss.is_finite() {

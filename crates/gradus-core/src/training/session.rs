@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::model::Model;
+use crate::model::{Model, SampleCounts, ValueRange};
 use crate::schedule::{Run, Schedule};
 use crate::training::data::Data;
 use crate::training::progress::Progress;
+use crate::training::provenance::provenance;
 use crate::training::start::Beginning;
 use crate::training::{
     Best, EarlyStopping, EpochReport, History, Outcome, Start, TrainConfig, Trained,
@@ -29,6 +30,8 @@ pub struct Session {
     pub(super) best: Vec<f32>,
     /// Digests of the data, once a checkpoint has asked for them.
     pub(super) digests: OnceLock<[String; 2]>,
+    /// How many samples there are, for the model's provenance.
+    samples: SampleCounts,
     /// What the schedule needs to know of the run.
     run: Run,
     outcome: Option<Outcome>,
@@ -46,8 +49,11 @@ impl Session {
         start: impl Into<Start<'d>>,
     ) -> Result<Session> {
         config.validate()?;
-        let Beginning { engine, model, progress, best } =
-            start.into().begin(config, &data.into())?;
+        let data = data.into();
+        let Beginning { engine, mut model, progress, best } = start.into().begin(config, &data)?;
+        model.inputs.values = ValueRange::of(data.train.data().inputs.rows());
+        let validation = data.validation.map_or(0, |set| set.len());
+        let samples = SampleCounts { train: data.train.len(), validation, test: 0 };
         Ok(Session {
             config: config.clone(),
             run: config.run(engine.steps_per_epoch() as u64),
@@ -56,6 +62,7 @@ impl Session {
             progress,
             best,
             digests: OnceLock::new(),
+            samples,
             outcome: None,
         })
     }
@@ -191,6 +198,8 @@ impl Session {
             model.network.parameters_mut().copy_from_slice(&self.best);
         }
         let outcome = self.outcome.unwrap_or(Outcome::Stopped);
+        model.provenance =
+            provenance(&self.config, self.samples, &history, &outcome, best.as_ref());
         Trained { model, history, outcome, best, seconds }
     }
 }

@@ -8,6 +8,7 @@ mod folder;
 mod resize;
 mod ink;
 pub(super) mod mnist_form;
+mod form;
 
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -16,6 +17,7 @@ use std::path::Path;
 use image::{DynamicImage, GenericImageView, ImageDecoder, ImageError, ImageReader, Limits, Rgba};
 
 pub use folder::load_folder;
+pub use form::is_in_mnist_form;
 pub use mnist_form::{MNIST_PIXELS, MNIST_SIDE, to_mnist_form};
 pub use resize::to_size;
 

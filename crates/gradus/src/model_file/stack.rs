@@ -4,8 +4,8 @@
 //! scales and shifts values elsewhere (batch normalisation, a bias of its own, factors of an
 //! exporter) is folded into the linear layer beside it, in double precision.
 
-use super::invalid;
 use super::scaling::Scaling;
+use super::{invalid, metadata};
 use crate::classifier::{Model, Outputs};
 use crate::data::image_shape;
 use crate::error::Result;
@@ -200,7 +200,10 @@ impl Stack {
             1 => Outputs::values(vec![VALUE.to_owned()]),
             _ => Outputs::classes((0..outputs).map(|class| class.to_string()).collect()),
         };
-        Model::new(network, transform, shape, outputs).map_err(|error| invalid(error.to_string()))
+        let model = Model::new(network, transform, shape, outputs)
+            .map_err(|error| invalid(error.to_string()))?;
+        metadata::check(&model).map_err(|error| invalid(error.to_string()))?;
+        Ok(model)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
-use hdf5_reader::{Hdf5File, OpenOptions};
+use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File, OpenOptions};
 
 use crate::data::{Array, Values};
 use crate::error::Result;
@@ -70,16 +70,72 @@ impl Weights {
             if data.ndim() == 0 {
                 continue;
             }
-            let bytes = data.num_elements().map_err(wrong)?.saturating_mul(4);
-            self.left = usize::try_from(bytes)
-                .ok()
-                .and_then(|bytes| self.left.checked_sub(bytes))
+            let bytes = data.raw_byte_len().map_err(wrong)?;
+            self.left = self
+                .left
+                .checked_sub(bytes)
                 .ok_or_else(|| damaged("its arrays are more than the file can hold"))?;
-            let array = data.read_array::<f32>().map_err(wrong)?;
-            let shape = array.shape().to_vec();
-            let values = Values::F32(array.into_raw_vec_and_offset().0);
-            arrays.push(Array { shape, values });
+            arrays.push(array(&data).map_err(|error| error.context(format!("layer '{layer}'")))?);
         }
         Ok(arrays)
+    }
+}
+
+/// The array in single precision, which is what gradus computes with.
+fn array(data: &Dataset) -> Result<Array> {
+    let wrong = |error: Error| damaged(format!("its HDF5 part: {error}"));
+    let (shape, values) = match data.dtype() {
+        Datatype::FloatingPoint { size: 8, .. } => {
+            let array = data.read_array::<f64>().map_err(wrong)?;
+            (array.shape().to_vec(), array.iter().map(|&value| value as f32).collect())
+        }
+        Datatype::FloatingPoint { size: 2, byte_order } => {
+            let halves = data.read_raw_bytes().map_err(wrong)?;
+            let half = |&bytes: &[u8; 2]| match byte_order {
+                ByteOrder::LittleEndian => half_to_single(u16::from_le_bytes(bytes)),
+                ByteOrder::BigEndian => half_to_single(u16::from_be_bytes(bytes)),
+            };
+            let shape = data.shape().iter().map(|&size| size as usize).collect();
+            (shape, halves.as_chunks().0.iter().map(half).collect())
+        }
+        _ => {
+            let array = data.read_array::<f32>().map_err(wrong)?;
+            (array.shape().to_vec(), array.into_raw_vec_and_offset().0)
+        }
+    };
+    Ok(Array { shape, values: Values::F32(values) })
+}
+
+/// A number of half precision (IEEE 754 binary16): 1 bit of sign, 5 of exponent, 10 of fraction.
+fn half_to_single(bits: u16) -> f32 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
+    let size = match exponent {
+        0 => fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
+    };
+    if bits >> 15 == 1 { -size } else { size }
+}
+
+#[cfg(test)]
+mod half_tests {
+    use super::half_to_single;
+
+    #[test]
+    fn halves_are_exact() {
+        for (bits, value) in [
+            (0x0000, 0.0),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x3555, 0.333_251_95),
+            (0x7bff, 65504.0),
+            (0x0001, 2f32.powi(-24)),
+            (0x03ff, 1023.0 * 2f32.powi(-24)),
+            (0x7c00, f32::INFINITY),
+        ] {
+            assert_eq!(half_to_single(bits), value, "{bits:#x}");
+        }
+        assert!(half_to_single(0x7e00).is_nan());
     }
 }

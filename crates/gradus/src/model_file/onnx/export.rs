@@ -10,7 +10,7 @@ use super::messages::{
     Type, ValueInfo, attribute, element,
 };
 use super::{LAST, ONNX_IR, OPSET, PRODUCER};
-use crate::classifier::Model;
+use crate::classifier::{InputKind, Model, ValueRange};
 use crate::data::Task;
 use crate::error::{Error, Result};
 use crate::model_file::metadata;
@@ -20,7 +20,8 @@ use crate::transform::{Step, Transform};
 /// How an ONNX model is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OnnxOptions {
-    /// Whether the input is uint8 instead of float32, for callers that hold images as bytes.
+    /// Whether the input is uint8 instead of float32, for callers that hold images as bytes. The graph
+    /// of a model that was trained on numbers from 0 to 1 then divides them by 255.
     pub uint8_input: bool,
 }
 
@@ -41,6 +42,11 @@ pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
     let context = |error: Error| error.context("this model cannot be exported");
     metadata::check(model).map_err(context)?;
     let mut properties = metadata::write(model).map_err(context)?;
+    if options.uint8_input && model.inputs.values == ValueRange::Unit {
+        // The division is part of the graph, so that the graph takes bytes.
+        let inputs = InputKind { values: ValueRange::Bytes, ..model.inputs };
+        properties.insert(metadata::INPUTS.into(), metadata::json(&inputs).map_err(context)?);
+    }
     properties.retain(|key, _| !IN_THE_GRAPH.contains(&key.as_str()));
     let pairs = properties.into_iter();
     let file = messages::Model {
@@ -65,6 +71,11 @@ fn graph(model: &Model, options: &OnnxOptions) -> Graph {
     let mut chain = Chain { nodes: Vec::new(), constants: Vec::new(), current: "input".into() };
     if options.uint8_input {
         chain.step("Cast", "floats", &[], vec![int("to", element::FLOAT.into())]);
+        if model.inputs.values == ValueRange::Unit {
+            // Bytes are grey levels; the model was trained on numbers from 0 to 1.
+            chain.constant("levels", &[], &[255.0]);
+            chain.step("Div", "units", &["levels"], vec![]);
+        }
     }
     if sample_shape.len() != 1 {
         chain.step("Flatten", "flat", &[], vec![int("axis", 1)]);
