@@ -150,7 +150,7 @@ def test_everything_that_regularises_is_taken(digits):
     plain = model(normalization="unit").fit(X, y)
     for name, value in [
         ("dropout", 0.1), ("noise", 0.1), ("input_noise", 0.1), ("batch_norm", True), ("mixup", 0.2),
-        ("l1", 1e-4), ("max_norm", 0.5), ("clip_norm", 0.1), ("average", 0.9), ("solver", "muon"),
+        ("l1", 1e-4), ("max_norm", 0.5), ("clip_norm", 0.1), ("ema_decay", 0.9), ("solver", "muon"),
         ("distort", "shift:2,rotate:5"), ("alpha", 1.0), ("activation", "gelu"),
     ]:  # fmt: skip
         other = model(normalization="unit", **{name: value}).fit(X, y)

@@ -61,7 +61,7 @@ class MLPClassifier(BaseMLP):
         Whether to print the figures of each epoch.
     warm_start : bool, default=False
         Whether `fit` goes on from the earlier call, with its weights and the solver's state. Layers,
-        solver, ``batch_norm`` and ``average`` must then be the same, and no new class may come.
+        solver, ``batch_norm`` and ``ema_decay`` must then be the same, and no new class may come.
     momentum : float, default=None
         Of 'sgd' (0.9), 'rmsprop' (0) and 'muon' (0.95). None is the value in parentheses.
     nesterovs_momentum : bool, default=None
@@ -107,7 +107,7 @@ class MLPClassifier(BaseMLP):
     max_norm, clip_norm, clip_value : float or None, default=None
         Largest norm of the weights that lead to a hidden unit, of the whole gradient, and largest value
         in the gradient.
-    average : float or None, default=None
+    ema_decay : float or None, default=None
         Decay of a moving average of the weights, which then is the model.
     distort : str or None, default=None
         Distorts images anew in every epoch: 'standard', 'strong', or parts such as 'shift:2,rotate:10,scale:0.1,
@@ -223,7 +223,7 @@ class MLPClassifier(BaseMLP):
         max_norm: float | None = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-        average: float | None = None,
+        ema_decay: float | None = None,
         distort: str | None = None,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         callbacks: Callable[[dict[str, float]], Any] | Sequence[Callable] | None = None,

@@ -1,7 +1,17 @@
 """What scikit-learn's tools ask of an estimator, without scikit-learn."""
 
 import functools
+import operator
 import reprlib
+
+
+# Earlier names of parameters: they are understood, and never shown.
+_RENAMED = {"average": "ema_decay"}
+
+
+def current_names(parameters):
+    """Return a dict of parameters with today's names."""
+    return {_RENAMED.get(name, name): value for name, value in parameters.items()}
 
 
 class Estimator:
@@ -11,6 +21,22 @@ class Estimator:
     """
 
     _estimator_type = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        init = cls.__dict__.get("__init__")
+        if init is None:
+            return
+
+        # Its signature, which tools look at, is still that of ``init``.
+        @functools.wraps(init)
+        def with_earlier_names(self, *args, **parameters):
+            init(self, *args, **current_names(parameters))
+
+        cls.__init__ = with_earlier_names
+
+    def __setstate__(self, state):
+        self.__dict__.update(current_names(state))
 
     @classmethod
     def _parameters(cls):
@@ -47,7 +73,7 @@ class Estimator:
         -------
         self : object
         """
-        known = self._parameters()
+        known, params = self._parameters(), current_names(params)
         for name in params:
             if name not in known:
                 raise ValueError(
@@ -68,6 +94,10 @@ class Estimator:
 
     def __sklearn_is_fitted__(self):
         return "_model" in self.__dict__
+
+
+for _old, _name in _RENAMED.items():
+    setattr(Estimator, _old, property(operator.attrgetter(_name)))
 
 
 class _Shown(reprlib.Repr):

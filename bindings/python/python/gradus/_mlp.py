@@ -68,7 +68,7 @@ class BaseMLP(Savable):
     max_norm: float | None
     clip_norm: float | None
     clip_value: float | None
-    average: float | None
+    ema_decay: float | None
     distort: str | None
     callbacks: Callable[[dict[str, float]], Any] | Sequence[Callable] | None
     n_jobs: int | None

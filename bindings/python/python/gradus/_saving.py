@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradus import _core, _settings
-from gradus._estimator import Estimator
+from gradus._estimator import Estimator, current_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,13 +132,14 @@ class Savable(Estimator):
             )
         training = json.loads(model.training) or {}
         ours = training.get("python") or {}
-        known = cls._parameters()
+        known, config = cls._parameters(), training.get("config", {})
         given = ours.get("parameters") or {
             "hidden_layer_sizes": tuple(model.hidden),
             "activation": _in_short(model.activations),
-            "normalization": training.get("config", {}).get("normalization", "none"),
+            # The program's name for it; earlier versions wrote the parameter's.
+            "normalization": config.get("normalize", config.get("normalization", "none")),
         }
-        estimator = cls(**{name: value for name, value in given.items() if name in known})
+        estimator = cls(**{name: value for name, value in current_names(given).items() if name in known})
         for name in ("hidden_layer_sizes", "activation"):
             # JSON knows no tuples.
             if isinstance(getattr(estimator, name), list):

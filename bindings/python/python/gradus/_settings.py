@@ -61,10 +61,10 @@ def config(estimator, samples, *, seed, partial, class_weights, validation, earl
             "mixup": number("mixup", estimator.mixup),
             "l1": number("l1", estimator.l1),
             "l2": number("alpha", estimator.alpha) / divisor,
-            "max_norm": number("max_norm", estimator.max_norm, none=True),
-            "clip_norm": number("clip_norm", estimator.clip_norm, none=True),
-            "clip_value": number("clip_value", estimator.clip_value, none=True),
-            "average": number("average", estimator.average, none=True),
+            "max_norm": limit("max_norm", estimator.max_norm),
+            "clip_norm": limit("clip_norm", estimator.clip_norm),
+            "clip_value": limit("clip_value", estimator.clip_value),
+            "ema_decay": number("ema_decay", estimator.ema_decay, none=True),
             "class_weights": class_weights,
             "distortion": _parsed("distort", estimator.distort or "none"),
         },
@@ -174,6 +174,14 @@ def number(name, value, none=False):
     if not isinstance(value, numbers.Real) or not math.isfinite(value):
         raise ValueError(f"{name} is {value!r}, but must be a finite number")
     return float(value)
+
+
+def limit(name, value):
+    """Return a number above 0, or None for no limit."""
+    # For the core 0 is off, too.
+    if value is not None and number(name, value) <= 0.0:
+        raise ValueError(f"{name} is {value!r}, but must be above 0 and finite, or None")
+    return number(name, value, none=True)
 
 
 def pair(name, value):

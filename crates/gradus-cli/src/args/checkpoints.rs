@@ -1,31 +1,16 @@
-//! The options of `gradus train` about early stopping and checkpoints.
+//! The options of `gradus train` about checkpoints.
 
 use std::path::{Path, PathBuf};
 
+use super::parsers::{Interval, interval};
 use clap::{Args, ValueHint};
-use gradus::training::Monitor;
 
-use super::parsers::{Interval, at_least_one, interval, monitors};
-
-/// When to stop before the last epoch.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Early stopping and checkpoints")]
-pub(crate) struct StoppingArgs {
-    /// Stop after N epochs without improvement, and keep the weights of the best epoch
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one)]
-    pub(crate) patience: Option<usize>,
-    /// Smallest improvement over the best epoch that counts [default: 0]
-    #[arg(long, value_name = "DIFFERENCE", allow_negative_numbers = true, requires = "patience")]
-    pub(crate) min_delta: Option<f64>,
-    /// Metric that --patience and the plateau schedule watch [default: val_loss with validation data,
-    /// else loss]
-    #[arg(long, value_name = "METRIC", value_parser = monitors())]
-    pub(crate) monitor: Option<Monitor>,
-}
+/// The title of these options in the help; early stopping has its place there, too.
+pub(super) const HEADING: &str = "Early stopping and checkpoints";
 
 /// When to write checkpoints, and which one to resume.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Early stopping and checkpoints")]
+#[command(next_help_heading = HEADING)]
 pub(crate) struct CheckpointArgs {
     /// Save the state of the run to this file regularly, for --resume; it is also a model file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -6,7 +6,7 @@ mod parsers;
 mod vary;
 mod source;
 mod model;
-mod regularization;
+mod settings;
 mod checkpoints;
 mod train;
 mod sweep;
@@ -28,7 +28,6 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use gradus::training::settings::{Setting, spell};
 
 pub(crate) use bench::BenchArgs;
-pub(crate) use checkpoints::StoppingArgs;
 pub(crate) use data::DataArgs;
 pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use export::ExportArgs;
@@ -37,9 +36,9 @@ pub(crate) use inspect::InspectArgs;
 pub(crate) use model::ModelArgs;
 pub(crate) use parsers::Interval;
 pub(crate) use predict::PredictArgs;
-pub(crate) use regularization::RegularizationArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use serve::{LOOPBACK, ServeArgs, USUAL_PORT};
+pub(crate) use settings::{is_array_file, option};
 pub(crate) use shell::{CompletionsArgs, ManArgs};
 pub(crate) use source::{NamedSetArgs, SourceArgs};
 pub(crate) use sweep::SweepArgs;
@@ -115,11 +114,6 @@ pub(crate) fn option_named<'a>(command: &'a clap::Command, name: &str) -> Option
     })
 }
 
-/// The option of a setting, without its dashes.
-pub(crate) fn option(setting: &Setting) -> String {
-    setting.name.replace('_', "-")
-}
-
 /// A message of the library with the settings in it, which it names between backticks, as options:
 /// "`learning_rate` is -1" as "--learning-rate is -1".
 pub(crate) fn spelled(message: &str) -> String {
@@ -138,10 +132,34 @@ pub(crate) fn spelled(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gradus::training::Preset;
+    use gradus::training::settings::SETTINGS;
+
     use super::*;
 
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn old_names_of_settings_are_understood_and_not_shown() {
+        let help = Cli::command().find_subcommand_mut("train").unwrap().render_long_help();
+        let mut count = 0;
+        for setting in SETTINGS {
+            for older in setting.older {
+                let text = setting.get(&Preset::Record.config()).unwrap();
+                let word = format!("--{}={text}", older.replace('_', "-"));
+                let Command::Train(args) = Command::parse(["gradus", "train", &word]).unwrap()
+                else {
+                    panic!("{word}");
+                };
+                assert_eq!(args.settings.get(setting.name), Some(&*text), "{word}");
+                assert!(args.given.contains_key(setting.name), "{word}");
+                assert!(!help.to_string().contains(&format!("--{older} ")), "{older}");
+                count += 1;
+            }
+        }
+        assert!(count >= 3);
     }
 }

@@ -2,13 +2,10 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use gradus::data::distort::Distortion;
-use gradus::data::normalize::Normalization;
 use gradus::loss::Loss;
 use gradus::network::Activation;
-use gradus::optimizer::Optimizer;
-use gradus::schedule::Schedule;
 use gradus::training::config::MOST_THREADS;
-use gradus::training::{BatchSize, ClassWeights, Monitor, Preset};
+use gradus::training::{Monitor, Preset};
 use gradus::transform::Transform;
 
 pub(crate) fn losses() -> impl TypedValueParser<Value = Loss> {
@@ -23,34 +20,9 @@ pub(crate) enum Interval {
     Minutes(f64),
 }
 
-/// The number of units of each hidden layer.
-#[derive(Debug, Clone)]
-pub(crate) struct Hidden(pub(crate) Vec<usize>);
-
 /// The activation functions of the hidden layers.
 #[derive(Debug, Clone)]
 pub(crate) struct Activations(pub(crate) Vec<Activation>);
-
-pub(crate) fn hidden(text: &str) -> Result<Hidden, String> {
-    if text == "none" {
-        return Ok(Hidden(Vec::new()));
-    }
-    let units = |part: &str| part.trim().parse().ok().filter(|&units: &usize| units > 0);
-    text.split(',')
-        .map(units)
-        .collect::<Option<_>>()
-        .map(Hidden)
-        .ok_or_else(|| "expected whole numbers from 1, such as 128 or 256,64, or none".into())
-}
-
-pub(crate) fn batch_size(text: &str) -> Result<BatchSize, String> {
-    match text {
-        "full" => Ok(BatchSize::Full),
-        _ => at_least_one(text)
-            .map(BatchSize::Samples)
-            .map_err(|_| "expected a whole number from 1, or full".into()),
-    }
-}
 
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|&number: &usize| number > 0);
@@ -59,18 +31,6 @@ pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
 
 pub(crate) fn whole(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
-}
-
-pub(crate) fn number(text: &str) -> Result<f32, String> {
-    text.parse().map_err(|_| "expected a number such as 0.001".into())
-}
-
-/// A limit, which is off at 0. The text form of a setting that is off is `none`.
-pub(crate) fn limit(text: &str) -> Result<f32, String> {
-    match text {
-        "none" => Ok(0.0),
-        _ => text.parse().map_err(|_| "expected a number such as 0.001, or none".into()),
-    }
 }
 
 pub(crate) fn mean_and_deviation(text: &str) -> Result<Transform, String> {
@@ -87,29 +47,8 @@ pub(crate) fn threads(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("expected a whole number from 1 to {MOST_THREADS}"))
 }
 
-pub(crate) fn schedule(text: &str) -> Result<Schedule, String> {
-    Schedule::parse(text).ok_or_else(|| {
-        "expected constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine, one-cycle or \
-         plateau:PATIENCE:FACTOR (such as plateau:5:0.5)"
-            .into()
-    })
-}
-
 pub(crate) fn distortion(text: &str) -> Result<Distortion, String> {
     Distortion::parse(text).map_err(|error| error.to_string())
-}
-
-pub(crate) fn class_weights(text: &str) -> Result<ClassWeights, String> {
-    match text {
-        "equal" => Ok(ClassWeights::Equal),
-        "balanced" => Ok(ClassWeights::Balanced),
-        _ => text
-            .split(',')
-            .map(|part| part.trim().parse().ok())
-            .collect::<Option<_>>()
-            .map(ClassWeights::Each)
-            .ok_or_else(|| "expected equal, balanced, or numbers such as 1,1,2.5".into()),
-    }
 }
 
 pub(crate) fn interval(text: &str) -> Result<Interval, String> {
@@ -155,16 +94,6 @@ pub(crate) fn activations(text: &str) -> Result<Activations, String> {
     })
 }
 
-pub(crate) fn optimizers() -> impl TypedValueParser<Value = Optimizer> {
-    let values = Optimizer::ALL.map(|optimizer| PossibleValue::new(optimizer.name()));
-    named(values.to_vec(), Optimizer::from_name)
-}
-
-pub(crate) fn normalizations() -> impl TypedValueParser<Value = Normalization> {
-    let values = Normalization::ALL.map(|normalization| PossibleValue::new(normalization.name()));
-    named(values.to_vec(), Normalization::from_name)
-}
-
 /// A parser that accepts one of `values` and looks it up by name.
 pub(super) fn named<T: Clone + Send + Sync + 'static>(
     values: Vec<PossibleValue>,
@@ -180,16 +109,12 @@ mod tests {
 
     #[test]
     fn shapes_are_read() {
-        assert!(hidden("none").unwrap().0.is_empty());
-        assert_eq!(hidden("256, 64").unwrap().0, [256, 64]);
         assert_eq!(activations("relu").unwrap().0, [Activation::Relu]);
         assert_eq!(activations("gelu, tanh").unwrap().0, [Activation::Gelu, Activation::Tanh]);
         assert_eq!(image_size("28").unwrap(), (28, 28));
         assert_eq!(image_size("20x30").unwrap(), (20, 30));
-        assert_eq!(batch_size("full").unwrap(), BatchSize::Full);
         for wrong in ["", "0", "1,", "x", "-3", "1x0"] {
-            assert!(hidden(wrong).is_err() && image_size(wrong).is_err(), "{wrong}");
-            assert!(batch_size(wrong).is_err() && activations(wrong).is_err(), "{wrong}");
+            assert!(image_size(wrong).is_err() && activations(wrong).is_err(), "{wrong}");
         }
     }
 }

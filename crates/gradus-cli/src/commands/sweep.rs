@@ -32,7 +32,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     let (first, settings) = (&plan.first, &plan.runs[0].settings);
     let wanted = source::training_options(first, settings)?;
     stop::listen()?;
-    let data = Data::load(&wanted, settings, first.regularization.sample_weights.as_deref())?;
+    let data = Data::load(&wanted, settings, first.sample_weights.as_deref())?;
     let jobs = share_cores(args.jobs, &mut plan);
     check_fit(&plan, &data)?;
     let identity = plan.identity(&data)?;
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
 /// The number of runs to train in parallel, which share the cores.
 fn share_cores(jobs: Option<usize>, plan: &mut Plan) -> usize {
     let cores = available_cores();
-    let wanted = plan.first.threads;
+    let wanted = plan.runs[0].settings.config.threads;
     let jobs = jobs.unwrap_or_else(|| (cores / wanted.unwrap_or(1)).max(1)).min(plan.runs.len());
     for run in &mut plan.runs {
         run.settings.config.threads = Some(wanted.unwrap_or((cores / jobs).max(1)));

@@ -8,6 +8,7 @@ use anyhow::Result;
 use gradus::Error;
 use gradus::data::Task;
 use gradus::loss::Loss;
+use gradus::training::settings::Setting;
 use gradus::training::{Checkpoint, Data, Preset, Session};
 use serde::{Deserialize, Serialize};
 
@@ -84,10 +85,13 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     args.data = args.data.or(note.data);
     args.test = args.test.or(note.test);
     args.loss = note.values.then_some(Loss::SquaredError);
-    let weights = &mut args.regularization.sample_weights;
+    let weights = &mut args.sample_weights;
     *weights = weights.take().or(note.sample_weights);
     let mut config = checkpoint.config().clone();
-    config.threads = args.threads;
+    config.threads = None;
+    if let (Some(typed), Some(threads)) = (args.settings.get("threads"), Setting::find("threads")) {
+        threads.set(&mut config, typed)?;
+    }
     let settings = Settings {
         preset: Preset::from_name(&note.preset).unwrap_or(Preset::Quick),
         config,
@@ -120,7 +124,7 @@ impl<'a> CheckpointWriter<'a> {
             label_column: args.source.label_column.clone(),
             values: args.task() == Task::Regression,
             image_size: args.source.image_size,
-            sample_weights: args.regularization.sample_weights.clone(),
+            sample_weights: args.sample_weights.clone(),
         };
         Ok(CheckpointWriter {
             path: args.checkpoints.path(),

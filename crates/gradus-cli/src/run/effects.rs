@@ -48,7 +48,7 @@ pub(crate) fn check(run: &Run) -> Result<(), Error> {
 
 fn check_nesterov(run: &Run) -> Result<(), Error> {
     match run.config.optimizer {
-        Optimizer::Sgd { momentum: 0.0, .. } if run.args.nesterov => Err(Error::argument(
+        Optimizer::Sgd { momentum: 0.0, nesterov: true, .. } => Err(Error::argument(
             "--nesterov has no effect without momentum: add --momentum, such as --momentum 0.9",
         )),
         _ => Ok(()),
@@ -60,35 +60,35 @@ fn check_hidden_layers(run: &Run) -> Result<(), Error> {
     if !run.config.hidden.is_empty() {
         return Ok(());
     }
-    if run.args.activation.is_some() {
+    if run.args.settings.has("activation") {
         return Err(Error::argument(
             "--activation has no effect: there is no hidden layer; leave it out, or add a layer with \
              --hidden",
         ));
     }
-    let (given, used) = (&run.args.regularization, &run.config.regularization);
+    let used = &run.config.regularization;
     let uses = [
         Use {
             option: "--dropout",
-            given: given.dropout.is_some(),
+            given: run.args.settings.has("dropout"),
             on: used.dropout > 0.0,
             off: "--dropout 0",
         },
         Use {
             option: "--noise",
-            given: given.noise.is_some(),
+            given: run.args.settings.has("noise"),
             on: used.noise > 0.0,
             off: "--noise 0",
         },
         Use {
             option: "--batch-norm",
-            given: given.batch_norm.is_some(),
+            given: run.args.settings.has("batch_norm"),
             on: used.batch_norm,
             off: "--batch-norm=false",
         },
         Use {
             option: "--max-norm",
-            given: given.max_norm.is_some(),
+            given: run.args.settings.has("max_norm"),
             on: used.max_norm.is_some(),
             off: "--max-norm 0",
         },
@@ -101,19 +101,19 @@ fn check_task(run: &Run) -> Result<(), Error> {
     if run.args.task() == Task::Classification {
         return Ok(());
     }
-    let (given, used) = (&run.args.regularization, &run.config.regularization);
+    let used = &run.config.regularization;
     let smooths = used.label_smoothing > 0.0;
     let weighs = used.class_weights != ClassWeights::Equal;
     let uses = [
         Use {
             option: "--label-smoothing",
-            given: given.label_smoothing.is_some(),
+            given: run.args.settings.has("label_smoothing"),
             on: smooths,
             off: "--label-smoothing 0",
         },
         Use {
             option: "--class-weights",
-            given: given.class_weights.is_some(),
+            given: run.args.settings.has("class_weights"),
             on: weighs,
             off: "--class-weights equal",
         },
@@ -137,10 +137,10 @@ fn refuse<const N: usize>(uses: [Use; N], run: &Run, why: &str) -> Result<(), Er
 
 /// A monitored metric must be watched by something, and must exist.
 fn check_monitor(run: &Run) -> Result<(), Error> {
-    let Some(monitor) = run.args.stopping.monitor else { return Ok(()) };
+    let Some(monitor) = run.config.monitor else { return Ok(()) };
     let name = monitor.name();
     let plateau = matches!(run.config.schedule, Schedule::Plateau(_));
-    if run.args.stopping.patience.is_none() && !plateau {
+    if run.config.early_stopping.is_none() && !plateau {
         return Err(Error::argument(
             "--monitor has no effect: only early stopping and the plateau schedule watch a metric; add \
              --patience N or --schedule plateau:PATIENCE:FACTOR",

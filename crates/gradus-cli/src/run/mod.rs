@@ -7,8 +7,6 @@ pub(crate) mod workers;
 pub(crate) mod describe;
 pub(crate) mod drawing;
 pub(crate) mod model;
-pub(crate) mod regularization;
-pub(crate) mod optimizer;
 pub(crate) mod effects;
 pub(crate) mod scale;
 pub(crate) mod settings;

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use gradus::Error;
 use gradus::model_file::npz;
-use gradus::network::{Activation, Init, Network};
-use gradus::training::{Checkpoint, EarlyStopping, Preset, TrainConfig};
+use gradus::network::Network;
+use gradus::training::settings::SETTINGS;
+use gradus::training::{Checkpoint, Preset, TrainConfig};
 
-use crate::args::{StoppingArgs, TrainArgs};
+use crate::args::{TrainArgs, is_array_file};
 use crate::run::describe::hidden_of;
 use crate::run::effects::{self, Run};
-use crate::run::{optimizer, regularization};
 
 /// The settings of a training run.
 #[derive(Debug)]
@@ -36,36 +36,22 @@ impl Settings {
     pub(crate) fn resolve(args: &TrainArgs) -> Result<Settings> {
         let preset = args.preset.unwrap_or(Preset::Quick);
         let mut config = preset.config();
-        let mut validation_set = None;
-        set(&mut config.hidden, args.hidden.as_ref().map(|hidden| hidden.0.clone()));
-        set(&mut config.activation, args.activation.as_ref().map(|given| given.0.clone()));
-        set(&mut config.normalization, args.normalize);
-        set(&mut config.epochs, args.epochs);
-        set(&mut config.batch_size, args.batch_size);
-        set(&mut config.learning_rate, args.learning_rate);
-        set(&mut config.schedule, args.schedule);
-        // A run may be shorter than the warm-up of the preset.
-        config.warm_up = args.warm_up.unwrap_or(config.warm_up.min(config.epochs as f32));
-        set(&mut config.seed, args.seed);
-        set(&mut config.threads, args.threads.map(Some));
-        config.optimizer = optimizer::resolve(args, config.optimizer)?;
-        regularization::apply(&args.regularization, &mut config.regularization);
-        config.early_stopping = early_stopping(&args.stopping);
-        config.monitor = args.stopping.monitor;
-        match args.validation.as_deref().map(|text| (text, text.parse())) {
-            Some((_, Ok(share))) => config.validation = share,
-            Some((path, Err(_))) => validation_set = Some(path.into()),
-            None => {}
-        }
-        let mut start = None;
-        match args.init.as_deref() {
-            Some(file) if is_array_file(file) => {
-                let network = start_from(Path::new(file), args, &config.activation)?;
-                config.hidden = hidden_of(&network);
-                start = Some(network);
+        let (mut file, mut validation_set) = (None, None);
+        for setting in SETTINGS {
+            let Some(text) = args.settings.get(setting.name) else { continue };
+            match setting.name {
+                "init" if is_array_file(text) => file = Some(Path::new(text)),
+                "validation" if text.parse::<f64>().is_err() => validation_set = Some(text.into()),
+                _ => setting.set(&mut config, text)?,
             }
-            Some(name) => config.init = Init::parse(name)?,
-            None => {}
+        }
+        if !args.settings.has("warm_up") {
+            // A preset's warm-up is no longer than the run that is asked for.
+            config.warm_up = config.warm_up.min(config.epochs as f32);
+        }
+        let start = file.map(|file| start_from(file, args, &config)).transpose()?;
+        if let Some(network) = &start {
+            config.hidden = hidden_of(network);
         }
         let validated = config.validation > 0.0 || validation_set.is_some();
         effects::check(&Run { args, preset, config: &config, validated })?;
@@ -74,29 +60,12 @@ impl Settings {
     }
 }
 
-fn set<T>(setting: &mut T, option: Option<T>) {
-    if let Some(value) = option {
-        *setting = value;
-    }
-}
-
-/// The early stopping that the arguments ask for.
-fn early_stopping(args: &StoppingArgs) -> Option<EarlyStopping> {
-    let patience = args.patience?;
-    Some(EarlyStopping { patience, min_delta: args.min_delta.unwrap_or(0.0) })
-}
-
-fn is_array_file(init: &str) -> bool {
-    Path::new(init).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"))
-}
-
-fn start_from(file: &Path, args: &TrainArgs, activations: &[Activation]) -> Result<Network> {
-    let network = npz::read_network(file, "", activations)?;
+fn start_from(file: &Path, args: &TrainArgs, config: &TrainConfig) -> Result<Network> {
+    let network = npz::read_network(file, "", &config.activation)?;
     let found = hidden_of(&network);
-    match &args.hidden {
-        Some(wanted) if wanted.0 != found => Err(Error::argument(format!(
-            "--hidden {} contradicts {}, whose hidden layers have {} units: leave out --hidden",
-            units(&wanted.0),
+    match args.settings.get("hidden") {
+        Some(wanted) if config.hidden != found => Err(Error::argument(format!(
+            "--hidden {wanted} contradicts {}, whose hidden layers have {} units: leave out --hidden",
             file.display(),
             units(&found)
         ))
@@ -118,6 +87,7 @@ mod tests {
     use crate::args::{Cli, Command};
     use clap::Parser;
     use gradus::ErrorKind;
+    use gradus::network::{Activation, Init};
     use gradus::optimizer::Optimizer;
     use gradus::training::BatchSize;
 
@@ -194,7 +164,6 @@ mod tests {
             "--validation -0.1",
             "--learning-rate -1",
             "--learning-rate nan",
-            "--init magic",
             "--monitor accuracy",
             "--checkpoint-every 5",
             "--hidden none --activation tanh",

@@ -7,20 +7,19 @@ use serde_json::{Value, json};
 use crate::args;
 
 /// Settings that a page may not choose: the machine's threads, and initial weights, which a file may hold.
-/// `nesterov` is an option without a value.
-const WITHHELD: [&str; 3] = ["threads", "init", "nesterov"];
+const WITHHELD: [&str; 2] = ["threads", "init"];
 
 fn offered() -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().filter(|setting| !WITHHELD.contains(&setting.name))
 }
 
 /// The options of `gradus train` that a page may give. None of them names a file.
-pub(super) fn options() -> Vec<String> {
+pub(super) fn options() -> Vec<&'static str> {
     offered().map(args::option).collect()
 }
 
 /// The option for a setting that a page names by its name, by the option, or by an earlier name.
-pub(super) fn option(name: &str) -> Option<String> {
+pub(super) fn option(name: &str) -> Option<&'static str> {
     let found = Setting::find(name)?;
     offered().any(|setting| setting.name == found.name).then(|| args::option(found))
 }
@@ -66,7 +65,7 @@ mod tests {
         let train = <crate::args::Cli as clap::CommandFactory>::command();
         let train = train.find_subcommand("train").unwrap().clone();
         for name in options() {
-            let found = train.get_arguments().find(|it| it.get_long() == Some(name.as_str()));
+            let found = train.get_arguments().find(|it| it.get_long() == Some(name));
             let hint = found.unwrap_or_else(|| panic!("{name}")).get_value_hint();
             assert_eq!(hint, clap::ValueHint::Unknown, "{name}");
         }
@@ -82,7 +81,7 @@ mod tests {
             ("init", None),
             ("out", None),
         ] {
-            assert_eq!(option(name).as_deref(), expected, "{name}");
+            assert_eq!(option(name), expected, "{name}");
         }
     }
 

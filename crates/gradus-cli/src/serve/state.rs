@@ -264,7 +264,7 @@ impl State {
 fn texts(config: &TrainConfig) -> Value {
     let texts = SETTINGS.iter().filter_map(|setting| {
         let text = setting.get(config)?;
-        Some((args::option(setting), text.into()))
+        Some((args::option(setting).to_owned(), text.into()))
     });
     Value::Object(texts.collect())
 }

@@ -1,27 +1,10 @@
-//! Checks which options of `train` a sweep may vary or pass on, and spells values for the command line of
-//! `train`.
+//! Checks which options of `train` a sweep may vary or pass on.
 
 use anyhow::Result;
-use clap::{Arg, ArgAction};
+use clap::Arg;
 use gradus::Error;
 
 use crate::args::{SweepArgs, TrainArgs, Vary, option_named};
-
-/// The words on the command line of `train` for one value of `--vary`.
-pub(super) fn word(train: &clap::Command, option: &str, value: &str) -> Result<Vec<String>> {
-    let flag =
-        option_named(train, option).is_some_and(|it| matches!(it.get_action(), ArgAction::SetTrue));
-    match (flag, value) {
-        (false, _) => Ok(vec![format!("--{option}={value}")]),
-        (true, "true") => Ok(vec![format!("--{option}")]),
-        (true, "false") => Ok(Vec::new()),
-        (true, _) => Err(Error::argument(format!(
-            "--vary {option}={value}: --{option} takes no value; expected true or false, to add it or \
-             not"
-        ))
-        .into()),
-    }
-}
 
 /// Checks that each option is varied once, is not also given after `--`, and may differ between runs.
 pub(super) fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::draw::draws;
 use super::halving::rungs;
-use super::options::{check_given, check_varied, word};
+use super::options::{check_given, check_varied};
 use crate::args::{Cli, Command, SweepArgs, TrainArgs};
 use crate::run::settings::Settings;
 use crate::run::training_data::Data;
@@ -63,20 +63,20 @@ impl Plan {
         check_varied(args, train)?;
         let draws = draws(args)?;
         let mut common = args.train.clone();
-        let words = |common: &[String], values: &[String]| -> Result<Vec<String>> {
+        let words = |common: &[String], values: &[String]| -> Vec<String> {
             let varied = args.vary.iter().zip(values);
-            let varied = varied.map(|(vary, value)| word(train, &vary.option, value));
-            Ok(common.iter().cloned().chain(varied.collect::<Result<Vec<_>>>()?.concat()).collect())
+            let varied = varied.map(|(vary, value)| format!("--{}={value}", vary.option));
+            common.iter().cloned().chain(varied).collect()
         };
-        let mut first = train_args(&words(&common, &draws[0])?)?;
+        let mut first = train_args(&words(&common, &draws[0]))?;
         check_given(&first, train)?;
         let holds_out = !first.given.contains_key("validation");
         if holds_out {
             common.extend(["--validation".into(), VALIDATION.into()]);
-            first = train_args(&words(&common, &draws[0])?)?;
+            first = train_args(&words(&common, &draws[0]))?;
         }
         let run = |(number, values): (usize, Vec<String>)| -> Result<Run> {
-            let words = words(&common, &values)?;
+            let words = words(&common, &values);
             let options: Vec<_> = args.vary.iter().map(|vary| vary.option.clone()).collect();
             let options: Vec<_> = options.into_iter().zip(values).collect();
             let settings = Settings::resolve(&train_args(&words)?)
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(
             plan.runs[6].command(),
             "gradus train --optimizer sgd --momentum 0.9 --learning-rate 0.1 --epochs 3 \
-             --validation 0.1 --hidden=16,8 --batch-norm=false --nesterov"
+             --validation 0.1 --hidden=16,8 --batch-norm=false --nesterov=true"
         );
         assert_eq!(plan.monitor, Monitor::ValAccuracy);
     }
@@ -283,6 +283,7 @@ mod tests {
     #[test]
     fn what_train_refuses_is_refused_before_anything_is_trained() {
         for (text, words) in [
+            ("--vary nesterov=yes", "invalid value 'yes'"),
             ("--vary epochs=3/0", "invalid value '0' for '--epochs <N>'"),
             ("--vary learning-rat=1/2", "unexpected argument '--learning-rat'"),
             ("--vary hidden=8/16 -- --batch 3", "unexpected argument '--batch'"),
@@ -321,7 +322,6 @@ mod tests {
             ("--vary seed=1/2", "the seed decides"),
             ("--vary threads=1/2", "does not depend"),
             ("--vary monitor=loss/val_loss", "same metric"),
-            ("--vary nesterov=yes", "expected true or false"),
             ("--vary dropout=0..0.5", "--runs N"),
             ("--vary epochs=3/3/4 --halve", "run 2 (--epochs 4) has 4: add --epochs"),
             ("--vary preset=quick/notebook --halve", "run 1 (--preset notebook) has 200"),

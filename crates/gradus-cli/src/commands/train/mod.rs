@@ -38,7 +38,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     outputs::check(args)?;
     stop::listen()?;
     let watch = args.watch.map(|port| Watch::start(args, &settings, port)).transpose()?;
-    let data = Data::load(&wanted, &settings, args.regularization.sample_weights.as_deref())?;
+    let data = Data::load(&wanted, &settings, args.sample_weights.as_deref())?;
     if args.verbose {
         describe(&data, &settings)?;
     }

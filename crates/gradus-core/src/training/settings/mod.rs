@@ -78,7 +78,7 @@ pub struct Setting {
     pub range: Range,
     /// Another setting without which this one has no effect.
     pub needs: Option<&'static str>,
-    choices: fn() -> Vec<String>,
+    choices: fn() -> Vec<&'static str>,
     details: fn(&str) -> Option<String>,
     get: Get,
     set: Set,
@@ -99,7 +99,7 @@ impl Setting {
     }
 
     /// The values to choose from: all where [`Kind::Name`] says so, else the usual ones; often none.
-    pub fn choices(&self) -> Vec<String> {
+    pub fn choices(&self) -> Vec<&'static str> {
         (self.choices)()
     }
 
@@ -181,8 +181,8 @@ impl Setting {
             _ => format!("optimizer {}", owners.concat()),
         };
         Error::argument(format!(
-            "`{name}` belongs to the {belongs}, but this run uses {}: choose the `optimizer` {}, or \
-             leave `{name}` out",
+            "`{name}` is for the {belongs}, but this run uses {}: add `optimizer` {}, or leave \
+             out `{name}`",
             config.optimizer.name(),
             owners.first().unwrap_or(&"that has it")
         ))
@@ -277,8 +277,8 @@ mod tests {
         assert!(message("distort", "shift:2000").contains("shift is 2000"));
         assert_eq!(
             message("momentum", "0.9"),
-            "`momentum` belongs to the optimizers sgd, rmsprop and muon, but this run uses adamw: \
-             choose the `optimizer` sgd, or leave `momentum` out"
+            "`momentum` is for the optimizers sgd, rmsprop and muon, but this run uses adamw: add \
+             `optimizer` sgd, or leave out `momentum`"
         );
         assert_eq!(message("min_delta", "0.1"), "`min_delta` has no effect without `patience`");
     }

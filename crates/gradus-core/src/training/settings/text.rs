@@ -1,6 +1,8 @@
 //! The one text form of every kind of value that a setting may have: a value in, its text out, and
 //! back. Options, files, the page and Python all use this form.
 
+use std::borrow::Cow;
+
 use crate::network::{Activation, Init};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
@@ -40,7 +42,7 @@ pub(super) trait TextForm: Sized {
     }
 
     /// All values of [`Kind::Name`]; the usual ones where others are possible, too.
-    fn choices() -> Vec<String> {
+    fn choices() -> Vec<&'static str> {
         Vec::new()
     }
 }
@@ -136,8 +138,8 @@ impl TextForm for bool {
         text.parse().ok()
     }
 
-    fn choices() -> Vec<String> {
-        vec!["true".into(), "false".into()]
+    fn choices() -> Vec<&'static str> {
+        vec!["true", "false"]
     }
 }
 
@@ -174,8 +176,11 @@ impl TextForm for Vec<Activation> {
         text.split(',').map(|name| Activation::from_name(name.trim())).collect()
     }
 
-    fn choices() -> Vec<String> {
-        Activation::ALL.map(|activation| activation.name().into_owned()).to_vec()
+    fn choices() -> Vec<&'static str> {
+        let names = Activation::ALL.map(Activation::name).into_iter();
+        names
+            .filter_map(|name| if let Cow::Borrowed(name) = name { Some(name) } else { None })
+            .collect()
     }
 }
 
@@ -205,8 +210,8 @@ impl TextForm for Normalization {
         Normalization::from_name(text)
     }
 
-    fn choices() -> Vec<String> {
-        Normalization::ALL.map(|it| it.text()).to_vec()
+    fn choices() -> Vec<&'static str> {
+        Normalization::ALL.map(Normalization::name).to_vec()
     }
 }
 
@@ -243,8 +248,8 @@ impl TextForm for Optimizer {
         Optimizer::from_name(text)
     }
 
-    fn choices() -> Vec<String> {
-        Optimizer::ALL.map(|it| it.text()).to_vec()
+    fn choices() -> Vec<&'static str> {
+        Optimizer::ALL.map(|it| it.name()).to_vec()
     }
 }
 
@@ -274,8 +279,8 @@ impl TextForm for Monitor {
         Monitor::from_name(text)
     }
 
-    fn choices() -> Vec<String> {
-        Monitor::ALL.map(|it| it.text()).to_vec()
+    fn choices() -> Vec<&'static str> {
+        Monitor::ALL.map(Monitor::name).to_vec()
     }
 }
 
@@ -356,16 +361,16 @@ mod tests {
     #[test]
     fn choices_are_all_that_is_read() {
         for name in Optimizer::choices() {
-            assert!(Optimizer::EXPECTED.contains(&name) && Optimizer::read(&name).is_some());
+            assert!(Optimizer::EXPECTED.contains(name) && Optimizer::read(name).is_some());
         }
         for name in Vec::<Activation>::choices() {
-            assert!(Vec::<Activation>::EXPECTED.contains(&name));
+            assert!(Vec::<Activation>::EXPECTED.contains(name));
         }
         for name in Normalization::choices() {
-            assert!(Normalization::EXPECTED.contains(&name));
+            assert!(Normalization::EXPECTED.contains(name));
         }
         for name in Monitor::choices() {
-            assert!(Monitor::EXPECTED.contains(&name));
+            assert!(Monitor::EXPECTED.contains(name));
         }
     }
 
