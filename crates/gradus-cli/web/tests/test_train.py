@@ -151,7 +151,7 @@ def test_a_file_is_replaced_only_when_asked_again(server, open_page):
         ("Hidden layers", "12x", "--hidden"),
         ("Epochs", "0", "--epochs"),
         ("Learning rate", "-1", "--learning-rate is -1, but must be above 0"),
-        ("Momentum", "0.9", "--momentum belongs to the optimizers sgd, rmsprop and muon"),
+        ("Momentum", "0.9", "--momentum is for the optimizers sgd, rmsprop and muon"),
         ("Dropout", "1.5", "dropout"),
     ],
 )
