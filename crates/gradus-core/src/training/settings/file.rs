@@ -195,7 +195,7 @@ mod tests {
     use crate::training::{ClassWeights, Monitor, Regularization};
     use crate::transform::distort::Distortion;
 
-    /// Every setting other than its default.
+    /// Settings of every kind, other than their defaults.
     fn everything() -> TrainConfig {
         TrainConfig {
             hidden: vec![64, 32],
@@ -221,13 +221,13 @@ mod tests {
                 label_smoothing: 0.1,
                 mixup: 0.2,
                 l1: 1e-5,
-                l2: 1e-4,
                 max_norm: Some(2.0),
                 clip_norm: Some(1.0),
                 clip_value: Some(0.5),
                 ema_decay: Some(0.9),
                 class_weights: ClassWeights::Each(vec![1.0, 2.5]),
                 distortion: Distortion { shift: 2.0, ..Distortion::STANDARD },
+                ..Regularization::NONE
             },
             early_stopping: Some(EarlyStopping { patience: 3, min_delta: 0.01 }),
             monitor: Some(Monitor::ValLoss),
@@ -273,7 +273,7 @@ mod tests {
             "learning_rate": 0.100_000_12, "schedule": {"step": {"epochs": 2, "factor": 0.5}},
             "warm_up": 0.5, "validation": 0.1,
             "regularization": {"dropout": 0.1, "input_dropout": 0.2, "noise": 0.3, "input_noise": 0.4,
-                "batch_norm": true, "label_smoothing": 0.1, "mixup": 0.2, "l1": 1e-5, "l2": 1e-4,
+                "batch_norm": true, "label_smoothing": 0.1, "mixup": 0.2, "l1": 1e-5, "l2": 0.0,
                 "max_norm": 2.0, "clip_norm": 1.0, "clip_value": 0.5, "average": 0.9,
                 "class_weights": {"each": [1.0, 2.5]},
                 "distortion": {"shift": 2.0, "rotate": 10.0, "scale": 0.15, "shear": 0.15,
