@@ -110,7 +110,7 @@ def test_what_is_no_picture_is_named(tmp_path):
     (tmp_path / "empty.png").write_bytes(png(np.full((30, 30), 200, dtype=np.uint8)))
     for source, error, message in [
         (tmp_path / "none.png", FileNotFoundError, "none.png"),
-        (tmp_path / "text.png", ValueError, "text.png: not a PNG or JPEG picture"),
+        (tmp_path / "text.png", ValueError, "text.png: not an image: expected PNG"),
         (tmp_path / "empty.png", ValueError, "empty.png: found no ink"),
         (np.full((30, 30), 200, dtype=np.uint8), ValueError, "found no ink"),
         (np.zeros((3, 30, 30)), ValueError, r"the picture has shape \(3, 30, 30\)"),

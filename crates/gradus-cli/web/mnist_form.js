@@ -1,21 +1,24 @@
 // MNIST's form, for the exported page, which has no program to ask: a photo or drawing of a digit in,
 // 28 x 28 bytes out. (The page of `gradus serve` sends its images to the server and does not load this file.)
 //
-// Mirrors mnist_form.rs, ink.rs and resize.rs in crates/gradus-data/src/images, which give the reason for
-// each step and constant: the same functions in the same order, in double instead of single precision.
-// Held equal by web/tests/test_mirrors.py, which compares the bytes with those of `gradus serve` for images
-// of many kinds. Whoever changes one side changes the other.
+// Mirrors reading.rs, mnist_form.rs, ink.rs and resize.rs in crates/gradus-data/src/images, which give the
+// reason for each step and constant (photo.js mirrors the rest): the same functions in the same order, in
+// double instead of single precision. Held equal by web/tests/test_mirrors.py, which compares the bytes with
+// those of `gradus serve` for images of many kinds. Whoever changes one side changes the other.
 //
 // An image is { height, width, pixels }: grey bytes, 0 black, row-major.
 
 const SIDE = 28; // MNIST's images
 const BOX = 20; // the box that a digit fills
-const WORKING_SIDE = 1024; // larger images are shrunk first
+const DRAWING_SIDE = 1024; // larger drawings are shrunk first
+const PHOTO_SIDE = 256; // photos are searched at this side
 const EDGE = 64; // the least ink of a digit's edge in a large image
 const THIN_COVERAGE = 0.45; // below this, strokes are thinner than a pen's
 const LEAST_CONTRAST = 8;
 const PAPER_SHARE = 0.03;
 const MOST_PAPER_SHARE = 0.35;
+const CLEAN_NOISE = 2; // of a drawing's paper
+const CLEAN_SHARE = 0.25;
 const DUST_SHARE = 0.01;
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -23,13 +26,52 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 // 28 x 28 bytes in MNIST's form, or null if nothing stands out from the paper.
 function toMnistForm(image) {
   if (isInForm(image)) return Uint8Array.from(image.pixels);
+  const plain = findInk(atMost(image, DRAWING_SIDE));
+  const digit = plain && drawnDigit(plain);
+  if (digit) return place(fit(digit));
+  const small = atMost(image, PHOTO_SIDE);
+  const found = findDigit(small.pixels, small.width);
+  const cut = found && place(fit(cutOut(image, small, found)));
+  if (cut) return cut;
+  return plain && place(fit(inkOf(plain, withoutDust(piecesOf(plain.pixels, plain.width, 1)))));
+}
+
+// The image, scaled down to a longer side of at most `side`.
+function atMost(image, side) {
   const longer = Math.max(image.height, image.width);
-  if (longer > WORKING_SIDE) {
-    const scaled = (side) => Math.max(Math.floor((side * WORKING_SIDE) / longer), 1);
-    image = toSize(image, scaled(image.height), scaled(image.width));
+  if (longer <= side) return image;
+  const scaled = (length) => Math.max(Math.floor((length * side) / longer), 1);
+  return toSize(image, scaled(image.height), scaled(image.width));
+}
+
+// The ink of a drawing's highest digit; null if this is no drawing with a digit in its middle.
+function drawnDigit(ink) {
+  const { height, width, pixels, clean } = ink;
+  if (!clean) return null;
+  const order = withoutDust(piecesOf(pixels, width, 1));
+  if (order.some((piece) => touchesBorder(piece, height, width))) return null;
+  const { groups, frames } = groupsOf(order, leastHeight(height, width));
+  const highest = Math.max(...groups.map((group) => heightOf(group[0].box)));
+  if (groups.length === 0 || frames > 0) return null;
+  const main = groups
+    .filter((group) => heightOf(group[0].box) === highest && hasDigitsShape(group, 0.79))
+    .sort((a, b) => a[0].box.left - b[0].box.left);
+  return main.length > 0 ? inkOf(ink, main[0]) : null;
+}
+
+// The pieces that are not dust.
+function withoutDust(pieces) {
+  const total = pieces.reduce((sum, piece) => sum + piece.mass, 0);
+  return pieces.filter((piece) => piece.mass >= DUST_SHARE * total);
+}
+
+// The ink of some pieces alone.
+function inkOf({ height, width, pixels }, pieces) {
+  const alone = new Uint8Array(pixels.length);
+  for (const { row, start, end } of pieces.flatMap((piece) => piece.runs)) {
+    alone.set(pixels.subarray(row * width + start, row * width + end), row * width + start);
   }
-  const ink = findInk(image);
-  return ink && place(fit(withoutDust(ink)));
+  return { height, width, pixels: alone };
 }
 
 function isInForm({ height, width, pixels }) {
@@ -40,7 +82,8 @@ function isInForm({ height, width, pixels }) {
   return [rows, columns].every((sum) => Math.abs(2 * sum - SIDE * mass) <= mass);
 }
 
-// How much ink each pixel holds: 0 is paper, 255 the strongest ink. Null if there is no ink.
+// How much ink each pixel holds (0 is paper, 255 the strongest ink), and whether the paper is as clean as a
+// drawing's. Null if there is no ink.
 function findInk({ height, width, pixels }) {
   const level = paperOf(height, width, pixels);
   let [darkest, lightest] = [0, 0];
@@ -61,7 +104,8 @@ function findInk({ height, width, pixels }) {
   const floor = clamp(1.5 * noise, PAPER_SHARE * contrast, MOST_PAPER_SHARE * contrast);
   const gain = 255 / (contrast - floor);
   const ink = (difference) => clamp(Math.round((sign * difference - floor) * gain), 0, 255);
-  return { height, width, pixels: Uint8Array.from(differences, ink) };
+  const clean = noise <= CLEAN_NOISE && Math.min(darkest, lightest) <= CLEAN_SHARE * contrast;
+  return { height, width, clean, pixels: Uint8Array.from(differences, ink) };
 }
 
 // The paper's shade at a row and column: a plane through the medians along the four sides.
@@ -84,32 +128,6 @@ function paperOf(height, width, pixels) {
 function quantile(values, share) {
   if (values.length === 0) return 0;
   return Float32Array.from(values).sort()[Math.floor((values.length - 1) * share)];
-}
-
-// The ink without pieces (pixels that touch, also by a corner) too small to be strokes.
-function withoutDust({ height, width, pixels }) {
-  const total = pixels.reduce((sum, value) => sum + value, 0);
-  const seen = Array.from(pixels, (value) => value === 0);
-  for (let start = 0; start < seen.length; start++) {
-    if (seen[start]) continue;
-    seen[start] = true;
-    const piece = [start];
-    for (let done = 0; done < piece.length; done++) {
-      const [row, column] = [Math.floor(piece[done] / width), piece[done] % width];
-      for (let r = Math.max(row - 1, 0); r < Math.min(row + 2, height); r++) {
-        for (let c = Math.max(column - 1, 0); c < Math.min(column + 2, width); c++) {
-          const near = r * width + c;
-          if (!seen[near]) {
-            seen[near] = true;
-            piece.push(near);
-          }
-        }
-      }
-    }
-    const mass = piece.reduce((sum, at) => sum + pixels[at], 0);
-    if (mass < DUST_SHARE * total) piece.forEach((at) => (pixels[at] = 0));
-  }
-  return { height, width, pixels };
 }
 
 // The ink's box scaled to a longer side of 20 pixels, strokes at least a pen wide and dark.

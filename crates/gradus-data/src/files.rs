@@ -34,7 +34,7 @@ pub(crate) fn read_path(
 ) -> Result<Parts> {
     match fs::metadata(path) {
         Ok(data) if data.is_dir() && options.values => Err(no_values(&path.display().to_string())),
-        Ok(data) if data.is_dir() => read_folder(path, options),
+        Ok(data) if data.is_dir() => read_folder(path, options, notices),
         Ok(_) => read_file(path, options, notices),
         Err(error) => Err(Error::io("read", path, error)),
     }
@@ -51,7 +51,7 @@ fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Re
             path,
             format!(
                 "{what} has no labels; expected a folder of IDX files, an .npz with x_train and \
-                 y_train, a .csv, or a folder with one sub-folder of pictures per class"
+                 y_train, a .csv, or a folder with one sub-folder of images per class"
             ),
         )
     };
@@ -62,7 +62,7 @@ fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Re
         }
         [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=8, ..] => read_single_idx(path),
         [0x93, b'N', b'U', ..] => Err(has_no_label("a single .npy array")),
-        [0x89, b'P', ..] | [0xff, 0xd8, ..] => Err(has_no_label("a single picture")),
+        _ if images::is_image(start) => Err(has_no_label("a single image")),
         _ => {
             let (data, notice) = csv::read_with_notice(path, options.label_column, options.values)?;
             notices.extend(notice);
@@ -71,7 +71,7 @@ fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Re
     }
 }
 
-fn read_folder(path: &Path, options: ReadOptions) -> Result<Parts> {
+fn read_folder(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Result<Parts> {
     let listing = Listing::of(path)?;
     let slots = Slots::of(path, &listing.files)?;
     if !slots.is_empty() {
@@ -80,13 +80,14 @@ fn read_folder(path: &Path, options: ReadOptions) -> Result<Parts> {
     for raw in ["raw", "MNIST/raw"] {
         let raw = path.join(raw);
         if raw.is_dir() && !Slots::of(&raw, &Listing::of(&raw)?.files)?.is_empty() {
-            return read_folder(&raw, options);
+            return read_folder(&raw, options, notices);
         }
     }
     let (train, test) = (path.join("train"), path.join("test"));
     if train.is_dir() && test.is_dir() {
-        let train = images::load_folder(&train, options.image_size)?;
-        let test = images::load_folder(&test, size_of(&train).or(options.image_size))?;
+        let train = images::load_with_warnings(&train, options.image_size, notices)?;
+        let size = size_of(&train).or(options.image_size);
+        let test = images::load_with_warnings(&test, size, notices)?;
         let test = super::assemble::fit_test_part(&train, test)
             .map_err(|error| error.context(path.join("test").display()))?;
         return Ok((train, Some(test)));
@@ -96,13 +97,13 @@ fn read_folder(path: &Path, options: ReadOptions) -> Result<Parts> {
         return Err(Error::data(
             path,
             format!(
-                "expected IDX files (train-images-idx3-ubyte ...) or one sub-folder of pictures per \
+                "expected IDX files (train-images-idx3-ubyte ...) or one sub-folder of images per \
                  class; the folder holds {}",
                 if names.is_empty() { "no files".to_owned() } else { names.join(", ") }
             ),
         ));
     }
-    images::load_folder(path, options.image_size).map(|data| (data, None))
+    images::load_with_warnings(path, options.image_size, notices).map(|data| (data, None))
 }
 
 /// Height and width of the pictures of `data`.
@@ -398,7 +399,7 @@ mod tests {
         assert_eq!(read(&at("archive.data")).unwrap().0.inputs, Inputs::Bytes(vec![3, 4]));
         assert_eq!(read(&at("table.data")).unwrap().0.class_names(), ["cat", "dog"]);
         assert!(message(&at("array.npy")).contains("a single .npy array has no labels"));
-        assert!(message(&at("picture.png")).contains("a single picture has no labels"));
+        assert!(message(&at("picture.png")).contains("a single image has no labels"));
         assert!(message(&at("page.gz")).contains("HTML page"));
         assert!(message(&at("page2.gz")).contains("HTML page"));
         assert!(message(&at("nothing")).contains("nothing"));

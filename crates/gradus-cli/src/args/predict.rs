@@ -12,9 +12,11 @@ use super::parsers::{at_least_one, threads};
 #[command(after_help = "Examples:\n  \
     gradus predict model.safetensors digit.png\n  \
     gradus predict model.safetensors *.png --top 3\n  \
+    gradus predict model.safetensors postcode.jpg --split\n  \
     gradus predict model.safetensors t10k-images-idx3-ubyte.gz --json\n\n\
-    For a model trained on 28 x 28 images like MNIST's, PNG and JPEG files are converted to the same \
-    form: light on dark, fitted into 20 x 20 pixels, centred by mass. --raw only scales them.")]
+    For a model trained on 28 x 28 images like MNIST's, the largest digit in an image (PNG, JPEG, WebP, \
+    BMP, TIFF) is converted to the same form: light on dark, fitted into 20 x 20 pixels, centred by \
+    mass. --raw only scales the image.")]
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -24,6 +26,9 @@ pub(crate) struct PredictArgs {
     /// Only scale images to the size the model takes
     #[arg(long)]
     pub(crate) raw: bool,
+    /// Predict each digit in an image, from left to right, instead of the largest
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) split: bool,
     /// Label column of CSV tables, which is ignored: its name in the header or its position, counted
     /// from 0; for regression one or more, such as height,width
     #[arg(long, value_name = "COLUMN")]

@@ -35,8 +35,8 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
 }
 
 fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
-    let Samples { inputs, is_image, warning } = samples::read(path, model, args)?;
-    warning.iter().for_each(warn);
+    let Samples { inputs, is_image, warnings } = samples::read(path, model, args)?;
+    warnings.iter().for_each(warn);
     let count = inputs.len() / model.network.inputs();
     let workers = workers(args.threads, count)?;
     let file = samples::name_of(path);

@@ -1,5 +1,5 @@
 //! The exported page for drawing digits, with the model inside: a classifier in, one self-contained
-//! HTML text out. The page's parts are in web/: mnist_form.js brings a drawing into MNIST's form,
+//! HTML text out. The page's parts are in web/: mnist_form.js and photo.js bring an image into MNIST's form,
 //! network.js computes, draw.js is the view, digit.js connects them. The first two mirror the
 //! library; web/tests/test_mirrors.py holds them equal.
 
@@ -27,13 +27,14 @@ const SCRIPT: &str = concat!(
     include_str!("../../web/visible.js"),
     include_str!("../../web/format.js"),
     include_str!("../../web/network.js"),
+    include_str!("../../web/photo.js"),
     include_str!("../../web/mnist_form.js"),
     include_str!("../../web/draw.js"),
     include_str!("../../web/digit.js")
 );
 
 /// SHA-256 of the script element's text. A test computes it anew.
-const SCRIPT_HASH: &str = "sha256-/bd20yiZd94rC7PCyV2HqcmuR1dDquCPPNogPOqosnM=";
+const SCRIPT_HASH: &str = "sha256-K7ODjSuH3gc7Dp6dRJCJv1r1vUkpPNSDDomfFaaRqEs=";
 
 /// The page that contains this model.
 ///

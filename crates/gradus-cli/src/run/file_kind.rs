@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use gradus::data::images::is_image;
+
 /// The kind of a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
@@ -50,7 +52,7 @@ impl FileKind {
             [b'P', b'K', ..] => FileKind::Npz,
             [0x93, b'N', b'U', b'M', ..] => FileKind::Npy,
             [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=255, ..] => FileKind::Idx,
-            [0x89, ..] | [0xff, 0xd8, ..] => FileKind::Image,
+            _ if is_image(start) => FileKind::Image,
             _ => FileKind::Table,
         }
     }

@@ -19,10 +19,10 @@ use crate::run::source::no_effect;
 pub(crate) struct Samples {
     /// `samples x features` raw values.
     pub(crate) inputs: Inputs,
-    /// Whether the file is one image, so that its sample needs no number.
+    /// Whether the file is one image with one sample, which needs no number.
     pub(crate) is_image: bool,
-    /// A message about how the file was read.
-    pub(crate) warning: Option<String>,
+    /// How the file was read, and what makes a prediction doubtful: a line each.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The name of a file in messages.
@@ -43,6 +43,11 @@ pub(crate) fn check_options(args: &PredictArgs, model: &Model) -> Result<()> {
     for path in files {
         check_kind(path, FileKind::of(path), args)?;
     }
+    if args.split && !takes_mnist_form(model) {
+        return Err(Error::argument(
+            "--split has no effect: the model was not trained on digits in MNIST's form; leave it out",
+        ));
+    }
     if args.raw && !takes_mnist_form(model) {
         return Err(Error::argument(format!(
             "--raw has no effect: images for this model, which takes samples of {}, are scaled anyway; \
@@ -58,6 +63,7 @@ fn check_kind(path: &Path, kind: FileKind, args: &PredictArgs) -> Result<()> {
     let label_column = args.label_column.is_some();
     for (option, given, wanted, what) in [
         ("--raw", args.raw, FileKind::Image, "is for images"),
+        ("--split", args.split, FileKind::Image, "is for images"),
         ("--label-column", label_column, FileKind::Table, "names a column of a table"),
     ] {
         if given && ![wanted, FileKind::Unknown].contains(&kind) {
@@ -84,7 +90,9 @@ pub(crate) fn read(path: &Path, model: &Model, args: &PredictArgs) -> Result<Sam
     let bytes = bytes.map_err(|error| Error::io("read", path, error))?;
     check_kind(path, FileKind::of_bytes(&bytes), args)?;
     let mut samples = parse(&bytes, model, args).map_err(|error| error.context(name_of(path)))?;
-    samples.warning = samples.warning.map(|warning| format!("{}: {warning}", name_of(path)));
+    for warning in &mut samples.warnings {
+        *warning = format!("{}: {warning}", name_of(path));
+    }
     check_finite(&samples.inputs, model).map_err(|error| error.context(name_of(path)))?;
     Ok(samples)
 }
@@ -92,16 +100,12 @@ pub(crate) fn read(path: &Path, model: &Model, args: &PredictArgs) -> Result<Sam
 fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
     let (inputs, warning) = match FileKind::of_bytes(bytes) {
         _ if bytes.is_empty() => return Err(invalid("the file is empty")),
-        FileKind::Image => {
-            let pixels = image_pixels(&images::parse_grey(bytes)?, model, args.raw)?;
-            let warning = model.inputs.image_warning().map(str::to_owned);
-            return Ok(Samples { inputs: model.inputs.image(pixels)?, is_image: true, warning });
-        }
+        FileKind::Image => return image_samples(bytes, model, args),
         FileKind::Idx => (array(idx::parse_idx(bytes)?, model)?, None),
         FileKind::Npy => (array(npy::parse_npy(bytes)?, model)?, None),
         _ if bytes.contains(&0) => {
             return Err(invalid(
-                "unknown file format: expected PNG, JPEG, IDX (plain or .gz), NPY or CSV",
+                "unknown file format: expected PNG, JPEG, WebP, BMP, TIFF, IDX (plain or .gz), NPY or CSV",
             ));
         }
         _ => {
@@ -114,7 +118,7 @@ fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
         }
     };
     let (inputs, mismatch) = to_scale_of(model, inputs)?;
-    Ok(Samples { inputs, is_image: false, warning: warning.or(mismatch) })
+    Ok(Samples { inputs, is_image: false, warnings: warning.into_iter().chain(mismatch).collect() })
 }
 
 fn invalid(message: impl Into<String>) -> Error {
@@ -152,6 +156,35 @@ pub(crate) fn image_pixels(image: &GreyImage, model: &Model, raw: bool) -> Resul
         return images::to_mnist_form(image).map(Vec::from);
     }
     Ok(images::to_size(image, height, width)?.into_pixels())
+}
+
+/// The samples of an image file: the image, its main digit, or with `--split` each of its digits.
+fn image_samples(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
+    let image = images::parse_grey(bytes)?;
+    image_size(model)?;
+    let scale_warning = model.inputs.image_warning().map(str::to_owned).into_iter();
+    if !takes_mnist_form(model) || args.raw {
+        let inputs = model.inputs.image(image_pixels(&image, model, args.raw)?)?;
+        return Ok(Samples { inputs, is_image: true, warnings: scale_warning.collect() });
+    }
+    let digits = images::find_digits(&image)?;
+    let (mut pixels, mut warnings) = (Vec::new(), scale_warning.collect::<Vec<_>>());
+    for (at, digit) in digits.all.iter().enumerate() {
+        if args.split || at == digits.main {
+            pixels.extend_from_slice(&digit.pixels);
+            let which = if args.split { format!("digit {at}: ") } else { String::new() };
+            let doubt = digit.doubt.iter();
+            warnings.extend(doubt.map(|why| format!("{which}the prediction is doubtful: {why}")));
+        }
+    }
+    let count = digits.all.len();
+    if count > 1 && !args.split {
+        warnings.push(format!(
+            "several pieces of ink, perhaps {count} digits; predicting the largest (--split predicts \
+             each)"
+        ));
+    }
+    Ok(Samples { inputs: model.inputs.image(pixels)?, is_image: !args.split, warnings })
 }
 
 /// The rows of an array; an array of the size of one sample is that sample.

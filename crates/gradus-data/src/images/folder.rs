@@ -1,9 +1,9 @@
-//! A folder with one sub-folder of pictures for each class, as a data set.
+//! A folder with one sub-folder of images for each class, as a data set.
 //!
-//! In comes `ROOT/CLASS/*.png|jpg|jpeg`; out goes a [`Dataset`] of grey bytes, classes and files
-//! in sorted order.
+//! In comes `ROOT/CLASS/*.png|jpg|...`; out go a [`Dataset`] of grey bytes, classes and files in
+//! sorted order, and a warning that counts the images that are in no format that is read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -12,24 +12,41 @@ use super::super::{Dataset, Inputs};
 use super::{check_size, read_grey, read_size, to_size};
 use crate::error::{Error, Result};
 
-/// Bytes of scaled pictures that one round of parallel reading aims at.
+/// Bytes of scaled images that one round of parallel reading aims at.
 const ROUND_BYTES: usize = 64 << 20;
+/// Endings of the formats that [`read_grey`] reads.
+const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "jfif", "webp", "bmp", "tif", "tiff"];
+/// Endings of images in other formats.
+const OTHER_ENDINGS: [&str; 14] = [
+    "arw", "avif", "cr2", "dng", "gif", "heic", "heif", "ico", "jp2", "jxl", "nef", "psd", "svg",
+    "tga",
+];
 /// The most bytes that a set may take.
 const MAX_SET_BYTES: usize = 64 << 30;
 
-/// Reads a folder that holds one sub-folder of PNG or JPEG pictures for each class.
+/// Reads a folder that holds one sub-folder of images for each class.
 ///
-/// Classes are named after their folders and sorted: by value where all names are numbers, else
-/// by name. Pictures are read as by [`read_grey`] and scaled (the aspect is not kept) to `size`,
-/// `(height, width)`; without one, to the size that most pictures have, of equally frequent ones
-/// the first found in sorted order. Hidden files and folders, files with other endings, and
-/// folders inside a class are passed over.
+/// Classes are named after their folders and sorted: by value if all names are numbers, else by
+/// name. Images are files that end in .png, .jpg, .jpeg, .jfif, .webp, .bmp, .tif or .tiff. They are
+/// read as by [`read_grey`] and scaled (the aspect is not kept) to `size`, `(height, width)`;
+/// without one, to the size that most images have, of equally frequent ones the first found in
+/// sorted order. Hidden files and folders, files with other endings, and folders inside a class are
+/// skipped.
 ///
 /// # Errors
-/// `NotFound` where the folder is missing; `InvalidData` where there is no class, a class has no
-/// picture, or a picture cannot be read (the message names it); `InvalidArgument` where a side of
-/// `size` is 0 or above [`super::MAX_SIDE`].
+/// `NotFound` if the folder is missing; `InvalidData` if there is no class, a class has no image, or
+/// an image cannot be read (the message names it); `InvalidArgument` if a side of `size` is 0 or
+/// above [`super::MAX_SIDE`].
 pub fn load_folder(path: &Path, size: Option<(usize, usize)>) -> Result<Dataset> {
+    load_with_warnings(path, size, &mut Vec::new())
+}
+
+/// As [`load_folder`]; `warnings` takes a line on images that are in no format that is read.
+pub(crate) fn load_with_warnings(
+    path: &Path,
+    size: Option<(usize, usize)>,
+    warnings: &mut Vec<String>,
+) -> Result<Dataset> {
     if let Some((height, width)) = size {
         check_size(height, width)?;
     }
@@ -37,12 +54,14 @@ pub fn load_folder(path: &Path, size: Option<(usize, usize)>) -> Result<Dataset>
     let mut files = Vec::new();
     let mut labels = Vec::new();
     let mut class_names = Vec::new();
+    let mut skipped = Skipped::default();
     for (label, class) in classes.iter().enumerate() {
-        let found = find_pictures(class)?;
+        let found = find_images(class, &mut skipped)?;
         labels.extend(std::iter::repeat_n(label as u32, found.len()));
         files.extend(found);
         class_names.push(name(class));
     }
+    warnings.extend(skipped.warning().map(|warning| format!("{}: {warning}", path.display())));
     let (height, width) = match size {
         Some(size) => size,
         None => most_common_size(&files)?,
@@ -52,19 +71,45 @@ pub fn load_folder(path: &Path, size: Option<(usize, usize)>) -> Result<Dataset>
         .map_err(|error| error.context(path.display()))
 }
 
+/// How many images are in formats that are not read, by their endings.
+#[derive(Default)]
+struct Skipped(BTreeMap<&'static str, usize>);
+
+impl Skipped {
+    fn warning(&self) -> Option<String> {
+        let total: usize = self.0.values().sum();
+        let counts: Vec<String> =
+            self.0.iter().map(|(ending, count)| format!("{count} .{ending}")).collect();
+        let images = if total == 1 { "image" } else { "images" };
+        (total > 0).then(|| {
+            format!(
+                "skipped {total} {images} in formats that are not supported ({}); convert to PNG or \
+                 JPEG",
+                counts.join(", ")
+            )
+        })
+    }
+}
+
+/// What lies right inside a folder, hidden things left out.
+#[derive(Default)]
+struct Entries {
+    folders: Vec<PathBuf>,
+    images: Vec<PathBuf>,
+    skipped: Skipped,
+}
+
 /// The visible sub-folders of `root` in the classes' order.
 fn find_classes(root: &Path) -> Result<Vec<PathBuf>> {
-    let (folders, pictures) = entries(root)?;
+    let Entries { folders, images, .. } = entries(root)?;
     if folders.is_empty() {
-        let found = match pictures.len() {
-            0 => "neither folders nor pictures".to_string(),
-            count => format!("{count} pictures but no folders"),
+        let found = match images.len() {
+            0 => "neither folders nor images".to_string(),
+            count => format!("{count} images but no folders"),
         };
         return Err(Error::data(
             root,
-            format!(
-                "found {found}; expected one sub-folder of PNG or JPEG pictures for each class"
-            ),
+            format!("found {found}; expected one sub-folder of images for each class"),
         ));
     }
     Ok(sorted_classes(folders))
@@ -83,42 +128,42 @@ fn sorted_classes(mut folders: Vec<PathBuf>) -> Vec<PathBuf> {
     folders
 }
 
-/// The pictures of one class, sorted by name.
-fn find_pictures(class: &Path) -> Result<Vec<PathBuf>> {
-    let (folders, mut pictures) = entries(class)?;
-    if pictures.is_empty() {
-        let hint = if folders.is_empty() {
-            "add pictures or remove the folder"
-        } else {
-            "it holds folders: is this where the classes are?"
+/// The images of one class, sorted by name.
+fn find_images(class: &Path, skipped: &mut Skipped) -> Result<Vec<PathBuf>> {
+    let Entries { folders, mut images, skipped: others } = entries(class)?;
+    if images.is_empty() {
+        let hint = match others.warning() {
+            Some(warning) => warning,
+            None if folders.is_empty() => "add images or remove the folder".into(),
+            None => "it holds folders: is this where the classes are?".into(),
         };
-        return Err(Error::data(class, format!("no PNG or JPEG picture in this class; {hint}")));
+        return Err(Error::data(class, format!("no image in this class; {hint}")));
     }
-    pictures.sort();
-    Ok(pictures)
+    for (ending, count) in others.0 {
+        *skipped.0.entry(ending).or_default() += count;
+    }
+    images.sort();
+    Ok(images)
 }
 
-/// The visible folders and pictures right inside `folder`.
-fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+fn entries(folder: &Path) -> Result<Entries> {
     let refused = |source| Error::io("read folder", folder, source);
-    let (mut folders, mut pictures) = (Vec::new(), Vec::new());
+    let mut found = Entries::default();
     for entry in std::fs::read_dir(folder).map_err(refused)? {
         let path = entry.map_err(refused)?.path();
         if name(&path).starts_with('.') {
             continue;
         }
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         if path.is_dir() {
-            folders.push(path);
-        } else if is_picture(&path) {
-            pictures.push(path);
+            found.folders.push(path);
+        } else if ENDINGS.contains(&ending.as_str()) {
+            found.images.push(path);
+        } else if let Some(known) = OTHER_ENDINGS.iter().find(|&&known| known == ending) {
+            *found.skipped.0.entry(known).or_default() += 1;
         }
     }
-    Ok((folders, pictures))
-}
-
-fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    matches!(ending.as_deref(), Some("png" | "jpg" | "jpeg"))
+    Ok(found)
 }
 
 /// Last part of a path, for people.
@@ -126,7 +171,7 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The size that most pictures have; the first in order wins a tie.
+/// The size that most images have; the first in order wins a tie.
 fn most_common_size(files: &[PathBuf]) -> Result<(usize, usize)> {
     let sizes: Vec<(usize, usize)> =
         first_error(files.par_iter().map(|file| read_size(file)).collect())?;
@@ -136,7 +181,7 @@ fn most_common_size(files: &[PathBuf]) -> Result<(usize, usize)> {
     }
     let most = counts.values().copied().max().unwrap_or(0);
     let winner = sizes.iter().find(|size| counts[size] == most);
-    // There is no class without a picture, and so there is a first one.
+    // There is no class without an image, and so there is a first one.
     Ok(winner.copied().unwrap_or((1, 1)))
 }
 
@@ -152,7 +197,7 @@ fn read_all(root: &Path, files: &[PathBuf], height: usize, width: usize) -> Resu
         return Err(Error::data(
             root,
             format!(
-                "{} pictures of {height} x {width} pixels take more than 64 GiB; give a \
+                "{} images of {height} x {width} pixels take more than 64 GiB; give a \
                  smaller size, such as 28 x 28",
                 files.len()
             ),
@@ -162,8 +207,8 @@ fn read_all(root: &Path, files: &[PathBuf], height: usize, width: usize) -> Resu
     let mut pixels = Vec::new();
     for round in files.chunks((ROUND_BYTES / one).max(1)) {
         let read = |file: &PathBuf| to_size(&read_grey(file)?, height, width);
-        for picture in first_error(round.par_iter().map(read).collect())? {
-            pixels.extend_from_slice(picture.pixels());
+        for image in first_error(round.par_iter().map(read).collect())? {
+            pixels.extend_from_slice(image.pixels());
         }
     }
     Ok(pixels)
@@ -187,7 +232,7 @@ mod tests {
     fn shades(set: &Dataset) -> Vec<u8> {
         match &set.inputs {
             Inputs::Bytes(bytes) => bytes.iter().copied().step_by(set.features()).collect(),
-            _ => panic!("pictures are bytes"),
+            _ => panic!("images are bytes"),
         }
     }
 
@@ -200,7 +245,7 @@ mod tests {
         picture(root, "9/a.jpeg", (2, 3), 91);
         picture(root, "9/.hidden.png", (2, 3), 1);
         picture(root, ".cache/a.png", (2, 3), 2);
-        std::fs::write(root.join("9/notes.txt"), "not a picture").unwrap();
+        std::fs::write(root.join("9/notes.txt"), "not an image").unwrap();
         std::fs::write(root.join("README.md"), "nor is this").unwrap();
         let set = load_folder(root, None).unwrap();
         assert_eq!(set.class_names(), ["9", "10"]);
@@ -236,24 +281,46 @@ mod tests {
     }
 
     #[test]
+    fn other_endings_are_read_or_counted() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        for (at, ending) in ENDINGS.iter().enumerate() {
+            picture(root, &format!("cat/{at}.{ending}"), (2, 2), at as u8);
+        }
+        picture(root, "dog/a.png", (2, 2), 50);
+        for other in ["cat/a.HEIC", "cat/b.gif", "dog/c.heic", "dog/notes.txt"] {
+            std::fs::write(root.join(other), "other").unwrap();
+        }
+        let mut warnings = Vec::new();
+        let set = load_with_warnings(root, None, &mut warnings).unwrap();
+        assert_eq!(shades(&set), [0, 1, 2, 3, 4, 5, 6, 7, 50]);
+        let expected = "skipped 3 images in formats that are not supported (1 .gif, 2 .heic)";
+        assert!(warnings.len() == 1 && warnings[0].contains(expected), "{warnings:?}");
+        std::fs::create_dir(root.join("emu")).unwrap();
+        std::fs::write(root.join("emu/a.heic"), "other").unwrap();
+        let error = load_folder(root, None).unwrap_err().to_string();
+        assert!(error.contains("emu: no image in this class; skipped 1 image in"), "{error}");
+    }
+
+    #[test]
     fn errors_name_the_place() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         let message = |path: &Path| load_folder(path, None).unwrap_err().to_string();
         assert_eq!(load_folder(&root.join("none"), None).unwrap_err().kind(), ErrorKind::NotFound);
-        assert!(message(root).contains("found neither folders nor pictures"));
+        assert!(message(root).contains("found neither folders nor images"));
         picture(root, "loose.png", (2, 2), 0);
-        assert!(message(root).contains("found 1 pictures but no folders"));
+        assert!(message(root).contains("found 1 images but no folders"));
         picture(root, "train/cat/a.png", (2, 2), 0);
         assert!(message(root).contains("it holds folders"));
         picture(root, "train/dog/a.png", (2, 2), 0);
         std::fs::create_dir(root.join("train/emu")).unwrap();
-        assert!(message(&root.join("train")).contains("emu: no PNG or JPEG picture"));
+        assert!(message(&root.join("train")).contains("emu: no image in this class"));
         for bad in ["emu/x.png", "cat/b.png"] {
             std::fs::write(root.join("train").join(bad), "none").unwrap();
         }
         let size = Some((2, 2));
         let error = load_folder(&root.join("train"), size).unwrap_err().to_string();
-        assert!(error.contains("b.png: not a PNG"), "the first in order, not {error}");
+        assert!(error.contains("b.png: not an image"), "the first in order, not {error}");
     }
 }

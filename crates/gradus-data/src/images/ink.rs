@@ -1,7 +1,8 @@
-//! Telling ink from paper.
+//! Ink on plain paper, as in drawings.
 //!
-//! In comes a picture whose border is mostly background; out goes how much ink each pixel holds,
-//! whatever the shade and slope of the paper and whichever of the two is darker.
+//! In comes an image whose border is mostly background; out goes how much ink each pixel holds,
+//! whatever the shade and slope of the paper and whichever of the two is darker. Other images are for
+//! `find`.
 
 use super::GreyImage;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,11 +14,25 @@ const LEAST_CONTRAST: f32 = 8.0;
 const PAPER_SHARE: f32 = 0.03;
 /// The same at most, however restless the border.
 const MOST_PAPER_SHARE: f32 = 0.35;
-/// A piece of ink with a smaller share of all ink is dust.
-const DUST_SHARE: f32 = 0.01;
+/// Up to this much noise, in shades, paper is that of a drawing.
+const CLEAN_NOISE: f32 = 2.0;
+/// Up to this share of the contrast a drawing's pixels lie on the other side of the paper's shade.
+const CLEAN_SHARE: f32 = 0.25;
 
-/// How much ink each pixel holds: 0 for paper, 255 for the strongest ink.
-pub(super) fn find_ink(image: &GreyImage) -> Result<GreyImage> {
+/// Ink on paper of one shade or of evenly changing light.
+pub(super) struct Ink {
+    /// How much each pixel holds: 0 for paper, 255 for the strongest ink.
+    pub(super) image: GreyImage,
+    /// Whether the paper is as clean as that of a drawing: nine in ten of the border's pixels are as
+    /// the light has them, and nothing goes far to the other side of the paper's shade.
+    pub(super) clean: bool,
+}
+
+/// Finds the ink of an image with background along its border.
+///
+/// # Errors
+/// `InvalidData` if nothing stands out from the paper.
+pub(super) fn find_ink(image: &GreyImage) -> Result<Ink> {
     let paper = Paper::of(image);
     let (darkest, lightest) = paper.extremes(image);
     let contrast = darkest.max(lightest);
@@ -25,13 +40,13 @@ pub(super) fn find_ink(image: &GreyImage) -> Result<GreyImage> {
         return Err(Error::new(
             ErrorKind::InvalidData,
             format!(
-                "found no ink: nothing in the picture of {} x {} pixels stands out from its \
-                 border; expected one digit, dark on light or light on dark, with some \
-                 background around it",
+                "found no ink: nothing in the image of {} x {} pixels stands out from its \
+                 background; expected a digit, dark on light or light on dark",
                 image.height, image.width
             ),
         ));
     }
+    let clean = paper.noise <= CLEAN_NOISE && darkest.min(lightest) <= CLEAN_SHARE * contrast;
     let sign = if darkest > lightest { -1.0 } else { 1.0 };
     let floor = (1.5 * paper.noise).clamp(PAPER_SHARE * contrast, MOST_PAPER_SHARE * contrast);
     let gain = 255.0 / (contrast - floor);
@@ -45,7 +60,7 @@ pub(super) fn find_ink(image: &GreyImage) -> Result<GreyImage> {
             *out = if ink < 0.5 { 0 } else { (ink + 0.5) as u8 };
         }
     }
-    Ok(GreyImage { height: image.height, width: image.width, pixels })
+    Ok(Ink { image: GreyImage { height: image.height, width: image.width, pixels }, clean })
 }
 
 /// The background: a plane of shades, as light that falls from one side makes it.
@@ -116,39 +131,4 @@ pub(super) fn quantile(mut values: Vec<f32>, share: f32) -> f32 {
     }
     let at = ((values.len() - 1) as f32 * share) as usize;
     *values.select_nth_unstable_by(at, f32::total_cmp).1
-}
-
-/// The ink without pieces (pixels that touch, also by a corner) too small to be strokes.
-pub(super) fn without_dust(mut ink: GreyImage) -> GreyImage {
-    let (height, width) = (ink.height, ink.width);
-    let total = ink.pixels.iter().map(|&value| u64::from(value)).sum::<u64>() as f32;
-    let mut seen: Vec<bool> = ink.pixels.iter().map(|&value| value == 0).collect();
-    let mut piece = Vec::new();
-    for start in 0..seen.len() {
-        if seen[start] {
-            continue;
-        }
-        seen[start] = true;
-        piece.clear();
-        piece.push(start);
-        let mut done = 0;
-        while let Some(&at) = piece.get(done) {
-            done += 1;
-            let (row, column) = (at / width, at % width);
-            for near_row in row.saturating_sub(1)..(row + 2).min(height) {
-                for near_column in column.saturating_sub(1)..(column + 2).min(width) {
-                    let near = near_row * width + near_column;
-                    if !seen[near] {
-                        seen[near] = true;
-                        piece.push(near);
-                    }
-                }
-            }
-        }
-        let mass: f32 = piece.iter().map(|&at| f32::from(ink.pixels[at])).sum();
-        if mass < DUST_SHARE * total {
-            piece.iter().for_each(|&at| ink.pixels[at] = 0);
-        }
-    }
-    ink
 }

@@ -1,14 +1,13 @@
-//! A picture or drawing of a digit as MNIST would have it.
+//! Ink of one digit as MNIST would have it.
 //!
-//! In comes a grey picture of any size, dark on light or light on dark, on paper that need be
-//! neither white nor evenly lit; out go 28 x 28 bytes: background 0, ink up to 255, the digit
-//! fitted into 20 x 20 and placed by its centre of mass. A network trained on MNIST knows digits
-//! in this form only.
+//! In comes how much ink each pixel of an image holds; out go 28 x 28 bytes: background 0, ink up to
+//! 255, the digit fitted into 20 x 20 and placed by its centre of mass. A network trained on MNIST
+//! knows digits in this form only.
 
-use super::ink::{find_ink, quantile, without_dust};
+use super::GreyImage;
+use super::bounds::{Bounds, moments};
+use super::ink::quantile;
 use super::resize::{axis, resample};
-use super::{GreyImage, to_size};
-use crate::error::Result;
 
 /// Height and width of MNIST's images.
 pub const MNIST_SIDE: usize = 28;
@@ -17,42 +16,13 @@ pub const MNIST_PIXELS: usize = MNIST_SIDE * MNIST_SIDE;
 /// Side of the box that a digit fills.
 pub(crate) const BOX: usize = 20;
 
-/// Larger pictures are shrunk first: no more than this can show in a box of 20 pixels.
-const WORKING_SIDE: usize = 1024;
 /// Ink from which a digit in a large picture begins.
 const EDGE: u8 = 64;
 /// Strokes that fill less of the 3 x 3 pixels around their middle are thinner than MNIST's pens.
 const THIN_COVERAGE: f32 = 0.45;
 
-/// Brings a picture into MNIST's form: 28 x 28 bytes, row-major.
-///
-/// The border must be mostly background; its shades tell the paper's level and slope, and ink is
-/// what differs most from it, darker or lighter. The ink's box is scaled until its longer side is
-/// 20 pixels, by area means when shrinking and linearly when enlarging; strokes thinner than a
-/// pen's are widened, and faint ink is darkened. A picture that is in MNIST's form already (28 x
-/// 28, light on black, the ink's longer side 18 to 20 pixels, its centre of mass within half a
-/// pixel of (14, 14)) comes back unchanged.
-///
-/// # Errors
-/// `InvalidData` where nothing stands out from the paper.
-pub fn to_mnist_form(image: &GreyImage) -> Result<[u8; MNIST_PIXELS]> {
-    if let Some(unchanged) = already_in_form(image) {
-        return Ok(unchanged);
-    }
-    let longer = image.height.max(image.width);
-    let ink = if longer > WORKING_SIDE {
-        let scaled = |side: usize| (side * WORKING_SIDE / longer).max(1);
-        find_ink(&to_size(image, scaled(image.height), scaled(image.width))?)?
-    } else {
-        find_ink(image)?
-    };
-    let mut output = [0; MNIST_PIXELS];
-    place(&fit(&without_dust(ink)), &mut output);
-    Ok(output)
-}
-
 /// The picture's own bytes where they have MNIST's form.
-fn already_in_form(image: &GreyImage) -> Option<[u8; MNIST_PIXELS]> {
+pub(super) fn already_in_form(image: &GreyImage) -> Option<[u8; MNIST_PIXELS]> {
     if (image.height, image.width) != (MNIST_SIDE, MNIST_SIDE) {
         return None;
     }
@@ -65,6 +35,14 @@ fn already_in_form(image: &GreyImage) -> Option<[u8; MNIST_PIXELS]> {
         return image.pixels.as_slice().try_into().ok();
     }
     None
+}
+
+/// Ink in MNIST's form: its box scaled to a longer side of 20 pixels, strokes at least a pen wide and
+/// dark, placed by the centre of mass.
+pub(super) fn formed(ink: &GreyImage) -> [u8; MNIST_PIXELS] {
+    let mut form = [0; MNIST_PIXELS];
+    place(&fit(ink), &mut form);
+    form
 }
 
 /// The ink's box scaled to a longer side of 20 pixels, strokes at least a pen wide and dark.
@@ -161,49 +139,13 @@ pub(crate) fn place(values: &[u8; BOX * BOX], image: &mut [u8]) {
     }
 }
 
-/// Sum of the values, of row times value and of column times value.
-fn moments(values: &[u8], width: usize) -> (usize, usize, usize) {
-    values.iter().enumerate().fold((0, 0, 0), |(mass, rows, columns), (at, &value)| {
-        let value = usize::from(value);
-        (mass + value, rows + value * (at / width), columns + value * (at % width))
-    })
-}
-
-/// The smallest box around all values of at least some level.
-#[derive(Debug, PartialEq)]
-struct Bounds {
-    top: usize,
-    left: usize,
-    height: usize,
-    width: usize,
-}
-
-impl Bounds {
-    fn of(values: &[u8], width: usize, least: u8) -> Option<Self> {
-        let inked = |value: &u8| *value >= least;
-        let first = values.iter().position(inked)?;
-        let last = values.iter().rposition(inked)?;
-        let (top, bottom) = (first / width, last / width);
-        let (mut left, mut right) = (width, 0);
-        for line in values.chunks_exact(width) {
-            let Some(start) = line.iter().position(inked) else { continue };
-            let end = line.iter().rposition(inked).unwrap_or(start);
-            (left, right) = (left.min(start), right.max(end));
-        }
-        Some(Bounds { top, left, height: bottom - top + 1, width: right - left + 1 })
-    }
-
-    fn longer(&self) -> usize {
-        self.height.max(self.width)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::super::super::digits::{Part, generate};
     use super::super::super::{Dataset, Inputs};
+    use super::super::to_mnist_form;
     use super::*;
 
     fn grey(height: usize, width: usize, pixels: Vec<u8>) -> GreyImage {
