@@ -407,8 +407,8 @@ fn outline(candidate: &Candidate, shades: &[u8], width: usize) -> (f64, f64) {
     let wide = bounds.width + 2;
     let mut mask = vec![false; wide * (bounds.height + 2)];
     for run in &candidate.runs {
-        let first = (run.row - bounds.top + 1) * wide + 1 - bounds.left;
-        mask[first + run.start..first + run.end].fill(true);
+        let first = (run.row - bounds.top + 1) * wide + run.start - bounds.left + 1;
+        mask[first..first + run.end - run.start].fill(true);
     }
     let table = strengths();
     let mut counts = [0usize; 256];
