@@ -153,7 +153,7 @@ fn what_does_not_fit_the_state_is_refused() {
         (TrainConfig { hidden: vec![70], ..config(1) }, "the hidden layers cannot change"),
         (TrainConfig { regularization: norm, ..config(1) }, "batch normalisation cannot change"),
         (TrainConfig { regularization: average, ..config(1) }, "averaged cannot change"),
-        (TrainConfig { epochs: 0, ..config(1) }, "epochs is 0"),
+        (TrainConfig { epochs: 0, ..config(1) }, "`epochs` is 0"),
     ] {
         let found = refused(settings, &data);
         assert!(found.contains(message), "{found}");

@@ -169,11 +169,18 @@ impl TextForm for Vec<Activation> {
         leaky_relu:SLOPE with a slope of 0 to 1, or several with commas between them";
 
     fn text(&self) -> String {
-        joined(self.iter().map(|activation| activation.name().into_owned()))
+        match self.is_empty() {
+            // A network without hidden layers needs none.
+            true => "none".into(),
+            false => joined(self.iter().map(|activation| activation.name().into_owned())),
+        }
     }
 
     fn read(text: &str) -> Option<Vec<Activation>> {
-        text.split(',').map(|name| Activation::from_name(name.trim())).collect()
+        match text {
+            "none" => Some(Vec::new()),
+            _ => text.split(',').map(|name| Activation::from_name(name.trim())).collect(),
+        }
     }
 
     fn choices() -> Vec<&'static str> {
