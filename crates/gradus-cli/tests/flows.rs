@@ -62,7 +62,7 @@ fn a_table_from_training_to_prediction() {
     assert_eq!(found["classes"][1]["support"], 2);
     fs::write(at.join("strange.csv"), "u,v,label\n5,0,purple\n").unwrap();
     let failed = gradus(at, "evaluate model.safetensors --data strange.csv").assert().code(1);
-    assert!(text(&failed.get_output().stderr).contains("lack: \"purple\""));
+    assert!(text(&failed.get_output().stderr).contains("not in the training data: \"purple\""));
     fs::write(at.join("narrow.csv"), "u,label\n5,red\n").unwrap();
     let failed = gradus(at, "evaluate model.safetensors --data narrow.csv").assert().code(1);
     let expected = "narrow.csv: its samples are 1, but the model takes 2";
@@ -160,7 +160,7 @@ fn separate_test_and_validation_sets_are_matched_by_class_name() {
     assert!(printed.lines().nth(9).unwrap().contains("val_accuracy = 1.0000"), "{printed}");
     fs::write(at.join("few.csv"), "u,v,label\n5,0,purple\n").unwrap();
     let failed = gradus(at, &format!("train {TABLE} --validation few.csv")).assert().code(1);
-    assert!(text(&failed.get_output().stderr).contains("lack: \"purple\""));
+    assert!(text(&failed.get_output().stderr).contains("not in the training data: \"purple\""));
 }
 
 #[test]
@@ -394,7 +394,7 @@ fn a_sweep_prunes_bad_runs_and_continues_after_an_interruption() {
     // Results of another sweep are not mixed with this one.
     let other = "sweep --vary hidden=4/8 --out whole.jsonl -- --data table.csv --epochs 1";
     let failed = gradus(at, other).assert().code(1).get_output().clone();
-    assert!(text(&failed.stderr).contains("holds something else than this sweep"));
+    assert!(text(&failed.stderr).contains("does not belong to this sweep"));
     assert_eq!(fs::read_to_string(at.join("whole.jsonl")).unwrap(), lines);
     // Nor are those on other samples, even with the same name and number.
     let rows = fs::read_to_string(at.join("table.csv")).unwrap();

@@ -184,12 +184,12 @@ mod tests {
         assert_eq!(fit_test_part(&train, numbered).unwrap().labels(), [2]);
         let stranger = named(&["cat", "emu"], &[0], Inputs::Floats(vec![1.0]), &[1]);
         let error = fit_test_part(&train, stranger).unwrap_err().to_string();
-        assert!(error.contains("lack: \"emu\""), "{error}");
+        assert!(error.contains("not in the training data: \"emu\""), "{error}");
         // Numbers among numbers mean themselves.
         let train = named(&["1", "2"], &[0, 1], Inputs::Floats(vec![0.5; 2]), &[1]);
         let zero = named(&["0", "1"], &[0], Inputs::Floats(vec![1.0]), &[1]);
         let error = fit_test_part(&train, zero).unwrap_err().to_string();
-        assert!(error.contains("lack: \"0\""), "{error}");
+        assert!(error.contains("not in the training data: \"0\""), "{error}");
     }
 
     #[test]

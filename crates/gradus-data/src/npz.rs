@@ -173,7 +173,7 @@ mod tests {
         let two = [1.0, 2.0, 3.0, 4.0];
         assert_eq!(read("(2, 2)", &two).unwrap(), expected(&["y0", "y1"], &two));
         for (shape, values, words) in [
-            ("(2,)", &[0.5, f32::NAN][..], "answer sample 1 with is not a finite"),
+            ("(2,)", &[0.5, f32::NAN][..], "the target NaN of sample 1 is not a finite"),
             ("(3,)", &[0.5; 3], "2 samples but values for 3"),
             ("(2, 1, 1)", &[0.5; 2], "no list of values"),
         ] {

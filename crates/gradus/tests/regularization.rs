@@ -286,7 +286,7 @@ fn the_average_follows_the_parameters() {
         ..descent(Regularization { ema_decay, batch_norm: true, ..NONE })
     };
     let plain = run(&config(5, None), &data);
-    assert_eq!(plain.model, run(&config(5, Some(0.0)), &data).model);
+    assert_eq!(plain.model.network, run(&config(5, Some(0.0)), &data).model.network);
 
     // Without batch normalisation the model is the average itself: from the initial parameters on,
     // with the decay of each step.

@@ -293,12 +293,12 @@ fn one_activation_for_all_layers_is_the_same_one_for_each() {
     let data = digits(1000);
     let trained = |activation| {
         let config = TrainConfig { hidden: vec![40, 20], activation, ..small(2) };
-        run(&config, &data).model
+        run(&config, &data).model.network
     };
     let all = trained(vec![Activation::Tanh]);
     assert_eq!(all, trained(vec![Activation::Tanh; 2]));
     let mixed = trained(vec![Activation::Tanh, Activation::Relu]);
-    assert_eq!(mixed.network.activation_after(1), Activation::Relu);
+    assert_eq!(mixed.activation_after(1), Activation::Relu);
     assert_ne!(all, mixed);
 }
 

@@ -71,9 +71,9 @@ fn epochs(training: &Value) -> String {
     let (Some(run), Some(wanted)) = (training["epochs"].as_u64(), config["epochs"].as_u64()) else {
         return String::new();
     };
-    let batches = match config["batch_size"].as_str() {
-        Some(count) if count != "full" => format!("in batches of {count} samples"),
-        _ => "with all samples in every step".to_owned(),
+    let batches = match &*words(&config["batch_size"]) {
+        "" | "full" => "with all samples in every step".to_owned(),
+        count => format!("in batches of {count} samples"),
     };
     let best = match training["best_epoch"].as_u64() {
         Some(epoch) => format!("; kept the weights from epoch {epoch}, the best one"),

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use gradus_kernels::threads::Workers;
 
 use super::forward::Samples;
-use super::model::check_finite;
+use super::parts::check_finite;
 use super::{Model, Outputs};
 use crate::error::Result;
 use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};

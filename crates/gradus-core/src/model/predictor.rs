@@ -4,7 +4,7 @@ use gradus_kernels::matrix::MatMut;
 
 use super::Model;
 use super::forward::{Forward, Pass, Samples};
-use super::model::check_finite;
+use super::parts::check_finite;
 use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, Result};
 use crate::loss::Loss;

@@ -61,6 +61,8 @@ impl Provenance {
                 ));
             }
         };
+        // Null says what a missing key says (see `to_json`).
+        more.retain(|key, value| key != "best_epoch" || !value.is_null());
         Ok(Provenance {
             gradus: take(&mut more, "gradus", text),
             data: take(&mut more, "data", text),

@@ -20,8 +20,8 @@ mod resize;
 
 pub use decode::{encode_png, is_image, parse_grey, read_grey};
 pub use folder::load_folder;
-pub use form::is_in_mnist_form;
 pub(crate) use folder::load_with_warnings;
+pub use form::is_in_mnist_form;
 pub use grey::{GreyImage, MAX_SIDE};
 pub use mnist_form::{MNIST_PIXELS, MNIST_SIDE};
 pub use reading::{Digit, Digits, find_digits, to_mnist_form};
