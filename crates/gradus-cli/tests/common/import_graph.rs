@@ -154,11 +154,8 @@ fn without_comments(text: &str) -> String {
                 code.push('"');
                 while let Some(c) = chars.next() {
                     match c {
-                        '\\' => {
-                            if chars.next() == Some('\n') {
-                                code.push('\n');
-                            }
-                        }
+                        // The character behind a backslash is read here, whatever it is.
+                        '\\' if chars.next() == Some('\n') => code.push('\n'),
                         '"' => break,
                         '\n' => code.push('\n'),
                         _ => {}
