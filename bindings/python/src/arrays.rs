@@ -1,6 +1,6 @@
 //! NumPy arrays and sparse rows as the library's samples, and back.
 
-use gradus::data::{self, Targets, Dataset, Inputs, Rows};
+use gradus::data::{self, Dataset, Inputs, Rows, Targets};
 use gradus::network::in_parts;
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
