@@ -386,6 +386,11 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "predict",
+        "split",
+        Refused(&[("predict model.safetensors table.csv --split", "is for images")]),
+    ),
+    (
+        "predict",
         "label-column",
         Refused(&[
             ("predict digits.safetensors image.png --label-column 0", "an image"),

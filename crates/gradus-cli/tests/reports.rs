@@ -103,7 +103,7 @@ fn a_report_on_an_image_model_has_all_sections() {
     let recall = 100.0 * found["classes"][7]["recall"].as_f64().unwrap();
     assert!(page.contains(&format!("<td>{recall:.2} %</td>")));
     assert!(page.contains("54,000 samples for training, 6,000 for validation, 10,000 for testing"));
-    assert!(page.contains("3, in batches of 500 samples") && page.contains("one cycle"));
+    assert!(page.contains("3, in batches of 500 samples") && page.contains("one-cycle"));
 
     // The same model gives the same page, which may replace the earlier one.
     let before = fs::read(at.join("report.html")).unwrap();
