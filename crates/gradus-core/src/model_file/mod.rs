@@ -17,7 +17,7 @@ pub use metadata::FORMAT_VERSION;
 pub use safetensors::{Extras, from_bytes, from_bytes_with, to_bytes, to_bytes_with};
 
 /// Writes the model file; the name must end in `.safetensors`. A file that is there is replaced,
-/// whatever it is: [`check_replaceable`] tells beforehand.
+/// whatever it is.
 ///
 /// # Errors
 /// `InvalidArgument` for another ending, or for a model that could not be read back (weights that

@@ -1,7 +1,7 @@
 //! Every setting of a training run, once: its name, range, help, text form, and how it is read from and
 //! written into a [`TrainConfig`].
 //!
-//! In: a [`TrainConfig`], or names and texts. Out: texts, checks ([`validate`]) and errors that name the
+//! In: a [`TrainConfig`], or names and texts. Out: texts, checks (`validate`) and errors that name the
 //! setting. Files (`file.rs`), the options of the program, the fields of the page and the checks of the
 //! Python package all follow from [`SETTINGS`]; `table.rs` is the file to edit.
 //!
@@ -113,7 +113,7 @@ impl Setting {
     ///
     /// # Errors
     /// `InvalidArgument` for a text that cannot be read, or where the run has no such setting. Whether
-    /// the value is in range is left to [`validate`]: it may depend on settings that are yet to come.
+    /// the value is in range is left to `validate`: it may depend on settings that are yet to come.
     pub fn set(&self, config: &mut TrainConfig, text: &str) -> Result<()> {
         match (self.set)(config, text) {
             Some(true) => Ok(()),
