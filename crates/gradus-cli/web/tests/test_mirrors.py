@@ -237,7 +237,7 @@ def test_texts_of_a_preset_are_the_options_of_its_values(server, open_page, pres
     texts = {name: field["text"].removesuffix(" (preset)") for name, field in fields(page).items()}
     texts = {name: words.get(text, text) for name, text in texts.items()}
     # Of these each run has some, or none.
-    constants = {"momentum", "beta1", "beta2", "epsilon", "weight-decay"}
+    constants = {"momentum", "beta1", "beta2", "epsilon", "weight-decay", "nesterov"}
     assert all(texts[name] for name in texts.keys() - constants - {"monitor", "patience", "min-delta"})
     given = [f"--{name}={text}" for name, text in texts.items() if text and name != "epochs"]
 
