@@ -25,7 +25,8 @@ use run::output;
 fn main() -> ExitCode {
     let begin = Instant::now();
     output::report_panics();
-    let command = Command::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let command =
+        Command::parse(std::env::args_os()).unwrap_or_else(|error| output::exit_with_usage(&error));
     let result = match command {
         Command::Train(args) => commands::train::run(&args, begin),
         Command::Sweep(args) => commands::sweep::run(&args),

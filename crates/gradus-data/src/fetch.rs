@@ -82,14 +82,14 @@ impl Failure {
             Failure::Local(error) => error.context(format!("cannot download {}", set.name)),
             Failure::Mirrors { file, reasons } => {
                 let reasons: Vec<_> =
-                    reasons.iter().map(|(url, why)| format!("\n  {url}: {why}")).collect();
+                    reasons.iter().map(|(url, why)| format!("{url}: {why}")).collect();
                 let files: Vec<_> = set.downloads.iter().map(|file| file.name).collect();
                 let message = format!(
-                    "cannot download {}: no mirror gave {file}{}\nby hand: put {} into {}, or into a folder \
-                     {} below `data_dir` or $GRADUS_DATA; proxies are taken from ALL_PROXY, \
+                    "cannot download {}: no mirror gave {file} ({}); by hand: put {} into {}, or into a \
+                     folder {} below `data_dir` or $GRADUS_DATA; proxies are taken from ALL_PROXY, \
                      HTTPS_PROXY and HTTP_PROXY",
                     set.name,
-                    reasons.concat(),
+                    reasons.join("; "),
                     files.join(", "),
                     folder.display(),
                     set.folder

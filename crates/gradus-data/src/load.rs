@@ -366,7 +366,7 @@ fn named_set(
         }
         Err((error, why)) => {
             passed_over.append(&mut nearby);
-            let lines: Vec<_> = passed_over.iter().map(|line| format!("\n{line}")).collect();
+            let lines: Vec<_> = passed_over.iter().map(|line| format!("; {line}")).collect();
             let error = Error::new(error.kind(), format!("{error}{}", lines.concat()));
             Err(Missing { error, why: Some(why), passed_over })
         }

@@ -1,7 +1,6 @@
 //! `gradus bench`: a named data set in, measured training and prediction speeds out, compared with the
 //! peak FLOP/s of the CPU.
 
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -74,7 +73,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     let loaded = source::load(&options, None)?;
     let (isa, threads) = (machine.kernels.isa().name(), machine.threads);
     if !args.json {
-        say(format_args!("{} on {threads} threads, instruction set {isa}\n", loaded.name));
+        say(format_args!("{} on {threads} threads, instruction set {isa}", loaded.name));
+        say("");
     }
     let mut figures = Vec::new();
     let mut show = |figure: Figure| {
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
         show(figure)?;
     }
     if !args.json {
-        write!(stdout(), "{}", table(&rows(&figures)))?;
+        stdout().lines(table(&rows(&figures)))?;
     }
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! `gradus data`: a data set in, its statistics or a drawing of one sample out.
 
-use std::io::Write;
-
 use anyhow::Result;
 use gradus::Error;
 use gradus::data::distort::{Distorter, Distortion, Scratch};
@@ -47,15 +45,17 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
     }
     let mut out = stdout();
     let (sizes, values) = (shape(description.sample_shape), description.values);
-    writeln!(out, "{} ({})", found.name, found.origin)?;
+    out.line(format_args!("{} ({})", found.name, found.origin))?;
     let (count, what) = match &description.targets {
         Names::Classes { class_names } => (class_names.len(), "classes"),
         Names::Values { output_names } if output_names.len() == 1 => (1, "target"),
         Names::Values { output_names } => (output_names.len(), "targets"),
     };
-    writeln!(out, "samples of {sizes} {values}, {count} {what}\n")?;
-    write!(out, "{}\n{}", table(&description.part_rows()), table(&description.answer_rows()))?;
-    Ok(())
+    out.line(format_args!("samples of {sizes} {values}, {count} {what}"))?;
+    out.line("")?;
+    out.lines(table(&description.part_rows()))?;
+    out.line("")?;
+    out.lines(table(&description.answer_rows()))
 }
 
 #[derive(Serialize)]
@@ -266,7 +266,7 @@ fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64
     };
     let distorted = match distort {
         Some((distortion, seed)) => versions(data, index, distortion, seed)?,
-        None => String::new(),
+        None => Vec::new(),
     };
     let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
     let answer = match &data.targets {
@@ -277,21 +277,23 @@ fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64
         }
     };
     let mut out = stdout();
-    writeln!(out, "x_{part}[{index}]: {sizes} {kind}")?;
-    for line in draw(data, index) {
-        writeln!(out, "{line}")?;
-    }
-    writeln!(out, "y_{part}[{index}]: {answer}")?;
-    write!(out, "{distorted}")?;
-    Ok(())
+    out.line(format_args!("x_{part}[{index}]: {sizes} {kind}"))?;
+    out.lines(draw(data, index))?;
+    out.line(format_args!("y_{part}[{index}]: {answer}"))?;
+    out.lines(distorted)
 }
 
 /// A heading and drawings of distorted versions of sample `index`.
-fn versions(data: &Dataset, index: usize, distortion: Distortion, seed: u64) -> Result<String> {
+fn versions(
+    data: &Dataset,
+    index: usize,
+    distortion: Distortion,
+    seed: u64,
+) -> Result<Vec<String>> {
     let kernels = Kernels::detect().map_err(Error::argument)?;
     let distorter = Distorter::for_data(distortion, data, kernels)
         .map_err(|error| error.context("--distort"))?;
-    let Inputs::Bytes(bytes) = &data.inputs else { return Ok(String::new()) };
+    let Inputs::Bytes(bytes) = &data.inputs else { return Ok(Vec::new()) };
     let image = &bytes[index * data.features()..][..data.features()];
     let (mut scratch, mut out) = (Scratch::default(), vec![0; image.len()]);
     let drawings: Vec<Vec<String>> = (0..VERSIONS)
@@ -301,8 +303,8 @@ fn versions(data: &Dataset, index: usize, distortion: Distortion, seed: u64) -> 
             draw_values(&values, &data.sample_shape)
         })
         .collect();
-    let heading = format!("distorted by {}, seed {seed}:\n", distortion.name());
-    Ok(heading + &side_by_side(&drawings, output_width()))
+    let heading = format!("distorted by {}, seed {seed}:", distortion.name());
+    Ok([heading].into_iter().chain(side_by_side(&drawings, output_width())).collect())
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! `gradus export`: a model file in, the same model in another format or in a page out.
 
-use std::io::Write;
-
 use anyhow::{Result, anyhow};
 use gradus::model_file::{self, OnnxOptions};
 use gradus::{Error, files};
@@ -29,8 +27,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
         model.inputs.image_warning().iter().for_each(warn);
         page_file::check_replaceable(&args.out, "choose another path")?;
         files::write_beside(&args.out, digit_page(&model.classifier()?)?.as_bytes())?;
-        writeln!(stdout(), "Wrote {}", args.out.display())?;
-        return Ok(());
+        return stdout().line(format_args!("Wrote {}", args.out.display()));
     }
     // An existing file is not a usage error.
     model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
@@ -42,6 +39,5 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
                 .map_err(|error| error.context("--uint8 is for ONNX models"))?;
         }
     }
-    writeln!(stdout(), "Wrote {}", args.out.display())?;
-    Ok(())
+    stdout().line(format_args!("Wrote {}", args.out.display()))
 }

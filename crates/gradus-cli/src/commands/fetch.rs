@@ -1,7 +1,5 @@
 //! `gradus fetch`: names of data sets in, their files in the cache out.
 
-use std::io::Write;
-
 use anyhow::Result;
 
 use crate::args::FetchArgs;
@@ -13,7 +11,7 @@ pub(crate) fn run(args: &FetchArgs) -> Result<()> {
     let mut failed = false;
     for name in &args.names {
         match Downloads::watch(|progress| gradus::data::fetch(name, progress)) {
-            Ok(folder) => writeln!(stdout(), "{name}: {}", folder.display())?,
+            Ok(folder) => stdout().line(format_args!("{name}: {}", folder.display()))?,
             Err(error) => {
                 print_error(&error.into());
                 failed = true;

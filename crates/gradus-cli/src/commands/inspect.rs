@@ -1,7 +1,5 @@
 //! `gradus inspect`: a model file in, a description of the model and its training out.
 
-use std::io::Write;
-
 use anyhow::Result;
 use gradus::classifier::Model;
 use gradus::data::Task;
@@ -10,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::args::InspectArgs;
 use crate::run::describe::{architecture, current, flatten, without_history};
+use crate::run::escape::{columns, cut, padded};
 use crate::run::model;
-use crate::run::output::{print_json, shape, stdout, table};
+use crate::run::output::{WIDEST_CELL, print_json, shape, stdout, table};
 
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
@@ -21,28 +20,33 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     }
     let (network, training) = (&model.network, model.provenance.to_json());
     let mut out = stdout();
-    writeln!(out, "{}: {}", args.model.model.display(), architecture(network))?;
-    writeln!(out, "input shape: {}", shape(&model.sample_shape))?;
-    writeln!(out, "normalization: {}", model.transform.formula())?;
+    out.line(format_args!("{}: {}", args.model.model.display(), architecture(network)))?;
+    out.line(format_args!("input shape: {}", shape(&model.sample_shape)))?;
+    out.line(format_args!("normalization: {}", model.transform.formula()))?;
     let names = model.names();
     let what = match (model.task(), names.len()) {
         (Task::Regression, 1) => "value",
         (task, _) => task.outputs(),
     };
-    writeln!(out, "{} {what}: {}\n", names.len(), names.join(", "))?;
-    write!(out, "{}", table(&layer_rows(network.layers())))?;
+    out.line(format_args!("{} {what}: {}", names.len(), names.join(", ")))?;
+    out.line("")?;
+    out.lines(table(&layer_rows(network.layers())))?;
     if training.is_null() {
-        writeln!(out, "\nThe file does not say how the model was trained.")?;
-    } else {
-        writeln!(out, "\nTraining:")?;
-        let mut rows = Vec::new();
-        flatten("", &without_history(&training), &mut rows);
-        let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-        for (key, value) in rows {
-            writeln!(out, "  {key:width$}  {value}")?;
-        }
+        return out.lines(["", "The file does not say how the model was trained."]);
     }
-    Ok(())
+    out.lines(["", "Training:"])?;
+    out.lines(training_lines(&training))
+}
+
+/// A line for each fact about the training, with its key.
+fn training_lines(training: &Value) -> Vec<String> {
+    let mut rows = Vec::new();
+    flatten("", &without_history(training), &mut rows);
+    for (key, _) in &mut rows {
+        *key = cut(key, WIDEST_CELL);
+    }
+    let width = rows.iter().map(|(key, _)| columns(key)).max().unwrap_or(0);
+    rows.iter().map(|(key, value)| format!("  {}  {value}", padded(key, width))).collect()
 }
 
 fn layer_rows(layers: &[Layer]) -> Vec<Vec<String>> {

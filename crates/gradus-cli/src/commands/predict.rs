@@ -11,7 +11,9 @@ use serde::{Serialize, Serializer};
 
 use crate::args::PredictArgs;
 use crate::run::model::{self, check_top};
-use crate::run::output::{Exit, exit_status, is_closed_pipe, print_error, stdout, warn};
+use crate::run::output::{
+    Exit, Output, buffered_stdout, exit_status, is_closed_pipe, print_error, warn,
+};
 use crate::run::samples::{self, Samples};
 use crate::run::workers::workers;
 
@@ -40,7 +42,7 @@ fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
     let count = inputs.len() / model.network.inputs();
     let workers = workers(args.threads, count)?;
     let file = samples::name_of(path);
-    let mut out = std::io::BufWriter::new(stdout());
+    let mut out = buffered_stdout();
     match model.task() {
         Task::Classification => {
             let model = &model.classifier()?;
@@ -61,24 +63,17 @@ fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
             }
         }
     }
-    out.flush()?;
-    Ok(())
+    out.flush()
 }
 
 /// Writes one prediction, as JSON or as a line of text.
 fn write_prediction(
-    out: &mut impl Write,
+    out: &mut Output<impl Write>,
     json: bool,
     prediction: &impl Serialize,
     line: impl FnOnce() -> String,
 ) -> Result<()> {
-    if json {
-        serde_json::to_writer(&mut *out, prediction).map_err(std::io::Error::from)?;
-        writeln!(out)?;
-    } else {
-        writeln!(out, "{}", line())?;
-    }
-    Ok(())
+    if json { out.json(prediction) } else { out.line(line()) }
 }
 
 #[derive(Serialize)]

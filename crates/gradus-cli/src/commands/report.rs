@@ -1,7 +1,6 @@
 //! `gradus report`: a model or a history in, a page or the single plots and tables out.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
@@ -57,8 +56,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<()> {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     files::write_beside(path, bytes)?;
-    writeln!(stdout(), "Wrote {}", path.display())?;
-    Ok(())
+    stdout().line(format_args!("Wrote {}", path.display()))
 }
 
 fn check_folder(path: &Path) -> Result<()> {

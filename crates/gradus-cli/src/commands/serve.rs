@@ -1,6 +1,6 @@
 //! `gradus serve`: a model and a folder in, a page for the browser out.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
         }
         _ => anyhow!("{error}"),
     })?;
-    writeln!(stdout(), "{} (press Ctrl-C to stop)", server.url)?;
+    stdout().line(format_args!("{} (press Ctrl-C to stop)", server.url))?;
     if args.open {
         open(&server.url);
     }

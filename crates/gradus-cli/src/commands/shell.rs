@@ -1,8 +1,6 @@
 //! `gradus completions` and `gradus man`: the definition of the arguments in, shell completions and man
 //! pages out.
 
-use std::io::Write;
-
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 
@@ -13,8 +11,7 @@ use crate::run::output::stdout;
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "gradus", &mut script);
-    stdout().write_all(&script)?;
-    Ok(())
+    stdout().generated(&script)
 }
 
 /// Prints the man page of the program, or writes the pages of all commands to a folder.
@@ -26,6 +23,5 @@ pub(crate) fn man(args: &ManArgs) -> Result<()> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;
-    stdout().write_all(&page)?;
-    Ok(())
+    stdout().generated(&page)
 }

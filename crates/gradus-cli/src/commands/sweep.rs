@@ -1,7 +1,5 @@
 //! `gradus sweep`: options of `train` and their values in, a ranking of runs out.
 
-use std::io::Write;
-
 use anyhow::Result;
 use gradus::data::Subset;
 use gradus::network::available_cores;
@@ -10,7 +8,7 @@ use gradus::{Error, ErrorKind, files};
 use serde_json::Value;
 
 use crate::args::SweepArgs;
-use crate::run::output::{say, stdout, warn};
+use crate::run::output::{exit_with_usage, say, stdout, warn};
 use crate::run::progress::Epochs;
 use crate::run::training_data::Data;
 use crate::run::{source, stop};
@@ -19,7 +17,7 @@ use crate::sweep::{Plan, Record, Results, Sweep, VALIDATION, begin, epochs, rank
 /// Runs the command.
 pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     let mut plan = Plan::new(args).map_err(|error| match error.downcast::<clap::Error>() {
-        Ok(error) => error.exit(),
+        Ok(error) => exit_with_usage(&error),
         Err(error) => error,
     })?;
     if plan.holds_out {
@@ -97,13 +95,12 @@ fn train(plan: &Plan, data: Data, progress: Progress, jobs: usize) -> Result<Vec
 /// Prints the table and the command that trains the best run again.
 fn print_results(records: &[Record], plan: &Plan) -> Result<()> {
     let Some(best) = records.first() else { return Ok(()) };
-    write!(stdout(), "{}", show(records, &plan.runs, plan.monitor))?;
+    stdout().lines(show(records, &plan.runs, plan.monitor))?;
     if best.figures.of(plan.monitor).is_none() {
         let message = "every run diverged: the steps are probably too large; try smaller learning \
                        rates, or --normalize unit or standard if the inputs are raw";
         return Err(Error::new(ErrorKind::Diverged, message).into());
     }
-    writeln!(stdout(), "\nTo train the best run again and test it:")?;
-    writeln!(stdout(), "{}", plan.runs[best.run].command())?;
-    Ok(())
+    stdout().lines(["", "To train the best run again and test it:"])?;
+    stdout().line(plan.runs[best.run].command())
 }

@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 
 use gradus::data::Dataset;
 
+use crate::run::escape::{columns, padded};
+
 /// Characters from empty to full.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
@@ -60,21 +62,24 @@ pub(crate) fn error_width() -> Option<usize> {
     Some(seen.unwrap_or(DEFAULT_WIDTH))
 }
 
-/// Places blocks of lines next to each other, as many as fit into `width` columns, with an empty line
+/// The lines with blocks of lines next to each other, as many as fit into `width` columns, with an empty line
 /// between rows of blocks.
-pub(crate) fn side_by_side(blocks: &[Vec<String>], width: usize) -> String {
-    let wide = |line: &String| line.chars().count();
+pub(crate) fn side_by_side(blocks: &[Vec<String>], width: usize) -> Vec<String> {
+    let wide = |line: &String| columns(line);
     let cell = blocks.iter().flatten().map(wide).max().unwrap_or(0) + GAP;
-    let rows = blocks.chunks(((width + GAP) / cell).max(1)).map(|blocks| {
+    let mut lines = Vec::new();
+    for blocks in blocks.chunks(((width + GAP) / cell).max(1)) {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
         let height = blocks.iter().map(Vec::len).max().unwrap_or(0);
-        let lines = (0..height).map(|at| {
+        lines.extend((0..height).map(|at| {
             let cells = blocks.iter().map(|block| block.get(at).map_or("", String::as_str));
-            let line: String = cells.map(|text| format!("{text:cell$}")).collect();
-            line.trim_end().to_owned() + "\n"
-        });
-        lines.collect::<String>()
-    });
-    rows.collect::<Vec<_>>().join("\n")
+            let line: String = cells.map(|text| padded(text, cell)).collect();
+            line.trim_end().to_owned()
+        }));
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -92,9 +97,9 @@ mod tests {
         let blocks = [&["ab", "█"][..], &["c", "", "d"], &["efg"]];
         let blocks = blocks.map(|block| block.iter().map(ToString::to_string).collect());
         // Three cells of 3 and two gaps of 2 make 13.
-        assert_eq!(side_by_side(&blocks, 13), "ab   c    efg\n█\n     d\n");
-        assert_eq!(side_by_side(&blocks, 12), "ab   c\n█\n     d\n\nefg\n");
-        assert_eq!(side_by_side(&blocks, 1), "ab\n█\n\nc\n\nd\n\nefg\n");
-        assert_eq!(side_by_side(&[], 80), "");
+        assert_eq!(side_by_side(&blocks, 13), ["ab   c    efg", "█", "     d"]);
+        assert_eq!(side_by_side(&blocks, 12), ["ab   c", "█", "     d", "", "efg"]);
+        assert_eq!(side_by_side(&blocks, 1), ["ab", "█", "", "c", "", "d", "", "efg"]);
+        assert!(side_by_side(&[], 80).is_empty());
     }
 }

@@ -1,5 +1,6 @@
 //! What several commands share, in the order in which data flow through it.
 
+pub(crate) mod escape;
 pub(crate) mod output;
 pub(crate) mod progress;
 pub(crate) mod stop;

@@ -5,16 +5,24 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind as IoKind, Write};
 use std::process::ExitCode;
 
+use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use gradus::{Error, ErrorKind};
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 
 use crate::args;
+use crate::run::escape::{columns, cut, escaped, escaped_but, is_unprintable, padded};
 
 /// Stopped by Ctrl-C: 128 plus the number of the signal, the convention of shells.
 pub(crate) const STOPPED: u8 = 130;
 const FAILED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
+
+/// Columns of a terminal that a cell of a table takes at most, which names of classes may exceed.
+pub(crate) const WIDEST_CELL: usize = 64;
 
 /// The exit status of a command that has already reported its problem.
 #[derive(Debug)]
@@ -33,37 +41,133 @@ impl Exit {
     pub(crate) const FAILED: Exit = Exit(FAILED);
 }
 
-/// Standard output, buffered by line. If a reader such as `head` closes it early, writing fails with an
-/// error that ends the program silently.
-pub(crate) fn stdout() -> impl Write {
-    anstream::stdout().lock()
+/// Standard output, which takes whole lines. Each is escaped here, so that no name can leave its line. If a
+/// reader such as `head` closes the output early, writing fails with an error that ends the program
+/// silently.
+pub(crate) struct Output<W>(W);
+
+/// Standard output, written line by line.
+pub(crate) fn stdout() -> Output<impl Write> {
+    Output(io::stdout().lock())
+}
+
+/// Standard output, written when the buffer is full and on [`Output::flush`].
+pub(crate) fn buffered_stdout() -> Output<impl Write> {
+    Output(io::BufWriter::new(io::stdout().lock()))
+}
+
+impl<W: Write> Output<W> {
+    /// Prints one line.
+    pub(crate) fn line(&mut self, line: impl Display) -> Result<()> {
+        Ok(writeln!(self.0, "{}", escaped(&line.to_string()))?)
+    }
+
+    /// Prints several lines.
+    pub(crate) fn lines(&mut self, lines: impl IntoIterator<Item = impl Display>) -> Result<()> {
+        lines.into_iter().try_for_each(|line| self.line(line))
+    }
+
+    /// Prints `value` as one line of JSON.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        let mut line = Vec::new();
+        value.serialize(&mut Serializer::with_formatter(&mut line, PrintableJson))?;
+        line.push(b'\n');
+        Ok(self.0.write_all(&line)?)
+    }
+
+    /// Prints text that the program has made by itself, such as a man page, as it is.
+    pub(crate) fn generated(&mut self, text: &[u8]) -> Result<()> {
+        Ok(self.0.write_all(text)?)
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        Ok(self.0.flush()?)
+    }
+}
+
+/// JSON that a terminal only shows: what [`is_unprintable`] is written as `\u001b`, which means the same.
+struct PrintableJson;
+
+impl Formatter for PrintableJson {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        for part in fragment.split_inclusive(is_unprintable) {
+            // All of these characters are below U+10000.
+            match part.chars().next_back().filter(|&c| is_unprintable(c)) {
+                Some(c) => {
+                    write!(
+                        writer,
+                        "{}\\u{:04x}",
+                        &part[..part.len() - c.len_utf8()],
+                        u32::from(c)
+                    )?;
+                }
+                None => writer.write_all(part.as_bytes())?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Prints `value` as one line of JSON on standard output.
-pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    let mut line = serde_json::to_vec(value)?;
-    line.push(b'\n');
-    stdout().write_all(&line)?;
-    Ok(())
+pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
+    stdout().json(value)
 }
 
-/// Prints a message on standard error.
+/// Prints a message on standard error, on one line.
 pub(crate) fn say(message: impl Display) {
+    say_styled(escaped(&message.to_string()));
+}
+
+/// Prints a line with styles on standard error. Names in it must be escaped already.
+pub(crate) fn say_styled(line: impl Display) {
     // If standard error is closed, nobody can read the message.
-    let _ = writeln!(anstream::stderr(), "{message}");
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// Prints a warning on standard error.
 pub(crate) fn warn(message: impl Display) {
-    let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
     let message = args::spelled(&message.to_string());
-    say(format_args!("{style}note:{style:#} {message}"));
+    say_with_heading("note", AnsiColor::Yellow, &message);
 }
 
 /// Prints an error on standard error: the message, and each cause that it does not contain.
 pub(crate) fn print_error(error: &anyhow::Error) {
-    let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-    say(format_args!("{style}error:{style:#} {}", with_causes(error)));
+    say_with_heading("error", AnsiColor::Red, &with_causes(error));
+}
+
+fn say_with_heading(heading: &str, color: AnsiColor, message: &str) {
+    let style = Style::new().bold().fg_color(Some(color.into()));
+    say_styled(format_args!("{style}{heading}:{style:#} {}", escaped(message)));
+}
+
+/// Prints an error of the command line, or the help that was asked for, and ends the program.
+pub(crate) fn exit_with_usage(error: &clap::Error) -> ! {
+    let words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if words.iter().any(|word| word.contains(is_unprintable)) {
+        say_styled(usage_error(&error.render().ansi().to_string(), &words).trim_end());
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
+}
+
+/// An error of the command line without styles, in which the words of the command line are escaped. Other
+/// lines of it stay lines.
+fn usage_error(text: &str, words: &[String]) -> String {
+    let mut text = text.to_owned();
+    for word in words {
+        // The error may quote a whole word, the value after `=`, or one of several values.
+        for part in [word.as_str()].into_iter().chain(word.split(['=', '/'])) {
+            if part.contains(is_unprintable) {
+                text = text.replace(part, &escaped(part));
+            }
+        }
+    }
+    escaped_but(&strip_str(&text).to_string(), &['\n']).into_owned()
 }
 
 /// The message of an error, with settings spelled as options, and each cause that it does not contain.
@@ -114,7 +218,7 @@ pub(crate) fn report_panics() {
         let payload = panic.payload();
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or(payload.downcast_ref::<String>().map(String::as_str));
-        let message = text.unwrap_or("unknown").replace('\n', " ");
+        let message = text.unwrap_or("unknown");
         let version = env!("CARGO_PKG_VERSION");
         say(format_args!(
             "error: internal error, please report it: {message} ({place}, gradus {version})"
@@ -148,41 +252,67 @@ pub(crate) fn shape(sizes: &[usize]) -> String {
     sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ")
 }
 
-/// Rows in aligned columns: the first is left-aligned, the others are right-aligned.
-pub(crate) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+/// The lines of a table with aligned columns: the first is left-aligned, the others are right-aligned. Cells
+/// are cut at [`WIDEST_CELL`].
+pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let cells = |row: &Vec<String>| row.iter().map(|cell| cut(cell, WIDEST_CELL)).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |at: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(at))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0)
+        rows.iter().filter_map(|row| row.get(at)).map(|cell| columns(cell)).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let line = |row: &Vec<String>| {
         let mut line = String::new();
         for (at, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            match at {
-                0 => line.push_str(&format!("{cell:width$}")),
-                _ => line.push_str(&format!("  {cell:>width$}")),
-            }
+            line += &match at {
+                0 => padded(cell, width),
+                _ => format!("  {}{cell}", " ".repeat(width - columns(cell))),
+            };
         }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+        line.trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn tables_are_aligned() {
         let rows = [["a", "bb", ""], ["ccc", "d", "e"]];
         let rows: Vec<Vec<String>> = rows.map(|row| row.map(String::from).to_vec()).to_vec();
-        assert_eq!(table(&rows), "a    bb\nccc   d  e\n");
+        assert_eq!(table(&rows), ["a    bb", "ccc   d  e"]);
+    }
+
+    #[test]
+    fn names_of_any_length_and_width_are_aligned() {
+        let rows = [["猫", "1"], ["a\nb", "22"], ["👩\u{200d}🔬", "3"]];
+        let rows: Vec<Vec<String>> = rows.map(|row| row.map(String::from).to_vec()).to_vec();
+        assert_eq!(table(&rows), ["猫     1", r"a\nb  22", "👩\u{200d}🔬     3"]);
+        let long = vec![vec!["x".repeat(70_000), "y".repeat(70_000)]];
+        assert_eq!(columns(&table(&long)[0]), 2 * WIDEST_CELL + 2);
+    }
+
+    #[test]
+    fn json_keeps_every_name_and_is_printable() {
+        let value = json!({"a\u{9b}\u{1b}": ["\u{202e}x\n", "猫\u{7f}", "plain"]});
+        let mut out = Output(Vec::new());
+        out.json(&value).unwrap();
+        let line = String::from_utf8(out.0).unwrap();
+        assert_eq!(line, r#"{"a\u009b\u001b":["\u202ex\n","猫\u007f","plain"]}"#.to_owned() + "\n");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), value);
+    }
+
+    #[test]
+    fn words_in_usage_errors_are_escaped() {
+        let words = ["gradus", "--vary=a\x1b[1m/b\nerror: c", "x\r\ny"].map(String::from);
+        let text = "error: 'x\r\ny', 'b\nerror: c'\n\n\x1b[1mUsage:\x1b[0m \u{9b}";
+        let expected = "error: 'x\\r\\ny', 'b\\nerror: c'\n\nUsage: ";
+        assert!(usage_error(text, &words).starts_with(expected));
+        assert!(!usage_error(text, &words).contains('\u{9b}'));
     }
 
     #[test]

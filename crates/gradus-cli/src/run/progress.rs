@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use gradus::data::FetchProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::run::escape::escaped;
 use crate::run::output::say;
 
 /// The downloads of a command, one file after another.
@@ -31,7 +32,7 @@ impl Downloads {
             if std::io::stderr().is_terminal() {
                 let template = "{msg} [{wide_bar}] {bytes} of {total_bytes}, {bytes_per_sec}";
                 let bar = bar(progress.total, template);
-                bar.set_message(progress.file.to_owned());
+                bar.set_message(escaped(progress.file).into_owned());
                 self.bar = Some(bar);
             } else {
                 let megabytes = progress.total as f64 / 1e6;

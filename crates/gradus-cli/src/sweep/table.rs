@@ -22,8 +22,8 @@ pub(crate) fn rank(records: &mut [Record], monitor: Monitor) {
     });
 }
 
-/// The results as a table, in their order.
-pub(crate) fn show(records: &[Record], runs: &[Run], monitor: Monitor) -> String {
+/// The lines of a table of the results, in their order.
+pub(crate) fn show(records: &[Record], runs: &[Run], monitor: Monitor) -> Vec<String> {
     let mut monitors = vec![Monitor::ValAccuracy, Monitor::ValLoss];
     if !monitors.contains(&monitor) {
         monitors.insert(0, monitor);

@@ -6,6 +6,7 @@ use gradus::metrics::{
 use serde::Serialize;
 
 use super::mistakes::NamedMistake;
+use crate::run::escape::columns;
 use crate::run::output::{interval, percent_fine, table, with_interval};
 
 /// Class names longer than this label only the rows; columns are then numbered.
@@ -125,21 +126,22 @@ impl<'a> Figures<'a> {
     }
 
     /// The lines above the tables.
-    pub(crate) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> [String; 2] {
         let Figures { data, samples, loss, .. } = self;
         let accuracy = with_interval(self.accuracy, self.accuracy_interval);
-        let mut text =
-            format!("{data}: {samples} samples, loss = {loss:.4}, accuracy = {accuracy}\n");
+        let first = format!("{data}: {samples} samples, loss = {loss:.4}, accuracy = {accuracy}");
+        let mut second = String::new();
         if let Some(TopK { k, accuracy, accuracy_interval }) = self.top_k {
             let accuracy = with_interval(accuracy, accuracy_interval);
-            text += &format!("top-{k} accuracy = {accuracy}, ");
+            second += &format!("top-{k} accuracy = {accuracy}, ");
         }
         let error = percent_fine(self.expected_calibration_error);
-        text + &format!("expected calibration error = {error}\n")
+        second += &format!("expected calibration error = {error}");
+        [first, second]
     }
 
     /// Metrics of each class, and averages.
-    pub(crate) fn class_table(&self) -> String {
+    pub(crate) fn class_table(&self) -> Vec<String> {
         let heading = ["class", "precision", "recall", "(95 %)", "F1", "support"];
         let mut rows = vec![heading.map(String::from).into()];
         rows.extend(self.classes.iter().map(|row| row.cells(row.name.unwrap_or_default())));
@@ -160,8 +162,8 @@ fn bins(calibration: &Calibration) -> Vec<Bin> {
 }
 
 /// The confusion matrix: true classes in rows, predicted classes in columns.
-pub(crate) fn confusion_table(names: &[String], confusion: &ConfusionMatrix) -> String {
-    let short = names.iter().all(|name| name.chars().count() <= LONGEST_HEADING);
+pub(crate) fn confusion_table(names: &[String], confusion: &ConfusionMatrix) -> Vec<String> {
+    let short = names.iter().all(|name| columns(name) <= LONGEST_HEADING);
     let numbered = |at: usize| format!("{at} {}", names[at]);
     let mut heading = vec![String::new()];
     heading
@@ -237,21 +239,17 @@ impl<'a> ValueFigures<'a> {
         }
     }
 
-    /// As text: the loss, and a table of the errors of each target.
-    pub(crate) fn text(&self) -> String {
+    /// As lines of text: the loss, and a table of the errors of each target.
+    pub(crate) fn lines(&self) -> Vec<String> {
         let heading = ["target", "MSE", "RMSE", "MAE", "R^2"];
         let mut rows = vec![heading.map(String::from).to_vec()];
         rows.extend(self.outputs.iter().map(|row| row.cells(row.name.unwrap_or_default())));
         if self.outputs.len() > 1 {
             rows.push(self.mean.cells("mean"));
         }
-        format!(
-            "{}: {} samples, loss = {:.4}\n\nErrors:\n{}",
-            self.data,
-            self.samples,
-            self.loss,
-            table(&rows)
-        )
+        let ValueFigures { data, samples, loss, .. } = self;
+        let summary = format!("{data}: {samples} samples, loss = {loss:.4}");
+        [summary, String::new(), "Errors:".to_owned()].into_iter().chain(table(&rows)).collect()
     }
 }
 
@@ -266,8 +264,11 @@ mod tests {
         confusion.add(0, 1);
         confusion.add(1, 1);
         let rows = |names: [&str; 2]| confusion_table(&names.map(String::from), &confusion);
-        assert_eq!(rows(["a", "b"]), "   a  b\na  0  1\nb  0  1\n");
-        assert_eq!(rows(["Trouser", "Bag"]), "           0  1\n0 Trouser  0  1\n1 Bag      0  1\n");
+        assert_eq!(rows(["a", "b"]), ["   a  b", "a  0  1", "b  0  1"]);
+        assert_eq!(
+            rows(["Trouser", "Bag"]),
+            ["           0  1", "0 Trouser  0  1", "1 Bag      0  1"]
+        );
     }
 
     #[test]
@@ -289,17 +290,21 @@ mod tests {
         let figures = Figures::new("x", &names, &evaluation, Some(2), None);
         assert_eq!(
             figures.summary(),
-            "x: 10 samples, loss = 0.5000, accuracy = 80.00 % (49.02 to 94.33)\n\
-             top-2 accuracy = 100.00 % (72.25 to 100.00), expected calibration error = 5.00 %\n"
+            [
+                "x: 10 samples, loss = 0.5000, accuracy = 80.00 % (49.02 to 94.33)",
+                "top-2 accuracy = 100.00 % (72.25 to 100.00), expected calibration error = 5.00 %"
+            ]
         );
         assert_eq!(
             figures.class_table(),
-            "class             precision   recall            (95 %)       F1  support\n\
-             a                   83.33 %  83.33 %  (43.65 to 96.99)  83.33 %        6\n\
-             b                   75.00 %  75.00 %  (30.06 to 95.44)  75.00 %        4\n\
-             macro average       79.17 %  79.17 %                    79.17 %       10\n\
-             weighted average    80.00 %  80.00 %                    80.00 %       10\n\
-             micro = accuracy    80.00 %  80.00 %  (49.02 to 94.33)  80.00 %       10\n"
+            [
+                "class             precision   recall            (95 %)       F1  support",
+                "a                   83.33 %  83.33 %  (43.65 to 96.99)  83.33 %        6",
+                "b                   75.00 %  75.00 %  (30.06 to 95.44)  75.00 %        4",
+                "macro average       79.17 %  79.17 %                    79.17 %       10",
+                "weighted average    80.00 %  80.00 %                    80.00 %       10",
+                "micro = accuracy    80.00 %  80.00 %  (49.02 to 94.33)  80.00 %       10"
+            ]
         );
     }
 }

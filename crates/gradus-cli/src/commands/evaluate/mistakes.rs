@@ -5,6 +5,8 @@ use gradus::metrics::Mistake;
 use serde::Serialize;
 
 use crate::run::drawing::{draw, output_width, side_by_side};
+use crate::run::escape::cut;
+use crate::run::output::WIDEST_CELL;
 
 /// A mistake, with class names instead of numbers.
 #[derive(Serialize)]
@@ -29,6 +31,7 @@ impl<'a> NamedMistake<'a> {
     /// `[247]: 2 (0.9987) instead of 4 (0.0008)`
     fn caption(&self) -> String {
         let NamedMistake { index, label, predicted, probability, label_probability } = self;
+        let [label, predicted] = [label, predicted].map(|name| cut(name, WIDEST_CELL));
         format!(
             "[{index}]: {predicted} ({probability:.4}) instead of {label} ({label_probability:.4})"
         )
@@ -36,9 +39,9 @@ impl<'a> NamedMistake<'a> {
 }
 
 /// The given mistakes, out of `all`, each with its sample below it.
-pub(crate) fn mistakes_text(worst: &[Mistake], all: u64, data: &Dataset) -> String {
+pub(crate) fn mistake_lines(worst: &[Mistake], all: u64, data: &Dataset) -> Vec<String> {
     if worst.is_empty() {
-        return "No mistakes.\n".to_owned();
+        return vec!["No mistakes.".to_owned()];
     }
     let block = |mistake: &Mistake| {
         let mut lines = vec![NamedMistake::new(mistake, data.class_names()).caption()];
@@ -46,6 +49,8 @@ pub(crate) fn mistakes_text(worst: &[Mistake], all: u64, data: &Dataset) -> Stri
         lines
     };
     let blocks: Vec<_> = worst.iter().map(block).collect();
+    let heading =
+        format!("The {} most confident of {all} mistakes, with probabilities:", worst.len());
     let drawn = side_by_side(&blocks, output_width());
-    format!("The {} most confident of {all} mistakes, with probabilities:\n\n{drawn}", worst.len())
+    [heading, String::new()].into_iter().chain(drawn).collect()
 }

@@ -3,15 +3,13 @@
 mod figures;
 mod mistakes;
 
-use std::io::Write;
-
 use anyhow::Result;
 use gradus::classifier::{Classifier, Regressor};
 use gradus::data::Task;
 use gradus::metrics::{Evaluation, worst_mistakes};
 
 use figures::{Figures, ValueFigures, confusion_table};
-use mistakes::{NamedMistake, mistakes_text};
+use mistakes::{NamedMistake, mistake_lines};
 
 use crate::args::EvaluateArgs;
 use crate::run::labelled_data::labelled_data;
@@ -52,12 +50,15 @@ fn evaluate_classifier(classifier: &Classifier, args: &EvaluateArgs) -> Result<(
     }
     let figures = Figures::new(&name, names, &evaluation, top, None);
     let mut out = stdout();
-    write!(out, "{}\n{}", figures.summary(), figures.class_table())?;
-    writeln!(out, "\nConfusion matrix, true classes in rows and predicted classes in columns:")?;
-    write!(out, "{}", confusion_table(names, confusion))?;
+    out.lines(figures.summary())?;
+    out.line("")?;
+    out.lines(figures.class_table())?;
+    out.lines(["", "Confusion matrix, true classes in rows and predicted classes in columns:"])?;
+    out.lines(confusion_table(names, confusion))?;
     if let Some(worst) = worst {
         let mistakes = confusion.total() - confusion.correct();
-        write!(out, "\n{}", mistakes_text(&worst, mistakes, &data))?;
+        out.line("")?;
+        out.lines(mistake_lines(&worst, mistakes, &data))?;
     }
     Ok(())
 }
@@ -73,6 +74,6 @@ fn evaluate_regressor(regressor: &Regressor, args: &EvaluateArgs) -> Result<()> 
     let figures = ValueFigures::new(&name, data.len(), regressor.output_names(), &evaluation);
     match args.json {
         true => print_json(&figures),
-        false => Ok(write!(stdout(), "{}", figures.text())?),
+        false => stdout().lines(figures.lines()),
     }
 }

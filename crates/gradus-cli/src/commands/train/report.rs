@@ -1,6 +1,5 @@
 //! The output of `train`: epochs and the result of a run in, lines of text or JSON out.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
@@ -10,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::terminal_curve;
 use crate::args::TrainArgs;
 use crate::run::drawing::error_width;
-use crate::run::output::{print_json, say, stdout};
+use crate::run::output::{print_json, say_styled, stdout};
 use crate::run::progress::Epochs;
 use crate::run::test_result::TestResult;
 
@@ -143,7 +142,7 @@ impl TrainReport {
         }
         if !self.quiet {
             if let Some(width) = error_width() {
-                terminal_curve::lines(history, width).into_iter().for_each(say);
+                terminal_curve::lines(history, width).into_iter().for_each(say_styled);
             }
             if let Some(Best { epoch, monitor, value }) = best {
                 let name = monitor.name();
@@ -167,8 +166,7 @@ fn as_test<S: Serializer>(tested: &TestResult, serializer: S) -> Result<S::Ok, S
 }
 
 fn print_line(line: &str) -> Result<()> {
-    writeln!(stdout(), "{line}")?;
-    Ok(())
+    stdout().line(line)
 }
 
 fn print_epoch_event(report: &EpochReport) -> Result<()> {
