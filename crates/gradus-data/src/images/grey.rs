@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 
 /// The longest side of a picture that is read, in pixels.
 pub const MAX_SIDE: usize = 16_384;
+/// The largest image file that is read, and the most memory that one decoded image may take.
+pub(super) const MAX_BYTES: u64 = 256 << 20;
 
 /// A grey picture: 0 is black, 255 white.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,8 @@
 //! last, `find` looks for digits among `pieces` of ink on local `paper`, and `photo` cuts them out.
 
 mod bounds;
+#[cfg(feature = "images")]
+mod codec;
 mod decode;
 mod find;
 mod folder;
@@ -12,16 +14,20 @@ mod grey;
 mod ink;
 pub(super) mod mnist_form;
 mod form;
+mod format;
 mod paper;
 mod photo;
 mod pieces;
 mod reading;
 mod resize;
 
-pub use decode::{encode_png, is_image, parse_grey, read_grey};
+#[cfg(feature = "images")]
+pub use codec::encode_png;
+pub use decode::{parse_grey, read_grey};
 pub use folder::load_folder;
 pub(crate) use folder::load_with_warnings;
 pub use form::is_in_mnist_form;
+pub use format::is_image;
 pub use grey::{GreyImage, MAX_SIDE};
 pub use mnist_form::{MNIST_PIXELS, MNIST_SIDE};
 pub use reading::{Digit, Digits, find_digits, to_mnist_form};
