@@ -20,7 +20,7 @@ pub(crate) fn exception(error: &Error) -> PyErr {
     match error.kind() {
         ErrorKind::NotFound => PyFileNotFoundError::new_err(message),
         ErrorKind::Download => PyConnectionError::new_err(message),
-        ErrorKind::Io => {
+        ErrorKind::Io | ErrorKind::InUse | ErrorKind::Conflict => {
             let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
             match source.map(io::Error::kind) {
                 Some(io::ErrorKind::PermissionDenied) => PyPermissionError::new_err(message),

@@ -4,10 +4,12 @@
 //! precision), releases the interpreter while it computes, and turns errors and panics into
 //! exceptions. What users see is in `python/gradus`.
 
+use std::path::PathBuf;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::errors::exception;
+use crate::errors::{exception, guarded};
 
 mod arrays;
 mod datasets;
@@ -35,13 +37,19 @@ mod core {
     #[pymodule_export]
     use super::training::{Run, State, train};
     #[pymodule_export]
-    use super::{choices, parse, version};
+    use super::{choices, parse, version, write_file};
 }
 
 /// The version of the package.
 #[pyfunction]
 fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
+}
+
+/// Writes a file as the library writes all of its files: whole or not at all.
+#[pyfunction]
+fn write_file(py: Python, path: PathBuf, content: &[u8]) -> PyResult<()> {
+    py.detach(|| guarded(|| gradus::files::write_beside(&path, content)))
 }
 
 /// The names that a setting may have: of a `solver`, a `normalization`, a `monitor`.

@@ -21,6 +21,10 @@ pub enum ErrorKind {
     Download,
     /// The loss became NaN or infinite during training.
     Diverged,
+    /// Another process is writing the file.
+    InUse,
+    /// Another program has changed the file meanwhile; what was to be written is next to it.
+    Conflict,
 }
 
 /// An error of the library: a kind, a message for people, and the cause where there is one.

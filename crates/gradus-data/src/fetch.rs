@@ -1,17 +1,17 @@
 //! Downloads: a named set in, its files in the cache folder out.
 //!
-//! Mirror after mirror; size and SHA-256 are checked while the bytes come; a file is written beside
-//! its place and renamed into it, so that the cache never holds half a file. All mirrors of a file
-//! together have a few seconds to answer; a download that has begun may take as long as it keeps
-//! moving.
+//! Mirror after mirror; size and SHA-256 are checked while the bytes come; a file gets its name when it is complete,
+//! so that the cache never holds half a file. Of two processes that want the same file, one downloads it and the other
+//! waits. All mirrors of a file together have a few seconds to answer; a download that has begun may take as long as it
+//! keeps moving.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use gradus_core::files::OutputFile;
 use sha2::{Digest as _, Sha256};
 
 use super::bytes;
@@ -31,7 +31,12 @@ pub struct FetchProgress<'a> {
     pub done: u64,
     /// Bytes of the whole file.
     pub total: u64,
+    /// Whether another process is downloading the file, so that this one waits; there is no address then.
+    pub is_waiting: bool,
 }
+
+/// Between two looks whether another process has ended.
+const WAIT: Duration = Duration::from_millis(100);
 
 /// How long a download may keep the user waiting.
 #[derive(Debug, Clone, Copy)]
@@ -125,12 +130,17 @@ pub(crate) fn fetch_set(
         if is_there(&target, file) {
             continue;
         }
+        let mut output = claim(&target, file, progress).map_err(Failure::Local)?;
+        // Another process may have downloaded it meanwhile.
+        if is_there(&target, file) {
+            continue;
+        }
         let mut deadline = Deadline::new(patience, mirrors.len());
         let mut reasons = Vec::new();
         let mut from = None;
         for (at, mirror) in mirrors.iter().enumerate() {
             let url = format!("{mirror}{}", file.name);
-            match download(&url, file, &target, deadline.next(), patience.stall, progress) {
+            match download(&url, file, &mut output, deadline.next(), patience.stall, progress) {
                 Ok(()) => {
                     from = Some(at);
                     break;
@@ -145,6 +155,27 @@ pub(crate) fn fetch_set(
         }
     }
     Ok(())
+}
+
+/// The file to write; while another process is downloading it, this one waits.
+fn claim(
+    target: &Path,
+    file: &RemoteFile,
+    progress: &mut dyn FnMut(&FetchProgress),
+) -> Result<OutputFile> {
+    let mut is_told = false;
+    loop {
+        match OutputFile::claim(target) {
+            Err(error) if error.kind() == ErrorKind::InUse => {
+                if !std::mem::replace(&mut is_told, true) {
+                    let (file, total) = (file.name, file.bytes);
+                    progress(&FetchProgress { file, url: "", done: 0, total, is_waiting: true });
+                }
+                thread::sleep(WAIT);
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Shares the time until an answer evenly among the mirrors that are still to be asked; what a
@@ -196,7 +227,7 @@ enum Problem {
 fn download(
     url: &str,
     file: &RemoteFile,
-    target: &Path,
+    output: &mut OutputFile,
     answer: Duration,
     stall: Duration,
     progress: &mut dyn FnMut(&FetchProgress),
@@ -219,20 +250,26 @@ fn download(
         let why = format!("the file there has {promised} bytes, not {}", file.bytes);
         return Err(Problem::Mirror(why));
     }
-    let mut part = PartFile::create(target).map_err(Problem::Local)?;
-    let mut report =
-        |done| progress(&FetchProgress { file: file.name, url, done, total: file.bytes });
-    receive(start, &mut body, file, stall, &mut part, &mut report)?;
-    part.rename_to(target).map_err(Problem::Local)
+    let path = output.path().to_owned();
+    let mut part = output.create().map_err(Problem::Local)?;
+    let mut write = |bytes: &[u8]| {
+        part.write_all(bytes).map_err(|error| Problem::Local(Error::io("write", &path, error)))
+    };
+    let mut report = |done| {
+        let (file, total) = (file.name, file.bytes);
+        progress(&FetchProgress { file, url, done, total, is_waiting: false });
+    };
+    receive(start, &mut body, file, stall, &mut write, &mut report)?;
+    part.commit().map_err(Problem::Local)
 }
 
-/// Writes `start` and the rest of `body` to `part`, and checks size and SHA-256.
+/// Gives `start` and the rest of `body` to `write`, and checks size and SHA-256.
 fn receive(
     start: Vec<u8>,
     body: &mut impl Read,
     file: &RemoteFile,
     stall: Duration,
-    part: &mut PartFile,
+    write: &mut dyn FnMut(&[u8]) -> Result<(), Problem>,
     report: &mut dyn FnMut(u64),
 ) -> Result<(), Problem> {
     let mut hash = Sha256::new();
@@ -246,7 +283,7 @@ fn receive(
             return Err(Problem::Mirror(why));
         }
         hash.update(&buffer[..count]);
-        part.write(&buffer[..count]).map_err(Problem::Local)?;
+        write(&buffer[..count])?;
         report(done);
         buffer.resize(1 << 16, 0);
         count = body.read(&mut buffer).map_err(interrupted(done, stall))?;
@@ -273,43 +310,6 @@ fn interrupted(done: u64, stall: Duration) -> impl Fn(std::io::Error) -> Problem
                 format!("the connection breaks after {done} bytes ({reason})")
             }
         })
-    }
-}
-
-/// A file beside its final place; removed again unless it is renamed.
-struct PartFile {
-    path: PathBuf,
-    file: File,
-    renamed: bool,
-}
-
-impl PartFile {
-    fn create(target: &Path) -> Result<Self> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let path = target.with_file_name(format!(".{name}.{}-{number}.part", process::id()));
-        let file = File::create(&path).map_err(|error| Error::io("write", &path, error))?;
-        Ok(PartFile { path, file, renamed: false })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(|error| Error::io("write", &self.path, error))
-    }
-
-    fn rename_to(mut self, target: &Path) -> Result<()> {
-        fs::rename(&self.path, target).map_err(|error| Error::io("write", target, error))?;
-        self.renamed = true;
-        Ok(())
-    }
-}
-
-impl Drop for PartFile {
-    fn drop(&mut self) {
-        if !self.renamed {
-            // What cannot be removed is left; its name says what it is.
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }
 
@@ -469,6 +469,37 @@ mod tests {
         fs::write(folder.join("two.gz"), vec![0; content("two.gz").len()]).unwrap();
         fetch_set(set, &folder, &mirrors[2..], PATIENCE, &mut |_| {}).unwrap();
         assert_eq!(fs::read(folder.join("two.gz")).unwrap(), content("two.gz"));
+    }
+
+    #[test]
+    fn of_two_that_want_the_same_file_one_waits() {
+        let set = toy_set(&["one.gz", "two.gz"]);
+        let server = Server::start(HashMap::from([
+            ("good/one.gz".into(), Reply::Send(with_length(&content("one.gz")))),
+            ("good/two.gz".into(), Reply::Send(with_length(&content("two.gz")))),
+        ]));
+        let folder = &tempfile::tempdir().unwrap();
+        // What a killed process has left, and one that is just downloading.
+        fs::write(folder.path().join(".one.gz.1-0.tmp"), "part").unwrap();
+        let other = OutputFile::claim(&folder.path().join("two.gz")).unwrap();
+        thread::scope(|scope| {
+            let (told, waiting) = std::sync::mpsc::channel();
+            for _ in 0..3 {
+                let (mirrors, told) = (server.mirrors(&["good"]), told.clone());
+                scope.spawn(move || {
+                    fetch_set(set, folder.path(), &mirrors, PATIENCE, &mut |progress| {
+                        if progress.is_waiting && progress.file == "two.gz" {
+                            told.send(()).unwrap();
+                        }
+                    })
+                    .unwrap();
+                });
+            }
+            (0..3).for_each(|_| waiting.recv().unwrap());
+            drop(other);
+        });
+        assert_eq!(server.request_count(), 2);
+        assert_eq!(names_in(folder.path()), ["one.gz", "two.gz"]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from gradus import _core
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
@@ -60,8 +62,7 @@ class Plot:
                 f"{path!r} must end in .svg: a plot is saved as SVG. For a PNG or PDF, save "
                 "it so, and export it from a browser or a vector graphics editor"
             )
-        with open(path, "wb") as file:
-            file.write(self.svg.encode())
+        _core.write_file(path, self.svg.encode())
 
     def _repr_svg_(self) -> str:
         return self.svg

@@ -1,14 +1,15 @@
 //! `gradus export`: a model file in, the same model in another format or in a page out.
 
 use anyhow::{Result, anyhow};
+use gradus::Error;
+use gradus::classifier::Model;
 use gradus::model_file::{self, OnnxOptions};
-use gradus::{Error, files};
 
 use crate::args::ExportArgs;
 use crate::run::digit_page::digit_page;
 use crate::run::output::{stdout, warn};
 use crate::run::source::no_effect;
-use crate::run::{model, page_file};
+use crate::run::{model, page_file, saving, stop};
 
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs) -> Result<()> {
@@ -18,26 +19,34 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
         let why = "an .npz file contains only weights";
         return Err(no_effect("--activation", args.out.display(), why).into());
     }
+    stop::listen()?;
     let model = model::load(&args.model)?;
-    if ends_in("html") {
+    let (mut output, bytes) = if ends_in("html") {
         if args.uint8 {
             let message = "--uint8 is for ONNX models: a page takes drawings";
             return Err(Error::argument(message).into());
         }
         model.inputs.image_warning().iter().for_each(warn);
-        page_file::check_replaceable(&args.out, "choose another path")?;
-        files::write_beside(&args.out, digit_page(&model.classifier()?)?.as_bytes())?;
-        return stdout().line(format_args!("Wrote {}", args.out.display()));
-    }
-    // An existing file is not a usage error.
-    model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
-    match args.uint8 {
-        false => model_file::export(&model, &args.out)?,
+        let output = page_file::claim(&args.out, "choose another path")?;
+        (output, digit_page(&model.classifier()?)?.into_bytes())
+    } else {
+        let output = saving::claim(&args.out)?;
+        // An existing file is not a usage error.
+        model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
+        (output, encode(&model, args)?)
+    };
+    saving::save(&mut output, &bytes)?;
+    stdout().line(format_args!("Wrote {}", args.out.display()))
+}
+
+/// The model in the format of the file's extension.
+fn encode(model: &Model, args: &ExportArgs) -> Result<Vec<u8>> {
+    Ok(match args.uint8 {
+        false => model_file::encode(model, &args.out)?,
         true => {
             let options = OnnxOptions { uint8_input: true };
-            model_file::export_onnx(&model, &args.out, &options)
-                .map_err(|error| error.context("--uint8 is for ONNX models"))?;
+            model_file::encode_onnx(model, &args.out, &options)
+                .map_err(|error| error.context("--uint8 is for ONNX models"))?
         }
-    }
-    stdout().line(format_args!("Wrote {}", args.out.display()))
+    })
 }

@@ -1,70 +1,115 @@
 //! `gradus report`: a model or a history in, a page or the single plots and tables out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use gradus::{Error, files};
+use gradus::Error;
+use gradus::files::OutputFile;
 
 use crate::args::{ReportArgs, ReportFormat};
-use crate::report::{Painter, Piece, ReportData, page, plots, tables};
+use crate::report::{PLOTS, Painter, Piece, ReportData, TABLES, page, plots, tables};
 use crate::run::output::stdout;
-use crate::run::page_file;
+use crate::run::{page_file, saving, stop};
 
 /// Runs the command.
 pub(crate) fn run(args: &ReportArgs) -> Result<()> {
+    stop::listen()?;
     let out = args.out.clone().unwrap_or_else(|| {
         PathBuf::from(if args.format == ReportFormat::Html { "report.html" } else { "report" })
     });
-    // Check before spending minutes on an evaluation.
+    // Claim the files before spending minutes on an evaluation.
     match args.format {
-        ReportFormat::Html => page_file::check_replaceable(&out, "choose another path with --out")?,
-        _ => check_folder(&out)?,
+        ReportFormat::Html => {
+            let mut output = page_file::claim(&out, "choose another path with --out")?;
+            write(&mut output, page(&ReportData::load(args)?).as_bytes())
+        }
+        _ => {
+            let mut folder = PieceFolder::claim(&out, args.format)?;
+            let pieces = pieces(&ReportData::load(args)?, args)?;
+            write_pieces(&pieces, &mut folder, args.format)
+        }
     }
-    let report = ReportData::load(args)?;
-    if args.format == ReportFormat::Html {
-        return write(&out, page(&report).as_bytes());
-    }
+}
+
+/// The plots or tables that there are.
+fn pieces(report: &ReportData, args: &ReportArgs) -> Result<Vec<Piece>> {
     let pieces = match args.format {
-        ReportFormat::Csv => tables(&report)?,
-        _ => plots(&report),
+        ReportFormat::Csv => tables(report)?,
+        _ => plots(report),
     };
-    if pieces.is_empty() {
-        return Err(anyhow!(
+    match pieces.is_empty() {
+        false => Ok(pieces),
+        true => Err(anyhow!(
             "{}: nothing to write as {}: there is neither a history nor labelled samples",
             args.input.display(),
             args.format.name()
-        ));
+        )),
     }
-    fs::create_dir_all(&out).map_err(|error| Error::io("create", &out, error))?;
+}
+
+fn write_pieces(pieces: &[Piece], folder: &mut PieceFolder, format: ReportFormat) -> Result<()> {
     let mut painter = None;
-    for Piece { name, text } in &pieces {
-        let path = out.join(format!("{name}.{}", args.format.name()));
-        match args.format {
+    for Piece { name, text } in pieces {
+        let file = folder.files.get_mut(name.as_str());
+        let file = file.ok_or_else(|| anyhow!("no file was claimed for {name}"))?;
+        match format {
             ReportFormat::Png => {
                 let painter = match &painter {
                     Some(painter) => painter,
                     None => painter.insert(Painter::new()?),
                 };
-                write(&path, &painter.paint(text)?)?;
+                write(file, &painter.paint(text)?)?;
             }
-            _ => write(&path, text.as_bytes())?,
+            _ => write(file, text.as_bytes())?,
         }
     }
     Ok(())
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    files::write_beside(path, bytes)?;
-    stdout().line(format_args!("Wrote {}", path.display()))
+fn write(output: &mut OutputFile, bytes: &[u8]) -> Result<()> {
+    saving::save(output, bytes)?;
+    stdout().line(format_args!("Wrote {}", output.path().display()))
 }
 
-fn check_folder(path: &Path) -> Result<()> {
-    match path.exists() && !path.is_dir() {
-        true => Err(anyhow!(
-            "{}: this is a file, but plots and tables go to a folder; choose one with --out",
-            path.display()
-        )),
-        false => Ok(()),
+/// A folder for plots or tables: files of all names that there may be, claimed for this process.
+struct PieceFolder {
+    /// The folder, if it was created here.
+    created: Option<PathBuf>,
+    files: BTreeMap<&'static str, OutputFile>,
+}
+
+impl PieceFolder {
+    fn claim(path: &Path, format: ReportFormat) -> Result<PieceFolder> {
+        if path.exists() && !path.is_dir() {
+            return Err(anyhow!(
+                "{}: this is a file, but plots and tables go to a folder; choose one with --out",
+                path.display()
+            ));
+        }
+        let created = (!path.exists()).then(|| path.to_owned());
+        fs::create_dir_all(path).map_err(|error| Error::io("create", path, error))?;
+        let names: &[&str] = match format {
+            ReportFormat::Csv => &TABLES,
+            _ => &PLOTS,
+        };
+        let mut folder = PieceFolder { created, files: BTreeMap::new() };
+        for &name in names {
+            let file = path.join(format!("{name}.{}", format.name()));
+            folder.files.insert(name, saving::claim(&file)?);
+        }
+        Ok(folder)
+    }
+}
+
+impl Drop for PieceFolder {
+    fn drop(&mut self) {
+        // The locks are in the folder.
+        self.files.clear();
+        if let Some(path) = &self.created {
+            // It goes if nothing was written to it; with files in it, it cannot be removed.
+            let _ = fs::remove_dir(path);
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! `gradus completions` and `gradus man`: the definition of the arguments in, shell completions and man
 //! pages out.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::CommandFactory;
+use clap_mangen::Man;
+use gradus::files;
 
 use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::run::output::stdout;
@@ -16,12 +18,22 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<()> {
 
 /// Prints the man page of the program, or writes the pages of all commands to a folder.
 pub(crate) fn man(args: &ManArgs) -> Result<()> {
-    let command = Cli::command();
-    if let Some(folder) = &args.folder {
-        return clap_mangen::generate_to(command, folder)
-            .with_context(|| format!("cannot write the man pages to {}", folder.display()));
+    let Some(folder) = &args.folder else {
+        return stdout().generated(&page(&Man::new(Cli::command()))?);
+    };
+    // Building gives the commands the names that their pages have, such as gradus-train.
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    let commands = command.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    for command in commands.chain([command.clone()]) {
+        let man = Man::new(command);
+        files::write_beside(&folder.join(man.get_filename()), &page(&man)?)?;
     }
+    Ok(())
+}
+
+fn page(man: &Man) -> Result<Vec<u8>> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page)?;
-    stdout().generated(&page)
+    man.render(&mut page)?;
+    Ok(page)
 }

@@ -4,14 +4,14 @@ use anyhow::Result;
 use gradus::data::Subset;
 use gradus::network::available_cores;
 use gradus::training::Data as Sets;
-use gradus::{Error, ErrorKind, files};
+use gradus::{Error, ErrorKind};
 use serde_json::Value;
 
 use crate::args::SweepArgs;
-use crate::run::output::{exit_with_usage, say, stdout, warn};
+use crate::run::output::{Exit, exit_with_usage, say, stdout, warn};
 use crate::run::progress::Epochs;
 use crate::run::training_data::Data;
-use crate::run::{source, stop};
+use crate::run::{saving, source, stop};
 use crate::sweep::{Plan, Record, Results, Sweep, VALIDATION, begin, epochs, rank, show};
 
 /// Runs the command.
@@ -26,19 +26,20 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
              with -- --validation {VALIDATION}"
         ));
     }
-    files::check_writable(&args.out).map_err(|error| anyhow::anyhow!("{error}"))?;
+    stop::listen()?;
+    let file = saving::claim(&args.out)?;
     let (first, settings) = (&plan.first, &plan.runs[0].settings);
     let wanted = source::training_options(first, settings)?;
-    stop::listen()?;
     let data = Data::load(&wanted, settings, first.sample_weights.as_deref())?;
     let jobs = share_cores(args.jobs, &mut plan);
     check_fit(&plan, &data)?;
     let identity = plan.identity(&data)?;
-    let (results, known) = Results::open(&args.out, &identity, &plan.runs)?;
+    let (results, known) = Results::read(file, &identity, &plan.runs)?;
     let progress = Progress { results, known, identity };
-    let mut records = train(&plan, data, progress, jobs)?;
+    let (mut records, is_displaced) = train(&plan, data, progress, jobs)?;
     rank(&mut records, plan.monitor);
-    print_results(&records, &plan)
+    print_results(&records, &plan)?;
+    if is_displaced { Err(Exit::FAILED.into()) } else { Ok(()) }
 }
 
 /// The number of runs to train in parallel, which share the cores.
@@ -69,8 +70,9 @@ struct Progress {
     identity: Value,
 }
 
-/// Trains all runs without known results.
-fn train(plan: &Plan, data: Data, progress: Progress, jobs: usize) -> Result<Vec<Record>> {
+/// Trains all runs without known results. Returns the results of all, and whether the file is another one than was
+/// wanted.
+fn train(plan: &Plan, data: Data, progress: Progress, jobs: usize) -> Result<(Vec<Record>, bool)> {
     let Progress { results, known, identity } = progress;
     // Drops the test part: a sweep never looks at it.
     let training = data.training;
@@ -89,7 +91,7 @@ fn train(plan: &Plan, data: Data, progress: Progress, jobs: usize) -> Result<Vec
     let sweep = Sweep { plan, sets, results, identity, jobs, stop, bar };
     let records = sweep.run(known);
     sweep.bar.finish();
-    records
+    Ok((records?, sweep.results.is_displaced()))
 }
 
 /// Prints the table and the command that trains the best run again.

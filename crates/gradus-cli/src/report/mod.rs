@@ -12,6 +12,6 @@ mod pieces;
 mod png;
 
 pub(crate) use page::page;
-pub(crate) use pieces::{Piece, plots, tables};
+pub(crate) use pieces::{PLOTS, Piece, TABLES, plots, tables};
 pub(crate) use png::Painter;
 pub(crate) use report_data::ReportData;

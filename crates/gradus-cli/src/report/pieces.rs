@@ -6,6 +6,21 @@ use gradus::plot::{self, Figure};
 use super::class_rows::{ClassRow, Share};
 use super::report_data::{Measured, ReportData};
 
+/// The names of all plots that [`plots`] may give.
+pub(crate) const PLOTS: [&str; 8] = [
+    "loss",
+    "accuracy",
+    "learning-rate",
+    "confusion",
+    "calibration",
+    "mistakes",
+    "first-layer",
+    "weights",
+];
+
+/// The names of all tables that [`tables`] may give.
+pub(crate) const TABLES: [&str; 5] = ["history", "classes", "confusion", "calibration", "mistakes"];
+
 /// A plot or a table.
 pub(crate) struct Piece {
     /// File name without extension.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use gradus::Error;
 use gradus::data::Task;
+use gradus::files::OutputFile;
 use gradus::loss::Loss;
 use gradus::training::settings::Setting;
 use gradus::training::{Checkpoint, Data, Preset, Session};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::{Interval, TrainArgs};
 use crate::run::file_kind::FileKind;
 use crate::run::output::warn;
+use crate::run::saving;
 use crate::run::settings::Settings;
 
 /// The options that a resumed run accepts: where the data are and what is written and printed. Everything
@@ -103,18 +105,25 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
 }
 
 /// Writes checkpoints of a run.
-pub(crate) struct CheckpointWriter<'a> {
-    path: Option<&'a Path>,
+pub(crate) struct CheckpointWriter {
+    output: Option<OutputFile>,
     every: Interval,
     note: serde_json::Value,
     epochs: usize,
     last: Instant,
     /// Why the last checkpoint could not be written; empty if it was.
     failure: String,
+    /// Whether checkpoints go to another file, because another program took the place.
+    is_displaced: bool,
 }
 
-impl<'a> CheckpointWriter<'a> {
-    pub(crate) fn new(args: &'a TrainArgs, settings: &Settings) -> Result<CheckpointWriter<'a>> {
+impl CheckpointWriter {
+    /// Writes to `output`, if there is one.
+    pub(crate) fn new(
+        args: &TrainArgs,
+        settings: &Settings,
+        output: Option<OutputFile>,
+    ) -> Result<CheckpointWriter> {
         let note = Note {
             preset: settings.preset.name().into(),
             start: settings.start.is_some(),
@@ -127,19 +136,20 @@ impl<'a> CheckpointWriter<'a> {
             sample_weights: args.sample_weights.clone(),
         };
         Ok(CheckpointWriter {
-            path: args.checkpoints.path(),
+            output,
             every: args.checkpoints.checkpoint_every.unwrap_or(Interval::Epochs(1)),
             note: serde_json::to_value(note)?,
             epochs: 0,
             last: Instant::now(),
             failure: String::new(),
+            is_displaced: false,
         })
     }
 
     /// Writes a checkpoint after an epoch if one is due. If that fails, it warns once per reason and the
     /// run continues, because its model is still useful.
     pub(crate) fn epoch(&mut self, session: &Session, sets: Data) {
-        let Some(path) = self.path else { return };
+        let Some(output) = &mut self.output else { return };
         self.epochs += 1;
         let due = match self.every {
             Interval::Epochs(count) => self.epochs >= count,
@@ -149,11 +159,23 @@ impl<'a> CheckpointWriter<'a> {
             return;
         }
         (self.epochs, self.last) = (0, Instant::now());
-        let saved = session.checkpoint(sets, self.note.clone()).save(path);
-        let failure = saved.err().map(|error| error.to_string()).unwrap_or_default();
+        let checkpoint = session.checkpoint(sets, self.note.clone());
+        let saved = checkpoint.to_bytes().and_then(|bytes| saving::save(output, &bytes));
+        let failure = match saving::is_in_place(saved) {
+            Ok(in_place) => {
+                self.is_displaced |= !in_place;
+                String::new()
+            }
+            Err(error) => error.to_string(),
+        };
         if !failure.is_empty() && failure != self.failure {
             warn(format!("cannot write the checkpoint: {failure}; the run continues without it"));
         }
         self.failure = failure;
+    }
+
+    /// Whether checkpoints are elsewhere than where they were wanted, which was reported.
+    pub(crate) fn is_displaced(&self) -> bool {
+        self.is_displaced
     }
 }

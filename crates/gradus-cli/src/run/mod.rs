@@ -4,6 +4,7 @@ pub(crate) mod escape;
 pub(crate) mod output;
 pub(crate) mod progress;
 pub(crate) mod stop;
+pub(crate) mod saving;
 pub(crate) mod workers;
 pub(crate) mod describe;
 pub(crate) mod drawing;

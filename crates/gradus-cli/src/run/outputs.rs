@@ -1,21 +1,50 @@
-//! The files that `train` writes: paths in, checked before anything is loaded; files out at the end.
+//! The files that `train` writes: paths in, checked and claimed before anything is loaded.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{self, Path, PathBuf};
 
 use anyhow::{Result, anyhow};
+use gradus::files::OutputFile;
 use gradus::training::History;
-use gradus::{Error, files, model_file};
+use gradus::{Error, model_file};
 
 use crate::args::TrainArgs;
+use crate::run::saving;
 
-/// Checks that the model, the checkpoint and the history can be written.
-///
-/// # Errors
-/// `InvalidArgument` for a wrong extension; an error without that kind where the operating system refuses
-/// to write, or where a file exists that gradus did not write.
-pub(crate) fn check(args: &TrainArgs) -> Result<()> {
+/// The files of a run. They belong to it until it ends: no other run writes them, and a file that another program puts
+/// in their place meanwhile is kept.
+pub(crate) struct Outputs {
+    pub(crate) model: OutputFile,
+    pub(crate) checkpoint: Option<OutputFile>,
+    pub(crate) history: Option<OutputFile>,
+}
+
+impl Outputs {
+    /// Claims the model, the checkpoint and the history, before anything is loaded.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a wrong extension or for two files of one name; an error without that kind where another
+    /// run writes a file, the operating system refuses, or a file exists that gradus did not write.
+    pub(crate) fn claim(args: &TrainArgs) -> Result<Outputs> {
+        check_extensions(args)?;
+        check_different(args)?;
+        let model = saving::claim(&args.out)?;
+        check_replaceable(&args.out)?;
+        let checkpoint = args.checkpoints.path().map(saving::claim).transpose()?;
+        // A checkpoint that is resumed will be read; whether it is one is seen then.
+        if let Some(path) = &args.checkpoints.checkpoint {
+            check_replaceable(path)?;
+        }
+        let history = args.history.as_deref().map(saving::claim).transpose()?;
+        if let Some(path) = &args.history {
+            check_history_replaceable(path)?;
+        }
+        Ok(Outputs { model, checkpoint, history })
+    }
+}
+
+fn check_extensions(args: &TrainArgs) -> Result<()> {
     if extension(&args.out) != "safetensors" {
         return Err(Error::argument(format!(
             "--out {}: expected a name that ends in .safetensors; use `gradus export` to convert the \
@@ -24,30 +53,40 @@ pub(crate) fn check(args: &TrainArgs) -> Result<()> {
         ))
         .into());
     }
-    // The command line is fine; the file system is not. So this is not a usage error.
-    model_file::check_replaceable(&args.out).map_err(|error| anyhow!("{error}"))?;
-    if let Some(checkpoint) = args.checkpoints.path() {
-        if canonical(checkpoint) == canonical(&args.out) {
+    match &args.history {
+        Some(history) if !["json", "csv"].contains(&extension(history).as_str()) => {
+            Err(Error::argument(format!(
+                "--history {}: expected a name that ends in .json or .csv",
+                history.display()
+            ))
+            .into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that no file would overwrite another one of the run. The extensions tell model and history apart.
+fn check_different(args: &TrainArgs) -> Result<()> {
+    let Some(checkpoint) = args.checkpoints.path() else { return Ok(()) };
+    let others = [("--out", Some(&args.out)), ("--history", args.history.as_ref())];
+    for (option, path) in others.into_iter().filter_map(|(option, path)| Some((option, path?))) {
+        if canonical(checkpoint) == canonical(path) {
             return Err(Error::argument(format!(
-                "--out {} and the checkpoint {} are the same file: the model would overwrite the \
-                 checkpoint; choose different names",
-                args.out.display(),
+                "{option} {} and the checkpoint {} are the same file: one would overwrite the other; \
+                 choose different names",
+                path.display(),
                 checkpoint.display()
             ))
             .into());
         }
-        model_file::check_replaceable(checkpoint).map_err(|error| anyhow!("{error}"))?;
     }
-    let Some(history) = &args.history else { return Ok(()) };
-    if !["json", "csv"].contains(&extension(history).as_str()) {
-        return Err(Error::argument(format!(
-            "--history {}: expected a name that ends in .json or .csv",
-            history.display()
-        ))
-        .into());
-    }
-    files::check_writable(history).map_err(|error| anyhow!("{error}"))?;
-    check_history_replaceable(history)
+    Ok(())
+}
+
+/// Checks that only a model would be overwritten.
+fn check_replaceable(path: &Path) -> Result<()> {
+    // The command line is fine; the file system is not. So this is not a usage error.
+    model_file::check_replaceable(path).map_err(|error| anyhow!("{error}"))
 }
 
 /// The canonical path of a file; if it does not exist yet, that of its folder with its name.
@@ -81,13 +120,12 @@ fn check_history_replaceable(path: &Path) -> Result<()> {
     ))
 }
 
-/// Writes the history, in the format of its extension.
-pub(crate) fn write_history(path: &Path, history: &History) -> Result<()> {
-    let text = match extension(path).as_str() {
-        "csv" => history.to_csv(),
-        _ => format!("{}\n", history.to_json()),
-    };
-    Ok(files::write_beside(path, text.as_bytes())?)
+/// The bytes of the history, in the format of the extension of `path`.
+pub(crate) fn history_bytes(path: &Path, history: &History) -> Vec<u8> {
+    match extension(path).as_str() {
+        "csv" => history.to_csv().into_bytes(),
+        _ => format!("{}\n", history.to_json()).into_bytes(),
+    }
 }
 
 /// The extension of a file in lower case, without the dot.

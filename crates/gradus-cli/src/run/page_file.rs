@@ -5,7 +5,10 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use gradus::{Error, files};
+use gradus::Error;
+use gradus::files::OutputFile;
+
+use crate::run::saving;
 
 /// The beginning of the line in the head of a page that names the program.
 const GENERATOR: &str = "<meta name=\"generator\" content=\"gradus ";
@@ -15,13 +18,12 @@ pub(crate) fn generator() -> String {
     format!("{GENERATOR}{}\">", env!("CARGO_PKG_VERSION"))
 }
 
-/// Checks that the page can be written and that only an earlier page of gradus would be overwritten.
+/// Claims the file for a page; only an earlier page of gradus would be overwritten.
 ///
 /// # Errors
 /// Where that is not so; `advice` says how to choose another path.
-pub(crate) fn check_replaceable(path: &Path, advice: &str) -> Result<()> {
-    // The command line is fine; the file system is not. So this is not a usage error.
-    files::check_writable(path).map_err(|error| anyhow!("{error}"))?;
+pub(crate) fn claim(path: &Path, advice: &str) -> Result<OutputFile> {
+    let output = saving::claim(path)?;
     let mut start = Vec::new();
     if path.exists() {
         File::open(path)
@@ -29,7 +31,7 @@ pub(crate) fn check_replaceable(path: &Path, advice: &str) -> Result<()> {
             .map_err(|error| Error::io("read", path, error))?;
     }
     if start.is_empty() || String::from_utf8_lossy(&start).contains(GENERATOR) {
-        return Ok(());
+        return Ok(output);
     }
     Err(anyhow!(
         "{}: this file exists and is not a page of gradus, so it is not overwritten; {advice}, or move the \

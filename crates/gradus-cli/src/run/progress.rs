@@ -26,6 +26,13 @@ impl Downloads {
 
     /// Shows `progress`.
     fn show(&mut self, progress: &FetchProgress) {
+        if progress.is_waiting {
+            say(format_args!(
+                "waiting for another process, which is downloading {}",
+                progress.file
+            ));
+            return;
+        }
         if self.url != progress.url {
             self.finish();
             self.url = progress.url.to_owned();

@@ -2,18 +2,19 @@
 //! (docs/formats.md), and read when the sweep continues.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::fs;
+use std::io::ErrorKind as IoKind;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, anyhow};
 use gradus::Error;
+use gradus::files::OutputFile;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::halving::Figures;
 use super::plan::Run;
+use crate::run::{saving, stop};
 
 /// The beginning of each line.
 const BEGIN: &str = "{\"run\":";
@@ -62,45 +63,38 @@ pub(crate) struct Record {
     pub(crate) sweep: Value,
 }
 
-/// The file, open for more lines.
+/// The file, which takes more lines.
 #[derive(Debug)]
-pub(crate) struct Results {
-    path: PathBuf,
-    file: Mutex<File>,
+pub(crate) struct Results(Mutex<Lines>);
+
+#[derive(Debug)]
+struct Lines {
+    file: OutputFile,
+    /// All of its content, for the case that another program takes its place.
+    content: Vec<u8>,
+    /// Whether another program did.
+    is_displaced: bool,
 }
 
 impl Results {
-    /// Opens the file and returns the results of `runs` that it contains. An incomplete last line is removed
+    /// Reads the file and returns the results of `runs` that it contains. An incomplete last line is removed
     /// when the next line is added.
     ///
     /// # Errors
-    /// If the file cannot be read and written, is in use by another sweep, or contains anything but lines of
-    /// the sweep `sweep`. The file is then left unchanged.
-    pub(crate) fn open(
-        path: &Path,
+    /// If the file cannot be read, or contains anything but lines of the sweep `sweep`.
+    pub(crate) fn read(
+        file: OutputFile,
         sweep: &Value,
         runs: &[Run],
     ) -> Result<(Results, Vec<Option<Record>>)> {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(|error| Error::io("open", path, error))?;
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            return Err(anyhow!(
-                "{}: another sweep is writing to this file; wait until it ends, or choose another --out \
-                 for this one",
-                path.display()
-            ));
-        }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
-        let complete = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-        let (complete, rest) = bytes.split_at(complete);
-        let known = read(complete, sweep, runs).and_then(|known| match is_cut_off(rest) {
+        let path = file.path();
+        let mut content = match fs::read(path) {
+            Err(error) if error.kind() == IoKind::NotFound => Vec::new(),
+            other => other.map_err(|error| Error::io("read", path, error))?,
+        };
+        let complete = content.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        let (lines, rest) = content.split_at(complete);
+        let known = read(lines, sweep, runs).and_then(|known| match is_cut_off(rest) {
             true => Ok(known),
             false => Err("its last line is not the result of a run".into()),
         });
@@ -111,22 +105,32 @@ impl Results {
                 path.display()
             )
         })?;
-        file.set_len(complete.len() as u64)
-            .and_then(|()| file.seek(SeekFrom::End(0)))
-            .map_err(|error| Error::io("write", path, error))?;
-        Ok((Results { path: path.to_owned(), file: Mutex::new(file) }, known))
+        content.truncate(complete);
+        Ok((Results(Mutex::new(Lines { file, content, is_displaced: false })), known))
     }
 
     /// Adds a line.
     ///
     /// # Errors
-    /// If the operating system refuses.
+    /// If the operating system refuses. If another program has changed the file, all lines are in a new one.
     pub(crate) fn append(&self, record: &Record) -> Result<()> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = file.write_all(&line).and_then(|()| file.flush());
-        Ok(written.map_err(|error| Error::io("write", &self.path, error))?)
+        let mut lines = self.lines();
+        let Lines { file, content, is_displaced } = &mut *lines;
+        content.extend(&line);
+        let in_place = saving::is_in_place(stop::saving(|| file.extend(content, line.len())))?;
+        *is_displaced |= !in_place;
+        Ok(())
+    }
+
+    /// Whether the results are elsewhere than where they were wanted, which was reported.
+    pub(crate) fn is_displaced(&self) -> bool {
+        self.lines().is_displaced
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -182,7 +186,7 @@ mod tests {
     use crate::args::Command;
     use crate::sweep::plan::Plan;
     use serde_json::json;
-    use std::fs;
+    use std::path::Path;
 
     fn runs() -> Vec<Run> {
         let words = "gradus sweep --vary hidden=8/16/32 -- --validation 0.1";
@@ -205,29 +209,33 @@ mod tests {
         }
     }
 
+    fn open(path: &Path, sweep: &Value) -> Result<(Results, Vec<Option<Record>>)> {
+        Results::read(OutputFile::claim(path)?, sweep, &runs())
+    }
+
     #[test]
     fn lines_survive_a_round_trip() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.jsonl");
-        let (sweep, runs) = (json!({"seed": 3}), runs());
-        let (results, known) = Results::open(&path, &sweep, &runs).unwrap();
+        let sweep = json!({"seed": 3});
+        let (results, known) = open(&path, &sweep).unwrap();
         assert_eq!(known, [None, None, None]);
         let written = record(1, "16", &sweep);
         results.append(&written).unwrap();
         // No other sweep can write while it is open.
-        let busy = Results::open(&path, &sweep, &runs).unwrap_err();
-        assert!(busy.to_string().contains("another sweep is writing"), "{busy}");
+        let busy = open(&path, &sweep).unwrap_err();
+        assert!(busy.to_string().contains("is being written by process"), "{busy}");
         drop(results);
         let line = fs::read_to_string(&path).unwrap();
         assert!(line.starts_with(BEGIN) && line.ends_with("}\n"), "{line}");
         // Cut off in the middle of the second line.
         for cut in [&line[..40], "{\"r", ""] {
             fs::write(&path, format!("{line}{cut}")).unwrap();
-            let (results, known) = Results::open(&path, &sweep, &runs).unwrap();
+            let (results, known) = open(&path, &sweep).unwrap();
             assert_eq!(known, [None, Some(written.clone()), None]);
             results.append(&record(0, "8", &sweep)).unwrap();
             drop(results);
-            let (_, known) = Results::open(&path, &sweep, &runs).unwrap();
+            let (_, known) = open(&path, &sweep).unwrap();
             assert_eq!(known[0].as_ref().unwrap().run, 0);
             assert_eq!(known[1].as_ref(), Some(&written));
         }
@@ -237,7 +245,7 @@ mod tests {
     fn other_files_are_not_changed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.jsonl");
-        let (sweep, runs) = (json!({"seed": 3}), runs());
+        let sweep = json!({"seed": 3});
         let line = |record: Record| serde_json::to_string(&record).unwrap() + "\n";
         for (content, words) in [
             ("my notes".to_owned(), "last line"),
@@ -246,17 +254,17 @@ mod tests {
             (line(record(0, "16", &sweep)), "line 1 has other options than run 0"),
         ] {
             fs::write(&path, &content).unwrap();
-            let error = Results::open(&path, &sweep, &runs).unwrap_err().to_string();
+            let error = open(&path, &sweep).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
         // An older file calls an option by its old name.
         let options = |name: &str| json!({"seed": 3, "train": {name: "0.99"}});
         fs::write(&path, line(record(0, "8", &options("average")))).unwrap();
-        let (_, known) = Results::open(&path, &options("ema_decay"), &runs).unwrap();
+        let (_, known) = open(&path, &options("ema_decay")).unwrap();
         assert!(known[0].is_some());
         // The file of a longer sweep is accepted.
         fs::write(&path, line(record(7, "8", &sweep))).unwrap();
-        assert_eq!(Results::open(&path, &sweep, &runs).unwrap().1, [None, None, None]);
+        assert_eq!(open(&path, &sweep).unwrap().1, [None, None, None]);
     }
 }

@@ -31,25 +31,44 @@ pub use gradus_core::model_file::*;
 pub use onnx::OnnxOptions;
 pub use read::{Loaded, ReadOptions, load, load_as, load_model, read};
 
-/// Writes the model in the form that the name asks for: `.safetensors`, the model file of
-/// [`save`], `.onnx`, or `.npz`, the bare arrays of [`npz::write_network`]. A file that is there is
-/// replaced, whatever it is: [`check_replaceable`] tells beforehand.
+/// The bytes of a model file of the kind that the name asks for: `.safetensors`, the model file of [`save`], `.onnx`,
+/// or `.npz`, the bare arrays of [`npz::write_network`].
+///
+/// # Errors
+/// `InvalidArgument` for another ending, or for a model that could not be read back.
+pub fn encode(model: &Model, path: &Path) -> Result<Vec<u8>> {
+    match extension(path).as_str() {
+        "safetensors" => to_bytes(model),
+        #[cfg(feature = "onnx")]
+        "onnx" => onnx::to_bytes(model, &OnnxOptions::default()),
+        "npz" => {
+            metadata::check(model)
+                .map_err(|error| error.context("this model cannot be exported"))?;
+            npz::write_network(&model.network, &model.transform)
+        }
+        other => Err(wrong_extension(path, other, ".safetensors, .onnx or .npz")),
+    }
+}
+
+/// The bytes of the model as ONNX; the name must end in `.onnx`.
+///
+/// # Errors
+/// As [`encode`], and those of [`onnx::to_bytes`].
+#[cfg(feature = "onnx")]
+pub fn encode_onnx(model: &Model, path: &Path, options: &OnnxOptions) -> Result<Vec<u8>> {
+    match extension(path).as_str() {
+        "onnx" => onnx::to_bytes(model, options),
+        other => Err(wrong_extension(path, other, ".onnx")),
+    }
+}
+
+/// Writes the model in the form that the name asks for, as [`encode`] does. A file that is there is replaced, whatever
+/// it is: [`check_replaceable`] tells beforehand.
 ///
 /// # Errors
 /// As [`save`].
 pub fn export(model: &Model, path: &Path) -> Result<()> {
-    match extension(path).as_str() {
-        "safetensors" => save(model, path),
-        #[cfg(feature = "onnx")]
-        "onnx" => export_onnx(model, path, &OnnxOptions::default()),
-        "npz" => {
-            metadata::check(model)
-                .map_err(|error| error.context("this model cannot be exported"))?;
-            let bytes = npz::write_network(&model.network, &model.transform)?;
-            files::write_beside(path, &bytes)
-        }
-        other => Err(wrong_extension(path, other, ".safetensors, .onnx or .npz")),
-    }
+    files::write_beside(path, &encode(model, path)?)
 }
 
 /// Writes the model as ONNX; the name must end in `.onnx`.
@@ -58,20 +77,17 @@ pub fn export(model: &Model, path: &Path) -> Result<()> {
 /// As [`save`], and those of [`onnx::to_bytes`].
 #[cfg(feature = "onnx")]
 pub fn export_onnx(model: &Model, path: &Path, options: &OnnxOptions) -> Result<()> {
-    match extension(path).as_str() {
-        "onnx" => files::write_beside(path, &onnx::to_bytes(model, options)?),
-        other => Err(wrong_extension(path, other, ".onnx")),
-    }
+    files::write_beside(path, &encode_onnx(model, path, options)?)
 }
 
-/// Checks that a model may be written or exported to `path`: nothing is there, or what gradus wrote
-/// (a model of any version, ONNX, or the arrays of [`npz::write_network`]), and the folder can be
-/// written to. Of a file that is there only the header or the table of contents is read.
+/// Checks that nothing is lost if a model is written or exported to `path`: there is no file, or one that gradus wrote
+/// (a model of any version, ONNX, or the arrays of [`npz::write_network`]). Of a file that is there only the header or
+/// the table of contents is read. Whether the path can be written is another question: [`files::OutputFile::claim`]
+/// answers it.
 ///
 /// # Errors
-/// `InvalidArgument` where something else is there; those of [`files::check_writable`].
+/// `InvalidArgument` where something else is there; `InvalidData` for a folder; `Io` where it cannot be read.
 pub fn check_replaceable(path: &Path) -> Result<()> {
-    files::check_writable(path)?;
     if !path.exists() {
         return Ok(());
     }

@@ -9,8 +9,9 @@ use std::time::Instant;
 use anyhow::Result;
 use gradus::classifier::skips_zeros;
 use gradus::data::Task;
+use gradus::files::OutputFile;
 use gradus::network::{Kernels, Network};
-use gradus::training::{Best, Data as Sets, Outcome, Preset, Session, Start, Trained};
+use gradus::training::{Best, Data as Sets, History, Outcome, Preset, Session, Start, Trained};
 use gradus::transform::Transform;
 use gradus::{Error, model_file};
 
@@ -21,22 +22,24 @@ use crate::run::checkpoints::{self, CheckpointWriter};
 use crate::run::describe::{architecture, value_type};
 use crate::run::metadata::conclude;
 use crate::run::output::{Exit, STOPPED, print_error, say, shape};
+use crate::run::outputs::{self, Outputs};
 use crate::run::settings::Settings;
 use crate::run::test_result::TestResult;
 use crate::run::training_data::Data;
-use crate::run::{outputs, source, stop};
+use crate::run::{saving, source, stop};
 use crate::serve::Watch;
 
 /// Runs the command.
 pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
+    stop::listen()?;
+    // Before a checkpoint is read, so that no other run writes it meanwhile.
+    let Outputs { mut model, checkpoint, mut history } = Outputs::claim(args)?;
     let (args, settings) = match &args.checkpoints.resume {
         Some(path) => checkpoints::restore(args, path)?,
         None => (args.clone(), Settings::resolve(args)?),
     };
     let args = &args;
     let wanted = source::training_options(args, &settings)?;
-    outputs::check(args)?;
-    stop::listen()?;
     let watch = args.watch.map(|port| Watch::start(args, &settings, port)).transpose()?;
     let data = Data::load(&wanted, &settings, args.sample_weights.as_deref())?;
     if args.verbose {
@@ -49,29 +52,44 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     if let Some(watch) = &watch {
         watch.ready(&data.name, sets.train.len(), &session);
     }
-    let checkpoints = CheckpointWriter::new(args, &settings)?;
-    let trained = run_epochs(session, sets, &mut report, checkpoints, watch.as_ref());
+    let mut checkpoints = CheckpointWriter::new(args, &settings, checkpoint)?;
+    let trained = run_epochs(session, sets, &mut report, &mut checkpoints, watch.as_ref());
     // Remove the progress bar even if training failed.
     report.end_of_epochs();
     let mut trained = trained?;
     let tested = conclude(&mut trained, &data, &settings)?;
-    model_file::save(&trained.model, &args.out)?;
+    // Every file is written before the first failure is reported.
+    let saved = saving::save(&mut model, &model_file::to_bytes(&trained.model)?);
+    let history = history.as_mut().map_or(Ok(()), |file| save_history(file, &trained.history));
+    let in_place = saving::is_in_place(saved)?;
+    let out = model.path();
     let printed = report.result(&Summary {
         history: &trained.history,
         train_seconds: trained.seconds,
         total_seconds: earlier_seconds + begin.elapsed().as_secs_f64(),
         tested: &tested,
         best: trained.best,
-        model: &args.out,
+        model: out,
     });
     // The result comes first, so that a history that cannot be written does not hide the model.
-    if let Some(path) = &args.history {
-        outputs::write_history(path, &trained.history)?;
-    }
+    let history = saving::is_in_place(history).unwrap_or_else(|error| {
+        print_error(&error.into());
+        false
+    });
+    let status = match in_place && history && !checkpoints.is_displaced() {
+        true => printed,
+        false => Err(Exit::FAILED.into()),
+    };
     match watch {
-        None => exit(&trained, &args.out, printed),
-        Some(watch) => keep_page(watch, trained, &tested, &args.out, printed),
+        None => exit(&trained, out, status),
+        Some(watch) => keep_page(watch, trained, &tested, &out.to_owned(), status),
     }
+}
+
+/// Writes the history.
+fn save_history(file: &mut OutputFile, history: &History) -> Result<(), Error> {
+    let bytes = outputs::history_bytes(file.path(), history);
+    saving::save(file, &bytes)
 }
 
 /// Starts a run, or resumes one.
@@ -97,7 +115,7 @@ fn run_epochs(
     mut session: Session,
     sets: Sets,
     report: &mut TrainReport,
-    mut checkpoints: CheckpointWriter,
+    checkpoints: &mut CheckpointWriter,
     watch: Option<&Watch>,
 ) -> Result<Trained> {
     let stop = stop::hold();
@@ -111,11 +129,11 @@ fn run_epochs(
     Ok(session.finish())
 }
 
-/// The exit status for the outcome, which is reported if it is not the expected one.
-fn exit(trained: &Trained, out: &Path, printed: Result<()>) -> Result<()> {
+/// The exit status for the outcome, which is reported if it is not the expected one; `status` is that of the output.
+fn exit(trained: &Trained, out: &Path, status: Result<()>) -> Result<()> {
     let out = out.display();
     match &trained.outcome {
-        Outcome::Finished | Outcome::NoProgress => printed,
+        Outcome::Finished | Outcome::NoProgress => status,
         Outcome::Stopped => {
             let epochs = trained.history.epochs.len();
             let unit = if epochs == 1 { "epoch" } else { "epochs" };
@@ -126,7 +144,11 @@ fn exit(trained: &Trained, out: &Path, printed: Result<()>) -> Result<()> {
                 None => "the current weights".to_owned(),
             };
             say(format_args!("Stopped after {epochs} {unit}; saved {weights} to {out}"));
-            Err(Exit(STOPPED).into())
+            // A file that is not where it was wanted is a failure; a closed standard output is not.
+            match status.as_ref().err().and_then(|error| error.downcast_ref::<Exit>()) {
+                Some(_) => status,
+                None => Err(Exit(STOPPED).into()),
+            }
         }
         Outcome::Diverged { message, .. } => {
             print_error(&anyhow::anyhow!("{message}, in {out}"));
@@ -141,19 +163,22 @@ fn keep_page(
     trained: Trained,
     tested: &TestResult,
     out: &Path,
-    printed: Result<()>,
+    status: Result<()>,
 ) -> Result<()> {
     // Stopping a run from the page is not the same as pressing Ctrl-C.
     let stopped = trained.outcome == Outcome::Stopped;
     let by_page = watch.has_stopped_it();
-    let status = exit(&trained, out, printed);
+    let status = exit(&trained, out, status);
     watch.ended(&trained.outcome, trained.model, tested, out);
     if !stopped || by_page {
         say(format_args!("the page remains at {} until Ctrl-C", watch.url()));
         stop::wait();
     }
     watch.end();
-    if stopped && by_page { Ok(()) } else { status }
+    match status.as_ref().err().and_then(|error| error.downcast_ref()) {
+        Some(Exit(STOPPED)) if by_page => Ok(()),
+        _ => status,
+    }
 }
 
 /// Prints the data, the settings and the machine on standard error.
