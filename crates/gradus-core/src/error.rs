@@ -97,3 +97,9 @@ impl Error {
         self
     }
 }
+
+/// Content that breaks its format ([`ErrorKind::InvalidData`]); whoever reads a file puts its path before the
+/// message.
+pub fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidData, message)
+}

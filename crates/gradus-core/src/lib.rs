@@ -3,7 +3,7 @@
 //! Samples in memory and settings go in; models, their predictions and their files come out. The crate
 //! reads and writes no format but its own (models, checkpoints, histories) and uses no network.
 //!
-//! The map, in the order in which data flow:
+//! The map, in the order in which data flow; a module imports only modules above it:
 //!
 //! | module | in | out |
 //! |---|---|---|
@@ -17,8 +17,8 @@
 //! | [`engine`] | a network, settings, samples | epochs of training, passes of predictions |
 //! | [`metrics`] | predictions and targets | accuracy, confusion matrix, calibration, errors |
 //! | [`model`] | raw samples | predictions; explanations; evaluations |
-//! | [`training`] | data and settings | a model and its history; read `session.rs` first |
 //! | [`model_file`] | a model or a file | a file or a model |
+//! | [`training`] | data and settings | a model and its history; read `session.rs` first |
 #![forbid(unsafe_code)]
 
 pub mod error;
@@ -34,7 +34,7 @@ pub mod regularization;
 pub mod engine;
 pub mod metrics;
 pub mod model;
-pub mod training;
 pub mod model_file;
+pub mod training;
 
 pub use error::{Error, ErrorKind, Result};

@@ -2,7 +2,7 @@
 //! ranges and texts are in [`SETTINGS`](crate::training::settings::SETTINGS).
 
 use crate::error::{Error, Result};
-use crate::samples::{Dataset, Task};
+use crate::samples::{Dataset, Subset, Targets, Task};
 use crate::transform::distort::Distortion;
 
 /// Factors of the losses of the classes.
@@ -15,6 +15,34 @@ pub enum ClassWeights {
     Balanced,
     /// One factor for each class.
     Each(Vec<f32>),
+}
+
+impl ClassWeights {
+    /// The factor of each sample's loss: the sample's own times its class's, if it has one. None if all
+    /// are 1.
+    pub(crate) fn of_samples(&self, data: &Subset) -> Option<Vec<f32>> {
+        let given = data.data().sample_weights.as_ref();
+        let own = |index: usize| given.map_or(1.0, |weights| weights[index]);
+        let Targets::Classes { labels, names } = &data.data().targets else {
+            return given.map(|_| data.indices().map(own).collect());
+        };
+        let factors = match self {
+            ClassWeights::Equal => vec![1.0; names.len()],
+            ClassWeights::Each(factors) => factors.clone(),
+            ClassWeights::Balanced => {
+                let mut counts = vec![0usize; names.len()];
+                data.indices().for_each(|index| counts[labels[index] as usize] += 1);
+                let present = counts.iter().filter(|&&count| count > 0).count();
+                let factor = |&count: &usize| data.len() as f32 / (present * count.max(1)) as f32;
+                counts.iter().map(factor).collect()
+            }
+        };
+        if *self == ClassWeights::Equal && given.is_none() {
+            return None;
+        }
+        let factor = |index: usize| factors[labels[index] as usize] * own(index);
+        Some(data.indices().map(factor).collect())
+    }
 }
 
 /// Everything that regularises; [`Regularization::NONE`] does nothing.
@@ -112,6 +140,32 @@ impl Regularization {
             return wrong(format!("{found} class weights, but the data have {classes} classes"));
         }
         Ok(())
+    }
+}
+
+/// The part of [`Regularization`] that acts between the linear layers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HiddenRegularization {
+    /// Whether each unit is brought to mean 0 and variance 1 over the batch, then scaled and shifted,
+    /// before its activation.
+    pub batch_norm: bool,
+    /// Standard deviation of the noise. With batch normalisation its scale then stays 1: it would grow
+    /// until the noise no longer mattered.
+    pub noise: f32,
+    /// Share of the activations that are set to 0, the others scaled by `1 / (1 - dropout)`.
+    pub dropout: f32,
+}
+
+impl HiddenRegularization {
+    /// The activation alone.
+    pub const PLAIN: HiddenRegularization =
+        HiddenRegularization { batch_norm: false, noise: 0.0, dropout: 0.0 };
+}
+
+impl From<&Regularization> for HiddenRegularization {
+    fn from(settings: &Regularization) -> HiddenRegularization {
+        let Regularization { batch_norm, noise, dropout, .. } = *settings;
+        HiddenRegularization { batch_norm, noise, dropout }
     }
 }
 

@@ -7,7 +7,6 @@ use super::array::Array;
 use super::assemble::numbered_parts;
 use super::bytes;
 use super::idx::read_idx;
-use super::load::no_values;
 use super::named::first_column;
 use super::{Dataset, csv, images, invalid, npz};
 use crate::error::{Error, Result};
@@ -24,6 +23,14 @@ pub(crate) struct ReadOptions<'a> {
     pub(crate) values: bool,
     /// Height and width to which pictures are scaled.
     pub(crate) image_size: Option<(usize, usize)>,
+}
+
+/// A set whose samples have classes was to be read with values.
+pub(crate) fn no_values(what: &str) -> Error {
+    Error::argument(format!(
+        "{what}: its samples have classes, no values to learn; values are read from columns of a \
+         .csv or the y_train of an .npz"
+    ))
 }
 
 /// Reads whatever lies at `path`; `notices` takes what the user ought to know, a line each.

@@ -17,6 +17,7 @@
 
 mod bytes;
 mod array;
+mod assemble;
 pub mod idx;
 pub mod npy;
 pub mod zip;
@@ -24,7 +25,6 @@ pub mod npz;
 pub mod csv;
 pub mod images;
 pub mod digits;
-mod assemble;
 mod weights;
 mod sets;
 mod places;
@@ -44,6 +44,7 @@ pub use load::{
 pub use sets::set_names;
 pub use weights::read_sample_weights;
 
+pub(crate) use gradus_core::error::{self, invalid};
+pub(crate) use gradus_core::random;
+pub(crate) use gradus_core::samples::image_shape;
 pub use gradus_core::samples::{Dataset, Inputs, Rows, SparseRows, Targets, Task, split};
-pub(crate) use gradus_core::samples::{image_shape, invalid};
-pub(crate) use gradus_core::{error, random};

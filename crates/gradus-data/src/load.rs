@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::assemble::fit_test_part;
 use super::digits::{self, Part};
 use super::fetch::{FetchProgress, Patience, fetch_set, mirrors_of};
-use super::files::{ReadOptions, read_path, size_of};
+use super::files::{ReadOptions, no_values, read_path, size_of};
 use super::places::{Surroundings, candidates};
 use super::sets::{self, BUILT_IN, NamedSet, set_names};
 use super::split::split_samples;
@@ -190,14 +190,6 @@ pub fn sets_at_hand(data_dir: Option<&Path>) -> Vec<&'static str> {
 /// Whether a set is known by this name.
 fn is_set(name: &str) -> bool {
     sets::find(name).is_some() || name.eq_ignore_ascii_case(BUILT_IN)
-}
-
-/// A set whose samples have classes was to be read with values.
-pub(super) fn no_values(what: &str) -> Error {
-    Error::argument(format!(
-        "{what}: its samples have classes, no values to learn; values are read from columns of a \
-         .csv or the y_train of an .npz"
-    ))
 }
 
 fn no_cache() -> Error {

@@ -30,16 +30,15 @@
 //! set of the machine; element-wise kernels and optimizer steps, which are plain loops themselves, against
 //! double precision and central differences.
 
-pub mod reference;
 pub mod matrix;
 pub mod threads;
 mod arch;
 mod dispatch;
-pub mod distort;
 pub mod random;
 mod tile;
-pub mod sparse;
 pub mod dense;
+pub mod sparse;
+pub mod distort;
 mod batch_norm;
 mod elementwise;
 pub mod softmax;
@@ -47,5 +46,6 @@ mod squared;
 mod weights;
 pub mod steps;
 mod peak;
+pub mod reference;
 
 pub use dispatch::{Isa, Kernels};

@@ -9,8 +9,9 @@ use common::golden::{Golden, assert_close};
 use common::{pass, tiles_of};
 use gradus::engine::cpu::linear::InputScale;
 use gradus::engine::cpu::partition::Partitioned;
-use gradus::engine::cpu::{Executor, HiddenRegularization, Input, RngKey};
+use gradus::engine::cpu::{Executor, Input, RngKey};
 use gradus::network::{Activation, Init, Network};
+use gradus::training::regularization::HiddenRegularization;
 use gradus_kernels::Kernels;
 use gradus_kernels::matrix::MatRef;
 

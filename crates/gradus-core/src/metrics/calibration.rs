@@ -1,6 +1,6 @@
 //! Whether predictions are right as often as their probabilities say.
 
-use super::SampleResult;
+use super::results::SampleResult;
 
 /// Predictions sorted by their confidence, the probability of the predicted class.
 #[derive(Debug, Clone, PartialEq)]

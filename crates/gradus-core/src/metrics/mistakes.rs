@@ -1,6 +1,6 @@
 //! The predictions that are most surely wrong.
 
-use super::SampleResult;
+use super::results::SampleResult;
 
 /// A sample that was taken for another class.
 #[derive(Debug, Clone, Copy, PartialEq)]

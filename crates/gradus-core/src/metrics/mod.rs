@@ -5,6 +5,7 @@
 //! samples to look at. Of values, [`ValueEvaluation`] has the errors.
 
 mod interval;
+mod results;
 mod confusion;
 mod calibration;
 mod mistakes;
@@ -14,52 +15,10 @@ pub use calibration::{Calibration, CalibrationBin};
 pub use confusion::{ClassFigures, ConfusionMatrix};
 pub use interval::{Z_95, wilson_interval};
 pub use mistakes::{Mistake, worst_mistakes};
+pub use results::{SampleResult, most_probable, rank};
 pub use values::{ValueErrors, ValueEvaluation};
 
 use confusion::ratio;
-
-/// What is predicted for one sample, beside what it is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SampleResult {
-    /// The sample's class.
-    pub label: u32,
-    /// The most probable class; the first of equals.
-    pub predicted: u32,
-    /// How many classes come before the sample's own in the order of their probabilities
-    /// ([`rank`]); 0 where the prediction is right.
-    pub rank: u32,
-    /// Probability of the predicted class.
-    pub confidence: f32,
-    /// Probability of the sample's class.
-    pub label_probability: f32,
-    /// Cross-entropy in nats, `-log` of that probability, computed from the logits.
-    pub loss: f32,
-}
-
-impl SampleResult {
-    /// Whether the prediction is the sample's class.
-    pub fn is_correct(&self) -> bool {
-        self.predicted == self.label
-    }
-}
-
-/// The class of the largest logit (or probability); the first of equals. NaN counts as the smallest
-/// of all.
-pub fn most_probable(values: &[f32]) -> usize {
-    let first = (0, f32::NEG_INFINITY);
-    let better = |best: (usize, f32), (at, &value)| if value > best.1 { (at, value) } else { best };
-    values.iter().enumerate().fold(first, better).0
-}
-
-/// The rank of class `label` by its logit (or probability), counted from 0: the classes with a larger
-/// one, and those before it with the same. It is 0 for the [`most_probable`] class and for no other.
-pub fn rank(values: &[f32], label: usize) -> usize {
-    // `max` takes the number where the other one is NaN.
-    let value = |class: usize| values[class].max(f32::NEG_INFINITY);
-    let own = value(label);
-    let before = |&class: &usize| value(class) > own || (value(class) == own && class < label);
-    (0..values.len()).filter(before).count()
-}
 
 /// What an evaluation found.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,24 +80,6 @@ impl Evaluation {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranks_are_an_order_whose_first_is_the_prediction() {
-        let nan = f32::NAN;
-        for (values, ranks) in [
-            (&[0.5, 2.0, 1.0][..], &[2, 0, 1][..]),
-            (&[1.0, 3.0, 1.0, 3.0], &[2, 0, 3, 1]),
-            (&[0.0, -0.0], &[0, 1]),
-            (&[7.0], &[0]),
-            (&[nan, 1.0, 2.0, nan], &[2, 1, 0, 3]),
-            (&[nan, nan], &[0, 1]),
-            (&[f32::NEG_INFINITY, nan, f32::INFINITY], &[1, 2, 0]),
-        ] {
-            let found: Vec<usize> = (0..values.len()).map(|class| rank(values, class)).collect();
-            assert_eq!(found, ranks, "{values:?}");
-            assert_eq!(found[most_probable(values)], 0, "{values:?}");
-        }
-    }
 
     #[test]
     fn without_samples_all_figures_are_zero() {

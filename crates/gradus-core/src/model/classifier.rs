@@ -5,17 +5,17 @@ use std::borrow::Borrow;
 use gradus_kernels::threads::Workers;
 
 use super::forward::Samples;
-use super::parts::check_finite;
+use super::parts::{check_finite, view};
 use super::{Model, Outputs};
 use crate::error::Result;
 use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};
 use crate::network::Network;
-use crate::samples::{Rows, Subset};
+use crate::samples::{Rows, Subset, Task};
 use crate::transform::Transform;
 
 /// A [`Model`], owned or borrowed, that predicts one of several classes for each sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Classifier<M: Borrow<Model> = Model>(pub(super) M);
+pub struct Classifier<M: Borrow<Model> = Model>(M);
 
 /// Probabilities of every class for each of several samples.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,18 +48,23 @@ impl Predictions {
     }
 }
 
-impl Classifier {
-    /// A classifier of these parts.
+view!(Classifier, Task::Classification);
+
+impl Model {
+    /// The model as a classifier.
     ///
     /// # Errors
-    /// As [`Model::new`].
-    pub fn new(
-        network: Network,
-        transform: Transform,
-        sample_shape: Vec<usize>,
-        class_names: Vec<String>,
-    ) -> Result<Classifier> {
-        Model::new(network, transform, sample_shape, Outputs::classes(class_names)).map(Classifier)
+    /// `InvalidArgument` if it is a regression model.
+    pub fn classifier(&self) -> Result<Classifier<&Model>> {
+        Classifier::of(self)
+    }
+
+    /// The model as a classifier that owns it.
+    ///
+    /// # Errors
+    /// As [`Self::classifier`].
+    pub fn into_classifier(self) -> Result<Classifier> {
+        Classifier::of(self)
     }
 }
 

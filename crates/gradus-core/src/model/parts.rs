@@ -1,12 +1,10 @@
 //! A model: what training makes, a model file holds, and everything predicts with.
 
-use std::borrow::Borrow;
-
 use gradus_kernels::matrix::MatMut;
 use gradus_kernels::threads::Workers;
 
 use super::forward::{Forward, Samples};
-use super::{Classifier, InputKind, Predictor, Provenance, Regressor, ValueRange};
+use super::{InputKind, Provenance, ValueRange};
 use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Loss;
@@ -14,8 +12,8 @@ use crate::network::Network;
 use crate::samples::{Dataset, Rows, Subset, Targets, Task};
 use crate::transform::Transform;
 
-/// A network and everything that its predictions depend on. [`Classifier`] and [`Regressor`] are views
-/// of it with what only one of the two can do.
+/// A network and everything that its predictions depend on. [`Classifier`](super::Classifier) and
+/// [`Regressor`](super::Regressor) are views of it with what only one of the two can do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// The layers and their parameters.
@@ -117,38 +115,6 @@ impl Model {
         &self.outputs.names
     }
 
-    /// The model as a classifier.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if it is a regression model.
-    pub fn classifier(&self) -> Result<Classifier<&Model>> {
-        Classifier::of(self)
-    }
-
-    /// The model as a classifier that owns it.
-    ///
-    /// # Errors
-    /// As [`Self::classifier`].
-    pub fn into_classifier(self) -> Result<Classifier> {
-        Classifier::of(self)
-    }
-
-    /// The model as a regressor.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if it is a classification model.
-    pub fn regressor(&self) -> Result<Regressor<&Model>> {
-        Regressor::of(self)
-    }
-
-    /// The model as a regressor that owns it.
-    ///
-    /// # Errors
-    /// As [`Self::regressor`].
-    pub fn into_regressor(self) -> Result<Regressor> {
-        Regressor::of(self)
-    }
-
     /// What it predicts for each sample, row after row: the probabilities of all classes, or the
     /// values. `inputs` is `samples x features` of raw values.
     ///
@@ -172,14 +138,6 @@ impl Model {
             outputs.as_ref().without_gaps().to_vec()
         })?;
         Ok(parts.concat())
-    }
-
-    /// The model made ready for predicting single samples again and again, bytes or floats.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if `GRADUS_ISA` does not name an instruction set of this machine.
-    pub fn predictor(&self, bytes: bool) -> Result<Predictor> {
-        Predictor::new(self, bytes)
     }
 
     /// Loss and, for a classifier, accuracy on labelled data.
@@ -300,24 +258,28 @@ pub(super) fn check_finite(predictions: &[f32], outputs: usize) -> Result<()> {
     }
 }
 
-impl From<Classifier> for Model {
-    fn from(classifier: Classifier) -> Model {
-        classifier.into_model()
-    }
-}
-
-impl From<Regressor> for Model {
-    fn from(regressor: Regressor) -> Model {
-        regressor.into_model()
-    }
-}
-
-/// What [`Classifier`] and [`Regressor`] have in common: each is a [`Model`], owned or borrowed, of
-/// which the task has been checked.
+/// What `Classifier` and `Regressor` have in common: each is a [`Model`], owned or borrowed, of which the
+/// task has been checked.
 macro_rules! view {
     ($view:ident, $task:expr) => {
+        impl $view {
+            /// A model of these parts, with a name for each output.
+            ///
+            /// # Errors
+            /// As [`Model::new`].
+            pub fn new(
+                network: Network,
+                transform: Transform,
+                sample_shape: Vec<usize>,
+                names: Vec<String>,
+            ) -> Result<$view> {
+                let outputs = Outputs { task: $task, names };
+                Model::new(network, transform, sample_shape, outputs).map($view)
+            }
+        }
+
         impl<M: Borrow<Model>> $view<M> {
-            pub(super) fn of(model: M) -> Result<$view<M>> {
+            fn of(model: M) -> Result<$view<M>> {
                 model.borrow().check_task($task)?;
                 Ok($view(model))
             }
@@ -341,8 +303,12 @@ macro_rules! view {
                 &mut self.0
             }
         }
+
+        impl From<$view> for Model {
+            fn from(view: $view) -> Model {
+                view.into_model()
+            }
+        }
     };
 }
-
-view!(Classifier, Task::Classification);
-view!(Regressor, Task::Regression);
+pub(super) use view;

@@ -21,16 +21,22 @@ pub struct Predictor {
     pass: Pass,
 }
 
-impl Predictor {
-    pub(super) fn new(model: &Model, bytes: bool) -> Result<Predictor> {
+impl Model {
+    /// The model made ready for predicting single samples again and again, bytes or floats.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if `GRADUS_ISA` does not name an instruction set of this machine.
+    pub fn predictor(&self, bytes: bool) -> Result<Predictor> {
         let kind = if bytes { Rows::Bytes(&[]) } else { Rows::Floats(&[]) };
-        let density = Density::of(&model.transform, kind);
-        let executor = Executor::new(kernels()?, &model.network, density.is_sparse());
+        let density = Density::of(&self.transform, kind);
+        let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
         let pass = Pass::new(&executor, &density, 1);
-        let (loss, transform) = (model.loss(), model.transform.clone());
+        let (loss, transform) = (self.loss(), self.transform.clone());
         Ok(Predictor { loss, transform, executor, density, bytes, pass })
     }
+}
 
+impl Predictor {
     /// The probabilities of every class, or the values, for one sample of raw values; allocates
     /// nothing after the first call. They are the same bits as those of [`Model::predict`].
     ///

@@ -5,17 +5,17 @@ use std::borrow::Borrow;
 use gradus_kernels::threads::Workers;
 
 use super::forward::Samples;
-use super::parts::check_finite;
+use super::parts::{check_finite, view};
 use super::{Model, Outputs};
 use crate::error::Result;
 use crate::metrics::ValueEvaluation;
 use crate::network::Network;
-use crate::samples::{Rows, Subset, Targets};
+use crate::samples::{Rows, Subset, Targets, Task};
 use crate::transform::Transform;
 
 /// A [`Model`], owned or borrowed, that predicts one or several values for each sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Regressor<M: Borrow<Model> = Model>(pub(super) M);
+pub struct Regressor<M: Borrow<Model> = Model>(M);
 
 /// The values of each of several samples.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,18 +43,23 @@ impl PredictedValues {
     }
 }
 
-impl Regressor {
-    /// A regressor of these parts.
+view!(Regressor, Task::Regression);
+
+impl Model {
+    /// The model as a regressor.
     ///
     /// # Errors
-    /// As [`Model::new`].
-    pub fn new(
-        network: Network,
-        transform: Transform,
-        sample_shape: Vec<usize>,
-        output_names: Vec<String>,
-    ) -> Result<Regressor> {
-        Model::new(network, transform, sample_shape, Outputs::values(output_names)).map(Regressor)
+    /// `InvalidArgument` if it is a classification model.
+    pub fn regressor(&self) -> Result<Regressor<&Model>> {
+        Regressor::of(self)
+    }
+
+    /// The model as a regressor that owns it.
+    ///
+    /// # Errors
+    /// As [`Self::regressor`].
+    pub fn into_regressor(self) -> Result<Regressor> {
+        Regressor::of(self)
     }
 }
 

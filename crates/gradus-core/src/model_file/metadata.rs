@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{damaged, invalid};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, invalid};
 use crate::model::{InputKind, Model, Outputs, Provenance, ValueRange};
 use crate::network::{Activation, Layer, Linear, Network};
 use crate::samples::Task;
@@ -202,4 +201,11 @@ fn text<'a>(metadata: &'a Metadata, key: &str) -> Result<&'a str> {
 fn value<T: DeserializeOwned>(metadata: &Metadata, key: &str) -> Result<T> {
     serde_json::from_str(text(metadata, key)?)
         .map_err(|error| damaged(format!("'{key}' in its metadata cannot be read: {error}")))
+}
+
+/// A gradus model that is broken.
+pub fn damaged(problem: impl std::fmt::Display) -> Error {
+    invalid(format!(
+        "the model is damaged: {problem}; copy the file again, or train the model anew"
+    ))
 }

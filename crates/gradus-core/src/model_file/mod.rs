@@ -6,14 +6,14 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::files;
 use crate::model::{Classifier, Model};
 
 pub mod metadata;
 pub mod safetensors;
 
-pub use metadata::FORMAT_VERSION;
+pub use metadata::{FORMAT_VERSION, damaged};
 pub use safetensors::{Extras, from_bytes, from_bytes_with, to_bytes, to_bytes_with};
 
 /// Writes the model file; the name must end in `.safetensors`. A file that is there is replaced,
@@ -83,18 +83,6 @@ pub fn wrong_extension(path: &Path, found: &str, possible: &str) -> Error {
     };
     let path = path.display();
     Error::argument(format!("cannot write {path}: its name {found}, but must end in {possible}"))
-}
-
-/// Content that is not what a model file should hold; the path comes before it.
-pub fn invalid(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidData, message)
-}
-
-/// A gradus model that is broken.
-pub fn damaged(problem: impl std::fmt::Display) -> Error {
-    invalid(format!(
-        "the model is damaged: {problem}; copy the file again, or train the model anew"
-    ))
 }
 
 /// Adds to the front of a file what comes after it.

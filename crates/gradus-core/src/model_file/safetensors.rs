@@ -16,9 +16,8 @@ use ::safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::metadata::{self, Metadata};
-use super::{damaged, invalid};
-use crate::error::{Error, Result};
+use super::metadata::{self, Metadata, damaged};
+use crate::error::{Error, Result, invalid};
 use crate::model::{Classifier, Model};
 use crate::network::{Layer, Linear, Network};
 

@@ -55,36 +55,38 @@ impl Init {
     }
 }
 
-/// Draws all weights of `network` from `init`, each layer from a stream of its own; biases are 0.
-pub(super) fn initialize(network: &mut Network, init: Init, seed: u64) {
-    for index in 0..network.linears().len() {
-        let linear = network.linears()[index];
-        let mut rng = numbered_stream(seed, Purpose::Init, index as u64);
-        let he = (2.0 / linear.inputs as f32).sqrt();
-        let glorot = (6.0 / (linear.inputs + linear.outputs) as f32).sqrt();
-        let rectified = matches!(
-            network.activation_after(index),
-            Activation::Relu | Activation::LeakyRelu { .. } | Activation::Gelu
-        );
-        let init = match init {
-            Init::Auto if rectified => Init::He,
-            Init::Auto => Init::Glorot,
-            other => other,
-        };
-        let weight = network.weight_mut(index);
-        // Both distributions are valid for any finite scale, so that neither can fail here.
-        match init {
-            Init::Glorot => {
-                let Ok(uniform) = Uniform::new_inclusive(-glorot, glorot) else { continue };
-                weight.iter_mut().for_each(|w| *w = uniform.sample(&mut rng));
+impl Network {
+    /// Draws all weights anew, each layer's from a stream of its own, and sets the biases to 0.
+    pub fn initialize(&mut self, init: Init, seed: u64) {
+        for index in 0..self.linears().len() {
+            let linear = self.linears()[index];
+            let mut rng = numbered_stream(seed, Purpose::Init, index as u64);
+            let he = (2.0 / linear.inputs as f32).sqrt();
+            let glorot = (6.0 / (linear.inputs + linear.outputs) as f32).sqrt();
+            let rectified = matches!(
+                self.activation_after(index),
+                Activation::Relu | Activation::LeakyRelu { .. } | Activation::Gelu
+            );
+            let init = match init {
+                Init::Auto if rectified => Init::He,
+                Init::Auto => Init::Glorot,
+                other => other,
+            };
+            let weight = self.weight_mut(index);
+            // Both distributions are valid for any finite scale, so that neither can fail here.
+            match init {
+                Init::Glorot => {
+                    let Ok(uniform) = Uniform::new_inclusive(-glorot, glorot) else { continue };
+                    weight.iter_mut().for_each(|w| *w = uniform.sample(&mut rng));
+                }
+                Init::He | Init::Auto | Init::Normal(_) => {
+                    let deviation = if let Init::Normal(deviation) = init { deviation } else { he };
+                    let Ok(normal) = Normal::new(0.0, deviation) else { continue };
+                    weight.iter_mut().for_each(|w| *w = normal.sample(&mut rng));
+                }
             }
-            Init::He | Init::Auto | Init::Normal(_) => {
-                let deviation = if let Init::Normal(deviation) = init { deviation } else { he };
-                let Ok(normal) = Normal::new(0.0, deviation) else { continue };
-                weight.iter_mut().for_each(|w| *w = normal.sample(&mut rng));
-            }
+            self.bias_mut(index).fill(0.0);
         }
-        network.bias_mut(index).fill(0.0);
     }
 }
 

@@ -158,11 +158,6 @@ impl Network {
         Ok(Network { layers, linears, parameters: vec![0.0; total] })
     }
 
-    /// Draws all weights anew and sets the biases to 0.
-    pub fn initialize(&mut self, init: Init, seed: u64) {
-        init::initialize(self, init, seed);
-    }
-
     /// The layers in order.
     pub fn layers(&self) -> &[Layer] {
         &self.layers

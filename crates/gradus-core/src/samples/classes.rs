@@ -1,7 +1,7 @@
 //! Targets expressed in the classes of another set: a test set's labels become the training set's.
 
-use super::{Dataset, Targets, invalid};
-use crate::error::Result;
+use super::{Dataset, Targets};
+use crate::error::{Result, invalid};
 
 impl Dataset {
     /// The same samples with targets like `targets`: the same classes ([`Self::with_classes`]) or as

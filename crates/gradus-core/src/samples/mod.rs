@@ -15,12 +15,8 @@ pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;
 pub use targets::{Targets, Task};
 
-use crate::error::{Error, ErrorKind, Result};
-
-/// Content that breaks its format; the reader of a file puts the path before it.
-pub fn invalid(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidData, message)
-}
+use crate::error::{Result, invalid};
+use targets::rows_at;
 
 /// Samples as rows: bytes stay bytes (images), everything else is `f32`, dense or sparse.
 #[derive(Debug, Clone, PartialEq)]
@@ -244,11 +240,6 @@ impl Dataset {
     pub fn features(&self) -> usize {
         self.sample_shape.iter().product()
     }
-}
-
-/// The rows of `width` values at `indices`.
-fn rows_at<T: Copy>(values: &[T], width: usize, indices: &[usize]) -> Vec<T> {
-    indices.iter().flat_map(|&i| &values[i * width..][..width]).copied().collect()
 }
 
 impl Inputs {

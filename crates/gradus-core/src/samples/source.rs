@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use super::{Dataset, Rows, invalid};
-use crate::error::{Error, Result};
+use super::{Dataset, Rows};
+use crate::error::{Error, Result, invalid};
 
 /// Most samples of a data set: batches and subsets hold their numbers as 32-bit integers.
 pub const MOST_SAMPLES: usize = u32::MAX as usize;

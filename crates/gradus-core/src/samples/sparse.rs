@@ -1,7 +1,6 @@
 //! Samples of which only the values other than 0 are kept: compressed sparse rows.
 
-use crate::error::Result;
-use crate::samples::invalid;
+use crate::error::{Result, invalid};
 
 /// Samples as compressed sparse rows: for each the features whose values may be other than 0, and
 /// these values. All other values are 0.

@@ -1,7 +1,6 @@
 //! What a model learns to predict: one of several classes for each sample, or numbers.
 
-use super::invalid;
-use crate::error::Result;
+use crate::error::{Result, invalid};
 
 /// The target of each sample of a data set, and the names of a model's outputs.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,9 +139,14 @@ impl Targets {
                 names: names.clone(),
             },
             Targets::Values { values, names } => Targets::Values {
-                values: super::rows_at(values, names.len(), indices),
+                values: rows_at(values, names.len(), indices),
                 names: names.clone(),
             },
         }
     }
+}
+
+/// The rows of `width` values at `indices`.
+pub(super) fn rows_at<T: Copy>(values: &[T], width: usize, indices: &[usize]) -> Vec<T> {
+    indices.iter().flat_map(|&i| &values[i * width..][..width]).copied().collect()
 }

@@ -13,15 +13,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Snapshot;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result, invalid};
 use crate::files;
 use crate::model::Model;
 use crate::model_file::{self, Extras};
+use crate::training::History;
 use crate::training::checkpoint_v2;
 use crate::training::config::TrainConfig;
-use crate::training::data::Data;
 use crate::training::progress::Progress;
-use crate::training::{History, Session};
 
 /// The version of the checkpoints that are written. Those of version 2 are read too.
 const VERSION: u32 = 3;
@@ -32,11 +31,11 @@ const BEST: &str = "best";
 /// A run between two epochs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
-    model: Model,
+    pub(super) model: Model,
     pub(super) state: State,
     pub(super) snapshot: Snapshot,
     /// Parameters of the best epoch's network; empty if there is none.
-    best: Vec<f32>,
+    pub(super) best: Vec<f32>,
 }
 
 /// What the metadata's key `checkpoint` holds.
@@ -53,6 +52,19 @@ pub(super) struct State {
     sparse: bool,
     /// What the caller wants to find again.
     note: serde_json::Value,
+}
+
+impl State {
+    /// What a run after so many steps writes; `data` are the digests, empty if it is not for resuming.
+    pub(super) fn new(
+        config: TrainConfig,
+        progress: Progress,
+        steps: u64,
+        data: [String; 2],
+        note: serde_json::Value,
+    ) -> State {
+        State { version: VERSION, config, progress, steps, data, sparse: false, note }
+    }
 }
 
 impl Checkpoint {
@@ -98,23 +110,18 @@ impl Checkpoint {
     }
 
     fn of(model: Model, extras: Extras) -> Result<Checkpoint> {
-        let invalid = |message: String| Err(Error::new(ErrorKind::InvalidData, message));
         let Extras { mut tensors, text } = extras;
         if text.is_empty() {
-            return invalid(
+            return Err(invalid(
                 "a model, but no checkpoint: it does not hold the state of a run; expected a file \
-                 that a run wrote as its checkpoint"
-                    .into(),
-            );
+                 that a run wrote as its checkpoint",
+            ));
         }
-        let mut state: State = match serde_json::from_str(&text) {
-            Ok(state) => state,
-            Err(error) => {
-                return invalid(format!(
-                    "the checkpoint cannot be read: {error}; is it of another version of gradus?"
-                ));
-            }
-        };
+        let mut state: State = serde_json::from_str(&text).map_err(|error| {
+            invalid(format!(
+                "the checkpoint cannot be read: {error}; is it of another version of gradus?"
+            ))
+        })?;
         let best = tensors.remove(BEST).unwrap_or_default();
         let vectors = match state.version {
             VERSION => tensors,
@@ -129,9 +136,9 @@ impl Checkpoint {
                 order.convert(tensors)?
             }
             version => {
-                return invalid(format!(
+                return Err(invalid(format!(
                     "a checkpoint of version {version}, this program reads 2 and {VERSION}"
-                ));
+                )));
             }
         };
         let snapshot = Snapshot { steps: state.steps, vectors };
@@ -153,7 +160,7 @@ impl Checkpoint {
         &self.state.progress.history
     }
 
-    /// What was given to [`Session::checkpoint`].
+    /// What was given to [`Session::checkpoint`](crate::training::Session::checkpoint).
     pub fn note(&self) -> &serde_json::Value {
         &self.state.note
     }
@@ -186,43 +193,5 @@ impl Checkpoint {
              epochs of {steps_per_epoch} steps; it is damaged, or was made in the middle of an epoch",
             config.epochs
         )))
-    }
-}
-
-impl Session {
-    /// The run as it is between two epochs, for [`Start::Resume`]; `data` are those of the run. `note` is kept
-    /// with it.
-    ///
-    /// [`Start::Resume`]: crate::training::Start::Resume
-    pub fn checkpoint<'d>(&self, data: impl Into<Data<'d>>, note: serde_json::Value) -> Checkpoint {
-        // The data stay the same, and a digest takes seconds for gigabytes.
-        let digests = self.digests.get_or_init(|| data.into().digests());
-        self.keep(digests.clone(), note)
-    }
-
-    /// The run as it is, for [`Start::Continue`]: it does not look at what it was trained on, so that it
-    /// cannot be resumed.
-    ///
-    /// [`Start::Continue`]: crate::training::Start::Continue
-    pub fn state(&self) -> Checkpoint {
-        self.keep(Default::default(), serde_json::Value::Null)
-    }
-
-    fn keep(&self, data: [String; 2], note: serde_json::Value) -> Checkpoint {
-        let snapshot = self.engine.snapshot();
-        Checkpoint {
-            model: self.model.clone(),
-            state: State {
-                version: VERSION,
-                config: self.config.clone(),
-                progress: self.progress.clone(),
-                steps: snapshot.steps,
-                data,
-                sparse: false,
-                note,
-            },
-            snapshot,
-            best: self.best.clone(),
-        }
     }
 }

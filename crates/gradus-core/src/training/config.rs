@@ -10,7 +10,6 @@ use crate::regularization::Regularization;
 use crate::samples::{Dataset, Task};
 use crate::schedule::{Run, Schedule};
 use crate::training::history::Monitor;
-use crate::training::settings;
 use crate::transform::distort::Distortion;
 use crate::transform::normalize::Normalization;
 
@@ -274,14 +273,6 @@ impl TrainConfig {
         let steps = steps_per_epoch.saturating_mul(self.epochs as u64);
         let warm_up = (f64::from(self.warm_up) * steps_per_epoch as f64).round() as u64;
         Run { steps, steps_per_epoch, warm_up: warm_up.min(steps) }
-    }
-
-    /// Checks every setting against its range.
-    ///
-    /// # Errors
-    /// [`Error::setting`], with the setting, its value and the range.
-    pub fn validate(&self) -> Result<()> {
-        settings::validate(self)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result, invalid};
 use crate::training::{EpochReport, History};
 
 /// A larger file holds no history.
@@ -135,10 +135,6 @@ fn from_columns(columns: &Columns) -> Result<History> {
         seconds: number("seconds", at),
     };
     Ok(History { epochs: (0..length).map(report).collect() })
-}
-
-fn invalid(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidData, message)
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::error::Result;
-use crate::model::Model;
 use crate::network::Network;
 use crate::samples::Dataset;
 
@@ -20,6 +19,7 @@ pub mod session;
 pub mod checkpoint;
 mod checkpoint_v2;
 mod data;
+mod outcome;
 mod progress;
 mod provenance;
 mod start;
@@ -29,79 +29,9 @@ pub use checkpoint::Checkpoint;
 pub use config::{BatchSize, EarlyStopping, Preset, TrainConfig};
 pub use data::Data;
 pub use history::{Best, EpochReport, History, Monitor};
+pub use outcome::{Outcome, Trained};
 pub use session::Session;
 pub use start::Start;
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// All epochs were run.
-    Finished,
-    /// The monitored figure no longer got better.
-    NoProgress,
-    /// The stop flag was raised; the step in progress was finished.
-    Stopped,
-    /// The loss or a weight became NaN or infinite; the model is the one before that epoch, with early
-    /// stopping that of the best.
-    Diverged {
-        /// The epoch.
-        epoch: usize,
-        /// What happened, why probably, and what to do.
-        message: String,
-    },
-}
-
-impl Outcome {
-    /// The name in files: `finished`, `no_progress`, `stopped` or `diverged`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Outcome::Finished => "finished",
-            Outcome::NoProgress => "no_progress",
-            Outcome::Stopped => "stopped",
-            Outcome::Diverged { .. } => "diverged",
-        }
-    }
-
-    /// Of an epoch with this loss at this learning rate, where the model of epoch `kept` is kept.
-    fn diverged(epoch: usize, loss: f64, rate: f32, kept: Option<usize>) -> Outcome {
-        let what = match loss.is_finite() {
-            true => "a weight became NaN or infinite".to_owned(),
-            false => format!("the loss became {loss}"),
-        };
-        let kept = match kept {
-            Some(kept) => format!("The model of epoch {kept} is kept"),
-            None => "The model is that of the initial weights".to_owned(),
-        };
-        let smaller = f64::from(rate) / 10.0;
-        // Three digits, without those of the binary fraction.
-        let smaller: f32 = format!("{smaller:.2e}").parse().unwrap_or(rate / 10.0);
-        Outcome::Diverged {
-            epoch,
-            message: format!(
-                "{what} in epoch {epoch}: the steps are probably too large \
-                 (learning rate {rate}). Use a smaller `learning_rate` (try {smaller}), or \
-                 `normalize` unit or standard if the inputs are raw. {kept}"
-            ),
-        }
-    }
-}
-
-/// What a run leaves.
-#[derive(Debug, Clone)]
-pub struct Trained {
-    /// The model, usable however the run ended: that of the last epoch, with early stopping that
-    /// of the best.
-    pub model: Model,
-    /// The figures of the complete epochs.
-    pub history: History,
-    /// How the run ended.
-    pub outcome: Outcome,
-    /// The epoch that the model comes from, with early stopping.
-    pub best: Option<Best>,
-    /// Wall time from the first step to the last, validation included; of a resumed run also that
-    /// of its earlier parts.
-    pub seconds: f64,
-}
 
 /// Trains a model on `data`: a classifier by cross-entropy where samples have classes, a regressor by
 /// squared error where they have values. After every epoch `report` receives its figures.

@@ -7,29 +7,30 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Epoch};
 use crate::error::Result;
 use crate::model::{Model, SampleCounts, ValueRange};
 use crate::schedule::{Run, Schedule};
+use crate::training::checkpoint::State;
 use crate::training::data::Data;
 use crate::training::progress::Progress;
 use crate::training::provenance::provenance;
 use crate::training::start::Beginning;
 use crate::training::{
-    Best, EarlyStopping, EpochReport, History, Outcome, Start, TrainConfig, Trained,
+    Best, Checkpoint, EarlyStopping, EpochReport, History, Outcome, Start, TrainConfig, Trained,
 };
 
 /// A run, epoch by epoch. It borrows no data: every epoch is given the same data again.
 pub struct Session {
-    pub(super) config: TrainConfig,
-    pub(super) engine: Engine,
+    config: TrainConfig,
+    engine: Engine,
     /// The model after the last complete epoch, or where the run was stopped.
-    pub(super) model: Model,
-    pub(super) progress: Progress,
+    model: Model,
+    progress: Progress,
     /// Parameters of the best epoch's network, with early stopping.
-    pub(super) best: Vec<f32>,
+    best: Vec<f32>,
     /// Digests of the data, once a checkpoint has asked for them.
-    pub(super) digests: OnceLock<[String; 2]>,
+    digests: OnceLock<[String; 2]>,
     /// How many samples there are, for the model's provenance.
     samples: SampleCounts,
     /// What the schedule needs to know of the run.
@@ -91,7 +92,9 @@ impl Session {
         let (TrainConfig { schedule, learning_rate, .. }, run) = (&self.config, &self.run);
         // The schedule begins anew with this run, whatever steps were made before it.
         let rate = |step| factor * schedule.at(*learning_rate, step - steps_before, run);
-        let totals = self.engine.epoch(&data.train, before.epochs + epoch, &rate, stop)?;
+        let number = before.epochs + epoch;
+        let totals =
+            self.engine.epoch(&data.train, Epoch { number, learning_rate: &rate, stop })?;
         // That of the last step; of the first if there was none.
         let learning_rate = rate(self.engine.steps().saturating_sub(1).max(steps_before));
         // The loss is that of the passes before each step: the last step can still overflow.
@@ -188,6 +191,31 @@ impl Session {
     /// The model as it is now.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// The run as it is between two epochs, for [`Start::Resume`]; `data` are those of the run. `note` is
+    /// kept with it.
+    pub fn checkpoint<'d>(&self, data: impl Into<Data<'d>>, note: serde_json::Value) -> Checkpoint {
+        // The data stay the same, and a digest takes seconds for gigabytes.
+        let digests = self.digests.get_or_init(|| data.into().digests());
+        self.checkpoint_with(digests.clone(), note)
+    }
+
+    /// The run as it is, for [`Start::Continue`]: it does not look at what it was trained on, so that it
+    /// cannot be resumed.
+    pub fn state(&self) -> Checkpoint {
+        self.checkpoint_with(Default::default(), serde_json::Value::Null)
+    }
+
+    fn checkpoint_with(&self, data: [String; 2], note: serde_json::Value) -> Checkpoint {
+        let snapshot = self.engine.snapshot();
+        let (config, progress) = (self.config.clone(), self.progress.clone());
+        Checkpoint {
+            model: self.model.clone(),
+            state: State::new(config, progress, snapshot.steps, data, note),
+            snapshot,
+            best: self.best.clone(),
+        }
     }
 
     /// Ends the run, wherever it is.

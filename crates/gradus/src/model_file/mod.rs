@@ -13,8 +13,6 @@ use std::path::Path;
 use crate::classifier::Model;
 use crate::error::{Error, Result};
 use crate::files;
-#[cfg(any(feature = "onnx", feature = "keras"))]
-use crate::network::Activation;
 
 #[cfg(feature = "onnx")]
 pub mod onnx;
@@ -29,7 +27,8 @@ mod read;
 pub use gradus_core::model_file::*;
 #[cfg(feature = "onnx")]
 pub use onnx::OnnxOptions;
-pub use read::{Loaded, ReadOptions, load, load_as, load_model, read};
+pub use read::{Loaded, load, load_as, load_model, read};
+pub use stack::ReadOptions;
 
 /// The bytes of a model file of the kind that the name asks for: `.safetensors`, the model file of [`save`], `.onnx`,
 /// or `.npz`, the bare arrays of [`npz::write_network`].
@@ -117,12 +116,4 @@ fn is_onnx(file: &mut File, path: &Path) -> Result<bool> {
         .and_then(|()| file.take(onnx::FRONT).read_to_end(&mut front))
         .map_err(|source| Error::io("read", path, source))?;
     Ok(onnx::is_exported(&front))
-}
-
-/// Leaky ReLU with the slope that a file names.
-#[cfg(any(feature = "onnx", feature = "keras"))]
-fn leaky_relu(slope: f32) -> Result<Activation> {
-    Activation::leaky_relu(slope).ok_or_else(|| {
-        invalid(format!("its slope is {slope}, gradus's leaky ReLU has one of 0 to 1"))
-    })
 }

@@ -7,12 +7,12 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
+use gradus_core::error::invalid;
 use ndarray::{ArrayView2, aview0};
 use ndarray_npy::NpzWriter;
 
 use super::scaling::Scaling;
-use super::stack::{Dense, Stack};
-use super::{ReadOptions, invalid};
+use super::stack::{Dense, ReadOptions, Stack};
 use crate::classifier::Model;
 use crate::data::npz::Npz;
 use crate::data::{Array, Values};

@@ -8,9 +8,10 @@
 use std::collections::BTreeMap;
 
 use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use gradus_core::error::invalid;
+use gradus_core::model_file::damaged;
 
-use super::stack::{Dense, Stack};
-use super::{ReadOptions, damaged, invalid};
+use super::stack::{Dense, ReadOptions, Stack};
 use crate::classifier::Model;
 use crate::error::Result;
 

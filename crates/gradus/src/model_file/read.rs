@@ -3,32 +3,18 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use gradus_core::error::invalid;
+use gradus_core::model_file::{open, read_rest, safetensors};
+
 #[cfg(feature = "keras")]
 use super::keras;
 #[cfg(feature = "onnx")]
 use super::onnx;
-use super::{invalid, npz, open, pytorch, read_rest, safetensors};
+use super::stack::ReadOptions;
+use super::{npz, pytorch};
 use crate::classifier::{Classifier, Model};
 use crate::data::zip::Archive;
 use crate::error::{Error, Result};
-use crate::network::Activation;
-use crate::transform::Transform;
-
-/// What the file of another program does not say.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ReadOptions {
-    /// What follows the hidden layers, one for all or one for each, for files that hold weights
-    /// alone; ReLU where there is none.
-    pub activations: Vec<Activation>,
-    /// What raw values go through before the model, for models that were trained on others.
-    pub transform: Option<Transform>,
-}
-
-impl ReadOptions {
-    pub(super) fn hidden_activations(&self) -> &[Activation] {
-        if self.activations.is_empty() { &[Activation::Relu] } else { &self.activations }
-    }
-}
 
 /// A model that was read.
 #[derive(Debug, Clone, PartialEq)]

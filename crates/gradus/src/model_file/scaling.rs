@@ -1,7 +1,8 @@
 //! Values scaled and shifted: how the normalisations in a foreign model are combined into one, in double
 //! precision.
 
-use super::invalid;
+use gradus_core::error::invalid;
+
 use crate::error::Result;
 use crate::transform::Transform;
 use crate::transform::normalize::Affine;

@@ -4,13 +4,31 @@
 //! scales and shifts values elsewhere (batch normalisation, a bias of its own, factors of an
 //! exporter) is folded into the linear layer beside it, in double precision.
 
+use gradus_core::error::invalid;
+use gradus_core::model_file::metadata;
+
 use super::scaling::Scaling;
-use super::{invalid, metadata};
 use crate::classifier::{Model, Outputs};
 use crate::data::image_shape;
 use crate::error::Result;
 use crate::network::{Activation, Layer, Linear, Network, check_activations};
 use crate::transform::Transform;
+
+/// What the file of another program does not say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReadOptions {
+    /// The activations of the hidden layers, one for all or one for each, for files that contain weights
+    /// alone; ReLU if there is none.
+    pub activations: Vec<Activation>,
+    /// The normalisation of raw values before the model, for models that were trained on normalised ones.
+    pub transform: Option<Transform>,
+}
+
+impl ReadOptions {
+    pub(super) fn hidden_activations(&self) -> &[Activation] {
+        if self.activations.is_empty() { &[Activation::Relu] } else { &self.activations }
+    }
+}
 
 /// A linear layer: `x W + b`.
 #[derive(Debug, Clone)]
@@ -205,6 +223,14 @@ impl Stack {
         metadata::check(&model).map_err(|error| invalid(error.to_string()))?;
         Ok(model)
     }
+}
+
+/// Leaky ReLU with the slope that a file names.
+#[cfg(any(feature = "onnx", feature = "keras"))]
+pub(super) fn leaky_relu(slope: f32) -> Result<Activation> {
+    Activation::leaky_relu(slope).ok_or_else(|| {
+        invalid(format!("its slope is {slope}, gradus's leaky ReLU has one of 0 to 1"))
+    })
 }
 
 /// Checks that a network that ends so gives logits, one for each class, or a value, and counts these.

@@ -13,49 +13,15 @@ use gradus_kernels::threads::SharedMatrix;
 
 use crate::engine::cpu::plan::{Plan, PlannedLayer};
 use crate::engine::cpu::workspace::Workspace;
-use crate::network::{Activation, Network};
+use crate::network::Network;
 use crate::random::{Purpose, Stream, step_stream};
-use crate::regularization::Regularization;
-
-/// How hidden layers are treated in training.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HiddenRegularization {
-    /// Whether each unit is brought to mean 0 and variance 1 over the batch, then scaled and
-    /// shifted (Ioffe and Szegedy 2015), before its activation.
-    pub batch_norm: bool,
-    /// Standard deviation of the normal noise added to the input of the activation (Rasmus et al.
-    /// 2015). With batch normalisation its scale then stays 1: it would grow until the noise no
-    /// longer mattered.
-    pub noise: f32,
-    /// Share of the activations that are set to 0, the others scaled by `1 / (1 - dropout)`
-    /// (Srivastava et al. 2014).
-    pub dropout: f32,
-}
+use crate::regularization::HiddenRegularization;
 
 /// Added to the variance in batch normalisation.
 pub const EPSILON: f32 = 1e-5;
 
 /// Weight of a batch in the running mean and variance of batch normalisation.
 const MOMENTUM: f32 = 0.1;
-
-impl From<&Regularization> for HiddenRegularization {
-    fn from(settings: &Regularization) -> HiddenRegularization {
-        let Regularization { batch_norm, noise, dropout, .. } = *settings;
-        HiddenRegularization { batch_norm, noise, dropout }
-    }
-}
-
-impl HiddenRegularization {
-    /// The activation alone.
-    pub const PLAIN: HiddenRegularization =
-        HiddenRegularization { batch_norm: false, noise: 0.0, dropout: 0.0 };
-
-    /// Whether the derivative of `activation` cannot be computed from the layer's output: it may
-    /// need the input, or an output that dropout has not scaled.
-    pub(super) fn saves(&self, activation: Activation) -> bool {
-        activation.needs_input() || (self.dropout > 0.0 && activation.needs_exact_output())
-    }
-}
 
 /// Where the random numbers of a pass come from.
 #[derive(Debug, Clone, Copy)]

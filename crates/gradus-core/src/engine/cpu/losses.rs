@@ -9,10 +9,10 @@ use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::threads::Thread;
 
 use crate::engine::cpu::input::{Chunk, Mix};
-use crate::engine::cpu::trainer::{MicroBatch, Trainer};
+use crate::engine::cpu::micro_batch::MicroBatch;
+use crate::engine::cpu::trainer::Trainer;
 use crate::engine::cpu::workspace::{LOSS_ROWS, Workspace};
 use crate::loss::{self, LabelTargets};
-use crate::regularization::ClassWeights;
 use crate::samples::{Subset, Targets};
 
 impl Trainer {
@@ -150,29 +150,4 @@ impl Samples<'_> {
     fn gather_own<T: Copy>(&self, of_all: &[T], own: &mut [T]) {
         self.own().zip(own).for_each(|(sample, own)| *own = of_all[sample]);
     }
-}
-
-/// The factor of each training sample's loss: its own times its class's, if it has one. None if all are 1.
-pub(super) fn sample_weights(class_weights: &ClassWeights, data: &Subset) -> Option<Vec<f32>> {
-    let given = data.data().sample_weights.as_ref();
-    let own = |index: usize| given.map_or(1.0, |weights| weights[index]);
-    let Targets::Classes { labels, names } = &data.data().targets else {
-        return given.map(|_| data.indices().map(own).collect());
-    };
-    let factors = match class_weights {
-        ClassWeights::Equal => vec![1.0; names.len()],
-        ClassWeights::Each(factors) => factors.clone(),
-        ClassWeights::Balanced => {
-            let mut counts = vec![0usize; names.len()];
-            data.indices().for_each(|index| counts[labels[index] as usize] += 1);
-            let present = counts.iter().filter(|&&count| count > 0).count();
-            let factor = |&count: &usize| data.len() as f32 / (present * count.max(1)) as f32;
-            counts.iter().map(factor).collect()
-        }
-    };
-    if *class_weights == ClassWeights::Equal && given.is_none() {
-        return None;
-    }
-    let factor = |index: usize| factors[labels[index] as usize] * own(index);
-    Some(data.indices().map(factor).collect())
 }

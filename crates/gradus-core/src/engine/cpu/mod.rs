@@ -4,13 +4,16 @@
 //! operations a network consists of and how they are divided among threads, [`passes`] holds the forward and
 //! the backward pass of a layer, [`linear`] and [`hidden`] their maths, [`workspace`] the memory,
 //! [`partition`] the order of parameters in it. `input.rs` makes the inputs of a step, `losses.rs` turns
-//! outputs into losses and gradients, `update.rs` gradients into new parameters; `trainer.rs` runs the epochs.
+//! outputs into losses and gradients, `update.rs` gradients into new parameters. `trainer.rs` holds what a run
+//! keeps, `micro_batch.rs` what a batch is cut into; `epochs.rs` runs the epochs.
 
 mod density;
+mod epochs;
 pub mod hidden;
 mod input;
 pub mod linear;
 mod losses;
+mod micro_batch;
 pub mod partition;
 pub mod passes;
 pub mod plan;
@@ -27,7 +30,7 @@ use gradus_kernels::sparse::TILE;
 use crate::error::{Error, Result};
 
 pub(crate) use density::{Density, fill_tile};
-pub use hidden::{HiddenRegularization, RngKey};
+pub use hidden::RngKey;
 pub use passes::{Executor, Input, Pass, SharedTile};
 pub use trainer::Trainer;
 pub use workspace::{Scratch, Workspace};

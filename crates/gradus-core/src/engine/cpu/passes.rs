@@ -15,11 +15,12 @@ use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::sparse::Tile;
 use gradus_kernels::threads::{Reading, SharedMatrix, Thread};
 
-use crate::engine::cpu::hidden::{self, HiddenLayer, HiddenRegularization, RngKey};
+use crate::engine::cpu::hidden::{self, HiddenLayer, RngKey};
 use crate::engine::cpu::linear::{self, InputScale};
 use crate::engine::cpu::plan::{GradientPlace, Operand, Operation, Plan};
 use crate::engine::cpu::workspace::{Scratch, Workspace};
 use crate::network::Network;
+use crate::regularization::HiddenRegularization;
 
 /// A tile that one thread fills and others read later.
 pub type SharedTile = RwLock<Tile>;

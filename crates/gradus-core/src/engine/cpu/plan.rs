@@ -18,9 +18,9 @@ use std::ops::Range;
 use gradus_kernels::sparse::{PANEL, PANEL_STEP};
 use gradus_kernels::threads::Thread;
 
-use crate::engine::cpu::hidden::HiddenRegularization;
 use crate::engine::cpu::partition::Partitioned;
 use crate::network::{Activation, Linear, Network, Role, Tensor};
+use crate::regularization::HiddenRegularization;
 
 /// One operation of the forward pass. Each is divided among the threads of a group; all of them finish
 /// it before any begins the next.
@@ -196,6 +196,13 @@ impl Plan {
             });
             layer.norms = partitions.collect();
         }
+    }
+
+    /// Whether a hidden layer saves what the derivative of its activation is computed from, because that
+    /// is not the layer's output: the activation needs its input, or an output that dropout has not scaled.
+    pub(super) fn saves(&self, layer: usize) -> bool {
+        let activation = self.layers[layer].activation;
+        activation.needs_input() || (self.hidden.dropout > 0.0 && activation.needs_exact_output())
     }
 
     /// Whether a partition belongs to the weight of one of these layers.

@@ -8,13 +8,14 @@ use gradus_kernels::dense::Update;
 use gradus_kernels::sparse::TILE;
 use gradus_kernels::threads::Reading;
 
+use crate::engine::cpu::Density;
 use crate::engine::cpu::hidden::RngKey;
 use crate::engine::cpu::input::{Chunk, tile_rows};
+use crate::engine::cpu::micro_batch::{MicroBatch, Place, ThreadState, share};
 use crate::engine::cpu::passes::{Input, Pass, SharedTile};
 use crate::engine::cpu::plan::GradientPlace;
-use crate::engine::cpu::trainer::{MicroBatch, Place, ThreadState, Trainer, share};
+use crate::engine::cpu::trainer::Trainer;
 use crate::engine::cpu::update::{StepSize, sum};
-use crate::engine::cpu::{Density, lock};
 use crate::samples::Subset;
 
 /// A batch on its way through a step.
@@ -128,16 +129,5 @@ impl Trainer {
             (Density::Dense, None) => unreachable!("dense inputs have rows"),
         };
         Pass::new(input, &micro_batch.workspace, Some(key))
-    }
-}
-
-impl MicroBatch {
-    /// Adds the losses of a chunk up, in the order of its samples; one thread does it.
-    fn add_losses(&self, count: usize, thread: usize) {
-        if thread == 0 {
-            let losses = self.workspace.losses.read();
-            let rows = (0..count).map(|row| f64::from(losses.view().row(row)[0]));
-            *lock(&self.loss) += rows.sum::<f64>();
-        }
     }
 }

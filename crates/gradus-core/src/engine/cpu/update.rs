@@ -12,9 +12,9 @@ use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::threads::{SharedMatrix, Thread};
 
 use crate::engine::Settings;
+use crate::engine::cpu::micro_batch::MicroBatch;
 use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::plan::{Operand, Plan, PlannedLayer};
-use crate::engine::cpu::trainer::MicroBatch;
 use crate::network::Role;
 use crate::optimizer::Optimizer;
 use crate::optimizer::muon::{Orthogonalizer, momentum_step};

@@ -51,14 +51,13 @@ impl Workspace {
         let is_hidden = |index: usize| index + 1 < layers.len();
         let by_samples = |index| plan.operations.contains(&Operation::LayerBySamples(index));
         let in_workspace = |index: usize| layers[index].gradient == GradientPlace::Workspace;
-        let saves = |index: usize| plan.hidden.saves(layers[index].activation);
         let tiles: Vec<_> =
             (0..Workspace::loss_tiles(rows)).map(|tile| Workspace::loss_rows(tile, rows)).collect();
         let outputs = layers.last().map_or(0, |layer| layer.outputs);
         Workspace {
             rows,
             activations: matrices(&|index| !by_samples(index)),
-            saved: matrices(&|index| training && is_hidden(index) && saves(index)),
+            saved: matrices(&|index| training && is_hidden(index) && plan.saves(index)),
             masks: matrices(&|index| training && is_hidden(index) && plan.hidden.dropout > 0.0),
             normalized: matrices(&|index| training && !layers[index].norms.is_empty()),
             statistics: plan.statistics.zeros(),

@@ -5,8 +5,8 @@
 
 use std::ops::Bound::{Excluded, Included};
 
+use super::setting::{Get, Group, Range, Set, Setting};
 use super::text::TextForm;
-use super::{Get, Group, Range, Set, Setting};
 use crate::network::{Activation, Init};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;

@@ -2,13 +2,14 @@
 //!
 //! The reader gets no more memory than the file has bytes.
 
+use gradus_core::error::invalid;
+use gradus_core::model_file::damaged;
 use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
 use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File, OpenOptions};
 
 use crate::data::{Array, Values};
 use crate::error::Result;
-use crate::model_file::{damaged, invalid};
 
 /// An open file of weights.
 pub(super) struct Weights {

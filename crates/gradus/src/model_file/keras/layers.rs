@@ -1,10 +1,10 @@
 //! What single layers of Keras do, of their configuration and arrays.
 
+use gradus_core::error::invalid;
 use serde_json::Value;
 
 use crate::data::{Array, Values};
 use crate::error::Result;
-use crate::model_file::invalid;
 use crate::model_file::scaling::Scaling;
 use crate::model_file::stack::Dense;
 

@@ -10,11 +10,12 @@ mod layers;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
+use gradus_core::error::invalid;
+use gradus_core::model_file::damaged;
 use serde_json::Value;
 
 use super::scaling::Scaling;
-use super::stack::Stack;
-use super::{ReadOptions, damaged, invalid, leaky_relu};
+use super::stack::{ReadOptions, Stack, leaky_relu};
 use crate::classifier::Model;
 use crate::data::zip::Archive;
 use crate::error::Result;

@@ -1,9 +1,10 @@
 //! The constant arrays of a graph: one of the format's messages in, numbers out. Nothing is decoded
 //! before it is asked for, and every size is held against the bytes that are there.
 
+use gradus_core::error::invalid;
+
 use super::messages::{Tensor, element};
 use crate::error::Result;
-use crate::model_file::invalid;
 
 /// A constant array.
 #[derive(Clone, Copy)]

@@ -3,6 +3,7 @@
 //! `input` takes raw values; the graph flattens and normalises them, goes through the layers, and
 //! ends with `probabilities` (float32) and `label` (int64, the first of equals), or with `values`.
 
+use gradus_core::model_file::metadata;
 use prost::Message;
 
 use super::messages::{
@@ -13,7 +14,6 @@ use super::{LAST, ONNX_IR, OPSET, PRODUCER};
 use crate::classifier::{InputKind, Model, ValueRange};
 use crate::data::Task;
 use crate::error::{Error, Result};
-use crate::model_file::metadata;
 use crate::network::{Activation, Network};
 use crate::transform::{Step, Transform};
 

@@ -1,10 +1,11 @@
 //! Activations that exporters write as products: GELU as `x (1 + erf(x / sqrt 2)) / 2`, in whatever
 //! order the factors come.
 
+use gradus_core::error::invalid;
+
 use super::messages::Node;
 use super::values::{Step, Value, Values};
 use crate::error::Result;
-use crate::model_file::invalid;
 use crate::network::Activation;
 
 /// How far constants of a formula may be from what they stand for.

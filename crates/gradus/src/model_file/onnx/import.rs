@@ -5,16 +5,17 @@
 
 use std::collections::BTreeSet;
 
+use gradus_core::error::invalid;
+use gradus_core::model_file::metadata::{self, Metadata};
 use prost::Message;
 
 use super::PRODUCER;
 use super::constants::Constant;
 use super::messages::{self, Graph, ValueInfo};
+use super::nodes;
 use super::values::{Elementwise, Stage, Step, Value, Values};
 use crate::classifier::Model;
 use crate::error::{Error, Result};
-use crate::model_file::invalid;
-use crate::model_file::metadata::{self, Metadata};
 use crate::model_file::scaling::Scaling;
 use crate::model_file::stack::{Dense, Stack};
 use crate::transform::Transform;
@@ -56,7 +57,7 @@ pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) 
 }
 
 fn stack(graph: &Graph, opset: i64, transform: Option<&Transform>, file: usize) -> Result<Model> {
-    let values = Values::of(graph, opset)?;
+    let values = nodes::values(graph, opset)?;
     let mut path = path(&values.stages, output(&values, &graph.output)?);
     let first = path.first().map_or(0, |&stage| values.stages[stage].before);
     let sample_shape = values.stages[first].shape.clone();

@@ -88,6 +88,22 @@ pub(super) struct Node {
     pub(super) domain: String,
 }
 
+impl Node {
+    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attribute.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// An attribute that is a whole number; `usual` if the node does not have it.
+    pub(super) fn int(&self, name: &str, usual: i64) -> i64 {
+        self.attribute(name).map_or(usual, |it| it.i.unwrap_or(0))
+    }
+
+    /// An attribute that is a number; `usual` if the node does not have it.
+    pub(super) fn float(&self, name: &str, usual: f32) -> f32 {
+        self.attribute(name).map_or(usual, |it| it.f.unwrap_or(0.0))
+    }
+}
+
 /// `AttributeProto`: a named constant of a node.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Attribute {

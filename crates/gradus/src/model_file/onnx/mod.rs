@@ -1,7 +1,7 @@
 //! ONNX: a [`Model`](crate::classifier::Model) to a file for other programs, and a file of others to a
 //! model.
 //!
-//! `messages.rs` is the format, `export.rs` writes, `import.rs` reads; `values.rs` and `nodes.rs` say
+//! `messages.rs` is the format, `export.rs` writes, `import.rs` reads; `nodes.rs` and `values.rs` say
 //! what each node of a graph computes. docs/formats.md has the layout, and what is understood.
 
 mod constants;

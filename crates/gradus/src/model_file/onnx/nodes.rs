@@ -1,13 +1,17 @@
-//! One node of a graph in, its value out. The list of operators here is the list of what is
-//! understood; docs/formats.md has it in words.
+//! A graph in, the values of its nodes out. The list of operators here is the list of what is understood;
+//! docs/formats.md has it in words.
+//!
+//! A node that is not understood is harmless if no output depends on it.
+
+use gradus_core::error::invalid;
 
 use super::constants::Constant;
 use super::gelu;
-use super::messages::{Attribute, Node};
+use super::messages::{Graph, Node};
 use super::shapes;
 use super::values::{Elementwise, Step, Value, Values};
 use crate::error::{Error, Result};
-use crate::model_file::{invalid, leaky_relu};
+use crate::model_file::stack::leaky_relu;
 use crate::network::Activation;
 
 /// Of a leaky ReLU, where the node does not say.
@@ -19,11 +23,37 @@ const EPSILON: f32 = 1e-5;
 /// From this version on the axis of softmax is the last one where the node does not say.
 const LAST_AXIS_FROM: i64 = 13;
 
+/// The values of a graph: goes through the nodes in their order.
+///
+/// # Errors
+/// `InvalidData` if the graph has not one input.
+pub(super) fn values(graph: &Graph, opset: i64) -> Result<Values<'_>> {
+    let mut values = Values::new(graph, opset)?;
+    for (number, node) in graph.node.iter().enumerate() {
+        let value = value(&mut values, node)
+            .unwrap_or_else(|error| unknown(node, number, &error.to_string()));
+        if let Some(name) = node.output.first() {
+            values.set(name, value);
+        }
+        for name in node.output.iter().skip(1) {
+            values.set(name, unknown(node, number, "only its first output is known"));
+        }
+    }
+    Ok(values)
+}
+
+fn unknown<'a>(node: &Node, number: usize, problem: &str) -> Value<'a> {
+    let Node { op_type, name, domain, .. } = node;
+    let dot = if domain.is_empty() { "" } else { "." };
+    let name = if name.is_empty() { format!("number {number}") } else { format!("'{name}'") };
+    Value::Unknown(format!("node {name}, {domain}{dot}{op_type}: {problem}").into())
+}
+
 /// The value of the first output of this node.
 ///
 /// # Errors
 /// Why it is none that gradus knows.
-pub(super) fn value<'a>(values: &mut Values<'a>, node: &'a Node) -> Result<Value<'a>> {
+fn value<'a>(values: &mut Values<'a>, node: &'a Node) -> Result<Value<'a>> {
     if let ("Constant", "" | "ai.onnx") = (node.op_type.as_str(), node.domain.as_str()) {
         return constant(node);
     }
@@ -53,7 +83,7 @@ fn not_known() -> Error {
 }
 
 fn constant<'a>(node: &'a Node) -> Result<Value<'a>> {
-    match attribute(node, "value").and_then(|it| it.t.as_ref()) {
+    match node.attribute("value").and_then(|it| it.t.as_ref()) {
         Some(tensor) => Ok(Value::Constant(Constant::new(tensor))),
         None => Err(invalid("it holds no array")),
     }
@@ -68,7 +98,7 @@ fn of_constant<'a>(
     match (node.op_type.as_str(), values.input(node, 1)) {
         ("Identity" | "Cast", _) => Ok(Value::Constant(constant)),
         ("Transpose", _) => {
-            let order = attribute(node, "perm").map_or(&[1, 0][..], |it| &it.ints);
+            let order = node.attribute("perm").map_or(&[1, 0][..], |it| &it.ints);
             match (constant.dims()?.len(), order) {
                 (2, [1, 0]) => {
                     let transposed = !constant.transposed;
@@ -110,8 +140,8 @@ fn of_stage<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result
         "Relu" => activation(values, Activation::Relu),
         "Tanh" => activation(values, Activation::Tanh),
         "Sigmoid" => activation(values, Activation::Sigmoid),
-        "LeakyRelu" => activation(values, leaky_relu(float(node, "alpha", SLOPE))?),
-        "Gelu" => match attribute(node, "approximate").and_then(|it| it.s.as_deref()) {
+        "LeakyRelu" => activation(values, leaky_relu(node.float("alpha", SLOPE))?),
+        "Gelu" => match node.attribute("approximate").and_then(|it| it.s.as_deref()) {
             None | Some(b"none") => activation(values, Activation::Gelu),
             Some(_) => Err(invalid("it is the approximation by tanh, gradus's GELU is exact")),
         },
@@ -123,11 +153,11 @@ fn of_stage<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result
         "Reshape" => shapes::reshape(values, node, stage),
         "Softmax" | "LogSoftmax" => {
             let usual = if values.opset < LAST_AXIS_FROM { 1 } else { -1 };
-            shapes::along_classes(values, stage, int(node, "axis", usual))?;
+            shapes::along_classes(values, stage, node.int("axis", usual))?;
             Ok(values.then(stage, Step::Softmax, node))
         }
         "ArgMax" => {
-            shapes::along_classes(values, stage, int(node, "axis", 0))?;
+            shapes::along_classes(values, stage, node.int("axis", 0))?;
             Ok(values.push(stage, Step::Label, None, node))
         }
         _ => Err(not_known()),
@@ -135,16 +165,16 @@ fn of_stage<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result
 }
 
 fn gemm<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<Value<'a>> {
-    if int(node, "transA", 0) != 0 {
+    if node.int("transA", 0) != 0 {
         return Err(invalid("transA exchanges samples and features; expected samples as rows"));
     }
     let weight = required(values, node, 1, "the weight")?;
-    let transposed = weight.transposed != (int(node, "transB", 0) != 0);
+    let transposed = weight.transposed != (node.int("transB", 0) != 0);
     let bias = match values.input(node, 2) {
         None => None,
         Some(_) => Some(required(values, node, 2, "the bias")?),
     };
-    let (alpha, beta) = (float(node, "alpha", 1.0), float(node, "beta", 1.0));
+    let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
     linear(values, node, stage, (Constant { transposed, ..weight }, bias, alpha, beta))
 }
 
@@ -225,13 +255,13 @@ fn elementwise<'a>(
 }
 
 fn batch_norm<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<Value<'a>> {
-    if int(node, "training_mode", 0) != 0 {
+    if node.int("training_mode", 0) != 0 {
         return Err(invalid("it is in training mode: export the model for inference"));
     }
     values.row(stage)?;
     let part = |index, name| required(values, node, index, name);
     let parts = [part(1, "scale")?, part(2, "shift")?, part(3, "mean")?, part(4, "variance")?];
-    let epsilon = float(node, "epsilon", EPSILON);
+    let epsilon = node.float("epsilon", EPSILON);
     Ok(values.then(stage, Step::BatchNorm { parts, epsilon }, node))
 }
 
@@ -261,16 +291,4 @@ fn required<'a>(
         Some(Value::Unknown(why)) => Err(invalid(format!("{what} is no constant: {why}"))),
         None => Err(invalid(format!("{what} is missing"))),
     }
-}
-
-fn attribute<'a>(node: &'a Node, name: &str) -> Option<&'a Attribute> {
-    node.attribute.iter().find(|attribute| attribute.name == name)
-}
-
-pub(super) fn int(node: &Node, name: &str, usual: i64) -> i64 {
-    attribute(node, name).map_or(usual, |it| it.i.unwrap_or(0))
-}
-
-fn float(node: &Node, name: &str, usual: f32) -> f32 {
-    attribute(node, name).map_or(usual, |it| it.f.unwrap_or(0.0))
 }

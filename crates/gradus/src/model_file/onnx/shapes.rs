@@ -1,14 +1,14 @@
 //! Nodes that change type or shape and no number, and the axis that the last ones go along.
 
+use gradus_core::error::invalid;
+
 use super::messages::{Node, element};
-use super::nodes::int;
 use super::values::{Step, Value, Values};
 use crate::error::Result;
-use crate::model_file::invalid;
 
 /// To float32 or float64; a label may become anything.
 pub(super) fn cast<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<Value<'a>> {
-    let to = int(node, "to", 0);
+    let to = node.int("to", 0);
     let exact = [element::FLOAT, element::DOUBLE].iter().any(|&kind| i64::from(kind) == to);
     match exact || matches!(values.stages[stage].step, Step::Label) {
         true => Ok(values.then(stage, Step::Same, node)),
@@ -22,12 +22,12 @@ pub(super) fn flatten<'a>(
     stage: usize,
 ) -> Result<Value<'a>> {
     let Some(shape) = &values.stages[stage].shape else {
-        return match int(node, "axis", 1) {
+        return match node.int("axis", 1) {
             1 => Ok(values.push(stage, Step::Same, None, node)),
             axis => Err(invalid(format!("its axis is {axis}, expected 1"))),
         };
     };
-    let axis = int(node, "axis", 1);
+    let axis = node.int("axis", 1);
     if axis != 1 && axis != -(shape.len() as i64) {
         return Err(invalid(format!("its axis is {axis}, expected 1: all but the batch")));
     }

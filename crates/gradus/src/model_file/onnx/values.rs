@@ -1,17 +1,17 @@
 //! What each value of a graph is: a constant, a stage of the way from the input, or something that
 //! gradus does not have. Stages form a tree; each knows the one before it.
 //!
-//! Nodes that are not understood do no harm where no output depends on them. Constants are named
-//! and not copied, so that a graph costs no more memory than its file.
+//! `nodes.rs` fills them in. Constants are named and not copied, so that a graph costs no more memory than
+//! its file.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use gradus_core::error::invalid;
+
 use super::constants::Constant;
 use super::messages::{Graph, Node, ValueInfo, element};
-use super::nodes;
 use crate::error::Result;
-use crate::model_file::invalid;
 use crate::network::Activation;
 
 /// One value of the graph.
@@ -86,11 +86,11 @@ pub(super) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// Goes through the nodes in their order.
+    /// Those that stand before the first node: the constants and the input.
     ///
     /// # Errors
-    /// `InvalidData` where the graph has not one input.
-    pub(super) fn of(graph: &'a Graph, opset: i64) -> Result<Values<'a>> {
+    /// `InvalidData` if the graph has not one input.
+    pub(super) fn new(graph: &'a Graph, opset: i64) -> Result<Values<'a>> {
         let mut values = Values { opset, stages: Vec::new(), named: HashMap::new() };
         for tensor in &graph.initializer {
             values.named.insert(&tensor.name, Value::Constant(Constant::new(tensor)));
@@ -105,17 +105,12 @@ impl<'a> Values<'a> {
         let shape = sample_shape(input)?;
         values.stages.push(Stage { before: 0, step: Step::Input, shape, node: &input.name });
         values.named.insert(&input.name, Value::Stage(0));
-        for (number, node) in graph.node.iter().enumerate() {
-            let value = nodes::value(&mut values, node)
-                .unwrap_or_else(|error| unknown(node, number, &error.to_string()));
-            if let Some(name) = node.output.first() {
-                values.named.insert(name, value);
-            }
-            for name in node.output.iter().skip(1) {
-                values.named.insert(name, unknown(node, number, "only its first output is known"));
-            }
-        }
         Ok(values)
+    }
+
+    /// Sets the value of that name.
+    pub(super) fn set(&mut self, name: &'a str, value: Value<'a>) {
+        self.named.insert(name, value);
     }
 
     /// The value of that name.
@@ -163,13 +158,6 @@ impl<'a> Values<'a> {
             ))),
         }
     }
-}
-
-fn unknown<'a>(node: &Node, number: usize, problem: &str) -> Value<'a> {
-    let Node { op_type, name, domain, .. } = node;
-    let dot = if domain.is_empty() { "" } else { "." };
-    let name = if name.is_empty() { format!("number {number}") } else { format!("'{name}'") };
-    Value::Unknown(format!("node {name}, {domain}{dot}{op_type}: {problem}").into())
 }
 
 /// The shape of one sample of the graph's input.

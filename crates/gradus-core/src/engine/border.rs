@@ -1,0 +1,79 @@
+//! What goes into every engine and what comes out of it.
+//!
+//! In: the [`Settings`] of a run, and for each [`Epoch`] its learning rates. Out: the figures of an epoch
+//! ([`Totals`]), and a [`Snapshot`], which is in the order of the network, never of an engine's memory, so
+//! that another engine could continue from it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+
+use crate::error::{Error, Result};
+use crate::optimizer::Optimizer;
+use crate::regularization::Regularization;
+
+/// The settings of a run that its steps depend on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Samples in a step.
+    pub batch_size: usize,
+    /// How parameters follow their gradients.
+    pub optimizer: Optimizer,
+    /// What keeps the network from learning its samples by heart.
+    pub regularization: Regularization,
+    /// Seed of all random numbers.
+    pub seed: u64,
+    /// Threads that compute; the result does not depend on their number.
+    pub threads: usize,
+}
+
+/// One epoch to run.
+#[derive(Clone, Copy)]
+pub struct Epoch<'a> {
+    /// Its number among all epochs, those of the runs that a run continues included; it decides how the
+    /// samples are shuffled.
+    pub number: usize,
+    /// The learning rate of each step; steps are counted from 0, those of the runs that a run continues
+    /// included.
+    pub learning_rate: &'a (dyn Fn(u64) -> f32 + Sync),
+    /// Raised from any thread, it ends the epoch after the step in progress.
+    pub stop: &'a AtomicBool,
+}
+
+/// The figures of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Totals {
+    /// Mean training loss, each sample's on the pass before the step that it led to.
+    pub loss: f64,
+    /// Share of the samples whose class was predicted on the same passes; none in regression.
+    pub accuracy: Option<f64>,
+    /// Whether the epoch was stopped before its end.
+    pub stopped: bool,
+}
+
+/// All that the steps to come depend on, besides settings and data: random numbers have no state.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// Steps made.
+    pub steps: u64,
+    /// By name: `parameters`, and what there is of `statistics`, `first_moment`, `second_moment`, `ema` and
+    /// `ema_statistics`. Each holds a number for each parameter (those of the network in its order, then scale
+    /// and shift of batch normalisation for each hidden layer) or for each running statistic (means, then
+    /// variances for each hidden layer).
+    pub vectors: BTreeMap<String, Vec<f32>>,
+}
+
+impl Snapshot {
+    /// A vector of this name and length.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if there is none.
+    pub(crate) fn vector(&self, name: &str, length: usize) -> Result<&[f32]> {
+        match self.vectors.get(name) {
+            Some(values) if values.len() == length => Ok(values),
+            found => Err(Error::argument(format!(
+                "the checkpoint does not fit this run: {name} has {} numbers, expected {length}",
+                found.map_or(0, Vec::len)
+            ))),
+        }
+    }
+}

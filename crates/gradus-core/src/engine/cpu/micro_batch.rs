@@ -1,0 +1,93 @@
+//! The parts of a batch and the threads that compute them: the memory of a micro-batch, that of a thread, and
+//! a thread's place among the others.
+//!
+//! A batch is cut into *micro-batches*, each computed by a *group* of threads; within a group each thread owns
+//! some of the units (`plan.rs`). A small batch is one micro-batch, so that the threads share the units; a large
+//! one is several, so that each thread takes samples. The cuts depend on the batch and the network, never on the
+//! number of threads, and sums are made in the order of the micro-batches: that is why the result does not
+//! depend on the number of threads either.
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+
+use gradus_kernels::threads::{SharedMatrix, Thread};
+
+use crate::engine::cpu::input::InputBuffers;
+use crate::engine::cpu::lock;
+use crate::engine::cpu::passes::Executor;
+use crate::engine::cpu::workspace::{LOSS_ROWS, Scratch, Workspace};
+use crate::samples::{Subset, Targets};
+
+/// A part of every batch, with what is computed of it.
+pub(super) struct MicroBatch {
+    pub(super) workspace: Workspace,
+    /// Normalised samples, if inputs are dense.
+    pub(super) input: Option<SharedMatrix>,
+    pub(super) loss: Mutex<f64>,
+    pub(super) correct: AtomicUsize,
+}
+
+/// The memory that one thread needs for itself.
+pub(super) struct ThreadState {
+    pub(super) scratch: Scratch,
+    pub(super) buffers: InputBuffers,
+    /// Target values of the samples whose losses are computed; empty in classification.
+    pub(super) targets: Vec<f32>,
+}
+
+/// A thread's places: among all threads, and in the group that computes some of the micro-batches.
+pub(super) struct Place<'a> {
+    pub(super) all: Thread<'a>,
+    pub(super) group: Thread<'a>,
+    pub(super) micro_batches: Range<usize>,
+}
+
+impl MicroBatch {
+    /// For up to `rows` samples at a time; `features` are those of dense inputs.
+    pub(super) fn new(executor: &Executor, rows: usize, features: Option<usize>) -> MicroBatch {
+        let input = features.map(|features| {
+            let tiles: Vec<_> = (0..Workspace::loss_tiles(rows))
+                .map(|tile| Workspace::loss_rows(tile, rows))
+                .collect();
+            SharedMatrix::by_rows(rows, features, &tiles)
+        });
+        MicroBatch {
+            workspace: Workspace::new(&executor.plan, rows, true),
+            input,
+            loss: Mutex::new(0.0),
+            correct: AtomicUsize::new(0),
+        }
+    }
+
+    /// Adds the losses of a chunk up, in the order of its samples; one thread does it.
+    pub(super) fn add_losses(&self, count: usize, thread: usize) {
+        if thread == 0 {
+            let losses = self.workspace.losses.read();
+            let rows = (0..count).map(|row| f64::from(losses.view().row(row)[0]));
+            *lock(&self.loss) += rows.sum::<f64>();
+        }
+    }
+}
+
+impl ThreadState {
+    /// For up to `rows` samples at a time.
+    pub(super) fn new(
+        executor: &Executor,
+        rows: usize,
+        buffers: InputBuffers,
+        data: &Subset,
+    ) -> ThreadState {
+        let targets = match &data.data().targets {
+            Targets::Classes { .. } => 0,
+            Targets::Values { names, .. } => LOSS_ROWS * names.len(),
+        };
+        let scratch = Scratch::new(&executor.plan, rows);
+        ThreadState { scratch, buffers, targets: vec![0.0; targets] }
+    }
+}
+
+/// Share number `index` of `shares` of `count` things in a row.
+pub(super) fn share(count: usize, index: usize, shares: usize) -> Range<usize> {
+    count * index / shares..count * (index + 1) / shares
+}
