@@ -1,7 +1,7 @@
 //! The program `gradus`: arguments in, an exit status out.
 //!
-//! Imports point downwards only, from a line of this map to those below it (`tests/imports.rs` checks
-//! that):
+//! Imports point downwards only, from a line of this map to those below it (the tests of the crate `gradus`
+//! check that):
 //!
 //! - `main`: parses the command line, runs the command, sets the exit status
 //! - `commands`: one file or folder for each command

@@ -1,12 +1,30 @@
-//! Imports point one way only, across all crates: the table of allowed imports (docs/architecture.md),
-//! held by reading the `use` lines and paths of every file of the libraries.
+//! Imports point one way, in all crates: modules follow the table of docs/architecture.md, each imports only
+//! modules that `lib.rs` or `main.rs` declares above it, and no files import each other in a circle.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Each module of a crate and what it may import: modules of its own crate by name, other crates by
-/// theirs.
-const ALLOWED: [(&str, &str, &[&str]); 19] = [
+#[path = "common/import_graph.rs"]
+mod import_graph;
+#[path = "common/sources.rs"]
+mod sources;
+
+use import_graph::{Import, ImportGraph, Module, Target};
+use sources::source_folder;
+
+/// All crates, from the lowest to those that nothing imports, with the crates that each may import.
+const CRATES: [(&str, &[&str]); 6] = [
+    ("crates/gradus-kernels", &[]),
+    ("crates/gradus-core", &["gradus_kernels"]),
+    ("crates/gradus-data", &["gradus_core"]),
+    ("crates/gradus", &["gradus_kernels", "gradus_core", "gradus_data"]),
+    ("crates/gradus-cli", &["gradus"]),
+    ("bindings/python", &["gradus"]),
+];
+
+/// Each module of a crate and what it may import: modules of its own crate by name, other crates by theirs.
+/// The other crates have one rule for all modules (`CRATES`).
+const ALLOWED: [(&str, &str, &[&str]); 25] = [
     ("gradus-core", "error", &[]),
     ("gradus-core", "files", &["error"]),
     ("gradus-core", "random", &["gradus_kernels"]),
@@ -47,6 +65,7 @@ const ALLOWED: [(&str, &str, &[&str]); 19] = [
             "metrics",
         ],
     ),
+    ("gradus-core", "model_file", &["error", "files", "samples", "transform", "network", "model"]),
     (
         "gradus-core",
         "training",
@@ -66,106 +85,121 @@ const ALLOWED: [(&str, &str, &[&str]); 19] = [
             "model_file",
         ],
     ),
-    ("gradus-core", "model_file", &["error", "files", "samples", "transform", "network", "model"]),
     ("gradus", "data", &["gradus_core", "gradus_data"]),
     ("gradus", "network", &["gradus_core", "gradus_kernels"]),
-    (
-        "gradus",
-        "model_file",
-        &["gradus_core", "error", "files", "classifier", "network", "data", "transform"],
-    ),
-    ("gradus", "plot", &["data", "network", "metrics", "training"]),
+    ("gradus", "model_file", &["gradus_core", "data", "network"]),
+    ("gradus", "plot", &["gradus_core", "data", "network"]),
+    ("gradus-cli", "args", &["gradus"]),
+    ("gradus-cli", "run", &["gradus", "args"]),
+    ("gradus-cli", "sweep", &["gradus", "args", "run"]),
+    ("gradus-cli", "report", &["gradus", "args", "run"]),
+    ("gradus-cli", "serve", &["gradus", "args", "run"]),
+    ("gradus-cli", "commands", &["gradus", "args", "run", "sweep", "report", "serve"]),
 ];
 
-/// Crates of which every module may import these crates, and its own crate's modules.
-const WHOLE: [(&str, &[&str]); 2] = [("gradus-kernels", &[]), ("gradus-data", &["gradus_core"])];
+/// The crates, each with its imports.
+fn graphs() -> impl Iterator<Item = (&'static str, ImportGraph)> {
+    CRATES.into_iter().map(|(name, _)| {
+        let graph = ImportGraph::of(&source_folder(name));
+        assert!(graph.modules.contains(&Module::new()), "{name}: its lib.rs was not found");
+        (name, graph)
+    })
+}
 
-fn source_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            source_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
+/// Whether a module, by its name at the top of the crate, may import another one or another crate.
+type Rule<'a> = &'a dyn Fn(&str, &Target) -> bool;
+
+/// Checks the imports of all files but the root, which is the map of its crate and imports as it likes.
+fn check(name: &str, graph: &ImportGraph, allowed: Rule) {
+    for Import { from, to, line } in &graph.imports {
+        let Some(module) = from.first() else { continue };
+        assert!(
+            allowed(module, to),
+            "{name}/src/{}, line {line}: {module} may not import {}",
+            from.join("/"),
+            match to {
+                Target::File(to) if to.is_empty() => "the root",
+                Target::File(to) => &to[0],
+                Target::Crate(name) => name,
+            }
+        );
     }
 }
 
-/// What a line names: `crate::samples::split` is `samples`, `gradus_kernels::matrix` the crate.
-fn named(line: &str) -> Vec<String> {
-    let code = line.split("//").next().unwrap_or("");
-    let mut names = Vec::new();
-    let word = |rest: &str| -> String {
-        rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
-    };
-    names.extend(code.split("crate::").skip(1).map(word));
-    for library in ["gradus_kernels", "gradus_core", "gradus_data"] {
-        if code.contains(&format!("{library}::")) {
-            names.push(library.to_owned());
-        }
-    }
-    names.retain(|name| !name.is_empty());
-    names
+fn is_ours(name: &str) -> bool {
+    name == "gradus" || name.starts_with("gradus_")
 }
 
-/// The files of a crate with the module that each belongs to; `lib.rs` is the map and belongs to none.
-fn modules(name: &str) -> Vec<(PathBuf, String)> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
-    let mut files = Vec::new();
-    source_files(&source, &mut files);
-    assert!(!files.is_empty(), "the source of {name} was not found");
-    files
-        .into_iter()
-        .map(|file| {
-            let inside = file.strip_prefix(&source).unwrap().with_extension("");
-            let module = inside.iter().next().unwrap().to_str().unwrap().to_owned();
-            (file, module)
-        })
-        .filter(|(_, module)| module != "lib")
-        .collect()
-}
-
-fn check(file: &Path, module: &str, allowed: &[&str]) {
-    for (number, line) in fs::read_to_string(file).unwrap().lines().enumerate() {
-        for import in named(line) {
-            assert!(
-                import == module || allowed.contains(&import.as_str()),
-                "{}:{}: {module} may not import {import}",
-                file.display(),
-                number + 1
-            );
-        }
+#[test]
+fn crates_import_only_those_below_them() {
+    for ((name, graph), (_, below)) in graphs().zip(CRATES) {
+        check(name, &graph, &|_, to| match to {
+            Target::Crate(other) => !is_ours(other) || below.contains(&other.as_str()),
+            Target::File(_) => true,
+        });
     }
 }
 
 #[test]
 fn imports_follow_the_table() {
-    for name in ["gradus-core", "gradus"] {
-        for (file, module) in modules(name) {
-            let (.., allowed) = ALLOWED
-                .iter()
-                .find(|(owner, known, _)| *owner == name && *known == module)
-                .unwrap_or_else(|| panic!("{name}: {module} is not in the table of imports"));
-            check(&file, &module, allowed);
+    for (name, graph) in graphs() {
+        let rows: Vec<_> =
+            ALLOWED.iter().filter(|row| Some(row.0) == name.strip_prefix("crates/")).collect();
+        if rows.is_empty() {
+            continue;
         }
+        check(name, &graph, &|module, to| {
+            let (.., allowed) = rows
+                .iter()
+                .find(|row| row.1 == module)
+                .unwrap_or_else(|| panic!("{name}: {module} is not in the table of imports"));
+            match to {
+                Target::File(to) => {
+                    to.first().is_some_and(|to| to == module || allowed.contains(&to.as_str()))
+                }
+                Target::Crate(other) => !is_ours(other) || allowed.contains(&other.as_str()),
+            }
+        });
+    }
+}
+
+/// The names in the lines `mod name;` of a `lib.rs` or `main.rs`, in order.
+fn declared(root: &str) -> Vec<&str> {
+    let names = root.lines().filter_map(|line| {
+        let line = line.trim_start_matches("pub ").trim_start_matches("pub(crate) ");
+        line.strip_prefix("mod ")?.strip_suffix(';')
+    });
+    names.collect()
+}
+
+#[test]
+fn modules_import_only_those_declared_above_them() {
+    for (name, graph) in graphs().filter(|(name, _)| name.starts_with("crates/")) {
+        let root =
+            ["lib.rs", "main.rs"].map(|root| fs::read_to_string(source_folder(name).join(root)));
+        let root = root.into_iter().find_map(Result::ok).unwrap();
+        let order = declared(&root);
+        let place = |module: &str| order.iter().position(|it| *it == module);
+        check(name, &graph, &|module, to| match to {
+            Target::File(to) => to.first().is_some_and(|to| place(to) <= place(module)),
+            Target::Crate(_) => true,
+        });
     }
 }
 
 #[test]
-fn the_other_libraries_import_only_crates_below_them() {
-    for (name, allowed) in WHOLE {
-        for (file, _) in modules(name) {
-            for (number, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
-                for import in named(line).iter().filter(|import| import.starts_with("gradus_")) {
-                    let place = format!("{}:{}", file.display(), number + 1);
-                    assert!(allowed.contains(&import.as_str()), "{place}: may not import {import}");
-                }
-            }
-        }
+fn no_files_import_each_other_in_a_circle() {
+    for (name, graph) in graphs() {
+        let circles: Vec<String> = graph
+            .circles()
+            .iter()
+            .map(|circle| circle.iter().map(|it| it.join("/")).collect::<Vec<_>>().join(", "))
+            .collect();
+        assert!(circles.is_empty(), "{name} has circles of files: {circles:#?}");
     }
 }
 
-/// Rows such as "| core | `files` | `error` |" below "| crate | module | may import |".
+/// Rows such as "| `core` | `files` | `error` |" below "| crate | module | may import |".
 #[test]
 fn the_table_in_the_documents_is_this_one() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/architecture.md");
@@ -182,12 +216,4 @@ fn the_table_in_the_documents_is_this_one() {
     let expected: Vec<_> =
         ALLOWED.iter().map(|(owner, name, allowed)| (*owner, *name, allowed.to_vec())).collect();
     assert_eq!(rows, expected);
-}
-
-#[test]
-fn a_forbidden_import_would_be_seen() {
-    assert_eq!(named("use crate::network::{Input, Network};"), ["network"]);
-    assert_eq!(named("let x = crate::training::train; // crate::plot"), ["training"]);
-    assert_eq!(named("use gradus_kernels::sparse::Tile;"), ["gradus_kernels"]);
-    assert_eq!(named("/// [`crate::reference::softmax`]"), Vec::<String>::new());
 }
