@@ -7,13 +7,13 @@ pub use gradus_kernels::softmax::Targets as LabelTargets;
 
 use crate::samples::Task;
 
-/// What training minimises. It decides what the targets are and what the outputs of the last layer
-/// become in a prediction.
+/// What training minimises: the formula of the loss and of its gradient, which targets it is for, and what the
+/// outputs of the last layer become in a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// Cross-entropy of the softmax: one class for each sample ([`softmax_cross_entropy`]).
+    /// Cross-entropy of the softmax: one class for each sample ([`Loss::softmax_cross_entropy`]).
     SoftmaxCrossEntropy,
-    /// Half the squared error: numbers for each sample ([`squared_error`]).
+    /// Half the squared error: numbers for each sample ([`Loss::squared_error`]).
     SquaredError,
 }
 
@@ -54,63 +54,58 @@ impl Loss {
     /// probabilities of the classes, or the numbers as they are.
     pub fn predictions(self, kernels: Kernels, outputs: MatMut) {
         match self {
-            Loss::SoftmaxCrossEntropy => softmax(kernels, outputs),
+            Loss::SoftmaxCrossEntropy => kernels.softmax(outputs),
             Loss::SquaredError => {}
         }
     }
-}
 
-/// Mean cross-entropy of softmax over a batch, of which these rows are a part. `total` is the sum of
-/// the weights of its samples, their number where they have none.
-///
-/// With the probabilities `p_i` of row `i`, its target `t_i` over `K` classes (the label, two labels
-/// mixed, either smoothed) and its weight `w_i` (1 where there are none):
-///
-/// ```text
-/// t_i    = (1 - smoothing) (share_i onehot(label_i) + (1 - share_i) onehot(other_i)) + smoothing / K
-/// loss_i = -w_i sum_c t_ic log p_ic = w_i (log sum_c e^(z_ic) - sum_c t_ic z_ic)
-/// z_ic   = w_i (p_ic - t_ic) / total                              the gradient, in place of the logits
-/// ```
-///
-/// `losses` receives each row's own loss. Returns how many rows have their largest logit at the
-/// label.
-/// Sources: Szegedy et al. 2016 (smoothing), Zhang et al. 2018 (mixup); docs/maths.md M4.
-///
-/// Panics where the lengths differ or a label is no class.
-pub fn softmax_cross_entropy(
-    kernels: Kernels,
-    logits: MatMut,
-    targets: LabelTargets,
-    total: f64,
-    losses: &mut [f32],
-) -> usize {
-    kernels.softmax_cross_entropy(logits, targets, 1.0 / total as f32, losses)
-}
+    /// Mean cross-entropy of softmax over a batch, of which these rows are a part. `total` is the sum of
+    /// the weights of its samples, their number if they have none.
+    ///
+    /// With the probabilities `p_i` of row `i`, its target `t_i` over `K` classes (the label, two labels
+    /// mixed, either smoothed) and its weight `w_i` (1 without weights):
+    ///
+    /// ```text
+    /// t_i    = (1 - smoothing) (share_i onehot(label_i) + (1 - share_i) onehot(other_i)) + smoothing / K
+    /// loss_i = -w_i sum_c t_ic log p_ic = w_i (log sum_c e^(z_ic) - sum_c t_ic z_ic)
+    /// z_ic   = w_i (p_ic - t_ic) / total                              the gradient, in place of the logits
+    /// ```
+    ///
+    /// `losses` receives each row's own loss. Returns how many rows have their largest logit at the
+    /// label.
+    /// Sources: Szegedy et al. 2016 (smoothing), Zhang et al. 2018 (mixup); docs/maths.md M4.
+    ///
+    /// Panics if lengths differ or a label is not a class.
+    pub fn softmax_cross_entropy(
+        kernels: Kernels,
+        logits: MatMut,
+        targets: LabelTargets,
+        total: f64,
+        losses: &mut [f32],
+    ) -> usize {
+        kernels.softmax_cross_entropy(logits, targets, 1.0 / total as f32, losses)
+    }
 
-/// Half the mean squared error over a batch, of which these rows are a part. `total` is the sum of the
-/// weights of its samples, their number where they have none.
-///
-/// With the outputs `y_i` of row `i`, its `m` target values `t_i` and its weight `w_i` (1 without
-/// weights):
-///
-/// ```text
-/// loss_i = w_i / (2 m) sum_j (y_ij - t_ij)^2
-/// y_ij   = w_i (y_ij - t_ij) / (m total)                       the gradient, in place of the outputs
-/// ```
-///
-/// `losses` receives each row's own loss. Panics where the sizes differ.
-pub fn squared_error(
-    kernels: Kernels,
-    outputs: MatMut,
-    targets: MatRef,
-    weights: Option<&[f32]>,
-    total: f64,
-    losses: &mut [f32],
-) {
-    kernels.squared_error(outputs, targets, weights, 1.0 / total as f32, losses);
-}
-
-/// Each row of logits becomes its probabilities.
-pub fn softmax(kernels: Kernels, logits: MatMut) {
-    kernels.softmax(logits);
+    /// Half the mean squared error over a batch, of which these rows are a part. `total` is the sum of the
+    /// weights of its samples, their number if they have none.
+    ///
+    /// With the outputs `y_i` of row `i`, its `m` target values `t_i` and its weight `w_i` (1 without
+    /// weights):
+    ///
+    /// ```text
+    /// loss_i = w_i / (2 m) sum_j (y_ij - t_ij)^2
+    /// y_ij   = w_i (y_ij - t_ij) / (m total)                       the gradient, in place of the outputs
+    /// ```
+    ///
+    /// `losses` receives each row's own loss. Panics if sizes differ.
+    pub fn squared_error(
+        kernels: Kernels,
+        outputs: MatMut,
+        targets: MatRef,
+        weights: Option<&[f32]>,
+        total: f64,
+        losses: &mut [f32],
+    ) {
+        kernels.squared_error(outputs, targets, weights, 1.0 / total as f32, losses);
+    }
 }

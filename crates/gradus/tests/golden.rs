@@ -7,7 +7,7 @@ use common::golden::{Golden, assert_close};
 use common::{Pass, tiles_of};
 use gradus::engine::cpu::linear::InputScale;
 use gradus::engine::cpu::{Executor, Input};
-use gradus::loss::{self, LabelTargets};
+use gradus::loss::{LabelTargets, Loss};
 use gradus::network::{Activation, Network};
 use gradus::optimizer::Optimizer;
 use gradus::optimizer::muon::{Orthogonalizer, momentum_step};
@@ -186,7 +186,7 @@ fn losses_of_all_kinds_of_targets_match_pytorch() {
         for kernels in Kernels::available() {
             let (mut grad, mut losses) = (golden.floats("logits"), [0.0; 12]);
             let view = MatMut::new(&mut grad, 12, 7);
-            loss::softmax_cross_entropy(kernels, view, targets, 12.0, &mut losses);
+            Loss::softmax_cross_entropy(kernels, view, targets, 12.0, &mut losses);
             assert_close(&losses, &golden.floats(&format!("{name}/losses")), 1e-6, name);
             assert_close(&grad, &golden.floats(&format!("{name}/grad")), 1e-6, name);
         }

@@ -12,7 +12,7 @@ use crate::engine::cpu::{
     self as engine, CHUNK, Density, Executor, Input, Scratch, SharedTile, Workspace, fill_tile,
     lock,
 };
-use crate::loss::{self, LabelTargets};
+use crate::loss::{LabelTargets, Loss};
 use crate::metrics::{SampleResult, most_probable, rank};
 use crate::samples::{Rows, Subset};
 use crate::transform::Transform;
@@ -159,7 +159,8 @@ impl Forward<'_> {
         let kernels = self.executor.kernels();
         let (rows, classes) = (logits.rows(), logits.columns());
         let mut probabilities = logits.as_ref().without_gaps().to_vec();
-        loss::softmax(kernels, MatMut::new(&mut probabilities, rows, classes));
+        Loss::SoftmaxCrossEntropy
+            .predictions(kernels, MatMut::new(&mut probabilities, rows, classes));
         let result = |(i, &label): (usize, &u32)| {
             let (logits, probabilities) = (logits.row_mut(i), &probabilities[i * classes..]);
             let predicted = most_probable(logits);
@@ -175,7 +176,7 @@ impl Forward<'_> {
         let mut results: Vec<_> = labels.iter().enumerate().map(result).collect();
         let mut losses = vec![0.0; rows];
         let (targets, total) = (LabelTargets::of(labels), rows as f64);
-        loss::softmax_cross_entropy(kernels, logits, targets, total, &mut losses);
+        Loss::softmax_cross_entropy(kernels, logits, targets, total, &mut losses);
         results.iter_mut().zip(losses).for_each(|(result, loss)| result.loss = loss);
         results
     }

@@ -6,7 +6,7 @@ pub(crate) mod golden;
 use gradus::engine::cpu::{
     self as engine, Executor, Input, RngKey, Scratch, SharedTile, Workspace,
 };
-use gradus::loss::{self, LabelTargets};
+use gradus::loss::{LabelTargets, Loss};
 use gradus_kernels::dense::Update;
 use gradus_kernels::sparse::{TILE, Tile};
 use gradus_kernels::threads::{ThreadGroup, Workers};
@@ -53,7 +53,7 @@ pub(crate) fn pass(
             let view = view.part_rows(0..rows.len());
             let targets = LabelTargets::of(&labels[rows.clone()]);
             let kernels = executor.kernels();
-            loss::softmax_cross_entropy(kernels, view, targets, samples as f64, &mut losses);
+            Loss::softmax_cross_entropy(kernels, view, targets, samples as f64, &mut losses);
             let mut kept = workspace.losses.write(partition);
             for (row, loss) in losses.into_iter().enumerate() {
                 kept.view().row_mut(row)[0] = loss;

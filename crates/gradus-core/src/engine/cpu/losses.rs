@@ -12,7 +12,7 @@ use crate::engine::cpu::input::{Chunk, Mix};
 use crate::engine::cpu::micro_batch::MicroBatch;
 use crate::engine::cpu::trainer::Trainer;
 use crate::engine::cpu::workspace::{LOSS_ROWS, Workspace};
-use crate::loss::{self, LabelTargets};
+use crate::loss::{LabelTargets, Loss};
 use crate::samples::{Subset, Targets};
 
 impl Trainer {
@@ -84,7 +84,7 @@ impl Trainer {
             smoothing: self.smoothing,
         };
         let kernels = self.executor.kernels();
-        loss::softmax_cross_entropy(kernels, logits, targets, total, losses)
+        Loss::softmax_cross_entropy(kernels, logits, targets, total, losses)
     }
 
     /// Squared errors against the samples' values, which go through `targets`.
@@ -110,7 +110,7 @@ impl Trainer {
             }
         }
         let targets = MatRef::new(targets, losses.len(), width);
-        loss::squared_error(kernels, outputs, targets, weights, total, losses);
+        Loss::squared_error(kernels, outputs, targets, weights, total, losses);
     }
 }
 
