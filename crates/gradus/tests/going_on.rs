@@ -11,24 +11,13 @@ use gradus::data::Dataset;
 use gradus::data::distort::Distortion;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
-use gradus::training::{
-    BatchSize, Checkpoint, Outcome, Regularization, Session, Start, TrainConfig, train,
-};
-use runs::{as_floats, digits, everything, resume};
+use gradus::training::{Checkpoint, Outcome, Regularization, Session, Start, TrainConfig, train};
+use runs::{adam, as_floats, digits, everything, resume};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn config(epochs: usize) -> TrainConfig {
-    TrainConfig {
-        hidden: vec![70, 20],
-        batch_size: BatchSize::Samples(50),
-        epochs,
-        optimizer: Optimizer::ADAM,
-        learning_rate: 0.005,
-        schedule: Schedule::Constant,
-        threads: Some(1),
-        ..TrainConfig::default()
-    }
+    adam(&[70, 20], epochs)
 }
 
 /// Runs a session to its end; what comes of it goes through the bytes of a file.

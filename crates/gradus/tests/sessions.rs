@@ -22,22 +22,13 @@ use gradus::training::{
     BatchSize, Best, Checkpoint, ClassWeights, Data, EarlyStopping, EpochReport, Monitor, Outcome,
     Regularization, Session, Start, TrainConfig, Trained, train,
 };
-use runs::{as_floats, digits, resume};
+use runs::{adam, as_floats, digits, resume};
 use tempfile::TempDir;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn small(epochs: usize) -> TrainConfig {
-    TrainConfig {
-        hidden: vec![24],
-        batch_size: BatchSize::Samples(50),
-        epochs,
-        optimizer: Optimizer::ADAM,
-        learning_rate: 0.005,
-        schedule: Schedule::Constant,
-        threads: Some(1),
-        ..TrainConfig::default()
-    }
+    adam(&[24], epochs)
 }
 
 fn validation() -> Dataset {

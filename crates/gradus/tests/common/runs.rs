@@ -8,8 +8,11 @@ use gradus::data::digits::{Part, generate};
 use gradus::data::distort::Distortion;
 use gradus::data::{Dataset, Inputs, SparseRows};
 use gradus::network::Workers;
+use gradus::optimizer::Optimizer;
+use gradus::schedule::Schedule;
 use gradus::training::{
-    Checkpoint, ClassWeights, Data, Regularization, Session, Start, TrainConfig, Trained, train,
+    BatchSize, Checkpoint, ClassWeights, Data, Regularization, Session, Start, TrainConfig,
+    Trained, train,
 };
 
 pub(crate) fn digits(samples: usize) -> Dataset {
@@ -40,6 +43,20 @@ pub(crate) fn as_sparse(data: &Dataset) -> Dataset {
     let mut sparse = data.clone();
     sparse.inputs = Inputs::Sparse(rows);
     sparse
+}
+
+/// Adam at a constant rate, in batches of 50, on one thread.
+pub(crate) fn adam(hidden: &[usize], epochs: usize) -> TrainConfig {
+    TrainConfig {
+        hidden: hidden.to_vec(),
+        batch_size: BatchSize::Samples(50),
+        epochs,
+        optimizer: Optimizer::ADAM,
+        learning_rate: 0.005,
+        schedule: Schedule::Constant,
+        threads: Some(1),
+        ..TrainConfig::default()
+    }
 }
 
 pub(crate) fn run(config: &TrainConfig, data: &Dataset) -> Trained {
