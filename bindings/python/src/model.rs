@@ -306,7 +306,7 @@ impl Model {
     /// Reads the bytes of a model file.
     #[staticmethod]
     fn from_bytes(py: Python, bytes: &[u8]) -> PyResult<Model> {
-        py.detach(|| guarded(|| Ok(model_file::from_bytes_with(bytes)?.0))).map(Model::new)
+        py.detach(|| guarded(|| model_file::model_from_bytes(bytes))).map(Model::new)
     }
 
     /// For pickling and copying.

@@ -7,14 +7,14 @@
 //!
 //! | module | in | out |
 //! |---|---|---|
-//! | [`error`], [`files`], [`random`] | | one error type, safe writing, random streams: used by all |
+//! | [`error`], [`files`], `random` | | one error type, safe writing, random streams: used by all |
 //! | [`samples`] | numbers and targets | a checked `Dataset`, splits, batches |
 //! | [`transform`] | raw values | network inputs: normalisation, distortions |
 //! | [`network`] | sizes and activations | layers over one vector of parameters |
 //! | [`loss`] | outputs and targets | the loss of each sample, the gradient of the outputs |
 //! | [`optimizer`], [`schedule`] | gradients, the number of a step | new parameters, its learning rate |
 //! | [`regularization`] | | the settings against overfitting |
-//! | [`engine`] | a network, settings, samples | epochs of training, passes of predictions |
+//! | `engine` | a network, settings, samples | epochs of training, passes of predictions |
 //! | [`metrics`] | predictions and targets | accuracy, confusion matrix, calibration, errors |
 //! | [`model`] | raw samples | predictions; explanations; evaluations |
 //! | [`model_file`] | a model or a file | a file or a model |
@@ -23,6 +23,7 @@
 
 pub mod error;
 pub mod files;
+#[doc(hidden)] // for the other crates of gradus
 pub mod random;
 pub mod samples;
 pub mod transform;
@@ -31,6 +32,7 @@ pub mod loss;
 pub mod optimizer;
 pub mod schedule;
 pub mod regularization;
+#[doc(hidden)] // for the tests of gradus
 pub mod engine;
 pub mod metrics;
 pub mod model;

@@ -144,6 +144,7 @@ impl Regularization {
 }
 
 /// The part of [`Regularization`] that acts between the linear layers.
+#[doc(hidden)] // for the tests of gradus
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HiddenRegularization {
     /// Whether each unit is brought to mean 0 and variance 1 over the batch, then scaled and shifted,

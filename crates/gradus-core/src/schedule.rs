@@ -33,6 +33,7 @@ pub struct Plateau {
 }
 
 /// How far a run has come on its plateau: what [`PlateauState::observe`] remembers of the epochs.
+#[doc(hidden)] // for the tests of gradus
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PlateauState {
     /// The best value so far; none before the first that is a finite number.

@@ -20,11 +20,13 @@
 //! Examples are in `crates/gradus/examples`.
 #![forbid(unsafe_code)]
 
-pub use gradus_core::{error, files, random};
+#[doc(hidden)] // for the other crates of gradus and their tests
+pub use gradus_core::{engine, random};
+pub use gradus_core::{error, files};
 pub mod data;
 pub use gradus_core::model as classifier;
 pub use gradus_core::training;
-pub use gradus_core::{engine, loss, metrics, optimizer, schedule, transform};
+pub use gradus_core::{loss, metrics, optimizer, schedule, transform};
 pub mod network;
 #[cfg(feature = "data")]
 pub mod model_file;

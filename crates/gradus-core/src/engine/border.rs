@@ -13,53 +13,53 @@ use crate::regularization::Regularization;
 
 /// The settings of a run that its steps depend on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Samples in a step.
-    pub batch_size: usize,
+    pub(crate) batch_size: usize,
     /// How parameters follow their gradients.
-    pub optimizer: Optimizer,
+    pub(crate) optimizer: Optimizer,
     /// What keeps the network from learning its samples by heart.
-    pub regularization: Regularization,
+    pub(crate) regularization: Regularization,
     /// Seed of all random numbers.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Threads that compute; the result does not depend on their number.
-    pub threads: usize,
+    pub(crate) threads: usize,
 }
 
 /// One epoch to run.
 #[derive(Clone, Copy)]
-pub struct Epoch<'a> {
+pub(crate) struct Epoch<'a> {
     /// Its number among all epochs, those of the runs that a run continues included; it decides how the
     /// samples are shuffled.
-    pub number: usize,
+    pub(crate) number: usize,
     /// The learning rate of each step; steps are counted from 0, those of the runs that a run continues
     /// included.
-    pub learning_rate: &'a (dyn Fn(u64) -> f32 + Sync),
+    pub(crate) learning_rate: &'a (dyn Fn(u64) -> f32 + Sync),
     /// Raised from any thread, it ends the epoch after the step in progress.
-    pub stop: &'a AtomicBool,
+    pub(crate) stop: &'a AtomicBool,
 }
 
 /// The figures of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Totals {
+pub(crate) struct Totals {
     /// Mean training loss, each sample's on the pass before the step that it led to.
-    pub loss: f64,
+    pub(crate) loss: f64,
     /// Share of the samples whose class was predicted on the same passes; none in regression.
-    pub accuracy: Option<f64>,
+    pub(crate) accuracy: Option<f64>,
     /// Whether the epoch was stopped before its end.
-    pub stopped: bool,
+    pub(crate) stopped: bool,
 }
 
 /// All that the steps to come depend on, besides settings and data: random numbers have no state.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Steps made.
-    pub steps: u64,
+    pub(crate) steps: u64,
     /// By name: `parameters`, and what there is of `statistics`, `first_moment`, `second_moment`, `ema` and
     /// `ema_statistics`. Each holds a number for each parameter (those of the network in its order, then scale
     /// and shift of batch normalisation for each hidden layer) or for each running statistic (means, then
     /// variances for each hidden layer).
-    pub vectors: BTreeMap<String, Vec<f32>>,
+    pub(crate) vectors: BTreeMap<String, Vec<f32>>,
 }
 
 impl Snapshot {

@@ -10,7 +10,7 @@ pub mod cpu;
 
 use gradus_kernels::threads::Workers;
 
-pub use border::{Epoch, Settings, Snapshot, Totals};
+pub(crate) use border::{Epoch, Settings, Snapshot, Totals};
 
 use crate::error::Result;
 use crate::network::Network;
@@ -18,7 +18,7 @@ use crate::samples::Subset;
 use crate::transform::Transform;
 
 /// Trains a network. It borrows no data: every epoch is given the same samples again.
-pub enum Engine {
+pub(crate) enum Engine {
     /// The cores of this machine.
     Cpu(Box<cpu::Trainer>),
 }
@@ -30,7 +30,7 @@ impl Engine {
     /// # Errors
     /// `InvalidArgument` for more samples than can be numbered, for distortions of samples that are not
     /// images, for a wrong `GRADUS_ISA`, and if the operating system refuses the threads.
-    pub fn cpu(
+    pub(crate) fn cpu(
         settings: &Settings,
         network: &Network,
         transform: Transform,
@@ -43,7 +43,7 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidArgument` for data of another number or size of samples than the engine was made for.
-    pub fn epoch(&mut self, data: &Subset, epoch: Epoch) -> Result<Totals> {
+    pub(crate) fn epoch(&mut self, data: &Subset, epoch: Epoch) -> Result<Totals> {
         match self {
             Engine::Cpu(trainer) => trainer.epoch(data, epoch),
         }
@@ -51,14 +51,14 @@ impl Engine {
 
     /// Copies the current parameters to `network`: averaged if the settings say so, with batch normalisation
     /// folded into the weights.
-    pub fn store(&self, network: &mut Network) {
+    pub(crate) fn store(&self, network: &mut Network) {
         match self {
             Engine::Cpu(trainer) => trainer.store(network),
         }
     }
 
     /// Everything that later steps depend on.
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         match self {
             Engine::Cpu(trainer) => trainer.snapshot(),
         }
@@ -68,28 +68,28 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidArgument` if a vector is missing or has another length.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+    pub(crate) fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
         match self {
             Engine::Cpu(trainer) => trainer.restore(snapshot),
         }
     }
 
     /// Whether all parameters are finite numbers.
-    pub fn is_finite(&self) -> bool {
+    pub(crate) fn is_finite(&self) -> bool {
         match self {
             Engine::Cpu(trainer) => trainer.is_finite(),
         }
     }
 
     /// Steps of an epoch.
-    pub fn steps_per_epoch(&self) -> usize {
+    pub(crate) fn steps_per_epoch(&self) -> usize {
         match self {
             Engine::Cpu(trainer) => trainer.steps_per_epoch(),
         }
     }
 
     /// Steps made so far, those of the runs that this one continues included.
-    pub fn steps(&self) -> u64 {
+    pub(crate) fn steps(&self) -> u64 {
         match self {
             Engine::Cpu(trainer) => trainer.steps(),
         }

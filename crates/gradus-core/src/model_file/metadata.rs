@@ -90,7 +90,7 @@ fn inputs(
 }
 
 /// Whether these are the metadata of a gradus model of any version.
-pub fn is_gradus(metadata: &Metadata) -> bool {
+pub(crate) fn is_gradus(metadata: &Metadata) -> bool {
     metadata.get("format").is_some_and(|format| format == FORMAT)
 }
 
@@ -98,7 +98,7 @@ pub fn is_gradus(metadata: &Metadata) -> bool {
 ///
 /// # Errors
 /// `InvalidData` where it is no gradus model, or one of a newer gradus.
-pub fn check_version(metadata: &Metadata) -> Result<()> {
+pub(crate) fn check_version(metadata: &Metadata) -> Result<()> {
     if !is_gradus(metadata) {
         return Err(invalid(
             "a safetensors file, but not a gradus model: its metadata do not say how the layers \
@@ -117,7 +117,7 @@ pub fn check_version(metadata: &Metadata) -> Result<()> {
 }
 
 /// The layers that `architecture` names.
-pub fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
+pub(crate) fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
     let layers: Vec<StoredLayer> = value(metadata, "architecture")?;
     let read = |layer| match layer {
         StoredLayer::Linear { linear } => {
@@ -134,7 +134,7 @@ pub fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
 }
 
 /// The model around this network.
-pub fn read(metadata: &Metadata, network: Network) -> Result<Model> {
+pub(crate) fn read(metadata: &Metadata, network: Network) -> Result<Model> {
     let transform = value(metadata, "normalization")?;
     assemble(metadata, network, transform)
 }

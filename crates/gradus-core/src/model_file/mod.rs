@@ -10,11 +10,16 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::model::{Classifier, Model};
 
+#[doc(hidden)] // for the other crates of gradus
 pub mod metadata;
 pub mod safetensors;
 
-pub use metadata::{FORMAT_VERSION, damaged};
-pub use safetensors::{Extras, from_bytes, from_bytes_with, to_bytes, to_bytes_with};
+pub use metadata::FORMAT_VERSION;
+#[doc(hidden)] // for the other crates of gradus
+pub use metadata::damaged;
+#[doc(hidden)] // for the tests of gradus
+pub use safetensors::{Extras, from_bytes_with, to_bytes_with};
+pub use safetensors::{from_bytes, model_from_bytes, to_bytes};
 
 /// Writes the model file; the name must end in `.safetensors`. A file that is there is replaced,
 /// whatever it is.
@@ -50,6 +55,7 @@ pub fn load_model(path: &Path) -> Result<Model> {
 ///
 /// # Errors
 /// As [`load_model`]; `InvalidData` also for models of other programs.
+#[doc(hidden)] // for the tests of gradus
 pub fn load_with(path: &Path) -> Result<(Model, Extras)> {
     let mut file = open(path)?;
     let mut bytes = safetensors::read_front(&mut file, path)?;
@@ -62,6 +68,7 @@ pub fn load_with(path: &Path) -> Result<(Model, Extras)> {
 ///
 /// # Errors
 /// `NotFound` or `Io`; `InvalidData` for a folder.
+#[doc(hidden)] // for the other crates of gradus
 pub fn open(path: &Path) -> Result<File> {
     let refused = |source| Error::io("read", path, source);
     if fs::metadata(path).map_err(refused)?.is_dir() {
@@ -71,11 +78,13 @@ pub fn open(path: &Path) -> Result<File> {
 }
 
 /// The ending of the file's name in lower case, without its dot.
+#[doc(hidden)] // for the other crates of gradus
 pub fn extension(path: &Path) -> String {
     path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
 }
 
 /// The error for a file name whose ending is not among the `possible` ones.
+#[doc(hidden)] // for the other crates of gradus
 pub fn wrong_extension(path: &Path, found: &str, possible: &str) -> Error {
     let found = match found {
         "" => "has no ending".to_owned(),
@@ -86,6 +95,7 @@ pub fn wrong_extension(path: &Path, found: &str, possible: &str) -> Error {
 }
 
 /// Adds to the front of a file what comes after it.
+#[doc(hidden)] // for the other crates of gradus
 pub fn read_rest(file: &mut File, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
     file.read_to_end(bytes).map_err(|source| Error::io("read", path, source))?;
     Ok(())

@@ -29,7 +29,7 @@ const LENGTH: usize = 8;
 
 /// The header: every key but the first is the name of a tensor.
 #[derive(Serialize, Deserialize)]
-pub struct Header {
+struct Header {
     #[serde(rename = "__metadata__", default)]
     metadata: Metadata,
     #[serde(flatten)]
@@ -116,7 +116,15 @@ pub fn to_bytes_with(model: &Model, extras: &Extras) -> Result<Vec<u8>> {
 /// `InvalidData` where they are not a gradus model, are damaged, or come from a newer gradus;
 /// `InvalidArgument` if the model is not a classifier.
 pub fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
-    from_bytes_with(bytes)?.0.into_classifier()
+    model_from_bytes(bytes)?.into_classifier()
+}
+
+/// The classifier or regressor in the bytes of a model file.
+///
+/// # Errors
+/// `InvalidData` as [`from_bytes`].
+pub fn model_from_bytes(bytes: &[u8]) -> Result<Model> {
+    from_bytes_with(bytes).map(|(model, _)| model)
 }
 
 /// The model in the bytes of a model file, and what else is there.
@@ -209,11 +217,6 @@ fn check_digest(header: &Header, data: &[u8]) -> Result<()> {
             "its SHA-256 does not match its content: a bit was flipped, or another program changed it",
         )),
     }
-}
-
-/// Whether the file of a gradus model has a digest of its content; one of version 0.1.0 has none.
-pub fn has_digest(front: &[u8]) -> bool {
-    split(front).is_ok_and(|(header, _)| header.metadata.contains_key(DIGEST))
 }
 
 /// Reads the length and the header of a file, and nothing after them. Of a stranger come as many

@@ -14,6 +14,7 @@ mod tensors;
 
 pub use activation::Activation;
 pub use init::Init;
+#[doc(hidden)] // for the tests of gradus
 pub use tensors::{Role, Tensor};
 
 /// One layer; the order of layers is the order of computation.

@@ -34,7 +34,7 @@ pub struct Tensor {
 
 impl Network {
     /// The tensors in the order in which they stand in [`Network::parameters`].
-    pub fn tensors(&self) -> Vec<Tensor> {
+    pub(crate) fn tensors(&self) -> Vec<Tensor> {
         let linears =
             self.layers().iter().enumerate().filter_map(|(position, layer)| match layer {
                 Layer::Linear(linear) => Some((position, *linear)),

@@ -4,6 +4,7 @@ use gradus_kernels::Kernels;
 use gradus_kernels::steps::{AdamStep, LionStep, RmsPropStep, SgdStep};
 
 mod constants;
+#[doc(hidden)] // for the tests of gradus
 pub mod muon;
 
 /// How parameters follow their gradients. Weight decay acts on weights, never on biases.

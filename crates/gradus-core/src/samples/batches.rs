@@ -8,7 +8,7 @@ use crate::random::{Purpose, numbered_stream};
 
 /// The samples of an epoch, batch by batch.
 #[derive(Debug, Clone)]
-pub struct Batches {
+pub(crate) struct Batches {
     order: Vec<u32>,
     batch: usize,
 }
@@ -18,7 +18,7 @@ impl Batches {
     ///
     /// # Errors
     /// `InvalidArgument` for more samples than 32-bit integers can number.
-    pub fn new(samples: usize, batch: usize) -> Result<Batches> {
+    pub(crate) fn new(samples: usize, batch: usize) -> Result<Batches> {
         // Before any memory is taken.
         check_count(samples)?;
         let order = (0..samples as u32).collect();
@@ -26,13 +26,13 @@ impl Batches {
     }
 
     /// Whether one batch holds all samples; there is nothing to shuffle then.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.batch == self.order.len()
     }
 
     /// The order of `epoch`: drawn anew from its own stream of `seed`, from the sorted order, so
     /// that it does not depend on the epochs before.
-    pub fn shuffle(&mut self, seed: u64, epoch: u64) {
+    pub(crate) fn shuffle(&mut self, seed: u64, epoch: u64) {
         for (at, index) in self.order.iter_mut().enumerate() {
             *index = at as u32;
         }
@@ -40,22 +40,17 @@ impl Batches {
     }
 
     /// Number of batches.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.order.len().div_ceil(self.batch)
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
-
     /// Samples in every batch but perhaps the last.
-    pub fn batch_size(&self) -> usize {
+    pub(crate) fn batch_size(&self) -> usize {
         self.batch
     }
 
     /// The indices of the samples of batch `index`.
-    pub fn batch(&self, index: usize) -> &[u32] {
+    pub(crate) fn batch(&self, index: usize) -> &[u32] {
         let end = ((index + 1) * self.batch).min(self.order.len());
         &self.order[index * self.batch..end]
     }

@@ -9,7 +9,7 @@ mod digest;
 mod classes;
 pub mod source;
 pub mod split;
-pub mod batches;
+pub(crate) mod batches;
 
 pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;

@@ -93,7 +93,7 @@ impl Checkpoint {
     /// Reads a checkpoint.
     ///
     /// # Errors
-    /// Those of [`model_file::load_with`]; `InvalidData` for a model without the state of a run, or for a
+    /// Those of [`model_file::load_model`]; `InvalidData` for a model without the state of a run, or for a
     /// checkpoint of a newer gradus.
     pub fn load(path: &Path) -> Result<Checkpoint> {
         let (model, extras) = model_file::load_with(path)?;

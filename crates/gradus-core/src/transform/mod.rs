@@ -19,6 +19,7 @@ pub enum Transform {
 }
 
 /// One step of a transform, for exports: one number for all features, or one for each.
+#[doc(hidden)] // for the other crates of gradus
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Step<'a> {
     /// These are subtracted.
@@ -66,6 +67,7 @@ impl Transform {
     }
 
     /// The steps in their order, without those of the same number for all that change nothing.
+    #[doc(hidden)] // for the other crates of gradus
     pub fn steps(&self) -> Vec<Step<'_>> {
         let (means, stds) = self.means_and_stds();
         let per_feature = self.as_scalar().is_none();

@@ -104,7 +104,7 @@ fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> 
         Kind::Gradus => {
             refuse(!options.activations.is_empty(), "an activation")?;
             refuse(options.transform.is_some(), "a normalisation")?;
-            safetensors::from_bytes_with(bytes).map(|(model, _)| told(model))
+            safetensors::model_from_bytes(bytes).map(told)
         }
         #[cfg(feature = "onnx")]
         Kind::Onnx => {

@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 pub(crate) use density::{Density, fill_tile};
 pub use hidden::RngKey;
 pub use passes::{Executor, Input, Pass, SharedTile};
-pub use trainer::Trainer;
+pub(crate) use trainer::Trainer;
 pub use workspace::{Scratch, Workspace};
 
 /// Samples that go through the network at a time.

@@ -32,7 +32,7 @@ pub(super) const MICRO_BATCH_SAMPLES: usize = 4096;
 pub(super) const MOST_MICRO_BATCHES: usize = 8;
 
 /// What trains a network on the cores of this machine.
-pub struct Trainer {
+pub(crate) struct Trainer {
     pub(super) executor: Executor,
     pub(super) updater: Updater,
     pub(super) input: InputPipeline,

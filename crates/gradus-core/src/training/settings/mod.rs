@@ -18,8 +18,11 @@ mod table;
 mod file;
 
 pub use file::current;
-pub use setting::{Group, Range, Setting};
+pub use setting::Setting;
+#[doc(hidden)] // for the other crates of gradus
+pub use setting::{Group, Range};
 pub use table::SETTINGS;
+#[doc(hidden)] // for the other crates of gradus
 pub use text::Kind;
 
 impl Setting {
