@@ -35,6 +35,15 @@ pub fn parse_grey(bytes: &[u8]) -> Result<GreyImage> {
     decode(bytes).map_err(|problem| Error::new(ErrorKind::InvalidData, format!("image: {problem}")))
 }
 
+/// Height and width of the upright image in the bytes of an image file, from its header alone: what
+/// [`parse_grey`] would have to decode.
+///
+/// # Errors
+/// As [`parse_grey`], as far as the header shows it.
+pub fn parse_size(bytes: &[u8]) -> Result<(usize, usize)> {
+    size(bytes).map_err(|problem| Error::new(ErrorKind::InvalidData, format!("image: {problem}")))
+}
+
 /// The bytes of an image file, unless there are too many.
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(|source| Error::io("read", path, source))?;
@@ -101,6 +110,8 @@ mod tests {
         std::fs::write(&path, encode_png(&sample())).unwrap();
         assert_eq!(read_grey(&path).unwrap(), sample());
         assert_eq!(read_size(&path).unwrap(), (6, 9));
+        assert_eq!(parse_size(&encode_png(&sample())).unwrap(), (6, 9));
+        assert_eq!(parse_size(b"no image").unwrap_err().kind(), ErrorKind::InvalidData);
     }
 
     #[test]

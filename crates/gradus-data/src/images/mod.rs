@@ -23,7 +23,7 @@ mod resize;
 
 #[cfg(feature = "images")]
 pub use codec::encode_png;
-pub use decode::{parse_grey, read_grey};
+pub use decode::{parse_grey, parse_size, read_grey};
 pub use folder::load_folder;
 pub(crate) use folder::load_with_warnings;
 pub use form::is_in_mnist_form;
