@@ -1,191 +1,18 @@
-//! `gradus serve` and `train --watch` over plain HTTP: responses and rejections.
+//! `gradus serve` and `train --watch` over plain HTTP: what the page asks for. Access is tested in
+//! serve_guard.rs, limits in serve_limits.rs, files in serve_files.rs.
 
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command as Process, Stdio};
+use std::io::BufRead;
 use std::time::{Duration, Instant};
 
-use common::{gradus, json, run, spawn, table, text};
+use common::server::{PATIENCE, Server, long, stroke, watched, with_model};
+use common::{gradus, json, run, table, text};
 use gradus::data::images::{GreyImage, encode_png};
 use gradus::model_file;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-/// Timeout of every step.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A running server and its folder.
-struct Server {
-    child: Child,
-    stdout: BufReader<std::process::ChildStdout>,
-    address: String,
-    /// The query of the printed URL.
-    query: String,
-}
-
-/// A response.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        json(&text(&self.body))
-    }
-
-    /// The message of a rejection with this status.
-    fn refusal(&self, status: u16) -> String {
-        assert_eq!(self.status, status, "{}", text(&self.body));
-        self.json()["error"].as_str().unwrap().to_owned()
-    }
-
-    fn done(&self) -> Value {
-        assert!([200, 201].contains(&self.status), "{}: {}", self.status, text(&self.body));
-        self.json()
-    }
-}
-
-impl Server {
-    fn start(folder: &Path, options: &str) -> Server {
-        Server::of(spawn(folder, &format!("serve --port 0 --no-download {options}")))
-    }
-
-    /// The first line of standard output contains the URL.
-    fn of(mut child: Child) -> Server {
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        Server::at(child, stdout, &line)
-    }
-
-    fn at(child: Child, stdout: BufReader<std::process::ChildStdout>, line: &str) -> Server {
-        let from = line.find("http://").unwrap_or_else(|| panic!("no address in {line:?}")) + 7;
-        let (address, rest) = line[from..].split_once('/').unwrap();
-        let query = rest.split_whitespace().next().unwrap_or_default().to_owned();
-        Server { child, stdout, address: address.to_owned(), query }
-    }
-
-    /// Sends a request with these headers in addition to the usual ones.
-    fn ask(&self, request: &str, headers: &str, body: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let host = match headers.to_lowercase().contains("host:") {
-            true => String::new(),
-            false => format!("Host: {}\r\n", self.address),
-        };
-        let length = match body.is_empty() && request.starts_with("GET") {
-            true => String::new(),
-            false => format!("Content-Length: {}\r\n", body.len()),
-        };
-        let head =
-            format!("{request} HTTP/1.1\r\n{host}Connection: close\r\n{length}{headers}\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        // A server that rejects a request need not read all of it.
-        let _ = stream.write_all(body);
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes);
-        let end = bytes.windows(4).position(|it| it == b"\r\n\r\n").expect("a head") + 4;
-        let head = text(&bytes[..end]).to_lowercase();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head, body: bytes[end..].to_vec() }
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path}"), "", b"")
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Answer {
-        let headers = "Content-Type: application/json\r\n";
-        self.ask(&format!("POST {path}"), headers, body.to_string().as_bytes())
-    }
-
-    fn answer(&self, picture: &[u8]) -> Answer {
-        self.ask("POST /api/answer?units=1", "Content-Type: image/png\r\n", picture)
-    }
-
-    /// Waits until the run has one of `states`, and returns it.
-    fn wait_for(&self, id: &Value, states: &[&str]) -> Value {
-        let begin = Instant::now();
-        loop {
-            let run = self.get(&format!("/api/runs/{id}")).done();
-            if states.contains(&run["state"].as_str().unwrap()) {
-                return run;
-            }
-            assert!(begin.elapsed() < PATIENCE, "{run}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn wait_for_epochs(&self, id: &Value, count: usize) {
-        let begin = Instant::now();
-        let epochs =
-            || self.get(&format!("/api/runs/{id}")).done()["history"].as_array().unwrap().len();
-        while epochs() < count {
-            assert!(begin.elapsed() < PATIENCE);
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Opens a stream of events and reads only the head.
-    fn watch(&self) -> (TcpStream, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let request = format!("GET /api/events HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut start = [0; 40];
-        stream.read_exact(&mut start).unwrap();
-        (stream, text(&start))
-    }
-
-    fn signal(&self, signal: &str) {
-        let sent = Process::new("kill").args([signal, &self.child.id().to_string()]).status();
-        assert!(sent.unwrap().success());
-    }
-
-    /// Sends the signal; returns the exit status and standard error.
-    fn end(mut self, signal: &str) -> (Option<i32>, String) {
-        self.signal(signal);
-        self.ended()
-    }
-
-    fn ended(&mut self) -> (Option<i32>, String) {
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        (self.child.wait().unwrap().code(), said)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A run that takes too long to finish.
-fn long() -> Value {
-    json!({"data": "digits", "preset": "quick", "options": {"hidden": "16", "epochs": "90000"}})
-}
-
-/// A folder with a model of the built-in digits.
-fn with_model() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let options = "--data digits --hidden 16 --epochs 2 --quiet --out digits.safetensors";
-    run(folder.path(), &format!("train {options}"));
-    folder
-}
-
-/// An image with a thick stroke.
-fn stroke() -> Vec<u8> {
-    let mut pixels = vec![250; 60 * 50];
-    (10..50).for_each(|row| pixels[row * 50 + 22..][..6].fill(20));
-    encode_png(&GreyImage::new(60, 50, pixels).unwrap())
-}
 
 #[test]
 fn the_page_and_its_files_have_security_headers() {
@@ -212,56 +39,6 @@ fn the_page_and_its_files_have_security_headers() {
     assert!(server.answer(&stroke()).refusal(409).contains("no model"));
     let (status, said) = server.end("-INT");
     assert_eq!((status, said.as_str()), (Some(0), ""));
-}
-
-#[test]
-fn other_sites_and_other_host_names_are_rejected() {
-    let folder = TempDir::new().unwrap();
-    let server = Server::start(folder.path(), "");
-    for headers in [
-        "Host: evil.example\r\n",
-        "Sec-Fetch-Site: cross-site\r\n",
-        "Origin: http://evil.example\r\n",
-    ] {
-        assert_eq!(server.ask("GET /api/state", headers, b"").status, 403, "{headers}");
-        let headers = format!("{headers}Content-Type: application/json\r\n");
-        let asked = server.ask("POST /api/runs", &headers, long().to_string().as_bytes());
-        assert_eq!(asked.status, 403, "{headers}");
-    }
-    // A form on another site could send this.
-    for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
-        let headers = format!("Content-Type: {kind}\r\n");
-        let asked = server.ask("POST /api/runs", &headers, long().to_string().as_bytes());
-        assert!(asked.refusal(415).contains("expected application/json"));
-    }
-    assert_eq!(server.get("/api/state").done()["runs"], json!([]));
-}
-
-#[test]
-fn other_machines_need_the_token() {
-    let folder = TempDir::new().unwrap();
-    let server = Server::start(folder.path(), "--host 0.0.0.0");
-    let token = server.query.strip_prefix("?token=").expect("a token");
-    assert_eq!(token.len(), 32);
-    for path in ["/", "/?token=wrong", "/api/state", "/assets/app.js", "/api/events"] {
-        assert_eq!(server.get(path).status, 401, "{path}");
-    }
-    let entered = server.get(&format!("/?token={token}"));
-    assert_eq!(entered.status, 303);
-    assert!(entered.head.contains("location: /\r\n"));
-    let cookie = entered.head.split("set-cookie: ").nth(1).unwrap();
-    assert!(cookie.contains("httponly; samesite=strict"));
-    let cookie = format!("Cookie: {}\r\n", cookie.split(';').next().unwrap());
-    assert_eq!(server.ask("GET /api/state", &cookie, b"").status, 200);
-    // Another server gets another token; a given token is used, even on this machine only.
-    let other = Server::start(folder.path(), "--host 0.0.0.0");
-    assert_ne!(other.query, server.query);
-    let given = Server::start(folder.path(), "--token rosebud-1941");
-    assert_eq!(given.query, "?token=rosebud-1941");
-    assert_eq!(given.get("/api/state").status, 401);
-    let bearer = "Authorization: Bearer rosebud-1941\r\n";
-    assert_eq!(given.ask("GET /api/state", bearer, b"").status, 200);
-    gradus(folder.path(), "serve --token short").assert().code(2);
 }
 
 #[test]
@@ -465,28 +242,6 @@ fn problems_at_the_start_are_reported() {
     assert!(server.answer(&stroke()).refusal(400).contains("samples of 2 numbers"));
     let listed = server.get("/api/samples?data=digits").done();
     assert!(listed["note"].as_str().unwrap().contains("does not take the samples of digits"));
-}
-
-/// A run with --watch: the URL is in the first or second line of standard error.
-fn watched(folder: &Path, options: &str) -> Server {
-    let mut child = Process::new(env!("CARGO_BIN_EXE_gradus"))
-        .current_dir(folder)
-        .args(["train", "--watch", "0", "--data", "digits", "--quiet"])
-        .args(options.split_whitespace())
-        // With an empty PATH it finds no browser to open.
-        .env("PATH", "")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("http://") {
-        assert!(stderr.read_line(&mut line).unwrap() > 0, "{line}");
-    }
-    child.stderr = Some(stderr.into_inner());
-    let stdout = BufReader::new(child.stdout.take().unwrap());
-    Server::at(child, stdout, &line)
 }
 
 #[test]

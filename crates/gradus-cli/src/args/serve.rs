@@ -49,8 +49,9 @@ pub(crate) struct ServeArgs {
 /// A token that is valid in a URL and in a cookie.
 fn token(text: &str) -> Result<String, String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.~".contains(letter);
-    match text.len() >= 8 && text.len() <= 200 && text.chars().all(plain) {
+    // A shorter one can be guessed in spite of the delay after wrong ones.
+    match text.len() >= 16 && text.len() <= 200 && text.chars().all(plain) {
         true => Ok(text.to_owned()),
-        false => Err("expected 8 to 200 letters, digits or the characters - _ . ~".into()),
+        false => Err("expected 16 to 200 letters, digits or the characters - _ . ~".into()),
     }
 }

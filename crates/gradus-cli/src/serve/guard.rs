@@ -1,80 +1,63 @@
-//! Access control: the headers of a request in, a rejection or nothing out. Pages of other sites, which run
-//! in the same browser, must neither read nor change anything here.
+//! Where requests may come from: the headers of a request in, a rejection or nothing out. Pages of other sites,
+//! which run in the same browser, must neither read nor change anything here. `access.rs` asks for the token.
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
-use axum::http::{HeaderMap, Method};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 
-/// The address of the server, and the token that gives access.
+use super::problem::{Answer, Problem};
+
+/// The longest address of a request. No request of the page comes near it.
+const LONGEST_URI: usize = 8 << 10;
+
+/// The address of the server.
 pub(super) struct Guard {
     address: SocketAddr,
     /// The host as given by the user.
     host: String,
-    pub(super) token: Option<String>,
-}
-
-/// Why a request is rejected.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// It used a foreign host name, or came from another site.
-    Foreign(String),
-    /// The token is missing or wrong.
-    NoToken,
 }
 
 impl Guard {
-    pub(super) fn new(address: SocketAddr, host: String, token: Option<String>) -> Guard {
-        Guard { address, host, token }
-    }
-
-    /// The name of the cookie with the token. It contains the port, because browsers store cookies by host
-    /// only.
-    pub(super) fn cookie(&self) -> String {
-        format!("gradus-{}", self.address.port())
-    }
-
-    /// Whether `word` is the token, in constant time, so that the time reveals nothing about the token.
-    pub(super) fn is_token(&self, word: &str) -> bool {
-        let Some(token) = &self.token else { return true };
-        let pairs = token.bytes().zip(word.bytes());
-        token.len() == word.len() && pairs.fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
+    pub(super) fn new(address: SocketAddr, host: String) -> Guard {
+        Guard { address, host }
     }
 
     /// Checks the headers of a request; `enters` if it is for the page itself, which other sites may link to.
+    ///
+    /// # Errors
+    /// If the request used a foreign host name or came from another site, or if this cannot be decided; if its
+    /// address is too long.
     pub(super) fn check(
         &self,
         method: &Method,
+        uri: &Uri,
         headers: &HeaderMap,
         enters: bool,
-    ) -> Result<(), Refusal> {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let host = text(HOST.as_str()).unwrap_or_default();
-        if !self.is_ours(host) {
-            return Err(Refusal::Foreign(format!(
+    ) -> Answer<()> {
+        let foreign = |why: String| Problem::new(StatusCode::FORBIDDEN, why);
+        check_length(uri)?;
+        let host = single(headers, HOST.as_str())?.unwrap_or_default();
+        // `GET http://other/ HTTP/1.1` names a host of its own, which takes precedence over the header.
+        let named = uri.authority().map_or(host, |authority| authority.as_str());
+        if !self.is_ours(host) || !self.is_ours(named) {
+            let host = if self.is_ours(host) { named } else { host };
+            return Err(foreign(format!(
                 "this server is not {host:?}: use the address that gradus printed"
             )));
         }
-        let site = text("sec-fetch-site").unwrap_or("none");
+        let site = single(headers, "sec-fetch-site")?.unwrap_or("none");
         let from_elsewhere = !["same-origin", "none"].contains(&site);
-        if from_elsewhere && !(enters && method == Method::GET) {
-            return Err(Refusal::Foreign("requests from other sites are rejected".into()));
+        // A link, not an image or a frame, which could try tokens in the name of the user.
+        let is_link = single(headers, "sec-fetch-dest")?.is_none_or(|it| it == "document");
+        if from_elsewhere && !(enters && method == Method::GET && is_link) {
+            return Err(foreign("requests from other sites are rejected".into()));
         }
-        if let Some(origin) = text(ORIGIN.as_str())
-            && origin != format!("http://{host}")
-        {
-            return Err(Refusal::Foreign(format!("requests from {origin} are rejected")));
-        }
-        let bearer = text(AUTHORIZATION.as_str()).and_then(|it| it.strip_prefix("Bearer "));
-        let name = self.cookie();
-        let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-        let cookie = cookies
-            .flat_map(|all| all.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find_map(|(key, value)| (key == name).then_some(value));
-        match self.is_token(bearer.or(cookie).unwrap_or_default()) {
-            true => Ok(()),
-            false => Err(Refusal::NoToken),
+        match single(headers, ORIGIN.as_str())? {
+            Some(origin) if origin != format!("http://{host}") => {
+                Err(foreign(format!("requests from {origin} are rejected")))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -82,10 +65,11 @@ impl Guard {
     /// rebinding). A server that listens on all addresses may have any name; the token protects it.
     fn is_ours(&self, host: &str) -> bool {
         let (name, port) = match host.rsplit_once(':') {
-            Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
-            _ => (host, Some(80)),
+            Some((name, port)) if !port.ends_with(']') => (name, port),
+            _ => (host, "80"),
         };
-        if name.is_empty() || port != Some(self.address.port()) {
+        // Compared as text: parsing would accept +7428 and 07428.
+        if !is_name(name) || port != self.address.port().to_string() {
             return false;
         }
         let ip = self.address.ip();
@@ -93,9 +77,42 @@ impl Guard {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        let local = ["127.0.0.1", "localhost", "[::1]"].contains(&name);
+        let local = ["127.0.0.1", "localhost", "[::1]"];
+        let local = local.iter().any(|it| name.eq_ignore_ascii_case(it));
         let named = name == written || name.eq_ignore_ascii_case(&self.host);
         named || (ip.is_loopback() && local) || ip.is_unspecified()
+    }
+}
+
+fn check_length(uri: &Uri) -> Answer<()> {
+    let length = uri.path_and_query().map_or(0, |it| it.as_str().len());
+    if length > LONGEST_URI {
+        let why = format!("the address is longer than {} kB", LONGEST_URI >> 10);
+        return Err(Problem::new(StatusCode::URI_TOO_LONG, why));
+    }
+    Ok(())
+}
+
+/// Whether this could be a host name or an address, and not, for example, `user@host`.
+fn is_name(name: &str) -> bool {
+    let name = name.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(name);
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._:".contains(letter);
+    !name.is_empty() && name.chars().all(plain)
+}
+
+/// The value of a header that decides about access.
+///
+/// # Errors
+/// If it is given more than once or is not plain ASCII. Such a value must not pass for a missing one.
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Answer<Option<&'a str>> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) if values.next().is_none() => Ok(Some(text)),
+        _ => {
+            let why = format!("the header {name} is given twice or has characters beyond ASCII");
+            Err(Problem::new(StatusCode::FORBIDDEN, why))
+        }
     }
 }
 
@@ -104,33 +121,68 @@ mod tests {
     use super::*;
 
     fn judge(guard: &Guard, method: Method, headers: &[(&str, &str)], enters: bool) -> bool {
-        let headers = headers.iter().map(|(name, value)| {
-            (name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap())
-        });
-        guard.check(&method, &headers.collect(), enters).is_ok()
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name = name.parse::<axum::http::HeaderName>().unwrap();
+            map.append(name, axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        guard.check(&method, &Uri::from_static("/"), &map, enters).is_ok()
     }
 
     fn local() -> Guard {
-        Guard::new("127.0.0.1:7428".parse().unwrap(), "127.0.0.1".into(), None)
+        Guard::new("127.0.0.1:7428".parse().unwrap(), "127.0.0.1".into())
     }
 
     #[test]
     fn only_names_of_this_server_are_accepted() {
         let guard = local();
-        for ours in ["127.0.0.1:7428", "localhost:7428", "[::1]:7428"] {
+        for ours in ["127.0.0.1:7428", "localhost:7428", "LocalHost:7428", "[::1]:7428"] {
             assert!(judge(&guard, Method::GET, &[("host", ours)], false), "{ours}");
         }
-        for foreign in ["", "evil.example:7428", "127.0.0.1", "127.0.0.1:80", "localhost", ":7428"]
-        {
+        for foreign in [
+            "",
+            "evil.example:7428",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "localhost",
+            ":7428",
+            "127.0.0.1:+7428",
+            "127.0.0.1:07428",
+            "127.0.0.1: 7428",
+            "user@127.0.0.1:7428",
+            "127.0.0.1:7428:7428",
+            "l\u{f6}calhost:7428",
+        ] {
             assert!(!judge(&guard, Method::GET, &[("host", foreign)], false), "{foreign}");
         }
         assert!(!judge(&guard, Method::GET, &[], false));
         let address = "192.168.1.5:80".parse().unwrap();
-        let guard = Guard::new(address, "box.local".into(), None);
+        let guard = Guard::new(address, "box.local".into());
         for (name, expected) in
             [("192.168.1.5", true), ("box.local:80", true), ("127.0.0.1", false)]
         {
             assert_eq!(judge(&guard, Method::GET, &[("host", name)], false), expected, "{name}");
+        }
+        let everywhere = Guard::new("0.0.0.0:7428".parse().unwrap(), "0.0.0.0".into());
+        for (name, expected) in
+            [("box.local:7428", true), ("box.local:+7428", false), ("a@b:7428", false)]
+        {
+            let found = judge(&everywhere, Method::GET, &[("host", name)], false);
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_host_in_the_address_counts_as_well() {
+        let guard = local();
+        let headers = HeaderMap::from_iter([(HOST, "localhost:7428".parse().unwrap())]);
+        for (uri, expected) in [
+            ("http://localhost:7428/api/state", true),
+            ("http://evil.example:7428/api/state", false),
+            ("http://user@localhost:7428/", false),
+        ] {
+            let uri = Uri::from_static(uri);
+            assert_eq!(guard.check(&Method::GET, &uri, &headers, false).is_ok(), expected, "{uri}");
         }
     }
 
@@ -139,6 +191,7 @@ mod tests {
         let guard = local();
         let host = ("host", "localhost:7428");
         let own = ("origin", "http://localhost:7428");
+        let foreign = ("sec-fetch-site", "cross-site");
         for (headers, method, enters, expected) in [
             (&[host, ("sec-fetch-site", "same-origin"), own][..], Method::POST, false, true),
             (&[host, own], Method::POST, false, true),
@@ -151,31 +204,31 @@ mod tests {
             (&[host, ("sec-fetch-site", "same-site")], Method::POST, false, false),
             (&[host, ("sec-fetch-site", "cross-site")], Method::GET, true, true),
             (&[host, ("sec-fetch-site", "cross-site")], Method::POST, true, false),
+            (&[host, foreign, ("sec-fetch-dest", "document")], Method::GET, true, true),
+            (&[host, foreign, ("sec-fetch-dest", "image")], Method::GET, true, false),
+            (&[host, foreign, ("sec-fetch-dest", "iframe")], Method::GET, true, false),
         ] {
             assert_eq!(judge(&guard, method, headers, enters), expected, "{headers:?}");
         }
     }
 
     #[test]
-    fn a_token_gives_access() {
-        let guard = Guard { token: Some("secret".into()), ..local() };
-        let host = ("host", "127.0.0.1:7428");
-        for (name, value, expected) in [
-            ("cookie", "gradus-7428=secret", true),
-            ("cookie", "a=b; gradus-7428=secret; c=d", true),
-            ("cookie", "gradus-7428=secreT", false),
-            ("cookie", "gradus-7428=secret1", false),
-            ("cookie", "gradus-7428=", false),
-            ("cookie", "gradus-7429=secret", false),
-            ("authorization", "Bearer secret", true),
-            ("authorization", "Basic secret", false),
-            ("accept", "*/*", false),
+    fn headers_that_cannot_be_read_or_differ_are_not_ignored() {
+        let guard = local();
+        let host = ("host", "localhost:7428");
+        let own = ("origin", "http://localhost:7428");
+        let site = ("sec-fetch-site", "same-origin");
+        for headers in [
+            &[host, ("origin", "http://\u{e9}vil.example")][..],
+            &[host, ("sec-fetch-site", "cross-site\u{e9}")],
+            &[host, ("host", "evil.example:7428")],
+            &[host, host],
+            &[host, own, ("origin", "http://evil.example")],
+            &[host, site, ("sec-fetch-site", "cross-site")],
+            &[host, ("origin", "")],
+            &[host, ("sec-fetch-site", "")],
         ] {
-            assert_eq!(
-                judge(&guard, Method::GET, &[host, (name, value)], true),
-                expected,
-                "{value}"
-            );
+            assert!(!judge(&guard, Method::POST, headers, false), "{headers:?}");
         }
     }
 }

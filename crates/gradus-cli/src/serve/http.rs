@@ -1,52 +1,32 @@
-//! HTTP: requests in, responses out, and the rules for all of them: who may send requests, how large they
-//! may be, how long they may take, and what a browser may do with a response.
+//! HTTP: the routes of the server, what each request needs before it is answered, and the headers of every
+//! response.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::extract::{Extension, Path, Query, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use futures_util::stream::{self, Stream};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use gradus::data::images::parse_size;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
 
-use super::guard::{Guard, Refusal};
+use super::access::Access;
+use super::bodies::{self, Unread, Upload};
+use super::client::Client;
+use super::events::to_json;
+use super::guard::Guard;
+use super::limits::{Limits, MOST_STREAMS};
 use super::model::{self, Served};
+use super::problem::{Answer, Problem};
 use super::samples::{self, SampleCache};
-use super::state::{Event, SharedState};
-use super::{assets, runs, saving};
-use crate::run::output::with_causes;
-
-const MOST_CONNECTIONS: usize = 300;
-const MOST_STREAMS: usize = 100;
-const MOST_JSON: usize = 64 << 10;
-const MOST_IMAGE: usize = 8 << 20;
-
-/// Timeout for the headers of a request, and for its body.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How often a stream without events sends a comment, so that both sides notice a broken connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+use super::state::SharedState;
+use super::{access, assets, runs, saving, streams};
 
 /// Content security policy: the page may load only what this server serves.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: \
@@ -62,65 +42,30 @@ const HEADERS: [(&str, &str); 6] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
+/// Images of more pixels take turns of their own. Drawings have 78 thousand, photos of phones 12 million or more.
+const MOST_DRAWING: usize = 4 << 20;
+
 /// State shared by the handlers.
 pub(super) struct Site {
-    pub(super) shared: Arc<SharedState>,
-    pub(super) guard: Guard,
+    shared: Arc<SharedState>,
+    guard: Guard,
+    access: Access,
+    limits: Limits,
     page: String,
     samples: SampleCache,
-    streams: AtomicUsize,
 }
 
 impl Site {
-    pub(super) fn new(shared: Arc<SharedState>, guard: Guard) -> Site {
-        let (samples, streams) = (SampleCache::default(), AtomicUsize::new(0));
-        Site { shared, guard, page: assets::index(), samples, streams }
+    pub(super) fn new(shared: Arc<SharedState>, guard: Guard, access: Access) -> Site {
+        let (limits, samples) = (Limits::default(), SampleCache::default());
+        Site { shared, guard, access, limits, page: assets::index(), samples }
     }
 }
 
 type Shared = State<Arc<Site>>;
 
-/// An error response.
-struct Problem(StatusCode, String);
-
-type Answer<T = Json<Value>> = Result<T, Problem>;
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        (self.0, Json(json!({ "error": self.1 }))).into_response()
-    }
-}
-
-impl From<anyhow::Error> for Problem {
-    fn from(error: anyhow::Error) -> Problem {
-        Problem(StatusCode::BAD_REQUEST, with_causes(&error))
-    }
-}
-
-/// Accepts connections and serves them.
-pub(super) async fn accept(listener: TcpListener, site: Arc<Site>) {
-    let (router, permits) = (router(site), Arc::new(Semaphore::new(MOST_CONNECTIONS)));
-    loop {
-        let Ok(permit) = permits.clone().acquire_owned().await else { return };
-        let Ok((connection, _)) = listener.accept().await else {
-            // Out of file handles, or the client has already disconnected: try again later.
-            sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        // Events are small and should arrive immediately.
-        let _ = connection.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        tokio::spawn(async move {
-            let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(REQUEST_TIMEOUT);
-            // Errors of a broken connection cannot be reported to the client.
-            let _ = http.serve_connection(TokioIo::new(connection), service).await;
-            drop(permit);
-        });
-    }
-}
-
-fn router(site: Arc<Site>) -> Router {
+pub(super) fn router(site: Site) -> Router {
+    let site = Arc::new(site);
     Router::new()
         .route("/", get(page))
         .route("/assets/{name}", get(asset))
@@ -132,60 +77,58 @@ fn router(site: Arc<Site>) -> Router {
         .route("/api/runs", post(start_run))
         .route("/api/runs/{id}", get(run))
         .route("/api/runs/{id}/{act}", post(act))
-        .fallback(async || {
-            Problem(StatusCode::NOT_FOUND, "there is nothing at this address".into())
-        })
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, NOTHING_HERE))
         .method_not_allowed_fallback(async || {
-            Problem(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here".into())
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here")
         })
         .layer(from_fn_with_state(site.clone(), guarded))
         .with_state(site)
 }
 
+const NOTHING_HERE: &str = "there is nothing at this address";
+
 /// Rejects what the guard rejects, and adds the headers of every response.
-async fn guarded(State(site): Shared, request: Request, next: Next) -> Response {
-    let mut response = match refusal(&site, &request) {
-        None => next.run(request).await,
-        Some(refused) => refused,
+async fn guarded(
+    State(site): Shared,
+    Extension(client): Extension<Client>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match admit(&site, &client, request, next).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
     };
+    let refused = response.status().is_client_error() || response.status().is_server_error();
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if refused {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
-fn refusal(site: &Site, request: &Request) -> Option<Response> {
-    let (enters, headers) = (request.uri().path() == "/", request.headers());
-    Some(match site.guard.check(request.method(), headers, enters).err()? {
-        Refusal::Foreign(why) => Problem(StatusCode::FORBIDDEN, why).into_response(),
-        Refusal::NoToken if enters && request.method() == Method::GET => {
-            enter(&site.guard, request.uri())
-        }
-        Refusal::NoToken => {
-            let why = "the token is missing: open the address that gradus printed";
-            Problem(StatusCode::UNAUTHORIZED, why.into()).into_response()
-        }
-    })
-}
-
-/// Moves the token from the URL to a cookie, so that it does not stay in the address bar.
-fn enter(guard: &Guard, uri: &Uri) -> Response {
-    let token = uri.query().unwrap_or_default().split('&').find_map(|it| it.strip_prefix("token="));
-    let cookie = token
-        .filter(|token| guard.is_token(token))
-        .map(|token| format!("{}={token}; Path=/; HttpOnly; SameSite=Strict", guard.cookie()));
-    match cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
-        Some(cookie) => {
-            let to = [(LOCATION, HeaderValue::from_static("/")), (SET_COOKIE, cookie)];
-            (StatusCode::SEE_OTHER, to).into_response()
-        }
-        None => {
-            let why = "This page needs a token: open the complete address that gradus printed.\n";
-            (StatusCode::UNAUTHORIZED, why).into_response()
-        }
+async fn admit(site: &Site, client: &Client, request: Request, next: Next) -> Answer<Response> {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let enters = uri.path() == "/" && method == Method::GET;
+    site.guard.check(method, uri, headers, enters)?;
+    // No path of this server needs an escape.
+    if uri.path().contains('%') {
+        return Err(Problem::new(StatusCode::NOT_FOUND, NOTHING_HERE));
     }
+    if enters && let Some(entered) = site.access.enter(client.address(), uri, headers).await {
+        return entered;
+    }
+    match site.access.check(client.address(), headers).await {
+        // A person who opens the page gets a page, and a program an error in JSON.
+        Err(problem) if enters && problem.is_unauthorized() => return Ok(access::no_entry()),
+        checked => checked?,
+    }
+    let admitted = site.limits.admit(client)?;
+    let response = next.run(request).await;
+    Ok(bodies::in_pieces(response, admitted))
 }
 
 async fn page(State(site): Shared) -> impl IntoResponse {
@@ -193,56 +136,18 @@ async fn page(State(site): Shared) -> impl IntoResponse {
 }
 
 async fn asset(Path(name): Path<String>) -> Answer<impl IntoResponse> {
-    let nothing = || Problem(StatusCode::NOT_FOUND, format!("there is no asset {name:?}"));
-    let (kind, text) = assets::asset(&name).ok_or_else(nothing)?;
+    let (kind, text) = assets::asset(&name).ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, format!("there is no asset {name:?}"))
+    })?;
     Ok(([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text))
 }
 
-async fn state(State(site): Shared) -> Answer {
-    blocking(move || {
-        let state = site.shared.lock();
-        Ok(Json(site.shared.describe(&state)))
-    })
-    .await
-}
-
-/// Runs slow work on another thread, so that it does not block other requests.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Answer<T> + Send + 'static,
-) -> Answer<T> {
-    let failed = |_| Problem(StatusCode::INTERNAL_SERVER_ERROR, "an internal error".into());
-    spawn_blocking(work).await.map_err(failed)?
-}
-
-/// Reads the body of a request, unless it has the wrong type, is too large or too slow.
-async fn read(
-    headers: &HeaderMap,
-    body: Body,
-    types: &[&str],
-    most: usize,
-) -> Answer<axum::body::Bytes> {
-    let given = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let given = given.split(';').next().unwrap_or_default().trim();
-    if !types.iter().any(|kind| given == *kind || (kind.ends_with('/') && given.starts_with(kind)))
-    {
-        let expected = types.join(" or ");
-        let why = format!("the request has the type {given:?}; expected {expected}");
-        return Err(Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
-    }
-    match timeout(REQUEST_TIMEOUT, to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(Problem(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the request is larger than {} kB or incomplete", most >> 10),
-        )),
-        Err(_) => Err(Problem(StatusCode::REQUEST_TIMEOUT, "the request took too long".into())),
-    }
-}
-
-async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Answer<T> {
-    let bytes = read(headers, body, &["application/json"], MOST_JSON).await?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Problem(StatusCode::BAD_REQUEST, format!("the request: {error}")))
+async fn state(State(site): Shared, Extension(client): Extension<Client>) -> Answer<Response> {
+    let lane = &site.limits.states;
+    let place = lane.enter()?;
+    let shared = site.shared.clone();
+    let text = lane.run(place, &client, move || Ok(shared.describe())).await?;
+    bodies::json(text, &site.limits.responses)
 }
 
 #[derive(Deserialize)]
@@ -252,16 +157,24 @@ enum Choice {
     File(String),
 }
 
-async fn choose_model(State(site): Shared, headers: HeaderMap, body: Body) -> Answer {
-    let choice: Choice = read_json(&headers, body).await?;
-    blocking(move || {
-        let shared = &site.shared;
+async fn choose_model(
+    State(site): Shared,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<Value>> {
+    let (lane, limits) = (&site.limits.models, &site.limits);
+    let request = Unread { headers: &headers, body, client: &client, limits };
+    let choice: Choice = request.json().await?;
+    let place = lane.enter()?;
+    let shared = site.shared.clone();
+    lane.run(place, &client, move || {
         Ok(Json(match choice {
             Choice::File(name) => {
                 shared.serve(Served::open(&model::path_of(&shared.folder, &name)?)?)
             }
             Choice::Run(id) => {
-                let (model, name) = saving::model_of(shared, id)?;
+                let (model, name) = saving::model_of(&shared, id)?;
                 shared.serve(Served::new((*model).clone(), name, Some(id))?)
             }
         }))
@@ -277,133 +190,161 @@ struct AnswerQuery {
 
 async fn answer(
     State(site): Shared,
+    Extension(client): Extension<Client>,
     query: Result<Query<AnswerQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<model::Answer>> {
+) -> Answer<Response> {
     let Query(query) = query.map_err(bad_query)?;
-    let image = read(&headers, body, &["image/", "application/octet-stream"], MOST_IMAGE).await?;
-    blocking(move || {
-        let model = site.shared.lock().model.clone();
-        let none = || Problem(StatusCode::CONFLICT, "no model is loaded yet".into());
-        Ok(Json(model.ok_or_else(none)?.answer(&image, query.units != 0)?))
-    })
-    .await
+    let limits = &site.limits;
+    let image = Unread { headers: &headers, body, client: &client, limits }.image().await?;
+    let place = limits.drawings.enter()?;
+    let predict = {
+        let (shared, client) = (site.shared.clone(), client.clone());
+        move |image: Upload| {
+            let model = shared.lock().model.clone();
+            let none = || Problem::new(StatusCode::CONFLICT, "no model is loaded yet");
+            let go_on = || client.check();
+            let found = model.ok_or_else(none)?.answer(&image.bytes, query.units != 0, go_on)?;
+            Ok(to_json(&found))
+        }
+    };
+    // The header shows how much work an image is.
+    let small = predict.clone();
+    let first = limits.drawings.run(place, &client, move || match is_large(&image) {
+        true => Ok(Err(image)),
+        false => small(image).map(Ok),
+    });
+    let text = match first.await? {
+        Ok(text) => text,
+        Err(image) => {
+            let place = limits.photos.enter()?;
+            limits.photos.run(place, &client, move || predict(image)).await?
+        }
+    };
+    bodies::json(text, &limits.responses)
+}
+
+fn is_large(image: &Upload) -> bool {
+    // A file that cannot be read is refused by the prediction, in words.
+    parse_size(&image.bytes).is_ok_and(|(height, width)| height * width > MOST_DRAWING)
 }
 
 async fn list_samples(
     State(site): Shared,
+    Extension(client): Extension<Client>,
     query: Result<Query<samples::Query>, QueryRejection>,
-) -> Answer {
+) -> Answer<Response> {
     let Query(query) = query.map_err(bad_query)?;
-    blocking(move || {
-        let model = site.shared.lock().model.clone();
-        Ok(Json(site.samples.list(&site.shared, model.as_deref(), &query)?))
-    })
-    .await
+    let lane = &site.limits.samples;
+    let place = lane.enter()?;
+    let here = site.clone();
+    let listing = lane.run(place, &client, move || {
+        let model = here.shared.lock().model.clone();
+        Ok(here.samples.list(&here.shared, model.as_deref(), &query)?.to_string())
+    });
+    bodies::json(listing.await?, &site.limits.responses)
 }
 
 fn bad_query(rejection: QueryRejection) -> Problem {
-    Problem(StatusCode::BAD_REQUEST, rejection.body_text())
+    Problem::new(StatusCode::BAD_REQUEST, rejection.body_text())
 }
 
 async fn start_run(
     State(site): Shared,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<impl IntoResponse> {
-    let request = read_json(&headers, body).await?;
-    let id = blocking(move || {
-        let id = runs::start(&site.shared, request)?;
-        let mut state = site.shared.lock();
-        Ok(Json(state.run(id).map(|run| run.to_json_with_history()).unwrap_or_default()))
+    let (lane, limits) = (&site.limits.models, &site.limits);
+    let request = Unread { headers: &headers, body, client: &client, limits }.json().await?;
+    let place = lane.enter()?;
+    let shared = site.shared.clone();
+    let started = lane.run(place, &client, move || {
+        let id = runs::start(&shared, request)?;
+        let mut state = shared.lock();
+        Ok(state.run(id).map(|run| to_json(&run.with_history())).unwrap_or_default())
     });
-    Ok((StatusCode::CREATED, id.await?))
+    Ok((StatusCode::CREATED, bodies::json(started.await?, &site.limits.responses)?))
 }
 
-fn no_run(id: usize) -> Problem {
-    Problem(StatusCode::NOT_FOUND, format!("there is no run {id}"))
+fn no_run(id: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no run {id}"))
 }
 
-async fn run(State(site): Shared, Path(id): Path<usize>) -> Answer {
-    let mut state = site.shared.lock();
-    state.run(id).map(|run| Json(run.to_json_with_history())).ok_or_else(|| no_run(id))
+/// The number of a run in an address.
+fn run_number(id: &str) -> Answer<usize> {
+    id.parse().map_err(|_| no_run(id))
+}
+
+async fn run(
+    State(site): Shared,
+    Extension(client): Extension<Client>,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    let number = run_number(&id)?;
+    let lane = &site.limits.states;
+    let place = lane.enter()?;
+    let shared = site.shared.clone();
+    let text = lane.run(place, &client, move || {
+        // The text is made after the lock is released: a long run has megabytes.
+        let run = shared.lock().run(number).map(|run| run.with_history());
+        Ok(to_json(&run.ok_or_else(|| no_run(&id))?))
+    });
+    bodies::json(text.await?, &site.limits.responses)
 }
 
 async fn act(
     State(site): Shared,
-    Path((id, act)): Path<(usize, String)>,
+    Extension(client): Extension<Client>,
+    Path((id, act)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
-    let shared = site.shared.clone();
+) -> Answer<Json<Value>> {
+    let number = run_number(&id)?;
+    let (shared, limits) = (site.shared.clone(), &site.limits);
+    let body = Unread { headers: &headers, body, client: &client, limits };
     if act == "save" {
-        let request: saving::SaveRequest = read_json(&headers, body).await?;
-        return blocking(move || match saving::save(&shared, id, &request) {
-            Ok(file) => Ok(Json(json!({ "file": file }))),
-            Err(saving::Refused::Exists(why)) => Err(Problem(StatusCode::CONFLICT, why)),
-            Err(saving::Refused::Wrong(error)) => Err(error.into()),
-        })
-        .await;
+        let request: saving::SaveRequest = body.json().await?;
+        let lane = &limits.models;
+        let place = lane.enter()?;
+        return lane.run(place, &client, move || save(&shared, number, &request)).await;
     }
-    let _: Value = read_json(&headers, body).await?;
+    let _: Value = body.json().await?;
     let run = match act.as_str() {
-        "pause" => shared.pause(id, true),
-        "continue" => shared.pause(id, false),
-        "stop" => shared.stop(id),
+        "pause" => shared.pause(number, true),
+        "continue" => shared.pause(number, false),
+        "stop" => shared.stop(number),
         _ => {
             let why = format!("{act:?}: expected pause, continue, stop or save");
-            return Err(Problem(StatusCode::NOT_FOUND, why));
+            return Err(Problem::new(StatusCode::NOT_FOUND, why));
         }
     };
-    run.map(Json).ok_or_else(|| no_run(id))
+    run.map(Json).ok_or_else(|| no_run(&id))
 }
 
-/// Counts a stream of events while it exists.
-struct OpenStream(Arc<Site>);
-
-impl OpenStream {
-    fn open(site: &Arc<Site>) -> Option<OpenStream> {
-        let open = OpenStream(site.clone());
-        let taken = site.streams.fetch_add(1, Ordering::SeqCst);
-        (taken < MOST_STREAMS).then_some(open)
-    }
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Ordering::SeqCst);
+fn save(shared: &SharedState, run: usize, request: &saving::SaveRequest) -> Answer<Json<Value>> {
+    use saving::Refused;
+    match saving::save(shared, run, request) {
+        Ok(file) => Ok(Json(json!({ "file": file }))),
+        Err(Refused::Exists(why)) => Err(Problem::new(StatusCode::CONFLICT, why)),
+        Err(Refused::Ending) => Err(Problem::busy("the server is shutting down")),
+        Err(Refused::Wrong(error)) => Err(error.into()),
     }
 }
 
 async fn events(
     State(site): Shared,
-) -> Answer<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>> {
-    let full = || {
-        let why = format!("{MOST_STREAMS} pages are already open: close one");
-        Problem(StatusCode::SERVICE_UNAVAILABLE, why)
-    };
-    let open = OpenStream::open(&site).ok_or_else(full)?;
-    let (first, receiver) = site.shared.subscribe();
-    let stream = stream::unfold((open, Some(first), receiver), |(open, first, receiver)| async {
-        let (event, receiver) = match first {
-            Some(first) => (first, receiver),
-            None => next_event(&open.0.shared, receiver).await?,
-        };
-        let event = sse::Event::default().event(event.name).data(&*event.data);
-        Some((Ok(event), (open, None, receiver)))
+    Extension(client): Extension<Client>,
+) -> Answer<impl IntoResponse> {
+    let full = |_| Problem::busy(format!("{MOST_STREAMS} pages are already open: close one"));
+    let open = site.limits.streams.clone().try_acquire_owned().map_err(full)?;
+    let (lane, shared) = (&site.limits.states, site.shared.clone());
+    let listening = lane.run(lane.enter()?, &client, move || {
+        let slow =
+            || Problem::busy("other pages are still receiving the state: try again in a moment");
+        streams::listen(shared, open).ok_or_else(slow)
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
-}
-
-/// The next event. A listener that has missed events gets the whole state instead.
-async fn next_event(
-    shared: &SharedState,
-    mut receiver: Receiver<Event>,
-) -> Option<(Event, Receiver<Event>)> {
-    match receiver.recv().await {
-        Ok(event) => Some((event, receiver)),
-        Err(RecvError::Lagged(_)) => Some(shared.subscribe()),
-        Err(RecvError::Closed) => None,
-    }
+    let stream = listening.await?;
+    Ok(([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream)))
 }

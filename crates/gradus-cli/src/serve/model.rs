@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::run::describe::{architecture, hidden_of};
+use crate::run::escape::is_unprintable;
 use crate::run::output::warn;
 use crate::run::samples::{image_pixels, image_size};
 
@@ -44,9 +45,14 @@ impl Served {
     /// Reads a model file.
     ///
     /// # Errors
-    /// Those of reading it, and if it is a regression model.
+    /// Those of reading it, and if it is not a plain file or is a regression model.
     pub(crate) fn open(path: &Path) -> Result<Served> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        // Opening a pipe waits for someone who writes to it, perhaps for ever.
+        let kind = path.metadata().map(|it| it.file_type());
+        if kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir()) {
+            return Err(anyhow!("{name}: this is a pipe, a socket or a device; expected a file"));
+        }
         let model = model_file::load_model(path)?;
         model.inputs.image_warning().iter().for_each(|why| warn(format_args!("{name}: {why}")));
         Served::new(model, name, None)
@@ -75,16 +81,32 @@ impl Served {
     /// The prediction for an image file and its explanation; with `units` also the activations of the hidden
     /// units.
     ///
+    /// Between the stages of the work, `go_on` may end it.
+    ///
     /// # Errors
-    /// If the image cannot be read, or the model does not take images.
-    pub(super) fn answer(&self, file: &[u8], units: bool) -> Result<Answer> {
+    /// If the image cannot be read, or the model does not take images; those of `go_on`.
+    pub(super) fn answer(
+        &self,
+        file: &[u8],
+        units: bool,
+        go_on: impl Fn() -> Result<()>,
+    ) -> Result<Answer> {
         let model = &self.model;
         image_size(model)?;
-        let pixels = match image_pixels(&parse_grey(file)?, model, false) {
+        let image = parse_grey(file)?;
+        go_on()?;
+        let pixels = match image_pixels(&image, model, false) {
             Ok(pixels) => pixels,
             // A blank drawing is not an error.
             Err(why) => return Ok(Answer::Nothing { empty: why.to_string() }),
         };
+        drop(image);
+        go_on()?;
+        self.predict(pixels, units)
+    }
+
+    /// The prediction for an image in the form in which the model saw its training images.
+    fn predict(&self, pixels: Vec<u8>, units: bool) -> Result<Answer> {
         let inputs = self.model.inputs.image(pixels.clone())?;
         let probabilities = {
             let mut predictor = self.predictor.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,12 +143,12 @@ pub(super) enum Answer {
     },
 }
 
-/// The names of the models in a folder, sorted.
+/// The names of the models in a folder, sorted: of plain files, and of links to plain files in the folder.
 pub(super) fn files(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let names = entries.flatten().filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
-        let is_model = check_name(&name).is_ok() && entry.path().is_file();
+        let is_model = path_of(folder, &name).is_ok_and(|path| path.is_file());
         is_model.then_some(name)
     });
     let mut names: Vec<String> = names.take(MOST_LISTED).collect();
@@ -148,11 +170,12 @@ pub(crate) fn newest(folder: &Path) -> Option<PathBuf> {
 pub(super) fn path_of(folder: &Path, name: &str) -> Result<PathBuf> {
     check_name(name).map_err(|why| anyhow!("{name:?}: {why}"))?;
     let path = folder.join(name);
-    let elsewhere = match (path.canonicalize(), folder.canonicalize()) {
-        (Ok(target), Ok(folder)) => target.parent() != Some(&folder),
-        // The file does not exist; a dangling link may lead outside.
-        _ => path.is_symlink(),
-    };
+    let elsewhere = path.is_symlink()
+        && match (path.canonicalize(), folder.canonicalize()) {
+            (Ok(target), Ok(folder)) => target.parent() != Some(&folder),
+            // A dangling link may lead outside.
+            _ => true,
+        };
     match elsewhere {
         true => Err(anyhow!("{name:?}: this is a link to a file outside the folder")),
         false => Ok(path),
@@ -162,15 +185,25 @@ pub(super) fn path_of(folder: &Path, name: &str) -> Result<PathBuf> {
 fn check_name(name: &str) -> Result<(), &'static str> {
     const ENDING: &str = ".safetensors";
     let plain = |letter: char| {
-        !letter.is_control() && !['/', '\\', ':', '*', '?', '"', '<', '>', '|'].contains(&letter)
+        !is_hidden(letter) && !['/', '\\', ':', '*', '?', '"', '<', '>', '|'].contains(&letter)
     };
     if !name.ends_with(ENDING) || name.len() == ENDING.len() {
         return Err("expected a file name that ends in .safetensors");
     }
     if name.starts_with('.') || name.len() > 120 || !name.chars().all(plain) {
-        return Err("expected a plain file name without folders, of at most 120 letters");
+        return Err(
+            "expected a plain file name without folders and invisible characters, of at most 120 letters",
+        );
     }
     Ok(())
+}
+
+/// Whether a character could make a name look like another one: what a terminal acts on, and what takes no space.
+/// Joiners are part of the spelling of some scripts.
+fn is_hidden(letter: char) -> bool {
+    let without_space = matches!(letter,
+        '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    is_unprintable(letter) || without_space
 }
 
 #[cfg(test)]
@@ -194,6 +227,11 @@ mod tests {
             ".a.safetensors",
             "a\0.safetensors",
             "a\n.safetensors",
+            "a\u{202e}b.safetensors",
+            "a\u{2066}b.safetensors",
+            "\u{200e}a.safetensors",
+            "a.safetensors\u{200f}.safetensors",
+            "a\u{61c}.safetensors",
             "C:a.safetensors",
             &long,
         ] {
@@ -212,5 +250,11 @@ mod tests {
         assert!(path_of(folder.path(), "link.safetensors").is_err());
         std::fs::write(&target, "x").unwrap();
         assert!(path_of(folder.path(), "link.safetensors").is_err());
+        assert!(files(folder.path()).is_empty() && newest(folder.path()).is_none());
+        // Inside it they may.
+        std::fs::write(folder.path().join("y.safetensors"), "y").unwrap();
+        let inside = folder.path().join("z.safetensors");
+        std::os::unix::fs::symlink("y.safetensors", &inside).unwrap();
+        assert_eq!(files(folder.path()), ["y.safetensors", "z.safetensors"]);
     }
 }

@@ -88,7 +88,7 @@ impl Reporter {
         let (samples_per_second, seconds_left) = run.speed();
         let news = json!({
             "run": run.id,
-            "epochs": epochs(&run.history[reported..]),
+            "epochs": epochs(&run.history[reported..]).collect::<Vec<_>>(),
             "samples_per_second": samples_per_second,
             "seconds_left": seconds_left,
         });

@@ -6,9 +6,13 @@ use std::time::Instant;
 
 use gradus::classifier::Model;
 use gradus::training::{EpochReport, Outcome};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::args;
+
+/// The most epochs of a run that the whole state contains: more points than a chart has pixels.
+const MOST_SENT: usize = 2000;
 
 /// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,29 +120,58 @@ impl Run {
         })
     }
 
-    /// The run as JSON for the page, with all epochs.
-    pub(super) fn to_json_with_history(&self) -> Value {
-        let mut whole = self.to_json();
-        whole["history"] = epochs(&self.history);
-        whole
+    /// The run for the page, with all epochs.
+    pub(super) fn with_history(&self) -> RunWithHistory {
+        RunWithHistory { run: self.to_json(), history: epochs(&self.history).collect() }
+    }
+
+    /// The run for the page, with at most `MOST_SENT` epochs, evenly spaced, the first and the last among them.
+    pub(super) fn with_short_history(&self) -> RunWithHistory {
+        RunWithHistory { run: self.to_json(), history: shortened(&self.history) }
     }
 }
 
-/// Epochs as the HTTP interface has them, counted from 1. The page shows them from 0, as the
-/// terminal does.
-pub(super) fn epochs(reports: &[EpochReport]) -> Value {
-    let epoch = |report: &EpochReport| {
-        json!({
-            "epoch": report.epoch + 1,
-            "loss": report.loss,
-            "accuracy": report.accuracy,
-            "val_loss": report.val_loss,
-            "val_accuracy": report.val_accuracy,
-            "learning_rate": report.learning_rate,
-            "seconds": report.seconds,
-        })
-    };
-    reports.iter().map(epoch).collect()
+/// A run with its epochs as the HTTP interface has them.
+#[derive(Serialize)]
+pub(super) struct RunWithHistory {
+    #[serde(flatten)]
+    run: Value,
+    history: Vec<Epoch>,
+}
+
+/// An epoch as the HTTP interface has it, counted from 1. The page counts from 0, as the terminal does.
+#[derive(Serialize)]
+pub(super) struct Epoch {
+    epoch: usize,
+    loss: f64,
+    accuracy: Option<f64>,
+    val_loss: Option<f64>,
+    val_accuracy: Option<f64>,
+    learning_rate: f32,
+    seconds: f64,
+}
+
+impl Epoch {
+    fn of(report: &EpochReport) -> Epoch {
+        let &EpochReport { epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds } =
+            report;
+        let epoch = epoch + 1;
+        Epoch { epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds }
+    }
+}
+
+/// At most `MOST_SENT` epochs, evenly spaced.
+fn shortened(reports: &[EpochReport]) -> Vec<Epoch> {
+    let last = reports.len().saturating_sub(1);
+    match reports.len() > MOST_SENT {
+        true => (0..MOST_SENT).map(|at| Epoch::of(&reports[at * last / (MOST_SENT - 1)])).collect(),
+        false => epochs(reports).collect(),
+    }
+}
+
+/// Epochs as the HTTP interface has them.
+pub(super) fn epochs(reports: &[EpochReport]) -> impl Iterator<Item = Epoch> {
+    reports.iter().map(Epoch::of)
 }
 
 /// The phase for an outcome, and a message about it.
@@ -148,5 +181,31 @@ pub(super) fn ending(outcome: &Outcome) -> (Phase, Option<String>) {
         Outcome::NoProgress => (Phase::Finished, Some("no further improvement".to_owned())),
         Outcome::Stopped => (Phase::Stopped, None),
         Outcome::Diverged { message, .. } => (Phase::Diverged, Some(args::spelled(message))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_histories_are_shortened() {
+        let report = |epoch| EpochReport {
+            epoch,
+            loss: 1.0,
+            accuracy: None,
+            val_loss: None,
+            val_accuracy: None,
+            learning_rate: 0.1,
+            seconds: 1.0,
+        };
+        for length in [0, 1, MOST_SENT, MOST_SENT + 1, 100_000] {
+            let reports: Vec<EpochReport> = (0..length).map(report).collect();
+            let sent: Vec<usize> = shortened(&reports).iter().map(|it| it.epoch).collect();
+            assert_eq!(sent.len(), length.min(MOST_SENT));
+            assert!(sent.is_sorted_by(|a, b| a < b));
+            assert_eq!(sent.first(), (length > 0).then_some(&1));
+            assert_eq!(sent.last(), (length > 0).then_some(&length));
+        }
     }
 }

@@ -1,15 +1,16 @@
 //! Saves models: a run and a name in, a model file out.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use gradus::classifier::Model;
-use gradus::model_file;
+use gradus::files::OutputFile;
+use gradus::{ErrorKind, model_file};
 use serde::Deserialize;
 
 use super::model::path_of;
 use super::state::SharedState;
+use crate::run::saving;
 
 /// A request to save a model.
 #[derive(Debug, Deserialize)]
@@ -23,8 +24,10 @@ pub(super) struct SaveRequest {
 
 /// Why a model was not saved.
 pub(super) enum Refused {
-    /// The file exists: the page asks the user whether to replace it.
+    /// The file exists, or another program is writing it: the page asks the user whether to replace it.
     Exists(String),
+    /// The server is shutting down.
+    Ending,
     Wrong(anyhow::Error),
 }
 
@@ -58,18 +61,24 @@ pub(super) fn save(
     let SaveRequest { name, replace } = request;
     let (model, _) = model_of(shared, id)?;
     let path = path_of(&shared.folder, name)?;
-    if path.exists() && !replace {
+    // Held until the file is complete.
+    let _saving = shared.saves.begin().ok_or(Refused::Ending)?;
+    let mut output = OutputFile::claim(&path).map_err(|error| match error.kind() {
+        ErrorKind::InUse => Refused::Exists(error.to_string()),
+        _ => Refused::Wrong(error.into()),
+    })?;
+    if output.seen().is_some() && !replace {
         return Err(Refused::Exists(format!("{name} already exists")));
     }
-    write(&model, &path)?;
-    shared.change(id, |run| run.saved = Some(name.clone()));
-    shared.send_state(&shared.lock());
+    write(&model, &mut output)?;
+    shared.saved(id, name);
     Ok(name.clone())
 }
 
 /// Saves the models of runs that were stopped when the server ended, each under a new name, and returns the
 /// names.
 pub(super) fn save_stopped(shared: &SharedState, runs: &[usize]) -> Vec<Result<String>> {
+    let _saving = shared.saves.begin();
     let models = runs.iter().filter_map(|&id| Some((id, model_of(shared, id).ok()?.0)));
     models
         .map(|(id, model)| {
@@ -80,12 +89,13 @@ pub(super) fn save_stopped(shared: &SharedState, runs: &[usize]) -> Vec<Result<S
                 })
                 .find(|name| !shared.folder.join(name).exists())
                 .unwrap_or_default();
-            write(&model, &shared.folder.join(&name)).map(|()| name)
+            let mut output = saving::claim(&shared.folder.join(&name))?;
+            write(&model, &mut output).map(|()| name)
         })
         .collect()
 }
 
-fn write(model: &Model, path: &Path) -> Result<()> {
-    model_file::check_replaceable(path)?;
-    Ok(model_file::save(model, path)?)
+fn write(model: &Model, output: &mut OutputFile) -> Result<()> {
+    model_file::check_replaceable(output.path())?;
+    Ok(saving::save(output, &model_file::to_bytes(model)?)?)
 }

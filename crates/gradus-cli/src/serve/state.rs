@@ -3,34 +3,31 @@
 //! gets the whole state and from then on every change.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use gradus::training::settings::SETTINGS;
 use gradus::training::{Preset, TrainConfig};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio::sync::broadcast;
 
-use super::model::Served;
-use super::run_state::{Phase, Run};
+use super::events::{Event, Snapshot, encode, to_json};
+use super::limits::Budget;
+use super::model::{Served, files};
+use super::run_state::{Phase, Run, RunWithHistory};
+use super::saves::Saves;
 use crate::args;
 
-/// Events buffered for a slow listener; one that is further behind gets the whole state again.
-const MOST_WAITING: usize = 256;
+/// Events buffered for a slow stream; one that is further behind gets the whole state again.
+const MOST_WAITING: usize = 128;
 
 /// Maximum number of runs; beyond that the oldest one that has ended is removed.
 pub(super) const MOST_RUNS: usize = 20;
 
 /// How often waiting threads check whether to stop, because a signal does not wake them.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// An event for the page: its name, and JSON.
-#[derive(Debug, Clone)]
-pub(super) struct Event {
-    pub(super) name: &'static str,
-    pub(super) data: Arc<str>,
-}
 
 /// The part of the state that changes.
 pub(super) struct State {
@@ -43,6 +40,8 @@ pub(super) struct State {
     watched: Option<usize>,
     /// Whether the server is shutting down.
     ending: bool,
+    /// The latest snapshot, if a stream still holds it, and the number of changes before it.
+    snapshot: (u64, Weak<Snapshot>),
 }
 
 /// A new run.
@@ -67,6 +66,24 @@ pub(crate) struct SharedState {
     /// Notified of changes that runs wait for.
     pub(super) changed: Condvar,
     events: broadcast::Sender<Event>,
+    /// How many events were sent. It changes under the lock only.
+    changes: AtomicU64,
+    /// The bytes of the snapshots that streams hold.
+    snapshots: Budget,
+    pub(super) saves: Saves,
+}
+
+/// The whole state, for the page.
+#[derive(Serialize)]
+struct Description {
+    version: &'static str,
+    model: Option<Value>,
+    models: Vec<String>,
+    runs: Vec<RunWithHistory>,
+    datasets: Vec<&'static str>,
+    presets: Map<String, Value>,
+    settings: Value,
+    watched: Option<usize>,
 }
 
 impl SharedState {
@@ -83,46 +100,91 @@ impl SharedState {
             turn: None,
             watched: None,
             ending: false,
+            snapshot: (0, Weak::new()),
         };
         let (state, changed) = (Mutex::new(state), Condvar::new());
         let (events, _) = broadcast::channel(MOST_WAITING);
-        SharedState { folder, data_dir, no_download, datasets, state, changed, events }
+        let (changes, snapshots) = (AtomicU64::new(0), Budget::for_states());
+        SharedState {
+            folder,
+            data_dir,
+            no_download,
+            datasets,
+            state,
+            changed,
+            events,
+            changes,
+            snapshots,
+            saves: Saves::default(),
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The current state, and a receiver of all later changes.
-    pub(super) fn subscribe(&self) -> (Event, broadcast::Receiver<Event>) {
-        let state = self.lock();
-        let receiver = self.events.subscribe();
-        (event("state", &self.describe(&state)), receiver)
+    /// The current state, and a receiver of all later changes. None if the snapshots that streams hold take too
+    /// many bytes.
+    pub(super) fn subscribe(&self) -> Option<(Arc<Snapshot>, broadcast::Receiver<Event>)> {
+        let models = files(&self.folder);
+        let (description, changes, receiver) = {
+            let state = self.lock();
+            let receiver = self.events.subscribe();
+            let changes = self.changes.load(Ordering::SeqCst);
+            let (known, snapshot) = &state.snapshot;
+            if let Some(snapshot) = snapshot.upgrade().filter(|_| *known == changes) {
+                return Some((snapshot, receiver));
+            }
+            (self.description(&state, models), changes, receiver)
+        };
+        let bytes = encode("state", &to_json(&description));
+        let charge = self.snapshots.take(bytes.len())?;
+        let snapshot = Arc::new(Snapshot::new(bytes, charge));
+        self.lock().snapshot = (changes, Arc::downgrade(&snapshot));
+        Some((snapshot, receiver))
     }
 
     /// The whole state as JSON for the page.
-    pub(super) fn describe(&self, state: &State) -> Value {
-        let presets = Preset::ALL.map(|preset| (preset.name().to_owned(), texts(&preset.config())));
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "model": state.model.as_ref().map(|model| model.describe()),
-            "models": super::model::files(&self.folder),
-            "runs": state.runs.iter().map(Run::to_json_with_history).collect::<Vec<_>>(),
-            "datasets": self.datasets,
-            "presets": presets.into_iter().collect::<serde_json::Map<_, _>>(),
-            "settings": super::fields::describe(),
-            "watched": state.watched,
-        })
+    pub(super) fn describe(&self) -> String {
+        let models = files(&self.folder);
+        let description = self.description(&self.lock(), models);
+        to_json(&description)
     }
 
-    pub(super) fn send_event(&self, name: &'static str, data: &Value) {
-        // Sending fails if nobody is listening, which is fine.
-        let _ = self.events.send(event(name, data));
+    /// What changes is copied under the lock, which runs wait for; its text is made later.
+    fn description(&self, state: &State, models: Vec<String>) -> Description {
+        let presets = Preset::ALL.map(|preset| (preset.name().to_owned(), texts(&preset.config())));
+        Description {
+            version: env!("CARGO_PKG_VERSION"),
+            model: state.model.as_ref().map(|model| model.describe()),
+            models,
+            runs: state.runs.iter().map(Run::with_short_history).collect(),
+            datasets: self.datasets.clone(),
+            presets: presets.into_iter().collect(),
+            settings: super::fields::describe(),
+            watched: state.watched,
+        }
+    }
+
+    /// Sends an event about a change, which happened under the same lock.
+    pub(super) fn send_event(&self, name: &'static str, data: &impl Serialize) {
+        self.send(Event::new(name, data));
     }
 
     /// Sends the whole state, because anything may have changed.
-    pub(super) fn send_state(&self, state: &State) {
-        self.send_event("state", &self.describe(state));
+    fn send_all(&self) {
+        self.send(Event::All);
+    }
+
+    fn send(&self, event: Event) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        // Sending fails if nobody is listening, which is fine.
+        let _ = self.events.send(event);
+    }
+
+    /// Ends all streams of events.
+    pub(super) fn end_events(&self) {
+        self.send(Event::End);
     }
 
     /// Changes a run, sends an event about it and returns it as JSON; none if there is no such run.
@@ -134,6 +196,14 @@ impl SharedState {
         self.send_event("run", &json);
         self.changed.notify_all();
         Some(json)
+    }
+
+    /// Notes the file that a run's model was saved to.
+    pub(super) fn saved(&self, id: usize, file: &str) {
+        self.change(id, |run| run.saved = Some(file.to_owned()));
+        // The list of models has changed as well.
+        let _state = self.lock();
+        self.send_all();
     }
 
     /// Makes this the model that the page uses.
@@ -187,7 +257,7 @@ impl SharedState {
             test: None,
         });
         // Send everything, since an older run may have been removed.
-        self.send_state(&state);
+        self.send_all();
         Ok(id)
     }
 
@@ -269,6 +339,38 @@ fn texts(config: &TrainConfig) -> Value {
     Value::Object(texts.collect())
 }
 
-fn event(name: &'static str, data: &Value) -> Event {
-    Event { name, data: data.to_string().into() }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared() -> SharedState {
+        SharedState::new("/nowhere".into(), None, true, vec!["digits"])
+    }
+
+    #[test]
+    fn streams_share_the_state_until_it_changes() {
+        let shared = shared();
+        let (first, _) = shared.subscribe().unwrap();
+        let (second, _) = shared.subscribe().unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        shared.send_event("run", &1);
+        let (third, _) = shared.subscribe().unwrap();
+        assert!(!Arc::ptr_eq(&first, &third));
+    }
+
+    #[test]
+    fn the_bytes_of_states_are_bounded() {
+        let mut shared = shared();
+        shared.snapshots = Budget::new(2 * shared.subscribe().unwrap().0.bytes().len());
+        let states: Vec<_> = (0..2)
+            .map(|_| {
+                shared.send_event("run", &1);
+                shared.subscribe().unwrap()
+            })
+            .collect();
+        shared.send_event("run", &1);
+        assert!(shared.subscribe().is_none());
+        drop(states);
+        assert!(shared.subscribe().is_some());
+    }
 }

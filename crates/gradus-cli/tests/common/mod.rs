@@ -8,6 +8,8 @@ use std::process::{Child, Command as Process, Stdio};
 use assert_cmd::Command;
 use serde_json::Value;
 
+pub(crate) mod server;
+
 /// The program, started in `folder`, isolated from the data of this machine.
 pub(crate) fn gradus(folder: &Path, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
