@@ -3,6 +3,8 @@
 //
 // In: the answers and events listed in docs/page.md. Out: `server`, and a notification for each change.
 
+import { visible } from "./visible.js";
+
 /** A request that failed. `message` is a sentence for the reader; `status` is 0 if there was no answer. */
 export class RequestError extends Error {
   constructor(message, status) {
@@ -43,8 +45,12 @@ export const post = (path, body = {}) =>
     body: JSON.stringify(body),
   });
 
-/** The server's latest state, null until the first event, and whether the server can be reached. */
-export const server = { state: null, reachable: true };
+/** The server's latest state, null until the first event, and why it is not updated, or "". */
+export const server = { state: null, problem: "" };
+
+const UNREACHABLE =
+  "Cannot reach the server. The page reconnects automatically once gradus serve is running again.";
+const NO_EVENTS = "The server is busy or has too many open pages. This page is updated every few seconds only.";
 
 const listeners = new Set();
 let events = null;
@@ -60,13 +66,12 @@ export function subscribe(listener) {
   if (server.state) listener({ kind: "state" });
 }
 
-/**
- * Follows the server's events while the page is visible. `notice` is the element that says that the
- * server cannot be reached.
- */
+/** Follows the server's events while the page is visible. `notice` is the element that shows a problem with that. */
 export function follow(notice) {
-  subscribe(({ kind }) => {
-    if (kind === "connection") notice.hidden = server.reachable;
+  listeners.add(({ kind }) => {
+    if (kind !== "connection") return;
+    notice.textContent = visible(server.problem);
+    notice.hidden = !server.problem;
   });
   // Browsers allow six connections to a server: a hidden tab must not hold one of them.
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
@@ -80,17 +85,15 @@ function open() {
   clearTimeout(retry);
   events = new EventSource("/api/events");
   events.onerror = () => {
-    setReachable(false);
     // The browser reconnects by itself after a broken connection, but not after an answer such as 503.
-    if (events?.readyState === EventSource.CLOSED) {
-      close();
-      retry = setTimeout(open, 3000);
-    }
+    if (events?.readyState !== EventSource.CLOSED) return setProblem(UNREACHABLE);
+    close();
+    poll();
+    retry = setTimeout(open, 3000);
   };
   on("state", (state) => {
-    server.state = { ...state, runs: state.runs.map(received) };
-    setReachable(true);
-    notify({ kind: "state" });
+    setProblem("");
+    replaceState(state);
   });
   on("run", (run) => notify({ kind: "run", run: update(received(run)) }));
   on("epochs", ({ run: id, epochs, ...speed }) => {
@@ -101,6 +104,23 @@ function open() {
     server.state.model = model;
     notify({ kind: "model" });
   });
+}
+
+/** Asks for the state once, where there are no events, or finds out why there are none. */
+async function poll() {
+  try {
+    const state = await get("/api/state");
+    if (events) return; // connected meanwhile: the events are newer
+    setProblem(NO_EVENTS);
+    replaceState(state);
+  } catch (error) {
+    if (!events) setProblem(error.status ? `${error.message} (${error.status})` : UNREACHABLE);
+  }
+}
+
+function replaceState(state) {
+  server.state = { ...state, runs: state.runs.map(received) };
+  notify({ kind: "state" });
 }
 
 function close() {
@@ -117,9 +137,9 @@ function on(name, act) {
   });
 }
 
-function setReachable(reachable) {
-  if (server.reachable === reachable) return;
-  server.reachable = reachable;
+function setProblem(problem) {
+  if (server.problem === problem) return;
+  server.problem = problem;
   notify({ kind: "connection" });
 }
 

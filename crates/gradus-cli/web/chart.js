@@ -7,6 +7,9 @@ const COLOURS = 6;
 const DASHES = [[], [9, 4], [2, 3], [9, 3, 2, 3]];
 const HEIGHT = 260;
 
+/** How many epochs a run has done. Of a long run, the history may hold only some. */
+export const epochsDone = (run) => (run.history.at(-1)?.epoch ?? -1) + 1;
+
 /** The colour (a property of live.css) and dash of the run at this place. 24 places look different. */
 export function lineStyle(place) {
   const round = Math.floor(place / COLOURS);
@@ -41,7 +44,7 @@ export class Chart {
   /** Draws `runs`, each with its `place`. */
   draw(runs) {
     const lines = runs.flatMap((run) => this.linesOf(run));
-    const done = Math.max(1, ...runs.map((run) => run.history.length));
+    const done = Math.max(1, ...runs.map(epochsDone));
     const epochs = Array.from({ length: done }, (_, epoch) => epoch);
     this.end = axisEnd(done, Math.max(...runs.map((run) => run.epochs), 1));
     this.data = [epochs, ...lines.map((line) => epochs.map((epoch) => line.values[epoch] ?? null))];
@@ -55,7 +58,8 @@ export class Chart {
   linesOf(run) {
     const { colour, dash } = lineStyle(run.place);
     const line = (split, key, width) => {
-      const values = run.history.map((epoch) => epoch[key] ?? null);
+      const values = [];
+      for (const epoch of run.history) values[epoch.epoch] = epoch[key] ?? null;
       return { key: `${run.id}/${split}`, name: `${run.name}, ${split}`, values, colour, dash, width };
     };
     const lines = [line("training", this.training, 1.25), line("validation", this.validation, 2.75)];
@@ -77,7 +81,7 @@ export class Chart {
       ...more,
     });
     const series = this.lines.map(({ name, colour, dash, width }) => ({
-      label: name, width, dash,
+      label: name, width, dash, spanGaps: true,
       stroke: () => token(colour),
       points: { show: (_, at) => this.data[at].filter((value) => value !== null).length === 1 },
     }));
@@ -113,7 +117,7 @@ export class Chart {
     if (this.tip.hidden) return;
     const rows = this.lines.flatMap((line, at) => {
       const value = this.data[at + 1][idx];
-      return value === null ? [] : [`${line.name}: ${this.show(value)}`];
+      return value == null ? [] : [`${line.name}: ${this.show(value)}`];
     });
     this.tip.replaceChildren(
       ...[`Epoch ${this.data[0][idx]}`, ...rows].map((text) => {

@@ -1,7 +1,7 @@
 // The table of runs: the progress of each run, and its buttons. Also the table of a run's epochs.
 
 import { post } from "./api.js";
-import { swatch } from "./chart.js";
+import { epochsDone, swatch } from "./chart.js";
 import { make, replace } from "./dom.js";
 import { count, duration, percent, whole } from "./format.js";
 import { visible, visibleName } from "./visible.js";
@@ -114,7 +114,7 @@ export class Runs {
     const message = visible(row.problem || run.message || "");
     const bad = row.problem || ["failed", "diverged"].includes(run.state);
     replace(row.state, STATES[run.state] ?? run.state, message && make("p", { className: bad ? "error" : "hint", textContent: message }));
-    const done = run.history.length;
+    const done = epochsDone(run);
     row.done.textContent = `${whole(done)} of ${whole(run.epochs)}`;
     Object.assign(row.bar, { max: Math.max(run.epochs, 1), value: done });
     row.bar.setAttribute("aria-label", `${run.name}: epochs done`);
@@ -161,7 +161,7 @@ const COLUMNS = [
   ["Learning rate", (epoch) => epoch.learning_rate?.toPrecision(3)],
 ];
 
-/** Writes every epoch of a run into a table. Rows that are already there stay: a long run has thousands. */
+/** Writes the epochs of a run's history into a table. Rows that are already there stay: a long run has thousands. */
 export function epochsTable(table, run) {
   const cells = (epoch) =>
     COLUMNS.map(([, text], at) => {
@@ -176,7 +176,9 @@ export function epochsTable(table, run) {
     head.append(names);
     table.replaceChildren(make("caption"), head, make("tbody"));
   }
-  table.caption.textContent = `${run.name}: ${count(run.history.length, "epoch")}`;
+  const [shown, done] = [run.history.length, epochsDone(run)];
+  const part = shown < done ? `${whole(shown)} of ` : "";
+  table.caption.textContent = `${run.name}: ${part}${count(done, "epoch")}`;
   const [body] = table.tBodies;
   for (const epoch of run.history.slice(body.rows.length)) {
     const row = make("tr");

@@ -97,7 +97,7 @@ def visit(browser):
     contexts, wrong = [], []
 
     def visit(address, refusals=False, **settings):
-        home = address.split("#")[0]
+        home = address.split("#")[0].split("?")[0]
         allowed = (home, "data:", "blob:")
         context = browser.new_context(**settings)
         contexts.append(context)
