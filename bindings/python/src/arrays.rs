@@ -50,6 +50,7 @@ impl SparseRows {
 pub(crate) enum Samples<'py> {
     Bytes(PyReadonlyArray2<'py, u8>),
     Floats(PyReadonlyArray2<'py, f32>),
+    Doubles(PyReadonlyArray2<'py, f64>),
     Sparse(Bound<'py, SparseRows>),
 }
 
@@ -58,6 +59,9 @@ impl<'py> Samples<'py> {
     fn of(array: &Bound<'py, PyAny>) -> Option<Samples<'py>> {
         if let Ok(array) = array.cast::<PyArray2<f32>>() {
             return array.try_readonly().ok().map(Samples::Floats);
+        }
+        if let Ok(array) = array.cast::<PyArray2<f64>>() {
+            return array.try_readonly().ok().map(Samples::Doubles);
         }
         if let Ok(rows) = array.cast::<SparseRows>() {
             return Some(Samples::Sparse(rows.clone()));
@@ -70,6 +74,7 @@ impl<'py> Samples<'py> {
         let shape = match self {
             Samples::Bytes(array) => array.shape(),
             Samples::Floats(array) => array.shape(),
+            Samples::Doubles(array) => array.shape(),
             Samples::Sparse(rows) => return rows.get().shape(),
         };
         (shape[0], shape[1])
@@ -88,6 +93,9 @@ impl<'py> Samples<'py> {
             Samples::Floats(array) if array.is_c_contiguous() => {
                 array.as_slice().map(Rows::Floats).map_err(|_| wrong())
             }
+            Samples::Doubles(array) if array.is_c_contiguous() => {
+                array.as_slice().map(Rows::Doubles).map_err(|_| wrong())
+            }
             Samples::Sparse(rows) => Ok(Rows::Sparse(&rows.get().rows)),
             _ => Err(wrong()),
         }
@@ -96,7 +104,9 @@ impl<'py> Samples<'py> {
     /// The values as the array of one sample of this many values; none where it is anything else.
     pub(crate) fn one(array: &Bound<'py, PyAny>, features: usize) -> Option<Samples<'py>> {
         let samples = Samples::of(array)?;
-        (samples.shape() == (1, features)).then_some(samples)
+        // Doubles must first be brought into the precision that the model takes.
+        let is_ready = !matches!(samples, Samples::Doubles(_));
+        (is_ready && samples.shape() == (1, features)).then_some(samples)
     }
 }
 
@@ -106,7 +116,7 @@ impl<'py> FromPyObject<'_, 'py> for Samples<'py> {
     fn extract(array: Borrowed<'_, 'py, PyAny>) -> PyResult<Samples<'py>> {
         Samples::of(&array).ok_or_else(|| {
             PyTypeError::new_err(
-                "expected an array of float32 or uint8, of two dimensions, or sparse rows",
+                "expected an array of float32, float64 or uint8, of two dimensions, or sparse rows",
             )
         })
     }
@@ -115,17 +125,27 @@ impl<'py> FromPyObject<'_, 'py> for Samples<'py> {
 /// Checks that all values are numbers; bytes always are.
 ///
 /// # Errors
-/// `ValueError` naming the first value that is none.
-pub(crate) fn check_finite(rows: Rows, features: usize) -> PyResult<()> {
+/// `ValueError` naming the first value that is none, and its column by name if that is known.
+pub(crate) fn check_finite(rows: Rows, features: usize, names: Option<&[&str]>) -> PyResult<()> {
     let Some((value, (row, column))) = rows.not_finite(features) else { return Ok(()) };
     let what = match value.is_nan() {
         true => "NaN",
         false => "infinity, or a value too large for single precision",
     };
+    let name = names.and_then(|names| names.get(column));
+    let name = name.map_or_else(String::new, |name| format!(" ('{name}')"));
     Err(PyValueError::new_err(format!(
-        "X has {what} in row {row}, column {column}; expected finite numbers only: fill the gap or \
+        "X has {what} in row {row}, column {column}{name}; expected finite numbers only: fill the gap or \
          leave the row out"
     )))
+}
+
+/// Whether single precision would blur a column of these numbers.
+#[pyfunction]
+pub(crate) fn needs_doubles(py: Python, values: PyReadonlyArray2<f64>) -> PyResult<bool> {
+    let features = values.shape()[1];
+    let values = values.as_slice()?;
+    Ok(py.detach(|| data::needs_doubles(values, features)))
 }
 
 /// The targets of samples, as an array.
@@ -187,6 +207,7 @@ impl Answered {
                     in_parts(threads, values, &mut copy, |from, to| to.copy_from_slice(from));
                     Inputs::Floats(copy)
                 }
+                Rows::Doubles(values) => Inputs::Doubles(values.to_vec()),
                 Rows::Sparse(rows) => Inputs::Sparse(rows.clone()),
             }),
             targets: targets.targets(names.to_vec())?,
@@ -213,6 +234,7 @@ pub(crate) fn to_arrays<'py>(
     let samples = match data.inputs {
         Inputs::Bytes(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
         Inputs::Floats(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
+        Inputs::Doubles(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
         Inputs::Sparse(rows) => Py::new(py, SparseRows { rows })?.into_bound(py).into_any(),
     };
     let targets = match data.targets {

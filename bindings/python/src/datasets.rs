@@ -5,10 +5,11 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+use gradus::data::csv::Encoding;
 use gradus::data::digits::{Part, generate};
 use gradus::data::{LoadOptions, set_names};
 use gradus::{Result, data};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::arrays::to_arrays;
@@ -30,8 +31,8 @@ pub(crate) fn names() -> Vec<&'static str> {
 /// `values` there are values in place of labels, and their names.
 #[pyfunction]
 #[pyo3(signature = (
-    name, *, data_dir=None, test=None, label_column=None, values=false, image_size=None, seed=0,
-    download=true
+    name, *, data_dir=None, test=None, label_column=None, drop=Vec::new(), encoding=None,
+    values=false, image_size=None, seed=0, download=true
 ))]
 pub(crate) fn load<'py>(
     py: Python<'py>,
@@ -39,20 +40,42 @@ pub(crate) fn load<'py>(
     data_dir: Option<PathBuf>,
     test: Option<PathBuf>,
     label_column: Option<String>,
+    drop: Vec<String>,
+    encoding: Option<&str>,
     values: bool,
     image_size: Option<(usize, usize)>,
     seed: u64,
     download: bool,
 ) -> PyResult<([Array<'py>; 4], Vec<String>, Vec<String>)> {
     let data = Some(name);
-    let options =
-        LoadOptions { data, data_dir, test, label_column, values, image_size, seed, download };
+    let encoding = encoding.map(encoding_named).transpose()?;
+    let options = LoadOptions {
+        data,
+        data_dir,
+        test,
+        label_column,
+        drop,
+        encoding,
+        columns: None,
+        doubles: false,
+        values,
+        image_size,
+        seed,
+        download,
+    };
     let loaded = interruptible(py, move || data::load(&options, &mut |_| {}))?;
     let names = loaded.train.targets.names().to_vec();
     let (x_train, y_train) = to_arrays(py, loaded.train)?;
     let (x_test, y_test) = to_arrays(py, loaded.test)?;
     let notices = loaded.notices.iter().map(|notice| words::of_python(notice)).collect();
     Ok(([x_train, y_train, x_test, y_test], names, notices))
+}
+
+fn encoding_named(name: &str) -> PyResult<Encoding> {
+    Encoding::from_name(name).ok_or_else(|| {
+        let names = Encoding::ALL.map(Encoding::name).join(", ");
+        PyValueError::new_err(format!("encoding is '{name}', but must be one of {names}"))
+    })
 }
 
 /// Digits drawn by gradus itself, and their labels.

@@ -23,7 +23,7 @@ mod words;
 #[pymodule(name = "_core")]
 mod core {
     #[pymodule_export]
-    use super::arrays::SparseRows;
+    use super::arrays::{SparseRows, needs_doubles};
     #[pymodule_export]
     use super::datasets::{digits, load, names};
     #[pymodule_export]

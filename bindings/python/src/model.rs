@@ -53,7 +53,7 @@ impl Model {
             )));
         }
         let rows = samples.rows()?;
-        check_finite(rows, features)?;
+        check_finite(rows, features, self.feature_names().as_deref())?;
         self.warn_of_scale(py, rows)?;
         if count == 1
             && let Some(outputs) = self.predict_one(rows, <[f32]>::to_vec)?
@@ -96,7 +96,7 @@ impl Model {
         let features = self.network().inputs();
         let Some(sample) = Samples::one(x, features) else { return Ok(None) };
         let Ok(rows) = sample.rows() else { return Ok(None) };
-        check_finite(rows, features)?;
+        check_finite(rows, features, self.feature_names().as_deref())?;
         self.warn_of_scale(x.py(), rows)?;
         Ok(Some(sample))
     }
@@ -106,7 +106,7 @@ impl Model {
     fn predict_one<T>(&self, sample: Rows, visit: impl Fn(&[f32]) -> T) -> PyResult<Option<T>> {
         let bytes = match sample {
             Rows::Bytes(_) => true,
-            Rows::Floats(_) => false,
+            Rows::Floats(_) | Rows::Doubles(_) => false,
             // What is ready takes another way, with sums in another order.
             Rows::Sparse(_) => return Ok(None),
         };
@@ -220,6 +220,12 @@ impl Model {
         self.trained.names().to_vec()
     }
 
+    /// The names of the features, if it was trained on a table with names.
+    #[getter]
+    fn feature_names(&self) -> Option<Vec<&str>> {
+        self.trained.columns.as_ref()?.feature_names()
+    }
+
     /// Shape of one sample.
     #[getter]
     fn sample_shape(&self) -> Vec<usize> {
@@ -251,6 +257,12 @@ impl Model {
     #[getter]
     fn input_range(&self) -> &'static str {
         self.trained.inputs.values.name()
+    }
+
+    /// Whether it takes samples in double precision: single precision would blur them.
+    #[getter]
+    fn takes_doubles(&self) -> bool {
+        self.trained.transform.takes_doubles()
     }
 
     /// How it was trained, as JSON.

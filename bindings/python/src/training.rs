@@ -9,9 +9,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use gradus::data::Dataset;
 use gradus::data::images::is_in_mnist_form;
 use gradus::data::split::split_samples;
+use gradus::data::{Columns, Dataset};
 use gradus::network::{Network, available_cores};
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
 use gradus::{Error, Result};
@@ -20,7 +20,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::arrays::{Answered, Samples, TargetArray};
+use crate::arrays::{Answered, Samples, TargetArray, check_finite};
 use crate::errors::{exception, guarded, panicked};
 use crate::model::Model;
 use crate::words;
@@ -182,11 +182,11 @@ fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<N
 }
 
 /// Trains a model: a classifier where `y` holds labels, a regressor where it holds values; `names` are
-/// those of the classes or of the values.
+/// those of the classes or of the values. The model keeps `feature_names`.
 #[pyfunction]
 #[pyo3(signature = (
-    config, x, y, names, *, shape, weights=None, validation=None, parameters=None, model=None,
-    state=None, patience=None, report=None
+    config, x, y, names, *, shape, feature_names=None, weights=None, validation=None, parameters=None,
+    model=None, state=None, patience=None, report=None
 ))]
 pub(crate) fn train<'py>(
     py: Python<'py>,
@@ -195,6 +195,7 @@ pub(crate) fn train<'py>(
     y: TargetArray<'py>,
     names: Vec<String>,
     shape: Vec<usize>,
+    feature_names: Option<Vec<String>>,
     weights: Option<PyReadonlyArray1<'py, f32>>,
     validation: Option<(Samples<'py>, TargetArray<'py>)>,
     parameters: Option<PyReadonlyArray1<'py, f32>>,
@@ -208,11 +209,17 @@ pub(crate) fn train<'py>(
     // Before anything is copied.
     config.validate().map_err(|error| exception(&error))?;
     let threads = config.threads.unwrap_or_else(available_cores);
+    let given_names: Option<Vec<&str>> =
+        feature_names.as_ref().map(|names| names.iter().map(String::as_str).collect());
+    check_finite(x.rows()?, x.shape().1, given_names.as_deref())?;
     let answered = Answered::new(py, &x, &y, &names, weights.as_ref(), threads)?;
     let set = validation.map(|(x, y)| Answered::new(py, &x, &y, &names, None, threads));
     let set = set.transpose()?;
     let sets = || {
-        let data = answered.into_dataset(shape.clone())?;
+        let mut data = answered.into_dataset(shape.clone())?;
+        if let Some(names) = feature_names {
+            data = data.with_columns(Columns::of_features(names))?;
+        }
         match set {
             Some(set) => Ok((data, Some(set.into_dataset(shape)?))),
             None => set_apart(data, &config),

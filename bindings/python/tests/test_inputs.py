@@ -1,10 +1,12 @@
 """What X and y may be: every kind gives the same model and the same predictions."""
 
+import datetime
 import warnings
 
 import numpy as np
 import pandas
 import polars
+import pyarrow
 import pytest
 import scipy.sparse
 
@@ -141,7 +143,7 @@ def test_what_a_sparse_matrix_must_not_hold_is_told(table, fitted):
     X, y = table
     sparse = scipy.sparse.csr_array(X * (X > 1))
     sparse[7, 1] = np.nan
-    with pytest.raises(ValueError, match="value NaN in sample 7"):
+    with pytest.raises(ValueError, match="NaN in row 7, column 1"):
         MLPClassifier().fit(sparse, y)
     sparse[7, 1] = 1e300
     with pytest.raises(ValueError, match="too large for single precision in row 7, column 1"):
@@ -211,8 +213,18 @@ def test_feature_names(table):
         model.predict(polars.DataFrame(frame.to_dict("list")))
     with pytest.warns(UserWarning, match="was fitted with feature names"):
         model.predict(X)
-    with pytest.raises(ValueError, match="another order"):
-        model.predict(frame[list("edcba")])
+    # In another order, and with other columns beside them.
+    reordered = frame[list("edcba")]
+    assert np.array_equal(model.predict_proba(reordered), model.predict_proba(frame))
+    more = reordered.assign(x="text", y=1)
+    with pytest.warns(UserWarning, match="not trained on, which are ignored: .'x', 'y'") as warned:
+        assert np.array_equal(model.predict(more), model.predict(frame))
+    assert len(warned) == 1
+    assert np.array_equal(fit(frame, y, max_iter=1).partial_fit(reordered, y).coefs_[0],
+                          fit(frame, y, max_iter=1).partial_fit(frame, y).coefs_[0])
+    twice = pandas.concat([frame, frame[["a"]]], axis=1)
+    with pytest.raises(ValueError, match="several columns named 'a'"):
+        model.predict(twice)
     with pytest.raises(ValueError, match="unknown: .'z'.*missing: .'a'"):
         model.predict(frame.rename(columns={"a": "z"}))
     model.fit(X, y)
@@ -222,6 +234,110 @@ def test_feature_names(table):
     mixed = frame.rename(columns={"a": 1})
     with pytest.raises(TypeError, match="named by int, str"):
         fit(mixed, y)
+
+
+FRAMES = {
+    "pandas": lambda columns: pandas.DataFrame(columns),
+    "Polars": lambda columns: polars.DataFrame(columns),
+    "lazy Polars": lambda columns: polars.LazyFrame(columns),
+    "PyArrow table": lambda columns: pyarrow.table(columns),
+    "PyArrow batch": lambda columns: pyarrow.record_batch(columns),
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_frames_are_matched_by_name(kind, table, tmp_path):
+    X, y = table
+    frame = FRAMES[kind]
+    columns = {name: X[:, at] for at, name in enumerate("abcde")}
+    model = fit(frame(columns), y)
+    assert model.feature_names_in_.tolist() == list("abcde")
+    expected = fit(X, y).predict_proba(X)
+    backwards = frame(dict(reversed(columns.items())))
+    assert np.array_equal(model.predict_proba(backwards), expected)
+    with pytest.warns(UserWarning, match="ignored: .'z'"):
+        assert np.array_equal(model.predict_proba(frame({"z": ["text"] * len(X), **columns})), expected)
+    with pytest.raises(ValueError, match="missing: .'c'"):
+        model.predict(frame({name: columns[name] for name in "abde"}))
+    curves = [
+        MLPClassifier((20,), max_iter=3, random_state=0)
+        .fit(frame(columns), y, validation_data=(other, y))
+        .validation_loss_curve_
+        for other in (frame(columns), backwards)
+    ]
+    assert curves[0] == curves[1]
+    # The names are part of the model file.
+    model.save(tmp_path / "model.safetensors")
+    again = MLPClassifier.load(tmp_path / "model.safetensors")
+    assert again.feature_names_in_.tolist() == list("abcde")
+    assert np.array_equal(again.predict_proba(backwards), expected)
+
+
+def test_what_is_no_number_is_named_with_its_column(table):
+    X, y = table
+    day = pandas.Timestamp("2024-05-01")
+    for column, message in [
+        (["ape"] * 300, r"'ape', which is not a number, in row 0, column 1 \('b'\)"),
+        ([1.0, None] * 150, r"X has NaN.* in row 1, column 1 \('b'\)"),
+        (pandas.array([1, None] * 150, dtype="Int64"), r"X has NaN .* in row 1, column 1 \('b'\)"),
+        ([day] * 300, r"X has dates in column 1 \('b'\)"),
+        (["01067"] * 300, r"'01067', which begins with 0 .*column 1 \('b'\)"),
+        (pandas.Categorical(["x", "y"] * 150), r"'x', which is not a number, in row 0, column 1"),
+    ]:
+        frame = pandas.DataFrame({"a": X[:, 0], "b": column})
+        with pytest.raises(ValueError, match=message):
+            fit(frame, y)
+        model = fit(pandas.DataFrame({"a": X[:, 0], "b": X[:, 1]}), y, max_iter=1)
+        with pytest.raises(ValueError, match=message):
+            model.predict(frame)
+    dates = {"a": X[:, 0], "b": [datetime.date(2024, 5, 1)] * 300}
+    for frame in (pandas.DataFrame({"b": [day] * 300}), polars.DataFrame(dates), pyarrow.table(dates)):
+        with pytest.raises(ValueError, match=r"X has dates in column . \('b'\)"):
+            fit(frame, y)
+    with pytest.raises(ValueError, match="a date"):
+        fit(np.array([["2024-05-01"]] * 300, dtype="datetime64[D]"), y)
+    # Numbers as text are numbers.
+    assert fit(np.array([["1.5", "0"], ["2", "0.5"]]), [0, 1]).n_features_in_ == 2
+
+
+def test_labels_that_are_probably_wrong(table):
+    X, y = table
+    with pytest.warns(UserWarning, match="y has one class only"):
+        fit(X, np.zeros(300, dtype=int), max_iter=1)
+    with pytest.warns(UserWarning, match="300 classes for 300 samples.*MLPRegressor"):
+        fit(X, np.arange(300) * 1000, max_iter=1)
+    for gap in (None, np.nan, pandas.NA):
+        labels = np.array(["a", "b", gap] * 100, dtype=object)
+        with pytest.raises(ValueError, match="Input y contains NaN .a missing label. in row 2"):
+            fit(X, labels)
+    assert fit(X, np.array(["01", "1", "001"])[y], max_iter=1).classes_.tolist() == ["001", "01", "1"]
+
+
+def test_values_far_from_0_keep_their_digits(tmp_path):
+    draw = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    near = 60.0 * y[:, None] + draw.integers(0, 30, (400, 1))
+    settings = dict(normalization="standard", max_iter=60, learning_rate_init=0.01)
+    for offset in (1.7e9, -1e12):
+        for X in (near + offset, (near + offset).astype(np.int64), pandas.DataFrame({"t": near[:, 0] + offset})):
+            model = fit(X, y, **settings)
+            assert model.score(X, y) > 0.99
+            assert model.predict(X[:1])[0] == y[0]
+            model.save(tmp_path / "model.safetensors")
+            again = MLPClassifier.load(tmp_path / "model.safetensors")
+            assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+    with_validation = MLPClassifier((20,), random_state=0, **settings).fit(
+        near + 1.7e9, y, validation_data=(near + 1.7e9, y)
+    )
+    assert with_validation.validation_scores_[-1] > 0.99
+    two = np.array([[0.0], [1.0]] * 200) + 1e9
+    assert fit(two, y, **settings).score(two, y) == 1.0
+    values = MLPRegressor((20,), random_state=0, **settings).fit(near + 1.7e9, near[:, 0] / 60.0)
+    assert values.score(near + 1.7e9, near[:, 0] / 60.0) > 0.9
+    # Ordinary doubles are trained on as floats, bit for bit.
+    X = draw.normal(size=(400, 3)) * [1.0, 1000.0, 1e-3] + [0.0, 5000.0, 0.0]
+    single = fit(X.astype(np.float32), y, **settings)
+    assert np.array_equal(fit(X, y, **settings).coefs_[0], single.coefs_[0])
 
 
 def test_wrong_inputs_are_named(table, fitted):
@@ -243,7 +359,7 @@ def test_wrong_inputs_are_named(table, fitted):
         (np.stack([y, y], axis=1), "y should be a 1d array"),
         (y + 0.5, "Unknown label type: continuous"),
         (np.where(y == 1, np.nan, y), "Input y contains NaN"),
-        (np.array([1, "a", None] * 100, dtype=object), "cannot be sorted"),
+        (np.array([1, "a", 2] * 100, dtype=object), "cannot be sorted"),
     ]:
         with pytest.raises(ValueError, match=message):
             fit(X, labels)

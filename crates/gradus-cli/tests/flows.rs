@@ -65,7 +65,7 @@ fn a_table_from_training_to_prediction() {
     assert!(text(&failed.get_output().stderr).contains("not in the training data: \"purple\""));
     fs::write(at.join("narrow.csv"), "u,label\n5,red\n").unwrap();
     let failed = gradus(at, "evaluate model.safetensors --data narrow.csv").assert().code(1);
-    let expected = "narrow.csv: its samples are 1, but the model takes 2";
+    let expected = "narrow.csv: the table has no column \"v\"";
     assert!(text(&failed.get_output().stderr).contains(expected));
 
     let rows = "u,v\n0,5\n5,0\n";
@@ -73,11 +73,11 @@ fn a_table_from_training_to_prediction() {
     let predicted = text(&predicted.get_output().stdout);
     assert!(predicted.starts_with("standard input[0]: blue ("), "{predicted}");
     assert!(predicted.contains("\nstandard input[1]: green ("), "{predicted}");
-    // If the label column has to be guessed, a message says which one was chosen.
+    // A column that the model was not trained on is left out, and a message says so.
     let rows = "number,u,v\n1,0,5\n2,5,0\n";
     let guessed = gradus(at, "predict model.safetensors -").write_stdin(rows).assert().success();
     assert_eq!(text(&guessed.get_output().stdout), predicted);
-    let notice = "note: standard input: label column: \"number\" (the first; ";
+    let notice = "note: standard input: column \"number\" is ignored";
     assert!(text(&guessed.get_output().stderr).starts_with(notice));
     let lines = run(at, "predict model.safetensors other.csv --json --top 2");
     let first = json(lines.lines().next().unwrap());

@@ -49,6 +49,25 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "train",
+        "drop",
+        Refused(&[
+            ("train --data digits --drop u", "is for tables"),
+            ("train --data arrays.npz --drop 0", "an .npz archive"),
+            ("train --data idx --drop 0", "a folder of IDX files"),
+            ("train --data classes --drop 0", "a folder of images"),
+        ]),
+    ),
+    (
+        "train",
+        "encoding",
+        Refused(&[
+            ("train --data digits --encoding latin-1", "is for tables"),
+            ("train --data arrays.npz --encoding utf-8", "an .npz archive"),
+            ("train --data classes --encoding utf-8", "a folder of images"),
+        ]),
+    ),
+    (
+        "train",
         "label-column",
         Refused(&[
             ("train --data digits --label-column 0", "column of a table"),
@@ -272,6 +291,22 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "evaluate",
+        "drop",
+        Refused(&[
+            ("evaluate model.safetensors --data arrays.npz --drop 0", "an .npz archive"),
+            ("evaluate model.safetensors --data digits --drop u", "is for tables"),
+        ]),
+    ),
+    (
+        "evaluate",
+        "encoding",
+        Refused(&[(
+            "evaluate model.safetensors --data arrays.npz --encoding utf-8",
+            "an .npz archive",
+        )]),
+    ),
+    (
+        "evaluate",
         "label-column",
         Refused(&[
             ("evaluate model.safetensors --data arrays.npz --label-column 0", "an .npz archive"),
@@ -324,6 +359,22 @@ const RULES: &[(&str, &str, Rule)] = &[
         Refused(&[
             ("report history.json --data-dir .", "a history"),
             ("report model.safetensors --data table.csv --data-dir .", "named data sets"),
+        ]),
+    ),
+    (
+        "report",
+        "drop",
+        Refused(&[
+            ("report history.json --drop 0", "a history"),
+            ("report model.safetensors --data arrays.npz --drop 0", "an .npz archive"),
+        ]),
+    ),
+    (
+        "report",
+        "encoding",
+        Refused(&[
+            ("report history.json --encoding utf-8", "a history"),
+            ("report model.safetensors --data arrays.npz --encoding utf-8", "an .npz archive"),
         ]),
     ),
     (
@@ -391,6 +442,19 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "predict",
+        "drop",
+        Refused(&[
+            ("predict digits.safetensors image.png --drop 0", "an image"),
+            ("predict model.safetensors table.csv arrays.npy --drop label", "an .npy array"),
+        ]),
+    ),
+    (
+        "predict",
+        "encoding",
+        Refused(&[("predict digits.safetensors image.png --encoding utf-8", "an image")]),
+    ),
+    (
+        "predict",
         "label-column",
         Refused(&[
             ("predict digits.safetensors image.png --label-column 0", "an image"),
@@ -432,6 +496,22 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("data", "seed", Refused(&[("data digits --show 0 --seed 1", "--distort")])),
     ("data", "json", Refused(&[("data table.csv --show 0 --json", "--show")])),
     ("data", "data-dir", Refused(&[("data table.csv --data-dir .", "named data sets")])),
+    (
+        "data",
+        "drop",
+        Refused(&[
+            ("data arrays.npz --drop 0", "an .npz archive"),
+            ("data --drop 0", "is for tables"),
+        ]),
+    ),
+    (
+        "data",
+        "encoding",
+        Refused(&[
+            ("data arrays.npz --encoding utf-8", "an .npz archive"),
+            ("data --encoding utf-8", "is for tables"),
+        ]),
+    ),
     (
         "data",
         "label-column",
@@ -502,11 +582,12 @@ const RULES: &[(&str, &str, Rule)] = &[
 ];
 
 /// Options of `train` that a resumed run takes: they change where things are, not what is computed.
-const WITH_RESUME: [&str; 17] = [
+const WITH_RESUME: [&str; 18] = [
     "checkpoint",
     "checkpoint-every",
     "data",
     "data-dir",
+    "encoding",
     "history",
     "image-size",
     "json",

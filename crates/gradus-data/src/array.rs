@@ -78,6 +78,12 @@ impl Values {
         }
     }
 
+    /// All values in double precision.
+    #[expect(clippy::unnecessary_cast)]
+    pub fn to_f64(&self) -> Vec<f64> {
+        for_each_type!(self, values => values.iter().map(|&value| value as f64).collect())
+    }
+
     /// All values in single precision.
     #[expect(clippy::unnecessary_cast)]
     pub fn to_f32(&self) -> Vec<f32> {
@@ -95,8 +101,16 @@ impl Array {
     ///
     /// Bytes stay bytes. Other numbers become bytes too where the samples have the shape of pictures
     /// and all values are grey levels (whole numbers in 0..=255, not only 0 and 1); all else becomes
-    /// `f32`. A last dimension of 1 (a single colour channel) is dropped.
+    /// `f32`, or stays `f64` if single precision would blur it or `doubles` says so. A last dimension of 1 (a single colour channel) is dropped.
     pub fn into_inputs(self) -> Result<(Inputs, Vec<usize>)> {
+        self.into_inputs_as(false)
+    }
+
+    /// As [`Self::into_inputs`]; with `doubles`, 64-bit numbers stay `f64` in any case.
+    ///
+    /// # Errors
+    /// As [`Self::into_inputs`].
+    pub fn into_inputs_as(self, doubles: bool) -> Result<(Inputs, Vec<usize>)> {
         let Some((_, sample_shape)) = self.shape.split_first().filter(|(_, rest)| !rest.is_empty())
         else {
             return Err(invalid(format!(
@@ -118,6 +132,12 @@ impl Array {
             (Values::U8(bytes), _, _) => (Inputs::Bytes(bytes), sample_shape),
             (_, Some(bytes), Some(shape)) => (Inputs::Bytes(bytes), shape),
             (Values::F32(values), _, _) => (Inputs::Floats(values), sample_shape),
+            (Values::F64(values), _, _) => {
+                (of_doubles(values, &sample_shape, doubles), sample_shape)
+            }
+            (values @ (Values::I64(_) | Values::I32(_)), _, _) => {
+                (of_doubles(values.to_f64(), &sample_shape, doubles), sample_shape)
+            }
             (values, _, _) => (Inputs::Floats(values.to_f32()), sample_shape),
         })
     }
@@ -142,6 +162,13 @@ impl Array {
         for_each_type!(&self.values, values => {
             values.iter().enumerate().map(|(at, &value)| to_label(at, value as f64)).collect()
         })
+    }
+}
+
+fn of_doubles(values: Vec<f64>, sample_shape: &[usize], doubles: bool) -> Inputs {
+    match doubles {
+        true => Inputs::Doubles(values),
+        false => Inputs::of_doubles(values, sample_shape.iter().product()),
     }
 }
 

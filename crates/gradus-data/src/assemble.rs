@@ -5,7 +5,7 @@ use super::array::Array;
 use super::{Dataset, Inputs, Targets, invalid};
 use crate::error::{Error, Result};
 
-/// A data set from samples and one class index for each.
+/// A data set from samples and one class index for each; with `doubles`, 64-bit numbers stay as they are.
 ///
 /// # Errors
 /// `InvalidData` where the counts differ, there is no sample, or a label has no class.
@@ -13,6 +13,7 @@ pub(crate) fn labelled(
     samples: Array,
     labels: Vec<u32>,
     class_names: Vec<String>,
+    doubles: bool,
 ) -> Result<Dataset> {
     if samples.samples() != labels.len() {
         return Err(invalid(format!(
@@ -21,15 +22,15 @@ pub(crate) fn labelled(
             labels.len()
         )));
     }
-    let (inputs, sample_shape) = samples.into_inputs()?;
+    let (inputs, sample_shape) = samples.into_inputs_as(doubles)?;
     Dataset::new(inputs, labels, sample_shape, class_names)
 }
 
-/// A training part and perhaps a test part from samples and class numbers; the classes are 0 up to
-/// the largest number in the training part.
+/// A training part and perhaps a test part from samples and class numbers ([`classes_of`]).
 pub(crate) fn numbered_parts(
     train: (Array, Array),
     test: Option<(Array, Array)>,
+    doubles: bool,
 ) -> Result<(Dataset, Option<Dataset>)> {
     let in_part = |name: &'static str| move |error: Error| error.context(format!("{name} part"));
     let train_labels = train.1.into_labels().map_err(in_part("training"))?;
@@ -37,12 +38,26 @@ pub(crate) fn numbered_parts(
         Some((samples, labels)) => Some((samples, labels.into_labels().map_err(in_part("test"))?)),
         None => None,
     };
-    let classes = train_labels.iter().max().map_or(0, |&label| label + 1);
-    let names = || (0..classes).map(|class| class.to_string()).collect::<Vec<_>>();
-    let train = labelled(train.0, train_labels, names()).map_err(in_part("training"))?;
+    let classes = classes_of(&train_labels);
+    let names = || classes.iter().map(u32::to_string).collect::<Vec<_>>();
+    let numbered = |labels: Vec<u32>| {
+        let number = |(at, label): (usize, &u32)| match classes.binary_search(label) {
+            Ok(number) => Ok(number as u32),
+            Err(_) => Err(invalid(format!(
+                "label {label} of sample {at} is out of range: there are {} classes",
+                classes.len()
+            ))),
+        };
+        labels.iter().enumerate().map(number).collect::<Result<Vec<u32>>>()
+    };
+    let train_labels = numbered(train_labels)?;
+    let train = labelled(train.0, train_labels, names(), doubles).map_err(in_part("training"))?;
     let test = match test {
         Some((samples, labels)) => {
-            let test = labelled(samples, labels, names()).map_err(in_part("test"))?;
+            let doubles = matches!(train.inputs, Inputs::Doubles(_));
+            let test =
+                numbered(labels).and_then(|labels| labelled(samples, labels, names(), doubles));
+            let test = test.map_err(in_part("test"))?;
             Some(fit_test_part(&train, test)?)
         }
         None => None,
@@ -50,24 +65,43 @@ pub(crate) fn numbered_parts(
     Ok((train, test))
 }
 
+/// Numbers of classes that may be incomplete: digits, letters.
+const FEW: usize = 32;
+
+/// The classes of training labels: 0 up to the largest, since some may be missing by chance; but only those
+/// that occur if most of many numbers do not, such as 0, 500 and 1000.
+fn classes_of(labels: &[u32]) -> Vec<u32> {
+    let all = labels.iter().max().map_or(0, |&label| label + 1);
+    let mut is_used = vec![false; all as usize];
+    labels.iter().for_each(|&label| is_used[label as usize] = true);
+    let used = is_used.iter().filter(|&&used| used).count();
+    match is_used.len() > FEW.max(2 * used) {
+        true => (0..all).filter(|&label| is_used[label as usize]).collect(),
+        false => (0..all).collect(),
+    }
+}
+
 /// As [`numbered_parts`], from samples and the values that they are answered with. One value a sample
 /// is named `y`, several are `y0`, `y1`, ...
 pub(crate) fn valued_parts(
     train: (Array, Array),
     test: Option<(Array, Array)>,
+    doubles: bool,
 ) -> Result<(Dataset, Option<Dataset>)> {
-    let part = |name: &str, (samples, values)| {
-        valued(samples, values).map_err(|error: Error| error.context(format!("{name} part")))
+    let part = |name: &str, (samples, values), doubles| {
+        valued(samples, values, doubles)
+            .map_err(|error: Error| error.context(format!("{name} part")))
     };
-    let train = part("training", train)?;
+    let train = part("training", train, doubles)?;
+    let doubles = matches!(train.inputs, Inputs::Doubles(_));
     let test = match test {
-        Some(test) => Some(fit_test_part(&train, part("test", test)?)?),
+        Some(test) => Some(fit_test_part(&train, part("test", test, doubles)?)?),
         None => None,
     };
     Ok((train, test))
 }
 
-fn valued(samples: Array, values: Array) -> Result<Dataset> {
+fn valued(samples: Array, values: Array, doubles: bool) -> Result<Dataset> {
     let outputs = match values.shape[..] {
         [_] => 1,
         [_, outputs] => outputs,
@@ -90,7 +124,7 @@ fn valued(samples: Array, values: Array) -> Result<Dataset> {
         _ => (0..outputs).map(|index| format!("y{index}")).collect(),
     };
     let answers = Targets::Values { values: values.values.to_f32(), names };
-    let (inputs, sample_shape) = samples.into_inputs()?;
+    let (inputs, sample_shape) = samples.into_inputs_as(doubles)?;
     Dataset::with_targets(inputs, answers, sample_shape)
 }
 
@@ -119,6 +153,18 @@ pub(crate) fn fit_test_part(train: &Dataset, test: Dataset) -> Result<Dataset> {
         (Inputs::Floats(_), Inputs::Bytes(bytes)) => {
             Inputs::Floats(bytes.into_iter().map(f32::from).collect())
         }
+        (Inputs::Doubles(_), Inputs::Bytes(bytes)) => {
+            Inputs::Doubles(bytes.into_iter().map(f64::from).collect())
+        }
+        (Inputs::Doubles(_), Inputs::Floats(values)) => {
+            Inputs::Doubles(values.into_iter().map(f64::from).collect())
+        }
+        (Inputs::Floats(_) | Inputs::Bytes(_), Inputs::Doubles(values)) => {
+            Inputs::Floats(values.into_iter().map(|value| value as f32).collect())
+        }
+        (_, inputs) => inputs,
+    };
+    test.inputs = match (&train.inputs, test.inputs) {
         (Inputs::Bytes(_), Inputs::Floats(values)) => Inputs::Bytes(to_bytes(&values)?),
         (_, inputs) => inputs,
     };
@@ -156,7 +202,8 @@ mod tests {
 
     #[test]
     fn classes_reach_up_to_the_largest_training_label() {
-        let parts = |test| numbered_parts((images(2), labels(&[0, 2])), Some((images(1), test)));
+        let parts =
+            |test| numbered_parts((images(2), labels(&[0, 2])), Some((images(1), test)), false);
         let (train, test) = parts(labels(&[1])).unwrap();
         assert_eq!(train.class_names(), ["0", "1", "2"]);
         assert_eq!(test.unwrap().class_names(), train.class_names());
@@ -166,9 +213,10 @@ mod tests {
 
     #[test]
     fn counts_must_agree() {
-        let error = numbered_parts((images(3), labels(&[0, 1])), None).unwrap_err().to_string();
+        let error =
+            numbered_parts((images(3), labels(&[0, 1])), None, false).unwrap_err().to_string();
         assert!(error.contains("training part: 3 samples but 2 labels"), "{error}");
-        let error = numbered_parts((images(0), labels(&[])), None).unwrap_err().to_string();
+        let error = numbered_parts((images(0), labels(&[])), None, false).unwrap_err().to_string();
         assert!(error.contains("no data"), "{error}");
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::array::Array;
 use super::assemble::numbered_parts;
 use super::bytes;
+use super::csv::TableOptions;
 use super::idx::read_idx;
 use super::named::first_column;
 use super::{Dataset, csv, images, invalid, npz};
@@ -17,10 +18,8 @@ pub(crate) type Parts = (Dataset, Option<Dataset>);
 /// How tables and pictures are to be read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ReadOptions<'a> {
-    /// Label column of a table, by name or position.
-    pub(crate) label_column: Option<&'a str>,
-    /// Whether samples are answered with values instead of classes.
-    pub(crate) values: bool,
+    /// How a table is read, and whether targets are values instead of classes.
+    pub(crate) table: TableOptions<'a>,
     /// Height and width to which pictures are scaled.
     pub(crate) image_size: Option<(usize, usize)>,
 }
@@ -40,7 +39,9 @@ pub(crate) fn read_path(
     notices: &mut Vec<String>,
 ) -> Result<Parts> {
     match fs::metadata(path) {
-        Ok(data) if data.is_dir() && options.values => Err(no_values(&path.display().to_string())),
+        Ok(data) if data.is_dir() && options.table.values => {
+            Err(no_values(&path.display().to_string()))
+        }
         Ok(data) if data.is_dir() => read_folder(path, options, notices),
         Ok(_) => read_file(path, options, notices),
         Err(error) => Err(Error::io("read", path, error)),
@@ -62,19 +63,21 @@ fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Re
             ),
         )
     };
+    let mut table = || {
+        let (data, warnings) = csv::read_table(path, &options.table)?;
+        notices.extend(warnings);
+        Ok((data, None))
+    };
     match start {
-        [b'P', b'K', ..] => npz::read_parts(path, options.values),
-        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=8, ..] if options.values => {
+        [b'P', b'K', ..] | [0x1f, 0x8b, ..] if csv::is_packed_table(&file) => table(),
+        [b'P', b'K', ..] => npz::read_parts(path, options.table.values, options.table.doubles),
+        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=8, ..] if options.table.values => {
             Err(no_values(&path.display().to_string()))
         }
         [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=8, ..] => read_single_idx(path),
         [0x93, b'N', b'U', ..] => Err(has_no_label("a single .npy array")),
         _ if images::is_image(start) => Err(has_no_label("a single image")),
-        _ => {
-            let (data, notice) = csv::read_with_notice(path, options.label_column, options.values)?;
-            notices.extend(notice);
-            Ok((data, None))
-        }
+        _ => table(),
     }
 }
 
@@ -197,10 +200,12 @@ impl Slots {
         }
         let mut pairs = pairs.into_iter();
         match (pairs.next(), pairs.next()) {
-            (Some(train), None) => numbered_parts(read_pair(&train)?, None).map_err(in_folder),
+            (Some(train), None) => {
+                numbered_parts(read_pair(&train)?, None, false).map_err(in_folder)
+            }
             (Some(train), Some(test)) => {
                 let (train, test) = rayon::join(|| read_pair(&train), || read_pair(&test));
-                numbered_parts(train?, Some(test?)).map_err(in_folder)
+                numbered_parts(train?, Some(test?), false).map_err(in_folder)
             }
             (None, _) => Err(in_folder(invalid("there are no IDX files"))),
         }
@@ -262,7 +267,7 @@ fn read_single_idx(path: &Path) -> Result<Parts> {
         ));
     };
     let pair = (images, first_column(read_idx(&labels)?));
-    numbered_parts(pair, None).map_err(|error| error.context(path.display()))
+    numbered_parts(pair, None, false).map_err(|error| error.context(path.display()))
 }
 
 #[cfg(test)]

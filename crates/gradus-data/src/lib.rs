@@ -6,7 +6,8 @@
 //! |---|---|
 //! | load.rs | [`load`]: the one entry point; finds a named set or a path, splits off a test part |
 //! | files.rs | detects the format of a path from its content and calls the reader |
-//! | idx.rs, npz.rs, npy.rs, zip.rs, csv.rs, images/ | the readers |
+//! | idx.rs, npz.rs, npy.rs, zip.rs, csv/, images/ | the readers |
+//! | label_warnings.rs | labels that are probably not what they were meant to be |
 //! | assemble.rs, array.rs | arrays and labels become samples: checks, bytes or floats, shapes |
 //! | bytes.rs | sizes are checked before memory is allocated |
 //! | sets.rs, places.rs, named.rs | the named sets, where they may be on this machine, whether files are genuine |
@@ -25,6 +26,7 @@ pub mod npz;
 pub mod csv;
 pub mod images;
 pub mod digits;
+mod label_warnings;
 mod weights;
 mod sets;
 mod places;
@@ -47,4 +49,6 @@ pub use weights::read_sample_weights;
 pub(crate) use gradus_core::error::{self, invalid};
 pub(crate) use gradus_core::random;
 pub(crate) use gradus_core::samples::image_shape;
-pub use gradus_core::samples::{Dataset, Inputs, Rows, SparseRows, Targets, Task, split};
+pub use gradus_core::samples::{
+    Columns, Dataset, Inputs, Rows, SparseRows, Targets, Task, needs_doubles, split,
+};

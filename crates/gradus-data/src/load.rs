@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::assemble::fit_test_part;
+use super::csv::{Encoding, TableOptions};
 use super::digits::{self, Part};
 use super::fetch::{FetchProgress, Patience, fetch_set, mirrors_of};
 use super::files::{ReadOptions, no_values, read_path, size_of};
+use super::label_warnings::label_warning;
 use super::places::{Surroundings, candidates};
 use super::sets::{self, BUILT_IN, NamedSet, set_names};
 use super::split::split_samples;
-use super::{Dataset, invalid, named};
+use super::{Columns, Dataset, Inputs, invalid, named};
 use crate::error::{Error, Result};
 
 /// Samples of the built-in digits: training and test part.
@@ -35,6 +37,15 @@ pub struct LoadOptions {
     /// Label column of a CSV table: a name from its header, or a position from 0; for `values` one
     /// or several, with commas between them.
     pub label_column: Option<String>,
+    /// Columns of a table to leave out: names from its header, or positions from 0.
+    pub drop: Vec<String>,
+    /// How the letters of a table are written as bytes, if it does not say so itself.
+    pub encoding: Option<Encoding>,
+    /// Whether 64-bit numbers stay so in any case: for a model that takes double precision.
+    pub doubles: bool,
+    /// The columns that a model was trained on: those of a table are found by these names, or by these
+    /// positions in a table without a header.
+    pub columns: Option<Columns>,
     /// Whether samples are answered with values, read from columns of a CSV table or from the `y` of
     /// an `.npz`, instead of classes.
     pub values: bool,
@@ -54,6 +65,10 @@ impl Default for LoadOptions {
             data_dir: None,
             test: None,
             label_column: None,
+            drop: Vec::new(),
+            encoding: None,
+            columns: None,
+            doubles: false,
             values: false,
             image_size: None,
             seed: 0,
@@ -65,8 +80,14 @@ impl Default for LoadOptions {
 impl LoadOptions {
     fn reading(&self) -> ReadOptions<'_> {
         ReadOptions {
-            label_column: self.label_column.as_deref(),
-            values: self.values,
+            table: TableOptions {
+                label_column: self.label_column.as_deref(),
+                values: self.values,
+                drop: &self.drop,
+                encoding: self.encoding,
+                columns: self.columns.as_ref(),
+                doubles: self.doubles,
+            },
             image_size: self.image_size,
         }
     }
@@ -147,8 +168,14 @@ pub fn load_matching(
     train: &Dataset,
     options: &LoadOptions,
 ) -> Result<(Dataset, Vec<String>)> {
-    let reading =
-        ReadOptions { image_size: size_of(train).or(options.image_size), ..options.reading() };
+    let mut reading = options.reading();
+    reading.image_size = size_of(train).or(options.image_size);
+    reading.table.doubles |= matches!(train.inputs, Inputs::Doubles(_));
+    if let Some(columns) = &train.columns {
+        // Of a table like the training data, which may have its columns in another order.
+        reading.table =
+            TableOptions { label_column: None, drop: &[], columns: Some(columns), ..reading.table };
+    }
     let mut notices = Vec::new();
     let (only, test) = read_path(path, reading, &mut notices)?;
     let data = fit_test_part(train, test.unwrap_or(only));
@@ -402,6 +429,7 @@ fn at_path(name: &str, options: &LoadOptions) -> Result<Found> {
     let mut notices = Vec::new();
     let (train, test) = read_path(path, options.reading(), &mut notices)?;
     let origin = path.display().to_string();
+    notices.extend(label_warning(&train).map(|warning| format!("{origin}: {warning}")));
     Ok(Found { name: name.to_owned(), train, test, origin, notices })
 }
 
@@ -562,7 +590,7 @@ mod tests {
         assert_eq!(loaded.test.labels(), [2, 0]);
         let narrow = table(&folder, "narrow.csv", "dog,7\ncat,9\n");
         let error = load_in(&options(&narrow), &surroundings).unwrap_err().to_string();
-        assert!(error.contains("narrow.csv: a test sample has shape [1]"), "{error}");
+        assert!(error.contains("narrow.csv: the table has 2 columns, expected 3"), "{error}");
         let (single, notices) = load_single(&test, &LoadOptions::default()).unwrap();
         assert_eq!((single.class_names(), notices.len()), (&["cat".into(), "dog".into()][..], 0));
     }
@@ -578,7 +606,7 @@ mod tests {
             ..named(train.to_str().unwrap())
         };
         let loaded = load_in(&options(None), &surroundings).unwrap();
-        assert_eq!((loaded.notices.len(), loaded.train.features()), (2, 2));
+        assert_eq!((loaded.notices.len(), loaded.train.features()), (1, 2));
         let notice = "train.csv: label column: \"species\" (the first; name another";
         assert!(loaded.notices[0].contains(notice), "{:?}", loaded.notices);
         assert_eq!(load_single(&train, &options(None)).unwrap().1, loaded.notices[..1]);

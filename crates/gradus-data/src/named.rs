@@ -212,7 +212,7 @@ fn build(set: &NamedSet, name: &str, part: usize, images: Array, labels: Array) 
             }
         };
     }
-    let mut data = labelled(images, labels, names)
+    let mut data = labelled(images, labels, names, false)
         .map_err(|error| error.context(format!("{}, {name} part", set.name)))?;
     if let Inputs::Bytes(pixels) = &mut data.inputs
         && set.transposed

@@ -71,22 +71,30 @@ impl<R: Read + Seek> Npz<R> {
 
 /// The training part and, where there is one, the test part of an `.npz` file.
 pub fn read_npz(path: &Path) -> Result<(Dataset, Option<Dataset>)> {
-    read_parts(path, false)
+    read_parts(path, false, false)
 }
 
 /// As [`read_npz`]; with `values`, `y_train` and `y_test` are the values that samples are answered
-/// with, `(n,)` or `(n, outputs)`, instead of class numbers.
-pub(crate) fn read_parts(path: &Path, values: bool) -> Result<(Dataset, Option<Dataset>)> {
+/// with, `(n,)` or `(n, outputs)`, instead of class numbers; with `doubles`, 64-bit samples stay as they are.
+pub(crate) fn read_parts(
+    path: &Path,
+    values: bool,
+    doubles: bool,
+) -> Result<(Dataset, Option<Dataset>)> {
     let mut npz = Npz::open(path)?;
-    parts(&mut npz, values).map_err(|error| error.context(path.display()))
+    parts(&mut npz, values, doubles).map_err(|error| error.context(path.display()))
 }
 
 /// As [`read_npz`], from memory.
 pub fn parse_npz(bytes: &[u8]) -> Result<(Dataset, Option<Dataset>)> {
-    parts(&mut Npz::from_bytes(bytes)?, false)
+    parts(&mut Npz::from_bytes(bytes)?, false, false)
 }
 
-fn parts<R: Read + Seek>(npz: &mut Npz<R>, values: bool) -> Result<(Dataset, Option<Dataset>)> {
+fn parts<R: Read + Seek>(
+    npz: &mut Npz<R>,
+    values: bool,
+    doubles: bool,
+) -> Result<(Dataset, Option<Dataset>)> {
     let (Some(inputs), Some(labels)) = (npz.get("x_train")?, npz.get("y_train")?) else {
         return Err(invalid(format!(
             "expected the arrays x_train and y_train (and x_test, y_test for a test part); the file \
@@ -100,8 +108,8 @@ fn parts<R: Read + Seek>(npz: &mut Npz<R>, values: bool) -> Result<(Dataset, Opt
         _ => return Err(invalid("x_test and y_test belong together: one of them is missing")),
     };
     match values {
-        true => valued_parts((inputs, labels), test),
-        false => numbered_parts((inputs, labels), test),
+        true => valued_parts((inputs, labels), test, doubles),
+        false => numbered_parts((inputs, labels), test, doubles),
     }
 }
 
@@ -163,7 +171,7 @@ mod tests {
         let read = |shape: &str, values: &[f32]| {
             let y = npy_file("<f4", shape, &floats(values));
             let file = zip_file(&[("x_train.npy", &x), ("y_train.npy", &y)], false);
-            parts(&mut Npz::from_bytes(&file).unwrap(), true).map(|(train, _)| train.targets)
+            parts(&mut Npz::from_bytes(&file).unwrap(), true, false).map(|(train, _)| train.targets)
         };
         let expected = |names: &[&str], values: &[f32]| Targets::Values {
             values: values.to_vec(),

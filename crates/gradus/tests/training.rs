@@ -101,7 +101,7 @@ fn sparse_rows_are_learnt_as_the_values_that_they_stand_for() {
     assert!(probabilities.iter().zip(predicted(&one).row(0)).all(|(a, b)| (a - b).abs() < 1e-5));
     let infinite = SparseRows::new(784, vec![0, 0, 2], vec![3, 7], vec![1.0, f32::INFINITY]);
     let inputs = Inputs::Sparse(infinite.unwrap());
-    assert_eq!(inputs.rows().not_finite(784), Some((f32::INFINITY, (1, 7))));
+    assert_eq!(inputs.rows().not_finite(784), Some((f64::INFINITY, (1, 7))));
     let error = Dataset::new(inputs, vec![0, 1], vec![28, 28], bytes.class_names().to_vec());
     assert!(error.unwrap_err().to_string().contains("value inf in sample 1"));
 }
@@ -438,6 +438,7 @@ fn a_prediction_does_not_depend_on_the_samples_beside_it() {
         let one = match one {
             gradus::data::Rows::Bytes(values) => gradus::data::Rows::Bytes(&values[..784]),
             gradus::data::Rows::Floats(values) => gradus::data::Rows::Floats(&values[..784]),
+            gradus::data::Rows::Doubles(values) => gradus::data::Rows::Doubles(&values[..784]),
             rows @ gradus::data::Rows::Sparse(_) => rows,
         };
         predictor.predict(one).unwrap();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -463,6 +464,7 @@ class MLPClassifier(BaseMLP):
         y = _labels(_inputs.vector(y, "y", samples))
         if classes is None and not go_on:
             classes, values = _inputs.encode(y)
+            _warn_of_classes(classes, samples)
         else:
             classes = self.classes_ if classes is None else classes
             values = _inputs.encode_known(y, classes)
@@ -518,6 +520,17 @@ class _Targets:
 
     def encode(self, y, name, samples):
         return _inputs.encode_known(_labels(_inputs.vector(y, name, samples)), self.classes)
+
+
+def _warn_of_classes(classes, samples):
+    """Warns of labels that are probably not what they were meant to be."""
+    if len(classes) == 1:
+        message = f"y has one class only, {classes[0]!r}: there is nothing to learn"
+    elif len(classes) > 10 and 2 * len(classes) > samples:
+        message = f"y has {len(classes)} classes for {samples} samples: for values, use MLPRegressor"
+    else:
+        return
+    warnings.warn(message, UserWarning, stacklevel=6)
 
 
 def _labels(y):

@@ -19,10 +19,11 @@ class SparseRows:
     def shape(self) -> tuple[int, int]: ...
     def __len__(self) -> int: ...
 
-Samples = NDArray[np.uint8] | NDArray[np.float32] | SparseRows
+Samples = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64] | SparseRows
 # Labels, or values (samples x values).
 Targets = NDArray[np.uint32] | NDArray[np.float32]
 
+def needs_doubles(values: NDArray[np.float64]) -> bool: ...
 def version() -> str: ...
 def write_file(path: str | PathLike[str], content: bytes) -> None: ...
 def choices(
@@ -38,6 +39,8 @@ def load(
     data_dir: str | PathLike[str] | None = None,
     test: str | PathLike[str] | None = None,
     label_column: str | None = None,
+    drop: Sequence[str] = (),
+    encoding: str | None = None,
     values: bool = False,
     image_size: tuple[int, int] | None = None,
     seed: int = 0,
@@ -65,6 +68,7 @@ def train(
     names: Sequence[str],
     *,
     shape: Sequence[int],
+    feature_names: Sequence[str] | None = None,
     weights: NDArray[np.float32] | None = None,
     validation: tuple[Samples, Targets] | None = None,
     parameters: NDArray[np.float32] | None = None,
@@ -80,6 +84,8 @@ class Model:
     @property
     def names(self) -> list[str]: ...
     @property
+    def feature_names(self) -> list[str] | None: ...
+    @property
     def sample_shape(self) -> list[int]: ...
     @property
     def features(self) -> int: ...
@@ -89,6 +95,8 @@ class Model:
     def activations(self) -> list[str]: ...
     @property
     def input_range(self) -> Literal["bytes", "unit", "floats", "unknown"]: ...
+    @property
+    def takes_doubles(self) -> bool: ...
     @property
     def training(self) -> str: ...
     def label(self, x: object) -> int | None: ...

@@ -1,8 +1,12 @@
 """From what users have (arrays, frames, sparse matrices) to rows of bytes, float32 or sparse float32."""
 
+import re
+import warnings
+from collections import Counter
+
 import numpy as np
 
-from gradus import _core
+from gradus import _core, _frames
 
 
 def is_sparse(X):
@@ -10,10 +14,11 @@ def is_sparse(X):
     return hasattr(X, "toarray") and hasattr(X, "nnz")
 
 
-def rows(X):
+def rows(X, doubles=False):
     """Return samples as rows, and the shape of one sample.
 
-    Bytes and truth values stay bytes, everything else becomes float32; of arrays nothing is copied that
+    Bytes and truth values stay bytes, everything else becomes float32, or float64 where ``doubles`` says
+    so: True for always, None where single precision would blur a column. Of arrays nothing is copied that
     is in form already. Sparse matrices stay sparse, but those of bytes, which take as much room.
 
     Parameters
@@ -22,10 +27,13 @@ def rows(X):
 
     Returns
     -------
-    values : ndarray of uint8 or float32, C-contiguous, or SparseRows, of shape (n_samples, n_features)
+    values : ndarray of uint8, float32 or float64, C-contiguous, or SparseRows, of shape (n_samples, n_features)
     shape : tuple of int
         Of one sample: ``(28, 28)`` for an image.
     """
+    names = _frames.names(X)
+    if names is not None:
+        _refuse_dates(X, names)
     if is_sparse(X):
         values = X.toarray() if X.dtype in (np.uint8, bool) else X
     else:
@@ -47,7 +55,16 @@ def rows(X):
         )
     if is_sparse(values):
         return _sparse_rows(values), shape
-    return _in_form(values).reshape(len(values), features), shape
+    return _in_form(values, names, doubles).reshape(len(values), features), shape
+
+
+def _refuse_dates(X, names):
+    column = _frames.first_date(X)
+    if column is not None:
+        raise ValueError(
+            f"X has dates in column {column} ({str(names[column])!r}); expected numbers only: encode the "
+            "column, such as by year and day, or leave it out"
+        )
 
 
 def _sparse_rows(X):
@@ -64,17 +81,67 @@ def _sparse_rows(X):
     return _core.SparseRows(X.shape[1], starts, columns, values)
 
 
-def _in_form(values):
+def _in_form(values, names, doubles):
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
     if values.dtype == bool:
         return np.ascontiguousarray(values).view(np.uint8)
     _refuse_complex(values)
     if values.dtype.kind not in "iuf":
-        # Strings and objects: numbers among them are taken, anything else is an error of NumPy's.
-        values = values.astype(np.float64)
+        values = _numbers(values, names)
+    if doubles is None:
+        doubles = values.dtype.itemsize > 4 and _blurs(values)
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(values, dtype=np.float32)
+        return np.ascontiguousarray(values, dtype=np.float64 if doubles else np.float32)
+
+
+def _blurs(values):
+    """Return whether single precision would blur a column of these numbers."""
+    values = np.ascontiguousarray(values, dtype=np.float64).reshape(len(values), -1)
+    return _core.needs_doubles(values)
+
+
+# Digits that begin with 0, such as a post code: text, whose zeros must not be lost.
+_CODE = re.compile(r"\s*-?0[0-9]+\s*")
+
+
+def _numbers(values, names):
+    """Return the numbers among strings and objects as float64; anything else is refused by its place."""
+    is_code = any(isinstance(value, str) and _CODE.fullmatch(value) for value in values.flat)
+    if values.dtype.kind not in "mM" and not is_code:
+        try:
+            return values.astype(np.float64)
+        except (TypeError, ValueError):
+            pass
+    rows = values.reshape(len(values), -1)
+    for column in range(rows.shape[1]):
+        for row, value in enumerate(rows[:, column]):
+            error, what = _why_no_number(value)
+            if error is not None:
+                name = "" if names is None else f" ({str(names[column])!r})"
+                raise error(
+                    f"X has {what} in row {row}, column {column}{name}; expected numbers only: encode the "
+                    "column, fill the gap, or leave the column or the row out"
+                )
+    return values.astype(np.float64)
+
+
+def _why_no_number(value):
+    """Return the exception for a value that is not a number, and what it is; None for a number."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return ValueError, "NaN (a missing value)"
+    if isinstance(value, str) and _CODE.fullmatch(value):
+        return ValueError, f"{value!r}, which begins with 0 and is text, not a number,"
+    if isinstance(value, (np.datetime64, np.timedelta64)) or hasattr(value, "isoformat"):
+        return ValueError, f"a date ({value})"
+    try:
+        float(value)
+    except ValueError:
+        return ValueError, f"{value!r}, which is not a number,"
+    except TypeError as error:
+        # Tools that check estimators look for Python's own words.
+        return TypeError, f"{value!r} ({error})"
+    return None, ""
 
 
 def _refuse_complex(values):
@@ -84,10 +151,10 @@ def _refuse_complex(values):
 
 def feature_names(X):
     """Return the column names of a frame where all of them are strings, else None."""
-    columns = getattr(X, "columns", None)
+    columns = _frames.names(X)
     if columns is None:
         return None
-    names = np.array(list(columns), dtype=object)
+    names = np.array(columns, dtype=object)
     strings = [isinstance(name, str) for name in names]
     if names.size and all(strings):
         return names
@@ -100,12 +167,48 @@ def feature_names(X):
     return None
 
 
+def in_order(X, names, known, what="X", stacklevel=2):
+    """Return the frame with the known columns in their order.
+
+    Parameters
+    ----------
+    X : frame
+    names : sequence of str
+        Of its columns.
+    known : sequence of str
+        Columns that the model was trained on.
+    """
+    if list(names) == list(known):
+        return X
+    places = {}
+    for place, name in enumerate(names):
+        places.setdefault(name, []).append(place)
+    wanted = Counter(known)
+    missing = [name for name in wanted if len(places.get(name, [])) < wanted[name]]
+    unknown = [name for name in places if name not in wanted]
+    if missing:
+        raise ValueError(
+            "The feature names should match those that were passed during fit: "
+            + (f"unknown: {unknown[:5]}; " if unknown else "")
+            + f"missing: {missing[:5]}"
+        )
+    twins = [name for name in wanted if len(places[name]) > wanted[name]]
+    if twins:
+        raise ValueError(f"{what} has several columns named {twins[0]!r}: which one is meant?")
+    if unknown:
+        warnings.warn(
+            f"{what} has columns that the model was not trained on, which are ignored: {unknown[:5]}",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+    # Of several columns of one name the first stays the first.
+    return _frames.take(X, [places[name].pop(0) for name in known])
+
+
 def vector(values, name, samples):
     """Return a column or vector with one entry for each sample as a vector."""
     values = np.asarray(values)
     if values.ndim == 2 and values.shape[1] == 1:
-        import warnings
-
         from gradus._errors import conversion_warning
 
         warnings.warn(
@@ -186,11 +289,22 @@ def encode(y):
             index = (np.cumsum(present) - 1).astype(np.uint32)
             classes = np.flatnonzero(present).astype(y.dtype) + least
             return classes, index[shifted]
+    if y.dtype.kind == "O":
+        _refuse_gaps(y)
     try:
         classes, indices = np.unique(y, return_inverse=True)
     except TypeError as error:
         raise ValueError(f"y has labels of kinds that cannot be sorted: {error}") from error
     return classes, indices.astype(np.uint32).ravel()
+
+
+def _refuse_gaps(y):
+    """Check that no label is missing."""
+    for row, label in enumerate(y):
+        if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:
+            raise ValueError(
+                f"Input y contains NaN (a missing label) in row {row}: fill it in, or leave the row out"
+            )
 
 
 def encode_known(y, classes):

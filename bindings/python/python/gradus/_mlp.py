@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus import _core, _initial, _inputs, _settings
+from gradus import _core, _frames, _initial, _inputs, _settings
 from gradus._errors import not_fitted
 from gradus._saving import Savable, finite_or_none
 from gradus.plots import Plot, beside
@@ -102,10 +102,19 @@ class BaseMLP(Savable):
         return self._train(X, y, sample_weight, None, go_on=go_on, partial=True, **known)
 
     def _train(self, X, y, sample_weight, validation_data, *, go_on, partial, **known):
+        X = _frames.collected(X)
         names = _inputs.feature_names(X)
-        values, shape = _inputs.rows(X)
         if go_on:
-            self._check_features(values.shape[1], names, stacklevel=5)
+            X = self._in_order(X, names, stacklevel=6)
+            names = self.__dict__.get("feature_names_in_", names)
+        if go_on:
+            doubles = self._model.takes_doubles
+        else:
+            # Only what is normalised comes near 0 before it is rounded.
+            doubles = False if self.normalization == "none" else None
+        values, shape = _inputs.rows(X, doubles)
+        if go_on:
+            self._check_count(values.shape[1])
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
@@ -114,7 +123,7 @@ class BaseMLP(Savable):
         weights = _inputs.sample_weights(sample_weight, len(values))
         validation = None
         if validation_data is not None:
-            validation = self._validation(validation_data, values, targets)
+            validation = self._validation(validation_data, values, names, targets)
         seed = self._seed if go_on else _settings.seed(self.random_state)
         early = _settings.truth("early_stopping", self.early_stopping)
         config = _settings.config(
@@ -132,6 +141,7 @@ class BaseMLP(Savable):
             targets.values,
             targets.names,
             shape=list(shape),
+            feature_names=None if names is None else list(names),
             weights=weights,
             validation=validation,
             parameters=None if go_on else self._initial(values.shape[1], len(targets.names)),
@@ -155,12 +165,17 @@ class BaseMLP(Savable):
         hidden = _settings.hidden_layers(self.hidden_layer_sizes)
         return _initial.parameters(self.init, [features, *hidden, outputs])
 
-    def _validation(self, validation_data, values, targets):
+    def _validation(self, validation_data, values, names, targets):
         try:
             X, y = validation_data
         except (TypeError, ValueError) as error:
             raise ValueError("validation_data must be a pair (X, y)") from error
-        X, _ = _inputs.rows(X)
+        X = _frames.collected(X)
+        found = _inputs.feature_names(X)
+        if names is not None and found is not None:
+            X = _inputs.in_order(X, found, names, "validation_data", stacklevel=6)
+        doubles = isinstance(values, np.ndarray) and values.dtype == np.float64
+        X, _ = _inputs.rows(X, doubles)
         if X.shape[1] != values.shape[1]:
             raise ValueError(
                 f"validation_data has {X.shape[1]} features, but X has {values.shape[1]}"
@@ -385,41 +400,33 @@ class BaseMLP(Savable):
 
     def _outputs(self, X, compute):
         """Returns ``compute(rows, threads)`` for X."""
-        self._check_features(None, _inputs.feature_names(X), stacklevel=4)
-        values, _ = _inputs.rows(X)
-        self._check_features(values.shape[1], None, stacklevel=4)
+        X = _frames.collected(X)
+        X = self._in_order(X, _inputs.feature_names(X), stacklevel=5)
+        values, _ = _inputs.rows(X, self._model.takes_doubles)
+        self._check_count(values.shape[1])
         return compute(values, _settings.threads(self.n_jobs))
 
-    def _check_features(self, count, names, stacklevel):
-        """Checks the number of features, where it is given, or else their names."""
-        name = type(self).__name__
-        if count is not None:
-            if count != self.n_features_in_:
-                raise ValueError(
-                    f"X has {count} features, but {name} is expecting {self.n_features_in_} features "
-                    "as input"
-                )
-            if names is None:
-                return
+    def _check_count(self, features):
+        if features != self.n_features_in_:
+            raise ValueError(
+                f"X has {features} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input"
+            )
+
+    def _in_order(self, X, names, stacklevel):
+        """Returns X with the columns that the model was trained on, in their order."""
         known = self.__dict__.get("feature_names_in_")
+        if known is not None and names is not None:
+            return _inputs.in_order(X, names, known, stacklevel=stacklevel)
         if known is None and names is None:
-            return
+            return X
+        name = type(self).__name__
         if known is None:
             message = f"X has feature names, but {name} was fitted without feature names"
-        elif names is None:
-            message = f"X does not have valid feature names, but {name} was fitted with feature names"
-        elif list(known) == list(names):
-            return
         else:
-            strange = [it for it in names if it not in known]
-            missing = [it for it in known if it not in names]
-            raise ValueError(
-                "The feature names should match those that were passed during fit: "
-                + (f"unknown: {strange[:5]}; " if strange else "")
-                + (f"missing: {missing[:5]}; " if missing else "")
-                + ("" if strange or missing else "they are in another order")
-            )
-        warnings.warn(message, UserWarning, stacklevel=stacklevel)
+            message = f"X does not have valid feature names, but {name} was fitted with feature names"
+        warnings.warn(message, UserWarning, stacklevel=stacklevel - 1)
+        return X
 
 
 def _is_true(answer):

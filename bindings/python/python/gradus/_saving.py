@@ -60,7 +60,6 @@ class Savable(Estimator):
                 "seconds": history.get("seconds"),
                 "samples_seen": self.t_,
                 "best_epoch": self.best_epoch_,
-                "feature_names": list(self.__dict__.get("feature_names_in_", [])),
                 **self._targets_to_json(),
             },
         )
@@ -144,7 +143,8 @@ class Savable(Estimator):
             # JSON knows no tuples.
             if isinstance(getattr(estimator, name), list):
                 setattr(estimator, name, tuple(getattr(estimator, name)))
-        names = ours.get("feature_names")
+        # Earlier versions kept the names among their own entries.
+        names = model.feature_names or ours.get("feature_names")
         estimator._take_loaded(model, training, ours, np.array(names, dtype=object) if names else None)
         return estimator
 

@@ -17,6 +17,7 @@ import numpy as np
 from gradus import _core, _settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     from numpy.typing import ArrayLike, NDArray
@@ -52,6 +53,8 @@ def load(
     data_dir: str | PathLike[str] | None = None,
     test: str | PathLike[str] | None = None,
     label_column: str | None = None,
+    drop: str | Sequence[str] = (),
+    encoding: str | None = None,
     values: bool = False,
     image_size: tuple[int, int] | None = None,
     random_state: int = 0,
@@ -71,6 +74,11 @@ def load(
     label_column : str, default=None
         The label column of a table: a name, or a position from '0'; with ``values`` one or several,
         'height,width'.
+    drop : str or sequence of str, default=()
+        Columns of a table to leave out: names, or positions from '0'.
+    encoding : {'utf-8', 'utf-16le', 'utf-16be', 'windows-1252'}, default=None
+        How the letters of a table are written as bytes. None is what its byte order mark says, otherwise
+        UTF-8, otherwise Windows-1252 with a warning.
     values : bool, default=False
         Whether the samples of a table or an ``.npz`` file are answered with values, for `MLPRegressor`,
         instead of classes.
@@ -102,6 +110,8 @@ def load(
         data_dir=data_dir,
         test=test,
         label_column=label_column,
+        drop=[drop] if isinstance(drop, str) else list(drop),
+        encoding=encoding,
         values=values,
         image_size=image_size,
         seed=random_state,

@@ -18,7 +18,8 @@ use super::source::SourceArgs;
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Name of a data set, or a path [default: the data the model was trained on]
+    /// Name of a data set, or a path [default: the data the model was trained on, if that is a named set,
+    /// or a file or folder in the current folder]
     #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Option<String>,
     #[command(flatten)]

@@ -40,7 +40,7 @@ pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use serve::{LOOPBACK, ServeArgs, USUAL_PORT};
 pub(crate) use settings::{is_array_file, option};
 pub(crate) use shell::{CompletionsArgs, ManArgs};
-pub(crate) use source::{NamedSetArgs, SourceArgs};
+pub(crate) use source::{NamedSetArgs, SourceArgs, TableArgs};
 pub(crate) use sweep::SweepArgs;
 pub(crate) use train::TrainArgs;
 pub(crate) use vary::{Range, Values, Vary};

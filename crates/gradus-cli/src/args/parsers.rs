@@ -1,6 +1,7 @@
 //! Parsers of option values: text in, a value or a description of what was expected out.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use gradus::data::csv::Encoding;
 use gradus::data::distort::Distortion;
 use gradus::loss::Loss;
 use gradus::network::Activation;
@@ -49,6 +50,11 @@ pub(crate) fn threads(text: &str) -> Result<usize, String> {
 
 pub(crate) fn distortion(text: &str) -> Result<Distortion, String> {
     Distortion::parse(text).map_err(|error| error.to_string())
+}
+
+pub(crate) fn encoding(text: &str) -> Result<Encoding, String> {
+    let names = || Encoding::ALL.map(Encoding::name).join(", ");
+    Encoding::from_name(text).ok_or_else(|| format!("expected one of {} or latin-1", names()))
 }
 
 pub(crate) fn interval(text: &str) -> Result<Interval, String> {

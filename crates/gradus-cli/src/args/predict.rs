@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::model::ModelArgs;
 use super::parsers::{at_least_one, threads};
+use super::source::TableArgs;
 
 /// Predict classes or values for images or samples: PNG, JPEG, IDX, NPY or CSV files.
 #[derive(Debug, Args)]
@@ -29,7 +30,7 @@ pub(crate) struct PredictArgs {
     /// Predict each digit in an image, from left to right, instead of the largest
     #[arg(long, conflicts_with = "raw")]
     pub(crate) split: bool,
-    /// Label column of CSV tables, which is ignored: its name in the header or its position, counted
+    /// Label column of CSV tables, which is ignored [default: the one that the model was trained on]: its name in the header or its position, counted
     /// from 0; for regression one or more, such as height,width
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label_column: Option<String>,
@@ -44,4 +45,7 @@ pub(crate) struct PredictArgs {
     /// Print one JSON object per sample
     #[arg(long)]
     pub(crate) json: bool,
+    // Last: its heading would be that of the options after it, too.
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use gradus::data::csv::Encoding;
 
-use super::parsers::image_size;
+use super::parsers::{encoding, image_size};
 
 /// Where to find named data sets.
 #[derive(Debug, Clone, Args)]
@@ -18,6 +19,20 @@ pub(crate) struct NamedSetArgs {
     pub(crate) no_download: bool,
 }
 
+/// How tables are read.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct TableArgs {
+    /// Leave out a column of a CSV table: its name in the header or its position, counted from 0; may be
+    /// given several times, and the model remembers it
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) drop: Vec<String>,
+    /// Encoding of a CSV table: utf-8, utf-16le, utf-16be or windows-1252 (latin-1) [default: that of its
+    /// byte order mark, else utf-8, else windows-1252 with a warning]
+    #[arg(long, value_name = "NAME", value_parser = encoding)]
+    pub(crate) encoding: Option<Encoding>,
+}
+
 /// Where to find the data, a named set or a path, and how to read files.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Data")]
@@ -28,6 +43,8 @@ pub(crate) struct SourceArgs {
     /// regression one or more, such as height,width
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label_column: Option<String>,
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
     /// Scale the images of a folder to this height and width [default: their own size]
     #[arg(long, value_name = "HxW", value_parser = image_size)]
     pub(crate) image_size: Option<(usize, usize)>,

@@ -146,6 +146,7 @@ fn non_zeros(inputs: &Inputs) -> usize {
     match inputs.rows() {
         Rows::Bytes(values) => values.iter().filter(|&&value| value != 0).count(),
         Rows::Floats(values) => values.iter().filter(|&&value| value != 0.0).count(),
+        Rows::Doubles(values) => values.iter().filter(|&&value| value != 0.0).count(),
         Rows::Sparse(rows) => rows.values().iter().filter(|&&value| value != 0.0).count(),
     }
 }
@@ -308,6 +309,7 @@ impl Machine {
         let sample = |index: usize| match test.inputs.rows() {
             Rows::Bytes(values) => Rows::Bytes(&values[index * features..][..features]),
             Rows::Floats(values) => Rows::Floats(&values[index * features..][..features]),
+            Rows::Doubles(values) => Rows::Doubles(&values[index * features..][..features]),
             // Named data sets are never sparse; the predictor would refuse them.
             Rows::Sparse(rows) => Rows::Sparse(rows),
         };

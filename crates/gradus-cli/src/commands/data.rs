@@ -204,6 +204,7 @@ impl Figures {
                 found.for_each(|(value, times)| add(value.into(), times));
             }
             Inputs::Floats(values) => values.iter().for_each(|&value| add(value, 1)),
+            Inputs::Doubles(values) => values.iter().for_each(|&value| add(value as f32, 1)),
             Inputs::Sparse(rows) => {
                 rows.values().iter().for_each(|&value| add(value, 1));
                 let left_out = data.inputs.len() - rows.values().len();

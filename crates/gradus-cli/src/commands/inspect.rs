@@ -80,6 +80,9 @@ fn as_json(model: &Model) -> Value {
     let (means, stds) = model.transform.means_and_stds();
     let normalization = match model.transform.as_scalar() {
         Some((mean, std)) => json!({"mean": mean, "deviation": std}),
+        None if model.transform.takes_doubles() => {
+            json!({"mean": model.transform.means(), "deviation": stds})
+        }
         None => json!({"mean": means, "deviation": stds}),
     };
     json!({

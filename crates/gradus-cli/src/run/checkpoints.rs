@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use gradus::Error;
 use gradus::data::Task;
+use gradus::data::csv::Encoding;
 use gradus::files::OutputFile;
 use gradus::loss::Loss;
 use gradus::training::settings::Setting;
@@ -21,13 +22,14 @@ use crate::run::settings::Settings;
 
 /// The options that a resumed run accepts: where the data are and what is written and printed. Everything
 /// else is fixed by the checkpoint.
-const ALLOWED: [&str; 17] = [
+const ALLOWED: [&str; 18] = [
     "resume",
     "checkpoint",
     "checkpoint_every",
     "data",
     "test",
     "label_column",
+    "encoding",
     "image_size",
     "data_dir",
     "no_download",
@@ -51,6 +53,8 @@ struct Note {
     test: Option<PathBuf>,
     validation_set: Option<PathBuf>,
     label_column: Option<String>,
+    #[serde(default)]
+    encoding: Option<String>,
     /// Whether targets are values.
     values: bool,
     image_size: Option<(usize, usize)>,
@@ -83,6 +87,9 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     let label_column = note.label_column.filter(|_| still(FileKind::Table));
     let image_size = note.image_size.filter(|_| still(FileKind::ImageFolder));
     args.source.label_column = args.source.label_column.or(label_column);
+    let encoding = note.encoding.filter(|_| still(FileKind::Table));
+    let encoding = encoding.and_then(|name| Encoding::from_name(&name));
+    args.source.table.encoding = args.source.table.encoding.or(encoding);
     args.source.image_size = args.source.image_size.or(image_size);
     args.data = args.data.or(note.data);
     args.test = args.test.or(note.test);
@@ -131,6 +138,7 @@ impl CheckpointWriter {
             test: args.test.clone(),
             validation_set: settings.validation_set.clone(),
             label_column: args.source.label_column.clone(),
+            encoding: args.source.table.encoding.map(|it| it.name().to_owned()),
             values: args.task() == Task::Regression,
             image_size: args.source.image_size,
             sample_weights: args.sample_weights.clone(),

@@ -10,6 +10,7 @@ pub(crate) fn value_type(inputs: &Inputs) -> &'static str {
     match inputs {
         Inputs::Bytes(_) => "bytes",
         Inputs::Floats(_) => "float32",
+        Inputs::Doubles(_) => "float64",
         Inputs::Sparse(_) => "sparse float32",
     }
 }

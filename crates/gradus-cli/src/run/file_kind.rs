@@ -2,15 +2,16 @@
 //! kind out. It mirrors what `gradus::data` reads and does not check the content.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
+use gradus::data::csv::is_packed_table;
 use gradus::data::images::is_image;
 
 /// The kind of a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
-    /// Text: a table such as a CSV file.
+    /// Text, perhaps packed: a table such as a CSV file.
     Table,
     /// A zip archive of arrays.
     Npz,
@@ -40,13 +41,22 @@ impl FileKind {
         let mut start = Vec::new();
         let read = File::open(path).and_then(|file| file.take(MAGIC).read_to_end(&mut start));
         match read {
-            Ok(_) => FileKind::of_bytes(&start),
+            Ok(_) if File::open(path).is_ok_and(is_packed_table) => FileKind::Table,
+            Ok(_) => FileKind::of_start(&start),
             Err(_) => FileKind::Unknown,
         }
     }
 
-    /// The kind of a file with these first bytes.
-    pub(crate) fn of_bytes(start: &[u8]) -> FileKind {
+    /// The kind of a file with this content.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> FileKind {
+        match is_packed_table(Cursor::new(bytes)) {
+            true => FileKind::Table,
+            false => FileKind::of_start(bytes),
+        }
+    }
+
+    /// The kind of a file with these first bytes that is not a packed table.
+    fn of_start(start: &[u8]) -> FileKind {
         match start {
             [] => FileKind::Unknown,
             [b'P', b'K', ..] => FileKind::Npz,

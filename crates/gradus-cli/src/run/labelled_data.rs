@@ -20,13 +20,15 @@ pub(crate) fn labelled_data(
     data: Option<&str>,
     reading: &SourceArgs,
 ) -> Result<(String, Dataset)> {
-    let trained_on = data_of(model);
+    let (trained_on, is_given) = (data_of(model), data.is_some());
     let data = match (data, trained_on) {
         (Some(data), _) => data,
-        (None, Some(data)) if source::is_named(data) => data,
+        // The model records no folders: a file is found if it is in the current one.
+        (None, Some(data)) if source::is_named(data) || Path::new(data).exists() => data,
         (None, Some(data)) => {
             return Err(Error::argument(format!(
-                "the model was trained on {data}: give its path with --data, or other data"
+                "the model was trained on {data}, which is not in this folder: give its path with \
+                 --data, or other data"
             ))
             .into());
         }
@@ -35,7 +37,10 @@ pub(crate) fn labelled_data(
     let seed = model.provenance.seed().unwrap_or(0);
     let request = DataRequest::new(model.task(), Some(data), seed);
     let mut options = source::options(&request, reading)?;
-    if model.task() == Task::Regression && options.label_column.is_none() {
+    options.columns = model.columns.clone();
+    options.doubles = model.transform.takes_doubles();
+    let knows_targets = model.columns.as_ref().is_some_and(|it| !it.targets().is_empty());
+    if model.task() == Task::Regression && options.label_column.is_none() && !knows_targets {
         options.label_column = Some(model.names().join(","));
     }
     if source::is_named(data) {
@@ -53,6 +58,13 @@ pub(crate) fn labelled_data(
     };
     let data_set = match held_out {
         Some(test) => test,
+        None if !is_given => {
+            return Err(Error::argument(format!(
+                "{data} in this folder has no test part like the one the model was tested on: give \
+                 other data with --data"
+            ))
+            .into());
+        }
         None => {
             let (samples, warnings) = load_single(Path::new(data), &options)?;
             warnings.iter().for_each(warn);

@@ -1,7 +1,7 @@
 //! Samples to predict: a file or standard input in, inputs for the model out. The kind of a file is
 //! detected from its first bytes, not from its name.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use gradus::classifier::Model;
@@ -13,7 +13,7 @@ use crate::args::PredictArgs;
 use crate::run::file_kind::FileKind;
 use crate::run::output::shape;
 use crate::run::scale::to_scale_of;
-use crate::run::source::no_effect;
+use crate::run::source::{check_table, no_effect};
 
 /// The samples of one file.
 pub(crate) struct Samples {
@@ -61,6 +61,8 @@ pub(crate) fn check_options(args: &PredictArgs, model: &Model) -> Result<()> {
 /// Checks that the options have an effect on a file of this kind.
 fn check_kind(path: &Path, kind: FileKind, args: &PredictArgs) -> Result<()> {
     let label_column = args.label_column.is_some();
+    let is_table = [FileKind::Table, FileKind::Unknown].contains(&kind);
+    check_table(&args.table, is_table, name_of(path), kind.name())?;
     for (option, given, wanted, what) in [
         ("--raw", args.raw, FileKind::Image, "is for images"),
         ("--split", args.split, FileKind::Image, "is for images"),
@@ -98,12 +100,13 @@ pub(crate) fn read(path: &Path, model: &Model, args: &PredictArgs) -> Result<Sam
 }
 
 fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
-    let (inputs, warning) = match FileKind::of_bytes(bytes) {
+    let mut warnings = Vec::new();
+    let inputs = match FileKind::of_bytes(bytes) {
         _ if bytes.is_empty() => return Err(invalid("the file is empty")),
         FileKind::Image => return image_samples(bytes, model, args),
-        FileKind::Idx => (array(idx::parse_idx(bytes)?, model)?, None),
-        FileKind::Npy => (array(npy::parse_npy(bytes)?, model)?, None),
-        _ if bytes.contains(&0) => {
+        FileKind::Idx => array(idx::parse_idx(bytes)?, model)?,
+        FileKind::Npy => array(npy::parse_npy(bytes)?, model)?,
+        FileKind::Npz => {
             return Err(invalid(
                 "unknown file format: expected PNG, JPEG, WebP, BMP, TIFF, IDX (plain or .gz), NPY or CSV",
             ));
@@ -113,12 +116,24 @@ fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
                 Task::Classification => &[],
                 Task::Regression => model.names(),
             };
-            let column = args.label_column.as_deref();
-            csv::parse_samples(bytes, model.network.inputs(), column, outputs)?
+            let options = csv::TableOptions {
+                label_column: args.label_column.as_deref(),
+                drop: &args.table.drop,
+                encoding: args.table.encoding,
+                columns: model.columns.as_ref(),
+                doubles: model.transform.takes_doubles(),
+                ..csv::TableOptions::default()
+            };
+            let table = csv::unpack(Cursor::new(bytes))?;
+            let features = model.network.inputs();
+            let (inputs, of_table) = csv::parse_samples(table, features, outputs, &options)?;
+            warnings = of_table;
+            inputs
         }
     };
     let (inputs, mismatch) = to_scale_of(model, inputs)?;
-    Ok(Samples { inputs, is_image: false, warnings: warning.into_iter().chain(mismatch).collect() })
+    warnings.extend(mismatch);
+    Ok(Samples { inputs, is_image: false, warnings })
 }
 
 fn invalid(message: impl Into<String>) -> Error {
@@ -202,15 +217,13 @@ fn array(mut array: Array, model: &Model) -> Result<Inputs> {
             shape(&model.sample_shape)
         )));
     }
-    Ok(array.into_inputs()?.0)
+    Ok(array.into_inputs_as(model.transform.takes_doubles())?.0)
 }
 
 fn check_finite(inputs: &Inputs, model: &Model) -> Result<()> {
-    let Inputs::Floats(values) = inputs else { return Ok(()) };
-    match values.iter().position(|value| !value.is_finite()) {
+    match inputs.rows().not_finite(model.network.inputs()) {
         None => Ok(()),
-        Some(at) => {
-            let (value, sample) = (values[at], at / model.network.inputs());
+        Some((value, (sample, _))) => {
             Err(invalid(format!("value {value} in sample {sample} is not a finite number")))
         }
     }

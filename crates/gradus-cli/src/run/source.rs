@@ -7,7 +7,7 @@ use anyhow::Result;
 use gradus::Error;
 use gradus::data::{Found, LoadOptions, Loaded, Task, read_sample_weights, set_names};
 
-use crate::args::{SourceArgs, TrainArgs};
+use crate::args::{SourceArgs, TableArgs, TrainArgs};
 use crate::run::file_kind::FileKind;
 use crate::run::output::warn;
 use crate::run::progress::Downloads;
@@ -61,6 +61,7 @@ impl<'a> DataRequest<'a> {
             let why = format!("it names a column of a table, and this is {found}");
             return Err(no_effect("--label-column", data, &why));
         }
+        check_table(&args.table, table, data, found)?;
         // Test and validation images are scaled to the size of the training images.
         let images = kind.is_some_and(|kind| may_be(kind, FileKind::ImageFolder));
         if args.image_size.is_some() && !images {
@@ -68,6 +69,22 @@ impl<'a> DataRequest<'a> {
             return Err(no_effect("--image-size", data, &why));
         }
         Ok(())
+    }
+}
+
+/// Checks that the options for tables have one to apply to.
+pub(crate) fn check_table(
+    args: &TableArgs,
+    is_table: bool,
+    data: impl Display,
+    found: &str,
+) -> Result<(), Error> {
+    let given = [("--drop", !args.drop.is_empty()), ("--encoding", args.encoding.is_some())];
+    match given.into_iter().find(|(_, given)| *given && !is_table) {
+        Some((option, _)) => {
+            Err(no_effect(option, data, &format!("it is for tables, and this is {found}")))
+        }
+        None => Ok(()),
     }
 }
 
@@ -87,6 +104,10 @@ pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOp
         data_dir: args.named.data_dir.clone(),
         test: request.test.map(Path::to_owned),
         label_column: args.label_column.clone(),
+        drop: args.table.drop.clone(),
+        encoding: args.table.encoding,
+        columns: None,
+        doubles: false,
         values: request.task == Task::Regression,
         image_size: args.image_size,
         seed: request.seed,
@@ -104,7 +125,18 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
         validation: settings.validation_set.as_deref(),
         ..DataRequest::new(args.task(), args.data.as_deref(), settings.config.seed)
     };
-    options(&request, &args.source)
+    let mut options = options(&request, &args.source)?;
+    if let Some(columns) = settings.checkpoint.as_ref().and_then(|it| it.model().columns.clone()) {
+        // The run goes on with the columns that it began with, wherever they are in a table now.
+        if !args.given.contains_key("label_column") && !columns.targets().is_empty() {
+            options.label_column = None;
+        }
+        options.drop.clear();
+        options.columns = Some(columns);
+    }
+    let resumed = settings.checkpoint.as_ref();
+    options.doubles = resumed.is_some_and(|it| it.model().transform.takes_doubles());
+    Ok(options)
 }
 
 /// Whether `data` is the name of a data set, not a path.

@@ -61,6 +61,8 @@ impl ValueRange {
             }
             Rows::Bytes(_) => ValueRange::Bytes,
             Rows::Floats(values) => ValueRange::of_floats(values),
+            // Grey levels need no double precision.
+            Rows::Doubles(_) => ValueRange::Floats,
             Rows::Sparse(rows) => ValueRange::of_floats(rows.values()),
         }
     }
@@ -179,6 +181,9 @@ fn range(inputs: Rows) -> (f32, f32, bool) {
             (least.into(), most.into(), true)
         }
         Rows::Floats(values) => of_floats(values),
+        Rows::Doubles(values) => {
+            of_floats(&values.iter().map(|&value| value as f32).collect::<Vec<_>>())
+        }
         // Zeros are left out of sparse rows.
         Rows::Sparse(rows) => {
             let (least, most, whole) = of_floats(rows.values());

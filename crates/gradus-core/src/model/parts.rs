@@ -9,7 +9,7 @@ use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Loss;
 use crate::network::Network;
-use crate::samples::{Dataset, Rows, Subset, Targets, Task};
+use crate::samples::{Columns, Dataset, Rows, Subset, Targets, Task};
 use crate::transform::Transform;
 
 /// A network and everything that its predictions depend on. [`Classifier`](super::Classifier) and
@@ -26,6 +26,9 @@ pub struct Model {
     pub outputs: Outputs,
     /// Which raw values it was trained on.
     pub inputs: InputKind,
+    /// The columns of the table that it was trained on, to match other tables by name; none for anything
+    /// but tables, and if unknown.
+    pub columns: Option<Columns>,
     /// How it was trained.
     pub provenance: Provenance,
 }
@@ -70,7 +73,9 @@ impl Model {
         outputs: Outputs,
     ) -> Result<Model> {
         let (inputs, provenance) = (InputKind::guess(&transform), Provenance::default());
-        let model = Model { network, transform, sample_shape, outputs, inputs, provenance };
+        let columns = None;
+        let model =
+            Model { network, transform, sample_shape, outputs, inputs, columns, provenance };
         model.check()?;
         Ok(model)
     }

@@ -11,9 +11,9 @@ use crate::network::{Activation, Layer, Linear, Network};
 use crate::samples::Task;
 use crate::transform::Transform;
 
-/// The newest version of the model file: that of regressors. Classifiers are as they were in version
-/// 1, and are written so. Both are read.
-pub const FORMAT_VERSION: u32 = 2;
+/// The newest version of the model file: that of models that take double precision. Regressors are as they were
+/// in version 2, classifiers as in version 1, and are written so. All are read.
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The value of the key `format`.
 const FORMAT: &str = "gradus";
@@ -21,6 +21,9 @@ const FORMAT: &str = "gradus";
 /// The key of the raw values that the model takes. Every file has it since it was introduced, so that a
 /// file with it and without a digest is damaged.
 pub const INPUTS: &str = "inputs";
+
+/// The key of the columns of the table that the model was trained on.
+const COLUMNS: &str = "columns";
 
 /// Keys and their values, JSON texts except for the first two.
 pub type Metadata = BTreeMap<String, String>;
@@ -50,13 +53,14 @@ fn version_and_names(task: Task) -> (u32, &'static str) {
 /// The metadata of this model.
 pub fn write(model: &Model) -> Result<Metadata> {
     let (version, names_key) = version_and_names(model.task());
+    let version = if model.transform.takes_doubles() { FORMAT_VERSION } else { version };
     let layers = model.network.layers().iter().map(|layer| match layer {
         Layer::Linear(linear) => {
             StoredLayer::Linear { linear: Size { inputs: linear.inputs, outputs: linear.outputs } }
         }
         Layer::Activation(activation) => StoredLayer::Activation(activation.name().into()),
     });
-    Ok([
+    let mut metadata: Metadata = [
         ("format", FORMAT.to_owned()),
         ("gradus_version", version.to_string()),
         ("architecture", json(&layers.collect::<Vec<_>>())?),
@@ -67,7 +71,11 @@ pub fn write(model: &Model) -> Result<Metadata> {
         ("training", json(&model.provenance.to_json())?),
     ]
     .map(|(key, value)| (key.to_owned(), value))
-    .into())
+    .into();
+    if let Some(columns) = &model.columns {
+        metadata.insert(COLUMNS.to_owned(), json(columns)?);
+    }
+    Ok(metadata)
 }
 
 /// Which raw values the model takes: what the file says, or what a file of version 0.1.0 says in
@@ -154,7 +162,8 @@ pub fn assemble(metadata: &Metadata, network: Network, transform: Transform) -> 
         (_, false) => Outputs::classes(value(metadata, classes)?),
     };
     let inputs = inputs(metadata, &provenance, &transform)?;
-    let model = Model { network, transform, sample_shape, outputs, inputs, provenance };
+    let columns = metadata.contains_key(COLUMNS).then(|| value(metadata, COLUMNS)).transpose()?;
+    let model = Model { network, transform, sample_shape, outputs, inputs, columns, provenance };
     check(&model).map_err(damaged)?;
     Ok(model)
 }
@@ -178,6 +187,9 @@ pub fn check(model: &Model) -> Result<()> {
         return wrong(format!("{names} {what} do not fit {outputs} outputs"));
     }
     transform.check(network.inputs())?;
+    if let Some(columns) = &model.columns {
+        columns.check(network.inputs())?;
+    }
     if let Some(at) = network.parameters().iter().position(|weight| !weight.is_finite()) {
         let weight = network.parameters()[at];
         return wrong(format!(

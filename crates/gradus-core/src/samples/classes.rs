@@ -55,9 +55,14 @@ fn match_classes(known: &[String], found: &[String]) -> Result<Vec<u32>> {
         return Ok(indices.into_iter().map(|index| index as u32).collect());
     }
     let is_number = |name: &String| name.parse::<f64>().is_ok();
-    let counted = found.iter().enumerate().all(|(at, name)| *name == at.to_string());
-    if counted && found.len() <= known.len() && !known.iter().any(is_number) {
-        return Ok((0..found.len() as u32).collect());
+    let place = |name: &String| {
+        let place: usize = name.parse().ok().filter(|&place| place < known.len())?;
+        (*name == place.to_string()).then_some(place as u32)
+    };
+    if !known.iter().any(is_number)
+        && let Some(places) = found.iter().map(place).collect()
+    {
+        return Ok(places);
     }
     let unknown: Vec<_> = found.iter().filter(|name| !known.contains(name)).collect();
     Err(invalid(format!(

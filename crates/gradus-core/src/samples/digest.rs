@@ -21,6 +21,9 @@ impl Subset<'_> {
             Rows::Floats(values) => {
                 self.rows_of(values).for_each(|row| update(&mut hash, row, f32::to_le_bytes));
             }
+            Rows::Doubles(values) => {
+                self.rows_of(values).for_each(|row| update(&mut hash, row, f64::to_le_bytes));
+            }
             Rows::Sparse(rows) => {
                 for sample in self.indices() {
                     let (columns, values) = rows.row(sample);
@@ -49,7 +52,7 @@ impl Subset<'_> {
     }
 }
 
-fn update<T: Copy>(hash: &mut Sha256, values: &[T], bytes: impl Fn(T) -> [u8; 4]) {
+fn update<T: Copy, const N: usize>(hash: &mut Sha256, values: &[T], bytes: impl Fn(T) -> [u8; N]) {
     for part in values.chunks(4096) {
         let bytes: Vec<u8> = part.iter().flat_map(|&value| bytes(value)).collect();
         hash.update(&bytes);

@@ -3,6 +3,8 @@
 //! In: numbers, from a program or a reader of files. Out: a checked [`Dataset`], and how it is divided:
 //! into parts ([`split`]) and into the batches of an epoch ([`batches`]).
 
+mod columns;
+mod precision;
 mod targets;
 mod sparse;
 mod digest;
@@ -11,6 +13,8 @@ pub mod source;
 pub mod split;
 pub(crate) mod batches;
 
+pub use columns::Columns;
+pub use precision::needs_doubles;
 pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;
 pub use targets::{Targets, Task};
@@ -25,6 +29,9 @@ pub enum Inputs {
     Bytes(Vec<u8>),
     /// `samples x features`, row-major.
     Floats(Vec<f32>),
+    /// `samples x features`, row-major, where single precision would lose what tells samples apart
+    /// ([`Inputs::of_doubles`]).
+    Doubles(Vec<f64>),
     /// The values other than 0. No file is read so: they come from programs.
     Sparse(SparseRows),
 }
@@ -36,6 +43,8 @@ pub enum Rows<'a> {
     Bytes(&'a [u8]),
     /// Row-major.
     Floats(&'a [f32]),
+    /// Row-major.
+    Doubles(&'a [f64]),
     /// The values other than 0.
     Sparse(&'a SparseRows),
 }
@@ -52,6 +61,7 @@ impl Rows<'_> {
         match self {
             Rows::Bytes(values) => values.len(),
             Rows::Floats(values) => values.len(),
+            Rows::Doubles(values) => values.len(),
             // More than can be counted are too many for any set.
             Rows::Sparse(rows) => rows.len().saturating_mul(rows.features()),
         }
@@ -63,16 +73,21 @@ impl Rows<'_> {
     }
 
     /// The first value that is NaN or infinite, its sample and its feature, of `features` each.
-    pub fn not_finite(&self, features: usize) -> Option<(f32, (usize, usize))> {
+    pub fn not_finite(&self, features: usize) -> Option<(f64, (usize, usize))> {
         match self {
             Rows::Bytes(_) => None,
             Rows::Floats(values) => {
-                let at = first_not_finite(values)?;
+                let at = first_not_finite(values, |value| value.is_finite())?;
+                Some((values[at].into(), (at / features, at % features)))
+            }
+            Rows::Doubles(values) => {
+                // What is not finite in single precision cannot be computed with.
+                let at = first_not_finite(values, |value| (value as f32).is_finite())?;
                 Some((values[at], (at / features, at % features)))
             }
             Rows::Sparse(rows) => {
-                let at = first_not_finite(rows.values())?;
-                Some((rows.values()[at], rows.place(at)))
+                let at = first_not_finite(rows.values(), |value| value.is_finite())?;
+                Some((rows.values()[at].into(), rows.place(at)))
             }
         }
     }
@@ -82,17 +97,18 @@ impl Rows<'_> {
         match self {
             Rows::Bytes(_) => "bytes",
             Rows::Floats(_) => "floats",
+            Rows::Doubles(_) => "double-precision floats",
             Rows::Sparse(_) => "values in sparse rows",
         }
     }
 }
 
 /// Place of the first value that is NaN or infinite.
-fn first_not_finite(values: &[f32]) -> Option<usize> {
+fn first_not_finite<T: Copy>(values: &[T], is_finite: impl Fn(T) -> bool) -> Option<usize> {
     // No way out within a block, so that the compiler can take many values at a time.
-    let sound = |block: &[f32]| block.iter().fold(true, |all, value| all & value.is_finite());
+    let sound = |block: &[T]| block.iter().fold(true, |all, &value| all & is_finite(value));
     let block = values.chunks(256).position(|block| !sound(block))?;
-    let at = values[block * 256..].iter().position(|value| !value.is_finite())?;
+    let at = values[block * 256..].iter().position(|&value| !is_finite(value))?;
     Some(block * 256 + at)
 }
 
@@ -107,6 +123,8 @@ pub struct Dataset {
     pub sample_shape: Vec<usize>,
     /// Factor of each sample's training loss; none for 1. [`Dataset::with_sample_weights`] sets it.
     pub sample_weights: Option<Vec<f32>>,
+    /// The columns of the table that the samples come from; none for anything but tables.
+    pub columns: Option<Columns>,
 }
 
 impl Dataset {
@@ -154,7 +172,7 @@ impl Dataset {
                 "value {value} in sample {sample} is not a finite number"
             )));
         }
-        Ok(Dataset { inputs, targets, sample_shape, sample_weights: None })
+        Ok(Dataset { inputs, targets, sample_shape, sample_weights: None, columns: None })
     }
 
     /// The same samples, their training losses multiplied by these factors.
@@ -182,6 +200,16 @@ impl Dataset {
         Ok(self)
     }
 
+    /// The same samples, of a table with these columns.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the columns do not make the samples' number of features.
+    pub fn with_columns(mut self, columns: Columns) -> Result<Self> {
+        columns.check(self.features())?;
+        self.columns = Some(columns);
+        Ok(self)
+    }
+
     /// The samples at `indices`, in that order.
     pub fn subset(&self, indices: &[usize]) -> Dataset {
         let features = self.features();
@@ -189,6 +217,7 @@ impl Dataset {
             inputs: match &self.inputs {
                 Inputs::Bytes(values) => Inputs::Bytes(rows_at(values, features, indices)),
                 Inputs::Floats(values) => Inputs::Floats(rows_at(values, features, indices)),
+                Inputs::Doubles(values) => Inputs::Doubles(rows_at(values, features, indices)),
                 Inputs::Sparse(rows) => Inputs::Sparse(rows.subset(indices)),
             },
             targets: self.targets.subset(indices),
@@ -197,6 +226,7 @@ impl Dataset {
                 .sample_weights
                 .as_ref()
                 .map(|weights| indices.iter().map(|&i| weights[i]).collect()),
+            columns: self.columns.clone(),
         }
     }
 
@@ -232,6 +262,7 @@ impl Dataset {
         match &self.inputs {
             Inputs::Bytes(values) => values[range].iter().map(|&byte| byte.into()).collect(),
             Inputs::Floats(values) => values[range].to_vec(),
+            Inputs::Doubles(values) => values[range].iter().map(|&value| value as f32).collect(),
             Inputs::Sparse(rows) => rows.dense_row(index),
         }
     }
@@ -243,11 +274,22 @@ impl Dataset {
 }
 
 impl Inputs {
+    /// Samples of `features` numbers: floats, unless single precision would blur them. A column whose values
+    /// lie close together and far from 0, such as seconds since 1970, is kept in double precision with all
+    /// others, so that its mean can be taken off before it is rounded.
+    pub fn of_doubles(values: Vec<f64>, features: usize) -> Inputs {
+        match precision::needs_doubles(&values, features) {
+            true => Inputs::Doubles(values),
+            false => Inputs::Floats(values.into_iter().map(|value| value as f32).collect()),
+        }
+    }
+
     /// All of them, borrowed.
     pub fn rows(&self) -> Rows<'_> {
         match self {
             Inputs::Bytes(values) => Rows::Bytes(values),
             Inputs::Floats(values) => Rows::Floats(values),
+            Inputs::Doubles(values) => Rows::Doubles(values),
             Inputs::Sparse(rows) => Rows::Sparse(rows),
         }
     }

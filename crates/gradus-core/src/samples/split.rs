@@ -64,6 +64,11 @@ impl Dataset {
                 let (values, others) = split_off(values, first.len() * features);
                 (Inputs::Floats(values), Inputs::Floats(others))
             }
+            Inputs::Doubles(mut values) => {
+                permute_rows(&mut values, features, &order);
+                let (values, others) = split_off(values, first.len() * features);
+                (Inputs::Doubles(values), Inputs::Doubles(others))
+            }
             Inputs::Sparse(rows) => {
                 (Inputs::Sparse(rows.subset(first)), Inputs::Sparse(rows.subset(second)))
             }
@@ -76,6 +81,7 @@ impl Dataset {
                 .sample_weights
                 .as_ref()
                 .map(|weights| indices.iter().map(|&index| weights[index]).collect()),
+            columns: self.columns.clone(),
         };
         (part(inputs, first), part(others, second))
     }

@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::model::{Model, Outputs};
 use crate::network::Network;
+use crate::samples::Columns;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::config::TrainConfig;
 use crate::training::data::Data;
@@ -56,7 +57,8 @@ impl Start<'_> {
         let set = data.train.data();
         config.regularization.check_fit(network.linears().len() - 1, set)?;
         let shape = set.sample_shape.clone();
-        let model = Model::new(network, transform.clone(), shape, Outputs::of(&set.targets))?;
+        let mut model = Model::new(network, transform.clone(), shape, Outputs::of(&set.targets))?;
+        model.columns = set.columns.clone().or_else(|| self.columns());
         config.check_validation(set, data.validation.map(|it| it.data()))?;
         let network = &model.network;
         let settings = config.engine_settings(network, data.train.len());
@@ -66,6 +68,17 @@ impl Start<'_> {
             Start::Resume(checkpoint) => fresh.resume(checkpoint, data),
             Start::Continue(checkpoint) => fresh.continue_from(checkpoint),
             _ => Ok(fresh),
+        }
+    }
+
+    /// The columns of the table that an earlier run learned from.
+    fn columns(&self) -> Option<Columns> {
+        match self {
+            Start::Fresh | Start::Network(_) => None,
+            Start::Model(model) => model.columns.clone(),
+            Start::Resume(checkpoint) | Start::Continue(checkpoint) => {
+                checkpoint.model().columns.clone()
+            }
         }
     }
 

@@ -22,8 +22,10 @@ pub enum Transform {
 #[doc(hidden)] // for the other crates of gradus
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Step<'a> {
-    /// These are subtracted.
+    /// These are subtracted, in double precision if [`Transform::takes_doubles`].
     Subtract(&'a [f32]),
+    /// Then these, too: what rounding took from the first.
+    SubtractRest(&'a [f32]),
     /// Then the values are divided by these.
     Divide(&'a [f32]),
 }
@@ -52,18 +54,37 @@ impl Transform {
     pub fn as_scalar(&self) -> Option<(f32, f32)> {
         match self {
             Transform::Affine(Affine::Scalar { mean, std }) => Some((*mean, *std)),
-            Transform::Affine(Affine::PerFeature { .. }) => None,
+            Transform::Affine(Affine::PerFeature { .. } | Affine::PerFeatureDouble { .. }) => None,
         }
     }
 
-    /// The means and standard deviations, one for all features or one for each.
+    /// The means and standard deviations, one for all features or one for each; means are rounded to single
+    /// precision ([`Self::means`] has all their digits).
     pub fn means_and_stds(&self) -> (&[f32], &[f32]) {
         match self {
             Transform::Affine(Affine::Scalar { mean, std }) => {
                 (std::slice::from_ref(mean), std::slice::from_ref(std))
             }
-            Transform::Affine(Affine::PerFeature { means, stds }) => (means, stds),
+            Transform::Affine(
+                Affine::PerFeature { means, stds } | Affine::PerFeatureDouble { means, stds, .. },
+            ) => (means, stds),
         }
+    }
+
+    /// Whether raw values must come in double precision: single precision would blur them.
+    pub fn takes_doubles(&self) -> bool {
+        matches!(self, Transform::Affine(Affine::PerFeatureDouble { .. }))
+    }
+
+    /// The means in double precision, one for all features or one for each.
+    pub fn means(&self) -> Vec<f64> {
+        let (means, _) = self.means_and_stds();
+        let rests = match self {
+            Transform::Affine(Affine::PerFeatureDouble { rests, .. }) => &rests[..],
+            _ => &[],
+        };
+        let rests = rests.iter().copied().chain(std::iter::repeat(0.0));
+        means.iter().zip(rests).map(|(&mean, rest)| f64::from(mean) + f64::from(rest)).collect()
     }
 
     /// The steps in their order, without those of the same number for all that change nothing.
@@ -72,8 +93,14 @@ impl Transform {
         let (means, stds) = self.means_and_stds();
         let per_feature = self.as_scalar().is_none();
         let subtract = (per_feature || means != [0.0]).then_some(Step::Subtract(means));
+        let rest = match self {
+            Transform::Affine(Affine::PerFeatureDouble { rests, .. }) => {
+                Some(Step::SubtractRest(rests))
+            }
+            _ => None,
+        };
         let divide = (per_feature || stds != [1.0]).then_some(Step::Divide(stds));
-        [subtract, divide].into_iter().flatten().collect()
+        [subtract, rest, divide].into_iter().flatten().collect()
     }
 
     /// The transform that maps `factor * x` to what this one maps `x` to: for raw values in other units.
@@ -86,6 +113,11 @@ impl Transform {
             Transform::Affine(Affine::PerFeature { means, stds }) => {
                 Transform::Affine(Affine::PerFeature { means: scaled(means), stds: scaled(stds) })
             }
+            Transform::Affine(Affine::PerFeatureDouble { stds, .. }) => {
+                let means: Vec<f64> =
+                    self.means().iter().map(|mean| mean * f64::from(factor)).collect();
+                Transform::Affine(Affine::of_doubles(&means, scaled(stds)))
+            }
         }
     }
 
@@ -94,7 +126,7 @@ impl Transform {
         match self {
             identity if identity.is_identity() => "x: not at all".into(),
             Transform::Affine(Affine::Scalar { mean, std }) => format!("(x - {mean}) / {std}"),
-            Transform::Affine(Affine::PerFeature { .. }) => {
+            Transform::Affine(Affine::PerFeature { .. } | Affine::PerFeatureDouble { .. }) => {
                 "(x - mean) / deviation, for each feature its own".into()
             }
         }
@@ -114,6 +146,11 @@ impl Transform {
                 stds.len()
             ));
         }
+        if let Transform::Affine(Affine::PerFeatureDouble { rests, .. }) = self
+            && (rests.len() != features || rests.iter().any(|rest| !rest.is_finite()))
+        {
+            return wrong(format!("the normalisation's rests do not fit {features} inputs"));
+        }
         if let Some(mean) = means.iter().find(|mean| !mean.is_finite()) {
             return wrong(format!("the normalisation has the mean {mean}, which is not finite"));
         }
@@ -132,6 +169,7 @@ impl Transform {
         match inputs {
             Rows::Bytes(values) => affine.apply_bytes(&values[range], row),
             Rows::Floats(values) => affine.apply_floats(&values[range], row),
+            Rows::Doubles(values) => affine.apply_doubles(&values[range], row),
             Rows::Sparse(rows) => affine.apply_sparse(rows.row(index), row),
         }
     }

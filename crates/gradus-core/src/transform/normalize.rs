@@ -54,6 +54,17 @@ pub enum Affine {
         #[serde(rename = "deviations")]
         stds: Vec<f32>,
     },
+    /// One pair for each feature, some of whose means are so large beside their standard deviations that they
+    /// must be subtracted in double precision.
+    PerFeatureDouble {
+        /// Subtracted, rounded to single precision.
+        means: Vec<f32>,
+        /// What rounding took from the means; subtracted, too.
+        rests: Vec<f32>,
+        /// Divided by; never 0.
+        #[serde(rename = "deviations")]
+        stds: Vec<f32>,
+    },
 }
 
 impl Affine {
@@ -81,6 +92,43 @@ impl Affine {
                 Affine::Scalar { mean: mean(1) as f32, std: not_zero(variance.sqrt()) }
             }
             (kind, _) => by_feature(kind, &data),
+        }
+    }
+
+    /// `(x - mean) / std` by feature, with means in double precision if single precision would blur them.
+    pub fn of_doubles(means: &[f64], stds: Vec<f32>) -> Affine {
+        let rounded: Vec<f32> = means.iter().map(|&mean| mean as f32).collect();
+        let rests: Vec<f32> =
+            means.iter().zip(&rounded).map(|(mean, &it)| (mean - f64::from(it)) as f32).collect();
+        // Less than that is the rounding of the arithmetic that the means come from.
+        let is_blurred = |((rest, std), mean): ((&f32, &f32), &f32)| {
+            rest.abs() > PRECISION * std.abs() && rest.abs() > NOISE * mean.abs()
+        };
+        match rests.iter().zip(&stds).zip(&rounded).any(is_blurred) {
+            true => Affine::PerFeatureDouble { means: rounded, rests, stds },
+            false => Affine::PerFeature { means: rounded, stds },
+        }
+    }
+
+    /// `out = (row - mean) / std` for one sample of doubles: rounded once the mean has been subtracted.
+    pub fn apply_doubles(&self, row: &[f64], out: &mut [f32]) {
+        match self {
+            Affine::Scalar { mean, std } => {
+                let single = row.iter().map(|&x| x as f32);
+                out.iter_mut().zip(single).for_each(|(out, x)| *out = (x - mean) / std);
+            }
+            Affine::PerFeature { means, stds } => {
+                for (((out, x), mean), std) in out.iter_mut().zip(row).zip(means).zip(stds) {
+                    *out = (x - f64::from(*mean)) as f32 / std;
+                }
+            }
+            Affine::PerFeatureDouble { means, rests, stds } => {
+                let means =
+                    means.iter().zip(rests).map(|(&it, &rest)| f64::from(it) + f64::from(rest));
+                for (((out, x), mean), std) in out.iter_mut().zip(row).zip(means).zip(stds) {
+                    *out = (x - mean) as f32 / std;
+                }
+            }
         }
     }
 
@@ -116,15 +164,30 @@ impl Affine {
                     *x = (*x - mean) / std;
                 }
             }
+            Affine::PerFeatureDouble { means, rests, stds } => {
+                let both = means.iter().zip(rests);
+                for ((x, (mean, rest)), std) in row.iter_mut().zip(both).zip(stds) {
+                    *x = ((*x - mean) - rest) / std;
+                }
+            }
         }
     }
 }
+
+/// A mean that is rounded by more than this share of the standard deviation is kept in double precision.
+const PRECISION: f32 = 1.0 / 4096.0;
+
+/// Smaller shares of a mean are noise: 256 units in the last place of a double.
+const NOISE: f32 = 5e-14;
 
 fn not_zero(std: f64) -> f32 {
     if std > 0.0 && std.is_finite() { std as f32 } else { 1.0 }
 }
 
 fn by_feature(kind: Normalization, data: &Subset) -> Affine {
+    if let Inputs::Doubles(values) = &data.data().inputs {
+        return of_doubles(kind, data, values);
+    }
     let features = data.features();
     let mut stats = vec![(f64::INFINITY, f64::NEG_INFINITY, 0.0, 0.0); features];
     let mut add = |at: usize, value: f64| {
@@ -145,6 +208,8 @@ fn by_feature(kind: Normalization, data: &Subset) -> Affine {
                 row.iter().enumerate().for_each(|(i, &value)| add(i, f64::from(value)));
             }
         }
+        // Taken above.
+        Inputs::Doubles(_) => {}
         Inputs::Sparse(rows) => {
             let mut kept = vec![0; features];
             for sample in data.indices() {
@@ -174,6 +239,34 @@ fn by_feature(kind: Normalization, data: &Subset) -> Affine {
         })
         .unzip();
     Affine::PerFeature { means, stds }
+}
+
+/// As [`by_feature`], of values that single precision would blur: distances to the first sample are summed, whose
+/// squares keep the digits that the squares of the values lose.
+fn of_doubles(kind: Normalization, data: &Subset, values: &[f64]) -> Affine {
+    let features = data.features();
+    let first: Vec<f64> = data.rows_of(values).next().unwrap_or_default()[..features].to_vec();
+    let mut stats = vec![(f64::INFINITY, f64::NEG_INFINITY, 0.0, 0.0); features];
+    for row in data.rows_of(values).flat_map(|rows| rows.chunks_exact(features)) {
+        for ((it, &value), first) in stats.iter_mut().zip(row).zip(&first) {
+            let distance = value - first;
+            *it = (it.0.min(value), it.1.max(value), it.2 + distance, it.3 + distance * distance);
+        }
+    }
+    let samples = data.len() as f64;
+    let (means, stds): (Vec<f64>, Vec<f32>) = stats
+        .iter()
+        .zip(&first)
+        .map(|(&(min, max, sum, squares), first)| match kind {
+            Normalization::Standard => {
+                let mean = sum / samples;
+                let variance = (squares / samples - mean * mean).max(0.0);
+                (first + mean, if max <= min { 1.0 } else { not_zero(variance.sqrt()) })
+            }
+            _ => (min, not_zero(max - min)),
+        })
+        .unzip();
+    Affine::of_doubles(&means, stds)
 }
 
 #[cfg(test)]
@@ -211,6 +304,39 @@ mod tests {
         assert_eq!(out[0], 0.0);
         assert!((out[1] - 1.5f32.sqrt()).abs() < 1e-6);
         assert_eq!(out[2], 1.0);
+    }
+
+    #[test]
+    fn values_far_from_0_keep_their_digits() {
+        let seconds = |i: usize| 1.7e9 + 60.0 * (i % 2) as f64 + (i % 7) as f64;
+        let values: Vec<f64> = (0..100).flat_map(|i| [seconds(i), 0.1 * i as f64]).collect();
+        let near: Vec<f32> =
+            values.chunks(2).flat_map(|it| [(it[0] - 1.7e9) as f32, it[1] as f32]).collect();
+        let data = set(Inputs::of_doubles(values.clone(), 2), vec![2]);
+        assert!(matches!(data.inputs, Inputs::Doubles(_)));
+        let near = set(Inputs::Floats(near), vec![2]);
+        for kind in [Normalization::Unit, Normalization::Standard] {
+            let (affine, expected) = (Affine::fit(kind, &data), Affine::fit(kind, &near));
+            assert!(matches!(affine, Affine::PerFeatureDouble { .. }));
+            for sample in 0..100 {
+                let (mut found, mut wanted) = ([9.0; 2], [9.0; 2]);
+                affine.apply_doubles(&values[2 * sample..][..2], &mut found);
+                expected.apply_floats(&near.sample(sample), &mut wanted);
+                for (found, wanted) in found.iter().zip(wanted) {
+                    assert!((found - wanted).abs() < 1e-5, "{kind:?}: {found}, {wanted}");
+                }
+            }
+            let subset = [3_u32, 4, 5];
+            let of_subset = crate::samples::Subset::new(&data, &subset).unwrap();
+            assert_eq!(Affine::fit(kind, of_subset), Affine::fit(kind, &of_subset.to_dataset()));
+        }
+        // Ordinary means stay in single precision, and doubles give the bits of floats.
+        let ordinary = Affine::of_doubles(&[0.1, 20.0], vec![1.0, 5.0]);
+        assert_eq!(ordinary, Affine::PerFeature { means: vec![0.1, 20.0], stds: vec![1.0, 5.0] });
+        let (mut found, mut wanted) = ([9.0; 2], [9.0; 2]);
+        ordinary.apply_doubles(&[f64::from(0.7_f32), 3.5], &mut found);
+        ordinary.apply_floats(&[0.7, 3.5], &mut wanted);
+        assert_eq!(found, wanted);
     }
 
     #[test]

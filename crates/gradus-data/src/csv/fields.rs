@@ -1,5 +1,5 @@
 //! What the fields of a table become: numbers, values to learn, labels. Each says what is wrong with a
-//! field, and the table adds where it stands.
+//! field, and the table adds where it is.
 
 use std::collections::HashMap;
 
@@ -7,83 +7,159 @@ use crate::Inputs;
 use crate::array::MAX_CLASSES;
 use crate::image_shape;
 
+/// How gaps are written, besides the empty field.
+const GAPS: [&[u8]; 11] =
+    [b"NA", b"N/A", b"#N/A", b"NaN", b"nan", b"null", b"NULL", b"None", b"?", b"<NA>", b"NaT"];
+
+/// Whether a field is a gap: no value was noted.
+pub(super) fn is_gap(field: &[u8]) -> bool {
+    let field = field.trim_ascii();
+    field.is_empty() || GAPS.contains(&field)
+}
+
+/// Which decimal mark a table has, once a field has shown it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decimals {
+    /// No field has one yet, and a comma may be one.
+    Unknown,
+    Point,
+    Comma,
+}
+
+impl Decimals {
+    /// Before any field is read.
+    pub(super) fn of(separator: u8) -> Decimals {
+        if separator == b',' { Decimals::Point } else { Decimals::Unknown }
+    }
+
+    /// The number in a field, or what is wrong with it.
+    fn number(&mut self, field: &[u8]) -> Result<f64, String> {
+        let text = field.trim_ascii();
+        let (has_comma, has_point) = (text.contains(&b','), text.contains(&b'.'));
+        match parse_number(text, has_comma && *self != Decimals::Point) {
+            Some(_) if has_point && *self == Decimals::Comma => Err(format!(
+                "{} has a decimal point, but other numbers of the table have a decimal comma",
+                shown(text)
+            )),
+            Some(number) => {
+                match (has_comma, has_point) {
+                    (true, _) => *self = Decimals::Comma,
+                    (false, true) => *self = Decimals::Point,
+                    (false, false) => {}
+                }
+                Ok(number)
+            }
+            None => Err(why_no_number(text)),
+        }
+    }
+}
+
+/// Why a field is not a number.
+fn why_no_number(text: &[u8]) -> String {
+    let shown = shown(text);
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    let mut parts = text.split(|byte| matches!(byte, b'-' | b'/' | b'.'));
+    let is_date = text.iter().filter(|byte| matches!(byte, b'-' | b'/' | b'.')).count() == 2
+        && text.first().is_some_and(is_digit)
+        && parts.all(|part| part.first().is_some_and(is_digit));
+    match text {
+        [] => "the field is empty, a missing value".to_owned(),
+        _ if is_gap(text) => format!("{shown} is a missing value"),
+        _ if is_code(text) => format!("{shown} begins with 0, so it is text, not a number"),
+        _ if is_date => format!("{shown} is a date, not a number"),
+        _ if text
+            .iter()
+            .all(|byte| is_digit(byte) || matches!(byte, b',' | b'.' | b'-' | b' ')) =>
+        {
+            format!(
+                "{shown} is not a number (write decimals with a point, and thousands without marks)"
+            )
+        }
+        _ if parse_any_number(text).is_some() => format!("{shown} is not a finite number"),
+        _ => format!("{shown} is not a number"),
+    }
+}
+
+fn shown(text: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(text))
+}
+
 /// The numbers read so far: bytes until a value or the number of columns says otherwise.
-pub(super) enum Numbers {
+pub(super) struct Numbers {
+    values: Values,
+    pub(super) decimals: Decimals,
+}
+
+enum Values {
     Bytes(Vec<u8>),
-    Floats(Vec<f32>),
+    Doubles(Vec<f64>),
 }
 
 impl Numbers {
-    pub(super) fn new(features: usize) -> Self {
-        match image_shape(&[features]) {
-            Some(_) => Numbers::Bytes(Vec::new()),
-            None => Numbers::Floats(Vec::new()),
-        }
+    pub(super) fn new(features: usize, decimals: Decimals) -> Self {
+        let values = match image_shape(&[features]) {
+            Some(_) => Values::Bytes(Vec::new()),
+            None => Values::Doubles(Vec::new()),
+        };
+        Numbers { values, decimals }
     }
 
     pub(super) fn push(&mut self, field: &[u8]) -> Result<(), String> {
-        if let (Numbers::Bytes(values), Some(byte)) = (&mut *self, parse_byte(field)) {
+        if let (Values::Bytes(values), Some(byte)) = (&mut self.values, parse_byte(field)) {
             values.push(byte);
             return Ok(());
         }
-        let value = number(field)?;
-        match self {
-            Numbers::Floats(values) => values.push(value),
-            Numbers::Bytes(values) if value == f32::from(value as u8) => values.push(value as u8),
-            Numbers::Bytes(values) => {
-                let floats = values.iter().map(|&byte| f32::from(byte)).chain([value]).collect();
-                *self = Numbers::Floats(floats);
+        let value = self.decimals.number(field)?;
+        check_size(value, field)?;
+        match &mut self.values {
+            Values::Doubles(values) => values.push(value),
+            Values::Bytes(values) if value == f64::from(value as u8) => values.push(value as u8),
+            Values::Bytes(values) => {
+                let bytes = values.iter().map(|&byte| f64::from(byte));
+                self.values = Values::Doubles(bytes.chain([value]).collect());
             }
         }
         Ok(())
     }
 
     /// The numbers; zeros and ones alone are no grey levels.
-    pub(super) fn finish(self) -> Inputs {
-        match self {
-            Numbers::Bytes(values) if values.iter().all(|&value| value <= 1) => {
+    pub(super) fn finish(self, features: usize, doubles: bool) -> Inputs {
+        match self.values {
+            Values::Bytes(values) if values.iter().all(|&value| value <= 1) => {
                 Inputs::Floats(values.into_iter().map(f32::from).collect())
             }
-            Numbers::Bytes(values) => Inputs::Bytes(values),
-            Numbers::Floats(values) => Inputs::Floats(values),
+            Values::Bytes(values) => Inputs::Bytes(values),
+            Values::Doubles(values) if doubles => Inputs::Doubles(values),
+            Values::Doubles(values) => Inputs::of_doubles(values, features),
         }
     }
-}
-
-/// The number in a cell, or what is wrong with it.
-fn number(field: &[u8]) -> Result<f32, String> {
-    parse_number(field).ok_or_else(|| match field.trim_ascii() {
-        [] => "is empty".to_owned(),
-        text if text.contains(&b',') => format!(
-            "{:?} is no number (decimals are written with a point)",
-            String::from_utf8_lossy(text)
-        ),
-        text => format!("{:?} is no finite number", String::from_utf8_lossy(text)),
-    })
 }
 
 /// The values read so far, row after row.
 pub(super) struct Rows {
-    width: usize,
-    /// Of the row that is being read.
-    set: usize,
     pub(super) values: Vec<f32>,
+    pub(super) decimals: Decimals,
 }
 
 impl Rows {
-    pub(super) fn new(width: usize) -> Self {
-        Rows { width, set: 0, values: Vec::new() }
+    pub(super) fn new(decimals: Decimals) -> Self {
+        Rows { values: Vec::new(), decimals }
     }
 
-    /// Sets the value at `place` of the row; with the last of them the row is complete.
-    pub(super) fn set(&mut self, place: usize, field: &[u8]) -> Result<(), String> {
-        if self.set == 0 {
-            self.values.resize(self.values.len() + self.width, 0.0);
-        }
-        let start = self.values.len() - self.width;
-        self.values[start + place] = number(field)?;
-        self.set = (self.set + 1) % self.width;
+    /// Adds the next value of a row.
+    pub(super) fn push(&mut self, field: &[u8]) -> Result<(), String> {
+        let value = self.decimals.number(field)?;
+        check_size(value, field)?;
+        self.values.push(value as f32);
         Ok(())
+    }
+}
+
+/// Checks that a number is finite in single precision, too.
+fn check_size(value: f64, field: &[u8]) -> Result<(), String> {
+    match (value as f32).is_finite() {
+        true => Ok(()),
+        false => Err(format!("{} is not a finite number in single precision", shown(field))),
     }
 }
 
@@ -104,22 +180,13 @@ impl Labels {
             self.labels.push(index);
             return Ok(());
         }
-        let text = String::from_utf8_lossy(field).into_owned();
-        let name = match parse_number(field) {
-            Some(number) if number.fract() != 0.0 => {
-                return Err(format!(
-                    "the label {text} has a fraction, so it is no class (`loss` squared learns values)"
-                ));
-            }
-            // "3", "3.0" and "03" are one class.
-            Some(number) if number.abs() < 1e7 => (number as i64).to_string(),
-            _ if text.is_empty() => return Err("the label is empty".to_owned()),
-            _ => text,
-        };
+        let name = class_name(field)?;
         let known = self.class_indices.get(name.as_bytes()).copied();
         let index = known.unwrap_or(self.class_names.len() as u32);
         if index >= MAX_CLASSES {
-            return Err(format!("more than {MAX_CLASSES} different labels"));
+            return Err(format!(
+                "more than {MAX_CLASSES} different labels (`loss` squared learns values)"
+            ));
         }
         self.class_indices.insert(field.to_vec(), index);
         if known.is_none() {
@@ -137,7 +204,7 @@ impl Labels {
         let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
         let mut sorted: Vec<usize> = (0..names.len()).collect();
         match numbers {
-            Some(numbers) => sorted.sort_by_key(|&at| numbers[at]),
+            Some(numbers) => sorted.sort_by_key(|&at| (numbers[at], &names[at])),
             None => sorted.sort_by_key(|&at| &names[at]),
         }
         let mut new_index = vec![0; names.len()];
@@ -147,9 +214,23 @@ impl Labels {
     }
 }
 
+/// The name of the class that a label means: "3" and "3.0" are one class, "03" is another one.
+fn class_name(field: &[u8]) -> Result<String, String> {
+    let text = String::from_utf8_lossy(field).into_owned();
+    match parse_number(field, false) {
+        _ if text.is_empty() => Err("the label is empty, a missing value".to_owned()),
+        _ if is_gap(field) => Err(format!("the label {text:?} is a missing value")),
+        Some(number) if number.fract() != 0.0 => Err(format!(
+            "the label {text} has a fraction, so it is no class (`loss` squared learns values)"
+        )),
+        Some(number) if number.abs() < 1e15 => Ok((number as i64).to_string()),
+        _ => Ok(text),
+    }
+}
+
 /// One to three digits that make a number up to 255: nearly every cell of a table of pixels.
 fn parse_byte(field: &[u8]) -> Option<u8> {
-    if field.is_empty() || field.len() > 3 {
+    if field.is_empty() || field.len() > 3 || (field.len() > 1 && field[0] == b'0') {
         return None;
     }
     let mut number = 0_u32;
@@ -162,17 +243,125 @@ fn parse_byte(field: &[u8]) -> Option<u8> {
     u8::try_from(number).ok()
 }
 
+/// Whether a field of digits begins with 0, such as a post code: text, whose zeros must not be lost.
+pub(super) fn is_code(field: &[u8]) -> bool {
+    let digits = field.strip_prefix(b"-").unwrap_or(field);
+    digits.len() > 1 && digits[0] == b'0' && digits.iter().all(u8::is_ascii_digit)
+}
+
 /// A number, spaces around it allowed, infinity and NaN among them.
-fn parse_any_number(field: &[u8]) -> Option<f32> {
-    std::str::from_utf8(field.trim_ascii()).ok()?.parse().ok()
+fn parse_any_number(field: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(field.trim_ascii()).ok()?;
+    let double: f64 = text.parse().ok()?;
+    // Halfway between two single-precision numbers, the text itself decides which is nearer: rounding twice
+    // must give what rounding once gives.
+    if double.to_bits() & 0x1fff_ffff == 0x1000_0000
+        && let Ok(single) = text.parse::<f32>()
+        && single != double as f32
+    {
+        let up = f64::from(single) > double;
+        return Some(if up { double.next_up() } else { double.next_down() });
+    }
+    Some(double)
 }
 
-/// A finite number, spaces around it allowed.
-pub(super) fn parse_number(field: &[u8]) -> Option<f32> {
-    parse_any_number(field).filter(|value| value.is_finite())
+/// A finite number, spaces around it allowed; with a decimal comma in place of the point where
+/// `decimal_comma` says so.
+pub(super) fn parse_number(field: &[u8], decimal_comma: bool) -> Option<f64> {
+    let field = field.trim_ascii();
+    if is_code(field) {
+        return None;
+    }
+    let found = match decimal_comma && field.iter().filter(|&&byte| byte == b',').count() == 1 {
+        true if field.contains(&b'.') => None,
+        true => {
+            let point = |&byte: &u8| if byte == b',' { b'.' } else { byte };
+            parse_any_number(&field.iter().map(point).collect::<Vec<_>>())
+        }
+        false => parse_any_number(field),
+    };
+    found.filter(|value| value.is_finite())
 }
 
-/// Neither a number of any kind nor a cell left empty.
-pub(super) fn is_text(field: &[u8]) -> bool {
-    parse_any_number(field).is_none() && !field.trim_ascii().is_empty()
+/// Neither a number of any kind nor a gap.
+pub(super) fn is_text(field: &[u8], decimal_comma: bool) -> bool {
+    let is_number = || {
+        parse_number(field, decimal_comma).is_some()
+            || (parse_any_number(field).is_some() && !is_code(field.trim_ascii()))
+    };
+    !is_gap(field) && !is_number()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_keep_their_leading_zeros() {
+        let sorted = |labels: &[&str]| {
+            let mut all = Labels::default();
+            labels.iter().for_each(|label| all.push(label.as_bytes()).unwrap());
+            all.sorted()
+        };
+        let (labels, names) = sorted(&["01", "1", "001", "1.0", " 1", "01"]);
+        assert_eq!(names, ["001", "01", "1"]);
+        assert_eq!(labels, [1, 2, 0, 2, 2, 1]);
+        assert_eq!(sorted(&["01067", "1067", "10", "0"]).1, ["0", "10", "01067", "1067"]);
+        assert_eq!(sorted(&["20240101123456", "b"]).1, ["20240101123456", "b"]);
+    }
+
+    #[test]
+    fn gaps_are_no_labels() {
+        for gap in ["", " ", "NA", "N/A", "nan", "NaN", "null", "NULL", "None", "?", "<NA>"] {
+            let error = Labels::default().push(gap.as_bytes()).unwrap_err();
+            assert!(error.contains("missing value"), "{error}");
+        }
+        Labels::default().push(b"Nancy").unwrap();
+    }
+
+    #[test]
+    fn numbers_are_read_as_single_precision_reads_them() {
+        // Halfway between 1 and its neighbour, and a little above and below.
+        let half = "1.000000059604644775390625";
+        for text in [half, "1.0000000596046447753906250001", "1.00000005960464477539062499", "0.1"]
+        {
+            let double = parse_number(text.as_bytes(), false).unwrap();
+            assert_eq!(double as f32, text.parse::<f32>().unwrap(), "{text}");
+        }
+        assert_eq!(parse_number(b"1700000000.5", false), Some(1_700_000_000.5));
+    }
+
+    #[test]
+    fn decimal_commas_and_points_do_not_mix() {
+        let mut decimals = Decimals::of(b';');
+        assert_eq!(decimals.number(b"12"), Ok(12.0));
+        assert_eq!(decimals.number(b"-1,5"), Ok(-1.5));
+        assert_eq!(decimals.number(b"1,5e3"), Ok(1500.0));
+        assert!(decimals.number(b"1.5").unwrap_err().contains("decimal comma"));
+        assert!(decimals.number(b"1.234,5").unwrap_err().contains("thousands"));
+        let mut decimals = Decimals::of(b'\t');
+        assert_eq!(decimals.number(b"1.5"), Ok(1.5));
+        assert!(decimals.number(b"1,5").unwrap_err().contains("decimals with a point"));
+        assert!(Decimals::of(b',').number(b"1,234").is_err());
+    }
+
+    #[test]
+    fn what_is_no_number_is_said() {
+        let why = |text: &str| Decimals::of(b',').number(text.as_bytes()).unwrap_err();
+        for (text, words) in [
+            ("", "is empty"),
+            ("NA", "\"NA\" is a missing value"),
+            ("01067", "begins with 0"),
+            ("2024-05-01", "is a date"),
+            ("1.5.2024", "is a date"),
+            ("2024-05-01 12:00", "is a date"),
+            ("$5", "\"$5\" is not a number"),
+            ("inf", "not a finite number"),
+            ("1 000", "thousands"),
+        ] {
+            assert!(why(text).contains(words), "{text}: {}", why(text));
+        }
+        assert_eq!(Decimals::of(b',').number(b" 0.5 "), Ok(0.5));
+        assert_eq!(Decimals::of(b',').number(b"0"), Ok(0.0));
+    }
 }

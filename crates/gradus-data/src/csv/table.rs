@@ -1,252 +1,271 @@
-//! A table as rows of fields: which of its columns are what, and each row's fields to those who read them.
+//! A table as a header and rows of fields: text in, the numbers and labels of each row out.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 
-use ::csv::{ByteRecord, Reader, ReaderBuilder};
-
-use super::fields::{Numbers, is_text, parse_number};
+use super::dialect::{find_separator, named_separator};
+use super::encoding::Text;
+use super::fields::{Decimals, Numbers, is_gap, is_text};
+use super::header::{FirstRecord, first_record};
+use super::options::TableOptions;
+use super::records::{Record, Records};
 use crate::error::{Error, Result};
-use crate::{Inputs, bytes, invalid};
+use crate::{Inputs, invalid};
 
-/// What a label column is usually called, the surest name first.
-const LABEL_NAMES: [&str; 4] = ["label", "class", "target", "y"];
+/// Rows that are read before it is decided what the columns are.
+const AHEAD: usize = 50;
 
 /// The rows of a table, one after the other.
 pub(super) struct Table<R> {
-    reader: Reader<BufReader<R>>,
+    records: Records<R>,
     /// Rows that were read to see what the table is.
-    ahead: VecDeque<ByteRecord>,
+    ahead: VecDeque<Record>,
     pub(super) columns: usize,
-    header: Option<Vec<String>>,
+    pub(super) header: Option<Vec<String>>,
+    pub(super) decimals: Decimals,
+    /// Whether numbers stay in double precision in any case.
+    doubles: bool,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Which columns of a table are read, and as what.
+pub(super) struct Layout {
+    /// Positions of the features, in the order of a sample.
+    pub(super) features: Vec<usize>,
+    /// Positions of the targets.
+    pub(super) targets: Vec<usize>,
+    /// Whether the table decides what the columns are, not other data.
+    pub(super) is_new: bool,
 }
 
 impl<R: Read> Table<R> {
-    pub(super) fn open(source: R) -> Result<Self> {
-        let mut source = BufReader::with_capacity(1 << 16, source);
-        let start =
-            source.fill_buf().map_err(|error| invalid(format!("cannot be read: {error}")))?;
-        // A table is text: a stranger is named by its first bytes, not by the first cell that fails.
-        let is_control = |byte: &u8| matches!(byte, 0..=8 | 14..=31);
-        if start.iter().any(is_control) || start.trim_ascii_start().starts_with(b"<") {
-            let what = bytes::describe(&start[..start.len().min(256)]);
-            return Err(invalid(format!("not a CSV table: the file is {what}")));
-        }
-        let delimiter = find_delimiter(start);
-        let mut reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            .from_reader(source);
-        let mut ahead = VecDeque::new();
-        while ahead.len() < 2 {
-            let mut record = ByteRecord::new();
-            if !reader.read_byte_record(&mut record).map_err(broken)? {
-                break;
+    pub(super) fn open(source: R, options: &TableOptions) -> Result<Self> {
+        let mut text = Text::open(source, options.encoding)?;
+        let start = text.fill()?;
+        let (separator, skipped) = match named_separator(start) {
+            Some(named) => named,
+            None => {
+                let start = start.to_vec();
+                (find_separator(&start, text.is_whole()), 0)
             }
-            ahead.push_back(record);
+        };
+        // What is left of that line is a blank line, which is counted.
+        text.consume(skipped);
+        let mut records = Records::new(text, separator);
+        let mut ahead = VecDeque::new();
+        let mut record = Record::default();
+        while ahead.len() <= AHEAD && records.next(&mut record)? {
+            ahead.push_back(record.clone());
         }
-        let Some(first) = ahead.front() else {
+        let columns = drop_comments(&mut ahead);
+        let mut table = Table {
+            records,
+            ahead,
+            columns,
+            header: None,
+            decimals: Decimals::of(separator),
+            doubles: options.doubles,
+            warnings: Vec::new(),
+        };
+        table.take_header(options)?;
+        Ok(table)
+    }
+
+    fn take_header(&mut self, options: &TableOptions) -> Result<()> {
+        let Some(mut first) = self.ahead.pop_front() else {
             return Err(invalid("the file is empty: expected a table"));
         };
-        let columns = first.len();
-        let header = is_header(first, ahead.get(1)).then(|| names(first));
-        if header.is_some() {
-            ahead.pop_front();
+        let comma = self.decimals != Decimals::Point;
+        let kind = |first: &Record, rest: &VecDeque<Record>| {
+            let rest: Vec<Record> = rest.iter().cloned().collect();
+            first_record(first, &rest, options.columns, comma)
+        };
+        let mut found = kind(&first, &self.ahead);
+        // A line with # may be the header, as NumPy writes it, or a comment above one.
+        if first.is_marked
+            && let Some(second) = self.ahead.pop_front()
+        {
+            match kind(&second, &self.ahead) {
+                FirstRecord::Sample => self.ahead.push_front(second),
+                header => (first, found) = (second, header),
+            }
         }
-        if ahead.is_empty() {
+        if found == FirstRecord::Sample {
+            self.ahead.push_front(first);
+            return Ok(());
+        }
+        if self.ahead.is_empty() {
             return Err(invalid("the table has a header but no rows"));
         }
-        Ok(Table { reader, ahead, columns, header })
-    }
-
-    /// The position of the label column: `wanted`, or what it most likely is; with a notice where a
-    /// header leaves it to a guess.
-    pub(super) fn label_column(&self, wanted: Option<&str>) -> Result<(usize, Option<String>)> {
-        if let Some(wanted) = wanted {
-            return Ok((self.column_called(wanted)?, None));
+        if found == FirstRecord::CountingHeader {
+            self.warnings.push(
+                "the first line counts 0, 1, 2, ...: it is read as the header that pandas writes for \
+                 columns without names, not as a sample"
+                    .to_owned(),
+            );
         }
-        if let Some(at) = self.usual_column() {
-            return Ok((at, None));
-        }
-        let texts = self.ahead.front().into_iter().flat_map(|row| row.iter().enumerate());
-        let texts: Vec<usize> =
-            texts.filter(|(_, field)| is_text(field)).map(|(at, _)| at).collect();
-        if let [only] = texts[..] {
-            return Ok((only, None));
-        }
-        let notice = self.header.as_ref().map(|names| {
-            format!("label column: {:?} (the first; name another with `label_column`)", names[0])
-        });
-        Ok((0, notice))
+        self.header = Some(first.names());
+        Ok(())
     }
 
-    fn position(&self, matches: impl Fn(&String) -> bool) -> Option<usize> {
-        self.header.as_ref()?.iter().position(matches)
-    }
-
-    /// The column of this name, or at this position.
-    fn column_called(&self, wanted: &str) -> Result<usize> {
-        let number = wanted.parse().ok().filter(|&number: &usize| number < self.columns);
-        self.position(|name| name == wanted).or(number).ok_or_else(|| {
-            Error::argument(format!(
-                "there is no label column {wanted:?}: expected {}a position from 0 to {}",
-                self.header
-                    .as_ref()
-                    .map_or(String::new(), |names| format!("one of {}, or ", list(names))),
-                self.columns - 1
-            ))
-        })
-    }
-
-    /// The column that bears a usual name.
-    fn usual_column(&self) -> Option<usize> {
-        let usual = |usual: &&str| self.position(|name| name.eq_ignore_ascii_case(usual));
-        LABEL_NAMES.iter().find_map(usual)
-    }
-
-    /// The columns of values: those `wanted`, with commas between them, or one of a usual name.
-    pub(super) fn value_columns(&self, wanted: Option<&str>) -> Result<Vec<usize>> {
-        let places = match wanted {
-            // A name may have a comma in it.
-            Some(wanted) => match self.position(|name| name == wanted) {
-                Some(at) => vec![at],
-                None => {
-                    let parts = wanted.split(',').map(|name| self.column_called(name.trim()));
-                    parts.collect::<Result<_>>()?
-                }
-            },
-            None => vec![self.usual_column().ok_or_else(|| {
-                Error::argument(
-                    "which columns hold the values to learn? Name them with `label_column`, such \
-                     as price or height,width",
-                )
-            })?],
+    /// The columns that have text in one of the first rows.
+    pub(super) fn text_columns(&self) -> Vec<usize> {
+        let comma = self.decimals != Decimals::Point;
+        let has_text = |at: &usize| {
+            self.ahead.iter().any(|row| *at < row.len() && is_text(row.field(*at), comma))
         };
-        if let Some(at) = places
-            .iter()
-            .enumerate()
-            .find_map(|(index, at)| places[..index].contains(at).then_some(*at))
-        {
-            return Err(Error::argument(format!("{} is named twice", self.column(at))));
-        }
-        if places.len() == self.columns {
-            return Err(invalid(format!(
-                "all {} columns are values to learn: expected at least one more to learn from",
-                self.columns
-            )));
-        }
-        Ok(places)
+        (0..self.columns).filter(has_text).collect()
     }
 
-    /// The columns of these names; none where one of them is missing.
-    pub(super) fn columns_named(&self, names: &[String]) -> Vec<usize> {
-        let places = names.iter().map(|wanted| self.position(|name| name == wanted));
-        places.collect::<Option<_>>().unwrap_or_default()
-    }
-
-    /// The name of a column, or its position where there is no header.
+    /// The name of a column, or its position if there is no header.
     pub(super) fn name(&self, at: usize) -> String {
         let name = self.header.as_ref().and_then(|names| names.get(at));
         name.map_or_else(|| at.to_string(), Clone::clone)
     }
 
-    /// Reads all rows: the number in every column but those at `labels`, whose fields go to `label`
-    /// with their place in `labels`.
-    pub(super) fn read_numbers(
-        &mut self,
-        labels: &[usize],
-        mut label: impl FnMut(usize, &[u8]) -> Result<(), String>,
-    ) -> Result<Inputs> {
-        let mut numbers = Numbers::new(self.columns - labels.len());
-        let mut row = ByteRecord::new();
-        while self.next(&mut row)? {
-            for (at, field) in row.iter().enumerate() {
-                let pushed = match labels.iter().position(|&label| label == at) {
-                    Some(place) => label(place, field),
-                    None => numbers.push(field),
-                };
-                pushed.map_err(|problem| self.refusal(&row, at, labels, &problem))?;
-            }
-        }
-        Ok(numbers.finish())
-    }
-
-    /// Reads the next row into `row`; `false` where there is none.
-    fn next(&mut self, row: &mut ByteRecord) -> Result<bool> {
-        match self.ahead.pop_front() {
-            Some(record) => *row = record,
-            None if !self.reader.read_byte_record(row).map_err(broken)? => return Ok(false),
-            None => {}
-        }
-        if row.len() == self.columns {
-            return Ok(true);
-        }
-        Err(invalid(format!(
-            "line {} has {} fields, the first line has {}",
-            line(row),
-            row.len(),
-            self.columns
-        )))
-    }
-
-    /// The error for a field, with its place and with what should stand there.
-    fn refusal(&self, row: &ByteRecord, at: usize, labels: &[usize], problem: &str) -> Error {
-        let advice = match labels {
-            labels if labels.contains(&at) => {
-                "name the column that holds the labels, or give its position from 0".to_owned()
-            }
-            [label_at] => format!(
-                "every column but the label's ({}) must hold numbers",
-                self.column(*label_at)
-            ),
-            _ => "every column must hold numbers".to_owned(),
-        };
-        invalid(format!("line {}, {}: {problem}; {advice}", line(row), self.column(at)))
-    }
-
-    fn column(&self, at: usize) -> String {
+    /// A column in messages: `column 2 ("price")`.
+    pub(super) fn column(&self, at: usize) -> String {
         match self.header.as_ref().and_then(|names| names.get(at)) {
             Some(name) => format!("column {at} ({name:?})"),
             None => format!("column {at}"),
         }
     }
-}
 
-fn broken(error: ::csv::Error) -> Error {
-    invalid(format!("the table cannot be read: {error}"))
-}
-
-fn find_delimiter(start: &[u8]) -> u8 {
-    let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let count = |delimiter: &u8| line.iter().filter(|&byte| byte == delimiter).count();
-    // `max_by_key` takes the last of equals: the comma.
-    [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
-}
-
-fn names(record: &ByteRecord) -> Vec<String> {
-    record.iter().map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect()
-}
-
-fn is_header(first: &ByteRecord, second: Option<&ByteRecord>) -> bool {
-    let text_above_number = second.is_some_and(|second| {
-        first
-            .iter()
-            .zip(second)
-            .any(|(above, below)| is_text(above) && parse_number(below).is_some())
-    });
-    text_above_number || first.iter().all(is_text)
-}
-
-fn list(names: &[String]) -> String {
-    match names {
-        [first, .., last] if names.len() > 12 => {
-            format!("{} columns {first:?} to {last:?}", names.len())
+    /// Reads all rows: the numbers of the features; the fields of the targets go to `target` in their order.
+    ///
+    /// # Errors
+    /// `InvalidData` with line and column for a field that is not what it should be.
+    pub(super) fn read(
+        &mut self,
+        layout: &Layout,
+        mut target: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<Inputs> {
+        let mut numbers = Numbers::new(layout.features.len(), self.decimals);
+        let mut counter = RowCounter::default();
+        let mut row = Record::default();
+        while self.next(&mut row)? {
+            for &at in &layout.targets {
+                let read = target(row.field(at));
+                read.map_err(|problem| self.refusal(&row, at, layout, &problem))?;
+            }
+            for &at in &layout.features {
+                let read = numbers.push(row.field(at));
+                read.map_err(|problem| self.refusal(&row, at, layout, &problem))?;
+            }
+            counter.see(row.field(0));
         }
-        _ => names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
+        self.warnings.extend(self.records.take_warnings());
+        if numbers.decimals == Decimals::Comma {
+            self.warnings.push("numbers have a decimal comma: 1,5 is read as 1.5".to_owned());
+        }
+        if layout.is_new && layout.features.first() == Some(&0) {
+            self.warn_of_index(&counter);
+        }
+        Ok(numbers.finish(layout.features.len(), self.doubles))
+    }
+
+    /// Warns if the first column is the index that pandas writes.
+    fn warn_of_index(&mut self, counter: &RowCounter) {
+        const NAMES: [&str; 5] = ["", "index", "id", "row", "no"];
+        let name = self.header.as_ref().map(|names| names[0].to_lowercase());
+        let is_unnamed =
+            name.as_ref().is_some_and(|it| it.is_empty() || it.starts_with("unnamed:"));
+        let may_count = name.is_none_or(|name| NAMES.contains(&name.as_str()));
+        if is_unnamed || (may_count && counter.is_counting()) {
+            let (column, at) = (self.column(0), self.name(0));
+            let at = if at.is_empty() { "0".to_owned() } else { at };
+            self.warnings.push(format!(
+                "{column} looks like the numbers of the rows, such as the index that pandas writes, and \
+                 says nothing about new samples: leave it out with `drop` {at}"
+            ));
+        }
+    }
+
+    /// Reads the next row into `row`; `false` if there is none.
+    fn next(&mut self, row: &mut Record) -> Result<bool> {
+        loop {
+            match self.ahead.pop_front() {
+                Some(record) => *row = record,
+                None if !self.records.next(row)? => return Ok(false),
+                None => {}
+            }
+            match row.len() == self.columns {
+                true => return Ok(true),
+                false if row.is_marked => {}
+                false => {
+                    return Err(invalid(format!(
+                        "line {} has {} fields, the first line has {}",
+                        row.line,
+                        row.len(),
+                        self.columns
+                    )));
+                }
+            }
+        }
+    }
+
+    /// The error for a field, with its place and with what to do.
+    fn refusal(&self, row: &Record, at: usize, layout: &Layout, problem: &str) -> Error {
+        let is_target = layout.targets.contains(&at);
+        let advice = match (&layout.targets[..], is_gap(row.field(at))) {
+            (_, true) if is_target => "fill it in, or leave the row out".to_owned(),
+            (_, true) => "fill it in, or leave out the row, or the column with `drop`".to_owned(),
+            (_, false) if is_target => {
+                "is this the column of the targets? Name another with `label_column`".to_owned()
+            }
+            ([], _) => "all columns must hold numbers: leave this one out with `drop`".to_owned(),
+            (targets, _) => {
+                let targets: Vec<_> = targets.iter().map(|&at| self.column(at)).collect();
+                format!(
+                    "all columns but the target ({}) must hold numbers: leave this one out with \
+                     `drop`, or name another target with `label_column`",
+                    targets.join(", ")
+                )
+            }
+        };
+        invalid(format!("line {}, {}: {problem}; {advice}", row.line, self.column(at)))
     }
 }
 
-fn line(record: &ByteRecord) -> u64 {
-    record.position().map_or(0, |position| position.line())
+/// Takes lines that begin with # out if they have another number of fields than the first other line; gives
+/// that number.
+fn drop_comments(ahead: &mut VecDeque<Record>) -> usize {
+    let first = ahead.iter().find(|record| !record.is_marked).or(ahead.front());
+    let columns = first.map_or(0, Record::len);
+    ahead.retain(|record| !record.is_marked || record.len() == columns);
+    // Of several before the first row, the last one may be a header.
+    let leading = ahead.iter().take_while(|record| record.is_marked).count();
+    if leading < ahead.len() {
+        ahead.drain(..leading.saturating_sub(1));
+    }
+    columns
+}
+
+/// Whether the first field of each row counts the rows, from 0 or 1.
+#[derive(Default)]
+struct RowCounter {
+    rows: u64,
+    first: u64,
+    is_wrong: bool,
+}
+
+impl RowCounter {
+    /// Rows from which on counting is no coincidence.
+    const ENOUGH: u64 = 5;
+
+    fn see(&mut self, field: &[u8]) {
+        if self.is_wrong {
+            return;
+        }
+        let number = std::str::from_utf8(field).ok().and_then(|text| text.trim().parse().ok());
+        if self.rows == 0 {
+            self.first = number.unwrap_or(u64::MAX);
+        }
+        self.is_wrong = self.first > 1 || number != Some(self.first + self.rows);
+        self.rows += 1;
+    }
+
+    fn is_counting(&self) -> bool {
+        !self.is_wrong && self.rows >= RowCounter::ENOUGH
+    }
 }

@@ -19,7 +19,6 @@ use crate::data::{Array, Values};
 use crate::error::{Error, ErrorKind, Result};
 use crate::network::{Activation, MOST_PARAMETERS, Network};
 use crate::transform::Transform;
-use crate::transform::normalize::Affine;
 
 /// Reads `w1, b1, w2, b2, ...`, each name after `prefix`, with `activations` after the hidden
 /// layers, one for all or one for each. Weights are `inputs x outputs`; biases `(outputs, 1)`, `(1, outputs)` or
@@ -64,8 +63,14 @@ pub fn write_network(network: &Network, transform: &Transform) -> Result<Vec<u8>
             npz.add_array("deviation", &aview0(&std)).map_err(unwritten)?;
         }
         None => {
-            add("mean".into(), means.len(), 1, means)?;
-            add("deviation".into(), stds.len(), 1, stds)?;
+            if transform.takes_doubles() {
+                add("deviation".into(), stds.len(), 1, stds)?;
+                let means = ndarray::Array2::from_shape_vec((means.len(), 1), transform.means());
+                npz.add_array("mean", &means.map_err(unwritten)?).map_err(unwritten)?;
+            } else {
+                add("mean".into(), means.len(), 1, means)?;
+                add("deviation".into(), stds.len(), 1, stds)?;
+            }
         }
     }
     Ok(npz.finish().map_err(unwritten)?.into_inner())
@@ -167,15 +172,20 @@ fn normalization<R: Read + Seek>(npz: &mut Npz<R>) -> Result<Option<Scaling>> {
     let (Some(mean), Some(deviation)) = (npz.get("mean")?, npz.get("deviation")?) else {
         return Ok(None);
     };
-    let (means, stds) = (finite("mean", mean)?, finite("deviation", deviation)?);
+    let means = mean.values.to_f64();
+    let stds = finite("deviation", deviation)?;
+    finite("mean", mean)?;
     if means.len() != stds.len() || stds.contains(&0.0) {
         return Err(invalid(
             "mean and deviation differ in size, or a deviation is 0: expected numbers to take off and \
              to divide by",
         ));
     }
-    let transform = Transform::Affine(Affine::PerFeature { means, stds });
-    Ok(Some(Scaling::of(&transform)))
+    let pairs = || means.iter().zip(&stds).map(|(&mean, &std)| (mean, f64::from(std)));
+    Ok(Some(Scaling {
+        scale: pairs().map(|(_, std)| 1.0 / std).collect(),
+        shift: pairs().map(|(mean, std)| -mean / std).collect(),
+    }))
 }
 
 /// The layers of the arrays `arr_0, arr_1, ...`: each matrix begins a layer, a vector is its bias.
@@ -280,6 +290,7 @@ fn complete(names: &[String], prefix: &str, missing: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transform::normalize::Affine;
     use ndarray::{Array1, Array2, ShapeBuilder};
     use ndarray_npy::WriteNpyExt;
     use proptest::prelude::*;

@@ -21,9 +21,8 @@ impl Scaling {
 
     /// What a model's transform does.
     pub(super) fn of(transform: &Transform) -> Scaling {
-        let (means, stds) = transform.means_and_stds();
-        let pairs =
-            || means.iter().zip(stds).map(|(&mean, &std)| (f64::from(mean), f64::from(std)));
+        let (means, (_, stds)) = (transform.means(), transform.means_and_stds());
+        let pairs = || means.iter().zip(stds).map(|(&mean, &std)| (mean, f64::from(std)));
         Scaling {
             scale: pairs().map(|(_, std)| 1.0 / std).collect(),
             shift: pairs().map(|(mean, std)| -mean / std).collect(),
@@ -70,11 +69,11 @@ impl Scaling {
     pub(super) fn transform(&self, inputs: usize) -> Result<Option<Transform>> {
         let width = if self.length()? == 1 { 1 } else { inputs };
         let pairs = self.spread(width)?;
-        let means: Vec<f32> = pairs.iter().map(|(s, h)| (0.0 - h / s) as f32).collect();
+        let means: Vec<f64> = pairs.iter().map(|(s, h)| 0.0 - h / s).collect();
         let stds: Vec<f32> = pairs.iter().map(|(s, _)| (1.0 / s) as f32).collect();
         let transform = match (&means[..], &stds[..]) {
-            (&[mean], &[std]) => Transform::scalar(mean, std),
-            _ => Transform::Affine(Affine::PerFeature { means, stds }),
+            (&[mean], &[std]) => Transform::scalar(mean as f32, std),
+            _ => Transform::Affine(Affine::of_doubles(&means, stds)),
         };
         Ok(transform.check(inputs).is_ok().then_some(transform))
     }

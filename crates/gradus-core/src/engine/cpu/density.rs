@@ -159,6 +159,6 @@ pub(crate) fn fill_tile(
             tile.fill_pairs(features, indices.map(|index| rows.row(index)), sorted);
         }
         // These are dense always.
-        Rows::Floats(_) => {}
+        Rows::Floats(_) | Rows::Doubles(_) => {}
     }
 }

@@ -1,6 +1,6 @@
 //! A model in, the bytes of an ONNX model out.
 //!
-//! `input` takes raw values; the graph flattens and normalises them, goes through the layers, and
+//! `input` takes raw values (float32, or float64 if single precision would blur them); the graph flattens and normalises them, goes through the layers, and
 //! ends with `probabilities` (float32) and `label` (int64, the first of equals), or with `values`.
 
 use gradus_core::model_file::metadata;
@@ -69,8 +69,9 @@ pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
 fn graph(model: &Model, options: &OnnxOptions) -> Graph {
     let Model { network, sample_shape, transform, .. } = model;
     let mut chain = Chain { nodes: Vec::new(), constants: Vec::new(), current: "input".into() };
+    let floats = if transform.takes_doubles() { element::DOUBLE } else { element::FLOAT };
     if options.uint8_input {
-        chain.step("Cast", "floats", &[], vec![int("to", element::FLOAT.into())]);
+        chain.step("Cast", "floats", &[], vec![int("to", floats.into())]);
         if model.inputs.values == ValueRange::Unit {
             // Bytes are grey levels; the model was trained on numbers from 0 to 1.
             chain.constant("levels", &[], &[255.0]);
@@ -82,7 +83,7 @@ fn graph(model: &Model, options: &OnnxOptions) -> Graph {
     }
     chain.transform(transform);
     let outputs = chain.outputs(network, model.task());
-    let kind = if options.uint8_input { element::UINT8 } else { element::FLOAT };
+    let kind = if options.uint8_input { element::UINT8 } else { floats };
     Graph {
         node: chain.nodes,
         name: PRODUCER.into(),
@@ -126,6 +127,16 @@ impl Chain {
         });
     }
 
+    /// Writes the last constant in double precision.
+    fn in_doubles(&mut self) {
+        let Some(constant) = self.constants.last_mut() else { return };
+        let (values, _) = constant.raw_data.as_chunks();
+        let doubles =
+            values.iter().map(|&bytes| f64::from(f32::from_le_bytes(bytes)).to_le_bytes());
+        constant.raw_data = doubles.flatten().collect();
+        constant.data_type = element::DOUBLE;
+    }
+
     /// The model's transform, from raw values to the first layer's inputs.
     fn transform(&mut self, transform: &Transform) {
         // A number for all features has no dimension, so that it spreads over any shape.
@@ -133,12 +144,21 @@ impl Chain {
             Some(_) => vec![],
             None => vec![values.len()],
         };
+        let doubles = transform.takes_doubles();
         for step in transform.steps() {
             let (op, name, output, values) = match step {
                 Step::Subtract(means) => ("Sub", "mean", "centred", means),
+                Step::SubtractRest(rests) => ("Sub", "mean_rest", "centred_fully", rests),
                 Step::Divide(stds) => ("Div", "deviation", "normalized", stds),
             };
+            if doubles && matches!(step, Step::Divide(_)) {
+                // Rounded only now: what is left is near 0.
+                self.step("Cast", "single", &[], vec![int("to", element::FLOAT.into())]);
+            }
             self.constant(name, &dims(values), values);
+            if doubles && !matches!(step, Step::Divide(_)) {
+                self.in_doubles();
+            }
             self.step(op, output, &[name], vec![]);
         }
     }

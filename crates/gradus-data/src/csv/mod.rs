@@ -1,0 +1,136 @@
+//! Tables: text with a class label in one column, or values to learn in some, and numbers in all others in,
+//! a [`Dataset`] out; or tables of numbers alone, for a model to predict.
+//!
+//! docs/formats.md says how labels, headers, separators and encodings are recognised.
+//!
+//! | file | in | out |
+//! |---|---|---|
+//! | packed.rs | a file, perhaps gzip or zip | the bytes of the table |
+//! | encoding.rs | bytes | UTF-8 |
+//! | dialect.rs | the beginning of a text | its separator |
+//! | records.rs | text | records of fields, with their lines |
+//! | header.rs | the first records | whether the first one is a header |
+//! | fields.rs | fields | numbers, labels |
+//! | table.rs | all of these | the numbers and labels of every row |
+//! | layout.rs | a table, and what is asked for | which columns are features and targets |
+//! | options.rs | | what is asked for |
+
+mod dialect;
+mod encoding;
+mod fields;
+mod header;
+mod layout;
+mod options;
+mod packed;
+mod records;
+mod table;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::{Dataset, Inputs, Targets, image_shape, invalid};
+use crate::error::{Error, Result};
+
+pub use encoding::Encoding;
+pub use options::TableOptions;
+pub use packed::{is_packed_table, unpack};
+
+use fields::{Labels, Rows};
+use table::Table;
+
+/// Reads a CSV file; `label_column` is a name from its header or a position from 0.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn read_csv(path: &Path, label_column: Option<&str>) -> Result<Dataset> {
+    read_table(path, &TableOptions { label_column, ..TableOptions::default() })
+        .map(|(data, _)| data)
+}
+
+/// Reads the table in a file, which may be compressed: a gzip file, or a zip archive of one table. The second
+/// value is what the user ought to know, a line each.
+///
+/// # Errors
+/// `NotFound` or `Io` if the file cannot be read; `InvalidArgument` if there is no such column; `InvalidData`
+/// with line and column if the file is not such a table.
+pub fn read_table(path: &Path, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
+    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let read = unpack(file).and_then(|table| parse_table(table, options));
+    let (data, warnings) = read.map_err(|error| error.context(path.display()))?;
+    let path = path.display();
+    Ok((data, warnings.into_iter().map(|warning| format!("{path}: {warning}")).collect()))
+}
+
+/// As [`read_csv`], from any source of bytes.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn parse_csv(source: impl Read, label_column: Option<&str>) -> Result<Dataset> {
+    let options = TableOptions { label_column, ..TableOptions::default() };
+    parse_table(source, &options).map(|(data, _)| data)
+}
+
+/// As [`parse_csv`], with values to learn in the columns that `columns` names.
+///
+/// # Errors
+/// As [`read_table`], and `InvalidArgument` if nothing says which columns these are.
+pub fn parse_values(source: impl Read, columns: Option<&str>) -> Result<Dataset> {
+    let options = TableOptions { label_column: columns, values: true, ..TableOptions::default() };
+    parse_table(source, &options).map(|(data, _)| data)
+}
+
+/// As [`read_table`], from any source of bytes.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn parse_table(source: impl Read, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
+    let mut table = Table::open(source, options)?;
+    if table.columns < 2 {
+        return Err(invalid("the table has one column: expected a label and at least one number"));
+    }
+    let (layout, columns) = layout::of_samples_with_targets(&mut table, options)?;
+    let (inputs, targets) = match options.values {
+        false => {
+            let mut labels = Labels::default();
+            let inputs = table.read(&layout, |field| labels.push(field))?;
+            let (labels, names) = labels.sorted();
+            (inputs, Targets::Classes { labels, names })
+        }
+        true => {
+            let mut rows = Rows::new(table.decimals);
+            let inputs = table.read(&layout, |field| rows.push(field))?;
+            let names = layout.targets.iter().map(|&at| table.name(at)).collect();
+            (inputs, Targets::Values { values: rows.values, names })
+        }
+    };
+    let features = layout.features.len();
+    let shape = match &inputs {
+        Inputs::Bytes(_) => image_shape(&[features]).unwrap_or(vec![features]),
+        _ => vec![features],
+    };
+    let data = Dataset::with_targets(inputs, targets, shape)?.with_columns(columns)?;
+    Ok((data, table.warnings))
+}
+
+/// The samples of a table for a model that takes `features` numbers, and what the user ought to know, a line
+/// each. With `options.columns` features are found by name; otherwise all columns are features, or all but a
+/// label column. `outputs` names the values that the model predicts, none for classes: their columns are left
+/// out where the table has them. What targets hold does not matter.
+///
+/// # Errors
+/// As [`read_table`], and `InvalidData` if the table lacks a feature or has another number of columns.
+pub fn parse_samples(
+    source: impl Read,
+    features: usize,
+    outputs: &[String],
+    options: &TableOptions,
+) -> Result<(Inputs, Vec<String>)> {
+    let mut table = Table::open(source, options)?;
+    let layout = layout::of_samples(&mut table, features, outputs, options)?;
+    let inputs = table.read(&layout, |_| Ok(()))?;
+    Ok((inputs, table.warnings))
+}
+
+#[cfg(test)]
+mod tests;
