@@ -80,6 +80,9 @@ fn columns_are_matched_by_name_in_every_command() {
     write(at, "swapped.csv", &["width", "length"]);
     write(at, "less.csv", &["width", "animal"]);
     run(at, &format!("{TRAIN} --data table.csv"));
+    assert!(run(at, "inspect model.safetensors").contains("\nfeatures: length, width\n"));
+    let inspected = json(&run(at, "inspect model.safetensors --json"));
+    assert_eq!(inspected["columns"]["targets"], serde_json::json!([2]));
     for table in ["table.csv", "other.csv", "more.csv", "swapped.csv"] {
         assert!(right(at, table, CLASSES) > 145, "{table}");
     }

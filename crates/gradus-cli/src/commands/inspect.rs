@@ -12,6 +12,9 @@ use crate::run::escape::{columns, cut, padded};
 use crate::run::model;
 use crate::run::output::{WIDEST_CELL, print_json, shape, stdout, table};
 
+/// Features whose names are listed; `--json` has all of them.
+const MOST_FEATURES: usize = 30;
+
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     let model = model::load(&args.model)?;
@@ -22,6 +25,10 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     let mut out = stdout();
     out.line(format_args!("{}: {}", args.model.model.display(), architecture(network)))?;
     out.line(format_args!("input shape: {}", shape(&model.sample_shape)))?;
+    let features = model.columns.as_ref().and_then(|columns| columns.feature_names());
+    if let Some(names) = features.filter(|names| names.len() <= MOST_FEATURES) {
+        out.line(format_args!("features: {}", names.join(", ")))?;
+    }
     out.line(format_args!("normalization: {}", model.transform.formula()))?;
     let names = model.names();
     let what = match (model.task(), names.len()) {
@@ -85,7 +92,7 @@ fn as_json(model: &Model) -> Value {
         }
         None => json!({"mean": means, "deviation": stds}),
     };
-    json!({
+    let mut found = json!({
         "layers": network.layers().iter().map(layer).collect::<Vec<_>>(),
         "parameters": network.parameters().len(),
         "sample_shape": model.sample_shape,
@@ -93,5 +100,9 @@ fn as_json(model: &Model) -> Value {
         "normalization": normalization,
         names: model.names(),
         "training": current(&model.provenance.to_json()),
-    })
+    });
+    if let Some(columns) = &model.columns {
+        found["columns"] = json!(columns);
+    }
+    found
 }

@@ -58,6 +58,7 @@ impl<R: Read> Table<R> {
             ahead.push_back(record.clone());
         }
         let columns = drop_comments(&mut ahead);
+        check_first_line(&ahead, columns)?;
         let mut table = Table {
             records,
             ahead,
@@ -224,6 +225,22 @@ impl<R: Read> Table<R> {
             }
         };
         invalid(format!("line {}, {}: {problem}; {advice}", row.line, self.column(at)))
+    }
+}
+
+/// Refuses a line above the table, such as a title: most lines have another number of fields.
+fn check_first_line(ahead: &VecDeque<Record>, columns: usize) -> Result<()> {
+    let Some(width) = ahead.get(1).map(Record::len).filter(|&width| width != columns) else {
+        return Ok(());
+    };
+    let (alike, others) = (ahead.iter().filter(|it| it.len() == width).count(), ahead.len());
+    match alike > 2 && alike * 2 > others {
+        true => Err(invalid(format!(
+            "line {} has {columns} {}, but most lines have {width}: remove what is above the table",
+            ahead[0].line,
+            if columns == 1 { "field" } else { "fields" }
+        ))),
+        false => Ok(()),
     }
 }
 

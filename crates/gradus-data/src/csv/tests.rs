@@ -225,6 +225,8 @@ fn what_is_no_table_is_named() {
     assert!(message("").contains("empty"));
     assert!(message("label,a\n").contains("no rows"));
     assert!(message("1\n2\n").contains("one column"));
+    let titled = message("My table\n\na,b,kind\n1,2,x\n3,4,y\n");
+    assert!(titled.contains("line 1 has 1 field, but most lines have 3"), "{titled}");
     assert!(message("<!doctype html>\n").contains("HTML page"));
     assert!(message("PK\u{3}\u{4}\0\0").contains("zip"));
 }
