@@ -116,6 +116,78 @@ fn curves_are_drawn_to_scale() {
     assert!(label.contains(words), "{label}");
 }
 
+/// All texts are inside the drawing; a letter is about 7.2 wide.
+fn texts_fit(document: &Document) {
+    let width = number(document.root_element(), "width");
+    for node in elements(document, "text").filter(|node| node.attribute("transform").is_none()) {
+        let text = node.text().unwrap_or_default();
+        let size = 7.2 * text.chars().count() as f64;
+        let left = match node.attribute("text-anchor") {
+            Some("end") => number(node, "x") - size,
+            Some("middle") => number(node, "x") - size / 2.0,
+            _ => number(node, "x"),
+        };
+        assert!(left >= 0.0 && left + size <= width, "{text} at {left}");
+    }
+}
+
+#[test]
+fn losses_of_any_size_have_labels_that_fit_and_differ() {
+    for losses in [
+        [8.31e10, 8.12e10, 8.06e10],
+        [123_456_789.0, 120_000_000.0, 119_000_000.5],
+        [40_000.0, 39_000.0, 38_000.0],
+        [1e9 + 3.0, 1e9 + 2.0, 1e9],
+        [3e-7, 2e-7, 1.5e-7],
+    ] {
+        let epochs = losses.iter().enumerate().map(|(at, &loss)| EpochReport {
+            accuracy: None,
+            val_accuracy: None,
+            ..report(at, loss, 0.0, Some(loss * 1.001))
+        });
+        let svg = plot::curves(&History { epochs: epochs.collect() }, Figure::Loss);
+        let document = parse(&svg);
+        texts_fit(&document);
+        let axis = |node: &Node| node.attribute("text-anchor") == Some("end");
+        let mut labels: Vec<_> =
+            elements(&document, "text").filter(axis).filter_map(|node| node.text()).collect();
+        let count = labels.len();
+        labels.sort_unstable();
+        labels.dedup();
+        assert!(count >= 3 && labels.len() == count, "{losses:?}: {labels:?}");
+    }
+}
+
+#[test]
+fn predictions_are_drawn_to_scale_and_bounded() {
+    let svg = plot::predictions("price", &[0.0, 100.0, 200.0], &[50.0, 100.0, 150.0]);
+    let document = parse(&svg);
+    texts_fit(&document);
+    let dots: Vec<_> =
+        elements(&document, "circle").map(|it| (number(it, "cx"), number(it, "cy"))).collect();
+    for (&(x, y), (truth, predicted)) in
+        dots.iter().zip([(0.0, 50.0), (100.0, 100.0), (200.0, 150.0)])
+    {
+        let expected = (
+            between_ticks(&document, ["0", "100"], truth, true),
+            between_ticks(&document, ["0", "100"], predicted, false),
+        );
+        assert!(
+            (x - expected.0).abs() < 0.02 && (y - expected.1).abs() < 0.02,
+            "{x} {y} {expected:?}"
+        );
+    }
+    assert_eq!(dots.len(), 3);
+    let many: Vec<f32> = (0..50_000).map(|at| 1e6 + at as f32).collect();
+    let svg = plot::predictions("<a very long name & more of the kind>", &many, &many);
+    let document = parse(&svg);
+    texts_fit(&document);
+    assert!(elements(&document, "circle").count() <= 1000);
+    for values in [vec![], vec![5.0; 4], vec![f32::NAN, f32::INFINITY, 1.0]] {
+        texts_fit(&parse(&plot::predictions("y", &values, &values)));
+    }
+}
+
 #[test]
 fn a_loss_over_many_powers_of_ten_has_a_logarithmic_axis() {
     let losses = [1.0, 0.1, 0.01, 0.001];

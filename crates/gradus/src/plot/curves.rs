@@ -89,7 +89,7 @@ impl Figure {
     /// A value as it is told.
     fn told(self, value: f64) -> String {
         match self {
-            Figure::Loss => format!("{value:.4}"),
+            Figure::Loss => short(value),
             Figure::Accuracy => format!("{value:.2} %"),
             Figure::LearningRate if value != 0.0 && value.abs() < 1e-4 => format!("{value:.1e}"),
             Figure::LearningRate => {
@@ -152,7 +152,7 @@ pub fn curves(history: &History, figure: Figure) -> String {
     let first = history.epochs.first().map_or(0.0, |report| report.epoch as f64);
     let y = figure.scale(&series);
     let (x, right) = (Scale::whole(first, last, 6), width - 84.0);
-    let frame = Frame { left: 58.0, right, top: 62.0, bottom: height - 48.0, x, y };
+    let frame = Frame { left: Frame::left_of(&y), right, top: 62.0, bottom: height - 48.0, x, y };
     frame.draw(&mut svg);
     frame.name_x(&mut svg, "epoch");
     frame.name_y(&mut svg, unit(figure, &y, history));
@@ -175,6 +175,17 @@ pub fn curves(history: &History, figure: Figure) -> String {
     label_ends(&mut svg, &frame, ends);
     let count = grouped(history.epochs.len() as u64);
     svg.finish(figure.title(), &format!("{count} epochs: {words}."))
+}
+
+/// A number with four decimals; very small and large ones, such as losses of regression, with about four digits, which
+/// have room beside the curve.
+pub(super) fn short(value: f64) -> String {
+    match value.abs() {
+        size if size > 0.0 && size < 5e-4 => format!("{value:.3e}"),
+        size if size < 1e3 => format!("{value:.4}"),
+        size if size < 1e6 => format!("{value:.0}"),
+        _ => format!("{value:.3e}"),
+    }
 }
 
 /// What the axis counts. Of samples with values there is no accuracy, and their loss is another one.

@@ -3,6 +3,9 @@
 use super::scale::Scale;
 use super::svg::{Anchor, Svg};
 
+/// Between a label and the axis.
+const LABEL_GAP: f64 = 7.0;
+
 /// A field between two pairs of coordinates and its axes.
 pub(super) struct Frame {
     pub(super) left: f64,
@@ -13,7 +16,15 @@ pub(super) struct Frame {
     pub(super) y: Scale,
 }
 
+/// Room for the labels of an axis of y, where they are short.
+const USUAL_LEFT: f64 = 58.0;
+
 impl Frame {
+    /// Where a field begins, so that the labels of its axis of y have room.
+    pub(super) fn left_of(y: &Scale) -> f64 {
+        (y.label_width() + LABEL_GAP + 4.0).max(USUAL_LEFT)
+    }
+
     pub(super) fn place(&self, x: f64, y: f64) -> (f64, f64) {
         (
             self.left + self.x.at(x) * (self.right - self.left),
@@ -26,7 +37,7 @@ impl Frame {
         for (value, label) in self.y.ticks() {
             let y = self.bottom + self.y.at(value) * (self.top - self.bottom);
             svg.line("grid", (self.left, y), (self.right, y));
-            svg.text("soft", (self.left - 7.0, y + 4.5), Anchor::End, &label);
+            svg.text("soft", (self.left - LABEL_GAP, y + 4.5), Anchor::End, &label);
         }
         self.draw_x(svg);
     }

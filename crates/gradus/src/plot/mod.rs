@@ -11,6 +11,7 @@ mod frame;
 mod curves;
 mod confusion;
 mod calibration;
+mod predictions;
 mod histogram;
 mod weights;
 mod images;
@@ -20,5 +21,6 @@ pub use confusion::{MOST_CLASSES, classes_shown, confusion, confusion_with_links
 pub use curves::{Figure, curves};
 pub use histogram::{histograms, weight_histograms};
 pub use images::{images, picture};
+pub use predictions::predictions;
 pub use svg::{escape, grouped};
 pub use weights::weights;

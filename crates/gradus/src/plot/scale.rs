@@ -1,6 +1,6 @@
 //! Axes: from values to places between 0 and 1, with ticks at round numbers.
 
-use super::svg::grouped;
+use super::svg::{grouped, width_of};
 
 /// The values along an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,6 +70,11 @@ impl Scale {
         }
     }
 
+    /// The width of the widest label.
+    pub(super) fn label_width(&self) -> f64 {
+        self.ticks().iter().map(|(_, label)| width_of(label)).fold(0.0, f64::max)
+    }
+
     /// The values at which ticks stand, with their labels.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         match *self {
@@ -103,7 +108,10 @@ fn label(value: f64, step: f64) -> String {
         return "0".into();
     }
     if step < 1e-4 || value.abs() >= 1e9 {
-        return format!("{value:.0e}");
+        // As many digits as tell neighbouring ticks apart.
+        let power = |number: f64| (number.abs().log10() + 1e-9).floor();
+        let digits = (power(value) - power(step)).clamp(0.0, 15.0) as usize;
+        return format!("{value:.digits$e}");
     }
     let places = (-step.log10().floor()).max(0.0) as usize;
     match places {
@@ -141,6 +149,17 @@ mod tests {
             ["\u{2212}0.4", "\u{2212}0.2", "0", "0.2", "0.4"]
         );
         assert_eq!(labels(Scale::linear(0.0, 4e-5, 4)), ["0", "1e-5", "2e-5", "3e-5", "4e-5"]);
+        // Large numbers keep the digits in which neighbouring ticks differ.
+        assert_eq!(
+            labels(Scale::linear(8.01e10, 8.09e10, 5)),
+            ["8.00e10", "8.02e10", "8.04e10", "8.06e10", "8.08e10", "8.10e10"]
+        );
+        for (low, high) in [(7.9e10, 8.4e10), (1e9, 1e9 + 4.0), (1.1e-4, 1.9e-4), (-5e12, 5e12)] {
+            let found = labels(Scale::linear(low, high, 5));
+            let mut distinct = found.clone();
+            distinct.dedup();
+            assert_eq!(found, distinct, "{low} to {high}");
+        }
     }
 
     #[test]
