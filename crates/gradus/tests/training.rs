@@ -375,7 +375,17 @@ fn a_run_that_diverges_ends_with_the_last_good_model() {
     let Outcome::Diverged { epoch, message } = trained.outcome else { panic!("it did not") };
     assert!(message.contains("learning rate") && message.contains(&format!("epoch {epoch}")));
     assert_eq!(trained.history.epochs.len(), epoch);
-    assert!(message.contains("(try 1000000000)"), "{message}");
+    // The rate that is named works.
+    let rate =
+        message.split("such as ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+    let smaller = run(&TrainConfig { learning_rate: rate, ..config.clone() }, &data);
+    assert_eq!(smaller.outcome, Outcome::Finished, "{rate}");
+    assert!(smaller.learned || smaller.history.epochs[19].loss < smaller.history.epochs[0].loss);
+    // Raw inputs could be normalised, too; what is set already is not advised.
+    assert!(message.contains("`normalize`"), "{message}");
+    let set = TrainConfig { normalization: Normalization::Unit, learning_rate: 1e30, ..config };
+    let Outcome::Diverged { message, .. } = run(&set, &data).outcome else { panic!("it did not") };
+    assert!(!message.contains("`normalize`"), "{message}");
     assert!(trained.model.network.parameters().iter().all(|p| p.is_finite()));
 }
 
@@ -394,8 +404,49 @@ fn a_step_that_overflows_is_found_in_its_own_epoch() {
     };
     let trained = run(&config, &data);
     let Outcome::Diverged { epoch: 0, message } = trained.outcome else { panic!("it did not") };
-    assert!(message.contains("weight") && message.ends_with("initial weights"), "{message}");
+    assert!(message.contains("a weight became") && message.contains("in epoch 0"), "{message}");
+    assert!(!trained.learned && trained.history.epochs.is_empty());
     assert!(trained.model.network.parameters().iter().all(|p| p.is_finite()));
+}
+
+#[test]
+fn a_run_that_ends_in_garbage_says_so() {
+    let _one = ONE_AT_A_TIME.lock();
+    let data = digits(300);
+    let garbage = TrainConfig { learning_rate: 1e6, optimizer: Optimizer::ADAM, ..small(1) };
+    let garbage = run(&garbage, &data);
+    assert_eq!(garbage.outcome, Outcome::Finished);
+    assert!(!garbage.learned);
+    assert!(garbage.warnings[0].contains("training ended"), "{:?}", garbage.warnings);
+    assert!(
+        garbage.warnings[0].contains("`learning_rate`, such as 0.001"),
+        "{:?}",
+        garbage.warnings
+    );
+    let good = run(&small(8), &data);
+    assert!(good.learned && good.warnings.is_empty(), "{:?}", good.warnings);
+}
+
+#[test]
+fn batch_normalisation_takes_no_batches_of_one() {
+    let _one = ONE_AT_A_TIME.lock();
+    let regularization = Regularization { batch_norm: true, ..Regularization::NONE };
+    let with =
+        |batch_size| TrainConfig { batch_size, regularization: regularization.clone(), ..small(2) };
+    for (data, batch_size) in [
+        (digits(50), BatchSize::Samples(1)),
+        (digits(1), BatchSize::Samples(8)),
+        (digits(1), BatchSize::Full),
+    ] {
+        let error = Session::new(&with(batch_size), &data, Start::Fresh).err().unwrap().to_string();
+        assert!(error.contains("`batch_norm` needs at least two samples"), "{error}");
+    }
+    // A last batch of one is left out: 33 samples make two batches of 16.
+    let data = digits(33);
+    let session = Session::new(&with(BatchSize::Samples(16)), &data, Start::Fresh).unwrap();
+    assert_eq!(session.steps_per_epoch(), 2);
+    let trained = run(&TrainConfig { epochs: 30, ..with(BatchSize::Samples(16)) }, &data);
+    assert!(trained.learned, "{:?}", trained.history.epochs.last());
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
+use crate::engine::target_scale::TargetScale;
 use crate::error::{Error, Result};
 use crate::optimizer::Optimizer;
 use crate::regularization::Regularization;
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// Threads that compute; the result does not depend on their number.
     pub(crate) threads: usize,
+    /// The scale on which regression targets are learned; none for their own.
+    pub(crate) target_scale: Option<TargetScale>,
 }
 
 /// One epoch to run.
@@ -42,7 +45,8 @@ pub(crate) struct Epoch<'a> {
 /// The figures of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Totals {
-    /// Mean training loss, each sample's on the pass before the step that it led to.
+    /// Mean training loss, each sample's on the pass before the step that it led to; of regression in the targets' own
+    /// units.
     pub(crate) loss: f64,
     /// Share of the samples whose class was predicted on the same passes; none in regression.
     pub(crate) accuracy: Option<f64>,
@@ -58,7 +62,7 @@ pub(crate) struct Snapshot {
     /// By name: `parameters`, and what there is of `statistics`, `first_moment`, `second_moment`, `ema` and
     /// `ema_statistics`. Each holds a number for each parameter (those of the network in its order, then scale
     /// and shift of batch normalisation for each hidden layer) or for each running statistic (means, then
-    /// variances for each hidden layer).
+    /// variances for each hidden layer). Outputs are on the scale on which the targets are learned ([`TargetScale`]).
     pub(crate) vectors: BTreeMap<String, Vec<f32>>,
 }
 

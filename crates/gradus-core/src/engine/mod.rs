@@ -7,10 +7,15 @@
 
 mod border;
 pub mod cpu;
+mod target_scale;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use gradus_kernels::threads::Workers;
 
 pub(crate) use border::{Epoch, Settings, Snapshot, Totals};
+pub(crate) use target_scale::TargetScale;
 
 use crate::error::Result;
 use crate::network::Network;
@@ -24,7 +29,7 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    /// An engine for `network` on the cores of this machine; `data` are the samples that every epoch will be
+    /// An engine for `network`, whose outputs are in the targets' own units, on the cores of this machine; `data` are the samples that every epoch will be
     /// given.
     ///
     /// # Errors
@@ -50,7 +55,7 @@ impl Engine {
     }
 
     /// Copies the current parameters to `network`: averaged if the settings say so, with batch normalisation
-    /// folded into the weights.
+    /// and the scale of the targets folded into the weights.
     pub(crate) fn store(&self, network: &mut Network) {
         match self {
             Engine::Cpu(trainer) => trainer.store(network),
@@ -92,6 +97,13 @@ impl Engine {
     pub(crate) fn steps(&self) -> u64 {
         match self {
             Engine::Cpu(trainer) => trainer.steps(),
+        }
+    }
+
+    /// The same number, which other threads may read while an epoch runs.
+    pub(crate) fn step_counter(&self) -> Arc<AtomicU64> {
+        match self {
+            Engine::Cpu(trainer) => trainer.step_counter(),
         }
     }
 

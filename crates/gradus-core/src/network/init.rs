@@ -1,4 +1,4 @@
-//! Initial weights (docs/maths.md M11). Biases always start at 0.
+//! Initial weights (docs/maths.md M11). Biases start at 0, but for those of scikit-learn's start.
 
 use rand_distr::{Distribution, Normal, Uniform};
 
@@ -16,12 +16,15 @@ pub enum Init {
     He,
     /// Uniform in `+- sqrt(6 / (inputs + outputs))` (Glorot and Bengio 2010)
     Glorot,
+    /// As scikit-learn's `MLPClassifier` begins: uniform in `+- sqrt(6 / (inputs + outputs))`, with a factor of 2 in place
+    /// of 6 where sigmoids are used, and the biases like the weights
+    Sklearn,
     /// `N(0, s^2)` with this standard deviation
     Normal(f32),
 }
 
 impl Init {
-    /// Reads `auto`, `he`, `glorot` or `normal:0.01`.
+    /// Reads `auto`, `he`, `glorot`, `sklearn` or `normal:0.01`.
     ///
     /// # Errors
     /// `InvalidArgument` for anything else.
@@ -30,6 +33,7 @@ impl Init {
             "auto" => Ok(Init::Auto),
             "he" => Ok(Init::He),
             "glorot" => Ok(Init::Glorot),
+            "sklearn" => Ok(Init::Sklearn),
             _ => text
                 .strip_prefix("normal:")
                 .and_then(|deviation| deviation.parse::<f32>().ok())
@@ -37,7 +41,7 @@ impl Init {
                 .map(Init::Normal)
                 .ok_or_else(|| {
                     Error::argument(format!(
-                        "initialisation '{text}' is not known: use auto, he, glorot, normal:S \
+                        "initialisation '{text}' is not known: use auto, he, glorot, sklearn, normal:S \
                          (S a standard deviation, such as normal:0.01) or an .npz file of arrays"
                     ))
                 }),
@@ -50,13 +54,14 @@ impl Init {
             Init::Auto => "auto".into(),
             Init::He => "he".into(),
             Init::Glorot => "glorot".into(),
+            Init::Sklearn => "sklearn".into(),
             Init::Normal(deviation) => format!("normal:{deviation}"),
         }
     }
 }
 
 impl Network {
-    /// Draws all weights anew, each layer's from a stream of its own, and sets the biases to 0.
+    /// Draws all weights anew, each layer's from a stream of its own, and sets the biases to 0, but for [`Init::Sklearn`].
     pub fn initialize(&mut self, init: Init, seed: u64) {
         for index in 0..self.linears().len() {
             let linear = self.linears()[index];
@@ -72,6 +77,18 @@ impl Network {
                 Init::Auto => Init::Glorot,
                 other => other,
             };
+            self.bias_mut(index).fill(0.0);
+            if init == Init::Sklearn {
+                // scikit-learn has one activation for all layers; the last layer goes by that before it.
+                let last_hidden = self.linears().len().max(2) - 2;
+                let activation = self.activation_after(index.min(last_hidden));
+                let factor = if activation == Activation::Sigmoid { 2.0 } else { 6.0 };
+                let bound = (factor / (linear.inputs + linear.outputs) as f32).sqrt();
+                let Ok(uniform) = Uniform::new_inclusive(-bound, bound) else { continue };
+                self.weight_mut(index).iter_mut().for_each(|w| *w = uniform.sample(&mut rng));
+                self.bias_mut(index).iter_mut().for_each(|b| *b = uniform.sample(&mut rng));
+                continue;
+            }
             let weight = self.weight_mut(index);
             // Both distributions are valid for any finite scale, so that neither can fail here.
             match init {
@@ -79,13 +96,12 @@ impl Network {
                     let Ok(uniform) = Uniform::new_inclusive(-glorot, glorot) else { continue };
                     weight.iter_mut().for_each(|w| *w = uniform.sample(&mut rng));
                 }
-                Init::He | Init::Auto | Init::Normal(_) => {
+                Init::He | Init::Auto | Init::Sklearn | Init::Normal(_) => {
                     let deviation = if let Init::Normal(deviation) = init { deviation } else { he };
                     let Ok(normal) = Normal::new(0.0, deviation) else { continue };
                     weight.iter_mut().for_each(|w| *w = normal.sample(&mut rng));
                 }
             }
-            self.bias_mut(index).fill(0.0);
         }
     }
 }
@@ -121,8 +137,29 @@ mod tests {
     }
 
     #[test]
+    fn scikit_learns_start_has_its_bounds() {
+        for (activation, factor) in [(Activation::Relu, 6.0f32), (Activation::Sigmoid, 2.0)] {
+            let mut network = Network::dense(100, &[400], &[activation], 10).unwrap();
+            network.initialize(Init::Sklearn, 3);
+            for (layer, width) in [(0, 500.0), (1, 410.0)] {
+                let bound = (factor / width).sqrt();
+                for values in [network.weight(layer), network.bias(layer)] {
+                    let most = values.iter().fold(0f32, |most, value| most.max(value.abs()));
+                    assert!(
+                        most <= bound && most > 0.6 * bound,
+                        "{activation:?} {layer}: {most} {bound}"
+                    );
+                }
+            }
+        }
+        let mut single = Network::dense(4, &[], &[Activation::Relu], 3).unwrap();
+        single.initialize(Init::Sklearn, 0);
+        assert!(single.parameters().iter().all(|value| value.abs() <= (6.0f32 / 7.0).sqrt()));
+    }
+
+    #[test]
     fn names_are_read_back() {
-        for init in [Init::Auto, Init::He, Init::Glorot, Init::Normal(0.01)] {
+        for init in [Init::Auto, Init::He, Init::Glorot, Init::Sklearn, Init::Normal(0.01)] {
             assert_eq!(Init::parse(&init.name()).unwrap(), init);
         }
         for wrong in ["", "xavier", "normal:", "normal:-1", "normal:nan"] {

@@ -11,6 +11,8 @@ use crate::random::{Purpose, numbered_stream};
 pub(crate) struct Batches {
     order: Vec<u32>,
     batch: usize,
+    /// Whether a last batch of one sample is left out.
+    without_single: bool,
 }
 
 impl Batches {
@@ -22,7 +24,13 @@ impl Batches {
         // Before any memory is taken.
         check_count(samples)?;
         let order = (0..samples as u32).collect();
-        Ok(Batches { order, batch: batch.clamp(1, samples.max(1)) })
+        Ok(Batches { order, batch: batch.clamp(1, samples.max(1)), without_single: false })
+    }
+
+    /// From now on a last batch of one sample is left out: another sample in each epoch. For what is computed over the
+    /// samples of a batch, such as their standard deviation.
+    pub(crate) fn leave_out_single(&mut self) {
+        self.without_single = true;
     }
 
     /// Whether one batch holds all samples; there is nothing to shuffle then.
@@ -41,7 +49,9 @@ impl Batches {
 
     /// Number of batches.
     pub(crate) fn len(&self) -> usize {
-        self.order.len().div_ceil(self.batch)
+        let (whole, rest) = (self.order.len() / self.batch, self.order.len() % self.batch);
+        let least = if self.without_single { 2 } else { 1 };
+        whole + usize::from(rest >= least)
     }
 
     /// Samples in every batch but perhaps the last.
@@ -74,6 +84,16 @@ mod tests {
         assert_ne!(all(&batches), first);
         batches.shuffle(1, 0);
         assert_eq!(all(&batches), first);
+    }
+
+    #[test]
+    fn a_last_batch_of_one_may_be_left_out() {
+        for (samples, batch, expected) in [(9, 4, 2), (10, 4, 3), (8, 4, 2), (5, 5, 1)] {
+            let mut batches = Batches::new(samples, batch).unwrap();
+            batches.leave_out_single();
+            assert_eq!(batches.len(), expected, "{samples} in batches of {batch}");
+            assert!((0..batches.len()).all(|at| batches.batch(at).len() > 1));
+        }
     }
 
     #[test]

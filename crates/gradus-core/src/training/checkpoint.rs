@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Snapshot;
+use crate::engine::{Snapshot, TargetScale};
 use crate::error::{Error, Result, invalid};
 use crate::files;
 use crate::model::Model;
@@ -45,6 +45,9 @@ pub(super) struct State {
     config: TrainConfig,
     pub(super) progress: Progress,
     steps: u64,
+    /// The scale on which regression targets are learned: the snapshot's outputs are on it, the model's are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) target_scale: Option<TargetScale>,
     /// SHA-256 of the training data and of the validation data; empty if it is not for resuming.
     pub(super) data: [String; 2],
     /// In version 2, whether the vectors are in the engine's order for sparse inputs.
@@ -60,10 +63,12 @@ impl State {
         config: TrainConfig,
         progress: Progress,
         steps: u64,
+        target_scale: Option<TargetScale>,
         data: [String; 2],
         note: serde_json::Value,
     ) -> State {
-        State { version: VERSION, config, progress, steps, data, sparse: false, note }
+        let sparse = false;
+        State { version: VERSION, config, progress, steps, target_scale, data, sparse, note }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use gradus_kernels::threads::available_cores;
 
-use crate::engine::Settings;
+use crate::engine::{Settings, TargetScale};
 use crate::error::{Error, Result};
 use crate::network::{Activation, Init, Network};
 use crate::optimizer::Optimizer;
@@ -44,6 +44,9 @@ pub struct TrainConfig {
     pub init: Init,
     /// From raw values to the network's inputs.
     pub normalization: Normalization,
+    /// Whether regression targets are learned with mean 0 and standard deviation 1; `None` is false. The model predicts
+    /// in the targets' own units either way.
+    pub standardize_targets: Option<bool>,
     /// Passes over the training data.
     pub epochs: usize,
     /// Samples in a step.
@@ -112,6 +115,7 @@ impl Preset {
                 activation: vec![Activation::Relu],
                 init: Init::Normal(0.01),
                 normalization: Normalization::None,
+                standardize_targets: None,
                 epochs: 200,
                 batch_size: BatchSize::Full,
                 optimizer: Optimizer::SGD,
@@ -130,6 +134,7 @@ impl Preset {
                 activation: vec![Activation::Relu],
                 init: Init::He,
                 normalization: Normalization::Unit,
+                standardize_targets: None,
                 epochs: 6,
                 batch_size: BatchSize::Samples(128),
                 optimizer: Optimizer::AdamW {
@@ -216,13 +221,19 @@ impl TrainConfig {
     }
 
     /// The settings of the engine that trains `network` on so many samples.
-    pub(super) fn engine_settings(&self, network: &Network, samples: usize) -> Settings {
+    pub(super) fn engine_settings(
+        &self,
+        network: &Network,
+        samples: usize,
+        target_scale: Option<TargetScale>,
+    ) -> Settings {
         Settings {
             batch_size: self.samples_in_batch(samples),
             optimizer: self.optimizer,
             regularization: self.regularization.clone(),
             seed: self.seed,
             threads: self.workers(network, samples),
+            target_scale,
         }
     }
 

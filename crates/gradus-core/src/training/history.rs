@@ -21,6 +21,15 @@ pub struct EpochReport {
     pub seconds: f64,
 }
 
+impl EpochReport {
+    /// Root mean squared errors in training and validation, in the unit of the targets (of several outputs, over all of
+    /// them): the roots of twice the losses. None in classification.
+    pub fn root_mean_squared_errors(&self) -> (Option<f64>, Option<f64>) {
+        let of = |loss: f64| self.accuracy.is_none().then(|| (2.0 * loss).sqrt());
+        (of(self.loss), self.val_loss.and_then(of))
+    }
+}
+
 /// A figure of an epoch that tells how good the model is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

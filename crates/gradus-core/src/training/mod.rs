@@ -19,6 +19,8 @@ pub mod session;
 pub mod checkpoint;
 mod checkpoint_v2;
 mod data;
+mod advice;
+mod baseline;
 mod outcome;
 mod progress;
 mod provenance;

@@ -13,7 +13,7 @@ pub enum Outcome {
     /// The stop flag was raised; the step in progress was finished.
     Stopped,
     /// The loss or a weight became NaN or infinite; the model is the one before that epoch, with early
-    /// stopping that of the best.
+    /// stopping that of the best. If there was no epoch before it, these are the initial weights.
     Diverged {
         /// The epoch.
         epoch: usize,
@@ -33,27 +33,14 @@ impl Outcome {
         }
     }
 
-    /// That of a run whose epoch had this loss at this learning rate; the model of epoch `kept` is kept.
-    pub(super) fn diverged(epoch: usize, loss: f64, rate: f32, kept: Option<usize>) -> Outcome {
+    /// That of a run whose epoch had this loss at this learning rate; `advice` is a sentence.
+    pub(super) fn diverged(epoch: usize, loss: f64, rate: f32, advice: &str) -> Outcome {
         let what = match loss.is_finite() {
             true => "a weight became NaN or infinite".to_owned(),
             false => format!("the loss became {loss}"),
         };
-        let kept = match kept {
-            Some(kept) => format!("The model of epoch {kept} is kept"),
-            None => "The model is that of the initial weights".to_owned(),
-        };
-        let smaller = f64::from(rate) / 10.0;
-        // Three digits, without those of the binary fraction.
-        let smaller: f32 = format!("{smaller:.2e}").parse().unwrap_or(rate / 10.0);
-        Outcome::Diverged {
-            epoch,
-            message: format!(
-                "{what} in epoch {epoch}: the steps are probably too large \
-                 (learning rate {rate}). Use a smaller `learning_rate` (try {smaller}), or \
-                 `normalize` unit or standard if the inputs are raw. {kept}"
-            ),
-        }
+        let steps = format!("the steps are probably too large (learning rate {rate})");
+        Outcome::Diverged { epoch, message: format!("{what} in epoch {epoch}: {steps}. {advice}") }
     }
 }
 
@@ -72,4 +59,9 @@ pub struct Trained {
     /// Wall time from the first step to the last, validation included; of a resumed run also that
     /// of its earlier parts.
     pub seconds: f64,
+    /// Whether the model is better than guessing: by its training figures, it does better than a model that always
+    /// predicts the same. Also true of a run that was stopped in its first epoch, of which nothing is known.
+    pub learned: bool,
+    /// What the user should know, such as that the run learned nothing, and what to change.
+    pub warnings: Vec<String>,
 }

@@ -3,14 +3,16 @@
 //! In: settings, data, and where to begin ([`Start`]). Out: the figures of each epoch, and in the end a
 //! [`Trained`] model.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::engine::{Engine, Epoch};
+use crate::engine::{Engine, Epoch, TargetScale};
 use crate::error::Result;
 use crate::model::{Model, SampleCounts, ValueRange};
+use crate::samples::Subset;
 use crate::schedule::{Run, Schedule};
+use crate::training::advice::Judge;
 use crate::training::checkpoint::State;
 use crate::training::data::Data;
 use crate::training::progress::Progress;
@@ -27,6 +29,8 @@ pub struct Session {
     /// The model after the last complete epoch, or where the run was stopped.
     model: Model,
     progress: Progress,
+    /// The scale on which regression targets are learned; none for their own.
+    target_scale: Option<TargetScale>,
     /// Parameters of the best epoch's network, with early stopping.
     best: Vec<f32>,
     /// Digests of the data, once a checkpoint has asked for them.
@@ -35,6 +39,9 @@ pub struct Session {
     samples: SampleCounts,
     /// What the schedule needs to know of the run.
     run: Run,
+    judge: Judge,
+    /// Whether a divergence says what to do about it.
+    gives_advice: bool,
     outcome: Option<Outcome>,
 }
 
@@ -51,13 +58,17 @@ impl Session {
     ) -> Result<Session> {
         config.validate()?;
         let data = data.into();
-        let Beginning { engine, mut model, progress, best } = start.into().begin(config, &data)?;
+        let Beginning { engine, mut model, target_scale, progress, best } =
+            start.into().begin(config, &data)?;
         model.inputs.values = ValueRange::of(data.train.data().inputs.rows());
         let validation = data.validation.map_or(0, |set| set.len());
         let samples = SampleCounts { train: data.train.len(), validation, test: 0 };
         Ok(Session {
             config: config.clone(),
             run: config.run(engine.steps_per_epoch() as u64),
+            judge: Judge::new(config, &data.train),
+            gives_advice: true,
+            target_scale,
             engine,
             model,
             progress,
@@ -99,9 +110,17 @@ impl Session {
         let learning_rate = rate(self.engine.steps().saturating_sub(1).max(steps_before));
         // The loss is that of the passes before each step: the last step can still overflow.
         if !totals.loss.is_finite() || !self.engine.is_finite() {
-            let kept = self.progress.best.map(|best| best.epoch).or(epoch.checked_sub(1));
+            let advice = match self.gives_advice {
+                true => {
+                    // After some epochs the model may be ruined: the trials begin anew.
+                    let model = (epoch == 0).then_some(&self.model);
+                    let run = |config: &TrainConfig, data: Subset| trial(config, data, model);
+                    self.judge.after_divergence(&self.config, &data.train, &run)
+                }
+                false => String::new(),
+            };
             let rate = self.config.learning_rate;
-            self.outcome = Some(Outcome::diverged(epoch, totals.loss, rate, kept));
+            self.outcome = Some(Outcome::diverged(epoch, totals.loss, rate, &advice));
             return Ok(None);
         }
         self.engine.store(&mut self.model.network);
@@ -183,6 +202,17 @@ impl Session {
         self.progress.seconds
     }
 
+    /// Steps of an epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.engine.steps_per_epoch()
+    }
+
+    /// Steps so far, those of the runs that this one continues included: a number that other threads, such as that of
+    /// a progress bar, may read while an epoch runs.
+    pub fn step_counter(&self) -> Arc<AtomicU64> {
+        self.engine.step_counter()
+    }
+
     /// How the run ended; none while it goes on.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
@@ -212,7 +242,14 @@ impl Session {
         let (config, progress) = (self.config.clone(), self.progress.clone());
         Checkpoint {
             model: self.model.clone(),
-            state: State::new(config, progress, snapshot.steps, data, note),
+            state: State::new(
+                config,
+                progress,
+                snapshot.steps,
+                self.target_scale.clone(),
+                data,
+                note,
+            ),
             snapshot,
             best: self.best.clone(),
         }
@@ -226,8 +263,31 @@ impl Session {
             model.network.parameters_mut().copy_from_slice(&self.best);
         }
         let outcome = self.outcome.unwrap_or(Outcome::Stopped);
+        let kept = match best {
+            Some(best) => history.epochs.get(best.epoch),
+            None => history.epochs.last(),
+        };
+        let warnings = self.judge.warnings(&self.config, kept, &outcome);
+        let learned = match kept {
+            Some(kept) => self.judge.baseline.is_beaten_by(kept),
+            None => !matches!(outcome, Outcome::Diverged { .. }),
+        };
         model.provenance =
             provenance(&self.config, self.samples, &history, &outcome, best.as_ref());
-        Trained { model, history, outcome, best, seconds }
+        Trained { model, history, outcome, best, seconds, learned, warnings }
+    }
+}
+
+/// The figures of the last epoch of a short run from `model`, else from drawn weights; none if it fails.
+fn trial(config: &TrainConfig, data: Subset, model: Option<&Model>) -> Option<EpochReport> {
+    let (stop, data) = (AtomicBool::new(false), Data { train: data, validation: None });
+    let start = model.map_or(Start::Fresh, Start::Model);
+    let mut session = Session::new(config, data, start).ok()?;
+    // Its own divergence needs no advice, which would take more trials.
+    session.gives_advice = false;
+    while session.epoch(data, &stop).ok()?.is_some() {}
+    match session.outcome() {
+        Some(Outcome::Diverged { .. }) => None,
+        _ => session.history().epochs.last().cloned(),
     }
 }

@@ -1,6 +1,6 @@
 //! How a run begins: with drawn parameters, those of a network or a model, or where another run was.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, TargetScale};
 use crate::error::{Error, Result};
 use crate::model::{Model, Outputs};
 use crate::network::Network;
@@ -21,7 +21,8 @@ pub enum Start<'a> {
     /// With a trained model: its network, and its normalisation in place of that of the settings.
     Model(&'a Model),
     /// Where the checkpoint was made: the same run goes on, with the same data, to the bits of the
-    /// uninterrupted run. The settings must be those of the checkpoint, but for the number of threads.
+    /// uninterrupted run. The settings must be those of the checkpoint, but for the number of threads, and that of epochs,
+    /// which may be larger: the schedule is then laid over all of them.
     Resume(&'a Checkpoint),
     /// A new run continues the one of the checkpoint, wherever that was, with other data or settings: it takes
     /// over the parameters, what the optimizer and the average remember, and the normalisation. Its history
@@ -40,6 +41,7 @@ impl From<Option<Network>> for Start<'_> {
 pub(super) struct Beginning {
     pub(super) engine: Engine,
     pub(super) model: Model,
+    pub(super) target_scale: Option<TargetScale>,
     pub(super) progress: Progress,
     /// Parameters of the best epoch's network so far; empty if there is none.
     pub(super) best: Vec<f32>,
@@ -53,7 +55,15 @@ impl Start<'_> {
             Start::Continue(checkpoint) => check_settings(checkpoint.config(), config)?,
             _ => {}
         }
-        let (network, transform) = self.model(config, data)?;
+        let target_scale = self.target_scale(config, data);
+        if let Some(scale) = &target_scale {
+            scale.check(data.train.data().targets.outputs())?;
+        }
+        let (mut network, transform) = self.model(config, data)?;
+        if let (Start::Fresh, Some(scale)) = (&self, &target_scale) {
+            // Weights are drawn for standardised targets; all other networks are in the targets' own units.
+            scale.fold_into(&mut network);
+        }
         let set = data.train.data();
         config.regularization.check_fit(network.linears().len() - 1, set)?;
         let shape = set.sample_shape.clone();
@@ -61,11 +71,12 @@ impl Start<'_> {
         model.columns = set.columns.clone().or_else(|| self.columns());
         config.check_validation(set, data.validation.map(|it| it.data()))?;
         let network = &model.network;
-        let settings = config.engine_settings(network, data.train.len());
+        let settings = config.engine_settings(network, data.train.len(), target_scale.clone());
         let engine = Engine::cpu(&settings, network, transform, &data.train)?;
-        let fresh = Beginning { engine, model, progress: Progress::default(), best: Vec::new() };
+        let progress = Progress::default();
+        let fresh = Beginning { engine, model, target_scale, progress, best: Vec::new() };
         match self {
-            Start::Resume(checkpoint) => fresh.resume(checkpoint, data),
+            Start::Resume(checkpoint) => fresh.resume(checkpoint, config, data),
             Start::Continue(checkpoint) => fresh.continue_from(checkpoint),
             _ => Ok(fresh),
         }
@@ -79,6 +90,17 @@ impl Start<'_> {
             Start::Resume(checkpoint) | Start::Continue(checkpoint) => {
                 checkpoint.model().columns.clone()
             }
+        }
+    }
+
+    /// The scale on which regression targets are learned: that of the run that goes on, else that of the data.
+    fn target_scale(&self, config: &TrainConfig, data: &Data) -> Option<TargetScale> {
+        match self {
+            Start::Resume(checkpoint) | Start::Continue(checkpoint) => {
+                checkpoint.state.target_scale.clone()
+            }
+            _ if config.standardize_targets == Some(true) => TargetScale::fit(&data.train),
+            _ => None,
         }
     }
 
@@ -104,7 +126,19 @@ impl Start<'_> {
 
 impl Beginning {
     /// Goes on where `checkpoint` was made.
-    fn resume(mut self, checkpoint: &Checkpoint, data: &Data) -> Result<Beginning> {
+    fn resume(
+        mut self,
+        checkpoint: &Checkpoint,
+        config: &TrainConfig,
+        data: &Data,
+    ) -> Result<Beginning> {
+        let done = checkpoint.history().epochs.len();
+        if config.epochs < done {
+            return Err(Error::argument(format!(
+                "the run has made {done} epochs already: `epochs` is {}, but must be at least that",
+                config.epochs
+            )));
+        }
         if data.digests() != checkpoint.state.data {
             return Err(Error::argument(
                 "the data are not those that the run was begun with: give the same training and \
@@ -132,9 +166,11 @@ impl Beginning {
     }
 }
 
-/// Checks that a resumed run has the settings of its checkpoint; the number of threads changes no result.
+/// Checks that a resumed run has the settings of its checkpoint, but for the number of epochs, which may be larger, and
+/// that of threads, which changes no result.
 fn check_same_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
-    if (TrainConfig { threads: now.threads, ..before.clone() }) == *now {
+    let free = |config: &TrainConfig| TrainConfig { threads: None, epochs: 1, ..config.clone() };
+    if free(before) == free(now) {
         return Ok(());
     }
     Err(Error::argument(
@@ -146,13 +182,16 @@ fn check_same_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
 /// Checks that a run with these settings can continue one with those.
 fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
     let settings = |config: &TrainConfig| {
-        let TrainConfig { hidden, activation, optimizer, regularization, .. } = config.clone();
+        let TrainConfig {
+            hidden, activation, optimizer, regularization, standardize_targets, ..
+        } = config.clone();
         [
             ("the hidden layers", format!("{hidden:?}")),
             ("the activations", format!("{activation:?}")),
             ("the optimizer", format!("{} with {} moments", optimizer.name(), optimizer.moments())),
             ("batch normalisation", regularization.batch_norm.to_string()),
             ("whether weights are averaged", regularization.ema_decay.is_some().to_string()),
+            ("whether targets are standardised", (standardize_targets == Some(true)).to_string()),
         ]
     };
     for ((name, before), (_, now)) in settings(before).into_iter().zip(settings(now)) {

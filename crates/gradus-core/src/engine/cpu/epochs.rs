@@ -4,7 +4,7 @@
 //! ([`Totals`]); the parameters have changed. Every thread runs [`Trainer::work`], which makes the inputs of
 //! some batches and then their steps (`step.rs`).
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::engine::cpu::input::Round;
 use crate::engine::cpu::lock;
@@ -12,7 +12,7 @@ use crate::engine::cpu::micro_batch::{Place, share};
 use crate::engine::cpu::step::Step;
 use crate::engine::cpu::trainer::Trainer;
 use crate::engine::cpu::update::StepSize;
-use crate::engine::{Epoch, Totals};
+use crate::engine::{Epoch, TargetScale, Totals};
 use crate::error::{Error, Result};
 use crate::samples::{Subset, Targets};
 
@@ -31,13 +31,10 @@ impl Trainer {
             micro_batch.correct.store(0, Ordering::Relaxed);
         }
         self.halt.store(false, Ordering::Relaxed);
-        let this = &*self;
-        let done = AtomicUsize::new(0);
-        self.workers.run(|index| this.work(index, data, epoch, &done));
-        let done = done.into_inner();
+        let (this, first) = (&*self, self.steps());
+        self.workers.run(|index| this.work(index, data, epoch, first));
         self.begun = true;
-        self.steps += done as u64;
-        Ok(self.totals(data, done))
+        Ok(self.totals(data, (self.steps() - first) as usize))
     }
 
     /// The figures of the first `done` batches.
@@ -46,10 +43,12 @@ impl Trainer {
         let samples: usize = batches().map(<[u32]>::len).sum();
         let weight: f64 = batches().map(|batch| self.weight_of(batch)).sum();
         let mean = |sum: f64, count: f64| if count == 0.0 { 0.0 } else { sum / count };
+        let loss: f64 = self.micro_batches.iter().map(|it| *lock(&it.loss)).sum();
+        let unit = self.target_scale.as_ref().map_or(1.0, TargetScale::loss_unit);
         let correct: usize =
             self.micro_batches.iter().map(|it| it.correct.load(Ordering::Relaxed)).sum();
         Totals {
-            loss: mean(self.micro_batches.iter().map(|it| *lock(&it.loss)).sum(), weight),
+            loss: unit * mean(loss, weight),
             accuracy: match &data.data().targets {
                 Targets::Classes { .. } => Some(mean(correct as f64, samples as f64)),
                 Targets::Values { .. } => None,
@@ -71,15 +70,15 @@ impl Trainer {
         }
     }
 
-    /// What thread `index` does in an epoch; `done` counts the batches.
-    fn work(&self, index: usize, data: &Subset, epoch: Epoch, done: &AtomicUsize) {
+    /// What thread `index` does in an epoch, whose first step is number `first_step`.
+    fn work(&self, index: usize, data: &Subset, epoch: Epoch, first_step: u64) {
         let place = self.place(index);
         let mut state = lock(&self.states[index]);
         let per_round = self.input.round();
         for (number, first) in (0..self.batches.len()).step_by(per_round).enumerate() {
             let batches = first..(first + per_round).min(self.batches.len());
             if self.input.is_needed(!self.begun) {
-                let step = self.steps + first as u64;
+                let step = first_step + first as u64;
                 let round = Round { number, batches: batches.clone(), epoch: epoch.number, step };
                 self.input.fill_tiles(data, &self.batches, &round, &place.all, &mut state.buffers);
             }
@@ -92,7 +91,7 @@ impl Trainer {
                 return;
             }
             for batch in batches {
-                let step = self.steps + batch as u64;
+                let step = first_step + batch as u64;
                 let step = Step {
                     epoch: epoch.number,
                     size: StepSize { step, rate: (epoch.learning_rate)(step) },
@@ -101,7 +100,7 @@ impl Trainer {
                 };
                 self.step(&step, data, &place, &mut state);
                 if index == 0 {
-                    done.fetch_add(1, Ordering::Relaxed);
+                    self.steps.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
@@ -147,6 +146,7 @@ mod tests {
                 regularization: Regularization::NONE,
                 seed: 0,
                 threads,
+                target_scale: None,
             };
             let subset = (&data).into();
             let trainer = Trainer::new(&settings, &network, Transform::IDENTITY, &subset).unwrap();

@@ -87,7 +87,8 @@ impl Trainer {
         Loss::softmax_cross_entropy(kernels, logits, targets, total, losses)
     }
 
-    /// Squared errors against the samples' values, which go through `targets`.
+    /// Squared errors against the samples' values, which go through `targets`; the gradient is that of standardised
+    /// targets if there is a scale for them, the losses are always in own units.
     fn squared_errors(
         &self,
         samples: &Samples,
@@ -109,8 +110,20 @@ impl Trainer {
                 kernels.blend(target, of(partner), mix.share);
             }
         }
+        let Some(scale) = &self.target_scale else {
+            let targets = MatRef::new(targets, losses.len(), width);
+            return Loss::squared_error(kernels, outputs, targets, weights, total, losses);
+        };
+        scale.standardize(targets);
+        // The kernel's losses are of standardised outputs, which have other shares in the loss in own units.
+        let mut own = [0.0; LOSS_ROWS];
+        for (row, own) in own.iter_mut().take(losses.len()).enumerate() {
+            let weight = weights.map_or(1.0, |weights| weights[row]);
+            *own = scale.loss(outputs.as_ref().row(row), &targets[row * width..][..width], weight);
+        }
         let targets = MatRef::new(targets, losses.len(), width);
         Loss::squared_error(kernels, outputs, targets, weights, total, losses);
+        losses.copy_from_slice(&own[..losses.len()]);
     }
 }
 

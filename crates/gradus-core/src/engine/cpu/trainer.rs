@@ -4,8 +4,8 @@
 //! In: settings, a network, samples; a [`Snapshot`]. Out: a [`Trainer`]; from it the network as it is now, and
 //! a snapshot. Its steps are in `step.rs`, its epochs in `epochs.rs`.
 
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use gradus_kernels::sparse::TILE;
 use gradus_kernels::threads::{SharedMatrix, ThreadGroup, Workers};
@@ -16,7 +16,7 @@ use crate::engine::cpu::partition::Partitioned;
 use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::update::Updater;
 use crate::engine::cpu::{CHUNK, kernels};
-use crate::engine::{Settings, Snapshot};
+use crate::engine::{Settings, Snapshot, TargetScale};
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::regularization::HiddenRegularization;
@@ -40,6 +40,8 @@ pub(crate) struct Trainer {
     pub(super) smoothing: f32,
     /// Factor of each training sample's loss; none for 1.
     pub(super) weights: Option<Vec<f32>>,
+    /// The scale on which regression targets are learned; none for their own.
+    pub(super) target_scale: Option<TargetScale>,
     pub(super) micro_batches: Vec<MicroBatch>,
     pub(super) workers: Workers,
     pub(super) everyone: ThreadGroup,
@@ -48,8 +50,9 @@ pub(crate) struct Trainer {
     pub(super) batches: Batches,
     /// Samples and features of the data that it was made for.
     pub(super) shape: (usize, usize),
-    /// Steps made so far, those of the runs that this one continues included.
-    pub(super) steps: u64,
+    /// Steps made so far, those of the runs that this one continues included. It is counted up after each step, so that
+    /// others may watch; within an epoch, steps are numbered from what it was at the beginning of the epoch.
+    pub(super) steps: Arc<AtomicU64>,
     /// Whether an epoch was run; the first one of a resumed run is not number 0.
     pub(super) begun: bool,
     /// Set by the first thread, so that all of them stop at the same step.
@@ -60,8 +63,8 @@ impl Trainer {
     /// `data` are the samples that every epoch will be given.
     ///
     /// # Errors
-    /// `InvalidArgument` for too many samples, for distortions of samples that are not images, and if the
-    /// operating system refuses the threads.
+    /// `InvalidArgument` for too many samples, for distortions of samples that are not images, for batch
+    /// normalisation of batches of one sample, and if the operating system refuses the threads.
     pub(crate) fn new(
         settings: &Settings,
         network: &Network,
@@ -70,7 +73,16 @@ impl Trainer {
     ) -> Result<Trainer> {
         let Settings { batch_size, regularization, seed, threads, .. } = settings;
         let kernels = kernels()?;
-        let batches = Batches::new(data.len(), *batch_size)?;
+        let mut batches = Batches::new(data.len(), *batch_size)?;
+        if regularization.batch_norm {
+            if batches.batch_size() < 2 {
+                return Err(Error::argument(
+                    "`batch_norm` needs at least two samples in a batch, because it subtracts the batch's mean: \
+                     use a larger `batch_size`, or no `batch_norm`",
+                ));
+            }
+            batches.leave_out_single();
+        }
         let input = InputPipeline::new(
             kernels,
             transform,
@@ -82,7 +94,11 @@ impl Trainer {
         )?;
         let (sparse, hidden) =
             (input.density.is_sparse(), HiddenRegularization::from(regularization));
-        let executor = Executor::for_training(kernels, network, sparse, hidden);
+        let mut network = network.clone();
+        if let Some(scale) = &settings.target_scale {
+            scale.unfold_from(&mut network);
+        }
+        let executor = Executor::for_training(kernels, &network, sparse, hidden);
         // Batch normalisation needs all samples of a batch at once.
         let whole = executor.plan.hidden.batch_norm;
         let count = match whole {
@@ -98,6 +114,7 @@ impl Trainer {
             seed: *seed,
             smoothing: regularization.label_smoothing,
             weights: regularization.class_weights.of_samples(data),
+            target_scale: settings.target_scale.clone(),
             micro_batches: (0..count).map(|_| MicroBatch::new(&executor, rows, features)).collect(),
             workers: Workers::new(*threads).map_err(Error::argument)?,
             everyone: ThreadGroup::new(*threads),
@@ -109,7 +126,7 @@ impl Trainer {
                 .collect(),
             shape: (data.len(), data.features()),
             batches,
-            steps: 0,
+            steps: Arc::default(),
             begun: false,
             halt: AtomicBool::new(false),
             executor,
@@ -134,7 +151,12 @@ impl Trainer {
 
     /// Steps made so far, those of the runs that this one continues included.
     pub(crate) fn steps(&self) -> u64 {
-        self.steps
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// The same number, for other threads.
+    pub(crate) fn step_counter(&self) -> Arc<AtomicU64> {
+        self.steps.clone()
     }
 
     /// The threads, for other work between two epochs.
@@ -148,11 +170,14 @@ impl Trainer {
         finite(&self.executor.parameters) && finite(&self.executor.statistics)
     }
 
-    /// Gives the model as it is now to `network`; the average if there is one.
+    /// Gives the model as it is now to `network`, in the targets' own units; the average if there is one.
     pub(crate) fn store(&self, network: &mut Network) {
         match &self.updater.ema {
             Some(ema) => self.executor.store_these(&ema.parameters, &ema.statistics, network),
             None => self.executor.store(network),
+        }
+        if let Some(scale) = &self.target_scale {
+            scale.fold_into(network);
         }
     }
 
@@ -162,7 +187,7 @@ impl Trainer {
             .vectors()
             .into_iter()
             .map(|(name, order, memory)| (name.to_owned(), order.from_memory(&memory.read())));
-        Snapshot { steps: self.steps, vectors: vectors.collect() }
+        Snapshot { steps: self.steps(), vectors: vectors.collect() }
     }
 
     /// Takes up where a snapshot was made.
@@ -173,7 +198,7 @@ impl Trainer {
         for (name, order, memory) in self.vectors() {
             order.write(snapshot.vector(name, order.values())?, memory);
         }
-        self.steps = snapshot.steps;
+        self.steps.store(snapshot.steps, Ordering::Relaxed);
         Ok(())
     }
 

@@ -18,9 +18,9 @@ mod table;
 mod file;
 
 pub use file::current;
-pub use setting::Setting;
 #[doc(hidden)] // for the other crates of gradus
 pub use setting::{Group, Range};
+pub use setting::{Setting, fraction_of};
 pub use table::SETTINGS;
 #[doc(hidden)] // for the other crates of gradus
 pub use text::Kind;
@@ -126,6 +126,8 @@ mod tests {
             "`momentum` is for the optimizers sgd, rmsprop and muon, but this run uses adamw: add \
              `optimizer` sgd, or leave out `momentum`"
         );
+        let percent = Setting::find("dropout").unwrap().check_text("7%").unwrap_err();
+        assert_eq!(percent, "expected a number without a percent sign: 0.07 for 7%");
         assert_eq!(message("min_delta", "0.1"), "`min_delta` has no effect without `patience`");
     }
 

@@ -111,7 +111,10 @@ impl Setting {
         match (self.set)(&mut TrainConfig::default(), text) {
             Some(_) => Ok(()),
             None => {
-                Err((self.details)(text).unwrap_or_else(|| format!("expected {}", self.expected)))
+                let number = self.expected.starts_with("a number");
+                let fraction = || fraction_of(text).filter(|_| number);
+                let details = (self.details)(text).or_else(fraction);
+                Err(details.unwrap_or_else(|| format!("expected {}", self.expected)))
             }
         }
     }
@@ -168,4 +171,12 @@ impl Setting {
             owners.first().unwrap_or(&"that has it")
         ))
     }
+}
+
+/// What to write in place of a percentage: no setting takes one.
+pub fn fraction_of(text: &str) -> Option<String> {
+    let percent: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
+    // Without the digits of the binary fraction: 0.07 for 7 %.
+    let fraction: f64 = format!("{:.12}", percent / 100.0).parse().ok()?;
+    Some(format!("expected a number without a percent sign: {fraction} for {text}"))
 }

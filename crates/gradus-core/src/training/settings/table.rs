@@ -197,7 +197,8 @@ pub static SETTINGS: &[Setting] = &[
     Setting::new::<Init>("init", field!(init)).label("Initial weights").about(
         Group::Network,
         "NAME",
-        "Initial weights: auto, he, glorot or normal:STD (a standard deviation)",
+        "Initial weights: auto, he, glorot, sklearn (scikit-learn's, with biases) or normal:STD (a \
+             standard deviation)",
     ),
     Setting::new::<Normalization>("normalize", field!(normalization))
         .older(&["normalization"])
@@ -209,6 +210,12 @@ pub static SETTINGS: &[Setting] = &[
              standard deviation 1",
         )
         .python("normalization"),
+    Setting::new::<bool>("standardize_targets", optional!(standardize_targets)).about(
+        Group::Network,
+        "BOOL",
+        "In regression, learn targets of mean 0 and standard deviation 1, and fold their scale into the last \
+             layer of the saved model",
+    ),
     Setting::new::<f32>("dropout", field!(regularization.dropout))
         .about(Group::Regularization, "FRACTION", "Fraction of hidden activations set to 0")
         .range(SHARE),

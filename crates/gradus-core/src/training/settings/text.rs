@@ -194,7 +194,7 @@ impl TextForm for Vec<Activation> {
 impl TextForm for Init {
     const KIND: Kind = Kind::Text;
     const EXPECTED: &'static str =
-        "auto, he, glorot or normal:S (S a standard deviation, such as normal:0.01)";
+        "auto, he, glorot, sklearn or normal:S (S a standard deviation, such as normal:0.01)";
 
     fn text(&self) -> String {
         self.name()
