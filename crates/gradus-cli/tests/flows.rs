@@ -299,16 +299,15 @@ fn a_folder_of_images_is_trained_on_and_predicted_unchanged() {
 }
 
 #[test]
-fn a_run_that_diverges_keeps_the_last_good_model() {
+fn a_run_that_diverges_writes_no_initial_weights() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
     let options = "train --data table.csv --optimizer sgd --learning-rate 1e30 --schedule constant";
     let Output { stdout, stderr, .. } = gradus(at, options).assert().code(1).get_output().clone();
     let stderr = text(&stderr);
-    assert!(stderr.contains("error: the loss became ") && stderr.contains("model.safetensors"));
-    assert!(text(&stdout).contains("Wrote model.safetensors: 0 epochs"));
-    assert!(run(at, "inspect model.safetensors").contains("diverged"));
+    assert!(stderr.contains("error: the loss became ") && stderr.contains("no model was written"));
+    assert!(!text(&stdout).contains("Wrote") && !at.join("model.safetensors").exists());
 }
 
 /// The lines of the file of a sweep, sorted by run, without times.
@@ -492,8 +491,22 @@ fn completions_and_man_pages_are_made() {
         assert!(run(at, &format!("completions {shell}")).contains("learning-rate"), "{shell}");
     }
     assert!(run(at, "man").contains(".TH gradus 1"));
-    run(at, "man .");
-    assert!(fs::read_to_string(at.join("gradus-train.1")).unwrap().contains("momentum"));
+    // Folders that are missing are created.
+    run(at, "man pages/man1");
+    assert!(fs::read_to_string(at.join("pages/man1/gradus-train.1")).unwrap().contains("momentum"));
+    let sweep = fs::read_to_string(at.join("pages/man1/gradus-sweep.1")).unwrap().replace('\\', "");
+    let synopsis = sweep.split(".SH").find(|part| part.trim_start().starts_with("SYNOPSIS"));
+    assert!(synopsis.unwrap().contains("-- <TRAIN OPTIONS>"), "{sweep}");
+    let wrote = run(at, "completions bash shell/completions");
+    assert_eq!(wrote.trim(), "Wrote shell/completions/gradus.bash");
+    assert!(
+        fs::read_to_string(at.join("shell/completions/gradus.bash")).unwrap().contains("train")
+    );
+    fs::write(at.join("file"), "").unwrap();
+    for command in ["man file/man1", "completions zsh file"] {
+        let told = text(&gradus(at, command).assert().code(1).get_output().stderr);
+        assert!(told.contains("cannot write") && told.contains("file"), "{told}");
+    }
 }
 
 #[cfg(unix)]

@@ -67,7 +67,6 @@ fn what_contradicts_a_checkpoint_is_refused() {
     let model = bytes(at, "model.safetensors");
     for option in [
         "--preset quick",
-        "--epochs 10",
         "--batch-size 16",
         "--optimizer adamw",
         "--learning-rate 0.02",
@@ -167,12 +166,21 @@ fn a_run_that_diverges_says_which_model_is_kept() {
                    --schedule constant --epochs 60 --quiet";
     let kept =
         refused(&mut gradus(at, &format!("{options} --patience 59 --out best.safetensors")), 1);
-    assert!(kept.contains("is kept, in best.safetensors"), "{kept}");
+    assert!(kept.contains("best.safetensors holds the weights from epoch 0"), "{kept}");
     let kept = refused(&mut gradus(at, options), 1);
     let last = json(&run(at, "inspect model.safetensors --json"))["training"]["epochs"].as_u64();
     let last = last.unwrap() - 1;
     let words = format!("in epoch {}: the steps", last + 1);
-    assert!(kept.contains(&words) && kept.contains(&format!("model of epoch {last} is")), "{kept}");
+    let weights = format!("model.safetensors holds the weights from epoch {last}");
+    assert!(kept.contains(&words) && kept.contains(&weights), "{kept}");
+    // The last epochs were worse than guessing: they do not replace a model.
+    let model = bytes(at, "model.safetensors");
+    let kept = refused(&mut gradus(at, options), 1);
+    assert!(
+        kept.contains("No epoch did better than guessing; model.safetensors is unchanged"),
+        "{kept}"
+    );
+    assert!(bytes(at, "model.safetensors") == model);
 }
 
 #[test]

@@ -345,14 +345,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("evaluate", "threads", THREADS),
     ("evaluate", "json", OUTPUT),
     ("report", "<input>", INPUT),
-    (
-        "report",
-        "data",
-        Refused(&[
-            ("report history.json --data table.csv", "a history"),
-            ("report regression.safetensors --data values.csv", "regression"),
-        ]),
-    ),
+    ("report", "data", Refused(&[("report history.json --data table.csv", "a history")])),
     (
         "report",
         "data-dir",
@@ -403,14 +396,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     ("report", "format", OUTPUT),
     ("report", "out", OUTPUT),
-    (
-        "report",
-        "threads",
-        Refused(&[
-            ("report history.json --threads 1", "a history"),
-            ("report regression.safetensors --threads 1", "regression"),
-        ]),
-    ),
+    ("report", "threads", Refused(&[("report history.json --threads 1", "a history")])),
     ("predict", "<model>", INPUT),
     (
         "predict",
@@ -578,16 +564,19 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("bench", "threads", THREADS),
     ("bench", "json", OUTPUT),
     ("completions", "<shell>", INPUT),
+    ("completions", "<folder>", OUTPUT),
     ("man", "<folder>", OUTPUT),
 ];
 
-/// Options of `train` that a resumed run takes: they change where things are, not what is computed.
-const WITH_RESUME: [&str; 18] = [
+/// Options of `train` that a resumed run takes: they change where things are, not what is computed. More epochs continue a
+/// finished run.
+const WITH_RESUME: [&str; 19] = [
     "checkpoint",
     "checkpoint-every",
     "data",
     "data-dir",
     "encoding",
+    "epochs",
     "history",
     "image-size",
     "json",
@@ -770,6 +759,7 @@ const RENAMED: &[(&str, &str, &str, &str)] = &[
     ("train", "average", "ema-decay", TABLE),
     ("train", "normalization", "normalize", "--data table.csv --epochs 1"),
     ("train", "distortion", "distort", "--data digits --epochs 1 --hidden 4"),
+    ("train", "start", "init", TABLE),
 ];
 
 #[test]

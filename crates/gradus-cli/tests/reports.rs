@@ -170,26 +170,60 @@ fn png_needs_a_font() {
 }
 
 #[test]
-fn a_regression_model_has_no_accuracies() {
+fn a_report_on_a_regression_model_shows_its_errors() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     let rows = (0..60).map(|i| format!("{i},{},{}\n", i % 7, 2 * i + i % 7));
     fs::write(at.join("table.csv"), format!("a,b,sum\n{}", rows.collect::<String>())).unwrap();
     let options = "--loss squared --label-column sum --normalize standard --epochs 5";
     run(at, &format!("train --data table.csv {options} --quiet"));
+    // Without the table: loss, learning rate, weights.
     run(at, "report model.safetensors");
-    let page = page(at, "report.html");
-    assert!(
-        page.contains("root mean squared error") && page.contains("this is a regression model")
-    );
-    // Loss, learning rate, weights.
-    assert_eq!(plots(&page).len(), 3);
-    let failed = gradus(at, "report model.safetensors --data table.csv").assert().code(2);
-    let told = text(&failed.get_output().stderr);
-    assert!(
-        told.contains("--data has no effect on model.safetensors: this is a regression model"),
-        "{told}"
-    );
+    let without = page(at, "report.html");
+    assert!(without.contains("give its path with --data") && plots(&without).len() == 3);
+    run(at, "report model.safetensors --data table.csv");
+    let with = page(at, "report.html");
+    assert_eq!(plots(&with).len(), 4);
+    assert!(with.contains("Predicted against true: sum") && with.contains(">R^2<"));
+    assert!(!with.contains("Confusion matrix"));
+    run(at, "report model.safetensors --data table.csv --format csv -o out");
+    let errors = fs::read_to_string(at.join("out/errors.csv")).unwrap();
+    assert!(errors.starts_with("output,root_mean_squared_error,mean_absolute_error,r2\nsum,"));
+    let measured = json(&run(at, "evaluate model.safetensors --data table.csv --json"));
+    let found: f64 = errors.lines().nth(1).unwrap().split(',').nth(1).unwrap().parse().unwrap();
+    assert!((found - measured["root_mean_squared_error"].as_f64().unwrap()).abs() < 1e-9);
+    let pairs = fs::read_to_string(at.join("out/predictions.csv")).unwrap();
+    assert!(pairs.starts_with("index,sum,sum_predicted\n0,") && pairs.lines().count() > 2);
+    run(at, "report model.safetensors --data table.csv --format svg -o out");
+    assert!(at.join("out/predictions.svg").exists());
+}
+
+#[test]
+fn the_name_of_a_report_fits_its_format() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    run(at, &format!("train {TABLE} --quiet"));
+    for (options, words) in [
+        ("-o report.pdf", "expected a name that ends in .html"),
+        ("-o report.png", "use --format png"),
+        ("-o report.json", "expected a name that ends in .html"),
+        ("--format png -o one.png", "expected the name of a folder"),
+        ("--format svg -o one.html", "expected the name of a folder"),
+        ("--format csv -o all.csv", "expected the name of a folder"),
+    ] {
+        let command = format!("report model.safetensors --data table.csv {options}");
+        let failed = gradus(at, &command).assert().code(2);
+        let told = text(&failed.get_output().stderr);
+        assert!(told.contains(words), "{options}: {told}");
+        assert!(!at.join(options.rsplit(' ').next().unwrap()).exists(), "{options}");
+    }
+    for (options, written) in
+        [("-o a.HTM", "a.HTM"), ("-o page", "page"), ("--format csv -o v1.2", "v1.2/confusion.csv")]
+    {
+        run(at, &format!("report model.safetensors --data table.csv {options}"));
+        assert!(at.join(written).exists(), "{written}");
+    }
 }
 
 #[test]

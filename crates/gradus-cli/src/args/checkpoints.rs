@@ -19,7 +19,8 @@ pub(crate) struct CheckpointArgs {
     /// minutes (such as 10m) [default: 1]
     #[arg(long, value_name = "N|Nm", allow_negative_numbers = true, value_parser = interval)]
     pub(crate) checkpoint_every: Option<Interval>,
-    /// Resume the run of this checkpoint; the result is bit-identical to an uninterrupted run
+    /// Resume the run of this checkpoint, also a finished one with more --epochs; without them the result is
+    /// bit-identical to an uninterrupted run
     #[arg(long, value_name = "CHECKPOINT", value_hint = ValueHint::FilePath)]
     pub(crate) resume: Option<PathBuf>,
 }

@@ -20,6 +20,7 @@ mod export;
 mod serve;
 mod bench;
 mod shell;
+mod tips;
 
 use std::ffi::OsString;
 
@@ -38,7 +39,7 @@ pub(crate) use parsers::Interval;
 pub(crate) use predict::PredictArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use serve::{LOOPBACK, ServeArgs, USUAL_PORT};
-pub(crate) use settings::{is_array_file, option};
+pub(crate) use settings::{is_array_file, is_start_file, option};
 pub(crate) use shell::{CompletionsArgs, ManArgs};
 pub(crate) use source::{NamedSetArgs, SourceArgs, TableArgs};
 pub(crate) use sweep::SweepArgs;
@@ -89,7 +90,11 @@ impl Command {
         W: Into<OsString> + Clone,
     {
         let mut program = Cli::command();
-        let matches = program.try_get_matches_from_mut(words)?;
+        let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
+        let matches = program.try_get_matches_from_mut(&words).map_err(|mut error| {
+            tips::add(&mut error, &words, &program);
+            error
+        })?;
         let mut command = Cli::from_arg_matches(&matches)?.command;
         if let (Command::Train(args), Some((_, found))) = (&mut command, matches.subcommand()) {
             let train = program.find_subcommand("train");

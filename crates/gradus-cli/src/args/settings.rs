@@ -11,7 +11,12 @@ use gradus::training::settings::{Group, Kind, SETTINGS, Setting};
 /// Settings that may come from a file, too: placeholder, and what the help adds.
 const FILES: [(&str, &str, &str); 2] = [
     ("validation", "FRACTION|PATH", ", or the path of a data set"),
-    ("init", "NAME|FILE", ", or an .npz file with the arrays w1, b1, w2, b2, ..."),
+    (
+        "init",
+        "NAME|FILE",
+        "; or a file to train on from: a model with its normalization, or an .npz file with the arrays w1, b1, \
+         w2, b2, ... (also as --start)",
+    ),
 ];
 
 /// The settings that were typed, by name, as text.
@@ -76,6 +81,16 @@ pub(crate) fn is_array_file(text: &str) -> bool {
     ending.is_some_and(|ending| ending.eq_ignore_ascii_case("npz"))
 }
 
+/// Whether a text given as initial weights names a file: by its ending, or because it is there. Names of distributions
+/// come first.
+pub(crate) fn is_start_file(text: &str) -> bool {
+    const ENDINGS: [&str; 5] = ["npz", "safetensors", "onnx", "keras", "h5"];
+    let path = std::path::Path::new(text);
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let named = Setting::find("init").is_some_and(|init| init.check_text(text).is_ok());
+    !named && (ENDINGS.contains(&ending.as_str()) || path.is_file())
+}
+
 fn argument(setting: &'static Setting) -> Arg {
     let file = FILES.iter().find(|(name, ..)| *name == setting.name);
     let (placeholder, more) = file.map_or((setting.placeholder, ""), |&(_, it, more)| (it, more));
@@ -98,7 +113,7 @@ fn argument(setting: &'static Setting) -> Arg {
             .require_equals(true)
             .default_missing_value("true")
             .value_parser(PossibleValuesParser::new(setting.choices())),
-        (_, "init") => argument.value_hint(ValueHint::FilePath).value_parser(init),
+        (_, "init") => argument.alias("start").value_hint(ValueHint::FilePath).value_parser(init),
         // Anything that is no number is the path of a data set.
         (_, "validation") => argument,
         _ => argument.value_parser(move |text: &str| check(setting, text)),
@@ -111,8 +126,8 @@ fn check(setting: &Setting, text: &str) -> Result<String, String> {
 
 fn init(text: &str) -> Result<String, String> {
     match Setting::find("init").map(|setting| setting.check_text(text)) {
-        Some(Err(wrong)) if !is_array_file(text) => {
-            Err(format!("{wrong}, or an .npz file of arrays"))
+        Some(Err(wrong)) if !is_start_file(text) => {
+            Err(format!("{wrong}, or a file: a model, or arrays (.npz)"))
         }
         _ => Ok(text.to_owned()),
     }

@@ -19,6 +19,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<()> {
     let out = args.out.clone().unwrap_or_else(|| {
         PathBuf::from(if args.format == ReportFormat::Html { "report.html" } else { "report" })
     });
+    check_extension(&out, args.format)?;
     // Claim the files before spending minutes on an evaluation.
     match args.format {
         ReportFormat::Html => {
@@ -112,4 +113,35 @@ impl Drop for PieceFolder {
             let _ = fs::remove_dir(path);
         }
     }
+}
+
+/// Endings of names that are files, not folders.
+const FILES: [&str; 9] = ["html", "htm", "svg", "png", "csv", "pdf", "jpg", "jpeg", "json"];
+
+/// Checks that the name is that of what will be written: a page, or a folder.
+///
+/// # Errors
+/// `InvalidArgument` for a name that promises another format.
+fn check_extension(out: &Path, format: ReportFormat) -> Result<()> {
+    let extension = out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let (shown, name) = (out.display(), format.name());
+    let problem = match format {
+        ReportFormat::Html if ["", "html", "htm"].contains(&extension.as_str()) => return Ok(()),
+        ReportFormat::Html => match ReportFormat::from_name(&extension) {
+            Some(other) => format!(
+                "a report is one HTML page; for single plots or tables use --format {} and the name of a folder",
+                other.name()
+            ),
+            None => "a report is one HTML page: expected a name that ends in .html; a browser prints it to \
+                     PDF"
+            .to_owned(),
+        },
+        // What is there is told when it is claimed.
+        _ if !FILES.contains(&extension.as_str()) || out.exists() => return Ok(()),
+        _ => format!(
+            "--format {name} writes one file for each plot or table: expected the name of a folder, such as \
+             report"
+        ),
+    };
+    Err(Error::argument(format!("--out {shown}: {problem}")).into())
 }

@@ -31,6 +31,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     let (first, settings) = (&plan.first, &plan.runs[0].settings);
     let wanted = source::training_options(first, settings)?;
     let data = Data::load(&wanted, settings, first.sample_weights.as_deref())?;
+    plan.follow(&data)?.iter().for_each(say);
     let jobs = share_cores(args.jobs, &mut plan);
     check_fit(&plan, &data)?;
     let identity = plan.identity(&data)?;
@@ -53,9 +54,10 @@ fn share_cores(jobs: Option<usize>, plan: &mut Plan) -> usize {
     jobs
 }
 
-/// Checks that the settings of all runs fit the data. One sample is enough for that.
+/// Checks that the settings of all runs fit the data. Two samples are enough for that: batch normalisation needs two.
 fn check_fit(plan: &Plan, data: &Data) -> Result<()> {
-    let train = Subset::new(&data.training.samples, &[0])?;
+    let few = if data.training.samples.len() > 1 { &[0, 1][..] } else { &[0] };
+    let train = Subset::new(&data.training.samples, few)?;
     let validation = data.training.sets()?.validation.or(Some(train));
     plan.runs.iter().try_for_each(|run| begin(run, Sets { train, validation }).map(drop))
 }

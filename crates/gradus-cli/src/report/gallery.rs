@@ -8,7 +8,7 @@ use gradus::data::Dataset;
 use gradus::metrics::{Mistake, SampleResult};
 use gradus::plot::{escape, grouped, picture};
 
-use super::report_data::Measured;
+use super::report_data::MeasuredClasses;
 use crate::run::output::percent_fine;
 
 /// Maximum number of off-diagonal cells whose samples are shown: those with most samples.
@@ -75,7 +75,7 @@ impl Cells {
     }
 
     /// A collapsible section for each cell: mistakes first, in order of their number of samples.
-    pub(super) fn html(&self, measured: &Measured, names: &[String]) -> String {
+    pub(super) fn html(&self, measured: &MeasuredClasses, names: &[String]) -> String {
         let mut cells: Vec<_> = self.cells.iter().collect();
         cells.sort_by_key(|&(&(label, predicted), Cell { count, .. })| {
             (label == predicted, if label == predicted { 0 } else { usize::MAX - count }, label)
@@ -115,7 +115,7 @@ fn details(
     label: usize,
     predicted: usize,
     Cell { count, shown: samples }: &Cell,
-    measured: &Measured,
+    measured: &MeasuredClasses,
     names: &[String],
 ) -> String {
     let (name, other) = (escape(&names[label]), escape(&names[predicted]));

@@ -1,16 +1,17 @@
 //! The page: the data of the report in, one self-contained HTML text out.
 
 use gradus::classifier::Model;
-use gradus::metrics::Evaluation;
+use gradus::metrics::{Evaluation, ValueErrors};
 use gradus::plot::{self, Figure, escape, grouped};
 use gradus::training::History;
 
 use super::class_rows::{ClassRow, Share};
 use super::gallery::{self, Cells};
 use super::markup::{facts, paragraph, plots, section, table};
-use super::report_data::{Measured, ReportData};
+use super::pieces::predictions;
+use super::report_data::{Measured, MeasuredClasses, MeasuredValues, ReportData};
 use super::training_facts;
-use crate::run::output::{interval, percent_fine, with_interval};
+use crate::run::output::{figure, interval, percent_fine, with_interval};
 use crate::run::page_file;
 
 /// Maximum number of rows in the table of classes: those with the lowest F1.
@@ -36,7 +37,14 @@ pub(crate) fn page(report: &ReportData) -> String {
     parts.push(("curves", "Learning curves", curves(report.history.as_ref())));
     if let Some(model) = report.model() {
         match &report.measured {
-            Ok(measured) => parts.extend(measured_parts(model.names(), measured)),
+            Ok(Measured::Classes(measured)) => {
+                parts.extend(measured_parts(model.names(), measured))
+            }
+            Ok(Measured::Values(measured)) => {
+                parts.push(("errors", "Errors", errors(measured, model.names())));
+                let drawn = plots(&predictions(measured, model.names()));
+                parts.push(("predictions", "Predicted against true", drawn));
+            }
             Err(why) => parts.push(("samples", "Evaluation", missing(why))),
         }
         parts.push(("weights", "Weights", weights(model)));
@@ -65,13 +73,24 @@ pub(crate) fn page(report: &ReportData) -> String {
 /// The most important numbers, large.
 fn tiles(report: &ReportData) -> String {
     let mut tiles: Vec<(String, String, &str)> = Vec::new();
-    if let Ok(measured) = &report.measured {
-        let evaluation = &measured.evaluation;
-        let range = format!("{}, 95 % interval", interval(evaluation.accuracy_interval()));
-        tiles.push((percent_fine(evaluation.accuracy), range, "accuracy"));
-        let samples = grouped(evaluation.confusion.total());
-        let samples = format!("on {samples} samples of {}", measured.name);
-        tiles.push((format!("{:.4}", evaluation.loss), samples, "loss"));
+    match &report.measured {
+        Ok(Measured::Classes(measured)) => {
+            let evaluation = &measured.evaluation;
+            let range = format!("{}, 95 % interval", interval(evaluation.accuracy_interval()));
+            tiles.push((percent_fine(evaluation.accuracy), range, "accuracy"));
+            let samples = grouped(evaluation.confusion.total());
+            let samples = format!("on {samples} samples of {}", measured.name);
+            tiles.push((format!("{:.4}", evaluation.loss), samples, "loss"));
+        }
+        Ok(Measured::Values(measured)) => {
+            let mean = measured.evaluation.mean();
+            let note = "share of the variance explained".to_owned();
+            tiles.push((format!("{:.4}", mean.r2), note, "R^2"));
+            let samples = measured.truth.len() / measured.evaluation.outputs.len().max(1);
+            let samples = format!("on {} samples of {}", grouped(samples as u64), measured.name);
+            tiles.push((figure(mean.root_mean_squared), samples, "root mean squared error"));
+        }
+        Err(_) => {}
     }
     if let Some(history) = &report.history {
         let last = history.epochs.last().and_then(|report| report.accuracy.map(percent_fine));
@@ -114,15 +133,32 @@ fn curves(history: Option<&History>) -> String {
 }
 
 fn missing(why: &str) -> String {
-    let advice =
-        "The confusion matrix, class metrics, mistakes and calibration need labelled samples:";
+    let advice = "The sections that measure predictions need labelled samples:";
     format!("<p class=\"missing\">{} {}.</p>\n", escape(advice), escape(why.trim_end_matches('.')))
 }
 
-/// The sections that need labelled samples.
+/// The errors of a regression model, output by output.
+fn errors(measured: &MeasuredValues, names: &[String]) -> String {
+    let evaluation = &measured.evaluation;
+    let cells = |name: &str, it: &ValueErrors| {
+        let r2 = format!("{:.4}", it.r2);
+        vec![name.to_owned(), figure(it.root_mean_squared), figure(it.mean_absolute), r2]
+    };
+    let outputs = names.iter().zip(&evaluation.outputs);
+    let mut rows: Vec<_> = outputs.map(|(name, it)| cells(name, it)).collect();
+    if rows.len() > 1 {
+        rows.push(cells("mean", &evaluation.mean()));
+    }
+    let words = "Errors in the units of the targets. R^2 is 1 for exact predictions and 0 for predictions no better than \
+                 the mean of the true values.";
+    let headings = ["output", "root mean squared error", "mean absolute error", "R^2"];
+    paragraph(words) + &table("Errors by output", &headings, &rows)
+}
+
+/// The sections of a classifier that need labelled samples.
 fn measured_parts(
     names: &[String],
-    measured: &Measured,
+    measured: &MeasuredClasses,
 ) -> Vec<(&'static str, &'static str, String)> {
     let evaluation = &measured.evaluation;
     vec![
@@ -133,7 +169,7 @@ fn measured_parts(
     ]
 }
 
-fn confusions(measured: &Measured, names: &[String]) -> String {
+fn confusions(measured: &MeasuredClasses, names: &[String]) -> String {
     let confusion = &measured.evaluation.confusion;
     let shown = plot::classes_shown(confusion);
     let cells = Cells::new(&measured.results, &shown);
@@ -151,7 +187,7 @@ fn confusions(measured: &Measured, names: &[String]) -> String {
     )
 }
 
-fn mistakes(measured: &Measured, names: &[String]) -> String {
+fn mistakes(measured: &MeasuredClasses, names: &[String]) -> String {
     let confusion = &measured.evaluation.confusion;
     let all = confusion.total() - confusion.correct();
     if all == 0 {

@@ -4,22 +4,31 @@ use anyhow::Result;
 use gradus::plot::{self, Figure};
 
 use super::class_rows::{ClassRow, Share};
-use super::report_data::{Measured, ReportData};
+use super::report_data::{Measured, MeasuredClasses, MeasuredValues, ReportData};
 
 /// The names of all plots that [`plots`] may give.
-pub(crate) const PLOTS: [&str; 8] = [
+pub(crate) const PLOTS: [&str; 12] = [
     "loss",
     "accuracy",
     "learning-rate",
     "confusion",
     "calibration",
     "mistakes",
+    PREDICTIONS[0],
+    PREDICTIONS[1],
+    PREDICTIONS[2],
+    PREDICTIONS[3],
     "first-layer",
     "weights",
 ];
 
+/// Those of the predictions of a regressor, by output; of more outputs, the first are drawn. Names of outputs may be no
+/// names of files.
+const PREDICTIONS: [&str; 4] = ["predictions", "predictions-2", "predictions-3", "predictions-4"];
+
 /// The names of all tables that [`tables`] may give.
-pub(crate) const TABLES: [&str; 5] = ["history", "classes", "confusion", "calibration", "mistakes"];
+pub(crate) const TABLES: [&str; 7] =
+    ["history", "classes", "confusion", "calibration", "mistakes", "errors", "predictions"];
 
 /// A plot or a table.
 pub(crate) struct Piece {
@@ -43,14 +52,22 @@ pub(crate) fn plots(report: &ReportData) -> Vec<Piece> {
         }));
     }
     let Some(model) = report.model() else { return pieces };
-    if let Ok(measured) = &report.measured {
-        let evaluation = &measured.evaluation;
-        let confusion = plot::confusion(&evaluation.confusion, model.names());
-        pieces.push(Piece::new("confusion", confusion));
-        pieces.push(Piece::new("calibration", plot::calibration(&evaluation.calibration)));
-        if let Some(sheet) = mistakes(measured, model.names()) {
-            pieces.push(Piece::new("mistakes", sheet));
+    match &report.measured {
+        Ok(Measured::Classes(measured)) => {
+            let evaluation = &measured.evaluation;
+            let confusion = plot::confusion(&evaluation.confusion, model.names());
+            pieces.push(Piece::new("confusion", confusion));
+            pieces.push(Piece::new("calibration", plot::calibration(&evaluation.calibration)));
+            if let Some(sheet) = mistakes(measured, model.names()) {
+                pieces.push(Piece::new("mistakes", sheet));
+            }
         }
+        Ok(Measured::Values(measured)) => {
+            let plots = predictions(measured, model.names());
+            let named = PREDICTIONS.iter().zip(plots).map(|(name, plot)| Piece::new(name, plot));
+            pieces.extend(named);
+        }
+        Err(_) => {}
     }
     if let Some(pictures) = plot::weights(&model.network, &model.sample_shape) {
         pieces.push(Piece::new("first-layer", pictures));
@@ -59,8 +76,18 @@ pub(crate) fn plots(report: &ReportData) -> Vec<Piece> {
     pieces
 }
 
+/// Predicted values over true ones, a plot for each output.
+pub(super) fn predictions(measured: &MeasuredValues, names: &[String]) -> Vec<String> {
+    let names = names.iter().take(PREDICTIONS.len()).enumerate();
+    let plot = |(at, name): (usize, &String)| {
+        let [truth, predicted] = measured.output(at);
+        plot::predictions(name, &truth, &predicted)
+    };
+    names.map(plot).collect()
+}
+
 /// The most confident mistakes as images; none if there are no mistakes, or the samples are not images.
-fn mistakes(measured: &Measured, names: &[String]) -> Option<String> {
+fn mistakes(measured: &MeasuredClasses, names: &[String]) -> Option<String> {
     let shown: Vec<_> = measured
         .worst
         .iter()
@@ -90,6 +117,14 @@ pub(crate) fn tables(report: &ReportData) -> Result<Vec<Piece>> {
         return Ok(pieces);
     };
     let names = model.names();
+    let measured = match measured {
+        Measured::Classes(measured) => measured,
+        Measured::Values(measured) => {
+            pieces.push(Piece::new("errors", errors(measured, names)?));
+            pieces.push(Piece::new("predictions", pairs(measured, names)?));
+            return Ok(pieces);
+        }
+    };
     pieces.push(Piece::new("classes", classes(measured, names)?));
     pieces.push(Piece::new("confusion", confusion(measured, names)?));
     pieces.push(Piece::new("calibration", calibration(measured)?));
@@ -110,7 +145,29 @@ fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(String::from).to_vec()
 }
 
-fn classes(measured: &Measured, names: &[String]) -> Result<String> {
+/// The errors of each output.
+fn errors(measured: &MeasuredValues, names: &[String]) -> Result<String> {
+    let heading = row(["output", "root_mean_squared_error", "mean_absolute_error", "r2"]);
+    let rows = names.iter().zip(&measured.evaluation.outputs).map(|(name, errors)| {
+        let figures = [errors.root_mean_squared, errors.mean_absolute, errors.r2];
+        [name.clone()].into_iter().chain(figures.map(|x| x.to_string())).collect()
+    });
+    csv([heading].into_iter().chain(rows))
+}
+
+/// Each sample's true and predicted values.
+fn pairs(measured: &MeasuredValues, names: &[String]) -> Result<String> {
+    let heading = names.iter().flat_map(|name| [name.clone(), format!("{name}_predicted")]);
+    let heading = ["index".to_owned()].into_iter().chain(heading).collect();
+    let samples = measured.truth.chunks(names.len()).zip(measured.predicted.chunks(names.len()));
+    let rows = samples.enumerate().map(|(index, (truth, predicted))| {
+        let pairs = truth.iter().zip(predicted).flat_map(|(a, b)| [a.to_string(), b.to_string()]);
+        [index.to_string()].into_iter().chain(pairs).collect()
+    });
+    csv([heading].into_iter().chain(rows))
+}
+
+fn classes(measured: &MeasuredClasses, names: &[String]) -> Result<String> {
     let mut rows = vec![row([
         "class",
         "precision",
@@ -134,7 +191,7 @@ fn classes(measured: &Measured, names: &[String]) -> Result<String> {
 }
 
 /// True classes in rows, predicted classes in columns.
-fn confusion(measured: &Measured, names: &[String]) -> Result<String> {
+fn confusion(measured: &MeasuredClasses, names: &[String]) -> Result<String> {
     let confusion = &measured.evaluation.confusion;
     let heading = [vec!["class".to_owned()], names.to_vec()].concat();
     let rows = names.iter().enumerate().map(|(label, name)| {
@@ -144,7 +201,7 @@ fn confusion(measured: &Measured, names: &[String]) -> Result<String> {
     csv([heading].into_iter().chain(rows))
 }
 
-fn calibration(measured: &Measured) -> Result<String> {
+fn calibration(measured: &MeasuredClasses) -> Result<String> {
     let calibration = &measured.evaluation.calibration;
     let rows = calibration.bins.iter().enumerate().map(|(at, bin)| {
         let (from, to) = calibration.edges(at);
@@ -156,7 +213,7 @@ fn calibration(measured: &Measured) -> Result<String> {
     csv([heading].into_iter().chain(rows))
 }
 
-fn worst(measured: &Measured, names: &[String]) -> Result<String> {
+fn worst(measured: &MeasuredClasses, names: &[String]) -> Result<String> {
     let rows = measured.worst.iter().map(|mistake| {
         let [label, predicted] =
             [mistake.label, mistake.predicted].map(|class| names[class as usize].clone());

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradus::classifier::{Classifier, Model};
-use gradus::data::{Dataset, Task};
-use gradus::metrics::{Evaluation, Mistake, SampleResult, worst_mistakes};
+use gradus::classifier::Model;
+use gradus::data::{Dataset, Targets};
+use gradus::metrics::{Evaluation, Mistake, SampleResult, ValueEvaluation, worst_mistakes};
 use gradus::model_file;
 use gradus::training::{Checkpoint, History};
 
@@ -30,7 +30,24 @@ pub(crate) struct ReportData {
 }
 
 /// A model measured on labelled samples.
-pub(crate) struct Measured {
+pub(crate) enum Measured {
+    Classes(MeasuredClasses),
+    Values(MeasuredValues),
+}
+
+/// A regression model measured on samples with targets.
+pub(crate) struct MeasuredValues {
+    /// Name of the samples.
+    pub(super) name: String,
+    /// Samples x outputs, row-major.
+    pub(super) truth: Vec<f32>,
+    /// The same of the predictions.
+    pub(super) predicted: Vec<f32>,
+    pub(super) evaluation: ValueEvaluation,
+}
+
+/// A classifier measured on labelled samples.
+pub(crate) struct MeasuredClasses {
     /// Name of the samples.
     pub(super) name: String,
     pub(super) data: Dataset,
@@ -56,20 +73,13 @@ impl ReportData {
         }
         let model = model_file::load_model(path)?;
         let history = history_of(&model, path);
-        let measured = match model.task() {
-            Task::Classification => match Measured::new(&model.classifier()?, args) {
-                Ok(measured) => Ok(measured),
-                Err(error) if args.data.is_some() => return Err(error),
-                Err(error) => {
-                    let reason = error.to_string();
-                    warn(format_args!("{reason}; the report omits the sections that need samples"));
-                    Err(reason)
-                }
-            },
-            Task::Regression => {
-                let why = "this is a regression model, whose errors `gradus evaluate` reports";
-                check_no_data(args, why)?;
-                Err(why.into())
+        let measured = match Measured::new(&model, args) {
+            Ok(measured) => Ok(measured),
+            Err(error) if args.data.is_some() => return Err(error),
+            Err(error) => {
+                let reason = error.to_string();
+                warn(format_args!("{reason}; the report omits the sections that need samples"));
+                Err(reason)
             }
         };
         Ok(ReportData { name, history, model: Some(model), measured })
@@ -82,12 +92,33 @@ impl ReportData {
 }
 
 impl Measured {
-    fn new(model: &Classifier<&Model>, args: &ReportArgs) -> Result<Measured> {
+    fn new(model: &Model, args: &ReportArgs) -> Result<Measured> {
         let (name, data) = labelled_data(model, args.data.as_deref(), &args.source)?;
-        let results = model.results(&data, &workers(args.threads, data.len())?)?;
+        let workers = workers(args.threads, data.len())?;
+        if let Targets::Values { values, .. } = data.targets {
+            let predicted = model.regressor()?.predict(&data.inputs, &workers)?.values;
+            let evaluation = ValueEvaluation::new(model.names().len(), &predicted, &values);
+            return Ok(Measured::Values(MeasuredValues {
+                name,
+                truth: values,
+                predicted,
+                evaluation,
+            }));
+        }
+        let model = model.classifier()?;
+        let results = model.results(&data, &workers)?;
         let evaluation = Evaluation::new(model.class_names().len(), &results);
         let worst = worst_mistakes(&results, MOST_MISTAKES);
-        Ok(Measured { name, data, results, evaluation, worst })
+        Ok(Measured::Classes(MeasuredClasses { name, data, results, evaluation, worst }))
+    }
+}
+
+impl MeasuredValues {
+    /// The true and the predicted values of one output.
+    pub(super) fn output(&self, output: usize) -> [Vec<f32>; 2] {
+        let outputs = self.evaluation.outputs.len();
+        [&self.truth, &self.predicted]
+            .map(|values| values.iter().skip(output).step_by(outputs).copied().collect())
     }
 }
 

@@ -9,7 +9,7 @@ use gradus::training::{Preset, TrainConfig};
 use serde_json::Value;
 
 use crate::run::describe::{architecture, flatten, without_history};
-use crate::run::output::{shape, with_interval};
+use crate::run::output::{figure, shape, with_interval};
 
 /// Facts about the model and its training, the most important first.
 pub(super) fn facts(model: &Model) -> Vec<(String, String)> {
@@ -102,10 +102,11 @@ fn learning_rate(config: &Value) -> String {
     format!("peak {rate}, {schedule}{warm_up}")
 }
 
-/// The name of the optimizer and its constants.
+/// The name of the optimizer and its constants. Its weight decay is listed where it belongs, with the settings that
+/// regularize.
 fn optimizer(config: &Value) -> String {
     let mut settings = vec![words_at(config, "optimizer")];
-    for name in ["momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay"] {
+    for name in ["momentum", "nesterov", "beta1", "beta2", "epsilon"] {
         if !config[name].is_null() {
             settings.push(named(name, &config[name]));
         }
@@ -121,7 +122,10 @@ fn regularization(config: &Value) -> String {
         let found = config.get(setting.name)?;
         (setting.get_json(&nothing).as_ref() != Some(found)).then(|| named(setting.name, found))
     });
-    let mut settings: Vec<_> = used.collect();
+    let decay = &config["weight_decay"];
+    let decays = decay.as_f64().is_some_and(|decay| decay > 0.0);
+    let mut settings: Vec<_> =
+        decays.then(|| named("weight_decay", decay)).into_iter().chain(used).collect();
     if !config["sample_weights"].is_null() {
         settings.push(named("sample_weights", &config["sample_weights"]));
     }
@@ -145,7 +149,8 @@ fn tested(training: &Value) -> String {
     let number = |key: &str| training[key].as_f64();
     let loss = number("test_loss").map_or(String::new(), |loss| format!(", loss {loss:.4}"));
     if let (Some(error), Some(r2)) = (number("test_root_mean_squared_error"), number("test_r2")) {
-        return format!("root mean squared error {error:.4}, R^2 {r2:.4}{loss}");
+        let loss = number("test_loss").map_or(String::new(), |it| format!(", loss {}", figure(it)));
+        return format!("root mean squared error {}, R^2 {r2:.4}{loss}", figure(error));
     }
     let test = training["samples"]["test"].as_u64().filter(|&count| count > 0);
     let (Some(accuracy), Some(count)) = (number("test_accuracy"), test) else {
@@ -190,11 +195,14 @@ mod tests {
     #[test]
     fn settings_become_words() {
         let config = json!({"optimizer": "adamw", "weight_decay": 0.1, "beta1": 0.9});
-        assert_eq!(optimizer(&config), "adamw, beta1 0.9, weight decay 0.1");
+        assert_eq!(optimizer(&config), "adamw, beta1 0.9");
+        assert_eq!(regularization(&config), "weight decay 0.1");
         assert_eq!(words(&json!("one_cycle")), "one cycle");
         let config = json!({"learning_rate": 0.01, "schedule": "cosine", "warm_up": 1.5});
         assert_eq!(learning_rate(&config), "peak 0.01, cosine, 1.5 epochs of warm-up");
         let mut used = serde_json::to_value(TrainConfig::default()).unwrap();
+        assert_eq!(regularization(&used), "weight decay 0.1");
+        used["weight_decay"] = 0.into();
         assert_eq!(regularization(&used), "none");
         used["batch_norm"] = true.into();
         used["max_norm"] = 2.5.into();

@@ -5,24 +5,25 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
-use gradus::Error;
 use gradus::data::Task;
 use gradus::data::csv::Encoding;
 use gradus::files::OutputFile;
 use gradus::loss::Loss;
 use gradus::training::settings::Setting;
 use gradus::training::{Checkpoint, Data, Preset, Session};
+use gradus::{Error, model_file};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Interval, TrainArgs};
 use crate::run::file_kind::FileKind;
 use crate::run::output::warn;
 use crate::run::saving;
-use crate::run::settings::Settings;
+use crate::run::settings::{Initial, Settings};
 
 /// The options that a resumed run accepts: where the data are and what is written and printed. Everything
 /// else is fixed by the checkpoint.
-const ALLOWED: [&str; 18] = [
+const ALLOWED: [&str; 19] = [
+    "epochs",
     "resume",
     "checkpoint",
     "checkpoint_every",
@@ -59,6 +60,11 @@ struct Note {
     values: bool,
     image_size: Option<(usize, usize)>,
     sample_weights: Option<PathBuf>,
+    /// Where the run writes its model and its history; not in older checkpoints.
+    #[serde(default)]
+    out: Option<PathBuf>,
+    #[serde(default)]
+    history: Option<PathBuf>,
 }
 
 /// The arguments and settings of the run in the checkpoint at `path`.
@@ -69,12 +75,27 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     let refused = |name: &&String| !ALLOWED.contains(&name.as_str());
     if let Some(name) = args.given.keys().find(refused) {
         return Err(Error::argument(format!(
-            "--{} cannot be given with --resume: a resumed run keeps the settings it was started with",
-            name.replace('_', "-")
+            "--{} cannot be given with --resume: a resumed run keeps the settings it was started with; to train \
+             on from its model with others, use --start {} in place of --resume",
+            name.replace('_', "-"),
+            path.display()
         ))
         .into());
     }
-    let checkpoint = Checkpoint::load(path)?;
+    let checkpoint = Checkpoint::load(path).map_err(|error| {
+        let is_model = model_file::load_model(path).is_ok();
+        match is_model {
+            true => Error::data(
+                path,
+                format!(
+                    "a model, but no checkpoint: it does not hold the state of a run, which --checkpoint FILE \
+                     writes; to train on from the model, use --start {}",
+                    path.display()
+                ),
+            ),
+            false => error,
+        }
+    })?;
     let note: Note = serde_json::from_value(checkpoint.note().clone()).map_err(|_| {
         Error::data(
             path,
@@ -91,6 +112,10 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     let encoding = encoding.and_then(|name| Encoding::from_name(&name));
     args.source.table.encoding = args.source.table.encoding.or(encoding);
     args.source.image_size = args.source.image_size.or(image_size);
+    if let (false, Some(out)) = (args.given.contains_key("out"), note.out) {
+        args.out = out;
+    }
+    args.history = args.history.or(note.history);
     args.data = args.data.or(note.data);
     args.test = args.test.or(note.test);
     args.loss = note.values.then_some(Loss::SquaredError);
@@ -98,15 +123,18 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     *weights = weights.take().or(note.sample_weights);
     let mut config = checkpoint.config().clone();
     config.threads = None;
-    if let (Some(typed), Some(threads)) = (args.settings.get("threads"), Setting::find("threads")) {
-        threads.set(&mut config, typed)?;
+    for name in ["threads", "epochs"] {
+        if let (Some(typed), Some(setting)) = (args.settings.get(name), Setting::find(name)) {
+            setting.set(&mut config, typed)?;
+        }
     }
     let settings = Settings {
         preset: Preset::from_name(&note.preset).unwrap_or(Preset::Quick),
         config,
-        start: note.start.then(|| checkpoint.model().network.clone()),
+        initial: note.start.then(|| Initial::Network(checkpoint.model().network.clone())),
         validation_set: note.validation_set,
         checkpoint: Some(checkpoint),
+        free: Vec::new(),
     };
     Ok((args, settings))
 }
@@ -133,7 +161,7 @@ impl CheckpointWriter {
     ) -> Result<CheckpointWriter> {
         let note = Note {
             preset: settings.preset.name().into(),
-            start: settings.start.is_some(),
+            start: settings.initial.is_some(),
             data: args.data.clone(),
             test: args.test.clone(),
             validation_set: settings.validation_set.clone(),
@@ -142,6 +170,8 @@ impl CheckpointWriter {
             values: args.task() == Task::Regression,
             image_size: args.source.image_size,
             sample_weights: args.sample_weights.clone(),
+            out: Some(args.out.clone()),
+            history: args.history.clone(),
         };
         Ok(CheckpointWriter {
             output,

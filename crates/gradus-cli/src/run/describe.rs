@@ -1,7 +1,7 @@
 //! Models and their training in words: a network or metadata in, text out.
 
 use gradus::data::Inputs;
-use gradus::network::Network;
+use gradus::network::{Activation, Network};
 use gradus::training::settings;
 use serde_json::Value;
 
@@ -34,6 +34,20 @@ pub(crate) fn architecture(network: &Network) -> String {
 pub(crate) fn hidden_of(network: &Network) -> Vec<usize> {
     let linears = network.linears();
     linears[..linears.len() - 1].iter().map(|linear| linear.outputs).collect()
+}
+
+/// The activations of the hidden layers: one if all are equal.
+pub(crate) fn activations_of(network: &Network) -> Vec<Activation> {
+    let hidden = 0..network.linears().len() - 1;
+    let mut activations: Vec<_> = hidden.map(|index| network.activation_after(index)).collect();
+    if activations.iter().all(|it| *it == activations[0]) {
+        activations.truncate(1);
+    }
+    if activations.is_empty() {
+        // There is one activation for all hidden layers, also if there are none.
+        activations.push(Activation::Relu);
+    }
+    activations
 }
 
 /// The metadata of a training, with current names and forms of settings, whatever version of gradus wrote it.

@@ -99,7 +99,13 @@ fn check_hidden_layers(run: &Run) -> Result<(), Error> {
 /// Some settings are about classes, which regression does not have.
 fn check_task(run: &Run) -> Result<(), Error> {
     if run.args.task() == Task::Classification {
-        return Ok(());
+        return match run.args.settings.has("standardize_targets") {
+            true => Err(Error::argument(
+                "--standardize-targets has no effect: classification has no targets that are numbers; leave it \
+                 out, or add --loss squared",
+            )),
+            false => Ok(()),
+        };
     }
     let used = &run.config.regularization;
     let smooths = used.label_smoothing > 0.0;

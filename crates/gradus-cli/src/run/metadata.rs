@@ -45,7 +45,7 @@ fn complete(provenance: &mut Provenance, data: &Data, settings: &Settings, teste
         samples.test = data.test.len();
     }
     if let Some(config) = provenance.settings.as_object_mut() {
-        if settings.start.is_some() {
+        if settings.initial.is_some() {
             config.insert("init".into(), "file".into());
         }
         if data.training.samples.sample_weights.is_some() {

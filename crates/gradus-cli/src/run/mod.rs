@@ -15,6 +15,7 @@ pub(crate) mod settings;
 pub(crate) mod file_kind;
 pub(crate) mod source;
 pub(crate) mod training_data;
+pub(crate) mod defaults;
 pub(crate) mod labelled_data;
 pub(crate) mod samples;
 pub(crate) mod test_result;

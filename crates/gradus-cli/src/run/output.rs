@@ -237,6 +237,16 @@ pub(crate) fn percent_fine(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
+/// A number in the units of the data: four decimals, or about five digits where it is small or large.
+pub(crate) fn figure(value: f64) -> String {
+    match value.abs() {
+        size if size > 0.0 && size < 1e-2 => format!("{value:.4e}"),
+        size if size < 1e4 => format!("{value:.4}"),
+        size if size < 1e9 => format!("{value:.1}"),
+        _ => format!("{value:.4e}"),
+    }
+}
+
 /// An interval of fractions, in percent: `(98.16 to 98.65)`.
 pub(crate) fn interval((low, high): (f64, f64)) -> String {
     format!("({:.2} to {:.2})", 100.0 * low, 100.0 * high)

@@ -16,12 +16,28 @@ use crate::run::saving;
 /// in their place meanwhile is kept.
 pub(crate) struct Outputs {
     pub(crate) model: OutputFile,
-    pub(crate) checkpoint: Option<OutputFile>,
     pub(crate) history: Option<OutputFile>,
 }
 
+/// Claims the checkpoint, before it is read.
+///
+/// # Errors
+/// As [`Outputs::claim`].
+pub(crate) fn claim_checkpoint(args: &TrainArgs) -> Result<Option<OutputFile>> {
+    check_extensions(args)?;
+    if args.checkpoints.resume.is_none() {
+        check_different(args)?;
+    }
+    let claimed = args.checkpoints.path().map(saving::claim).transpose()?;
+    // A checkpoint that is resumed will be read; whether it is one is seen then.
+    if let Some(path) = &args.checkpoints.checkpoint {
+        check_replaceable(path)?;
+    }
+    Ok(claimed)
+}
+
 impl Outputs {
-    /// Claims the model, the checkpoint and the history, before anything is loaded.
+    /// Claims the model and the history, before data are loaded. Where a resumed run writes them, its checkpoint says.
     ///
     /// # Errors
     /// `InvalidArgument` for a wrong extension or for two files of one name; an error without that kind where another
@@ -31,16 +47,11 @@ impl Outputs {
         check_different(args)?;
         let model = saving::claim(&args.out)?;
         check_replaceable(&args.out)?;
-        let checkpoint = args.checkpoints.path().map(saving::claim).transpose()?;
-        // A checkpoint that is resumed will be read; whether it is one is seen then.
-        if let Some(path) = &args.checkpoints.checkpoint {
-            check_replaceable(path)?;
-        }
         let history = args.history.as_deref().map(saving::claim).transpose()?;
         if let Some(path) = &args.history {
             check_history_replaceable(path)?;
         }
-        Ok(Outputs { model, checkpoint, history })
+        Ok(Outputs { model, history })
     }
 }
 

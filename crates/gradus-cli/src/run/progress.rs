@@ -1,10 +1,16 @@
 //! Progress on standard error: a bar on a terminal; otherwise a line for each download and nothing for
 //! epochs.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use gradus::data::FetchProgress;
-use indicatif::{ProgressBar, ProgressStyle};
+use gradus::training::Session;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::run::escape::escaped;
 use crate::run::output::say;
@@ -64,7 +70,86 @@ impl Drop for Downloads {
     }
 }
 
-/// The epochs of a training run.
+/// How often a bar is drawn while nothing is reported.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// The steps of a training run: a bar that also moves within an epoch. Like the lines that are printed, it counts epochs
+/// from 0, and those before a resumption too.
+pub(crate) struct Steps {
+    bar: ProgressBar,
+    /// Moves the bar; none if it is hidden.
+    mover: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+}
+
+impl Steps {
+    /// A bar for the run of a session; hidden if `visible` is false or standard error is not a terminal.
+    pub(crate) fn new(session: &Session, visible: bool) -> Self {
+        let hidden = || Steps { bar: ProgressBar::hidden(), mover: None };
+        if !visible || !std::io::stderr().is_terminal() {
+            return hidden();
+        }
+        let epochs = session.config().epochs as u64;
+        let steps = (session.steps_per_epoch() as u64).max(1);
+        let counter = session.step_counter();
+        let done = session.history().epochs.len() as u64 * steps;
+        let before = counter.load(Ordering::Relaxed).saturating_sub(done);
+        let bar = bar(epochs * steps, "epoch {epoch} of {epochs} [{wide_bar}] {msg}{eta} left");
+        let number = move |state: &ProgressState, text: &mut dyn Write| {
+            // Writing to a text cannot fail.
+            let _ = write!(text, "{}", (state.pos() / steps).min(epochs));
+        };
+        let all = move |_: &ProgressState, text: &mut dyn Write| {
+            let _ = write!(text, "{epochs}");
+        };
+        bar.set_style(bar.style().with_key("epoch", number).with_key("epochs", all));
+        bar.set_position(done);
+        bar.reset_eta();
+        bar.tick();
+        let stop = Arc::new(AtomicBool::new(false));
+        let mover = {
+            let (bar, stop) = (bar.clone(), stop.clone());
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    bar.set_position(counter.load(Ordering::Relaxed).saturating_sub(before));
+                    thread::sleep(REDRAW);
+                }
+            }
+        };
+        match thread::Builder::new().name("progress".into()).spawn(mover) {
+            Ok(thread) => Steps { bar, mover: Some((stop, thread)) },
+            // The run is worth more than its bar.
+            Err(_) => hidden(),
+        }
+    }
+
+    /// Runs `print`, which may write to the terminal, while the bar is hidden.
+    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
+    /// Sets the text next to the bar.
+    pub(crate) fn set_message(&self, message: String) {
+        self.bar.set_message(message);
+    }
+
+    /// Removes the bar.
+    pub(crate) fn finish(&mut self) {
+        if let Some((stop, thread)) = self.mover.take() {
+            stop.store(true, Ordering::Relaxed);
+            // It only draws; if it has panicked, there is nothing to save.
+            let _ = thread.join();
+        }
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// The epochs of all runs of a sweep.
 pub(crate) struct Epochs(ProgressBar);
 
 impl Epochs {
@@ -73,19 +158,14 @@ impl Epochs {
         if !visible || !std::io::stderr().is_terminal() {
             return Epochs(ProgressBar::hidden());
         }
-        Epochs(bar(epochs as u64, "epoch {pos} of {len} [{wide_bar}] {msg}{eta} left"))
+        let bar = bar(epochs as u64, "epoch {pos} of {len} [{wide_bar}] {eta} left");
+        bar.enable_steady_tick(REDRAW);
+        Epochs(bar)
     }
 
-    /// Counts one more epoch; `print` may write to the terminal while the bar is hidden.
-    pub(crate) fn step<T>(&self, print: impl FnOnce() -> T) -> T {
-        let result = self.0.suspend(print);
+    /// Counts one more epoch.
+    pub(crate) fn step(&self) {
         self.0.inc(1);
-        result
-    }
-
-    /// Sets the text next to the bar.
-    pub(crate) fn set_message(&self, message: String) {
-        self.0.set_message(message);
     }
 
     /// Runs `print`, which may write to the terminal, while the bar is hidden.

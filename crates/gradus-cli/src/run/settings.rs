@@ -4,30 +4,75 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use gradus::Error;
-use gradus::model_file::npz;
+use gradus::classifier::Model;
+use gradus::data::Task;
+use gradus::data::normalize::Normalization;
+use gradus::model_file::{self, ReadOptions, npz};
 use gradus::network::Network;
-use gradus::training::settings::SETTINGS;
-use gradus::training::{Checkpoint, Preset, TrainConfig};
+use gradus::training::settings::{SETTINGS, fraction_of};
+use gradus::training::{BatchSize, Checkpoint, Preset, Start, TrainConfig};
+use gradus::{Error, ErrorKind};
 
-use crate::args::{TrainArgs, is_array_file};
-use crate::run::describe::hidden_of;
+use crate::args::{TrainArgs, is_array_file, is_start_file};
+use crate::run::describe::{activations_of, hidden_of};
 use crate::run::effects::{self, Run};
+use crate::run::output::warn;
 
 /// The settings of a training run.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) preset: Preset,
     pub(crate) config: TrainConfig,
-    /// Initial parameters from a file.
-    pub(crate) start: Option<Network>,
+    /// What a file holds to start from.
+    pub(crate) initial: Option<Initial>,
     /// The path of a separate validation set.
     pub(crate) validation_set: Option<PathBuf>,
     /// The run to resume.
     pub(crate) checkpoint: Option<Checkpoint>,
+    /// Settings that neither an option nor a preset decides: they follow the data.
+    pub(crate) free: Vec<&'static str>,
+}
+
+/// Settings that follow the data where nothing else decides them.
+const FOLLOW: [&str; 3] = ["normalize", "batch_size", "epochs"];
+
+/// What a new run starts from in place of drawn weights.
+#[derive(Debug)]
+pub(crate) enum Initial {
+    /// Arrays of weights and biases.
+    Network(Network),
+    /// A trained model, whose normalisation is kept.
+    Model(Box<Model>),
+}
+
+impl Initial {
+    pub(crate) fn network(&self) -> &Network {
+        match self {
+            Initial::Network(network) => network,
+            Initial::Model(model) => &model.network,
+        }
+    }
 }
 
 impl Settings {
+    /// Where the run begins.
+    pub(crate) fn start(&self) -> Start<'_> {
+        match (&self.checkpoint, &self.initial) {
+            (Some(checkpoint), _) => Start::Resume(checkpoint),
+            (None, Some(Initial::Network(network))) => Start::Network(network.clone()),
+            (None, Some(Initial::Model(model))) => Start::Model(model),
+            (None, None) => Start::Fresh,
+        }
+    }
+
+    /// The model that the run starts from, if any.
+    pub(crate) fn model(&self) -> Option<&Model> {
+        match &self.initial {
+            Some(Initial::Model(model)) => Some(model),
+            _ => None,
+        }
+    }
+
     /// Determines every setting.
     ///
     /// # Errors
@@ -40,8 +85,13 @@ impl Settings {
         for setting in SETTINGS {
             let Some(text) = args.settings.get(setting.name) else { continue };
             match setting.name {
-                "init" if is_array_file(text) => file = Some(Path::new(text)),
-                "validation" if text.parse::<f64>().is_err() => validation_set = Some(text.into()),
+                "init" if is_start_file(text) => file = Some(Path::new(text)),
+                "validation" if text.parse::<f64>().is_err() => {
+                    if let (Some(tip), false) = (fraction_of(text), Path::new(text).exists()) {
+                        return Err(Error::argument(format!("--validation {text}: {tip}")).into());
+                    }
+                    validation_set = Some(text.into());
+                }
                 _ => setting.set(&mut config, text)?,
             }
         }
@@ -49,29 +99,101 @@ impl Settings {
             // A preset's warm-up is no longer than the run that is asked for.
             config.warm_up = config.warm_up.min(config.epochs as f32);
         }
-        let start = file.map(|file| start_from(file, args, &config)).transpose()?;
-        if let Some(network) = &start {
-            config.hidden = hidden_of(network);
+        if config.regularization.batch_norm && config.batch_size == BatchSize::Samples(1) {
+            warn(
+                "batch normalisation needs at least two samples in a batch: `batch_size` is 2 in place of 1",
+            );
+            config.batch_size = BatchSize::Samples(2);
+        }
+        let initial = file.map(|file| start_from(file, args, &mut config)).transpose()?;
+        if args.task() == Task::Regression && config.standardize_targets.is_none() {
+            // Whatever their units, targets are learned on the scale that initial weights and learning rates are made for.
+            config.standardize_targets = Some(true);
         }
         let validated = config.validation > 0.0 || validation_set.is_some();
         effects::check(&Run { args, preset, config: &config, validated })?;
-        config.validate()?;
-        Ok(Settings { preset, config, start, validation_set, checkpoint: None })
+        let is_free = |name: &&str| args.preset.is_none() && !args.settings.has(name);
+        let mut free: Vec<_> = FOLLOW.into_iter().filter(is_free).collect();
+        if matches!(initial, Some(Initial::Model(_))) {
+            free.retain(|name| *name != "normalize");
+        }
+        let epochs = match free.contains(&"epochs") {
+            // How long the warm-up may be is decided with the data.
+            true => config.epochs.max(config.warm_up as usize + 1),
+            false => config.epochs,
+        };
+        TrainConfig { epochs, ..config.clone() }.validate()?;
+        Ok(Settings { preset, config, initial, validation_set, checkpoint: None, free })
     }
 }
 
-fn start_from(file: &Path, args: &TrainArgs, config: &TrainConfig) -> Result<Network> {
-    let network = npz::read_network(file, "", &config.activation)?;
-    let found = hidden_of(&network);
-    match args.settings.get("hidden") {
-        Some(wanted) if config.hidden != found => Err(Error::argument(format!(
-            "--hidden {wanted} contradicts {}, whose hidden layers have {} units: leave out --hidden",
-            file.display(),
-            units(&found)
+/// Reads what a run starts from, and sets what it decides: the layers, and for a model the normalisation.
+fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result<Initial> {
+    let initial = match is_array_file(&file.to_string_lossy()) {
+        true => Initial::Network(npz::read_network(file, "", &config.activation)?),
+        false => {
+            // Files of bare weights do not say what their activations are.
+            let typed = args.settings.has("activation");
+            let activations = if typed { config.activation.clone() } else { Vec::new() };
+            let options = ReadOptions { activations, transform: None };
+            let loaded = model_file::load_as(file, &options).map_err(|error| match typed {
+                true if error.kind() == ErrorKind::InvalidArgument => error.context("--activation"),
+                _ => error,
+            })?;
+            loaded.notices.iter().for_each(warn);
+            if loaded.model.task() != args.task() {
+                return Err(Error::argument(format!(
+                    "{} is a model for {}, but this run is for {}: add or leave out --loss squared",
+                    file.display(),
+                    task_name(loaded.model.task()),
+                    task_name(args.task())
+                ))
+                .into());
+            }
+            match args.settings.has("normalize") && loaded.model.transform.is_identity() {
+                true => Initial::Network(loaded.model.network),
+                false => Initial::Model(Box::new(loaded.model)),
+            }
+        }
+    };
+    let found = hidden_of(initial.network());
+    let contradicts = |option: &str, wanted: &str, what: String| {
+        let file = file.display();
+        Err(Error::argument(format!(
+            "{option} {wanted} contradicts {file}, {what}: leave out {option}"
         ))
-        .into()),
-        _ => Ok(network),
+        .into())
+    };
+    if let (Some(wanted), true) = (args.settings.get("hidden"), config.hidden != found) {
+        let units = units(&found);
+        return contradicts("--hidden", wanted, format!("whose hidden layers have {units} units"));
     }
+    config.hidden = found;
+    if let Initial::Model(model) = &initial {
+        if let Some(wanted) = args.settings.get("normalize") {
+            return contradicts("--normalize", wanted, "which has its normalisation".to_owned());
+        }
+        config.normalization = normalization_of(model);
+    }
+    config.activation = activations_of(initial.network());
+    Ok(initial)
+}
+
+fn task_name(task: Task) -> &'static str {
+    match task {
+        Task::Classification => "classification",
+        Task::Regression => "regression",
+    }
+}
+
+/// The kind of a model's normalisation, for its metadata: as the model says, else as its transform looks.
+fn normalization_of(model: &Model) -> Normalization {
+    let named = model.provenance.settings["normalize"].as_str().and_then(Normalization::from_name);
+    named.unwrap_or(match &model.transform {
+        transform if transform.is_identity() => Normalization::None,
+        transform if transform.as_scalar().is_some() => Normalization::Unit,
+        _ => Normalization::Standard,
+    })
 }
 
 fn units(hidden: &[usize]) -> String {
@@ -89,7 +211,6 @@ mod tests {
     use gradus::ErrorKind;
     use gradus::network::{Activation, Init};
     use gradus::optimizer::Optimizer;
-    use gradus::training::BatchSize;
 
     fn resolve(options: &str) -> Result<Settings> {
         let words = ["gradus", "train"].into_iter().chain(options.split_whitespace());
@@ -144,6 +265,8 @@ mod tests {
             Some("held.csv".into())
         );
         assert_eq!(resolve("--validation 0.1").unwrap().validation_set, None);
+        let error = resolve("--validation 10%").unwrap_err().to_string();
+        assert!(error.contains("0.1 for 10%"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use gradus::metrics::{Evaluation, ValueEvaluation};
 use gradus::network::Workers;
 use serde_json::{Value, json};
 
-use crate::run::output::with_interval;
+use crate::run::output::{figure, with_interval};
 
 /// Metrics of a model on test data.
 #[derive(Debug)]
@@ -60,10 +60,12 @@ impl TestResult {
             }
             TestResult::Values(found) => {
                 let mean = found.mean();
+                let [loss, root, absolute] =
+                    [found.loss, mean.root_mean_squared, mean.mean_absolute].map(figure);
                 format!(
-                    "Test: loss = {:.4}, root mean squared error = {:.4}, mean absolute error = \
-                     {:.4}, R^2 = {:.4}",
-                    found.loss, mean.root_mean_squared, mean.mean_absolute, mean.r2
+                    "Test: loss = {loss}, root mean squared error = {root}, mean absolute error = \
+                     {absolute}, R^2 = {:.4}",
+                    mean.r2
                 )
             }
         }

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::Error;
+use gradus::classifier::Model;
 use gradus::data::distort::{Distorter, Distortion};
 use gradus::data::split::split_samples;
-use gradus::data::{Dataset, LoadOptions, Loaded, Subset, load_matching};
+use gradus::data::{Dataset, LoadOptions, Loaded, Subset, Task, load_matching};
 use gradus::network::Kernels;
 use gradus::training::Data as Sets;
 
 use crate::run::output::warn;
+use crate::run::scale::dataset_to_scale_of;
 use crate::run::settings::Settings;
 use crate::run::source;
 
@@ -18,6 +20,8 @@ use crate::run::source;
 pub(crate) struct Data {
     pub(crate) name: String,
     pub(crate) origin: String,
+    /// Whether the data are a named set.
+    pub(crate) named: bool,
     pub(crate) training: TrainingSamples,
     pub(crate) test: Dataset,
 }
@@ -45,6 +49,10 @@ impl Data {
         weights: Option<&Path>,
     ) -> Result<Data> {
         let Loaded { name, train: samples, test, origin, .. } = source::load(wanted, weights)?;
+        let (samples, test) = match settings.model() {
+            Some(model) => (for_model(model, samples)?, for_model(model, test)?),
+            None => (samples, test),
+        };
         let (split, validation_set) = match &settings.validation_set {
             Some(path) => {
                 let (validation, warnings) = load_matching(path, &samples, wanted)?;
@@ -56,7 +64,8 @@ impl Data {
         let name = source::short_name(&name);
         let training = TrainingSamples { samples, split, validation_set };
         training.check_distortion(settings)?;
-        Ok(Data { name, origin, training, test })
+        let named = wanted.data.as_deref().is_none_or(source::is_named);
+        Ok(Data { name, origin, named, training, test })
     }
 }
 
@@ -88,6 +97,29 @@ impl TrainingSamples {
         }
         Ok(())
     }
+}
+
+/// The samples as a model that is trained on takes them: of its size, on its scale, and with its classes.
+fn for_model(model: &Model, samples: Dataset) -> Result<Dataset> {
+    let (found, expected) = (samples.features(), model.network.inputs());
+    if found != expected {
+        return Err(Error::argument(format!(
+            "the model to train on takes {expected} values per sample, but the data have {found}"
+        ))
+        .into());
+    }
+    let (samples, warning) = dataset_to_scale_of(model, samples)?;
+    warning.iter().for_each(warn);
+    if model.task() == Task::Regression {
+        return Ok(samples);
+    }
+    // A model of another program may not know its classes: it numbers them.
+    let numbered = model.names().iter().enumerate().all(|(at, name)| *name == at.to_string());
+    if numbered && samples.class_names().len() == model.names().len() {
+        return Ok(samples);
+    }
+    let samples = samples.with_classes(model.names());
+    Ok(samples.map_err(|error| error.context("the model to train on has other classes"))?)
 }
 
 /// Holds out a fraction of the samples for validation; none if the settings want none.

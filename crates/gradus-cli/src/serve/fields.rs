@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::args;
 
-/// Settings that a page may not choose: the machine's threads, and initial weights, which a file may hold.
-const WITHHELD: [&str; 2] = ["threads", "init"];
+/// Settings that a page may not choose: the threads of the machine, initial weights, which a file may hold, and what only
+/// regression has: pages train on named sets, which have classes.
+const WITHHELD: [&str; 3] = ["threads", "init", "standardize_targets"];
 
 fn offered() -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().filter(|setting| !WITHHELD.contains(&setting.name))

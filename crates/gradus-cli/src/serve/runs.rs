@@ -15,7 +15,7 @@ use super::fields;
 use super::reporter::Reporter;
 use super::run_state::{Phase, ending};
 use super::state::{NewRun, SharedState};
-use crate::args::{Command, TrainArgs};
+use crate::args::{Command, TrainArgs, spelled};
 use crate::run::describe::architecture;
 use crate::run::metadata::conclude;
 use crate::run::output::with_causes;
@@ -153,10 +153,12 @@ fn train(
     }
     let mut trained = session.finish();
     let tested = conclude(&mut trained, &data, settings)?;
-    let Trained { model, outcome, best, .. } = trained;
+    let Trained { model, outcome, best, warnings, .. } = trained;
     let (phase, message) = ending(&outcome);
     let best = best.map(|best| format!("kept the weights from epoch {}, the best one", best.epoch));
-    let message = [message, best].into_iter().flatten().reduce(|a, b| format!("{a}; {b}"));
+    let warnings = warnings.iter().map(|warning| spelled(warning));
+    let messages = [message, best].into_iter().flatten().chain(warnings);
+    let message = messages.reduce(|a, b| format!("{a}; {b}"));
     reporter.end(phase, message, Some((model, &tested)), None);
     Ok(())
 }

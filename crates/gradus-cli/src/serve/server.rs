@@ -189,7 +189,8 @@ fn url(address: SocketAddr, token: Option<&str>) -> String {
 }
 
 pub(crate) fn open(url: &str) {
-    if let Err(error) = open::that_detached(url) {
-        warn(format_args!("cannot open a browser ({error}): open {url} yourself"));
+    // Why is of no use to the user: on a machine without a desktop it is the exit status of some helper program.
+    if open::that_detached(url).is_err() {
+        warn(format_args!("no browser could be opened here: open {url} yourself"));
     }
 }

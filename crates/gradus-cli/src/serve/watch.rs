@@ -81,8 +81,12 @@ impl Watch {
         state.run(self.reporter.id).is_some_and(|run| run.phase == Phase::Stopping)
     }
 
-    /// Reports the end of the run, whose model is in `file`.
-    pub(crate) fn ended(&self, outcome: &Outcome, model: Model, tested: &TestResult, file: &Path) {
+    /// Reports the end of the run, with its model, its test result and the file that holds it, if there is one.
+    pub(crate) fn ended(&self, outcome: &Outcome, left: Option<(Model, &TestResult, &Path)>) {
+        let Some((model, tested, file)) = left else {
+            let (phase, message) = ending(outcome);
+            return self.reporter.end(phase, message, None, None);
+        };
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (phase, message) = ending(outcome);
         let served = Served::new(model.clone(), name.clone(), Some(self.reporter.id));

@@ -14,6 +14,7 @@ use super::draw::draws;
 use super::halving::rungs;
 use super::options::{check_given, check_varied};
 use crate::args::{Cli, Command, SweepArgs, TrainArgs};
+use crate::run::defaults;
 use crate::run::settings::Settings;
 use crate::run::training_data::Data;
 
@@ -111,6 +112,19 @@ impl Plan {
             seed: args.runs.map(|_| args.seed.unwrap_or(0)),
             runs,
         })
+    }
+
+    /// Lets the settings that are free follow the data, and returns a line about those of the first run.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if runs that are halved then have different numbers of epochs.
+    pub(crate) fn follow(&mut self, data: &Data) -> Result<Option<String>> {
+        let follow = |run: &mut Run| defaults::follow(&mut run.settings, data);
+        let lines = self.runs.iter_mut().map(follow).collect::<Result<Vec<_>>>()?;
+        if self.rungs.is_some() {
+            self.rungs = Some(rungs_of(&self.runs)?);
+        }
+        Ok(lines.into_iter().next().flatten())
     }
 
     /// The identity of this sweep: everything that its results depend on. Without halving this includes

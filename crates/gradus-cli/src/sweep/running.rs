@@ -127,7 +127,7 @@ impl<'a> Sweep<'a> {
         while session.history().epochs.len() < bound
             && session.epoch(self.sets, self.stop)?.is_some()
         {
-            self.bar.step(|| ());
+            self.bar.step();
         }
         let figures = figures(session);
         let end = match session.outcome() {
@@ -184,7 +184,7 @@ impl<'a> Sweep<'a> {
 /// If its settings do not fit the data.
 pub(crate) fn begin(run: &Run, sets: Data) -> Result<Session> {
     let settings = &run.settings;
-    let session = Session::new(&settings.config, sets, settings.start.clone());
+    let session = Session::new(&settings.config, sets, settings.start());
     session.map_err(|error| {
         error.context(format_args!("run {} ({})", run.number, run.spelled())).into()
     })

@@ -6,12 +6,12 @@ mod terminal_curve;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Result;
-use gradus::classifier::skips_zeros;
+use anyhow::{Result, anyhow};
+use gradus::classifier::{Model, skips_zeros};
 use gradus::data::Task;
 use gradus::files::OutputFile;
 use gradus::network::{Kernels, Network};
-use gradus::training::{Best, Data as Sets, History, Outcome, Preset, Session, Start, Trained};
+use gradus::training::{Best, Data as Sets, History, Outcome, Preset, Session, Trained};
 use gradus::transform::Transform;
 use gradus::{Error, model_file};
 
@@ -21,32 +21,38 @@ use crate::args::TrainArgs;
 use crate::run::checkpoints::{self, CheckpointWriter};
 use crate::run::describe::{architecture, value_type};
 use crate::run::metadata::conclude;
-use crate::run::output::{Exit, STOPPED, print_error, say, shape};
+use crate::run::output::{Exit, STOPPED, print_error, say, shape, warn};
 use crate::run::outputs::{self, Outputs};
 use crate::run::settings::Settings;
 use crate::run::test_result::TestResult;
 use crate::run::training_data::Data;
-use crate::run::{saving, source, stop};
+use crate::run::{defaults, saving, source, stop};
 use crate::serve::Watch;
 
 /// Runs the command.
 pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     stop::listen()?;
-    // Before a checkpoint is read, so that no other run writes it meanwhile.
-    let Outputs { mut model, checkpoint, mut history } = Outputs::claim(args)?;
-    let (args, settings) = match &args.checkpoints.resume {
+    // Before the checkpoint is read, so that no other run writes it meanwhile.
+    let checkpoint = outputs::claim_checkpoint(args)?;
+    let (args, mut settings) = match &args.checkpoints.resume {
         Some(path) => checkpoints::restore(args, path)?,
         None => (args.clone(), Settings::resolve(args)?),
     };
     let args = &args;
+    let Outputs { mut model, mut history } = Outputs::claim(args)?;
     let wanted = source::training_options(args, &settings)?;
     let watch = args.watch.map(|port| Watch::start(args, &settings, port)).transpose()?;
     let data = Data::load(&wanted, &settings, args.sample_weights.as_deref())?;
+    let chosen = defaults::follow(&mut settings, &data)?;
     if args.verbose {
         describe(&data, &settings)?;
     }
     let sets = data.training.sets()?;
-    let session = start(sets, &settings)?;
+    let session = Session::new(&settings.config, sets, settings.start())?;
+    if !args.quiet {
+        chosen.iter().for_each(say);
+        announce(args, &data.name, sets, &session);
+    }
     let earlier_seconds = session.seconds();
     let mut report = new_report(args, &settings, sets, &session);
     if let Some(watch) = &watch {
@@ -57,6 +63,14 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     // Remove the progress bar even if training failed.
     report.end_of_epochs();
     let mut trained = trained?;
+    trained.warnings.iter().for_each(warn);
+    if !is_worth_saving(&trained, &args.out) {
+        let status = without_model(&trained, args);
+        return match watch {
+            None => status,
+            Some(watch) => keep_page(watch, &trained.outcome, None, status),
+        };
+    }
     let tested = conclude(&mut trained, &data, &settings)?;
     // Every file is written before the first failure is reported.
     let saved = saving::save(&mut model, &model_file::to_bytes(&trained.model)?);
@@ -80,9 +94,13 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         true => printed,
         false => Err(Exit::FAILED.into()),
     };
+    let status = exit(&trained, args, out, status);
     match watch {
-        None => exit(&trained, out, status),
-        Some(watch) => keep_page(watch, trained, &tested, &out.to_owned(), status),
+        None => status,
+        Some(watch) => {
+            let left = (trained.model, &tested, out);
+            keep_page(watch, &trained.outcome, Some(left), status)
+        }
     }
 }
 
@@ -92,13 +110,31 @@ fn save_history(file: &mut OutputFile, history: &History) -> Result<(), Error> {
     saving::save(file, &bytes)
 }
 
-/// Starts a run, or resumes one.
-fn start(sets: Sets, settings: &Settings) -> Result<Session> {
-    let start = match &settings.checkpoint {
-        Some(checkpoint) => Start::Resume(checkpoint),
-        None => settings.start.clone().into(),
-    };
-    Ok(Session::new(&settings.config, sets, start)?)
+/// Says what begins: the network, the data and the steps, and whether a model will be replaced.
+fn announce(args: &TrainArgs, data: &str, sets: Sets, session: &Session) {
+    let (epochs, done) = (session.config().epochs, session.history().epochs.len());
+    let unit = if epochs == 1 { "epoch" } else { "epochs" };
+    let from = if done == 0 { String::new() } else { format!(", from epoch {done}") };
+    say(format_args!(
+        "Training {} on {data}: {} samples, {epochs} {unit} of {} steps{from}",
+        architecture(&session.model().network),
+        sets.train.len(),
+        session.steps_per_epoch(),
+    ));
+    if args.checkpoints.resume.is_none() && args.out.exists() {
+        say(format_args!("{} exists and will be replaced", args.out.display()));
+    }
+}
+
+/// Whether the model of a run is to be written. A run without a good epoch must not replace an earlier model, and initial
+/// weights are no model at all.
+fn is_worth_saving(trained: &Trained, out: &Path) -> bool {
+    let none = trained.history.epochs.is_empty();
+    match trained.outcome {
+        Outcome::Diverged { .. } => !none && (trained.learned || !out.exists()),
+        Outcome::Stopped if none => !out.exists(),
+        _ => true,
+    }
 }
 
 /// The output of a run; the preset `notebook` prints its epochs like the notebook, which has no validation.
@@ -106,8 +142,7 @@ fn new_report(args: &TrainArgs, settings: &Settings, sets: Sets, session: &Sessi
     let like_notebook = args.task() == Task::Classification
         && settings.preset == Preset::Notebook
         && sets.validation.is_none();
-    let remaining = settings.config.epochs - session.history().epochs.len();
-    TrainReport::new(args, remaining, sets.train.len(), like_notebook)
+    TrainReport::new(args, session, sets.train.len(), like_notebook)
 }
 
 /// Trains the remaining epochs of a session.
@@ -130,12 +165,12 @@ fn run_epochs(
 }
 
 /// The exit status for the outcome, which is reported if it is not the expected one; `status` is that of the output.
-fn exit(trained: &Trained, out: &Path, status: Result<()>) -> Result<()> {
+fn exit(trained: &Trained, args: &TrainArgs, out: &Path, status: Result<()>) -> Result<()> {
     let out = out.display();
+    let epochs = trained.history.epochs.len();
     match &trained.outcome {
         Outcome::Finished | Outcome::NoProgress => status,
         Outcome::Stopped => {
-            let epochs = trained.history.epochs.len();
             let unit = if epochs == 1 { "epoch" } else { "epochs" };
             let weights = match trained.best {
                 Some(Best { epoch, .. }) => {
@@ -144,6 +179,7 @@ fn exit(trained: &Trained, out: &Path, status: Result<()>) -> Result<()> {
                 None => "the current weights".to_owned(),
             };
             say(format_args!("Stopped after {epochs} {unit}; saved {weights} to {out}"));
+            say_how_to_resume(args);
             // A file that is not where it was wanted is a failure; a closed standard output is not.
             match status.as_ref().err().and_then(|error| error.downcast_ref::<Exit>()) {
                 Some(_) => status,
@@ -151,25 +187,54 @@ fn exit(trained: &Trained, out: &Path, status: Result<()>) -> Result<()> {
             }
         }
         Outcome::Diverged { message, .. } => {
-            print_error(&anyhow::anyhow!("{message}, in {out}"));
+            let kept = trained.best.map_or(epochs.saturating_sub(1), |best| best.epoch);
+            print_error(&anyhow!("{message}. {out} holds the weights from epoch {kept}"));
             Err(Exit::FAILED.into())
         }
+    }
+}
+
+/// The exit status of a run whose model is not written.
+fn without_model(trained: &Trained, args: &TrainArgs) -> Result<()> {
+    let out = args.out.display();
+    let left = match args.out.exists() {
+        true => format!("{out} is unchanged"),
+        false => "no model was written".to_owned(),
+    };
+    match &trained.outcome {
+        Outcome::Diverged { message, .. } => {
+            let why = match trained.history.epochs.is_empty() {
+                true => "No epoch was completed",
+                false => "No epoch did better than guessing",
+            };
+            print_error(&anyhow!("{message}. {why}; {left}"));
+            Err(Exit::FAILED.into())
+        }
+        _ => {
+            say(format_args!("Stopped in the first epoch; {left}"));
+            Err(Exit(STOPPED).into())
+        }
+    }
+}
+
+/// A run that writes checkpoints can go on.
+fn say_how_to_resume(args: &TrainArgs) {
+    if let Some(path) = args.checkpoints.path().filter(|path| path.exists()) {
+        say(format_args!("To continue: gradus train --resume {}", path.display()));
     }
 }
 
 /// Keeps the page of `--watch` until Ctrl-C, and returns the exit status.
 fn keep_page(
     watch: Watch,
-    trained: Trained,
-    tested: &TestResult,
-    out: &Path,
+    outcome: &Outcome,
+    left: Option<(Model, &TestResult, &Path)>,
     status: Result<()>,
 ) -> Result<()> {
     // Stopping a run from the page is not the same as pressing Ctrl-C.
-    let stopped = trained.outcome == Outcome::Stopped;
+    let stopped = *outcome == Outcome::Stopped;
     let by_page = watch.has_stopped_it();
-    let status = exit(&trained, out, status);
-    watch.ended(&trained.outcome, trained.model, tested, out);
+    watch.ended(outcome, left);
     if !stopped || by_page {
         say(format_args!("the page remains at {} until Ctrl-C", watch.url()));
         stop::wait();
@@ -183,7 +248,7 @@ fn keep_page(
 
 /// Prints the data, the settings and the machine on standard error.
 fn describe(data: &Data, settings: &Settings) -> Result<()> {
-    let Data { name, origin, training, test } = data;
+    let Data { name, origin, training, test, .. } = data;
     let (samples, Sets { train, validation }) = (&training.samples, training.sets()?);
     let config = &settings.config;
     say(format_args!(
@@ -197,8 +262,8 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
         samples.targets.task().outputs()
     ));
     let outputs = samples.targets.outputs();
-    let network = match &settings.start {
-        Some(network) => network.clone(),
+    let network = match &settings.initial {
+        Some(initial) => initial.network().clone(),
         None => Network::dense(train.features(), &config.hidden, &config.activation, outputs)?,
     };
     say(format_args!("network: {}", architecture(&network)));

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradus::training::{Best, EpochReport, History};
+use gradus::training::{Best, EpochReport, History, Session};
 use serde::{Serialize, Serializer};
 
 use super::terminal_curve;
 use crate::args::TrainArgs;
 use crate::run::drawing::error_width;
-use crate::run::output::{print_json, say_styled, stdout};
-use crate::run::progress::Epochs;
+use crate::run::output::{figure, print_json, say_styled, stdout};
+use crate::run::progress::Steps;
 use crate::run::test_result::TestResult;
 
 /// How epochs are printed.
@@ -31,7 +31,7 @@ pub(crate) struct TrainReport {
     style: Style,
     json: bool,
     quiet: bool,
-    bar: Epochs,
+    bar: Steps,
     /// Training samples per epoch.
     samples: usize,
     /// Why standard output cannot be written. The run continues, because its model is still useful.
@@ -79,10 +79,10 @@ struct DoneEvent<'a> {
 }
 
 impl TrainReport {
-    /// For a run of `epochs` over `samples`; with `like_notebook` epochs are printed like in the notebook.
+    /// For the run of a session over `samples`; with `like_notebook` epochs are printed like in the notebook.
     pub(crate) fn new(
         args: &TrainArgs,
-        epochs: usize,
+        session: &Session,
         samples: usize,
         like_notebook: bool,
     ) -> Self {
@@ -92,7 +92,7 @@ impl TrainReport {
             (_, _, true) => Style::Notebook,
             _ => Style::Lines,
         };
-        let bar = Epochs::new(epochs, !args.quiet);
+        let bar = Steps::new(session, !args.quiet);
         TrainReport { style, json: args.json, quiet: args.quiet, bar, samples, failure: Ok(()) }
     }
 
@@ -109,7 +109,7 @@ impl TrainReport {
             }
             Style::Lines => print_line(&epoch_line(report)),
         };
-        let printed = self.bar.step(print);
+        let printed = self.bar.suspend(print);
         self.bar.set_message(bar_message(report, self.samples));
         if printed.is_err() {
             self.failure = printed;
@@ -117,7 +117,7 @@ impl TrainReport {
     }
 
     /// Removes the progress bar after the last epoch.
-    pub(crate) fn end_of_epochs(&self) {
+    pub(crate) fn end_of_epochs(&mut self) {
         self.bar.finish();
     }
 
@@ -146,8 +146,12 @@ impl TrainReport {
             }
             if let Some(Best { epoch, monitor, value }) = best {
                 let name = monitor.name();
+                let value = match history.epochs.get(epoch) {
+                    Some(report) => told(report, value),
+                    None => figure(value),
+                };
                 print_line(&format!(
-                    "Kept the weights from epoch {epoch}, the best one ({name} = {value:.4})"
+                    "Kept the weights from epoch {epoch}, the best one ({name} = {value})"
                 ))?;
             }
             let unit = if epochs == 1 { "epoch" } else { "epochs" };
@@ -185,23 +189,35 @@ fn print_epoch_event(report: &EpochReport) -> Result<()> {
 }
 
 fn epoch_line(report: &EpochReport) -> String {
-    let mut line = format!("Epoch {}: loss = {:.4}", report.epoch, report.loss);
+    let (error, val_error) = report.root_mean_squared_errors();
+    let mut line = format!("Epoch {}: loss = {}", report.epoch, told(report, report.loss));
     for (name, value) in [
+        ("RMSE", error),
         ("accuracy", report.accuracy),
         ("val_loss", report.val_loss),
+        ("val_RMSE", val_error),
         ("val_accuracy", report.val_accuracy),
     ] {
         if let Some(value) = value {
-            line += &format!(", {name} = {value:.4}");
+            line += &format!(", {name} = {}", told(report, value));
         }
     }
     let rate = significant(report.learning_rate);
     line + &format!(", learning rate = {rate}, {:.3} s", report.seconds)
 }
 
+/// A figure of an epoch; those of regression are in the targets' units, and may be large or small.
+fn told(report: &EpochReport, value: f64) -> String {
+    match report.accuracy {
+        Some(_) => format!("{value:.4}"),
+        None => figure(value),
+    }
+}
+
 /// The text next to the progress bar.
 fn bar_message(report: &EpochReport, samples: usize) -> String {
     let EpochReport { loss, accuracy, seconds, .. } = report;
+    let loss = told(report, *loss);
     let rate = samples as f64 / seconds.max(1e-9);
     let rate = match rate {
         rate if rate >= 1e6 => format!("{:.1}M", rate / 1e6),
@@ -209,7 +225,7 @@ fn bar_message(report: &EpochReport, samples: usize) -> String {
         rate => format!("{rate:.0}"),
     };
     let accuracy = accuracy.map_or(String::new(), |accuracy| format!("accuracy {accuracy:.4}, "));
-    format!("loss {loss:.4}, {accuracy}{rate} samples/s, ")
+    format!("loss {loss}, {accuracy}{rate} samples/s, ")
 }
 
 /// A learning rate with three significant digits, in its shortest form: `0.004`, `1.6e-8`.
@@ -244,7 +260,9 @@ mod tests {
         report.val_loss = Some(0.5);
         report.val_accuracy = Some(0.75);
         let values = EpochReport { accuracy: None, val_accuracy: None, ..report };
-        assert!(epoch_line(&values).contains("loss = 0.1235, val_loss = 0.5000, learning rate"));
+        assert!(epoch_line(&values).contains(
+            "loss = 0.1235, RMSE = 0.4969, val_loss = 0.5000, val_RMSE = 1.0000, learning rate"
+        ));
         assert!(epoch_line(&report).contains("0.9877, val_loss = 0.5000, val_accuracy = 0.7500, "));
     }
 

@@ -1,0 +1,99 @@
+//! Defaults that follow the data: settings that neither an option nor a preset decides and the data in, settings that
+//! suit them and a line about them out.
+//!
+//! The defaults of the preset `quick` are made for images such as MNIST's. A table has columns on scales of its own, and
+//! a small table makes too few steps in six epochs of large batches. The constants were chosen on made-up tables and by
+//! cross-validation on training parts of public ones, never on test data (docs/decisions.md).
+
+use anyhow::Result;
+use gradus::data::Inputs;
+use gradus::data::normalize::Normalization;
+use gradus::training::{BatchSize, Data as Sets};
+
+use crate::run::settings::Settings;
+use crate::run::training_data::Data;
+
+/// A run makes at least so many steps in all, ...
+const LEAST_STEPS: usize = 1500;
+
+/// ... but no more than so many epochs.
+const MOST_EPOCHS: usize = 500;
+
+/// Batches are such that an epoch has about so many of them, ...
+const BATCHES: usize = 128;
+
+/// ... within these limits; the upper one is the preset's.
+const LEAST_BATCH: usize = 16;
+
+/// Adapts the settings that are free, and returns a line about them if any has changed.
+///
+/// # Errors
+/// None for data that were loaded for these settings.
+pub(crate) fn follow(settings: &mut Settings, data: &Data) -> Result<Option<String>> {
+    // The preset is made for named sets.
+    if data.named {
+        return Ok(None);
+    }
+    let sets = data.training.sets()?;
+    let samples = sets.train.len();
+    let free = |name: &str| settings.free.contains(&name);
+    let (frees_batch, frees_epochs, frees_normalize) =
+        (free("batch_size"), free("epochs"), free("normalize"));
+    let config = &mut settings.config;
+    let mut chosen = Vec::new();
+    if let (true, Some(why)) = (frees_normalize, needs_standard(sets)) {
+        config.normalization = Normalization::Standard;
+        chosen.push(format!("--normalize standard ({why})"));
+    }
+    if let (true, BatchSize::Samples(usual)) = (frees_batch, config.batch_size) {
+        let batch = (samples / BATCHES).next_power_of_two().clamp(LEAST_BATCH, usual);
+        if batch < usual {
+            config.batch_size = BatchSize::Samples(batch);
+            chosen.push(format!("--batch-size {batch}"));
+        }
+    }
+    if frees_epochs {
+        let batch = match config.batch_size {
+            BatchSize::Samples(batch) => batch,
+            BatchSize::Full => samples,
+        };
+        let least = LEAST_STEPS.div_ceil(samples.div_ceil(batch)).min(MOST_EPOCHS);
+        if least > config.epochs {
+            config.epochs = least;
+            chosen.push(format!("--epochs {least}"));
+        }
+    }
+    let line = format!("Defaults for these data: {}", chosen.join(" "));
+    Ok((!chosen.is_empty()).then_some(line))
+}
+
+/// Why inputs should have mean 0 and standard deviation 1 where the preset only scales them: a few words.
+fn needs_standard(Sets { train, .. }: Sets) -> Option<&'static str> {
+    let data = train.data();
+    match (&data.inputs, data.sample_shape.len()) {
+        // Centred, sparse rows would become dense.
+        (Inputs::Sparse(_), _) => None,
+        (_, 1) => Some("a table"),
+        // Inputs that are mostly 1 train worse than those that are mostly 0.
+        (Inputs::Bytes(values), _) => {
+            dark_on_light(values.iter().map(|&value| value.into()), (0.0, 255.0))
+        }
+        (Inputs::Floats(values), _) => {
+            let ends =
+                values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &it| {
+                    (low.min(it), high.max(it))
+                });
+            dark_on_light(values.iter().map(|&value| value.into()), (ends.0.into(), ends.1.into()))
+        }
+    }
+}
+
+/// Whether grey levels are nearer to the largest than to the smallest, in the mean.
+fn dark_on_light(
+    levels: impl ExactSizeIterator<Item = f64>,
+    (low, high): (f64, f64),
+) -> Option<&'static str> {
+    let count = levels.len().max(1) as f64;
+    let mean = levels.sum::<f64>() / count;
+    (mean > (low + high) / 2.0).then_some("dark on light")
+}
