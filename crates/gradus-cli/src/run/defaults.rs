@@ -74,6 +74,8 @@ fn needs_standard(Sets { train, .. }: Sets) -> Option<&'static str> {
         // Centred, sparse rows would become dense.
         (Inputs::Sparse(_), _) => None,
         (_, 1) => Some("a table"),
+        // Grey levels fit into single precision.
+        (Inputs::Doubles(_), _) => None,
         // Inputs that are mostly 1 train worse than those that are mostly 0.
         (Inputs::Bytes(values), _) => {
             dark_on_light(values.iter().map(|&value| value.into()), (0.0, 255.0))

@@ -126,16 +126,16 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
         ..DataRequest::new(args.task(), args.data.as_deref(), settings.config.seed)
     };
     let mut options = options(&request, &args.source)?;
-    if let Some(columns) = settings.checkpoint.as_ref().and_then(|it| it.model().columns.clone()) {
-        // The run goes on with the columns that it began with, wherever they are in a table now.
+    let earlier = settings.checkpoint.as_ref().map(|it| it.model()).or(settings.model());
+    if let Some(columns) = earlier.and_then(|model| model.columns.clone()) {
+        // A run that goes on, or trains on from a model, has its columns, wherever they are in a table now.
         if !args.given.contains_key("label_column") && !columns.targets().is_empty() {
             options.label_column = None;
         }
         options.drop.clear();
         options.columns = Some(columns);
     }
-    let resumed = settings.checkpoint.as_ref();
-    options.doubles = resumed.is_some_and(|it| it.model().transform.takes_doubles());
+    options.doubles = earlier.is_some_and(|model| model.transform.takes_doubles());
     Ok(options)
 }
 

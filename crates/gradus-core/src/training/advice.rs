@@ -110,7 +110,8 @@ fn scales(config: &TrainConfig, data: &Subset) -> String {
 /// Why features are on very different scales, if they are and nothing is done about it.
 fn different_scales(config: &TrainConfig, data: &Subset) -> Option<String> {
     // Pixels share one scale, and what is 0 in most samples has no scale of its own.
-    let table = data.data().sample_shape.len() == 1 && matches!(data.rows(), Rows::Floats(_));
+    let table = data.data().sample_shape.len() == 1
+        && matches!(data.rows(), Rows::Floats(_) | Rows::Doubles(_));
     if config.normalization != Normalization::None || !table {
         return None;
     }
