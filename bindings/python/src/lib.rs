@@ -87,7 +87,7 @@ fn parse(setting: &str, text: &str) -> PyResult<String> {
             wrong("'constant', 'cosine', 'one-cycle', 'step:EPOCHS:FACTOR' or 'plateau:PATIENCE:FACTOR'")
         })?),
         "init" => serde_json::to_string(&Init::parse(text).map_err(|_| {
-            wrong("'auto', 'he', 'glorot', 'normal:S' (S a standard deviation) or arrays")
+            wrong("'sklearn', 'auto', 'he', 'glorot', 'normal:S' (S a standard deviation) or arrays")
         })?),
         "distort" => {
             serde_json::to_string(&Distortion::parse(text).map_err(|error| exception(&error))?)

@@ -79,6 +79,8 @@ pub(crate) struct Run {
     seconds: f64,
     /// What a callback raised, or the interruption.
     error: Option<Py<PyAny>>,
+    /// What the user should know of the run.
+    warnings: Vec<String>,
 }
 
 /// Where a run begins.
@@ -349,6 +351,7 @@ impl Run {
             best_epoch: trained.best.map(|best| best.epoch),
             samples,
             seconds: trained.seconds,
+            warnings: trained.warnings.iter().map(|warning| words::of_python(warning)).collect(),
             error: error.map(|error| error.into_value(py).into_any()),
         })
     }

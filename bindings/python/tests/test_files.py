@@ -98,7 +98,7 @@ def test_the_same_recipe_gives_the_programs_model(small_set, tmp_path):
     subprocess.run(run, check=True, capture_output=True)
     model = MLPClassifier(
         (32,), max_iter=3, batch_size=50, learning_rate_init=0.002, schedule="cosine", alpha=0.0,
-        normalization="unit", random_state=5, dropout=0.1, n_iter_no_change=None,
+        normalization="unit", random_state=5, dropout=0.1, n_iter_no_change=None, init="auto",
     )  # fmt: skip
     model.fit(x[:500], y[:500]).save(tmp_path / "package.safetensors")
     theirs = parameters(tmp_path / "program.safetensors")
@@ -149,7 +149,8 @@ def test_values_are_learned_as_by_the_program(tmp_path):
     subprocess.run(run, check=True, capture_output=True)
     model = MLPRegressor(
         (16, 8), ("tanh", "relu"), max_iter=4, batch_size=25, learning_rate_init=0.002, alpha=0.0,
-        normalization="standard", random_state=5, n_iter_no_change=None,
+        normalization="standard", standardize_targets=True, random_state=5, n_iter_no_change=None,
+        init="auto",
     )  # fmt: skip
     (x_train, y_train), (x_test, y_test) = datasets.load(path, values=True)
     model.fit(x_train, y_train).save(tmp_path / "package.safetensors")

@@ -89,8 +89,9 @@ class MLPClassifier(BaseMLP):
         Fitted on the training samples and part of the model. 'unit' divides bytes by 255 and brings
         floats to 0..1 by feature; 'standard' takes the mean off and divides by the standard deviation, by
         feature (of byte images over all pixels).
-    init : str or sequence of array-like, default='auto'
-        Initial weights: 'auto', 'he', 'glorot' or 'normal:S' with a standard deviation S; biases are 0.
+    init : str or sequence of array-like, default='sklearn'
+        Initial weights: 'sklearn' as scikit-learn draws them (Glorot, biases too), 'auto' (He where ReLU and its like
+        follow, else Glorot), 'he', 'glorot' or 'normal:S' with a standard deviation S; with these, biases are 0.
         Or the arrays themselves, ``[w1, b1, w2, b2, ...]``: weights are inputs x outputs, biases of
         shape (n,), (n, 1) or (1, n). What goes on from an earlier call keeps its own weights.
     dropout, input_dropout : float, default=0.0
@@ -120,7 +121,7 @@ class MLPClassifier(BaseMLP):
         'accuracy', 'learning_rate', 'seconds' and, with validation data, 'val_loss' and 'val_accuracy'.
         When one returns True, training ends.
     n_jobs : int or None, default=None
-        Threads; -1 for one a core. None is one a core, too, but one alone where steps are very small. It
+        Threads; -1 for one a core, -2 for all cores but one. None is one a core, too, but one alone where steps are very small. It
         does not change the result.
 
     Attributes
@@ -212,7 +213,7 @@ class MLPClassifier(BaseMLP):
         validation_fraction: float = 0.1,
         monitor: Literal["loss", "accuracy", "val_loss", "val_accuracy"] | None = None,
         normalization: Literal["none", "unit", "standard"] = "none",
-        init: str | Sequence[ArrayLike] = "auto",
+        init: str | Sequence[ArrayLike] = "sklearn",
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         noise: float = 0.0,

@@ -36,6 +36,18 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+class ConvergenceWarning(UserWarning):
+    """Training ended before its loss had settled.
+
+    Where scikit-learn is installed, the warning is of scikit-learn's class of that name.
+    """
+
+
+def convergence_warning():
+    """Return scikit-learn's ConvergenceWarning, else gradus's."""
+    return _their_warning("ConvergenceWarning", ConvergenceWarning)
+
+
 def conversion_warning():
     """Return scikit-learn's DataConversionWarning, else UserWarning."""
     return _their_warning("DataConversionWarning")
@@ -46,9 +58,9 @@ def metric_warning():
     return _their_warning("UndefinedMetricWarning")
 
 
-def _their_warning(name):
+def _their_warning(name, own=UserWarning):
     try:
         from sklearn import exceptions
     except ImportError:
-        return UserWarning
+        return own
     return getattr(exceptions, name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradus import _core, _frames, _initial, _inputs, _settings
-from gradus._errors import not_fitted
+from gradus._errors import convergence_warning, not_fitted
 from gradus._saving import Savable, finite_or_none
 from gradus.plots import Plot, beside
 
@@ -150,13 +150,30 @@ class BaseMLP(Savable):
             patience=None if early else self._patience(),
             report=self._listener(),
         )
-        recipe = config if weights is None else _settings.with_sample_weights(config)
-        self._take(run, (seed, recipe), targets, names, keep=partial and go_on)
+        # A run without a good epoch leaves the estimator as it was; what was never trained has nothing to lose by Ctrl-C.
+        if run.outcome == "diverged":
+            raise run.error or ValueError(f"{run.message}. The estimator is as it was before the call")
+        interrupted = run.error is not None and not run.history.get("loss")
+        if not (interrupted and "_model" in self.__dict__):
+            recipe = config if weights is None else _settings.with_sample_weights(config)
+            self._take(run, (seed, recipe), targets, names, keep=partial and go_on)
         if run.error is not None:
             raise run.error
-        if run.outcome == "diverged":
-            raise ValueError(run.message)
+        if not partial:
+            self._warn(run, stacklevel=5)
         return self
+
+    def _warn(self, run, stacklevel):
+        """Warns of what the user should know of a run."""
+        for warning in run.warnings:
+            warnings.warn(warning, UserWarning, stacklevel=stacklevel)
+        if run.outcome == "finished" and self.n_iter_no_change is not None:
+            warnings.warn(
+                f"{self.n_iter_} epochs (max_iter) were run, and the loss had not settled: the optimization has not "
+                "converged yet. Use a larger max_iter, or n_iter_no_change=None if this is the length you want",
+                convergence_warning(),
+                stacklevel=stacklevel,
+            )
 
     def _initial(self, features, outputs):
         """Returns the weights and biases that ``init`` holds, None where it names a distribution."""

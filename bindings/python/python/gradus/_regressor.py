@@ -88,8 +88,12 @@ class MLPRegressor(BaseMLP):
         Fitted on the training samples and part of the model. 'unit' divides bytes by 255 and brings
         floats to 0..1 by feature; 'standard' takes the mean off and divides by the standard deviation, by
         feature (of byte images over all pixels).
-    init : str or sequence of array-like, default='auto'
-        Initial weights: 'auto', 'he', 'glorot' or 'normal:S' with a standard deviation S; biases are 0.
+    standardize_targets : bool, default=False
+        Whether to learn y with mean 0 and standard deviation 1, by output and by ``sample_weight``. ``predict``,
+        ``coefs_`` and losses are in the units of y either way; penalties and clipping act on the standardised network.
+    init : str or sequence of array-like, default='sklearn'
+        Initial weights: 'sklearn' as scikit-learn draws them (Glorot, biases too), 'auto' (He where ReLU and its like
+        follow, else Glorot), 'he', 'glorot' or 'normal:S' with a standard deviation S; with these, biases are 0.
         Or the arrays themselves, ``[w1, b1, w2, b2, ...]``: weights are inputs x outputs, biases of
         shape (n,), (n, 1) or (1, n). What goes on from an earlier call keeps its own weights.
     dropout, input_dropout : float, default=0.0
@@ -115,7 +119,7 @@ class MLPRegressor(BaseMLP):
         'learning_rate', 'seconds' and, with validation data, 'val_loss'. When one returns True,
         training ends.
     n_jobs : int or None, default=None
-        Threads; -1 for one a core. None is one a core, too, but one alone where steps are very small. It
+        Threads; -1 for one a core, -2 for all cores but one. None is one a core, too, but one alone where steps are very small. It
         does not change the result.
 
     Attributes
@@ -175,6 +179,7 @@ class MLPRegressor(BaseMLP):
     _estimator_type = "regressor"
     _task = "regression"
 
+    standardize_targets: bool
     n_outputs_: int
     out_activation_: str
 
@@ -205,7 +210,8 @@ class MLPRegressor(BaseMLP):
         validation_fraction: float = 0.1,
         monitor: Literal["loss", "val_loss"] | None = None,
         normalization: Literal["none", "unit", "standard"] = "none",
-        init: str | Sequence[ArrayLike] = "auto",
+        standardize_targets: bool = False,
+        init: str | Sequence[ArrayLike] = "sklearn",
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         noise: float = 0.0,

@@ -137,6 +137,7 @@ class Savable(Estimator):
             "activation": _in_short(model.activations),
             # The program's name for it; earlier versions wrote the parameter's.
             "normalization": config.get("normalize", config.get("normalization", "none")),
+            "standardize_targets": config.get("standardize_targets", False),
         }
         estimator = cls(**{name: value for name, value in current_names(given).items() if name in known})
         for name in ("hidden_layer_sizes", "activation"):

@@ -44,6 +44,7 @@ def config(estimator, samples, *, seed, partial, class_weights, validation, earl
         # Arrays take the place of what is drawn.
         "init": _parsed("init", estimator.init) if isinstance(estimator.init, str) else "auto",
         "normalization": choice("normalization", estimator.normalization),
+        **_target_settings(estimator),
         "epochs": epochs,
         "batch_size": batch if batch == "full" else {"samples": batch},
         "optimizer": optimizer(estimator),
@@ -74,6 +75,14 @@ def config(estimator, samples, *, seed, partial, class_weights, validation, earl
         "threads": threads(estimator.n_jobs),
     }
     return json.dumps(settings)
+
+
+def _target_settings(estimator):
+    """Return the settings of regression alone; a pickle of an earlier version may lack them."""
+    if estimator._task != "regression":
+        return {}
+    value = getattr(estimator, "standardize_targets", False)
+    return {"standardize_targets": truth("standardize_targets", value)}
 
 
 def with_sample_weights(config):
@@ -130,14 +139,22 @@ def optimizer(estimator):
 
 
 def threads(n_jobs):
-    """Return the number of threads; None leaves it to the core."""
+    """Return the number of threads; None leaves it to the core.
+
+    Negative numbers are counted from the number of cores, as in joblib: -1 is all of them, -2 all but one.
+    """
     if n_jobs is None:
         return None
-    if n_jobs == -1:
-        import os
+    if not isinstance(n_jobs, numbers.Integral) or isinstance(n_jobs, bool) or n_jobs == 0:
+        raise ValueError(
+            f"n_jobs is {n_jobs!r}, but must be a whole number other than 0 (-1 for all cores), or None"
+        )
+    if n_jobs > 0:
+        return int(n_jobs)
+    import os
 
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return whole("n_jobs", n_jobs, least=1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores + 1 + int(n_jobs))
 
 
 def seed(random_state):
