@@ -21,8 +21,7 @@ const MAX_DIMENSIONS: usize = 64;
 /// type.
 ///
 /// # Errors
-/// `InvalidData` where the bytes are not NPY, hold objects, strings, complex numbers or half
-/// floats, or their number is not the one that the header promises.
+/// `InvalidData` where the bytes are not NPY, hold objects, strings or complex numbers, or their number is not the one that the header promises.
 pub fn parse_npy(bytes: &[u8]) -> Result<Array> {
     let (Header { descr, fortran_order, shape }, data) = Header::of(bytes)?;
     let (size, decode) = element_type(descr)?;
@@ -206,6 +205,10 @@ fn element_type(descr: &str) -> Result<(usize, Decode)> {
             true => (8, |bytes| signed(numbers(bytes, u64::from_be_bytes))),
             false => (8, |bytes| signed(numbers(bytes, u64::from_le_bytes))),
         },
+        "f2" => match descr.starts_with('>') {
+            true => (2, |bytes| Ok(Values::F32(numbers(bytes, |b| half(u16::from_be_bytes(b)))))),
+            false => (2, |bytes| Ok(Values::F32(numbers(bytes, |b| half(u16::from_le_bytes(b)))))),
+        },
         "f4" => (4, either!(f32 as f32, F32)),
         "f8" => (8, either!(f64 as f64, F64)),
         _ => {
@@ -218,10 +221,24 @@ fn element_type(descr: &str) -> Result<(usize, Decode)> {
             };
             return Err(invalid(format!(
                 "the .npy file holds values of type {descr:?}: expected bool, int8 to int64, uint8 \
-                 to uint64, float32 or float64; {advice}"
+                 to uint64, float16, float32 or float64; {advice}"
             )));
         }
     })
+}
+
+/// The number that the bits of a half-precision float stand for: sign, five bits of exponent, ten of mantissa.
+fn half(bits: u16) -> f32 {
+    let (exponent, mantissa) = (u32::from((bits >> 10) & 0x1f), u32::from(bits & 0x3ff));
+    let magnitude = match exponent {
+        // Steps of 2^-24 below the smallest normal number.
+        0 => mantissa as f32 * f32::from_bits(0x3380_0000),
+        0x1f if mantissa == 0 => f32::INFINITY,
+        0x1f => f32::NAN,
+        // The exponents of both types count from different numbers: 15 and 127.
+        _ => f32::from_bits(((exponent + 112) << 23) | (mantissa << 13)),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
 fn signed(values: Vec<u64>) -> Result<Values> {
@@ -296,7 +313,7 @@ mod tests {
     #[test]
     fn what_is_not_numbers_is_refused() {
         assert!(message(&file("|O", "(1,)", &[0; 8])).contains("\"|O\""));
-        assert!(message(&file("<f2", "(1,)", &[0; 2])).contains("astype"));
+        assert!(message(&file("<c8", "(1,)", &[0; 8])).contains("astype"));
         assert!(message(&file("<U3", "(1,)", &[0; 12])).contains("np.unique"));
         assert!(message(&file("<u8", "(1,)", &[255; 8])).contains("2^63"));
         assert!(message(b"label,0").contains("plain text"));
@@ -336,6 +353,27 @@ mod tests {
         let read = parse_npy(&bytes).unwrap();
         assert_eq!(read.shape, [2, 3, 4]);
         assert_eq!(read.values, Values::I32(array.iter().copied().collect()));
+    }
+
+    #[test]
+    fn half_precision_is_read() {
+        for (bits, value) in [
+            (0x3c00_u16, 1.0_f32),
+            (0xc000, -2.0),
+            (0x3555, 0.333_251_95),
+            (0x0001, 5.960_464_5e-8),
+            (0x03ff, 6.097_555e-5),
+            (0x0400, 6.103_515_6e-5),
+            (0x7bff, 65504.0),
+            (0xfc00, f32::NEG_INFINITY),
+            (0, 0.0),
+        ] {
+            for (descr, bytes) in [("<f2", bits.to_le_bytes()), (">f2", bits.to_be_bytes())] {
+                let array = parse_npy(&file(descr, "(1,)", &bytes)).unwrap();
+                assert_eq!(array.values, Values::F32(vec![value]), "{bits:04x}");
+            }
+        }
+        assert!(half(0x7e00).is_nan());
     }
 
     proptest! {
