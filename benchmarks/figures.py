@@ -129,7 +129,7 @@ def accurate_parts():
         "accurate",
         ("with two layers of 1,000 instead of five that narrow", "with two layers of 1,000"),
         ("with dropout (0.2 on the inputs, 0.3) instead of noise", "with dropout in place of noise"),
-        ("without batch normalisation", "without batch normalisation"),
+        ("without batch normalization", "without batch normalisation"),
         ("with a constant rate instead of a cosine", "with a constant rate"),
         ("without noise on the inputs", "without noise in the inputs"),
     ))  # fmt: skip
@@ -184,7 +184,7 @@ def record_parts():
     ]  # fmt: skip
     rows = []
     for variant in order:
-        row = ["`record`" if variant == "record" else variant]
+        row = ["`record`" if variant == "record" else variant.replace("normalisation", "normalization")]
         for epochs in (300, 500):
             found = [run for run in runs if (run["variant"], run["epochs"]) == (variant, epochs)]
             # A cosine over 500 epochs is not at its end after 300.

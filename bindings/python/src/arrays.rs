@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 
 use crate::errors::guarded;
 
-/// Samples of which only the values other than 0 are kept.
+/// Sparse samples: only the values other than 0 are stored.
 #[pyclass(frozen, module = "gradus._core")]
 pub(crate) struct SparseRows {
     rows: data::SparseRows,
@@ -20,7 +20,7 @@ pub(crate) struct SparseRows {
 #[pymethods]
 impl SparseRows {
     /// From the arrays of a CSR matrix in canonical form: sample i has the values
-    /// `values[starts[i]:starts[i + 1]]`, at the features that stand at the same places of `columns`.
+    /// `values[starts[i]:starts[i + 1]]`, at the features in the same positions of `columns`.
     #[new]
     fn new(
         py: Python,
@@ -46,7 +46,7 @@ impl SparseRows {
     }
 }
 
-/// Samples as rows of an array, or sparse ones.
+/// Samples as rows of an array, or sparse samples.
 pub(crate) enum Samples<'py> {
     Bytes(PyReadonlyArray2<'py, u8>),
     Floats(PyReadonlyArray2<'py, f32>),
@@ -55,7 +55,7 @@ pub(crate) enum Samples<'py> {
 }
 
 impl<'py> Samples<'py> {
-    /// The samples of sparse rows or of an array of two dimensions; none where it is anything else.
+    /// The samples of sparse rows or of a two-dimensional array; `None` for anything else.
     fn of(array: &Bound<'py, PyAny>) -> Option<Samples<'py>> {
         if let Ok(array) = array.cast::<PyArray2<f32>>() {
             return array.try_readonly().ok().map(Samples::Floats);
@@ -83,7 +83,7 @@ impl<'py> Samples<'py> {
     /// The values, row after row.
     ///
     /// # Errors
-    /// `ValueError` where the array is not C-contiguous.
+    /// `ValueError` if the array is not C-contiguous.
     pub(crate) fn rows(&self) -> PyResult<Rows<'_>> {
         let wrong = || PyValueError::new_err("the array is not C-contiguous");
         match self {
@@ -101,7 +101,7 @@ impl<'py> Samples<'py> {
         }
     }
 
-    /// The values as the array of one sample of this many values; none where it is anything else.
+    /// A single sample of this many values; `None` for anything else.
     pub(crate) fn one(array: &Bound<'py, PyAny>, features: usize) -> Option<Samples<'py>> {
         let samples = Samples::of(array)?;
         // Doubles must first be brought into the precision that the model takes.
@@ -122,7 +122,7 @@ impl<'py> FromPyObject<'_, 'py> for Samples<'py> {
     }
 }
 
-/// Checks that all values are numbers; bytes always are.
+/// Checks that all values are finite; bytes always are.
 ///
 /// # Errors
 /// `ValueError` naming the first value that is none, and its column by name if that is known.
@@ -152,12 +152,12 @@ pub(crate) fn needs_doubles(py: Python, values: PyReadonlyArray2<f64>) -> PyResu
 pub(crate) enum TargetArray<'py> {
     /// The index of each sample's class.
     Labels(PyReadonlyArray1<'py, u32>),
-    /// The values of each sample.
+    /// The regression targets of each sample.
     Values(PyReadonlyArray2<'py, f32>),
 }
 
 impl TargetArray<'_> {
-    /// With the names of the classes, or of the values.
+    /// The targets, with the names of the classes or of the regression targets.
     fn targets(&self, names: Vec<String>) -> PyResult<Targets> {
         Ok(match self {
             TargetArray::Labels(labels) => Targets::Classes { labels: labels.to_vec()?, names },
@@ -175,21 +175,21 @@ impl<'py> FromPyObject<'_, 'py> for TargetArray<'py> {
         }
         let Ok(values) = array.cast::<PyArray2<f32>>() else {
             return Err(PyTypeError::new_err(
-                "expected labels as a vector of uint32, or values as float32 of two dimensions",
+                "expected labels as a vector of uint32, or targets as a two-dimensional array of float32",
             ));
         };
         Ok(TargetArray::Values(values.try_readonly()?))
     }
 }
 
-/// A set of samples and their targets as Python gives it: its own copy of the values.
-pub(crate) struct Answered {
+/// A copy of the samples and targets that Python gives.
+pub(crate) struct Labelled {
     inputs: Inputs,
     targets: Targets,
     weights: Option<Vec<f32>>,
 }
 
-impl Answered {
+impl Labelled {
     pub(crate) fn new(
         py: Python,
         samples: &Samples,
@@ -197,9 +197,9 @@ impl Answered {
         names: &[String],
         weights: Option<&PyReadonlyArray1<f32>>,
         threads: usize,
-    ) -> PyResult<Answered> {
+    ) -> PyResult<Labelled> {
         let rows = samples.rows()?;
-        Ok(Answered {
+        Ok(Labelled {
             inputs: py.detach(|| match rows {
                 Rows::Bytes(values) => Inputs::Bytes(values.to_vec()),
                 Rows::Floats(values) => {
@@ -224,8 +224,8 @@ impl Answered {
     }
 }
 
-/// Samples as an array of their shape, and their labels, or their values (samples x values); without
-/// a copy, but that labels of at most 256 classes become bytes.
+/// Samples as an array of their shape, and their labels or regression targets (samples x targets). Only
+/// labels are copied, if there are at most 256 classes: they become bytes.
 pub(crate) fn to_arrays<'py>(
     py: Python<'py>,
     data: Dataset,

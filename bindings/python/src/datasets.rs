@@ -16,19 +16,19 @@ use crate::arrays::to_arrays;
 use crate::errors::guarded;
 use crate::words;
 
-/// How long Ctrl-C may go unseen.
+/// The time between two checks for Ctrl-C.
 const POLL: Duration = Duration::from_millis(25);
 
 type Array<'py> = Bound<'py, PyAny>;
 
-/// The names of all sets.
+/// The names of all data sets.
 #[pyfunction]
 pub(crate) fn names() -> Vec<&'static str> {
     set_names()
 }
 
-/// Training samples, labels, test samples, labels; class names; what the user ought to know. With
-/// `values` there are values in place of labels, and their names.
+/// Training samples, labels, test samples, labels; class names; warnings. With `values` there are
+/// regression targets instead of labels, and their names.
 #[pyfunction]
 #[pyo3(signature = (
     name, *, data_dir=None, test=None, label_column=None, drop=Vec::new(), encoding=None,
@@ -67,8 +67,8 @@ pub(crate) fn load<'py>(
     let names = loaded.train.targets.names().to_vec();
     let (x_train, y_train) = to_arrays(py, loaded.train)?;
     let (x_test, y_test) = to_arrays(py, loaded.test)?;
-    let notices = loaded.notices.iter().map(|notice| words::of_python(notice)).collect();
-    Ok(([x_train, y_train, x_test, y_test], names, notices))
+    let warnings = loaded.notices.iter().map(|warning| words::of_python(warning)).collect();
+    Ok(([x_train, y_train, x_test, y_test], names, warnings))
 }
 
 fn encoding_named(name: &str) -> PyResult<Encoding> {
@@ -91,8 +91,8 @@ pub(crate) fn digits(
     to_arrays(py, data)
 }
 
-/// What `work` gives, on a thread of its own, so that Ctrl-C is seen meanwhile. The thread of an
-/// interrupted download is left to itself: a file becomes visible only when it is whole.
+/// The result of `work`, which runs on a thread of its own so that this one can check for Ctrl-C. The thread
+/// of an interrupted download is abandoned, which is safe: a file only becomes visible when it is complete.
 fn interruptible<T: Send + 'static>(
     py: Python,
     work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -112,7 +112,7 @@ fn interruptible<T: Send + 'static>(
             Ok(result) => return result,
             Err(RecvTimeoutError::Timeout) => py.check_signals()?,
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(PyRuntimeError::new_err("the thread that loads ended early"));
+                return Err(PyRuntimeError::new_err("the thread that loads the data ended early"));
             }
         }
     }

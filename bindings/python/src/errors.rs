@@ -14,7 +14,7 @@ use pyo3::exceptions::{
 
 use crate::words;
 
-/// The exception for an error of the library, with its words.
+/// The exception for an error of the library, with its message.
 pub(crate) fn exception(error: &Error) -> PyErr {
     let message = words::of_python(&error.to_string());
     match error.kind() {
@@ -31,7 +31,7 @@ pub(crate) fn exception(error: &Error) -> PyErr {
     }
 }
 
-/// What `work` gives; its errors and its panics become exceptions.
+/// The result of `work`; its errors and panics become exceptions.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> gradus::Result<T>) -> PyResult<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| exception(&error)),
@@ -39,12 +39,12 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> gradus::Result<T>) -> PyResult<T
     }
 }
 
-/// The exception for a panic, which is a mistake in gradus.
+/// The exception for a panic, which is a bug in gradus.
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> PyErr {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no word on what");
-    PyRuntimeError::new_err(format!("gradus made a mistake: {text}. Please report it"))
+        .unwrap_or("no message");
+    PyRuntimeError::new_err(format!("internal error in gradus: {text}. Please report it"))
 }

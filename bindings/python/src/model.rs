@@ -1,4 +1,4 @@
-//! A trained model: what predicts, and what is saved.
+//! A trained model, which predicts and is saved.
 
 use std::ffi::CString;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use gradus::classifier::{Model as Trained, Predictions, Predictor, Provenance};
 use gradus::data::{Rows, Task};
 use gradus::model_file::{self, OnnxOptions, ReadOptions};
 use gradus::network::{Activation, Network, Workers, available_cores};
+use gradus::training::settings::current;
 use gradus::transform::Transform;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::{PyUserWarning, PyValueError};
@@ -18,14 +19,14 @@ use crate::arrays::{Samples, check_finite};
 use crate::errors::{exception, guarded};
 use crate::words;
 
-/// Samples that are worth a worker of their own.
+/// The number of samples that justifies another worker.
 const SAMPLES_A_WORKER: usize = 512;
 
 /// A trained model; it never changes.
 #[pyclass(frozen, module = "gradus._core")]
 pub(crate) struct Model {
     trained: Trained,
-    /// Ready for single samples of floats and of bytes, once such a one was asked for.
+    /// Prepared for single samples of floats and of bytes; created with the first such sample.
     ready: [Mutex<Option<Predictor>>; 2],
 }
 
@@ -42,8 +43,8 @@ impl Model {
         &self.trained.network
     }
 
-    /// The outputs for each sample, row after row: probabilities of a classifier, values of a
-    /// regressor.
+    /// The outputs for each sample, row after row: the probabilities of a classifier, or the predicted
+    /// targets of a regressor.
     fn predict(&self, py: Python, samples: &Samples, threads: Option<usize>) -> PyResult<Vec<f32>> {
         let (count, features) = samples.shape();
         let expected = self.network().inputs();
@@ -70,7 +71,7 @@ impl Model {
         })
     }
 
-    /// Checks that it answers so.
+    /// Checks that the model is for this task.
     fn check_task(&self, task: Task) -> PyResult<()> {
         let found = self.trained.task();
         match found == task {
@@ -83,15 +84,15 @@ impl Model {
         }
     }
 
-    /// Warns of samples that look as if they were on another scale than the training data.
+    /// Warns about samples that seem to be on a different scale than the training data.
     fn warn_of_scale(&self, py: Python, rows: Rows) -> PyResult<()> {
         let Some(mismatch) = self.trained.scale_mismatch(rows) else { return Ok(()) };
         let message = CString::new(format!("X: {mismatch}")).unwrap_or_default();
         PyErr::warn(py, &py.get_type::<PyUserWarning>(), &message, 2)
     }
 
-    /// The one sample that `x` is; none where it is not a C-contiguous row of bytes or floats that
-    /// fits the model.
+    /// `x` as a single sample; `None` if it is not a C-contiguous row of bytes or floats that fits the
+    /// model.
     fn sample<'py>(&self, x: &Bound<'py, PyAny>) -> PyResult<Option<Samples<'py>>> {
         let features = self.network().inputs();
         let Some(sample) = Samples::one(x, features) else { return Ok(None) };
@@ -101,8 +102,7 @@ impl Model {
         Ok(Some(sample))
     }
 
-    /// `visit(outputs)` of one sample, by way of what is ready; none where another thread
-    /// uses that.
+    /// `visit(outputs)` of one sample, with the prepared predictor; `None` if another thread is using it.
     fn predict_one<T>(&self, sample: Rows, visit: impl Fn(&[f32]) -> T) -> PyResult<Option<T>> {
         let bytes = match sample {
             Rows::Bytes(_) => true,
@@ -123,8 +123,8 @@ impl Model {
 
 #[pymethods]
 impl Model {
-    /// The class of one sample; none where `x` is not a C-contiguous row of bytes or floats that
-    /// fits the model.
+    /// The class of one sample; `None` if `x` is not a C-contiguous row of bytes or floats that fits the
+    /// model.
     fn label(&self, x: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
         self.check_task(Task::Classification)?;
         let Some(sample) = self.sample(x)? else { return Ok(None) };
@@ -164,7 +164,7 @@ impl Model {
         predictions.probabilities.into_pyarray(py).reshape(shape)
     }
 
-    /// The values of one sample; none as of `label`.
+    /// The predicted targets of one sample; `None` in the cases of `label`.
     fn value<'py>(
         &self,
         py: Python<'py>,
@@ -176,7 +176,7 @@ impl Model {
         values.map(|values| self.in_rows(py, values)).transpose()
     }
 
-    /// The values of each sample.
+    /// The predicted targets of each sample.
     #[pyo3(signature = (x, threads=None))]
     fn values<'py>(
         &self,
@@ -208,13 +208,13 @@ impl Model {
         layers.map(|index| network.bias(index).to_vec().into_pyarray(py)).collect()
     }
 
-    /// What it predicts: `classification` or `regression`.
+    /// The task: `classification` or `regression`.
     #[getter]
     fn task(&self) -> &'static str {
         self.trained.task().name()
     }
 
-    /// The names of the classes, or of the values.
+    /// The names of the classes or of the regression targets.
     #[getter]
     fn names(&self) -> Vec<String> {
         self.trained.names().to_vec()
@@ -232,7 +232,7 @@ impl Model {
         self.trained.sample_shape.to_vec()
     }
 
-    /// Values of one sample.
+    /// The number of features.
     #[getter]
     fn features(&self) -> usize {
         self.network().inputs()
@@ -253,7 +253,7 @@ impl Model {
         hidden.map(|index| network.activation_after(index).name().into_owned()).collect()
     }
 
-    /// Which raw values it takes: `bytes`, `unit`, `floats` or `unknown`.
+    /// The kind of raw values that it takes: `bytes`, `unit`, `floats` or `unknown`.
     #[getter]
     fn input_range(&self) -> &'static str {
         self.trained.inputs.values.name()
@@ -268,16 +268,20 @@ impl Model {
     /// How it was trained, as JSON.
     #[getter]
     fn training(&self) -> String {
-        self.trained.provenance.to_json().to_string()
+        let mut provenance = self.trained.provenance.clone();
+        if let Some(settings) = provenance.settings.as_object() {
+            provenance.settings = current(settings).into();
+        }
+        provenance.to_json().to_string()
     }
 
-    /// Writes the model file; `training` is JSON and stands in it.
+    /// Writes the model file, with `training` (JSON) as its metadata.
     fn save(&self, py: Python, path: PathBuf, training: &str) -> PyResult<()> {
         let model = self.with_training(training)?;
         py.detach(|| guarded(|| model_file::save(&model, &path)))
     }
 
-    /// The bytes of the ONNX file; its input takes bytes where `uint8` is true.
+    /// The bytes of the ONNX file; its input takes bytes if `uint8` is true.
     fn to_onnx<'py>(&self, py: Python<'py>, uint8: bool) -> PyResult<Bound<'py, PyBytes>> {
         let options = OnnxOptions { uint8_input: uint8 };
         let bytes =
@@ -291,8 +295,8 @@ impl Model {
         py.detach(|| guarded(|| model_file::export_onnx(&self.trained, &path, &options)))
     }
 
-    /// Reads a model file, of others too, and what the user ought to know of it. Bare weights have these
-    /// activations and this mean and deviation; what is not given is the core's.
+    /// Reads a model file, also of other programs, and returns the model and warnings. `activations` and
+    /// `scale` (mean and standard deviation) are for bare weights; by default, the core decides.
     #[staticmethod]
     fn load(
         py: Python,
@@ -305,8 +309,8 @@ impl Model {
         let transform = scale.map(|(mean, std)| Transform::scalar(mean, std));
         let options = ReadOptions { activations, transform };
         let loaded = py.detach(|| guarded(|| model_file::load_as(&path, &options)))?;
-        let notices = loaded.notices.iter().map(|notice| words::of_python(notice)).collect();
-        Ok((Model::new(loaded.model), notices))
+        let warnings = loaded.notices.iter().map(|warning| words::of_python(warning)).collect();
+        Ok((Model::new(loaded.model), warnings))
     }
 
     /// The bytes of the model file.
@@ -342,7 +346,7 @@ impl Model {
         Ok(Predictions { classes: self.network().outputs(), probabilities })
     }
 
-    /// Values as an array of samples x values.
+    /// Predicted targets as an array of samples x targets.
     fn in_rows<'py>(
         &self,
         py: Python<'py>,
@@ -355,7 +359,7 @@ impl Model {
 
     fn with_training(&self, training: &str) -> PyResult<Trained> {
         let training = serde_json::from_str(training).map_err(|error| {
-            exception(&gradus::Error::argument(format!("training is no JSON: {error}")))
+            exception(&gradus::Error::argument(format!("training is not JSON: {error}")))
         })?;
         let mut model = self.trained.clone();
         model.provenance = Provenance::from_json(training).map_err(|error| exception(&error))?;

@@ -1,4 +1,4 @@
-//! The library's plots: figures and arrays in, SVG texts out.
+//! The library's plots: metrics and arrays in, SVG text out.
 
 use gradus::metrics::{Calibration, ConfusionMatrix, SampleResult, most_probable, rank};
 use gradus::plot::{self, Figure};
@@ -11,12 +11,12 @@ use pyo3::prelude::*;
 use crate::errors::guarded;
 use crate::model::Model;
 
-/// Every learning curve that a history has, by the name of its figure. The history is JSON, an array
-/// for each figure and null for what is no number.
+/// Every learning curve in a history, by the name of its metric. The history is JSON: an array for each
+/// metric, with null for values that are not finite.
 #[pyfunction]
 pub(crate) fn plot_curves(py: Python, history: &str) -> PyResult<Vec<(String, String)>> {
     let history = serde_json::from_str(history)
-        .map_err(|error| PyValueError::new_err(format!("the history is no JSON: {error}")))?;
+        .map_err(|error| PyValueError::new_err(format!("the history is not JSON: {error}")))?;
     py.detach(|| {
         guarded(|| {
             let history = History::from_json(&history)?;
@@ -41,7 +41,7 @@ pub(crate) fn plot_confusion(
         guarded(|| {
             if names.len() != classes {
                 let found = names.len();
-                return Err(Error::argument(format!("{found} names of {classes} classes")));
+                return Err(Error::argument(format!("{found} names for {classes} classes")));
             }
             let mut matrix = ConfusionMatrix::new(classes);
             for result in results(probabilities, classes, labels)? {
@@ -52,7 +52,7 @@ pub(crate) fn plot_confusion(
     })
 }
 
-/// The calibration of the same.
+/// The calibration plot of samples with these labels and these probabilities.
 #[pyfunction]
 pub(crate) fn plot_calibration(
     py: Python,
@@ -69,8 +69,7 @@ pub(crate) fn plot_calibration(
     })
 }
 
-/// The weights of the first layer as pictures of this height and width; none where they cannot be
-/// drawn so.
+/// The weights of the first layer as images of this height and width; `None` if they cannot be drawn.
 #[pyfunction]
 pub(crate) fn plot_weights(
     py: Python,
@@ -82,27 +81,29 @@ pub(crate) fn plot_weights(
     py.detach(|| guarded(|| Ok(plot::weights(&trained.network, &[height, width]))))
 }
 
-/// How often weights of each size occur, layer by layer.
+/// A histogram of the weights of each layer.
 #[pyfunction]
 pub(crate) fn plot_weight_histograms(py: Python, model: Py<Model>) -> PyResult<String> {
     let trained = model.get().trained();
     py.detach(|| guarded(|| Ok(plot::weight_histograms(&trained.network))))
 }
 
-/// What is predicted for each sample beside its label.
+/// The prediction for each sample, with its label.
 ///
 /// # Errors
-/// `InvalidArgument` where there is not one label for each row, or one that is no class.
+/// `InvalidArgument` if there is not exactly one label for each row, or a label is not a class.
 fn results(probabilities: &[f32], classes: usize, labels: &[u32]) -> Result<Vec<SampleResult>> {
     if classes == 0 || labels.len() * classes != probabilities.len() {
         return Err(Error::argument(format!(
-            "{} labels beside {} probabilities of {classes} classes",
+            "{} labels, but {} probabilities of {classes} classes",
             labels.len(),
             probabilities.len()
         )));
     }
     if let Some(label) = labels.iter().find(|&&label| label as usize >= classes) {
-        return Err(Error::argument(format!("the label {label} of {classes} classes")));
+        return Err(Error::argument(format!(
+            "the label {label} is out of range for {classes} classes"
+        )));
     }
     let result = |(row, &label): (&[f32], &u32)| {
         let predicted = most_probable(row);

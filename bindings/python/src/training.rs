@@ -1,8 +1,9 @@
-//! Training: settings and arrays in, a model, the state of the run and its history out.
+//! Training: settings and arrays in; a model, the state of the run and its history out.
 //!
-//! The run has a thread of its own. The caller's thread waits for it without the interpreter, takes
-//! its reports to Python, and looks every now and then whether Ctrl-C was pressed.
+//! The run has a thread of its own. The caller's thread waits for it without holding the interpreter,
+//! passes its reports to Python, and regularly checks for Ctrl-C.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, mpsc};
@@ -16,19 +17,19 @@ use gradus::network::{Network, available_cores};
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
 use gradus::{Error, Result};
 use numpy::{PyArrayMethods, PyReadonlyArray1};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::arrays::{Answered, Samples, TargetArray, check_finite};
+use crate::arrays::{Labelled, Samples, TargetArray, check_finite};
 use crate::errors::{exception, guarded, panicked};
 use crate::model::Model;
-use crate::words;
+use crate::{settings, words};
 
-/// How long Ctrl-C may go unseen.
+/// The time between two checks for Ctrl-C.
 const POLL: Duration = Duration::from_millis(25);
 
-/// What a run can be gone on from with other data.
+/// The state of a run, from which training can continue with other data.
 #[pyclass(frozen, module = "gradus._core")]
 pub(crate) struct State {
     checkpoint: Checkpoint,
@@ -58,45 +59,45 @@ impl State {
     }
 }
 
-/// What a run has left.
+/// The result of a run.
 #[pyclass(frozen, get_all, module = "gradus._core")]
 pub(crate) struct Run {
-    /// The model, usable however the run ended.
+    /// The model, which is usable however the run ended.
     model: Py<Model>,
-    /// What can be gone on from; none where the run diverged.
+    /// The state to continue from; `None` if the run diverged.
     state: Option<Py<State>>,
-    /// One list for each figure of the epochs.
+    /// One list for each metric of the epochs.
     history: Py<PyDict>,
     /// `finished`, `no_progress`, `stopped` or `diverged`.
     outcome: &'static str,
     /// Why it diverged.
     message: Option<String>,
-    /// The epoch that the model comes from, with early stopping.
+    /// The epoch that the weights come from, with early stopping.
     best_epoch: Option<usize>,
-    /// Steps made, and samples seen in whole epochs.
+    /// Samples seen in whole epochs.
     samples: usize,
     /// Wall time.
     seconds: f64,
-    /// What a callback raised, or the interruption.
+    /// The exception of a callback, or the interruption.
     error: Option<Py<PyAny>>,
     /// What the user should know of the run.
     warnings: Vec<String>,
 }
 
-/// Where a run begins.
+/// Where a run starts.
 enum Start {
-    /// With weights drawn as the settings say.
+    /// From random weights, drawn as the settings say.
     Fresh,
-    /// With these weights and biases, layer after layer.
+    /// From these weights and biases, layer after layer.
     Parameters(Vec<f32>),
-    /// With this model.
+    /// From this model.
     Model(Py<Model>),
-    /// Where another run was.
+    /// From the state of another run.
     State(Py<State>),
 }
 
-/// Ends a run when the training loss no longer gets better, as scikit-learn does: an epoch counts as
-/// progress where it is better than the best so far by more than `tol`.
+/// Ends a run when the training loss stops improving, like scikit-learn: an epoch counts as progress if it
+/// is better than the best so far by more than `tol`.
 struct Patience {
     tol: f64,
     epochs: usize,
@@ -105,7 +106,7 @@ struct Patience {
 }
 
 impl Patience {
-    /// Whether the run should end after an epoch of this loss.
+    /// Whether the run should end after an epoch with this loss.
     fn is_over(&mut self, loss: f64) -> bool {
         self.waited = if loss > self.best - self.tol { self.waited + 1 } else { 0 };
         self.best = self.best.min(loss);
@@ -116,15 +117,17 @@ impl Patience {
 /// Everything that the thread of a run needs.
 struct Job {
     config: TrainConfig,
+    /// What the model says beside its settings, such as that samples had weights.
+    notes: HashMap<String, String>,
     data: Dataset,
     validation: Option<Dataset>,
     start: Start,
     patience: Option<Patience>,
-    /// Reports go out, and whether to stop comes back; none where nobody listens.
+    /// Sends reports and receives whether to stop; `None` without a listener.
     listener: Option<(Sender<EpochReport>, Receiver<bool>)>,
 }
 
-/// What it gives back.
+/// The result of a [`Job`].
 struct Done {
     trained: Trained,
     state: Option<Checkpoint>,
@@ -151,7 +154,7 @@ impl Job {
             no_progress = self.patience.as_mut().is_some_and(|it| it.is_over(report.loss));
             let stopped = match &self.listener {
                 Some((reports, answers)) => {
-                    // Where the listener is gone there is nobody to train for.
+                    // Without the listener, nothing receives the result.
                     reports.send(report.clone()).is_err() || answers.recv().unwrap_or(true)
                 }
                 None => false,
@@ -165,6 +168,9 @@ impl Job {
         let samples = session.history().epochs.len() * self.data.len();
         let mut trained = session.finish();
         trained.model.set_mnist_form(mnist_form);
+        if let Some(settings) = trained.model.provenance.settings.as_object_mut() {
+            settings.extend(self.notes.into_iter().map(|(key, note)| (key, note.into())));
+        }
         Ok(Done { trained, state, samples, no_progress })
     }
 }
@@ -176,26 +182,28 @@ fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<N
     let (found, expected) = (parameters.len(), network.parameters().len());
     if found != expected {
         return Err(Error::argument(format!(
-            "{found} weights and biases to begin with, but the network has {expected}"
+            "{found} initial weights and biases, but the network has {expected}"
         )));
     }
     network.parameters_mut().copy_from_slice(parameters);
     Ok(network)
 }
 
-/// Trains a model: a classifier where `y` holds labels, a regressor where it holds values; `names` are
-/// those of the classes or of the values. The model keeps `feature_names`.
+/// Trains a model: a classifier if `y` holds labels, a regressor if it holds targets. `settings` are the
+/// texts of the settings by their names, `names` those of the classes or of the targets; the model keeps
+/// `feature_names`, and `notes` among its settings.
 #[pyfunction]
 #[pyo3(signature = (
-    config, x, y, names, *, shape, feature_names=None, weights=None, validation=None, parameters=None,
-    model=None, state=None, patience=None, report=None
+    settings, x, y, names, *, notes, shape, feature_names=None, weights=None, validation=None,
+    parameters=None, model=None, state=None, patience=None, report=None
 ))]
 pub(crate) fn train<'py>(
     py: Python<'py>,
-    config: &str,
+    settings: HashMap<String, String>,
     x: Samples<'py>,
     y: TargetArray<'py>,
     names: Vec<String>,
+    notes: HashMap<String, String>,
     shape: Vec<usize>,
     feature_names: Option<Vec<String>>,
     weights: Option<PyReadonlyArray1<'py, f32>>,
@@ -206,25 +214,23 @@ pub(crate) fn train<'py>(
     patience: Option<(f64, usize)>,
     report: Option<Py<PyAny>>,
 ) -> PyResult<Run> {
-    let config: TrainConfig = serde_json::from_str(config)
-        .map_err(|error| PyValueError::new_err(format!("a setting is not understood: {error}")))?;
     // Before anything is copied.
-    config.validate().map_err(|error| exception(&error))?;
+    let config = settings::config(&settings).map_err(|error| exception(&error))?;
     let threads = config.threads.unwrap_or_else(available_cores);
     let given_names: Option<Vec<&str>> =
         feature_names.as_ref().map(|names| names.iter().map(String::as_str).collect());
     check_finite(x.rows()?, x.shape().1, given_names.as_deref())?;
-    let answered = Answered::new(py, &x, &y, &names, weights.as_ref(), threads)?;
-    let set = validation.map(|(x, y)| Answered::new(py, &x, &y, &names, None, threads));
+    let labelled = Labelled::new(py, &x, &y, &names, weights.as_ref(), threads)?;
+    let set = validation.map(|(x, y)| Labelled::new(py, &x, &y, &names, None, threads));
     let set = set.transpose()?;
     let sets = || {
-        let mut data = answered.into_dataset(shape.clone())?;
+        let mut data = labelled.into_dataset(shape.clone())?;
         if let Some(names) = feature_names {
             data = data.with_columns(Columns::of_features(names))?;
         }
         match set {
             Some(set) => Ok((data, Some(set.into_dataset(shape)?))),
-            None => set_apart(data, &config),
+            None => hold_out(data, &config),
         }
     };
     let (data, validation) = py.detach(|| guarded(sets))?;
@@ -236,11 +242,11 @@ pub(crate) fn train<'py>(
     };
     let patience =
         patience.map(|(tol, epochs)| Patience { tol, epochs, best: f64::INFINITY, waited: 0 });
-    let job = Job { config, data, validation, start, patience, listener: None };
+    let job = Job { config, notes, data, validation, start, patience, listener: None };
     carry_out(py, job, report)
 }
 
-/// Runs the job on a thread of its own, and attends to it.
+/// Runs the job on a thread of its own, and serves it.
 fn carry_out(py: Python, mut job: Job, report: Option<Py<PyAny>>) -> PyResult<Run> {
     let (reports, inbox) = channel();
     let (answers, verdicts) = channel();
@@ -248,7 +254,7 @@ fn carry_out(py: Python, mut job: Job, report: Option<Py<PyAny>>) -> PyResult<Ru
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let thread = thread::Builder::new().name("gradus-fit".into()).spawn(move || {
-        // Held until the run is over: the other end sees by it that it is.
+        // Dropped when the run is over, which tells the other end.
         let _reports = reports;
         job.run(&flag)
     });
@@ -262,8 +268,8 @@ fn carry_out(py: Python, mut job: Job, report: Option<Py<PyAny>>) -> PyResult<Ru
     }
 }
 
-/// Waits for the run; takes its reports to `report` and its answers back. The first exception stops
-/// the run.
+/// Waits for the run; passes its reports to `report` and the answers back. The first exception stops the
+/// run.
 fn attend(
     py: Python,
     mut inbox: Receiver<EpochReport>,
@@ -284,11 +290,11 @@ fn attend(
         inbox = back;
         let found = match event {
             Ok(epoch) => {
-                let told = report.as_ref().map_or(Ok(false), |report| tell(py, report, &epoch));
-                let verdict = *told.as_ref().unwrap_or(&true);
-                // Where the run is over already nobody waits for the answer.
-                let _: std::result::Result<(), mpsc::SendError<bool>> = answers.send(verdict);
-                told.map(|_| ())
+                let stop = report.as_ref().map_or(Ok(false), |report| call(py, report, &epoch));
+                // If the run is already over, nothing receives the answer.
+                let _: std::result::Result<(), mpsc::SendError<bool>> =
+                    answers.send(*stop.as_ref().unwrap_or(&true));
+                stop.map(|_| ())
             }
             Err(RecvTimeoutError::Timeout) => py.check_signals(),
             Err(RecvTimeoutError::Disconnected) => return error,
@@ -299,8 +305,8 @@ fn attend(
     }
 }
 
-/// Calls `report` with the figures of an epoch, and says whether it wants to stop.
-fn tell(py: Python, report: &Py<PyAny>, epoch: &EpochReport) -> PyResult<bool> {
+/// Calls `report` with the metrics of an epoch, and returns whether it wants to stop.
+fn call(py: Python, report: &Py<PyAny>, epoch: &EpochReport) -> PyResult<bool> {
     let figures = PyDict::new(py);
     figures.set_item("epoch", epoch.epoch)?;
     for (key, value) in figures_of(epoch) {
@@ -311,14 +317,14 @@ fn tell(py: Python, report: &Py<PyAny>, epoch: &EpochReport) -> PyResult<bool> {
     report.bind(py).call1((figures,))?.is_truthy()
 }
 
-/// The figures of an epoch by the names of the history.
+/// The metrics of an epoch under the names of the history.
 fn figures_of(epoch: &EpochReport) -> [(&'static str, Option<f64>); 6] {
     [
         ("loss", Some(epoch.loss)),
         ("accuracy", epoch.accuracy),
         ("val_loss", epoch.val_loss),
         ("val_accuracy", epoch.val_accuracy),
-        // Shortest decimal of the single-precision number.
+        // The shortest decimal of the single-precision number.
         ("learning_rate", epoch.learning_rate.to_string().parse().ok()),
         ("seconds", Some(epoch.seconds)),
     ]
@@ -357,19 +363,19 @@ impl Run {
     }
 }
 
-/// Sets the share of the samples apart that the settings want for validation.
-fn set_apart(data: Dataset, config: &TrainConfig) -> Result<(Dataset, Option<Dataset>)> {
+/// Holds out the share of the samples that the settings want for validation.
+fn hold_out(data: Dataset, config: &TrainConfig) -> Result<(Dataset, Option<Dataset>)> {
     let share = config.validation;
     if share == 0.0 {
         return Ok((data, None));
     }
-    let (kept, apart) = split_samples(&data, share, config.seed);
-    if kept.is_empty() || apart.is_empty() {
+    let (train, held_out) = split_samples(&data, share, config.seed);
+    if train.is_empty() || held_out.is_empty() {
         return Err(Error::argument(format!(
-            "`validation` is {share}, but {} samples are too few to be divided so",
+            "`validation` is {share}, but {} samples are too few for that",
             data.len()
         )));
     }
-    let (train, validation) = data.divide(&kept, &apart);
+    let (train, validation) = data.divide(&train, &held_out);
     Ok((train, Some(validation)))
 }

@@ -61,3 +61,8 @@ def test_real_mnist_is_learned_within_seconds(mnist):
         random_state=0,
     )  # fmt: skip
     assert model.fit(x_train, y_train).score(x_test, y_test) > 0.98
+
+
+def test_the_earlier_name_of_read_image_works_and_is_not_shown():
+    assert datasets.read_picture is datasets.read_image
+    assert "read_picture" not in datasets.__all__

@@ -26,11 +26,9 @@ def program():
 
 def parameters(path):
     """The tensors of a model file."""
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    header.pop("__metadata__")
-    return sorted(header), data[8 + length :]
+    found, tensors = header(path)
+    found.pop("__metadata__")
+    return sorted(found), tensors
 
 
 def test_saved_and_loaded(table, tmp_path):
@@ -43,7 +41,7 @@ def test_saved_and_loaded(table, tmp_path):
     assert again.get_params() == model.get_params()
     for name in ("history_", "n_iter_", "loss_curve_", "validation_scores_", "t_", "outcome_"):
         assert getattr(again, name) == getattr(model, name), name
-    # Training goes on from its weights and its normalisation, with a fresh solver.
+    # Training goes on from its weights and its normalization, with a fresh solver.
     few = again.partial_fit(X[:9] * 0.5, y[:9])
     assert few.n_iter_ == 6
     assert {len(values) for values in few.history_.values()} == {6}
@@ -71,11 +69,107 @@ def test_the_recipe_says_that_samples_were_weighted(table, tmp_path):
     found = []
     for weights in (None, np.ones(len(X))):
         MLPClassifier((4,), max_iter=1).fit(X, y, weights).save(path)
-        data = path.read_bytes()
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        training = json.loads(header["__metadata__"]["training"])
-        found.append(training["config"]["regularization"].get("sample_weights"))
+        training = json.loads(header(path)[0]["__metadata__"]["training"])
+        found.append(training["config"].get("sample_weights"))
     assert found == [None, "array"]
+
+
+# As earlier versions wrote the settings of `MLPClassifier((4,), solver="rmsprop", schedule="step:2:0.5")`.
+NESTED = {
+    "hidden": [4], "activation": ["relu"], "init": "auto", "normalization": "unit", "epochs": 1,
+    "batch_size": {"samples": 200}, "learning_rate": 0.001, "schedule": {"step": {"epochs": 2, "factor": 0.5}},
+    "optimizer": {"name": "rmsprop", "decay": 0.99, "momentum": 0.0, "epsilon": 1e-8, "weight_decay": 0.0},
+    "warm_up": 0.0, "validation": 0.0, "seed": 0, "monitor": None, "early_stopping": None,
+    "regularization": {
+        "dropout": 0.0, "input_dropout": 0.0, "noise": 0.0, "input_noise": 0.0, "batch_norm": False,
+        "label_smoothing": 0.0, "mixup": 0.0, "l1": 0.0, "l2": 5e-7, "max_norm": None, "clip_norm": None,
+        "clip_value": None, "average": 0.9, "class_weights": "equal",
+        "distortion": {"shift": 0.0, "rotate": 0.0, "scale": 0.0, "shear": 0.0, "elastic": None},
+        "sample_weights": "array",
+    },
+}  # fmt: skip
+
+
+def header(path):
+    """The metadata of a model file, and what follows the header."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def with_nested_settings(path, python):
+    """Rewrites a model file as an earlier version would have written it."""
+    found, tensors = header(path)
+    metadata = found["__metadata__"]
+    training = {**json.loads(metadata["training"]), "config": NESTED}
+    if not python:
+        del training["python"]
+    # Which raw values the model takes, and a checksum, came later.
+    kept = {key: value for key, value in metadata.items() if key not in ("sha256", "inputs")}
+    found["__metadata__"] = {**kept, "training": json.dumps(training)}
+    text = json.dumps(found).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + tensors)
+
+
+def test_settings_are_saved_in_the_form_of_the_program(small_set, tmp_path):
+    path, x, y = small_set
+    run = [
+        program(), "train", "--data", path, "--hidden", "16,8", "--activation", "tanh,relu", "--epochs", "2",
+        "--batch-size", "50", "--optimizer", "sgd", "--momentum", "0.8", "--schedule", "step:1:0.5",
+        "--normalize", "unit", "--l1", "1e-5", "--clip-norm", "2", "--ema-decay", "0.9", "--batch-norm",
+        "--class-weights", "balanced", "--init", "auto", "--warm-up", "0", "--weight-decay", "0",
+        "--out", tmp_path / "program.safetensors",
+    ]  # fmt: skip
+    subprocess.run(run, check=True, capture_output=True)
+    MLPClassifier(
+        (16, 8), ("tanh", "relu"), max_iter=2, batch_size=50, solver="sgd", momentum=0.8,
+        nesterovs_momentum=False, learning_rate_init=0.01, schedule="step:1:0.5", normalization="unit",
+        l1=1e-5, clip_norm=2, ema_decay=0.9, batch_norm=True, class_weight="balanced", alpha=0.0,
+        random_state=0, n_iter_no_change=None,
+    ).fit(x[:500], y[:500]).save(tmp_path / "package.safetensors")  # fmt: skip
+    written = [
+        json.loads(header(tmp_path / f"{name}.safetensors")[0]["__metadata__"]["training"])["config"]
+        for name in ("program", "package")
+    ]
+    assert written[0] == written[1]
+    assert written[1]["schedule"] == "step:1:0.5" and written[1]["hidden"] == "16,8"
+
+
+@pytest.mark.parametrize("python", [True, False])
+def test_files_with_nested_settings_are_read_and_written_flat(table, tmp_path, python):
+    X, y = table
+    path = tmp_path / "model.safetensors"
+    model = MLPClassifier((4,), solver="rmsprop", schedule="step:2:0.5", normalization="unit", max_iter=1)
+    model.fit(X, y).save(path)
+    with_nested_settings(path, python)
+    again = MLPClassifier.load(path)
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert again.normalization == "unit"
+    again.save(path)
+    written = json.loads(header(path)[0]["__metadata__"]["training"])["config"]
+    assert (written["schedule"], written["optimizer"], written["beta2"]) == ("step:2:0.5", "rmsprop", 0.99)
+    assert (written["ema_decay"], written["sample_weights"]) == (0.9, "array")
+    assert "regularization" not in written
+
+
+def test_a_pickle_of_an_earlier_version_is_read_and_saved(table, tmp_path):
+    X, y = table
+    path = tmp_path / "model.safetensors"
+    model = MLPClassifier((4,), max_iter=1, random_state=0).fit(X, y)
+    state = dict(vars(model), _config=json.dumps({**NESTED, "threads": 2}), average=0.5)
+    del state["ema_decay"], state["dropout"]
+    older = MLPClassifier.__new__(MLPClassifier)
+    older.__setstate__(state)
+    assert (older.ema_decay, older.dropout) == (0.5, 0.0)
+    assert np.array_equal(older.predict(X), model.predict(X))
+    for expected in ("rmsprop", "adam"):
+        older.save(path)
+        written = json.loads(header(path)[0]["__metadata__"]["training"])["config"]
+        assert written["optimizer"] == expected
+        assert not {"threads", "regularization"} & written.keys()
+        # It then has the settings of the new run.
+        older.set_params(ema_decay=None).fit(X, y)
 
 
 @pytest.fixture(scope="module")

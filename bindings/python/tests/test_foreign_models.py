@@ -320,7 +320,7 @@ def test_ends(tmp_path, end):
 
 
 def test_images_with_everything(tmp_path):
-    """Input normalisation, channels, dropout, batch normalisation before and after activations."""
+    """Input normalization, channels, dropout, batch normalization before and after activations."""
     graph = Graph([2, 5, 4])
     graph.node("Div", None, 255)
     graph.node("Sub", None, np.array([0.1, 0.4]).reshape(1, 2, 1, 1))

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from test_files import program
-from test_pictures import png
+from test_images import png
 
 from gradus import MLPClassifier, datasets
 
@@ -41,7 +41,7 @@ def case(request, digits, tmp_path_factory):
     paper = np.full((60, 50), 255, dtype=np.uint8)
     paper[10:50, 8:43] = 255 - np.kron(X[4], np.ones((2, 2), dtype=np.uint8))[8:48, 10:45]
     (folder / "digit.png").write_bytes(png(paper))
-    form = datasets.read_picture(folder / "digit.png")
+    form = datasets.read_image(folder / "digit.png")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         expected = model.predict_proba(scale(form)[None])[0]

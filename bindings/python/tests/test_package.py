@@ -52,8 +52,7 @@ def test_both_estimators_say_the_same_of_the_same_parameters():
     assert set(classifier) - set(regressor) == {"label_smoothing", "class_weight"}
     assert regressor.items() <= classifier.items()
     texts = [_parameter_texts(kind) for kind in (MLPClassifier, MLPRegressor)]
-    different = {names for names, text in texts[1].items() if texts[0][names] != text}
-    assert different == {"validation_fraction", "monitor", "callbacks"}
+    assert texts[1].items() <= texts[0].items()
 
 
 def _parameter_texts(kind):

@@ -51,7 +51,7 @@ def of_images(digits):
 def test_curves_of_a_classifier(table, fitted):
     root = parse(fitted.plot_curves())
     assert len(curves(root)) == 2
-    assert {"Loss", "Accuracy", "cross-entropy (nats)", "right (%)", "training"} <= set(texts(root))
+    assert {"Loss", "Accuracy", "cross-entropy (nats)", "accuracy (%)", "training"} <= set(texts(root))
     assert (root.get("width"), root.get("viewBox")) == ("960", "0 0 960 300")
     # Both are whole plots, one beside the other.
     assert [node.get("width") for node in root.iter(f"{SVG}svg")] == ["960", "480", "480"]
@@ -111,7 +111,7 @@ def test_curves_of_model_files(fitted, tmp_path):
     arrays.update(w2=fitted.coefs_[1], b2=fitted.intercepts_[1])
     np.savez(tmp_path / "bare.npz", **arrays)
     bare = MLPClassifier.load(tmp_path / "bare.npz", activation="relu", normalization=(0.0, 1.0))
-    with pytest.raises(ValueError, match="MLPClassifier holds no figures of its epochs"):
+    with pytest.raises(ValueError, match="MLPClassifier has no history of its epochs"):
         bare.plot_curves()
     parse(bare.plot_weight_histograms())
 
@@ -131,8 +131,8 @@ def test_the_confusion_matrix_counts_as_scikit_learns(table):
         for column, predicted in enumerate(model.classes_):
             count = counts[row, column]
             share = f"{count} ({100 * count / counts[row].sum():.2f} %)"
-            right = f"{true}: {share.replace(' (', ' right (')}"
-            told.add(right if row == column else f"{true} taken for {predicted}: {share}")
+            right = f"{true}: {share.replace(' (', ' correct (')}"
+            told.add(right if row == column else f"{true} predicted as {predicted}: {share}")
     drawn = {title for title in titles(root) if " (" in title}
     assert drawn <= told and len(drawn) == np.count_nonzero(counts)
 
@@ -236,7 +236,7 @@ def test_weights_of_a_regressor(regressor):
     root = parse(regressor.plot_weight_histograms())
     assert {"Layer 1: 5 to 20", "Layer 2: 20 to 1"} <= set(texts(root))
     single = MLPRegressor((2,), max_iter=1).fit([[0.0], [1.0]], [0.0, 1.0])
-    with pytest.raises(ValueError, match="weights of 1 features are not drawn as pictures"):
+    with pytest.raises(ValueError, match="weights of 1 features cannot be drawn as images"):
         single.plot_weights((1, 1))
 
 

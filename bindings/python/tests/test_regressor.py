@@ -119,7 +119,7 @@ def test_early_stopping_comes_back_to_the_least_loss(friedman):
     assert loss == pytest.approx(min(fitted.validation_loss_curve_), rel=1e-5)
     apart = model(early_stopping=True, validation_fraction=0.25).fit(X, y)
     assert apart.t_ == apart.n_iter_ * 900
-    with pytest.raises(ValueError, match="accuracy is to be watched, but the data are answered with"):
+    with pytest.raises(ValueError, match="monitor is val_accuracy, but regression has no accuracy"):
         model(monitor="val_accuracy", early_stopping=True).fit(X, y)
 
 
@@ -131,9 +131,9 @@ def test_partial_fit_gives_the_bits_of_fit(several):
         parts.partial_fit(X, y)
     assert np.array_equal(parts.coefs_[0], whole.coefs_[0])
     assert parts.loss_curve_ == whole.loss_curve_
-    with pytest.raises(ValueError, match=r"y has 1 value\(s\) for each sample, but MLPRegressor was"):
+    with pytest.raises(ValueError, match=r"y has 1 target\(s\) for each sample, but MLPRegressor was"):
         parts.partial_fit(X, y[:, 0])
-    with pytest.raises(ValueError, match="partial_fit does not go with early_stopping"):
+    with pytest.raises(ValueError, match="partial_fit does not support early_stopping"):
         model(early_stopping=True).partial_fit(X, y)
 
 
@@ -207,14 +207,14 @@ def test_wrong_values_are_named(several):
         (y[:-1, 0], "y has 1199 entries"),
         (with_nan, "Input y contains NaN"),
         (np.full(1200, 1e39), "y has a value too large for single precision"),
-        (np.array(["a", "b"] * 600), "a regressor takes real numbers"),
+        (np.array(["a", "b"] * 600), "a regressor needs real numbers"),
         (y[:, :0], "y has no column"),
         (y.reshape(1200, 3, 1), "y should be a 1d array"),
         (None, "requires y to be passed"),
     ]:
         with pytest.raises(ValueError, match=message):
             model().fit(X, values)
-    with pytest.raises(ValueError, match=r"y of validation_data has 1 value\(s\) for each sample"):
+    with pytest.raises(ValueError, match=r"y of validation_data has 1 target\(s\) for each sample"):
         model().fit(X, y, validation_data=(X, y[:, 0]))
     with pytest.raises(ValueError, match="learning_rate_init"):
         model(solver="sgd", learning_rate_init=1e30).fit(X, y)

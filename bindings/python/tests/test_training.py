@@ -10,8 +10,9 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from gradus import MLPClassifier, NotFittedError
+from gradus import MLPClassifier, MLPRegressor, NotFittedError, _core, _parameters
 
 
 def model(**parameters):
@@ -53,10 +54,10 @@ def test_alpha_means_what_it_means_in_scikit_learn(table):
     """One step of gradient descent with all samples, from the same weights: only the penalty differs."""
     X, y = table
     step = dict(solver="sgd", momentum=0.0, batch_size=300, max_iter=1, learning_rate_init=0.1)
-    plain, penalised = (model(alpha=alpha, **step).fit(X, y) for alpha in (0.0, 30.0))
+    plain, penalized = (model(alpha=alpha, **step).fit(X, y) for alpha in (0.0, 30.0))
     start = model(alpha=0.0, **{**step, "learning_rate_init": 1e-30}).fit(X, y).coefs_[0]
     expected = plain.coefs_[0] - 0.1 * 30.0 / 300 * start
-    np.testing.assert_allclose(penalised.coefs_[0], expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(penalized.coefs_[0], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_ends_when_nothing_gets_better(table):
@@ -150,7 +151,7 @@ def test_partial_fit_on_other_samples(digits):
         parts.partial_fit(test, labels + 1)
     with pytest.raises(ValueError, match="classes must be given in the first call"):
         model().partial_fit(X, y)
-    with pytest.raises(ValueError, match="cannot change while training goes on"):
+    with pytest.raises(ValueError, match="cannot change when training continues"):
         parts.set_params(solver="sgd").partial_fit(X, y)
 
 
@@ -203,7 +204,7 @@ def test_everything_that_regularises_is_taken(digits):
         (dict(learning_rate_init=-1.0), "learning_rate_init is -1, but must be above 0"),
         (dict(hidden_layer_sizes=(3, 0)), "hidden_layer_sizes is 0"),
         (dict(hidden_layer_sizes=(3, -1)), "hidden_layer_sizes is -1"),
-        (dict(max_iter=0), "max_iter is 0, but must be a whole number of at least 1"),
+        (dict(max_iter=0), "max_iter is 0, but must be a whole number from 1"),
         (dict(max_iter=1.5), "max_iter is 1.5"),
         (dict(batch_size=0), "batch_size is 0"),
         (dict(batch_size="all"), "batch_size is 'all'"),
@@ -211,21 +212,24 @@ def test_everything_that_regularises_is_taken(digits):
         (dict(beta_2=-1.0), "beta_2 is -1,"),
         (dict(dropout=1.0), "dropout is 1,"),
         (dict(input_noise=-1.0), "input_noise is -1,"),
-        (dict(max_norm=0.0), "max_norm is 0.0"),
+        (dict(max_norm=-1.0), "max_norm is -1, but must be above 0"),
+        (dict(max_norm="none"), "max_norm is 'none', but must be a number, or None"),
+        (dict(dropout="0.1"), "dropout is '0.1', but must be a number"),
+        (dict(batch_norm=1), "batch_norm is 1, but must be True or False"),
         (dict(warm_up=1e9), "warm_up is"),
         (dict(alpha=-1.0), "alpha / batch_size is"),
         (dict(tol=float("nan")), "tol is nan"),
         (dict(n_jobs=0), "n_jobs is 0"),
         (dict(solver="lbfgs"), "choose one of sgd, adam, adamw, rmsprop, lion, muon"),
         (dict(solver="newton"), "solver is 'newton', but must be one of sgd"),
-        (dict(solver="sgd", beta_1=0.5), "beta_1 is 0.5, but solver 'sgd' has none"),
+        (dict(solver="sgd", beta_1=0.5), "beta_1 is for the optimizers adam, adamw, lion and muon, but this run uses sgd"),
         (dict(activation="swish"), "activation is 'swish', but must be one of identity"),
         (dict(activation=["relu", "tanh"]), "2 activations for 1 hidden layers: give one for all"),
         (dict(schedule="linear"), "schedule is 'linear'"),
         (dict(init="xavier"), "init is 'xavier'"),
-        (dict(normalization="l2"), "normalization is 'l2', but must be one of none, unit, standard"),
+        (dict(normalization="l2"), "normalization is 'l2', but must be one of none, unit and standard"),
         (dict(monitor="f1"), "monitor is 'f1'"),
-        (dict(monitor="val_loss"), "val_loss is to be watched, but there are no validation data"),
+        (dict(monitor="val_loss"), "monitor is val_loss, but there are no validation data"),
         (dict(distort="wobble:1"), "wobble"),
         (dict(distort="standard"), "distort"),
         (dict(random_state=-1), "random_state is -1"),
@@ -348,12 +352,55 @@ def test_fits_side_by_side_do_not_disturb_each_other(table):
     assert all(np.array_equal(it.coefs_[0], alone) for it in models)
 
 
+def test_every_setting_is_a_parameter_with_a_default_that_changes_nothing():
+    """A setting that only the table has becomes a parameter of both estimators, or of the classifier."""
+    for setting in _core.settings():
+        kinds = {"classification": [MLPClassifier], "regression": [MLPRegressor]}
+        expected = kinds.get(setting.task, [MLPClassifier, MLPRegressor])
+        found = [it for it in (MLPClassifier, MLPRegressor) if setting.parameter in it().get_params()]
+        assert found == expected, setting.name
+        # Text that a file may contain is read by the same check.
+        if setting.off is not None:
+            assert setting.problem(setting.off) is None, setting.name
+
+
+def test_a_setting_that_no_signature_names_is_a_parameter():
+    """As a setting that is new in the table: all of it comes from there."""
+
+    class Plain(MLPRegressor.__base__):
+        """An estimator.
+
+        Parameters
+        ----------
+        {parameters}
+        """
+
+        _task = "regression"
+
+        def __init__(self, hidden_layer_sizes=(100,)):
+            self._keep(locals())
+
+    kind = _parameters.complete(Plain)
+    new = kind(dropout=0.25)
+    assert new.get_params()["dropout"] == 0.25 and kind().dropout == 0.0 and kind().max_norm is None
+    assert (kind().batch_norm, kind().max_iter, kind().n_jobs) == (False, 200, None)
+    assert repr(new) == "Plain(dropout=0.25)" and "class_weight" not in new.get_params()
+    assert "dropout : float, default=0.0\n" in kind.__doc__ and "{parameters}" not in kind.__doc__
+    assert "    Fraction of hidden activations set to 0." in kind.__doc__
+    assert clone(new).dropout == 0.25 and new.set_params(dropout=0.5).dropout == 0.5
+    with pytest.raises(TypeError):
+        kind(nonsense=1)
+
+
 def test_earlier_names_of_parameters_are_understood_and_not_shown():
+    older = {name: setting.parameter for setting in _core.settings() for name in setting.older}
+    assert older == {"average": "ema_decay", "normalization": "normalization", "distortion": "distort"}
     old = MLPClassifier(average=0.9)
     assert old.get_params() == MLPClassifier(ema_decay=0.9).get_params()
     assert "average" not in old.get_params() and "average" not in repr(old)
     assert old.average == old.ema_decay == 0.9
     assert old.set_params(average=0.5).ema_decay == 0.5
+    assert MLPClassifier(distortion="strong").get_params()["distort"] == "strong"
     assert not hasattr(old, "coefs_") and not hasattr(old, "nonsense")
     with pytest.raises(TypeError):
         MLPClassifier(nonsense=1)

@@ -186,7 +186,7 @@ fn a_model_is_trained_on() {
     for (options, words) in [
         ("--start model.safetensors --hidden 9", "--hidden 9 contradicts"),
         ("--start model.safetensors --activation tanh", "--activation"),
-        ("--start model.safetensors --normalize unit", "which has its normalisation"),
+        ("--start model.safetensors --normalize unit", "which has its normalization"),
         ("--start model.safetensors --loss squared --label-column u", "a model for classification"),
         ("--start none.safetensors", "none.safetensors"),
         ("--resume model.safetensors", "use --start model.safetensors"),

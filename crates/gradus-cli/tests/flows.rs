@@ -185,7 +185,7 @@ fn models_are_exported_and_imported() {
         let output = gradus(at, arguments).assert().success();
         text(&output.get_output().stderr)
     };
-    assert!(told("inspect arrays.npz").contains("relu is taken"));
+    assert!(told("inspect arrays.npz").contains("relu is assumed"));
     assert_eq!(told("inspect arrays.npz --activation tanh"), "");
     let shown = run(at, "inspect arrays.npz --activation tanh --normalize -1,2");
     assert!(shown.contains("2-8-3, tanh"), "{shown}");

@@ -16,7 +16,7 @@ use args::Cli;
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use common::{TABLE, gradus, run, table, text};
 use gradus::data::images::{GreyImage, encode_png};
-use gradus::training::settings::Setting;
+use gradus::training::settings::{SETTINGS, Scope};
 use tempfile::TempDir;
 
 /// What an option's rule is.
@@ -619,10 +619,8 @@ fn every_option_is_classified() {
         .map(|(command, option, _)| (command.to_string(), option.to_string()))
         .collect();
     assert_eq!(known.len(), RULES.len(), "an option is listed twice");
-    // A setting that is not listed counts as one that every run has.
-    let listed = |it: &&(String, String)| it.0 != "train" || Setting::find(&it.1).is_none();
-    let new: Vec<_> = found.difference(&known).filter(listed).collect();
-    assert!(new.is_empty(), "say in RULES when these cannot apply: {new:?}");
+    let new: Vec<_> = found.difference(&known).collect();
+    assert!(new.is_empty(), "say in RULES when these cannot apply, or why they always do: {new:?}");
     let gone: Vec<_> = known.difference(&found).collect();
     assert!(gone.is_empty(), "these are in RULES, but are no options any more: {gone:?}");
     for (command, option, rule) in RULES {
@@ -630,6 +628,16 @@ fn every_option_is_classified() {
             Always(reason) => assert!(!reason.is_empty(), "{command} {option}"),
             Refused(cases) => assert!(!cases.is_empty(), "{command} {option}"),
         }
+    }
+}
+
+/// A setting that has an effect in some runs only must be refused in the others.
+#[test]
+fn a_setting_for_some_runs_is_refused_in_others() {
+    for setting in SETTINGS.iter().filter(|setting| setting.scope != Scope::Every) {
+        let option = setting.name.replace('_', "-");
+        let rule = RULES.iter().find(|rule| (rule.0, rule.1) == ("train", option.as_str()));
+        assert!(matches!(rule, Some((.., Refused(_)))), "{option}: {:?}", setting.scope);
     }
 }
 
@@ -789,5 +797,9 @@ fn renamed_options_keep_their_old_names() {
             fs::read(at.join(format!("{name}.safetensors"))).unwrap()
         };
         assert!(trained(old) == trained(new), "--{old} and --{new} give different models");
+        let value = sample_value(new).trim_start_matches('=');
+        run(at, &format!("sweep --vary {old}={value} --out {old}.jsonl -- {data}"));
+        let line = fs::read_to_string(at.join(format!("{old}.jsonl"))).unwrap();
+        assert!(line.contains(&format!("\"{new}\"")) && !line.contains(&format!("\"{old}\"")));
     }
 }

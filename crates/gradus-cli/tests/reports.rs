@@ -92,7 +92,7 @@ fn a_report_on_an_image_model_has_all_sections() {
     for (label, row) in found["confusion"].as_array().unwrap().iter().enumerate() {
         for (predicted, count) in row.as_array().unwrap().iter().enumerate() {
             if label != predicted && count.as_u64().unwrap() > 20 {
-                let words = format!("{label} taken for {predicted}: {count} (");
+                let words = format!("{label} predicted as {predicted}: {count} (");
                 assert!(page.contains(&words), "{words}");
                 assert!(
                     attributes(&page, "href").contains(&&*format!("#cell-{label}-{predicted}"))

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | [`error`], [`files`], `random` | | one error type, safe writing, random streams: used by all |
 //! | [`samples`] | numbers and targets | a checked `Dataset`, splits, batches |
-//! | [`transform`] | raw values | network inputs: normalisation, distortions |
+//! | [`transform`] | raw values | network inputs: normalization, distortions |
 //! | [`network`] | sizes and activations | layers over one vector of parameters |
 //! | [`loss`] | outputs and targets | the loss of each sample, the gradient of the outputs |
 //! | [`optimizer`], [`schedule`] | gradients, the number of a step | new parameters, its learning rate |

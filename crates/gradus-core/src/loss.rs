@@ -7,7 +7,7 @@ pub use gradus_kernels::softmax::Targets as LabelTargets;
 
 use crate::samples::Task;
 
-/// What training minimises: the formula of the loss and of its gradient, which targets it is for, and what the
+/// What training minimizes: the formula of the loss and of its gradient, which targets it is for, and what the
 /// outputs of the last layer become in a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {

@@ -1,11 +1,11 @@
-//! Regularisation settings, and the papers that they come from (docs/maths.md M14, M16 to M18). Their
+//! Regularization settings, and the papers that they come from (docs/maths.md M14, M16 to M18). Their
 //! ranges and texts are in [`SETTINGS`](crate::training::settings::SETTINGS).
 
 use crate::error::{Error, Result};
 use crate::samples::{Dataset, Subset, Targets, Task};
 use crate::transform::distort::Distortion;
 
-/// Factors of the losses of the classes.
+/// Weights of the classes in the loss.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum ClassWeights {
     /// 1 for all.
@@ -13,7 +13,7 @@ pub enum ClassWeights {
     Equal,
     /// `samples / (classes x samples of the class)`: every class counts the same.
     Balanced,
-    /// One factor for each class.
+    /// One weight for each class.
     Each(Vec<f32>),
 }
 
@@ -45,22 +45,22 @@ impl ClassWeights {
     }
 }
 
-/// Everything that regularises; [`Regularization::NONE`] does nothing.
+/// All regularization settings; [`Regularization::NONE`] does nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Regularization {
-    /// Share of hidden activations that are set to 0 (Srivastava et al. 2014).
+    /// Fraction of hidden activations that are set to 0 (Srivastava et al. 2014).
     pub dropout: f32,
-    /// Share of inputs, after normalisation, that are set to 0.
+    /// Fraction of inputs, after normalization, that are set to 0.
     pub input_dropout: f32,
-    /// Standard deviation of the normal noise added before each hidden activation (Rasmus et al.
+    /// Standard deviation of the Gaussian noise added before each hidden activation (Rasmus et al.
     /// 2015).
     pub noise: f32,
-    /// Standard deviation of the normal noise added to the inputs after normalisation (Bishop
+    /// Standard deviation of the Gaussian noise added to the inputs after normalization (Bishop
     /// 1995).
     pub input_noise: f32,
-    /// Batch normalisation of every hidden layer (Ioffe and Szegedy 2015).
+    /// Batch normalization of every hidden layer (Ioffe and Szegedy 2015).
     pub batch_norm: bool,
-    /// Share of the target that is spread over all classes (Szegedy et al. 2016).
+    /// Fraction of the target that is spread over all classes (Szegedy et al. 2016).
     pub label_smoothing: f32,
     /// `alpha` of mixup (Zhang et al. 2018); 0 for none.
     pub mixup: f32,
@@ -68,7 +68,7 @@ pub struct Regularization {
     pub l1: f32,
     /// Penalty on the squares of weights: `g += l2 w`, whatever the optimizer.
     pub l2: f32,
-    /// Largest Euclidean norm of the weights that lead to a hidden unit (Srivastava et al. 2014).
+    /// Largest Euclidean norm of the incoming weights of a hidden unit (Srivastava et al. 2014).
     pub max_norm: Option<f32>,
     /// Largest Euclidean norm of the gradient of all parameters (Pascanu et al. 2013).
     pub clip_norm: Option<f32>,
@@ -77,14 +77,14 @@ pub struct Regularization {
     /// Decay per step of an exponential moving average (EMA) of the parameters, which then is the model
     /// (Polyak and Juditsky 1992).
     pub ema_decay: Option<f32>,
-    /// Factors of the classes' losses.
+    /// Weights of the classes in the loss.
     pub class_weights: ClassWeights,
-    /// Images moved, turned and bent anew in every epoch.
+    /// Random distortions of the images, drawn again in every epoch.
     pub distortion: Distortion,
 }
 
 impl Regularization {
-    /// Nothing of it.
+    /// No regularization.
     pub const NONE: Regularization = Regularization {
         dropout: 0.0,
         input_dropout: 0.0,
@@ -113,7 +113,7 @@ impl Regularization {
             self.batch_norm || self.noise > 0.0 || self.dropout > 0.0 || self.max_norm.is_some();
         if hidden_layers == 0 && acts_on_hidden_layers {
             return wrong(
-                "dropout, noise, batch normalisation and max norm act on hidden layers, but there \
+                "dropout, noise, batch normalization and max norm act on hidden layers, but there \
                  is none: leave them out, or give the network a hidden layer"
                     .into(),
             );
@@ -123,13 +123,11 @@ impl Regularization {
                 "label smoothing spreads a class's target over all classes",
                 self.label_smoothing > 0.0,
             ),
-            ("class weights are factors of classes", self.class_weights != ClassWeights::Equal),
+            ("class weights are for classes", self.class_weights != ClassWeights::Equal),
         ];
         for (what, set) in of_classes {
             if set && data.targets.task() == Task::Regression {
-                return wrong(format!(
-                    "{what}, but the data are answered with values: leave it out"
-                ));
+                return wrong(format!("{what}, but regression has no classes: leave it out"));
             }
         }
         let classes = data.class_names().len();
@@ -150,7 +148,7 @@ pub struct HiddenRegularization {
     /// Whether each unit is brought to mean 0 and variance 1 over the batch, then scaled and shifted,
     /// before its activation.
     pub batch_norm: bool,
-    /// Standard deviation of the noise. With batch normalisation its scale then stays 1: it would grow
+    /// Standard deviation of the noise. With batch normalization its scale then stays 1: it would grow
     /// until the noise no longer mattered.
     pub noise: f32,
     /// Share of the activations that are set to 0, the others scaled by `1 / (1 - dropout)`.

@@ -55,7 +55,7 @@ impl Default for PlateauState {
 
 impl PlateauState {
     /// Takes in the value of one epoch, and reduces `factor` where the plateau has lasted. Says
-    /// whether it did. A value that is no number is never better.
+    /// whether it did. NaN is never better.
     ///
     /// PyTorch's `ReduceLROnPlateau` with its defaults (a relative threshold of 1e-4, no cooldown),
     /// but for its smallest reduction: here the rate may become as small as it likes (M10).

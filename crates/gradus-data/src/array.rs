@@ -17,7 +17,7 @@ pub enum Values {
     I16(Vec<i16>),
     /// 32-bit integers.
     I32(Vec<i32>),
-    /// 64-bit integers, and unsigned ones that need the room.
+    /// 64-bit integers, and unsigned ones that do not fit into 32 bits.
     I64(Vec<i64>),
     /// Single-precision floats.
     F32(Vec<f32>),
@@ -34,8 +34,7 @@ pub struct Array {
     pub values: Values,
 }
 
-/// One class number for each sample must stay below this, so that a damaged label cannot ask for
-/// billions of class names.
+/// Class numbers must stay below this, so that a damaged label cannot ask for billions of class names.
 pub(crate) const MAX_CLASSES: u32 = 1 << 16;
 
 /// Runs `$body` with `$values` bound to the vector inside, whatever its element type. A cast in the
@@ -60,7 +59,7 @@ impl Values {
         for_each_type!(self, values => values.len())
     }
 
-    /// Whether there is no value.
+    /// Whether it has no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -145,16 +144,16 @@ impl Array {
     /// The values as class numbers: whole numbers from 0, one for each sample.
     ///
     /// # Errors
-    /// `InvalidData` for an array that is not `(n,)` or `(n, 1)`, or a value that is no class.
+    /// `InvalidData` for an array that is not `(n,)` or `(n, 1)`, or a value that is not a class number.
     #[expect(clippy::unnecessary_cast)]
     pub fn into_labels(self) -> Result<Vec<u32>> {
         if !matches!(self.shape[..], [_] | [_, 1]) {
             let what = match self.shape.len() {
-                2 => " (for one-hot rows take the position of the 1 first)",
+                2 => " (convert one-hot rows to the position of the 1 first)",
                 _ => " (are these images given as labels?)",
             };
             return Err(invalid(format!(
-                "an array of shape {:?} is no list of labels: expected one class number for each \
+                "an array of shape {:?} is not a list of labels: expected one class number for each \
                  sample{what}",
                 self.shape
             )));
@@ -177,14 +176,14 @@ fn to_label(at: usize, value: f64) -> Result<u32> {
         Ok(value as u32)
     } else {
         Err(invalid(format!(
-            "label {value} of sample {at} is no class: expected a whole number from 0 to {}, or `loss` \
-             squared to learn values",
+            "label {value} of sample {at} is not a class: expected a whole number from 0 to {}; use `loss` \
+             squared for regression",
             MAX_CLASSES - 1
         )))
     }
 }
 
-/// The values as bytes where all are grey levels: whole numbers in 0..=255, not only 0 and 1.
+/// The values as bytes if all are grey levels: whole numbers in 0..=255, not only 0 and 1.
 #[expect(clippy::unnecessary_cast)]
 fn grey_levels(values: &Values) -> Option<Vec<u8>> {
     for_each_type!(values, values => {
@@ -195,7 +194,7 @@ fn grey_levels(values: &Values) -> Option<Vec<u8>> {
     })
 }
 
-/// `product(shape)`, or `None` where it overflows.
+/// `product(shape)`, or `None` if it overflows.
 pub(crate) fn element_count(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))
 }
@@ -229,7 +228,7 @@ mod tests {
             (Inputs::Floats(values), _) => values,
             other => panic!("bytes: {other:?}"),
         };
-        assert_eq!(floats(&[1, 2], Values::I16(vec![3, 4])), [3.0, 4.0]); // a table, no picture
+        assert_eq!(floats(&[1, 2], Values::I16(vec![3, 4])), [3.0, 4.0]); // a table, not an image
         assert_eq!(floats(&[1, 1, 2], Values::I16(vec![-3, 4])), [-3.0, 4.0]);
         assert_eq!(floats(&[1, 1, 2], Values::F32(vec![0.5, 4.0])), [0.5, 4.0]);
         assert_eq!(floats(&[1, 1, 2], Values::F32(vec![0.0, 1.0])), [0.0, 1.0]); // already 0..1
@@ -246,7 +245,7 @@ mod tests {
             Values::I64(vec![1 << 40, 0]),
         ] {
             let message = array(&[2], values).into_labels().unwrap_err().to_string();
-            assert!(message.contains("of sample 0 is no class"), "{message}");
+            assert!(message.contains("of sample 0 is not a class"), "{message}");
         }
     }
 

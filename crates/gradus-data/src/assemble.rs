@@ -1,5 +1,5 @@
-//! From arrays and labels to data sets: sizes held against each other, classes named, a test part
-//! brought into the form of its training part.
+//! From arrays and labels to data sets. Sizes are compared, classes are named, and a test part is
+//! converted to the form of its training part.
 
 use super::array::Array;
 use super::{Dataset, Inputs, Targets, invalid};
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// A data set from samples and one class index for each; with `doubles`, 64-bit numbers stay as they are.
 ///
 /// # Errors
-/// `InvalidData` where the counts differ, there is no sample, or a label has no class.
+/// `InvalidData` if the counts differ, there is no sample, or a label has no class.
 pub(crate) fn labelled(
     samples: Array,
     labels: Vec<u32>,
@@ -17,7 +17,7 @@ pub(crate) fn labelled(
 ) -> Result<Dataset> {
     if samples.samples() != labels.len() {
         return Err(invalid(format!(
-            "{} samples but {} labels: the two do not belong together, or one is cut short",
+            "{} samples but {} labels: they do not belong together, or one of them is truncated",
             samples.samples(),
             labels.len()
         )));
@@ -107,14 +107,14 @@ fn valued(samples: Array, values: Array, doubles: bool) -> Result<Dataset> {
         [_, outputs] => outputs,
         _ => {
             return Err(invalid(format!(
-                "an array of shape {:?} is no list of values: expected one row for each sample",
+                "an array of shape {:?} is not a list of targets: expected one row for each sample",
                 values.shape
             )));
         }
     };
     if samples.samples() != values.samples() {
         return Err(invalid(format!(
-            "{} samples but values for {}: the two do not belong together, or one is cut short",
+            "{} samples but targets for {}: they do not belong together, or one of them is truncated",
             samples.samples(),
             values.samples()
         )));
@@ -129,10 +129,11 @@ fn valued(samples: Array, values: Array, doubles: bool) -> Result<Dataset> {
 }
 
 /// The test part in the form of the training part: the same classes in the same order (matched by
-/// name) or as many values, the same shape of a sample, and floats where the training inputs are floats.
+/// name) or the same number of targets, the same sample shape, and floats if the training inputs are
+/// floats.
 ///
 /// # Errors
-/// `InvalidData` where the samples have another size or a class is unknown to the training part.
+/// `InvalidData` if the samples differ in size, or the training part does not have a class.
 pub(crate) fn fit_test_part(train: &Dataset, test: Dataset) -> Result<Dataset> {
     let comparable = match (&train.sample_shape[..], &test.sample_shape[..]) {
         (a, b) if a.len() > 1 && b.len() > 1 => a == b,
@@ -140,7 +141,7 @@ pub(crate) fn fit_test_part(train: &Dataset, test: Dataset) -> Result<Dataset> {
     };
     if !comparable {
         return Err(invalid(format!(
-            "a test sample has shape {:?} ({} values), a training sample {:?} ({} values): the two \
+            "a test sample has shape {:?} ({} values), but a training sample {:?} ({} values): they \
              must agree",
             test.sample_shape,
             test.features(),
@@ -176,7 +177,7 @@ fn to_bytes(values: &[f32]) -> Result<Vec<u8>> {
     let to_byte = |&value: &f32| (value == f32::from(value as u8)).then_some(value as u8);
     values.iter().map(to_byte).collect::<Option<_>>().ok_or_else(|| {
         invalid(
-            "the training samples are grey levels (whole numbers 0 to 255), the test samples are \
+            "the training samples are grey levels (whole numbers 0 to 255), but the test samples are \
              not: bring both to the same scale",
         )
     })
@@ -233,7 +234,7 @@ mod tests {
         let stranger = named(&["cat", "emu"], &[0], Inputs::Floats(vec![1.0]), &[1]);
         let error = fit_test_part(&train, stranger).unwrap_err().to_string();
         assert!(error.contains("not in the training data: \"emu\""), "{error}");
-        // Numbers among numbers mean themselves.
+        // If all names are numbers, they are not positions among the classes.
         let train = named(&["1", "2"], &[0, 1], Inputs::Floats(vec![0.5; 2]), &[1]);
         let zero = named(&["0", "1"], &[0], Inputs::Floats(vec![1.0]), &[1]);
         let error = fit_test_part(&train, zero).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! Bytes on their way into memory: what a file is by its first bytes, how much it can hold, and
+//! Reading bytes into memory: the kind of a file from its first bytes, the most that it can hold, and
 //! filling a buffer while another thread computes its SHA-256.
 
 use std::fs::File;
@@ -12,13 +12,13 @@ use sha2::{Digest as _, Sha256};
 /// A SHA-256.
 pub(crate) type Digest = [u8; 32];
 
-/// Deflate cannot expand by more than this: 258 bytes from two bits, 1032 to 1.
+/// The largest expansion of deflate: 258 bytes from two bits, 1032 to 1.
 const MAX_EXPANSION: u64 = 1032;
 
 /// Small enough to stay in the second-level cache between the decoder and the hash.
 const CHUNK: usize = 128 << 10;
 
-/// Enough of a file to say what it is.
+/// Enough bytes to recognize the kind of a file.
 const START: usize = 256;
 
 /// Whether these are the first bytes of a gzip file.
@@ -26,18 +26,18 @@ pub(crate) fn is_gzip(start: &[u8]) -> bool {
     start.starts_with(&[0x1f, 0x8b])
 }
 
-/// What a file is, judged by its first bytes, where that is none of the formats read here.
+/// What a file that is in none of the formats read here seems to be, judged by its first bytes.
 pub(crate) fn describe(start: &[u8]) -> String {
     let known: [(&[u8], &str); 11] = [
         (b"\x1f\x8b", "a gzip file"),
         (b"PK\x03\x04", "a zip archive (or .npz)"),
         (b"\x93NUMPY", "a NumPy .npy file"),
-        (b"\x89PNG", "a PNG picture"),
-        (b"\xff\xd8\xff", "a JPEG picture"),
+        (b"\x89PNG", "a PNG image"),
+        (b"\xff\xd8\xff", "a JPEG image"),
         (b"\x28\xb5\x2f\xfd", "a zstd file"),
         (b"\xfd7zXZ", "an xz file"),
         (b"BZh", "a bzip2 file"),
-        (b"version https://git-lfs", "a Git LFS pointer, not the file that it stands for"),
+        (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
         (b"%PDF", "a PDF document"),
         (b"\xff\xfe", "UTF-16 text: save it as UTF-8"),
     ];
@@ -57,7 +57,7 @@ pub(crate) fn describe(start: &[u8]) -> String {
         "plain text".to_owned()
     } else {
         let bytes: Vec<_> = start.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        format!("something else: it begins with the bytes {}", bytes.join(" "))
+        format!("of an unknown kind: it begins with the bytes {}", bytes.join(" "))
     }
 }
 
@@ -66,8 +66,8 @@ pub(crate) fn most_inflated(compressed: u64) -> u64 {
     compressed.saturating_mul(MAX_EXPANSION)
 }
 
-/// The content of a file, decompressed where the file is gzip (told by its first bytes, not by a
-/// name), together with what its size justifies.
+/// The content of a file, decompressed if the file is gzip (which its first bytes decide, not its
+/// name), and an upper bound of its size.
 pub(crate) struct Content<'a> {
     reader: Box<dyn Read + 'a>,
     /// The first bytes of the file as it is stored.
@@ -77,7 +77,7 @@ pub(crate) struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    /// Of a file in memory.
+    /// The content of a file in memory.
     pub(crate) fn of_bytes(bytes: &'a [u8]) -> Self {
         let reader: Box<dyn Read> = match is_gzip(bytes) {
             true => Box::new(MultiGzDecoder::new(bytes)),
@@ -87,7 +87,7 @@ impl<'a> Content<'a> {
         Content { reader, start, length: bytes.len() as u64 }
     }
 
-    /// Of a file on the disk, read as it is needed; `length` is its size.
+    /// The content of a file on disk, read as it is needed; `length` is its size.
     pub(crate) fn of_file(mut file: File, length: u64) -> io::Result<Self> {
         let mut start = vec![0; START];
         let found = read_up_to(&mut file, &mut start)?;
@@ -105,7 +105,7 @@ impl<'a> Content<'a> {
         is_gzip(&self.start)
     }
 
-    /// The most bytes that can come.
+    /// The most bytes that the content can have.
     pub(crate) fn most(&self) -> u64 {
         match self.is_gzip() {
             true => most_inflated(self.length),
@@ -120,7 +120,7 @@ impl Read for Content<'_> {
     }
 }
 
-/// Reads until `buffer` is full or the data end; returns how many bytes came.
+/// Reads until `buffer` is full or the data end; returns the number of bytes read.
 pub(crate) fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -128,7 +128,7 @@ pub(crate) fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Resul
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // A gzip stream that stops in its middle: the caller sees that bytes are missing.
+            // A truncated gzip stream: the caller notices that bytes are missing.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
             Err(error) => return Err(error),
         }
@@ -136,9 +136,9 @@ pub(crate) fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Resul
     Ok(filled)
 }
 
-/// Fills `buffer` from `reader`; returns how many bytes came and, where `hash_after` is given, the
-/// SHA-256 of those bytes followed by what came. The hash runs in a thread of its own, one chunk
-/// behind the reader.
+/// Fills `buffer` from `reader`; returns the number of bytes read and, if `hash_after` is given, the
+/// SHA-256 of those bytes followed by the bytes read. The hash is computed in a thread of its own, one
+/// chunk behind the reader.
 pub(crate) fn fill(
     reader: &mut impl Read,
     buffer: &mut [u8],
@@ -163,7 +163,7 @@ pub(crate) fn fill(
             let wanted = chunk.len();
             let count = read_up_to(reader, chunk)?;
             filled += count;
-            // A send fails only where the hasher is gone, and then its join says so.
+            // A send fails only if the hashing thread is gone, which its join below reports.
             let _ = sender.send(&chunk[..count]);
             if count < wanted {
                 break;
@@ -175,7 +175,7 @@ pub(crate) fn fill(
     })
 }
 
-/// Whether the data end here. For gzip this is where the checksum is tested.
+/// Whether the data end here. For gzip, this also checks the checksum.
 pub(crate) fn at_end(reader: &mut impl Read) -> io::Result<bool> {
     loop {
         match reader.read(&mut [0]) {

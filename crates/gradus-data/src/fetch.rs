@@ -1,9 +1,9 @@
 //! Downloads: a named set in, its files in the cache folder out.
 //!
-//! Mirror after mirror; size and SHA-256 are checked while the bytes come; a file gets its name when it is complete,
-//! so that the cache never holds half a file. Of two processes that want the same file, one downloads it and the other
-//! waits. All mirrors of a file together have a few seconds to answer; a download that has begun may take as long as it
-//! keeps moving.
+//! The mirrors are tried one after another. Size and SHA-256 are checked while the bytes arrive. A file gets its
+//! name when it is complete, so that the cache never holds half a file. If two processes want the same file, one
+//! downloads it and the other waits. All mirrors of a file together have a few seconds to answer; a download that
+//! has started may take as long as bytes keep arriving.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -19,15 +19,15 @@ use super::http::{Interruption, host, interruption, request, seconds};
 use super::sets::{NamedSet, RemoteFile};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How far the download of a file has come.
+/// The progress of the download of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FetchProgress<'a> {
     /// Name of the file.
     pub file: &'a str,
-    /// The address from which it comes.
+    /// The address that it is downloaded from.
     pub url: &'a str,
-    /// Bytes that have come.
+    /// Bytes received so far.
     pub done: u64,
     /// Bytes of the whole file.
     pub total: u64,
@@ -35,15 +35,15 @@ pub struct FetchProgress<'a> {
     pub is_waiting: bool,
 }
 
-/// Between two looks whether another process has ended.
+/// The time between two checks whether another process has ended.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// How long a download may keep the user waiting.
+/// The longest times that a download may keep the user waiting.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     /// Until a mirror answers: for all mirrors of a file together.
     pub(crate) answer: Duration,
-    /// Without a single byte while a file comes.
+    /// Between two bytes of a file.
     pub(crate) stall: Duration,
 }
 
@@ -53,10 +53,10 @@ impl Default for Patience {
     }
 }
 
-/// Why a set could not be brought.
+/// Why a set could not be downloaded.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The first file that no mirror gave: its name, and each address with its reason.
+    /// The first file that no mirror could send: its name, and the reason for each address.
     Mirrors { file: &'static str, reasons: Vec<(String, String)> },
     /// The cache folder cannot be written.
     Local(Error),
@@ -70,12 +70,12 @@ impl Failure {
             Failure::Mirrors { reasons, .. } => match &reasons[..] {
                 [] => "there is no mirror".to_owned(),
                 [(_, first), rest @ ..] if rest.iter().all(|(_, why)| why == first) => {
-                    format!("no mirror gave it ({first})")
+                    format!("could not download it from any mirror ({first})")
                 }
                 _ => {
                     let reason = |(url, why): &(String, String)| format!("{}: {why}", host(url));
                     let reasons: Vec<_> = reasons.iter().map(reason).collect();
-                    format!("no mirror gave it ({})", reasons.join("; "))
+                    format!("could not download it from any mirror ({})", reasons.join("; "))
                 }
             },
         }
@@ -90,8 +90,9 @@ impl Failure {
                     reasons.iter().map(|(url, why)| format!("{url}: {why}")).collect();
                 let files: Vec<_> = set.downloads.iter().map(|file| file.name).collect();
                 let message = format!(
-                    "cannot download {}: no mirror gave {file} ({}); by hand: put {} into {}, or into a \
-                     folder {} below `data_dir` or $GRADUS_DATA; proxies are taken from ALL_PROXY, \
+                    "cannot download {}: no mirror could send {file} ({}); to add the files yourself, \
+                     put {} into {}, or into a folder {} below `data_dir` or $GRADUS_DATA; proxies are \
+                     taken from ALL_PROXY, \
                      HTTPS_PROXY and HTTP_PROXY",
                     set.name,
                     reasons.join("; "),
@@ -105,15 +106,15 @@ impl Failure {
     }
 }
 
-/// The addresses at which `set` may be had: `extra`, a base URL with a folder for each set, and then
-/// the mirrors of the table.
+/// The addresses of `set`: first `extra`, a base URL with a folder for each set, then the mirrors of
+/// the table.
 pub(crate) fn mirrors_of(set: &NamedSet, extra: Option<&str>) -> Vec<String> {
     let extra = extra.map(|base| format!("{}/{}/", base.trim_end_matches('/'), set.folder));
     extra.into_iter().chain(set.mirrors.iter().map(|&mirror| mirror.to_owned())).collect()
 }
 
-/// Brings what `folder` lacks of the files of `set`; gives up with the first file that no mirror
-/// gives.
+/// Downloads the files of `set` that are missing in `folder`; fails with the first file that no mirror
+/// can send.
 pub(crate) fn fetch_set(
     set: &'static NamedSet,
     folder: &Path,
@@ -123,7 +124,7 @@ pub(crate) fn fetch_set(
 ) -> Result<(), Failure> {
     let local = |action, path: &Path, error| Failure::Local(Error::io(action, path, error));
     fs::create_dir_all(folder).map_err(|error| local("create", folder, error))?;
-    // The mirror that gave the last file is asked first for the next.
+    // The mirror that sent the last file is tried first for the next one.
     let mut mirrors = mirrors.to_vec();
     for file in set.downloads {
         let target = folder.join(file.name);
@@ -178,8 +179,8 @@ fn claim(
     }
 }
 
-/// Shares the time until an answer evenly among the mirrors that are still to be asked; what a
-/// mirror leaves of its share, because it fails at once, goes to the others.
+/// Divides the time until an answer evenly among the mirrors that have not been tried yet. A mirror that
+/// fails at once leaves the rest of its time to the others.
 struct Deadline {
     at: Instant,
     mirrors: usize,
@@ -218,7 +219,7 @@ fn copy_chunks(reader: &mut impl Read, mut each: impl FnMut(&[u8])) -> std::io::
     }
 }
 
-/// Why one mirror did not serve: its own fault, or this machine's.
+/// Why the download from a mirror failed: because of the mirror, or of this machine.
 enum Problem {
     Mirror(String),
     Local(Error),
@@ -242,7 +243,7 @@ fn download(
     let count = bytes::read_up_to(&mut body, &mut start[..512]).map_err(interrupted(0, stall))?;
     start.truncate(count);
     if !(bytes::is_gzip(&start) || start.starts_with(b"PK")) {
-        return Err(Problem::Mirror(format!("what comes is {}", bytes::describe(&start))));
+        return Err(Problem::Mirror(format!("it sends {}", bytes::describe(&start))));
     }
     if let Some(promised) = promised
         && promised != file.bytes
@@ -279,7 +280,7 @@ fn receive(
     while count > 0 {
         done += count as u64;
         if done > file.bytes {
-            let why = format!("more than the {} bytes of the file come", file.bytes);
+            let why = format!("it sends more than the {} bytes of the file", file.bytes);
             return Err(Problem::Mirror(why));
         }
         hash.update(&buffer[..count]);
@@ -304,7 +305,7 @@ fn interrupted(done: u64, stall: Duration) -> impl Fn(std::io::Error) -> Problem
     move |error| {
         Problem::Mirror(match interruption(error) {
             Interruption::Stalled => {
-                format!("nothing more comes for {} after {done} bytes", seconds(stall))
+                format!("no more bytes for {} after {done} bytes", seconds(stall))
             }
             Interruption::Broken(reason) => {
                 format!("the connection breaks after {done} bytes ({reason})")
@@ -324,16 +325,16 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::thread;
 
-    /// What the server does with a request for a path.
+    /// How the server answers a request for a path.
     #[derive(Clone)]
     enum Reply {
         /// Sends these bytes, head and body, and closes.
         Send(Vec<u8>),
-        /// Sends these bytes and then nothing more, without closing.
+        /// Sends these bytes and keeps the connection open without sending more.
         SendAndHang(Vec<u8>),
     }
 
-    /// A server on this machine; it ends with the test program.
+    /// A server on this machine, which ends with the test program.
     struct Server {
         address: String,
         requests: Arc<Mutex<Vec<String>>>,
@@ -354,7 +355,7 @@ mod tests {
             Server { address, requests }
         }
 
-        /// Returns the stream where it is to stay open.
+        /// Returns the stream if it should stay open.
         fn answer(
             mut stream: TcpStream,
             replies: &HashMap<String, Reply>,
@@ -394,7 +395,7 @@ mod tests {
         [head.as_bytes(), body].concat()
     }
 
-    /// A body that ends where the connection does.
+    /// A body that ends with the connection.
     fn without_length(body: &[u8]) -> Vec<u8> {
         [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", body].concat()
     }
@@ -459,13 +460,13 @@ mod tests {
             assert_eq!(last[name], (size, size));
             assert_eq!(fs::read(folder.join(name)).unwrap(), content(name));
         }
-        // Three mirrors and a redirect for the first file; the good mirror at once for the second.
+        // Three mirrors and a redirect for the first file; for the second, the good mirror is tried first.
         assert_eq!(server.request_count(), 5);
         let requests = server.requests.lock().unwrap().concat().to_lowercase();
         assert_eq!(requests.matches("user-agent: gradus/").count(), 5);
         drop(requests);
         fetch_set(set, &folder, &mirrors, PATIENCE, &mut |_| {}).unwrap();
-        assert_eq!(server.request_count(), 5, "what is there is not downloaded again");
+        assert_eq!(server.request_count(), 5, "existing files are not downloaded again");
         fs::write(folder.join("two.gz"), vec![0; content("two.gz").len()]).unwrap();
         fetch_set(set, &folder, &mirrors[2..], PATIENCE, &mut |_| {}).unwrap();
         assert_eq!(fs::read(folder.join("two.gz")).unwrap(), content("two.gz"));
@@ -529,28 +530,28 @@ mod tests {
         let size = good.len();
         for expected in [
             "missing/one.gz: the server answers 404".to_owned(),
-            "html/one.gz: what comes is an HTML page".to_owned(),
+            "html/one.gz: it sends an HTML page".to_owned(),
             format!("short/one.gz: the download ends after {} of {size} bytes", size / 2),
-            format!("long/one.gz: more than the {size} bytes"),
+            format!("long/one.gz: it sends more than the {size} bytes"),
             format!("other/one.gz: the file there has {} bytes, not {size}", size / 2),
             "wrong/one.gz: the file there has the SHA-256".to_owned(),
-            format!("stall/one.gz: nothing more comes for 0.4 s after {} bytes", size / 2),
+            format!("stall/one.gz: no more bytes for 0.4 s after {} bytes", size / 2),
             format!("put one.gz into {}", folder.path().display()),
         ] {
             assert!(message.contains(&expected), "{expected:?} is not in:\n{message}");
         }
-        assert_eq!(names_in(folder.path()), Vec::<String>::new(), "nothing half is left");
+        assert_eq!(names_in(folder.path()), Vec::<String>::new(), "no partial file is left");
     }
 
     #[test]
     fn without_a_network_the_waiting_is_short() {
         let set = toy_set(&["one.gz", "two.gz"]);
-        // Takes connections (the system does), but never reads or answers.
+        // The system accepts connections, but nothing ever reads or answers.
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let mirrors = [
             format!("http://{}/", silent.local_addr().unwrap()),
-            "http://10.255.255.1/".to_owned(), // not to be reached
-            "http://127.0.0.1:9/".to_owned(),  // refused
+            "http://10.255.255.1/".to_owned(),   // unreachable
+            "http://127.0.0.1:9/".to_owned(),    // refused
             "http://mirror.invalid/".to_owned(), // no such name
         ];
         let patience = Patience { answer: Duration::from_secs(2), ..PATIENCE };

@@ -1,5 +1,5 @@
-//! One request over the network: an address and a time to wait in, the head of the answer or the
-//! reason why there is none out.
+//! One request over the network. In: an address and a timeout. Out: the head of the answer, or the reason
+//! why there is none.
 
 use std::io::Read;
 use std::time::Duration;
@@ -9,17 +9,17 @@ pub(crate) struct Answer {
     /// The status, such as "404 Not Found".
     pub(crate) status: String,
     pub(crate) is_success: bool,
-    /// Bytes that the body promises to have.
+    /// Number of bytes of the body, according to the head.
     pub(crate) length: Option<u64>,
     pub(crate) body: Box<dyn Read>,
 }
 
-/// Why no more of a body comes.
+/// Why reading a body failed.
 pub(crate) enum Interruption {
-    /// Nothing came for too long.
+    /// No byte arrived for too long.
     #[cfg_attr(not(feature = "fetch"), expect(dead_code))]
     Stalled,
-    /// The reason of the operating system or the protocol.
+    /// An error of the operating system or the protocol.
     Broken(String),
 }
 
@@ -37,15 +37,15 @@ mod with_ureq {
 
     use super::{Answer, Interruption, host, is_this_machine, seconds};
 
-    /// Sends the request and waits for the head of the answer, `patience` at most. A name server that
-    /// never answers, redirects and a proxy all count, so the waiting is done by a thread of its own
-    /// that can be left behind.
+    /// Sends the request and waits for the head of the answer, at most `patience`. Name resolution,
+    /// redirects and a proxy count as well, so a thread of its own does the waiting and can be
+    /// abandoned.
     pub(crate) fn request(
         url: &str,
         patience: Duration,
         stall: Duration,
     ) -> Result<Answer, String> {
-        // Each phase on its own ends a little earlier, so that its error says which one it was.
+        // Each phase has a slightly shorter timeout of its own, so that its error names the phase.
         let phase = Some(patience.mul_f32(0.9));
         let mut config = Agent::config_builder()
             .user_agent(concat!("gradus/", env!("CARGO_PKG_VERSION")))
@@ -56,7 +56,7 @@ mod with_ureq {
             .timeout_send_request(phase)
             .timeout_recv_response(phase)
             .timeout_per_read(Some(stall));
-        // A server on this very machine is never behind a proxy.
+        // A server on this machine is never behind a proxy.
         if is_this_machine(host(url)) {
             config = config.proxy(None);
         }
@@ -64,7 +64,7 @@ mod with_ureq {
         let (sender, receiver) = mpsc::channel();
         let address = url.to_owned();
         let waiting = thread::Builder::new().name("gradus-fetch".into()).spawn(move || {
-            // Nobody listens any more when the time is over.
+            // After the timeout, nothing receives the result.
             let _ = sender.send(agent.get(&address).call());
         });
         waiting.map_err(|error| format!("no thread for the request ({error})"))?;
@@ -111,7 +111,7 @@ mod with_ureq {
     }
 }
 
-/// A build without the feature `fetch` asks nobody.
+/// A build without the feature `fetch` cannot send requests.
 #[cfg(not(feature = "fetch"))]
 pub(crate) fn request(_: &str, _: Duration, _: Duration) -> Result<Answer, String> {
     Err("this build cannot download: it has no feature `fetch`".to_owned())
@@ -123,7 +123,7 @@ pub(crate) fn interruption(error: std::io::Error) -> Interruption {
     Interruption::Broken(error.to_string())
 }
 
-/// A time for people.
+/// A duration as text.
 pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f32())
 }
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_recognised() {
+    fn this_machine_is_recognized() {
         for host in ["localhost", "localhost:80", "127.0.0.1:8080", "[::1]:1"] {
             assert!(is_this_machine(host), "{host}");
         }

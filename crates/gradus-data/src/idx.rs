@@ -2,7 +2,7 @@
 //!
 //! Two zero bytes, the element type, the number of dimensions; a big-endian `u32` for each
 //! dimension; then the values, big-endian, row-major. The file may be gzip, whatever its name.
-//! Nothing is allocated before the promised size is checked against the bytes that are there.
+//! The size in the header is checked against the size of the file before memory is allocated.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,13 +13,13 @@ use super::bytes::{self, Content, Digest};
 use super::invalid;
 use crate::error::{Error, Result};
 
-/// More dimensions than this are taken for a damaged header.
+/// A header with more dimensions than this counts as damaged.
 const MAX_DIMENSIONS: usize = 8;
 
 /// Reads an IDX file, plain or gzip.
 ///
 /// # Errors
-/// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is not IDX, is cut
+/// `NotFound` or `Io` if the file cannot be read; `InvalidData` if it is not IDX, is cut
 /// short or too long, or fails its checksum.
 pub fn read_idx(path: &Path) -> Result<Array> {
     with_content(path, parse)
@@ -51,7 +51,7 @@ fn with_content<T>(path: &Path, parse: impl FnOnce(Content) -> Result<T>) -> Res
     let parsed = if data.is_file() {
         parse(Content::of_file(file, data.len()).map_err(read)?)
     } else {
-        // A pipe has no size that could justify anything before it is read.
+        // A pipe has no size to check the header against before it is read.
         parse(Content::of_bytes(&fs::read(path).map_err(read)?))
     };
     parsed.map_err(|error| error.context(path.display()))
@@ -77,7 +77,7 @@ fn parse_hashed(mut content: Content) -> Result<(Array, Digest)> {
     Ok((Array { values: header.element.decode(values), shape: header.shape }, digest))
 }
 
-/// The bytes of the values, and their SHA-256 after that of `hash_after`, where that is given.
+/// The bytes of the values, and the SHA-256 of `hash_after` followed by them, if that is given.
 fn read_values(
     content: &mut Content,
     header: &Header,
@@ -88,14 +88,14 @@ fn read_values(
     let (found, digest) = bytes::fill(content, &mut values, hash_after).map_err(broken)?;
     if found < size {
         return Err(invalid(format!(
-            "the file is truncated: the header promises {size} bytes of values ({}), only {found} \
-             are there; copy or download it again",
+            "the file is truncated: the header promises {size} bytes of values ({}), but there are \
+             only {found}; copy or download it again",
             header.describe()
         )));
     }
     if !bytes::at_end(content).map_err(broken)? {
         return Err(invalid(format!(
-            "the file goes on after the {size} bytes of values that its header promises ({}); it is \
+            "the file continues after the {size} bytes of values that its header promises ({}); it is \
              damaged, or not the file that its name says",
             header.describe()
         )));
@@ -106,8 +106,7 @@ fn read_values(
 fn broken(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => invalid(
-            "the gzip file is truncated at its end, or something else follows it; copy or download it \
-             again",
+            "the gzip file is truncated, or other data follow it; copy or download it again",
         ),
         _ => {
             invalid(format!("the gzip data are damaged ({error}); copy or download the file again"))
@@ -140,7 +139,7 @@ fn read_header(content: &mut Content) -> Result<Header> {
         };
         return Err(invalid(format!(
             "not an IDX file: expected the bytes 00 00, an element type and the number of \
-             dimensions, or gzip of that; {what}"
+             dimensions, possibly compressed with gzip; {what}"
         )));
     };
     raw.resize(4 + 4 * usize::from(raw[3]), 0);
@@ -154,7 +153,7 @@ fn read_header(content: &mut Content) -> Result<Header> {
 }
 
 impl Header {
-    /// Bytes of values that the header promises, if the file can hold them.
+    /// Bytes of values that the header promises, provided that the file can hold them.
     fn size_justified_by(&self, content: &Content) -> Result<usize> {
         let promised =
             element_count(&self.shape).and_then(|count| count.checked_mul(self.element.size()));
@@ -223,7 +222,7 @@ impl Element {
     }
 }
 
-/// `convert` of each `N` bytes.
+/// Applies `convert` to every `N` bytes.
 pub(crate) fn numbers<T, const N: usize>(bytes: &[u8], convert: fn([u8; N]) -> T) -> Vec<T> {
     bytes.as_chunks::<N>().0.iter().map(|&chunk| convert(chunk)).collect()
 }
@@ -275,8 +274,8 @@ mod tests {
             assert!(zipped.contains("truncated"), "{zipped}");
         }
         let long = [&plain[..], &[0]].concat();
-        assert!(message(&long).contains("goes on after the 6 bytes"), "{}", message(&long));
-        assert!(message(&gzip(&long)).contains("goes on after"));
+        assert!(message(&long).contains("continues after the 6 bytes"), "{}", message(&long));
+        assert!(message(&gzip(&long)).contains("continues after"));
     }
 
     #[test]
@@ -292,7 +291,7 @@ mod tests {
         wrong_checksum[at] ^= 1;
         assert!(message(&wrong_checksum).contains("damaged"), "{}", message(&wrong_checksum));
         let trailing = [&zipped[..], b"rubbish"].concat();
-        assert!(message(&trailing).contains("something else follows"), "{}", message(&trailing));
+        assert!(message(&trailing).contains("other data follow"), "{}", message(&trailing));
     }
 
     #[test]

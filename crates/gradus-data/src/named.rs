@@ -1,9 +1,9 @@
 //! A named set on this machine: a folder in, its two data sets out, provided that the files are
-//! what their names say.
+//! genuine.
 //!
-//! The content decides, not the name: a file whose SHA-256 the table knows is accepted or refused by
-//! it. A file that was compressed anew is compared by the SHA-256 of its content where the table has
-//! that (MNIST), else by shape, number of images and labels.
+//! The content decides, not the name: a file whose SHA-256 is in the table is accepted or refused by
+//! it. A file that was compressed again is checked by the SHA-256 of its content if the table has one
+//! (MNIST), otherwise by its shape, number of images and labels.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -22,10 +22,10 @@ use super::zip::Archive;
 use super::{Dataset, Inputs, invalid};
 use crate::error::{Error, Result};
 
-/// The archive in which EMNIST comes, under its own name and under the one that torchvision gives.
+/// The names of the archive that contains EMNIST: its own, and torchvision's.
 const ARCHIVES: [&str; 2] = ["gzip.zip", "emnist.zip"];
 
-/// Where one file of a set lies.
+/// The place of one file of a set.
 #[derive(Debug, Clone, PartialEq)]
 enum Source {
     File(PathBuf),
@@ -33,7 +33,7 @@ enum Source {
     Entry(PathBuf, String),
 }
 
-/// Where the files of a set lie.
+/// The places of the files of a set.
 enum Files {
     /// In the order of [`NamedSet::parts`].
     Parts([Source; 4]),
@@ -41,11 +41,11 @@ enum Files {
     Npz(PathBuf),
 }
 
-/// The training and the test part of `set` from the files in `folder`, or `None` where none of them
-/// is there; `named` says whether the folder bears the set's name.
+/// The training and the test part of `set` from the files in `folder`, or `None` if it has none of
+/// them; `named` says whether the folder has the set's name.
 ///
 /// # Errors
-/// `NotFound` where some of the files are missing, `InvalidData` where one is damaged or belongs to
+/// `NotFound` if some of the files are missing, `InvalidData` if one is damaged or belongs to
 /// another set.
 pub(crate) fn read_from(
     set: &NamedSet,
@@ -63,8 +63,7 @@ pub(crate) fn read_from(
     Ok(Some((train, test)))
 }
 
-/// Whether the files of `set` are in a place. Where that bears the set's name, what they hold is not
-/// looked at.
+/// Whether the files of `set` are in a place. If that has the set's name, their content is not checked.
 pub(crate) fn is_in(set: &NamedSet, place: &Candidate) -> bool {
     let there = matches!(find(set, &place.folder, place.named), Ok(Some(_)));
     there && (place.named || matches!(read_from(set, &place.folder, false), Ok(Some(_))))
@@ -96,15 +95,15 @@ fn find(set: &NamedSet, folder: &Path, named: bool) -> Result<Option<Files>> {
     Ok(None)
 }
 
-/// The file of a part: plain before gzip, and `images.idx3` for `images-idx3`, as one well-known
-/// copy of MNIST has it.
+/// The file of a part: plain before gzip, and `images.idx3` for `images-idx3`, as in a widespread
+/// copy of MNIST.
 fn find_part(folder: &Path, part: &str) -> Option<Source> {
     let dotted = part.replace("-idx", ".idx");
     let names = [part.to_owned(), dotted.clone(), format!("{part}.gz"), format!("{dotted}.gz")];
     names.iter().map(|name| folder.join(name)).find(|path| path.is_file()).map(Source::File)
 }
 
-/// All four files at the same time; the training images take longest.
+/// Reads all four files in parallel; the training images take longest.
 fn read_parts(set: &NamedSet, sources: &[Source; 4], named: bool) -> Result<[Array; 4]> {
     let read = |at: usize| move || read_part(set, set.parts[at], &sources[at], named);
     thread::scope(|scope| {
@@ -130,7 +129,7 @@ fn read_part(set: &NamedSet, part: &str, source: &Source, named: bool) -> Result
     Ok(array)
 }
 
-/// Accepts or refuses a file whose download is unknown by the SHA-256 of its content.
+/// Accepts or refuses a file whose own SHA-256 is not in the table, by the SHA-256 of its content.
 fn judge_content(set: &NamedSet, part: &str, digest: &Digest, named: bool) -> Result<()> {
     if let Some((owner, file)) = sets::by_content(digest) {
         return is_this_part(set, part, owner, file.name);
@@ -138,7 +137,7 @@ fn judge_content(set: &NamedSet, part: &str, digest: &Digest, named: bool) -> Re
     let content_is_known = set.downloads.iter().any(|file| file.content_sha256.is_some());
     if content_is_known || (!named && set.parts[0].starts_with("train")) {
         return Err(invalid(format!(
-            "this is not the {part} of {}: its content has another SHA-256; to use these data as \
+            "this is not the {part} of {}: its content has a different SHA-256; to use these data as \
              they are, give their folder as a path",
             set.name
         )));
@@ -152,14 +151,14 @@ fn is_this_part(set: &NamedSet, part: &str, owner: &NamedSet, file: &str) -> Res
         return Ok(());
     }
     Err(invalid(format!(
-        "this is {name} of {}, not {part} of {}: the wrong file lies under this name; remove it, or \
+        "this is {name} of {}, not {part} of {}: the wrong file has this name; remove it, or \
          give its folder as a path",
         owner.name, set.name
     )))
 }
 
-/// Keras's `mnist.npz` holds the arrays of the four files. It is known by its own SHA-256; where it
-/// was packed anew, each array with its IDX header before it has the SHA-256 of the file.
+/// Keras's `mnist.npz` contains the arrays of the four files. Its own SHA-256 is in the table. If it was
+/// packed again, each array is checked: with an IDX header before it, it has the SHA-256 of the file.
 fn read_keras(set: &NamedSet, path: &Path, named: bool) -> Result<[Array; 4]> {
     let in_file = |error: Error| error.context(path.display());
     let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
@@ -170,7 +169,7 @@ fn read_keras(set: &NamedSet, path: &Path, named: bool) -> Result<[Array; 4]> {
         let array = npz.get(name)?.ok_or_else(missing)?;
         let Values::U8(values) = &array.values else {
             return Err(invalid(format!(
-                "array {name} is {}, MNIST's is uint8",
+                "array {name} is {}, but MNIST's is uint8",
                 array.values.type_name()
             )));
         };
@@ -242,7 +241,7 @@ fn transpose(image: &mut [u8]) {
 }
 
 impl Source {
-    /// The stored bytes, where their number is that of a known download.
+    /// The bytes of the file, if its size is that of a known download.
     fn bytes_of_known_size(&self) -> Result<Option<Vec<u8>>> {
         match self {
             Source::File(path) => {
@@ -364,11 +363,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &toy_files());
         let error = read_from(&toy_set(&KNOWN), folder.path(), true).unwrap_err().to_string();
-        assert!(error.contains("another SHA-256"), "{error}");
+        assert!(error.contains("different SHA-256"), "{error}");
     }
 
     #[test]
-    fn files_of_another_set_are_recognised() {
+    fn files_of_another_set_are_recognized() {
         let [mnist, fashion] = ["mnist", "fashion-mnist"].map(|name| sets::find(name).unwrap());
         let digest = |hex: &str| -> Digest {
             let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap();

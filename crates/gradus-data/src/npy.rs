@@ -1,8 +1,8 @@
 //! NPY, NumPy's format for one array: bytes in, an [`Array`] out.
 //!
 //! The magic `\x93NUMPY`, a version, the length of the header, the header (a Python dictionary:
-//! `descr`, `fortran_order`, `shape`), then the values. The header is read here by hand: it has one
-//! fixed form, and a general parser of Python literals can be led into endless nesting.
+//! `descr`, `fortran_order`, `shape`), then the values. The header has a fixed form, so a small parser of
+//! our own suffices; a general parser of Python literals would be open to attacks by deep nesting.
 
 use super::array::{Array, Values, element_count};
 use super::bytes;
@@ -12,16 +12,16 @@ use crate::error::Result;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// NumPy itself allows 32 dimensions (64 from version 2 on); more is a damaged header.
+/// NumPy itself allows 32 dimensions (64 from version 2 on); a header with more is damaged.
 const MAX_DIMENSIONS: usize = 64;
 
-/// The array in the bytes of an NPY file, in row-major order whatever the order in the file.
+/// The array in the bytes of an NPY file, in row-major order whatever the order of the file.
 ///
 /// Truth values become 0 and 1; `uint16`, `uint32` and `uint64` go into the next larger signed
 /// type.
 ///
 /// # Errors
-/// `InvalidData` where the bytes are not NPY, hold objects, strings or complex numbers, or their number is not the one that the header promises.
+/// `InvalidData` if the bytes are not NPY, hold objects, strings or complex numbers, or their number is not the one that the header promises.
 pub fn parse_npy(bytes: &[u8]) -> Result<Array> {
     let (Header { descr, fortran_order, shape }, data) = Header::of(bytes)?;
     let (size, decode) = element_type(descr)?;
@@ -33,8 +33,8 @@ pub fn parse_npy(bytes: &[u8]) -> Result<Array> {
     }
 }
 
-/// As [`parse_npy`], of bytes that are not needed any more: large arrays of the common types take little more
-/// memory than their values, for the bytes are given back while they are read.
+/// Like [`parse_npy`], for bytes that are not needed afterwards: large arrays of the common types take little
+/// more memory than their values, because the bytes are freed while they are read.
 ///
 /// # Errors
 /// As [`parse_npy`].
@@ -56,10 +56,11 @@ pub(crate) fn into_array(mut bytes: Vec<u8>) -> Result<Array> {
     Ok(Array { values, shape })
 }
 
-/// Bytes that are read between two returns of memory to the system.
+/// Bytes that are read before memory is returned to the system again.
 const PIECE: usize = 1 << 26;
 
-/// The little-endian floats behind `start`, read in pieces from the end, whose memory is given back at once.
+/// The little-endian floats after `start`, read in blocks from the end; the memory of each block is freed
+/// at once.
 fn into_floats(mut bytes: Vec<u8>, start: usize) -> Vec<f32> {
     let mut values = vec![0.0; (bytes.len() - start) / 4];
     let mut end = values.len();
@@ -76,7 +77,7 @@ fn into_floats(mut bytes: Vec<u8>, start: usize) -> Vec<f32> {
     values
 }
 
-/// What the header of an NPY file says.
+/// The header of an NPY file.
 struct Header<'a> {
     descr: &'a str,
     fortran_order: bool,
@@ -84,7 +85,7 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// The header, checked against the values, which come with it.
+    /// The header, checked against the values, and the values.
     fn of(bytes: &'a [u8]) -> Result<(Header<'a>, &'a [u8])> {
         let (header, data) = split_header(bytes)?;
         let descr = quoted(value_of(header, "descr")?)?;
@@ -101,7 +102,7 @@ impl<'a> Header<'a> {
                 .map_or("more than memory can hold".to_owned(), |size| format!("{size} bytes"));
             return Err(invalid(format!(
                 "the .npy header promises an array of shape {shape:?} and type {descr:?}, {promised}, but \
-                 {} bytes of values are there; the file is truncated or damaged",
+                 there are {} bytes of values; the file is truncated or damaged",
                 data.len()
             )));
         }
@@ -126,8 +127,7 @@ fn split_header(bytes: &[u8]) -> Result<(&str, &[u8])> {
         [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]), rest),
         [version, ..] if *version > 3 => {
             return Err(invalid(format!(
-                "version {version} of the .npy format is newer than this program: versions 1 to 3 \
-                 are read"
+                "version {version} of the .npy format is not supported: expected version 1, 2 or 3"
             )));
         }
         _ => return Err(damaged("it ends too early")),
@@ -135,7 +135,7 @@ fn split_header(bytes: &[u8]) -> Result<(&str, &[u8])> {
     let Some((header, data)) = rest.split_at_checked(length as usize) else {
         return Err(damaged("it ends too early"));
     };
-    let header = std::str::from_utf8(header).map_err(|_| damaged("it is no text"))?;
+    let header = std::str::from_utf8(header).map_err(|_| damaged("it is not text"))?;
     Ok((header, data))
 }
 
@@ -156,27 +156,27 @@ fn quoted(text: &str) -> Result<&str> {
     let quote = text.chars().next().filter(|quote| matches!(quote, '\'' | '"'));
     let closed = quote.and_then(|quote| text[1..].split_once(quote));
     closed.map(|(content, _)| content).ok_or_else(|| {
-        invalid("the .npy file holds records of several fields: expected one number for each value")
+        invalid("the .npy file contains records of several fields: expected an array of numbers")
     })
 }
 
 /// The tuple at the start of `text`: `()`, `(3,)`, `(3, 4)`.
 fn parse_shape(text: &str) -> Result<Vec<usize>> {
     let tuple = text.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-    let (tuple, _) = tuple.ok_or_else(|| damaged("'shape' is no tuple"))?;
+    let (tuple, _) = tuple.ok_or_else(|| damaged("'shape' is not a tuple"))?;
     let sizes = tuple.split(',').map(str::trim).filter(|size| !size.is_empty());
     let shape: Option<Vec<usize>> =
         sizes.map(|size| size.trim_end_matches('L').parse().ok()).collect();
     shape
         .filter(|shape| shape.len() <= MAX_DIMENSIONS)
-        .ok_or_else(|| damaged("'shape' is no tuple of sizes"))
+        .ok_or_else(|| damaged("'shape' is not a tuple of sizes"))
 }
 
 type Decode = fn(&[u8]) -> Result<Values>;
 
-/// Bytes of one value of the type `descr`, and what turns bytes into values.
+/// Bytes of one value of the type `descr`, and the conversion from bytes to values.
 fn element_type(descr: &str) -> Result<(usize, Decode)> {
-    /// Chooses the conversion from little-endian or big-endian bytes, and where the values go.
+    /// Chooses the conversion from little-endian or big-endian bytes, and the type of the result.
     macro_rules! either {
         ($from:ty as $to:ty, $variant:ident) => {
             match descr.starts_with('>') {
@@ -214,8 +214,8 @@ fn element_type(descr: &str) -> Result<(usize, Decode)> {
         _ => {
             let advice = match kind.as_bytes().first() {
                 Some(b'U' | b'S') => {
-                    "for names of classes take numbers from 0, as np.unique(names, \
-                     return_inverse=True) gives them"
+                    "convert class names to numbers from 0, for example with np.unique(names, \
+                     return_inverse=True)"
                 }
                 _ => "convert it in NumPy with .astype(\"float32\")",
             };
@@ -244,9 +244,7 @@ fn half(bits: u16) -> f32 {
 fn signed(values: Vec<u64>) -> Result<Values> {
     let signed: Option<_> = values.into_iter().map(|value| i64::try_from(value).ok()).collect();
     signed.map(Values::I64).ok_or_else(|| {
-        invalid(
-            "the .npy file holds uint64 values above 2^63; no pixel, feature or label is so large",
-        )
+        invalid("the .npy file contains uint64 values above 2^63, which are not supported")
     })
 }
 
@@ -323,8 +321,8 @@ mod tests {
 
     #[test]
     fn the_header_is_held_against_the_bytes() {
-        assert!(message(&file("|u1", "(3,)", &[0; 2])).contains("2 bytes of values are there"));
-        assert!(message(&file("|u1", "(3,)", &[0; 4])).contains("4 bytes of values are there"));
+        assert!(message(&file("|u1", "(3,)", &[0; 2])).contains("there are 2 bytes of values"));
+        assert!(message(&file("|u1", "(3,)", &[0; 4])).contains("there are 4 bytes of values"));
         let huge = file("<f8", "(1099511627776, 1099511627776)", &[0; 4]);
         assert!(message(&huge).contains("more than memory"), "{}", message(&huge));
         assert!(message(&file("|u1", "(-3,)", &[0; 2])).contains("damaged"));

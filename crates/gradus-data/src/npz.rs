@@ -1,7 +1,6 @@
 //! NPZ, NumPy's archive of named arrays: a path in, arrays or a pair of data sets out.
 //!
-//! A data set is stored under Keras's names: `x_train`, `y_train` and, where there is a test part,
-//! `x_test`, `y_test`.
+//! A data set has Keras's names: `x_train`, `y_train` and, if there is a test part, `x_test`, `y_test`.
 
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
@@ -23,16 +22,16 @@ impl Npz<File> {
     /// Opens an `.npz` file.
     ///
     /// # Errors
-    /// `NotFound` or `Io` where the file cannot be read, `InvalidData` where it is no archive.
+    /// `NotFound` or `Io` if the file cannot be read, `InvalidData` if it is not an archive.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
         Npz::from_file(file).map_err(|error| error.context(path.display()))
     }
 
-    /// As [`Npz::open`], of a file that is open already.
+    /// Like [`Npz::open`], for a file that is open already.
     ///
     /// # Errors
-    /// `InvalidData` where it is no archive.
+    /// `InvalidData` if it is not an archive.
     pub fn from_file(file: File) -> Result<Self> {
         Ok(Npz { archive: Archive::open(file)? })
     }
@@ -42,7 +41,7 @@ impl<'a> Npz<Cursor<&'a [u8]>> {
     /// An `.npz` file in memory.
     ///
     /// # Errors
-    /// `InvalidData` where the bytes are no archive.
+    /// `InvalidData` if the bytes are not an archive.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
         Ok(Npz { archive: Archive::open(Cursor::new(bytes))? })
     }
@@ -55,10 +54,10 @@ impl<R: Read + Seek> Npz<R> {
         names.map(|name| name.strip_suffix(".npy").unwrap_or(name).to_owned()).collect()
     }
 
-    /// The array of that name, or `None` where there is none.
+    /// The array of that name, or `None` if there is none.
     ///
     /// # Errors
-    /// `InvalidData` where the array is damaged or holds no numbers.
+    /// `InvalidData` if the array is damaged or does not contain numbers.
     pub fn get(&mut self, name: &str) -> Result<Option<Array>> {
         let find = |name: &str| self.archive.find(name);
         let Some(entry) = find(&format!("{name}.npy")).or_else(|| find(name)) else {
@@ -69,7 +68,7 @@ impl<R: Read + Seek> Npz<R> {
     }
 }
 
-/// The training part and, where there is one, the test part of an `.npz` file.
+/// The training part and, if there is one, the test part of an `.npz` file.
 pub fn read_npz(path: &Path) -> Result<(Dataset, Option<Dataset>)> {
     read_parts(path, false, false)
 }
@@ -85,7 +84,7 @@ pub(crate) fn read_parts(
     parts(&mut npz, values, doubles).map_err(|error| error.context(path.display()))
 }
 
-/// As [`read_npz`], from memory.
+/// Like [`read_npz`], from memory.
 pub fn parse_npz(bytes: &[u8]) -> Result<(Dataset, Option<Dataset>)> {
     parts(&mut Npz::from_bytes(bytes)?, false, false)
 }
@@ -182,8 +181,8 @@ mod tests {
         assert_eq!(read("(2, 2)", &two).unwrap(), expected(&["y0", "y1"], &two));
         for (shape, values, words) in [
             ("(2,)", &[0.5, f32::NAN][..], "the target NaN of sample 1 is not a finite"),
-            ("(3,)", &[0.5; 3], "2 samples but values for 3"),
-            ("(2, 1, 1)", &[0.5; 2], "no list of values"),
+            ("(3,)", &[0.5; 3], "2 samples but targets for 3"),
+            ("(2, 1, 1)", &[0.5; 2], "not a list of targets"),
         ] {
             let error = read(shape, values).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");

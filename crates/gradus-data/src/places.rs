@@ -1,5 +1,4 @@
-//! Where a named set may lie on this machine: a set in, folders in the order in which they are
-//! searched out.
+//! The search path of a named set: a set in, the folders that may hold it out, in the order of the search.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,14 +7,14 @@ use etcetera::BaseStrategy;
 
 use super::sets::NamedSet;
 
-/// What the surroundings of the program say about places; gathered once, so that tests can choose.
+/// The environment that the search path depends on; read once, so that tests can choose it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Surroundings {
     /// `$GRADUS_DATA`: a folder with a sub-folder for each set.
     pub(crate) gradus_data: Option<PathBuf>,
     /// `$GRADUS_MIRROR`: a base URL that is tried before the mirrors of the table.
     pub(crate) mirror: Option<String>,
-    /// The folder from which relative paths count.
+    /// The current folder, to which relative paths refer.
     pub(crate) current: PathBuf,
     /// Gradus's own folder under the user's cache folder.
     pub(crate) cache: Option<PathBuf>,
@@ -47,17 +46,17 @@ impl Surroundings {
     }
 }
 
-/// A folder that may hold a set.
+/// A folder that may contain a set.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Candidate {
     pub(crate) folder: PathBuf,
-    /// Whether the folder bears the set's name. Where it does not, only files whose SHA-256 is
-    /// known are taken for the set: relatives of MNIST share their file names.
+    /// Whether the folder has the set's name. If not, only files whose SHA-256 is known count as the set,
+    /// because the relatives of MNIST have the same file names.
     pub(crate) named: bool,
 }
 
-/// The folders that may hold `set`, best first: in `data_dir`, `$GRADUS_DATA`, `./data`, the cache,
-/// Keras's folder and torchvision's usual roots.
+/// The folders that may contain `set`, in the order of the search: in `data_dir`, `$GRADUS_DATA`, `./data`,
+/// the cache, Keras's folder and torchvision's usual roots.
 pub(crate) fn candidates(
     set: &NamedSet,
     data_dir: Option<&Path>,

@@ -1,9 +1,9 @@
-//! The named sets: where their files come from, what they must be, and what their classes are
-//! called. A table; nothing is read here.
+//! The table of named sets: the sources of their files, their checksums and their class names. Nothing is
+//! read here.
 
 use super::bytes::{Digest, hex};
 
-/// A file as its mirrors hold it.
+/// A file on the mirrors.
 #[derive(Debug)]
 pub(crate) struct RemoteFile {
     /// Name on the mirrors and in the cache.
@@ -12,33 +12,32 @@ pub(crate) struct RemoteFile {
     pub(crate) bytes: u64,
     /// SHA-256 of the file as it is downloaded.
     pub(crate) sha256: &'static str,
-    /// SHA-256 of the decompressed file, where it is known: it recognises copies that were
-    /// compressed anew.
+    /// SHA-256 of the decompressed file, if known. It identifies copies that were compressed again.
     pub(crate) content_sha256: Option<&'static str>,
 }
 
 /// A named data set.
 #[derive(Debug)]
 pub(crate) struct NamedSet {
-    /// What users call it.
+    /// The name that users give.
     pub(crate) name: &'static str,
     /// Its folder in the cache and elsewhere; all parts of EMNIST share one.
     pub(crate) folder: &'static str,
-    /// Its folder in the manner of torchvision, which keeps the files in `FOLDER/raw`.
+    /// Its folder in torchvision's layout, which has the files in `FOLDER/raw`.
     pub(crate) torchvision: &'static str,
     /// Folders on the network, in the order in which they are tried.
     pub(crate) mirrors: &'static [&'static str],
-    /// What is downloaded.
+    /// The files to download.
     pub(crate) downloads: &'static [RemoteFile],
     /// Training images, training labels, test images, test labels; each may end in `.gz`.
     pub(crate) parts: [&'static str; 4],
-    /// Training and test images, where the number is the same in every edition.
+    /// The numbers of training and test images, if they are the same in every edition.
     pub(crate) samples: Option<[usize; 2]>,
     /// Class names.
     pub(crate) classes: Classes,
     /// The label of the first class.
     pub(crate) first_label: u32,
-    /// Whether rows and columns of the images are exchanged.
+    /// Whether the images are transposed.
     pub(crate) transposed: bool,
 }
 
@@ -63,7 +62,7 @@ impl Classes {
 pub(crate) const KERAS_MNIST_SHA256: &str =
     "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1";
 
-/// The set drawn by the program itself; it needs no files.
+/// The built-in set, which needs no files.
 pub(crate) const BUILT_IN: &str = "digits";
 
 /// The set of that name; capitals and `_` for `-` do not matter.
@@ -158,12 +157,12 @@ macro_rules! emnist_parts {
     };
 }
 
-/// Capitals and small letters apart.
+/// Capital and small letters as separate classes.
 const ALL_LETTERS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Small letters that look like their capitals are one class with them.
+/// Small letters that look like their capitals share a class with them.
 const MERGED_LETTERS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt";
 
-/// Every named set but the built-in digits.
+/// All named sets except the built-in digits.
 pub(crate) static SETS: [NamedSet; 10] = [
     NamedSet {
         name: "mnist",

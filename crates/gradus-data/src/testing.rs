@@ -1,4 +1,4 @@
-//! Small files of every format, made by the tests.
+//! Small files of every format for the tests.
 
 use std::io::Write;
 

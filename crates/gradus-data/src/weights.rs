@@ -5,11 +5,11 @@ use std::path::Path;
 use super::npy::parse_npy;
 use crate::error::{Error, Result};
 
-/// Reads the factors of the samples' losses: an `.npy` file with one dimension, or a text with one
-/// number on each line. [`super::Dataset::with_sample_weights`] checks them against the data.
+/// Reads the weights of the samples in the loss: an `.npy` file with one dimension, or a text file with
+/// one number per line. [`super::Dataset::with_sample_weights`] checks them against the data.
 ///
 /// # Errors
-/// `NotFound` or `Io` where the file cannot be read, `InvalidData` where it holds something else.
+/// `NotFound` or `Io` if the file cannot be read, `InvalidData` if it has other content.
 pub fn read_sample_weights(path: &Path) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
     if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy")) {

@@ -1,9 +1,9 @@
-//! The table of contents of a zip file, and single entries of it, for `.npz` and for the archive in
-//! which EMNIST comes.
+//! The table of contents and single entries of a zip file, for `.npz` and for the archive that contains
+//! EMNIST.
 //!
-//! Stored and deflated entries without encryption, up to 4 GiB. Written out here rather than left
-//! to a general library, because every size is to be checked against the bytes that are there
-//! before anything is allocated; the whole file need not be in memory.
+//! Stored and deflated entries without encryption, up to 4 GiB. It is written here instead of using a
+//! library because every size must be checked against the size of the file before memory is allocated;
+//! the file need not be in memory.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -46,7 +46,7 @@ impl<R: Read + Seek> Archive<R> {
     /// Reads the table of contents.
     ///
     /// # Errors
-    /// `InvalidData` where this is no zip file, or a damaged one, or one beyond 4 GiB.
+    /// `InvalidData` if this is not a zip file, or if it is damaged or larger than 4 GiB.
     pub fn open(mut reader: R) -> Result<Self> {
         let length = reader.seek(SeekFrom::End(0)).map_err(unreadable)?;
         let end = find_end(&mut reader, length)?;
@@ -54,7 +54,7 @@ impl<R: Read + Seek> Archive<R> {
         let (size, start) = (u32_at(&end, 12), u32_at(&end, 16));
         if start == u32::MAX || count == usize::from(u16::MAX) {
             return Err(invalid(
-                "the zip archive is a zip64 file (above 4 GiB), which is not read",
+                "the zip archive is a zip64 file (above 4 GiB), which is not supported",
             ));
         }
         if u64::from(start) + u64::from(size) > length {
@@ -72,7 +72,7 @@ impl<R: Read + Seek> Archive<R> {
         self.entries.iter().find(|entry| entry.name == name).cloned()
     }
 
-    /// The decompressed content of `entry`, its checksum tested.
+    /// The decompressed content of `entry`, with its checksum verified.
     pub fn read(&mut self, entry: &Entry) -> Result<Vec<u8>> {
         self.content(entry).map_err(|error| error.context(format!("{} in the archive", entry.name)))
     }
@@ -102,7 +102,7 @@ impl<R: Read + Seek> Archive<R> {
             0 => read_exactly(raw, entry),
             8 => read_exactly(DeflateDecoder::new(raw), entry),
             other => Err(invalid(format!(
-                "compression method {other} is not read: pack the archive again with deflate"
+                "compression method {other} is not supported: pack the archive again with deflate"
             ))),
         }
     }
@@ -113,7 +113,7 @@ fn read_exactly(mut reader: impl Read, entry: &Entry) -> Result<Vec<u8>> {
     let mut content = vec![0; size];
     let found = bytes::read_up_to(&mut reader, &mut content).map_err(unreadable)?;
     if found < size || !bytes::at_end(&mut reader).map_err(unreadable)? {
-        return Err(damaged("an entry has another size than the table of contents says"));
+        return Err(damaged("the size of an entry differs from that in the table of contents"));
     }
     let mut checksum = Crc::new();
     checksum.update(&content);
@@ -123,7 +123,7 @@ fn read_exactly(mut reader: impl Read, entry: &Entry) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The end record: the last place from which its comment reaches exactly to the end.
+/// The end record: the last one whose comment reaches exactly to the end of the file.
 fn find_end(reader: &mut (impl Read + Seek), length: u64) -> Result<Vec<u8>> {
     let tail_size = length.min((END_SIZE + MAX_COMMENT) as u64);
     let mut tail = vec![0; tail_size as usize];
@@ -158,7 +158,7 @@ fn parse_table(mut table: &[u8], count: usize) -> Result<Vec<Entry>> {
         };
         let [name, extra, comment] = [28, 30, 32].map(|at| usize::from(u16_at(header, at)));
         if !header.starts_with(b"PK\x01\x02") || rest.len() < name + extra + comment {
-            return Err(damaged("its table of contents makes no sense"));
+            return Err(damaged("its table of contents is invalid"));
         }
         entries.push(Entry {
             name: String::from_utf8_lossy(&rest[..name]).into_owned(),
@@ -185,7 +185,7 @@ fn unreadable(error: io::Error) -> Error {
     }
 }
 
-/// The little-endian number at `at`; the callers have checked that it is there.
+/// The little-endian number at `at`; the callers have checked the length.
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
@@ -245,7 +245,7 @@ mod tests {
         assert!(changed(table + 8, 1).contains("encrypted"));
         assert!(changed(table + 10, 12).contains("method 12"));
         assert!(changed(table + 24, 6).contains("more bytes than the file can hold"));
-        assert!(changed(table + 24, 4).contains("another size"));
+        assert!(changed(table + 24, 4).contains("the size of an entry differs"));
         assert!(changed(table + 42, 99).contains("too early"));
         assert!(message(b"<html>").contains("not a zip archive"));
         assert!(message(b"").contains("empty"));

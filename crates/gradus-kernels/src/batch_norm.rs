@@ -1,4 +1,4 @@
-//! Batch normalisation: a batch of pre-activations goes in; every column gets mean 0 and variance 1, then
+//! Batch normalization: a batch of pre-activations goes in; every column gets mean 0 and variance 1, then
 //! a learnt scale and shift (Ioffe and Szegedy 2015; docs/maths.md M14).
 //!
 //! Work goes panel by panel: for a mini-batch, 64 columns stay in the nearest cache between one pass over
@@ -83,7 +83,7 @@ fn parameter_gradients(
 }
 
 /// `value(j)` for the columns `j` of a panel. On the stack, so that the compiler knows that it overlaps no
-/// matrix and vectorises the loops that use it.
+/// matrix and vectorizes the loops that use it.
 #[inline(always)]
 fn panel_of(columns: &Range<usize>, value: impl Fn(usize) -> f32) -> [f32; PANEL] {
     let mut panel = [0.0; PANEL];
@@ -94,7 +94,7 @@ fn panel_of(columns: &Range<usize>, value: impl Fn(usize) -> f32) -> [f32; PANEL
 }
 
 impl Kernels {
-    /// Normalises every column over its rows, the samples: with the column's `mean` and biased `variance`,
+    /// Normalizes every column over its rows, the samples: with the column's `mean` and biased `variance`,
     /// `normalized = (x - mean) / sqrt(variance + epsilon)` and `values = gamma normalized + beta`.
     /// `values` and `normalized` are `[samples x units]`, the other slices have a value for each unit.
     /// Everything except `gamma` and `beta` is overwritten.

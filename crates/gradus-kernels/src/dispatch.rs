@@ -129,7 +129,7 @@ fn choose(forced: Option<&str>) -> Result<Kernels, String> {
 
 /// Compiles a body once for each instruction set and calls the variant for `self`:
 /// `dispatch!(self, (arguments: Types) -> Result, |S| body)`, where the body sees `S` as the
-/// [`crate::arch::Simd`] type. Bodies without `S` are plain loops, which the compiler vectorises with
+/// [`crate::arch::Simd`] type. Bodies without `S` are plain loops, which the compiler vectorizes with
 /// whatever the variant's features allow.
 ///
 /// The body goes into a function of its own for each variant because features are enabled for whole

@@ -200,7 +200,7 @@ fn between(word: u32, u: f32, v: f32) -> u8 {
 /// pixel 0 is `(u, v)`, counted from (-1, -1); that of each next one is `step` further; and `shifts` (along
 /// x, along y) are added.
 ///
-/// Three loops, so that each can be vectorised: places, loads (a gather), interpolation.
+/// Three loops, so that each can be vectorized: places, loads (a gather), interpolation.
 #[inline(always)]
 fn read_between(
     corners: &Corners,

@@ -1,7 +1,7 @@
 //! Element-wise kernels: slices go in and are replaced by activations (docs/maths.md M3), multiplied by
 //! derivatives, or converted to bytes.
 //!
-//! These are plain loops, compiled once for each instruction set. The compiler vectorises them because
+//! These are plain loops, compiled once for each instruction set. The compiler vectorizes them because
 //! none of them branches: where values differ in kind, both results are computed and one is selected. The
 //! derivatives take the activation's *output* wherever that is enough, so that its input need not be
 //! saved for the backward pass.
@@ -165,7 +165,7 @@ impl Kernels {
         dispatch!(self, (values: &[f32], scale: f32, bytes: &mut [u8]) -> bool, |_S| {
             /// Adding 1.5 * 2^23 rounds to a whole number, whose bits are then the lowest ones.
             const ROUND: f32 = 12_582_912.0;
-            // No early exit within a block, so that the compiler can vectorise it; one between blocks, so
+            // No early exit within a block, so that the compiler can vectorize it; one between blocks, so
             // that other data are found out after 1,024 values.
             values.chunks(1024).zip(bytes.chunks_mut(1024)).all(|(values, bytes)| {
                 let mut sound = true;

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     gradus::model_file::save(&trained.model, &path)?;
     let model = gradus::model_file::load(&path)?;
 
-    // Raw values go in, as in training: the model contains its normalisation.
+    // Raw values go in, as in training: the model contains its normalization.
     let unseen = [0.1, -0.2, 0.9, 0.9];
     let predictions = model.predict(Rows::Floats(&unseen), &Workers::new(1)?)?;
     for (sample, point) in unseen.chunks(2).enumerate() {

@@ -80,7 +80,7 @@ fn weights_of_pytorch_become_a_network() {
     let bytes = pytorch(&[("0", 2, 3), ("2", 4, 2)], &[]);
     let Loaded { model, notices } = read(&bytes).unwrap();
     let classifier = model.into_classifier().unwrap();
-    assert!(notices[0].contains("relu is taken"), "{notices:?}");
+    assert!(notices[0].contains("relu is assumed"), "{notices:?}");
     assert!(notices[1].contains("`normalize`"), "{notices:?}");
     let network = &classifier.network;
     assert_eq!((network.inputs(), network.outputs()), (3, 4));
@@ -172,7 +172,7 @@ fn arrays_become_a_network() {
 }
 
 #[test]
-fn exported_arrays_come_back_with_their_normalisation() {
+fn exported_arrays_come_back_with_their_normalization() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     let mut model = model_file::load(&golden("keras.keras")).unwrap();
@@ -221,7 +221,7 @@ fn onnx_of_others_predicts_the_same() {
     assert_eq!(model.network.activation_after(0), Activation::LEAKY_RELU);
     assert_eq!(model.network.activation_after(1), Activation::Gelu);
     close(&probabilities(&model, arrays.floats("inputs")), &arrays.floats("probabilities"));
-    // A normalisation of the user's goes before that of the file.
+    // A normalization of the user's goes before that of the file.
     let halved = Transform::scalar(0.0, 0.5);
     let options = ReadOptions { transform: Some(halved), ..ReadOptions::default() };
     let doubling = model_file::load_as(&golden("foreign.onnx"), &options);

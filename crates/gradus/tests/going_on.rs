@@ -111,7 +111,7 @@ fn other_samples_are_learned_too() {
 
 /// A model that has no state to go on from keeps what its weights were trained for.
 #[test]
-fn a_model_keeps_its_normalisation() {
+fn a_model_keeps_its_normalization() {
     let data = as_floats(&digits(300));
     let standard = gradus::data::normalize::Normalization::Standard;
     let settings = TrainConfig { normalization: standard, ..config(20) };
@@ -138,9 +138,9 @@ fn what_does_not_fit_the_state_is_refused() {
     let norm = Regularization { batch_norm: true, ..Regularization::NONE };
     let average = Regularization { ema_decay: Some(0.9), ..Regularization::NONE };
     for (settings, message) in [
-        (sgd, "the optimizer cannot change while training goes on: adam with 2 moments until now"),
+        (sgd, "the optimizer cannot change when training continues: it was adam with 2 moments"),
         (TrainConfig { hidden: vec![70], ..config(1) }, "the hidden layers cannot change"),
-        (TrainConfig { regularization: norm, ..config(1) }, "batch normalisation cannot change"),
+        (TrainConfig { regularization: norm, ..config(1) }, "batch normalization cannot change"),
         (TrainConfig { regularization: average, ..config(1) }, "averaged cannot change"),
         (TrainConfig { epochs: 0, ..config(1) }, "`epochs` is 0"),
     ] {

@@ -1,5 +1,5 @@
-//! Batch normalisation, noise and dropout: gradients against central differences, the same bits for
-//! any number of workers, and the folded network against the normalised one.
+//! Batch normalization, noise and dropout: gradients against central differences, the same bits for
+//! any number of workers, and the folded network against the normalized one.
 
 mod common;
 
@@ -164,7 +164,7 @@ fn folding_batch_normalisation_changes_no_prediction() {
     }
 }
 
-/// Two hidden layers with batch normalisation against PyTorch: the pass, all gradients, the running
+/// Two hidden layers with batch normalization against PyTorch: the pass, all gradients, the running
 /// statistics after it, and predictions with these.
 #[test]
 fn batch_normalisation_matches_pytorch() {
@@ -196,7 +196,7 @@ fn batch_normalisation_matches_pytorch() {
             for (index, linear) in network.linears().iter().enumerate() {
                 for (letter, range) in [("w", linear.weight()), ("b", linear.bias())] {
                     let key = format!("grad_{letter}{}", index + 1);
-                    // A shift before batch normalisation changes nothing: its gradient is 0.
+                    // A shift before batch normalization changes nothing: its gradient is 0.
                     assert_close(&gradients[range], &golden.floats(&key), 2e-5, &key);
                 }
             }

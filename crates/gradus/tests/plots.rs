@@ -198,18 +198,18 @@ fn a_loss_over_many_powers_of_ten_has_a_logarithmic_axis() {
     let points = points(elements(&document, "path").next().unwrap());
     let steps: Vec<f64> = points.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
     assert!(steps.iter().all(|step| (step - steps[0]).abs() < 0.05 && *step > 20.0), "{steps:?}");
-    assert!(texts(&document).contains(&"cross-entropy (nats), logarithmic"));
+    assert!(texts(&document).contains(&"cross-entropy (nats), logarithmic scale"));
     // Samples with values have no accuracy, and another loss.
     history.epochs.iter_mut().for_each(|report| report.accuracy = None);
     let svg = plot::curves(&history, Figure::Loss);
-    assert!(texts(&parse(&svg)).contains(&"half the mean squared error, logarithmic"));
+    assert!(texts(&parse(&svg)).contains(&"half the mean squared error, logarithmic scale"));
 }
 
 #[test]
 fn accuracy_is_in_percent_and_one_figure_has_no_legend() {
     let svg = plot::curves(&history(12), Figure::Accuracy);
     let document = parse(&svg);
-    assert!(texts(&document).contains(&"95.83 %") && texts(&document).contains(&"right (%)"));
+    assert!(texts(&document).contains(&"95.83 %") && texts(&document).contains(&"accuracy (%)"));
     let svg = plot::curves(&history(12), Figure::LearningRate);
     let document = parse(&svg);
     assert_eq!(elements(&document, "path").count(), 1);
@@ -271,7 +271,7 @@ fn a_confusion_matrix_shows_its_counts_and_links() {
     }
     let links: Vec<_> = elements(&document, "a").map(|it| it.attribute("href").unwrap()).collect();
     assert_eq!(links, ["#cell-0-2", "#cell-2-1"]);
-    let title = "<script>alert(1)</script> taken for d: 2 (20.00 %)";
+    let title = "<script>alert(1)</script> predicted as d: 2 (20.00 %)";
     assert!(elements(&document, "title").any(|node| node.text() == Some(title)));
     // The stronger confusion has the stronger colour.
     let opacity = |link: &str| {
@@ -292,7 +292,7 @@ fn hundreds_of_classes_stay_bounded() {
     let svg = plot::confusion(&matrix, &names);
     assert!(svg.len() < 400_000, "{} bytes", svg.len());
     let document = parse(&svg);
-    assert!(texts(&document).contains(&"the 30 of 400 classes with most mistakes"));
+    assert!(texts(&document).contains(&"the 30 of 400 classes with the most mistakes"));
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn weights_and_histograms_of_any_network() {
     assert!(names.iter().all(|name| texts(&document).contains(name)));
     let deep = Network::dense(2, &[3; 40], &[Activation::Relu], 2).unwrap();
     let svg = plot::weight_histograms(&deep);
-    assert!(texts(&parse(&svg)).contains(&"counts, logarithmic; the first 12 of 41"));
+    assert!(texts(&parse(&svg)).contains(&"counts, logarithmic scale; the first 12 of 41"));
     // The logarithms of 1 + 999 and 1 + 9 are as 3 to 1.
     let values: Vec<f32> = [1.0; 999].into_iter().chain([2.0; 9]).collect();
     let svg = plot::histograms("a < b", "x", &[("it".into(), &values)]);

@@ -1,4 +1,4 @@
-//! Regularisation in whole runs: the number of threads changes no bit with all of it on, each kind
+//! Regularization in whole runs: the number of threads changes no bit with all of it on, each kind
 //! does what it says and still learns, and the losses told are those of the formulas.
 
 #[path = "common/runs.rs"]
@@ -288,7 +288,7 @@ fn the_average_follows_the_parameters() {
     let plain = run(&config(5, None), &data);
     assert_eq!(plain.model.network, run(&config(5, Some(0.0)), &data).model.network);
 
-    // Without batch normalisation the model is the average itself: from the initial parameters on,
+    // Without batch normalization the model is the average itself: from the initial parameters on,
     // with the decay of each step.
     let config = |ema_decay| TrainConfig {
         epochs: 5,
@@ -500,5 +500,5 @@ fn every_wrong_setting_is_named() {
         refused(&flat, &data, "there is none");
     }
     let watching = TrainConfig { monitor: Some(Monitor::ValAccuracy), ..small(1, NONE) };
-    refused(&watching, &data, "val_accuracy is to be watched, but there are no validation data");
+    refused(&watching, &data, "`monitor` is val_accuracy, but there are no validation data");
 }

@@ -1,4 +1,4 @@
-//! Regression on standardised targets: models, losses and files are in the targets' own units, and everything that
+//! Regression on standardized targets: models, losses and files are in the targets' own units, and everything that
 //! copies the network (resumed and continued runs, averages, early stopping) agrees on the scale.
 
 #[path = "common/runs.rs"]
@@ -180,7 +180,7 @@ fn continued_runs_keep_the_scale() {
     assert!(next.model().network == one.model.network);
     let raw = TrainConfig { standardize_targets: None, ..config(1) };
     let error = Session::new(&raw, &data, Start::Continue(&state)).err().unwrap();
-    assert!(error.to_string().contains("targets are standardised"), "{error}");
+    assert!(error.to_string().contains("targets are standardized"), "{error}");
 }
 
 #[test]

@@ -381,7 +381,7 @@ fn a_run_that_diverges_ends_with_the_last_good_model() {
     let smaller = run(&TrainConfig { learning_rate: rate, ..config.clone() }, &data);
     assert_eq!(smaller.outcome, Outcome::Finished, "{rate}");
     assert!(smaller.learned || smaller.history.epochs[19].loss < smaller.history.epochs[0].loss);
-    // Raw inputs could be normalised, too; what is set already is not advised.
+    // Raw inputs could be normalized, too; what is set already is not advised.
     assert!(message.contains("`normalize`"), "{message}");
     let set = TrainConfig { normalization: Normalization::Unit, learning_rate: 1e30, ..config };
     let Outcome::Diverged { message, .. } = run(&set, &data).outcome else { panic!("it did not") };

@@ -235,7 +235,7 @@ fn what_needs_classes_is_refused() {
         assert!(error.to_string().contains(words), "{error}");
     };
     for (monitor, validation) in [(Monitor::Accuracy, None), (Monitor::ValAccuracy, Some(&data))] {
-        let words = "is to be watched, but the data are answered with values";
+        let words = "but regression has no accuracy";
         refused(TrainConfig { monitor: Some(monitor), ..small(1) }, validation, words);
     }
     let with = |regularization| TrainConfig { regularization, ..small(1) };
@@ -243,7 +243,7 @@ fn what_needs_classes_is_refused() {
     refused(with(smoothed), None, "label smoothing spreads a class's target");
     let class_weights = ClassWeights::Balanced;
     let weights = Regularization { class_weights, ..Regularization::NONE };
-    refused(with(weights), None, "class weights are factors of classes");
+    refused(with(weights), None, "class weights are for classes");
     let classes = as_floats(&digits(20));
     refused(small(1), Some(&classes), "in 10 classes, but the training data [3] with 2 values");
 

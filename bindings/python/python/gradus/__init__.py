@@ -1,4 +1,4 @@
-"""gradus: dense neural networks that classify and regress, trained from scratch.
+"""gradus: dense neural networks for classification and regression, trained from scratch.
 
 >>> from gradus import MLPClassifier, datasets
 >>> (x_train, y_train), (x_test, y_test) = datasets.load_mnist()  # doctest: +SKIP

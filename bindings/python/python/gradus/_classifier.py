@@ -10,6 +10,7 @@ import numpy as np
 
 from gradus import _core, _inputs
 from gradus._mlp import BaseMLP
+from gradus._parameters import complete
 from gradus.plots import Plot
 
 if TYPE_CHECKING:
@@ -18,111 +19,17 @@ if TYPE_CHECKING:
     from gradus._mlp import Samples
 
 
+@complete
 class MLPClassifier(BaseMLP):
-    """Dense neural-network classifier in scikit-learn's manner.
+    """Dense neural-network classifier with scikit-learn's interface.
 
-    It minimises the cross-entropy of a softmax over all classes (of two classes, too) by a gradient
-    method on mini-batches. Parameters that scikit-learn's ``MLPClassifier`` has under the same name mean
-    the same here. The same ``random_state`` gives the same model, bit for bit, at any number of
-    threads.
+    It minimizes the cross-entropy of a softmax over all classes (also for two classes) by a gradient
+    method on mini-batches. Parameters with the same name as in scikit-learn's ``MLPClassifier`` have the
+    same meaning. The same ``random_state`` gives the same model, bit for bit, at any number of threads.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(100,)
-        Units of each hidden layer; ``()`` for softmax regression.
-    activation : str or sequence of str, default='relu'
-        After each hidden layer: 'identity', 'relu', 'leaky_relu' (slope 0.01; 'leaky_relu:0.1'
-        has another), 'tanh', 'sigmoid' ('logistic' is the same) or 'gelu'. A sequence names one for each
-        hidden layer.
-    solver : {'adam', 'sgd', 'adamw', 'rmsprop', 'lion', 'muon'}, default='adam'
-        How weights follow their gradients.
-    alpha : float, default=0.0001
-        L2 penalty. As in scikit-learn it is divided by the number of samples in a batch: the gradient
-        of the mean loss gets ``alpha / batch_size * weights``.
-    batch_size : int, 'auto' or 'full', default='auto'
-        Samples in a step, at most all, shuffled in every epoch; 'auto' is ``min(200, n_samples)``. 'full'
-        takes all samples in every step, in their order.
-    learning_rate_init : float, default=0.001
-        Learning rate; where ``schedule`` changes it, the largest.
-    schedule : str, default='constant'
-        'constant', 'cosine', 'one-cycle', 'step:EPOCHS:FACTOR' or 'plateau:PATIENCE:FACTOR'. It is laid
-        over ``max_iter`` epochs; `partial_fit` always takes ``learning_rate_init``.
-    warm_up : float, default=0.0
-        Epochs, also a part of one, in which the learning rate rises to its value.
-    max_iter : int, default=200
-        Most epochs (passes over the samples).
-    random_state : int, RandomState, Generator or None, default=None
-        Where all random numbers come from. None draws a seed from ``numpy.random``.
-    tol : float, default=1e-4
-        By how much an epoch must be better than the best so far to count as progress.
-    n_iter_no_change : int or None, default=10
-        Training ends when more than this many epochs in a row have brought no progress: of the training
-        loss, with ``early_stopping`` of the monitored figure. None for never.
-    verbose : bool, default=False
-        Whether to print the figures of each epoch.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the earlier call, with its weights and the solver's state. Layers,
-        solver, ``batch_norm`` and ``ema_decay`` must then be the same, and no new class may come.
-    momentum : float, default=None
-        Of 'sgd' (0.9), 'rmsprop' (0) and 'muon' (0.95). None is the value in parentheses.
-    nesterovs_momentum : bool, default=None
-        Whether to look ahead along the momentum: of 'sgd' and 'muon', True by default.
-    beta_1 : float, default=None
-        Decay of the mean of gradients: of 'adam', 'adamw', 'lion' and 'muon', 0.9 by default.
-    beta_2 : float, default=None
-        Decay of the mean of squared gradients: of 'adam', 'adamw' and 'muon' (0.999) and 'rmsprop'
-        (0.99); of 'lion' the decay of the mean of gradients (0.99).
-    epsilon : float, default=None
-        Keeps divisions from 0: of 'adam', 'adamw', 'rmsprop' and 'muon', 1e-8 by default.
-    weight_decay : float, default=None
-        The solver's own decay of weights: decoupled for 'adamw' and 'muon' (0.01) and 'lion' (0), an L2
-        penalty for the others (0). Unlike ``alpha`` it is not divided.
-    early_stopping : bool, default=False
-        Whether to watch validation data, end when they bring no more progress, and come back to the best
-        epoch. The data are `fit`'s ``validation_data``, or a share of the samples set apart.
-    validation_fraction : float, default=0.1
-        The share that ``early_stopping`` sets apart, shuffled and stratified.
-    monitor : {'loss', 'accuracy', 'val_loss', 'val_accuracy'} or None, default=None
-        What ``early_stopping`` and the plateau schedule watch. None is 'val_accuracy' with
-        ``early_stopping``, else 'val_loss' where there are validation data and 'loss' where not.
-    normalization : {'none', 'unit', 'standard'}, default='none'
-        Fitted on the training samples and part of the model. 'unit' divides bytes by 255 and brings
-        floats to 0..1 by feature; 'standard' takes the mean off and divides by the standard deviation, by
-        feature (of byte images over all pixels).
-    init : str or sequence of array-like, default='sklearn'
-        Initial weights: 'sklearn' as scikit-learn draws them (Glorot, biases too), 'auto' (He where ReLU and its like
-        follow, else Glorot), 'he', 'glorot' or 'normal:S' with a standard deviation S; with these, biases are 0.
-        Or the arrays themselves, ``[w1, b1, w2, b2, ...]``: weights are inputs x outputs, biases of
-        shape (n,), (n, 1) or (1, n). What goes on from an earlier call keeps its own weights.
-    dropout, input_dropout : float, default=0.0
-        Share of hidden activations, and of inputs, that are set to 0 in training.
-    noise, input_noise : float, default=0.0
-        Standard deviation of the noise added before hidden activations, and to normalised inputs.
-    batch_norm : bool, default=False
-        Whether hidden layers are batch-normalised; ``coefs_`` has it folded in.
-    label_smoothing : float, default=0.0
-        Share of the target that is spread over all classes.
-    mixup : float, default=0.0
-        Alpha of mixup; 0 for none.
-    l1 : float, default=0.0
-        L1 penalty.
-    max_norm, clip_norm, clip_value : float or None, default=None
-        Largest norm of the weights that lead to a hidden unit, of the whole gradient, and largest value
-        in the gradient.
-    ema_decay : float or None, default=None
-        Decay of a moving average of the weights, which then is the model.
-    distort : str or None, default=None
-        Distorts images anew in every epoch: 'standard', 'strong', or parts such as 'shift:2,rotate:10,scale:0.1,
-        shear:0.1,elastic:36:6'. Samples must be bytes of shape (height, width).
-    class_weight : dict, 'balanced' or None, default=None
-        Factors of the classes' losses.
-    callbacks : callable, sequence of callables or None, default=None
-        Each is called after every epoch with its figures, a dict with 'epoch' (from 0), 'loss',
-        'accuracy', 'learning_rate', 'seconds' and, with validation data, 'val_loss' and 'val_accuracy'.
-        When one returns True, training ends.
-    n_jobs : int or None, default=None
-        Threads; -1 for one a core, -2 for all cores but one. None is one a core, too, but one alone where steps are very small. It
-        does not change the result.
+    {parameters}
 
     Attributes
     ----------
@@ -133,39 +40,39 @@ class MLPClassifier(BaseMLP):
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
-        Names of the features, where X was a frame whose column names are strings.
+        Names of the features, if X was a frame whose column names are strings.
     n_iter_ : int
-        Epochs that were run.
+        Number of epochs.
     t_ : int
-        Samples seen, each as often as it was.
+        Number of samples seen in all epochs.
     loss_, loss_curve_ : float, list of float
-        Training loss of the last epoch and of each: the mean over the passes before each step, without
-        penalties.
+        Training loss of the last epoch and of each epoch: the mean over the forward passes before each
+        step, without penalties.
     validation_loss_curve_, validation_scores_ : list of float or None
         Loss and accuracy on the validation data after each epoch.
     best_loss_, best_validation_score_ : float or None
-        The least loss and the greatest validation score of all epochs.
+        The lowest loss and the highest validation score of all epochs.
     best_epoch_ : int or None
-        The epoch, from 0, that the model comes from, with ``early_stopping``.
+        With ``early_stopping``, the epoch (from 0) that the weights come from.
     history_ : dict of list
-        All figures of all epochs, by the names that callbacks get.
+        All metrics of all epochs, under the names that callbacks get.
     outcome_ : {'finished', 'no_progress', 'stopped'}
         How training ended.
     n_layers_, n_outputs_, out_activation_ : int, int, str
-        Layers with the inputs; number of classes; 'softmax'.
+        Number of layers, including the inputs; number of classes; 'softmax'.
 
     Notes
     -----
-    X may be an array of any numbers in any order, a pandas or Polars frame, a SciPy sparse matrix, or
-    images of shape (n, height, width). Bytes (uint8) and truth values are trained on as they are:
-    where most of them are 0, zeros cost nothing. Everything else is computed in single precision. `fit`
-    takes a copy; `predict` takes none of C-ordered float32 and uint8. Sparse matrices stay sparse (those
-    of bytes and truth values become dense bytes): training costs what their values cost, unless more than
-    half of them are not 0, or 0 does not stay 0: normalised by feature, with noise, dropout or mixup on
-    the inputs.
+    X may be an array of numbers of any type and memory order, a pandas or Polars frame, a SciPy sparse
+    matrix, or images of shape (n, height, width). Bytes (uint8) and booleans are trained on as they are:
+    if most of them are 0, zeros cost nothing. Everything else is converted to single precision. `fit`
+    makes a copy; `predict` does not copy C-ordered float32 and uint8. Sparse matrices stay sparse (those
+    of bytes and booleans become dense bytes), and only their non-zeros cost time. They are trained on as
+    dense rows if more than half of the values are not 0, or if 0 does not stay 0: with normalization by
+    feature, or with noise, dropout or mixup on the inputs.
 
-    Ctrl-C ends `fit` after the step in progress. The estimator then is trained as far as it came, and
-    KeyboardInterrupt is raised. The same holds for what a callback raises.
+    Ctrl-C ends `fit` after the current step. The estimator is then trained up to that step, and
+    KeyboardInterrupt is raised. An exception in a callback has the same effect.
 
     Examples
     --------
@@ -249,9 +156,9 @@ class MLPClassifier(BaseMLP):
                 (n_samples, height, width)
             The samples.
         y : array-like of shape (n_samples,)
-            Their labels: whole numbers, strings, truth values.
+            Their labels: whole numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Factors of the samples' losses.
+            Weights of the samples in the loss.
         validation_data : tuple (X, y), default=None
             Evaluated after every epoch.
 
@@ -268,10 +175,10 @@ class MLPClassifier(BaseMLP):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> MLPClassifier:
-        """Go on training with one epoch over these samples.
+        """Continue training with one epoch over these samples.
 
-        Weights, the solver's state and the normalisation are kept from call to call, and from `fit`. On
-        the same samples, several calls give the bits of one `fit` of as many epochs at a constant
+        Weights, the solver's state and the normalization are kept between calls, and from `fit`. On the
+        same samples, several calls give the same bits as one `fit` with as many epochs at a constant
         learning rate.
 
         Parameters
@@ -281,9 +188,9 @@ class MLPClassifier(BaseMLP):
         y : array-like of shape (n_samples,)
             Their labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; needed in the first call.
+            All labels of all future calls; required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
-            Factors of the samples' losses.
+            Weights of the samples in the loss.
 
         Returns
         -------
@@ -291,13 +198,15 @@ class MLPClassifier(BaseMLP):
         """
         go_on = "_model" in self.__dict__
         if not go_on and classes is None:
-            raise ValueError("classes must be given in the first call of partial_fit: all labels")
+            raise ValueError(
+                "classes must be given in the first call of partial_fit: the labels of all future calls"
+            )
         if classes is not None:
             classes = np.unique(np.asarray(classes))
             if go_on and not np.array_equal(classes, self.classes_):
                 raise ValueError(
                     f"classes is {classes.tolist()}, but was {self.classes_.tolist()} in an earlier "
-                    "call: they cannot change"
+                    "call: the classes cannot change"
                 )
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
@@ -354,7 +263,7 @@ class MLPClassifier(BaseMLP):
     def score(
         self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        """Return the share of samples whose class is predicted.
+        """Return the accuracy: the share of samples whose class is predicted correctly.
 
         Parameters
         ----------
@@ -363,7 +272,7 @@ class MLPClassifier(BaseMLP):
         y : array-like of shape (n_samples,)
             Their labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each sample counts.
+            Weights of the samples in the mean.
 
         Returns
         -------
@@ -374,10 +283,10 @@ class MLPClassifier(BaseMLP):
         return float(np.average(right, weights=sample_weight))
 
     def plot_confusion(self, X: Samples, y: ArrayLike) -> Plot:
-        """Draw the confusion matrix: true classes in rows, predicted ones in columns.
+        """Draw the confusion matrix: true classes in rows, predicted classes in columns.
 
         Cell (i, j) counts the samples of class i that are predicted as class j, in the order of
-        ``classes_``. Of more than 30 classes those with most mistakes are drawn.
+        ``classes_``. If there are more than 30 classes, those with the most mistakes are drawn.
 
         Parameters
         ----------
@@ -395,7 +304,7 @@ class MLPClassifier(BaseMLP):
         NotFittedError
             Before the model is trained.
         ValueError
-            Where X or y has not the right shape, or y a label that is not among ``classes_``.
+            If X or y has the wrong shape, or y has a label that is not among ``classes_``.
 
         Examples
         --------
@@ -410,17 +319,17 @@ class MLPClassifier(BaseMLP):
         return Plot(_core.plot_confusion(probabilities, labels, model.names))
 
     def plot_calibration(self, X: Samples, y: ArrayLike) -> Plot:
-        """Draw how often predictions are right against how sure they are.
+        """Draw the calibration: accuracy against confidence.
 
         Predictions are sorted by their confidence, the probability of the predicted class, into 15
-        bins of equal width. Of each bin are drawn its accuracy with an interval of 95 % (Wilson's) over
-        its mean confidence, and the number of its predictions. The expected calibration error is
+        bins of equal width. The plot shows the accuracy of each bin with its 95 % interval (Wilson's)
+        over its mean confidence, and the number of its predictions. The expected calibration error is
         ``sum(n_b / n * abs(accuracy_b - confidence_b))`` over the bins b.
 
         Parameters
         ----------
         X : array-like, frame or sparse matrix
-            The samples, best others than the model was trained on.
+            The samples, preferably not those that the model was trained on.
         y : array-like of shape (n_samples,)
             Their labels.
 
@@ -433,7 +342,7 @@ class MLPClassifier(BaseMLP):
         NotFittedError
             Before the model is trained.
         ValueError
-            Where X or y has not the right shape, or y a label that is not among ``classes_``.
+            If X or y has the wrong shape, or y has a label that is not among ``classes_``.
 
         Examples
         --------
@@ -486,7 +395,7 @@ class MLPClassifier(BaseMLP):
                     f"class_weight has the class {label!r}, which is not among {list(factors)}"
                 )
             factors[label] = float(factor)
-        return {"each": list(factors.values())}
+        return list(factors.values())
 
     def _set_targets(self, targets):
         self.classes_ = targets.classes
@@ -535,13 +444,13 @@ def _warn_of_classes(classes, samples):
 
 
 def _labels(y):
-    """Returns y where it holds labels, not measurements."""
+    """Returns y if it contains labels, not measurements."""
     if y.dtype.kind == "f":
         _inputs.check_numbers(y, "y")
         if np.any(y != np.trunc(y)):
             raise ValueError(
-                "Unknown label type: continuous. y has numbers that are not whole; a classifier takes "
-                "labels"
+                "Unknown label type: continuous. y has numbers that are not whole, but a classifier "
+                "needs labels"
             )
     elif y.dtype.kind not in "iubUSO":
         raise ValueError(f"Unknown label type: {y.dtype}. Expected whole numbers, strings or bools")

@@ -1,11 +1,10 @@
-"""Exceptions and warnings: scikit-learn's own where it is installed, else gradus's."""
+"""Exceptions and warnings: scikit-learn's own if it is installed, otherwise gradus's."""
 
 
 class NotFittedError(ValueError, AttributeError):
-    """What is asked of a model that was not trained.
+    """Raised when a method needs a trained model, but the model is not trained.
 
-    Where scikit-learn is installed, the exception raised is one of scikit-learn's class of that name,
-    too.
+    If scikit-learn is installed, the exception is also an instance of scikit-learn's class of this name.
     """
 
 
@@ -25,7 +24,7 @@ def _not_fitted_class():
     except ImportError:
         return NotFittedError
     both = type("SklearnNotFittedError", (NotFittedError, Theirs), {"__module__": __name__})
-    # Pickling finds it by its name.
+    # Pickle looks it up by its name.
     globals()["SklearnNotFittedError"] = both
     return both
 

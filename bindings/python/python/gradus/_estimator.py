@@ -1,12 +1,19 @@
-"""What scikit-learn's tools ask of an estimator, without scikit-learn."""
+"""The interface that scikit-learn's tools expect of an estimator, without scikit-learn."""
 
 import functools
 import operator
 import reprlib
 
+from gradus import _settings
 
-# Earlier names of parameters: they are understood, and never shown.
-_RENAMED = {"average": "ema_decay"}
+# Earlier names of parameters: they are understood, and never shown. An earlier name of a setting may be what
+# its parameter is called.
+_RENAMED = {
+    name: setting.parameter
+    for setting in _settings.SETTINGS
+    for name in setting.older
+    if name not in _settings.BY_PARAMETER
+}
 
 
 def current_names(parameters):
@@ -15,9 +22,9 @@ def current_names(parameters):
 
 
 class Estimator:
-    """Base of all estimators: parameters, tags, and how it is shown.
+    """Base of all estimators: parameters and representation.
 
-    All parameters are arguments of ``__init__``, which only keeps them.
+    All parameters are arguments of ``__init__``, which only stores them.
     """
 
     _estimator_type = None
@@ -28,7 +35,7 @@ class Estimator:
         if init is None:
             return
 
-        # Its signature, which tools look at, is still that of ``init``.
+        # Tools read its signature, which is still that of ``init``.
         @functools.wraps(init)
         def with_earlier_names(self, *args, **parameters):
             init(self, *args, **current_names(parameters))
@@ -36,7 +43,8 @@ class Estimator:
         cls.__init__ = with_earlier_names
 
     def __setstate__(self, state):
-        self.__dict__.update(current_names(state))
+        # A pickle of an earlier version does not have the parameters that came later.
+        self.__dict__.update({**self._parameters(), **current_names(state)})
 
     @classmethod
     def _parameters(cls):
@@ -45,8 +53,10 @@ class Estimator:
 
     def _keep(self, arguments):
         """Set the parameters to those of ``arguments``, the ``locals()`` of ``__init__``."""
+        # `complete` sets those that this ``__init__`` does not name.
         for name in self._parameters():
-            setattr(self, name, arguments[name])
+            if name in arguments:
+                setattr(self, name, arguments[name])
 
     def get_params(self, deep=True):
         """Return the parameters.
@@ -54,7 +64,7 @@ class Estimator:
         Parameters
         ----------
         deep : bool, default=True
-            For scikit-learn's sake: no parameter is an estimator with parameters of its own.
+            For compatibility with scikit-learn: no parameter is an estimator with parameters.
 
         Returns
         -------
@@ -101,7 +111,7 @@ for _old, _name in _RENAMED.items():
 
 
 class _Shown(reprlib.Repr):
-    """What is shown of a parameter: arrays by their shape, long sequences by their beginning."""
+    """Shows arrays by their shape and long sequences by their beginning."""
 
     def __init__(self):
         super().__init__()
@@ -116,12 +126,15 @@ class _Shown(reprlib.Repr):
 _shown = _Shown().repr
 
 
-@functools.cache
-def _parameters_of(cls):
+def parameters_of(cls):
+    """Return the parameters in the signature of a class, and their default values."""
     import inspect
 
     arguments = list(inspect.signature(cls.__init__).parameters.values())[1:]
     return {argument.name: argument.default for argument in arguments}
+
+
+_parameters_of = functools.cache(parameters_of)
 
 
 def _same(value, default):

@@ -1,4 +1,4 @@
-"""The weights and biases that training begins with, from arrays."""
+"""The initial weights and biases of training, from arrays."""
 
 import numpy as np
 
@@ -17,13 +17,13 @@ def parameters(arrays, widths):
         arrays = list(arrays)
     except TypeError as error:
         raise ValueError(
-            f"init is {arrays!r}, but must be a text, or a sequence of arrays w1, b1, w2, b2, ..."
+            f"init is {arrays!r}, but must be a string, or a sequence of arrays w1, b1, w2, b2, ..."
         ) from error
     layers = len(widths) - 1
     if len(arrays) != 2 * layers:
         raise ValueError(
-            f"init has {len(arrays)} arrays, but the layers {'-'.join(map(str, widths))} take "
-            f"{2 * layers}: w1, b1 and so on"
+            f"init has {len(arrays)} arrays, but the layers {'-'.join(map(str, widths))} need "
+            f"{2 * layers}: w1, b1, w2, b2, ..."
         )
     parts = []
     for at, (weight, bias) in enumerate(zip(arrays[::2], arrays[1::2], strict=True)):
@@ -57,9 +57,9 @@ def _numbers(values, name):
     except ValueError as error:
         raise ValueError(f"{name} has rows of different lengths, but must be an array") from error
     if values.dtype.kind not in "fiu":
-        raise ValueError(f"{name} has values of type {values.dtype}, but must have real numbers")
+        raise ValueError(f"{name} has values of type {values.dtype}, but must contain real numbers")
     with np.errstate(over="ignore"):
         values = values.astype(np.float32)
     if not np.all(np.isfinite(values)):
-        raise ValueError(f"{name} has a value that is not a finite number of single precision")
+        raise ValueError(f"{name} has a value that is not finite in single precision")
     return values

@@ -1,4 +1,4 @@
-"""From what users have (arrays, frames, sparse matrices) to rows of bytes, float32 or sparse float32."""
+"""From arrays, frames and sparse matrices to rows of bytes, float32 or sparse float32."""
 
 import re
 import warnings
@@ -29,7 +29,7 @@ def rows(X, doubles=False):
     -------
     values : ndarray of uint8, float32 or float64, C-contiguous, or SparseRows, of shape (n_samples, n_features)
     shape : tuple of int
-        Of one sample: ``(28, 28)`` for an image.
+        The shape of one sample: ``(28, 28)`` for an image.
     """
     names = _frames.names(X)
     if names is not None:
@@ -212,8 +212,8 @@ def vector(values, name, samples):
         from gradus._errors import conversion_warning
 
         warnings.warn(
-            f"A column-vector {name} was passed when a 1d array was expected: its values are taken. "
-            f"Use {name}.ravel() to say so",
+            f"A column-vector {name} was passed when a 1d array was expected. Its values are used; "
+            f"{name}.ravel() avoids this warning",
             conversion_warning(),
             stacklevel=5,
         )
@@ -229,16 +229,16 @@ def vector(values, name, samples):
 
 
 def values(y, name, samples):
-    """Return the values of each sample as float64 of shape (n_samples, n_outputs)."""
+    """Return the targets of each sample as float64 of shape (n_samples, n_outputs)."""
     y = np.asarray(y)
     if y.dtype.kind not in "biufO":
-        raise ValueError(f"{name} has values of type {y.dtype}; a regressor takes real numbers")
+        raise ValueError(f"{name} has values of type {y.dtype}, but a regressor needs real numbers")
     if y.ndim != 2 or y.shape[1] == 1:
         y = vector(y, name, samples).reshape(samples, 1)
     elif len(y) != samples:
         raise ValueError(f"{name} has {len(y)} rows, but X has {samples} samples")
     if y.shape[1] == 0:
-        raise ValueError(f"{name} has no column: there is nothing to learn")
+        raise ValueError(f"{name} has no columns: there is nothing to learn")
     y = y.astype(np.float64)
     check_numbers(y, name)
     return y
@@ -281,9 +281,9 @@ def encode(y):
     if y.dtype.kind in "iu" and y.size:
         low, high = int(y.min()), int(y.max())
         if high - low < 65536:
-            # Much faster than sorting.
+            # Counting is much faster than sorting.
             least = y.dtype.type(low)
-            # Differences of small types wrap around, and come back as unsigned numbers.
+            # Differences of small types overflow; read as unsigned numbers they are correct.
             shifted = (y - least).astype(f"u{y.dtype.itemsize}").astype(np.int64)
             present = np.bincount(shifted) > 0
             index = (np.cumsum(present) - 1).astype(np.uint32)

@@ -1,4 +1,4 @@
-"""Training and predicting, for every kind of target."""
+"""Training and prediction, for every kind of target."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class BaseMLP(Savable):
-    """A dense network that is trained; what its outputs mean is left to its subclasses.
+    """A dense network and its training; subclasses decide what its outputs mean.
 
-    A subclass says what the targets are (``_targets``), how classes are weighted
-    (``_class_weights``), what it monitors by itself (``_usual_monitor``), and what it sets once it is
-    trained (``_set_targets``).
+    A subclass defines the targets (``_targets``), the weights of classes (``_class_weights``), the metric
+    that is monitored by default (``_usual_monitor``), and its attributes after training
+    (``_set_targets``).
     """
 
     _usual_monitor = "val_loss"
@@ -95,8 +95,8 @@ class BaseMLP(Savable):
     def _partial_fit(self, X, y, sample_weight, **known):
         if self.early_stopping:
             raise ValueError(
-                "partial_fit does not go with early_stopping: it runs one epoch; use fit, or watch "
-                "score yourself"
+                "partial_fit does not support early_stopping, because it runs a single epoch: use fit, or "
+                "check the score yourself"
             )
         go_on = "_model" in self.__dict__
         return self._train(X, y, sample_weight, None, go_on=go_on, partial=True, **known)
@@ -110,7 +110,7 @@ class BaseMLP(Savable):
         if go_on:
             doubles = self._model.takes_doubles
         else:
-            # Only what is normalised comes near 0 before it is rounded.
+            # Only what is normalized comes near 0 before it is rounded.
             doubles = False if self.normalization == "none" else None
         values, shape = _inputs.rows(X, doubles)
         if go_on:
@@ -126,20 +126,23 @@ class BaseMLP(Savable):
             validation = self._validation(validation_data, values, names, targets)
         seed = self._seed if go_on else _settings.seed(self.random_state)
         early = _settings.truth("early_stopping", self.early_stopping)
-        config = _settings.config(
+        settings = _settings.texts(
             self,
-            len(values),
-            seed=seed,
-            partial=partial,
-            class_weights=self._class_weights(targets),
-            validation=self._share_apart(early and validation is None),
-            early_stopping=self._early_stopping(early),
+            _settings.Run(
+                samples=len(values),
+                seed=seed,
+                partial=partial,
+                class_weights=self._class_weights(targets),
+                early_stopping=early,
+                validation=self._held_out(early and validation is None),
+            ),
         )
         run = _core.train(
-            config,
+            settings,
             values,
             targets.values,
             targets.names,
+            notes=self._notes(weights),
             shape=list(shape),
             feature_names=None if names is None else list(names),
             weights=weights,
@@ -155,8 +158,7 @@ class BaseMLP(Savable):
             raise run.error or ValueError(f"{run.message}. The estimator is as it was before the call")
         interrupted = run.error is not None and not run.history.get("loss")
         if not (interrupted and "_model" in self.__dict__):
-            recipe = config if weights is None else _settings.with_sample_weights(config)
-            self._take(run, (seed, recipe), targets, names, keep=partial and go_on)
+            self._take(run, seed, targets, names, keep=partial and go_on)
         if run.error is not None:
             raise run.error
         if not partial:
@@ -176,7 +178,7 @@ class BaseMLP(Savable):
             )
 
     def _initial(self, features, outputs):
-        """Returns the weights and biases that ``init`` holds, None where it names a distribution."""
+        """Returns the weights and biases in ``init``, None if it names a distribution."""
         if isinstance(self.init, str):
             return None
         hidden = _settings.hidden_layers(self.hidden_layer_sizes)
@@ -199,25 +201,22 @@ class BaseMLP(Savable):
             )
         dense = isinstance(X, np.ndarray) and isinstance(values, np.ndarray)
         if dense and values.dtype == np.float32:
-            # What is trained on floats is validated on floats.
+            # Training data and validation data must have the same type.
             X = X.astype(np.float32, copy=False)
         return X, targets.encode(y, "y of validation_data", len(X))
 
-    def _share_apart(self, wanted):
+    def _notes(self, weights):
+        """Returns what a model file says in addition to the settings."""
+        notes = {} if isinstance(self.init, str) else {"init": "arrays"}
+        return notes if weights is None else {**notes, "sample_weights": "array"}
+
+    def _held_out(self, wanted):
         if not wanted:
             return 0.0
         share = _settings.number("validation_fraction", self.validation_fraction)
         if not 0.0 < share < 1.0:
             raise ValueError(f"validation_fraction is {share}, but must be above 0 and below 1")
         return share
-
-    def _early_stopping(self, early):
-        if not early:
-            return None
-        rounds = _settings.whole("n_iter_no_change", self.n_iter_no_change, none=True)
-        # Without an end to its patience a run still comes back to its best epoch.
-        patience = 2**53 if rounds is None else rounds + 1
-        return {"patience": patience, "min_delta": _settings.number("tol", self.tol)}
 
     def _patience(self):
         rounds = _settings.whole("n_iter_no_change", self.n_iter_no_change, none=True)
@@ -232,27 +231,29 @@ class BaseMLP(Savable):
         callbacks = list(callbacks)
         for callback in callbacks:
             if not callable(callback):
-                raise ValueError(f"callbacks has {callback!r}, which cannot be called")
+                raise ValueError(f"callbacks has {callback!r}, which is not callable")
         if self.verbose:
             callbacks.insert(0, _print_epoch)
         if not callbacks:
             return None
-        # All are called, also when one of them wants to stop.
+        # All of them are called, even if one wants to stop.
         return lambda report: any([_is_true(callback(dict(report))) for callback in callbacks])
 
-    def _take(self, run, recipe, targets, names, keep):
-        """Sets everything that a trained estimator has."""
+    def _take(self, run, seed, targets, names, keep):
+        """Sets the attributes of a trained estimator."""
         history = run.history
         done = 0
         if keep:
             done = self.n_iter_
-            # Times of a model that the program saved are not known.
+            # A model that the program saved does not contain times.
             unknown = [float("nan")] * len(self.loss_curve_)
             history = {
                 key: self.history_.get(key, unknown) + values for key, values in history.items()
             }
         self._model, self._state = run.model, run.state
-        self._seed, self._config = recipe
+        self._seed = seed
+        # A pickle of an earlier version has the settings here; now they are in the model.
+        self.__dict__.pop("_config", None)
         self.history_ = history
         self.loss_curve_ = history.get("loss", [])
         self.validation_loss_curve_ = history.get("val_loss")
@@ -277,26 +278,26 @@ class BaseMLP(Savable):
 
     @property
     def coefs_(self) -> list[NDArray[np.float32]]:
-        """Weights of the layers, inputs x outputs each; copies, not to be written to."""
+        """Weights of the layers, inputs x outputs each; read-only copies."""
         return [_read_only(weight) for weight in self._trained("coefs_").weights()]
 
     @property
     def intercepts_(self) -> list[NDArray[np.float32]]:
-        """Biases of the layers; copies, not to be written to."""
+        """Biases of the layers; read-only copies."""
         return [_read_only(bias) for bias in self._trained("intercepts_").biases()]
 
     def plot_curves(
         self, figure: Literal["loss", "accuracy", "learning_rate"] | None = None
     ) -> Plot:
-        """Draw the learning curves: figures of ``history_`` over the epochs.
+        """Draw the learning curves: the metrics in ``history_`` over the epochs.
 
-        Loss and accuracy have a curve for training and, where there were validation data, one for
+        Loss and accuracy have a curve for training and, if there were validation data, one for
         validation. The epochs are those of the last `fit`, and of each `partial_fit` since.
 
         Parameters
         ----------
         figure : {'loss', 'accuracy', 'learning_rate'} or None, default=None
-            What to draw. None is the loss and, of a classifier, the accuracy beside it.
+            The metric to draw. None draws the loss and, for a classifier, the accuracy next to it.
 
         Returns
         -------
@@ -307,8 +308,8 @@ class BaseMLP(Savable):
         NotFittedError
             Before the model is trained.
         ValueError
-            Where the history does not have the figure, or no epoch: that of a model of others, or of
-            a run that was stopped before.
+            If the history does not have the metric, or has no epochs: another program made the model, or
+            the run was stopped in its first epoch.
 
         Examples
         --------
@@ -319,8 +320,8 @@ class BaseMLP(Savable):
         self._fitted()
         if not self.loss_curve_:
             raise ValueError(
-                f"this {type(self).__name__} holds no figures of its epochs: it was not trained by "
-                "gradus, or stopped in its first epoch"
+                f"this {type(self).__name__} has no history of its epochs: it was not trained by "
+                "gradus, or was stopped in its first epoch"
             )
         drawn = dict(_core.plot_curves(json.dumps(finite_or_none(self.history_))))
         if figure is None:
@@ -333,17 +334,17 @@ class BaseMLP(Savable):
         return Plot(drawn[figure])
 
     def plot_weights(self, shape: tuple[int, int] | None = None) -> Plot:
-        """Draw the first layer's weights as pictures: what each unit looks for in an image.
+        """Draw the first layer's weights as images: the pattern that each unit responds to.
 
-        The picture of unit j is column j of ``coefs_[0]`` in the shape of a sample, blue where a
-        weight is positive and orange where it is negative, all on one scale. Of many units those with
-        the largest Euclidean norm are drawn, at most 64.
+        The image of unit j is column j of ``coefs_[0]`` in the shape of a sample. Positive weights are
+        blue and negative ones orange, all on one scale. If there are more than 64 units, those with the
+        largest Euclidean norm are drawn.
 
         Parameters
         ----------
         shape : tuple (height, width), default=None
-            Of a sample, in pixels. None is the shape of the samples that the model was trained on,
-            where they were images of shape (n, height, width).
+            Shape of a sample, in pixels. None is the shape of the samples that the model was trained on,
+            if they were images of shape (n, height, width).
 
         Returns
         -------
@@ -354,7 +355,7 @@ class BaseMLP(Savable):
         NotFittedError
             Before the model is trained.
         ValueError
-            Where the shape is not known, or has not ``n_features_in_`` pixels.
+            If the shape is not known, or does not have ``n_features_in_`` pixels.
 
         Examples
         --------
@@ -371,7 +372,7 @@ class BaseMLP(Savable):
             if len(shape) != 2:
                 raise ValueError(
                     f"the model was trained on rows of {features} features, not on images: give "
-                    "shape=(height, width) where they are pixels, or see plot_weight_histograms"
+                    "shape=(height, width) if they are pixels, or use plot_weight_histograms"
                 )
         height, width = _settings.pair("shape", shape)
         if height * width != features:
@@ -382,15 +383,15 @@ class BaseMLP(Savable):
         svg = _core.plot_weights(model, height, width)
         if svg is None:
             raise ValueError(
-                f"weights of {features} features are not drawn as pictures: that takes 2 to 1048576"
+                f"weights of {features} features cannot be drawn as images: expected 2 to 1048576"
             )
         return Plot(svg)
 
     def plot_weight_histograms(self) -> Plot:
-        """Draw how often weights of each size occur, in a histogram for each layer.
+        """Draw a histogram of the weights of each layer.
 
-        Counts are on a logarithmic scale. Weights farther than four standard deviations from their
-        mean are counted at the edges.
+        Counts are on a logarithmic scale. Weights more than four standard deviations from their mean are
+        counted in the bars at the edges.
 
         Returns
         -------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Savable(Estimator):
     """An estimator that can be written to a model file and read from one.
 
-    A subclass says what it predicts (``_task``) and what a file holds of its targets
+    A subclass defines what it predicts (``_task``) and what a file contains about its targets
     (``_targets_to_json``, ``_targets_from_json``).
     """
 
@@ -31,28 +31,26 @@ class Savable(Estimator):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model file, which `gradus predict` and `load` read.
 
-        It holds what is needed to predict and how the model was trained, but not the optimizer's
-        state: training goes on from a pickled estimator, not from a model file.
+        It contains everything that prediction needs and how the model was trained, but not the
+        optimizer's state: to continue training with that state, pickle the estimator.
 
         Parameters
         ----------
         path : str or path-like
-            Must end in ``.safetensors``; a file that is there is replaced.
+            Must end in ``.safetensors``; an existing file is replaced.
         """
         model = self._fitted()
         history = finite_or_none(self.history_)
         training = json.loads(model.training) or {}
-        if self._config is not None:
-            training["config"] = {
-                key: value for key, value in json.loads(self._config).items() if key != "threads"
-            }
-            if not isinstance(self.init, str):
-                training["config"]["init"] = "arrays"
+        if "_config" in self.__dict__:
+            # From a pickle of an earlier version, which has the settings outside of the model.
+            training["config"] = json.loads(_core.current_settings(self._config or "{}"))
+            training["config"].pop("threads", None)
         training.update(
             gradus=_core.version(),
             epochs=self.n_iter_,
             outcome=self.outcome_,
-            # As the program writes it, for `gradus report`: times stand elsewhere.
+            # In the form of the program, for `gradus report`; the times are below.
             history={key: values for key, values in history.items() if key != "seconds"},
             python={
                 "estimator": type(self).__name__,
@@ -68,21 +66,21 @@ class Savable(Estimator):
     def to_onnx(self, path: str | PathLike[str] | None = None, *, uint8: bool = False) -> bytes | None:
         """Return the model as ONNX, or write it to a file.
 
-        The graph takes raw samples of their own shape, ``(N, 28, 28)`` for images: the normalisation is
-        in it. A classifier's outputs are ``label``, the index of the class in ``classes_``, and
-        ``probabilities``; those of a regressor are ``values``.
+        The graph takes raw samples in their own shape, ``(N, 28, 28)`` for images; it contains the
+        normalization. The outputs of a classifier are ``label``, the index of the class in ``classes_``,
+        and ``probabilities``. The output of a regressor is ``values``.
 
         Parameters
         ----------
         path : str or path-like, default=None
-            Must end in ``.onnx``; a file that is there is replaced.
+            Must end in ``.onnx``; an existing file is replaced.
         uint8 : bool, default=False
-            Whether the graph takes bytes in place of float32.
+            Whether the graph takes bytes instead of float32.
 
         Returns
         -------
         model : bytes or None
-            None where it was written to a file.
+            None if it was written to a file.
         """
         uint8 = _settings.truth("uint8", uint8)
         if path is None:
@@ -97,34 +95,34 @@ class Savable(Estimator):
         activation: str | Sequence[str] | None = None,
         normalization: tuple[float, float] | None = None,
     ) -> Self:
-        """Read a model file, written by `save` or by the program, or a dense network of others.
+        """Read a model file of gradus, or a dense network of another program.
 
-        Of others are read ONNX, Keras 3 (``.keras``, ``.weights.h5``), PyTorch's ``.safetensors`` and
-        ``.npz``. Files of bare weights do not say what the layers are joined by: that is assumed with a
-        warning, or given.
+        Model files are written by `save` and by the program `gradus`. Supported files of other programs
+        are ONNX, Keras 3 (``.keras``, ``.weights.h5``), PyTorch's ``.safetensors`` and ``.npz``. Files of
+        bare weights do not contain the activations: give them, or ReLU is assumed with a warning.
 
         Parameters
         ----------
         path : str or path-like
         activation : str or sequence of str, default=None
-            Of bare weights: the activation of all hidden layers, or one for each.
-        normalization : tuple (mean, deviation), default=None
-            Of bare weights: what they were trained on is ``(x - mean) / deviation``.
+            For bare weights: the activation of all hidden layers, or one for each.
+        normalization : tuple (mean, std), default=None
+            For bare weights: they were trained on ``(x - mean) / std``.
 
         Returns
         -------
         estimator : object
-            It predicts what the saved one predicts.
+            Its predictions are those of the saved model.
         """
         activations = [] if activation is None else _settings.activations(activation)
         if normalization is not None:
-            mean, deviation = normalization
-            normalization = _settings.number("mean", mean), _settings.number("deviation", deviation)
+            mean, std = normalization
+            normalization = _settings.number("mean", mean), _settings.number("std", std)
             if normalization[1] <= 0.0:
-                raise ValueError(f"normalization is {normalization}: the deviation must be above 0")
-        model, notices = _core.Model.load(path, activations, normalization)
-        for notice in notices:
-            warnings.warn(notice, stacklevel=2)
+                raise ValueError(f"normalization is {normalization}: the std must be above 0")
+        model, warned = _core.Model.load(path, activations, normalization)
+        for warning in warned:
+            warnings.warn(warning, stacklevel=2)
         if model.task != cls._task:
             raise ValueError(
                 f"{path}: this is a {model.task} model, but {cls.__name__} loads {cls._task} models"
@@ -135,13 +133,12 @@ class Savable(Estimator):
         given = ours.get("parameters") or {
             "hidden_layer_sizes": tuple(model.hidden),
             "activation": _in_short(model.activations),
-            # The program's name for it; earlier versions wrote the parameter's.
-            "normalization": config.get("normalize", config.get("normalization", "none")),
+            "normalization": config.get("normalize", "none"),
             "standardize_targets": config.get("standardize_targets", False),
         }
         estimator = cls(**{name: value for name, value in current_names(given).items() if name in known})
         for name in ("hidden_layer_sizes", "activation"):
-            # JSON knows no tuples.
+            # JSON has lists in place of tuples.
             if isinstance(getattr(estimator, name), list):
                 setattr(estimator, name, tuple(getattr(estimator, name)))
         # Earlier versions kept the names among their own entries.
@@ -159,24 +156,24 @@ class Savable(Estimator):
         run.best_epoch = ours.get("best_epoch", training.get("best_epoch"))
         run.samples = ours.get("samples_seen", 0)
         targets = self._targets_from_json(model, ours)
-        self._take(run, (_settings.seed(self.random_state), None), targets, names, keep=False)
+        self._take(run, _settings.seed(self.random_state), targets, names, keep=False)
         self.n_iter_ = training.get("epochs", self.n_iter_)
 
 
 class _Loaded:
-    """Stands for the run that a model file comes from."""
+    """The run that a model file comes from, as far as the file contains it."""
 
     state = None
 
 
 def _in_short(activations):
-    """Returns the activations of the hidden layers as a parameter: one name where all are the same."""
+    """Returns the activations of the hidden layers as a parameter: one name if all are the same."""
     names = set(activations)
     return tuple(activations) if len(names) > 1 else next(iter(names), "relu")
 
 
 def finite_or_none(history):
-    """Returns the figures with null for those that JSON cannot write."""
+    """Returns the metrics with None for NaN and infinity, which JSON cannot represent."""
     return {
         key: [value if np.isfinite(value) else None for value in values]
         for key, values in history.items()
@@ -184,7 +181,7 @@ def finite_or_none(history):
 
 
 def _numbers(history):
-    """Returns the figures with NaN for null, as `finite_or_none` had them."""
+    """Returns the metrics with NaN for None, the reverse of `finite_or_none`."""
     return {
         key: [float("nan") if value is None else value for value in values]
         for key, values in history.items()
@@ -192,11 +189,11 @@ def _numbers(history):
 
 
 def _plain(parameters):
-    """Returns the parameters that a file can hold."""
+    """Returns the parameters that can be written to a file."""
     plain = {}
     for name, value in parameters.items():
         if name == "init" and not isinstance(value, str):
-            # As large as the model itself.
+            # The arrays are as large as the model itself.
             continue
         if isinstance(value, np.generic):
             value = value.item()

@@ -1,141 +1,199 @@
-"""From an estimator's parameters to the settings of a run, as JSON for the core."""
+"""From an estimator's parameters to the texts of a run's settings.
 
-import json
-import math
+The core's table (`SETTINGS`) has the name, the parameter, the kind and the check of every setting. A parameter
+whose meaning is that of its setting needs nothing here; below are only those that scikit-learn defines
+otherwise.
+"""
+
 import numbers
+from typing import NamedTuple
 
 import numpy as np
 
 from gradus import _core
 
+SETTINGS = _core.settings()
+BY_PARAMETER = {setting.parameter: setting for setting in SETTINGS}
+
 # scikit-learn's name of an activation, and gradus's.
 _ACTIVATIONS = {"logistic": "sigmoid"}
 
-# Parameters that belong to a solver, and the names of the core's constants.
-_CONSTANTS = {
-    "momentum": ("momentum",),
-    "nesterovs_momentum": ("nesterov",),
-    "beta_1": ("beta1",),
-    "beta_2": ("beta2", "decay"),
-    "epsilon": ("epsilon",),
-    "weight_decay": ("weight_decay",),
+# What the values of each kind of setting are in Python; a text may also be given as a sequence of its parts.
+_TYPES = {
+    "number": numbers.Real,
+    "whole": numbers.Integral,
+    "flag": (bool, np.bool_),
+    "name": str,
+    "text": (str, numbers.Real),
 }
 
 
-def config(estimator, samples, *, seed, partial, class_weights, validation, early_stopping):
-    """Return the settings of a run on so many samples, as JSON.
+class Run(NamedTuple):
+    """What a run's settings depend on besides the parameters."""
 
-    A partial run is one epoch at a constant learning rate.
+    samples: int
+    seed: int
+    # One epoch at a constant learning rate.
+    partial: bool
+    # One factor for each class, or a name for all.
+    class_weights: str | list[float]
+    early_stopping: bool
+    # The share of the samples that is held out for validation.
+    validation: float
+
+
+def texts(estimator, run):
+    """Return the texts of the settings of a run, by the names of the settings.
+
+    A parameter that is None leaves its setting off, or at the solver's usual value.
     """
-    schedule = _parsed("schedule", estimator.schedule)
-    warm_up = number("warm_up", estimator.warm_up)
-    epochs = whole("max_iter", estimator.max_iter, least=1)
-    if partial:
-        schedule, warm_up, epochs = "constant", 0.0, 1
-    batch = batch_size(estimator.batch_size, samples)
+    found = {}
+    for setting in SETTINGS:
+        own = _OWN.get(setting.parameter)
+        value = getattr(estimator, setting.parameter, None) if own is None else own(estimator, run)
+        if value is not None:
+            found[setting.name] = text(setting.parameter, value)
+    if run.partial:
+        found.update(schedule="constant", warm_up="0", epochs="1")
+    return found
+
+
+def text(parameter, value):
+    """Return the text of a parameter's value, once the core can read it.
+
+    Ranges are checked by the core when it has all settings: some depend on others.
+    """
+    setting = BY_PARAMETER[parameter]
+    parts = [value] if isinstance(value, (str, numbers.Number, np.bool_)) else _parts(value)
+    written = ",".join(_written(part) for part in parts) if parts else "none"
+    if all(isinstance(part, _TYPES[setting.kind]) for part in parts):
+        problem = setting.problem(written)
+    else:
+        problem = f"must be {_expected(setting)}"
+    if problem is None:
+        return written
+    separator = ", but " if problem.startswith("must be") else ": "
+    raise ValueError(f"{parameter} is {value!r}{separator}{problem}")
+
+
+def _parts(value):
+    try:
+        return list(value)
+    except TypeError:
+        return [value]
+
+
+def _written(part):
+    if isinstance(part, (bool, np.bool_)):
+        return str(bool(part)).lower()
+    if isinstance(part, numbers.Integral):
+        return str(int(part))
+    if isinstance(part, numbers.Real):
+        return repr(float(part))
+    return str(part)
+
+
+def _expected(setting):
+    """Return what a value must be, in Python's words."""
+    if setting.kind == "flag":
+        return "True or False"
+    return setting.expected.replace("or none", "or None")
+
+
+# Parameters that scikit-learn defines otherwise than the table, each with the value of its setting.
+
+
+def _solver(estimator, run):
+    if estimator.solver == "lbfgs":
+        raise ValueError(
+            "solver 'lbfgs' is not supported: gradus trains on mini-batches; choose one of "
+            + ", ".join(BY_PARAMETER["solver"].choices)
+        )
+    return estimator.solver
+
+
+def _momentum(estimator, run):
+    if estimator.momentum is None and estimator.solver == "sgd":
+        return 0.9
+    return estimator.momentum
+
+
+def _nesterovs_momentum(estimator, run):
+    if estimator.nesterovs_momentum is None and estimator.solver == "sgd":
+        return estimator.momentum != 0
+    return estimator.nesterovs_momentum
+
+
+def _batch_size(estimator, run):
+    value = estimator.batch_size
+    if isinstance(value, str):
+        if value not in ("auto", "full"):
+            raise ValueError(f"batch_size is {value!r}, but must be 'auto', 'full' or a whole number")
+        return min(200, run.samples) if value == "auto" else value
+    return min(whole("batch_size", value, least=1), run.samples)
+
+
+def _alpha(estimator, run):
     # scikit-learn divides the penalty by the samples of the batch, as it does the loss.
-    divisor = round(samples * (1.0 - validation)) if batch == "full" else batch
-    monitor = estimator.monitor
-    if monitor is None and early_stopping:
-        monitor = estimator._usual_monitor
-    settings = {
-        "hidden": hidden_layers(estimator.hidden_layer_sizes),
-        "activation": activations(estimator.activation),
-        # Arrays take the place of what is drawn.
-        "init": _parsed("init", estimator.init) if isinstance(estimator.init, str) else "auto",
-        "normalization": choice("normalization", estimator.normalization),
-        **_target_settings(estimator),
-        "epochs": epochs,
-        "batch_size": batch if batch == "full" else {"samples": batch},
-        "optimizer": optimizer(estimator),
-        "learning_rate": number("learning_rate_init", estimator.learning_rate_init),
-        "schedule": schedule,
-        "warm_up": warm_up,
-        "validation": validation,
-        "regularization": {
-            "dropout": number("dropout", estimator.dropout),
-            "input_dropout": number("input_dropout", estimator.input_dropout),
-            "noise": number("noise", estimator.noise),
-            "input_noise": number("input_noise", estimator.input_noise),
-            "batch_norm": truth("batch_norm", estimator.batch_norm),
-            "label_smoothing": number("label_smoothing", getattr(estimator, "label_smoothing", 0.0)),
-            "mixup": number("mixup", estimator.mixup),
-            "l1": number("l1", estimator.l1),
-            "l2": number("alpha", estimator.alpha) / divisor,
-            "max_norm": limit("max_norm", estimator.max_norm),
-            "clip_norm": limit("clip_norm", estimator.clip_norm),
-            "clip_value": limit("clip_value", estimator.clip_value),
-            "ema_decay": number("ema_decay", estimator.ema_decay, none=True),
-            "class_weights": class_weights,
-            "distortion": _parsed("distort", estimator.distort or "none"),
-        },
-        "early_stopping": early_stopping,
-        "monitor": None if monitor is None else choice("monitor", monitor),
-        "seed": seed,
-        "threads": threads(estimator.n_jobs),
-    }
-    return json.dumps(settings)
+    batch = _batch_size(estimator, run)
+    divisor = round(run.samples * (1.0 - run.validation)) if batch == "full" else batch
+    return number("alpha", estimator.alpha) / divisor
 
 
-def _target_settings(estimator):
-    """Return the settings of regression alone; a pickle of an earlier version may lack them."""
-    if estimator._task != "regression":
-        return {}
-    value = getattr(estimator, "standardize_targets", False)
-    return {"standardize_targets": truth("standardize_targets", value)}
+def _init(estimator, run):
+    # Arrays take the place of what is drawn.
+    return estimator.init if isinstance(estimator.init, str) else "auto"
 
 
-def with_sample_weights(config):
-    """Return ``config`` for the recipe of a model whose samples were weighted."""
-    settings = json.loads(config)
-    settings["regularization"]["sample_weights"] = "array"
-    return json.dumps(settings)
+def _n_iter_no_change(estimator, run):
+    if not run.early_stopping:
+        return None
+    rounds = whole("n_iter_no_change", estimator.n_iter_no_change, none=True)
+    # A run that never gives up still returns to its best epoch.
+    return 2**53 if rounds is None else rounds + 1
+
+
+def _monitor(estimator, run):
+    if estimator.monitor is None and run.early_stopping:
+        return estimator._usual_monitor
+    return estimator.monitor
+
+
+_OWN = {
+    "solver": _solver,
+    "momentum": _momentum,
+    "nesterovs_momentum": _nesterovs_momentum,
+    "batch_size": _batch_size,
+    "alpha": _alpha,
+    "activation": lambda estimator, run: _known_activations(estimator.activation),
+    "hidden_layer_sizes": lambda estimator, run: hidden_layers(estimator.hidden_layer_sizes),
+    "init": _init,
+    "n_iter_no_change": _n_iter_no_change,
+    "tol": lambda estimator, run: number("tol", estimator.tol) if run.early_stopping else None,
+    "monitor": _monitor,
+    "validation_fraction": lambda estimator, run: run.validation,
+    "class_weight": lambda estimator, run: run.class_weights,
+    "distort": lambda estimator, run: estimator.distort or None,
+    "random_state": lambda estimator, run: run.seed,
+    "n_jobs": lambda estimator, run: threads(estimator.n_jobs),
+}
 
 
 def hidden_layers(sizes):
     """Return ``hidden_layer_sizes`` as a list of int."""
-    if isinstance(sizes, numbers.Integral):
-        sizes = [sizes]
-    return [whole("hidden_layer_sizes", size, least=1) for size in sizes]
+    return [whole("hidden_layer_sizes", size, least=1) for size in _parts(sizes)]
 
 
 def activations(value):
-    """Return the core's names of the activations: one for all hidden layers, or one for each."""
-    values = [value] if isinstance(value, str) else list(value)
-    return [_parsed("activation", _ACTIVATIONS.get(it, it)) for it in values]
+    """Return the core's names of activations: one for all hidden layers, or one for each."""
+    return text("activation", _known_activations(value)).split(",")
 
 
-def batch_size(value, samples):
-    """Return the number of samples in a step, or 'full'."""
+def _known_activations(value):
+    """Return the activations without scikit-learn's names."""
     if isinstance(value, str):
-        if value not in ("auto", "full"):
-            raise ValueError(f"batch_size is {value!r}, but must be 'auto', 'full' or a whole number")
-        return min(200, samples) if value == "auto" else value
-    return min(whole("batch_size", value, least=1), samples)
-
-
-def optimizer(estimator):
-    """Return the solver with its constants; those that are None are its usual ones."""
-    name = estimator.solver
-    if name == "lbfgs":
-        raise ValueError(
-            "solver 'lbfgs' is not there: gradus learns from mini-batches; choose one of "
-            + ", ".join(_core.choices("solver"))
-        )
-    constants = _parsed("solver", name)
-    if name == "sgd":
-        # As in scikit-learn.
-        constants.update(momentum=0.9, nesterov=estimator.momentum != 0)
-    for parameter, names in _CONSTANTS.items():
-        value = getattr(estimator, parameter)
-        if value is None:
-            continue
-        known = [it for it in names if it in constants]
-        if not known:
-            raise ValueError(f"{parameter} is {value!r}, but solver {name!r} has none: leave it None")
-        check = truth if parameter == "nesterovs_momentum" else number
-        constants[known[0]] = check(parameter, value)
-    return constants
+        return _ACTIVATIONS.get(value, value)
+    return [_ACTIVATIONS.get(it, it) if isinstance(it, str) else it for it in _parts(value)]
 
 
 def threads(n_jobs):
@@ -175,6 +233,9 @@ def seed(random_state):
     )
 
 
+# Checks of arguments that are no settings of a run.
+
+
 def whole(name, value, least=0, none=False):
     """Return a whole number of at least ``least``."""
     if none and value is None:
@@ -184,21 +245,11 @@ def whole(name, value, least=0, none=False):
     return int(value)
 
 
-def number(name, value, none=False):
+def number(name, value):
     """Return a finite number."""
-    if none and value is None:
-        return None
-    if not isinstance(value, numbers.Real) or not math.isfinite(value):
+    if not isinstance(value, numbers.Real) or not np.isfinite(value):
         raise ValueError(f"{name} is {value!r}, but must be a finite number")
     return float(value)
-
-
-def limit(name, value):
-    """Return a number above 0, or None for no limit."""
-    # For the core 0 is off, too.
-    if value is not None and number(name, value) <= 0.0:
-        raise ValueError(f"{name} is {value!r}, but must be above 0 and finite, or None")
-    return number(name, value, none=True)
 
 
 def pair(name, value):
@@ -215,17 +266,3 @@ def truth(name, value):
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} is {value!r}, but must be True or False")
     return bool(value)
-
-
-def choice(name, value):
-    """Return one of the names that the core knows for a setting."""
-    known = _core.choices(name)
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}, but must be one of {', '.join(known)}")
-    return value
-
-
-def _parsed(name, value):
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is {value!r}, but must be a text")
-    return json.loads(_core.parse(name, value))

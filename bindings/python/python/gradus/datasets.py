@@ -1,9 +1,8 @@
-"""Data sets by name or path, as Keras returns them: ``(x_train, y_train), (x_test, y_test)``; and pictures
-of your own.
+"""Data sets by name or path, as ``(x_train, y_train), (x_test, y_test)`` like those of Keras; and your own images.
 
-A named set is looked for where the program `gradus` looks: in ``data_dir``, in ``$GRADUS_DATA``, in
-``./data``, in the cache, and where Keras and torchvision leave it; else it is downloaded, checked and
-kept in the cache.
+A named set is looked for in the same places as by the program `gradus`: in ``data_dir``, in
+``$GRADUS_DATA``, in ``./data``, in the cache, and in the folders of Keras and torchvision. If it is in none
+of them, it is downloaded into the cache and verified.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ __all__ = [
     "load_mnist",
     "load_qmnist",
     "names",
-    "read_picture",
+    "read_image",
 ]
 
 
 def names() -> list[str]:
-    """Return the names of all sets that `load` knows.
+    """Return the names of all data sets that `load` supports.
 
     Returns
     -------
@@ -66,11 +65,11 @@ def load(
     ----------
     name : str or path-like
         One of `names`, or a folder of IDX files, an ``.npz`` or ``.csv`` file, or a folder with one
-        sub-folder of pictures for each class.
+        sub-folder of images for each class.
     data_dir : path-like, default=None
-        A folder in which named sets are looked for first.
+        The first folder in which a named set is looked for.
     test : path-like, default=None
-        A test set that takes the place of the data's own.
+        A test set that replaces the one in the data.
     label_column : str, default=None
         The label column of a table: a name, or a position from '0'; with ``values`` one or several,
         'height,width'.
@@ -80,12 +79,12 @@ def load(
         How the letters of a table are written as bytes. None is what its byte order mark says, otherwise
         UTF-8, otherwise Windows-1252 with a warning.
     values : bool, default=False
-        Whether the samples of a table or an ``.npz`` file are answered with values, for `MLPRegressor`,
+        Whether the labels of a table or an ``.npz`` file are regression targets, for `MLPRegressor`,
         instead of classes.
     image_size : tuple (height, width), default=None
-        To which pictures are scaled.
+        The size to which images are scaled.
     random_state : int, default=0
-        Decides which fifth of data without a test part is set apart.
+        Decides which fifth of data without a test part becomes the test part.
     download : bool, default=True
         Whether a named set that is not on this machine is downloaded.
 
@@ -94,18 +93,19 @@ def load(
     (x_train, y_train), (x_test, y_test) : tuples of ndarray
         Images are uint8 of shape (n, height, width), tables float32 of shape (n, features). Labels of
         named sets, and of data whose classes are called 0, 1, ..., are uint8; others are the names
-        of the classes. Values are float32 of shape (n,) or, where there are several, (n, n_outputs).
+        of the classes. Regression targets are float32 of shape (n,) or, if there are several,
+        (n, n_outputs).
 
     Raises
     ------
     FileNotFoundError
-        Where there is no such set or path.
+        If there is no such set or path.
     ConnectionError
-        Where a set is not on this machine and cannot be downloaded.
+        If a set is not on this machine and cannot be downloaded.
     ValueError
-        Where the data cannot be used.
+        If the data cannot be used.
     """
-    arrays, answer_names, notices = _core.load(
+    arrays, target_names, warned = _core.load(
         str(name),
         data_dir=data_dir,
         test=test,
@@ -117,14 +117,14 @@ def load(
         seed=random_state,
         download=download,
     )
-    for notice in notices:
-        warnings.warn(notice, stacklevel=2)
+    for warning in warned:
+        warnings.warn(warning, stacklevel=2)
     x_train, y_train, x_test, y_test = arrays
     if values:
-        if len(answer_names) == 1:
+        if len(target_names) == 1:
             y_train, y_test = y_train.ravel(), y_test.ravel()
-    elif not _is_named(str(name)) and answer_names != [str(at) for at in range(len(answer_names))]:
-        labels = np.array(answer_names)
+    elif not _is_named(str(name)) and target_names != [str(at) for at in range(len(target_names))]:
+        labels = np.array(target_names)
         y_train, y_test = labels[y_train], labels[y_test]
     return (x_train, y_train), (x_test, y_test)
 
@@ -139,7 +139,7 @@ def load_mnist(**options: Any) -> tuple[Part, Part]:
     Parameters
     ----------
     **options : dict
-        As of `load`.
+        Those of `load`.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def load_fashion_mnist(**options: Any) -> tuple[Part, Part]:
     Parameters
     ----------
     **options : dict
-        As of `load`.
+        Those of `load`.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def load_kmnist(**options: Any) -> tuple[Part, Part]:
     Parameters
     ----------
     **options : dict
-        As of `load`.
+        Those of `load`.
 
     Returns
     -------
@@ -184,7 +184,7 @@ def load_qmnist(**options: Any) -> tuple[Part, Part]:
     Parameters
     ----------
     **options : dict
-        As of `load`.
+        Those of `load`.
 
     Returns
     -------
@@ -194,7 +194,7 @@ def load_qmnist(**options: Any) -> tuple[Part, Part]:
 
 
 def load_digits() -> tuple[Part, Part]:
-    """Load the digits that gradus draws itself, 60,000 and 10,000, for a machine without a network.
+    """Load the built-in digits, 60,000 and 10,000, for a machine without a network.
 
     Returns
     -------
@@ -206,16 +206,16 @@ def load_digits() -> tuple[Part, Part]:
 def digits(
     n_samples: int, seed: int = 0, *, test: bool = False
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draw digits in MNIST's form.
+    """Draw built-in digits in MNIST's form.
 
     Parameters
     ----------
     n_samples : int
-        How many; each run of ten holds every digit once.
+        Number of digits; each run of ten contains every digit once.
     seed : int, default=0
-        Another seed draws others.
+        Seed of the random numbers.
     test : bool, default=False
-        Whether they are of the test part, which shares no sample with the other.
+        Whether to draw from the test part, which shares no sample with the training part.
 
     Returns
     -------
@@ -225,53 +225,56 @@ def digits(
     return _core.digits(n_samples, seed, test)
 
 
-def read_picture(
+def read_image(
     source: str | PathLike[str] | ArrayLike, *, size: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
-    """Bring a picture of a digit into MNIST's form, as `gradus predict` does.
+    """Convert an image of a digit to MNIST's form, as `gradus predict` does.
 
-    Dark on light or light on dark, of any size: it is inverted if need be, fitted into 20 x 20 and
-    centred by mass. What is in MNIST's form already comes back unchanged.
+    The digit may be dark on light or light on dark, of any size: the image is inverted if necessary,
+    fitted into 20 x 20 and centred by mass. An image that is already in MNIST's form is not changed.
 
     Parameters
     ----------
     source : str, path-like or array-like of shape (height, width)
-        A PNG or JPEG file, of any colours; or grey values 0 to 255, or truth values.
+        An image file (PNG, JPEG, WebP, BMP or TIFF); or grey values from 0 to 255, or booleans.
     size : tuple (height, width), default=None
-        The picture scaled to this size instead, otherwise as it is: the form of models of other
-        pictures than MNIST's.
+        Only scale the image, to this size, for models of other images than MNIST's.
 
     Returns
     -------
-    picture : ndarray of uint8 of shape (28, 28), or of ``size``
-        ``model.predict(picture[None])`` tells the digit.
+    image : ndarray of uint8 of shape (28, 28), or of ``size``
+        ``model.predict(image[None])`` predicts the digit.
 
     Raises
     ------
     FileNotFoundError
-        Where there is no such file.
+        If there is no such file.
     ValueError
-        Where it is no picture, or nothing stands out from its background.
+        If it is not an image, or nothing stands out from its background.
     """
     if not isinstance(source, (str, os.PathLike)):
         source = _grey(np.asarray(source))
-    return _core.picture(source, None if size is None else _settings.pair("size", size))
+    return _core.image(source, None if size is None else _settings.pair("size", size))
+
+
+# The earlier name.
+read_picture = read_image
 
 
 def _grey(values):
     if values.ndim != 2:
         raise ValueError(
-            f"the picture has shape {values.shape}, expected grey values of shape (height, width)"
+            f"the image has shape {values.shape}, expected grey values of shape (height, width)"
         )
     if values.dtype == bool:
         return np.where(values, 255, 0).astype(np.uint8)
     if values.dtype.kind not in "iu":
         raise ValueError(
-            f"the picture has values of type {values.dtype}, expected whole numbers 0 to 255: of grey "
-            "values 0 to 1, give (255 * picture).astype(numpy.uint8)"
+            f"the image has values of type {values.dtype}, expected whole numbers from 0 to 255: "
+            "convert grey values from 0 to 1 with (255 * image).astype(numpy.uint8)"
         )
     if values.size and (values.min() < 0 or values.max() > 255):
         raise ValueError(
-            f"the picture has values {values.min()} to {values.max()}, expected 0 to 255"
+            f"the image has values {values.min()} to {values.max()}, expected 0 to 255"
         )
     return values.astype(np.uint8)

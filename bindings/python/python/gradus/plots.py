@@ -1,4 +1,4 @@
-"""Plots that a notebook shows: what `plot_curves` and its like return."""
+"""Plots that a notebook shows: the results of `plot_curves` and similar methods."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Plot"]
 
 
 class Plot:
-    """A plot as SVG. A notebook shows it as the value of a cell's last line.
+    """A plot as SVG. A notebook shows it if it is the value of a cell's last line.
 
-    It loads nothing, and is light or dark as the reader's system is.
+    The SVG loads nothing from elsewhere, and is light or dark like the reader's system.
 
     Parameters
     ----------
@@ -49,18 +49,18 @@ class Plot:
         Parameters
         ----------
         path : str or path-like
-            Must end in ``.svg``; a file that is there is replaced.
+            Must end in ``.svg``; an existing file is replaced.
 
         Raises
         ------
         ValueError
-            Where the name ends otherwise.
+            If the name has a different ending.
         """
         path = os.fspath(path)
         if os.path.splitext(path)[1].lower() != ".svg":
             raise ValueError(
-                f"{path!r} must end in .svg: a plot is saved as SVG. For a PNG or PDF, save "
-                "it so, and export it from a browser or a vector graphics editor"
+                f"{path!r} must end in .svg: plots are saved as SVG. For a PNG or PDF, save an SVG "
+                "and export it from a browser or a vector graphics editor"
             )
         _core.write_file(path, self.svg.encode())
 
@@ -84,7 +84,7 @@ def beside(svgs: Sequence[str], title: str) -> str:
         parts.append(f'<g transform="translate({left:g} 0)">\n{svg}</g>\n')
         left += float(root.get("width"))
     height = max(float(root.get("height")) for root in roots)
-    # A group: its parts say themselves what they show.
+    # A group, because each part has its own description for screen readers.
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="group" aria-label="{title}" '
         f'viewBox="0 0 {left:g} {height:g}" width="{left:g}" height="{height:g}">\n'

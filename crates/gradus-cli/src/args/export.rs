@@ -19,7 +19,7 @@ pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// The file to write: .safetensors, .onnx, .npz with the arrays w1, b1, w2, b2, ..., or .html, a page
-    /// that contains the model and recognises drawn digits
+    /// that contains the model and recognizes drawn digits
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,
     /// Make the ONNX model take uint8 instead of float32

@@ -24,7 +24,7 @@ pub(crate) const LOOPBACK: &str = "127.0.0.1";
     Ctrl-C stops the server. Runs in progress are stopped and their models saved to the folder; unsaved \
     models of finished runs are lost.")]
 pub(crate) struct ServeArgs {
-    /// The model that recognises drawings [default: the newest one in the folder]
+    /// The model that recognizes drawings [default: the newest one in the folder]
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) model: Option<PathBuf>,
     /// Folder of models: the page lists it and saves to it [default: the current folder]

@@ -32,7 +32,7 @@ pub(crate) struct TrainArgs {
     /// Test set, used instead of the test split of the data
     #[arg(long, value_name = "PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
     pub(crate) test: Option<PathBuf>,
-    /// Loss to minimise: cross-entropy for classification, squared (half the mean squared error) for
+    /// Loss to minimize: cross-entropy for classification, squared (half the mean squared error) for
     /// regression [default: cross-entropy]
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = losses())]
     pub(crate) loss: Option<Loss>,

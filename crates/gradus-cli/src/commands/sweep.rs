@@ -54,7 +54,7 @@ fn share_cores(jobs: Option<usize>, plan: &mut Plan) -> usize {
     jobs
 }
 
-/// Checks that the settings of all runs fit the data. Two samples are enough for that: batch normalisation needs two.
+/// Checks that the settings of all runs fit the data. Two samples are enough for that: batch normalization needs two.
 fn check_fit(plan: &Plan, data: &Data) -> Result<()> {
     let few = if data.training.samples.len() > 1 { &[0, 1][..] } else { &[0] };
     let train = Subset::new(&data.training.samples, few)?;

@@ -70,7 +70,7 @@ struct Note {
 /// The arguments and settings of the run in the checkpoint at `path`.
 ///
 /// # Errors
-/// Those of reading the checkpoint; `InvalidArgument` where an option would change the run.
+/// Those of reading the checkpoint; `InvalidArgument` if an option would change the run.
 pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Settings)> {
     let refused = |name: &&String| !ALLOWED.contains(&name.as_str());
     if let Some(name) = args.given.keys().find(refused) {

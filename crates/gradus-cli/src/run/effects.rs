@@ -5,9 +5,10 @@ use gradus::Error;
 use gradus::data::Task;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
-use gradus::training::{ClassWeights, Preset, TrainConfig};
+use gradus::training::settings::{Kind, SETTINGS, Scope, Setting};
+use gradus::training::{Preset, TrainConfig};
 
-use crate::args::TrainArgs;
+use crate::args::{TrainArgs, option};
 
 /// A run of `train` before it starts.
 pub(crate) struct Run<'a> {
@@ -16,17 +17,6 @@ pub(crate) struct Run<'a> {
     pub(crate) config: &'a TrainConfig,
     /// Whether there will be validation data.
     pub(crate) validated: bool,
-}
-
-/// A setting that not every network or task can use.
-struct Use {
-    option: &'static str,
-    /// Whether the option was typed; if not, the preset sets it.
-    given: bool,
-    /// Whether the run would use it.
-    on: bool,
-    /// What switches it off where the preset sets it.
-    off: &'static str,
 }
 
 /// Checks that every option has an effect in this run.
@@ -66,37 +56,10 @@ fn check_hidden_layers(run: &Run) -> Result<(), Error> {
              --hidden",
         ));
     }
-    let used = &run.config.regularization;
-    let uses = [
-        Use {
-            option: "--dropout",
-            given: run.args.settings.has("dropout"),
-            on: used.dropout > 0.0,
-            off: "--dropout 0",
-        },
-        Use {
-            option: "--noise",
-            given: run.args.settings.has("noise"),
-            on: used.noise > 0.0,
-            off: "--noise 0",
-        },
-        Use {
-            option: "--batch-norm",
-            given: run.args.settings.has("batch_norm"),
-            on: used.batch_norm,
-            off: "--batch-norm=false",
-        },
-        Use {
-            option: "--max-norm",
-            given: run.args.settings.has("max_norm"),
-            on: used.max_norm.is_some(),
-            off: "--max-norm 0",
-        },
-    ];
-    refuse(uses, run, "there is no hidden layer")
+    refuse(Scope::HiddenLayers, run, "there is no hidden layer")
 }
 
-/// Some settings are about classes, which regression does not have.
+/// Some settings are about classes, which regression does not have, and others about its targets.
 fn check_task(run: &Run) -> Result<(), Error> {
     if run.args.task() == Task::Classification {
         return match run.args.settings.has("standardize_targets") {
@@ -107,38 +70,24 @@ fn check_task(run: &Run) -> Result<(), Error> {
             false => Ok(()),
         };
     }
-    let used = &run.config.regularization;
-    let smooths = used.label_smoothing > 0.0;
-    let weighs = used.class_weights != ClassWeights::Equal;
-    let uses = [
-        Use {
-            option: "--label-smoothing",
-            given: run.args.settings.has("label_smoothing"),
-            on: smooths,
-            off: "--label-smoothing 0",
-        },
-        Use {
-            option: "--class-weights",
-            given: run.args.settings.has("class_weights"),
-            on: weighs,
-            off: "--class-weights equal",
-        },
-    ];
-    refuse(uses, run, "regression (--loss squared) has no classes")
+    refuse(Scope::Classification, run, "regression (--loss squared) has no classes")
 }
 
-/// Refuses the first setting that is on.
-fn refuse<const N: usize>(uses: [Use; N], run: &Run, why: &str) -> Result<(), Error> {
-    let preset = run.preset.name();
-    match uses.into_iter().find(|setting| setting.on) {
-        None => Ok(()),
-        Some(Use { option, given: true, .. }) => {
-            Err(Error::argument(format!("{option} has no effect: {why}; leave it out")))
-        }
-        Some(Use { option, off, .. }) => Err(Error::argument(format!(
-            "--preset {preset} includes {option}, which has no effect: {why}; switch it off with {off}"
-        ))),
+/// Refuses the first setting of a scope that this run would use without effect.
+fn refuse(scope: Scope, run: &Run, why: &str) -> Result<(), Error> {
+    let used = |it: &&Setting| it.scope == scope && it.get(run.config) != it.off();
+    let Some(setting) = SETTINGS.iter().find(used) else { return Ok(()) };
+    let (name, off) = (option(setting), setting.off().unwrap_or_default());
+    if run.args.settings.has(setting.name) {
+        return Err(Error::argument(format!("--{name} has no effect: {why}; leave it out")));
     }
+    // The preset sets it. A flag takes its value after an equals sign only.
+    let gap = if setting.kind == Kind::Flag { '=' } else { ' ' };
+    Err(Error::argument(format!(
+        "--preset {} includes --{name}, which has no effect: {why}; switch it off with \
+         --{name}{gap}{off}",
+        run.preset.name()
+    )))
 }
 
 /// A monitored metric must be watched by something, and must exist.

@@ -1,4 +1,4 @@
-//! Recognises files and folders, as far as options depend on their kind: a path or the first bytes in, a
+//! Recognizes files and folders, as far as options depend on their kind: a path or the first bytes in, a
 //! kind out. It mirrors what `gradus::data` reads and does not check the content.
 
 use std::fs::{self, File};

@@ -37,7 +37,7 @@ fn refusal(error: Error, args: &ModelArgs) -> Error {
 /// Checks that a model can report the `top` most probable classes.
 ///
 /// # Errors
-/// `InvalidArgument` where it has fewer classes, or none.
+/// `InvalidArgument` if it has fewer classes, or none.
 pub(crate) fn check_top(top: Option<usize>, model: &Model) -> Result<(), Error> {
     let Some(top) = top else { return Ok(()) };
     check_classes("--top", model)?;

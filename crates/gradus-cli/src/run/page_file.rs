@@ -1,4 +1,4 @@
-//! HTML files that gradus writes: how it recognises them, so that it overwrites nothing else.
+//! HTML files that gradus writes: how it recognizes them, so that it overwrites nothing else.
 
 use std::fs::File;
 use std::io::Read;

@@ -37,7 +37,7 @@ fn is_standard_input(path: &Path) -> bool {
 /// Checks that the options have an effect on every file; standard input is checked when it is read.
 ///
 /// # Errors
-/// `InvalidArgument` where one has none.
+/// `InvalidArgument` if one has none.
 pub(crate) fn check_options(args: &PredictArgs, model: &Model) -> Result<()> {
     let files = args.files.iter().filter(|path| !is_standard_input(path));
     for path in files {

@@ -41,7 +41,7 @@ const FOLLOW: [&str; 3] = ["normalize", "batch_size", "epochs"];
 pub(crate) enum Initial {
     /// Arrays of weights and biases.
     Network(Network),
-    /// A trained model, whose normalisation is kept.
+    /// A trained model, whose normalization is kept.
     Model(Box<Model>),
 }
 
@@ -76,7 +76,7 @@ impl Settings {
     /// Determines every setting.
     ///
     /// # Errors
-    /// `InvalidArgument` where options contradict each other, have no effect or are out of range; errors
+    /// `InvalidArgument` if options contradict each other, have no effect or are out of range; errors
     /// of reading the file of `--init`.
     pub(crate) fn resolve(args: &TrainArgs) -> Result<Settings> {
         let preset = args.preset.unwrap_or(Preset::Quick);
@@ -101,7 +101,7 @@ impl Settings {
         }
         if config.regularization.batch_norm && config.batch_size == BatchSize::Samples(1) {
             warn(
-                "batch normalisation needs at least two samples in a batch: `batch_size` is 2 in place of 1",
+                "batch normalization needs at least two samples in a batch: `batch_size` is 2 in place of 1",
             );
             config.batch_size = BatchSize::Samples(2);
         }
@@ -127,7 +127,7 @@ impl Settings {
     }
 }
 
-/// Reads what a run starts from, and sets what it decides: the layers, and for a model the normalisation.
+/// Reads what a run starts from, and sets what it decides: the layers, and for a model the normalization.
 fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result<Initial> {
     let initial = match is_array_file(&file.to_string_lossy()) {
         true => Initial::Network(npz::read_network(file, "", &config.activation)?),
@@ -171,7 +171,7 @@ fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result
     config.hidden = found;
     if let Initial::Model(model) = &initial {
         if let Some(wanted) = args.settings.get("normalize") {
-            return contradicts("--normalize", wanted, "which has its normalisation".to_owned());
+            return contradicts("--normalize", wanted, "which has its normalization".to_owned());
         }
         config.normalization = normalization_of(model);
     }
@@ -186,7 +186,7 @@ fn task_name(task: Task) -> &'static str {
     }
 }
 
-/// The kind of a model's normalisation, for its metadata: as the model says, else as its transform looks.
+/// The kind of a model's normalization, for its metadata: as the model says, else as its transform looks.
 fn normalization_of(model: &Model) -> Normalization {
     let named = model.provenance.settings["normalize"].as_str().and_then(Normalization::from_name);
     named.unwrap_or(match &model.transform {

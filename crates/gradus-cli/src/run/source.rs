@@ -96,7 +96,7 @@ pub(crate) fn no_effect(option: &str, what: impl Display, why: &str) -> Error {
 /// What to load.
 ///
 /// # Errors
-/// `InvalidArgument` where an option has no effect on these data.
+/// `InvalidArgument` if an option has no effect on these data.
 pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOptions> {
     request.check(args)?;
     Ok(LoadOptions {

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_recognised() {
+    fn the_token_is_recognized() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let attempts = Attempts::default();
         let client = "10.0.0.1".parse().unwrap();

@@ -48,7 +48,7 @@ fn field(setting: &Setting) -> Value {
         "help": spell(help, title),
         "expected": setting.expected,
         "kind": match setting.kind {
-            Kind::Number => "number",
+            Kind::Number | Kind::Whole => "number",
             Kind::Flag => "flag",
             Kind::Name => "name",
             Kind::Text => "text",

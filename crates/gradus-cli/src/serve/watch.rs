@@ -91,7 +91,7 @@ impl Watch {
         let (phase, message) = ending(outcome);
         let served = Served::new(model.clone(), name.clone(), Some(self.reporter.id));
         self.reporter.end(phase, message, Some((model, tested)), Some(name));
-        // A regression model is saved, but cannot recognise drawings.
+        // A regression model is saved, but cannot recognize drawings.
         if let Ok(served) = served {
             self.reporter.shared.serve(served);
         }

@@ -61,7 +61,7 @@ pub(crate) struct Snapshot {
     pub(crate) steps: u64,
     /// By name: `parameters`, and what there is of `statistics`, `first_moment`, `second_moment`, `ema` and
     /// `ema_statistics`. Each holds a number for each parameter (those of the network in its order, then scale
-    /// and shift of batch normalisation for each hidden layer) or for each running statistic (means, then
+    /// and shift of batch normalization for each hidden layer) or for each running statistic (means, then
     /// variances for each hidden layer). Outputs are on the scale on which the targets are learned ([`TargetScale`]).
     pub(crate) vectors: BTreeMap<String, Vec<f32>>,
 }

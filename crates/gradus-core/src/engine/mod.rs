@@ -54,7 +54,7 @@ impl Engine {
         }
     }
 
-    /// Copies the current parameters to `network`: averaged if the settings say so, with batch normalisation
+    /// Copies the current parameters to `network`: averaged if the settings say so, with batch normalization
     /// and the scale of the targets folded into the weights.
     pub(crate) fn store(&self, network: &mut Network) {
         match self {

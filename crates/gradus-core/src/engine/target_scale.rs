@@ -1,9 +1,9 @@
-//! Standardised regression targets (docs/maths.md M21): training targets in, the scale of each output out, and a network
+//! Standardized regression targets (docs/maths.md M21): training targets in, the scale of each output out, and a network
 //! from one scale to the other.
 //!
 //! The engine trains on targets of mean 0 and standard deviation 1, whatever their units. The networks that go into it
 //! and come out of it are in the targets' own units: the scale is folded into the last layer, so that models and their
-//! files do not know about it. Only a snapshot is in standardised units.
+//! files do not know about it. Only a snapshot is in standardized units.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ impl TargetScale {
         }
     }
 
-    /// Standardises rows of targets, in place. In double precision: the difference of two large numbers may be small, or
+    /// Standardizes rows of targets, in place. In double precision: the difference of two large numbers may be small, or
     /// too large for single precision.
     pub(super) fn standardize(&self, rows: &mut [f32]) {
         for row in rows.chunks_exact_mut(self.means.len()) {
@@ -53,7 +53,7 @@ impl TargetScale {
         }
     }
 
-    /// Half the squared errors in own units of a sample whose errors are standardised, as a multiple of
+    /// Half the squared errors in own units of a sample whose errors are standardized, as a multiple of
     /// [`Self::loss_unit`]: single precision might not hold them.
     pub(super) fn loss(&self, outputs: &[f32], targets: &[f32], weight: f32) -> f32 {
         let most = self.largest();
@@ -74,7 +74,7 @@ impl TargetScale {
         self.stds.iter().fold(0f32, |most, &std| most.max(std)).into()
     }
 
-    /// Folds the scale into a network whose outputs are standardised: they are then in the targets' own units.
+    /// Folds the scale into a network whose outputs are standardized: they are then in the targets' own units.
     pub(crate) fn fold_into(&self, network: &mut Network) {
         self.last_layer(network, |value, _, std| value * std, |bias, mean, std| bias * std + mean);
     }

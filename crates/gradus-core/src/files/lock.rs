@@ -34,7 +34,7 @@ impl Lock {
     /// Takes the lock of `target`, which need not exist; messages call it `shown`.
     ///
     /// # Errors
-    /// `InUse` if somebody else has it; `Io` where its file cannot be created, or is not one of gradus.
+    /// `InUse` if somebody else has it; `Io` if its file cannot be created, or is not one of gradus.
     pub(super) fn take(target: &Path, shown: &Path) -> Result<Lock> {
         Lock::take_by(target, shown, File::try_lock)
     }

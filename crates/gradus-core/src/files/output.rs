@@ -30,8 +30,8 @@ impl OutputFile {
     /// most of what could go wrong when writing. Temporary files that killed processes have left are removed.
     ///
     /// # Errors
-    /// `InUse` if another process, or another part of this one, has it; `NotFound` where the folder does not exist;
-    /// `Io` where the path is a folder, a device or a read-only file, or the operating system refuses.
+    /// `InUse` if another process, or another part of this one, has it; `NotFound` if the folder does not exist;
+    /// `Io` if the path is a folder, a device or a read-only file, or the operating system refuses.
     pub fn claim(path: &Path) -> Result<OutputFile> {
         let target = resolve(path)?;
         let lock = Lock::take(&target, path)?;
@@ -67,7 +67,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// `Conflict` if another program has written the file since it was claimed: that file is kept, the content is in a
-    /// new one next to it, which the message names, and so does [`path`](Self::path) from now on. `Io` where the
+    /// new one next to it, which the message names, and so does [`path`](Self::path) from now on. `Io` if the
     /// operating system refuses, for example because the disk is full: the old file is kept, and nothing is left
     /// next to it.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -80,7 +80,7 @@ impl OutputFile {
     /// Begins new content that is written piece by piece.
     ///
     /// # Errors
-    /// `Io` where the operating system refuses.
+    /// `Io` if the operating system refuses.
     pub fn create(&mut self) -> Result<NewFile<'_>> {
         let target = self.target.clone();
         NewFile::create(self, &target)

@@ -42,7 +42,7 @@ impl Stamp {
     /// The stamp of the file at `path`; none if there is no file.
     ///
     /// # Errors
-    /// `Io` where the operating system does not say.
+    /// `Io` if the operating system does not say.
     pub fn of(path: &Path) -> Result<Option<Stamp>> {
         match fs::symlink_metadata(path) {
             Ok(data) => Ok(Some(Stamp {

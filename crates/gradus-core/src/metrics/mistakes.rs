@@ -2,7 +2,7 @@
 
 use super::results::SampleResult;
 
-/// A sample that was taken for another class.
+/// A sample that was predicted as another class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mistake {
     /// Index of the sample in the data.

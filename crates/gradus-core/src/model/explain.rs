@@ -32,7 +32,7 @@ impl<M: Borrow<Model>> Classifier<M> {
     /// (Shrikumar et al. 2016), and what the hidden units do.
     ///
     /// # Errors
-    /// `InvalidArgument` where the sample has not the model's size, or there is no such class.
+    /// `InvalidArgument` if the sample has not the model's size, or there is no such class.
     pub fn explain(&self, sample: Rows, class: usize) -> Result<Explanation> {
         let (network, features) = (&self.network, self.network.inputs());
         if sample.len() != features {
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(units.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2]);
         let weight = model.network.weight(0);
         for j in 0..4 {
-            // (x - i / 2) / (1 + i), as the model normalises.
+            // (x - i / 2) / (1 + i), as the model normalizes.
             let inputs = [1.0, 1.5 / 2.0, -2.0 / 3.0];
             let sum: f32 = (0..3).map(|i| inputs[i] * weight[i * 4 + j]).sum();
             assert!((units[0][j] - (sum + model.network.bias(0)[j]).max(0.0)).abs() < 1e-6);

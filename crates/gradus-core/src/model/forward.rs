@@ -153,7 +153,7 @@ impl Forward<'_> {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// What is predicted for each of some samples, in their order, beside its label. Classes are
+    /// The prediction for each sample, in order, with its label. Classes are
     /// ranked by their logits: probabilities have the same order, but the smallest are all 0.
     pub(crate) fn results(&self, labels: &[u32], mut logits: MatMut) -> Vec<SampleResult> {
         let kernels = self.executor.kernels();

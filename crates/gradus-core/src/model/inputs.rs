@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::samples::{Inputs, Rows};
 use crate::transform::Transform;
 
-/// Numbers beyond this are not taken for numbers from 0 to 1: an unseen sample of scaled data may
+/// Numbers beyond this do not count as numbers from 0 to 1: an unseen sample of scaled data may
 /// exceed the training data's range, but not by that much.
 const BEYOND_UNIT: f32 = 2.0;
 
@@ -36,7 +36,7 @@ pub enum ValueRange {
     Bytes,
     /// Numbers from 0 to 1: an image's grey levels divided by 255.
     Unit,
-    /// Anything else, such as columns of a table or standardised pixels. How the grey levels of an
+    /// Anything else, such as columns of a table or standardized pixels. How the grey levels of an
     /// image would become such numbers is not known.
     Floats,
 }

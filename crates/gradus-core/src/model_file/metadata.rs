@@ -105,12 +105,12 @@ pub(crate) fn is_gradus(metadata: &Metadata) -> bool {
 /// Checks that this program can read what these metadata belong to.
 ///
 /// # Errors
-/// `InvalidData` where it is no gradus model, or one of a newer gradus.
+/// `InvalidData` if it is no gradus model, or one of a newer gradus.
 pub(crate) fn check_version(metadata: &Metadata) -> Result<()> {
     if !is_gradus(metadata) {
         return Err(invalid(
             "a safetensors file, but not a gradus model: its metadata do not say how the layers \
-             and the normalisation are built; expected a file written by gradus",
+             and the normalization are built; expected a file written by gradus",
         ));
     }
     let version = text(metadata, "gradus_version")?;

@@ -37,7 +37,7 @@ pub fn save(model: &Model, path: &Path) -> Result<()> {
 /// Reads a classifier from a model file of gradus.
 ///
 /// # Errors
-/// As [`load_model`], and `InvalidArgument` where the model is a regressor.
+/// As [`load_model`], and `InvalidArgument` if the model is a regressor.
 pub fn load(path: &Path) -> Result<Classifier> {
     load_model(path)?.into_classifier().map_err(|error| error.context(path.display()))
 }
@@ -45,7 +45,7 @@ pub fn load(path: &Path) -> Result<Classifier> {
 /// Reads a classifier or a regressor from a model file of gradus; the name of the file does not matter.
 ///
 /// # Errors
-/// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is not a model of gradus,
+/// `NotFound` or `Io` if the file cannot be read; `InvalidData` if it is not a model of gradus,
 /// is damaged, or was written by a newer gradus.
 pub fn load_model(path: &Path) -> Result<Model> {
     load_with(path).map(|(model, _)| model)

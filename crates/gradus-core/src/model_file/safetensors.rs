@@ -58,7 +58,7 @@ const EXTRA_TEXT: &str = "checkpoint";
 /// The model file of this model.
 ///
 /// # Errors
-/// `InvalidArgument` where the parts of the model do not fit together, a number in it is not
+/// `InvalidArgument` if the parts of the model do not fit together, a number in it is not
 /// finite, or the header would be longer than the format allows.
 pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
     to_bytes_with(model, &Extras::default())
@@ -104,7 +104,7 @@ pub fn to_bytes_with(model: &Model, extras: &Extras) -> Result<Vec<u8>> {
     if header.len() > LONGEST_HEADER {
         let length = header.len();
         return Err(context(Error::argument(format!(
-            "its names and normalisation take {length} bytes, and the format allows {LONGEST_HEADER}"
+            "its names and normalization take {length} bytes, and the format allows {LONGEST_HEADER}"
         ))));
     }
     Ok([&(header.len() as u64).to_le_bytes()[..], &header, &data].concat())
@@ -113,7 +113,7 @@ pub fn to_bytes_with(model: &Model, extras: &Extras) -> Result<Vec<u8>> {
 /// The classifier in the bytes of a model file. Memory is taken only for what the bytes hold.
 ///
 /// # Errors
-/// `InvalidData` where they are not a gradus model, are damaged, or come from a newer gradus;
+/// `InvalidData` if they are not a gradus model, are damaged, or come from a newer gradus;
 /// `InvalidArgument` if the model is not a classifier.
 pub fn from_bytes(bytes: &[u8]) -> Result<Classifier> {
     model_from_bytes(bytes)?.into_classifier()
@@ -165,7 +165,7 @@ pub fn from_bytes_with(bytes: &[u8]) -> Result<(Model, Extras)> {
     if found != count {
         return Err(damaged(format!("it holds {found} tensors, but its layers need {count}")));
     }
-    // Every layer was found in the file with its full size: only now is memory taken for them.
+    // Memory is only allocated now that every layer was found in the file with its full size.
     let mut network = Network::from_layers(layers).map_err(damaged)?;
     for (index, (weight, bias)) in weights.into_iter().enumerate() {
         let Linear { inputs, outputs, .. } = network.linears()[index];

@@ -37,7 +37,7 @@ impl Activation {
         Activation::Gelu,
     ];
 
-    /// Leaky ReLU with this slope; `None` where it is not 0 to 1.
+    /// Leaky ReLU with this slope; `None` if it is not 0 to 1.
     pub fn leaky_relu(slope: f32) -> Option<Activation> {
         let activation = Activation::LeakyRelu { slope };
         activation.is_valid().then_some(activation)

@@ -41,7 +41,7 @@ impl Init {
                 .map(Init::Normal)
                 .ok_or_else(|| {
                     Error::argument(format!(
-                        "initialisation '{text}' is not known: use auto, he, glorot, sklearn, normal:S \
+                        "initialization '{text}' is not known: use auto, he, glorot, sklearn, normal:S \
                          (S a standard deviation, such as normal:0.01) or an .npz file of arrays"
                     ))
                 }),

@@ -71,7 +71,7 @@ impl Network {
     /// one for all hidden layers or one for each; none follows the last layer.
     ///
     /// # Errors
-    /// `InvalidArgument` where a size is 0, the activations are of another number, or the parameters
+    /// `InvalidArgument` if a size is 0, the activations are of another number, or the parameters
     /// would be too many.
     pub fn dense(
         inputs: usize,
@@ -98,7 +98,7 @@ impl Network {
     /// them, and after the last, stands at most one activation; the first layer is linear.
     ///
     /// # Errors
-    /// `InvalidArgument` where that does not hold, a size is 0 or the parameters would be too many.
+    /// `InvalidArgument` if that does not hold, a size is 0 or the parameters would be too many.
     pub fn from_layers(mut layers: Vec<Layer>) -> Result<Network> {
         let wrong = |message: String| Err(Error::argument(message));
         let mut linears: Vec<Linear> = Vec::new();
@@ -226,7 +226,7 @@ impl Network {
 /// Checks that there is one activation for all hidden layers, or one for each.
 ///
 /// # Errors
-/// `InvalidArgument` where there is another number of them.
+/// `InvalidArgument` if there is another number of them.
 pub fn check_activations(activations: &[Activation], hidden_layers: usize) -> Result<()> {
     let count = activations.len();
     match count == 1 || count == hidden_layers {

@@ -11,11 +11,11 @@ pub enum Role {
     Weight,
     /// Bias of a linear layer.
     Bias,
-    /// Scale of batch normalisation.
+    /// Scale of batch normalization.
     Scale,
-    /// Shift of batch normalisation.
+    /// Shift of batch normalization.
     Shift,
-    /// Running means, then running variances of batch normalisation.
+    /// Running means, then running variances of batch normalization.
     RunningStatistics,
 }
 

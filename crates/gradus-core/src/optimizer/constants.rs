@@ -5,7 +5,7 @@ use super::Optimizer;
 
 impl Optimizer {
     /// One of its constants by name: `momentum`, `beta1`, `beta2`, `epsilon` or `weight_decay`. `None`
-    /// where it has no such constant.
+    /// if it has no such constant.
     pub fn constant(mut self, name: &str) -> Option<f32> {
         self.constant_mut(name).copied()
     }
@@ -50,7 +50,7 @@ impl Optimizer {
         }
     }
 
-    /// Whether it looks ahead along its momentum (Nesterov); `None` where it has none.
+    /// Whether it looks ahead along its momentum (Nesterov); `None` if it has none.
     pub fn nesterov(mut self) -> Option<bool> {
         self.nesterov_mut().copied()
     }

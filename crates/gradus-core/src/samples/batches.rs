@@ -38,7 +38,7 @@ impl Batches {
         self.batch == self.order.len()
     }
 
-    /// The order of `epoch`: drawn anew from its own stream of `seed`, from the sorted order, so
+    /// The order of `epoch`: drawn from its own stream of `seed`, from the sorted order, so
     /// that it does not depend on the epochs before.
     pub(crate) fn shuffle(&mut self, seed: u64, epoch: u64) {
         for (at, index) in self.order.iter_mut().enumerate() {

@@ -145,7 +145,7 @@ impl Dataset {
     /// Checks the lengths and targets and builds the set.
     ///
     /// # Errors
-    /// `InvalidData` where the inputs are not `targets.samples() x product(sample_shape)`, a label
+    /// `InvalidData` if the inputs are not `targets.samples() x product(sample_shape)`, a label
     /// is out of range, a float is not finite, or there is no sample, class or value.
     pub fn with_targets(
         inputs: Inputs,
@@ -178,7 +178,7 @@ impl Dataset {
     /// The same samples, their training losses multiplied by these factors.
     ///
     /// # Errors
-    /// `InvalidData` where there is not one factor for each sample, one is negative or not finite,
+    /// `InvalidData` if there is not one factor for each sample, one is negative or not finite,
     /// or all are 0.
     pub fn with_sample_weights(mut self, weights: Vec<f32>) -> Result<Self> {
         let (found, samples) = (weights.len(), self.len());

@@ -19,7 +19,7 @@ impl SparseRows {
     /// the features that stand at the same places of `columns`.
     ///
     /// # Errors
-    /// `InvalidData` where `starts` does not begin with 0, rise, and end with the number of values,
+    /// `InvalidData` if `starts` does not begin with 0, rise, and end with the number of values,
     /// there is not a feature for each value, or the features of a sample are not in rising order
     /// and below `features`.
     pub fn new(

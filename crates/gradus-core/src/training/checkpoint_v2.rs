@@ -12,7 +12,7 @@ use crate::network::{Linear, Network};
 
 /// The order of a version 2 checkpoint: the first weight panel after panel, each row after row and, for sparse
 /// inputs, padded; then the network's other parameters as they are; then, for each block of each hidden layer,
-/// scale and shift of batch normalisation. Statistics have means and variances of each block in turn.
+/// scale and shift of batch normalization. Statistics have means and variances of each block in turn.
 pub(super) struct Order {
     first: Linear,
     /// Number of the network's parameters.
@@ -21,7 +21,7 @@ pub(super) struct Order {
     panels: Vec<Range<usize>>,
     /// Columns of a panel are padded to a multiple of this.
     step: usize,
-    /// Blocks of each hidden layer with batch normalisation.
+    /// Blocks of each hidden layer with batch normalization.
     hidden: Vec<Vec<Range<usize>>>,
 }
 
@@ -105,7 +105,7 @@ impl Order {
         left.is_empty().then_some(found)
     }
 
-    /// Two numbers for each normalised unit, block after block, put in the order of layers: the first of all
+    /// Two numbers for each normalized unit, block after block, put in the order of layers: the first of all
     /// units of a layer, then the second.
     fn halves(&self, left: &mut &[f32]) -> Option<Vec<f32>> {
         let mut found = Vec::new();

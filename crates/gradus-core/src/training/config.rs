@@ -18,7 +18,7 @@ use crate::transform::normalize::Normalization;
 pub enum BatchSize {
     /// All training samples.
     Full,
-    /// This many, shuffled anew in every epoch.
+    /// This many, shuffled in every epoch.
     Samples(usize),
 }
 
@@ -61,7 +61,7 @@ pub struct TrainConfig {
     pub warm_up: f32,
     /// Share of the training data kept for validation: 0 for none, below 1.
     pub validation: f64,
-    /// What keeps the network from learning its samples by heart.
+    /// Regularization.
     pub regularization: Regularization,
     /// When to end before the last epoch; none for never.
     pub early_stopping: Option<EarlyStopping>,
@@ -77,13 +77,13 @@ pub struct TrainConfig {
 /// A named set of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
-    /// The NumPy notebook to the letter.
+    /// The NumPy notebook's run, number by number.
     Notebook,
-    /// 98 % on MNIST's test images in the blink of an eye.
+    /// 98 % on MNIST's test images within seconds.
     Quick,
-    /// The best without knowing that the inputs are images: some minutes.
+    /// The best accuracy without image-specific tricks: some minutes.
     Accurate,
-    /// The best on digits, with images distorted anew in every epoch: 15 to 60 minutes.
+    /// The best on digits, with images distorted differently in every epoch: 15 to 60 minutes.
     Record,
 }
 
@@ -264,15 +264,15 @@ impl TrainConfig {
         let monitor = self.monitor(validation.is_some());
         if task == Task::Regression && monitor.needs_classes() {
             return Err(Error::argument(format!(
-                "{} is to be watched, but the data are answered with values, which have none: watch \
+                "`monitor` is {}, but regression has no accuracy: watch \
                  loss or val_loss",
                 monitor.name()
             )));
         }
         if validation.is_none() && monitor.needs_validation() {
             return Err(Error::argument(format!(
-                "{} is to be watched, but there are no validation data: set a share of the training \
-                 data apart (`validation` 0.1), or watch loss or accuracy",
+                "`monitor` is {}, but there are no validation data: hold out a share of the training \
+                 data (`validation` 0.1), or watch loss or accuracy",
                 monitor.name()
             )));
         }

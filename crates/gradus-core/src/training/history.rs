@@ -9,11 +9,11 @@ pub struct EpochReport {
     pub epoch: usize,
     /// Mean training loss, each sample's on the pass before the step that it led to.
     pub loss: f64,
-    /// Training accuracy on the same passes; none where samples are answered with values.
+    /// Training accuracy on the same passes; `None` for regression.
     pub accuracy: Option<f64>,
     /// Loss on the validation data after the epoch.
     pub val_loss: Option<f64>,
-    /// Accuracy on the validation data after the epoch; none where samples are answered with values.
+    /// Accuracy on the validation data after the epoch; `None` for regression.
     pub val_accuracy: Option<f64>,
     /// Learning rate of the epoch's last step.
     pub learning_rate: f32,
@@ -79,7 +79,7 @@ impl Monitor {
         matches!(self, Monitor::Accuracy | Monitor::ValAccuracy)
     }
 
-    /// Its value in an epoch; none where there was no validation, or no accuracy.
+    /// Its value in an epoch; `None` if there was no validation, or no accuracy.
     pub fn of(self, report: &EpochReport) -> Option<f64> {
         match self {
             Monitor::Loss => Some(report.loss),

@@ -7,17 +7,17 @@ use std::path::Path;
 use crate::error::{Error, Result, invalid};
 use crate::training::{EpochReport, History};
 
-/// A larger file holds no history.
+/// No history file is larger.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// Values by key; an empty cell is none.
 type Columns = BTreeMap<String, Vec<Option<f64>>>;
 
 impl History {
-    /// Reads the `.json` or `.csv` file of a history; which of them is told by its content.
+    /// Reads the `.json` or `.csv` file of a history; the content decides which.
     ///
     /// # Errors
-    /// `NotFound` or `Io` where it cannot be read; `InvalidData`, naming the file, where it is no
+    /// `NotFound` or `Io` if it cannot be read; `InvalidData`, naming the file, where it is no
     /// history.
     pub fn load(path: &Path) -> Result<History> {
         let refused = |source| Error::io("read", path, source);
@@ -31,12 +31,12 @@ impl History {
         if found.len() > MOST_BYTES {
             return Err(Error::data(
                 path,
-                "a file of more than 64 MiB is no history of a training run",
+                "a file of more than 64 MiB is not a history of a training run",
             ));
         }
         let bytes = fs::read(path).map_err(refused)?;
         let text = String::from_utf8(bytes)
-            .map_err(|_| Error::data(path, "not a history: this is no text"))?;
+            .map_err(|_| Error::data(path, "not a history: this is not text"))?;
         let history = match text.trim_start().starts_with('{') {
             true => match serde_json::from_str(&text) {
                 Ok(value) => History::from_json(&value),
@@ -51,7 +51,7 @@ impl History {
     /// over; `seconds` may be missing, and is then NaN in every epoch.
     ///
     /// # Errors
-    /// `InvalidData` where `loss` or `learning_rate` is missing, something is no number, or the arrays
+    /// `InvalidData` if `loss` or `learning_rate` is missing, something is not a number, or the arrays
     /// differ in length.
     pub fn from_json(value: &serde_json::Value) -> Result<History> {
         let object = value.as_object().ok_or_else(|| {
@@ -61,7 +61,7 @@ impl History {
         })?;
         let mut columns = Columns::new();
         for (key, value) in object.iter().filter(|(key, _)| KEYS.contains(&key.as_str())) {
-            let wrong = || invalid(format!("\"{key}\" is no array of numbers"));
+            let wrong = || invalid(format!("\"{key}\" is not an array of numbers"));
             let number = |value: &serde_json::Value| match value {
                 serde_json::Value::Null => Ok(None),
                 value => value.as_f64().map(Some).ok_or_else(wrong),
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(History::from_csv(&history.to_csv()).unwrap(), history);
         history.epochs[0].val_accuracy = Some(0.7);
         assert_eq!(History::from_json(&history.to_json()).unwrap(), history);
-        // Without times they are told as missing, and are not written again.
+        // Missing times are reported as such, and are not written again.
         let mut json = history.to_json();
         json.as_object_mut().unwrap().remove("seconds");
         let read = History::from_json(&json).unwrap();
@@ -178,7 +178,7 @@ mod tests {
                 "loss has 1 epochs, but accuracy 2",
             ),
             (r#"{"loss":[],"accuracy":[],"learning_rate":[]}"#, "without any epoch"),
-            (r#"{"loss":"x","accuracy":[],"learning_rate":[]}"#, "\"loss\" is no array"),
+            (r#"{"loss":"x","accuracy":[],"learning_rate":[]}"#, "\"loss\" is not an array"),
             (r#"[1]"#, "expected an object"),
         ] {
             let error = History::from_json(&serde_json::from_str(text).unwrap()).unwrap_err();

@@ -43,8 +43,8 @@ pub use start::Start;
 /// settings, data and instruction set give the same bits at any number of threads.
 ///
 /// # Errors
-/// `InvalidArgument` where a setting is out of range or `start` or `validation` do not fit the
-/// data. A run that diverges is no error: see [`Outcome`].
+/// `InvalidArgument` if a setting is out of range or `start` or `validation` do not fit the
+/// data. A run that diverges is not an error: see [`Outcome`].
 pub fn train(
     config: &TrainConfig,
     data: &Dataset,

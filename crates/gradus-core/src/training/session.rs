@@ -101,7 +101,7 @@ impl Session {
         let Progress { plateau, before, .. } = &self.progress;
         let (factor, steps_before) = (plateau.factor, before.steps);
         let (TrainConfig { schedule, learning_rate, .. }, run) = (&self.config, &self.run);
-        // The schedule begins anew with this run, whatever steps were made before it.
+        // The schedule starts again with this run, whatever steps were made before it.
         let rate = |step| factor * schedule.at(*learning_rate, step - steps_before, run);
         let number = before.epochs + epoch;
         let totals =

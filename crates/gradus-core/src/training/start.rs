@@ -18,15 +18,15 @@ pub enum Start<'a> {
     Fresh,
     /// With the parameters of a network, which must fit the data; the settings' own layers are not looked at.
     Network(Network),
-    /// With a trained model: its network, and its normalisation in place of that of the settings.
+    /// With a trained model: its network, and its normalization in place of that of the settings.
     Model(&'a Model),
     /// Where the checkpoint was made: the same run goes on, with the same data, to the bits of the
     /// uninterrupted run. The settings must be those of the checkpoint, but for the number of threads, and that of epochs,
     /// which may be larger: the schedule is then laid over all of them.
     Resume(&'a Checkpoint),
     /// A new run continues the one of the checkpoint, wherever that was, with other data or settings: it takes
-    /// over the parameters, what the optimizer and the average remember, and the normalisation. Its history
-    /// and its schedule begin anew; epochs and steps are counted on, so that on the same data, at a constant
+    /// over the parameters, what the optimizer and the average remember, and the normalization. Its history
+    /// and its schedule start again; epochs and steps are counted on, so that on the same data, at a constant
     /// learning rate, several runs give the bits of one.
     Continue(&'a Checkpoint),
 }
@@ -61,7 +61,7 @@ impl Start<'_> {
         }
         let (mut network, transform) = self.model(config, data)?;
         if let (Start::Fresh, Some(scale)) = (&self, &target_scale) {
-            // Weights are drawn for standardised targets; all other networks are in the targets' own units.
+            // Weights are drawn for standardized targets; all other networks are in the targets' own units.
             scale.fold_into(&mut network);
         }
         let set = data.train.data();
@@ -104,7 +104,7 @@ impl Start<'_> {
         }
     }
 
-    /// The network and the normalisation.
+    /// The network and the normalization.
     fn model(&self, config: &TrainConfig, data: &Data) -> Result<(Network, Transform)> {
         let fitted = || Transform::fit(config.normalization, data.train);
         let of = |model: &Model| (model.network.clone(), model.transform.clone());
@@ -189,16 +189,16 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
             ("the hidden layers", format!("{hidden:?}")),
             ("the activations", format!("{activation:?}")),
             ("the optimizer", format!("{} with {} moments", optimizer.name(), optimizer.moments())),
-            ("batch normalisation", regularization.batch_norm.to_string()),
+            ("batch normalization", regularization.batch_norm.to_string()),
             ("whether weights are averaged", regularization.ema_decay.is_some().to_string()),
-            ("whether targets are standardised", (standardize_targets == Some(true)).to_string()),
+            ("whether targets are standardized", (standardize_targets == Some(true)).to_string()),
         ]
     };
     for ((name, before), (_, now)) in settings(before).into_iter().zip(settings(now)) {
         if before != now {
             return Err(Error::argument(format!(
-                "{name} cannot change while training goes on: {before} until now, {now} is asked \
-                 for; begin anew, or leave it as it was"
+                "{name} cannot change when training continues: it was {before}, but now is {now}; \
+                 start a new training, or leave it unchanged"
             )));
         }
     }

@@ -141,7 +141,7 @@ impl Transform {
         let (means, stds) = self.means_and_stds();
         if self.as_scalar().is_none() && (means.len(), stds.len()) != (features, features) {
             return wrong(format!(
-                "a normalisation of {} means and {} deviations does not fit {features} inputs",
+                "a normalization of {} means and {} deviations does not fit {features} inputs",
                 means.len(),
                 stds.len()
             ));
@@ -149,15 +149,15 @@ impl Transform {
         if let Transform::Affine(Affine::PerFeatureDouble { rests, .. }) = self
             && (rests.len() != features || rests.iter().any(|rest| !rest.is_finite()))
         {
-            return wrong(format!("the normalisation's rests do not fit {features} inputs"));
+            return wrong(format!("the normalization's rests do not fit {features} inputs"));
         }
         if let Some(mean) = means.iter().find(|mean| !mean.is_finite()) {
-            return wrong(format!("the normalisation has the mean {mean}, which is not finite"));
+            return wrong(format!("the normalization has the mean {mean}, which is not finite"));
         }
         match stds.iter().find(|&&std| !std.is_finite() || std == 0.0) {
             None => Ok(()),
             Some(std) => {
-                wrong(format!("the normalisation divides by {std}, which must be finite and not 0"))
+                wrong(format!("the normalization divides by {std}, which must be finite and not 0"))
             }
         }
     }

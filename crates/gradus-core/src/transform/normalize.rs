@@ -1,8 +1,8 @@
-//! Normalisation: each raw value shifted and scaled, by numbers fitted to the training data.
+//! Normalization: each raw value shifted and scaled, by numbers fitted to the training data.
 
 use crate::samples::{Inputs, Subset};
 
-/// Which normalisation is asked for.
+/// Which normalization is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalization {
@@ -28,7 +28,7 @@ impl Normalization {
         }
     }
 
-    /// The normalisation of this name.
+    /// The normalization of this name.
     pub fn from_name(name: &str) -> Option<Normalization> {
         Normalization::ALL.into_iter().find(|kind| kind.name() == name)
     }

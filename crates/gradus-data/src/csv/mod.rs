@@ -1,7 +1,7 @@
 //! Tables: text with a class label in one column, or values to learn in some, and numbers in all others in,
 //! a [`Dataset`] out; or tables of numbers alone, for a model to predict.
 //!
-//! docs/formats.md says how labels, headers, separators and encodings are recognised.
+//! docs/formats.md says how labels, headers, separators and encodings are recognized.
 //!
 //! | file | in | out |
 //! |---|---|---|

@@ -1,12 +1,12 @@
 //! The built-in digits: handwriting drawn by the program, for a machine without data or network.
 //!
-//! In come a number of samples, a seed and a part; out goes a [`Dataset`] in MNIST's form: 28 x 28
+//! In: a number of samples, a seed and a part. Out: a [`Dataset`] in MNIST's form: 28 x 28
 //! bytes, background 0, ink up to 255, each digit fitted into 20 x 20 and placed by its centre of
 //! mass. A sample is a skeleton (`skeletons`) whose pen path is bent (`path`) and inked
 //! (`raster`).
 //!
-//! As hard as MNIST, though every digit is legible: with 60,000 + 10,000 samples of three seeds a
-//! softmax regression reaches 92.1 to 92.5 % on the test part (MNIST: 92.7 %) and a 784-128-10
+//! The set is as hard as MNIST, though every digit is legible: with 60,000 + 10,000 samples of three
+//! seeds, a softmax regression reaches 92.1 to 92.5 % on the test part (MNIST: 92.7 %) and a 784-128-10
 //! network with ReLU, Adam and 8 epochs 98.1 to 98.4 % (MNIST: 97.9 %); 82 % of the pixels are 0
 //! (MNIST: 81 %).
 //!
@@ -28,10 +28,10 @@ use crate::random::{Purpose, numbered_stream};
 pub const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
 const CLASSES: usize = 10;
-/// More samples than anybody needs; the bound keeps sizes from overflowing.
+/// The most samples of one call; the bound keeps sizes from overflowing.
 const MOST_SAMPLES: usize = 10_000_000;
 
-/// The two parts of the set; they never share a sample.
+/// The two parts of the set, which never share a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// For training; MNIST's size is 60,000.
@@ -47,7 +47,7 @@ pub enum Part {
 /// part, and the bits do not depend on the number of threads.
 ///
 /// # Errors
-/// `InvalidArgument` where `samples` is 0 or above ten million.
+/// `InvalidArgument` if `samples` is 0 or above ten million.
 pub fn generate(samples: usize, seed: u64, part: Part) -> Result<Dataset> {
     if samples == 0 || samples > MOST_SAMPLES {
         return Err(Error::argument(format!(
@@ -129,7 +129,7 @@ mod tests {
         for digit in 0..10 {
             assert_eq!(set.labels().iter().filter(|&&label| label == digit).count(), 200);
         }
-        // Each position within a run of ten sees every digit about 20 times in 200 runs.
+        // Each digit is at each position within a run of ten about 20 times in 200 runs.
         let first_is_seven = set.labels().chunks(10).filter(|run| run[0] == 7).count();
         assert!((5..45).contains(&first_is_seven), "{first_is_seven} of 200 runs begin with 7");
         assert_eq!(set.class_names().len(), 10);
@@ -179,8 +179,9 @@ mod tests {
         assert!((0.79..0.85).contains(&share), "{share} of the pixels are zero");
     }
 
-    /// Guards the promise of the same digits on every machine and in every version: a digest of
-    /// the first twenty samples (FNV-1a), which holds because no library function rounds for us.
+    /// Holds the promise of the same digits on every machine and in every version, by a digest of the
+    /// first twenty samples (FNV-1a). It can hold because no library function is used that may round
+    /// differently elsewhere.
     #[test]
     fn the_digits_of_seed_zero_never_change() {
         let set = generate(20, 0, Part::Train).unwrap();

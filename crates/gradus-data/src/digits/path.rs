@@ -1,6 +1,6 @@
-//! From a skeleton to the path of the pen: chosen, shaken, bent, slanted and turned.
+//! From a skeleton to the path of the pen: a variant is chosen, jittered, bent, slanted and rotated.
 //!
-//! In come a digit and a random stream; out go short straight segments, in units of the digit's
+//! In: a digit and a random stream. Out: short straight segments, in units of the digit's
 //! height and with the pen's pressure at each end.
 
 use rand::RngExt;
@@ -8,13 +8,13 @@ use rand::RngExt;
 use super::skeletons::{Knot, VARIANTS};
 use crate::random::ChaCha8Rng;
 
-/// How far a knot strays: about one standard deviation, in units of the digit's height.
+/// Jitter of a knot: about one standard deviation, in units of the digit's height.
 const KNOT_SHAKE: f32 = 0.025;
 /// The same for each coefficient of the elastic distortion.
 const ELASTIC: f32 = 0.053;
 /// Tangent of the steepest slant.
 const SLANT: f32 = 0.55;
-/// The largest turn, as the tangent of half its angle (0.15: about 17 degrees).
+/// The largest rotation, as the tangent of half its angle (0.15: about 17 degrees).
 const HALF_TURN: f32 = 0.15;
 /// Straight segments in a stroke of length 1.
 const STEPS_PER_UNIT: f32 = 12.0;
@@ -59,8 +59,8 @@ impl Path {
     }
 }
 
-/// A bell-shaped draw in -3..3 with mean 0 and variance 1 (the sum of twelve would be the textbook
-/// one; four uniform numbers do, scaled), without logarithms.
+/// A roughly normal number in -3..3 with mean 0 and variance 1, without logarithms: the scaled sum of
+/// four uniform numbers (the textbook takes twelve).
 pub(super) fn bell(rng: &mut ChaCha8Rng) -> f32 {
     let sum: f32 = (0..4).map(|_| rng.random::<f32>()).sum();
     (sum - 2.0) * 1.732_050_8
@@ -94,8 +94,8 @@ fn trace(knots: &[Knot], pressure: [f32; 2], segments: &mut Vec<[Point; 2]>) {
     }
 }
 
-/// Direction of the pen at inner knot `index`: along its neighbours, or along the piece's own
-/// `chord` where the pen turns sharply.
+/// Direction of the pen at inner knot `index`: that from its previous to its next knot, or that of the
+/// piece's own `chord` if the pen turns sharply.
 fn tangent(knots: &[Knot], index: usize, chord: (f32, f32)) -> (f32, f32) {
     if knots[index].corner {
         return chord;
@@ -111,7 +111,7 @@ fn hermite(from: f32, to: f32, start: f32, end: f32, t: f32) -> f32 {
     from * a * (1.0 + 2.0 * t) + start * a * t + to * b * (3.0 - 2.0 * t) - end * b * rest
 }
 
-/// The distortion of one whole digit: elastic, then aspect, slant and turn.
+/// The distortion of one whole digit: elastic, then aspect, slant and rotation.
 struct Bend {
     /// Coefficients of the elastic displacement, for x and y, in the order of [`curves`].
     elastic: [[f32; CURVES]; 2],
@@ -150,8 +150,8 @@ impl Bend {
 /// Number of functions that the elastic displacement is made of.
 const CURVES: usize = 7;
 
-/// The monomials of degree two and three over -1..1: smooth, so that no kink comes into a stroke.
-/// Those of lower degree would only move, turn, slant and scale.
+/// The monomials of degree two and three over -1..1, which are smooth, so that strokes get no kinks.
+/// Those of lower degree would only shift, rotate, slant and scale.
 fn curves(u: f32, v: f32) -> [f32; CURVES] {
     [u * u, u * v, v * v, u * u * u, u * u * v, u * v * v, v * v * v]
 }

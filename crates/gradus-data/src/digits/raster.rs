@@ -1,6 +1,6 @@
 //! From the path of the pen to pixels in MNIST's form.
 //!
-//! In come segments in any unit; out go 28 x 28 bytes: the inked path fills 20 pixels along its
+//! In: segments in any unit. Out: 28 x 28 bytes: the inked path fills 20 pixels along its
 //! longer side and lies with its centre of mass at the middle of the image.
 
 use rand::RngExt;

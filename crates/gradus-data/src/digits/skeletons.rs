@@ -1,23 +1,23 @@
-//! The digits' skeletons: for each digit the ways in which people write it, as pen strokes.
+//! The digits' skeletons: the ways in which people write each digit, as pen strokes.
 //!
-//! Nothing comes in; out goes, for a digit, its variants. A variant is a list of strokes, a
-//! stroke a list of knots; y runs down from 0 to 1, x from 0 to about 0.7. Look-alikes differ by
-//! construction: a 1's serif is short and steep where a 7's bar is long and level, a 4 has
-//! corners or a wide gap at its top where a 9 has a round closed loop.
+//! Out: the variants of a digit. A variant is a list of strokes, and a stroke a list of knots; y runs
+//! down from 0 to 1, x from 0 to about 0.7. Similar digits differ by construction: the serif of a 1 is
+//! short and steep, but the bar of a 7 is long and level; a 4 has corners or a wide gap at its top, but
+//! a 9 a round closed loop.
 
 /// A point through which the pen passes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Knot {
     pub(super) x: f32,
     pub(super) y: f32,
-    /// Whether the pen turns sharply here; otherwise it swings through.
+    /// Whether the pen turns sharply here; otherwise its path is smooth.
     pub(super) corner: bool,
 }
 
 /// One way of writing a digit: its strokes in the order of writing.
 pub(super) type Variant = &'static [&'static [Knot]];
 
-/// A knot that the pen swings through.
+/// A knot at which the path is smooth.
 const fn s(x: f32, y: f32) -> Knot {
     Knot { x, y, corner: false }
 }

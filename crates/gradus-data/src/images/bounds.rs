@@ -1,6 +1,6 @@
-//! Boxes around ink, and where its centre of mass lies.
+//! Boxes around ink, and its centre of mass.
 //!
-//! In come grey values, row-major; out go the smallest box around them and their moments.
+//! In: grey values, row-major. Out: the smallest box around them and their moments.
 
 /// The smallest box around some pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,7 +12,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// The box around all values of at least `least`; none if there are no such values.
+    /// The box around all values of at least `least`; `None` if there are no such values.
     pub(super) fn of(values: &[u8], width: usize, least: u8) -> Option<Self> {
         let inked = |value: &u8| *value >= least;
         let first = values.iter().position(inked)?;
@@ -57,7 +57,7 @@ impl Bounds {
         self.top == 0 || self.left == 0 || self.bottom() == height || self.right() == width
     }
 
-    /// The box with `margin` more pixels on each side, within `height x width`.
+    /// The box extended by `margin` pixels on each side, within `height x width`.
     pub(super) fn grown(&self, margin: usize, height: usize, width: usize) -> Bounds {
         let (top, left) = (self.top.saturating_sub(margin), self.left.saturating_sub(margin));
         let (bottom, right) = (self.bottom() + margin, self.right() + margin);

@@ -11,10 +11,10 @@ use image::{DynamicImage, GenericImageView, ImageDecoder, ImageError, ImageReade
 use super::format::known_format;
 use super::grey::{GreyImage, MAX_BYTES, MAX_SIDE};
 
-/// The formats that are read, for messages.
+/// The supported formats, for messages.
 const FORMATS: &str = "PNG, JPEG, WebP, BMP or TIFF";
-/// More pixels than this for each byte of the file no compression holds: deflate packs at most
-/// 1032 bytes, each of eight pixels, into one.
+/// The most pixels per byte of the file that any compression can reach: deflate packs at most 1032
+/// bytes, each of eight pixels, into one.
 const MAX_PIXELS_PER_BYTE: u64 = 8 * 1032;
 
 /// The upright image as grey, or what is wrong with its file.
@@ -22,14 +22,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<GreyImage, String> {
     let mut decoder = open(bytes)?;
     let orientation = decoder.orientation();
     let mut picture = DynamicImage::from_decoder(decoder).map_err(explain)?;
-    // A photo without a legible note stays as it is.
+    // A photo without a readable orientation stays as it is.
     if let Ok(orientation) = orientation {
         picture.apply_orientation(orientation);
     }
     let (height, width) = (picture.height() as usize, picture.width() as usize);
     let pixels = match picture {
         DynamicImage::ImageLuma8(grey) => grey.into_raw(),
-        // What a canvas gives, without a detour through any kind of pixel.
+        // The format of a browser's canvas, without a detour through other kinds of pixels.
         DynamicImage::ImageRgba8(colours) => on_paper(colours.pixels().copied()),
         other => on_paper(other.pixels().map(|(_, _, colour)| colour)),
     };
@@ -59,7 +59,7 @@ pub fn encode_png(image: &GreyImage) -> Vec<u8> {
     file
 }
 
-/// A decoder for the image, its promised size checked against the limits and the file.
+/// A decoder for the image, after the size in its header was checked against the limits and the file.
 fn open(bytes: &[u8]) -> Result<impl ImageDecoder + '_, String> {
     if let Some(problem) = truncation(bytes) {
         return Err(problem);
@@ -93,7 +93,7 @@ fn open(bytes: &[u8]) -> Result<impl ImageDecoder + '_, String> {
     Ok(decoder)
 }
 
-/// Luma of colours laid on paper: white, or black if they would hardly show on white.
+/// Luma of colours on paper: on white, or on black if they would hardly be visible on white.
 fn on_paper(colours: impl Iterator<Item = Rgba<u8>> + Clone) -> Vec<u8> {
     let light = colours.clone().any(|colour| colour.0[3] < 255) && is_light(colours.clone());
     let paper = if light { 0 } else { 255_000 };
@@ -105,7 +105,7 @@ fn luma([red, green, blue, _]: [u8; 4]) -> u32 {
     299 * u32::from(red) + 587 * u32::from(green) + 114 * u32::from(blue)
 }
 
-/// Luma of a colour laid on paper of the given luma in units of 1/1000.
+/// Luma of a colour on paper of the given luma, in units of 1/1000.
 fn luma_on(Rgba(colour): Rgba<u8>, paper: u32) -> u8 {
     let alpha = u32::from(colour[3]);
     // In units of 1/255,000.
@@ -113,7 +113,7 @@ fn luma_on(Rgba(colour): Rgba<u8>, paper: u32) -> u8 {
     ((laid + 127_500) / 255_000) as u8
 }
 
-/// Whether what is visible is light throughout: at most a fiftieth of it is darker than 200.
+/// Whether everything visible is light: at most a fiftieth of it is darker than 200.
 fn is_light(colours: impl Iterator<Item = Rgba<u8>>) -> bool {
     let (mut visible, mut dark) = (0u64, 0u64);
     for Rgba(colour) in colours {
@@ -124,10 +124,10 @@ fn is_light(colours: impl Iterator<Item = Rgba<u8>>) -> bool {
     visible > 0 && 50 * dark <= visible
 }
 
-/// What is wrong with a file that ends before its format says, as after a download that broke off.
+/// The problem with a file that ends early, such as an interrupted download.
 ///
-/// The decoders fill what is missing of a JPEG with grey, and may read past the end of a WebP's
-/// promised length.
+/// The decoders fill the missing part of a JPEG with grey, and may read beyond the length in a WebP's
+/// header.
 fn truncation(bytes: &[u8]) -> Option<String> {
     let incomplete = match bytes {
         [0xff, 0xd8, ..] => !jpeg_ends(bytes),
@@ -136,15 +136,15 @@ fn truncation(bytes: &[u8]) -> Option<String> {
         }
         _ => false,
     };
-    incomplete.then(|| "the image is damaged or incomplete: the file breaks off".to_owned())
+    incomplete.then(|| "the image is damaged or incomplete: the file is truncated".to_owned())
 }
 
-/// Whether a JPEG's segments lead to its end marker. A thumbnail, which has an end marker of its
-/// own, lies within a segment.
+/// Whether a JPEG's segments lead to its end marker. A thumbnail has an end marker of its own, but lies
+/// within a segment.
 fn jpeg_ends(bytes: &[u8]) -> bool {
     let mut at = 2;
     loop {
-        // Compressed data holds 0xff only with 0 or a restart marker behind it.
+        // In compressed data, 0 or a restart marker follows every 0xff.
         let next = bytes.get(at..).unwrap_or(&[]);
         let Some(found) = next
             .windows(2)
@@ -162,7 +162,7 @@ fn jpeg_ends(bytes: &[u8]) -> bool {
     }
 }
 
-/// What is wrong with bytes that begin like no image that we read.
+/// The problem with bytes that do not begin like an image in a supported format.
 fn not_an_image(bytes: &[u8]) -> String {
     let start: String = bytes
         .iter()
@@ -173,7 +173,7 @@ fn not_an_image(bytes: &[u8]) -> String {
     match (bytes, known_format(bytes)) {
         ([], _) => format!("the file is empty; expected {FORMATS}"),
         (_, Some((_, true))) => {
-            "the image is damaged or incomplete (it breaks off or changes within its first bytes)"
+            "the image is damaged or incomplete (it is truncated or changed within its first bytes)"
                 .into()
         }
         (_, Some((format, false))) => {
@@ -183,11 +183,11 @@ fn not_an_image(bytes: &[u8]) -> String {
     }
 }
 
-/// The decoder's complaint in our words, where it has a cause that people can act on.
+/// The decoder's error, in our words if the user can do something about it.
 fn explain(problem: ImageError) -> String {
     match problem {
         ImageError::Limits(_) => format!(
-            "the image is above {MAX_SIDE} pixels a side or takes more than 256 MiB; scale it \
+            "the image has a side above {MAX_SIDE} pixels or takes more than 256 MiB; scale it \
              down first"
         ),
         ImageError::Unsupported(_) => format!("an image of an unsupported kind ({problem})"),

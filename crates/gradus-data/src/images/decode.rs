@@ -1,6 +1,6 @@
 //! Image files to grey bytes and back.
 //!
-//! In come files or bytes; out go [`GreyImage`]s, decoded by `codec`. A build without the feature
+//! In: files or bytes. Out: [`GreyImage`]s, decoded by `codec`. A build without the feature
 //! `images` has no decoder and refuses every image.
 
 use std::fs::File;
@@ -16,8 +16,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// Reads an image as grey: PNG, JPEG, WebP, BMP or TIFF.
 ///
 /// Colour becomes luma (0.299 red + 0.587 green + 0.114 blue), 16 bits become 8, and a photo is
-/// turned upright as its camera noted. Transparent parts show white paper behind them, or black
-/// where everything visible is light, as in white ink on nothing. The format is detected from the
+/// rotated according to its EXIF orientation. Transparent parts become white, or black if everything
+/// visible is light, such as white ink on a transparent background. The format is detected from the
 /// content, not from the file's name.
 ///
 /// # Errors
@@ -27,7 +27,7 @@ pub fn read_grey(path: &Path) -> Result<GreyImage> {
     decode(&read_file(path)?).map_err(|problem| Error::data(path, problem))
 }
 
-/// The same for the bytes of an image file, read from elsewhere.
+/// Like [`read_grey`], for the bytes of an image file.
 ///
 /// # Errors
 /// `InvalidData` as for [`read_grey`].
@@ -105,7 +105,7 @@ mod tests {
     fn png_written_is_png_read() {
         assert_eq!(parse_grey(&encode_png(&sample())).unwrap(), sample());
         let folder = tempfile::tempdir().unwrap();
-        // The content tells the format, not the name.
+        // The content decides the format, not the name.
         let path = folder.path().join("digit.jpg");
         std::fs::write(&path, encode_png(&sample())).unwrap();
         assert_eq!(read_grey(&path).unwrap(), sample());
@@ -153,7 +153,7 @@ mod tests {
         let picture = ImageBuffer::from_fn(9, 6, |x, y| Luma([(x * 20 + y * 10) as u8]));
         for format in [ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP] {
             let bytes = match format {
-                // Its encoder takes colours only.
+                // The encoder supports colours only.
                 ImageFormat::WebP => file(DynamicImage::from(picture.clone()).into_rgb8(), format),
                 _ => file(picture.clone(), format),
             };
@@ -173,7 +173,7 @@ mod tests {
         let picture = ImageBuffer::from_fn(200, 120, |x, y| Luma([(x * y) as u8]));
         let whole = file(picture, ImageFormat::Jpeg);
         assert!(parse_grey(&whole).is_ok());
-        // Some cameras put more behind the end.
+        // Some cameras append data after the end.
         assert!(parse_grey(&[&whole[..], b"more"].concat()).is_ok());
         for share in 1..20 {
             let length = whole.len() * share / 20;
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(missing.kind(), ErrorKind::NotFound);
     }
 
-    /// A PNG whose header promises `width x height`, its checksum made right.
+    /// A PNG whose header promises `width x height`, with a correct checksum.
     fn promising(width: u32, height: u32) -> Vec<u8> {
         let mut bytes = encode_png(&sample());
         bytes[16..20].copy_from_slice(&width.to_be_bytes());
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn headers_that_promise_too_much_are_refused() {
-        assert!(message(&promising(1 << 30, 1)).contains("above 16384 pixels a side"));
+        assert!(message(&promising(1 << 30, 1)).contains("a side above 16384 pixels"));
         assert!(message(&promising(16_000, 16_000)).contains("cannot hold"));
     }
 

@@ -1,6 +1,6 @@
 //! Where the digits are in a photo or drawing.
 //!
-//! In comes a grey image of moderate size; out go the digits found, from left to right, each as
+//! In: a grey image of moderate size. Out: the digits found, from left to right, each as
 //! the runs of pixels that make it. What is ink is not known beforehand: the paper is estimated for
 //! several widths of strokes, for dark and for light ink, and ink is cut from it at several
 //! strengths. Of all that looks like a digit in any of these cuts, the tallest with the clearest
@@ -10,22 +10,22 @@ use super::bounds::Bounds;
 use super::paper::{closed, log_shades, strengths};
 use super::pieces::{Pieces, Run};
 
-/// Half the widths of strokes, as shares of the image's longer side.
+/// Half of the stroke widths that are tried, as shares of the image's longer side.
 const RADII: [f64; 5] = [0.03, 0.06, 0.12, 0.25, 1.0];
 /// Strengths at which ink is cut from paper.
 const LEVELS: [u8; 8] = [15, 23, 34, 50, 72, 104, 145, 190];
 /// A digit is at least as high as this share of the image's longer side, and as this many pixels.
 const LEAST_SHARE: f64 = 0.05;
 const LEAST_HEIGHT: usize = 6;
-/// Mean strength of the edges along a digit's outline, at least.
+/// The smallest mean strength of the edges along a digit's outline.
 pub(super) const LEAST_CONTRAST: f64 = 12.0;
 /// Edges are at most this part of a digit's height wide, or two pixels.
 const EDGES_PER_HEIGHT: usize = 16;
-/// Share of a digit's outline where there is an edge, at least.
+/// The smallest share of a digit's outline that is an edge.
 const LEAST_OUTLINE: f64 = 0.93;
 /// Smaller pieces are dust, in pixels.
 const LEAST_AREA: usize = 4;
-/// Strokes fill no less and no more of a digit's box in a photo; an ellipse fills 0.785.
+/// The shares of a digit's box that strokes fill in a photo; an ellipse fills 0.785.
 const LEAST_FILL: f64 = 0.04;
 const MOST_FILL: f64 = 0.78;
 /// More pieces are texture, not a digit.
@@ -33,7 +33,7 @@ const MOST_PIECES: usize = 6;
 /// A further digit is at least as high, and its outline as strong, as this share of the first's.
 const FURTHER: f64 = 0.45;
 
-/// What may be a digit, in one cut of the image.
+/// A candidate for a digit, in one cut of the image.
 #[derive(Clone)]
 pub(super) struct Candidate {
     /// Whether the ink is lighter than the paper.
@@ -48,7 +48,7 @@ pub(super) struct Candidate {
     cut: usize,
     pieces: usize,
     area: usize,
-    /// Mean strength of the edges along its outline, and the share of it where there is an edge.
+    /// Mean strength of the edges along its outline, and the share of the outline that is an edge.
     pub(super) contrast: f64,
     outlined: f64,
     /// Share of each side of the image that it covers: top, bottom, left, right.
@@ -78,8 +78,8 @@ impl Candidate {
     }
 }
 
-/// The digits in an image of rows of `width` pixels, from left to right, and which of them is the
-/// one to take where one is wanted.
+/// The digits in an image of rows of `width` pixels, from left to right, and which of them to use if only
+/// one is wanted.
 pub(super) fn find(pixels: &[u8], width: usize) -> Option<(Vec<Candidate>, usize)> {
     let mut all = Vec::new();
     for light in [false, true] {
@@ -104,8 +104,8 @@ pub(super) fn find(pixels: &[u8], width: usize) -> Option<(Vec<Candidate>, usize
     Some((digits, main))
 }
 
-/// The best candidate: one that does not touch the border, unless that is but a part of, or the
-/// hole in, a digit that does.
+/// The best candidate: one that does not touch the border, unless it is only a part of, or the hole in,
+/// a digit that does.
 fn choose(all: &[Candidate]) -> Option<&Candidate> {
     let best = |some: &dyn Fn(&Candidate) -> bool| {
         let some = all.iter().filter(|candidate| some(candidate));
@@ -179,7 +179,7 @@ fn cuts(shades: &[u8], width: usize, light: bool, radius: f64, all: &mut Vec<Can
     }
 }
 
-/// The value below which a quarter of all lie.
+/// The lower quartile.
 fn lower_quarter(values: &[u8]) -> u8 {
     let mut counts = [0usize; 256];
     values.iter().for_each(|&value| counts[usize::from(value)] += 1);
@@ -191,13 +191,13 @@ fn lower_quarter(values: &[u8]) -> u8 {
     reached.unwrap_or(0) as u8
 }
 
-/// How high a digit is at least, in an image of `height x width`.
+/// The smallest height of a digit in an image of `height x width`.
 pub(super) fn least_height(height: usize, width: usize) -> usize {
     LEAST_HEIGHT.max((LEAST_SHARE * height.max(width) as f64) as usize)
 }
 
-/// The given pieces as groups that belong together, the highest first, and how many groups were left
-/// out because they lie around another: frames, the lines of a cell, circles around a number.
+/// The given pieces in groups that belong together, the highest first, and the number of groups that were
+/// left out because they enclose another one: frames, the lines of a cell, circles around a number.
 pub(super) fn groups(
     pieces: &Pieces,
     mut order: Vec<usize>,
@@ -221,7 +221,7 @@ pub(super) fn groups(
     (groups, frames)
 }
 
-/// Takes the first piece, and all that belong to it, out of the free ones.
+/// Removes the first piece, and all that belong to it, from the free ones.
 fn grow(pieces: &Pieces, free: &mut Vec<usize>) -> Vec<usize> {
     let mut members = vec![free.remove(0)];
     let height = pieces.list[members[0]].bounds.height;
@@ -247,8 +247,8 @@ fn encloses(pieces: &Pieces, piece: usize, inner: &Bounds) -> bool {
     pieces.list[piece].bounds.contains(inner) && sides_closed(&pieces.runs_of(&[piece]), inner) >= 3
 }
 
-/// Whether a piece is part of a digit whose highest piece is `height` high: right beside one of its
-/// pieces, or a stroke above or below it, as the bar of a 5.
+/// Whether a piece is part of a digit whose highest piece is `height` high: it is right next to one of its
+/// pieces, or a stroke above or below it, such as the bar of a 5.
 fn belongs(piece: &Bounds, member: &Bounds, runs: &[Run], height: usize) -> bool {
     let between =
         |a: usize, b: usize, c: usize, d: usize| c.saturating_sub(b).max(a.saturating_sub(d));
@@ -328,9 +328,9 @@ fn box_of(pieces: &Pieces, members: &[usize]) -> Option<Bounds> {
     members.iter().map(|&piece| pieces.list[piece].bounds).reduce(|a, b| a.union(&b))
 }
 
-/// Whether ink that covers such shares of the image's sides is the dark edge of a scan or the table
-/// beside the page. They take whole sides; of a digit that fills the image only a bar does, or in a
-/// `narrow` one the stroke of a 1.
+/// Whether ink that covers these shares of the image's sides is the dark edge of a scan or the table next
+/// to the page. Those cover whole sides. Of a digit that fills the image only a bar does, or in a
+/// `narrow` image the stroke of a 1.
 fn is_edge(sides: &[f64; 4], narrow: bool) -> bool {
     let full = sides.map(|share| share > 0.85);
     let count = full.iter().filter(|&&full| full).count();
@@ -367,7 +367,7 @@ fn sides(runs: &[Run], height: usize, width: usize) -> [f64; 4] {
     std::array::from_fn(|side| sides[side] as f64 / lengths[side] as f64)
 }
 
-/// In how many of the four directions from a box's middle there are runs.
+/// The number of directions (left, right, up, down) from a box's middle in which there are runs.
 fn sides_closed(runs: &[Run], inner: &Bounds) -> usize {
     let (row, column) = (inner.top + inner.height / 2, inner.left + inner.width / 2);
     let mut met = [false; 4];
@@ -398,9 +398,8 @@ fn overlap(one: &[Run], two: &[Run]) -> usize {
     common
 }
 
-/// How strong the edges along the outline are on average, and the share of the outline where there
-/// is an edge. Ink ends without an edge where the estimate of the paper was wrong, and a shadow
-/// ends without a sharp one.
+/// The mean strength of the edges along the outline, and the share of the outline that is an edge. Ink
+/// ends without an edge if the estimate of the paper was wrong, and a shadow ends without a sharp one.
 fn outline(candidate: &Candidate, shades: &[u8], width: usize) -> (f64, f64) {
     let (height, bounds) = (shades.len() / width, &candidate.bounds);
     // One pixel of paper on each side.

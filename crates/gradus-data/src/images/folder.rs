@@ -1,7 +1,7 @@
 //! A folder with one sub-folder of images for each class, as a data set.
 //!
-//! In comes `ROOT/CLASS/*.png|jpg|...`; out go a [`Dataset`] of grey bytes, classes and files in
-//! sorted order, and a warning that counts the images that are in no format that is read.
+//! In: `ROOT/CLASS/*.png|jpg|...`. Out: a [`Dataset`] of grey bytes, classes and files in
+//! sorted order, and a warning that counts the images in formats that are not supported.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use super::super::{Dataset, Inputs};
 use super::{check_size, read_grey, read_size, to_size};
 use crate::error::{Error, Result};
 
-/// Bytes of scaled images that one round of parallel reading aims at.
+/// Approximate bytes of scaled images in one round of parallel reading.
 const ROUND_BYTES: usize = 64 << 20;
-/// Endings of the formats that [`read_grey`] reads.
+/// Extensions of the formats that [`read_grey`] supports.
 const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "jfif", "webp", "bmp", "tif", "tiff"];
-/// Endings of images in other formats.
+/// Extensions of images in other formats.
 const OTHER_ENDINGS: [&str; 14] = [
     "arw", "avif", "cr2", "dng", "gif", "heic", "heif", "ico", "jp2", "jxl", "nef", "psd", "svg",
     "tga",
@@ -24,13 +24,13 @@ const OTHER_ENDINGS: [&str; 14] = [
 /// The most bytes that a set may take.
 const MAX_SET_BYTES: usize = 64 << 30;
 
-/// Reads a folder that holds one sub-folder of images for each class.
+/// Reads a folder with one sub-folder of images for each class.
 ///
 /// Classes are named after their folders and sorted: by value if all names are numbers, else by
 /// name. Images are files that end in .png, .jpg, .jpeg, .jfif, .webp, .bmp, .tif or .tiff. They are
-/// read as by [`read_grey`] and scaled (the aspect is not kept) to `size`, `(height, width)`;
-/// without one, to the size that most images have, of equally frequent ones the first found in
-/// sorted order. Hidden files and folders, files with other endings, and folders inside a class are
+/// read with [`read_grey`] and scaled (the aspect is not kept) to `size`, `(height, width)`. Without a
+/// `size`, they are scaled to the most frequent size; of equally frequent ones, to the first in sorted
+/// order. Hidden files and folders, files with other endings, and folders inside a class are
 /// skipped.
 ///
 /// # Errors
@@ -41,7 +41,7 @@ pub fn load_folder(path: &Path, size: Option<(usize, usize)>) -> Result<Dataset>
     load_with_warnings(path, size, &mut Vec::new())
 }
 
-/// As [`load_folder`]; `warnings` takes a line on images that are in no format that is read.
+/// Like [`load_folder`]; a warning about images in formats that are not supported is added to `warnings`.
 pub(crate) fn load_with_warnings(
     path: &Path,
     size: Option<(usize, usize)>,
@@ -71,7 +71,7 @@ pub(crate) fn load_with_warnings(
         .map_err(|error| error.context(path.display()))
 }
 
-/// How many images are in formats that are not read, by their endings.
+/// The number of images in formats that are not supported, by extension.
 #[derive(Default)]
 struct Skipped(BTreeMap<&'static str, usize>);
 
@@ -91,7 +91,7 @@ impl Skipped {
     }
 }
 
-/// What lies right inside a folder, hidden things left out.
+/// The direct content of a folder, without hidden entries.
 #[derive(Default)]
 struct Entries {
     folders: Vec<PathBuf>,
@@ -119,7 +119,7 @@ fn sorted_classes(mut folders: Vec<PathBuf>) -> Vec<PathBuf> {
     let numbers: Option<Vec<u64>> =
         folders.iter().map(|folder| name(folder).parse().ok()).collect();
     match numbers {
-        // "7" and "07" are two classes; the name decides between them.
+        // "7" and "07" are two classes, which are sorted by name.
         Some(_) => {
             folders.sort_by_cached_key(|folder| (name(folder).parse::<u64>().ok(), name(folder)))
         }
@@ -135,7 +135,7 @@ fn find_images(class: &Path, skipped: &mut Skipped) -> Result<Vec<PathBuf>> {
         let hint = match others.warning() {
             Some(warning) => warning,
             None if folders.is_empty() => "add images or remove the folder".into(),
-            None => "it holds folders: is this where the classes are?".into(),
+            None => "it contains folders: are these the classes?".into(),
         };
         return Err(Error::data(class, format!("no image in this class; {hint}")));
     }
@@ -166,7 +166,7 @@ fn entries(folder: &Path) -> Result<Entries> {
     Ok(found)
 }
 
-/// Last part of a path, for people.
+/// The last part of a path, for messages and class names.
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -181,7 +181,7 @@ fn most_common_size(files: &[PathBuf]) -> Result<(usize, usize)> {
     }
     let most = counts.values().copied().max().unwrap_or(0);
     let winner = sizes.iter().find(|size| counts[size] == most);
-    // There is no class without an image, and so there is a first one.
+    // Every class has an image, so there is a first one.
     Ok(winner.copied().unwrap_or((1, 1)))
 }
 
@@ -203,7 +203,7 @@ fn read_all(root: &Path, files: &[PathBuf], height: usize, width: usize) -> Resu
             ),
         ));
     }
-    // Memory grows with what was truly read, not with what was promised.
+    // Memory grows with the images that were actually read, not with the sizes in their headers.
     let mut pixels = Vec::new();
     for round in files.chunks((ROUND_BYTES / one).max(1)) {
         let read = |file: &PathBuf| to_size(&read_grey(file)?, height, width);
@@ -312,7 +312,7 @@ mod tests {
         picture(root, "loose.png", (2, 2), 0);
         assert!(message(root).contains("found 1 images but no folders"));
         picture(root, "train/cat/a.png", (2, 2), 0);
-        assert!(message(root).contains("it holds folders"));
+        assert!(message(root).contains("it contains folders"));
         picture(root, "train/dog/a.png", (2, 2), 0);
         std::fs::create_dir(root.join("train/emu")).unwrap();
         assert!(message(&root.join("train")).contains("emu: no image in this class"));

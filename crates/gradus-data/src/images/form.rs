@@ -1,11 +1,11 @@
-//! Whether a data set's images look like MNIST's: samples in, yes or no out.
+//! Whether the images of a data set look like MNIST's: samples in, a truth value out.
 
 use super::{GreyImage, MNIST_SIDE, to_mnist_form};
 use gradus_core::samples::Subset;
 
-/// Whether images look like MNIST's, fitted into a box and centred by mass: an image to be predicted must
-/// then be brought into that form. The first hundred decide. Grey levels are values times `scale`: 1 for
-/// bytes, 255 for numbers from 0 to 1.
+/// Whether images look like MNIST's, fitted into a box and centred by mass; an image must then be converted to
+/// that form before it is predicted. The first hundred images decide. Grey levels are values times `scale`:
+/// 1 for bytes, 255 for numbers from 0 to 1.
 pub fn is_in_mnist_form<'a>(samples: impl Into<Subset<'a>>, scale: f32) -> bool {
     let samples = samples.into();
     let data = samples.data();

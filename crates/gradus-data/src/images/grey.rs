@@ -2,12 +2,12 @@
 
 use crate::error::{Error, Result};
 
-/// The longest side of a picture that is read, in pixels.
+/// The longest supported side of an image, in pixels.
 pub const MAX_SIDE: usize = 16_384;
 /// The largest image file that is read, and the most memory that one decoded image may take.
 pub(super) const MAX_BYTES: u64 = 256 << 20;
 
-/// A grey picture: 0 is black, 255 white.
+/// A grey image: 0 is black, 255 white.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GreyImage {
     pub(super) height: usize,
@@ -16,16 +16,16 @@ pub struct GreyImage {
 }
 
 impl GreyImage {
-    /// A picture of `height x width` pixels, row-major.
+    /// An image of `height x width` pixels, row-major.
     ///
     /// # Errors
-    /// `InvalidArgument` where a side is 0 or above [`MAX_SIDE`], or `pixels` has another length.
+    /// `InvalidArgument` if a side is 0 or above [`MAX_SIDE`], or `pixels` has another length.
     pub fn new(height: usize, width: usize, pixels: Vec<u8>) -> Result<Self> {
         check_size(height, width)?;
         if pixels.len() != height * width {
             let found = pixels.len();
             return Err(Error::argument(format!(
-                "{found} pixels do not make a picture of {height} x {width}"
+                "{found} pixels do not make an image of {height} x {width}"
             )));
         }
         Ok(GreyImage { height, width, pixels })
@@ -52,11 +52,11 @@ impl GreyImage {
     }
 }
 
-/// Refuses sides of 0 and sides that no picture needs.
+/// Refuses sides of 0 and above [`MAX_SIDE`].
 pub(super) fn check_size(height: usize, width: usize) -> Result<()> {
     if !(1..=MAX_SIDE).contains(&height) || !(1..=MAX_SIDE).contains(&width) {
         return Err(Error::argument(format!(
-            "a picture of {height} x {width} pixels: expected 1 to {MAX_SIDE} a side"
+            "an image of {height} x {width} pixels: expected 1 to {MAX_SIDE} per side"
         )));
     }
     Ok(())

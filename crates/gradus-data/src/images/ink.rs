@@ -1,30 +1,30 @@
 //! Ink on plain paper, as in drawings.
 //!
-//! In comes an image whose border is mostly background; out goes how much ink each pixel holds,
-//! whatever the shade and slope of the paper and whichever of the two is darker. Other images are for
-//! `find`.
+//! In: an image whose border is mostly background. Out: how much ink each pixel holds,
+//! whatever the shade and brightness gradient of the paper, dark on light or light on dark. `find` deals
+//! with other images.
 
 use super::GreyImage;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Shades by which ink must differ from paper at least.
+/// The smallest difference between ink and paper, in grey levels.
 const LEAST_CONTRAST: f32 = 8.0;
-/// Share of the contrast that counts as paper even where the border is perfectly clean: JPEG's
-/// ripples beside a stroke.
+/// Share of the contrast that counts as paper even if the border is perfectly clean, because of JPEG
+/// artefacts next to a stroke.
 const PAPER_SHARE: f32 = 0.03;
-/// The same at most, however restless the border.
+/// The largest such share, however noisy the border.
 const MOST_PAPER_SHARE: f32 = 0.35;
-/// Up to this much noise, in shades, paper is that of a drawing.
+/// The most noise of a drawing's paper, in grey levels.
 const CLEAN_NOISE: f32 = 2.0;
-/// Up to this share of the contrast a drawing's pixels lie on the other side of the paper's shade.
+/// The largest share of the contrast by which a drawing's pixels lie on the other side of the paper's shade.
 const CLEAN_SHARE: f32 = 0.25;
 
-/// Ink on paper of one shade or of evenly changing light.
+/// Ink on paper of one shade, or with an even gradient of light.
 pub(super) struct Ink {
     /// How much each pixel holds: 0 for paper, 255 for the strongest ink.
     pub(super) image: GreyImage,
-    /// Whether the paper is as clean as that of a drawing: nine in ten of the border's pixels are as
-    /// the light has them, and nothing goes far to the other side of the paper's shade.
+    /// Whether the paper is as clean as that of a drawing: nine in ten of the border's pixels fit the
+    /// gradient of light, and no pixel is far on the other side of the paper's shade.
     pub(super) clean: bool,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn find_ink(image: &GreyImage) -> Result<Ink> {
     Ok(Ink { image: GreyImage { height: image.height, width: image.width, pixels }, clean })
 }
 
-/// The background: a plane of shades, as light that falls from one side makes it.
+/// The background: a plane of shades, as under light from one side.
 struct Paper {
     corner: f32,
     per_row: f32,
@@ -73,7 +73,7 @@ struct Paper {
 }
 
 impl Paper {
-    /// Medians along the four sides: a stroke that touches the border does not count.
+    /// Fitted to the medians along the four sides, on which a stroke that touches the border has no effect.
     fn of(image: &GreyImage) -> Self {
         let (height, width) = (image.height, image.width);
         let at = |row: usize, column: usize| f32::from(image.pixels[row * width + column]);
@@ -91,7 +91,7 @@ impl Paper {
         let mut paper = Paper { corner, per_row, per_column, noise: 0.0 };
         let residual = |(row, column)| (at(row, column) - paper.level(row, column)).abs();
         let sides = (0..height).flat_map(|row| {
-            // Of all but the first and the last row the two ends alone.
+            // Only the two ends, except for the first and the last row.
             let inner = row > 0 && row + 1 < height;
             let step = if inner { (width - 1).max(1) } else { 1 };
             (0..width).step_by(step).map(move |column| (row, column))
@@ -100,10 +100,10 @@ impl Paper {
         paper
     }
 
-    /// How far pixels go below and above the paper at most; 0 where none does.
+    /// The largest differences below and above the paper; 0 if there are none.
     fn extremes(&self, image: &GreyImage) -> (f32, f32) {
         const LANES: usize = 16;
-        // Sixteen pixels beside each other at a time: one maximum would wait for the one before.
+        // Sixteen independent maxima at a time: a single one would have to wait for the one before.
         let (mut darkest, mut lightest) = ([0.0f32; LANES], [0.0f32; LANES]);
         for (row, line) in image.pixels.chunks_exact(image.width).enumerate() {
             for (chunk, values) in line.chunks(LANES).enumerate() {
@@ -124,7 +124,7 @@ impl Paper {
     }
 }
 
-/// The value below which `share` of the values lie; 0 where there are none.
+/// The quantile of the values at `share`; 0 if there are none.
 pub(super) fn quantile(mut values: Vec<f32>, share: f32) -> f32 {
     if values.is_empty() {
         return 0.0;

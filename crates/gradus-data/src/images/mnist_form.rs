@@ -1,8 +1,8 @@
-//! Ink of one digit as MNIST would have it.
+//! The ink of one digit in MNIST's form.
 //!
-//! In comes how much ink each pixel of an image holds; out go 28 x 28 bytes: background 0, ink up to
+//! In: how much ink each pixel of an image holds. Out: 28 x 28 bytes: background 0, ink up to
 //! 255, the digit fitted into 20 x 20 and placed by its centre of mass. A network trained on MNIST
-//! knows digits in this form only.
+//! has seen digits in this form only.
 
 use super::GreyImage;
 use super::bounds::{Bounds, moments};
@@ -16,12 +16,12 @@ pub const MNIST_PIXELS: usize = MNIST_SIDE * MNIST_SIDE;
 /// Side of the box that a digit fills.
 pub(crate) const BOX: usize = 20;
 
-/// Ink from which a digit in a large picture begins.
+/// Ink from which a digit in a large image begins.
 const EDGE: u8 = 64;
-/// Strokes that fill less of the 3 x 3 pixels around their middle are thinner than MNIST's pens.
+/// Strokes that fill a smaller share of the 3 x 3 pixels around their middle are thinner than in MNIST.
 const THIN_COVERAGE: f32 = 0.45;
 
-/// The picture's own bytes where they have MNIST's form.
+/// The image's own bytes, if they already have MNIST's form.
 pub(super) fn already_in_form(image: &GreyImage) -> Option<[u8; MNIST_PIXELS]> {
     if (image.height, image.width) != (MNIST_SIDE, MNIST_SIDE) {
         return None;
@@ -51,12 +51,12 @@ fn fit(ink: &GreyImage) -> [u8; BOX * BOX] {
         return [0; BOX * BOX];
     };
     if bounds.longer() >= 2 * BOX {
-        // The soft edge of a large picture would make the digit small.
+        // The soft edge of a large image would enlarge the box and make the digit too small.
         bounds = Bounds::of(&ink.pixels, ink.width, EDGE).unwrap_or(bounds);
     }
     let mut values = scaled_into(ink, &bounds, BOX);
     if coverage(&values) < THIN_COVERAGE {
-        // Leave room for what the strokes gain at either side.
+        // Leave room for the strokes, which become wider on each side.
         values = widened(&scaled_into(ink, &bounds, BOX - 2));
         darken(&mut values);
     }
@@ -100,7 +100,7 @@ fn coverage(values: &[f32; BOX * BOX]) -> f32 {
     quantile(inked.map(|(sum, _)| sum / (9.0 * 255.0)).collect(), 0.5)
 }
 
-/// The same ink through a soft pen one pixel wider at either side.
+/// The same ink, drawn with a soft pen that is one pixel wider on each side.
 fn widened(values: &[f32; BOX * BOX]) -> [f32; BOX * BOX] {
     weighted_around(values, [0.25, 0.5, 0.25])
 }
@@ -119,14 +119,14 @@ fn weighted_around(values: &[f32; BOX * BOX], weights: [f32; 3]) -> [f32; BOX * 
 }
 
 /// Copies the ink of a 20 x 20 box into an empty 28 x 28 image, moved by whole pixels so that its
-/// centre of mass comes to lie within half a pixel of (14, 14), as in MNIST.
+/// centre of mass is within half a pixel of (14, 14), as in MNIST.
 pub(crate) fn place(values: &[u8; BOX * BOX], image: &mut [u8]) {
     let Some(bounds) = Bounds::of(values, BOX, 1) else {
         return;
     };
     let (mass, rows, columns) = moments(values, BOX);
-    // Where the box's first row or column goes; ink never leaves the image, even where its centre
-    // would have it so.
+    // The position of the box's first row or column; ink never leaves the image, even if centring would
+    // require it.
     let target = |sum: usize, first: usize, length: usize| {
         let centre = (2 * sum + mass) / (2 * mass);
         (MNIST_SIDE / 2 + first).saturating_sub(centre).min(MNIST_SIDE - length)
@@ -152,7 +152,7 @@ mod tests {
         GreyImage::new(height, width, pixels).unwrap()
     }
 
-    /// A picture whose pixels are `shade(row, column)`.
+    /// An image whose pixels are `shade(row, column)`.
     fn drawn(height: usize, width: usize, shade: impl Fn(usize, usize) -> u8) -> GreyImage {
         let at = |at: usize| shade(at / width, at % width);
         grey(height, width, (0..height * width).map(at).collect())
@@ -260,7 +260,7 @@ mod tests {
         let form = to_mnist_form(&picture).unwrap();
         let bounds = Bounds::of(&form, MNIST_SIDE, 1).unwrap();
         assert_eq!((bounds.height, bounds.width), (20, 5));
-        // A tall picture of a small digit is enlarged.
+        // A tall image of a small digit is enlarged.
         let picture = drawn(16, 12, |row, column| {
             if (3..11).contains(&row) && (4..6).contains(&column) { 200 } else { 20 }
         });

@@ -1,8 +1,8 @@
 //! Images: files to grey bytes and back, and digits in them.
 //!
-//! In come files or bytes; out go [`GreyImage`]s, by way of `folder` a whole
-//! [`Dataset`](super::Dataset), and by way of `mnist_form` an image as MNIST would have it. For the
-//! last, `find` looks for digits among `pieces` of ink on local `paper`, and `photo` cuts them out.
+//! In: files or bytes. Out: [`GreyImage`]s; from `folder` a whole [`Dataset`](super::Dataset); from
+//! `mnist_form` an image in MNIST's form. For the latter, `find` looks for digits among `pieces` of ink on
+//! local `paper`, and `photo` cuts them out.
 
 mod bounds;
 #[cfg(feature = "images")]

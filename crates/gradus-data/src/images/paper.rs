@@ -1,14 +1,14 @@
-//! The shade of the paper at each pixel, whatever falls on it.
+//! The shade of the paper at each pixel, whatever light and shadow fall on it.
 //!
-//! In comes a grey image; out goes how far each pixel is darker, or lighter, than the paper around
+//! In: a grey image. Out: how far each pixel is darker, or lighter, than the paper around
 //! it. Light and shadow multiply what the paper reflects. On a logarithmic scale they add, and ink
 //! differs from its paper by the same amount in the light and in the shade.
 
 /// Added to each shade, so that the logarithm of black is finite and noise in the dark is not ink.
 pub(super) const DARK: f64 = 16.0;
 
-/// 0..=255 for shades 0..=255 on a logarithmic scale; light ink on dark paper is turned around, so
-/// that ink has always the smaller values.
+/// Shades 0..=255 on a logarithmic scale, also 0..=255; light ink on dark paper is inverted, so that ink
+/// always has the smaller values.
 pub(super) fn log_shades(pixels: &[u8], light: bool) -> Vec<u8> {
     let table: [u8; 256] = std::array::from_fn(|shade| {
         let share = (shade as f64 / DARK).ln_1p() / (255.0 / DARK).ln_1p();
@@ -18,16 +18,16 @@ pub(super) fn log_shades(pixels: &[u8], light: bool) -> Vec<u8> {
     pixels.iter().map(|&shade| table[usize::from(shade)]).collect()
 }
 
-/// How much light ink takes away (dark ink: 1 - ink / paper, light ink: 1 - paper / ink), in 1/255,
-/// for each distance on the logarithmic scale.
+/// How much light the ink absorbs (dark ink: 1 - ink / paper, light ink: 1 - paper / ink), in 1/255, for
+/// each distance on the logarithmic scale.
 pub(super) fn strengths() -> [u8; 256] {
     let unit = (255.0 / DARK).ln_1p() / 255.0;
     std::array::from_fn(|distance| (255.0 * (1.0 - (-unit * distance as f64).exp())).round() as u8)
 }
 
-/// Morphological closing by a square of `2 radius + 1` pixels a side: whatever is darker than its
-/// surroundings and narrower than the square takes their shade. Edges of wider areas, such as
-/// shadows, stay where they are.
+/// Morphological closing with a square of `2 radius + 1` pixels per side: whatever is darker than its
+/// surroundings and narrower than the square gets their shade. Edges of wider areas, such as shadows,
+/// stay where they are.
 pub(super) fn closed(shades: &[u8], width: usize, radius: usize) -> Vec<u8> {
     let mut values = shades.to_vec();
     spread(&mut values, width, radius, 0, u8::max);
@@ -69,7 +69,8 @@ fn spread_line(
     for at in 0..length {
         line[radius + at] = values[start + at * stride];
     }
-    // After each round a value stands for twice as many to its right: logarithmic in the radius.
+    // After each round a value covers twice as many to its right, so the number of rounds is logarithmic in
+    // the radius.
     let mut covered = 1;
     while covered < window {
         let step = covered.min(window - covered);

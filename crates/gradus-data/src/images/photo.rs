@@ -1,6 +1,6 @@
 //! A digit cut out of a photo.
 //!
-//! In come the whole image and where a digit was found in a small copy of it; out goes how much ink
+//! In: the whole image and where a digit was found in a small copy of it. Out: how much ink
 //! each pixel around the digit holds, without anything that is not part of the digit.
 
 use super::GreyImage;
@@ -10,14 +10,14 @@ use super::ink::quantile;
 use super::paper::{DARK, closed, log_shades, shade_of};
 use super::resize::{Taps, axis, resample};
 
-/// The digit's longer side in pixels: five for each of MNIST's are enough.
+/// The digit's longer side in pixels: five per pixel of MNIST's are enough.
 const DETAIL: f64 = 100.0;
 /// Ink is kept this many pixels of the small copy around its pieces: their soft edge.
 const MARGIN: usize = 2;
-/// Ink counts from this share of the strongest on, at least and at most.
+/// The smallest and largest threshold of ink, as shares of the strongest ink.
 const FLOORS: (f32, f32) = (0.03, 0.35);
 
-/// Where a pixel of the cut-out lies.
+/// The position of a pixel of the cut-out.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Paper,
@@ -63,7 +63,7 @@ fn taps(first: usize, length: usize, scale: f64, step: f64, whole: usize) -> Vec
     axis(first as f64 * scale, step, count, whole)
 }
 
-/// Where each of `size` rows and columns of the cut-out lies, `steps` pixels of the small copy apart.
+/// The positions of `size` rows and columns of the cut-out, `steps` pixels of the small copy apart.
 fn places(digit: &Candidate, crop: &Bounds, size: (usize, usize), steps: (f64, f64)) -> Vec<Place> {
     let mut small = vec![Place::Paper; crop.height * crop.width];
     for margin in [MARGIN, 0] {
@@ -89,7 +89,7 @@ fn places(digit: &Candidate, crop: &Bounds, size: (usize, usize), steps: (f64, f
     places
 }
 
-/// By which share of the paper's shade around it each pixel differs from it, as ink does.
+/// The share of the surrounding paper's shade by which each pixel differs from it, in the direction of ink.
 fn strengths(pixels: &[u8], width: usize, light: bool, radius: usize) -> Vec<f32> {
     let paper = closed(&log_shades(pixels, light), width, radius);
     let strength = |(&shade, &paper): (&u8, &u8)| {

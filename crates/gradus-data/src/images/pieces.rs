@@ -1,8 +1,8 @@
 //! Pieces of ink: pixels that touch, also by a corner.
 //!
-//! In come grey values and a threshold; out go the pieces with their boxes, and the runs of pixels
-//! that make each. Rows are cut into runs first, which are then joined to those of the row above:
-//! a photo has some thousand runs, but a million pixels.
+//! In: grey values and a threshold. Out: the pieces with their boxes, and the runs of pixels
+//! of each. Rows are first cut into runs, which are then joined to those of the row above: a photo has
+//! some thousand runs, but a million pixels.
 
 use super::bounds::Bounds;
 
@@ -54,7 +54,7 @@ impl Pieces {
         pieces
     }
 
-    /// Numbers the pieces and sums up their runs.
+    /// Numbers the pieces and adds up their runs.
     fn measure(&mut self, parents: &mut [usize], values: &[u8], width: usize) {
         let mut numbers = vec![usize::MAX; parents.len()];
         for (at, run) in self.runs.iter_mut().enumerate() {
@@ -100,7 +100,7 @@ fn join(runs: &[Run], parents: &mut [usize], above: std::ops::Range<usize>, firs
     }
 }
 
-/// The first run of the piece that a run belongs to; halves the way there for the next search.
+/// The first run of the piece that a run belongs to; halves the path there for the next search.
 fn root(parents: &mut [usize], mut at: usize) -> usize {
     while parents[at] != at {
         parents[at] = parents[parents[at]];

@@ -1,8 +1,8 @@
 //! The digits in an image, each in MNIST's form.
 //!
-//! In comes a grey image: a drawing on plain paper, whose ink is taken as it is, or a photo, in which
-//! digits are looked for (see `find`). Out go the digits from left to right, and what makes them
-//! doubtful.
+//! In: a grey image, which is either a drawing on plain paper, whose ink is used as it is, or a photo, in
+//! which digits are searched (see `find`). Out: the digits from left to right, and any reasons to doubt
+//! them.
 
 use super::find::{Candidate, LEAST_CONTRAST, find, groups, has_digits_shape, least_height};
 use super::ink::{Ink, find_ink};
@@ -12,9 +12,9 @@ use super::pieces::Pieces;
 use super::{GreyImage, to_size};
 use crate::error::Result;
 
-/// Drawings are shrunk to this side first: no more can show in a box of 20 pixels.
+/// Drawings are first scaled down to this side: a box of 20 pixels cannot show more.
 const DRAWING_SIDE: usize = 1024;
-/// Photos are searched at this side: digits of a twentieth of it still have strokes.
+/// Photos are searched at this side, at which digits of a twentieth of the side still have strokes.
 const PHOTO_SIDE: usize = 256;
 /// A piece of ink with a smaller share of a drawing's ink is dust.
 const DUST_SHARE: f32 = 0.01;
@@ -22,9 +22,9 @@ const DUST_SHARE: f32 = 0.01;
 const FURTHER: f32 = 0.45;
 /// Ink that fills more of its box in a drawing, more than a disc does, is a sheet of paper.
 const MOST_FILL: f64 = 0.79;
-/// Mean brightness of MNIST's images lies within these shares of white, with room to spare.
+/// The mean brightness of MNIST's images is well within these shares of white.
 const USUAL_INK: (f32, f32) = (0.02, 0.42);
-/// Ink that differs from paper by less than this many times the least is hard to tell from it.
+/// Ink that differs from paper by less than this many times the smallest difference hardly stands out.
 const FAINT: f64 = 1.5;
 
 /// A digit of an image.
@@ -32,7 +32,7 @@ const FAINT: f64 = 1.5;
 pub struct Digit {
     /// 28 x 28 bytes in MNIST's form, row-major.
     pub pixels: [u8; MNIST_PIXELS],
-    /// Why a model's answer may be worth little, if there is a reason to think so.
+    /// The reason to doubt a prediction, if there is one.
     pub doubt: Option<String>,
 }
 
@@ -48,13 +48,13 @@ pub struct Digits {
 /// Finds the digits in an image and brings each into MNIST's form: 28 x 28 bytes, background 0, ink
 /// up to 255.
 ///
-/// A drawing has paper of one shade along its border, or of evenly changing light; ink is what
-/// differs from it, darker or lighter. In every other image paper is estimated locally, so that
-/// shadows and the table beside the page are not ink; frames and ink at the image's border are left
-/// out unless there is nothing else. The ink's box is scaled until its longer side is 20 pixels,
-/// strokes thinner than a pen's are widened, faint ink is darkened, and the whole is placed by its
-/// centre of mass. An image that is in MNIST's form already (28 x 28, light on black, the ink's
-/// longer side 18 to 20 pixels, its centre of mass within half a pixel of (14, 14)) stays as it is.
+/// A drawing has paper of one shade along its border, or with an even gradient of light; everything
+/// darker or lighter is ink. In all other images the paper is estimated locally, so that shadows and the
+/// table next to the page do not count as ink; frames and ink at the image's border are ignored unless
+/// there is nothing else. The ink's box is scaled to a longer side of 20 pixels, thin strokes are
+/// widened, faint ink is darkened, and the result is centred by mass. An image that is already in
+/// MNIST's form (28 x 28, light on black, the ink's longer side 18 to 20 pixels, its centre of mass
+/// within half a pixel of (14, 14)) stays as it is.
 ///
 /// # Errors
 /// `InvalidData` if nothing stands out from the background.
@@ -69,14 +69,15 @@ pub fn find_digits(image: &GreyImage) -> Result<Digits> {
     let small = at_most(image, PHOTO_SIDE)?;
     if let Some((found, main)) = find(&small.pixels, small.width) {
         let all: Vec<_> = found.iter().map(|digit| photographed(image, &small, digit)).collect();
-        // Texture may leave nothing of what looked like a digit in the small copy.
+        // On texture, nothing may remain of what looked like a digit in the small copy.
         if all.iter().all(|digit| digit.pixels != [0; MNIST_PIXELS]) {
             return Ok(Digits { all, main });
         }
     }
     let ink = plain?.image;
     let pieces = Pieces::of(&ink.pixels, ink.width, 1);
-    let doubt = "nothing in it has the shape of a digit; took all that differs from the background";
+    let doubt =
+        "nothing in it has the shape of a digit; used everything that differs from the background";
     let digit = Digit {
         pixels: formed(&ink_of(&ink, &pieces, &without_dust(&pieces))),
         doubt: Some(doubt.to_owned()),
@@ -102,7 +103,7 @@ fn at_most(image: &GreyImage, side: usize) -> Result<std::borrow::Cow<'_, GreyIm
     to_size(image, scaled(image.height), scaled(image.width)).map(std::borrow::Cow::Owned)
 }
 
-/// The digits of a drawing; none if this is no drawing with digits in its middle.
+/// The digits of a drawing; `None` if this is not a drawing with digits in its middle.
 fn drawn(Ink { image, clean }: &Ink) -> Option<Digits> {
     if !clean {
         return None;
@@ -146,7 +147,7 @@ fn checked(pixels: [u8; MNIST_PIXELS], doubt: Option<&str>) -> Digit {
     let sum: u32 = pixels.iter().map(|&value| u32::from(value)).sum();
     let share = sum as f32 / (255 * MNIST_PIXELS) as f32;
     let unusual = || match share {
-        _ if share < USUAL_INK.0 => Some("it has less ink than any digit of MNIST"),
+        _ if share < USUAL_INK.0 => Some("it has less ink than any digit in MNIST"),
         _ if share > USUAL_INK.1 => Some("it is a solid shape rather than strokes"),
         _ => None,
     };

@@ -1,17 +1,17 @@
-//! Resampling: a picture at another size.
+//! Resampling: an image scaled to another size.
 //!
-//! In come a picture and, for each axis, how the output's pixels lie on it; out go weighted sums.
+//! In: an image and, for each axis, how the output's pixels lie on it. Out: weighted sums.
 //! Shrinking averages over the area that a pixel covers; enlarging interpolates linearly.
 
 use super::{GreyImage, check_size};
 use crate::error::Result;
 
-/// The picture scaled to `height x width`, each axis by itself (the aspect is not kept).
+/// The image scaled to `height x width`, each axis by itself (the aspect is not kept).
 ///
 /// Shrinking takes the mean over each new pixel's area, enlarging interpolates linearly.
 ///
 /// # Errors
-/// `InvalidArgument` where a side is 0 or above [`super::MAX_SIDE`].
+/// `InvalidArgument` if a side is 0 or above [`super::MAX_SIDE`].
 pub fn to_size(image: &GreyImage, height: usize, width: usize) -> Result<GreyImage> {
     check_size(height, width)?;
     if (height, width) == (image.height, image.width) {

@@ -1,4 +1,4 @@
-//! Batch normalisation of one column, in double precision.
+//! Batch normalization of one column, in double precision.
 
 /// Mean and biased variance of one column: `mean x` and `mean (x - mean x)^2`.
 pub fn moments(x: &[f64]) -> (f64, f64) {

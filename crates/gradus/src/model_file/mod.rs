@@ -85,7 +85,7 @@ pub fn export_onnx(model: &Model, path: &Path, options: &OnnxOptions) -> Result<
 /// answers it.
 ///
 /// # Errors
-/// `InvalidArgument` where something else is there; `InvalidData` for a folder; `Io` where it cannot be read.
+/// `InvalidArgument` if something else is there; `InvalidData` for a folder; `Io` if it cannot be read.
 pub fn check_replaceable(path: &Path) -> Result<()> {
     if !path.exists() {
         return Ok(());
@@ -102,7 +102,7 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
     )))
 }
 
-/// A build without ONNX recognises none.
+/// A build without ONNX recognizes none.
 #[cfg(not(feature = "onnx"))]
 fn is_onnx(_: &mut File, _: &Path) -> Result<bool> {
     Ok(false)

@@ -26,9 +26,9 @@ use crate::transform::Transform;
 /// Where `prefix` is empty and there is no `w1`, but an `init_w1`, the prefix is `init_`.
 ///
 /// # Errors
-/// `NotFound` or `Io` where the file cannot be read; `InvalidData` where an array is missing, has
+/// `NotFound` or `Io` if the file cannot be read; `InvalidData` if an array is missing, has
 /// another shape or type, does not fit the one before, or holds a number that is not finite;
-/// `InvalidArgument` where the activations do not fit the number of layers.
+/// `InvalidArgument` if the activations do not fit the number of layers.
 pub fn read_network(path: &Path, prefix: &str, activations: &[Activation]) -> Result<Network> {
     let mut npz = Npz::open(path)?;
     network(&mut npz, prefix, activations).map_err(|error| error.context(path.display()))
@@ -40,11 +40,11 @@ pub fn parse_network(bytes: &[u8], prefix: &str, activations: &[Activation]) -> 
 }
 
 /// The `.npz` file of this network: `w1, b1, w2, b2, ...` in float32, biases as `(outputs, 1)`; and
-/// of its normalisation: `mean` and `deviation`, numbers or `(inputs, 1)`. With samples as columns,
+/// of its normalization: `mean` and `deviation`, numbers or `(inputs, 1)`. With samples as columns,
 /// the first layer's value is `w1.T @ ((x - mean) / deviation) + b1`.
 ///
 /// # Errors
-/// `Io` where the archive cannot be written, for one above 4 GiB.
+/// `Io` if the archive cannot be written, for one above 4 GiB.
 pub fn write_network(network: &Network, transform: &Transform) -> Result<Vec<u8>> {
     let mut npz = NpzWriter::new(Cursor::new(Vec::new()));
     let mut add = |name: String, rows: usize, columns: usize, values: &[f32]| {
@@ -214,7 +214,7 @@ fn unnamed<R: Read + Seek>(npz: &mut Npz<R>) -> Result<Vec<Dense>> {
                 return Err(invalid(format!(
                     "{name} has shape {shape:?}, expected the weights of dense layers in order: \
                      matrices of inputs x outputs, each with its bias or without; a model with \
-                     other layers (batch normalisation) is read from a .keras file"
+                     other layers (batch normalization) is read from a .keras file"
                 )));
             }
         }

@@ -21,7 +21,7 @@ const MOST_UNNUMBERED: usize = 10;
 /// The model of these weights.
 ///
 /// # Errors
-/// `InvalidData` where they are not those of dense layers, or their order is not clear.
+/// `InvalidData` if they are not those of dense layers, or their order is not clear.
 pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layers = in_order(modules(&tensors)?)?;
@@ -114,7 +114,7 @@ fn in_order(mut modules: Vec<Module>) -> Result<Vec<Dense>> {
     Ok(modules.into_iter().map(|(_, layer)| layer).collect())
 }
 
-/// The only order in which each takes as many values as the one before gives; none where there is
+/// The only order in which each takes as many values as the one before gives; `None` if there is
 /// no such order, or more than one.
 fn only_order(sizes: &[(usize, usize)]) -> Option<Vec<usize>> {
     if sizes.len() > MOST_UNNUMBERED {

@@ -1,4 +1,4 @@
-//! The one entrance for models of every kind: what a file holds is told by its content.
+//! Reads model files of every kind; the content of a file decides which.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -41,17 +41,17 @@ enum Kind {
 /// Reads a classifier; the name of the file does not matter.
 ///
 /// # Errors
-/// As [`load_model`], and `InvalidArgument` where it is a regressor.
+/// As [`load_model`], and `InvalidArgument` if it is a regressor.
 pub fn load(path: &Path) -> Result<Classifier> {
     load_model(path)?.into_classifier().map_err(|error| error.context(path.display()))
 }
 
 /// Reads a classifier or a regressor; the name of the file does not matter. Where a file of another
-/// program holds weights alone, ReLU is taken for the activation of its hidden layers; [`load_as`]
+/// program holds weights alone, ReLU is assumed as the activation of its hidden layers; [`load_as`]
 /// names another, and tells.
 ///
 /// # Errors
-/// `NotFound` or `Io` where the file cannot be read; `InvalidData` where it is no model that gradus
+/// `NotFound` or `Io` if the file cannot be read; `InvalidData` if it is no model that gradus
 /// has, is damaged, or was written by a newer gradus.
 pub fn load_model(path: &Path) -> Result<Model> {
     load_as(path, &ReadOptions::default()).map(|loaded| loaded.model)
@@ -60,10 +60,10 @@ pub fn load_model(path: &Path) -> Result<Model> {
 /// Reads a model with what its file does not say.
 ///
 /// # Errors
-/// As [`load_model`]; `InvalidArgument` where the file says itself what the options say.
+/// As [`load_model`]; `InvalidArgument` if the file says itself what the options say.
 pub fn load_as(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     let mut file = open(path)?;
-    // A stranger is recognised by its first bytes, however large it is.
+    // A stranger is recognized by its first bytes, however large it is.
     let mut bytes = safetensors::read_front(&mut file, path)?;
     let kind = kind(&bytes).map_err(|error| error.context(path.display()))?;
     read_rest(&mut file, path, &mut bytes)?;
@@ -103,7 +103,7 @@ fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> 
     match kind {
         Kind::Gradus => {
             refuse(!options.activations.is_empty(), "an activation")?;
-            refuse(options.transform.is_some(), "a normalisation")?;
+            refuse(options.transform.is_some(), "a normalization")?;
             safetensors::model_from_bytes(bytes).map(told)
         }
         #[cfg(feature = "onnx")]
@@ -152,15 +152,15 @@ fn assuming(model: Model, options: &ReadOptions) -> Loaded {
     let mut notices = Vec::new();
     if options.activations.is_empty() && model.network.linears().len() > 1 {
         notices.push(
-            "the file does not say which activation its hidden layers have: relu is taken \
-             (`activation` names another)"
+            "the file does not say which activation its hidden layers have: relu is assumed; \
+             `activation` sets another"
                 .to_owned(),
         );
     }
     if model.transform.is_identity() && options.transform.is_none() {
         notices.push(
-            "the file does not say how its inputs are normalised: raw values are taken \
-             (`normalize` MEAN,DEVIATION names another)"
+            "the file does not say how its inputs are normalized: raw values are assumed; \
+             `normalize` MEAN,STD sets another"
                 .to_owned(),
         );
     }

@@ -1,4 +1,4 @@
-//! Values scaled and shifted: how the normalisations in a foreign model are combined into one, in double
+//! Values scaled and shifted: how the normalizations in a foreign model are combined into one, in double
 //! precision.
 
 use gradus_core::error::invalid;
@@ -58,7 +58,7 @@ impl Scaling {
         let length = self.length()?;
         if length != 1 && length != width {
             return Err(invalid(format!(
-                "a step scales or shifts {length} values, but the layer beside it has {width}"
+                "a step scales or shifts {length} values, but the adjacent layer has {width}"
             )));
         }
         let of = |values: &[f64], at: usize| values[if values.len() == 1 { 0 } else { at }];

@@ -1,8 +1,8 @@
 //! A model from the layers of somebody else's: steps in order in, a [`Model`] out.
 //!
-//! gradus has linear layers, an activation after each, and one normalisation before all. What
-//! scales and shifts values elsewhere (batch normalisation, a bias of its own, factors of an
-//! exporter) is folded into the linear layer beside it, in double precision.
+//! gradus has linear layers, an activation after each, and one normalization before all. What
+//! scales and shifts values elsewhere (batch normalization, a bias of its own, factors of an
+//! exporter) is folded into the adjacent linear layer, in double precision.
 
 use gradus_core::error::invalid;
 use gradus_core::model_file::metadata;
@@ -20,7 +20,7 @@ pub struct ReadOptions {
     /// The activations of the hidden layers, one for all or one for each, for files that contain weights
     /// alone; ReLU if there is none.
     pub activations: Vec<Activation>,
-    /// The normalisation of raw values before the model, for models that were trained on normalised ones.
+    /// The normalization of raw values before the model, for models that were trained on normalized ones.
     pub transform: Option<Transform>,
 }
 
@@ -95,7 +95,7 @@ impl Dense {
 }
 
 impl Stack {
-    /// Nothing yet but the normalisation that the user names.
+    /// Nothing yet but the normalization that the user names.
     pub(super) fn new(transform: Option<&Transform>) -> Stack {
         let normalization = Scaling::of(transform.unwrap_or(&Transform::IDENTITY));
         Stack { normalization, layers: Vec::new(), after: None, ended: false }

@@ -1,5 +1,5 @@
-//! The calibration plot (docs/maths.md M20): how often predictions are right against how sure they
-//! were, and below it how many there are of each sureness.
+//! The calibration plot (docs/maths.md M20): accuracy against confidence, and below it the number of
+//! predictions in each bin of confidence.
 
 use super::frame::Frame;
 use super::scale::Scale;
@@ -17,9 +17,9 @@ pub fn calibration(calibration: &Calibration) -> String {
     let (left, right) = (58.0, 464.0);
     let frame = Frame { left, right, top: 82.0, bottom: 310.0, x: percent(), y: percent() };
     frame.draw(&mut svg);
-    frame.name_y(&mut svg, "right (%)");
+    frame.name_y(&mut svg, "accuracy (%)");
     svg.line("axis", frame.place(0.0, 0.0), frame.place(100.0, 100.0));
-    let legend = "line: as often right as sure; bars: 95 % intervals";
+    let legend = "line: accuracy equals confidence; bars: 95 % intervals";
     svg.text("soft", (right, frame.top - 12.0), Anchor::End, legend);
     for bin in calibration.bins.iter().filter(|bin| bin.count > 0) {
         draw_bin(&mut svg, &frame, bin);
@@ -36,11 +36,15 @@ fn draw_bin(svg: &mut Svg, frame: &Frame, bin: &CalibrationBin) {
     let correct = (bin.accuracy * bin.count as f64).round() as u64;
     let (low, high) = wilson_interval(correct.min(bin.count), bin.count, Z_95);
     svg.line("blue", frame.place(sure, 100.0 * low), frame.place(sure, 100.0 * high));
-    let words = format!("{} of {} right at {sure:.1} %", grouped(correct), grouped(bin.count));
+    let words = format!(
+        "{} of {} correct at a confidence of {sure:.1} %",
+        grouped(correct),
+        grouped(bin.count)
+    );
     svg.dot("blue-fill", frame.place(sure, right), 4.0, &words);
 }
 
-/// How many predictions each bin has.
+/// The number of predictions in each bin.
 fn counts(svg: &mut Svg, calibration: &Calibration, (left, right): (f64, f64)) {
     let most = calibration.bins.iter().map(|bin| bin.count).max().unwrap_or(0).max(1) as f64;
     let frame = Frame {
@@ -51,10 +55,10 @@ fn counts(svg: &mut Svg, calibration: &Calibration, (left, right): (f64, f64)) {
         x: Scale::linear(0.0, 100.0, 5),
         y: Scale::Linear { low: 0.0, high: most.log10().ceil().max(1.0), step: 1.0 },
     };
-    svg.text("soft", (10.0, frame.top - 12.0), Anchor::Start, "predictions, logarithmic");
+    svg.text("soft", (10.0, frame.top - 12.0), Anchor::Start, "predictions, logarithmic scale");
     for (at, bin) in calibration.bins.iter().enumerate().filter(|(_, bin)| bin.count > 0) {
         let (from, to) = calibration.edges(at);
-        // A single prediction is still to be seen.
+        // A single prediction stays visible.
         let height = (bin.count as f64).log10().max(0.0) + 0.08;
         let (x1, y1) = frame.place(100.0 * from, height);
         let (x2, y2) = frame.place(100.0 * to, 0.0);
@@ -68,7 +72,7 @@ fn counts(svg: &mut Svg, calibration: &Calibration, (left, right): (f64, f64)) {
         svg.text("soft", (left - 7.0, y + 4.5), Anchor::End, &label);
     }
     frame.draw_x(svg);
-    frame.name_x(svg, "sureness: probability of the predicted class (%)");
+    frame.name_x(svg, "confidence: probability of the predicted class (%)");
 }
 
 fn frame_top(scale: &Scale) -> f64 {

@@ -3,14 +3,14 @@
 use super::svg::{Anchor, FONT, Svg, grouped, shortened, width_of};
 use crate::metrics::ConfusionMatrix;
 
-/// Of more classes only those with most mistakes are drawn.
+/// If there are more classes, only those with the most mistakes are drawn.
 pub const MOST_CLASSES: usize = 30;
 
-/// Letters of a class's name.
+/// Letters shown of a class's name.
 const LONGEST_NAME: usize = 14;
 
-/// The classes that are drawn, in their order: all, or those with most mistakes, counted where they
-/// are missed and where others are taken for them.
+/// The classes that are drawn, in their order: all, or those with the most mistakes, which are samples
+/// of the class that were missed and samples of others that were predicted as it.
 pub fn classes_shown(matrix: &ConfusionMatrix) -> Vec<usize> {
     let classes = matrix.classes();
     let mistakes = |class: usize| -> u64 {
@@ -31,7 +31,7 @@ pub fn confusion(matrix: &ConfusionMatrix, names: &[String]) -> String {
     confusion_with_links(matrix, names, &|_, _| None)
 }
 
-/// The same with a link on each cell, true class and predicted one, for which there is one.
+/// The same, with a link on each cell (true class, predicted class) for which `link` returns one.
 pub fn confusion_with_links(
     matrix: &ConfusionMatrix,
     names: &[String],
@@ -42,7 +42,9 @@ pub fn confusion_with_links(
     let mut svg = Svg::new(layout.width, layout.height);
     svg.text("title", (10.0, 22.0), Anchor::Start, "Confusion matrix");
     let note = match shown.len() < matrix.classes() {
-        true => format!("the {} of {} classes with most mistakes", shown.len(), matrix.classes()),
+        true => {
+            format!("the {} of {} classes with the most mistakes", shown.len(), matrix.classes())
+        }
         false => format!("{} samples", grouped(matrix.total())),
     };
     svg.text("soft", (10.0, 42.0), Anchor::Start, &note);
@@ -55,11 +57,12 @@ pub fn confusion_with_links(
             layout.cell(&mut svg, matrix, names, &cell, strongest, link.as_deref());
         }
     }
-    let legend = "blue: right; orange: mistakes, stronger for a larger share of the row";
+    let legend = "blue: correct; orange: mistakes, darker for a larger share of the row";
     svg.text("soft", (10.0, layout.height - 12.0), Anchor::Start, legend);
     let right = 100.0 * matrix.accuracy();
-    let description =
-        format!("{note}; true classes in rows, predicted ones in columns. {right:.2} % are right.");
+    let description = format!(
+        "{note}; true classes in rows, predicted classes in columns. {right:.2} % are correct."
+    );
     svg.finish("Confusion matrix", &description)
 }
 
@@ -102,7 +105,7 @@ impl Layout {
 
     fn headings(&self, svg: &mut Svg) {
         let size = self.names.len() as f64 * self.side;
-        svg.text("soft", (self.left, 64.0), Anchor::Start, "taken for");
+        svg.text("soft", (self.left, 64.0), Anchor::Start, "predicted class");
         let middle = (18.0, self.top + size / 2.0);
         svg.turned_text("soft", middle, Anchor::Middle, -90.0, "true class");
         for (at, name) in self.names.iter().enumerate() {
@@ -140,12 +143,12 @@ impl Layout {
         }
         let (class, opacity, words) = match label == predicted {
             true => {
-                let words = format!("{}: {count} right ({:.2} %)", names[label], 100.0 * share);
+                let words = format!("{}: {count} correct ({:.2} %)", names[label], 100.0 * share);
                 ("blue-fill", 0.1 + 0.4 * share, words)
             }
             false => {
                 let (from, to) = (&names[label], &names[predicted]);
-                let words = format!("{from} taken for {to}: {count} ({:.2} %)", 100.0 * share);
+                let words = format!("{from} predicted as {to}: {count} ({:.2} %)", 100.0 * share);
                 ("orange-fill", 0.12 + 0.45 * (share / strongest).sqrt(), words)
             }
         };
@@ -160,7 +163,7 @@ impl Layout {
     }
 }
 
-/// The share of the samples of a class that are predicted as another.
+/// The share of a class's samples that are predicted as another class.
 fn share_of_row(matrix: &ConfusionMatrix, label: usize, predicted: usize) -> f64 {
     let support: u64 = (0..matrix.classes()).map(|other| matrix.count(label, other)).sum();
     matrix.count(label, predicted) as f64 / support.max(1) as f64

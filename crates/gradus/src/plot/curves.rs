@@ -16,10 +16,10 @@ pub enum Figure {
     LearningRate,
 }
 
-/// Above so many points the smallest and the largest of every stretch of epochs are drawn.
+/// If there are more points, only the smallest and the largest of every stretch of epochs are drawn.
 const MOST_POINTS: usize = 800;
 
-/// Up to so many epochs each has a dot.
+/// Up to this many epochs, each has a dot.
 const MOST_DOTS: usize = 40;
 
 /// A loss that falls to less than this share of its largest value is drawn on a logarithmic axis.
@@ -38,7 +38,7 @@ impl Figure {
     /// All of them.
     pub const ALL: [Figure; 3] = [Figure::Loss, Figure::Accuracy, Figure::LearningRate];
 
-    /// Those that a history has: where values are learned, there is no accuracy.
+    /// Those that a history has: regression has no accuracy.
     pub fn of(history: &History) -> Vec<Figure> {
         let has = |figure: &Figure| !figure.series(history)[0].points.is_empty();
         Figure::ALL.into_iter().filter(has).collect()
@@ -86,8 +86,8 @@ impl Figure {
         series
     }
 
-    /// A value as it is told.
-    fn told(self, value: f64) -> String {
+    /// A value as text.
+    fn text_of(self, value: f64) -> String {
         match self {
             Figure::Loss => short(value),
             Figure::Accuracy => format!("{value:.2} %"),
@@ -129,10 +129,10 @@ impl Figure {
                 },
             );
             let name = if it.name.is_empty() { self.name() } else { it.name };
-            let ends = format!("{name} {} to {}", self.told(first.1), self.told(last.1));
+            let ends = format!("{name} {} to {}", self.text_of(first.1), self.text_of(last.1));
             match best {
                 Some(best) if self != Figure::LearningRate => {
-                    format!("{ends}, best {} in epoch {}", self.told(best.1), best.0)
+                    format!("{ends}, best {} in epoch {}", self.text_of(best.1), best.0)
                 }
                 _ => ends,
             }
@@ -141,7 +141,7 @@ impl Figure {
     }
 }
 
-/// One figure of a history over its epochs.
+/// One metric of a history over its epochs.
 pub fn curves(history: &History, figure: Figure) -> String {
     let (width, height) = (480.0, 300.0);
     let mut svg = Svg::new(width, height);
@@ -164,12 +164,12 @@ pub fn curves(history: &History, figure: Figure) -> String {
         let fill = if it.class == "blue" { "blue-fill" } else { "orange-fill" };
         if it.points.len() <= MOST_DOTS {
             for &(epoch, value) in it.points.iter().filter(|point| point.1.is_finite()) {
-                let words = format!("{} epoch {epoch}: {}", it.name, figure.told(value));
+                let words = format!("{} epoch {epoch}: {}", it.name, figure.text_of(value));
                 svg.dot(fill, frame.place(epoch, value), 2.5, words.trim_start());
             }
         }
         if let Some(&(epoch, value)) = it.points.iter().rfind(|point| point.1.is_finite()) {
-            ends.push((frame.place(epoch, value).1, it.name, fill, figure.told(value)));
+            ends.push((frame.place(epoch, value).1, it.name, fill, figure.text_of(value)));
         }
     }
     label_ends(&mut svg, &frame, ends);
@@ -192,16 +192,16 @@ pub(super) fn short(value: f64) -> String {
 fn unit(figure: Figure, y: &Scale, history: &History) -> &'static str {
     let classes = history.epochs.iter().any(|report| report.accuracy.is_some());
     match (figure, y) {
-        (Figure::Loss, Scale::Log { .. }) if classes => "cross-entropy (nats), logarithmic",
+        (Figure::Loss, Scale::Log { .. }) if classes => "cross-entropy (nats), logarithmic scale",
         (Figure::Loss, _) if classes => "cross-entropy (nats)",
-        (Figure::Loss, Scale::Log { .. }) => "half the mean squared error, logarithmic",
+        (Figure::Loss, Scale::Log { .. }) => "half the mean squared error, logarithmic scale",
         (Figure::Loss, _) => "half the mean squared error",
-        (Figure::Accuracy, _) => "right (%)",
+        (Figure::Accuracy, _) => "accuracy (%)",
         (Figure::LearningRate, _) => "of the epoch's last step",
     }
 }
 
-/// Name and last value of each line at its end, moved apart where they would overlap.
+/// Name and last value of each line at its end, moved apart if they would overlap.
 fn label_ends(svg: &mut Svg, frame: &Frame, mut ends: Vec<(f64, &str, &str, String)>) {
     ends.sort_by(|a, b| a.0.total_cmp(&b.0));
     if let [first, second] = &mut ends[..] {
@@ -228,7 +228,7 @@ fn label_ends(svg: &mut Svg, frame: &Frame, mut ends: Vec<(f64, &str, &str, Stri
     }
 }
 
-/// Of many points the smallest and the largest of each stretch, in their order, and the last one.
+/// The smallest and the largest of each stretch of points, in their order, and the last point.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     if points.len() <= MOST_POINTS {
         return points.to_vec();

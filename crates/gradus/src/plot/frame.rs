@@ -1,4 +1,4 @@
-//! The field of a plot with its axes: values in, places in the drawing out.
+//! The area of a plot with its axes: values in, positions in the drawing out.
 
 use super::scale::Scale;
 use super::svg::{Anchor, Svg};
@@ -32,7 +32,7 @@ impl Frame {
         )
     }
 
-    /// Grid lines at the ticks of y, the axis of x, and numbers at both.
+    /// Grid lines at the ticks of y, the x axis, and numbers on both axes.
     pub(super) fn draw(&self, svg: &mut Svg) {
         for (value, label) in self.y.ticks() {
             let y = self.bottom + self.y.at(value) * (self.top - self.bottom);
@@ -42,7 +42,7 @@ impl Frame {
         self.draw_x(svg);
     }
 
-    /// The axis of x with its numbers.
+    /// The x axis with its numbers.
     pub(super) fn draw_x(&self, svg: &mut Svg) {
         svg.line("axis", (self.left, self.bottom), (self.right, self.bottom));
         for (value, label) in self.x.ticks() {
@@ -52,13 +52,13 @@ impl Frame {
         }
     }
 
-    /// The name of the axis of x, below it.
+    /// The name of the x axis, below it.
     pub(super) fn name_x(&self, svg: &mut Svg, name: &str) {
         let middle = (self.left + self.right) / 2.0;
         svg.text("soft", (middle, self.bottom + 36.0), Anchor::Middle, name);
     }
 
-    /// The name of the axis of y, above it, where it can be read without turning the head.
+    /// The name of the y axis, above it and horizontal, so that it is easy to read.
     pub(super) fn name_y(&self, svg: &mut Svg, name: &str) {
         svg.text("soft", (10.0, self.top - 12.0), Anchor::Start, name);
     }

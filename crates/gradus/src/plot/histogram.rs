@@ -1,16 +1,16 @@
-//! Histograms: numbers in, how often they occur out, a row for each set of them.
+//! Histograms: sets of numbers in, a row with the histogram of each set out.
 
 use super::frame::Frame;
 use super::scale::Scale;
 use super::svg::{Anchor, Svg, grouped, shortened};
 use crate::network::Network;
 
-/// Of more sets only the first are drawn.
+/// If there are more sets, only the first ones are drawn.
 const MOST_SETS: usize = 12;
 
 const BINS: usize = 60;
 
-/// Numbers farther than so many standard deviations from the mean are counted at the edge.
+/// Numbers more than this many standard deviations from the mean are counted in the bars at the edges.
 const REACH: f64 = 4.0;
 
 /// Height of the plot of one set.
@@ -28,15 +28,15 @@ pub fn weight_histograms(network: &Network) -> String {
     histograms("Weights by layer", "weight", &sets)
 }
 
-/// A histogram for each named set of numbers, one below the other, each on its own scale. Counts are
-/// drawn by their logarithm: among many numbers near 0 the few large ones are to be seen.
+/// A histogram for each named set of numbers, one below the other, each on its own scale. Counts are on
+/// a logarithmic scale, which keeps a few large numbers visible among many near 0.
 pub fn histograms(title: &str, value_name: &str, sets: &[(String, &[f32])]) -> String {
     let shown = &sets[..sets.len().min(MOST_SETS)];
     let mut svg = Svg::new(480.0, 68.0 + ROW * shown.len() as f64 + 24.0);
     svg.text("title", (10.0, 22.0), Anchor::Start, title);
     let note = match shown.len() < sets.len() {
-        true => format!("counts, logarithmic; the first {} of {}", shown.len(), sets.len()),
-        false => "counts, logarithmic".to_owned(),
+        true => format!("counts, logarithmic scale; the first {} of {}", shown.len(), sets.len()),
+        false => "counts, logarithmic scale".to_owned(),
     };
     svg.text("soft", (10.0, 42.0), Anchor::Start, &note);
     let mut words = Vec::new();
@@ -62,7 +62,7 @@ struct Counts {
     low: f64,
     high: f64,
     mean: f64,
-    deviation: f64,
+    std: f64,
     all: usize,
     outside: usize,
 }
@@ -72,28 +72,28 @@ impl Counts {
         let finite = || values.iter().map(|&x| f64::from(x)).filter(|x| x.is_finite());
         let count = finite().count().max(1) as f64;
         let mean = finite().sum::<f64>() / count;
-        let deviation = (finite().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
-        let low = finite().fold(f64::INFINITY, f64::min).max(mean - REACH * deviation);
-        let high = finite().fold(f64::NEG_INFINITY, f64::max).min(mean + REACH * deviation);
+        let std = (finite().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
+        let low = finite().fold(f64::INFINITY, f64::min).max(mean - REACH * std);
+        let high = finite().fold(f64::NEG_INFINITY, f64::max).min(mean + REACH * std);
         let (low, high) = if low < high { (low, high) } else { (mean - 0.5, mean + 0.5) };
         let mut bins = [0; BINS];
         let mut outside = 0;
         for x in finite() {
             let at = (x - low) / (high - low) * BINS as f64;
             outside += usize::from(x < low || x > high);
-            // The conversion brings what is below 0 to 0.
+            // The conversion saturates: negative numbers become 0.
             bins[(at as usize).min(BINS - 1)] += 1;
         }
-        Counts { bins, low, high, mean, deviation, all: values.len(), outside }
+        Counts { bins, low, high, mean, std, all: values.len(), outside }
     }
 
     fn summary(&self) -> String {
-        let Counts { mean, deviation, all, .. } = self;
+        let Counts { mean, std, all, .. } = self;
         let mean = format!("{mean:.4}").replace('-', "\u{2212}");
-        format!("{} numbers, mean {mean}, deviation {deviation:.4}", grouped(*all as u64))
+        format!("{} numbers, mean {mean}, std {std:.4}", grouped(*all as u64))
     }
 
-    /// The share that is counted in the bars at the edges though it lies beyond them.
+    /// The share of the numbers that lie beyond the edges and are counted in the bars there.
     fn beyond(&self) -> String {
         let share = 100.0 * self.outside as f64 / self.all.max(1) as f64;
         match self.outside {
@@ -105,7 +105,7 @@ impl Counts {
     fn draw(&self, svg: &mut Svg, top: f64, name: &str) {
         let most = self.bins.iter().copied().max().unwrap_or(0).max(1) as f64;
         let x = match Scale::linear(self.low, self.high, 7) {
-            // Ticks at round numbers, but the bars from edge to edge.
+            // Ticks are at round numbers; the bars reach from edge to edge.
             Scale::Linear { step, .. } => Scale::Linear { low: self.low, high: self.high, step },
             other => other,
         };
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(counts.bins.iter().sum::<u64>(), 1001);
         assert_eq!((counts.all, counts.outside, counts.bins[BINS - 1]), (1001, 1, 1));
         let counts = Counts::of(&[2.0, 2.0]);
-        assert_eq!((counts.bins.iter().sum::<u64>(), counts.mean, counts.deviation), (2, 2.0, 0.0));
+        assert_eq!((counts.bins.iter().sum::<u64>(), counts.mean, counts.std), (2, 2.0, 0.0));
         assert_eq!(Counts::of(&[]).bins, [0; BINS]);
     }
 }

@@ -1,4 +1,4 @@
-//! Samples as pictures: pixels in, PNGs within the page out.
+//! Samples as images: pixels in, PNGs embedded in the page out.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,18 +9,18 @@ use super::svg::{Anchor, Svg, grouped, shortened};
 use crate::data::images::{GreyImage, to_size};
 use crate::data::{Dataset, Inputs};
 
-/// Larger pictures are scaled down to this side.
+/// Larger images are scaled down to this side.
 const MOST_SIDE: usize = 96;
 
-/// Pictures on one sheet at most.
+/// Most images on one sheet.
 const MOST_IMAGES: usize = 120;
 
-/// Letters below a picture of a sheet.
+/// Letters in a line of text below an image.
 const LETTERS: usize = 12;
 
-/// Sample `index` as the address of a PNG within the page (`data:image/png;base64,...`); none where
-/// samples are no images. Floats are shaded from the smallest to the largest value. Panics where there
-/// is no such sample.
+/// Sample `index` as the address of an embedded PNG (`data:image/png;base64,...`); `None` if the samples
+/// are not images. Floats are shaded from the smallest to the largest value. Panics if there is no such
+/// sample.
 pub fn picture(data: &Dataset, index: usize) -> Option<String> {
     let &[height, width] = &data.sample_shape[..] else { return None };
     let pixels = match &data.inputs {
@@ -47,8 +47,8 @@ fn shaded(values: &[f32]) -> Vec<u8> {
     values.iter().map(shade).collect()
 }
 
-/// A sheet of samples, each with two lines of text below it; the first of them where there are many.
-/// None where samples are no images. Panics where there is no sample of an index.
+/// A sheet of samples, each with two lines of text below it; if there are many, only the first ones.
+/// `None` if the samples are not images. Panics if there is no sample with one of the indices.
 pub fn images(title: &str, data: &Dataset, shown: &[(usize, [String; 2])]) -> Option<String> {
     const COLUMNS: usize = 5;
     let &[height, width] = &data.sample_shape[..] else { return None };
@@ -77,11 +77,11 @@ pub fn images(title: &str, data: &Dataset, shown: &[(usize, [String; 2])]) -> Op
             }
         });
     }
-    Some(svg.finish(title, &format!("{count} pictures of {height} x {width}.")))
+    Some(svg.finish(title, &format!("{count} images of {height} x {width}.")))
 }
 
-/// Pictures of one size side by side in so many columns, a gap of two pixels between them: all pixels,
-/// height and width.
+/// Images of one size in a grid of this many columns, with gaps of two pixels: all pixels, height and
+/// width.
 pub(super) fn tiles<T: Copy>(
     pictures: &[Vec<T>],
     (height, width): (usize, usize),
@@ -102,7 +102,7 @@ pub(super) fn tiles<T: Copy>(
     (sheet, sheet_height, sheet_width)
 }
 
-/// A PNG of 8-bit grey or of colours with opacity as an address within the page.
+/// A PNG of 8-bit grey, or of colours with opacity, as an embedded address.
 pub(super) fn png_address(
     pixels: &[u8],
     (height, width): (usize, usize),
@@ -111,7 +111,7 @@ pub(super) fn png_address(
     let mut file = Vec::new();
     let kind = if coloured { ExtendedColorType::Rgba8 } else { ExtendedColorType::L8 };
     let (width, height) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
-    // Few different values compress best as they are.
+    // Images with few different values compress best without a filter.
     let (compression, filter) = (CompressionType::Best, FilterType::NoFilter);
     let encoder = PngEncoder::new_with_quality(&mut file, compression, filter);
     encoder.write_image(pixels, width, height, kind).ok()?;

@@ -1,9 +1,9 @@
-//! Plots: figures in, an SVG text out, for a file, a page or a notebook.
+//! Plots: metrics in, SVG text out, for a file, a page or a notebook.
 //!
-//! Each plot stands for itself: title, what it shows in words (also for screen readers), axes with
-//! units. Colours are classes, light and dark as the reader's system has it and always light on
-//! paper; blue and orange differ for every kind of colour vision, and nothing is told by colour alone.
-//! What comes from the user is escaped, and what is drawn is bounded, whatever the size of the data.
+//! Each plot is self-contained: title, description (also for screen readers), axes with units. Colours
+//! are CSS classes, light or dark like the reader's system and always light on paper. Blue and orange
+//! can be distinguished with every kind of colour vision, and no information is given by colour alone.
+//! Text from the user is escaped, and the size of a plot is bounded, whatever the size of the data.
 
 mod svg;
 mod scale;

@@ -1,17 +1,17 @@
-//! Axes: from values to places between 0 and 1, with ticks at round numbers.
+//! Axes: from values to positions between 0 and 1, with ticks at round numbers.
 
 use super::svg::{grouped, width_of};
 
 /// The values along an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Scale {
-    /// Equal differences are equal distances; a tick at each multiple of `step`.
+    /// Linear; a tick at each multiple of `step`.
     Linear { low: f64, high: f64, step: f64 },
-    /// Equal ratios are equal distances.
+    /// Logarithmic.
     Log { low: f64, high: f64 },
 }
 
-/// No end of an axis is larger: differences and ratios stay finite.
+/// The largest end of an axis, so that differences and ratios stay finite.
 const HUGE: f64 = 1e300;
 
 /// 1, 2 and 5 in every power of ten: the smallest such number that is not below `value`.
@@ -27,7 +27,7 @@ fn round_down(value: f64) -> f64 {
     [5.0, 2.0, 1.0].into_iter().find(fits).unwrap_or(1.0) * power
 }
 
-/// Two ends that differ, finite whatever they were.
+/// Two different finite ends, whatever was given.
 fn ends(low: f64, high: f64) -> (f64, f64) {
     match (low.clamp(-HUGE, HUGE), high.clamp(-HUGE, HUGE)) {
         (low, high) if !low.is_finite() || !high.is_finite() || high < low => (0.0, 1.0),
@@ -40,7 +40,7 @@ fn ends(low: f64, high: f64) -> (f64, f64) {
 }
 
 impl Scale {
-    /// From `low` to `high`, each moved outward to a tick; about `most` ticks at most.
+    /// From `low` to `high`, each moved outward to a tick; at most about `most` ticks.
     pub(super) fn linear(low: f64, high: f64, most: usize) -> Scale {
         let (low, high) = ends(low, high);
         let step = round_up((high - low) / most as f64);
@@ -48,20 +48,20 @@ impl Scale {
         Scale::Linear { low, high, step }
     }
 
-    /// Whole numbers from `low` to `high` and no further.
+    /// Whole numbers from exactly `low` to `high`.
     pub(super) fn whole(low: f64, high: f64, most: usize) -> Scale {
         let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
         let step = round_up((high - low) / most as f64).max(1.0);
         Scale::Linear { low, high, step }
     }
 
-    /// Of positive numbers, the ends moved outward to 1, 2 or 5 times a power of ten.
+    /// Logarithmic, for positive numbers; the ends are moved outward to 1, 2 or 5 times a power of ten.
     pub(super) fn log(low: f64, high: f64) -> Scale {
         let (low, high) = (low.clamp(1.0 / HUGE, HUGE / 10.0), high.min(HUGE));
         Scale::Log { low: round_down(low), high: round_up(high.max(low * 1.01)) }
     }
 
-    /// The place of a value: 0 at the lower end, 1 at the upper one.
+    /// The position of a value: 0 at the lower end, 1 at the upper one.
     pub(super) fn at(&self, value: f64) -> f64 {
         let value = value.clamp(-HUGE, HUGE);
         match *self {
@@ -102,7 +102,7 @@ impl Scale {
     }
 }
 
-/// A number to as many places as the step between ticks has.
+/// A number with as many decimals as the step between ticks.
 fn label(value: f64, step: f64) -> String {
     if value == 0.0 {
         return "0".into();

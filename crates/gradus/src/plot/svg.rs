@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Colours and letters of all plots. Print is always light.
+/// Colours and fonts of all plots. Print is always light.
 const STYLE: &str = "\
 .gradus-plot .ground{fill:#fff}\
 .gradus-plot text{fill:#1c1f23;font-variant-numeric:tabular-nums}\
@@ -30,13 +30,13 @@ const STYLE: &str = "\
 .gradus-plot a:focus rect,.gradus-plot a:hover rect{stroke:#e4e7ea}\
 }";
 
-/// Letters of a usual size are about so wide, in pixels.
+/// The average width of a letter of the usual size, in pixels.
 pub(super) const LETTER: f64 = 7.2;
 
-/// Size of the letters.
+/// Font size.
 pub(super) const FONT: f64 = 13.0;
 
-/// Where a text is tied to its point.
+/// Which end of a text is at its point.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -44,7 +44,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// A drawing in the making.
+/// A drawing under construction.
 pub(super) struct Svg {
     width: f64,
     height: f64,
@@ -57,7 +57,7 @@ impl Svg {
         Svg { width, height, body: String::new(), links: false }
     }
 
-    /// Writing to a text cannot fail.
+    /// Writing to a `String` cannot fail.
     fn add(&mut self, element: std::fmt::Arguments) {
         let _ = self.body.write_fmt(element);
         self.body.push('\n');
@@ -70,7 +70,7 @@ impl Svg {
         ));
     }
 
-    /// A line through the points; where one is not finite, it is interrupted.
+    /// A line through the points, with a gap at every point that is not finite.
     pub(super) fn curve(&mut self, class: &str, points: &[(f64, f64)]) {
         let mut path = String::new();
         let mut pen = 'M';
@@ -97,7 +97,7 @@ impl Svg {
         ));
     }
 
-    /// A dot with words for those who point at it.
+    /// A dot with a tooltip.
     pub(super) fn dot(&mut self, class: &str, at: (f64, f64), radius: f64, words: &str) {
         let [x, y, radius] = [at.0, at.1, radius].map(number);
         let words = escape(words);
@@ -110,7 +110,7 @@ impl Svg {
         self.turned_text(class, at, anchor, 0.0, text);
     }
 
-    /// A text turned by so many degrees about its point, and of its own size where that is not usual.
+    /// A text rotated about its point, in degrees, with its own font size unless that is the usual one.
     pub(super) fn turned_text(
         &mut self,
         class: &str,
@@ -131,7 +131,7 @@ impl Svg {
         ));
     }
 
-    /// A text in the middle of its point, of a size in pixels.
+    /// A text centred on its point, with a font size in pixels.
     pub(super) fn sized_text(&mut self, at: (f64, f64), size: f64, text: &str) {
         let [x, y, size] = [at.0, at.1 + 0.36 * size, size].map(number);
         let text = escape(text);
@@ -140,7 +140,7 @@ impl Svg {
         ));
     }
 
-    /// A picture whose pixels stay sharp; `address` as [`super::picture`] gives it.
+    /// An image whose pixels stay sharp; `address` is that of [`super::picture`].
     pub(super) fn image(&mut self, at: (f64, f64), size: (f64, f64), address: &str) {
         let [x, y, width, height] = [at.0, at.1, size.0, size.1].map(number);
         self.add(format_args!(
@@ -150,7 +150,7 @@ impl Svg {
         ));
     }
 
-    /// What is drawn by `content`, with words for those who point at it, and perhaps a link.
+    /// What `content` draws, with a tooltip and optionally a link.
     pub(super) fn group(
         &mut self,
         words: &str,
@@ -171,10 +171,10 @@ impl Svg {
         self.add(format_args!("{}", if link.is_some() { "</a>" } else { "</g>" }));
     }
 
-    /// The document; title and description tell what the plot shows to those who do not see it.
+    /// The document; screen readers read title and description.
     pub(super) fn finish(self, title: &str, description: &str) -> String {
         let [width, height] = [self.width, self.height].map(number);
-        // A picture has no parts for a screen reader, and links must be reached.
+        // An image has no parts for a screen reader, but links must be reachable.
         let role = if self.links { "group" } else { "img" };
         let (title, description) = (escape(title), escape(description));
         let body = self.body;
@@ -204,8 +204,8 @@ pub(super) fn number(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// Text as it may stand in XML and HTML, in elements and attributes. Control characters, which XML
-/// does not allow, become spaces.
+/// Text escaped for XML and HTML, in elements and attributes. Control characters, which XML does not
+/// allow, become spaces.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -228,7 +228,8 @@ fn letter_width(letter: char) -> usize {
     if u32::from(letter) >= 0x1100 { 2 } else { 1 }
 }
 
-/// The text as wide as about so many letters: beginning and end, where names tend to differ.
+/// The text cut to the width of about this many letters. Its beginning and its end stay, because names tend
+/// to differ there.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     if text.chars().map(letter_width).sum::<usize>() <= most {
         return text.to_owned();
@@ -248,12 +249,12 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     beginning.into_iter().chain(['\u{2026}']).chain(end.into_iter().rev()).collect()
 }
 
-/// The width of a text of the usual size, about.
+/// The approximate width of a text in the usual size.
 pub(super) fn width_of(text: &str) -> f64 {
     LETTER * text.chars().map(letter_width).sum::<usize>() as f64
 }
 
-/// Whole numbers as people read them: `60,000`.
+/// A whole number with separators: `60,000`.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();

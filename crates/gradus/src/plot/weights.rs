@@ -1,28 +1,28 @@
-//! The first layer's weights as pictures: what each unit looks for in an image.
+//! The first layer's weights as images: the pattern that each unit responds to.
 
 use super::images::{png_address, tiles};
 use super::svg::{Anchor, Svg, grouped, number};
 use crate::network::Network;
 
-/// Units that are drawn at most.
+/// Most units that are drawn.
 const MOST_UNITS: usize = 64;
 
-/// Pixels of all pictures together at most.
+/// Most pixels of all images together.
 const MOST_PIXELS: usize = 1 << 20;
 
-/// Blue for positive and orange for negative weights. How strong is told by the opacity, so that
-/// nothing is the colour of the page, light or dark.
+/// Blue for positive and orange for negative weights. The opacity shows the size, so that a weight of 0
+/// has the colour of the page, light or dark.
 const POSITIVE: [u8; 3] = [0x2f, 0x86, 0xd6];
 const NEGATIVE: [u8; 3] = [0xe0, 0x73, 0x1d];
 
-/// Steps of opacity: enough for the eye, and few enough for a small file.
+/// Steps of opacity: enough to look smooth, and few enough for a small file.
 const STEPS: f32 = 16.0;
 
-/// Share of the weights whose size is below full colour.
+/// Share of the weights that are smaller than that of full colour.
 const BELOW_FULL: f64 = 0.995;
 
-/// The weights of the first layer that lead to each unit, as pictures on one scale: of the units with
-/// the largest Euclidean norm, the largest first. None where samples are no images, or too large.
+/// The incoming weights of each unit of the first layer as images on one scale, for the units with the
+/// largest Euclidean norms, largest first. `None` if the samples are not images, or too large.
 pub fn weights(network: &Network, sample_shape: &[usize]) -> Option<String> {
     let &[height, width] = sample_shape else { return None };
     let linear = *network.linears().first()?;
@@ -56,11 +56,11 @@ pub fn weights(network: &Network, sample_shape: &[usize]) -> Option<String> {
     svg.text("soft", (10.0, 42.0), Anchor::Start, &note);
     svg.image((10.0, 62.0), (side, drawn), &address);
     legend(&mut svg, 62.0 + drawn + 30.0, full);
-    let shape = format!("pictures of {height} x {width} on one scale");
+    let shape = format!("images of {height} x {width} on one scale");
     Some(svg.finish(title, &format!("{note}; {shape}, full colour from {full:.3}.")))
 }
 
-/// Units by the Euclidean norm of the weights that lead to them.
+/// Units sorted by the Euclidean norm of their incoming weights.
 fn strongest_units(network: &Network, most: usize) -> Vec<usize> {
     let outputs = network.linears()[0].outputs;
     let mut norms = vec![0.0f64; outputs];
@@ -73,7 +73,7 @@ fn strongest_units(network: &Network, most: usize) -> Vec<usize> {
     units
 }
 
-/// The size of weight from which colours are full.
+/// The size of a weight from which its colour is full.
 fn full_colour(weights: impl Iterator<Item = f32>) -> f32 {
     let mut sizes: Vec<f32> = weights.map(f32::abs).filter(|size| size.is_finite()).collect();
     let at = ((sizes.len() as f64 * BELOW_FULL) as usize).min(sizes.len().saturating_sub(1));
@@ -94,7 +94,7 @@ fn colour(weight: f32, full: f32) -> [u8; 4] {
     [red, green, blue, (255.0 * step / STEPS) as u8]
 }
 
-/// A band from the most negative to the most positive colour.
+/// A colour bar from the most negative to the most positive weight.
 fn legend(svg: &mut Svg, y: f64, full: f32) {
     let (left, width, cells) = (150.0, 180.0, 36);
     let value = |at: usize| full * (2.0 * at as f32 / (cells - 1) as f32 - 1.0);

@@ -10,7 +10,7 @@ network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid g
                 `bytes/KEY`: x (uint8, 150 x 36) labels w1 b1 w2 b2 mean std (of all pixels), relu net
                 36-70-10; `bytes_none/`, `bytes_unit/` (x / 255), `bytes_standard/` ((x - mean) / std):
                 logits loss grad_w1 grad_b1 grad_w2 grad_b2.
-hidden.npz      Batch normalisation after each of two hidden layers, relu, 15 samples: x labels w1 b1 gamma1 beta1
+hidden.npz      Batch normalization after each of two hidden layers, relu, 15 samples: x labels w1 b1 gamma1 beta1
                 w2 b2 gamma2 beta2 w3 b3; logits loss grad_w1 grad_b1 grad_gamma1 grad_beta1 ... grad_b3 of a
                 pass in training; then `mean1 variance1 mean2 variance2` (running, momentum 0.1, from 0 and
                 1) and `eval_logits` with these.

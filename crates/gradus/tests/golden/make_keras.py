@@ -2,7 +2,7 @@
 
 Run with Keras 3.15.1 (any backend) and NumPy; the files in this folder were made with JAX 0.10.
 keras.npz holds `inputs` (samples x 4 x 3) and `probabilities`; keras.weights.h5 the weights of a
-second network, without batch normalisation, whose probabilities are `probabilities_weights`.
+second network, without batch normalization, whose probabilities are `probabilities_weights`.
 """
 
 import numpy as np

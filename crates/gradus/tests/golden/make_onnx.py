@@ -1,7 +1,7 @@
 """Makes foreign.onnx and foreign.npz: a network as exporters write it, and what it predicts.
 
 Run with NumPy, onnx and onnxruntime. The graph has what a dense network of others may have: an input
-normalisation by channel, Flatten, Gemm with and without transB, MatMul and Add, batch normalisation
+normalization by channel, Flatten, Gemm with and without transB, MatMul and Add, batch normalization
 before and after an activation, GELU by Erf. foreign.npz holds `inputs` and `probabilities`.
 """
 

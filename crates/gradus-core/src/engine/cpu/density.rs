@@ -1,6 +1,6 @@
 //! The two kinds of input of the first layer: sparse, whose zeros are skipped, and dense.
 //!
-//! In: samples as bytes, floats or sparse rows, and their normalisation. Out: which kind they are
+//! In: samples as bytes, floats or sparse rows, and their normalization. Out: which kind they are
 //! ([`Density`]), and single samples in the form that the kind takes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,9 +20,9 @@ const SPARSE_FROM: f64 = 0.5;
 /// How the first layer takes its inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Density {
-    /// Bytes and sparse rows, normalised inside the product, which skips their zeros.
+    /// Bytes and sparse rows, normalized inside the product, which skips their zeros.
     Sparse(InputScale),
-    /// Everything else, normalised beforehand.
+    /// Everything else, normalized beforehand.
     Dense,
 }
 
@@ -73,7 +73,7 @@ impl Density {
         }
     }
 
-    /// What it becomes with regularisation of the inputs. Noise and mixed samples leave no zeros; a
+    /// What it becomes with regularization of the inputs. Noise and mixed samples leave no zeros; a
     /// dropped input is a zero byte only if that stands for 0.
     pub(crate) fn after(self, regularization: &Regularization, inputs: &Inputs) -> Density {
         let Regularization { input_dropout, input_noise, mixup, .. } = *regularization;

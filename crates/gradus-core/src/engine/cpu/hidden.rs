@@ -1,8 +1,8 @@
 //! What stands between the product of a hidden layer and the next layer, forward and backward:
-//! batch normalisation, noise, activation, dropout (docs/maths.md M3, M14, M16).
+//! batch normalization, noise, activation, dropout (docs/maths.md M3, M14, M16).
 //!
 //! All but the activation exist in training alone. A network that predicts has none of it: dropout
-//! scales what it keeps, so that nothing changes on average, and batch normalisation is folded into
+//! scales what it keeps, so that nothing changes on average, and batch normalization is folded into
 //! the weights (`fold`, below).
 
 use std::ops::Range;
@@ -17,10 +17,10 @@ use crate::network::Network;
 use crate::random::{Purpose, Stream, step_stream};
 use crate::regularization::HiddenRegularization;
 
-/// Added to the variance in batch normalisation.
+/// Added to the variance in batch normalization.
 pub const EPSILON: f32 = 1e-5;
 
-/// Weight of a batch in the running mean and variance of batch normalisation.
+/// Weight of a batch in the running mean and variance of batch normalization.
 const MOMENTUM: f32 = 0.1;
 
 /// Where the random numbers of a pass come from.
@@ -61,7 +61,7 @@ impl HiddenLayer<'_> {
         self.key.is_some() && !self.layer.norms.is_empty()
     }
 
-    /// Batch normalisation of all samples of a block, in place. `running` follows the means and
+    /// Batch normalization of all samples of a block, in place. `running` follows the means and
     /// the (unbiased) variances.
     pub(super) fn normalize(
         &self,
@@ -102,7 +102,7 @@ impl HiddenLayer<'_> {
         }
     }
 
-    /// From the gradient of a block after batch normalisation to the gradient before it, and those
+    /// From the gradient of a block after batch normalization to the gradient before it, and those
     /// of its scale and shift.
     pub(super) fn normalize_backward(&self, block: usize, parameters: &SharedMatrix, grad: MatMut) {
         let (Some(normalized), Some(norm)) =
@@ -199,7 +199,7 @@ impl HiddenLayer<'_> {
     }
 }
 
-/// Folds batch normalisation into the linear layers before it: with `f = gamma / sqrt(variance +
+/// Folds batch normalization into the linear layers before it: with `f = gamma / sqrt(variance +
 /// epsilon)` of each unit, `W' = W f` and `b' = (b - mean) f + beta` give the same outputs.
 /// `parameters` and `statistics` are in the network's order, `network` holds `W` and `b`.
 pub(super) fn fold(plan: &Plan, parameters: &[f32], statistics: &[f32], network: &mut Network) {

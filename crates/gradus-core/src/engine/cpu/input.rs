@@ -1,4 +1,4 @@
-//! The input pipeline: from the samples of a batch to what the first layer takes, distorted, normalised,
+//! The input pipeline: from the samples of a batch to what the first layer takes, distorted, normalized,
 //! dropped, noisy and mixed as the settings say.
 //!
 //! In: samples by number. Out: tiles of non-zeros ([`InputPipeline::fill_tiles`]) for sparse inputs, rows of
@@ -159,7 +159,7 @@ impl InputPipeline {
         }
     }
 
-    /// Whether samples are changed before they are normalised.
+    /// Whether samples are changed before they are normalized.
     fn changes_bytes(&self) -> bool {
         self.distorter.is_some() || self.dropout > 0.0
     }
@@ -341,7 +341,7 @@ impl InputPipeline {
         }
     }
 
-    /// A training sample, distorted if the settings say so, and normalised.
+    /// A training sample, distorted if the settings say so, and normalized.
     fn normalized(
         &self,
         data: &Subset,
@@ -360,7 +360,7 @@ impl InputPipeline {
     }
 }
 
-/// The samples of tile `tile` of a batch of `samples`; none where the batch has fewer tiles.
+/// The samples of tile `tile` of a batch of `samples`; `None` if the batch has fewer tiles.
 pub(super) fn tile_rows(tile: usize, samples: usize) -> Range<usize> {
     (tile * TILE).min(samples)..((tile + 1) * TILE).min(samples)
 }

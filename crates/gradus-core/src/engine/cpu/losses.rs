@@ -87,7 +87,7 @@ impl Trainer {
         Loss::softmax_cross_entropy(kernels, logits, targets, total, losses)
     }
 
-    /// Squared errors against the samples' values, which go through `targets`; the gradient is that of standardised
+    /// Squared errors against the samples' values, which go through `targets`; the gradient is that of standardized
     /// targets if there is a scale for them, the losses are always in own units.
     fn squared_errors(
         &self,
@@ -115,7 +115,7 @@ impl Trainer {
             return Loss::squared_error(kernels, outputs, targets, weights, total, losses);
         };
         scale.standardize(targets);
-        // The kernel's losses are of standardised outputs, which have other shares in the loss in own units.
+        // The kernel's losses are of standardized outputs, which have other shares in the loss in own units.
         let mut own = [0.0; LOSS_ROWS];
         for (row, own) in own.iter_mut().take(losses.len()).enumerate() {
             let weight = weights.map_or(1.0, |weights| weights[row]);

@@ -22,7 +22,7 @@ use crate::samples::{Subset, Targets};
 /// A part of every batch, with what is computed of it.
 pub(super) struct MicroBatch {
     pub(super) workspace: Workspace,
-    /// Normalised samples, if inputs are dense.
+    /// Normalized samples, if inputs are dense.
     pub(super) input: Option<SharedMatrix>,
     pub(super) loss: Mutex<f64>,
     pub(super) correct: AtomicUsize,

@@ -82,7 +82,7 @@ pub struct Executor {
     pub plan: Plan,
     /// The parameters.
     pub parameters: SharedMatrix,
-    /// Running means and variances of batch normalisation.
+    /// Running means and variances of batch normalization.
     pub statistics: SharedMatrix,
     kernels: Kernels,
 }
@@ -93,7 +93,7 @@ impl Executor {
         Executor::for_training(kernels, network, sparse, HiddenRegularization::PLAIN)
     }
 
-    /// For training with this regularisation of the hidden layers.
+    /// For training with this regularization of the hidden layers.
     pub fn for_training(
         kernels: Kernels,
         network: &Network,
@@ -112,7 +112,7 @@ impl Executor {
     }
 
     /// Gives the parameters to `network`, which must have the same shape. It then predicts what these
-    /// predict: batch normalisation is folded into it.
+    /// predict: batch normalization is folded into it.
     pub fn store(&self, network: &mut Network) {
         self.store_these(&self.parameters, &self.statistics, network);
     }
@@ -189,7 +189,7 @@ impl Executor {
                     let tile = &*locked(tile);
                     let kernels = self.kernels;
                     linear::forward_sparse(kernels, tile, &scale, &weight, folded, out.reborrow());
-                    // While the outputs are in the cache; batch normalisation needs all of them first.
+                    // While the outputs are in the cache; batch normalization needs all of them first.
                     if !hidden.normalizes() {
                         hidden.activate(block, rows, out);
                     }
@@ -322,7 +322,7 @@ impl Executor {
         match pass.input {
             Input::Tiles(tiles, scale) => {
                 if normalizes {
-                    // The gradient through batch normalisation depends on all samples.
+                    // The gradient through batch normalization depends on all samples.
                     self.grad_panel(index, block, 0..pass.samples, pass, grad);
                 }
                 let mut update = update;
@@ -413,7 +413,7 @@ impl Executor {
         workspace.grad_preactivations[index].as_ref().unwrap_or(&workspace.logits).read()
     }
 
-    /// From the gradient after batch normalisation of all samples of a block, if there is any, to the
+    /// From the gradient after batch normalization of all samples of a block, if there is any, to the
     /// gradient before it.
     fn normalize_backward(&self, index: usize, block: usize, pass: &Pass, mut grad: MatMut) {
         let layer = &self.plan.layers[index];

@@ -5,7 +5,7 @@
 //! divided into fixed *blocks*; a thread owns whole blocks. With a block go the parameters whose
 //! gradients its owner can finish alone:
 //!
-//! - the bias of its units, and their scale and shift of batch normalisation;
+//! - the bias of its units, and their scale and shift of batch normalization;
 //! - of a weight whose inputs are the batch, the columns that lead to its units, kept together as a
 //!   *panel*: nobody needs the gradient of the batch, so that the owner reads nothing of other owners;
 //! - of the weight of the next layer, the rows that start from its units.
@@ -78,12 +78,12 @@ pub struct PlannedLayer {
     pub weights: Vec<usize>,
     /// Partitions of the bias, one for each block.
     pub biases: Vec<usize>,
-    /// Batch normalisation of each block; empty where there is none.
+    /// Batch normalization of each block; empty where there is none.
     pub norms: Vec<NormPartitions>,
     feeds_loss: bool,
 }
 
-/// The partitions of one block's batch normalisation.
+/// The partitions of one block's batch normalization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NormPartitions {
     /// Scale, a partition of the parameters.
@@ -101,11 +101,11 @@ pub struct Plan {
     pub layers: Vec<PlannedLayer>,
     /// The forward pass. The backward pass goes through the layers from the last to the first.
     pub operations: Vec<Operation>,
-    /// The parameters: those of the network, then scales and shifts of batch normalisation.
+    /// The parameters: those of the network, then scales and shifts of batch normalization.
     pub parameters: Partitioned,
-    /// Running statistics of batch normalisation.
+    /// Running statistics of batch normalization.
     pub statistics: Partitioned,
-    /// How hidden layers are regularised in training.
+    /// How hidden layers are regularized in training.
     pub hidden: HiddenRegularization,
 }
 
@@ -175,7 +175,7 @@ impl Plan {
         self.layers.push(layer);
     }
 
-    /// Adds batch normalisation of the hidden layers, behind all else: the network's own parameters stay
+    /// Adds batch normalization of the hidden layers, behind all else: the network's own parameters stay
     /// where they are without it.
     fn add_batch_norm(&mut self) {
         let hidden = self.layers.len() - 1;

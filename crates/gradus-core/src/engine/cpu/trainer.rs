@@ -64,7 +64,7 @@ impl Trainer {
     ///
     /// # Errors
     /// `InvalidArgument` for too many samples, for distortions of samples that are not images, for batch
-    /// normalisation of batches of one sample, and if the operating system refuses the threads.
+    /// normalization of batches of one sample, and if the operating system refuses the threads.
     pub(crate) fn new(
         settings: &Settings,
         network: &Network,
@@ -99,7 +99,7 @@ impl Trainer {
             scale.unfold_from(&mut network);
         }
         let executor = Executor::for_training(kernels, &network, sparse, hidden);
-        // Batch normalisation needs all samples of a batch at once.
+        // Batch normalization needs all samples of a batch at once.
         let whole = executor.plan.hidden.batch_norm;
         let count = match whole {
             true => 1,

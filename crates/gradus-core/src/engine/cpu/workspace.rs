@@ -15,14 +15,14 @@ pub const LOSS_ROWS: usize = 64;
 /// Activations and gradients of up to `rows` samples, shared by the threads of one group.
 pub struct Workspace {
     pub(super) rows: usize,
-    /// Outputs of each layer, `samples x units`; none where they are the logits at once.
+    /// Outputs of each layer, `samples x units`; `None` if they are the logits at once.
     pub(super) activations: Vec<Option<SharedMatrix>>,
     /// What the backward pass computes the derivative of the activation from, where that is not the
     /// layer's outputs: the pre-activations, or the outputs before dropout.
     pub(super) saved: Vec<Option<SharedMatrix>>,
     /// Masks of dropout.
     pub(super) masks: Vec<Option<SharedMatrix>>,
-    /// Standardised inputs of batch normalisation.
+    /// Standardized inputs of batch normalization.
     pub(super) normalized: Vec<Option<SharedMatrix>>,
     /// Means and variances over the samples, in the order of the plan.
     pub(super) statistics: SharedMatrix,

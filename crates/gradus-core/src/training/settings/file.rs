@@ -36,7 +36,7 @@ impl Setting {
 
     fn json(&self, text: String) -> Value {
         match self.kind {
-            Kind::Number => number(&text),
+            Kind::Number | Kind::Whole => number(&text),
             Kind::Flag => Value::Bool(text == "true"),
             Kind::Name | Kind::Text => Value::String(text),
         }
@@ -99,7 +99,7 @@ fn read(file: Map<String, Value>) -> Result<TrainConfig> {
     Ok(config)
 }
 
-/// The text of a value; `None` where it says that there is none.
+/// The text of a value; `None` if it says that there is none.
 fn text(setting: &Setting, value: &Value) -> Option<String> {
     match value {
         Value::Null => (setting.expected.contains("none")).then(|| "none".into()),

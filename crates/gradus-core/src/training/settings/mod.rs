@@ -19,7 +19,7 @@ mod file;
 
 pub use file::current;
 #[doc(hidden)] // for the other crates of gradus
-pub use setting::{Group, Range};
+pub use setting::{Group, Range, Scope};
 pub use setting::{Setting, fraction_of};
 pub use table::SETTINGS;
 #[doc(hidden)] // for the other crates of gradus

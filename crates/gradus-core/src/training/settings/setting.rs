@@ -8,7 +8,7 @@ use std::ops::{Bound, RangeBounds};
 use super::text::Kind;
 use crate::error::{Error, Result};
 use crate::optimizer::Optimizer;
-use crate::training::config::TrainConfig;
+use crate::training::config::{Preset, TrainConfig};
 
 /// What a setting is about: where help and forms list it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,19 @@ pub enum Group {
     Regularization,
     /// When a run ends before its last epoch.
     Stopping,
+}
+
+/// In which runs a setting has an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// In all of them.
+    Every,
+    /// In those of networks with a hidden layer.
+    HiddenLayers,
+    /// In classification.
+    Classification,
+    /// In regression.
+    Regression,
 }
 
 /// Which values of a setting are allowed.
@@ -65,6 +78,8 @@ pub struct Setting {
     pub range: Range,
     /// Another setting without which this one has no effect.
     pub needs: Option<&'static str>,
+    /// In which runs it has an effect.
+    pub scope: Scope,
     pub(super) choices: fn() -> Vec<&'static str>,
     pub(super) details: fn(&str) -> Option<String>,
     pub(super) get: Get,
@@ -84,10 +99,16 @@ impl Setting {
         (self.choices)()
     }
 
-    /// Its value in a run, as text; `None` where the run has no such setting, such as a momentum where
+    /// Its value in a run, as text; `None` if the run has no such setting, such as a momentum where
     /// the optimizer is Adam.
     pub fn get(&self, config: &TrainConfig) -> Option<String> {
         (self.get)(config)
+    }
+
+    /// Its value in a run that does not use it, as text: what a file that does not contain the setting
+    /// means. `None` if such a run has no such setting.
+    pub fn off(&self) -> Option<String> {
+        self.get(&Preset::Notebook.config())
     }
 
     /// Sets it from its text form.

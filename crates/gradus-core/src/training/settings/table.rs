@@ -5,7 +5,7 @@
 
 use std::ops::Bound::{Excluded, Included};
 
-use super::setting::{Get, Group, Range, Set, Setting};
+use super::setting::{Get, Group, Range, Scope, Set, Setting};
 use super::text::TextForm;
 use crate::network::{Activation, Init};
 use crate::optimizer::Optimizer;
@@ -83,7 +83,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting::new::<BatchSize>("batch_size", field!(batch_size)).about(
         Group::Training,
         "N|full",
-        "Samples per step",
+        "Samples per step, or full for all of them in every step",
     ),
     Setting::new::<Optimizer>("optimizer", field!(optimizer))
         .about(Group::Training, "NAME", "Optimizer")
@@ -202,7 +202,7 @@ pub static SETTINGS: &[Setting] = &[
     ),
     Setting::new::<Normalization>("normalize", field!(normalization))
         .older(&["normalization"])
-        .label("Normalisation")
+        .label("Normalization")
         .about(
             Group::Network,
             "NAME",
@@ -210,15 +210,18 @@ pub static SETTINGS: &[Setting] = &[
              standard deviation 1",
         )
         .python("normalization"),
-    Setting::new::<bool>("standardize_targets", optional!(standardize_targets)).about(
-        Group::Network,
-        "BOOL",
-        "In regression, learn targets of mean 0 and standard deviation 1, and fold their scale into the last \
+    Setting::new::<bool>("standardize_targets", optional!(standardize_targets))
+        .about(
+            Group::Network,
+            "BOOL",
+            "In regression, learn targets of mean 0 and standard deviation 1, and fold their scale into the last \
              layer of the saved model",
-    ),
+        )
+        .scope(Scope::Regression),
     Setting::new::<f32>("dropout", field!(regularization.dropout))
         .about(Group::Regularization, "FRACTION", "Fraction of hidden activations set to 0")
-        .range(SHARE),
+        .range(SHARE)
+        .scope(Scope::HiddenLayers),
     Setting::new::<f32>("input_dropout", field!(regularization.input_dropout))
         .about(Group::Regularization, "FRACTION", "Fraction of inputs set to 0")
         .range(SHARE),
@@ -228,7 +231,8 @@ pub static SETTINGS: &[Setting] = &[
             "STD",
             "Standard deviation of the Gaussian noise added before each hidden activation",
         )
-        .range(NOT_NEGATIVE),
+        .range(NOT_NEGATIVE)
+        .scope(Scope::HiddenLayers),
     Setting::new::<f32>("input_noise", field!(regularization.input_noise))
         .about(
             Group::Regularization,
@@ -237,20 +241,22 @@ pub static SETTINGS: &[Setting] = &[
         )
         .range(NOT_NEGATIVE),
     Setting::new::<bool>("batch_norm", field!(regularization.batch_norm))
-        .label("Batch normalisation")
+        .label("Batch normalization")
         .about(
             Group::Regularization,
             "BOOL",
             "Batch normalization of the hidden layers; folded into the weights of the saved \
              model",
-        ),
+        )
+        .scope(Scope::HiddenLayers),
     Setting::new::<f32>("label_smoothing", field!(regularization.label_smoothing))
         .about(
             Group::Regularization,
             "FRACTION",
             "Fraction of each target that is spread over all classes",
         )
-        .range(SHARE),
+        .range(SHARE)
+        .scope(Scope::Classification),
     Setting::new::<f32>("mixup", field!(regularization.mixup))
         .about(
             Group::Regularization,
@@ -275,7 +281,8 @@ pub static SETTINGS: &[Setting] = &[
             "NORM",
             "Largest norm of the incoming weights of a hidden unit; 0 for none",
         )
-        .range(POSITIVE),
+        .range(POSITIVE)
+        .scope(Scope::HiddenLayers),
     Setting::new::<Option<f32>>("clip_norm", field!(regularization.clip_norm))
         .about(
             Group::Regularization,
@@ -316,6 +323,7 @@ pub static SETTINGS: &[Setting] = &[
                 ClassWeights::Equal | ClassWeights::Balanced => true,
             }
         }))
+        .scope(Scope::Classification)
         .python("class_weight"),
     Setting::new::<Distortion>("distort", field!(regularization.distortion))
         .older(&["distortion"])
@@ -392,6 +400,7 @@ impl Setting {
             expected: T::EXPECTED,
             range: Range::All,
             needs: None,
+            scope: Scope::Every,
             choices: T::choices,
             details: T::details,
             get,
@@ -421,6 +430,10 @@ impl Setting {
 
     const fn needs(self, needs: &'static str) -> Setting {
         Setting { needs: Some(needs), ..self }
+    }
+
+    const fn scope(self, scope: Scope) -> Setting {
+        Setting { scope, ..self }
     }
 
     const fn expects(self, expected: &'static str) -> Setting {

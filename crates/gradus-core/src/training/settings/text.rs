@@ -17,6 +17,8 @@ use crate::transform::normalize::Normalization;
 pub enum Kind {
     /// A number; `null` stands for none.
     Number,
+    /// A whole number.
+    Whole,
     /// `true` or `false`.
     Flag,
     /// One of the setting's choices.
@@ -101,7 +103,7 @@ impl TextForm for Option<f32> {
 
 /// A count of at least 1.
 impl TextForm for usize {
-    const KIND: Kind = Kind::Number;
+    const KIND: Kind = Kind::Whole;
     const EXPECTED: &'static str = "a whole number from 1";
 
     fn text(&self) -> String {
@@ -114,7 +116,7 @@ impl TextForm for usize {
 }
 
 impl TextForm for u64 {
-    const KIND: Kind = Kind::Number;
+    const KIND: Kind = Kind::Whole;
     const EXPECTED: &'static str = "a whole number from 0 to 18446744073709551615";
 
     fn text(&self) -> String {

@@ -83,7 +83,7 @@ impl Distortion {
     /// `shift:2,rotate:10,scale:0.1,shear:0.1,elastic:36:6`, of which any may be left out.
     ///
     /// # Errors
-    /// `InvalidArgument` where a part is not known, comes twice or is out of range.
+    /// `InvalidArgument` if a part is not known, comes twice or is out of range.
     pub fn parse(text: &str) -> Result<Distortion> {
         match text.trim() {
             "none" => return Ok(Distortion::NONE),
@@ -105,7 +105,7 @@ impl Distortion {
         Ok(distortion)
     }
 
-    /// Sets one kind of distortion; `None` where there is no such kind or no number.
+    /// Sets one kind of distortion; `None` if there is no such kind or no number.
     fn set(&mut self, kind: &str, values: &str) -> Option<()> {
         let number = |text: &str| text.parse::<f32>().ok();
         match kind {

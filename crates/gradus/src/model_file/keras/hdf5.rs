@@ -22,7 +22,7 @@ impl Weights {
     /// Opens the file in these bytes.
     ///
     /// # Errors
-    /// `InvalidData` where it is damaged, or not laid out as Keras 3 does.
+    /// `InvalidData` if it is damaged, or not laid out as Keras 3 does.
     pub(super) fn open(bytes: &[u8]) -> Result<Weights> {
         let length = bytes.len();
         let options = OpenOptions::default()
@@ -57,7 +57,7 @@ impl Weights {
     /// The arrays of a layer in their order.
     ///
     /// # Errors
-    /// `InvalidData` where they are damaged, or more than the file can hold: an array may have many
+    /// `InvalidData` if they are damaged, or more than the file can hold: an array may have many
     /// names.
     pub(super) fn arrays(&mut self, layer: &str) -> Result<Vec<Array>> {
         let wrong = |error: Error| damaged(format!("layer '{layer}' in its HDF5 part: {error}"));
@@ -67,7 +67,7 @@ impl Weights {
         let mut arrays = Vec::new();
         for number in 0..names.len() {
             let data = variables.dataset(&number.to_string()).map_err(wrong)?;
-            // Counters beside the weights of a layer are no floats.
+            // A layer may have counters besides its weights; they are not floats.
             if data.ndim() == 0 {
                 continue;
             }

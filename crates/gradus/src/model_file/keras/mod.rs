@@ -42,7 +42,7 @@ const TRAINING_ONLY: [&str; 6] = [
 /// The model in a `.keras` file.
 ///
 /// # Errors
-/// `InvalidData` where it is damaged, or not a stack of dense layers.
+/// `InvalidData` if it is damaged, or not a stack of dense layers.
 pub(super) fn read_model(
     archive: &mut Archive<Cursor<&[u8]>>,
     options: &ReadOptions,

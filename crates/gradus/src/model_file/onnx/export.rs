@@ -1,6 +1,6 @@
 //! A model in, the bytes of an ONNX model out.
 //!
-//! `input` takes raw values (float32, or float64 if single precision would blur them); the graph flattens and normalises them, goes through the layers, and
+//! `input` takes raw values (float32, or float64 if single precision would blur them); the graph flattens and normalizes them, goes through the layers, and
 //! ends with `probabilities` (float32) and `label` (int64, the first of equals), or with `values`.
 
 use gradus_core::model_file::metadata;
@@ -36,7 +36,7 @@ const IN_THE_GRAPH: [&str; 2] = ["architecture", "normalization"];
 /// gives the same bytes.
 ///
 /// # Errors
-/// `InvalidArgument` where the parts of the model do not fit together, a number in it is not
+/// `InvalidArgument` if the parts of the model do not fit together, a number in it is not
 /// finite, or the file would exceed the 2 GiB that the format allows.
 pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
     let context = |error: Error| error.context("this model cannot be exported");

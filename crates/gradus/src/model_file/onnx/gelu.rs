@@ -17,7 +17,7 @@ const MOST_FACTORS: usize = 4;
 /// The product of two values that are both computed from the samples.
 ///
 /// # Errors
-/// `InvalidData` where it is no activation that gradus has.
+/// `InvalidData` if it is no activation that gradus has.
 pub(super) fn product<'a>(
     values: &mut Values<'a>,
     node: &'a Node,

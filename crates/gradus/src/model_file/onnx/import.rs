@@ -26,7 +26,7 @@ const OLDEST_OPSET: i64 = 7;
 /// The model in the bytes of an ONNX model; `transform` goes before what the graph does.
 ///
 /// # Errors
-/// `InvalidData` where they are no ONNX model, or one that is no stack of dense layers.
+/// `InvalidData` if they are not an ONNX model, or one that is not a stack of dense layers.
 pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) -> Result<Model> {
     let file = messages::Model::decode(bytes).map_err(|error| {
         invalid(format!("it begins like an ONNX model, but cannot be read as one: {error}"))
@@ -34,7 +34,7 @@ pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) 
     let own = file.producer_name == PRODUCER;
     if own && transform.is_some() {
         return Err(Error::argument(
-            "a normalisation was given, but gradus wrote this model, and it holds its own",
+            "a normalization was given, but gradus wrote this model, and it holds its own",
         ));
     }
     let Some(graph) = &file.graph else { return Err(invalid("an ONNX model without a graph")) };
@@ -47,7 +47,7 @@ pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) 
         )));
     }
     let model = stack(graph, opset, transform, bytes.len())
-        .map_err(|error| error.context("this ONNX model is no stack of dense layers for gradus"))?;
+        .map_err(|error| error.context("this ONNX model is not a stack of dense layers"))?;
     if !own {
         return Ok(model);
     }
@@ -189,7 +189,7 @@ fn batch_norm(parts: &[Constant; 4], epsilon: f32) -> Result<Scaling> {
     let lengths = [scale.len(), shift.len(), mean.len()];
     let variance = read(variance)?;
     if lengths.iter().any(|&length| length != variance.len()) {
-        return Err(invalid("the parts of the batch normalisation differ in size"));
+        return Err(invalid("the parts of the batch normalization differ in size"));
     }
     let (scale, shift) = scale
         .zip(shift)
@@ -243,7 +243,7 @@ fn spread_to(values: &[f64], dims: &[usize], shape: &[usize], width: usize) -> R
     Ok((0..width).map(|at| values[place(at)]).collect())
 }
 
-/// A picture's single colour channel is no dimension here.
+/// The single colour channel of an image does not count as a dimension.
 fn without_ones(shape: &[usize]) -> Vec<usize> {
     let sizes: Vec<usize> = shape.iter().copied().filter(|&size| size != 1).collect();
     if sizes.is_empty() { vec![1] } else { sizes }

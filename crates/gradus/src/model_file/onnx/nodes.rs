@@ -85,7 +85,7 @@ fn not_known() -> Error {
 fn constant<'a>(node: &'a Node) -> Result<Value<'a>> {
     match node.attribute("value").and_then(|it| it.t.as_ref()) {
         Some(tensor) => Ok(Value::Constant(Constant::new(tensor))),
-        None => Err(invalid("it holds no array")),
+        None => Err(invalid("it has no array")),
     }
 }
 
@@ -288,7 +288,7 @@ fn required<'a>(
     match values.input(node, index) {
         Some(Value::Constant(constant)) => Ok(constant),
         Some(Value::Stage(_)) => Err(invalid(format!("{what} is computed from the samples"))),
-        Some(Value::Unknown(why)) => Err(invalid(format!("{what} is no constant: {why}"))),
+        Some(Value::Unknown(why)) => Err(invalid(format!("{what} is not a constant: {why}"))),
         None => Err(invalid(format!("{what} is missing"))),
     }
 }

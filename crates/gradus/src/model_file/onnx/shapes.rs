@@ -35,7 +35,7 @@ pub(super) fn flatten<'a>(
     Ok(values.push(stage, Step::Same, Some(vec![features]), node))
 }
 
-/// To another shape of the same samples. A shape that is computed is taken for one row.
+/// To another shape of the same samples. A computed shape is assumed to be that of one row.
 pub(super) fn reshape<'a>(
     values: &mut Values<'a>,
     node: &'a Node,

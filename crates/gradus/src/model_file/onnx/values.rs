@@ -72,7 +72,7 @@ pub(super) enum Elementwise {
 pub(super) struct Stage<'a> {
     pub(super) before: usize,
     pub(super) step: Step<'a>,
-    /// The shape of one sample, without the batch; none where the file does not tell.
+    /// The shape of one sample, without the batch; `None` if the file does not tell.
     pub(super) shape: Option<Vec<usize>>,
     /// The node that computes it, for messages.
     pub(super) node: &'a str,
@@ -120,7 +120,7 @@ impl<'a> Values<'a> {
         })
     }
 
-    /// The value that is input `index` of the node; none where it is left out.
+    /// The value that is input `index` of the node; `None` if it is left out.
     pub(super) fn input(&self, node: &Node, index: usize) -> Option<Value<'a>> {
         node.input.get(index).filter(|name| !name.is_empty()).map(|name| self.get(name))
     }
@@ -144,10 +144,10 @@ impl<'a> Values<'a> {
         self.push(before, step, shape, node)
     }
 
-    /// The number of values of a sample where they stand in one row; none where that is unknown.
+    /// The number of values of a sample where they stand in one row; `None` if that is unknown.
     ///
     /// # Errors
-    /// `InvalidData` where they stand otherwise.
+    /// `InvalidData` if they stand otherwise.
     pub(super) fn row(&self, stage: usize) -> Result<Option<usize>> {
         match self.stages[stage].shape.as_deref() {
             None => Ok(None),

@@ -1,4 +1,4 @@
-"""Pictures brought to MNIST's form, as the program does."""
+"""Images converted to MNIST's form, as by the program."""
 
 import base64
 import json
@@ -49,17 +49,17 @@ def test_a_file_is_the_same_as_its_pixels(drawn, tmp_path):
     pixels, _ = drawn
     path = tmp_path / "digit.png"
     path.write_bytes(png(pixels))
-    form = datasets.read_picture(path)
+    form = datasets.read_image(path)
     assert (form.shape, form.dtype) == ((28, 28), np.uint8)
     for other in (str(path), pixels, pixels.astype(np.int64), pixels.tolist(), pixels[:, ::-1][:, ::-1]):
-        assert np.array_equal(datasets.read_picture(other), form)
+        assert np.array_equal(datasets.read_image(other), form)
     path.write_bytes(png(np.repeat(pixels[:, :, None], 3, axis=2)))
-    assert np.array_equal(datasets.read_picture(path), form)
+    assert np.array_equal(datasets.read_image(path), form)
 
 
 def test_the_form_is_mnists(drawn, digits):
     pixels, label = drawn
-    form = datasets.read_picture(pixels).astype(float)
+    form = datasets.read_image(pixels).astype(float)
     rows, columns = np.nonzero(form)
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
     places = np.arange(28) + 0.5
@@ -67,25 +67,25 @@ def test_the_form_is_mnists(drawn, digits):
     assert abs(places @ form.sum(axis=0) / form.sum() - 14) <= 0.6
     (X, y), _ = digits
     model = MLPClassifier((64,), normalization="unit", max_iter=20, random_state=0).fit(X, y)
-    assert model.predict(datasets.read_picture(pixels)[None])[0] == label
+    assert model.predict(datasets.read_image(pixels)[None])[0] == label
     # Light on dark is the same, and what is in form already is left alone.
-    assert np.array_equal(datasets.read_picture(255 - pixels), datasets.read_picture(pixels))
-    again = datasets.read_picture(datasets.read_picture(pixels))
-    assert np.array_equal(again, datasets.read_picture(pixels))
+    assert np.array_equal(datasets.read_image(255 - pixels), datasets.read_image(pixels))
+    again = datasets.read_image(datasets.read_image(pixels))
+    assert np.array_equal(again, datasets.read_image(pixels))
 
 
 def test_jpeg_and_truth_values(tmp_path):
     (tmp_path / "one.jpg").write_bytes(base64.b64decode(JPEG))
     stroke = np.zeros((40, 32), dtype=bool)
     stroke[8:32, 14:18] = True
-    photo, clean = datasets.read_picture(tmp_path / "one.jpg"), datasets.read_picture(stroke)
+    photo, clean = datasets.read_image(tmp_path / "one.jpg"), datasets.read_image(stroke)
     assert clean.max() == 255 and np.count_nonzero(clean) < 120
     assert np.mean(np.abs(photo.astype(float) - clean)) < 6
 
 
 def test_another_size_is_scaled_alone(drawn, tmp_path):
     pixels, _ = drawn
-    small = datasets.read_picture(pixels, size=(12, 15))
+    small = datasets.read_image(pixels, size=(12, 15))
     means = pixels.reshape(12, 10, 15, 10).mean(axis=(1, 3))
     assert small.shape == (12, 15)
     assert np.max(np.abs(small - means)) <= 1
@@ -99,13 +99,13 @@ def test_the_program_sees_the_same(drawn, digits, tmp_path):
     (tmp_path / "digit.png").write_bytes(png(pixels))
     run = [program(), "predict", tmp_path / "model.safetensors", tmp_path / "digit.png", "--json"]
     found = json.loads(subprocess.run(run, check=True, capture_output=True).stdout)
-    picture = datasets.read_picture(tmp_path / "digit.png")
-    expected = model.predict_proba(picture[None])[0]
+    image = datasets.read_image(tmp_path / "digit.png")
+    expected = model.predict_proba(image[None])[0]
     assert list(found["probabilities"]) == [str(digit) for digit in range(10)]
     np.testing.assert_allclose(list(found["probabilities"].values()), expected, rtol=1e-5, atol=1e-9)
 
 
-def test_what_is_no_picture_is_named(tmp_path):
+def test_what_is_not_an_image_is_named(tmp_path):
     (tmp_path / "text.png").write_text("seven")
     (tmp_path / "empty.png").write_bytes(png(np.full((30, 30), 200, dtype=np.uint8)))
     for source, error, message in [
@@ -113,17 +113,17 @@ def test_what_is_no_picture_is_named(tmp_path):
         (tmp_path / "text.png", ValueError, "text.png: not an image: expected PNG"),
         (tmp_path / "empty.png", ValueError, "empty.png: found no ink"),
         (np.full((30, 30), 200, dtype=np.uint8), ValueError, "found no ink"),
-        (np.zeros((3, 30, 30)), ValueError, r"the picture has shape \(3, 30, 30\)"),
+        (np.zeros((3, 30, 30)), ValueError, r"the image has shape \(3, 30, 30\)"),
         (np.zeros((30, 30)), ValueError, "values of type float64, expected whole numbers"),
-        (np.full((9, 9), 256), ValueError, "the picture has values 256 to 256"),
-        (np.zeros((0, 9), dtype=np.uint8), ValueError, "a picture of 0 x 9 pixels"),
+        (np.full((9, 9), 256), ValueError, "the image has values 256 to 256"),
+        (np.zeros((0, 9), dtype=np.uint8), ValueError, "an image of 0 x 9 pixels"),
     ]:
         with pytest.raises(error, match=message):
-            datasets.read_picture(source)
+            datasets.read_image(source)
     for size, message in [
         ((0, 28), "size is 0, but must be a whole number of at least 1"),
         (28, r"size is 28, but must be a pair \(height, width\)"),
-        ((28, 99999), "a picture of 28 x 99999 pixels: expected 1 to 16384 a side"),
+        ((28, 99999), "an image of 28 x 99999 pixels: expected 1 to 16384 per side"),
     ]:
         with pytest.raises(ValueError, match=message):
-            datasets.read_picture(np.eye(30, dtype=bool), size=size)
+            datasets.read_image(np.eye(30, dtype=bool), size=size)

@@ -1,25 +1,25 @@
-//! Pictures as models take them: by way of the same functions as `gradus predict`.
+//! Images in the form that models take, by the same functions as `gradus predict`.
 
 use std::path::PathBuf;
 
 use gradus::Result;
-use gradus::data::images::{self, GreyImage, MNIST_SIDE};
+use gradus::data::images::{self as library, GreyImage, MNIST_SIDE};
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use crate::errors::guarded;
 
-/// Where a picture comes from.
+/// The source of an image.
 #[derive(FromPyObject)]
 pub(crate) enum Source<'py> {
     Pixels(PyReadonlyArray2<'py, u8>),
     File(PathBuf),
 }
 
-/// A picture in MNIST's form, or scaled to a height and width as it is.
+/// An image in MNIST's form, or only scaled to a height and width.
 #[pyfunction]
 #[pyo3(signature = (source, size=None))]
-pub(crate) fn picture<'py>(
+pub(crate) fn image<'py>(
     py: Python<'py>,
     source: Source<'py>,
     size: Option<(usize, usize)>,
@@ -27,7 +27,7 @@ pub(crate) fn picture<'py>(
     let pixels = match source {
         Source::File(path) => py.detach(|| {
             guarded(|| {
-                let image = images::read_grey(&path)?;
+                let image = library::read_grey(&path)?;
                 in_form(&image, size).map_err(|error| error.context(path.display()))
             })
         })?,
@@ -43,7 +43,7 @@ pub(crate) fn picture<'py>(
 
 fn in_form(image: &GreyImage, size: Option<(usize, usize)>) -> Result<Vec<u8>> {
     match size {
-        Some((height, width)) => Ok(images::to_size(image, height, width)?.into_pixels()),
-        None => images::to_mnist_form(image).map(Vec::from),
+        Some((height, width)) => Ok(library::to_size(image, height, width)?.into_pixels()),
+        None => library::to_mnist_form(image).map(Vec::from),
     }
 }
