@@ -174,7 +174,7 @@ def test_weights_of_samples_and_classes(table):
     few = np.concatenate([np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:10]])
     X, y = X[few] * 0.1, y[few]
     recall = [
-        np.mean(model(max_iter=30, class_weight=weight).fit(X, y).predict(X)[100:] == 1)
+        np.mean(model(max_iter=30, class_weight=weight, init="auto").fit(X, y).predict(X)[100:] == 1)
         for weight in (None, "balanced")
     ]
     assert recall[1] > recall[0]

@@ -89,9 +89,7 @@ impl Judge {
             };
             format!("{complaint}; {advice}{}", self.scales)
         });
-        // What the advice names already is not repeated.
-        let warning = self.warning.clone().filter(|_| nothing_learned.is_none());
-        warning.into_iter().chain(nothing_learned).collect()
+        self.warning.clone().into_iter().chain(nothing_learned).collect()
     }
 }
 
