@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => commands::bench::run(&args),
         Command::Completions(args) => commands::shell::completions(&args),
         Command::Man(args) => commands::shell::man(&args),
+        Command::Licenses(_) => commands::shell::licenses(),
     };
     output::exit_code(result)
 }

@@ -484,6 +484,43 @@ fn messages_go_to_standard_error() {
 }
 
 #[test]
+fn licenses_name_every_crate_of_the_program() {
+    let folder = TempDir::new().unwrap();
+    let text = run(folder.path(), "licenses");
+    for name in ["uPlot", "clap", "safetensors", "hdf5-reader", "axum", "ring", "Leon Sorokin"] {
+        assert!(text.contains(name), "{name}");
+    }
+    // What only builds and tests the program is not part of it.
+    for name in ["trycmd", "proptest", "serde_derive_internals"] {
+        assert!(!text.contains(&format!("\n{name} ")), "{name}");
+    }
+    // A crate that was added or updated is missing here until licenses/notices.py has run.
+    let cargo = std::process::Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--package",
+            "gradus-cli",
+            "--edges",
+            "normal,no-proc-macro",
+            "--prefix",
+            "none",
+        ])
+        .args(["--offline", "--locked", "--format", "{p}"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(cargo.stdout).unwrap();
+    let crates: Vec<&str> =
+        tree.lines().filter(|line| !line.contains("(/") && !line.is_empty()).collect();
+    assert!(crates.len() > 100, "{}", String::from_utf8_lossy(&cargo.stderr));
+    for line in crates {
+        let [name, version] = [0, 1].map(|at| line.split(' ').nth(at).unwrap());
+        let entry = format!("\n{name} {}: ", version.trim_start_matches('v'));
+        assert!(text.contains(&entry), "{entry:?}: run python3 licenses/notices.py");
+    }
+}
+
+#[test]
 fn completions_and_man_pages_are_made() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();

@@ -40,7 +40,7 @@ pub(crate) use predict::PredictArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use serve::{LOOPBACK, ServeArgs, USUAL_PORT};
 pub(crate) use settings::{is_array_file, is_start_file, option};
-pub(crate) use shell::{CompletionsArgs, ManArgs};
+pub(crate) use shell::{CompletionsArgs, LicensesArgs, ManArgs};
 pub(crate) use source::{NamedSetArgs, SourceArgs, TableArgs};
 pub(crate) use sweep::SweepArgs;
 pub(crate) use train::TrainArgs;
@@ -77,6 +77,7 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
+    Licenses(LicensesArgs),
 }
 
 impl Command {

@@ -1,4 +1,4 @@
-//! The arguments of `gradus completions` and `gradus man`.
+//! The arguments of `gradus completions`, `gradus man` and `gradus licenses`.
 
 use std::path::PathBuf;
 
@@ -27,3 +27,7 @@ pub(crate) struct ManArgs {
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) folder: Option<PathBuf>,
 }
+
+/// Print the licenses of the software that gradus contains.
+#[derive(Debug, Args)]
+pub(crate) struct LicensesArgs {}

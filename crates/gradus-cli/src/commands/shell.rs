@@ -1,5 +1,5 @@
 //! `gradus completions` and `gradus man`: the definition of the arguments in, shell completions and man
-//! pages out.
+//! pages out. `gradus licenses` prints the file that licenses/notices.py makes.
 
 use std::fs;
 use std::path::Path;
@@ -55,4 +55,9 @@ fn page(man: &Man) -> Result<Vec<u8>> {
     let mut page = Vec::new();
     man.render(&mut page)?;
     Ok(page)
+}
+
+/// Prints the licenses of the crates and of the page's code that this program contains.
+pub(crate) fn licenses() -> Result<()> {
+    stdout().generated(include_bytes!("../../NOTICES.txt"))
 }
