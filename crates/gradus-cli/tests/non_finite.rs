@@ -111,7 +111,11 @@ fn last_float(bytes: &[u8]) -> usize {
 fn a_prediction_that_is_not_finite_is_an_error_of_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    table(folder, "table.csv");
+    table(folder, "named.csv");
+    // The classes of a model of PyTorch are numbers.
+    let rows = fs::read_to_string(folder.join("named.csv")).unwrap();
+    let numbers = rows.replace("red", "0").replace("green", "1").replace("blue", "2");
+    fs::write(folder.join("table.csv"), numbers).unwrap();
     // Every weight is finite, but sums of their products are not.
     fs::write(folder.join("large.safetensors"), pytorch([3e38; 6])).unwrap();
     for line in [

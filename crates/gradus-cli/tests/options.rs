@@ -458,6 +458,7 @@ const RULES: &[(&str, &str, Rule)] = &[
             ("predict model.safetensors table.csv --top 4", "3 classes"),
         ]),
     ),
+    ("predict", "limit", Always("every file has a size")),
     ("predict", "threads", THREADS),
     ("predict", "json", OUTPUT),
     ("data", "<data>", INPUT),

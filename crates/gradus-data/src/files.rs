@@ -1,6 +1,6 @@
 //! What a path holds: a file or folder in, one or two data sets out, by the reader that fits.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::array::Array;
@@ -11,6 +11,7 @@ use super::idx::read_idx;
 use super::named::first_column;
 use super::{Dataset, csv, images, invalid, npz};
 use crate::error::{Error, Result};
+use crate::reading;
 
 /// A training part and, where the path has one, a test part.
 pub(crate) type Parts = (Dataset, Option<Dataset>);
@@ -49,8 +50,17 @@ pub(crate) fn read_path(
 }
 
 fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Result<Parts> {
+    let mut table = || {
+        let (data, warnings) = csv::read_table(path, &options.table)?;
+        notices.extend(warnings);
+        Ok((data, None))
+    };
+    if reading::is_special(path) {
+        // A look at its first bytes would take them away from the reader.
+        return table();
+    }
     let mut start = [0; 16];
-    let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let mut file = reading::open(path)?;
     let count =
         bytes::read_up_to(&mut file, &mut start).map_err(|error| Error::io("read", path, error))?;
     let start = &start[..count];
@@ -62,11 +72,6 @@ fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Re
                  y_train, a .csv, or a folder with one sub-folder of images per class"
             ),
         )
-    };
-    let mut table = || {
-        let (data, warnings) = csv::read_table(path, &options.table)?;
-        notices.extend(warnings);
-        Ok((data, None))
     };
     match start {
         [b'P', b'K', ..] | [0x1f, 0x8b, ..] if csv::is_packed_table(&file) => table(),

@@ -4,14 +4,14 @@
 //! dimension; then the values, big-endian, row-major. The file may be gzip, whatever its name.
 //! The size in the header is checked against the size of the file before memory is allocated.
 
-use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::array::{Array, Values, element_count};
 use super::bytes::{self, Content, Digest};
 use super::invalid;
 use crate::error::{Error, Result};
+use crate::reading;
 
 /// A header with more dimensions than this counts as damaged.
 const MAX_DIMENSIONS: usize = 8;
@@ -46,13 +46,15 @@ pub(crate) fn parse_idx_hashed(bytes: &[u8]) -> Result<(Array, Digest)> {
 /// Hands the content of the file at `path` to `parse`.
 fn with_content<T>(path: &Path, parse: impl FnOnce(Content) -> Result<T>) -> Result<T> {
     let read = |error| Error::io("read", path, error);
-    let file = File::open(path).map_err(read)?;
+    let file = reading::open(path)?;
     let data = file.metadata().map_err(read)?;
     let parsed = if data.is_file() {
         parse(Content::of_file(file, data.len()).map_err(read)?)
     } else {
         // A pipe has no size to check the header against before it is read.
-        parse(Content::of_bytes(&fs::read(path).map_err(read)?))
+        let mut bytes = Vec::new();
+        reading::limited(&file).read_to_end(&mut bytes).map_err(read)?;
+        parse(Content::of_bytes(&bytes))
     };
     parsed.map_err(|error| error.context(path.display()))
 }

@@ -47,6 +47,7 @@ pub use sets::set_names;
 pub use weights::read_sample_weights;
 
 pub(crate) use gradus_core::error::{self, invalid};
+pub(crate) use gradus_core::files::reading;
 pub(crate) use gradus_core::random;
 pub(crate) use gradus_core::samples::image_shape;
 pub use gradus_core::samples::{

@@ -5,7 +5,6 @@
 //! it. A file that was compressed again is checked by the SHA-256 of its content if the table has one
 //! (MNIST), otherwise by its shape, number of images and labels.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -21,6 +20,7 @@ use super::sets::{self, NamedSet};
 use super::zip::Archive;
 use super::{Dataset, Inputs, invalid};
 use crate::error::{Error, Result};
+use crate::reading;
 
 /// The names of the archive that contains EMNIST: its own, and torchvision's.
 const ARCHIVES: [&str; 2] = ["gzip.zip", "emnist.zip"];
@@ -161,7 +161,7 @@ fn is_this_part(set: &NamedSet, part: &str, owner: &NamedSet, file: &str) -> Res
 /// packed again, each array is checked: with an IDX header before it, it has the SHA-256 of the file.
 fn read_keras(set: &NamedSet, path: &Path, named: bool) -> Result<[Array; 4]> {
     let in_file = |error: Error| error.context(path.display());
-    let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let bytes = reading::read(path)?;
     let is_original = bytes::hex(&bytes::sha256(&bytes)) == sets::KERAS_MNIST_SHA256;
     let mut npz = Npz::from_bytes(&bytes).map_err(in_file)?;
     let mut read = |name: &str, part: &str| {
@@ -247,8 +247,7 @@ impl Source {
             Source::File(path) => {
                 let size = path.metadata().map_err(|error| Error::io("read", path, error))?.len();
                 let known = sets::is_download_size(size);
-                let bytes = known.then(|| fs::read(path)).transpose();
-                bytes.map_err(|error| Error::io("read", path, error))
+                known.then(|| reading::read(path)).transpose()
             }
             Source::Entry(..) => Ok(None),
         }
@@ -258,7 +257,7 @@ impl Source {
     fn read_hashed(&self) -> Result<(Array, Digest)> {
         let Source::Entry(path, name) = self else { return read_idx_hashed(self.path()) };
         let in_file = |error: Error| error.context(path.display());
-        let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let file = reading::open(path)?;
         let mut archive = Archive::open(file).map_err(in_file)?;
         let missing = || invalid(format!("there is no {name} in the archive"));
         let entry = archive.find(name).ok_or_else(missing).map_err(in_file)?;
@@ -285,6 +284,7 @@ mod tests {
     use super::*;
     use crate::sets::{Classes, RemoteFile};
     use crate::testing::{gzip, idx_file, npy_file, zip_file};
+    use std::fs;
 
     const PARTS: [&str; 4] =
         ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];

@@ -11,7 +11,8 @@ use super::assemble::{numbered_parts, valued_parts};
 use super::npy::into_array;
 use super::zip::Archive;
 use super::{Dataset, invalid};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::reading;
 
 /// The arrays of an `.npz` file, read one at a time.
 pub struct Npz<R> {
@@ -24,7 +25,7 @@ impl Npz<File> {
     /// # Errors
     /// `NotFound` or `Io` if the file cannot be read, `InvalidData` if it is not an archive.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let file = reading::open(path)?;
         Npz::from_file(file).map_err(|error| error.context(path.display()))
     }
 
@@ -48,6 +49,14 @@ impl<'a> Npz<Cursor<&'a [u8]>> {
 }
 
 impl<R: Read + Seek> Npz<R> {
+    /// As [`Archive::check_expansion`].
+    ///
+    /// # Errors
+    /// As [`Archive::check_expansion`].
+    pub fn check_expansion(&self) -> Result<()> {
+        self.archive.check_expansion()
+    }
+
     /// The names of the arrays, in the order of the file.
     pub fn names(&self) -> Vec<String> {
         let names = self.archive.entries.iter().map(|entry| entry.name.as_str());

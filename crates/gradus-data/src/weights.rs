@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::npy::parse_npy;
 use crate::error::{Error, Result};
+use crate::reading;
 
 /// Reads the weights of the samples in the loss: an `.npy` file with one dimension, or a text file with
 /// one number per line. [`super::Dataset::with_sample_weights`] checks them against the data.
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// `NotFound` or `Io` if the file cannot be read, `InvalidData` if it has other content.
 pub fn read_sample_weights(path: &Path) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
+    let bytes = reading::read(path)?;
     if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy")) {
         let array = parse_npy(&bytes).map_err(|error| error.context(path.display()))?;
         return match array.shape[..] {

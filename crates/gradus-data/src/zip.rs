@@ -5,6 +5,7 @@
 //! library because every size must be checked against the size of the file before memory is allocated;
 //! the file need not be in memory.
 
+use std::collections::HashSet;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use flate2::Crc;
@@ -19,6 +20,12 @@ const END_SIZE: usize = 22;
 const MAX_COMMENT: usize = u16::MAX as usize;
 const CENTRAL_SIZE: usize = 46;
 const LOCAL_SIZE: usize = 30;
+
+/// Entries up to this size may expand as far as deflate can.
+const FREELY_EXPANDED: u64 = 64 << 20;
+
+/// The most that larger entries of a model expand by.
+const MOST_EXPANSION: u64 = 100;
 
 /// One file inside a zip archive.
 #[derive(Debug, Clone)]
@@ -64,7 +71,25 @@ impl<R: Read + Seek> Archive<R> {
         reader.seek(SeekFrom::Start(start.into())).map_err(unreadable)?;
         reader.read_exact(&mut table).map_err(unreadable)?;
         let entries = parse_table(&table, count)?;
+        check_distinct(&entries, length)?;
         Ok(Archive { reader, length, entries })
+    }
+
+    /// Checks that no entry is packed as tightly as trained weights never are.
+    ///
+    /// # Errors
+    /// `InvalidData` for an entry above 64 MiB that is packed more than 100 to 1.
+    pub fn check_expansion(&self) -> Result<()> {
+        let is_bomb = |entry: &&Entry| {
+            entry.size > FREELY_EXPANDED && entry.size / MOST_EXPANSION > entry.compressed
+        };
+        match self.entries.iter().find(is_bomb) {
+            None => Ok(()),
+            Some(Entry { name, size, compressed, .. }) => Err(invalid(format!(
+                "{name} in the archive expands from {compressed} to {size} bytes, which no trained \
+                 weights do; at most {MOST_EXPANSION} to 1 is read"
+            ))),
+        }
     }
 
     /// The entry of that name.
@@ -174,6 +199,20 @@ fn parse_table(mut table: &[u8], count: usize) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
+/// Checks that no two entries have one name or the same bytes: an archive of overlapping entries expands much
+/// further than one entry can.
+fn check_distinct(entries: &[Entry], length: u64) -> Result<()> {
+    let stored: u64 = entries.iter().map(|entry| entry.compressed + LOCAL_SIZE as u64).sum();
+    if stored > length {
+        return Err(damaged("its entries are more than the file can hold"));
+    }
+    let mut names = HashSet::new();
+    match entries.iter().find(|entry| !names.insert(&entry.name)) {
+        None => Ok(()),
+        Some(entry) => Err(damaged(&format!("two of its entries are called {}", entry.name))),
+    }
+}
+
 fn damaged(problem: &str) -> Error {
     invalid(format!("the zip archive is damaged: {problem}"))
 }
@@ -209,6 +248,30 @@ mod tests {
 
     fn message(bytes: &[u8]) -> String {
         read_all(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn entries_with_one_name_or_the_same_bytes_are_refused() {
+        let archive = zip_file(&[("a", b"alpha"), ("b", b"beta")], false);
+        let second = archive.len() - 22 - 47;
+        let mut same_name = archive.clone();
+        same_name[second + 46] = b'a';
+        assert!(message(&same_name).contains("two of its entries are called a"));
+        // The second entry claims to begin where the first does, and to be as long as both.
+        let mut overlapping = archive;
+        overlapping[second + 20] = 200;
+        assert!(message(&overlapping).contains("more than the file can hold"));
+    }
+
+    #[test]
+    fn a_model_does_not_expand_further_than_weights_do() {
+        let zeros = vec![0; 65 << 20];
+        let archive = |entry: &[u8]| {
+            Archive::open(Cursor::new(zip_file(&[("w1.npy", entry)], true))).unwrap()
+        };
+        let error = archive(&zeros).check_expansion().unwrap_err().to_string();
+        assert!(error.contains("w1.npy in the archive expands from"), "{error}");
+        assert!(archive(&zeros[..60 << 20]).check_expansion().is_ok());
     }
 
     #[test]

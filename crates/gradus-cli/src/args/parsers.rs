@@ -57,6 +57,24 @@ pub(crate) fn encoding(text: &str) -> Result<Encoding, String> {
     Encoding::from_name(text).ok_or_else(|| format!("expected one of {} or latin-1", names()))
 }
 
+/// A number of bytes, with a unit or without.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit: u64 = match text[digits..].trim_start().to_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        _ => 0,
+    };
+    let size = text[..digits].parse().ok().and_then(|number: u64| number.checked_mul(unit));
+    size.filter(|&size| size > 0)
+        .ok_or_else(|| "expected a number of bytes such as 500MB, 256MiB or 8GiB".into())
+}
+
 pub(crate) fn interval(text: &str) -> Result<Interval, String> {
     let minutes = |text: &str| text.parse().ok().filter(|&m: &f64| m.is_finite() && m > 0.0);
     match text.strip_suffix('m') {
@@ -112,6 +130,18 @@ pub(super) fn named<T: Clone + Send + Sync + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_bytes_have_units() {
+        for (text, size) in [("7", 7), ("2 KiB", 2048), ("500mb", 500_000_000), ("8GiB", 8 << 30)] {
+            assert_eq!(bytes(text).unwrap(), size, "{text}");
+        }
+        for wrong in
+            ["", "0", "GiB", "-1", "1.5GiB", "1TB", "99999999999999999999", "99999999999GiB"]
+        {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn shapes_are_read() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::model::ModelArgs;
-use super::parsers::{at_least_one, threads};
+use super::parsers::{at_least_one, bytes, threads};
 use super::source::TableArgs;
 
 /// Predict classes or values for images or samples: PNG, JPEG, IDX, NPY or CSV files.
@@ -38,6 +38,10 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "K", allow_negative_numbers = true,
         value_parser = at_least_one)]
     pub(crate) top: Option<usize>,
+    /// Most bytes to read of each file, such as 500MB or 8GiB [default: 4GiB; 256MiB of standard input,
+    /// pipes and devices]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(crate) limit: Option<u64>,
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = threads)]

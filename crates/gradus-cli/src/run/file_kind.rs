@@ -7,6 +7,7 @@ use std::path::Path;
 
 use gradus::data::csv::is_packed_table;
 use gradus::data::images::is_image;
+use gradus::files::reading;
 
 /// The kind of a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(crate) enum FileKind {
     IdxFolder,
     /// A folder with a sub-folder of images for each class.
     ImageFolder,
-    /// A missing, unreadable or empty file: reading it reports the problem.
+    /// A missing, unreadable or empty file, whose problem is reported when it is read; a pipe or device.
     Unknown,
 }
 
@@ -37,6 +38,10 @@ impl FileKind {
     pub(crate) fn of(path: &Path) -> FileKind {
         if path.is_dir() {
             return FileKind::of_folder(path);
+        }
+        if reading::is_special(path) {
+            // What is read of a pipe does not come a second time.
+            return FileKind::Unknown;
         }
         let mut start = Vec::new();
         let read = File::open(path).and_then(|file| file.take(MAGIC).read_to_end(&mut start));

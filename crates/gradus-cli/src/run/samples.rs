@@ -1,12 +1,13 @@
 //! Samples to predict: a file or standard input in, inputs for the model out. The kind of a file is
 //! detected from its first bytes, not from its name.
 
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::path::Path;
 
 use gradus::classifier::Model;
 use gradus::data::images::{self, GreyImage, MNIST_SIDE};
 use gradus::data::{Array, Inputs, Task, csv, idx, npy};
+use gradus::files::reading::{self, STREAM_LIMIT};
 use gradus::{Error, ErrorKind, Result};
 
 use crate::args::PredictArgs;
@@ -14,6 +15,9 @@ use crate::run::file_kind::FileKind;
 use crate::run::output::shape;
 use crate::run::scale::to_scale_of;
 use crate::run::source::{check_table, no_effect};
+
+/// The most bytes of a file by default; of a pipe, a device or standard input, [`STREAM_LIMIT`].
+const FILE_LIMIT: u64 = 4 << 30;
 
 /// The samples of one file.
 pub(crate) struct Samples {
@@ -82,14 +86,7 @@ fn check_kind(path: &Path, kind: FileKind, args: &PredictArgs) -> Result<()> {
 /// If the file cannot be read, has an unknown format, or contains samples of a size the model does not
 /// take; the message names the file.
 pub(crate) fn read(path: &Path, model: &Model, args: &PredictArgs) -> Result<Samples> {
-    let bytes = if is_standard_input(path) {
-        let mut bytes = Vec::new();
-        let read = std::io::stdin().lock().read_to_end(&mut bytes);
-        read.map(|_| bytes)
-    } else {
-        std::fs::read(path)
-    };
-    let bytes = bytes.map_err(|error| Error::io("read", path, error))?;
+    let bytes = read_bytes(path, args.limit)?;
     check_kind(path, FileKind::of_bytes(&bytes), args)?;
     let mut samples = parse(&bytes, model, args).map_err(|error| error.context(name_of(path)))?;
     for warning in &mut samples.warnings {
@@ -97,6 +94,30 @@ pub(crate) fn read(path: &Path, model: &Model, args: &PredictArgs) -> Result<Sam
     }
     check_finite(&samples.inputs, model).map_err(|error| error.context(name_of(path)))?;
     Ok(samples)
+}
+
+/// The content of a file or of standard input, of which at most `limit` bytes are read.
+fn read_bytes(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
+    // Opening /dev/stdin a second time could wait for another writer.
+    let is_standard_input = is_standard_input(path) || path.as_os_str() == "/dev/stdin";
+    let is_stream = is_standard_input || reading::is_special(path);
+    let limit = limit.unwrap_or(if is_stream { STREAM_LIMIT } else { FILE_LIMIT });
+    let bytes = match is_standard_input {
+        true => reading::read_stream(std::io::stdin().lock(), limit)
+            .map_err(|error| Error::io("read", Path::new(&name_of(path)), error)),
+        false => reading::read_at_most(path, Some(limit)),
+    };
+    bytes.map_err(|error| match reading::is_too_large(&error) {
+        true => {
+            let limit = reading::size(limit);
+            let name = name_of(path);
+            invalid(format!(
+                "{name}: more than {limit}, which is the limit for one file; raise it with --limit, such as \
+                 --limit 8GiB"
+            ))
+        }
+        false => error,
+    })
 }
 
 fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {

@@ -2,19 +2,20 @@
 //! (docs/formats.md), and read when the sweep continues.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind as IoKind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, anyhow};
-use gradus::Error;
-use gradus::files::OutputFile;
+use gradus::ErrorKind;
+use gradus::files::{OutputFile, json, reading};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::halving::Figures;
 use super::plan::Run;
 use crate::run::{saving, stop};
+
+/// The most bytes of a file: 10,000 runs take about 2 KB each.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// The beginning of each line.
 const BEGIN: &str = "{\"run\":";
@@ -88,9 +89,9 @@ impl Results {
         runs: &[Run],
     ) -> Result<(Results, Vec<Option<Record>>)> {
         let path = file.path();
-        let mut content = match fs::read(path) {
-            Err(error) if error.kind() == IoKind::NotFound => Vec::new(),
-            other => other.map_err(|error| Error::io("read", path, error))?,
+        let mut content = match reading::read_at_most(path, Some(MOST_BYTES)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            other => other?,
         };
         let complete = content.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
         let (lines, rest) = content.split_at(complete);
@@ -145,7 +146,7 @@ fn read(lines: &[u8], sweep: &Value, runs: &[Run]) -> Result<Vec<Option<Record>>
     let text = std::str::from_utf8(lines).map_err(|_| "it is not text")?;
     for (index, line) in text.lines().enumerate() {
         let at = index + 1;
-        let mut record: Record = serde_json::from_str(line)
+        let mut record: Record = json::parse(line.as_bytes())
             .map_err(|error| format!("line {at} is not the result of a run: {error}"))?;
         rename_options(&mut record.sweep);
         if let Some(difference) = difference(&record.sweep, sweep) {
@@ -186,6 +187,7 @@ mod tests {
     use crate::args::Command;
     use crate::sweep::plan::Plan;
     use serde_json::json;
+    use std::fs;
     use std::path::Path;
 
     fn runs() -> Vec<Run> {

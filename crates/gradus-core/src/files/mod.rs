@@ -1,4 +1,5 @@
-//! Files written whole or not at all: bytes and a path in, a complete file at that path out.
+//! Files written whole or not at all: bytes and a path in, a complete file at that path out. And files read within
+//! bounds.
 //!
 //! Everything that gradus writes goes through an [`OutputFile`]. It gives four guarantees:
 //!
@@ -12,9 +13,14 @@
 //! - **Nothing is left behind**: temporary files of killed processes are removed by the next one that writes the
 //!   same file.
 //!
+//! Reading has guarantees of its own: `reading.rs` opens every path, waits for nothing and reads no endless stream;
+//! `json.rs` parses texts whose values take memory in proportion to their length.
+//!
 //! A symbolic link is followed: the file that it points to is replaced, and the link stays. The new file gets the
 //! permissions of the one that it replaces.
 
+pub mod json;
+pub mod reading;
 mod hidden;
 mod lock;
 mod output;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, Result, invalid};
+use crate::files::json;
 use crate::model::{InputKind, Model, Outputs, Provenance, ValueRange};
 use crate::network::{Activation, Layer, Linear, Network};
 use crate::samples::Task;
@@ -211,7 +212,7 @@ fn text<'a>(metadata: &'a Metadata, key: &str) -> Result<&'a str> {
 }
 
 fn value<T: DeserializeOwned>(metadata: &Metadata, key: &str) -> Result<T> {
-    serde_json::from_str(text(metadata, key)?)
+    json::parse(text(metadata, key)?.as_bytes())
         .map_err(|error| damaged(format!("'{key}' in its metadata cannot be read: {error}")))
 }
 

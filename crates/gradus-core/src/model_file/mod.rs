@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, reading};
 use crate::model::{Classifier, Model};
 
 #[doc(hidden)] // for the other crates of gradus
@@ -74,7 +74,7 @@ pub fn open(path: &Path) -> Result<File> {
     if fs::metadata(path).map_err(refused)?.is_dir() {
         return Err(Error::data(path, "this is a folder; expected a model file"));
     }
-    File::open(path).map_err(refused)
+    reading::open(path)
 }
 
 /// The ending of the file's name in lower case, without its dot.
@@ -97,6 +97,6 @@ pub fn wrong_extension(path: &Path, found: &str, possible: &str) -> Error {
 /// Adds to the front of a file what comes after it.
 #[doc(hidden)] // for the other crates of gradus
 pub fn read_rest(file: &mut File, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
-    file.read_to_end(bytes).map_err(|source| Error::io("read", path, source))?;
-    Ok(())
+    let rest = reading::limited(file).read_to_end(bytes);
+    rest.map(|_| ()).map_err(|source| Error::io("read", path, source))
 }

@@ -18,11 +18,15 @@ use sha2::{Digest, Sha256};
 
 use super::metadata::{self, Metadata, damaged};
 use crate::error::{Error, Result, invalid};
+use crate::files::json;
 use crate::model::{Classifier, Model};
 use crate::network::{Layer, Linear, Network};
 
 /// The longest header that the safetensors format allows.
 const LONGEST_HEADER: usize = 100_000_000;
+
+/// The most values that the JSON of a header has; each tensor has seven. Lists in the metadata are texts.
+const MOST_HEADER_VALUES: usize = 200_000;
 
 /// Bytes of the length before the header.
 const LENGTH: usize = 8;
@@ -245,6 +249,13 @@ pub fn is_gradus(front: &[u8]) -> bool {
     split(front).is_ok_and(|(header, _)| metadata::is_gradus(&header.metadata))
 }
 
+/// Checks that a safetensors file has no more tensors than memory is taken for; that the rest of its header
+/// is right is for its reader to find out.
+pub fn check_header(bytes: &[u8]) -> Result<()> {
+    let header = bytes[LENGTH..].get(..header_length(bytes)?).unwrap_or_default();
+    json::check_count(header, MOST_HEADER_VALUES).map_err(damaged)
+}
+
 /// Checks that these first bytes are those of a gradus model that this program reads.
 pub fn check_front(front: &[u8]) -> Result<()> {
     split(front).and_then(|(header, _)| metadata::check_version(&header.metadata))
@@ -259,7 +270,7 @@ fn split(bytes: &[u8]) -> Result<(Header, &[u8])> {
             bytes.len() - LENGTH
         )));
     };
-    let header = serde_json::from_slice(header)
+    let header = json::parse_at_most(header, MOST_HEADER_VALUES)
         .map_err(|error| damaged(format!("its header cannot be read: {error}")))?;
     Ok((header, data))
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Snapshot, TargetScale};
 use crate::error::{Error, Result, invalid};
-use crate::files;
+use crate::files::{self, json};
 use crate::model::Model;
 use crate::model_file::{self, Extras};
 use crate::training::History;
@@ -122,7 +122,7 @@ impl Checkpoint {
                  that a run wrote as its checkpoint",
             ));
         }
-        let mut state: State = serde_json::from_str(&text).map_err(|error| {
+        let mut state: State = json::parse(text.as_bytes()).map_err(|error| {
             invalid(format!(
                 "the checkpoint cannot be read: {error}; is it of another version of gradus?"
             ))

@@ -1,14 +1,26 @@
 //! Histories read back: the texts that [`History::to_json`] and [`History::to_csv`] give.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fmt;
 use std::path::Path;
 
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
 use crate::error::{Error, Result, invalid};
+use crate::files::reading;
 use crate::training::{EpochReport, History};
 
 /// No history file is larger.
 const MOST_BYTES: u64 = 64 << 20;
+
+/// The most epochs that are read: an epoch takes about 200 bytes in memory, and may have 14 in the file.
+const MOST_EPOCHS: usize = 1_000_000;
+
+const TOO_MANY_EPOCHS: &str = "a history of more than 1000000 epochs is not read";
+
+/// The most columns of a table; others than the known ones are skipped.
+const MOST_COLUMNS: usize = 1000;
 
 /// Values by key; an empty cell is none.
 type Columns = BTreeMap<String, Vec<Option<f64>>>;
@@ -20,31 +32,30 @@ impl History {
     /// `NotFound` or `Io` if it cannot be read; `InvalidData`, naming the file, where it is no
     /// history.
     pub fn load(path: &Path) -> Result<History> {
-        let refused = |source| Error::io("read", path, source);
-        let found = fs::metadata(path).map_err(refused)?;
-        if found.is_dir() {
+        if path.is_dir() {
             return Err(Error::data(
                 path,
                 "this is a folder; expected the .json or .csv file of a history",
             ));
         }
-        if found.len() > MOST_BYTES {
-            return Err(Error::data(
-                path,
-                "a file of more than 64 MiB is not a history of a training run",
-            ));
-        }
-        let bytes = fs::read(path).map_err(refused)?;
+        let bytes = reading::read_at_most(path, Some(MOST_BYTES))?;
         let text = String::from_utf8(bytes)
             .map_err(|_| Error::data(path, "not a history: this is not text"))?;
-        let history = match text.trim_start().starts_with('{') {
-            true => match serde_json::from_str(&text) {
-                Ok(value) => History::from_json(&value),
-                Err(error) => Err(invalid(format!("not a history: no JSON: {error}"))),
+        History::parse(&text).map_err(|error| error.context(path.display()))
+    }
+
+    /// Reads the text of such a file.
+    ///
+    /// # Errors
+    /// `InvalidData` as [`Self::load`].
+    pub fn parse(text: &str) -> Result<History> {
+        match text.trim_start().starts_with('{') {
+            true => match serde_json::from_str(text) {
+                Ok(JsonColumns(columns)) => from_columns(&columns),
+                Err(error) => Err(invalid(format!("not a history: {error}"))),
             },
-            false => History::from_csv(&text),
-        };
-        history.map_err(|error| error.context(path.display()))
+            false => History::from_csv(text),
+        }
     }
 
     /// The history in the object of [`Self::to_json`]: an array for each key. Other keys are passed
@@ -78,6 +89,11 @@ impl History {
     /// # Errors
     /// As [`Self::from_json`].
     pub fn from_csv(text: &str) -> Result<History> {
+        // A reader of tables takes eight bytes for each cell, however short.
+        let cells = |line: &str| line.bytes().filter(|&byte| byte == b',').count();
+        if text.lines().any(|line| cells(line) > MOST_COLUMNS) {
+            return Err(invalid(format!("not a history: more than {MOST_COLUMNS} columns")));
+        }
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let broken = |error: csv::Error| invalid(format!("not a history: {error}"));
         let header = reader.headers().map_err(broken)?.clone();
@@ -85,6 +101,9 @@ impl History {
         let mut columns: Columns = known.map(|key| (key.to_owned(), Vec::new())).collect();
         for (number, record) in reader.records().enumerate() {
             let record = record.map_err(broken)?;
+            if number == MOST_EPOCHS {
+                return Err(invalid(TOO_MANY_EPOCHS));
+            }
             for (key, cell) in header.iter().zip(&record).filter(|(key, _)| KEYS.contains(key)) {
                 let value = match cell.trim() {
                     "" => None,
@@ -97,6 +116,69 @@ impl History {
             }
         }
         from_columns(&columns)
+    }
+}
+
+/// The known columns of a JSON text. They are read one number at a time, since a text in memory as JSON values
+/// takes many times its length.
+struct JsonColumns(Columns);
+
+/// The numbers of one column.
+struct JsonColumn(Vec<Option<f64>>);
+
+impl<'de> Deserialize<'de> for JsonColumns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = JsonColumns;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("an object with an array for each of loss, accuracy, ...")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<JsonColumns, M::Error> {
+                let mut columns = Columns::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    if KEYS.contains(&key.as_str()) {
+                        let JsonColumn(values) = map.next_value().map_err(|error| {
+                            M::Error::custom(format!(
+                                "\"{key}\" is not an array of numbers: {error}"
+                            ))
+                        })?;
+                        columns.insert(key, values);
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(JsonColumns(columns))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonColumn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Numbers;
+        impl<'de> Visitor<'de> for Numbers {
+            type Value = JsonColumn;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("an array of numbers")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut numbers: S) -> Result<JsonColumn, S::Error> {
+                let mut values = Vec::new();
+                while let Some(number) = numbers.next_element()? {
+                    if values.len() == MOST_EPOCHS {
+                        return Err(S::Error::custom(TOO_MANY_EPOCHS));
+                    }
+                    values.push(number);
+                }
+                Ok(JsonColumn(values))
+            }
+        }
+        deserializer.deserialize_seq(Numbers)
     }
 }
 
@@ -140,6 +222,7 @@ fn from_columns(columns: &Columns) -> Result<History> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn history() -> History {
         let report = |epoch: usize| EpochReport {
@@ -198,7 +281,19 @@ mod tests {
         let path = folder.path().join("h.json");
         fs::write(&path, "{").unwrap();
         let error = History::load(&path).unwrap_err().to_string();
-        assert!(error.contains("h.json: not a history: no JSON"), "{error}");
+        assert!(error.contains("h.json: not a history: EOF while parsing"), "{error}");
+        for (text, words) in [
+            (r#"{"loss":"x"}"#, "\"loss\" is not an array of numbers"),
+            (r#"{"loss":[1,{}]}"#, "\"loss\" is not an array of numbers"),
+            (r#"{"loss":[1],"learning_rate":[1,2]}"#, "loss has 1 epochs"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = History::load(&path).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        fs::write(&path, r#"{"loss":[1],"x":[{}],"learning_rate":[0.5],"val_loss":[null]}"#)
+            .unwrap();
+        assert_eq!(History::load(&path).unwrap().epochs[0].learning_rate, 0.5);
         assert!(History::load(folder.path()).unwrap_err().to_string().contains("folder"));
         fs::write(&path, history().to_csv()).unwrap();
         assert_eq!(History::load(&path).unwrap(), history());

@@ -80,8 +80,14 @@ fn why_no_number(text: &[u8]) -> String {
     }
 }
 
+/// A field for a message, cut if it is long.
 fn shown(text: &[u8]) -> String {
-    format!("{:?}", String::from_utf8_lossy(text))
+    const LETTERS: usize = 80;
+    let text = String::from_utf8_lossy(&text[..text.len().min(4 * LETTERS)]);
+    match text.char_indices().nth(LETTERS) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+    }
 }
 
 /// The numbers read so far: bytes until a value or the number of columns says otherwise.

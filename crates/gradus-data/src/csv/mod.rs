@@ -25,12 +25,12 @@ mod packed;
 mod records;
 mod table;
 
-use std::fs::File;
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use super::{Dataset, Inputs, Targets, image_shape, invalid};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::reading;
 
 pub use encoding::Encoding;
 pub use options::TableOptions;
@@ -55,8 +55,12 @@ pub fn read_csv(path: &Path, label_column: Option<&str>) -> Result<Dataset> {
 /// `NotFound` or `Io` if the file cannot be read; `InvalidArgument` if there is no such column; `InvalidData`
 /// with line and column if the file is not such a table.
 pub fn read_table(path: &Path, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
-    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-    let read = unpack(file).and_then(|table| parse_table(table, options));
+    let table = match reading::is_special(path) {
+        // A pipe cannot be read a second time, which finding out what it holds would need.
+        true => unpack(Cursor::new(reading::read(path)?)),
+        false => unpack(reading::open(path)?),
+    };
+    let read = table.and_then(|table| parse_table(table, options));
     let (data, warnings) = read.map_err(|error| error.context(path.display()))?;
     let path = path.display();
     Ok((data, warnings.into_iter().map(|warning| format!("{path}: {warning}")).collect()))

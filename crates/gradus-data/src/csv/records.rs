@@ -9,6 +9,12 @@ use super::encoding::{Lines, Text};
 use crate::error::Result;
 use crate::invalid;
 
+/// The most bytes of a line, with all lines that a quoted field holds.
+const LONGEST_LINE: usize = 16 << 20;
+
+/// The most fields of a line.
+const MOST_FIELDS: usize = 1_000_000;
+
 /// The fields of one line, or of several if a quoted field holds line ends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Record {
@@ -51,6 +57,21 @@ impl Record {
         self.text.clear();
         self.ends.clear();
         (self.line, self.is_marked) = (line, false);
+    }
+
+    /// Checks, once for each piece of text, that this may be a line of a table: it is kept in memory, with eight
+    /// bytes for each of its fields.
+    fn check_size(&self) -> Result<()> {
+        let line = self.line;
+        if self.text.len() > LONGEST_LINE {
+            return Err(invalid(format!(
+                "line {line} has more than 16 MiB; is a quotation mark not closed?"
+            )));
+        }
+        match self.len() > MOST_FIELDS {
+            false => Ok(()),
+            true => Err(invalid(format!("line {line} has more than {MOST_FIELDS} fields"))),
+        }
     }
 
     fn end_field(&mut self) {
@@ -106,6 +127,7 @@ impl<R: Read> Records<R> {
             if piece.is_empty() {
                 return at_end(record, state, opened);
             }
+            record.check_size()?;
             let mut at = 0;
             while at < piece.len() {
                 let byte = piece[at];

@@ -3,7 +3,6 @@
 //! In: files or bytes. Out: [`GreyImage`]s, decoded by `codec`. A build without the feature
 //! `images` has no decoder and refuses every image.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use super::GreyImage;
 use super::codec::{decode, size};
 use super::grey::MAX_BYTES;
 use crate::error::{Error, ErrorKind, Result};
+use crate::reading;
 
 /// Reads an image as grey: PNG, JPEG, WebP, BMP or TIFF.
 ///
@@ -46,7 +46,7 @@ pub fn parse_size(bytes: &[u8]) -> Result<(usize, usize)> {
 
 /// The bytes of an image file, unless there are too many.
 fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(|source| Error::io("read", path, source))?;
+    let file = reading::open(path)?;
     let mut bytes = Vec::new();
     let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|source| Error::io("read", path, source))?;

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::super::{Dataset, Inputs};
 use super::{check_size, read_grey, read_size, to_size};
 use crate::error::{Error, Result};
+use crate::reading;
 
 /// Approximate bytes of scaled images in one round of parallel reading.
 const ROUND_BYTES: usize = 64 << 20;
@@ -61,7 +62,8 @@ pub(crate) fn load_with_warnings(
         files.extend(found);
         class_names.push(name(class));
     }
-    warnings.extend(skipped.warning().map(|warning| format!("{}: {warning}", path.display())));
+    let skipped = skipped.warnings().into_iter();
+    warnings.extend(skipped.map(|warning| format!("{}: {warning}", path.display())));
     let (height, width) = match size {
         Some(size) => size,
         None => most_common_size(&files)?,
@@ -71,23 +73,45 @@ pub(crate) fn load_with_warnings(
         .map_err(|error| error.context(path.display()))
 }
 
-/// The number of images in formats that are not supported, by extension.
+/// How many files are not read.
 #[derive(Default)]
-struct Skipped(BTreeMap<&'static str, usize>);
+struct Skipped {
+    /// Images in other formats, by their endings.
+    formats: BTreeMap<&'static str, usize>,
+    /// Pipes, sockets and devices.
+    special: usize,
+}
 
 impl Skipped {
-    fn warning(&self) -> Option<String> {
-        let total: usize = self.0.values().sum();
-        let counts: Vec<String> =
-            self.0.iter().map(|(ending, count)| format!("{count} .{ending}")).collect();
-        let images = if total == 1 { "image" } else { "images" };
-        (total > 0).then(|| {
-            format!(
+    fn add(&mut self, other: Skipped) {
+        for (ending, count) in other.formats {
+            *self.formats.entry(ending).or_default() += count;
+        }
+        self.special += other.special;
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let total: usize = self.formats.values().sum();
+        if total > 0 {
+            let counts: Vec<String> =
+                self.formats.iter().map(|(ending, count)| format!("{count} .{ending}")).collect();
+            let images = if total == 1 { "image" } else { "images" };
+            warnings.push(format!(
                 "skipped {total} {images} in formats that are not supported ({}); convert to PNG or \
                  JPEG",
                 counts.join(", ")
-            )
-        })
+            ));
+        }
+        match self.special {
+            0 => {}
+            1 => warnings.push("skipped 1 pipe, socket or device, which is no file".to_owned()),
+            count => {
+                warnings
+                    .push(format!("skipped {count} pipes, sockets or devices, which are no files"));
+            }
+        }
+        warnings
     }
 }
 
@@ -132,16 +156,14 @@ fn sorted_classes(mut folders: Vec<PathBuf>) -> Vec<PathBuf> {
 fn find_images(class: &Path, skipped: &mut Skipped) -> Result<Vec<PathBuf>> {
     let Entries { folders, mut images, skipped: others } = entries(class)?;
     if images.is_empty() {
-        let hint = match others.warning() {
-            Some(warning) => warning,
-            None if folders.is_empty() => "add images or remove the folder".into(),
-            None => "it contains folders: are these the classes?".into(),
+        let hint = match others.warnings().join("; ") {
+            warnings if !warnings.is_empty() => warnings,
+            _ if folders.is_empty() => "add images or remove the folder".into(),
+            _ => "it contains folders: are these the classes?".into(),
         };
         return Err(Error::data(class, format!("no image in this class; {hint}")));
     }
-    for (ending, count) in others.0 {
-        *skipped.0.entry(ending).or_default() += count;
-    }
+    skipped.add(others);
     images.sort();
     Ok(images)
 }
@@ -157,10 +179,12 @@ fn entries(folder: &Path) -> Result<Entries> {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         if path.is_dir() {
             found.folders.push(path);
+        } else if reading::is_special(&path) {
+            found.skipped.special += 1;
         } else if ENDINGS.contains(&ending.as_str()) {
             found.images.push(path);
         } else if let Some(known) = OTHER_ENDINGS.iter().find(|&&known| known == ending) {
-            *found.skipped.0.entry(known).or_default() += 1;
+            *found.skipped.formats.entry(known).or_default() += 1;
         }
     }
     Ok(found)

@@ -97,6 +97,7 @@ fn network<R: Read + Seek>(
     prefix: &str,
     activations: &[Activation],
 ) -> Result<Network> {
+    npz.check_expansion()?;
     let names = npz.names();
     let has = |name: &str| names.iter().any(|other| other == name);
     let prefix = match prefix {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use gradus_core::error::invalid;
-use gradus_core::model_file::damaged;
+use gradus_core::model_file::{damaged, safetensors};
 
 use super::stack::{Dense, ReadOptions, Stack};
 use crate::classifier::Model;
@@ -23,6 +23,7 @@ const MOST_UNNUMBERED: usize = 10;
 /// # Errors
 /// `InvalidData` if they are not those of dense layers, or their order is not clear.
 pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
+    safetensors::check_header(bytes)?;
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layers = in_order(modules(&tensors)?)?;
     let mut stack = Stack::new(options.transform.as_ref());

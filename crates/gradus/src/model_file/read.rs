@@ -124,6 +124,7 @@ fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> 
 fn read_zip(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
     #[cfg_attr(not(feature = "keras"), expect(unused_mut))]
     let mut archive = Archive::open(Cursor::new(bytes))?;
+    archive.check_expansion()?;
     if archive.entries.iter().any(|entry| entry.name.ends_with("data.pkl")) {
         return Err(invalid(
             "a pickle of PyTorch (.pt), which could run any program; save the weights in PyTorch: \

@@ -19,12 +19,16 @@ use super::stack::{ReadOptions, Stack, leaky_relu};
 use crate::classifier::Model;
 use crate::data::zip::Archive;
 use crate::error::Result;
+use crate::files::json;
 use crate::network::Activation;
 use hdf5::Weights;
 use layers::{batch_norm, dense, normalization, numbers};
 
 /// The layers in the archive.
 pub(super) const CONFIG: &str = "config.json";
+
+/// The most bytes of [`CONFIG`]: that of a normalisation of 100,000 features has about 4 MB.
+const LARGEST_CONFIG: u64 = 8 << 20;
 
 /// The arrays in the archive.
 const WEIGHTS: &str = "model.weights.h5";
@@ -48,10 +52,13 @@ pub(super) fn read_model(
     options: &ReadOptions,
 ) -> Result<Model> {
     let mut part = |name: &str| match archive.find(name) {
+        Some(entry) if name == CONFIG && entry.size > LARGEST_CONFIG => {
+            Err(invalid(format!("its {CONFIG} has {} bytes, at most 8 MiB are read", entry.size)))
+        }
         Some(entry) => archive.read(&entry),
         None => Err(invalid(format!("the archive has no {name}, as a .keras file has"))),
     };
-    let config: Value = serde_json::from_slice(&part(CONFIG)?)
+    let config: Value = json::parse(&part(CONFIG)?)
         .map_err(|error| damaged(format!("its {CONFIG} cannot be read: {error}")))?;
     let weights = Weights::open(&part(WEIGHTS)?)?;
     let kind = text(&config, "class_name");

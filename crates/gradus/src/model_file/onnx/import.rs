@@ -9,11 +9,11 @@ use gradus_core::error::invalid;
 use gradus_core::model_file::metadata::{self, Metadata};
 use prost::Message;
 
-use super::PRODUCER;
 use super::constants::Constant;
 use super::messages::{self, Graph, ValueInfo};
 use super::nodes;
 use super::values::{Elementwise, Stage, Step, Value, Values};
+use super::{PRODUCER, size};
 use crate::classifier::Model;
 use crate::error::{Error, Result};
 use crate::model_file::scaling::Scaling;
@@ -28,6 +28,7 @@ const OLDEST_OPSET: i64 = 7;
 /// # Errors
 /// `InvalidData` if they are not an ONNX model, or one that is not a stack of dense layers.
 pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) -> Result<Model> {
+    size::check(bytes)?;
     let file = messages::Model::decode(bytes).map_err(|error| {
         invalid(format!("it begins like an ONNX model, but cannot be read as one: {error}"))
     })?;

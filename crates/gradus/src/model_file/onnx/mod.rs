@@ -11,6 +11,7 @@ mod gelu;
 mod messages;
 mod nodes;
 mod shapes;
+mod size;
 mod values;
 
 pub use export::{OnnxOptions, to_bytes};
