@@ -198,7 +198,8 @@ def test_pandas_and_polars_labels(table, fitted):
     X, y = table
     names = np.array(["a", "b", "c"])[y]
     for labels in (pandas.Series(names), pandas.Series(names, dtype="category")):
-        assert fit(X, labels).score(X, labels) > 0.3
+        trained = fit(X, labels, max_iter=30, learning_rate_init=0.01)
+        assert trained.score(X, labels) > 0.6
     assert fit(X, polars.Series(names)).classes_.tolist() == ["a", "b", "c"]
 
 

@@ -140,8 +140,8 @@ def test_arrays_are_a_parameter_like_others(digits, tmp_path):
     assert len(repr(model([it.tolist() for it in arrays], 1))) < 2000
     estimator.save(tmp_path / "model.safetensors")
     again = MLPClassifier.load(tmp_path / "model.safetensors")
-    assert again.init == "auto"
-    assert again.get_params() == {**estimator.get_params(), "init": "auto"}
+    assert again.init == "sklearn"
+    assert again.get_params() == {**estimator.get_params(), "init": "sklearn"}
     assert np.array_equal(again.predict(X), estimator.predict(X))
 
 

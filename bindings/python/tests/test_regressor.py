@@ -228,7 +228,7 @@ def test_a_table_of_values(tmp_path):
         train, test = datasets.load(tmp_path / "houses.csv", label_column="price,rent", values=True)
     assert [it.shape for it in (*train, *test)] == [(48, 2), (48, 2), (12, 2), (12, 2)]
     assert train[1].dtype == np.float32
-    fitted = model(max_iter=300, learning_rate_init=0.01).fit(*train)
+    fitted = model(max_iter=300, learning_rate_init=0.01, init="auto").fit(*train)
     assert fitted.score(*test) > 0.95
     with pytest.warns(UserWarning, match="no test part"):
         (_, prices), _ = datasets.load(tmp_path / "houses.csv", label_column="price", values=True)
