@@ -129,6 +129,52 @@ fn what_contradicts_a_checkpoint_is_refused() {
     run(at, "inspect m");
 }
 
+/// Every kind of change to the data is noticed on resume, and named.
+#[test]
+fn changed_data_are_refused_and_the_change_is_named() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    fs::write(at.join("test.csv"), "u,v,label\n5,0,green\n0,0,red\n0,5,blue\n").unwrap();
+    let files = "--test test.csv --checkpoint c --checkpoint-every 4";
+    run(at, &format!("train {TABLE} --validation 0.2 --quiet {files}"));
+    let rows = fs::read_to_string(at.join("table.csv")).unwrap();
+    let swapped = {
+        let mut lines: Vec<&str> = rows.lines().collect();
+        // Two rows of the same class.
+        lines.swap(1, 4);
+        lines.join("\n") + "\n"
+    };
+    let mut without = rows.clone();
+    without.truncate(without.trim_end().rfind('\n').unwrap() + 1);
+    for (name, content, words) in [
+        ("column", rows.replacen("u,v,", "u,w,", 1), "columns: 'v' is now called 'w'"),
+        ("class", rows.replace("green", "grass"), "'green' is now called 'grass'"),
+        ("value", rows.replacen("0.000", "0.001", 1), "data: the values of the inputs"),
+        ("order", swapped, "the order of the samples"),
+        ("label", rows.replacen("green", "blue", 1), "the targets"),
+        ("row", without, "there were 240 samples, and now 239"),
+        ("length", rows.replace("5.", "6."), "data: the values of the inputs"),
+    ] {
+        assert!(content != rows, "{name}");
+        fs::write(at.join("table.csv"), content).unwrap();
+        let message = refused(&mut gradus(at, "train --resume c --quiet"), 2);
+        let first = "the data are not those that the run was begun with: ";
+        assert!(message.contains(first) && message.contains(words), "{name}: {message}");
+    }
+    fs::write(at.join("table.csv"), &rows).unwrap();
+    let message = refused(&mut gradus(at, "train --resume c --label-column u"), 2);
+    assert!(message.contains("the data are not those"), "{message}");
+    // Other test data change no model, but the result is not comparable.
+    let resume = "train --resume c --quiet --out again.safetensors";
+    let told = |command: &str| text(&gradus(at, command).assert().success().get_output().stderr);
+    let words = "the test data are not those that the run was begun with";
+    assert!(!told(resume).contains(words));
+    fs::write(at.join("test.csv"), "u,v,label\n5,0,green\n").unwrap();
+    assert!(told(resume).contains(words));
+    assert!(bytes(at, "again.safetensors") == bytes(at, "model.safetensors"));
+}
+
 #[test]
 fn patience_keeps_and_names_the_best_epoch() {
     let folder = TempDir::new().unwrap();

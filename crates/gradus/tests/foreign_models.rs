@@ -78,7 +78,7 @@ fn pytorch(modules: &[Module], more: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
 #[test]
 fn weights_of_pytorch_become_a_network() {
     let bytes = pytorch(&[("0", 2, 3), ("2", 4, 2)], &[]);
-    let Loaded { model, notices } = read(&bytes).unwrap();
+    let Loaded { model, notices, .. } = read(&bytes).unwrap();
     let classifier = model.into_classifier().unwrap();
     assert!(notices[0].contains("relu is assumed"), "{notices:?}");
     assert!(notices[1].contains("`normalize`"), "{notices:?}");
@@ -159,7 +159,7 @@ fn npz(arrays: &[(&str, &[usize])]) -> Vec<u8> {
 fn arrays_become_a_network() {
     // As numpy.savez(file, *model.get_weights()) names them; the first layer has no bias.
     let bytes = npz(&[("arr_0", &[64, 4]), ("arr_1", &[4, 3]), ("arr_2", &[3])]);
-    let Loaded { model, notices } = read(&bytes).unwrap();
+    let Loaded { model, notices, .. } = read(&bytes).unwrap();
     let classifier = model.into_classifier().unwrap();
     assert_eq!(notices.len(), 2);
     assert_eq!(classifier.network.bias(0), [0.0; 4]);

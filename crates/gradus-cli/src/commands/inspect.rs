@@ -17,7 +17,7 @@ const MOST_FEATURES: usize = 30;
 
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
-    let model = model::load(&args.model)?;
+    let model = model::load_with_note(&args.model)?;
     if args.json {
         return print_json(&as_json(&model));
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
-use gradus::data::Task;
 use gradus::data::csv::Encoding;
+use gradus::data::{Dataset, Task};
 use gradus::files::OutputFile;
 use gradus::loss::Loss;
 use gradus::training::settings::Setting;
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::args::{Interval, TrainArgs};
 use crate::run::file_kind::FileKind;
 use crate::run::output::warn;
-use crate::run::saving;
 use crate::run::settings::{Initial, Settings};
+use crate::run::{model, saving};
 
 /// The options that a resumed run accepts: where the data are and what is written and printed. Everything
 /// else is fixed by the checkpoint.
@@ -65,6 +65,9 @@ struct Note {
     out: Option<PathBuf>,
     #[serde(default)]
     history: Option<PathBuf>,
+    /// SHA-256 of the test data; none in checkpoints of earlier versions.
+    #[serde(default)]
+    test_digest: Option<String>,
 }
 
 /// The arguments and settings of the run in the checkpoint at `path`.
@@ -96,6 +99,9 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
             false => error,
         }
     })?;
+    if args.verbose && !model_file::safetensors::has_digest(&front(path)?) {
+        model::warn_of_missing_digest(path);
+    }
     let note: Note = serde_json::from_value(checkpoint.note().clone()).map_err(|_| {
         Error::data(
             path,
@@ -139,6 +145,22 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     Ok((args, settings))
 }
 
+/// Test data have no part in training, so other ones are no reason to refuse; but the result is another one.
+fn warn_of_other_test_data(checkpoint: &Checkpoint, now: &str) {
+    let note: Option<Note> = serde_json::from_value(checkpoint.note().clone()).ok();
+    if note.and_then(|note| note.test_digest).is_some_and(|before| before != now) {
+        warn(
+            "the test data are not those that the run was begun with: its test result cannot be compared with that of \
+             the uninterrupted run",
+        );
+    }
+}
+
+/// The beginning of a model file, up to its tensors.
+fn front(path: &Path) -> Result<Vec<u8>, Error> {
+    model_file::safetensors::read_front(&mut model_file::open(path)?, path)
+}
+
 /// Writes checkpoints of a run.
 pub(crate) struct CheckpointWriter {
     output: Option<OutputFile>,
@@ -157,8 +179,13 @@ impl CheckpointWriter {
     pub(crate) fn new(
         args: &TrainArgs,
         settings: &Settings,
+        test: &Dataset,
         output: Option<OutputFile>,
     ) -> Result<CheckpointWriter> {
+        let test_digest = output.is_some().then(|| test.sha256());
+        if let (Some(checkpoint), Some(now)) = (&settings.checkpoint, &test_digest) {
+            warn_of_other_test_data(checkpoint, now);
+        }
         let note = Note {
             preset: settings.preset.name().into(),
             start: settings.initial.is_some(),
@@ -172,6 +199,7 @@ impl CheckpointWriter {
             sample_weights: args.sample_weights.clone(),
             out: Some(args.out.clone()),
             history: args.history.clone(),
+            test_digest,
         };
         Ok(CheckpointWriter {
             output,

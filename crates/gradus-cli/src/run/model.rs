@@ -1,10 +1,12 @@
 //! Reads the model of a command: arguments in, a model out. Also checks options that only classifiers
 //! have a use for.
 
+use std::path::Path;
+
 use anyhow::Result;
 use gradus::classifier::Model;
 use gradus::data::Task;
-use gradus::model_file::{self, ReadOptions};
+use gradus::model_file::{self, Loaded, ReadOptions};
 use gradus::{Error, ErrorKind};
 
 use crate::args::ModelArgs;
@@ -15,12 +17,36 @@ use crate::run::output::warn;
 /// # Errors
 /// Those of reading it; `InvalidArgument` for an option about something that the file contains.
 pub(crate) fn load(args: &ModelArgs) -> Result<Model> {
+    read(args).map(|loaded| loaded.model)
+}
+
+/// As [`load`], with a note if damage to the file would go unnoticed.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_with_note(args: &ModelArgs) -> Result<Model> {
+    let loaded = read(args)?;
+    if loaded.is_unprotected {
+        warn_of_missing_digest(&args.model);
+    }
+    Ok(loaded.model)
+}
+
+fn read(args: &ModelArgs) -> Result<Loaded> {
     let activations = args.activation.clone().map(|it| it.0).unwrap_or_default();
     let options = ReadOptions { activations, transform: args.normalize.clone() };
     let loaded =
         model_file::load_as(&args.model, &options).map_err(|error| refusal(error, args))?;
     loaded.notices.iter().for_each(warn);
-    Ok(loaded.model)
+    Ok(loaded)
+}
+
+/// Tells that the file is of a version that wrote no digests.
+pub(crate) fn warn_of_missing_digest(path: &Path) {
+    warn(format_args!(
+        "{}: written by an earlier version, without a SHA-256 of its content, so damage to it may go unnoticed",
+        path.display()
+    ));
 }
 
 /// Adds the options that an error is about.

@@ -28,9 +28,8 @@ mod target;
 mod temporary;
 
 pub use hidden::remove_hidden_files;
-pub use output::OutputFile;
+pub use output::{NewFile, OutputFile};
 pub use target::Stamp;
-pub use temporary::NewFile;
 
 use std::path::Path;
 

@@ -4,9 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::hidden::HiddenFile;
 use super::lock::Lock;
 use super::target::{Stamp, folder_of, numbered, refused, resolve};
-use super::temporary::{NewFile, remove_leftovers};
+use super::temporary::{self, remove_leftovers};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most free names that are tried for content whose place was taken.
@@ -82,8 +83,8 @@ impl OutputFile {
     /// # Errors
     /// `Io` if the operating system refuses.
     pub fn create(&mut self) -> Result<NewFile<'_>> {
-        let target = self.target.clone();
-        NewFile::create(self, &target)
+        let (name, file) = temporary::create(&self.target, &self.path)?;
+        Ok(NewFile { output: self, name, file })
     }
 
     /// Brings the file, which should hold all but the last `added` bytes of `content`, to all of it: these bytes are
@@ -118,10 +119,10 @@ impl OutputFile {
     }
 
     /// Gives the complete temporary file its place; it may keep its own name, too.
-    pub(super) fn put(&mut self, temporary: &Path, file: &File) -> Result<()> {
+    fn put(&mut self, temporary: &Path, file: &File) -> Result<()> {
         let there = Stamp::of(&self.target)?;
         let is_put = match there {
-            None => create(temporary, &self.target),
+            None => put_new(temporary, &self.target),
             Some(_) if there == self.seen => replace(temporary, file, &self.target).map(|()| true),
             Some(_) => Ok(false),
         };
@@ -139,7 +140,7 @@ impl OutputFile {
                 continue;
             }
             let Ok(lock) = Lock::take(&target, &target) else { continue };
-            if create(temporary, &target).map_err(|source| refused(&target, source))? {
+            if put_new(temporary, &target).map_err(|source| refused(&target, source))? {
                 // Behind a link, the new file is where the link leads to.
                 let path = match fs::read_link(&self.path) {
                     Ok(_) => target.clone(),
@@ -164,6 +165,39 @@ impl OutputFile {
     }
 }
 
+/// The new content of an [`OutputFile`], while it is being written. Unless it is [committed](Self::commit), it goes
+/// when it is dropped, and the old file stays.
+#[derive(Debug)]
+pub struct NewFile<'a> {
+    output: &'a mut OutputFile,
+    name: HiddenFile,
+    file: File,
+}
+
+impl NewFile<'_> {
+    /// Puts the content in place of the old file, in one step.
+    ///
+    /// # Errors
+    /// Those of [`OutputFile::write`].
+    pub fn commit(self) -> Result<()> {
+        // The bytes have to be on the disk before the name refers to them: a power failure between the two would leave
+        // an empty file otherwise.
+        let synced = self.file.sync_all();
+        synced.map_err(|source| refused(self.output.path(), source))?;
+        self.output.put(self.name.path(), &self.file)
+    }
+}
+
+impl Write for NewFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 fn conflict(taken: &Path, instead: &Path) -> Error {
     let (taken, instead) = (taken.display(), instead.display());
     Error::new(
@@ -177,7 +211,7 @@ fn conflict(taken: &Path, instead: &Path) -> Error {
 
 /// Gives the temporary file the name `target` unless something has it: whether that was so. A hard link is made in one
 /// step, unlike a rename after a look.
-fn create(temporary: &Path, target: &Path) -> io::Result<bool> {
+fn put_new(temporary: &Path, target: &Path) -> io::Result<bool> {
     match fs::hard_link(temporary, target) {
         Ok(()) => Ok(true),
         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => Ok(false),

@@ -1,64 +1,33 @@
-//! Temporary files next to their target, `.NAME.PROCESS-NUMBER.tmp`: one is written and becomes the target, or goes;
-//! those of killed processes are removed.
+//! Temporary files next to their target, `.NAME.PROCESS-NUMBER.tmp`: new ones are created, those of killed processes
+//! removed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::OutputFile;
 use super::hidden::{self, HiddenFile};
 use super::target::{folder_of, refused};
 use crate::error::Result;
 
-/// The new content of an [`OutputFile`], while it is being written. Unless it is [committed](Self::commit), it goes
-/// when it is dropped, and the old file stays.
-#[derive(Debug)]
-pub struct NewFile<'a> {
-    output: &'a mut OutputFile,
-    name: HiddenFile,
-    file: File,
-}
-
-impl<'a> NewFile<'a> {
-    /// A new, empty file next to `target`, where `output` writes.
-    pub(super) fn create(output: &'a mut OutputFile, target: &Path) -> Result<NewFile<'a>> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        loop {
-            let path = hidden::temporary(target, NEXT.fetch_add(1, Ordering::Relaxed));
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => {
-                    // Tells `remove_leftovers` that its process lives.
-                    let _ = file.try_lock();
-                    return Ok(NewFile { output, name: HiddenFile::new(path), file });
-                }
-                // Of a process of the same number, on a file system without locks.
-                Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(refused(output.path(), source)),
+/// A new, empty file next to `target`; messages call that `shown`.
+///
+/// # Errors
+/// `Io` or `NotFound` where the operating system refuses.
+pub(super) fn create(target: &Path, shown: &Path) -> Result<(HiddenFile, File)> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let path = hidden::temporary(target, NEXT.fetch_add(1, Ordering::Relaxed));
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => {
+                // Tells `remove_leftovers` that its process lives.
+                let _ = file.try_lock();
+                return Ok((HiddenFile::new(path), file));
             }
+            // Of a process of the same number, on a file system without locks.
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(refused(shown, source)),
         }
-    }
-
-    /// Puts the content in place of the old file, in one step.
-    ///
-    /// # Errors
-    /// Those of [`OutputFile::write`].
-    pub fn commit(self) -> Result<()> {
-        // The bytes have to be on the disk before the name refers to them: a power failure between the two would leave
-        // an empty file otherwise.
-        let synced = self.file.sync_all();
-        synced.map_err(|source| refused(self.output.path(), source))?;
-        self.output.put(self.name.path(), &self.file)
-    }
-}
-
-impl Write for NewFile<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }
 

@@ -98,9 +98,12 @@ fn inputs(
     Ok(InputKind { values, mnist_form: old["mnist_form"].as_bool() })
 }
 
-/// Whether these are the metadata of a gradus model of any version.
-pub(crate) fn is_gradus(metadata: &Metadata) -> bool {
+/// Whether these are the metadata of a gradus model of any version. Either key is enough: with one flipped bit, the file
+/// would pass for that of another program, whose damage goes unnoticed.
+#[doc(hidden)] // for the other crates of gradus
+pub fn is_gradus(metadata: &Metadata) -> bool {
     metadata.get("format").is_some_and(|format| format == FORMAT)
+        || metadata.contains_key("gradus_version")
 }
 
 /// Checks that this program can read what these metadata belong to.

@@ -11,6 +11,8 @@ use crate::files::{self, reading};
 use crate::model::{Classifier, Model};
 
 #[doc(hidden)] // for the other crates of gradus
+pub mod digest;
+#[doc(hidden)] // for the other crates of gradus
 pub mod metadata;
 pub mod safetensors;
 

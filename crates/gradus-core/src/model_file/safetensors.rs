@@ -16,6 +16,7 @@ use ::safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::digest;
 use super::metadata::{self, Metadata, damaged};
 use crate::error::{Error, Result, invalid};
 use crate::files::json;
@@ -52,9 +53,6 @@ pub struct Extras {
 
 /// What the names of extra tensors begin with.
 const EXTRA: &str = "checkpoint.";
-
-/// The key of the digest of everything else in the file.
-const DIGEST: &str = "sha256";
 
 /// The key of the extra text.
 const EXTRA_TEXT: &str = "checkpoint";
@@ -99,7 +97,8 @@ pub fn to_bytes_with(model: &Model, extras: &Extras) -> Result<Vec<u8>> {
     if !extras.text.is_empty() {
         metadata.insert(EXTRA_TEXT.into(), extras.text.clone());
     }
-    metadata.insert(DIGEST.into(), digest(&metadata, &tensors, &data));
+    let digest = content_digest(&metadata, &tensors, &data);
+    metadata.insert(digest::KEY.into(), digest);
     let header = Header { metadata, tensors };
     let header = serde_json::to_string(&header).map_err(|error| Error::argument(error.to_string()));
     let mut header = header.map_err(context)?.into_bytes();
@@ -186,13 +185,17 @@ pub fn from_bytes_with(bytes: &[u8]) -> Result<(Model, Extras)> {
 /// digest itself, in the order of their keys, the key, a zero byte, the value and a zero byte; then of
 /// each tensor, in the order of their names, the name, a zero byte, the type and the sizes of its
 /// dimensions as text with a zero byte after each, and its bytes.
-fn digest(metadata: &Metadata, tensors: &BTreeMap<String, TensorInfo>, data: &[u8]) -> String {
+fn content_digest(
+    metadata: &Metadata,
+    tensors: &BTreeMap<String, TensorInfo>,
+    data: &[u8],
+) -> String {
     let mut hash = Sha256::new();
     let add = |hash: &mut Sha256, text: &str| {
         hash.update(text.as_bytes());
         hash.update([0]);
     };
-    for (key, value) in metadata.iter().filter(|(key, _)| *key != DIGEST) {
+    for (key, value) in metadata.iter().filter(|(key, _)| *key != digest::KEY) {
         add(&mut hash, key);
         add(&mut hash, value);
     }
@@ -203,24 +206,28 @@ fn digest(metadata: &Metadata, tensors: &BTreeMap<String, TensorInfo>, data: &[u
         let (start, end) = info.data_offsets;
         hash.update(data.get(start..end).unwrap_or_default());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest::hex(hash)
 }
 
 /// Checks the digest; a file of version 0.1.0 has none.
 fn check_digest(header: &Header, data: &[u8]) -> Result<()> {
-    let Some(stored) = header.metadata.get(DIGEST) else {
+    let Some(stored) = header.metadata.get(digest::KEY) else {
         // A flipped bit in the key itself must not switch the check off.
         return match header.metadata.contains_key(metadata::INPUTS) {
             false => Ok(()),
-            true => Err(damaged(format!("its metadata have no '{DIGEST}'"))),
+            true => Err(digest::missing()),
         };
     };
-    match *stored == digest(&header.metadata, &header.tensors, data) {
+    match *stored == content_digest(&header.metadata, &header.tensors, data) {
         true => Ok(()),
-        false => Err(damaged(
-            "its SHA-256 does not match its content: a bit was flipped, or another program changed it",
-        )),
+        false => Err(digest::mismatch()),
     }
+}
+
+/// Whether the file of a gradus model has a digest of its content; one of version 0.1.0 has none.
+#[doc(hidden)] // for the other crates of gradus
+pub fn has_digest(front: &[u8]) -> bool {
+    split(front).is_ok_and(|(header, _)| header.metadata.contains_key(digest::KEY))
 }
 
 /// Reads the length and the header of a file, and nothing after them. Of a stranger come as many

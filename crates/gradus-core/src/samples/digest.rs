@@ -1,8 +1,48 @@
 //! What tells one data set from another: a digest of what is learned from it.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Dataset, Rows, Subset, Targets};
+
+/// Digests of a data set, of all and part by part: SHA-256, each as 64 hexadecimal digits. Names and shapes are not
+/// part of them: training does not depend on them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataDigest {
+    /// Number of samples.
+    pub samples: usize,
+    /// Of the inputs, targets and weights.
+    pub all: String,
+    /// Of the inputs, sample after sample.
+    pub inputs: String,
+    /// Of the labels, or of the values.
+    pub targets: String,
+    /// Of the sample weights; none if there are none.
+    pub weights: Option<String>,
+}
+
+impl DataDigest {
+    /// What of the data has changed, in the order in which it is looked for; none if it is unknown.
+    pub(crate) fn difference(&self, now: &DataDigest) -> Option<String> {
+        if self.samples != now.samples {
+            return Some(format!("there were {} samples, and now {}", self.samples, now.samples));
+        }
+        let changed = [
+            (self.inputs != now.inputs, "the values of the inputs"),
+            (self.targets != now.targets, "the targets"),
+            (self.weights != now.weights, "the sample weights"),
+        ];
+        let changed: Vec<_> = changed.into_iter().filter(|it| it.0).map(|it| it.1).collect();
+        match &changed[..] {
+            [] => None,
+            ["the sample weights"] => Some("the sample weights have changed".into()),
+            _ => Some(format!(
+                "{}, or the order of the samples, have changed",
+                changed.join(" and ")
+            )),
+        }
+    }
+}
 
 impl Dataset {
     /// SHA-256 of the samples, their targets and weights, as 64 hexadecimal digits. Names and shapes are not
@@ -15,41 +55,72 @@ impl Dataset {
 impl Subset<'_> {
     /// The digest of a data set of these samples alone.
     pub fn sha256(&self) -> String {
+        self.digest().all
+    }
+
+    /// The digests of a data set of these samples alone.
+    pub fn digest(&self) -> DataDigest {
         let mut hash = Sha256::new();
+        self.add_inputs(&mut hash);
+        // The inputs are most of the data: they go through the hash once for both digests.
+        let inputs = hash.clone();
+        let (mut targets, mut weights) = (Sha256::new(), None);
+        for hash in [&mut hash, &mut targets] {
+            self.add_targets(hash);
+        }
+        if let Some(values) = &self.data().sample_weights {
+            let weights = weights.insert(Sha256::new());
+            for sample in self.indices() {
+                let bytes = values[sample].to_le_bytes();
+                hash.update(bytes);
+                weights.update(bytes);
+            }
+        }
+        DataDigest {
+            samples: self.len(),
+            all: hex(hash),
+            inputs: hex(inputs),
+            targets: hex(targets),
+            weights: weights.map(hex),
+        }
+    }
+
+    fn add_inputs(&self, hash: &mut Sha256) {
         match self.rows() {
             Rows::Bytes(values) => self.rows_of(values).for_each(|row| hash.update(row)),
             Rows::Floats(values) => {
-                self.rows_of(values).for_each(|row| update(&mut hash, row, f32::to_le_bytes));
+                self.rows_of(values).for_each(|row| update(hash, row, f32::to_le_bytes));
             }
             Rows::Doubles(values) => {
-                self.rows_of(values).for_each(|row| update(&mut hash, row, f64::to_le_bytes));
+                self.rows_of(values).for_each(|row| update(hash, row, f64::to_le_bytes));
             }
             Rows::Sparse(rows) => {
                 for sample in self.indices() {
                     let (columns, values) = rows.row(sample);
                     hash.update((columns.len() as u64).to_le_bytes());
-                    update(&mut hash, columns, u32::to_le_bytes);
-                    update(&mut hash, values, f32::to_le_bytes);
+                    update(hash, columns, u32::to_le_bytes);
+                    update(hash, values, f32::to_le_bytes);
                 }
             }
         }
+    }
+
+    fn add_targets(&self, hash: &mut Sha256) {
         match &self.data().targets {
-            Targets::Classes { .. } => update(&mut hash, &self.labels(), u32::to_le_bytes),
+            Targets::Classes { .. } => update(hash, &self.labels(), u32::to_le_bytes),
             Targets::Values { values, names } => {
                 hash.update(b"values");
                 for sample in self.indices() {
                     let values = &values[sample * names.len()..][..names.len()];
-                    update(&mut hash, values, f32::to_le_bytes);
+                    update(hash, values, f32::to_le_bytes);
                 }
             }
         }
-        if let Some(weights) = &self.data().sample_weights {
-            for sample in self.indices() {
-                hash.update(weights[sample].to_le_bytes());
-            }
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn update<T: Copy, const N: usize>(hash: &mut Sha256, values: &[T], bytes: impl Fn(T) -> [u8; N]) {

@@ -14,6 +14,7 @@ pub mod split;
 pub(crate) mod batches;
 
 pub use columns::Columns;
+pub use digest::DataDigest;
 pub use precision::needs_doubles;
 pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;

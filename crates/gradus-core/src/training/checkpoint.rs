@@ -17,9 +17,11 @@ use crate::error::{Error, Result, invalid};
 use crate::files::{self, json};
 use crate::model::Model;
 use crate::model_file::{self, Extras};
+use crate::samples::DataDigest;
 use crate::training::History;
 use crate::training::checkpoint_v2;
 use crate::training::config::TrainConfig;
+use crate::training::data::whole;
 use crate::training::progress::Progress;
 
 /// The version of the checkpoints that are written. Those of version 2 are read too.
@@ -50,6 +52,9 @@ pub(super) struct State {
     pub(super) target_scale: Option<TargetScale>,
     /// SHA-256 of the training data and of the validation data; empty if it is not for resuming.
     pub(super) data: [String; 2],
+    /// The same, part by part, to say what has changed; none in checkpoints of earlier versions.
+    #[serde(default)]
+    pub(super) sets: [Option<DataDigest>; 2],
     /// In version 2, whether the vectors are in the engine's order for sparse inputs.
     #[serde(default, skip_serializing)]
     sparse: bool,
@@ -58,17 +63,17 @@ pub(super) struct State {
 }
 
 impl State {
-    /// What a run after so many steps writes; `data` are the digests, empty if it is not for resuming.
+    /// What a run after so many steps writes; `sets` are the digests of its data, none if it is not for resuming.
     pub(super) fn new(
         config: TrainConfig,
         progress: Progress,
         steps: u64,
         target_scale: Option<TargetScale>,
-        data: [String; 2],
+        sets: [Option<DataDigest>; 2],
         note: serde_json::Value,
     ) -> State {
-        let sparse = false;
-        State { version: VERSION, config, progress, steps, target_scale, data, sparse, note }
+        let (data, sparse) = (sets.each_ref().map(whole), false);
+        State { version: VERSION, config, progress, steps, target_scale, data, sets, sparse, note }
     }
 }
 

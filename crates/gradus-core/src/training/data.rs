@@ -1,6 +1,6 @@
 //! The data of a run: training samples, and validation samples if there are any.
 
-use crate::samples::{Dataset, Subset};
+use crate::samples::{DataDigest, Dataset, Subset};
 
 /// What a run learns from and what it is validated on, borrowed for one call. Every call of a run is given
 /// the same.
@@ -25,8 +25,13 @@ impl<'a> From<(&'a Dataset, Option<&'a Dataset>)> for Data<'a> {
 }
 
 impl Data<'_> {
-    /// SHA-256 of the training data and of the validation data, empty if there are none.
-    pub(super) fn digests(&self) -> [String; 2] {
-        [self.train.sha256(), self.validation.map(|it| it.sha256()).unwrap_or_default()]
+    /// Digests of the training data and of the validation data, if there are any.
+    pub(super) fn digests(&self) -> [Option<DataDigest>; 2] {
+        [Some(self.train.digest()), self.validation.map(|it| it.digest())]
     }
+}
+
+/// The digest of all of a set; empty if there is none.
+pub(super) fn whole(set: &Option<DataDigest>) -> String {
+    set.as_ref().map(|digest| digest.all.clone()).unwrap_or_default()
 }

@@ -24,6 +24,7 @@ mod baseline;
 mod outcome;
 mod progress;
 mod provenance;
+mod same_data;
 mod start;
 
 pub use crate::regularization::{self, ClassWeights, Regularization};

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::engine::{Engine, Epoch, TargetScale};
 use crate::error::Result;
 use crate::model::{Model, SampleCounts, ValueRange};
-use crate::samples::Subset;
+use crate::samples::{DataDigest, Subset};
 use crate::schedule::{Run, Schedule};
 use crate::training::advice::Judge;
 use crate::training::checkpoint::State;
@@ -34,7 +34,7 @@ pub struct Session {
     /// Parameters of the best epoch's network, with early stopping.
     best: Vec<f32>,
     /// Digests of the data, once a checkpoint has asked for them.
-    digests: OnceLock<[String; 2]>,
+    digests: OnceLock<[Option<DataDigest>; 2]>,
     /// How many samples there are, for the model's provenance.
     samples: SampleCounts,
     /// What the schedule needs to know of the run.
@@ -237,7 +237,11 @@ impl Session {
         self.checkpoint_with(Default::default(), serde_json::Value::Null)
     }
 
-    fn checkpoint_with(&self, data: [String; 2], note: serde_json::Value) -> Checkpoint {
+    fn checkpoint_with(
+        &self,
+        sets: [Option<DataDigest>; 2],
+        note: serde_json::Value,
+    ) -> Checkpoint {
         let snapshot = self.engine.snapshot();
         let (config, progress) = (self.config.clone(), self.progress.clone());
         Checkpoint {
@@ -247,7 +251,7 @@ impl Session {
                 progress,
                 snapshot.steps,
                 self.target_scale.clone(),
-                data,
+                sets,
                 note,
             ),
             snapshot,

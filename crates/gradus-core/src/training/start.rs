@@ -9,6 +9,7 @@ use crate::training::checkpoint::Checkpoint;
 use crate::training::config::TrainConfig;
 use crate::training::data::Data;
 use crate::training::progress::{PriorProgress, Progress};
+use crate::training::same_data::check_same_data;
 use crate::transform::Transform;
 
 /// Where a run begins.
@@ -139,12 +140,7 @@ impl Beginning {
                 config.epochs
             )));
         }
-        if data.digests() != checkpoint.state.data {
-            return Err(Error::argument(
-                "the data are not those that the run was begun with: give the same training and \
-                 validation data, and the same sample weights",
-            ));
-        }
+        check_same_data(checkpoint, data)?;
         checkpoint.check_progress(self.engine.steps_per_epoch())?;
         self.engine.restore(&checkpoint.snapshot)?;
         self.progress = checkpoint.state.progress.clone();

@@ -17,6 +17,7 @@ use crate::files;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod npz;
+mod npz_seal;
 mod scaling;
 mod stack;
 mod pytorch;

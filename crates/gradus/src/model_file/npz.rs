@@ -8,9 +8,11 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use gradus_core::error::invalid;
+use gradus_core::model_file::open;
 use ndarray::{ArrayView2, aview0};
 use ndarray_npy::NpzWriter;
 
+use super::npz_seal;
 use super::scaling::Scaling;
 use super::stack::{Dense, ReadOptions, Stack};
 use crate::classifier::Model;
@@ -30,12 +32,16 @@ use crate::transform::Transform;
 /// another shape or type, does not fit the one before, or holds a number that is not finite;
 /// `InvalidArgument` if the activations do not fit the number of layers.
 pub fn read_network(path: &Path, prefix: &str, activations: &[Activation]) -> Result<Network> {
-    let mut npz = Npz::open(path)?;
-    network(&mut npz, prefix, activations).map_err(|error| error.context(path.display()))
+    let mut file = open(path)?;
+    npz_seal::check(&mut file)
+        .and_then(|()| Npz::from_file(file))
+        .and_then(|mut npz| network(&mut npz, prefix, activations))
+        .map_err(|error| error.context(path.display()))
 }
 
 /// As [`read_network`], from memory.
 pub fn parse_network(bytes: &[u8], prefix: &str, activations: &[Activation]) -> Result<Network> {
+    npz_seal::check(&mut Cursor::new(bytes))?;
     network(&mut Npz::from_bytes(bytes)?, prefix, activations)
 }
 
@@ -73,12 +79,22 @@ pub fn write_network(network: &Network, transform: &Transform) -> Result<Vec<u8>
             }
         }
     }
-    Ok(npz.finish().map_err(unwritten)?.into_inner())
+    let mut archive = npz.finish().map_err(unwritten)?.into_inner();
+    npz_seal::add(&mut archive);
+    Ok(archive)
 }
 
 /// Whether the file holds the arrays that [`write_network`] writes, and no others.
 pub(super) fn is_exported(file: File) -> bool {
-    let Ok(npz) = Npz::from_file(file) else { return false };
+    Npz::from_file(file).is_ok_and(|npz| has_our_names(&npz))
+}
+
+/// Whether gradus wrote the file when it added no digest.
+pub(super) fn is_unprotected(bytes: &[u8]) -> Result<bool> {
+    Ok(!npz_seal::is_there(bytes) && has_our_names(&Npz::from_bytes(bytes)?))
+}
+
+fn has_our_names<R: Read + Seek>(npz: &Npz<R>) -> bool {
     let mut names = npz.names();
     names.sort();
     let layers = names.len().saturating_sub(2) / 2;
@@ -151,6 +167,7 @@ fn numbered<R: Read + Seek>(
 /// A model from an `.npz` file in memory: `w1, b1, w2, b2, ...`, with `mean` and `deviation` where
 /// they are there, or `arr_0, arr_1, ...`, the weights of a Keras model as `numpy.savez` keeps them.
 pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
+    npz_seal::check(&mut Cursor::new(bytes))?;
     let mut npz = Npz::from_bytes(bytes)?;
     let names = npz.names();
     let mut stack = Stack::new(options.transform.as_ref());

@@ -23,6 +23,9 @@ pub struct Loaded {
     pub model: Model,
     /// What was assumed because the file does not say it, a sentence each.
     pub notices: Vec<String>,
+    /// Whether gradus wrote the file before its files had a digest of their content, so that damage to numbers in it
+    /// goes unnoticed.
+    pub is_unprotected: bool,
 }
 
 /// The kinds of model files.
@@ -99,17 +102,19 @@ fn kind(front: &[u8]) -> Result<Kind> {
 }
 
 fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
-    let told = |model| Loaded { model, notices: Vec::new() };
+    let told = |model, is_unprotected| Loaded { model, notices: Vec::new(), is_unprotected };
     match kind {
         Kind::Gradus => {
             refuse(!options.activations.is_empty(), "an activation")?;
             refuse(options.transform.is_some(), "a normalization")?;
-            safetensors::model_from_bytes(bytes).map(told)
+            let model = safetensors::model_from_bytes(bytes)?;
+            Ok(told(model, !safetensors::has_digest(bytes)))
         }
         #[cfg(feature = "onnx")]
         Kind::Onnx => {
             refuse(!options.activations.is_empty(), "an activation")?;
-            onnx::parse(bytes, options.transform.as_ref()).map(told)
+            let model = onnx::parse(bytes, options.transform.as_ref())?;
+            Ok(told(model, onnx::is_unprotected(bytes)))
         }
         Kind::PyTorch => pytorch::read_model(bytes, options)
             .map_err(|error| error.context("no model of gradus, nor a dense one of PyTorch"))
@@ -135,10 +140,10 @@ fn read_zip(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
     if archive.find(keras::CONFIG).is_some() {
         refuse(!options.activations.is_empty(), "an activation")?;
         let model = keras::read_model(&mut archive, options)?;
-        return Ok(Loaded { model, notices: Vec::new() });
+        return Ok(Loaded { model, notices: Vec::new(), is_unprotected: false });
     }
     let model = npz::read_model(bytes, options)?;
-    Ok(assuming(model, options))
+    Ok(Loaded { is_unprotected: npz::is_unprotected(bytes)?, ..assuming(model, options) })
 }
 
 fn refuse(given: bool, what: &str) -> Result<()> {
@@ -165,5 +170,5 @@ fn assuming(model: Model, options: &ReadOptions) -> Loaded {
                 .to_owned(),
         );
     }
-    Loaded { model, notices }
+    Loaded { model, notices, is_unprotected: false }
 }

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     if let Some(watch) = &watch {
         watch.ready(&data.name, sets.train.len(), &session);
     }
-    let mut checkpoints = CheckpointWriter::new(args, &settings, checkpoint)?;
+    let mut checkpoints = CheckpointWriter::new(args, &settings, &data.test, checkpoint)?;
     let trained = run_epochs(session, sets, &mut report, &mut checkpoints, watch.as_ref());
     // Remove the progress bar even if training failed.
     report.end_of_epochs();

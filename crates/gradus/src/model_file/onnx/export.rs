@@ -3,14 +3,14 @@
 //! `input` takes raw values (float32, or float64 if single precision would blur them); the graph flattens and normalizes them, goes through the layers, and
 //! ends with `probabilities` (float32) and `label` (int64, the first of equals), or with `values`.
 
-use gradus_core::model_file::metadata;
+use gradus_core::model_file::{digest, metadata};
 use prost::Message;
 
 use super::messages::{
     self, Attribute, Dimension, Graph, Node, OperatorSet, Property, Shape, Tensor, TensorType,
     Type, ValueInfo, attribute, element,
 };
-use super::{LAST, ONNX_IR, OPSET, PRODUCER};
+use super::{LAST, ONNX_IR, OPSET, PRODUCER, seal};
 use crate::classifier::{InputKind, Model, ValueRange};
 use crate::data::Task;
 use crate::error::{Error, Result};
@@ -48,6 +48,7 @@ pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
         properties.insert(metadata::INPUTS.into(), metadata::json(&inputs).map_err(context)?);
     }
     properties.retain(|key, _| !IN_THE_GRAPH.contains(&key.as_str()));
+    properties.insert(digest::KEY.into(), seal::PLACE.into());
     let pairs = properties.into_iter();
     let file = messages::Model {
         ir_version: ONNX_IR,
@@ -63,7 +64,9 @@ pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
             "it takes {length} bytes, and an ONNX file may have {LAST}; use a smaller network"
         ))));
     }
-    Ok(file.encode_to_vec())
+    let mut bytes = file.encode_to_vec();
+    seal::set(&mut bytes);
+    Ok(bytes)
 }
 
 fn graph(model: &Model, options: &OnnxOptions) -> Graph {

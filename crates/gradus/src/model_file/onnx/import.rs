@@ -13,7 +13,7 @@ use super::constants::Constant;
 use super::messages::{self, Graph, ValueInfo};
 use super::nodes;
 use super::values::{Elementwise, Stage, Step, Value, Values};
-use super::{PRODUCER, size};
+use super::{PRODUCER, seal, size};
 use crate::classifier::Model;
 use crate::error::{Error, Result};
 use crate::model_file::scaling::Scaling;
@@ -32,7 +32,13 @@ pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) 
     let file = messages::Model::decode(bytes).map_err(|error| {
         invalid(format!("it begins like an ONNX model, but cannot be read as one: {error}"))
     })?;
-    let own = file.producer_name == PRODUCER;
+    let properties = file.metadata_props.into_iter();
+    let metadata: Metadata = properties.map(|it| (it.key, it.value)).collect();
+    // Either is enough, so that one flipped bit does not make a foreign model of it.
+    let own = file.producer_name == PRODUCER || metadata::is_gradus(&metadata);
+    if own {
+        seal::check(bytes, &metadata)?;
+    }
     if own && transform.is_some() {
         return Err(Error::argument(
             "a normalization was given, but gradus wrote this model, and it holds its own",
@@ -52,8 +58,6 @@ pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) 
     if !own {
         return Ok(model);
     }
-    let properties = file.metadata_props.into_iter();
-    let metadata: Metadata = properties.map(|it| (it.key, it.value)).collect();
     metadata::assemble(&metadata, model.network, model.transform)
 }
 

@@ -1,8 +1,9 @@
 //! ONNX: a [`Model`](crate::classifier::Model) to a file for other programs, and a file of others to a
 //! model.
 //!
-//! `messages.rs` is the format, `export.rs` writes, `import.rs` reads; `nodes.rs` and `values.rs` say
-//! what each node of a graph computes. docs/formats.md has the layout, and what is understood.
+//! `messages.rs` is the format, `export.rs` writes, `seal.rs` adds and checks the digest, `import.rs` reads;
+//! `nodes.rs` and `values.rs` say what each node of a graph computes. docs/formats.md has the layout, and what is
+//! understood.
 
 mod constants;
 mod export;
@@ -10,6 +11,7 @@ mod import;
 mod gelu;
 mod messages;
 mod nodes;
+mod seal;
 mod shapes;
 mod size;
 mod values;
@@ -54,4 +56,9 @@ pub(super) fn is_exported(front: &[u8]) -> bool {
         && front[2..]
             .strip_prefix(&[PRODUCER_TAG, length])
             .is_some_and(|rest| rest.starts_with(PRODUCER.as_bytes()))
+}
+
+/// Whether gradus wrote the file when it added no digest.
+pub(super) fn is_unprotected(bytes: &[u8]) -> bool {
+    is_exported(bytes) && !seal::is_there(bytes)
 }
