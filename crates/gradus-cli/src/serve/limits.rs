@@ -263,7 +263,10 @@ mod tests {
                 let place = lane.enter().unwrap();
                 let (lane, worked) = (lane.clone(), worked.clone());
                 tokio::spawn(async move {
-                    let work = move || Ok(worked.store(true, Ordering::SeqCst));
+                    let work = move || {
+                        worked.store(true, Ordering::SeqCst);
+                        Ok(())
+                    };
                     lane.run(place, &gone, work).await
                 });
             }
