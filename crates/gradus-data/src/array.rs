@@ -98,7 +98,7 @@ impl Array {
 
     /// The rows as inputs of a data set, with the shape of one sample.
     ///
-    /// Bytes stay bytes. Other numbers become bytes too where the samples have the shape of pictures
+    /// Bytes stay bytes. Other numbers become bytes, too, if the samples have the shape of images
     /// and all values are grey levels (whole numbers in 0..=255, not only 0 and 1); all else becomes
     /// `f32`, or stays `f64` if single precision would blur it or `doubles` says so. A last dimension of 1 (a single colour channel) is dropped.
     pub fn into_inputs(self) -> Result<(Inputs, Vec<usize>)> {

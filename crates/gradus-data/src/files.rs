@@ -16,12 +16,12 @@ use crate::reading;
 /// A training part and, where the path has one, a test part.
 pub(crate) type Parts = (Dataset, Option<Dataset>);
 
-/// How tables and pictures are to be read.
+/// How to read tables and images.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ReadOptions<'a> {
     /// How a table is read, and whether targets are values instead of classes.
     pub(crate) table: TableOptions<'a>,
-    /// Height and width to which pictures are scaled.
+    /// Height and width to which images are scaled.
     pub(crate) image_size: Option<(usize, usize)>,
 }
 
@@ -121,7 +121,7 @@ fn read_folder(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> 
     images::load_with_warnings(path, options.image_size, notices).map(|data| (data, None))
 }
 
-/// Height and width of the pictures of `data`.
+/// Height and width of the images of `data`.
 pub(crate) fn size_of(data: &Dataset) -> Option<(usize, usize)> {
     match data.sample_shape[..] {
         [height, width] => Some((height, width)),
@@ -249,7 +249,7 @@ fn read_pair((images, labels): &(PathBuf, PathBuf)) -> Result<(Array, Array)> {
     Ok((images?, first_column(labels?)))
 }
 
-/// A single file of images: its labels lie beside it under the matching name.
+/// A single file of images: its labels are in a file next to it with the matching name.
 fn read_single_idx(path: &Path) -> Result<Parts> {
     let name = file_name(path);
     let stem = name.strip_suffix(".gz").unwrap_or(&name);
@@ -266,7 +266,7 @@ fn read_single_idx(path: &Path) -> Result<Parts> {
         return Err(Error::data(
             path,
             format!(
-                "no labels lie beside this file: expected {} for images, or give the folder",
+                "there are no labels next to this file: expected {} for images, or give the folder",
                 names[0]
             ),
         ));
@@ -392,7 +392,7 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         assert_eq!(read(&at("t10k-images-idx3-ubyte.gz")).unwrap().0.labels(), [0, 1]);
         assert!(message(&at("lonely-images-idx3-ubyte")).contains("lonely-labels-idx1-ubyte"));
-        assert!(message(&at("t10k-labels-idx1-ubyte")).contains("no labels lie beside"));
+        assert!(message(&at("t10k-labels-idx1-ubyte")).contains("no labels next to this file"));
     }
 
     #[test]

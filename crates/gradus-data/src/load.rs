@@ -21,7 +21,7 @@ const DIGITS_SAMPLES: [usize; 2] = [60_000, 10_000];
 /// later on the same test part.
 const DIGITS_SEED: u64 = 0;
 
-/// The share of samples set apart where the data have no test part of their own.
+/// The share of samples that is held out if the data have no test part.
 const TEST_FRACTION: f64 = 0.2;
 
 /// What to load and how.
@@ -49,9 +49,9 @@ pub struct LoadOptions {
     /// Whether samples are answered with values, read from columns of a CSV table or from the `y` of
     /// an `.npz`, instead of classes.
     pub values: bool,
-    /// Height and width to which pictures are scaled; `None` for the size found.
+    /// Height and width to which images are scaled; `None` for the most frequent size.
     pub image_size: Option<(usize, usize)>,
-    /// Decides which samples are set apart for testing, where the data have no test part.
+    /// Decides which samples are held out for testing if the data have no test part.
     pub seed: u64,
     /// Whether a named set that is not on this machine is downloaded.
     pub download: bool,
@@ -230,7 +230,7 @@ fn unknown(name: &str) -> Error {
     Error::not_found(format!(
         "there is no data set {name:?} and no file or folder of that name: expected one of {}, or \
          the path of a folder of IDX files, an .npz, a .csv, or a folder with one sub-folder of \
-         pictures per class",
+         images per class",
         set_names().join(", ")
     ))
 }
@@ -279,14 +279,14 @@ impl Found {
                 };
                 if apart.is_empty() {
                     return Err(invalid(format!(
-                        "{}: {samples} samples{of_what} are too few to set some apart \
-                         for testing; give a test set of their own (`test`)",
+                        "{}: {samples} samples{of_what} are too few to hold some out \
+                         for testing; give a separate test set (`test`)",
                         self.name
                     )));
                 }
                 self.notices.push(format!(
                     "{} has no test part: {} of its {samples} samples (20 %{each}, drawn \
-                     with seed {seed}) are set apart for testing",
+                     with seed {seed}) are held out for testing",
                     self.name,
                     apart.len(),
                 ));
@@ -314,7 +314,7 @@ fn default_set(
     let (why, passed_over) = missing;
     let folder = surroundings.download_folder(mnist);
     let mut notices = vec![
-        format!("MNIST is not to be had: {why}; going on with the built-in digits"),
+        format!("MNIST is not available: {why}; using the built-in digits"),
         format!(
             "to get it: `gradus fetch mnist` with a network, or put its four .gz files into {}",
             folder.map_or("a folder given by `data_dir`".to_owned(), |it| it.display().to_string())
