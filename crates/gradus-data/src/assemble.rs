@@ -81,7 +81,7 @@ fn classes_of(labels: &[u32]) -> Vec<u32> {
     }
 }
 
-/// As [`numbered_parts`], from samples and the values that they are answered with. One value a sample
+/// Like [`numbered_parts`], from samples and their regression targets. A single target
 /// is named `y`, several are `y0`, `y1`, ...
 pub(crate) fn valued_parts(
     train: (Array, Array),

@@ -1,4 +1,4 @@
-//! What a path holds: a file or folder in, one or two data sets out, by the reader that fits.
+//! Detects the format of a path: a file or folder in, one or two data sets out, read by the right reader.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::{Dataset, csv, images, invalid, npz};
 use crate::error::{Error, Result};
 use crate::reading;
 
-/// A training part and, where the path has one, a test part.
+/// A training part and, if the path has one, a test part.
 pub(crate) type Parts = (Dataset, Option<Dataset>);
 
 /// How to read tables and images.
@@ -25,7 +25,7 @@ pub(crate) struct ReadOptions<'a> {
     pub(crate) image_size: Option<(usize, usize)>,
 }
 
-/// A set whose samples have classes was to be read with values.
+/// The error for regression targets from a set that has classes.
 pub(crate) fn no_values(what: &str) -> Error {
     Error::argument(format!(
         "{what}: its samples have classes, no values to learn; values are read from columns of a \
@@ -33,7 +33,7 @@ pub(crate) fn no_values(what: &str) -> Error {
     ))
 }
 
-/// Reads whatever lies at `path`; `notices` takes what the user ought to know, a line each.
+/// Reads the data at `path`; warnings are added to `notices`, one line each.
 pub(crate) fn read_path(
     path: &Path,
     options: ReadOptions,
@@ -228,7 +228,7 @@ fn is_twin(plain: &Path, zipped: &Path) -> bool {
     file_name(zipped) == format!("{}.gz", file_name(plain))
 }
 
-/// What an IDX file is by its name.
+/// The role of an IDX file, from its name.
 fn role(name: &str) -> Option<(usize, usize)> {
     let name = name.to_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);

@@ -27,12 +27,12 @@ const TEST_FRACTION: f64 = 0.2;
 /// What to load and how.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
-    /// The name of a set ([`set_names`]) or a path; `None` for MNIST and, where it is not to be
-    /// had, the built-in digits.
+    /// The name of a set ([`set_names`]) or a path; `None` for MNIST and, if it is not available, the
+    /// built-in digits.
     pub data: Option<String>,
-    /// A folder in which named sets are looked for first.
+    /// The first folder in which named sets are looked for.
     pub data_dir: Option<PathBuf>,
-    /// A test set that takes the place of the data's own.
+    /// A test set that replaces the one in the data.
     pub test: Option<PathBuf>,
     /// Label column of a CSV table: a name from its header, or a position from 0; for `values` one
     /// or several, with commas between them.
@@ -46,8 +46,8 @@ pub struct LoadOptions {
     /// The columns that a model was trained on: those of a table are found by these names, or by these
     /// positions in a table without a header.
     pub columns: Option<Columns>,
-    /// Whether samples are answered with values, read from columns of a CSV table or from the `y` of
-    /// an `.npz`, instead of classes.
+    /// Whether to read regression targets, from columns of a CSV table or from the `y` of an `.npz`, instead
+    /// of classes.
     pub values: bool,
     /// Height and width to which images are scaled; `None` for the most frequent size.
     pub image_size: Option<(usize, usize)>,
@@ -58,7 +58,7 @@ pub struct LoadOptions {
 }
 
 impl Default for LoadOptions {
-    /// MNIST, else the built-in digits; seed 0; downloads allowed.
+    /// MNIST, or else the built-in digits; seed 0; downloads allowed.
     fn default() -> Self {
         LoadOptions {
             data: None,
@@ -93,23 +93,23 @@ impl LoadOptions {
     }
 }
 
-/// What [`find`] found: data as they are, perhaps without a test part.
+/// The result of [`find`]: the data as they are, possibly without a test part.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The name of the set, or the path.
     pub name: String,
-    /// The training part, or all samples where there is no test part.
+    /// The training part, or all samples if there is no test part.
     pub train: Dataset,
-    /// The test part, where there is one: the same sample shape and classes as the training part.
+    /// The test part, if there is one: it has the same sample shape and classes as the training part.
     pub test: Option<Dataset>,
     /// Where the data come from: a folder, a file, or "built in".
     pub origin: String,
-    /// What the user ought to know, a line each: that another set was taken, that a local copy was
-    /// passed over, which column of a table was taken as the label where its header does not tell.
+    /// Warnings, one line each: that another set was used, that a local copy was passed over, or which column
+    /// of a table was used as the label if its header does not identify one.
     pub notices: Vec<String>,
 }
 
-/// What [`load`] loaded.
+/// The result of [`load`].
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The name of the set, or the path.
@@ -120,8 +120,7 @@ pub struct Loaded {
     pub test: Dataset,
     /// Where the data come from: a folder, a file, or "built in".
     pub origin: String,
-    /// What the user ought to know, a line each: those of [`Found`], and that a test part was split
-    /// off.
+    /// Warnings, one line each: those of [`Found`], and that a test part was held out.
     pub notices: Vec<String>,
 }
 
@@ -132,22 +131,22 @@ pub struct Loaded {
 ///
 /// # Errors
 /// `NotFound` for a path or name that does not exist, `InvalidData` for content that cannot be used,
-/// `Download` where no mirror gives a set.
+/// `Download` if no mirror gives a set.
 pub fn find(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Found> {
     find_in(options, &Surroundings::of_process(), Patience::default(), progress)
 }
 
-/// As [`find`]; of data without a test part a fifth is set apart for testing, shuffled and
-/// stratified by the seed.
+/// Like [`find`]; if the data have no test part, a fifth is held out for testing, shuffled by the seed and
+/// stratified.
 ///
 /// # Errors
-/// As [`find`], and `InvalidData` where there are too few samples to set some apart.
+/// As [`find`], and `InvalidData` if there are too few samples to set some apart.
 pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Loaded> {
     find(options, progress)?.with_test_part(options.seed)
 }
 
-/// Loads one file or folder as labelled samples; of data with a test part, the test part. The second
-/// value is what the user ought to know, a line each, as [`Found::notices`].
+/// Loads one file or folder as labelled samples; if the data have a test part, that part. The second value
+/// has warnings, one line each, like [`Found::notices`].
 ///
 /// # Errors
 /// As [`find`]; no name of a set is known here.
@@ -157,11 +156,11 @@ pub fn load_single(path: &Path, options: &LoadOptions) -> Result<(Dataset, Vec<S
     Ok((test.unwrap_or(train), notices))
 }
 
-/// As [`load_single`], for testing or validating what is trained on `train`: pictures scaled to its
-/// size, classes in its order, values of its type.
+/// Like [`load_single`], for testing or validating a model that is trained on `train`: images are scaled to
+/// its size, classes have its order, and values its type.
 ///
 /// # Errors
-/// As [`load_single`], and `InvalidData` where the samples do not fit those of `train` or are of a
+/// As [`load_single`], and `InvalidData` if the samples do not fit those of `train` or are of a
 /// class that it lacks.
 pub fn load_matching(
     path: &Path,
@@ -185,7 +184,7 @@ pub fn load_matching(
 /// Downloads a named set into the cache, unless it is there, and returns its folder.
 ///
 /// # Errors
-/// `NotFound` for an unknown name, `Download` where no mirror gives the files, `Io` where the cache
+/// `NotFound` for an unknown name, `Download` if no mirror gives the files, `Io` if the cache
 /// cannot be written.
 pub fn fetch(name: &str, progress: &mut dyn FnMut(&FetchProgress)) -> Result<PathBuf> {
     if name == BUILT_IN {
@@ -262,11 +261,11 @@ pub(crate) fn find_in(
 }
 
 impl Found {
-    /// Splits a test part off where there is none, and says so: a fifth, shuffled and stratified by
-    /// `seed`. Sample weights go with their samples.
+    /// Holds out a test part if there is none, with a warning: a fifth, shuffled by `seed` and stratified.
+    /// Sample weights stay with their samples.
     ///
     /// # Errors
-    /// `InvalidData` where there are too few samples to set some apart.
+    /// `InvalidData` if there are too few samples to set some apart.
     pub fn with_test_part(mut self, seed: u64) -> Result<Loaded> {
         let (train, test) = match self.test {
             Some(test) => (self.train, test),
@@ -298,7 +297,7 @@ impl Found {
     }
 }
 
-/// MNIST, else the built-in digits with two lines that say why and how to get MNIST.
+/// MNIST, or else the built-in digits with two lines that say why, and how to get MNIST.
 fn default_set(
     options: &LoadOptions,
     surroundings: &Surroundings,
@@ -335,12 +334,11 @@ fn built_in() -> Result<Found> {
     })
 }
 
-/// A set that was not found: the error, and one line on why where nothing else is wrong than that
-/// the set is not at hand.
+/// A set that was not found: the error, and the reason in one line if the set is merely not available.
 struct Missing {
     error: Error,
     why: Option<String>,
-    /// Copies on this machine that cannot be used, a line each.
+    /// Copies on this machine that cannot be used, one line each.
     passed_over: Vec<String>,
 }
 
