@@ -1,7 +1,7 @@
 //! The engine: what computes the steps of training and the passes of predictions.
 //!
 //! In: a network, settings, samples, the learning rate of each step. Out: the figures of an epoch and the
-//! network after it. A run sees an engine only through [`Engine`] and the types of `border.rs`; how an engine
+//! network after it. A run sees an engine only through `Engine` and the types of `border.rs`; how an engine
 //! lays parameters out in memory is its own affair. [`cpu`] is the only engine so far; it computes with
 //! `gradus-kernels` on the cores of this machine.
 

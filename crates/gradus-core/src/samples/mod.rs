@@ -1,7 +1,7 @@
 //! Samples in memory: inputs as rows of bytes, floats or sparse values, and the target of each sample.
 //!
 //! In: numbers, from a program or a reader of files. Out: a checked [`Dataset`], and how it is divided:
-//! into parts ([`split`]) and into the batches of an epoch ([`batches`]).
+//! into parts ([`split`]) and into the batches of an epoch (`batches.rs`).
 
 mod columns;
 mod precision;

@@ -1,7 +1,7 @@
 //! A run between two epochs as a file, and back: resumed, it gives the bits of the uninterrupted run.
 //!
 //! A checkpoint is a model file (docs/formats.md) that holds more: any command that takes a model takes it.
-//! Beside the model it has the engine's [`Snapshot`], in the order of the network, and the history. Random
+//! Beside the model it has the engine's `Snapshot`, in the order of the network, and the history. Random
 //! numbers have no state: they follow from the seed, the epoch and the step. [`Start::Resume`] goes on with
 //! the same data, [`Start::Continue`] with others.
 //!
