@@ -126,7 +126,7 @@ def test_settings_are_saved_in_the_form_of_the_program(small_set, tmp_path):
         (16, 8), ("tanh", "relu"), max_iter=2, batch_size=50, solver="sgd", momentum=0.8,
         nesterovs_momentum=False, learning_rate_init=0.01, schedule="step:1:0.5", normalization="unit",
         l1=1e-5, clip_norm=2, ema_decay=0.9, batch_norm=True, class_weight="balanced", alpha=0.0,
-        random_state=0, n_iter_no_change=None,
+        random_state=0, n_iter_no_change=None, init="auto",
     ).fit(x[:500], y[:500]).save(tmp_path / "package.safetensors")  # fmt: skip
     written = [
         json.loads(header(tmp_path / f"{name}.safetensors")[0]["__metadata__"]["training"])["config"]
