@@ -98,9 +98,10 @@ impl OutputFile {
         if self.seen.is_none_or(|seen| seen.length != length) || !self.is_unchanged()? {
             return self.write(content);
         }
-        self.append(length, new).map_err(|source| refused(&self.path, source))?;
+        let appended = self.append(length, new);
+        // Also a failure has changed the time of the file.
         self.seen = Stamp::of(&self.target)?;
-        Ok(())
+        appended.map_err(|source| refused(&self.path, source))
     }
 
     fn append(&self, length: u64, bytes: &[u8]) -> io::Result<()> {
