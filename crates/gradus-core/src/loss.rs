@@ -109,3 +109,17 @@ impl Loss {
         kernels.squared_error(outputs, targets, weights, 1.0 / total as f32, losses);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The engine, the program and model files take the loss from the task: a second loss of a task would be accepted
+    /// by name and not be trained with. docs/adding/loss.md says what it needs.
+    #[test]
+    fn each_task_has_one_loss() {
+        for loss in Loss::ALL {
+            assert_eq!(Loss::of(loss.task()), loss);
+        }
+    }
+}

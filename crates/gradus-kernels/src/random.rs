@@ -120,9 +120,7 @@ impl Kernels {
     /// `words[i]` becomes number `start + i` of the stream, 32 random bits. Number `64 g + 16 w + c` is word
     /// `w` of Philox's counter `16 g + c`. Reference: [`crate::reference::random_bits`].
     ///
-    /// Panics, like the other functions here, where `start` is not a multiple of [`GROUP`].
-    ///
-    /// Panics where `start` is no multiple of [`GROUP`]; so do the others here.
+    /// Panics, like the other functions here, if `start` is not a multiple of [`GROUP`].
     pub fn random_bits(self, stream: Stream, start: usize, words: &mut [u32]) {
         dispatch!(self, (stream: Stream, start: usize, words: &mut [u32]), |_S| {
             by_group(stream, start, words, |part, group| {

@@ -61,16 +61,15 @@ fn check_hidden_layers(run: &Run) -> Result<(), Error> {
 
 /// Some settings are about classes, which regression does not have, and others about its targets.
 fn check_task(run: &Run) -> Result<(), Error> {
-    if run.args.task() == Task::Classification {
-        return match run.args.settings.has("standardize_targets") {
-            true => Err(Error::argument(
-                "--standardize-targets has no effect: classification has no targets that are numbers; leave it \
-                 out, or add --loss squared",
-            )),
-            false => Ok(()),
-        };
+    match run.args.task() {
+        Task::Classification => {
+            let why = "classification has no targets that are numbers (--loss squared learns such)";
+            refuse(Scope::Regression, run, why)
+        }
+        Task::Regression => {
+            refuse(Scope::Classification, run, "regression (--loss squared) has no classes")
+        }
     }
-    refuse(Scope::Classification, run, "regression (--loss squared) has no classes")
 }
 
 /// Refuses the first setting of a scope that this run would use without effect.

@@ -1,17 +1,19 @@
 //! The settings that a page may choose, from the library's table: how the page shows each, and the option
 //! of `gradus train` that it becomes.
 
-use gradus::training::settings::{Group, Kind, SETTINGS, Setting, spell};
+use gradus::training::settings::{Group, Kind, SETTINGS, Scope, Setting, spell};
 use serde_json::{Value, json};
 
 use crate::args;
 
-/// Settings that a page may not choose: the threads of the machine, initial weights, which a file may hold, and what only
-/// regression has: pages train on named sets, which have classes.
-const WITHHELD: [&str; 3] = ["threads", "init", "standardize_targets"];
+/// Settings that a page may not choose: the threads of the machine, and initial weights, which a file may hold.
+const WITHHELD: [&str; 2] = ["threads", "init"];
 
+/// What a page may choose. Pages train on named sets, which have classes: nothing that only regression has.
 fn offered() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(|setting| !WITHHELD.contains(&setting.name))
+    let withheld =
+        |setting: &&Setting| WITHHELD.contains(&setting.name) || setting.scope == Scope::Regression;
+    SETTINGS.iter().filter(move |setting| !withheld(setting))
 }
 
 /// The options of `gradus train` that a page may give. None of them names a file.

@@ -3,7 +3,7 @@
 //! `step.rs` shows one step of training on one page and is the file to read first. [`plan`] says which
 //! operations a network consists of and how they are divided among threads, [`passes`] holds the forward and
 //! the backward pass of a layer, [`linear`] and [`hidden`] their maths, [`workspace`] the memory,
-//! [`partition`] the order of parameters in it. `input.rs` makes the inputs of a step, `losses.rs` turns
+//! [`partition`] the order of parameters in it. `density.rs` decides whether zeros are skipped, `input.rs` makes the inputs of a step, `losses.rs` turns
 //! outputs into losses and gradients, `update.rs` gradients into new parameters. `trainer.rs` holds what a run
 //! keeps, `micro_batch.rs` what a batch is cut into; `epochs.rs` runs the epochs.
 
