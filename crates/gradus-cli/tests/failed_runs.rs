@@ -70,7 +70,9 @@ fn the_advice_works_and_names_nothing_that_is_set() {
         .enumerate()
         .map(|(line, row)| match (line, row.split_once(',')) {
             (0, _) | (_, None) => format!("{row}\n"),
-            (_, Some((first, others))) => format!("{}000,{others}\n", first.replace('.', "")),
+            (_, Some((first, others))) => {
+                format!("{},{others}\n", 1e6 * first.parse::<f64>().unwrap())
+            }
         })
         .collect();
     fs::write(at.join("large.csv"), large).unwrap();

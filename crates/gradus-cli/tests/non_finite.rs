@@ -52,7 +52,8 @@ fn weights_that_are_not_finite_are_refused_in_every_format() {
     run(folder, "export model.safetensors model.onnx");
     let model = load_model(&folder.join("model.safetensors")).unwrap();
     let first = |model: &gradus::classifier::Model| model.network.weight(0)[0].to_le_bytes();
-    let onnx = fs::read(folder.join("model.onnx")).unwrap();
+    // As if another program had written it: without a digest that would be wrong before any weight is looked at.
+    let onnx = replaced(&fs::read(folder.join("model.onnx")).unwrap(), b"gradus", b"others");
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gradus/tests/golden");
     let weights = fs::read(golden.join("keras.weights.h5")).unwrap();
     let weight = first(&load_model(&golden.join("keras.weights.h5")).unwrap());

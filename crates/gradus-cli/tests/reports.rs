@@ -178,8 +178,10 @@ fn a_report_on_a_regression_model_shows_its_errors() {
     let options = "--loss squared --label-column sum --normalize standard --epochs 5";
     run(at, &format!("train --data table.csv {options} --quiet"));
     // Without the table: loss, learning rate, weights.
+    fs::rename(at.join("table.csv"), at.join("moved.csv")).unwrap();
     run(at, "report model.safetensors");
     let without = page(at, "report.html");
+    fs::rename(at.join("moved.csv"), at.join("table.csv")).unwrap();
     assert!(without.contains("give its path with --data") && plots(&without).len() == 3);
     run(at, "report model.safetensors --data table.csv");
     let with = page(at, "report.html");
@@ -253,12 +255,13 @@ fn a_report_without_data_omits_sections_and_escapes_names() {
     let at = folder.path();
     table(at, "table.csv");
     let rows = fs::read_to_string(at.join("table.csv")).unwrap();
-    let evil = rows.replace("red", "<script>alert(1)</script>").replace("blue", "\"&'");
+    let evil = rows.replace("red", "<script>alert(1)</script>").replace("blue", "\"\"\"&'\"");
     fs::write(at.join("table.csv"), evil).unwrap();
     run(at, &format!("train {TABLE} --quiet"));
-    // The path of the table is unknown: the page has the other sections and says what is missing.
+    fs::remove_file(at.join("table.csv")).unwrap();
+    // The table is not here: the page has the other sections and says what is missing.
     let output = gradus(at, "report model.safetensors").assert().success();
-    let told = "the model was trained on table.csv: give its path with --data";
+    let told = "the model was trained on table.csv, which is not in this folder: give its path with --data";
     assert!(text(&output.get_output().stderr).contains(told));
     let without = page(at, "report.html");
     assert!(without.contains(told) && without.contains(">Weights</h2>"));
