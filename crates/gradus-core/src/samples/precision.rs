@@ -12,8 +12,9 @@ pub fn needs_doubles(values: &[f64], features: usize) -> bool {
     let samples = (values.len() / features) as f64;
     let mut columns = vec![Column::default(); features];
     for row in values.chunks_exact(features) {
-        for (column, &value) in columns.iter_mut().zip(row) {
+        for (at, (column, &value)) in columns.iter_mut().zip(row).enumerate() {
             column.sum += value;
+            column.varies |= value != values[at];
             column.error = column.error.max((value - f64::from(value as f32)).abs());
         }
     }
@@ -26,7 +27,8 @@ pub fn needs_doubles(values: &[f64], features: usize) -> bool {
     }
     columns.iter().any(|column| {
         let std = (column.squares / samples).sqrt();
-        std.is_finite() && column.error > TOLERANCE * std && column.error > 0.0 && std > 0.0
+        // The mean of equal values is rounded: their standard deviation is not quite 0.
+        column.varies && std.is_finite() && column.error > TOLERANCE * std
     })
 }
 
@@ -36,6 +38,8 @@ struct Column {
     squares: f64,
     /// The largest rounding error.
     error: f64,
+    /// Whether any value differs from the first.
+    varies: bool,
 }
 
 #[cfg(test)]

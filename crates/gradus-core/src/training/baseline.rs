@@ -33,7 +33,7 @@ impl Baseline {
                 let mut shares = vec![0.0; names.len()];
                 for (at, index) in data.indices().enumerate() {
                     let label = labels[index] as usize;
-                    counts[label] += 1.0 / samples as f64;
+                    counts[label] += 1.0;
                     shares[label] += weight(at);
                 }
                 let total: f64 = shares.iter().sum::<f64>().max(f64::MIN_POSITIVE);
@@ -43,7 +43,7 @@ impl Baseline {
                     let p = (1.0 - smoothing) * share / total + smoothing / names.len() as f64;
                     if p > 0.0 { -p * p.ln() } else { 0.0 }
                 });
-                let most = counts.iter().copied().fold(0.0, f64::max);
+                let most = counts.iter().copied().fold(0.0, f64::max) / samples as f64;
                 Baseline { loss: entropy.sum(), accuracy: Some(most), samples }
             }
             Targets::Values { values, names } => {

@@ -308,7 +308,8 @@ mod tests {
 
     #[test]
     fn values_far_from_0_keep_their_digits() {
-        let seconds = |i: usize| 1.7e9 + 60.0 * (i % 2) as f64 + (i % 7) as f64;
+        // No number of single precision is the smallest of them.
+        let seconds = |i: usize| 1.7e9 + 13.0 + 60.0 * (i % 2) as f64 + (i % 7) as f64;
         let values: Vec<f64> = (0..100).flat_map(|i| [seconds(i), 0.1 * i as f64]).collect();
         let near: Vec<f32> =
             values.chunks(2).flat_map(|it| [(it[0] - 1.7e9) as f32, it[1] as f32]).collect();
