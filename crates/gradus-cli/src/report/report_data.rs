@@ -31,7 +31,7 @@ pub(crate) struct ReportData {
 
 /// A model measured on labelled samples.
 pub(crate) enum Measured {
-    Classes(MeasuredClasses),
+    Classes(Box<MeasuredClasses>),
     Values(MeasuredValues),
 }
 
@@ -109,7 +109,7 @@ impl Measured {
         let results = model.results(&data, &workers)?;
         let evaluation = Evaluation::new(model.class_names().len(), &results);
         let worst = worst_mistakes(&results, MOST_MISTAKES);
-        Ok(Measured::Classes(MeasuredClasses { name, data, results, evaluation, worst }))
+        Ok(Measured::Classes(Box::new(MeasuredClasses { name, data, results, evaluation, worst })))
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn first_record(
     };
     let counts = others.iter().enumerate().all(|(at, name)| *name == at.to_string());
     // Two numbers, 0 and 1, are as likely a sample: what is below them decides.
-    let is_likely = names.len() > 2 || index == 1 || rest.iter().any(|record| is_unlike(record));
+    let is_likely = names.len() > 2 || index == 1 || rest.iter().any(is_unlike);
     match counts && !others.is_empty() && is_likely && !rest.is_empty() {
         true => FirstRecord::CountingHeader,
         false => FirstRecord::Sample,
