@@ -154,15 +154,15 @@ def wrong(at, array):
 @pytest.mark.parametrize(
     "init, message",
     [
-        (start()[:3], "init has 3 arrays, but the layers 784-128-10 take 4: w1, b1 and so on"),
-        (5, "init is 5, but must be a text, or a sequence of arrays"),
+        (start()[:3], "init has 3 arrays, but the layers 784-128-10 need 4: w1, b1, w2, b2, ..."),
+        (5, "init is 5, but must be a string, or a sequence of arrays"),
         (wrong(0, start()[0].T), "w1 of init has shape (128, 784), but must be (784, 128), inputs x "
                                  "outputs; it is transposed"),
         (wrong(2, np.zeros((64, 10))), "w2 of init has shape (64, 10), but must be (128, 10)"),
         (wrong(1, np.zeros((2, 64))), "b1 of init has shape (2, 64), but must be (128,), (128, 1) or"),
         (wrong(3, np.zeros(9)), "b2 of init has shape (9,), but must be (10,)"),
-        (wrong(3, np.full(10, np.nan)), "b2 of init has a value that is not a finite number"),
-        (wrong(0, np.full((784, 128), 1e300)), "w1 of init has a value that is not a finite number"),
+        (wrong(3, np.full(10, np.nan)), "b2 of init has a value that is not finite in single precision"),
+        (wrong(0, np.full((784, 128), 1e300)), "w1 of init has a value that is not finite in single precision"),
         (wrong(0, [[1.0, 2.0], [3.0]]), "w1 of init has rows of different lengths"),
         (wrong(1, np.array(["0"] * 128)), "b1 of init has values of type <U1"),
     ],

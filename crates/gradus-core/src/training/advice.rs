@@ -107,7 +107,7 @@ fn scales(config: &TrainConfig, data: &Subset) -> String {
 
 /// Why features are on very different scales, if they are and nothing is done about it.
 fn different_scales(config: &TrainConfig, data: &Subset) -> Option<String> {
-    // Pixels share one scale, and what is 0 in most samples has no scale of its own.
+    // Pixels share one scale.
     let table = data.data().sample_shape.len() == 1
         && matches!(data.rows(), Rows::Floats(_) | Rows::Doubles(_));
     if config.normalization != Normalization::None || !table {
@@ -122,7 +122,8 @@ fn different_scales(config: &TrainConfig, data: &Subset) -> Option<String> {
     })
 }
 
-/// The largest root mean square of a feature, and the smallest standard deviation other than 0.
+/// The largest root mean square of a feature, and the smallest standard deviation other than 0. What is 0 in most
+/// samples, such as a pixel near the border, has no scale of its own.
 struct InputScale {
     least: f64,
     most: f64,
@@ -132,13 +133,16 @@ impl InputScale {
     fn of(data: &Subset) -> InputScale {
         let features = data.features();
         let step = data.len().div_ceil(LOOKED_AT).max(1);
-        let mut sums = vec![(0.0, 0.0); features];
+        let mut sums = vec![(0.0, 0.0, 0.0); features];
         let mut count = 0.0;
         let first = data.data().sample(data.index(0));
         for index in data.indices().step_by(step) {
             let row = data.data().sample(index);
             count += 1.0;
-            for ((sum, squares), (value, first)) in sums.iter_mut().zip(row.iter().zip(&first)) {
+            for ((sum, squares, zeros), (value, first)) in
+                sums.iter_mut().zip(row.iter().zip(&first))
+            {
+                *zeros += if *value == 0.0 { 1.0 } else { 0.0 };
                 // Around the first sample, so that large values with small differences keep their digits.
                 let value = f64::from(*value) - f64::from(*first);
                 *sum += value;
@@ -146,11 +150,12 @@ impl InputScale {
             }
         }
         let scale = InputScale { least: f64::INFINITY, most: 0.0 };
-        sums.iter().zip(&first).fold(scale, |scale, (&(sum, squares), &first)| {
+        sums.iter().zip(&first).fold(scale, |scale, (&(sum, squares, zeros), &first)| {
             let mean = sum / count;
             let variance = (squares / count - mean * mean).max(0.0);
             let size = ((f64::from(first) + mean).powi(2) + variance).sqrt();
-            let std = if variance > 0.0 { variance.sqrt() } else { f64::INFINITY };
+            let has_scale = variance > 0.0 && 2.0 * zeros <= count;
+            let std = if has_scale { variance.sqrt() } else { f64::INFINITY };
             InputScale { least: scale.least.min(std), most: scale.most.max(size) }
         })
     }
