@@ -1,5 +1,4 @@
-//! Reading bytes into memory: the kind of a file from its first bytes, the most that it can hold, and
-//! filling a buffer while another thread computes its SHA-256.
+//! Reading bytes into memory: the most that a file can hold, and filling a buffer while another thread computes its SHA-256.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -7,6 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use flate2::bufread::MultiGzDecoder;
+use gradus_core::files::magic::Magic;
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256.
@@ -17,49 +17,6 @@ const MAX_EXPANSION: u64 = 1032;
 
 /// Small enough to stay in the second-level cache between the decoder and the hash.
 const CHUNK: usize = 128 << 10;
-
-/// Enough bytes to recognize the kind of a file.
-const START: usize = 256;
-
-/// Whether these are the first bytes of a gzip file.
-pub(crate) fn is_gzip(start: &[u8]) -> bool {
-    start.starts_with(&[0x1f, 0x8b])
-}
-
-/// What a file that is in none of the formats read here seems to be, judged by its first bytes.
-pub(crate) fn describe(start: &[u8]) -> String {
-    let known: [(&[u8], &str); 11] = [
-        (b"\x1f\x8b", "a gzip file"),
-        (b"PK\x03\x04", "a zip archive (or .npz)"),
-        (b"\x93NUMPY", "a NumPy .npy file"),
-        (b"\x89PNG", "a PNG image"),
-        (b"\xff\xd8\xff", "a JPEG image"),
-        (b"\x28\xb5\x2f\xfd", "a zstd file"),
-        (b"\xfd7zXZ", "an xz file"),
-        (b"BZh", "a bzip2 file"),
-        (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
-        (b"%PDF", "a PDF document"),
-        (b"\xff\xfe", "UTF-16 text: save it as UTF-8"),
-    ];
-    if let Some((_, what)) = known.iter().find(|(magic, _)| start.starts_with(magic)) {
-        return (*what).to_owned();
-    }
-    let head = &start[..start.len().min(256)];
-    let text =
-        String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_lowercase();
-    if text.starts_with("<!doctype html") || text.starts_with("<html") {
-        "an HTML page (an error or login page saved under the file's name?)".to_owned()
-    } else if text.starts_with('<') {
-        "an XML or HTML page (an error message saved under the file's name?)".to_owned()
-    } else if start.is_empty() {
-        "empty".to_owned()
-    } else if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) {
-        "plain text".to_owned()
-    } else {
-        let bytes: Vec<_> = start.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        format!("of an unknown kind: it begins with the bytes {}", bytes.join(" "))
-    }
-}
 
 /// The most bytes that `compressed` bytes of gzip or deflate can hold.
 pub(crate) fn most_inflated(compressed: u64) -> u64 {
@@ -79,21 +36,21 @@ pub(crate) struct Content<'a> {
 impl<'a> Content<'a> {
     /// The content of a file in memory.
     pub(crate) fn of_bytes(bytes: &'a [u8]) -> Self {
-        let reader: Box<dyn Read> = match is_gzip(bytes) {
+        let reader: Box<dyn Read> = match Magic::of(bytes) == Magic::Gzip {
             true => Box::new(MultiGzDecoder::new(bytes)),
             false => Box::new(bytes),
         };
-        let start = bytes[..bytes.len().min(START)].to_vec();
+        let start = bytes[..bytes.len().min(Magic::LENGTH)].to_vec();
         Content { reader, start, length: bytes.len() as u64 }
     }
 
     /// The content of a file on disk, read as it is needed; `length` is its size.
     pub(crate) fn of_file(mut file: File, length: u64) -> io::Result<Self> {
-        let mut start = vec![0; START];
+        let mut start = vec![0; Magic::LENGTH];
         let found = read_up_to(&mut file, &mut start)?;
         start.truncate(found);
         let raw = Cursor::new(start.clone()).chain(file);
-        let reader: Box<dyn Read> = match is_gzip(&start) {
+        let reader: Box<dyn Read> = match Magic::of(&start) == Magic::Gzip {
             true => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, raw))),
             false => Box::new(raw),
         };
@@ -102,7 +59,7 @@ impl<'a> Content<'a> {
 
     /// Whether the file is gzip.
     pub(crate) fn is_gzip(&self) -> bool {
-        is_gzip(&self.start)
+        Magic::of(&self.start) == Magic::Gzip
     }
 
     /// The most bytes that the content can have.
@@ -215,16 +172,5 @@ mod tests {
         assert_eq!(digest, Some(sha256(&bytes)));
         let (count, digest) = fill(&mut &bytes[5..200], &mut buffer, Some(&bytes[..5])).unwrap();
         assert_eq!((count, digest), (195, Some(sha256(&bytes[..200]))));
-    }
-
-    #[test]
-    fn strangers_are_named() {
-        assert!(describe(b"\n <!DOCTYPE html><html>").contains("HTML page"));
-        assert!(describe(b"<?xml version").contains("XML"));
-        assert!(describe(b"PK\x03\x04....").contains("zip"));
-        assert!(describe(b"version https://git-lfs.github.com/spec/v1").contains("LFS"));
-        assert!(describe(b"label,0,1").contains("plain text"));
-        assert!(describe(b"\x00\x01\x02\x03\x04").contains("00 01 02 03"));
-        assert!(describe(b"").contains("empty"));
     }
 }

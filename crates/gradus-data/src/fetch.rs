@@ -12,13 +12,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gradus_core::files::OutputFile;
+use gradus_core::files::magic::{Magic, describe};
 use sha2::{Digest as _, Sha256};
 
 use super::bytes;
 use super::http::{Interruption, host, interruption, request, seconds};
 use super::sets::{NamedSet, RemoteFile};
 use crate::error::{Error, ErrorKind, Result};
-
 /// The progress of the download of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -242,8 +242,8 @@ fn download(
     let mut start = vec![0; 1 << 16];
     let count = bytes::read_up_to(&mut body, &mut start[..512]).map_err(interrupted(0, stall))?;
     start.truncate(count);
-    if !(bytes::is_gzip(&start) || start.starts_with(b"PK")) {
-        return Err(Problem::Mirror(format!("it sends {}", bytes::describe(&start))));
+    if !matches!(Magic::of(&start), Magic::Gzip | Magic::Zip) {
+        return Err(Problem::Mirror(format!("it sends {}", describe(&start))));
     }
     if let Some(promised) = promised
         && promised != file.bytes

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gradus_core::files::magic::Magic;
+
 use super::array::Array;
 use super::assemble::numbered_parts;
 use super::bytes;
@@ -12,7 +14,6 @@ use super::named::first_column;
 use super::{Dataset, csv, images, invalid, npz};
 use crate::error::{Error, Result};
 use crate::reading;
-
 /// A training part and, if the path has one, a test part.
 pub(crate) type Parts = (Dataset, Option<Dataset>);
 
@@ -73,15 +74,15 @@ fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Re
             ),
         )
     };
-    match start {
-        [b'P', b'K', ..] | [0x1f, 0x8b, ..] if csv::is_packed_table(&file) => table(),
-        [b'P', b'K', ..] => npz::read_parts(path, options.table.values, options.table.doubles),
-        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=8, ..] if options.table.values => {
+    match Magic::of(start) {
+        Magic::Zip | Magic::Gzip if csv::is_packed_table(&file) => table(),
+        Magic::Zip => npz::read_parts(path, options.table.values, options.table.doubles),
+        Magic::Gzip | Magic::Idx if options.table.values => {
             Err(no_values(&path.display().to_string()))
         }
-        [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=8, ..] => read_single_idx(path),
-        [0x93, b'N', b'U', ..] => Err(has_no_label("a single .npy array")),
-        _ if images::is_image(start) => Err(has_no_label("a single image")),
+        Magic::Gzip | Magic::Idx => read_single_idx(path),
+        Magic::Npy => Err(has_no_label("a single .npy array")),
+        it if it.is_image() => Err(has_no_label("a single image")),
         _ => table(),
     }
 }

@@ -7,12 +7,13 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use gradus_core::files::magic;
+
 use super::array::{Array, Values, element_count};
 use super::bytes::{self, Content, Digest};
 use super::invalid;
 use crate::error::{Error, Result};
 use crate::reading;
-
 /// A header with more dimensions than this counts as damaged.
 const MAX_DIMENSIONS: usize = 8;
 
@@ -135,9 +136,9 @@ fn read_header(content: &mut Content) -> Result<Header> {
             let mut start = [0; 256];
             start[..found].copy_from_slice(&raw[..found]);
             let more = bytes::read_up_to(content, &mut start[found..]).map_err(broken)?;
-            format!("the gzip content is {}", bytes::describe(&start[..found + more]))
+            format!("the gzip content is {}", magic::describe(&start[..found + more]))
         } else {
-            format!("the file is {}", bytes::describe(&content.start))
+            format!("the file is {}", magic::describe(&content.start))
         };
         return Err(invalid(format!(
             "not an IDX file: expected the bytes 00 00, an element type and the number of \

@@ -4,8 +4,9 @@
 //! `descr`, `fortran_order`, `shape`), then the values. The header has a fixed form, so a small parser of
 //! our own suffices; a general parser of Python literals would be open to attacks by deep nesting.
 
+use gradus_core::files::magic;
+
 use super::array::{Array, Values, element_count};
-use super::bytes;
 use super::idx::numbers;
 use super::invalid;
 use crate::error::Result;
@@ -119,7 +120,7 @@ fn split_header(bytes: &[u8]) -> Result<(&str, &[u8])> {
     let Some(rest) = bytes.strip_prefix(MAGIC) else {
         return Err(invalid(format!(
             "not a .npy file: expected the bytes 93 'NUMPY'; this is {}",
-            bytes::describe(bytes)
+            magic::describe(bytes)
         )));
     };
     let (length, rest) = match rest {

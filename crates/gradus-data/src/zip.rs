@@ -10,11 +10,11 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
+use gradus_core::files::magic::{Magic, describe};
 
 use super::bytes;
 use super::invalid;
 use crate::error::{Error, Result};
-
 /// The end record without its comment, and the longest comment.
 const END_SIZE: usize = 22;
 const MAX_COMMENT: usize = u16::MAX as usize;
@@ -167,11 +167,13 @@ fn find_end(reader: &mut (impl Read + Seek), length: u64) -> Result<Vec<u8>> {
     let mut start = [0; 64];
     reader.seek(SeekFrom::Start(0)).map_err(unreadable)?;
     let found = bytes::read_up_to(reader, &mut start).map_err(unreadable)?;
-    Err(invalid(match start.starts_with(b"PK") {
-        true => "the zip archive is truncated: its table of contents is missing; copy or download \
+    Err(invalid(match Magic::of(&start[..found]) {
+        Magic::Zip => {
+            "the zip archive is truncated: its table of contents is missing; copy or download \
                  it again"
-            .to_owned(),
-        false => format!("not a zip archive: the file is {}", bytes::describe(&start[..found])),
+                .to_owned()
+        }
+        _ => format!("not a zip archive: the file is {}", describe(&start[..found])),
     }))
 }
 

@@ -271,10 +271,10 @@ fn strangers_are_named() {
     refused(b"", "empty");
     refused(b"PK\x03\x04....", "zip archive");
     refused(b"\x80\x02}q\x00.....", "pickle");
-    refused(b"<!DOCTYPE html>", "web page");
+    refused(b"<!DOCTYPE html>", "HTML page");
     refused(b"\x89HDF\r\n\x1a\n...", "HDF5");
-    refused(b"hello, I am a text", "does not begin like one");
-    refused(&[0xff; 64], "does not begin like one");
+    refused(b"hello, I am a text", "plain text");
+    refused(&[0xff; 64], "of an unknown kind");
     let bare = with_header(|header| drop(header.as_object_mut().unwrap().remove("__metadata__")));
     refused(&bare, "not a gradus model");
     // Either key makes it a model of gradus, so that no flipped bit makes it one of another program.

@@ -6,7 +6,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use gradus::data::csv::is_packed_table;
-use gradus::data::images::is_image;
+use gradus::files::magic::Magic;
 use gradus::files::reading;
 
 /// The kind of a file or folder.
@@ -30,9 +30,6 @@ pub(crate) enum FileKind {
     Unknown,
 }
 
-/// Bytes at the beginning of a file that decide its kind.
-const MAGIC: u64 = 16;
-
 impl FileKind {
     /// The kind of the file or folder at `path`.
     pub(crate) fn of(path: &Path) -> FileKind {
@@ -44,7 +41,8 @@ impl FileKind {
             return FileKind::Unknown;
         }
         let mut start = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(MAGIC).read_to_end(&mut start));
+        let read = File::open(path)
+            .and_then(|file| file.take(Magic::LENGTH as u64).read_to_end(&mut start));
         match read {
             Ok(_) if File::open(path).is_ok_and(is_packed_table) => FileKind::Table,
             Ok(_) => FileKind::of_start(&start),
@@ -62,12 +60,12 @@ impl FileKind {
 
     /// The kind of a file with these first bytes that is not a packed table.
     fn of_start(start: &[u8]) -> FileKind {
-        match start {
-            [] => FileKind::Unknown,
-            [b'P', b'K', ..] => FileKind::Npz,
-            [0x93, b'N', b'U', b'M', ..] => FileKind::Npy,
-            [0x1f, 0x8b, ..] | [0, 0, 8..=14, 1..=255, ..] => FileKind::Idx,
-            _ if is_image(start) => FileKind::Image,
+        match Magic::of(start) {
+            Magic::Empty => FileKind::Unknown,
+            Magic::Zip => FileKind::Npz,
+            Magic::Npy => FileKind::Npy,
+            Magic::Gzip | Magic::Idx => FileKind::Idx,
+            it if it.is_image() => FileKind::Image,
             _ => FileKind::Table,
         }
     }

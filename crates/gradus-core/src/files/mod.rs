@@ -14,12 +14,13 @@
 //!   same file.
 //!
 //! Reading has guarantees of its own: `reading.rs` opens every path, waits for nothing and reads no endless stream;
-//! `json.rs` parses texts whose values take memory in proportion to their length.
+//! `json.rs` parses texts whose values take memory in proportion to their length. `magic.rs` tells what a file is.
 //!
 //! A symbolic link is followed: the file that it points to is replaced, and the link stays. The new file gets the
 //! permissions of the one that it replaces.
 
 pub mod json;
+pub mod magic;
 pub mod reading;
 mod hidden;
 mod lock;

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::digest;
 use super::metadata::{self, Metadata, damaged};
 use crate::error::{Error, Result, invalid};
-use crate::files::json;
+use crate::files::{json, magic};
 use crate::model::{Classifier, Model};
 use crate::network::{Layer, Linear, Network};
 
@@ -292,24 +292,9 @@ fn header_length(bytes: &[u8]) -> Result<usize> {
         return Ok(length);
     }
     Err(invalid(format!(
-        "not a gradus model: {}; expected a .safetensors file written by gradus",
-        stranger(bytes)
+        "not a gradus model: the file is {}; expected a .safetensors file written by gradus",
+        magic::describe(bytes)
     )))
-}
-
-/// What a file is that begins so, where it is no safetensors file.
-pub fn stranger(front: &[u8]) -> &'static str {
-    match front {
-        [] => "the file is empty",
-        [b'P', b'K', ..] => "the file is a zip archive (.npz, or PyTorch's .pt)",
-        [0x80, ..] => "the file is a Python pickle",
-        [0x89, b'H', b'D', b'F', ..] => "the file is HDF5 (Keras's .h5)",
-        [0x93, b'N', b'U', b'M', ..] => "the file is a NumPy array (.npy)",
-        [0x1f, 0x8b, ..] => "the file is gzip-compressed",
-        [b'<', ..] => "the file is a page of HTML or XML; was a download answered by a web page?",
-        [0x89, b'P', ..] | [0xff, 0xd8, ..] => "the file is a picture",
-        _ => "the file does not begin like one",
-    }
 }
 
 /// The linear layers and their positions among all layers.

@@ -5,9 +5,10 @@
 
 use std::io::{self, Read};
 
+use gradus_core::files::magic;
+
 use crate::error::Result;
 use crate::{bytes, invalid};
-
 /// Bytes that are decoded at a time.
 pub(super) const PIECE: usize = 1 << 16;
 
@@ -295,7 +296,7 @@ fn check_is_text(start: &[u8], encoding: Encoding, is_marked: bool) -> Result<()
         )));
     }
     if controls > 0 || nuls * 20 > start.len() || start.trim_ascii_start().starts_with(b"<") {
-        let what = bytes::describe(&start[..start.len().min(256)]);
+        let what = magic::describe(&start);
         return Err(invalid(format!("not a CSV table: the file is {what}")));
     }
     Ok(())

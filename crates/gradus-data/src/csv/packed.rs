@@ -3,31 +3,27 @@
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 
 use flate2::bufread::MultiGzDecoder;
+use gradus_core::files::magic::Magic;
 
 use super::encoding::PIECE;
 use crate::bytes;
 use crate::error::Result;
 use crate::invalid;
 use crate::zip::{Archive, Entry};
-
 /// The bytes of a table, decompressed if the source is a gzip file or a zip archive with one table.
 ///
 /// # Errors
 /// `InvalidData` for an archive with another content, and for workbooks of spreadsheet programs.
 pub fn unpack<'a>(mut source: impl Read + Seek + 'a) -> Result<Box<dyn Read + 'a>> {
     let start = start_of(&mut source)?;
-    match start[..] {
-        [b'P', b'K', ..] => {
+    match Magic::of(&start) {
+        Magic::Zip => {
             let mut archive = Archive::open(source)?;
             let entry = table_in(&archive)?;
             Ok(Box::new(Cursor::new(archive.read(&entry)?)))
         }
-        _ if bytes::is_gzip(&start) => {
-            Ok(Box::new(MultiGzDecoder::new(BufReader::with_capacity(PIECE, source))))
-        }
-        // The old form of Office documents.
-        [0xd0, 0xcf, 0x11, 0xe0, ..] => Err(workbook("an Excel workbook (.xls)")),
-        [b'P', b'A', b'R', b'1', ..] => Err(workbook("a Parquet file")),
+        Magic::Gzip => Ok(Box::new(MultiGzDecoder::new(BufReader::with_capacity(PIECE, source)))),
+        it @ (Magic::OldOffice | Magic::Parquet) => Err(workbook(it.name())),
         _ => Ok(Box::new(source)),
     }
 }
@@ -35,13 +31,13 @@ pub fn unpack<'a>(mut source: impl Read + Seek + 'a) -> Result<Box<dyn Read + 'a
 /// Whether a gzip file or a zip archive holds text, or a workbook, rather than IDX images or arrays.
 pub fn is_packed_table(mut source: impl Read + Seek) -> bool {
     let Ok(start) = start_of(&mut source) else { return false };
-    match start[..] {
-        [b'P', b'K', ..] => Archive::open(source).is_ok_and(|archive| {
+    match Magic::of(&start) {
+        Magic::Zip => Archive::open(source).is_ok_and(|archive| {
             let names = archive.entries.iter().map(|entry| entry.name.as_str());
             names.clone().any(|name| is_table(name) || workbook_of(name).is_some())
                 && !names.clone().any(|name| name.ends_with(".npy"))
         }),
-        _ if bytes::is_gzip(&start) => {
+        Magic::Gzip => {
             let mut inside = [0; 4];
             let mut decoder = MultiGzDecoder::new(BufReader::new(source));
             let found = bytes::read_up_to(&mut decoder, &mut inside).unwrap_or(0);

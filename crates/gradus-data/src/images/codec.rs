@@ -5,10 +5,10 @@
 
 use std::io::Cursor;
 
+use gradus_core::files::magic::Magic;
 use image::metadata::Orientation;
 use image::{DynamicImage, GenericImageView, ImageDecoder, ImageError, ImageReader, Limits, Rgba};
 
-use super::format::known_format;
 use super::grey::{GreyImage, MAX_BYTES, MAX_SIDE};
 
 /// The supported formats, for messages.
@@ -66,8 +66,7 @@ fn open(bytes: &[u8]) -> Result<impl ImageDecoder + '_, String> {
     }
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = reader.map_err(|problem| problem.to_string())?;
-    let read = known_format(bytes).is_some_and(|(_, read)| read);
-    if !read || reader.format().is_none() {
+    if !is_read(Magic::of(bytes)) || reader.format().is_none() {
         return Err(not_an_image(bytes));
     }
     let mut limits = Limits::default();
@@ -162,6 +161,11 @@ fn jpeg_ends(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether images of this format are read.
+fn is_read(format: Magic) -> bool {
+    matches!(format, Magic::Png | Magic::Jpeg | Magic::WebP | Magic::Bmp | Magic::Tiff)
+}
+
 /// The problem with bytes that do not begin like an image in a supported format.
 fn not_an_image(bytes: &[u8]) -> String {
     let start: String = bytes
@@ -170,14 +174,14 @@ fn not_an_image(bytes: &[u8]) -> String {
         .flat_map(|&byte| std::ascii::escape_default(byte))
         .map(char::from)
         .collect();
-    match (bytes, known_format(bytes)) {
-        ([], _) => format!("the file is empty; expected {FORMATS}"),
-        (_, Some((_, true))) => {
+    match Magic::of(bytes) {
+        Magic::Empty => format!("the file is empty; expected {FORMATS}"),
+        it if is_read(it) => {
             "the image is damaged or incomplete (it is truncated or changed within its first bytes)"
                 .into()
         }
-        (_, Some((format, false))) => {
-            format!("{format} images are not supported; save it as PNG or JPEG first")
+        it if it.is_image() => {
+            format!("{} is not supported; save it as PNG or JPEG first", it.name())
         }
         _ => format!("not an image: expected {FORMATS} (it begins with \"{start}\")"),
     }

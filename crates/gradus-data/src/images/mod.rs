@@ -14,7 +14,6 @@ mod grey;
 mod ink;
 pub(super) mod mnist_form;
 mod form;
-mod format;
 mod paper;
 mod photo;
 mod pieces;
@@ -23,11 +22,10 @@ mod resize;
 
 #[cfg(feature = "images")]
 pub use codec::encode_png;
-pub use decode::{parse_grey, parse_size, read_grey};
+pub use decode::{is_image, parse_grey, parse_size, read_grey};
 pub use folder::load_folder;
 pub(crate) use folder::load_with_warnings;
 pub use form::is_in_mnist_form;
-pub use format::is_image;
 pub use grey::{GreyImage, MAX_SIDE};
 pub use mnist_form::{MNIST_PIXELS, MNIST_SIDE};
 pub use reading::{Digit, Digits, find_digits, to_mnist_form};

@@ -4,6 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use gradus_core::error::invalid;
+use gradus_core::files::magic::{self, Magic};
 use gradus_core::model_file::{open, read_rest, safetensors};
 
 #[cfg(feature = "keras")]
@@ -83,10 +84,10 @@ pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
 
 /// What a file is that begins so. Of a safetensors file the whole header must be there.
 fn kind(front: &[u8]) -> Result<Kind> {
-    match front {
-        [b'P', b'K', ..] => Ok(Kind::Zip),
+    match Magic::of(front) {
+        Magic::Zip => Ok(Kind::Zip),
         #[cfg(feature = "keras")]
-        [0x89, b'H', b'D', b'F', ..] => Ok(Kind::Hdf5),
+        Magic::Hdf5 => Ok(Kind::Hdf5),
         _ if safetensors::is_gradus(front) => {
             safetensors::check_front(front).map(|()| Kind::Gradus)
         }
@@ -94,9 +95,9 @@ fn kind(front: &[u8]) -> Result<Kind> {
         #[cfg(feature = "onnx")]
         _ if onnx::may_be(front) => Ok(Kind::Onnx),
         _ => Err(invalid(format!(
-            "no model that gradus reads: {}; expected a model of gradus or PyTorch (.safetensors), ONNX (.onnx), Keras \
+            "no model that gradus reads: the file is {}; expected a model of gradus or PyTorch (.safetensors), ONNX (.onnx), Keras \
              3 (.keras, .weights.h5) or arrays (.npz)",
-            safetensors::stranger(front)
+            magic::describe(front)
         ))),
     }
 }
