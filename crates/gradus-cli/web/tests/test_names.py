@@ -1,6 +1,5 @@
 """Names from outside cannot forge what the page shows: hidden characters are escaped, markup stays text."""
 
-import json
 import re
 
 import numpy as np
