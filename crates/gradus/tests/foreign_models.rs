@@ -233,7 +233,7 @@ fn onnx_of_others_predicts_the_same() {
 #[test]
 fn strangers_are_told_what_would_be_read() {
     refused(b"", "the file is empty");
-    refused(b"<!DOCTYPE html>", "web page");
+    refused(b"<!DOCTYPE html>", "HTML page");
     refused(b"hello, I am a text", ".keras");
     refused(b"\x89HDF\r\n\x1a\n...", "damaged");
     refused(b"PK\x03\x04", "zip");
