@@ -152,7 +152,7 @@ impl InputKind {
         match self.values {
             ValueRange::Bytes if least >= 0.0 && most > 0.0 && most <= 1.0 && (image || !whole) => {
                 Some(format!(
-                    "the model was trained on whole numbers from 0 to 255, but these samples have \
+                    "the model was trained on bytes, whole numbers from 0 to 255, but these samples have \
                      {least} to {most}: multiply them by 255 if they were divided by it"
                 ))
             }
