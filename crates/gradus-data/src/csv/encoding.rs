@@ -296,7 +296,7 @@ fn check_is_text(start: &[u8], encoding: Encoding, is_marked: bool) -> Result<()
         )));
     }
     if controls > 0 || nuls * 20 > start.len() || start.trim_ascii_start().starts_with(b"<") {
-        let what = magic::describe(&start);
+        let what = magic::describe(start);
         return Err(invalid(format!("not a CSV table: the file is {what}")));
     }
     Ok(())
