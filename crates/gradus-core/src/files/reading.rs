@@ -83,6 +83,16 @@ pub fn limited(file: &File) -> Limited<&File> {
     Limited::new(file, most)
 }
 
+/// Adds what is left of an open file to `bytes`: of a pipe or device at most [`STREAM_LIMIT`] bytes, after which
+/// reading fails.
+pub fn append_rest(mut file: &File, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    match plain_size(file) {
+        // The standard library knows the size of a plain file: one step, and no zeros in the buffer before.
+        Some(_) => file.read_to_end(bytes),
+        None => limited(file).read_to_end(bytes),
+    }
+}
+
 /// A reader that fails after a number of bytes, unless they are the last.
 #[derive(Debug)]
 pub struct Limited<R> {

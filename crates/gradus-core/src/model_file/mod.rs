@@ -3,7 +3,6 @@
 //! It keeps all that is needed to predict; docs/formats.md describes it.
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -99,6 +98,6 @@ pub fn wrong_extension(path: &Path, found: &str, possible: &str) -> Error {
 /// Adds to the front of a file what comes after it.
 #[doc(hidden)] // for the other crates of gradus
 pub fn read_rest(file: &mut File, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
-    let rest = reading::limited(file).read_to_end(bytes);
+    let rest = reading::append_rest(file, bytes);
     rest.map(|_| ()).map_err(|source| Error::io("read", path, source))
 }
