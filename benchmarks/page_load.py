@@ -5,9 +5,9 @@
     python3 benchmarks/page_load.py --rounds 3 --rate 20
 
 Needs Python 3.11, a built gradus (or Rust, to build it) and MNIST on this machine. In turns the same
-run is trained without and with company, in a server of its own. Each drawer sends the picture of a
+run is trained without and with company, in a server of its own. Each drawer sends the image of a
 stroke that grows, RATE times a second, as the page does while the pen moves; each watcher reads all
-events. Reported are the time from a picture to its answer, the run's time in epochs' seconds, and
+events. Reported are the time from an image to its answer, the run's time in epochs' seconds, and
 every error. The load is made on the same cores. Results are written to
 benchmarks/results/page-load-DATE.md with --write.
 """
@@ -58,7 +58,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--watchers", type=int, default=50)
     parser.add_argument("--drawers", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=5, help="pictures a second of each drawer")
+    parser.add_argument("--rate", type=float, default=5, help="images a second of each drawer")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=int(OPTIONS["epochs"]))
     parser.add_argument("--data-dir", type=Path, help="folder in which mnist lies")
@@ -162,14 +162,14 @@ async def watch(address, over, found):
 
 
 async def draw(address, over, found, rate, phase):
-    pictures = [stroke(length) for length in range(20, 220, 10)]
+    images = [stroke(length) for length in range(20, 220, 10)]
     client = await Client.connect(address)
     await asyncio.sleep(phase / rate)
     due = time.perf_counter()
     number = 0
     while not over.is_set():
         begin = time.perf_counter()
-        status, answer = await client.ask("POST", "/api/answer", pictures[number % 20], "image/png")
+        status, answer = await client.ask("POST", "/api/answer", images[number % 20], "image/png")
         found["answers"].append(time.perf_counter() - begin)
         if status != 200 or b'"label":' not in answer:
             raise Failed(answer.decode())
@@ -215,14 +215,14 @@ def report(args, rounds):
         f"# The page under load, {datetime.date.today()}",
         "",
         f"`python3 benchmarks/page_load.py --rounds {args.rounds} --epochs {args.epochs} --rate {args.rate:g} --write`: {args.watchers} pages",
-        f"watch and {args.drawers} people draw, {args.rate:g} pictures a second each, while 784-256-10 is trained on",
+        f"watch and {args.drawers} people draw, {args.rate:g} images a second each, while 784-256-10 is trained on",
         f"MNIST for {args.epochs} epochs (test accuracy {accuracy:.2f} %); in turns with the same run alone. The load is made on",
         "the same cores.",
         "",
         "| | found |",
         "|---|---|",
         f"| answers | {len(answers)}, {asked:.0f} a second |",
-        f"| from picture to answer, median | {1e3 * share(answers, 0.5):.1f} ms |",
+        f"| from image to answer, median | {1e3 * share(answers, 0.5):.1f} ms |",
         f"| 95th percentile | {1e3 * share(answers, 0.95):.1f} ms |",
         f"| slowest | {1e3 * share(answers, 1):.1f} ms |",
         f"| errors | {errors} |",

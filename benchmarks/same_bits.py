@@ -9,7 +9,7 @@
 A record contains, for about 190 small models, the SHA-256 of the tensors, the SHA-256 of the file and the
 metadata; and the output of every command with --json, of exports, sweeps and CSV reports. Times, paths, thread
 counts and the program's version are masked. The cases (bits/cases.py) cover presets, losses, optimizers,
-schedules, regularisation, activations, initial weights, normalisation, depth, data formats, full batches of one
+schedules, regularization, activations, initial weights, normalization, depth, data formats, full batches of one
 and of several micro-batches, early stopping, resumed runs, instruction sets, and 1, 2 and 5 threads. `record`
 also checks that models which must be equal within one record are: those trained on different numbers of
 threads, and resumed runs. Inputs are generated from fixed seeds; $GRADUS_DATA/mnist adds three models on MNIST.

@@ -5,7 +5,7 @@
 
 784-256-10, Adam with one cycle of the learning rate, pixels to mean 0 and deviation 1, rows picked
 by `index_select`, no DataLoader. The defaults are the cheapest of a dozen recipes tried (batches of
-128 to 1024, 3 to 5 epochs, 128 to 256 units, rates of 0.005 to 0.02, pixels / 255 or standardised)
+128 to 1024, 3 to 5 epochs, 128 to 256 units, rates of 0.005 to 0.02, pixels / 255 or standardized)
 whose mean over six seeds was above 98 % (98.1 %). Prints one JSON line.
 """
 

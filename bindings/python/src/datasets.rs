@@ -67,7 +67,7 @@ pub(crate) fn load<'py>(
     let names = loaded.train.targets.names().to_vec();
     let (x_train, y_train) = to_arrays(py, loaded.train)?;
     let (x_test, y_test) = to_arrays(py, loaded.test)?;
-    let warnings = loaded.notices.iter().map(|warning| words::of_python(warning)).collect();
+    let warnings = loaded.warnings.iter().map(|warning| words::of_python(warning)).collect();
     Ok(([x_train, y_train, x_test, y_test], names, warnings))
 }
 

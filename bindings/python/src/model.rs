@@ -309,7 +309,7 @@ impl Model {
         let transform = scale.map(|(mean, std)| Transform::scalar(mean, std));
         let options = ReadOptions { activations, transform };
         let loaded = py.detach(|| guarded(|| model_file::load_as(&path, &options)))?;
-        let warnings = loaded.notices.iter().map(|warning| words::of_python(warning)).collect();
+        let warnings = loaded.warnings.iter().map(|warning| words::of_python(warning)).collect();
         Ok((Model::new(loaded.model), warnings))
     }
 

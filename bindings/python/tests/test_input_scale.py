@@ -127,7 +127,7 @@ def test_another_scale_is_warned_of(case):
             model.predict(samples)
 
 
-def test_standardised_pixels_take_no_picture(digits, tmp_path):
+def test_standardized_pixels_take_no_image(digits, tmp_path):
     (X, y), _ = digits
     model = MLPClassifier((8,), max_iter=2).fit((X - X.mean()) / X.std(), y)
     assert model._model.input_range == "floats"

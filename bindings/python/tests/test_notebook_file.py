@@ -11,7 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[3] / "notebooks"
 SAMPLES, EPOCHS = 2000, 3
-PICTURES = {"first", "both", "curves", "confusion", "mistakes", "weights", "own"}
+IMAGES = {"first", "both", "curves", "confusion", "mistakes", "weights", "own"}
 
 
 def texts(notebook):
@@ -23,7 +23,7 @@ def texts(notebook):
     }
 
 
-def pictures(notebook):
+def images(notebook):
     """The cells that drew something."""
     return {
         cell.id
@@ -70,7 +70,7 @@ def check_copies(printed):
 def check_whole(notebook):
     printed = texts(notebook)
     check_runs(printed, SAMPLES, EPOCHS)
-    assert pictures(notebook) == PICTURES
+    assert images(notebook) == IMAGES
     answer = re.search(r"^The answer: (\d)$", printed["own"], re.MULTILINE)[1]
     check_copies(printed)
     if "GRADUS_PROGRAM" in os.environ:
@@ -110,7 +110,7 @@ def test_the_outputs_it_keeps():
     assert "The answer: 7" in printed["own"]
     assert "seven.png: 7 (" in printed["program"]
     check_copies(printed)
-    assert pictures(notebook) == PICTURES
+    assert images(notebook) == IMAGES
     # Nothing of the machine or of the day on which it ran.
     assert notebook.metadata == runpy.run_path(str(FOLDER / "execute.py"))["METADATA"]
     assert all(cell.metadata == {} for cell in notebook.cells)

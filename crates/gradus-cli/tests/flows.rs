@@ -242,9 +242,8 @@ fn digits_at_any_number_of_threads_give_the_same_file() {
         right += u32::from(line.starts_with(&format!("{name}: {label} (")));
     }
     assert!(right >= 8, "{right} of 10");
-    let picture = fs::read(at.join("3.png")).unwrap();
-    let from_input =
-        gradus(at, "predict one.safetensors -").write_stdin(picture).assert().success();
+    let image = fs::read(at.join("3.png")).unwrap();
+    let from_input = gradus(at, "predict one.safetensors -").write_stdin(image).assert().success();
     let from_file = run(at, "predict one.safetensors 3.png");
     let expected = from_file.replace("3.png", "standard input");
     assert_eq!(text(&from_input.get_output().stdout), expected);

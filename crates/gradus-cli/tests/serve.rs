@@ -238,7 +238,7 @@ fn problems_at_the_start_are_reported() {
     run(at, "train --data table.csv --epochs 1 --quiet --out t.safetensors");
     let server = Server::start(at, "t.safetensors");
     let model = server.get("/api/state").done()["model"].clone();
-    assert!(model["no_pictures"].as_str().unwrap().contains("samples of 2 numbers"), "{model}");
+    assert!(model["no_images"].as_str().unwrap().contains("samples of 2 numbers"), "{model}");
     assert!(server.answer(&stroke()).refusal(400).contains("samples of 2 numbers"));
     let listed = server.get("/api/samples?data=digits").done();
     assert!(listed["note"].as_str().unwrap().contains("does not take the samples of digits"));

@@ -74,11 +74,11 @@ class ModelChoice {
 
   show(model) {
     const accuracy = model?.test_accuracy ? `; test accuracy ${percent(model.test_accuracy)}` : "";
-    this.problem.textContent = visible(model?.no_pictures ?? "");
+    this.problem.textContent = visible(model?.no_images ?? "");
     this.about.textContent = model
       ? `${model.architecture}${accuracy}`
       : "Train one, or start gradus serve with a model.";
-    this.draw.use(model?.no_pictures ? null : model && { ...model, classes: model.classes.map(visibleName) });
+    this.draw.use(model?.no_images ? null : model && { ...model, classes: model.classes.map(visibleName) });
   }
 
   async choose(key) {

@@ -6,7 +6,7 @@
 //   ACTIVATIONS    Activation             docs/maths.md M3         crates/gradus-core/src/network/activation.rs
 //   contributions  Classifier::explain    docs/maths.md M22        crates/gradus-core/src/model/explain.rs
 // Held equal by web/tests/test_mirrors.py: probabilities within 1e-5 of `gradus predict` for every
-// activation and normalisation, contributions and hidden units within 1e-4 of what `gradus serve` answers.
+// activation and normalization, contributions and hidden units within 1e-4 of what `gradus serve` answers.
 
 // The network in `description` (JSON); `data` has all of its numbers as little-endian float32 in base64.
 function readNetwork(description, data) {

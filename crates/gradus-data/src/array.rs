@@ -122,12 +122,12 @@ impl Array {
         while sample_shape.len() > 1 && sample_shape.last() == Some(&1) {
             sample_shape.pop();
         }
-        let picture = super::image_shape(&sample_shape);
+        let image = super::image_shape(&sample_shape);
         let bytes = match &self.values {
             Values::U8(_) => None,
-            other => picture.is_some().then(|| grey_levels(other)).flatten(),
+            other => image.is_some().then(|| grey_levels(other)).flatten(),
         };
-        Ok(match (self.values, bytes, picture) {
+        Ok(match (self.values, bytes, image) {
             (Values::U8(bytes), _, _) => (Inputs::Bytes(bytes), sample_shape),
             (_, Some(bytes), Some(shape)) => (Inputs::Bytes(bytes), shape),
             (Values::F32(values), _, _) => (Inputs::Floats(values), sample_shape),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_in_another_type_become_bytes() {
+    fn images_in_another_type_become_bytes() {
         let (inputs, shape) = array(&[1, 64], Values::F64(vec![16.0; 64])).into_inputs().unwrap();
         assert_eq!((inputs, shape), (Inputs::Bytes(vec![16; 64]), vec![8, 8]));
         let (inputs, _) = array(&[1, 1, 2], Values::I64(vec![0, 255])).into_inputs().unwrap();

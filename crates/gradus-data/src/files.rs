@@ -34,26 +34,26 @@ pub(crate) fn no_values(what: &str) -> Error {
     ))
 }
 
-/// Reads the data at `path`; warnings are added to `notices`, one line each.
+/// Reads the data at `path`; adds to `warnings`, one line each.
 pub(crate) fn read_path(
     path: &Path,
     options: ReadOptions,
-    notices: &mut Vec<String>,
+    warnings: &mut Vec<String>,
 ) -> Result<Parts> {
     match fs::metadata(path) {
         Ok(data) if data.is_dir() && options.table.values => {
             Err(no_values(&path.display().to_string()))
         }
-        Ok(data) if data.is_dir() => read_folder(path, options, notices),
-        Ok(_) => read_file(path, options, notices),
+        Ok(data) if data.is_dir() => read_folder(path, options, warnings),
+        Ok(_) => read_file(path, options, warnings),
         Err(error) => Err(Error::io("read", path, error)),
     }
 }
 
-fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Result<Parts> {
+fn read_file(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> Result<Parts> {
     let mut table = || {
-        let (data, warnings) = csv::read_table(path, &options.table)?;
-        notices.extend(warnings);
+        let (data, of_the_table) = csv::read_table(path, &options.table)?;
+        warnings.extend(of_the_table);
         Ok((data, None))
     };
     if reading::is_special(path) {
@@ -87,7 +87,7 @@ fn read_file(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Re
     }
 }
 
-fn read_folder(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> Result<Parts> {
+fn read_folder(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> Result<Parts> {
     let listing = Listing::of(path)?;
     let slots = Slots::of(path, &listing.files)?;
     if !slots.is_empty() {
@@ -96,14 +96,14 @@ fn read_folder(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> 
     for raw in ["raw", "MNIST/raw"] {
         let raw = path.join(raw);
         if raw.is_dir() && !Slots::of(&raw, &Listing::of(&raw)?.files)?.is_empty() {
-            return read_folder(&raw, options, notices);
+            return read_folder(&raw, options, warnings);
         }
     }
     let (train, test) = (path.join("train"), path.join("test"));
     if train.is_dir() && test.is_dir() {
-        let train = images::load_with_warnings(&train, options.image_size, notices)?;
+        let train = images::load_with_warnings(&train, options.image_size, warnings)?;
         let size = size_of(&train).or(options.image_size);
-        let test = images::load_with_warnings(&test, size, notices)?;
+        let test = images::load_with_warnings(&test, size, warnings)?;
         let test = super::assemble::fit_test_part(&train, test)
             .map_err(|error| error.context(path.join("test").display()))?;
         return Ok((train, Some(test)));
@@ -119,7 +119,7 @@ fn read_folder(path: &Path, options: ReadOptions, notices: &mut Vec<String>) -> 
             ),
         ));
     }
-    images::load_with_warnings(path, options.image_size, notices).map(|data| (data, None))
+    images::load_with_warnings(path, options.image_size, warnings).map(|data| (data, None))
 }
 
 /// Height and width of the images of `data`.
@@ -345,20 +345,20 @@ mod tests {
     }
 
     #[test]
-    fn pictures_by_class_with_and_without_parts() {
-        let picture = |side: usize, grey: u8| {
+    fn images_by_class_with_and_without_parts() {
+        let image = |side: usize, grey: u8| {
             let image = images::GreyImage::new(side, side, vec![grey; side * side]).unwrap();
             images::encode_png(&image)
         };
-        let plain = folder(&[("cat/1.png", picture(3, 9)), ("dog/1.png", picture(3, 7))]);
+        let plain = folder(&[("cat/1.png", image(3, 9)), ("dog/1.png", image(3, 7))]);
         let (data, test) = read(plain.path()).unwrap();
         assert_eq!(data.class_names(), ["cat", "dog"]);
         assert_eq!(test, None);
-        // The test pictures take the size of the training pictures; classes are matched by name.
+        // The test images take the size of the training images; classes are matched by name.
         let parts = folder(&[
-            ("train/cat/1.png", picture(3, 9)),
-            ("train/dog/1.png", picture(3, 7)),
-            ("test/dog/1.png", picture(5, 7)),
+            ("train/cat/1.png", image(3, 9)),
+            ("train/dog/1.png", image(3, 7)),
+            ("test/dog/1.png", image(5, 7)),
         ]);
         let (_, test) = read(parts.path()).unwrap();
         let test = test.unwrap();
@@ -409,7 +409,7 @@ mod tests {
             ("archive.data", npz),
             ("table.data", b"label,a\ncat,1\ndog,2\n".to_vec()),
             ("array.npy", npy_file("|u1", "(1,)", &[0])),
-            ("picture.png", b"\x89PNG\r\n\x1a\n".to_vec()),
+            ("image.png", b"\x89PNG\r\n\x1a\n".to_vec()),
             ("page.gz", b"<html>error</html>".to_vec()),
             ("page2.gz", gzip(b"<html>error</html>")),
         ]);
@@ -417,7 +417,7 @@ mod tests {
         assert_eq!(read(&at("archive.data")).unwrap().0.inputs, Inputs::Bytes(vec![3, 4]));
         assert_eq!(read(&at("table.data")).unwrap().0.class_names(), ["cat", "dog"]);
         assert!(message(&at("array.npy")).contains("a single .npy array has no labels"));
-        assert!(message(&at("picture.png")).contains("a single image has no labels"));
+        assert!(message(&at("image.png")).contains("a single image has no labels"));
         assert!(message(&at("page.gz")).contains("HTML page"));
         assert!(message(&at("page2.gz")).contains("HTML page"));
         assert!(message(&at("nothing")).contains("nothing"));

@@ -106,7 +106,7 @@ pub struct Found {
     pub origin: String,
     /// Warnings, one line each: that another set was used, that a local copy was passed over, or which column
     /// of a table was used as the label if its header does not identify one.
-    pub notices: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// The result of [`load`].
@@ -121,7 +121,7 @@ pub struct Loaded {
     /// Where the data come from: a folder, a file, or "built in".
     pub origin: String,
     /// Warnings, one line each: those of [`Found`], and that a test part was held out.
-    pub notices: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// Finds and reads a named set or a path, as it is.
@@ -146,14 +146,14 @@ pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> 
 }
 
 /// Loads one file or folder as labelled samples; if the data have a test part, that part. The second value
-/// has warnings, one line each, like [`Found::notices`].
+/// has warnings, one line each, like [`Found::warnings`].
 ///
 /// # Errors
 /// As [`find`]; no name of a set is known here.
 pub fn load_single(path: &Path, options: &LoadOptions) -> Result<(Dataset, Vec<String>)> {
-    let mut notices = Vec::new();
-    let (train, test) = read_path(path, options.reading(), &mut notices)?;
-    Ok((test.unwrap_or(train), notices))
+    let mut warnings = Vec::new();
+    let (train, test) = read_path(path, options.reading(), &mut warnings)?;
+    Ok((test.unwrap_or(train), warnings))
 }
 
 /// Like [`load_single`], for testing or validating a model that is trained on `train`: images are scaled to
@@ -175,10 +175,10 @@ pub fn load_matching(
         reading.table =
             TableOptions { label_column: None, drop: &[], columns: Some(columns), ..reading.table };
     }
-    let mut notices = Vec::new();
-    let (only, test) = read_path(path, reading, &mut notices)?;
+    let mut warnings = Vec::new();
+    let (only, test) = read_path(path, reading, &mut warnings)?;
     let data = fit_test_part(train, test.unwrap_or(only));
-    Ok((data.map_err(|error| error.context(path.display()))?, notices))
+    Ok((data.map_err(|error| error.context(path.display()))?, warnings))
 }
 
 /// Downloads a named set into the cache, unless it is there, and returns its folder.
@@ -253,9 +253,9 @@ pub(crate) fn find_in(
         },
     };
     if let Some(path) = &options.test {
-        let (test, notices) = load_matching(path, &found.train, options)?;
+        let (test, warnings) = load_matching(path, &found.train, options)?;
         found.test = Some(test);
-        found.notices.extend(notices);
+        found.warnings.extend(warnings);
     }
     Ok(found)
 }
@@ -283,7 +283,7 @@ impl Found {
                         self.name
                     )));
                 }
-                self.notices.push(format!(
+                self.warnings.push(format!(
                     "{} has no test part: {} of its {samples} samples (20 %{each}, drawn \
                      with seed {seed}) are held out for testing",
                     self.name,
@@ -292,8 +292,8 @@ impl Found {
                 self.train.divide(&kept, &apart)
             }
         };
-        let Found { name, origin, notices, .. } = self;
-        Ok(Loaded { name, train, test, origin, notices })
+        let Found { name, origin, warnings, .. } = self;
+        Ok(Loaded { name, train, test, origin, warnings })
     }
 }
 
@@ -312,15 +312,15 @@ fn default_set(
     };
     let (why, passed_over) = missing;
     let folder = surroundings.download_folder(mnist);
-    let mut notices = vec![
+    let mut warnings = vec![
         format!("MNIST is not available: {why}; using the built-in digits"),
         format!(
             "to get it: `gradus fetch mnist` with a network, or put its four .gz files into {}",
             folder.map_or("a folder given by `data_dir`".to_owned(), |it| it.display().to_string())
         ),
     ];
-    notices.extend(passed_over);
-    Ok(Found { notices, ..built_in()? })
+    warnings.extend(passed_over);
+    Ok(Found { warnings, ..built_in()? })
 }
 
 fn built_in() -> Result<Found> {
@@ -330,7 +330,7 @@ fn built_in() -> Result<Found> {
         train: digits::generate(train, DIGITS_SEED, Part::Train)?,
         test: Some(digits::generate(test, DIGITS_SEED, Part::Test)?),
         origin: "built in".to_owned(),
-        notices: Vec::new(),
+        warnings: Vec::new(),
     })
 }
 
@@ -356,12 +356,12 @@ fn named_set(
         let message = format!("there is no data folder {}", folder.display());
         return Err(fatal(Error::not_found(message)));
     }
-    let found = |(train, test), folder: &Path, notices| Found {
+    let found = |(train, test), folder: &Path, warnings| Found {
         name: set.name.to_owned(),
         train,
         test: Some(test),
         origin: folder.display().to_string(),
-        notices,
+        warnings,
     };
     let (mut passed_over, mut nearby) = (Vec::new(), Vec::new());
     for place in candidates(set, options.data_dir.as_deref(), surroundings) {
@@ -424,11 +424,11 @@ fn at_path(name: &str, options: &LoadOptions) -> Result<Found> {
     if !path.exists() {
         return Err(unknown(name));
     }
-    let mut notices = Vec::new();
-    let (train, test) = read_path(path, options.reading(), &mut notices)?;
+    let mut warnings = Vec::new();
+    let (train, test) = read_path(path, options.reading(), &mut warnings)?;
     let origin = path.display().to_string();
-    notices.extend(label_warning(&train).map(|warning| format!("{origin}: {warning}")));
-    Ok(Found { name: name.to_owned(), train, test, origin, notices })
+    warnings.extend(label_warning(&train).map(|warning| format!("{origin}: {warning}")));
+    Ok(Found { name: name.to_owned(), train, test, origin, warnings })
 }
 
 #[cfg(test)]
@@ -496,8 +496,8 @@ mod tests {
         assert!(loaded.origin.ends_with("data/KMNIST/raw"), "{}", loaded.origin);
         assert_eq!((loaded.name.as_str(), loaded.train.len()), ("kmnist", 60_000));
         assert_eq!(loaded.train.class_names()[9], "wo");
-        assert_eq!(loaded.notices.len(), 1);
-        assert!(loaded.notices[0].contains("there are 59999 images"), "{:?}", loaded.notices);
+        assert_eq!(loaded.warnings.len(), 1);
+        assert!(loaded.warnings[0].contains("there are 59999 images"), "{:?}", loaded.warnings);
     }
 
     #[test]
@@ -522,14 +522,18 @@ mod tests {
         let (home, surroundings) = nowhere();
         let options = LoadOptions { download: false, ..LoadOptions::default() };
         let loaded = load_in(&options, &surroundings).unwrap();
-        assert_eq!((loaded.name.as_str(), loaded.notices.len()), ("digits", 2));
-        assert!(loaded.notices[0].contains("not on this machine"), "{:?}", loaded.notices);
-        assert!(loaded.notices[1].contains("gradus fetch mnist"), "{:?}", loaded.notices);
+        assert_eq!((loaded.name.as_str(), loaded.warnings.len()), ("digits", 2));
+        assert!(loaded.warnings[0].contains("not on this machine"), "{:?}", loaded.warnings);
+        assert!(loaded.warnings[1].contains("gradus fetch mnist"), "{:?}", loaded.warnings);
         assert_eq!((loaded.train.len(), loaded.test.len()), (60_000, 10_000));
         fs::create_dir_all(home.path().join("here/data/mnist")).unwrap();
         fs::write(home.path().join("here/data/mnist/train-images-idx3-ubyte"), b"").unwrap();
         let loaded = load_in(&options, &surroundings).unwrap();
-        assert!(loaded.notices[2].contains("train-labels-idx1-ubyte[.gz]"), "{:?}", loaded.notices);
+        assert!(
+            loaded.warnings[2].contains("train-labels-idx1-ubyte[.gz]"),
+            "{:?}",
+            loaded.warnings
+        );
     }
 
     #[test]
@@ -560,7 +564,7 @@ mod tests {
         assert!(
             (0..5).all(|class| loaded.test.labels().iter().filter(|&&it| it == class).count() == 2)
         );
-        assert!(loaded.notices[0].contains("10 of its 50 samples"), "{:?}", loaded.notices);
+        assert!(loaded.warnings[0].contains("10 of its 50 samples"), "{:?}", loaded.warnings);
         let again = load_in(&options, &surroundings).unwrap();
         assert_eq!(again.test, loaded.test);
         let other = load_in(&LoadOptions { seed: 1, ..options }, &surroundings).unwrap();
@@ -569,7 +573,7 @@ mod tests {
         let error = load_in(&named(path.to_str().unwrap()), &surroundings).unwrap_err();
         assert!(error.to_string().contains("too few"), "{error}");
         let found = find(&named(path.to_str().unwrap()), &mut |_| {}).unwrap();
-        assert_eq!((found.train.len(), found.test, found.notices), (2, None, vec![]));
+        assert_eq!((found.train.len(), found.test, found.warnings), (2, None, vec![]));
     }
 
     #[test]
@@ -583,14 +587,14 @@ mod tests {
             ..named(train.to_str().unwrap())
         };
         let loaded = load_in(&options(&test), &surroundings).unwrap();
-        assert_eq!((loaded.train.len(), loaded.notices.len()), (3, 0));
+        assert_eq!((loaded.train.len(), loaded.warnings.len()), (3, 0));
         assert_eq!(loaded.test.class_names(), ["cat", "cow", "dog"]);
         assert_eq!(loaded.test.labels(), [2, 0]);
         let narrow = table(&folder, "narrow.csv", "dog,7\ncat,9\n");
         let error = load_in(&options(&narrow), &surroundings).unwrap_err().to_string();
         assert!(error.contains("narrow.csv: the table has 2 columns, expected 3"), "{error}");
-        let (single, notices) = load_single(&test, &LoadOptions::default()).unwrap();
-        assert_eq!((single.class_names(), notices.len()), (&["cat".into(), "dog".into()][..], 0));
+        let (single, warnings) = load_single(&test, &LoadOptions::default()).unwrap();
+        assert_eq!((single.class_names(), warnings.len()), (&["cat".into(), "dog".into()][..], 0));
     }
 
     #[test]
@@ -604,11 +608,11 @@ mod tests {
             ..named(train.to_str().unwrap())
         };
         let loaded = load_in(&options(None), &surroundings).unwrap();
-        assert_eq!((loaded.notices.len(), loaded.train.features()), (1, 2));
+        assert_eq!((loaded.warnings.len(), loaded.train.features()), (1, 2));
         let notice = "train.csv: label column: \"species\" (the first; name another";
-        assert!(loaded.notices[0].contains(notice), "{:?}", loaded.notices);
-        assert_eq!(load_single(&train, &options(None)).unwrap().1, loaded.notices[..1]);
+        assert!(loaded.warnings[0].contains(notice), "{:?}", loaded.warnings);
+        assert_eq!(load_single(&train, &options(None)).unwrap().1, loaded.warnings[..1]);
         let chosen = load_in(&options(Some("species")), &surroundings).unwrap();
-        assert!(chosen.notices.is_empty() && chosen.train == loaded.train);
+        assert!(chosen.warnings.is_empty() && chosen.train == loaded.train);
     }
 }

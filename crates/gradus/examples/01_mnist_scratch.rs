@@ -29,7 +29,7 @@ pub type Arrays = [Vec<f32>; 4];
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let epochs = arguments.first().map_or(Ok(20), |text| text.parse())?;
-    // Cell 1: the data. A picture is a row of 784 bytes, a label a number from 0 to 9.
+    // Cell 1: the data. An image is a row of 784 bytes, a label a number from 0 to 9.
     let data = load(&LoadOptions { download: false, ..LoadOptions::default() }, &mut |_| {})?.train;
     let Inputs::Bytes(x) = &data.inputs else { return Err("pixels must be bytes".into()) };
     // Cell 2: where to start from.

@@ -78,10 +78,10 @@ fn pytorch(modules: &[Module], more: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
 #[test]
 fn weights_of_pytorch_become_a_network() {
     let bytes = pytorch(&[("0", 2, 3), ("2", 4, 2)], &[]);
-    let Loaded { model, notices, .. } = read(&bytes).unwrap();
+    let Loaded { model, warnings, .. } = read(&bytes).unwrap();
     let classifier = model.into_classifier().unwrap();
-    assert!(notices[0].contains("relu is assumed"), "{notices:?}");
-    assert!(notices[1].contains("`normalize`"), "{notices:?}");
+    assert!(warnings[0].contains("relu is assumed"), "{warnings:?}");
+    assert!(warnings[1].contains("`normalize`"), "{warnings:?}");
     let network = &classifier.network;
     assert_eq!((network.inputs(), network.outputs()), (3, 4));
     assert_eq!(network.activation_after(0), Activation::Relu);
@@ -97,7 +97,7 @@ fn weights_of_pytorch_become_a_network() {
         transform: Some(Transform::scalar(1.0, 4.0)),
     };
     let chosen = model_file::read(&bytes, &options).unwrap();
-    assert!(chosen.notices.is_empty());
+    assert!(chosen.warnings.is_empty());
     assert_eq!(chosen.model.network.activation_after(0), Activation::Tanh);
     assert_eq!(chosen.model.transform, Transform::scalar(1.0, 4.0));
 }
@@ -159,9 +159,9 @@ fn npz(arrays: &[(&str, &[usize])]) -> Vec<u8> {
 fn arrays_become_a_network() {
     // As numpy.savez(file, *model.get_weights()) names them; the first layer has no bias.
     let bytes = npz(&[("arr_0", &[64, 4]), ("arr_1", &[4, 3]), ("arr_2", &[3])]);
-    let Loaded { model, notices, .. } = read(&bytes).unwrap();
+    let Loaded { model, warnings, .. } = read(&bytes).unwrap();
     let classifier = model.into_classifier().unwrap();
-    assert_eq!(notices.len(), 2);
+    assert_eq!(warnings.len(), 2);
     assert_eq!(classifier.network.bias(0), [0.0; 4]);
     assert_eq!(classifier.network.bias(1)[1], 1f32.sin());
     assert_eq!(classifier.sample_shape, [8, 8]);
@@ -184,7 +184,7 @@ fn exported_arrays_come_back_with_their_normalization() {
         let loaded = model_file::load_as(&path, &ReadOptions::default()).unwrap();
         assert_eq!(loaded.model.transform, transform);
         assert_eq!(loaded.model.network.parameters(), model.network.parameters());
-        assert_eq!(loaded.notices.len(), 1);
+        assert_eq!(loaded.warnings.len(), 1);
     }
 }
 
@@ -192,7 +192,7 @@ fn exported_arrays_come_back_with_their_normalization() {
 fn keras_predicts_the_same() {
     let arrays = Golden::open("keras.npz");
     let model = model_file::load_as(&golden("keras.keras"), &ReadOptions::default()).unwrap();
-    assert!(model.notices.is_empty());
+    assert!(model.warnings.is_empty());
     let model = model.model.into_classifier().unwrap();
     assert_eq!(model.sample_shape, [4, 3]);
     assert_eq!(model.transform, Transform::scalar(127.5, 127.5));
@@ -213,7 +213,7 @@ fn keras_predicts_the_same() {
 fn onnx_of_others_predicts_the_same() {
     let arrays = Golden::open("foreign.npz");
     let model = model_file::load_as(&golden("foreign.onnx"), &ReadOptions::default()).unwrap();
-    assert!(model.notices.is_empty());
+    assert!(model.warnings.is_empty());
     let model = model.model.into_classifier().unwrap();
     assert_eq!(model.sample_shape, [2, 4, 3]);
     let sizes: Vec<usize> = model.network.linears().iter().map(|it| it.inputs).collect();

@@ -34,7 +34,7 @@ fn mnist_is_what_it_is_known_to_be() {
     let start = Instant::now();
     let Some(loaded) = mnist() else { return };
     eprintln!("loaded from {} in {:?}", loaded.origin, start.elapsed());
-    assert_eq!(loaded.notices, Vec::<String>::new());
+    assert_eq!(loaded.warnings, Vec::<String>::new());
     assert_eq!((loaded.train.len(), loaded.test.len()), (60_000, 10_000));
     assert_eq!(loaded.train.sample_shape, [28, 28]);
     assert_eq!(loaded.test.sample_shape, [28, 28]);

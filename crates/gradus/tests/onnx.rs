@@ -40,7 +40,7 @@ fn transforms() -> [Transform; 5] {
 
 fn read_model(bytes: &[u8]) -> gradus::Result<Model> {
     let loaded = model_file::read(bytes, &ReadOptions::default())?;
-    assert!(loaded.notices.is_empty(), "{:?}", loaded.notices);
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     Ok(loaded.model)
 }
 

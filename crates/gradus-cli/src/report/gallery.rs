@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use gradus::data::Dataset;
 use gradus::metrics::{Mistake, SampleResult};
-use gradus::plot::{escape, grouped, picture};
+use gradus::plot::{escape, grouped, image_url};
 
 use super::report_data::MeasuredClasses;
 use crate::run::output::percent_fine;
@@ -161,7 +161,7 @@ pub(super) fn mistakes(worst: &[Mistake], data: &Dataset, names: &[String]) -> S
 
 /// A sample with a caption; `words` and `caption` are already escaped.
 fn figure(data: &Dataset, index: usize, words: &str, caption: &str) -> String {
-    let sample = match picture(data, index) {
+    let sample = match image_url(data, index) {
         Some(address) => {
             format!("<img src=\"{address}\" alt=\"Sample {index}: {words}\">")
         }

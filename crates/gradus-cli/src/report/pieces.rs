@@ -69,8 +69,8 @@ pub(crate) fn plots(report: &ReportData) -> Vec<Piece> {
         }
         Err(_) => {}
     }
-    if let Some(pictures) = plot::weights(&model.network, &model.sample_shape) {
-        pieces.push(Piece::new("first-layer", pictures));
+    if let Some(images) = plot::weights(&model.network, &model.sample_shape) {
+        pieces.push(Piece::new("first-layer", images));
     }
     pieces.push(Piece::new("weights", plot::weight_histograms(&model.network)));
     pieces

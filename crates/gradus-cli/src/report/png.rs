@@ -79,11 +79,11 @@ mod tests {
                    font-family='system-ui, sans-serif'><style>.a .b{fill:#1f6fb4}</style>\
                    <g class='a'><rect class='b' width='10' height='20'/></g>\
                    <text x='15' y='15'>WWW</text></svg>";
-        let picture = Pixmap::decode_png(&painter.paint(svg).unwrap()).unwrap();
-        assert_eq!((picture.width(), picture.height()), (80, 40));
-        let pixel = picture.pixel(10, 20).unwrap();
+        let image = Pixmap::decode_png(&painter.paint(svg).unwrap()).unwrap();
+        assert_eq!((image.width(), image.height()), (80, 40));
+        let pixel = image.pixel(10, 20).unwrap();
         assert_eq!((pixel.red(), pixel.green(), pixel.blue()), (0x1f, 0x6f, 0xb4));
-        let drawn = picture.pixels()[..].iter().enumerate();
+        let drawn = image.pixels()[..].iter().enumerate();
         assert!(drawn.filter(|(at, pixel)| at % 80 > 28 && pixel.alpha() > 200).count() > 30);
     }
 }

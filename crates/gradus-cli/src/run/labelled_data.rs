@@ -81,7 +81,7 @@ fn held_out_part(model: &Model, options: &LoadOptions) -> Result<Option<Dataset>
     let same =
         loaded.test.len() == counts.test && loaded.train.len() == counts.train + counts.validation;
     if same {
-        loaded.notices.iter().for_each(warn);
+        loaded.warnings.iter().for_each(warn);
     }
     Ok(same.then_some(loaded.test))
 }

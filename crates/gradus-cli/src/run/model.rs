@@ -37,7 +37,7 @@ fn read(args: &ModelArgs) -> Result<Loaded> {
     let options = ReadOptions { activations, transform: args.normalize.clone() };
     let loaded =
         model_file::load_as(&args.model, &options).map_err(|error| refusal(error, args))?;
-    loaded.notices.iter().for_each(warn);
+    loaded.warnings.iter().for_each(warn);
     Ok(loaded)
 }
 

@@ -140,7 +140,7 @@ fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result
                 true if error.kind() == ErrorKind::InvalidArgument => error.context("--activation"),
                 _ => error,
             })?;
-            loaded.notices.iter().for_each(warn);
+            loaded.warnings.iter().for_each(warn);
             if loaded.model.task() != args.task() {
                 return Err(Error::argument(format!(
                     "{} is a model for {}, but this run is for {}: add or leave out --loss squared",

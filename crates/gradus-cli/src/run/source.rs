@@ -156,14 +156,14 @@ pub(crate) fn load(options: &LoadOptions, weights: Option<&Path>) -> Result<Load
             .map_err(|error| error.context(path.display()))?;
     }
     let loaded = found.with_test_part(options.seed)?;
-    loaded.notices.iter().for_each(warn);
+    loaded.warnings.iter().for_each(warn);
     Ok(loaded)
 }
 
 /// Loads the data as they are, possibly without a test set.
 pub(crate) fn find(options: &LoadOptions) -> Result<Found> {
     let found = Downloads::watch(|progress| gradus::data::find(options, progress))?;
-    found.notices.iter().for_each(warn);
+    found.warnings.iter().for_each(warn);
     Ok(found)
 }
 

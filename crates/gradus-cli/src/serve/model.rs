@@ -74,7 +74,7 @@ impl Served {
             "hidden": hidden.collect::<Vec<_>>(),
             "data": provenance.data,
             "test_accuracy": provenance.test_accuracy(),
-            "no_pictures": image_size(&self.model).err().map(|why| why.to_string()),
+            "no_images": image_size(&self.model).err().map(|why| why.to_string()),
         })
     }
 

@@ -135,8 +135,8 @@ impl Server {
         self.ask(&format!("POST {path}"), headers, body.to_string().as_bytes())
     }
 
-    pub(crate) fn answer(&self, picture: &[u8]) -> Answer {
-        self.ask("POST /api/answer?units=1", "Content-Type: image/png\r\n", picture)
+    pub(crate) fn answer(&self, image: &[u8]) -> Answer {
+        self.ask("POST /api/answer?units=1", "Content-Type: image/png\r\n", image)
     }
 
     /// Waits until the run has one of `states`, and returns it.

@@ -1,4 +1,4 @@
-"""Writes docs/pictures/page-VIEW-SCHEME-WIDTH.png: the three views of the page, light and dark, wide and
+"""Writes docs/images/page-VIEW-SCHEME-WIDTH.png: the three views of the page, light and dark, wide and
 on a phone, with a model that it first trains on MNIST.
 
     python screenshots.py PROGRAM FOLDER

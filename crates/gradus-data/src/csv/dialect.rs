@@ -1,13 +1,13 @@
-//! What separates the fields of a table: the beginning of its text in, a separator out.
+//! Detects the separator of a table from the beginning of its text.
 
 use super::encoding::{Encoding, Text};
 use super::fields::parse_number;
 use super::records::{Record, Records};
 
-/// The separators that are known, the more usual first.
+/// Known separators, the most common first.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Records that are looked at.
+/// Number of records to inspect.
 const LOOKED_AT: usize = 50;
 
 /// The separator that a first line `sep=;` names, as spreadsheet programs write it, and the length of the
@@ -26,7 +26,7 @@ pub(super) fn named_separator(start: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// What separates the fields of a text that begins with `start`; `is_whole` says whether that is all of it.
+/// The separator of a text that begins with `start`; `is_whole`: whether `start` is the entire text.
 ///
 /// The separator with the same number of fields in most records wins, and among those the one with most
 /// fields that are numbers.
@@ -34,7 +34,7 @@ pub(super) fn find_separator(start: &[u8], is_whole: bool) -> u8 {
     let mut best = (b',', (0, 0));
     for separator in SEPARATORS {
         let fit = fit(start, is_whole, separator);
-        // The first of equals.
+        // Of equally good separators, the first wins.
         if fit > best.1 {
             best = (separator, fit);
         }
@@ -50,7 +50,7 @@ fn fit(start: &[u8], is_whole: bool, separator: u8) -> (usize, usize) {
     for record in &records {
         *widths.entry(record.len()).or_insert(0_usize) += 1;
         fields += record.len();
-        // A comma between numbers is no decimal comma.
+        // A comma between two numbers is not a decimal comma.
         let is_number = |field: &&[u8]| parse_number(field, separator != b',').is_some();
         numbers += record.fields().filter(is_number).count();
     }
@@ -62,7 +62,7 @@ fn fit(start: &[u8], is_whole: bool, separator: u8) -> (usize, usize) {
     }
 }
 
-/// The first records without comments.
+/// The first records, comments excluded.
 fn first_records(start: &[u8], is_whole: bool, separator: u8) -> Vec<Record> {
     let Ok(text) = Text::open(start, Some(Encoding::Utf8)) else { return Vec::new() };
     let mut records = Records::new(text, separator);
@@ -72,7 +72,7 @@ fn first_records(start: &[u8], is_whole: bool, separator: u8) -> Vec<Record> {
         found.push(record.clone());
     }
     if !is_whole && found.len() > 1 && found.len() < LOOKED_AT {
-        // The piece ends in the middle of it.
+        // The last record is incomplete: `start` ends within it.
         found.pop();
     }
     if found.iter().any(|record| !record.is_marked) {
@@ -107,7 +107,7 @@ mod tests {
         ] {
             assert_eq!(find_separator(text.as_bytes(), true), expected, "{text:?}");
         }
-        // The last record is cut.
+        // The last record is truncated.
         assert_eq!(find_separator(b"1;2\n3;4\n5", false), b';');
     }
 

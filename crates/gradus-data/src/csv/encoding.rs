@@ -1,7 +1,7 @@
-//! The letters of a table: bytes in, UTF-8 out, piece by piece.
+//! Decodes the bytes of a table to UTF-8, chunk by chunk.
 //!
 //! A byte order mark decides, then the caller, then the bytes themselves: text that is not UTF-8 is read as
-//! Windows-1252 with a warning. Nothing is ever replaced: what cannot be read is refused.
+//! Windows-1252 with a warning. Nothing is ever replaced: undecodable bytes are an error.
 
 use std::io::{self, Read};
 
@@ -9,10 +9,10 @@ use gradus_core::files::magic;
 
 use crate::error::Result;
 use crate::{bytes, invalid};
-/// Bytes that are decoded at a time.
+/// Bytes decoded at a time.
 pub(super) const PIECE: usize = 1 << 16;
 
-/// How letters are written as bytes.
+/// A character encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// UTF-8.
@@ -26,7 +26,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// All of them.
+    /// All encodings.
     pub const ALL: [Encoding; 4] =
         [Encoding::Utf8, Encoding::Utf16Le, Encoding::Utf16Be, Encoding::Windows1252];
 
@@ -54,7 +54,7 @@ impl Encoding {
         })
     }
 
-    /// What the byte order mark at the beginning says, and its length.
+    /// The encoding that the byte order mark names, and the mark's length.
     fn of_mark(start: &[u8]) -> Option<(Encoding, usize)> {
         match start {
             [0xef, 0xbb, 0xbf, ..] => Some((Encoding::Utf8, 3)),
@@ -65,19 +65,19 @@ impl Encoding {
     }
 }
 
-/// Text that is read piece by piece.
+/// Text that is read chunk by chunk.
 pub(super) struct Text<R> {
     source: R,
     encoding: Encoding,
     /// Whether bytes that are not UTF-8 may show that the text is Windows-1252.
     is_guess: bool,
-    /// Bytes at the end of the last piece that are part of a letter.
+    /// Bytes of an incomplete character at the end of the last chunk.
     rest: Vec<u8>,
     decoded: Vec<u8>,
     /// How much of `decoded` has been consumed.
     at: usize,
     is_at_end: bool,
-    /// Line ends before `decoded`, and whether it follows a carriage return.
+    /// Line breaks before `decoded`, and whether it follows a carriage return.
     lines: Lines,
     pub(super) warnings: Vec<String>,
 }
@@ -137,7 +137,7 @@ impl<R: Read> Text<R> {
         Ok(text)
     }
 
-    /// The text that is next; empty at the end.
+    /// The next text; empty at the end.
     pub(super) fn fill(&mut self) -> Result<&[u8]> {
         while self.at == self.decoded.len() && !self.is_at_end {
             let kept = self.rest.len();
@@ -150,17 +150,17 @@ impl<R: Read> Text<R> {
         Ok(&self.decoded[self.at..])
     }
 
-    /// Marks the first `count` bytes of what [`Self::fill`] gave as read.
+    /// Consumes the first `count` bytes that [`Self::fill`] returned.
     pub(super) fn consume(&mut self, count: usize) {
         self.at += count;
     }
 
-    /// Whether [`Self::fill`] gives all that is left.
+    /// Whether [`Self::fill`] returns all remaining text.
     pub(super) fn is_whole(&self) -> bool {
         self.is_at_end
     }
 
-    /// Makes `decoded` from `rest`, of which a part of a letter may be left.
+    /// Decodes `rest` into `decoded`; an incomplete character stays in `rest`.
     fn decode(&mut self, is_at_end: bool) -> Result<()> {
         self.lines.pass(&self.decoded);
         self.decoded.clear();
@@ -213,7 +213,7 @@ impl<R: Read> Text<R> {
         let (pairs, odd) = self.rest.as_chunks();
         let mut units: Vec<u16> = pairs.iter().map(|&pair| unit(pair)).collect();
         let mut left = odd.to_vec();
-        // Half a letter waits for its other half.
+        // An incomplete character waits for its remaining bytes.
         if units.last().is_some_and(|unit| (0xd800..0xdc00).contains(unit)) && !self.is_at_end {
             units.pop();
             left = self.rest[2 * units.len()..].to_vec();
@@ -262,7 +262,7 @@ impl<R: Read> Text<R> {
     }
 }
 
-/// The letters of the bytes 0x80 to 0x9f in Windows-1252; the others have their number in Unicode.
+/// The characters of the bytes 0x80 to 0x9f in Windows-1252; all other bytes equal their code point.
 const WINDOWS: [char; 32] = [
     '€', '\0', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\0', 'Ž', '\0', '\0', '‘',
     '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\0', 'ž', 'Ÿ',
@@ -275,7 +275,7 @@ fn windows_letter(byte: u8) -> Option<char> {
     }
 }
 
-/// Names a file that is not text by its first bytes, before any cell of it fails.
+/// Identifies a file that is not text by its first bytes, before any of its cells causes an error.
 fn check_is_text(start: &[u8], encoding: Encoding, is_marked: bool) -> Result<()> {
     if matches!(encoding, Encoding::Utf16Le | Encoding::Utf16Be) {
         return Ok(());
@@ -310,7 +310,7 @@ fn unreadable(error: io::Error) -> crate::error::Error {
 mod tests {
     use super::*;
 
-    /// Gives a few bytes at a time, so that letters are cut.
+    /// Returns a few bytes at a time, so that characters are split.
     struct Drops<'a>(&'a [u8]);
 
     impl Read for Drops<'_> {
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn every_encoding_gives_the_same_letters() {
-        // Longer than a piece, so that letters lie across pieces.
+        // Longer than a chunk, so that characters are split between chunks.
         for text in ["né,nè €😀\r\n".repeat(9000), format!("x{}", "é".repeat(70_000)), "a".into()]
         {
             let marked = format!("\u{feff}{text}");
@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(text, "a,b\n1,né\n2,nè\n3,€\n");
         assert!(warnings[0].contains("line 2") && warnings.len() == 1, "{warnings:?}");
         assert_eq!(read(bytes, Encoding::from_name("Latin-1")).unwrap(), (text, vec![]));
-        // At the very end, and far behind the first piece.
+        // At the very end, and far after the first chunk.
         assert_eq!(read(b"ne\xe9", None).unwrap().0, "neé");
         let late = [b"a\n".repeat(PIECE), b"\xe9".to_vec()].concat();
         let (_, warnings) = read(&late, None).unwrap();

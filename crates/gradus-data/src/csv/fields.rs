@@ -1,5 +1,5 @@
-//! What the fields of a table become: numbers, values to learn, labels. Each says what is wrong with a
-//! field, and the table adds where it is.
+//! Converts the fields of a table to features, regression targets and labels. Errors describe the field;
+//! the table adds its position.
 
 use std::collections::HashMap;
 
@@ -7,20 +7,20 @@ use crate::Inputs;
 use crate::array::MAX_CLASSES;
 use crate::image_shape;
 
-/// How gaps are written, besides the empty field.
+/// Spellings of a missing value, besides the empty field.
 const GAPS: [&[u8]; 11] =
     [b"NA", b"N/A", b"#N/A", b"NaN", b"nan", b"null", b"NULL", b"None", b"?", b"<NA>", b"NaT"];
 
-/// Whether a field is a gap: no value was noted.
-pub(super) fn is_gap(field: &[u8]) -> bool {
+/// Whether a field is a missing value.
+pub(super) fn is_missing(field: &[u8]) -> bool {
     let field = field.trim_ascii();
     field.is_empty() || GAPS.contains(&field)
 }
 
-/// Which decimal mark a table has, once a field has shown it.
+/// The decimal mark of a table, as far as its fields have shown it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decimals {
-    /// No field has one yet, and a comma may be one.
+    /// No field has shown one yet; a comma may be one.
     Unknown,
     Point,
     Comma,
@@ -64,7 +64,7 @@ fn why_no_number(text: &[u8]) -> String {
         && parts.all(|part| part.first().is_some_and(is_digit));
     match text {
         [] => "the field is empty, a missing value".to_owned(),
-        _ if is_gap(text) => format!("{shown} is a missing value"),
+        _ if is_missing(text) => format!("{shown} is a missing value"),
         _ if is_code(text) => format!("{shown} begins with 0, so it is text, not a number"),
         _ if is_date => format!("{shown} is a date, not a number"),
         _ if text
@@ -80,7 +80,7 @@ fn why_no_number(text: &[u8]) -> String {
     }
 }
 
-/// A field for a message, cut if it is long.
+/// A field for a message, shortened if it is long.
 fn shown(text: &[u8]) -> String {
     const LETTERS: usize = 80;
     let text = String::from_utf8_lossy(&text[..text.len().min(4 * LETTERS)]);
@@ -90,7 +90,7 @@ fn shown(text: &[u8]) -> String {
     }
 }
 
-/// The numbers read so far: bytes until a value or the number of columns says otherwise.
+/// The features read so far: bytes until a number or the number of columns rules that out.
 pub(super) struct Numbers {
     values: Values,
     pub(super) decimals: Decimals,
@@ -128,7 +128,7 @@ impl Numbers {
         Ok(())
     }
 
-    /// The numbers; zeros and ones alone are no grey levels.
+    /// The features; zeros and ones alone are not grey levels.
     pub(super) fn finish(self, features: usize, doubles: bool) -> Inputs {
         match self.values {
             Values::Bytes(values) if values.iter().all(|&value| value <= 1) => {
@@ -141,7 +141,7 @@ impl Numbers {
     }
 }
 
-/// The values read so far, row after row.
+/// The regression targets read so far, row by row.
 pub(super) struct Rows {
     pub(super) values: Vec<f32>,
     pub(super) decimals: Decimals,
@@ -152,7 +152,7 @@ impl Rows {
         Rows { values: Vec::new(), decimals }
     }
 
-    /// Adds the next value of a row.
+    /// Adds the next target of a row.
     pub(super) fn push(&mut self, field: &[u8]) -> Result<(), String> {
         let value = self.decimals.number(field)?;
         check_size(value, field)?;
@@ -173,9 +173,9 @@ fn check_size(value: f64, field: &[u8]) -> Result<(), String> {
 #[derive(Default)]
 pub(super) struct Labels {
     labels: Vec<u32>,
-    /// Class names in the order in which they were met.
+    /// Class names in order of appearance.
     class_names: Vec<String>,
-    /// The index of each class by its name and by every way in which it was written.
+    /// The index of each class by its name and by every spelling found.
     class_indices: HashMap<Vec<u8>, u32>,
 }
 
@@ -225,7 +225,7 @@ fn class_name(field: &[u8]) -> Result<String, String> {
     let text = String::from_utf8_lossy(field).into_owned();
     match parse_number(field, false) {
         _ if text.is_empty() => Err("the label is empty, a missing value".to_owned()),
-        _ if is_gap(field) => Err(format!("the label {text:?} is a missing value")),
+        _ if is_missing(field) => Err(format!("the label {text:?} is a missing value")),
         Some(number) if number.fract() != 0.0 => Err(format!(
             "the label {text} has a fraction, so it is no class (`loss` squared learns values)"
         )),
@@ -289,13 +289,13 @@ pub(super) fn parse_number(field: &[u8], decimal_comma: bool) -> Option<f64> {
     found.filter(|value| value.is_finite())
 }
 
-/// Neither a number of any kind nor a gap.
+/// Neither a number of any kind nor a missing value.
 pub(super) fn is_text(field: &[u8], decimal_comma: bool) -> bool {
     let is_number = || {
         parse_number(field, decimal_comma).is_some()
             || (parse_any_number(field).is_some() && !is_code(field.trim_ascii()))
     };
-    !is_gap(field) && !is_number()
+    !is_missing(field) && !is_number()
 }
 
 #[cfg(test)]
@@ -317,9 +317,9 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_no_labels() {
-        for gap in ["", " ", "NA", "N/A", "nan", "NaN", "null", "NULL", "None", "?", "<NA>"] {
-            let error = Labels::default().push(gap.as_bytes()).unwrap_err();
+    fn missing_values_are_not_labels() {
+        for missing in ["", " ", "NA", "N/A", "nan", "NaN", "null", "NULL", "None", "?", "<NA>"] {
+            let error = Labels::default().push(missing.as_bytes()).unwrap_err();
             assert!(error.contains("missing value"), "{error}");
         }
         Labels::default().push(b"Nancy").unwrap();

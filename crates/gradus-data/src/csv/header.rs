@@ -1,4 +1,4 @@
-//! Whether the first record of a table is a header: the first records in, yes or no out.
+//! Detects whether the first record of a table is a header.
 
 use super::fields::{is_code, is_text, parse_number};
 use super::records::Record;
@@ -42,7 +42,7 @@ pub(super) fn first_record(
     }
 }
 
-/// Whether a record holds names of the expected columns: one that is no number, or all that are.
+/// Whether a record holds names of the expected columns: one that is not a number, or all that are numbers.
 fn has_names_of(record: &Record, known: Option<&Columns>) -> bool {
     let Some(known) = known.and_then(Columns::feature_names) else { return false };
     let names = record.names();
@@ -56,7 +56,7 @@ fn has_names_of(record: &Record, known: Option<&Columns>) -> bool {
     }
 }
 
-/// Whether a record has something else than whole numbers.
+/// Whether a record has a field that is not a whole number.
 fn is_unlike(record: &Record) -> bool {
     record.fields().any(|field| !field.trim_ascii().iter().all(u8::is_ascii_digit))
 }

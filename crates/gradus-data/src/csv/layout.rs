@@ -1,5 +1,5 @@
-//! What the columns of a table are for: a table and what is asked for or known of it in; positions of
-//! features and targets out.
+//! Decides which columns of a table are features and which are targets, from the options, the model's
+//! columns and the header.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -9,7 +9,7 @@ use super::table::{Layout, Table};
 use crate::error::{Error, Result};
 use crate::{Columns, invalid};
 
-/// What a label column is usually called, the surest name first.
+/// Common names of a label column, the most reliable first.
 const LABEL_NAMES: [&str; 4] = ["label", "class", "target", "y"];
 
 /// The columns of samples with targets, which are labels or values; and what the samples remember of
@@ -95,7 +95,7 @@ impl<R: Read> Table<R> {
         (0..self.columns).filter(|at| !left_out.contains(at)).collect()
     }
 
-    /// The columns of a name, but those left out.
+    /// The columns of a name, except those left out.
     fn named(&self, left_out: &[usize], matches: impl Fn(&str) -> bool) -> Vec<usize> {
         let names = self.header.iter().flatten().enumerate();
         let found = names.filter(|(at, name)| matches(name) && !left_out.contains(at));
@@ -148,7 +148,7 @@ impl<R: Read> Table<R> {
 
     /// The label column that is asked for, or the columns of values, with commas between them.
     fn targets_called(&self, wanted: &str, values: bool, left_out: &[usize]) -> Result<Vec<usize>> {
-        // A name may have a comma in it.
+        // A name may contain a comma.
         if !values || !self.named(left_out, |name| name == wanted).is_empty() {
             return Ok(vec![self.target_called(wanted, left_out)?]);
         }
@@ -174,7 +174,7 @@ impl<R: Read> Table<R> {
                     ref twins => Err(self.twins(twins)),
                 };
                 let found: Vec<_> = known.targets().iter().map(find).collect::<Result<_>>()?;
-                // Under another name, a target is the one column that is no feature, or has a usual name.
+                // Under another name, the target is the only column that is not a feature, or one with a common name.
                 match (&found[..], known.targets()) {
                     ([None], [at]) => match self.stand_in(known, left_out)? {
                         Some(other) => Ok(vec![other]),
@@ -231,7 +231,7 @@ impl<R: Read> Table<R> {
                 places.entry(name).or_default().push(at);
             }
         }
-        // Of several columns of one name the first is the first.
+        // Several columns of one name are taken in their order.
         let found: Vec<Option<usize>> =
             wanted.iter().map(|name| places.get_mut(name).and_then(Vec::pop)).collect();
         let missing: Vec<&str> = wanted
@@ -306,7 +306,7 @@ impl<R: Read> Table<R> {
         }
     }
 
-    /// The column that has a usual name.
+    /// The column that has a common name.
     fn usual_target(&self, left_out: &[usize]) -> Result<Option<usize>> {
         for usual in LABEL_NAMES {
             match &self.named(left_out, |name| name.eq_ignore_ascii_case(usual))[..] {
@@ -318,8 +318,8 @@ impl<R: Read> Table<R> {
         Ok(None)
     }
 
-    /// What is most likely the target of samples with known features: the only other column, or one that
-    /// has a usual name.
+    /// The most likely target of samples with known features: the only other column, or one with a common
+    /// name.
     fn stand_in(&self, known: &Columns, left_out: &[usize]) -> Result<Option<usize>> {
         let features = known.feature_names().unwrap_or_default();
         match self.named(left_out, |name| !features.contains(&name))[..] {
@@ -387,7 +387,7 @@ fn columns(count: usize) -> String {
     format!("{count} {}", if count == 1 { "column" } else { "columns" })
 }
 
-/// Names in a message; of many only the first and the last.
+/// Names for a message; only the first and the last if there are many.
 fn list<S: AsRef<str>>(names: &[S]) -> String {
     match names {
         [first, .., last] if names.len() > 12 => {

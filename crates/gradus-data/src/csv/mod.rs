@@ -1,5 +1,5 @@
-//! Tables: text with a class label in one column, or values to learn in some, and numbers in all others in,
-//! a [`Dataset`] out; or tables of numbers alone, for a model to predict.
+//! Reads CSV tables: one label column or several columns of regression targets, numbers in all others; or
+//! numbers alone, for a model to predict. The result is a [`Dataset`].
 //!
 //! docs/formats.md says how labels, headers, separators and encodings are recognized.
 //!
@@ -49,7 +49,7 @@ pub fn read_csv(path: &Path, label_column: Option<&str>) -> Result<Dataset> {
 }
 
 /// Reads the table in a file, which may be compressed: a gzip file, or a zip archive of one table. The second
-/// value is what the user ought to know, a line each.
+/// value is a list of warnings, one line each.
 ///
 /// # Errors
 /// `NotFound` or `Io` if the file cannot be read; `InvalidArgument` if there is no such column; `InvalidData`
@@ -75,10 +75,10 @@ pub fn parse_csv(source: impl Read, label_column: Option<&str>) -> Result<Datase
     parse_table(source, &options).map(|(data, _)| data)
 }
 
-/// As [`parse_csv`], with values to learn in the columns that `columns` names.
+/// As [`parse_csv`], with regression targets in the columns that `columns` names.
 ///
 /// # Errors
-/// As [`read_table`], and `InvalidArgument` if nothing says which columns these are.
+/// As [`read_table`], and `InvalidArgument` if it is unclear which columns these are.
 pub fn parse_values(source: impl Read, columns: Option<&str>) -> Result<Dataset> {
     let options = TableOptions { label_column: columns, values: true, ..TableOptions::default() };
     parse_table(source, &options).map(|(data, _)| data)

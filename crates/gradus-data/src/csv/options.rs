@@ -1,4 +1,4 @@
-//! What is asked for when a table is read.
+//! Options for reading a table.
 
 use super::encoding::Encoding;
 use crate::Columns;
@@ -9,11 +9,11 @@ pub struct TableOptions<'a> {
     /// The label column: a name from the header or a position from 0; for `values` one or several, with
     /// commas between them.
     pub label_column: Option<&'a str>,
-    /// Whether targets are values instead of classes.
+    /// Whether targets are numbers (regression) instead of classes.
     pub values: bool,
     /// Columns to leave out, by name or position.
     pub drop: &'a [String],
-    /// How letters are written as bytes, if the table does not say it.
+    /// The character encoding, if the table has no byte order mark.
     pub encoding: Option<Encoding>,
     /// The columns that samples must have, in this order: those that a model was trained on. Features and
     /// targets are then found by these names, or by position in a table without a header.

@@ -1,4 +1,4 @@
-//! Tables in gzip files and zip archives: a file in, the bytes of its table out.
+//! Unpacks tables from gzip files and zip archives.
 
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 
@@ -77,7 +77,7 @@ fn table_in<R: Read + Seek>(archive: &Archive<R>) -> Result<Entry> {
 fn is_table(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let ends = [".csv", ".tsv", ".txt", ".data"].iter().any(|ending| lower.ends_with(ending));
-    // Archives that macOS makes have a second, binary file for each.
+    // macOS adds a second, binary file for each file of an archive.
     ends && !name.starts_with("__MACOSX")
 }
 

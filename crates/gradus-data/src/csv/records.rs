@@ -1,4 +1,4 @@
-//! Lines and fields: text in, one [`Record`] of fields after the other out.
+//! Splits text into [`Record`]s of fields.
 //!
 //! Lines end in `\n`, `\r\n` or `\r`. A field that begins with a quotation mark ends at the next one, may hold
 //! separators and line ends, and `""` in it stands for one mark. Blank lines are skipped.
@@ -19,7 +19,7 @@ const MOST_FIELDS: usize = 1_000_000;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Record {
     text: Vec<u8>,
-    /// Where each field ends in `text`.
+    /// End of each field in `text`.
     ends: Vec<usize>,
     /// The number of its first line, counted from 1.
     pub(super) line: u64,
@@ -83,16 +83,16 @@ impl Record {
     }
 }
 
-/// Where in a field the reader is.
+/// Position of the reader within a field.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     /// Before its first letter.
     Start,
     /// In a field without quotation marks.
     Plain,
-    /// Behind the opening quotation mark.
+    /// After the opening quotation mark.
     Quoted,
-    /// Behind a quotation mark in a quoted field: the closing one, or the first of two.
+    /// After a quotation mark in a quoted field: the closing one, or the first of two.
     Closed,
 }
 
@@ -108,7 +108,7 @@ impl<R: Read> Records<R> {
         Records { text, separator, lines: Lines::default() }
     }
 
-    /// Takes the warnings about the text so far.
+    /// Removes and returns the warnings about the text so far.
     pub(super) fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.text.warnings)
     }
@@ -198,7 +198,7 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// The record that the end of the text ends, if there is one.
+/// The record that ends at the end of the text, if there is one.
 fn at_end(record: &mut Record, state: State, opened: u64) -> Result<bool> {
     if state == State::Quoted {
         return Err(unclosed(opened));
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(fields(",\n"), ["", ""]);
         assert!(read("").unwrap().is_empty());
         assert!(read("\n \r\n").unwrap().is_empty());
-        // Longer than a piece.
+        // Longer than a chunk.
         let long = format!("\"{}\",b\n1,2", "x\n".repeat(50_000));
         let found = read(&long).unwrap();
         assert_eq!((found[0].1[0].len(), found[1].0), (100_000, 50_002 - 1 + 1));

@@ -1,24 +1,24 @@
-//! A table as a header and rows of fields: text in, the numbers and labels of each row out.
+//! Reads a header and rows of fields as features and labels of each row.
 
 use std::collections::VecDeque;
 use std::io::Read;
 
 use super::dialect::{find_separator, named_separator};
 use super::encoding::Text;
-use super::fields::{Decimals, Numbers, is_gap, is_text};
+use super::fields::{Decimals, Numbers, is_missing, is_text};
 use super::header::{FirstRecord, first_record};
 use super::options::TableOptions;
 use super::records::{Record, Records};
 use crate::error::{Error, Result};
 use crate::{Inputs, invalid};
 
-/// Rows that are read before it is decided what the columns are.
+/// Rows read before the roles of the columns are decided.
 const AHEAD: usize = 50;
 
-/// The rows of a table, one after the other.
+/// The rows of a table, one by one.
 pub(super) struct Table<R> {
     records: Records<R>,
-    /// Rows that were read to see what the table is.
+    /// Rows that were read to detect the table's structure.
     ahead: VecDeque<Record>,
     pub(super) columns: usize,
     pub(super) header: Option<Vec<String>>,
@@ -34,7 +34,7 @@ pub(super) struct Layout {
     pub(super) features: Vec<usize>,
     /// Positions of the targets.
     pub(super) targets: Vec<usize>,
-    /// Whether the table decides what the columns are, not other data.
+    /// Whether the roles of the columns come from this table, not from other data.
     pub(super) is_new: bool,
 }
 
@@ -49,7 +49,7 @@ impl<R: Read> Table<R> {
                 (find_separator(&start, text.is_whole()), 0)
             }
         };
-        // What is left of that line is a blank line, which is counted.
+        // The rest of that line is a blank line, which is counted.
         text.consume(skipped);
         let mut records = Records::new(text, separator);
         let mut ahead = VecDeque::new();
@@ -208,7 +208,7 @@ impl<R: Read> Table<R> {
     /// The error for a field, with its place and with what to do.
     fn refusal(&self, row: &Record, at: usize, layout: &Layout, problem: &str) -> Error {
         let is_target = layout.targets.contains(&at);
-        let advice = match (&layout.targets[..], is_gap(row.field(at))) {
+        let advice = match (&layout.targets[..], is_missing(row.field(at))) {
             (_, true) if is_target => "fill it in, or leave the row out".to_owned(),
             (_, true) => "fill it in, or leave out the row, or the column with `drop`".to_owned(),
             (_, false) if is_target => {
@@ -244,7 +244,7 @@ fn check_first_line(ahead: &VecDeque<Record>, columns: usize) -> Result<()> {
     }
 }
 
-/// Takes lines that begin with # out if they have another number of fields than the first other line; gives
+/// Removes lines that begin with # and have another number of fields than the first other line; returns
 /// that number.
 fn drop_comments(ahead: &mut VecDeque<Record>) -> usize {
     let first = ahead.iter().find(|record| !record.is_marked).or(ahead.front());
@@ -267,7 +267,7 @@ struct RowCounter {
 }
 
 impl RowCounter {
-    /// Rows from which on counting is no coincidence.
+    /// Number of rows from which consecutive numbers are not a coincidence.
     const ENOUGH: u64 = 5;
 
     fn see(&mut self, field: &[u8]) {

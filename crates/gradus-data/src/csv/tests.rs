@@ -1,4 +1,4 @@
-//! Tables from text to samples, and what is said about those that are not as they should be.
+//! Tables from text to samples, and the errors for malformed tables.
 
 use super::*;
 use crate::Columns;
@@ -104,7 +104,7 @@ fn a_label_column_that_a_header_leaves_to_a_guess_is_told() {
     for (text, column) in [
         ("a,b\n1,2\n", Some("a")), // asked for
         ("a,b\n1,2\n", Some("0")),
-        ("a,y\n1,2\n", None), // a usual name
+        ("a,y\n1,2\n", None), // a common name
         ("a,b\n1,x\n", None), // the only text
         ("1,2\n3,4\n", None), // as the usual tables of MNIST
     ] {
@@ -164,7 +164,7 @@ fn columns_of_values_are_left_out_of_samples_to_predict() {
 }
 
 #[test]
-fn a_first_row_with_a_gap_is_no_header() {
+fn a_first_row_with_a_missing_value_is_not_a_header() {
     for (text, found) in
         [("a,nan\nb,1\n", "\"nan\" is a missing"), ("a,\nb,1\n", "the field is empty")]
     {

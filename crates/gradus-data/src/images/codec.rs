@@ -21,13 +21,13 @@ const MAX_PIXELS_PER_BYTE: u64 = 8 * 1032;
 pub(super) fn decode(bytes: &[u8]) -> Result<GreyImage, String> {
     let mut decoder = open(bytes)?;
     let orientation = decoder.orientation();
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(explain)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(explain)?;
     // A photo without a readable orientation stays as it is.
     if let Ok(orientation) = orientation {
-        picture.apply_orientation(orientation);
+        image.apply_orientation(orientation);
     }
-    let (height, width) = (picture.height() as usize, picture.width() as usize);
-    let pixels = match picture {
+    let (height, width) = (image.height() as usize, image.width() as usize);
+    let pixels = match image {
         DynamicImage::ImageLuma8(grey) => grey.into_raw(),
         // The format of a browser's canvas, without a detour through other kinds of pixels.
         DynamicImage::ImageRgba8(colours) => on_paper(colours.pixels().copied()),

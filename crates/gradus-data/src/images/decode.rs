@@ -92,10 +92,10 @@ mod tests {
     use super::super::encode_png;
     use super::*;
 
-    /// The picture as a file of the given format.
-    fn file(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    /// The image as a file of the given format.
+    fn file(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
-        picture.into().write_to(&mut bytes, format).unwrap();
+        image.into().write_to(&mut bytes, format).unwrap();
         bytes.into_inner()
     }
 
@@ -125,27 +125,27 @@ mod tests {
     #[test]
     fn colour_becomes_luma() {
         let colours = [[255u8, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0]];
-        let picture = ImageBuffer::from_fn(5, 1, |x, _| Rgb(colours[x as usize]));
-        let grey = parse_grey(&file(picture, ImageFormat::Png)).unwrap();
+        let image = ImageBuffer::from_fn(5, 1, |x, _| Rgb(colours[x as usize]));
+        let grey = parse_grey(&file(image, ImageFormat::Png)).unwrap();
         assert_eq!(grey.pixels(), [76, 150, 29, 255, 0]);
     }
 
     #[test]
     fn transparent_parts_show_white_paper() {
         let alphas = [0u8, 51, 255];
-        let picture = ImageBuffer::from_fn(3, 1, |x, _| Rgba([0, 0, 0, alphas[x as usize]]));
-        let grey = parse_grey(&file(picture, ImageFormat::Png)).unwrap();
+        let image = ImageBuffer::from_fn(3, 1, |x, _| Rgba([0, 0, 0, alphas[x as usize]]));
+        let grey = parse_grey(&file(image, ImageFormat::Png)).unwrap();
         assert_eq!(grey.pixels(), [255, 204, 0]);
     }
 
     #[test]
     fn light_ink_on_nothing_shows_black_paper() {
         let light = |colour: [u8; 3], rest: [u8; 3]| {
-            let picture = ImageBuffer::from_fn(60, 1, |x, _| {
+            let image = ImageBuffer::from_fn(60, 1, |x, _| {
                 let [red, green, blue] = if x < 59 { colour } else { rest };
                 Rgba([red, green, blue, [0u8, 51, 255][x as usize % 3]])
             });
-            parse_grey(&file(picture, ImageFormat::Png)).unwrap().pixels()[..3].to_vec()
+            parse_grey(&file(image, ImageFormat::Png)).unwrap().pixels()[..3].to_vec()
         };
         assert_eq!(light([255; 3], [255; 3]), [0, 51, 255]);
         assert_eq!(light([255, 240, 120], [255; 3])[0], 0);
@@ -158,17 +158,17 @@ mod tests {
 
     #[test]
     fn other_formats_are_read_by_their_content() {
-        let picture = ImageBuffer::from_fn(9, 6, |x, y| Luma([(x * 20 + y * 10) as u8]));
+        let image = ImageBuffer::from_fn(9, 6, |x, y| Luma([(x * 20 + y * 10) as u8]));
         for format in [ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP] {
             let bytes = match format {
                 // The encoder supports colours only.
-                ImageFormat::WebP => file(DynamicImage::from(picture.clone()).into_rgb8(), format),
-                _ => file(picture.clone(), format),
+                ImageFormat::WebP => file(DynamicImage::from(image.clone()).into_rgb8(), format),
+                _ => file(image.clone(), format),
             };
             assert!(is_image(&bytes), "{format:?}");
             let grey = parse_grey(&bytes).unwrap();
             assert_eq!((grey.height(), grey.width()), (6, 9));
-            assert_eq!(grey.pixels(), picture.as_raw().as_slice(), "{format:?}");
+            assert_eq!(grey.pixels(), image.as_raw().as_slice(), "{format:?}");
             for length in [bytes.len() / 2, bytes.len() - 8] {
                 assert!(message(&bytes[..length]).contains("incomplete"), "{format:?} {length}");
             }
@@ -178,8 +178,8 @@ mod tests {
 
     #[test]
     fn a_jpeg_that_breaks_off_is_refused() {
-        let picture = ImageBuffer::from_fn(200, 120, |x, y| Luma([(x * y) as u8]));
-        let whole = file(picture, ImageFormat::Jpeg);
+        let image = ImageBuffer::from_fn(200, 120, |x, y| Luma([(x * y) as u8]));
+        let whole = file(image, ImageFormat::Jpeg);
         assert!(parse_grey(&whole).is_ok());
         // Some cameras append data after the end.
         assert!(parse_grey(&[&whole[..], b"more"].concat()).is_ok());
@@ -197,25 +197,25 @@ mod tests {
 
     #[test]
     fn sixteen_bits_become_eight() {
-        let picture = ImageBuffer::from_fn(3, 1, |x, _| Luma([[0u16, 0x8080, 0xffff][x as usize]]));
-        let grey = parse_grey(&file(picture, ImageFormat::Png)).unwrap();
+        let image = ImageBuffer::from_fn(3, 1, |x, _| Luma([[0u16, 0x8080, 0xffff][x as usize]]));
+        let grey = parse_grey(&file(image, ImageFormat::Png)).unwrap();
         assert_eq!(grey.pixels(), [0, 128, 255]);
     }
 
     #[test]
     fn jpeg_is_read_nearly_as_it_was() {
-        let picture = ImageBuffer::from_fn(16, 24, |x, y| Luma([(x * 5 + y * 4) as u8]));
-        let grey = parse_grey(&file(picture.clone(), ImageFormat::Jpeg)).unwrap();
+        let image = ImageBuffer::from_fn(16, 24, |x, y| Luma([(x * 5 + y * 4) as u8]));
+        let grey = parse_grey(&file(image.clone(), ImageFormat::Jpeg)).unwrap();
         assert_eq!((grey.height(), grey.width()), (24, 16));
-        for (found, expected) in grey.pixels().iter().zip(picture.as_raw()) {
+        for (found, expected) in grey.pixels().iter().zip(image.as_raw()) {
             assert!(found.abs_diff(*expected) <= 12, "{found} for {expected}");
         }
     }
 
     #[test]
     fn a_photo_is_turned_upright() {
-        let picture = ImageBuffer::from_fn(24, 8, |x, _| Luma([if x < 12 { 0u8 } else { 255 }]));
-        let plain = file(picture, ImageFormat::Jpeg);
+        let image = ImageBuffer::from_fn(24, 8, |x, _| Luma([if x < 12 { 0u8 } else { 255 }]));
+        let plain = file(image, ImageFormat::Jpeg);
         // An EXIF block (big-endian TIFF, one entry) with orientation 6: turn right by 90 degrees.
         let mut exif = b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01".to_vec();
         exif.extend(b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0");
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_named() {
+    fn what_is_no_image_is_named() {
         assert!(message(b"").contains("the file is empty"));
         assert!(message(b"<html>no</html>").contains("begins with \"<html>no\""));
         assert!(message(b"GIF89a__________").contains("a GIF image is not supported"));
@@ -275,14 +275,14 @@ mod tests {
         }
 
         #[test]
-        fn damaged_pictures_never_panic(
+        fn damaged_images_never_panic(
             changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
             cut in any::<prop::sample::Index>(),
             jpeg in any::<bool>(),
         ) {
             let mut bytes = if jpeg {
-                let picture = ImageBuffer::from_fn(20, 12, |x, y| Rgb([x as u8 * 9, y as u8, 0]));
-                file(picture, ImageFormat::Jpeg)
+                let image = ImageBuffer::from_fn(20, 12, |x, y| Rgb([x as u8 * 9, y as u8, 0]));
+                file(image, ImageFormat::Jpeg)
             } else {
                 encode_png(&sample())
             };

@@ -245,7 +245,7 @@ mod tests {
     use crate::error::ErrorKind;
 
     /// Writes a plain PNG of one shade at `root/place`.
-    fn picture(root: &Path, place: &str, (height, width): (usize, usize), shade: u8) {
+    fn image(root: &Path, place: &str, (height, width): (usize, usize), shade: u8) {
         let path = root.join(place);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let image = GreyImage::new(height, width, vec![shade; height * width]).unwrap();
@@ -264,11 +264,11 @@ mod tests {
     fn classes_and_files_come_in_order() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        picture(root, "10/a.png", (2, 3), 100);
-        picture(root, "9/b.PNG", (2, 3), 92);
-        picture(root, "9/a.jpeg", (2, 3), 91);
-        picture(root, "9/.hidden.png", (2, 3), 1);
-        picture(root, ".cache/a.png", (2, 3), 2);
+        image(root, "10/a.png", (2, 3), 100);
+        image(root, "9/b.PNG", (2, 3), 92);
+        image(root, "9/a.jpeg", (2, 3), 91);
+        image(root, "9/.hidden.png", (2, 3), 1);
+        image(root, ".cache/a.png", (2, 3), 2);
         std::fs::write(root.join("9/notes.txt"), "not an image").unwrap();
         std::fs::write(root.join("README.md"), "nor is this").unwrap();
         let set = load_folder(root, None).unwrap();
@@ -289,16 +289,16 @@ mod tests {
     fn the_most_common_size_is_found_and_a_given_one_obeyed() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        picture(root, "cat/1.png", (9, 9), 10);
-        picture(root, "cat/2.png", (4, 5), 20);
-        picture(root, "dog/1.png", (4, 5), 30);
+        image(root, "cat/1.png", (9, 9), 10);
+        image(root, "cat/2.png", (4, 5), 20);
+        image(root, "dog/1.png", (4, 5), 30);
         let set = load_folder(root, None).unwrap();
         assert_eq!(set.sample_shape, [4, 5]);
         assert_eq!(shades(&set), [10, 20, 30]);
         let set = load_folder(root, Some((7, 2))).unwrap();
         assert_eq!(set.sample_shape, [7, 2]);
         assert_eq!(set.features(), 14);
-        picture(root, "dog/2.png", (9, 9), 40);
+        image(root, "dog/2.png", (9, 9), 40);
         assert_eq!(load_folder(root, None).unwrap().sample_shape, [9, 9], "the first wins a tie");
         let error = load_folder(root, Some((0, 2))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
@@ -309,9 +309,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         for (at, ending) in ENDINGS.iter().enumerate() {
-            picture(root, &format!("cat/{at}.{ending}"), (2, 2), at as u8);
+            image(root, &format!("cat/{at}.{ending}"), (2, 2), at as u8);
         }
-        picture(root, "dog/a.png", (2, 2), 50);
+        image(root, "dog/a.png", (2, 2), 50);
         for other in ["cat/a.HEIC", "cat/b.gif", "dog/c.heic", "dog/notes.txt"] {
             std::fs::write(root.join(other), "other").unwrap();
         }
@@ -333,11 +333,11 @@ mod tests {
         let message = |path: &Path| load_folder(path, None).unwrap_err().to_string();
         assert_eq!(load_folder(&root.join("none"), None).unwrap_err().kind(), ErrorKind::NotFound);
         assert!(message(root).contains("found neither folders nor images"));
-        picture(root, "loose.png", (2, 2), 0);
+        image(root, "loose.png", (2, 2), 0);
         assert!(message(root).contains("found 1 images but no folders"));
-        picture(root, "train/cat/a.png", (2, 2), 0);
+        image(root, "train/cat/a.png", (2, 2), 0);
         assert!(message(root).contains("it contains folders"));
-        picture(root, "train/dog/a.png", (2, 2), 0);
+        image(root, "train/dog/a.png", (2, 2), 0);
         std::fs::create_dir(root.join("train/emu")).unwrap();
         assert!(message(&root.join("train")).contains("emu: no image in this class"));
         for bad in ["emu/x.png", "cat/b.png"] {

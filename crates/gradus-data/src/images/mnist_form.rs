@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_in_the_form_stays_as_it_is() {
+    fn an_image_in_the_form_stays_as_it_is() {
         for digit in digits(200) {
             assert_eq!(to_mnist_form(&grey(28, 28, digit.to_vec())).unwrap(), digit);
         }
@@ -239,11 +239,11 @@ mod tests {
 
     #[test]
     fn a_large_disc_is_scaled_into_the_box_and_centred() {
-        let picture = drawn(600, 500, |row, column| {
+        let image = drawn(600, 500, |row, column| {
             let (y, x) = (row as f32 - 420.0, column as f32 - 130.0);
             if x * x + y * y < 100.0 * 100.0 { 0 } else { 255 }
         });
-        let form = to_mnist_form(&picture).unwrap();
+        let form = to_mnist_form(&image).unwrap();
         assert_form(&form);
         assert_eq!(Bounds::of(&form, MNIST_SIDE, 1).unwrap().longer(), 20);
         assert_eq!(form[14 * 28 + 14], 255);
@@ -254,17 +254,17 @@ mod tests {
     #[test]
     fn the_aspect_is_kept() {
         // A bar of 40 x 10 becomes 20 x 5.
-        let picture = drawn(60, 60, |row, column| {
+        let image = drawn(60, 60, |row, column| {
             if (10..50).contains(&row) && (20..30).contains(&column) { 255 } else { 0 }
         });
-        let form = to_mnist_form(&picture).unwrap();
+        let form = to_mnist_form(&image).unwrap();
         let bounds = Bounds::of(&form, MNIST_SIDE, 1).unwrap();
         assert_eq!((bounds.height, bounds.width), (20, 5));
         // A tall image of a small digit is enlarged.
-        let picture = drawn(16, 12, |row, column| {
+        let image = drawn(16, 12, |row, column| {
             if (3..11).contains(&row) && (4..6).contains(&column) { 200 } else { 20 }
         });
-        let form = to_mnist_form(&picture).unwrap();
+        let form = to_mnist_form(&image).unwrap();
         let bounds = Bounds::of(&form, MNIST_SIDE, 1).unwrap();
         assert_eq!(bounds.height, 20);
         assert!((4..=7).contains(&bounds.width), "{bounds:?}");
@@ -273,12 +273,12 @@ mod tests {
     #[test]
     fn thin_strokes_are_widened_and_darkened() {
         // A triangle of lines one pixel wide on a canvas of 500 x 500, and fainter.
-        let picture = drawn(500, 500, |row, column| {
+        let image = drawn(500, 500, |row, column| {
             let line = (row == 400 && (100..=400).contains(&column))
                 || ((100..=400).contains(&row) && (column == 100 || column == row));
             if line { 160 } else { 255 }
         });
-        let form = to_mnist_form(&picture).unwrap();
+        let form = to_mnist_form(&image).unwrap();
         assert_form(&form);
         assert_eq!(form.iter().max(), Some(&255));
         let bounds = Bounds::of(&form, MNIST_SIDE, 1).unwrap();
@@ -301,7 +301,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_picture_is_brought_to_the_form_or_refused(
+        fn any_image_is_brought_to_the_form_or_refused(
             (height, width, pixels) in (1usize..50, 1usize..50).prop_flat_map(|(height, width)| {
                 let pixels = proptest::collection::vec(any::<u8>(), height * width);
                 (Just(height), Just(width), pixels)

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_size_and_plain_pictures_stay() {
+    fn the_same_size_and_plain_images_stay() {
         let image: Vec<u8> = (0..35).map(|at| at * 7).collect();
         assert_eq!(scaled(5, 7, &image, (5, 7)), image);
         for to in [(1, 1), (3, 11), (28, 28), (100, 2)] {

@@ -23,7 +23,7 @@ pub struct Loaded {
     /// The model.
     pub model: Model,
     /// What was assumed because the file does not say it, a sentence each.
-    pub notices: Vec<String>,
+    pub warnings: Vec<String>,
     /// Whether gradus wrote the file before its files had a digest of their content, so that damage to numbers in it
     /// goes unnoticed.
     pub is_unprotected: bool,
@@ -103,7 +103,7 @@ fn kind(front: &[u8]) -> Result<Kind> {
 }
 
 fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
-    let told = |model, is_unprotected| Loaded { model, notices: Vec::new(), is_unprotected };
+    let told = |model, is_unprotected| Loaded { model, warnings: Vec::new(), is_unprotected };
     match kind {
         Kind::Gradus => {
             refuse(!options.activations.is_empty(), "an activation")?;
@@ -141,7 +141,7 @@ fn read_zip(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
     if archive.find(keras::CONFIG).is_some() {
         refuse(!options.activations.is_empty(), "an activation")?;
         let model = keras::read_model(&mut archive, options)?;
-        return Ok(Loaded { model, notices: Vec::new(), is_unprotected: false });
+        return Ok(Loaded { model, warnings: Vec::new(), is_unprotected: false });
     }
     let model = npz::read_model(bytes, options)?;
     Ok(Loaded { is_unprotected: npz::is_unprotected(bytes)?, ..assuming(model, options) })
@@ -156,20 +156,20 @@ fn refuse(given: bool, what: &str) -> Result<()> {
 
 /// The model with what the user should know of a file that holds weights alone.
 fn assuming(model: Model, options: &ReadOptions) -> Loaded {
-    let mut notices = Vec::new();
+    let mut warnings = Vec::new();
     if options.activations.is_empty() && model.network.linears().len() > 1 {
-        notices.push(
+        warnings.push(
             "the file does not say which activation its hidden layers have: relu is assumed; \
              `activation` sets another"
                 .to_owned(),
         );
     }
     if model.transform.is_identity() && options.transform.is_none() {
-        notices.push(
+        warnings.push(
             "the file does not say how its inputs are normalized: raw values are assumed; \
              `normalize` MEAN,STD sets another"
                 .to_owned(),
         );
     }
-    Loaded { model, notices, is_unprotected: false }
+    Loaded { model, warnings, is_unprotected: false }
 }

@@ -21,7 +21,7 @@ const LETTERS: usize = 12;
 /// Sample `index` as the address of an embedded PNG (`data:image/png;base64,...`); `None` if the samples
 /// are not images. Floats are shaded from the smallest to the largest value. Panics if there is no such
 /// sample.
-pub fn picture(data: &Dataset, index: usize) -> Option<String> {
+pub fn image_url(data: &Dataset, index: usize) -> Option<String> {
     let &[height, width] = &data.sample_shape[..] else { return None };
     let pixels = match &data.inputs {
         Inputs::Bytes(values) => values[index * data.features()..][..data.features()].to_vec(),
@@ -66,7 +66,7 @@ pub fn images(title: &str, data: &Dataset, shown: &[(usize, [String; 2])]) -> Op
     for (at, (index, lines)) in shown[..count].iter().enumerate() {
         let left = 14.0 + cell * (at % COLUMNS) as f64;
         let top = 54.0 + (cell + 32.0) * (at / COLUMNS) as f64;
-        let address = picture(data, *index)?;
+        let address = image_url(data, *index)?;
         let words = format!("[{index}] {}, {}", lines[0], lines[1]);
         svg.group(&words, None, |svg| {
             svg.image((left, top + side - size.1), size, &address);
@@ -83,19 +83,19 @@ pub fn images(title: &str, data: &Dataset, shown: &[(usize, [String; 2])]) -> Op
 /// Images of one size in a grid of this many columns, with gaps of two pixels: all pixels, height and
 /// width.
 pub(super) fn tiles<T: Copy>(
-    pictures: &[Vec<T>],
+    images: &[Vec<T>],
     (height, width): (usize, usize),
     columns: usize,
     between: T,
 ) -> (Vec<T>, usize, usize) {
     const GAP: usize = 2;
-    let rows = pictures.len().div_ceil(columns);
+    let rows = images.len().div_ceil(columns);
     let side = |count: usize, size: usize| count * size + count.saturating_sub(1) * GAP;
     let (sheet_height, sheet_width) = (side(rows, height), side(columns, width));
     let mut sheet = vec![between; sheet_height * sheet_width];
-    for (at, picture) in pictures.iter().enumerate() {
+    for (at, image) in images.iter().enumerate() {
         let (top, left) = (at / columns * (height + GAP), at % columns * (width + GAP));
-        for (y, row) in picture.chunks_exact(width).enumerate() {
+        for (y, row) in image.chunks_exact(width).enumerate() {
             sheet[(top + y) * sheet_width + left..][..width].copy_from_slice(row);
         }
     }
@@ -124,27 +124,27 @@ mod tests {
     use crate::data::images::parse_grey;
 
     #[test]
-    fn a_picture_comes_back_from_its_address() {
+    fn an_image_comes_back_from_its_address() {
         let names = vec!["a".to_owned()];
         let bytes =
             Inputs::Bytes(vec![0; 6].into_iter().chain([0, 50, 100, 150, 200, 255]).collect());
         let data = Dataset::new(bytes, vec![0, 0], vec![2, 3], names.clone()).unwrap();
-        let address = picture(&data, 1).unwrap();
+        let address = image_url(&data, 1).unwrap();
         let png = STANDARD.decode(address.strip_prefix("data:image/png;base64,").unwrap()).unwrap();
         let read = parse_grey(&png).unwrap();
         assert_eq!((read.height(), read.width()), (2, 3));
         assert_eq!(read.pixels(), [0, 50, 100, 150, 200, 255]);
         let floats = Inputs::Floats(vec![-1.0, 0.0, 1.0]);
         let table = Dataset::new(floats, vec![0], vec![3], names).unwrap();
-        assert_eq!(picture(&table, 0), None);
+        assert_eq!(image_url(&table, 0), None);
         assert_eq!(shaded(&[-1.0, 0.0, 1.0]), [0, 127, 255]);
     }
 
     #[test]
-    fn large_pictures_are_scaled_down() {
+    fn large_images_are_scaled_down() {
         let names = vec!["a".to_owned()];
         let data = Dataset::new(Inputs::Bytes(vec![9; 400 * 200]), vec![0], vec![400, 200], names);
-        let address = picture(&data.unwrap(), 0).unwrap();
+        let address = image_url(&data.unwrap(), 0).unwrap();
         let png = STANDARD.decode(address.strip_prefix("data:image/png;base64,").unwrap()).unwrap();
         let read = parse_grey(&png).unwrap();
         assert_eq!((read.height(), read.width()), (96, 48));
@@ -152,8 +152,8 @@ mod tests {
 
     #[test]
     fn tiles_stand_in_rows() {
-        let pictures = [vec![1, 1], vec![2, 2], vec![3, 3]];
-        let (sheet, height, width) = tiles(&pictures, (1, 2), 2, 0);
+        let images = [vec![1, 1], vec![2, 2], vec![3, 3]];
+        let (sheet, height, width) = tiles(&images, (1, 2), 2, 0);
         assert_eq!((height, width), (4, 6));
         assert_eq!(sheet[..6], [1, 1, 0, 0, 2, 2]);
         assert_eq!(sheet[18..], [3, 3, 0, 0, 0, 0]);

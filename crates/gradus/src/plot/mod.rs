@@ -20,7 +20,9 @@ pub use calibration::calibration;
 pub use confusion::{MOST_CLASSES, classes_shown, confusion, confusion_with_links};
 pub use curves::{Figure, curves};
 pub use histogram::{histograms, weight_histograms};
-pub use images::{images, picture};
+#[doc(hidden)] // the name in version 0.1.0
+pub use images::image_url as picture;
+pub use images::{image_url, images};
 pub use predictions::predictions;
 pub use svg::{escape, grouped};
 pub use weights::weights;

@@ -140,7 +140,7 @@ impl Svg {
         ));
     }
 
-    /// An image whose pixels stay sharp; `address` is that of [`super::picture`].
+    /// An image whose pixels stay sharp; `address` is that of [`super::image_url`].
     pub(super) fn image(&mut self, at: (f64, f64), size: (f64, f64), address: &str) {
         let [x, y, width, height] = [at.0, at.1, size.0, size.1].map(number);
         self.add(format_args!(

@@ -35,9 +35,9 @@ pub fn weights(network: &Network, sample_shape: &[usize]) -> Option<String> {
     let column = |unit: usize| weight.iter().skip(unit).step_by(linear.outputs).copied();
     let full = full_colour(shown.iter().flat_map(|&unit| column(unit)));
     let columns = (shown.len() as f64).sqrt().ceil() as usize;
-    let pictures: Vec<Vec<[u8; 4]>> =
+    let images: Vec<Vec<[u8; 4]>> =
         shown.iter().map(|&unit| column(unit).map(|w| colour(w, full)).collect()).collect();
-    let (sheet, sheet_height, sheet_width) = tiles(&pictures, (height, width), columns, [0; 4]);
+    let (sheet, sheet_height, sheet_width) = tiles(&images, (height, width), columns, [0; 4]);
     let address = png_address(sheet.as_flattened(), (sheet_height, sheet_width), true)?;
 
     let side = 460.0;

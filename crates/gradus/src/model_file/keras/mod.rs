@@ -27,7 +27,7 @@ use layers::{batch_norm, dense, normalization, numbers};
 /// The layers in the archive.
 pub(super) const CONFIG: &str = "config.json";
 
-/// The most bytes of [`CONFIG`]: that of a normalisation of 100,000 features has about 4 MB.
+/// The most bytes of [`CONFIG`]: that of a normalization of 100,000 features has about 4 MB.
 const LARGEST_CONFIG: u64 = 8 << 20;
 
 /// The arrays in the archive.
