@@ -2,6 +2,7 @@
 //! converted to the form of its training part.
 
 use super::array::Array;
+use super::parts::{Part, Parts};
 use super::{Dataset, Inputs, Targets, invalid};
 use crate::error::{Error, Result};
 
@@ -26,19 +27,14 @@ pub(crate) fn labelled(
     Dataset::new(inputs, labels, sample_shape, class_names)
 }
 
-/// A training part and perhaps a test part from samples and class numbers ([`classes_of`]).
-pub(crate) fn numbered_parts(
-    train: (Array, Array),
-    test: Option<(Array, Array)>,
-    doubles: bool,
-) -> Result<(Dataset, Option<Dataset>)> {
-    let in_part = |name: &'static str| move |error: Error| error.context(format!("{name} part"));
-    let train_labels = train.1.into_labels().map_err(in_part("training"))?;
-    let test = match test {
-        Some((samples, labels)) => Some((samples, labels.into_labels().map_err(in_part("test"))?)),
-        None => None,
+/// The parts of data from samples and class numbers ([`classes_of`]).
+pub(crate) fn numbered_parts(parts: Parts<(Array, Array)>, doubles: bool) -> Result<Parts> {
+    let to_labels = |part: Part, (samples, labels): (Array, Array)| match labels.into_labels() {
+        Ok(labels) => Ok((samples, labels)),
+        Err(error) => Err(error.context(format!("{} part", part.name()))),
     };
-    let classes = classes_of(&train_labels);
+    let (samples, labels) = to_labels(Part::Train, parts.train)?;
+    let classes = classes_of(&labels);
     let names = || classes.iter().map(u32::to_string).collect::<Vec<_>>();
     let numbered = |labels: Vec<u32>| {
         let number = |(at, label): (usize, &u32)| match classes.binary_search(label) {
@@ -50,19 +46,33 @@ pub(crate) fn numbered_parts(
         };
         labels.iter().enumerate().map(number).collect::<Result<Vec<u32>>>()
     };
-    let train_labels = numbered(train_labels)?;
-    let train = labelled(train.0, train_labels, names(), doubles).map_err(in_part("training"))?;
-    let test = match test {
-        Some((samples, labels)) => {
-            let doubles = matches!(train.inputs, Inputs::Doubles(_));
-            let test =
-                numbered(labels).and_then(|labels| labelled(samples, labels, names(), doubles));
-            let test = test.map_err(in_part("test"))?;
-            Some(fit_test_part(&train, test)?)
-        }
-        None => None,
+    let build = |part: Part, samples: Array, labels: Vec<u32>, doubles: bool| {
+        numbered(labels)
+            .and_then(|labels| labelled(samples, labels, names(), doubles))
+            .map_err(|error| error.context(format!("{} part", part.name())))
     };
-    Ok((train, test))
+    let train = build(Part::Train, samples, labels, doubles)?;
+    fitted(train, parts.validation, parts.test, |part, pair, doubles| {
+        let (samples, labels) = to_labels(part, pair)?;
+        build(part, samples, labels, doubles)
+    })
+}
+
+/// The other parts built and brought into the form of the training part.
+fn fitted<T>(
+    train: Dataset,
+    validation: Option<T>,
+    test: Option<T>,
+    build: impl Fn(Part, T, bool) -> Result<Dataset>,
+) -> Result<Parts> {
+    let doubles = matches!(train.inputs, Inputs::Doubles(_));
+    let fit = |part: Part, pair: Option<T>| match pair {
+        Some(pair) => build(part, pair, doubles).and_then(|it| fit_part(&train, it)).map(Some),
+        None => Ok(None),
+    };
+    let validation = fit(Part::Validation, validation)?;
+    let test = fit(Part::Test, test)?;
+    Ok(Parts { train, validation, test })
 }
 
 /// Numbers of classes that may be incomplete: digits, letters.
@@ -83,22 +93,13 @@ fn classes_of(labels: &[u32]) -> Vec<u32> {
 
 /// Like [`numbered_parts`], from samples and their regression targets. A single target
 /// is named `y`, several are `y0`, `y1`, ...
-pub(crate) fn valued_parts(
-    train: (Array, Array),
-    test: Option<(Array, Array)>,
-    doubles: bool,
-) -> Result<(Dataset, Option<Dataset>)> {
-    let part = |name: &str, (samples, values), doubles| {
+pub(crate) fn valued_parts(parts: Parts<(Array, Array)>, doubles: bool) -> Result<Parts> {
+    let build = |part: Part, (samples, values), doubles| {
         valued(samples, values, doubles)
-            .map_err(|error: Error| error.context(format!("{name} part")))
+            .map_err(|error: Error| error.context(format!("{} part", part.name())))
     };
-    let train = part("training", train, doubles)?;
-    let doubles = matches!(train.inputs, Inputs::Doubles(_));
-    let test = match test {
-        Some(test) => Some(fit_test_part(&train, part("test", test, doubles)?)?),
-        None => None,
-    };
-    Ok((train, test))
+    let train = build(Part::Train, parts.train, doubles)?;
+    fitted(train, parts.validation, parts.test, build)
 }
 
 fn valued(samples: Array, values: Array, doubles: bool) -> Result<Dataset> {
@@ -128,13 +129,13 @@ fn valued(samples: Array, values: Array, doubles: bool) -> Result<Dataset> {
     Dataset::with_targets(inputs, answers, sample_shape)
 }
 
-/// The test part in the form of the training part: the same classes in the same order (matched by
+/// Another part in the form of the training part: the same classes in the same order (matched by
 /// name) or the same number of targets, the same sample shape, and floats if the training inputs are
 /// floats.
 ///
 /// # Errors
 /// `InvalidData` if the samples differ in size, or the training part does not have a class.
-pub(crate) fn fit_test_part(train: &Dataset, test: Dataset) -> Result<Dataset> {
+pub(crate) fn fit_part(train: &Dataset, test: Dataset) -> Result<Dataset> {
     let comparable = match (&train.sample_shape[..], &test.sample_shape[..]) {
         (a, b) if a.len() > 1 && b.len() > 1 => a == b,
         _ => train.features() == test.features(),
@@ -203,9 +204,11 @@ mod tests {
 
     #[test]
     fn classes_reach_up_to_the_largest_training_label() {
-        let parts =
-            |test| numbered_parts((images(2), labels(&[0, 2])), Some((images(1), test)), false);
-        let (train, test) = parts(labels(&[1])).unwrap();
+        let parts = |test| {
+            let (train, test) = ((images(2), labels(&[0, 2])), Some((images(1), test)));
+            numbered_parts(Parts { train, validation: None, test }, false)
+        };
+        let Parts { train, test, .. } = parts(labels(&[1])).unwrap();
         assert_eq!(train.class_names(), ["0", "1", "2"]);
         assert_eq!(test.unwrap().class_names(), train.class_names());
         let error = parts(labels(&[4])).unwrap_err().to_string();
@@ -214,10 +217,13 @@ mod tests {
 
     #[test]
     fn counts_must_agree() {
-        let error =
-            numbered_parts((images(3), labels(&[0, 1])), None, false).unwrap_err().to_string();
+        let message = |count, values: &[u8]| {
+            let pair = (images(count), labels(values));
+            numbered_parts(Parts::only(pair), false).unwrap_err().to_string()
+        };
+        let error = message(3, &[0, 1]);
         assert!(error.contains("training part: 3 samples but 2 labels"), "{error}");
-        let error = numbered_parts((images(0), labels(&[])), None, false).unwrap_err().to_string();
+        let error = message(0, &[]);
         assert!(error.contains("no data"), "{error}");
     }
 
@@ -225,19 +231,19 @@ mod tests {
     fn test_classes_are_matched_by_name() {
         let train = named(&["cat", "cow", "dog"], &[0, 1, 2], Inputs::Floats(vec![0.5; 3]), &[1]);
         let test = named(&["cow", "dog"], &[1, 0], Inputs::Bytes(vec![3, 4]), &[1]);
-        let test = fit_test_part(&train, test).unwrap();
+        let test = fit_part(&train, test).unwrap();
         assert_eq!(test.labels(), [2, 1]);
         assert_eq!(test.class_names(), train.class_names());
         assert_eq!(test.inputs, Inputs::Floats(vec![3.0, 4.0]));
         let numbered = named(&["0", "1", "2"], &[2], Inputs::Floats(vec![1.0]), &[1]);
-        assert_eq!(fit_test_part(&train, numbered).unwrap().labels(), [2]);
+        assert_eq!(fit_part(&train, numbered).unwrap().labels(), [2]);
         let stranger = named(&["cat", "emu"], &[0], Inputs::Floats(vec![1.0]), &[1]);
-        let error = fit_test_part(&train, stranger).unwrap_err().to_string();
+        let error = fit_part(&train, stranger).unwrap_err().to_string();
         assert!(error.contains("not in the training data: \"emu\""), "{error}");
         // If all names are numbers, they are not positions among the classes.
         let train = named(&["1", "2"], &[0, 1], Inputs::Floats(vec![0.5; 2]), &[1]);
         let zero = named(&["0", "1"], &[0], Inputs::Floats(vec![1.0]), &[1]);
-        let error = fit_test_part(&train, zero).unwrap_err().to_string();
+        let error = fit_part(&train, zero).unwrap_err().to_string();
         assert!(error.contains("not in the training data: \"0\""), "{error}");
     }
 
@@ -245,9 +251,9 @@ mod tests {
     fn test_samples_must_have_the_scale_of_training_samples() {
         let train = named(&["0"], &[0], Inputs::Bytes(vec![0, 9]), &[2]);
         let floats = |values: [f32; 2]| named(&["0"], &[0], Inputs::Floats(values.to_vec()), &[2]);
-        let whole = fit_test_part(&train, floats([0.0, 1.0])).unwrap();
+        let whole = fit_part(&train, floats([0.0, 1.0])).unwrap();
         assert_eq!(whole.inputs, Inputs::Bytes(vec![0, 1]));
-        let error = fit_test_part(&train, floats([0.5, 256.0])).unwrap_err().to_string();
+        let error = fit_part(&train, floats([0.5, 256.0])).unwrap_err().to_string();
         assert!(error.contains("same scale"), "{error}");
     }
 
@@ -255,10 +261,10 @@ mod tests {
     fn test_samples_must_have_the_size_of_training_samples() {
         let train = named(&["0"], &[0], Inputs::Bytes(vec![0; 4]), &[2, 2]);
         let flat = named(&["0"], &[0], Inputs::Bytes(vec![0; 4]), &[4]);
-        assert_eq!(fit_test_part(&train, flat).unwrap().sample_shape, [2, 2]);
+        assert_eq!(fit_part(&train, flat).unwrap().sample_shape, [2, 2]);
         for shape in [&[4, 1][..], &[3]] {
             let inputs = Inputs::Bytes(vec![0; shape.iter().product()]);
-            let error = fit_test_part(&train, named(&["0"], &[0], inputs, shape)).unwrap_err();
+            let error = fit_part(&train, named(&["0"], &[0], inputs, shape)).unwrap_err();
             assert!(error.to_string().contains("must agree"), "{error}");
         }
     }

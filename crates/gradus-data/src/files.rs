@@ -1,21 +1,19 @@
-//! Detects the format of a path: a file or folder in, one or two data sets out, read by the right reader.
+//! Detects the format of a path: a file or folder in, the parts of a data set out, read by the right reader.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use gradus_core::files::magic::Magic;
 
-use super::array::Array;
-use super::assemble::numbered_parts;
+use super::assemble::fit_part;
 use super::bytes;
 use super::csv::TableOptions;
-use super::idx::read_idx;
-use super::named::first_column;
-use super::{Dataset, csv, images, invalid, npz};
-use crate::error::{Error, Result};
+use super::idx_files::{self, IdxFiles};
+use super::listing::{Listing, file_name, some_names};
+use super::parts::{self, Part, Parts};
+use super::{Dataset, Inputs, csv, images, npz};
+use crate::error::{Error, ErrorKind, Result};
 use crate::reading;
-/// A training part and, if the path has one, a test part.
-pub(crate) type Parts = (Dataset, Option<Dataset>);
 
 /// How to read tables and images.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,9 +39,6 @@ pub(crate) fn read_path(
     warnings: &mut Vec<String>,
 ) -> Result<Parts> {
     match fs::metadata(path) {
-        Ok(data) if data.is_dir() && options.table.values => {
-            Err(no_values(&path.display().to_string()))
-        }
         Ok(data) if data.is_dir() => read_folder(path, options, warnings),
         Ok(_) => read_file(path, options, warnings),
         Err(error) => Err(Error::io("read", path, error)),
@@ -54,7 +49,7 @@ fn read_file(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> R
     let mut table = || {
         let (data, of_the_table) = csv::read_table(path, &options.table)?;
         warnings.extend(of_the_table);
-        Ok((data, None))
+        Ok(Parts::only(data))
     };
     if reading::is_special(path) {
         // A look at its first bytes would take them away from the reader.
@@ -80,46 +75,222 @@ fn read_file(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> R
         Magic::Gzip | Magic::Idx if options.table.values => {
             Err(no_values(&path.display().to_string()))
         }
-        Magic::Gzip | Magic::Idx => read_single_idx(path),
+        Magic::Gzip | Magic::Idx => idx_files::read_single(path, warnings),
         Magic::Npy => Err(has_no_label("a single .npy array")),
         it if it.is_image() => Err(has_no_label("a single image")),
         _ => table(),
     }
 }
 
-fn read_folder(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> Result<Parts> {
-    let listing = Listing::of(path)?;
-    let slots = Slots::of(path, &listing.files)?;
-    if !slots.is_empty() {
-        return slots.read(path);
+/// What a folder holds, as far as readers are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderKind {
+    /// IDX files.
+    Idx,
+    /// Tables, one for each part.
+    Tables,
+    /// Images in folders that are their classes.
+    Images,
+    /// Something else, or it cannot be read.
+    Unknown,
+}
+
+/// The kind of a folder. Its files are not read.
+pub fn folder_kind(path: &Path) -> FolderKind {
+    match Content::of(path) {
+        Ok(Content::Idx(_)) => FolderKind::Idx,
+        Ok(Content::Tables(_)) => FolderKind::Tables,
+        Ok(Content::Within(inner)) => folder_kind(&inner),
+        Ok(Content::Folders(parts)) => folder_kind(&parts.train),
+        Ok(Content::Classes) => FolderKind::Images,
+        Ok(Content::Unknown(_)) | Err(_) => FolderKind::Unknown,
     }
-    for raw in ["raw", "MNIST/raw"] {
-        let raw = path.join(raw);
-        if raw.is_dir() && !Slots::of(&raw, &Listing::of(&raw)?.files)?.is_empty() {
-            return read_folder(&raw, options, warnings);
+}
+
+/// The content of a folder, by the names in it.
+enum Content {
+    Idx(IdxFiles),
+    /// One folder for each part.
+    Folders(Parts<PathBuf>),
+    /// One table for each part.
+    Tables(Parts<PathBuf>),
+    /// Everything is in this folder.
+    Within(PathBuf),
+    /// One sub-folder of images for each class.
+    Classes,
+    Unknown(Listing),
+}
+
+impl Content {
+    fn of(path: &Path) -> Result<Content> {
+        let listing = Listing::of(path)?;
+        let in_folder = |error: Error| error.context(path.display());
+        let idx = IdxFiles::of(path, &listing)?;
+        if !idx.is_empty() {
+            return Ok(Content::Idx(idx));
+        }
+        for raw in ["raw", "MNIST/raw"].map(|raw| path.join(raw)) {
+            if raw.is_dir() && !IdxFiles::of(&raw, &Listing::of(&raw)?)?.is_empty() {
+                return Ok(Content::Within(raw));
+            }
+        }
+        let whole = |name: &str| Some(name.to_owned());
+        if let Some(parts) = parts::find(&listing.folders, whole).map_err(in_folder)? {
+            return Ok(Content::Folders(parts));
+        }
+        if let Some(parts) = parts::find(&listing.files, table_stem).map_err(in_folder)? {
+            return Ok(Content::Tables(parts));
+        }
+        match &listing.folders[..] {
+            // An archive that was unpacked into a folder of its name, or a training part alone.
+            [only] if is_around_data(only) => Ok(Content::Within(only.clone())),
+            [] => Ok(Content::Unknown(listing)),
+            _ => Ok(Content::Classes),
         }
     }
-    let (train, test) = (path.join("train"), path.join("test"));
-    if train.is_dir() && test.is_dir() {
-        let train = images::load_with_warnings(&train, options.image_size, warnings)?;
-        let size = size_of(&train).or(options.image_size);
-        let test = images::load_with_warnings(&test, size, warnings)?;
-        let test = super::assemble::fit_test_part(&train, test)
-            .map_err(|error| error.context(path.join("test").display()))?;
-        return Ok((train, Some(test)));
+}
+
+/// Whether a folder is no class itself: it holds no images, but data in some form below.
+fn is_around_data(folder: &Path) -> bool {
+    let Ok(listing) = Listing::of(folder) else { return false };
+    match Content::of(folder) {
+        Ok(Content::Unknown(_)) => false,
+        _ => !listing.files.iter().any(|path| images::is_read_image(path)),
     }
-    if listing.folders == 0 {
-        let names: Vec<_> = listing.files.iter().take(5).map(|path| file_name(path)).collect();
-        return Err(Error::data(
-            path,
+}
+
+/// The name of a table without its ending.
+fn table_stem(name: &str) -> Option<String> {
+    let name = name.to_lowercase();
+    let unpacked = [".gz", ".zip"].iter().find_map(|ending| name.strip_suffix(ending));
+    let name = unpacked.unwrap_or(&name);
+    let stem = [".csv", ".tsv", ".txt", ".data"].iter().find_map(|it| name.strip_suffix(it));
+    stem.map(str::to_owned)
+}
+
+fn read_folder(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> Result<Parts> {
+    let content = Content::of(path)?;
+    if options.table.values && matches!(content, Content::Idx(_) | Content::Classes) {
+        return Err(no_values(&path.display().to_string()));
+    }
+    match content {
+        Content::Idx(files) => files.read(path, warnings),
+        Content::Within(inner) => read_folder(&inner, options, warnings),
+        Content::Folders(parts) => {
+            let others = others(&Listing::of(path)?.folders, &parts, |_| true);
+            warnings.extend(others.map(|line| format!("{}: {line}", path.display())));
+            read_parts(path, parts, options, warnings)
+        }
+        Content::Tables(parts) => {
+            let is_table = |name: &str| table_stem(name).is_some() && !name.ends_with(".txt");
+            let others = others(&Listing::of(path)?.files, &parts, is_table);
+            warnings.extend(others.map(|line| format!("{}: {line}", path.display())));
+            read_parts(path, parts, options, warnings)
+        }
+        Content::Classes => {
+            images::load_with_warnings(path, options.image_size, warnings).map(Parts::only)
+        }
+        Content::Unknown(listing) => {
+            let files =
+                match some_names(&listing.files.iter().map(|it| file_name(it)).collect::<Vec<_>>())
+                {
+                    names if names.is_empty() => "no files".to_owned(),
+                    names => names,
+                };
+            Err(Error::data(
+                path,
+                format!(
+                    "expected IDX files (train-images-idx3-ubyte ...), tables called train.csv and \
+                     test.csv, or one sub-folder of images per class; the folder holds {files}; for a \
+                     single file give its path"
+                ),
+            ))
+        }
+    }
+}
+
+/// A line about files or folders that could be data, but belong to no part.
+fn others(
+    all: &[PathBuf],
+    parts: &Parts<PathBuf>,
+    is_data: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let used = [Some(&parts.train), parts.validation.as_ref(), parts.test.as_ref()];
+    let names = all.iter().filter(|path| !used.contains(&Some(path))).map(|path| file_name(path));
+    let names: Vec<_> = names.filter(|name| is_data(name)).collect();
+    (!names.is_empty())
+        .then(|| format!("read the parts by their names and passed over: {}", some_names(&names)))
+}
+
+/// Reads the parts in files or folders of their own. One without classes or targets is passed over with a
+/// warning: it is meant to be predicted.
+fn read_parts(
+    path: &Path,
+    parts: Parts<PathBuf>,
+    options: ReadOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Parts> {
+    let Parts { train, validation, test } = parts;
+    let train = read_path(&train, options, warnings)?.train;
+    let mut read = |part: Part, place: Option<PathBuf>| {
+        let Some(place) = place else { return Ok(None) };
+        let passed_over = |why: &str| {
             format!(
-                "expected IDX files (train-images-idx3-ubyte ...) or one sub-folder of images per \
-                 class; the folder holds {}",
-                if names.is_empty() { "no files".to_owned() } else { names.join(", ") }
-            ),
-        ));
+                "{} has no {} part: {} was passed over, since {why}",
+                path.display(),
+                part.name(),
+                file_name(&place)
+            )
+        };
+        if has_only_images(&place) {
+            warnings.push(passed_over("its images are in no folders, which would be their classes"));
+            return Ok(None);
+        }
+        let is_table = place.is_file();
+        match read_matching(&place, &train, options, warnings) {
+            Ok(data) => Ok(Some(data)),
+            // The only argument about a table here is its target.
+            Err(error) if is_table && error.kind() == ErrorKind::InvalidArgument => {
+                warnings.push(passed_over(&error.to_string()));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    };
+    let validation = read(Part::Validation, validation)?;
+    let test = read(Part::Test, test)?;
+    Ok(Parts { train, validation, test })
+}
+
+/// Whether a folder holds images and no folders.
+fn has_only_images(path: &Path) -> bool {
+    let Ok(Listing { files, folders }) = Listing::of(path) else { return false };
+    folders.is_empty() && files.iter().any(|path| images::is_read_image(path))
+}
+
+/// Reads the data at `path` to test or validate a model that is trained on `train`: images are scaled to
+/// its size, classes have its order, tables its columns, and values its type. Of several parts the one to
+/// measure on is taken.
+///
+/// # Errors
+/// As [`read_path`], and `InvalidData` if the samples do not fit those of `train` or are of a class that it
+/// lacks.
+pub(crate) fn read_matching(
+    path: &Path,
+    train: &Dataset,
+    options: ReadOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Dataset> {
+    let mut reading = options;
+    reading.image_size = size_of(train).or(options.image_size);
+    reading.table.doubles |= matches!(train.inputs, Inputs::Doubles(_));
+    if let Some(columns) = &train.columns {
+        // Of a table like the training data, which may have its columns in another order.
+        reading.table =
+            TableOptions { label_column: None, drop: &[], columns: Some(columns), ..reading.table };
     }
-    images::load_with_warnings(path, options.image_size, warnings).map(|data| (data, None))
+    let data = read_path(path, reading, warnings)?.to_measure();
+    fit_part(train, data).map_err(|error| error.context(path.display()))
 }
 
 /// Height and width of the images of `data`.
@@ -130,156 +301,9 @@ pub(crate) fn size_of(data: &Dataset) -> Option<(usize, usize)> {
     }
 }
 
-struct Listing {
-    /// Files, sorted by name.
-    files: Vec<PathBuf>,
-    folders: usize,
-}
-
-impl Listing {
-    fn of(folder: &Path) -> Result<Self> {
-        let mut listing = Listing { files: Vec::new(), folders: 0 };
-        for entry in fs::read_dir(folder).map_err(|error| Error::io("read", folder, error))? {
-            let path = entry.map_err(|error| Error::io("read", folder, error))?.path();
-            if file_name(&path).starts_with('.') {
-                continue;
-            }
-            match path.is_dir() {
-                true => listing.folders += 1,
-                false => listing.files.push(path),
-            }
-        }
-        listing.files.sort();
-        Ok(listing)
-    }
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The IDX files of a folder: `[part][images or labels]`, part 0 training, 1 test, 2 neither.
-struct Slots([[Option<PathBuf>; 2]; 3]);
-
-impl Slots {
-    /// Sorts the IDX files in by their names.
-    fn of(folder: &Path, files: &[PathBuf]) -> Result<Self> {
-        let mut slots = Slots(Default::default());
-        for path in files {
-            let Some((part, kind)) = role(&file_name(path)) else { continue };
-            let slot = &mut slots.0[part][kind];
-            match slot {
-                None => *slot = Some(path.clone()),
-                // Sorted by name, a plain file comes before its gzip twin and is faster to read.
-                Some(first) if is_twin(first, path) => {}
-                Some(first) => {
-                    return Err(Error::data(
-                        folder,
-                        format!(
-                            "both {} and {} could be meant: keep one set in a folder, or choose a \
-                             named set (emnist-digits ...)",
-                            file_name(first),
-                            file_name(path)
-                        ),
-                    ));
-                }
-            }
-        }
-        Ok(slots)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.iter().flatten().all(Option::is_none)
-    }
-
-    /// Reads the files of `folder`.
-    fn read(self, folder: &Path) -> Result<Parts> {
-        let in_folder = |error: Error| error.context(folder.display());
-        let mut pairs = Vec::new();
-        for (part, slots) in ["training ", "test ", ""].into_iter().zip(self.0) {
-            match slots {
-                [Some(images), Some(labels)] => pairs.push((images, labels)),
-                [None, None] => {}
-                [Some(images), None] => return Err(in_folder(lonely(part, "labels", &images))),
-                [None, Some(labels)] => return Err(in_folder(lonely(part, "images", &labels))),
-            }
-        }
-        let mut pairs = pairs.into_iter();
-        match (pairs.next(), pairs.next()) {
-            (Some(train), None) => {
-                numbered_parts(read_pair(&train)?, None, false).map_err(in_folder)
-            }
-            (Some(train), Some(test)) => {
-                let (train, test) = rayon::join(|| read_pair(&train), || read_pair(&test));
-                numbered_parts(train?, Some(test?), false).map_err(in_folder)
-            }
-            (None, _) => Err(in_folder(invalid("there are no IDX files"))),
-        }
-    }
-}
-
-fn lonely(part: &str, missing: &str, present: &Path) -> Error {
-    Error::not_found(format!(
-        "the {part}{missing} are missing: there is only {}",
-        file_name(present)
-    ))
-}
-
-fn is_twin(plain: &Path, zipped: &Path) -> bool {
-    file_name(zipped) == format!("{}.gz", file_name(plain))
-}
-
-/// The role of an IDX file, from its name.
-fn role(name: &str) -> Option<(usize, usize)> {
-    let name = name.to_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    if !(name.contains("idx") || name.ends_with("ubyte")) {
-        return None;
-    }
-    let part = match name {
-        _ if name.contains("train") => 0,
-        _ if name.contains("t10k") || name.contains("test") => 1,
-        _ => 2,
-    };
-    let kind = ["image", "label"].iter().position(|kind| name.contains(kind))?;
-    Some((part, kind))
-}
-
-fn read_pair((images, labels): &(PathBuf, PathBuf)) -> Result<(Array, Array)> {
-    let (images, labels) = rayon::join(|| read_idx(images), || read_idx(labels));
-    Ok((images?, first_column(labels?)))
-}
-
-/// A single file of images: its labels are in a file next to it with the matching name.
-fn read_single_idx(path: &Path) -> Result<Parts> {
-    let name = file_name(path);
-    let stem = name.strip_suffix(".gz").unwrap_or(&name);
-    let labels = stem.replace("images", "labels").replace("image", "label");
-    let names = [labels.replace("idx3", "idx1"), labels.replace("idx3-ubyte", "idx2-int"), labels];
-    let candidates = names.iter().filter(|labels| *labels != stem);
-    let found = candidates
-        .flat_map(|labels| [labels.clone(), format!("{labels}.gz")])
-        .map(|labels| path.with_file_name(labels))
-        .find(|labels| labels.is_file());
-    // What is no IDX file at all is named before labels are missed.
-    let images = read_idx(path)?;
-    let Some(labels) = found else {
-        return Err(Error::data(
-            path,
-            format!(
-                "there are no labels next to this file: expected {} for images, or give the folder",
-                names[0]
-            ),
-        ));
-    };
-    let pair = (images, first_column(read_idx(&labels)?));
-    numbered_parts(pair, None, false).map_err(|error| error.context(path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Inputs;
     use crate::testing::{gzip, idx_file, npy_file, zip_file};
     use tempfile::{TempDir, tempdir};
 
@@ -326,7 +350,7 @@ mod tests {
             let files = files(prefix);
             let files: Vec<_> = files.iter().map(|(name, it)| (&name[..], it.clone())).collect();
             let folder = folder(&files);
-            let (train, test) = read(folder.path()).unwrap();
+            let Parts { train, test, .. } = read(folder.path()).unwrap();
             assert_eq!(train.inputs, Inputs::Bytes(vec![2; 8]));
             assert_eq!((train.labels(), train.class_names().len()), (&[1, 0][..], 2));
             assert_eq!(test.unwrap().labels(), [1]);
@@ -339,8 +363,8 @@ mod tests {
             let [x, y] = [format!("{name}images-idx3-ubyte"), format!("{name}labels-idx2-int")];
             let columns: Vec<u8> = (0..16_i32).flat_map(i32::to_be_bytes).collect();
             let folder = folder(&[(&x, images(2)), (&y, idx_file(0x0c, &[2, 8], &columns))]);
-            let (data, test) = read(folder.path()).unwrap();
-            assert_eq!((data.labels(), test), (&[0, 8][..], None));
+            let data = read(folder.path()).unwrap();
+            assert_eq!((data.train.labels(), data.test), (&[0, 8][..], None));
         }
     }
 
@@ -351,20 +375,19 @@ mod tests {
             images::encode_png(&image)
         };
         let plain = folder(&[("cat/1.png", image(3, 9)), ("dog/1.png", image(3, 7))]);
-        let (data, test) = read(plain.path()).unwrap();
-        assert_eq!(data.class_names(), ["cat", "dog"]);
-        assert_eq!(test, None);
+        let data = read(plain.path()).unwrap();
+        assert_eq!(data.train.class_names(), ["cat", "dog"]);
+        assert_eq!((data.validation, data.test), (None, None));
         // The test images take the size of the training images; classes are matched by name.
         let parts = folder(&[
             ("train/cat/1.png", image(3, 9)),
             ("train/dog/1.png", image(3, 7)),
             ("test/dog/1.png", image(5, 7)),
         ]);
-        let (_, test) = read(parts.path()).unwrap();
-        let test = test.unwrap();
+        let test = read(parts.path()).unwrap().test.unwrap();
         assert_eq!((test.labels(), &test.sample_shape[..]), (&[1][..], &[3, 3][..]));
         let options = ReadOptions { image_size: Some((2, 4)), ..ReadOptions::default() };
-        let (train, test) = read_path(parts.path(), options, &mut Vec::new()).unwrap();
+        let Parts { train, test, .. } = read_path(parts.path(), options, &mut Vec::new()).unwrap();
         assert_eq!((train.sample_shape, test.unwrap().sample_shape), (vec![2, 4], vec![2, 4]));
     }
 
@@ -391,7 +414,7 @@ mod tests {
             ("lonely-images-idx3-ubyte", images(1)),
         ]);
         let at = |name: &str| folder.path().join(name);
-        assert_eq!(read(&at("t10k-images-idx3-ubyte.gz")).unwrap().0.labels(), [0, 1]);
+        assert_eq!(read(&at("t10k-images-idx3-ubyte.gz")).unwrap().train.labels(), [0, 1]);
         assert!(message(&at("lonely-images-idx3-ubyte")).contains("lonely-labels-idx1-ubyte"));
         assert!(message(&at("t10k-labels-idx1-ubyte")).contains("no labels next to this file"));
     }
@@ -414,8 +437,8 @@ mod tests {
             ("page2.gz", gzip(b"<html>error</html>")),
         ]);
         let at = |name: &str| folder.path().join(name);
-        assert_eq!(read(&at("archive.data")).unwrap().0.inputs, Inputs::Bytes(vec![3, 4]));
-        assert_eq!(read(&at("table.data")).unwrap().0.class_names(), ["cat", "dog"]);
+        assert_eq!(read(&at("archive.data")).unwrap().train.inputs, Inputs::Bytes(vec![3, 4]));
+        assert_eq!(read(&at("table.data")).unwrap().train.class_names(), ["cat", "dog"]);
         assert!(message(&at("array.npy")).contains("a single .npy array has no labels"));
         assert!(message(&at("image.png")).contains("a single image has no labels"));
         assert!(message(&at("page.gz")).contains("HTML page"));

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | load.rs | [`load`]: the one entry point; finds a named set or a path, splits off a test part |
 //! | files.rs | detects the format of a path from its content and calls the reader |
+//! | listing.rs, parts.rs, idx_files.rs, emnist.rs | what names in a folder mean: clutter, parts, IDX files, EMNIST's |
 //! | idx.rs, npz.rs, npy.rs, zip.rs, csv/, images/ | the readers |
 //! | label_warnings.rs | labels that are probably not what they were meant to be |
 //! | assemble.rs, array.rs | arrays and labels become samples: checks, bytes or floats, shapes |
@@ -17,7 +18,9 @@
 #![forbid(unsafe_code)]
 
 mod bytes;
+mod listing;
 mod array;
+mod parts;
 mod assemble;
 pub mod idx;
 pub mod npy;
@@ -31,6 +34,8 @@ mod weights;
 mod sets;
 mod places;
 mod named;
+pub mod emnist;
+mod idx_files;
 mod http;
 mod fetch;
 mod files;
@@ -40,9 +45,12 @@ mod testing;
 
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;
+pub use files::{FolderKind, folder_kind};
 pub use load::{
-    Found, LoadOptions, Loaded, fetch, find, load, load_matching, load_single, sets_at_hand,
+    Found, LoadOptions, Loaded, fetch, find, is_set_name, load, load_matching, load_single,
+    sets_at_hand,
 };
+pub use parts::Parts;
 pub use sets::set_names;
 pub use weights::read_sample_weights;
 

@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::assemble::fit_test_part;
 use super::csv::{Encoding, TableOptions};
 use super::digits::{self, Part};
 use super::fetch::{FetchProgress, Patience, fetch_set, mirrors_of};
-use super::files::{ReadOptions, no_values, read_path, size_of};
+use super::files::{ReadOptions, no_values, read_matching, read_path};
 use super::label_warnings::label_warning;
+use super::listing::file_name;
+use super::parts::Parts;
 use super::places::{Surroundings, candidates};
 use super::sets::{self, BUILT_IN, NamedSet, set_names};
 use super::split::split_samples;
-use super::{Columns, Dataset, Inputs, invalid, named};
+use super::{Columns, Dataset, invalid, named};
 use crate::error::{Error, Result};
 
 /// Samples of the built-in digits: training and test part.
@@ -29,7 +30,7 @@ const TEST_FRACTION: f64 = 0.2;
 pub struct LoadOptions {
     /// The name of a set ([`set_names`]) or a path; `None` for MNIST and, if it is not available, the
     /// built-in digits.
-    pub data: Option<String>,
+    pub data: Option<PathBuf>,
     /// The first folder in which named sets are looked for.
     pub data_dir: Option<PathBuf>,
     /// A test set that replaces the one in the data.
@@ -98,9 +99,11 @@ impl LoadOptions {
 pub struct Found {
     /// The name of the set, or the path.
     pub name: String,
-    /// The training part, or all samples if there is no test part.
+    /// The training part, or all samples if there are no parts.
     pub train: Dataset,
-    /// The test part, if there is one: it has the same sample shape and classes as the training part.
+    /// The validation part, if there is one: it has the same sample shape and classes as the training part.
+    pub validation: Option<Dataset>,
+    /// The test part, if there is one, like the validation part.
     pub test: Option<Dataset>,
     /// Where the data come from: a folder, a file, or "built in".
     pub origin: String,
@@ -116,7 +119,9 @@ pub struct Loaded {
     pub name: String,
     /// The training part.
     pub train: Dataset,
-    /// The test part: the same sample shape and classes as the training part.
+    /// The validation part, if the data have one: the same sample shape and classes as the training part.
+    pub validation: Option<Dataset>,
+    /// The test part, like the validation part.
     pub test: Dataset,
     /// Where the data come from: a folder, a file, or "built in".
     pub origin: String,
@@ -136,8 +141,8 @@ pub fn find(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> 
     find_in(options, &Surroundings::of_process(), Patience::default(), progress)
 }
 
-/// Like [`find`]; if the data have no test part, a fifth is held out for testing, shuffled by the seed and
-/// stratified.
+/// Like [`find`]; if the data have no test part, a fifth of the training part is held out for testing, shuffled by
+/// the seed and stratified.
 ///
 /// # Errors
 /// As [`find`], and `InvalidData` if there are too few samples to set some apart.
@@ -145,15 +150,15 @@ pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> 
     find(options, progress)?.with_test_part(options.seed)
 }
 
-/// Loads one file or folder as labelled samples; if the data have a test part, that part. The second value
-/// has warnings, one line each, like [`Found::warnings`].
+/// Loads one file or folder as labelled samples: its test part if there is one, else its validation part, else
+/// everything. The second value has warnings, one line each, like [`Found::warnings`].
 ///
 /// # Errors
 /// As [`find`]; no name of a set is known here.
 pub fn load_single(path: &Path, options: &LoadOptions) -> Result<(Dataset, Vec<String>)> {
     let mut warnings = Vec::new();
-    let (train, test) = read_path(path, options.reading(), &mut warnings)?;
-    Ok((test.unwrap_or(train), warnings))
+    let data = read_path(path, options.reading(), &mut warnings)?.to_measure();
+    Ok((data, warnings))
 }
 
 /// Like [`load_single`], for testing or validating a model that is trained on `train`: images are scaled to
@@ -167,18 +172,9 @@ pub fn load_matching(
     train: &Dataset,
     options: &LoadOptions,
 ) -> Result<(Dataset, Vec<String>)> {
-    let mut reading = options.reading();
-    reading.image_size = size_of(train).or(options.image_size);
-    reading.table.doubles |= matches!(train.inputs, Inputs::Doubles(_));
-    if let Some(columns) = &train.columns {
-        // Of a table like the training data, which may have its columns in another order.
-        reading.table =
-            TableOptions { label_column: None, drop: &[], columns: Some(columns), ..reading.table };
-    }
     let mut warnings = Vec::new();
-    let (only, test) = read_path(path, reading, &mut warnings)?;
-    let data = fit_test_part(train, test.unwrap_or(only));
-    Ok((data.map_err(|error| error.context(path.display()))?, warnings))
+    let data = read_matching(path, train, options.reading(), &mut warnings)?;
+    Ok((data, warnings))
 }
 
 /// Downloads a named set into the cache, unless it is there, and returns its folder.
@@ -213,9 +209,10 @@ pub fn sets_at_hand(data_dir: Option<&Path>) -> Vec<&'static str> {
     set_names().into_iter().filter(|&name| sets::find(name).is_none_or(at_hand)).collect()
 }
 
-/// Whether a set is known by this name.
-fn is_set(name: &str) -> bool {
-    sets::find(name).is_some() || name.eq_ignore_ascii_case(BUILT_IN)
+/// Whether a set is known by this name; otherwise it is a path.
+pub fn is_set_name(name: &Path) -> bool {
+    let is_set = |name: &str| sets::find(name).is_some() || name.eq_ignore_ascii_case(BUILT_IN);
+    name.to_str().is_some_and(is_set)
 }
 
 fn no_cache() -> Error {
@@ -243,13 +240,19 @@ pub(crate) fn find_in(
 ) -> Result<Found> {
     let mut found = match options.data.as_deref() {
         None if options.values => return Err(no_values("mnist")),
-        Some(name) if options.values && is_set(name) => return Err(no_values(name)),
         None => default_set(options, surroundings, patience, progress)?,
-        Some(name) => match sets::find(name) {
-            Some(set) => named_set(set, options, surroundings, patience, progress)
-                .map_err(|missing| missing.error)?,
-            None if is_set(name) => built_in()?,
-            None => at_path(name, options)?,
+        Some(data) => match data.to_str().filter(|_| is_set_name(data)) {
+            Some(name) if options.values => return Err(no_values(name)),
+            Some(name) => {
+                let mut found = match sets::find(name) {
+                    Some(set) => named_set(set, options, surroundings, patience, progress)
+                        .map_err(|missing| missing.error)?,
+                    None => built_in()?,
+                };
+                found.warnings.extend(shadow_warning(name, &found, surroundings));
+                found
+            }
+            None => at_path(data, options)?,
         },
     };
     if let Some(path) = &options.test {
@@ -292,8 +295,15 @@ impl Found {
                 self.train.divide(&kept, &apart)
             }
         };
-        let Found { name, origin, warnings, .. } = self;
-        Ok(Loaded { name, train, test, origin, warnings })
+        let Found { name, validation, origin, warnings, .. } = self;
+        Ok(Loaded { name, train, validation, test, origin, warnings })
+    }
+}
+
+impl From<Loaded> for Found {
+    fn from(loaded: Loaded) -> Found {
+        let Loaded { name, train, validation, test, origin, warnings } = loaded;
+        Found { name, train, validation, test: Some(test), origin, warnings }
     }
 }
 
@@ -328,6 +338,7 @@ fn built_in() -> Result<Found> {
     Ok(Found {
         name: BUILT_IN.to_owned(),
         train: digits::generate(train, DIGITS_SEED, Part::Train)?,
+        validation: None,
         test: Some(digits::generate(test, DIGITS_SEED, Part::Test)?),
         origin: "built in".to_owned(),
         warnings: Vec::new(),
@@ -359,6 +370,7 @@ fn named_set(
     let found = |(train, test), folder: &Path, warnings| Found {
         name: set.name.to_owned(),
         train,
+        validation: None,
         test: Some(test),
         origin: folder.display().to_string(),
         warnings,
@@ -419,16 +431,33 @@ fn download(
     }
 }
 
-fn at_path(name: &str, options: &LoadOptions) -> Result<Found> {
-    let path = Path::new(name);
+fn at_path(path: &Path, options: &LoadOptions) -> Result<Found> {
+    let name = path.display().to_string();
     if !path.exists() {
-        return Err(unknown(name));
+        return Err(unknown(&name));
     }
     let mut warnings = Vec::new();
-    let (train, test) = read_path(path, options.reading(), &mut warnings)?;
-    let origin = path.display().to_string();
-    warnings.extend(label_warning(&train).map(|warning| format!("{origin}: {warning}")));
-    Ok(Found { name: name.to_owned(), train, test, origin, warnings })
+    let Parts { train, validation, test } = read_path(path, options.reading(), &mut warnings)?;
+    warnings.extend(label_warning(&train).map(|warning| format!("{name}: {warning}")));
+    Ok(Found { origin: name.clone(), name, train, validation, test, warnings })
+}
+
+/// A warning that a file or folder has the name of a set, which was not read from it.
+fn shadow_warning(name: &str, found: &Found, surroundings: &Surroundings) -> Option<String> {
+    let path = surroundings.current.join(name);
+    let what = if path.is_dir() { "folder" } else { "file" };
+    let is_origin =
+        |path: &Path| match (path.canonicalize(), Path::new(&found.origin).canonicalize()) {
+            (Ok(path), Ok(origin)) => origin.starts_with(path),
+            _ => false,
+        };
+    (path.exists() && !is_origin(&path)).then(|| {
+        format!(
+            "{name} is the data set of this name, not the {what} in the current folder: for the {what} \
+             write {}",
+            Path::new(".").join(file_name(&path)).display()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -463,7 +492,7 @@ mod tests {
     }
 
     fn named(name: &str) -> LoadOptions {
-        LoadOptions { data: Some(name.to_owned()), download: false, ..LoadOptions::default() }
+        LoadOptions { data: Some(name.into()), download: false, ..LoadOptions::default() }
     }
 
     fn table(folder: &TempDir, name: &str, text: &str) -> PathBuf {
@@ -529,11 +558,7 @@ mod tests {
         fs::create_dir_all(home.path().join("here/data/mnist")).unwrap();
         fs::write(home.path().join("here/data/mnist/train-images-idx3-ubyte"), b"").unwrap();
         let loaded = load_in(&options, &surroundings).unwrap();
-        assert!(
-            loaded.warnings[2].contains("train-labels-idx1-ubyte[.gz]"),
-            "{:?}",
-            loaded.warnings
-        );
+        assert!(loaded.warnings[2].contains("train-labels-idx1-ubyte[.gz]"), "{:?}", loaded.warnings);
     }
 
     #[test]
@@ -560,10 +585,9 @@ mod tests {
         let (_home, surroundings) = nowhere();
         let options = named(path.to_str().unwrap());
         let loaded = load_in(&options, &surroundings).unwrap();
-        assert_eq!((loaded.train.len(), loaded.test.len()), (40, 10));
-        assert!(
-            (0..5).all(|class| loaded.test.labels().iter().filter(|&&it| it == class).count() == 2)
-        );
+        let test = &loaded.test;
+        assert_eq!((loaded.train.len(), test.len(), loaded.validation), (40, 10, None));
+        assert!((0..5).all(|class| test.labels().iter().filter(|&&it| it == class).count() == 2));
         assert!(loaded.warnings[0].contains("10 of its 50 samples"), "{:?}", loaded.warnings);
         let again = load_in(&options, &surroundings).unwrap();
         assert_eq!(again.test, loaded.test);
@@ -588,13 +612,63 @@ mod tests {
         };
         let loaded = load_in(&options(&test), &surroundings).unwrap();
         assert_eq!((loaded.train.len(), loaded.warnings.len()), (3, 0));
-        assert_eq!(loaded.test.class_names(), ["cat", "cow", "dog"]);
-        assert_eq!(loaded.test.labels(), [2, 0]);
+        let test_part = loaded.test;
+        assert_eq!(test_part.class_names(), ["cat", "cow", "dog"]);
+        assert_eq!(test_part.labels(), [2, 0]);
         let narrow = table(&folder, "narrow.csv", "dog,7\ncat,9\n");
         let error = load_in(&options(&narrow), &surroundings).unwrap_err().to_string();
         assert!(error.contains("narrow.csv: the table has 2 columns, expected 3"), "{error}");
         let (single, warnings) = load_single(&test, &LoadOptions::default()).unwrap();
         assert_eq!((single.class_names(), warnings.len()), (&["cat".into(), "dog".into()][..], 0));
+    }
+
+    #[test]
+    fn a_validation_part_is_kept_and_nothing_is_split_off() {
+        let folder = tempdir().unwrap();
+        let rows = |count: usize| {
+            let rows = (0..count).map(|at| format!("{},{at}.5,{at}\n", ["ape", "bee"][at % 2]));
+            "animal,size,age\n".to_owned() + &rows.collect::<String>()
+        };
+        table(&folder, "train.csv", &rows(20));
+        table(&folder, "val.csv", &rows(6));
+        table(&folder, "sample.csv", "no part of the set");
+        let (_home, surroundings) = nowhere();
+        let options = named(folder.path().to_str().unwrap());
+        let find = || find_in(&options, &surroundings, PATIENCE, &mut |_| {}).unwrap();
+        let loaded = find();
+        assert_eq!((loaded.train.len(), loaded.validation.unwrap().len()), (20, 6));
+        assert_eq!((loaded.test, loaded.warnings.len()), (None, 1), "{:?}", loaded.warnings);
+        assert!(loaded.warnings[0].contains("passed over: sample.csv"), "{:?}", loaded.warnings);
+        table(&folder, "test.csv", &rows(4));
+        assert_eq!(find().test.unwrap().len(), 4);
+        assert_eq!(load_single(folder.path(), &options).unwrap().0.len(), 4);
+        // A table to predict has no labels: it is no test part.
+        table(&folder, "test.csv", "size,age\n1.5,1\n2.5,2\n");
+        let loaded = find();
+        assert_eq!((loaded.validation.unwrap().len(), loaded.test), (6, None));
+        let notice = "has no test part: test.csv was passed over, since";
+        assert!(loaded.warnings.iter().any(|it| it.contains(notice)), "{:?}", loaded.warnings);
+        let loaded = load_in(&options, &surroundings).unwrap();
+        assert_eq!((loaded.validation.unwrap().len(), loaded.test.len()), (6, 4));
+        let regression = LoadOptions { values: true, label_column: Some("size".into()), ..options };
+        let error = load_in(&regression, &surroundings).unwrap_err().to_string();
+        assert!(error.contains("train.csv"), "{error}");
+    }
+
+    #[test]
+    fn a_path_of_a_set_s_name_is_pointed_out() {
+        let (home, mut surroundings) = nowhere();
+        surroundings.current = home.path().to_owned();
+        let warnings = |name: &str| load_in(&named(name), &surroundings).unwrap().warnings;
+        assert!(warnings("digits").is_empty());
+        fs::write(home.path().join("digits"), "a,1\n").unwrap();
+        let notice = warnings("digits");
+        assert!(notice[0].contains("not the file in the current folder"), "{notice:?}");
+        assert!(notice[0].ends_with("write ./digits"), "{notice:?}");
+        write_kmnist(&home.path().join("data/kmnist"), 60_000);
+        assert!(warnings("kmnist").is_empty());
+        fs::create_dir(home.path().join("kmnist")).unwrap();
+        assert!(warnings("kmnist")[0].contains("for the folder write ./kmnist"));
     }
 
     #[test]

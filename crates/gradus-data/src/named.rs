@@ -18,7 +18,7 @@ use super::npz::Npz;
 use super::places::Candidate;
 use super::sets::{self, NamedSet};
 use super::zip::Archive;
-use super::{Dataset, Inputs, invalid};
+use super::{Dataset, invalid};
 use crate::error::{Error, Result};
 use crate::reading;
 
@@ -96,11 +96,14 @@ fn find(set: &NamedSet, folder: &Path, named: bool) -> Result<Option<Files>> {
 }
 
 /// The file of a part: plain before gzip, and `images.idx3` for `images-idx3`, as in a widespread
-/// copy of MNIST.
+/// copy of MNIST, which also has each file in a folder of its name.
 fn find_part(folder: &Path, part: &str) -> Option<Source> {
     let dotted = part.replace("-idx", ".idx");
     let names = [part.to_owned(), dotted.clone(), format!("{part}.gz"), format!("{dotted}.gz")];
-    names.iter().map(|name| folder.join(name)).find(|path| path.is_file()).map(Source::File)
+    let around = names.iter().map(|name| folder.join(name)).filter(|path| path.is_dir());
+    let folders: Vec<_> = [folder.to_owned()].into_iter().chain(around).collect();
+    let mut places = folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
+    places.find(|path| path.is_file()).map(Source::File)
 }
 
 /// Reads all four files in parallel; the training images take longest.
@@ -187,38 +190,70 @@ fn read_keras(set: &NamedSet, path: &Path, named: bool) -> Result<[Array; 4]> {
 
 /// The data set of a part of the set: 0 training, 1 test.
 fn build(set: &NamedSet, name: &str, part: usize, images: Array, labels: Array) -> Result<Dataset> {
-    let fail = |problem: String| Err(invalid(format!("{}, {name} part: {problem}", set.name)));
-    let (Values::U8(_), [count, 28, 28]) = (&images.values, &images.shape[..]) else {
-        let kind = images.values.type_name();
-        return fail(format!(
-            "the images have shape {:?} and type {kind}: expected [samples, 28, 28] and uint8",
-            images.shape
-        ));
-    };
     if let Some(samples) = set.samples
-        && samples[part] != *count
+        && samples[part] != images.samples()
     {
-        return fail(format!("there are {count} images: expected {}", samples[part]));
+        return Err(invalid(format!(
+            "{}, {name} part: there are {} images: expected {}",
+            set.name,
+            images.samples(),
+            samples[part]
+        )));
     }
-    let names = set.classes.names();
-    let mut labels = first_column(labels).into_labels()?;
-    for label in &mut labels {
-        *label = match label.checked_sub(set.first_label) {
-            Some(index) if (index as usize) < names.len() => index,
-            _ => {
-                let (first, last) = (set.first_label, set.first_label as usize + names.len() - 1);
-                return fail(format!("label {label} is out of range: expected {first} to {last}"));
-            }
+    let form = Form {
+        name: set.name,
+        classes: set.classes.names(),
+        first_label: set.first_label,
+        transposed: set.transposed,
+    };
+    form.build(name, images, labels)
+}
+
+/// What a file of images and one of labels mean.
+pub(crate) struct Form<'a> {
+    /// The name of the set, for messages.
+    pub(crate) name: &'a str,
+    pub(crate) classes: Vec<String>,
+    /// The label of the first class.
+    pub(crate) first_label: u32,
+    /// Whether the images are transposed in their file.
+    pub(crate) transposed: bool,
+}
+
+impl Form<'_> {
+    /// The data set of a part of this name.
+    ///
+    /// # Errors
+    /// `InvalidData` if the images are not MNIST's size, or a label is out of range.
+    pub(crate) fn build(&self, part: &str, mut images: Array, labels: Array) -> Result<Dataset> {
+        let fail = |problem: String| Err(invalid(format!("{}, {part} part: {problem}", self.name)));
+        let (Values::U8(_), [_, 28, 28]) = (&images.values, &images.shape[..]) else {
+            let kind = images.values.type_name();
+            return fail(format!(
+                "the images have shape {:?} and type {kind}: expected [samples, 28, 28] and uint8",
+                images.shape
+            ));
         };
+        let names = &self.classes;
+        let mut labels = first_column(labels).into_labels()?;
+        for label in &mut labels {
+            *label = match label.checked_sub(self.first_label) {
+                Some(index) if (index as usize) < names.len() => index,
+                _ => {
+                    let (first, last) =
+                        (self.first_label, self.first_label as usize + names.len() - 1);
+                    return fail(format!(
+                        "label {label} is out of range: expected {first} to {last}"
+                    ));
+                }
+            };
+        }
+        if self.transposed {
+            transpose_images(&mut images);
+        }
+        labelled(images, labels, names.clone(), false)
+            .map_err(|error| error.context(format!("{}, {part} part", self.name)))
     }
-    let mut data = labelled(images, labels, names, false)
-        .map_err(|error| error.context(format!("{}, {name} part", set.name)))?;
-    if let Inputs::Bytes(pixels) = &mut data.inputs
-        && set.transposed
-    {
-        pixels.chunks_exact_mut(28 * 28).for_each(transpose);
-    }
-    Ok(data)
 }
 
 /// QMNIST's labels have eight columns (class, writer, ...): the class is the first.
@@ -232,10 +267,20 @@ pub(crate) fn first_column(labels: Array) -> Array {
     }
 }
 
-fn transpose(image: &mut [u8]) {
-    for row in 0..28 {
-        for column in row + 1..28 {
-            image.swap(28 * row + column, 28 * column + row);
+/// Transposes square images of bytes; others stay.
+pub(crate) fn transpose_images(images: &mut Array) {
+    let (Values::U8(pixels), [_, side, other]) = (&mut images.values, &images.shape[..]) else {
+        return;
+    };
+    if side == other && *side > 0 {
+        pixels.chunks_exact_mut(side * side).for_each(|image| transpose(image, *side));
+    }
+}
+
+fn transpose(image: &mut [u8], side: usize) {
+    for row in 0..side {
+        for column in row + 1..side {
+            image.swap(side * row + column, side * column + row);
         }
     }
 }
@@ -282,6 +327,7 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Inputs;
     use crate::sets::{Classes, RemoteFile};
     use crate::testing::{gzip, idx_file, npy_file, zip_file};
     use std::fs;

@@ -1,6 +1,7 @@
 //! NPZ, NumPy's archive of named arrays: a path in, arrays or a pair of data sets out.
 //!
-//! A data set has Keras's names: `x_train`, `y_train` and, if there is a test part, `x_test`, `y_test`.
+//! A data set has Keras's names: `x_train`, `y_train` and, if there are such parts, `x_test`, `y_test` and
+//! `x_val`, `y_val`; or MedMNIST's, `train_images`, `train_labels` and so on.
 
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
@@ -8,9 +9,10 @@ use std::path::Path;
 
 use super::array::Array;
 use super::assemble::{numbered_parts, valued_parts};
+use super::invalid;
 use super::npy::into_array;
+use super::parts::{Part, Parts};
 use super::zip::Archive;
-use super::{Dataset, invalid};
 use crate::error::Result;
 use crate::reading;
 
@@ -77,48 +79,86 @@ impl<R: Read + Seek> Npz<R> {
     }
 }
 
-/// The training part and, if there is one, the test part of an `.npz` file.
-pub fn read_npz(path: &Path) -> Result<(Dataset, Option<Dataset>)> {
+/// The parts of an `.npz` file.
+pub fn read_npz(path: &Path) -> Result<Parts> {
     read_parts(path, false, false)
 }
 
-/// As [`read_npz`]; with `values`, `y_train` and `y_test` are the values that samples are answered
+/// As [`read_npz`]; with `values`, `y_train` and so on are the values that samples are answered
 /// with, `(n,)` or `(n, outputs)`, instead of class numbers; with `doubles`, 64-bit samples stay as they are.
-pub(crate) fn read_parts(
-    path: &Path,
-    values: bool,
-    doubles: bool,
-) -> Result<(Dataset, Option<Dataset>)> {
+pub(crate) fn read_parts(path: &Path, values: bool, doubles: bool) -> Result<Parts> {
     let mut npz = Npz::open(path)?;
     parts(&mut npz, values, doubles).map_err(|error| error.context(path.display()))
 }
 
 /// Like [`read_npz`], from memory.
-pub fn parse_npz(bytes: &[u8]) -> Result<(Dataset, Option<Dataset>)> {
+pub fn parse_npz(bytes: &[u8]) -> Result<Parts> {
     parts(&mut Npz::from_bytes(bytes)?, false, false)
 }
 
-fn parts<R: Read + Seek>(
-    npz: &mut Npz<R>,
-    values: bool,
-    doubles: bool,
-) -> Result<(Dataset, Option<Dataset>)> {
-    let (Some(inputs), Some(labels)) = (npz.get("x_train")?, npz.get("y_train")?) else {
+/// What arrays of samples are called, besides the name of the part; and what those of labels or targets.
+const ROLES: [&[&str]; 2] = [
+    &["x", "", "input", "inputs", "feature", "features", "sample", "samples"],
+    &["y", "label", "labels", "target", "targets"],
+];
+
+fn parts<R: Read + Seek>(npz: &mut Npz<R>, values: bool, doubles: bool) -> Result<Parts> {
+    let mut pair = |part: Part| {
+        let names = names_of(&npz.names(), part)?;
+        let get = |name: Option<String>| match name {
+            Some(name) => npz.get(&name),
+            None => Ok(None),
+        };
+        let [first, second] = names.clone().map(get);
+        match (first?, second?, names) {
+            (Some(samples), Some(targets), _) => Ok(Some((samples, targets))),
+            (None, None, _) => Ok(None),
+            (_, _, [samples, targets]) => Err(invalid(format!(
+                "{} is alone: the {} part needs samples and labels (such as x_{part} and y_{part}), \
+                 and one of them is missing",
+                samples.or(targets).unwrap_or_default(),
+                part.name(),
+                part = part.short_name()
+            ))),
+        }
+    };
+    let Some(train) = pair(Part::Train)? else {
         return Err(invalid(format!(
-            "expected the arrays x_train and y_train (and x_test, y_test for a test part); the file \
-             has {}",
+            "expected the arrays x_train and y_train (and x_val, y_val, x_test, y_test for other \
+             parts); the file has {}",
             npz.names().join(", ")
         )));
     };
-    let test = match (npz.get("x_test")?, npz.get("y_test")?) {
-        (Some(inputs), Some(labels)) => Some((inputs, labels)),
-        (None, None) => None,
-        _ => return Err(invalid("x_test and y_test belong together: one of them is missing")),
-    };
+    let (validation, test) = (pair(Part::Validation)?, pair(Part::Test)?);
+    let parts = Parts { train, validation, test };
     match values {
-        true => valued_parts((inputs, labels), test, doubles),
-        false => numbered_parts((inputs, labels), test, doubles),
+        true => valued_parts(parts, doubles),
+        false => numbered_parts(parts, doubles),
     }
+}
+
+/// The names of the samples and of the labels of a part among the names of arrays.
+fn names_of(arrays: &[String], part: Part) -> Result<[Option<String>; 2]> {
+    let find = |role: usize| {
+        let usual = format!("{}_{}", ["x", "y"][role], part.short_name());
+        if arrays.contains(&usual) {
+            return Ok(Some(usual));
+        }
+        let is_it = |name: &&String| match Part::of_name(name) {
+            Some((found, others)) => found == part && ROLES[role].contains(&others.as_str()),
+            None => false,
+        };
+        let mut found = arrays.iter().filter(is_it);
+        match (found.next(), found.next()) {
+            (Some(one), Some(other)) => Err(invalid(format!(
+                "both {one} and {other} could be the {} {} part: rename one of them",
+                ["samples of the", "labels of the"][role],
+                part.name()
+            ))),
+            (one, _) => Ok(one.cloned()),
+        }
+    };
+    Ok([find(0)?, find(1)?])
 }
 
 #[cfg(test)]
@@ -149,11 +189,37 @@ mod tests {
             ("y_train.npy", &y),
             ("y_test.npy", &test.1),
         ];
-        let (train, test) = parse_npz(&zip_file(&entries, true)).unwrap();
+        let Parts { train, validation, test } = parse_npz(&zip_file(&entries, true)).unwrap();
         let test = test.unwrap();
+        assert_eq!(validation, None);
         assert_eq!(train.inputs, Inputs::Bytes(vec![1, 2, 3, 4, 5, 6, 7, 8]));
         assert_eq!((train.labels(), &train.sample_shape[..]), (&[3, 0][..], &[2, 2][..]));
         assert_eq!((test.labels(), test.class_names().len()), (&[1][..], 4));
+    }
+
+    #[test]
+    fn a_validation_part_has_many_names() {
+        let (x, y) = (images(), npy_file("|u1", "(2,)", &[0, 1]));
+        let (other, label) = (npy_file("|u1", "(1, 2, 2)", &[9; 4]), npy_file("|u1", "(1,)", &[1]));
+        for [train, train_labels, samples, labels] in [
+            ["x_train", "y_train", "x_val", "y_val"],
+            ["X_train", "y_train", "X_valid", "y_valid"],
+            ["x_train", "y_train", "x_validation", "y_validation"],
+            ["X_train", "Y_train", "X_dev", "Y_dev"],
+            ["train_x", "train_y", "val_x", "val_y"],
+            ["xTrain", "yTrain", "xVal", "yVal"],
+            ["train_images", "train_labels", "val_images", "val_labels"],
+            ["train_data", "train_labels", "valid_data", "valid_labels"],
+        ] {
+            let names = [train, train_labels, samples, labels].map(|name| format!("{name}.npy"));
+            let arrays = [&x, &y, &other, &label];
+            let entries: Vec<_> =
+                names.iter().zip(arrays).map(|(name, array)| (&name[..], &array[..])).collect();
+            let Parts { train, validation, test } = parse_npz(&zip_file(&entries, false)).unwrap();
+            assert_eq!((train.len(), test), (2, None), "{samples}");
+            let validation = validation.unwrap();
+            assert_eq!((validation.labels(), validation.class_names().len()), (&[1][..], 2));
+        }
     }
 
     #[test]
@@ -162,7 +228,7 @@ mod tests {
         writer.add_array("x_train", &Array3::from_elem((3, 2, 2), 0.5_f32)).unwrap();
         writer.add_array("y_train", &Array1::from(vec![0_u8, 1, 2])).unwrap();
         let bytes = writer.finish().unwrap().into_inner();
-        let (train, test) = parse_npz(&bytes).unwrap();
+        let Parts { train, test, .. } = parse_npz(&bytes).unwrap();
         assert_eq!(train.inputs, Inputs::Floats(vec![0.5; 12]));
         assert!(test.is_none());
         let mut npz = Npz::from_bytes(&bytes).unwrap();
@@ -179,7 +245,7 @@ mod tests {
         let read = |shape: &str, values: &[f32]| {
             let y = npy_file("<f4", shape, &floats(values));
             let file = zip_file(&[("x_train.npy", &x), ("y_train.npy", &y)], false);
-            parts(&mut Npz::from_bytes(&file).unwrap(), true, false).map(|(train, _)| train.targets)
+            parts(&mut Npz::from_bytes(&file).unwrap(), true, false).map(|it| it.train.targets)
         };
         let expected = |names: &[&str], values: &[f32]| Targets::Values {
             values: values.to_vec(),
@@ -204,7 +270,14 @@ mod tests {
         assert!(message(&[("images.npy", &x)]).contains("the file has images"));
         let one: [(&str, &[u8]); 3] =
             [("x_train.npy", &x), ("y_train.npy", &y), ("x_test.npy", &x)];
-        assert!(message(&one).contains("belong together"));
+        assert!(
+            message(&one).contains("x_test is alone: the test part needs"),
+            "{}",
+            message(&one)
+        );
+        let twins =
+            [("x_train.npy", &x[..]), ("y_train.npy", &y), ("X_val.npy", &x), ("x_valid.npy", &x)];
+        assert!(message(&twins).contains("both X_val and x_valid could be the samples of the"));
         assert!(
             message(&[("x_train.npy", &x[..99]), ("y_train.npy", &y)]).contains("array x_train")
         );

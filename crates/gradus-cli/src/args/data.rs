@@ -1,5 +1,7 @@
 //! The arguments of `gradus data`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueHint};
 use gradus::data::distort::Distortion;
 
@@ -19,7 +21,7 @@ use super::source::SourceArgs;
 pub(crate) struct DataArgs {
     /// Name of a data set, or a path [default: mnist, else the built-in digits]
     #[arg(value_name = "NAME|PATH", value_hint = ValueHint::AnyPath)]
-    pub(crate) data: Option<String>,
+    pub(crate) data: Option<PathBuf>,
     /// Read the data for this loss: squared for regression [default: cross-entropy]
     #[arg(long, value_name = "NAME", value_parser = losses())]
     pub(crate) loss: Option<Loss>,
@@ -28,7 +30,7 @@ pub(crate) struct DataArgs {
         value_parser = whole)]
     pub(crate) show: Option<u64>,
     /// The split that --show takes the sample from [default: train]
-    #[arg(long, value_name = "PART", value_parser = ["train", "test"], requires = "show")]
+    #[arg(long, value_name = "PART", value_parser = ["train", "val", "test"], requires = "show")]
     pub(crate) part: Option<String>,
     /// Also draw four random distortions of it: standard (the default for SPEC), strong, or some of
     /// shift:PIXELS, rotate:DEGREES, scale:FRACTION, shear:FRACTION and elastic:ALPHA:SIGMA, such as

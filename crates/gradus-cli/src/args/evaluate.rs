@@ -1,5 +1,7 @@
 //! The arguments of `gradus evaluate`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueHint};
 
 use super::model::ModelArgs;
@@ -21,7 +23,7 @@ pub(crate) struct EvaluateArgs {
     /// Name of a data set, or a path [default: the data the model was trained on, if that is a named set,
     /// or a file or folder in the current folder]
     #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
-    pub(crate) data: Option<String>,
+    pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
     /// Report top-K accuracy: the true class is among the K most probable [default: 3 for 5 classes or

@@ -29,7 +29,7 @@ pub(crate) struct ReportArgs {
     /// Name of a data set, or a path [default: the data the model was trained on, if that is a named set,
     /// or a file or folder in the current folder]
     #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
-    pub(crate) data: Option<String>,
+    pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
     /// What to write: one page, or single plots or tables in a folder

@@ -28,7 +28,7 @@ pub(crate) struct TrainArgs {
     /// .npz, a .csv, a folder with one sub-folder of images per class [default: mnist, else the built-in
     /// digits]
     #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
-    pub(crate) data: Option<String>,
+    pub(crate) data: Option<PathBuf>,
     /// Test set, used instead of the test split of the data
     #[arg(long, value_name = "PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
     pub(crate) test: Option<PathBuf>,

@@ -95,7 +95,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
             show(machine.mini_batches(part, &hidden, batch)?)?;
         }
     }
-    for figure in machine.predictions(&loaded.train, &loaded.test)? {
+    for figure in
+        machine.predictions(&loaded.train, loaded.test.as_ref().unwrap_or(&loaded.train))?
+    {
         show(figure)?;
     }
     if let Some(figure) = machine.distortions(&loaded.train) {

@@ -29,10 +29,15 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
     }
     if let Some(index) = args.show {
         let part = args.part.as_deref().unwrap_or("train");
-        let data = if part == "test" { found.test.as_ref() } else { Some(&found.train) };
+        let data = match part {
+            "test" => found.test.as_ref(),
+            "val" => found.validation.as_ref(),
+            _ => Some(&found.train),
+        };
         let data = data.ok_or_else(|| {
+            let name = if part == "val" { "validation" } else { part };
             Error::argument(format!(
-                "--part test: {} has no test part; leave --part out",
+                "--part {part}: {} has no {name} part; leave --part out",
                 found.name
             ))
         })?;
@@ -67,6 +72,8 @@ struct Description<'a> {
     #[serde(flatten)]
     targets: Names<'a>,
     train: Figures,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     test: Option<Figures>,
 }
@@ -109,7 +116,7 @@ struct Figures {
 
 impl<'a> Description<'a> {
     fn of(found: &'a Found) -> Self {
-        let Found { name, train, test, origin, .. } = found;
+        let Found { name, train, validation, test, origin, .. } = found;
         Description {
             name,
             origin,
@@ -120,14 +127,16 @@ impl<'a> Description<'a> {
                 Targets::Values { names, .. } => Names::Values { output_names: names },
             },
             train: Figures::of(train),
+            validation: validation.as_ref().map(Figures::of),
             test: test.as_ref().map(Figures::of),
         }
     }
 
     /// The splits, named like the arrays in the notebook.
     fn parts(&self) -> Vec<(&'static str, &Figures)> {
-        let test = self.test.as_ref().map(|test| ("test", test));
-        [("train", &self.train)].into_iter().chain(test).collect()
+        let others = [("val", &self.validation), ("test", &self.test)];
+        let others = others.into_iter().filter_map(|(name, part)| Some((name, part.as_ref()?)));
+        [("train", &self.train)].into_iter().chain(others).collect()
     }
 
     fn part_rows(&self) -> Vec<Vec<String>> {

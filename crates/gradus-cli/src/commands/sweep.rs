@@ -20,17 +20,20 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
         Ok(error) => exit_with_usage(&error),
         Err(error) => error,
     })?;
+    stop::listen()?;
+    let file = saving::claim(&args.out)?;
+    let (first, settings) = (&plan.first, &plan.runs[0].settings);
+    let wanted = source::training_options(first, settings)?;
+    let data = Data::load(&wanted, settings, first.sample_weights.as_deref())?;
+    if data.training.has_validation_set() {
+        plan.hold_nothing_out();
+    }
     if plan.holds_out {
         warn(format_args!(
             "no --validation given: a tenth of the training data is held out to compare the runs, as \
              with -- --validation {VALIDATION}"
         ));
     }
-    stop::listen()?;
-    let file = saving::claim(&args.out)?;
-    let (first, settings) = (&plan.first, &plan.runs[0].settings);
-    let wanted = source::training_options(first, settings)?;
-    let data = Data::load(&wanted, settings, first.sample_weights.as_deref())?;
     plan.follow(&data)?.iter().for_each(say);
     let jobs = share_cores(args.jobs, &mut plan);
     check_fit(&plan, &data)?;

@@ -50,7 +50,7 @@ struct Note {
     preset: String,
     /// Whether the initial parameters came from a file.
     start: bool,
-    data: Option<String>,
+    data: Option<PathBuf>,
     test: Option<PathBuf>,
     validation_set: Option<PathBuf>,
     label_column: Option<String>,
@@ -110,7 +110,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     })?;
     let mut args = args.clone();
     // The same data may now come from another kind of file, for which the recorded options mean nothing.
-    let still = |kind| args.data.as_ref().is_none_or(|data| FileKind::of(data.as_ref()) == kind);
+    let still = |kind| args.data.as_ref().is_none_or(|data| FileKind::of(data) == kind);
     let label_column = note.label_column.filter(|_| still(FileKind::Table));
     let image_size = note.image_size.filter(|_| still(FileKind::ImageFolder));
     args.source.label_column = args.source.label_column.or(label_column);
@@ -134,11 +134,13 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
             setting.set(&mut config, typed)?;
         }
     }
+    let share = (config.validation > 0.0).then(|| config.validation.to_string());
     let settings = Settings {
         preset: Preset::from_name(&note.preset).unwrap_or(Preset::Quick),
         config,
         initial: note.start.then(|| Initial::Network(checkpoint.model().network.clone())),
         validation_set: note.validation_set,
+        share,
         checkpoint: Some(checkpoint),
         free: Vec::new(),
     };
@@ -179,10 +181,10 @@ impl CheckpointWriter {
     pub(crate) fn new(
         args: &TrainArgs,
         settings: &Settings,
-        test: &Dataset,
+        test: Option<&Dataset>,
         output: Option<OutputFile>,
     ) -> Result<CheckpointWriter> {
-        let test_digest = output.is_some().then(|| test.sha256());
+        let test_digest = test.filter(|_| output.is_some()).map(Dataset::sha256);
         if let (Some(checkpoint), Some(now)) = (&settings.checkpoint, &test_digest) {
             warn_of_other_test_data(checkpoint, now);
         }

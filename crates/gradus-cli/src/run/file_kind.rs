@@ -1,18 +1,19 @@
 //! Recognizes files and folders, as far as options depend on their kind: a path or the first bytes in, a
 //! kind out. It mirrors what `gradus::data` reads and does not check the content.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 use gradus::data::csv::is_packed_table;
+use gradus::data::{FolderKind, folder_kind};
 use gradus::files::magic::Magic;
 use gradus::files::reading;
 
 /// The kind of a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
-    /// Text, perhaps packed: a table such as a CSV file.
+    /// Text, perhaps packed: a table such as a CSV file; or a folder of tables.
     Table,
     /// A zip archive of arrays.
     Npz,
@@ -70,26 +71,12 @@ impl FileKind {
         }
     }
 
-    /// IDX files may be in the folder itself or where torchvision keeps them; otherwise sub-folders are
-    /// classes of images.
     fn of_folder(folder: &Path) -> FileKind {
-        let holds_idx = |folder: &Path| {
-            let Ok(entries) = fs::read_dir(folder) else { return false };
-            let mut names =
-                entries.flatten().map(|it| it.file_name().to_string_lossy().to_lowercase());
-            names.any(|name| {
-                let name = name.strip_suffix(".gz").unwrap_or(&name);
-                let idx = name.contains("idx") || name.ends_with("ubyte");
-                idx && (name.contains("image") || name.contains("label"))
-            })
-        };
-        if [".", "raw", "MNIST/raw"].iter().any(|inside| holds_idx(&folder.join(inside))) {
-            return FileKind::IdxFolder;
-        }
-        let Ok(entries) = fs::read_dir(folder) else { return FileKind::Unknown };
-        match entries.flatten().any(|entry| entry.path().is_dir()) {
-            true => FileKind::ImageFolder,
-            false => FileKind::Unknown,
+        match folder_kind(folder) {
+            FolderKind::Idx => FileKind::IdxFolder,
+            FolderKind::Tables => FileKind::Table,
+            FolderKind::Images => FileKind::ImageFolder,
+            FolderKind::Unknown => FileKind::Unknown,
         }
     }
 

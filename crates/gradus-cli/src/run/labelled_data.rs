@@ -1,11 +1,12 @@
 //! Labelled samples to measure a model on: a model and options in, samples with its classes or targets
 //! out.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use anyhow::Result;
 use gradus::classifier::Model;
-use gradus::data::{Dataset, LoadOptions, Task, load_single};
+use gradus::data::{Dataset, Found, LoadOptions, Task, is_set_name, load_single};
 use gradus::{Error, ErrorKind};
 
 use crate::args::SourceArgs;
@@ -17,23 +18,25 @@ use crate::run::source::{self, DataRequest};
 /// that the model was trained on.
 pub(crate) fn labelled_data(
     model: &Model,
-    data: Option<&str>,
+    data: Option<&Path>,
     reading: &SourceArgs,
 ) -> Result<(String, Dataset)> {
     let (trained_on, is_given) = (data_of(model), data.is_some());
-    let data = match (data, trained_on) {
+    let data = match (data, trained_on.map(Path::new)) {
         (Some(data), _) => data,
         // The model records no folders: a file is found if it is in the current one.
-        (None, Some(data)) if source::is_named(data) || Path::new(data).exists() => data,
+        (None, Some(data)) if is_set_name(data) || data.exists() => data,
         (None, Some(data)) => {
             return Err(Error::argument(format!(
-                "the model was trained on {data}, which is not in this folder: give its path with \
-                 --data, or other data"
+                "the model was trained on {}, which is not in this folder: give its path with \
+                 --data, or other data",
+                data.display()
             ))
             .into());
         }
-        (None, None) => "mnist",
+        (None, None) => Path::new("mnist"),
     };
+    let shown = data.display();
     let seed = model.provenance.seed().unwrap_or(0);
     let request = DataRequest::new(model.task(), Some(data), seed);
     let mut options = source::options(&request, reading)?;
@@ -43,9 +46,9 @@ pub(crate) fn labelled_data(
     if model.task() == Task::Regression && options.label_column.is_none() && !knows_targets {
         options.label_column = Some(model.names().join(","));
     }
-    if source::is_named(data) {
-        let loaded = source::load(&options, None)?;
-        return Ok((data.to_owned(), with_targets_of(loaded.test, model, data)?));
+    if is_set_name(data) {
+        let samples = measured_part(source::load(&options, None)?);
+        return Ok((shown.to_string(), with_targets_of(samples, model, &shown)?));
     }
     options.image_size = options.image_size.or(match model.sample_shape[..] {
         [height, width] => Some((height, width)),
@@ -60,34 +63,62 @@ pub(crate) fn labelled_data(
         Some(test) => test,
         None if !is_given => {
             return Err(Error::argument(format!(
-                "{data} in this folder has no test part like the one the model was tested on: give \
+                "{shown} in this folder has no test part like the one the model was tested on: give \
                  other data with --data"
             ))
             .into());
         }
         None => {
-            let (samples, warnings) = load_single(Path::new(data), &options)?;
+            let (samples, warnings) = load_single(data, &options)?;
             warnings.iter().for_each(warn);
             samples
         }
     };
-    Ok((name, with_targets_of(data_set, model, data)?))
+    Ok((name, with_targets_of(data_set, model, &shown)?))
 }
 
-/// On the data the model was trained on, only the held-out test set is informative.
+/// The test part of the data, else their validation part.
+fn measured_part(loaded: Found) -> Dataset {
+    loaded.test.or(loaded.validation).unwrap_or(loaded.train)
+}
+
+/// On the data the model was trained on, only the held-out test set is informative; without one, the validation
+/// part, with a note.
 fn held_out_part(model: &Model, options: &LoadOptions) -> Result<Option<Dataset>> {
     let counts = model.provenance.samples.unwrap_or_default();
-    let Ok(loaded) = gradus::data::load(options, &mut |_| {}) else { return Ok(None) };
+    let Ok(found) = gradus::data::find(options, &mut |_| {}) else { return Ok(None) };
+    let loaded = match found.validation {
+        Some(_) => found,
+        None => match found.with_test_part(options.seed) {
+            Ok(loaded) => loaded.into(),
+            Err(_) => return Ok(None),
+        },
+    };
+    let count = |part: &Option<Dataset>| part.as_ref().map_or(0, Dataset::len);
+    // Held-out validation samples are a share of the training part, or a part of their own.
+    let rest = [loaded.train.len(), loaded.train.len() + count(&loaded.validation)];
     let same =
-        loaded.test.len() == counts.test && loaded.train.len() == counts.train + counts.validation;
-    if same {
-        loaded.warnings.iter().for_each(warn);
+        count(&loaded.test) == counts.test && rest.contains(&(counts.train + counts.validation));
+    if !same {
+        return Ok(None);
     }
-    Ok(same.then_some(loaded.test))
+    loaded.warnings.iter().for_each(warn);
+    if loaded.test.is_none() {
+        warn(format_args!(
+            "{} has no test part: the model is measured on the validation part, which may have decided when \
+             training ended",
+            loaded.name
+        ));
+    }
+    Ok(Some(measured_part(loaded)))
 }
 
 /// The samples with targets like the model's: labels are indices of its classes.
-fn with_targets_of(samples: Dataset, model: &Model, from: &str) -> gradus::Result<Dataset> {
+fn with_targets_of(
+    samples: Dataset,
+    model: &Model,
+    from: &impl Display,
+) -> gradus::Result<Dataset> {
     if samples.features() != model.network.inputs() {
         let (found, expected) = (&samples.sample_shape, &model.sample_shape);
         let message = format!(

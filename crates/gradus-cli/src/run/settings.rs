@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use gradus::classifier::Model;
-use gradus::data::Task;
 use gradus::data::normalize::Normalization;
+use gradus::data::{Task, is_set_name};
 use gradus::model_file::{self, ReadOptions, npz};
 use gradus::network::Network;
 use gradus::training::settings::{SETTINGS, fraction_of};
@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) initial: Option<Initial>,
     /// The path of a separate validation set.
     pub(crate) validation_set: Option<PathBuf>,
+    /// The share of the training data to hold out, as it was asked for: of data with a validation part none is.
+    pub(crate) share: Option<String>,
     /// The run to resume.
     pub(crate) checkpoint: Option<Checkpoint>,
     /// Settings that neither an option nor a preset decides: they follow the data.
@@ -81,7 +83,7 @@ impl Settings {
     pub(crate) fn resolve(args: &TrainArgs) -> Result<Settings> {
         let preset = args.preset.unwrap_or(Preset::Quick);
         let mut config = preset.config();
-        let (mut file, mut validation_set) = (None, None);
+        let (mut file, mut validation_set, mut share) = (None, None, None);
         for setting in SETTINGS {
             let Some(text) = args.settings.get(setting.name) else { continue };
             match setting.name {
@@ -92,7 +94,12 @@ impl Settings {
                     }
                     validation_set = Some(text.into());
                 }
-                _ => setting.set(&mut config, text)?,
+                _ => {
+                    if setting.name == "validation" {
+                        share = Some(text.to_owned());
+                    }
+                    setting.set(&mut config, text)?;
+                }
             }
         }
         if !args.settings.has("warm_up") {
@@ -110,7 +117,10 @@ impl Settings {
             // Whatever their units, targets are learned on the scale that initial weights and learning rates are made for.
             config.standardize_targets = Some(true);
         }
-        let validated = config.validation > 0.0 || validation_set.is_some();
+        // Whether data at a path have a validation part is seen when they are read.
+        let is_path = args.data.as_deref().is_some_and(|data| !is_set_name(data));
+        let validated =
+            config.validation > 0.0 || validation_set.is_some() || (is_path && share.is_none());
         effects::check(&Run { args, preset, config: &config, validated })?;
         let is_free = |name: &&str| args.preset.is_none() && !args.settings.has(name);
         let mut free: Vec<_> = FOLLOW.into_iter().filter(is_free).collect();
@@ -123,7 +133,7 @@ impl Settings {
             false => config.epochs,
         };
         TrainConfig { epochs, ..config.clone() }.validate()?;
-        Ok(Settings { preset, config, initial, validation_set, checkpoint: None, free })
+        Ok(Settings { preset, config, initial, validation_set, share, checkpoint: None, free })
     }
 }
 

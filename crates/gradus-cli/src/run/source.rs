@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::Error;
-use gradus::data::{Found, LoadOptions, Loaded, Task, read_sample_weights, set_names};
+use gradus::data::{Found, LoadOptions, Task, is_set_name, read_sample_weights};
 
 use crate::args::{SourceArgs, TableArgs, TrainArgs};
 use crate::run::file_kind::FileKind;
@@ -17,7 +17,7 @@ use crate::run::settings::Settings;
 pub(crate) struct DataRequest<'a> {
     pub(crate) task: Task,
     /// The name of a data set or a path; none for MNIST, else the built-in digits.
-    pub(crate) data: Option<&'a str>,
+    pub(crate) data: Option<&'a Path>,
     pub(crate) test: Option<&'a Path>,
     pub(crate) validation: Option<&'a Path>,
     /// Seed that decides which samples are held out.
@@ -26,13 +26,13 @@ pub(crate) struct DataRequest<'a> {
 
 impl<'a> DataRequest<'a> {
     /// A request without separate test and validation sets.
-    pub(crate) fn new(task: Task, data: Option<&'a str>, seed: u64) -> DataRequest<'a> {
+    pub(crate) fn new(task: Task, data: Option<&'a Path>, seed: u64) -> DataRequest<'a> {
         DataRequest { task, data, test: None, validation: None, seed }
     }
 
     /// The kind of the file or folder; none for a named data set.
     fn kind(&self) -> Option<FileKind> {
-        self.data.filter(|data| !is_named(data)).map(|path| FileKind::of(path.as_ref()))
+        self.data.filter(|data| !is_set_name(data)).map(FileKind::of)
     }
 
     /// Checks that every option has an effect on these data.
@@ -40,9 +40,10 @@ impl<'a> DataRequest<'a> {
     /// # Errors
     /// `InvalidArgument` for the first one that has none.
     fn check(&self, args: &SourceArgs) -> Result<(), Error> {
-        let data = self.data.unwrap_or("mnist");
+        let data = self.data.unwrap_or(Path::new("mnist"));
         let kind = self.kind();
-        let is_built_in = data.eq_ignore_ascii_case("digits");
+        let is_built_in = data.as_os_str().eq_ignore_ascii_case("digits");
+        let data = &data.display().to_string();
         for (option, given) in [
             ("--data-dir", args.named.data_dir.is_some()),
             ("--no-download", args.named.no_download),
@@ -100,7 +101,7 @@ pub(crate) fn no_effect(option: &str, what: impl Display, why: &str) -> Error {
 pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOptions> {
     request.check(args)?;
     Ok(LoadOptions {
-        data: request.data.map(str::to_owned),
+        data: request.data.map(Path::to_owned),
         data_dir: args.named.data_dir.clone(),
         test: request.test.map(Path::to_owned),
         label_column: args.label_column.clone(),
@@ -139,14 +140,11 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
     Ok(options)
 }
 
-/// Whether `data` is the name of a data set, not a path.
-pub(crate) fn is_named(data: &str) -> bool {
-    set_names().contains(&data.to_lowercase().replace('_', "-").as_str())
-}
-
 /// Loads the training and test data. `weights` is a file with the weights of the training samples, one per
 /// row: it is read before a test set is split off, so that weights stay with their samples.
-pub(crate) fn load(options: &LoadOptions, weights: Option<&Path>) -> Result<Loaded> {
+///
+/// There is no test set if the data have a validation part: whoever made it has divided them already.
+pub(crate) fn load(options: &LoadOptions, weights: Option<&Path>) -> Result<Found> {
     let mut found = Downloads::watch(|progress| gradus::data::find(options, progress))?;
     if let Some(path) = weights {
         let weights = read_sample_weights(path)?;
@@ -155,9 +153,12 @@ pub(crate) fn load(options: &LoadOptions, weights: Option<&Path>) -> Result<Load
             .with_sample_weights(weights)
             .map_err(|error| error.context(path.display()))?;
     }
-    let loaded = found.with_test_part(options.seed)?;
-    loaded.warnings.iter().for_each(warn);
-    Ok(loaded)
+    let found = match found.validation {
+        Some(_) => found,
+        None => found.with_test_part(options.seed)?.into(),
+    };
+    found.warnings.iter().for_each(warn);
+    Ok(found)
 }
 
 /// Loads the data as they are, possibly without a test set.
@@ -167,10 +168,15 @@ pub(crate) fn find(options: &LoadOptions) -> Result<Found> {
     Ok(found)
 }
 
-/// The name of the data without folders: models do not record the paths of this machine.
-pub(crate) fn short_name(data: &str) -> String {
-    let last = Path::new(data).file_name().filter(|_| !is_named(data));
-    last.map_or(data.to_owned(), |name| name.to_string_lossy().into_owned())
+/// The name of the data without folders: models do not record the paths of this machine. A path that ends in
+/// the name of a data set keeps a mark that it is a path.
+pub(crate) fn short_name(data: &Path) -> String {
+    let last = data.file_name().filter(|_| !is_set_name(data));
+    let name = last.unwrap_or(data.as_os_str());
+    match last.is_some() && is_set_name(Path::new(name)) {
+        true => Path::new(".").join(name).display().to_string(),
+        false => name.to_string_lossy().into_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -179,8 +185,13 @@ mod tests {
 
     #[test]
     fn a_short_name_contains_no_folders() {
+        let short_name = |data: &str| short_name(Path::new(data));
         assert_eq!(short_name("mnist"), "mnist");
         assert_eq!(short_name("/home/me/flowers.csv"), "flowers.csv");
         assert_eq!(short_name(".."), "..");
+        assert_eq!(
+            short_name("/home/me/mnist"),
+            Path::new(".").join("mnist").display().to_string()
+        );
     }
 }

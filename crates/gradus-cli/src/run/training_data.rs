@@ -7,7 +7,7 @@ use gradus::Error;
 use gradus::classifier::Model;
 use gradus::data::distort::{Distorter, Distortion};
 use gradus::data::split::split_samples;
-use gradus::data::{Dataset, LoadOptions, Loaded, Subset, Task, load_matching};
+use gradus::data::{Dataset, Found, LoadOptions, Subset, Task, is_set_name, load_matching};
 use gradus::network::Kernels;
 use gradus::training::Data as Sets;
 
@@ -23,7 +23,8 @@ pub(crate) struct Data {
     /// Whether the data are a named set.
     pub(crate) named: bool,
     pub(crate) training: TrainingSamples,
-    pub(crate) test: Dataset,
+    /// None if the data have a validation part, but no test part.
+    pub(crate) test: Option<Dataset>,
 }
 
 /// The samples to train with and to validate on. Those that are held out stay where they are: their inputs
@@ -48,28 +49,57 @@ impl Data {
         settings: &Settings,
         weights: Option<&Path>,
     ) -> Result<Data> {
-        let Loaded { name, train: samples, test, origin, .. } = source::load(wanted, weights)?;
-        let (samples, test) = match settings.model() {
-            Some(model) => (for_model(model, samples)?, for_model(model, test)?),
-            None => (samples, test),
+        let Found { name, train: samples, validation, test, origin, .. } =
+            source::load(wanted, weights)?;
+        let part = |part: Option<Dataset>| match (settings.model(), part) {
+            (Some(model), Some(part)) => for_model(model, part).map(Some),
+            (_, part) => Ok(part),
         };
-        let (split, validation_set) = match &settings.validation_set {
-            Some(path) => {
+        let (validation, test) = (part(validation)?, part(test)?);
+        let samples = match settings.model() {
+            Some(model) => for_model(model, samples)?,
+            None => samples,
+        };
+        let (split, validation_set) = match (&settings.validation_set, validation) {
+            (Some(path), part) => {
+                if part.is_some() {
+                    warn(format_args!(
+                        "--validation {}: used in place of the validation part of {name}",
+                        path.display()
+                    ));
+                }
                 let (validation, warnings) = load_matching(path, &samples, wanted)?;
                 warnings.iter().for_each(warn);
                 (None, Some(validation))
             }
-            None => (hold_out(&samples, settings)?, None),
+            (None, Some(part)) => {
+                check_share(&name, &part, settings)?;
+                let count = part.len();
+                let no_test = if test.is_none() { "; there is no test part" } else { "" };
+                warn(format_args!(
+                    "{name} has a validation part: its {count} samples validate the run{no_test}"
+                ));
+                (None, Some(part))
+            }
+            (None, None) => (hold_out(&samples, settings)?, None),
         };
-        let name = source::short_name(&name);
+        let name = match &wanted.data {
+            Some(data) => source::short_name(data),
+            None => name,
+        };
         let training = TrainingSamples { samples, split, validation_set };
         training.check_distortion(settings)?;
-        let named = wanted.data.as_deref().is_none_or(source::is_named);
+        let named = wanted.data.as_deref().is_none_or(is_set_name);
         Ok(Data { name, origin, named, training, test })
     }
 }
 
 impl TrainingSamples {
+    /// Whether the validation samples were not held out of the training samples.
+    pub(crate) fn has_validation_set(&self) -> bool {
+        self.validation_set.is_some()
+    }
+
     /// The training samples and the validation samples.
     ///
     /// # Errors
@@ -120,6 +150,19 @@ fn for_model(model: &Model, samples: Dataset) -> Result<Dataset> {
     }
     let samples = samples.with_classes(model.names());
     Ok(samples.map_err(|error| error.context("the model to train on has other classes"))?)
+}
+
+/// Refuses a share to hold out if the data have a validation part: one of the two would not be used.
+fn check_share(name: &str, part: &Dataset, settings: &Settings) -> Result<()> {
+    match &settings.share {
+        Some(share) => Err(Error::argument(format!(
+            "--validation {share}: {name} has a validation part of {} samples; leave the option out to use it, or \
+             give the training part alone as the data",
+            part.len()
+        ))
+        .into()),
+        None => Ok(()),
+    }
 }
 
 /// Holds out a fraction of the samples for validation; none if the settings want none.

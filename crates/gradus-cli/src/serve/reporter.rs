@@ -101,7 +101,7 @@ impl Reporter {
         &self,
         phase: Phase,
         message: Option<String>,
-        left: Option<(Model, &TestResult)>,
+        left: Option<(Model, Option<&TestResult>)>,
         saved: Option<String>,
     ) {
         let mut state = self.shared.lock();
@@ -112,7 +112,7 @@ impl Reporter {
             self.send_epochs(run);
             if let Some((model, tested)) = left {
                 run.model = Some(Arc::new(model));
-                if let TestResult::Classes(found) = tested {
+                if let Some(TestResult::Classes(found)) = tested {
                     run.test = Some((found.accuracy, found.accuracy_interval()));
                 }
             }

@@ -159,7 +159,7 @@ fn train(
     let warnings = warnings.iter().map(|warning| spelled(warning));
     let messages = [message, best].into_iter().flatten().chain(warnings);
     let message = messages.reduce(|a, b| format!("{a}; {b}"));
-    reporter.end(phase, message, Some((model, &tested)), None);
+    reporter.end(phase, message, Some((model, tested.as_ref())), None);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Result, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gradus::data::{Dataset, Inputs, LoadOptions, Loaded, Task};
+use gradus::data::{Dataset, Found, Inputs, LoadOptions, Task};
 use gradus::metrics::SampleResult;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ type Results = ((usize, String, Part), Arc<Vec<SampleResult>>);
 /// The data sets and predictions used last.
 #[derive(Default)]
 pub(super) struct SampleCache {
-    sets: Mutex<Vec<(String, Arc<Loaded>)>>,
+    sets: Mutex<Vec<(String, Arc<Found>)>>,
     results: Mutex<Vec<Results>>,
 }
 
@@ -122,7 +122,8 @@ impl SampleCache {
         let name = set_of(shared, model, query.data.as_deref())?;
         let loaded = self.load(shared, &name)?;
         let data = match part {
-            Part::Test => &loaded.test,
+            // A named set has a test part.
+            Part::Test => loaded.test.as_ref().unwrap_or(&loaded.train),
             Part::Training => &loaded.train,
         };
         let fits = |served: &&Served| {
@@ -159,14 +160,14 @@ impl SampleCache {
         }))
     }
 
-    fn load(&self, shared: &SharedState, name: &str) -> Result<Arc<Loaded>> {
+    fn load(&self, shared: &SharedState, name: &str) -> Result<Arc<Found>> {
         // The lock is held while loading, so that a second request waits instead of loading again.
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, found)) = sets.iter().find(|(kept, _)| kept == name) {
             return Ok(found.clone());
         }
         let options = LoadOptions {
-            data: Some(name.to_owned()),
+            data: Some(name.into()),
             data_dir: shared.data_dir.clone(),
             download: !shared.no_download,
             ..LoadOptions::default()

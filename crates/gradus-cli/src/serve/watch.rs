@@ -47,7 +47,7 @@ impl Watch {
         let options =
             given.map(|(name, value)| (name.replace('_', "-"), Value::from(value.clone())));
         let new = NewRun {
-            data: args.data.clone().unwrap_or_else(|| "mnist".into()),
+            data: args.data.as_ref().map_or("mnist".into(), |data| data.display().to_string()),
             preset: settings.preset.name(),
             options: options.collect::<serde_json::Map<_, _>>().into(),
             epochs: settings.config.epochs,
@@ -82,7 +82,11 @@ impl Watch {
     }
 
     /// Reports the end of the run, with its model, its test result and the file that holds it, if there is one.
-    pub(crate) fn ended(&self, outcome: &Outcome, left: Option<(Model, &TestResult, &Path)>) {
+    pub(crate) fn ended(
+        &self,
+        outcome: &Outcome,
+        left: Option<(Model, Option<&TestResult>, &Path)>,
+    ) {
         let Some((model, tested, file)) = left else {
             let (phase, message) = ending(outcome);
             return self.reporter.end(phase, message, None, None);

@@ -80,8 +80,12 @@ impl Plan {
             let words = words(&common, &values);
             let options: Vec<_> = args.vary.iter().map(|vary| vary.option.clone()).collect();
             let options: Vec<_> = options.into_iter().zip(values).collect();
-            let settings = Settings::resolve(&train_args(&words)?)
+            let mut settings = Settings::resolve(&train_args(&words)?)
                 .with_context(|| format!("run {number} ({})", spelled(&options)))?;
+            if holds_out {
+                // Nobody has asked for it: the validation part of the data comes first.
+                settings.share = None;
+            }
             Ok(Run { number, options, settings, words })
         };
         let runs: Vec<Run> = draws.into_iter().enumerate().map(run).collect::<Result<_>>()?;
@@ -112,6 +116,22 @@ impl Plan {
             seed: args.runs.map(|_| args.seed.unwrap_or(0)),
             runs,
         })
+    }
+
+    /// Takes back the [`VALIDATION`] that was added: the data have a validation part.
+    pub(crate) fn hold_nothing_out(&mut self) {
+        if !self.holds_out {
+            return;
+        }
+        self.holds_out = false;
+        self.first.given.remove("validation");
+        for run in &mut self.runs {
+            run.settings.config.validation = 0.0;
+            let added = run.words.windows(2).position(|it| it == ["--validation", VALIDATION]);
+            if let Some(at) = added {
+                run.words.drain(at..at + 2);
+            }
+        }
     }
 
     /// Lets the settings that are free follow the data, and returns a line about those of the first run.

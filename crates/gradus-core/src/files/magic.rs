@@ -110,6 +110,11 @@ impl Magic {
         matches!(self, Png | Jpeg | WebP | Tiff | Bmp | Gif | Avif | Heic)
     }
 
+    /// Whether it is an image of a format that is read.
+    pub fn is_read_image(self) -> bool {
+        matches!(self, Magic::Png | Magic::Jpeg | Magic::WebP | Magic::Bmp | Magic::Tiff)
+    }
+
     /// Its name in messages: "the file is ...".
     pub fn name(self) -> &'static str {
         match self {

@@ -66,7 +66,7 @@ fn open(bytes: &[u8]) -> Result<impl ImageDecoder + '_, String> {
     }
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = reader.map_err(|problem| problem.to_string())?;
-    if !is_read(Magic::of(bytes)) || reader.format().is_none() {
+    if !Magic::of(bytes).is_read_image() || reader.format().is_none() {
         return Err(not_an_image(bytes));
     }
     let mut limits = Limits::default();
@@ -161,11 +161,6 @@ fn jpeg_ends(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether images of this format are read.
-fn is_read(format: Magic) -> bool {
-    matches!(format, Magic::Png | Magic::Jpeg | Magic::WebP | Magic::Bmp | Magic::Tiff)
-}
-
 /// The problem with bytes that do not begin like an image in a supported format.
 fn not_an_image(bytes: &[u8]) -> String {
     let start: String = bytes
@@ -176,7 +171,7 @@ fn not_an_image(bytes: &[u8]) -> String {
         .collect();
     match Magic::of(bytes) {
         Magic::Empty => format!("the file is empty; expected {FORMATS}"),
-        it if is_read(it) => {
+        it if it.is_read_image() => {
             "the image is damaged or incomplete (it is truncated or changed within its first bytes)"
                 .into()
         }

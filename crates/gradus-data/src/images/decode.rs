@@ -52,6 +52,23 @@ pub fn is_image(bytes: &[u8]) -> bool {
     Magic::of(bytes).is_image()
 }
 
+/// What a file is, by its first bytes.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn magic_of(path: &Path) -> Result<Magic> {
+    let mut start = Vec::new();
+    let file = reading::open(path)?;
+    let read = file.take(Magic::LENGTH as u64).read_to_end(&mut start);
+    read.map_err(|source| Error::io("read", path, source))?;
+    Ok(Magic::of(&start))
+}
+
+/// Whether a file is an image in a supported format, by its content.
+pub(crate) fn is_read_image(path: &Path) -> bool {
+    !reading::is_special(path) && magic_of(path).is_ok_and(Magic::is_read_image)
+}
+
 /// The bytes of an image file, unless there are too many.
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let file = reading::open(path)?;

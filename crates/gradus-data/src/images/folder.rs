@@ -3,36 +3,50 @@
 //! In: `ROOT/CLASS/*.png|jpg|...`. Out: a [`Dataset`] of grey bytes, classes and files in
 //! sorted order, and a warning that counts the images in formats that are not supported.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use gradus_core::files::magic::Magic;
 use rayon::prelude::*;
 
+use super::super::listing::{Listing, file_name as name, some_names};
 use super::super::{Dataset, Inputs};
-use super::{check_size, read_grey, read_size, to_size};
+use super::{check_size, magic_of, read_grey, read_size, to_size};
 use crate::error::{Error, Result};
 use crate::reading;
 
 /// Approximate bytes of scaled images in one round of parallel reading.
 const ROUND_BYTES: usize = 64 << 20;
-/// Extensions of the formats that [`read_grey`] supports.
-const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "jfif", "webp", "bmp", "tif", "tiff"];
-/// Extensions of images in other formats.
+/// The usual endings of the formats that [`read_grey`] supports.
+const ENDINGS: [(&str, Magic); 9] = [
+    ("png", Magic::Png),
+    ("jpg", Magic::Jpeg),
+    ("jpeg", Magic::Jpeg),
+    ("jpe", Magic::Jpeg),
+    ("jfif", Magic::Jpeg),
+    ("webp", Magic::WebP),
+    ("bmp", Magic::Bmp),
+    ("tif", Magic::Tiff),
+    ("tiff", Magic::Tiff),
+];
+/// Endings of images in other formats.
 const OTHER_ENDINGS: [&str; 14] = [
     "arw", "avif", "cr2", "dng", "gif", "heic", "heif", "ico", "jp2", "jxl", "nef", "psd", "svg",
     "tga",
 ];
 /// The most bytes that a set may take.
 const MAX_SET_BYTES: usize = 64 << 30;
+/// The most folders inside each other: more are a circle of links.
+const MOST_DEPTH: usize = 16;
 
 /// Reads a folder with one sub-folder of images for each class.
 ///
 /// Classes are named after their folders and sorted: by value if all names are numbers, else by
-/// name. Images are files that end in .png, .jpg, .jpeg, .jfif, .webp, .bmp, .tif or .tiff. They are
+/// name. Which files are images is decided by their content, not by their names. They are
 /// read with [`read_grey`] and scaled (the aspect is not kept) to `size`, `(height, width)`. Without a
 /// `size`, they are scaled to the most frequent size; of equally frequent ones, to the first in sorted
-/// order. Hidden files and folders, files with other endings, and folders inside a class are
-/// skipped.
+/// order. Hidden files and folders, what operating systems leave (`Thumbs.db`, `__MACOSX`), files that are
+/// no images, and folders inside a class are skipped.
 ///
 /// # Errors
 /// `NotFound` if the folder is missing; `InvalidData` if there is no class, a class has no image, or
@@ -42,7 +56,7 @@ pub fn load_folder(path: &Path, size: Option<(usize, usize)>) -> Result<Dataset>
     load_with_warnings(path, size, &mut Vec::new())
 }
 
-/// Like [`load_folder`]; a warning about images in formats that are not supported is added to `warnings`.
+/// Like [`load_folder`]; warnings about what was skipped are added to `warnings`.
 pub(crate) fn load_with_warnings(
     path: &Path,
     size: Option<(usize, usize)>,
@@ -51,19 +65,18 @@ pub(crate) fn load_with_warnings(
     if let Some((height, width)) = size {
         check_size(height, width)?;
     }
-    let classes = find_classes(path)?;
+    let mut remarks = Remarks::default();
+    let classes = find_classes(path, &mut remarks)?;
     let mut files = Vec::new();
     let mut labels = Vec::new();
     let mut class_names = Vec::new();
-    let mut skipped = Skipped::default();
     for (label, class) in classes.iter().enumerate() {
-        let found = find_images(class, &mut skipped)?;
+        let found = find_images(class, &mut remarks)?;
         labels.extend(std::iter::repeat_n(label as u32, found.len()));
         files.extend(found);
         class_names.push(name(class));
     }
-    let skipped = skipped.warnings().into_iter();
-    warnings.extend(skipped.map(|warning| format!("{}: {warning}", path.display())));
+    warnings.extend(remarks.warnings(path));
     let (height, width) = match size {
         Some(size) => size,
         None => most_common_size(&files)?,
@@ -73,36 +86,87 @@ pub(crate) fn load_with_warnings(
         .map_err(|error| error.context(path.display()))
 }
 
-/// How many files are not read.
+/// All images in a folder and in the folders below it, by their content, as paths relative to it in sorted
+/// order; and warnings about what was skipped.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub fn images_below(root: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
+    let (mut found, mut remarks) = (Vec::new(), Remarks::default());
+    let mut seen = HashSet::new();
+    collect(root, 0, &mut seen, &mut found, &mut remarks)?;
+    let relative = |path: PathBuf| path.strip_prefix(root).map(Path::to_owned).unwrap_or(path);
+    let mut found: Vec<PathBuf> = found.into_iter().map(relative).collect();
+    found.sort();
+    Ok((found, remarks.warnings(root)))
+}
+
+fn collect(
+    folder: &Path,
+    depth: usize,
+    seen: &mut HashSet<PathBuf>,
+    found: &mut Vec<PathBuf>,
+    remarks: &mut Remarks,
+) -> Result<()> {
+    // A link to a folder above would never end.
+    if depth > MOST_DEPTH || folder.canonicalize().is_ok_and(|path| !seen.insert(path)) {
+        return Ok(());
+    }
+    let Listing { files, folders } = Listing::of(folder)?;
+    found.extend(images_among(files, remarks));
+    folders.iter().try_for_each(|folder| collect(folder, depth + 1, seen, found, remarks))
+}
+
+/// What the user ought to know about the files of a folder.
 #[derive(Default)]
-struct Skipped {
-    /// Images in other formats, by their endings.
-    formats: BTreeMap<&'static str, usize>,
+struct Remarks {
+    /// Files that are no images of a supported format.
+    skipped: Vec<PathBuf>,
+    /// Folders inside classes.
+    folders: Vec<PathBuf>,
+    /// Images next to the folders of the classes.
+    loose: Vec<PathBuf>,
+    /// Images with the ending of another format.
+    misnamed: Vec<PathBuf>,
     /// Pipes, sockets and devices.
     special: usize,
 }
 
-impl Skipped {
-    fn add(&mut self, other: Skipped) {
-        for (ending, count) in other.formats {
-            *self.formats.entry(ending).or_default() += count;
-        }
-        self.special += other.special;
-    }
-
-    fn warnings(&self) -> Vec<String> {
+impl Remarks {
+    fn warnings(&self, root: &Path) -> Vec<String> {
         let mut warnings = Vec::new();
-        let total: usize = self.formats.values().sum();
-        if total > 0 {
-            let counts: Vec<String> =
-                self.formats.iter().map(|(ending, count)| format!("{count} .{ending}")).collect();
-            let images = if total == 1 { "image" } else { "images" };
-            warnings.push(format!(
-                "skipped {total} {images} in formats that are not supported ({}); convert to PNG or \
-                 JPEG",
-                counts.join(", ")
-            ));
-        }
+        let mut say = |paths: &[PathBuf], one: &str, more: &str| {
+            let what = if paths.len() == 1 {
+                format!("1 {one}")
+            } else {
+                format!("{} {more}", paths.len())
+            };
+            if !paths.is_empty() {
+                let relative = |path: &PathBuf| path.strip_prefix(root).unwrap_or(path).to_owned();
+                let names = some_names(&paths.iter().map(relative).collect::<Vec<_>>());
+                warnings.push(what.replace("NAMES", &names));
+            }
+        };
+        say(
+            &self.skipped,
+            "file that is no image in a supported format (PNG, JPEG, WebP, BMP, TIFF) was skipped: NAMES",
+            "files that are no images in a supported format (PNG, JPEG, WebP, BMP, TIFF) were skipped: NAMES",
+        );
+        say(
+            &self.misnamed,
+            "image has the ending of another format and was read as what it is: NAMES",
+            "images have the ending of another format and were read as what they are: NAMES",
+        );
+        say(
+            &self.loose,
+            "image is in no folder, which would be its class, and was skipped: NAMES",
+            "images are in no folder, which would be their class, and were skipped: NAMES",
+        );
+        say(
+            &self.folders,
+            "folder inside a class was skipped: NAMES",
+            "folders inside classes were skipped: NAMES",
+        );
         match self.special {
             0 => {}
             1 => warnings.push("skipped 1 pipe, socket or device, which is no file".to_owned()),
@@ -111,21 +175,41 @@ impl Skipped {
                     .push(format!("skipped {count} pipes, sockets or devices, which are no files"));
             }
         }
-        warnings
+        warnings.into_iter().map(|warning| format!("{}: {warning}", root.display())).collect()
     }
 }
 
-/// The direct content of a folder, without hidden entries.
-#[derive(Default)]
-struct Entries {
-    folders: Vec<PathBuf>,
-    images: Vec<PathBuf>,
-    skipped: Skipped,
+/// The images among files, by their content.
+fn images_among(files: Vec<PathBuf>, remarks: &mut Remarks) -> Vec<PathBuf> {
+    let (special, files): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|path| reading::is_special(path));
+    remarks.special += special.len();
+    let formats: Vec<_> = files.par_iter().map(|file| magic_of(file)).collect();
+    let mut images = Vec::new();
+    for (file, format) in files.into_iter().zip(formats) {
+        let ending = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let usual = ENDINGS.iter().find(|(known, _)| *known == ending).map(|(_, format)| *format);
+        let is_other = || OTHER_ENDINGS.contains(&ending.as_str());
+        match format {
+            Ok(found) if found.is_read_image() => {
+                if usual.map_or_else(is_other, |format| format != found) {
+                    remarks.misnamed.push(file.clone());
+                }
+                images.push(file);
+            }
+            // Why it cannot be read is an error where it is read as an image.
+            Err(_) if usual.is_some() => images.push(file),
+            _ => remarks.skipped.push(file),
+        }
+    }
+    images
 }
 
 /// The visible sub-folders of `root` in the classes' order.
-fn find_classes(root: &Path) -> Result<Vec<PathBuf>> {
-    let Entries { folders, images, .. } = entries(root)?;
+fn find_classes(root: &Path, remarks: &mut Remarks) -> Result<Vec<PathBuf>> {
+    let Listing { files, folders } = Listing::of(root)?;
+    // Other files next to classes, such as a licence, are nobody's samples.
+    let images = images_among(files, &mut Remarks::default());
     if folders.is_empty() {
         let found = match images.len() {
             0 => "neither folders nor images".to_string(),
@@ -136,6 +220,7 @@ fn find_classes(root: &Path) -> Result<Vec<PathBuf>> {
             format!("found {found}; expected one sub-folder of images for each class"),
         ));
     }
+    remarks.loose.extend(images);
     Ok(sorted_classes(folders))
 }
 
@@ -153,46 +238,23 @@ fn sorted_classes(mut folders: Vec<PathBuf>) -> Vec<PathBuf> {
 }
 
 /// The images of one class, sorted by name.
-fn find_images(class: &Path, skipped: &mut Skipped) -> Result<Vec<PathBuf>> {
-    let Entries { folders, mut images, skipped: others } = entries(class)?;
+fn find_images(class: &Path, remarks: &mut Remarks) -> Result<Vec<PathBuf>> {
+    let Listing { files, folders } = Listing::of(class)?;
+    let mut others = Remarks::default();
+    let images = images_among(files, &mut others);
     if images.is_empty() {
-        let hint = match others.warnings().join("; ") {
-            warnings if !warnings.is_empty() => warnings,
+        let hint = match others.warnings(class) {
+            warnings if !warnings.is_empty() => warnings.join("; "),
             _ if folders.is_empty() => "add images or remove the folder".into(),
             _ => "it contains folders: are these the classes?".into(),
         };
         return Err(Error::data(class, format!("no image in this class; {hint}")));
     }
-    skipped.add(others);
-    images.sort();
+    remarks.folders.extend(folders);
+    remarks.skipped.extend(others.skipped);
+    remarks.misnamed.extend(others.misnamed);
+    remarks.special += others.special;
     Ok(images)
-}
-
-fn entries(folder: &Path) -> Result<Entries> {
-    let refused = |source| Error::io("read folder", folder, source);
-    let mut found = Entries::default();
-    for entry in std::fs::read_dir(folder).map_err(refused)? {
-        let path = entry.map_err(refused)?.path();
-        if name(&path).starts_with('.') {
-            continue;
-        }
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        if path.is_dir() {
-            found.folders.push(path);
-        } else if reading::is_special(&path) {
-            found.skipped.special += 1;
-        } else if ENDINGS.contains(&ending.as_str()) {
-            found.images.push(path);
-        } else if let Some(known) = OTHER_ENDINGS.iter().find(|&&known| known == ending) {
-            *found.skipped.formats.entry(known).or_default() += 1;
-        }
-    }
-    Ok(found)
-}
-
-/// The last part of a path, for messages and class names.
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The size that most images have; the first in order wins a tie.
@@ -305,25 +367,81 @@ mod tests {
     }
 
     #[test]
-    fn other_endings_are_read_or_counted() {
+    fn images_are_told_by_their_content_and_others_counted() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        for (at, ending) in ENDINGS.iter().enumerate() {
+        // All of these are PNG.
+        for (at, ending) in ["png", "jpg", "webp", "heic", "gif", "PNG", "7"].iter().enumerate() {
             image(root, &format!("cat/{at}.{ending}"), (2, 2), at as u8);
         }
+        image(root, "cat/7", (2, 2), 7);
         image(root, "dog/a.png", (2, 2), 50);
-        for other in ["cat/a.HEIC", "cat/b.gif", "dog/c.heic", "dog/notes.txt"] {
-            std::fs::write(root.join(other), "other").unwrap();
+        for other in ["cat/a.HEIC", "cat/b.png", "cat/empty.png", "dog/c.heic", "dog/notes.txt"] {
+            let content = if other.contains("empty") { "" } else { "other" };
+            std::fs::write(root.join(other), content).unwrap();
         }
         let mut warnings = Vec::new();
         let set = load_with_warnings(root, None, &mut warnings).unwrap();
         assert_eq!(shades(&set), [0, 1, 2, 3, 4, 5, 6, 7, 50]);
-        let expected = "skipped 3 images in formats that are not supported (1 .gif, 2 .heic)";
-        assert!(warnings.len() == 1 && warnings[0].contains(expected), "{warnings:?}");
+        let expected = "5 files that are no images in a supported format (PNG, JPEG, WebP, BMP, TIFF) were \
+                        skipped: cat/a.HEIC, cat/b.png, cat/empty.png and 2 more";
+        assert!(warnings.len() == 2 && warnings[0].ends_with(expected), "{warnings:?}");
+        let expected =
+            "4 images have the ending of another format and were read as what they are: cat/1.jpg,";
+        assert!(warnings[1].contains(expected), "{warnings:?}");
         std::fs::create_dir(root.join("emu")).unwrap();
         std::fs::write(root.join("emu/a.heic"), "other").unwrap();
         let error = load_folder(root, None).unwrap_err().to_string();
-        assert!(error.contains("emu: no image in this class; skipped 1 image in"), "{error}");
+        assert!(
+            error.contains("emu: no image in this class;") && error.contains("a.heic"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn clutter_is_no_class_and_misplaced_images_are_told() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        for place in ["cat/a.png", "dog/a.png", "__MACOSX/cat/a.png", ".ipynb_checkpoints/a.png"] {
+            image(root, place, (2, 2), 1);
+        }
+        image(root, "cat/@eaDir/a.png", (2, 2), 1);
+        for clutter in ["Thumbs.db", "cat/Thumbs.db", "cat/desktop.ini", "dog/._a.png", "notes.txt"]
+        {
+            std::fs::write(root.join(clutter), "").unwrap();
+        }
+        let mut warnings = Vec::new();
+        let set = load_with_warnings(root, None, &mut warnings).unwrap();
+        assert_eq!((set.class_names(), set.len()), (&["cat".into(), "dog".into()][..], 2));
+        assert_eq!(warnings, [""; 0]);
+        image(root, "loose.png", (2, 2), 1);
+        image(root, "cat/old/b.png", (2, 2), 1);
+        load_with_warnings(root, None, &mut warnings).unwrap();
+        assert!(
+            warnings[0].contains("1 image is in no folder") && warnings[0].contains("loose.png")
+        );
+        assert!(
+            warnings[1].contains("1 folder inside a class was skipped: cat/old"),
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn images_below_a_folder_come_relative_to_it() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        for place in ["b.png", "a.jpg", "cat/2.png", "cat/deep/1.png", ".hidden/a.png"] {
+            image(root, place, (2, 2), 1);
+        }
+        std::fs::write(root.join("notes.txt"), "text").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(root, root.join("cat/circle")).unwrap();
+        let (found, warnings) = images_below(root).unwrap();
+        let expected = ["a.jpg", "b.png", "cat/2.png", "cat/deep/1.png"].map(PathBuf::from);
+        assert_eq!(found, expected);
+        // `a.jpg` is a PNG.
+        assert!(warnings.len() == 2 && warnings[0].ends_with("skipped: notes.txt"), "{warnings:?}");
+        assert_eq!(images_below(&root.join("none")).unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]
@@ -341,10 +459,10 @@ mod tests {
         std::fs::create_dir(root.join("train/emu")).unwrap();
         assert!(message(&root.join("train")).contains("emu: no image in this class"));
         for bad in ["emu/x.png", "cat/b.png"] {
-            std::fs::write(root.join("train").join(bad), "none").unwrap();
+            std::fs::write(root.join("train").join(bad), b"\x89PNG\r\n\x1a\n").unwrap();
         }
         let size = Some((2, 2));
         let error = load_folder(&root.join("train"), size).unwrap_err().to_string();
-        assert!(error.contains("b.png: not an image"), "the first in order, not {error}");
+        assert!(error.contains("b.png: the image is damaged"), "the first in order, not {error}");
     }
 }

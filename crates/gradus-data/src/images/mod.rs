@@ -22,14 +22,15 @@ mod resize;
 
 #[cfg(feature = "images")]
 pub use codec::encode_png;
+pub(crate) use decode::is_read_image;
 pub use decode::{is_image, parse_grey, parse_size, read_grey};
-pub use folder::load_folder;
 pub(crate) use folder::load_with_warnings;
+pub use folder::{images_below, load_folder};
 pub use form::is_in_mnist_form;
 pub use grey::{GreyImage, MAX_SIDE};
 pub use mnist_form::{MNIST_PIXELS, MNIST_SIDE};
 pub use reading::{Digit, Digits, find_digits, to_mnist_form};
 pub use resize::to_size;
 
-use decode::read_size;
+use decode::{magic_of, read_size};
 use grey::check_size;

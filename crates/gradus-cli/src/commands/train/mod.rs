@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use gradus::classifier::{Model, skips_zeros};
-use gradus::data::Task;
+use gradus::data::{Dataset, Task};
 use gradus::files::OutputFile;
 use gradus::network::{Kernels, Network};
 use gradus::training::{Best, Data as Sets, History, Outcome, Preset, Session, Trained};
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     if let Some(watch) = &watch {
         watch.ready(&data.name, sets.train.len(), &session);
     }
-    let mut checkpoints = CheckpointWriter::new(args, &settings, &data.test, checkpoint)?;
+    let mut checkpoints = CheckpointWriter::new(args, &settings, data.test.as_ref(), checkpoint)?;
     let trained = run_epochs(session, sets, &mut report, &mut checkpoints, watch.as_ref());
     // Remove the progress bar even if training failed.
     report.end_of_epochs();
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         history: &trained.history,
         train_seconds: trained.seconds,
         total_seconds: earlier_seconds + begin.elapsed().as_secs_f64(),
-        tested: &tested,
+        tested: tested.as_ref(),
         best: trained.best,
         model: out,
     });
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     match watch {
         None => status,
         Some(watch) => {
-            let left = (trained.model, &tested, out);
+            let left = (trained.model, tested.as_ref(), out);
             keep_page(watch, &trained.outcome, Some(left), status)
         }
     }
@@ -228,7 +228,7 @@ fn say_how_to_resume(args: &TrainArgs) {
 fn keep_page(
     watch: Watch,
     outcome: &Outcome,
-    left: Option<(Model, &TestResult, &Path)>,
+    left: Option<(Model, Option<&TestResult>, &Path)>,
     status: Result<()>,
 ) -> Result<()> {
     // Stopping a run from the page is not the same as pressing Ctrl-C.
@@ -255,7 +255,7 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
         "data: {name} from {origin}: {} training, {} validation and {} test samples of {} {}, {} {}",
         train.len(),
         validation.map_or(0, |set| set.len()),
-        test.len(),
+        test.as_ref().map_or(0, Dataset::len),
         shape(&samples.sample_shape),
         value_type(&samples.inputs),
         samples.targets.outputs(),

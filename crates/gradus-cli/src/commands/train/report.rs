@@ -44,7 +44,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) history: &'a History,
     pub(crate) train_seconds: f64,
     pub(crate) total_seconds: f64,
-    pub(crate) tested: &'a TestResult,
+    /// None if there are no test data.
+    pub(crate) tested: Option<&'a TestResult>,
     /// The epoch whose weights were kept, with early stopping.
     pub(crate) best: Option<Best>,
     pub(crate) model: &'a Path,
@@ -71,8 +72,13 @@ struct DoneEvent<'a> {
     epochs: usize,
     train_seconds: f64,
     total_seconds: f64,
+    /// The validation figures of the weights that were kept, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    val_loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    val_accuracy: Option<f64>,
     #[serde(flatten, serialize_with = "as_test")]
-    test: &'a TestResult,
+    test: Option<&'a TestResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
     best_epoch: Option<usize>,
     model: String,
@@ -129,12 +135,18 @@ impl TrainReport {
         self.failure?;
         let Summary { history, train_seconds, total_seconds, tested, best, model } = *summary;
         let epochs = history.epochs.len();
+        let kept = match best {
+            Some(best) => history.epochs.get(best.epoch),
+            None => history.epochs.last(),
+        };
         if self.json {
             return print_json(&DoneEvent {
                 event: "done",
                 epochs,
                 train_seconds,
                 total_seconds,
+                val_loss: kept.and_then(|kept| kept.val_loss),
+                val_accuracy: kept.and_then(|kept| kept.val_accuracy),
                 test: tested,
                 best_epoch: best.map(|best| best.epoch),
                 model: model.display().to_string(),
@@ -160,13 +172,29 @@ impl TrainReport {
                 model.display()
             ))?;
         }
-        print_line(&tested.line())
+        match (tested, kept) {
+            (Some(tested), _) => print_line(&tested.line()),
+            (None, Some(kept)) => print_line(&validation_line(kept)),
+            (None, None) => Ok(()),
+        }
     }
 }
 
-/// Serializes the metrics of the test.
-fn as_test<S: Serializer>(tested: &TestResult, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(tested.figures())
+/// Serializes the metrics of the test, if there was one.
+fn as_test<S: Serializer>(tested: &Option<&TestResult>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(tested.iter().flat_map(|tested| tested.figures()))
+}
+
+/// The result of a run without test data: the validation figures of its weights.
+fn validation_line(kept: &EpochReport) -> String {
+    let figures = [
+        ("loss", kept.val_loss),
+        ("RMSE", kept.root_mean_squared_errors().1),
+        ("accuracy", kept.val_accuracy),
+    ];
+    let figures = figures.iter().filter_map(|(name, value)| Some((name, (*value)?)));
+    let figures = figures.map(|(name, value)| format!("{name} = {}", told(kept, value)));
+    format!("Validation (no test data): {}", figures.collect::<Vec<_>>().join(", "))
 }
 
 fn print_line(line: &str) -> Result<()> {
