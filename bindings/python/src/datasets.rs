@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use gradus::data::csv::Encoding;
 use gradus::data::digits::{Part, generate};
-use gradus::data::{LoadOptions, set_names};
-use gradus::{Result, data};
+use gradus::data::{Dataset, Found, LoadOptions, set_names};
+use gradus::{Error, Result, data};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -27,16 +27,20 @@ pub(crate) fn names() -> Vec<&'static str> {
     set_names()
 }
 
-/// Training samples, labels, test samples, labels; class names; warnings. With `values` there are
-/// regression targets instead of labels, and their names.
+/// Samples and their labels.
+type Pair<'py> = (Array<'py>, Array<'py>);
+
+/// The training part and, if there are such parts, the validation and the test part; class names; warnings. With
+/// `values` there are regression targets instead of labels, and their names. Without `validation` there is always
+/// a second part to test with, and no validation part.
 #[pyfunction]
 #[pyo3(signature = (
     name, *, data_dir=None, test=None, label_column=None, drop=Vec::new(), encoding=None,
-    values=false, image_size=None, seed=0, download=true
+    values=false, image_size=None, seed=0, download=true, validation=false
 ))]
 pub(crate) fn load<'py>(
     py: Python<'py>,
-    name: String,
+    name: PathBuf,
     data_dir: Option<PathBuf>,
     test: Option<PathBuf>,
     label_column: Option<String>,
@@ -46,7 +50,8 @@ pub(crate) fn load<'py>(
     image_size: Option<(usize, usize)>,
     seed: u64,
     download: bool,
-) -> PyResult<([Array<'py>; 4], Vec<String>, Vec<String>)> {
+    validation: bool,
+) -> PyResult<([Option<Pair<'py>>; 3], Vec<String>, Vec<String>)> {
     let data = Some(name);
     let encoding = encoding.map(encoding_named).transpose()?;
     let options = LoadOptions {
@@ -63,12 +68,47 @@ pub(crate) fn load<'py>(
         seed,
         download,
     };
-    let loaded = interruptible(py, move || data::load(&options, &mut |_| {}))?;
-    let names = loaded.train.targets.names().to_vec();
-    let (x_train, y_train) = to_arrays(py, loaded.train)?;
-    let (x_test, y_test) = to_arrays(py, loaded.test)?;
-    let warnings = loaded.warnings.iter().map(|warning| words::of_python(warning)).collect();
-    Ok(([x_train, y_train, x_test, y_test], names, warnings))
+    let found = interruptible(py, move || parts(&options, validation))?;
+    let names = found.train.targets.names().to_vec();
+    let pair = |part: Option<Dataset>| part.map(|part| to_arrays(py, part)).transpose();
+    let parts = [pair(Some(found.train))?, pair(found.validation)?, pair(found.test)?];
+    let warnings = found.warnings.iter().map(|warning| words::of_python(warning)).collect();
+    Ok((parts, names, warnings))
+}
+
+/// The data as they are, if their validation part is wanted; else a training part and one to test with.
+fn parts(options: &LoadOptions, validation: bool) -> Result<Found> {
+    let mut found = data::find(options, &mut |_| {})?;
+    if validation && found.validation.is_none() {
+        return Err(Error::argument(format!(
+            "`validation` is True, but {} has no validation part: leave it out, and hold samples out \
+             with the `validation_fraction` of an estimator",
+            found.name
+        )));
+    }
+    if validation {
+        return Ok(found);
+    }
+    match (found.validation.take(), found.test.is_some()) {
+        (None, _) => Ok(found.with_test_part(options.seed)?.into()),
+        (Some(part), true) => {
+            found.warnings.push(format!(
+                "{} has a validation part of {} samples, which is not returned: set `validation=True` to get it",
+                found.name,
+                part.len()
+            ));
+            Ok(found)
+        }
+        (Some(part), false) => {
+            found.warnings.push(format!(
+                "{} has no test part: its validation part of {} samples is returned in its place",
+                found.name,
+                part.len()
+            ));
+            found.test = Some(part);
+            Ok(found)
+        }
+    }
 }
 
 fn encoding_named(name: &str) -> PyResult<Encoding> {

@@ -1,5 +1,7 @@
 """Data sets as arrays."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,39 @@ def test_a_table_with_names(tmp_path):
     assert train[0].dtype == np.float32
     assert set(train[1]) == {"wide", "tall"}
     assert MLPClassifier(max_iter=1).fit(*train).predict(test[0]).dtype == train[1].dtype
+
+
+def test_a_validation_part(tmp_path):
+    x, y = np.zeros((6, 2, 2), np.uint8), np.array([0, 1, 0, 1, 0, 1])
+    parts = {"x_train": x, "y_train": y, "x_val": x[:4], "y_val": y[:4]}
+    np.savez(tmp_path / "two.npz", **parts)
+    np.savez(tmp_path / "three.npz", **parts, x_test=x[:2], y_test=y[:2])
+    train, validation, test = datasets.load(tmp_path / "three.npz", validation=True)
+    assert [len(part[0]) for part in (train, validation, test)] == [6, 4, 2]
+    np.testing.assert_array_equal(validation[1], y[:4])
+    with pytest.warns(UserWarning, match="validation part of 4 samples, which is not returned"):
+        train, test = datasets.load(tmp_path / "three.npz")
+    assert (len(train[0]), len(test[0])) == (6, 2)
+    train, validation, test = datasets.load(tmp_path / "two.npz", validation=True)
+    assert (len(train[0]), len(validation[0]), test) == (6, 4, None)
+    with pytest.warns(UserWarning, match="no test part: its validation part of 4 samples"):
+        train, test = datasets.load(tmp_path / "two.npz")
+    assert (len(train[0]), len(test[0])) == (6, 4)
+    with pytest.raises(ValueError, match="`?validation`? is True, but digits has no validation part"):
+        datasets.load("digits", validation=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such names")
+def test_a_path_that_is_no_text(tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b"bad\xff.csv")
+    try:
+        with open(path, "w") as file:
+            file.write("a,b,kind\n" + "1,2,x\n3,4,y\n" * 10)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with pytest.warns(UserWarning, match="no test part"):
+        train, test = datasets.load(os.fsdecode(path), label_column="kind")
+    assert (len(train[0]), len(test[0])) == (16, 4)
 
 
 def test_what_is_not_there(tmp_path):

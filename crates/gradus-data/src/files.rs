@@ -243,7 +243,8 @@ fn read_parts(
             )
         };
         if has_only_images(&place) {
-            warnings.push(passed_over("its images are in no folders, which would be their classes"));
+            warnings
+                .push(passed_over("its images are in no folders, which would be their classes"));
             return Ok(None);
         }
         let is_table = place.is_file();
@@ -389,6 +390,145 @@ mod tests {
         let options = ReadOptions { image_size: Some((2, 4)), ..ReadOptions::default() };
         let Parts { train, test, .. } = read_path(parts.path(), options, &mut Vec::new()).unwrap();
         assert_eq!((train.sample_shape, test.unwrap().sample_shape), (vec![2, 4], vec![2, 4]));
+    }
+
+    #[test]
+    fn validation_parts_of_every_kind_are_found() {
+        let image =
+            |grey: u8| images::encode_png(&images::GreyImage::new(2, 2, vec![grey; 4]).unwrap());
+        let table = |size: u8| format!("animal,size\nape,{size}\nbee,{size}\n").into_bytes();
+        let idx = |count: u8| [images(count.into()), labels(&vec![0; count.into()])];
+        for [train, validation, test] in [
+            ["train", "val", "test"],
+            ["training", "validation", "testing"],
+            ["Train", "Valid", "Test"],
+            ["training_set", "dev_set", "test_set"],
+            ["a_train", "a_val", "a_test"],
+        ] {
+            let of_images: Vec<_> = [(train, 3), (validation, 2), (test, 1)]
+                .into_iter()
+                .flat_map(|(part, count)| {
+                    let names = (0..count).map(move |at| format!("{part}/cat/{at}.png"));
+                    names.chain([format!("{part}/dog/0.png")])
+                })
+                .map(|name| (name, image(7)))
+                .collect();
+            let tables = [train, validation, test].map(|part| (format!("{part}.csv"), table(1)));
+            let in_folders = [(train, 3), (validation, 2), (test, 1)].map(|(part, count)| {
+                let [x, y] = idx(count);
+                let name = |what: &str| format!("{part}/{what}-ubyte");
+                [(name("images-idx3"), x), (name("labels-idx1"), y)]
+            });
+            let beside = [(train, 3), (validation, 2), (test, 1)].map(|(part, count)| {
+                let [x, y] = idx(count);
+                [(format!("{part}-images-idx3-ubyte"), x), (format!("{part}-labels-idx1-ubyte"), y)]
+            });
+            let sets: [(Vec<(String, Vec<u8>)>, [usize; 3]); 4] = [
+                (of_images, [4, 3, 2]),
+                (tables.to_vec(), [2, 2, 2]),
+                (in_folders.concat(), [3, 2, 1]),
+                (beside.concat(), [3, 2, 1]),
+            ];
+            for (files, counts) in sets {
+                let files: Vec<_> =
+                    files.iter().map(|(name, it)| (&name[..], it.clone())).collect();
+                let folder = folder(&files);
+                let Parts { train, validation, test } = read(folder.path()).unwrap();
+                let found = [&train, &validation.unwrap(), &test.unwrap()].map(Dataset::len);
+                assert_eq!(found, counts, "{}", files[0].0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_without_classes_is_passed_over() {
+        let image = images::encode_png(&images::GreyImage::new(1, 1, vec![7]).unwrap());
+        let files = ["train/cat/1.png", "train/dog/1.png", "test/1.png", "other/1.png"];
+        let folder = folder(&files.map(|name| (name, image.clone())));
+        let mut warnings = Vec::new();
+        let parts = read_path(folder.path(), ReadOptions::default(), &mut warnings).unwrap();
+        assert_eq!((parts.train.len(), parts.validation, parts.test), (2, None, None));
+        assert!(warnings[0].contains("passed over: other"), "{warnings:?}");
+        assert!(warnings[1].contains("has no test part: test was passed over"), "{warnings:?}");
+    }
+
+    #[test]
+    fn folders_around_data_are_opened() {
+        let (x, y) = (images(2), labels(&[1, 0]));
+        let around = |prefix: &str, names: [&str; 2]| {
+            let names = names.map(|name| format!("{prefix}{name}"));
+            let files = [(&names[0][..], x.clone()), (&names[1][..], y.clone())];
+            read(folder(&files).path()).unwrap().train
+        };
+        for (prefix, names) in [
+            ("", ["train-images-idx3-ubyte/train-images-idx3-ubyte", "train-labels-idx1-ubyte"]),
+            ("", ["train-images-idx3-ubyte/train-images.idx3-ubyte", "train-labels.idx1-ubyte"]),
+            ("archive/", ["train-images.idx3-ubyte", "train-labels.idx1-ubyte"]),
+            ("archive/mnist/raw/", ["train-images.idx3-ubyte", "train-labels.idx1-ubyte"]),
+            ("train/", ["images-idx3-ubyte", "labels-idx1-ubyte"]),
+        ] {
+            assert_eq!(around(prefix, names).labels(), [1, 0], "{prefix}{names:?}");
+        }
+        let both = folder(&[
+            ("train-images-idx3-ubyte/train-images-idx3-ubyte", x.clone()),
+            ("train-images.idx3-ubyte", x.clone()),
+            ("train-labels-idx1-ubyte/train-labels-idx1-ubyte", y.clone()),
+            ("train-labels.idx1-ubyte", y.clone()),
+        ]);
+        assert_eq!(read(both.path()).unwrap().train.len(), 2);
+        let file = "train-images-idx3-ubyte/train-images-idx3-ubyte";
+        assert_eq!(read(&both.path().join(file)).unwrap().train.len(), 2);
+        assert_eq!(folder_kind(both.path()), FolderKind::Idx);
+    }
+
+    #[test]
+    fn emnist_s_files_are_upright_and_named_as_the_named_set() {
+        let mut pixels = vec![0; 2 * 784];
+        pixels[28] = 255; // row 1, column 0 of the first image in the file
+        let x = idx_file(8, &[2, 28, 28], &pixels);
+        let files = |name: &str, first: u8| {
+            let name = |what: &str| format!("{name}-{what}-ubyte");
+            [(name("images-idx3"), x.clone()), (name("labels-idx1"), labels(&[first, first + 1]))]
+        };
+        let open = |files: &[(String, Vec<u8>)]| {
+            let files: Vec<_> = files.iter().map(|(name, it)| (&name[..], it.clone())).collect();
+            folder(&files)
+        };
+        let is_upright = |data: &Dataset| match &data.inputs {
+            Inputs::Bytes(pixels) => (pixels[1], pixels[28]) == (255, 0),
+            _ => panic!("images are bytes"),
+        };
+        let both = [files("emnist-letters-train", 25), files("emnist-letters-test", 1)].concat();
+        let both = open(&both);
+        let mut warnings = Vec::new();
+        let parts = read_path(both.path(), ReadOptions::default(), &mut warnings).unwrap();
+        let (train, test) = (parts.train, parts.test.unwrap());
+        assert!(is_upright(&train) && is_upright(&test));
+        assert_eq!((train.labels(), test.labels()), (&[24, 25][..], &[0, 1][..]));
+        assert_eq!((train.class_names().len(), &train.class_names()[25][..]), (26, "z"));
+        assert!(warnings[0].contains("turned upright, and the 26 classes are called a to z"));
+        let file = both.path().join("emnist-letters-test-images-idx3-ubyte");
+        let single = read(&file).unwrap().train;
+        assert!(is_upright(&single) && single.class_names().len() == 26);
+        // Another set of the family, with its mapping or without.
+        let mut own = files("emnist-own-train", 7).to_vec();
+        let numbered = read(open(&own).path()).unwrap().train;
+        assert!(is_upright(&numbered) && numbered.class_names().len() == 9);
+        own.push(("emnist-own-mapping.txt".into(), b"7 65 97\n8 66 98\n".to_vec()));
+        let named = read(open(&own).path()).unwrap().train;
+        assert_eq!(
+            (named.class_names(), named.labels()),
+            (&["a".into(), "b".into()][..], &[0, 1][..])
+        );
+        // Ordinary files stay as they are.
+        let plain = read(open(&files("train", 0)).path()).unwrap().train;
+        assert!(!is_upright(&plain));
+        let mixed = [files("emnist-letters-train", 1), files("t10k", 1)].concat();
+        assert!(message(open(&mixed).path()).contains("some of the files are EMNIST's"));
+        let wrong = files("emnist-letters-train", 26);
+        assert!(
+            message(open(&wrong).path()).contains("label 27 is out of range: expected 1 to 26")
+        );
     }
 
     #[test]

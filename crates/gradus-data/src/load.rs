@@ -558,7 +558,11 @@ mod tests {
         fs::create_dir_all(home.path().join("here/data/mnist")).unwrap();
         fs::write(home.path().join("here/data/mnist/train-images-idx3-ubyte"), b"").unwrap();
         let loaded = load_in(&options, &surroundings).unwrap();
-        assert!(loaded.warnings[2].contains("train-labels-idx1-ubyte[.gz]"), "{:?}", loaded.warnings);
+        assert!(
+            loaded.warnings[2].contains("train-labels-idx1-ubyte[.gz]"),
+            "{:?}",
+            loaded.warnings
+        );
     }
 
     #[test]

@@ -58,7 +58,8 @@ def load(
     image_size: tuple[int, int] | None = None,
     random_state: int = 0,
     download: bool = True,
-) -> tuple[Part, Part]:
+    validation: bool = False,
+) -> tuple[Any, ...]:
     """Load a named set, or the data at a path.
 
     Parameters
@@ -87,10 +88,17 @@ def load(
         Decides which fifth of data without a test part becomes the test part.
     download : bool, default=True
         Whether a named set that is not on this machine is downloaded.
+    validation : bool, default=False
+        Whether to return the validation part of the data, too: ``x_val`` and ``y_val`` in an ``.npz``
+        file, or what is called ``val``, ``valid``, ``validation`` or ``dev`` in a folder. Without it, a
+        warning says that there is such a part; data without a test part are tested with it.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test) : tuples of ndarray
+        With ``validation=True``: (x_train, y_train), (x_val, y_val), (x_test, y_test), the last one None
+        if the data have no test part.
+
         Images are uint8 of shape (n, height, width), tables float32 of shape (n, features). Labels of
         named sets, and of data whose classes are called 0, 1, ..., are uint8; others are the names
         of the classes. Regression targets are float32 of shape (n,) or, if there are several,
@@ -103,10 +111,10 @@ def load(
     ConnectionError
         If a set is not on this machine and cannot be downloaded.
     ValueError
-        If the data cannot be used.
+        If the data cannot be used, or have no validation part that is asked for.
     """
-    arrays, target_names, warned = _core.load(
-        str(name),
+    found, target_names, warned = _core.load(
+        os.fspath(name),
         data_dir=data_dir,
         test=test,
         label_column=label_column,
@@ -116,21 +124,28 @@ def load(
         image_size=image_size,
         seed=random_state,
         download=download,
+        validation=validation,
     )
     for warning in warned:
         warnings.warn(warning, stacklevel=2)
-    x_train, y_train, x_test, y_test = arrays
-    if values:
-        if len(target_names) == 1:
-            y_train, y_test = y_train.ravel(), y_test.ravel()
-    elif not _is_named(str(name)) and target_names != [str(at) for at in range(len(target_names))]:
-        labels = np.array(target_names)
-        y_train, y_test = labels[y_train], labels[y_test]
-    return (x_train, y_train), (x_test, y_test)
+    named = [str(at) for at in range(len(target_names))] == target_names or _is_named(name)
+
+    def in_words(part: Part | None) -> Part | None:
+        if part is None:
+            return None
+        x, y = part
+        if values:
+            return x, (y.ravel() if len(target_names) == 1 else y)
+        return x, (y if named else np.array(target_names)[y])
+
+    train, held_out, tested = (in_words(part) for part in found)
+    if validation:
+        return train, held_out, tested
+    return train, tested
 
 
-def _is_named(name: str) -> bool:
-    return name.lower().replace("_", "-") in names()
+def _is_named(name: str | PathLike[str]) -> bool:
+    return str(name).lower().replace("_", "-") in names()
 
 
 def load_mnist(**options: Any) -> tuple[Part, Part]:
