@@ -464,11 +464,25 @@ const RULES: &[(&str, &str, Rule)] = &[
         Refused(&[
             ("predict regression.safetensors values.csv --top 2", "regression"),
             ("predict model.safetensors table.csv --top 4", "3 classes"),
+            ("predict model.safetensors table.csv --out out.csv --top 2", "--out"),
+        ]),
+    ),
+    (
+        "predict",
+        "out",
+        Refused(&[
+            ("predict model.safetensors table.csv values.csv --out out.csv", "one table or array"),
+            ("predict model.safetensors table.csv --out out.parquet", "Parquet"),
+            ("predict model.safetensors table.csv --top 2 --out out.csv", "--top"),
         ]),
     ),
     ("predict", "limit", Always("every file has a size")),
     ("predict", "threads", THREADS),
-    ("predict", "json", OUTPUT),
+    (
+        "predict",
+        "json",
+        Refused(&[("predict model.safetensors table.csv --out - --json", "standard output")]),
+    ),
     ("data", "<data>", INPUT),
     ("data", "loss", INPUT),
     ("data", "show", OUTPUT),

@@ -1,7 +1,7 @@
 //! Numbers as a file holds them, before they become samples or labels.
 //!
 //! In: shape and values from an IDX or NPY file, in the file's own element type. Out: the
-//! [`Inputs`] of a data set, or class labels.
+//! [`Inputs`] of a data set; `labels.rs` makes class labels of them.
 
 use super::{Inputs, invalid};
 use crate::error::Result;
@@ -34,7 +34,7 @@ pub struct Array {
     pub values: Values,
 }
 
-/// Class numbers must stay below this, so that a damaged label cannot ask for billions of class names.
+/// The most classes, so that damaged labels cannot ask for billions of names.
 pub(crate) const MAX_CLASSES: u32 = 1 << 16;
 
 /// Runs `$body` with `$values` bound to the vector inside, whatever its element type. A cast in the
@@ -52,6 +52,8 @@ macro_rules! for_each_type {
         }
     };
 }
+
+pub(crate) use for_each_type;
 
 impl Values {
     /// Number of values.
@@ -140,46 +142,12 @@ impl Array {
             (values, _, _) => (Inputs::Floats(values.to_f32()), sample_shape),
         })
     }
-
-    /// The values as class numbers: whole numbers from 0, one for each sample.
-    ///
-    /// # Errors
-    /// `InvalidData` for an array that is not `(n,)` or `(n, 1)`, or a value that is not a class number.
-    #[expect(clippy::unnecessary_cast)]
-    pub fn into_labels(self) -> Result<Vec<u32>> {
-        if !matches!(self.shape[..], [_] | [_, 1]) {
-            let what = match self.shape.len() {
-                2 => " (convert one-hot rows to the position of the 1 first)",
-                _ => " (are these images given as labels?)",
-            };
-            return Err(invalid(format!(
-                "an array of shape {:?} is not a list of labels: expected one class number for each \
-                 sample{what}",
-                self.shape
-            )));
-        }
-        for_each_type!(&self.values, values => {
-            values.iter().enumerate().map(|(at, &value)| to_label(at, value as f64)).collect()
-        })
-    }
 }
 
 fn of_doubles(values: Vec<f64>, sample_shape: &[usize], doubles: bool) -> Inputs {
     match doubles {
         true => Inputs::Doubles(values),
         false => Inputs::of_doubles(values, sample_shape.iter().product()),
-    }
-}
-
-fn to_label(at: usize, value: f64) -> Result<u32> {
-    if value.fract() == 0.0 && (0.0..f64::from(MAX_CLASSES)).contains(&value) {
-        Ok(value as u32)
-    } else {
-        Err(invalid(format!(
-            "label {value} of sample {at} is not a class: expected a whole number from 0 to {}; use `loss` \
-             squared for regression",
-            MAX_CLASSES - 1
-        )))
     }
 }
 
@@ -232,28 +200,5 @@ mod tests {
         assert_eq!(floats(&[1, 1, 2], Values::I16(vec![-3, 4])), [-3.0, 4.0]);
         assert_eq!(floats(&[1, 1, 2], Values::F32(vec![0.5, 4.0])), [0.5, 4.0]);
         assert_eq!(floats(&[1, 1, 2], Values::F32(vec![0.0, 1.0])), [0.0, 1.0]); // already 0..1
-    }
-
-    #[test]
-    fn labels_are_whole_numbers_from_zero() {
-        assert_eq!(array(&[2], Values::F32(vec![0.0, 9.0])).into_labels().unwrap(), [0, 9]);
-        assert_eq!(array(&[2, 1], Values::I64(vec![3, 4])).into_labels().unwrap(), [3, 4]);
-        for values in [
-            Values::I8(vec![-1, 0]),
-            Values::F32(vec![0.5, 0.0]),
-            Values::F64(vec![f64::NAN, 0.0]),
-            Values::I64(vec![1 << 40, 0]),
-        ] {
-            let message = array(&[2], values).into_labels().unwrap_err().to_string();
-            assert!(message.contains("of sample 0 is not a class"), "{message}");
-        }
-    }
-
-    #[test]
-    fn images_are_refused_as_labels() {
-        let message = array(&[1, 2, 2], Values::U8(vec![0; 4])).into_labels().unwrap_err();
-        assert!(message.to_string().contains("images given as labels"), "{message}");
-        let message = array(&[2, 2], Values::U8(vec![0; 4])).into_labels().unwrap_err();
-        assert!(message.to_string().contains("one-hot"), "{message}");
     }
 }

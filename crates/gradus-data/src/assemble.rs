@@ -2,6 +2,8 @@
 //! converted to the form of its training part.
 
 use super::array::Array;
+use super::labels::{Classes, Labels};
+use super::npy::Content;
 use super::parts::{Part, Parts};
 use super::{Dataset, Inputs, Targets, invalid};
 use crate::error::{Error, Result};
@@ -27,35 +29,35 @@ pub(crate) fn labelled(
     Dataset::new(inputs, labels, sample_shape, class_names)
 }
 
-/// The parts of data from samples and class numbers ([`classes_of`]).
+/// The parts of data from samples and class numbers ([`labelled_parts`]).
 pub(crate) fn numbered_parts(parts: Parts<(Array, Array)>, doubles: bool) -> Result<Parts> {
-    let to_labels = |part: Part, (samples, labels): (Array, Array)| match labels.into_labels() {
-        Ok(labels) => Ok((samples, labels)),
-        Err(error) => Err(error.context(format!("{} part", part.name()))),
-    };
-    let (samples, labels) = to_labels(Part::Train, parts.train)?;
-    let classes = classes_of(&labels);
-    let names = || classes.iter().map(u32::to_string).collect::<Vec<_>>();
-    let numbered = |labels: Vec<u32>| {
-        let number = |(at, label): (usize, &u32)| match classes.binary_search(label) {
-            Ok(number) => Ok(number as u32),
-            Err(_) => Err(invalid(format!(
-                "label {label} of sample {at} is out of range: there are {} classes",
-                classes.len()
-            ))),
-        };
-        labels.iter().enumerate().map(number).collect::<Result<Vec<u32>>>()
-    };
-    let build = |part: Part, samples: Array, labels: Vec<u32>, doubles: bool| {
-        numbered(labels)
-            .and_then(|labels| labelled(samples, labels, names(), doubles))
-            .map_err(|error| error.context(format!("{} part", part.name())))
-    };
-    let train = build(Part::Train, samples, labels, doubles)?;
-    fitted(train, parts.validation, parts.test, |part, pair, doubles| {
-        let (samples, labels) = to_labels(part, pair)?;
-        build(part, samples, labels, doubles)
+    let labels = parts.try_map(|part, (samples, numbers)| {
+        let labels = Labels::of(Content::Numbers(numbers)).map_err(in_part(part))?;
+        Ok((samples, labels))
+    });
+    labelled_parts(labels?, doubles)
+}
+
+/// The parts of data from samples and their labels.
+///
+/// # Errors
+/// `InvalidData` if samples and labels do not belong together, or another part does not have the form of the
+/// training part.
+pub(crate) fn labelled_parts(parts: Parts<(Array, Labels)>, doubles: bool) -> Result<Parts> {
+    let (samples, labels) = parts.train;
+    let (labels, classes) = Classes::of_training(labels).map_err(in_part(Part::Train))?;
+    let names = classes.names.clone();
+    let train = labelled(samples, labels, names, doubles).map_err(in_part(Part::Train))?;
+    fitted(train, parts.validation, parts.test, |part, (samples, labels), doubles| {
+        let labels = classes.of_other(labels);
+        let built = labels.and_then(|(labels, names)| labelled(samples, labels, names, doubles));
+        built.map_err(in_part(part))
     })
+}
+
+/// Adds the name of a part to an error.
+fn in_part(part: Part) -> impl FnOnce(Error) -> Error {
+    move |error| error.context(format!("{} part", part.name()))
 }
 
 /// The other parts built and brought into the form of the training part.
@@ -75,28 +77,11 @@ fn fitted<T>(
     Ok(Parts { train, validation, test })
 }
 
-/// Numbers of classes that may be incomplete: digits, letters.
-const FEW: usize = 32;
-
-/// The classes of training labels: 0 up to the largest, since some may be missing by chance; but only those
-/// that occur if most of many numbers do not, such as 0, 500 and 1000.
-fn classes_of(labels: &[u32]) -> Vec<u32> {
-    let all = labels.iter().max().map_or(0, |&label| label + 1);
-    let mut is_used = vec![false; all as usize];
-    labels.iter().for_each(|&label| is_used[label as usize] = true);
-    let used = is_used.iter().filter(|&&used| used).count();
-    match is_used.len() > FEW.max(2 * used) {
-        true => (0..all).filter(|&label| is_used[label as usize]).collect(),
-        false => (0..all).collect(),
-    }
-}
-
 /// Like [`numbered_parts`], from samples and their regression targets. A single target
 /// is named `y`, several are `y0`, `y1`, ...
 pub(crate) fn valued_parts(parts: Parts<(Array, Array)>, doubles: bool) -> Result<Parts> {
     let build = |part: Part, (samples, values), doubles| {
-        valued(samples, values, doubles)
-            .map_err(|error: Error| error.context(format!("{} part", part.name())))
+        valued(samples, values, doubles).map_err(in_part(part))
     };
     let train = build(Part::Train, parts.train, doubles)?;
     fitted(train, parts.validation, parts.test, build)

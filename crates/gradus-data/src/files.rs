@@ -46,14 +46,14 @@ pub(crate) fn read_path(
 }
 
 fn read_file(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> Result<Parts> {
-    let mut table = || {
+    let table = |warnings: &mut Vec<String>| {
         let (data, of_the_table) = csv::read_table(path, &options.table)?;
         warnings.extend(of_the_table);
         Ok(Parts::only(data))
     };
     if reading::is_special(path) {
         // A look at its first bytes would take them away from the reader.
-        return table();
+        return table(warnings);
     }
     let mut start = [0; 16];
     let mut file = reading::open(path)?;
@@ -70,15 +70,15 @@ fn read_file(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> R
         )
     };
     match Magic::of(start) {
-        Magic::Zip | Magic::Gzip if csv::is_packed_table(&file) => table(),
-        Magic::Zip => npz::read_parts(path, options.table.values, options.table.doubles),
+        Magic::Zip | Magic::Gzip if csv::is_packed_table(&file) => table(warnings),
+        Magic::Zip => npz::read_parts(path, options.table.values, options.table.doubles, warnings),
         Magic::Gzip | Magic::Idx if options.table.values => {
             Err(no_values(&path.display().to_string()))
         }
         Magic::Gzip | Magic::Idx => idx_files::read_single(path, warnings),
         Magic::Npy => Err(has_no_label("a single .npy array")),
         it if it.is_image() => Err(has_no_label("a single image")),
-        _ => table(),
+        _ => table(warnings),
     }
 }
 

@@ -7,9 +7,9 @@
 //! | load.rs | [`load`]: the one entry point; finds a named set or a path, splits off a test part |
 //! | files.rs | detects the format of a path from its content and calls the reader |
 //! | listing.rs, parts.rs, idx_files.rs, emnist.rs | what names in a folder mean: clutter, parts, IDX files, EMNIST's |
-//! | idx.rs, npz.rs, npy.rs, zip.rs, csv/, images/ | the readers |
+//! | idx.rs, npz.rs, npz_names.rs, npy.rs, zip.rs, csv/, images/ | the readers |
 //! | label_warnings.rs | labels that are probably not what they were meant to be |
-//! | assemble.rs, array.rs | arrays and labels become samples: checks, bytes or floats, shapes |
+//! | assemble.rs, array.rs, labels.rs | arrays and labels become samples: checks, bytes or floats, shapes, classes |
 //! | bytes.rs | sizes are checked before memory is allocated |
 //! | sets.rs, places.rs, named.rs | the named sets, where they may be on this machine, whether files are genuine |
 //! | fetch.rs, http.rs | downloads into the cache |
@@ -21,12 +21,14 @@ mod bytes;
 mod listing;
 mod array;
 mod parts;
-mod assemble;
 pub mod idx;
 pub mod npy;
 pub mod zip;
-pub mod npz;
 pub mod csv;
+mod labels;
+mod assemble;
+mod npz_names;
+pub mod npz;
 pub mod images;
 pub mod digits;
 mod label_warnings;

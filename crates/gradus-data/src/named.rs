@@ -14,6 +14,7 @@ use super::array::{Array, Values};
 use super::assemble::labelled;
 use super::bytes::{self, Digest};
 use super::idx::{byte_header, parse_idx, parse_idx_hashed, read_idx_hashed};
+use super::labels::whole_numbers;
 use super::npz::Npz;
 use super::places::Candidate;
 use super::sets::{self, NamedSet};
@@ -235,23 +236,20 @@ impl Form<'_> {
             ));
         };
         let names = &self.classes;
-        let mut labels = first_column(labels).into_labels()?;
-        for label in &mut labels {
-            *label = match label.checked_sub(self.first_label) {
-                Some(index) if (index as usize) < names.len() => index,
-                _ => {
-                    let (first, last) =
-                        (self.first_label, self.first_label as usize + names.len() - 1);
-                    return fail(format!(
-                        "label {label} is out of range: expected {first} to {last}"
-                    ));
-                }
+        let first = self.first_label;
+        let mut indices = Vec::new();
+        for label in whole_numbers(&first_column(labels))? {
+            let index = u32::try_from(i64::from(label) - i64::from(first)).ok();
+            let Some(index) = index.filter(|&index| (index as usize) < names.len()) else {
+                let last = first as usize + names.len() - 1;
+                return fail(format!("label {label} is out of range: expected {first} to {last}"));
             };
+            indices.push(index);
         }
         if self.transposed {
             transpose_images(&mut images);
         }
-        labelled(images, labels, names.clone(), false)
+        labelled(images, indices, names.clone(), false)
             .map_err(|error| error.context(format!("{}, {part} part", self.name)))
     }
 }
@@ -481,7 +479,7 @@ mod tests {
     fn the_first_of_qmnist_s_eight_columns_is_the_class() {
         let columns: Vec<u8> = (0..16_i32).flat_map(i32::to_be_bytes).collect();
         let labels = super::super::idx::parse_idx(&idx_file(0x0c, &[2, 8], &columns)).unwrap();
-        assert_eq!(first_column(labels).into_labels().unwrap(), [0, 8]);
+        assert_eq!(whole_numbers(&first_column(labels)).unwrap(), [0, 8]);
     }
 
     #[test]

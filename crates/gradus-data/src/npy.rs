@@ -88,6 +88,14 @@ struct Header<'a> {
 impl<'a> Header<'a> {
     /// The header, checked against the values, and the values.
     fn of(bytes: &'a [u8]) -> Result<(Header<'a>, &'a [u8])> {
+        let (header, data) = Header::parse(bytes)?;
+        let (size, _) = element_type(header.descr)?;
+        header.check(size, data)?;
+        Ok((header, data))
+    }
+
+    /// The header, and the values as far as they are there.
+    fn parse(bytes: &'a [u8]) -> Result<(Header<'a>, &'a [u8])> {
         let (header, data) = split_header(bytes)?;
         let descr = quoted(value_of(header, "descr")?)?;
         let fortran_order = match value_of(header, "fortran_order")? {
@@ -96,8 +104,13 @@ impl<'a> Header<'a> {
             _ => return Err(damaged("'fortran_order' is neither True nor False")),
         };
         let shape = parse_shape(value_of(header, "shape")?)?;
-        let (size, _) = element_type(descr)?;
-        let promised = element_count(&shape).and_then(|count| count.checked_mul(size));
+        Ok((Header { descr, fortran_order, shape }, data))
+    }
+
+    /// Checks that there are as many values of `size` bytes as the header promises.
+    fn check(&self, size: usize, data: &[u8]) -> Result<()> {
+        let Header { descr, shape, .. } = self;
+        let promised = element_count(shape).and_then(|count| count.checked_mul(size));
         if promised != Some(data.len()) {
             let promised = promised
                 .map_or("more than memory can hold".to_owned(), |size| format!("{size} bytes"));
@@ -107,8 +120,80 @@ impl<'a> Header<'a> {
                 data.len()
             )));
         }
-        Ok((Header { descr, fortran_order, shape }, data))
+        Ok(())
     }
+}
+
+/// The shape and the type of the array that an NPY file of this beginning holds; `None` for another file.
+pub(crate) fn described(start: &[u8]) -> Option<(Vec<usize>, String)> {
+    let (header, _) = Header::parse(start).ok()?;
+    Some((header.shape, header.descr.to_owned()))
+}
+
+/// What an NPY file of labels may hold.
+pub(crate) enum Content {
+    Numbers(Array),
+    Texts(Texts),
+}
+
+/// An array of texts: those of NumPy's types `U` and `S`, which all take the same number of bytes.
+pub(crate) struct Texts {
+    pub(crate) shape: Vec<usize>,
+    /// The bytes of the file, of which the texts begin at `start`.
+    bytes: Vec<u8>,
+    start: usize,
+    /// Bytes of each text.
+    size: usize,
+    /// How four bytes make a letter; `None` where letters are bytes of UTF-8.
+    letter: Option<fn([u8; 4]) -> u32>,
+}
+
+impl Texts {
+    /// Number of texts.
+    pub(crate) fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The text at `at`, or what is wrong with it.
+    pub(crate) fn text(&self, at: usize) -> Result<String, String> {
+        let bytes = &self.bytes[self.start + at * self.size..][..self.size];
+        // NumPy fills short texts up with zeros.
+        let text = match self.letter {
+            Some(letter) => {
+                let (letters, _) = bytes.as_chunks();
+                letters.iter().map(|&it| char::from_u32(letter(it))).collect::<Option<String>>()
+            }
+            None => String::from_utf8(bytes.to_vec()).ok(),
+        };
+        let text = text.ok_or("is not Unicode: save it as an array of str")?;
+        Ok(text.trim_end_matches('\0').to_owned())
+    }
+}
+
+/// The numbers or texts in the bytes of an NPY file.
+///
+/// # Errors
+/// As [`parse_npy`], but for texts.
+pub(crate) fn into_content(bytes: Vec<u8>) -> Result<Content> {
+    let (header, data) = Header::parse(&bytes)?;
+    let kind = header.descr.trim_start_matches(['<', '>', '|', '=']);
+    let (letter, digits): (Option<fn([u8; 4]) -> u32>, _) = match kind.as_bytes().first() {
+        Some(b'U') if header.descr.starts_with('>') => (Some(u32::from_be_bytes), &kind[1..]),
+        Some(b'U') => (Some(u32::from_le_bytes), &kind[1..]),
+        Some(b'S') => (None, &kind[1..]),
+        _ => return into_array(bytes).map(Content::Numbers),
+    };
+    let letters: Option<usize> = digits.parse().ok();
+    let size = letters.and_then(|count| count.checked_mul(if letter.is_some() { 4 } else { 1 }));
+    let size = size.ok_or_else(|| damaged("'descr' has no length of the texts"))?;
+    if header.fortran_order && header.shape.iter().filter(|&&length| length != 1).count() > 1 {
+        return Err(invalid(
+            "texts in several columns are not supported: expected one for each sample",
+        ));
+    }
+    header.check(size, data)?;
+    let (shape, start) = (header.shape, bytes.len() - data.len());
+    Ok(Content::Texts(Texts { shape, start, size, letter, bytes }))
 }
 
 fn damaged(problem: &str) -> crate::error::Error {
@@ -213,16 +298,21 @@ fn element_type(descr: &str) -> Result<(usize, Decode)> {
         "f4" => (4, either!(f32 as f32, F32)),
         "f8" => (8, either!(f64 as f64, F64)),
         _ => {
-            let advice = match kind.as_bytes().first() {
-                Some(b'U' | b'S') => {
-                    "convert class names to numbers from 0, for example with np.unique(names, \
-                     return_inverse=True)"
+            let what = match kind.as_bytes().first() {
+                Some(b'O' | b'T') => {
+                    return Err(invalid(format!(
+                        "the array holds Python objects (type {descr:?}), which are pickles and are never \
+                         loaded, because a pickle can run any program: save numbers with \
+                         .astype(\"float32\"), and class names with .astype(str)"
+                    )));
                 }
+                Some(b'U' | b'S') => "only labels may be text",
+                Some(b'M' | b'm') => "save dates as numbers, such as days",
                 _ => "convert it in NumPy with .astype(\"float32\")",
             };
             return Err(invalid(format!(
                 "the .npy file holds values of type {descr:?}: expected bool, int8 to int64, uint8 \
-                 to uint64, float16, float32 or float64; {advice}"
+                 to uint64, float16, float32 or float64; {what}"
             )));
         }
     })
@@ -313,11 +403,38 @@ mod tests {
     fn what_is_not_numbers_is_refused() {
         assert!(message(&file("|O", "(1,)", &[0; 8])).contains("\"|O\""));
         assert!(message(&file("<c8", "(1,)", &[0; 8])).contains("astype"));
-        assert!(message(&file("<U3", "(1,)", &[0; 12])).contains("np.unique"));
+        assert!(message(&file("|O", "(1,)", &[0; 8])).contains(".astype(str)"));
+        assert!(message(&file("<U3", "(1,)", &[0; 12])).contains("only labels"));
+        assert!(message(&file("<M8[D]", "(1,)", &[0; 8])).contains("dates"));
         assert!(message(&file("<u8", "(1,)", &[255; 8])).contains("2^63"));
         assert!(message(b"label,0").contains("plain text"));
         let records = b"\x93NUMPY\x01\x00\x40\x00{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (1,)} ";
         assert!(message(records).contains("several fields"), "{}", message(records));
+    }
+
+    #[test]
+    fn texts_are_read_in_either_byte_order_and_as_bytes() {
+        let texts = |descr: &str, shape: &str, bytes: &[u8]| {
+            let Content::Texts(texts) = into_content(file(descr, shape, bytes)).unwrap() else {
+                panic!("numbers");
+            };
+            (0..texts.len()).map(|at| texts.text(at)).collect::<Vec<_>>()
+        };
+        let letters = |text: &str| text.chars().flat_map(|it| (it as u32).to_le_bytes()).collect();
+        let little: Vec<u8> = letters("né\0猫\0\0");
+        let expected = vec![Ok("né".to_owned()), Ok("猫".to_owned())];
+        assert_eq!(texts("<U3", "(2,)", &little), expected);
+        let big: Vec<u8> = little.chunks(4).flat_map(|it| it.iter().rev().copied()).collect();
+        assert_eq!(texts(">U3", "(2, 1)", &big), expected);
+        assert_eq!(texts("|S5", "(2,)", "né\0\0猫\0\0".as_bytes()), expected);
+        assert!(texts("|S1", "(1,)", &[0xe9])[0].is_err());
+        assert!(texts("<U1", "(1,)", &[0, 0, 0, 0xff])[0].is_err());
+        assert_eq!(texts("<U0", "(2,)", &[]), vec![Ok(String::new()); 2]);
+        for (descr, bytes) in [("<U3", &[0; 11][..]), ("|S", &[0]), ("<U99999999999999999999", &[])]
+        {
+            assert!(into_content(file(descr, "(1,)", bytes)).is_err(), "{descr}");
+        }
+        assert!(matches!(into_content(file("|u1", "(1,)", &[7])), Ok(Content::Numbers(_))));
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! NPZ, NumPy's archive of named arrays: a path in, arrays or a pair of data sets out.
 //!
-//! A data set has Keras's names: `x_train`, `y_train` and, if there are such parts, `x_test`, `y_test` and
-//! `x_val`, `y_val`; or MedMNIST's, `train_images`, `train_labels` and so on.
+//! A data set has Keras's names: `x_train`, `y_train` and, if there is a test part, `x_test`, `y_test`; or others that
+//! `npz_names.rs` understands.
 
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use super::array::Array;
-use super::assemble::{numbered_parts, valued_parts};
+use super::assemble::{labelled_parts, valued_parts};
 use super::invalid;
-use super::npy::into_array;
+use super::labels::Labels;
+use super::npy::{self, Content, into_array, into_content};
+use super::npz_names::{Described, Pair, ambiguous, described, pairs, samples_to_predict};
 use super::parts::{Part, Parts};
-use super::zip::Archive;
-use crate::error::Result;
+use super::zip::{Archive, Entry};
+use crate::error::{Error, Result};
 use crate::reading;
 
 /// The arrays of an `.npz` file, read one at a time.
@@ -70,95 +72,171 @@ impl<R: Read + Seek> Npz<R> {
     /// # Errors
     /// `InvalidData` if the array is damaged or does not contain numbers.
     pub fn get(&mut self, name: &str) -> Result<Option<Array>> {
-        let find = |name: &str| self.archive.find(name);
-        let Some(entry) = find(&format!("{name}.npy")).or_else(|| find(name)) else {
-            return Ok(None);
-        };
-        let bytes = self.archive.read(&entry)?;
+        let Some(bytes) = self.bytes(name)? else { return Ok(None) };
         into_array(bytes).map(Some).map_err(|error| error.context(format!("array {name}")))
     }
+
+    fn bytes(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
+        let find = |name: &str| self.archive.find(name);
+        let entry = find(&format!("{name}.npy")).or_else(|| find(name));
+        entry.map(|entry| self.archive.read(&entry)).transpose()
+    }
+
+    /// The names and shapes of the arrays, in the order of the file.
+    fn describe(&mut self) -> Vec<Described> {
+        let entries = self.archive.entries.clone();
+        let describe = |entry: &Entry| {
+            let name = entry.name.strip_suffix(".npy").unwrap_or(&entry.name).to_owned();
+            // What cannot be read is reported where it is needed.
+            let start = self.archive.start(entry, LONGEST_HEADER).unwrap_or_default();
+            Described { name, header: npy::described(&start) }
+        };
+        entries.iter().map(describe).collect()
+    }
+
+    /// An array that is there.
+    fn array(&mut self, name: &str) -> Result<Array> {
+        self.get(name)?.ok_or_else(|| invalid(format!("there is no array {name}")))
+    }
+
+    /// The labels or targets in an array that is there.
+    fn content(&mut self, name: &str) -> Result<Content> {
+        let bytes =
+            self.bytes(name)?.ok_or_else(|| invalid(format!("there is no array {name}")))?;
+        into_content(bytes).map_err(|error| error.context(format!("array {name}")))
+    }
+
+    /// The samples of these names: several must be the same numbers, of which those in the shape of images are
+    /// taken, as scikit-learn's digits have them.
+    fn samples(&mut self, pair: &Pair, arrays: &[Described]) -> Result<Array> {
+        let mut found: Option<Array> = None;
+        for name in &pair.samples {
+            let next = self.array(name)?;
+            found = match found {
+                None => Some(next),
+                Some(first) if !are_equal(&first, &next) => {
+                    return Err(ambiguous(arrays, pair.part, "samples", &pair.samples));
+                }
+                Some(first) if next.shape.len() > first.shape.len() => Some(next),
+                first => first,
+            };
+        }
+        found.ok_or_else(|| invalid("there is no array of samples"))
+    }
+}
+
+/// Whether two arrays are the same numbers of as many samples.
+fn are_equal(one: &Array, other: &Array) -> bool {
+    one.samples() == other.samples()
+        && one.values.len() == other.values.len()
+        && one.values.to_f64() == other.values.to_f64()
+}
+
+/// The most bytes of an array's header that are read to see its shape.
+const LONGEST_HEADER: usize = 4096;
+
+/// The samples in an `.npz` file for a model that takes `features` values: those of the test part, or of the only part.
+/// The second value names the array if there are others that might be meant.
+///
+/// # Errors
+/// `InvalidData` if the bytes are not an archive, or it is not clear which array is meant.
+pub fn parse_samples(bytes: &[u8], features: usize) -> Result<(Array, Option<String>)> {
+    let mut npz = Npz::from_bytes(bytes)?;
+    let arrays = npz.describe();
+    let fits = |shape: &[usize]| {
+        let size =
+            shape.iter().skip(1).try_fold(1_usize, |product, &size| product.checked_mul(size));
+        shape.len() > 1 && size == Some(features)
+    };
+    let (names, has_others) = samples_to_predict(&arrays, fits)?;
+    let pair = Pair { samples: names, targets: String::new(), part: None };
+    let samples = npz.samples(&pair, &arrays)?;
+    let chosen = arrays.iter().find(|array| has_others && pair.samples.contains(&array.name));
+    let warning = chosen.map(|chosen| format!("the samples are the array {}", described(chosen)));
+    Ok((samples, warning))
 }
 
 /// The parts of an `.npz` file.
 pub fn read_npz(path: &Path) -> Result<Parts> {
-    read_parts(path, false, false)
+    read_parts(path, false, false, &mut Vec::new())
 }
 
-/// As [`read_npz`]; with `values`, `y_train` and so on are the values that samples are answered
-/// with, `(n,)` or `(n, outputs)`, instead of class numbers; with `doubles`, 64-bit samples stay as they are.
-pub(crate) fn read_parts(path: &Path, values: bool, doubles: bool) -> Result<Parts> {
+/// As [`read_npz`]; with `values`, targets are the values that samples are answered with, `(n,)` or `(n, outputs)`,
+/// instead of classes; with `doubles`, 64-bit samples stay as they are. Adds to `warnings`, one line each.
+pub(crate) fn read_parts(
+    path: &Path,
+    values: bool,
+    doubles: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Parts> {
     let mut npz = Npz::open(path)?;
-    parts(&mut npz, values, doubles).map_err(|error| error.context(path.display()))
+    let mut found = Vec::new();
+    let read = parts(&mut npz, values, doubles, &mut found);
+    let path = path.display();
+    warnings.extend(found.into_iter().map(|warning| format!("{path}: {warning}")));
+    read.map_err(|error| error.context(path))
 }
 
 /// Like [`read_npz`], from memory.
 pub fn parse_npz(bytes: &[u8]) -> Result<Parts> {
-    parts(&mut Npz::from_bytes(bytes)?, false, false)
+    parts(&mut Npz::from_bytes(bytes)?, false, false, &mut Vec::new())
 }
 
-/// What arrays of samples are called, besides the name of the part; and what those of labels or targets.
-const ROLES: [&[&str]; 2] = [
-    &["x", "", "input", "inputs", "feature", "features", "sample", "samples"],
-    &["y", "label", "labels", "target", "targets"],
-];
-
-fn parts<R: Read + Seek>(npz: &mut Npz<R>, values: bool, doubles: bool) -> Result<Parts> {
-    let mut pair = |part: Part| {
-        let names = names_of(&npz.names(), part)?;
-        let get = |name: Option<String>| match name {
-            Some(name) => npz.get(&name),
-            None => Ok(None),
-        };
-        let [first, second] = names.clone().map(get);
-        match (first?, second?, names) {
-            (Some(samples), Some(targets), _) => Ok(Some((samples, targets))),
-            (None, None, _) => Ok(None),
-            (_, _, [samples, targets]) => Err(invalid(format!(
-                "{} is alone: the {} part needs samples and labels (such as x_{part} and y_{part}), \
-                 and one of them is missing",
-                samples.or(targets).unwrap_or_default(),
-                part.name(),
-                part = part.short_name()
-            ))),
+fn parts<R: Read + Seek>(
+    npz: &mut Npz<R>,
+    values: bool,
+    doubles: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Parts> {
+    let arrays = npz.describe();
+    let (parts, by_shape) = pairs(&arrays)?;
+    let name = |name: &String| {
+        let array = arrays.iter().find(|array| array.name == *name);
+        array.map_or_else(|| name.clone(), described)
+    };
+    let mut samples_of = |part: Part, pair: &Pair, npz: &mut Npz<R>| {
+        if by_shape {
+            let (samples, targets) = (name(&pair.samples[0]), name(&pair.targets));
+            let part = part.name();
+            warnings.push(format!(
+                "by their shapes, {samples} are the samples of the {part} part and {targets} their targets"
+            ));
         }
+        npz.samples(pair, &arrays)
     };
-    let Some(train) = pair(Part::Train)? else {
-        return Err(invalid(format!(
-            "expected the arrays x_train and y_train (and x_val, y_val, x_test, y_test for other \
-             parts); the file has {}",
-            npz.names().join(", ")
-        )));
-    };
-    let (validation, test) = (pair(Part::Validation)?, pair(Part::Test)?);
-    let parts = Parts { train, validation, test };
-    match values {
-        true => valued_parts(parts, doubles),
-        false => numbered_parts(parts, doubles),
+    if values {
+        let read = parts.try_map(|part, pair| {
+            let samples = samples_of(part, &pair, npz)?;
+            match npz.content(&pair.targets)? {
+                Content::Numbers(values) => Ok((samples, values)),
+                Content::Texts(_) => Err(texts_as_values(&pair.targets)),
+            }
+        });
+        return valued_parts(read?, doubles);
     }
+    let mut one_hot = Vec::new();
+    let read = parts.try_map(|part, pair| {
+        let samples = samples_of(part, &pair, npz)?;
+        let targets = &pair.targets;
+        let labels = Labels::of(npz.content(targets)?);
+        let labels = labels.map_err(|error| error.context(format!("array {targets}")))?;
+        one_hot.extend(labels.one_hot().map(|classes| {
+            format!(
+                "{targets} has one-hot rows: each is read as the class of its 1, from 0 to {}; with `loss` \
+                 squared they are {classes} values",
+                classes - 1
+            )
+        }));
+        Ok((samples, labels))
+    });
+    warnings.append(&mut one_hot);
+    labelled_parts(read?, doubles)
 }
 
-/// The names of the samples and of the labels of a part among the names of arrays.
-fn names_of(arrays: &[String], part: Part) -> Result<[Option<String>; 2]> {
-    let find = |role: usize| {
-        let usual = format!("{}_{}", ["x", "y"][role], part.short_name());
-        if arrays.contains(&usual) {
-            return Ok(Some(usual));
-        }
-        let is_it = |name: &&String| match Part::of_name(name) {
-            Some((found, others)) => found == part && ROLES[role].contains(&others.as_str()),
-            None => false,
-        };
-        let mut found = arrays.iter().filter(is_it);
-        match (found.next(), found.next()) {
-            (Some(one), Some(other)) => Err(invalid(format!(
-                "both {one} and {other} could be the {} {} part: rename one of them",
-                ["samples of the", "labels of the"][role],
-                part.name()
-            ))),
-            (one, _) => Ok(one.cloned()),
-        }
-    };
-    Ok([find(0)?, find(1)?])
+fn texts_as_values(name: &str) -> Error {
+    Error::argument(format!(
+        "the array {name} holds text: `loss` squared needs numbers; leave it out for classification"
+    ))
 }
 
 #[cfg(test)]
@@ -245,7 +323,8 @@ mod tests {
         let read = |shape: &str, values: &[f32]| {
             let y = npy_file("<f4", shape, &floats(values));
             let file = zip_file(&[("x_train.npy", &x), ("y_train.npy", &y)], false);
-            parts(&mut Npz::from_bytes(&file).unwrap(), true, false).map(|it| it.train.targets)
+            parts(&mut Npz::from_bytes(&file).unwrap(), true, false, &mut Vec::new())
+                .map(|it| it.train.targets)
         };
         let expected = |names: &[&str], values: &[f32]| Targets::Values {
             values: values.to_vec(),
@@ -264,10 +343,80 @@ mod tests {
         }
     }
 
+    /// The parts and the warnings of an archive of these arrays.
+    fn read(entries: &[(&str, Vec<u8>)]) -> (Parts, Vec<String>) {
+        let entries: Vec<(&str, &[u8])> =
+            entries.iter().map(|(name, array)| (*name, &array[..])).collect();
+        let (file, mut warnings) = (zip_file(&entries, true), Vec::new());
+        let mut npz = Npz::from_bytes(&file).unwrap();
+        let parts = parts(&mut npz, false, false, &mut warnings).unwrap();
+        (parts, warnings)
+    }
+
+    #[test]
+    fn other_names_and_labels_are_read() {
+        let pixels =
+            |count: usize| npy_file("|u1", &format!("({count}, 2, 2)"), &vec![7; 4 * count]);
+        let names = npy_file("|S3", "(2,)", b"beeape");
+        let (Parts { train, test, .. }, warnings) =
+            read(&[("Images.npy", pixels(2)), ("labels.npy", names)]);
+        assert_eq!(
+            (train.labels(), train.class_names().join(" ")),
+            (&[1, 0][..], "ape bee".into())
+        );
+        assert_eq!((test, warnings.len()), (None, 0));
+        let one_hot = |rows: &[u8]| npy_file("|u1", &format!("({}, 3)", rows.len() / 3), rows);
+        let (Parts { train, test, .. }, warnings) = read(&[
+            ("train_images.npy", pixels(2)),
+            ("train_labels.npy", one_hot(&[0, 1, 0, 1, 0, 0])),
+            ("test_images.npy", pixels(1)),
+            ("test_labels.npy", npy_file("|u1", "(1,)", &[2])),
+        ]);
+        assert_eq!((train.labels(), train.class_names().len()), (&[1, 0][..], 3));
+        assert_eq!(test.unwrap().labels(), [2]);
+        assert!(warnings[0].contains("train_labels has one-hot rows"), "{warnings:?}");
+        let (Parts { train, .. }, warnings) =
+            read(&[("arr_0.npy", npy_file("|u1", "(2,)", &[0, 1])), ("arr_1.npy", pixels(2))]);
+        assert_eq!((train.labels(), &train.sample_shape[..]), (&[0, 1][..], &[2, 2][..]));
+        assert!(warnings[0].contains("arr_1 (2 x 2 x 2) are the samples"), "{warnings:?}");
+    }
+
+    #[test]
+    fn the_same_samples_may_be_there_twice() {
+        let values: Vec<u8> = (0..8).collect();
+        let floats: Vec<u8> = values.iter().flat_map(|&it| f32::from(it).to_le_bytes()).collect();
+        let arrays = |flat: Vec<u8>| {
+            [
+                ("data.npy", npy_file("<f4", "(2, 4)", &flat)),
+                ("images.npy", npy_file("|u1", "(2, 2, 2)", &values)),
+                ("target.npy", npy_file("|u1", "(2,)", &[0, 1])),
+            ]
+        };
+        assert_eq!(read(&arrays(floats.clone())).0.train.sample_shape, [2, 2]);
+        let other = arrays(floats.into_iter().rev().collect());
+        let other: Vec<(&str, &[u8])> = other.iter().map(|(name, it)| (*name, &it[..])).collect();
+        let message = message(&other);
+        assert!(message.contains("both data and images could be the samples"), "{message}");
+        assert!(message.contains("data (2 x 4), images (2 x 2 x 2)"), "{message}");
+    }
+
+    #[test]
+    fn the_samples_to_predict_are_chosen() {
+        let x = images();
+        let file = |entries: &[(&str, &[u8])]| zip_file(entries, false);
+        let (array, warning) = parse_samples(&file(&[("pictures.npy", &x)]), 4).unwrap();
+        assert_eq!((&array.shape[..], warning), (&[2, 2, 2][..], None));
+        let (_, warning) =
+            parse_samples(&file(&[("x_train.npy", &x), ("X_test.npy", &x)]), 4).unwrap();
+        assert!(warning.unwrap().contains("X_test (2 x 2 x 2)"));
+        assert!(parse_samples(&file(&[("a.npy", &x), ("b.npy", &x)]), 4).is_err());
+    }
+
     #[test]
     fn what_is_missing_or_damaged_is_named() {
         let (x, y) = (images(), npy_file("|u1", "(2,)", &[0, 1]));
-        assert!(message(&[("images.npy", &x)]).contains("the file has images"));
+        assert!(message(&[("w1.npy", &x)]).contains("the file has w1 (2 x 2 x 2)"));
+        assert!(message(&[("images.npy", &x)]).contains("the file has images (2 x 2 x 2)"));
         let one: [(&str, &[u8]); 3] =
             [("x_train.npy", &x), ("y_train.npy", &y), ("x_test.npy", &x)];
         assert!(

@@ -24,6 +24,18 @@ impl<T> Parts<T> {
         Parts { train, validation: None, test: None }
     }
 
+    /// The parts with something else in their place.
+    ///
+    /// # Errors
+    /// The first error of `map`.
+    pub(crate) fn try_map<U>(self, mut map: impl FnMut(Part, T) -> Result<U>) -> Result<Parts<U>> {
+        Ok(Parts {
+            train: map(Part::Train, self.train)?,
+            validation: self.validation.map(|it| map(Part::Validation, it)).transpose()?,
+            test: self.test.map(|it| map(Part::Test, it)).transpose()?,
+        })
+    }
+
     /// The part to measure a model on: the test part, else the validation part, else everything.
     pub(crate) fn to_measure(self) -> T {
         self.test.or(self.validation).unwrap_or(self.train)

@@ -102,7 +102,21 @@ impl<R: Read + Seek> Archive<R> {
         self.content(entry).map_err(|error| error.context(format!("{} in the archive", entry.name)))
     }
 
+    /// The first bytes of the decompressed content of `entry`, at most `most`, without a check of the rest.
+    pub(crate) fn start(&mut self, entry: &Entry, most: usize) -> Result<Vec<u8>> {
+        let mut start = vec![0; most.min(usize::try_from(entry.size).unwrap_or(most))];
+        let found =
+            bytes::read_up_to(&mut self.reader_of(entry)?, &mut start).map_err(unreadable)?;
+        start.truncate(found);
+        Ok(start)
+    }
+
     fn content(&mut self, entry: &Entry) -> Result<Vec<u8>> {
+        read_exactly(self.reader_of(entry)?, entry)
+    }
+
+    /// The decompressed content of `entry`, whose sizes are possible.
+    fn reader_of<'a>(&'a mut self, entry: &Entry) -> Result<Box<dyn Read + 'a>> {
         if entry.encrypted {
             return Err(invalid("the entry is encrypted; unpack the archive first"));
         }
@@ -124,8 +138,8 @@ impl<R: Read + Seek> Archive<R> {
         self.reader.seek(SeekFrom::Start(start)).map_err(unreadable)?;
         let raw = BufReader::new((&mut self.reader).take(entry.compressed));
         match entry.method {
-            0 => read_exactly(raw, entry),
-            8 => read_exactly(DeflateDecoder::new(raw), entry),
+            0 => Ok(Box::new(raw)),
+            8 => Ok(Box::new(DeflateDecoder::new(raw))),
             other => Err(invalid(format!(
                 "compression method {other} is not supported: pack the archive again with deflate"
             ))),

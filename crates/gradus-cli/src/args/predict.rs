@@ -8,16 +8,20 @@ use super::model::ModelArgs;
 use super::parsers::{at_least_one, bytes, threads};
 use super::source::TableArgs;
 
-/// Predict classes or values for images or samples: PNG, JPEG, IDX, NPY or CSV files.
+/// Predict classes or values for images or samples: PNG, JPEG, IDX, NPY, NPZ or CSV files.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     gradus predict model.safetensors digit.png\n  \
     gradus predict model.safetensors *.png --top 3\n  \
     gradus predict model.safetensors postcode.jpg --split\n  \
+    gradus predict model.safetensors table.csv --out predictions.csv\n  \
     gradus predict model.safetensors t10k-images-idx3-ubyte.gz --json\n\n\
     For a model trained on 28 x 28 images like MNIST's, the largest digit in an image (PNG, JPEG, WebP, \
     BMP, TIFF) is converted to the same form: light on dark, fitted into 20 x 20 pixels, centred by \
-    mass. --raw only scales the image.")]
+    mass. --raw only scales the image.\n\n\
+    --out writes a CSV table: the columns of the input table as they are, or the file, or the index in an \
+    array; then `prediction` and `probability_CLASS` for each class, or `prediction_NAME` for each of several \
+    values.")]
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -38,6 +42,10 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "K", allow_negative_numbers = true,
         value_parser = at_least_one)]
     pub(crate) top: Option<usize>,
+    /// Write the predictions to this CSV file instead of the terminal; - for standard output
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath,
+        conflicts_with = "top")]
+    pub(crate) out: Option<PathBuf>,
     /// Most bytes to read of each file, such as 500MB or 8GiB [default: 4GiB; 256MiB of standard input,
     /// pipes and devices]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
@@ -46,7 +54,7 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = threads)]
     pub(crate) threads: Option<usize>,
-    /// Print one JSON object per sample
+    /// Print one JSON object per sample; with --out, one about the file
     #[arg(long)]
     pub(crate) json: bool,
     // Last: its heading would be that of the options after it, too.

@@ -9,12 +9,13 @@ use gradus::classifier::{Classifier, Model, Predictions};
 use gradus::data::Task;
 use serde::{Serialize, Serializer};
 
+use super::predictions_file;
 use crate::args::PredictArgs;
 use crate::run::model::{self, check_top};
 use crate::run::output::{
     Exit, Output, buffered_stdout, exit_status, is_closed_pipe, print_error, warn,
 };
-use crate::run::samples::{self, Samples};
+use crate::run::samples::{self, Origin, Samples};
 use crate::run::workers::workers;
 
 /// Runs the command. If one file fails, the others are predicted nevertheless.
@@ -22,6 +23,9 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     let model = model::load(&args.model)?;
     check_top(args.top, &model)?;
     samples::check_options(args, &model)?;
+    if let Some(out) = &args.out {
+        return predictions_file::write(out, &model, args);
+    }
     let mut status = None;
     for path in &args.files {
         match predict(path, &model, args) {
@@ -37,7 +41,8 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
 }
 
 fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
-    let Samples { inputs, is_image, warnings } = samples::read(path, model, args)?;
+    let Samples { inputs, origin, warnings } = samples::read(path, model, args)?;
+    let is_image = matches!(origin, Origin::Image);
     warnings.iter().for_each(warn);
     let count = inputs.len() / model.network.inputs();
     let workers = workers(args.threads, count)?;

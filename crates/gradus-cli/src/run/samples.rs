@@ -5,8 +5,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 use gradus::classifier::Model;
+use gradus::data::csv::{TableOptions, TextForm};
 use gradus::data::images::{self, GreyImage, MNIST_SIDE};
-use gradus::data::{Array, Inputs, Task, csv, idx, npy};
+use gradus::data::{Array, Inputs, Task, csv, idx, npy, npz};
 use gradus::files::reading::{self, STREAM_LIMIT};
 use gradus::{Error, ErrorKind, Result};
 
@@ -23,10 +24,22 @@ const FILE_LIMIT: u64 = 4 << 30;
 pub(crate) struct Samples {
     /// `samples x features` raw values.
     pub(crate) inputs: Inputs,
-    /// Whether the file is one image with one sample, which needs no number.
-    pub(crate) is_image: bool,
+    /// What they come from.
+    pub(crate) origin: Origin,
     /// How the file was read, and what makes a prediction doubtful: a line each.
     pub(crate) warnings: Vec<String>,
+}
+
+/// What the samples of a file are.
+pub(crate) enum Origin {
+    /// One image with one sample, which needs no number.
+    Image,
+    /// The digits in an image.
+    Digits,
+    /// The rows of an array.
+    Array,
+    /// The rows of a table whose text has this form.
+    Table(TextForm),
 }
 
 /// The name of a file in messages.
@@ -34,7 +47,8 @@ pub(crate) fn name_of(path: &Path) -> String {
     if is_standard_input(path) { "standard input".into() } else { path.display().to_string() }
 }
 
-fn is_standard_input(path: &Path) -> bool {
+/// Whether a path stands for standard input or output.
+pub(crate) fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
@@ -86,9 +100,21 @@ fn check_kind(path: &Path, kind: FileKind, args: &PredictArgs) -> Result<()> {
 /// If the file cannot be read, has an unknown format, or contains samples of a size the model does not
 /// take; the message names the file.
 pub(crate) fn read(path: &Path, model: &Model, args: &PredictArgs) -> Result<Samples> {
-    let bytes = read_bytes(path, args.limit)?;
-    check_kind(path, FileKind::of_bytes(&bytes), args)?;
-    let mut samples = parse(&bytes, model, args).map_err(|error| error.context(name_of(path)))?;
+    of_bytes(path, &read_bytes(path, args.limit)?, model, args)
+}
+
+/// As [`read`], from the content of the file.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn of_bytes(
+    path: &Path,
+    bytes: &[u8],
+    model: &Model,
+    args: &PredictArgs,
+) -> Result<Samples> {
+    check_kind(path, FileKind::of_bytes(bytes), args)?;
+    let mut samples = parse(bytes, model, args).map_err(|error| error.context(name_of(path)))?;
     for warning in &mut samples.warnings {
         *warning = format!("{}: {warning}", name_of(path));
     }
@@ -97,7 +123,10 @@ pub(crate) fn read(path: &Path, model: &Model, args: &PredictArgs) -> Result<Sam
 }
 
 /// The content of a file or of standard input, of which at most `limit` bytes are read.
-fn read_bytes(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// If it cannot be read, or is larger.
+pub(crate) fn read_bytes(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
     // Opening /dev/stdin a second time could wait for another writer.
     let is_standard_input = is_standard_input(path) || path.as_os_str() == "/dev/stdin";
     let is_stream = is_standard_input || reading::is_special(path);
@@ -121,40 +150,45 @@ fn read_bytes(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
 }
 
 fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
-    let mut warnings = Vec::new();
+    let (mut warnings, mut origin) = (Vec::new(), Origin::Array);
     let inputs = match FileKind::of_bytes(bytes) {
         _ if bytes.is_empty() => return Err(invalid("the file is empty")),
         FileKind::Image => return image_samples(bytes, model, args),
         FileKind::Idx => array(idx::parse_idx(bytes)?, model)?,
         FileKind::Npy => array(npy::parse_npy(bytes)?, model)?,
         FileKind::Npz => {
-            return Err(invalid(
-                "unknown file format: expected PNG, JPEG, WebP, BMP, TIFF, IDX (plain or .gz), NPY or CSV",
-            ));
+            let (samples, chosen) = npz::parse_samples(bytes, model.network.inputs())?;
+            warnings.extend(chosen);
+            array(samples, model)?
         }
         _ => {
             let outputs = match model.task() {
                 Task::Classification => &[],
                 Task::Regression => model.names(),
             };
-            let options = csv::TableOptions {
-                label_column: args.label_column.as_deref(),
-                drop: &args.table.drop,
-                encoding: args.table.encoding,
-                columns: model.columns.as_ref(),
-                doubles: model.transform.takes_doubles(),
-                ..csv::TableOptions::default()
-            };
             let table = csv::unpack(Cursor::new(bytes))?;
-            let features = model.network.inputs();
-            let (inputs, of_table) = csv::parse_samples(table, features, outputs, &options)?;
-            warnings = of_table;
+            let (features, options) = (model.network.inputs(), table_options(model, args));
+            let (inputs, of_table, form) =
+                csv::samples_of_text(table, features, outputs, &options)?;
+            (warnings, origin) = (of_table, Origin::Table(form));
             inputs
         }
     };
     let (inputs, mismatch) = to_scale_of(model, inputs)?;
     warnings.extend(mismatch);
-    Ok(Samples { inputs, is_image: false, warnings })
+    Ok(Samples { inputs, origin, warnings })
+}
+
+/// How a table to predict is read.
+pub(crate) fn table_options<'a>(model: &'a Model, args: &'a PredictArgs) -> TableOptions<'a> {
+    TableOptions {
+        label_column: args.label_column.as_deref(),
+        drop: &args.table.drop,
+        encoding: args.table.encoding,
+        columns: model.columns.as_ref(),
+        doubles: model.transform.takes_doubles(),
+        ..TableOptions::default()
+    }
 }
 
 fn invalid(message: impl Into<String>) -> Error {
@@ -201,7 +235,7 @@ fn image_samples(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samp
     let scale_warning = model.inputs.image_warning().map(str::to_owned).into_iter();
     if !takes_mnist_form(model) || args.raw {
         let inputs = model.inputs.image(image_pixels(&image, model, args.raw)?)?;
-        return Ok(Samples { inputs, is_image: true, warnings: scale_warning.collect() });
+        return Ok(Samples { inputs, origin: Origin::Image, warnings: scale_warning.collect() });
     }
     let digits = images::find_digits(&image)?;
     let (mut pixels, mut warnings) = (Vec::new(), scale_warning.collect::<Vec<_>>());
@@ -220,7 +254,8 @@ fn image_samples(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samp
              each)"
         ));
     }
-    Ok(Samples { inputs: model.inputs.image(pixels)?, is_image: !args.split, warnings })
+    let origin = if args.split { Origin::Digits } else { Origin::Image };
+    Ok(Samples { inputs: model.inputs.image(pixels)?, origin, warnings })
 }
 
 /// The rows of an array; an array of the size of one sample is that sample.

@@ -54,6 +54,17 @@ impl Encoding {
         })
     }
 
+    /// The bytes of a text; `None` if it has a letter that cannot be written.
+    pub fn encode(self, text: &str) -> Option<Vec<u8>> {
+        let units = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+        match self {
+            Encoding::Utf8 => Some(text.as_bytes().to_vec()),
+            Encoding::Utf16Le => Some(units(u16::to_le_bytes)),
+            Encoding::Utf16Be => Some(units(u16::to_be_bytes)),
+            Encoding::Windows1252 => text.chars().map(windows_byte).collect(),
+        }
+    }
+
     /// The encoding that the byte order mark names, and the mark's length.
     fn of_mark(start: &[u8]) -> Option<(Encoding, usize)> {
         match start {
@@ -65,10 +76,50 @@ impl Encoding {
     }
 }
 
+/// How the text of a table is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextForm {
+    /// How letters are written as bytes.
+    pub encoding: Encoding,
+    /// What is between the fields of a line.
+    pub separator: u8,
+    /// Whether numbers have a decimal comma.
+    pub decimal_comma: bool,
+}
+
+impl Default for TextForm {
+    /// UTF-8, commas and a decimal point.
+    fn default() -> Self {
+        TextForm { encoding: Encoding::Utf8, separator: b',', decimal_comma: false }
+    }
+}
+
+impl TextForm {
+    /// This form, or UTF-8 if its encoding lacks a letter of one of these texts; then with a warning.
+    pub fn for_texts<'a>(
+        self,
+        texts: impl IntoIterator<Item = &'a str>,
+    ) -> (TextForm, Option<String>) {
+        let lost = texts.into_iter().find(|text| self.encoding.encode(text).is_none());
+        let warning = lost.map(|text| {
+            format!(
+                "{} has no letters for {text:?}: the predictions are written as UTF-8",
+                self.encoding.name()
+            )
+        });
+        match warning {
+            Some(_) => (TextForm { encoding: Encoding::Utf8, ..self }, warning),
+            None => (self, None),
+        }
+    }
+}
+
 /// Text that is read chunk by chunk.
 pub(super) struct Text<R> {
     source: R,
     encoding: Encoding,
+    /// Whether it begins with a byte order mark.
+    pub(super) is_marked: bool,
     /// Whether bytes that are not UTF-8 may show that the text is Windows-1252.
     is_guess: bool,
     /// Bytes of an incomplete character at the end of the last chunk.
@@ -125,6 +176,7 @@ impl<R: Read> Text<R> {
         let mut text = Text {
             source,
             encoding,
+            is_marked: mark.is_some(),
             is_guess: mark.is_none() && wanted.is_none(),
             rest,
             decoded: Vec::new(),
@@ -135,6 +187,11 @@ impl<R: Read> Text<R> {
         };
         text.decode(found < PIECE)?;
         Ok(text)
+    }
+
+    /// How letters are written as bytes, as far as that is known.
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// The next text; empty at the end.
@@ -273,6 +330,15 @@ fn windows_letter(byte: u8) -> Option<char> {
         0x80..=0x9f => Some(WINDOWS[usize::from(byte - 0x80)]).filter(|&letter| letter != '\0'),
         _ => Some(char::from(byte)),
     }
+}
+
+/// The byte of a letter in Windows-1252.
+fn windows_byte(letter: char) -> Option<u8> {
+    let byte = u8::try_from(u32::from(letter)).ok();
+    byte.filter(|byte| !(0x80..=0x9f).contains(byte)).or_else(|| {
+        let at = WINDOWS.iter().position(|&other| other == letter && letter != '\0')?;
+        Some(0x80 + at as u8)
+    })
 }
 
 /// Identifies a file that is not text by its first bytes, before any of its cells causes an error.

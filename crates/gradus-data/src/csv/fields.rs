@@ -171,7 +171,7 @@ fn check_size(value: f64, field: &[u8]) -> Result<(), String> {
 
 /// The labels read so far.
 #[derive(Default)]
-pub(super) struct Labels {
+pub(crate) struct Labels {
     labels: Vec<u32>,
     /// Class names in order of appearance.
     class_names: Vec<String>,
@@ -180,7 +180,7 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    pub(super) fn push(&mut self, field: &[u8]) -> Result<(), String> {
+    pub(crate) fn push(&mut self, field: &[u8]) -> Result<(), String> {
         let field = field.trim_ascii();
         if let Some(&index) = self.class_indices.get(field) {
             self.labels.push(index);
@@ -205,7 +205,7 @@ impl Labels {
 
     /// The labels and the names of the classes in order: by value where all are numbers, else by
     /// text.
-    pub(super) fn sorted(self) -> (Vec<u32>, Vec<String>) {
+    pub(crate) fn sorted(self) -> (Vec<u32>, Vec<String>) {
         let names = self.class_names;
         let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
         let mut sorted: Vec<usize> = (0..names.len()).collect();

@@ -14,9 +14,11 @@
 //! | table.rs | all of these | the numbers and labels of every row |
 //! | layout.rs | a table, and what is asked for | which columns are features and targets |
 //! | options.rs | | what is asked for |
+//! | extended.rs | a table and further columns | both, written as a table |
 
 mod dialect;
 mod encoding;
+mod extended;
 mod fields;
 mod header;
 mod layout;
@@ -32,9 +34,12 @@ use super::{Dataset, Inputs, Targets, image_shape, invalid};
 use crate::error::Result;
 use crate::reading;
 
-pub use encoding::Encoding;
+pub use encoding::{Encoding, TextForm};
+pub use extended::{Cell, Writer, extend};
 pub use options::TableOptions;
 pub use packed::{is_packed_table, unpack};
+
+pub(crate) use fields::Labels as TextLabels;
 
 use fields::{Labels, Rows};
 use table::Table;
@@ -130,10 +135,25 @@ pub fn parse_samples(
     outputs: &[String],
     options: &TableOptions,
 ) -> Result<(Inputs, Vec<String>)> {
+    let (inputs, warnings, _) = samples_of_text(source, features, outputs, options)?;
+    Ok((inputs, warnings))
+}
+
+/// As [`parse_samples`], with the form of the table's text, for [`extend`].
+///
+/// # Errors
+/// As [`parse_samples`].
+pub fn samples_of_text(
+    source: impl Read,
+    features: usize,
+    outputs: &[String],
+    options: &TableOptions,
+) -> Result<(Inputs, Vec<String>, TextForm)> {
     let mut table = Table::open(source, options)?;
     let layout = layout::of_samples(&mut table, features, outputs, options)?;
     let inputs = table.read(&layout, |_| Ok(()))?;
-    Ok((inputs, table.warnings))
+    let form = table.form();
+    Ok((inputs, table.warnings, form))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use super::encoding::{Lines, Text};
+use super::encoding::{Encoding, Lines, Text};
 use crate::error::Result;
 use crate::invalid;
 
@@ -25,6 +25,11 @@ pub(super) struct Record {
     pub(super) line: u64,
     /// Whether the line begins with `#`.
     pub(super) is_marked: bool,
+    /// Its text as it is, with quotation marks and spaces and without the line end; empty unless it is kept
+    /// ([`Records::keep_source`]).
+    pub(super) source: Vec<u8>,
+    /// What ends it; empty at the end of the text.
+    pub(super) line_end: &'static str,
 }
 
 impl Record {
@@ -56,7 +61,8 @@ impl Record {
     fn clear(&mut self, line: u64) {
         self.text.clear();
         self.ends.clear();
-        (self.line, self.is_marked) = (line, false);
+        self.source.clear();
+        (self.line, self.is_marked, self.line_end) = (line, false, "");
     }
 
     /// Checks, once for each piece of text, that this may be a line of a table: it is kept in memory, with eight
@@ -101,11 +107,22 @@ pub(super) struct Records<R> {
     text: Text<R>,
     separator: u8,
     lines: Lines,
+    keeps_source: bool,
 }
 
 impl<R: Read> Records<R> {
     pub(super) fn new(text: Text<R>, separator: u8) -> Records<R> {
-        Records { text, separator, lines: Lines::default() }
+        Records { text, separator, lines: Lines::default(), keeps_source: false }
+    }
+
+    /// From now on records have their text as it is.
+    pub(super) fn keep_source(&mut self) {
+        self.keeps_source = true;
+    }
+
+    /// How letters are written as bytes, as far as the text has been read.
+    pub(super) fn encoding(&self) -> Encoding {
+        self.text.encoding()
     }
 
     /// Removes and returns the warnings about the text so far.
@@ -119,7 +136,7 @@ impl<R: Read> Records<R> {
     /// `InvalidData` with the line for a quotation mark that is not closed, and for text that is not in its
     /// encoding.
     pub(super) fn next(&mut self, record: &mut Record) -> Result<bool> {
-        let Records { text, separator, lines } = self;
+        let Records { text, separator, lines, keeps_source } = self;
         record.clear(lines.ends + 1);
         let (mut state, mut opened) = (State::Start, 0);
         loop {
@@ -128,7 +145,8 @@ impl<R: Read> Records<R> {
                 return at_end(record, state, opened);
             }
             record.check_size()?;
-            let mut at = 0;
+            // Where what belongs to the record begins.
+            let (mut at, mut from) = (0, 0);
             while at < piece.len() {
                 let byte = piece[at];
                 let is_end = byte == b'\n' || byte == b'\r';
@@ -154,6 +172,7 @@ impl<R: Read> Records<R> {
                     State::Start if byte == b'\n' && record.ends.is_empty() && lines.is_open() => {
                         lines.pass(b"\n");
                         at += 1;
+                        from = at;
                     }
                     State::Start if byte == b'"' => {
                         (state, opened) = (State::Quoted, lines.ends + 1);
@@ -169,11 +188,21 @@ impl<R: Read> Records<R> {
                         record.end_field();
                         lines.pass(&[byte]);
                         if is_end && !record.is_blank() {
+                            if *keeps_source {
+                                record.source.extend_from_slice(&piece[from..at - 1]);
+                            }
+                            record.line_end = match (byte, piece.get(at)) {
+                                (b'\n', _) => "\n",
+                                // At the end of a piece, the second half is likely to follow.
+                                (_, Some(b'\n') | None) => "\r\n",
+                                _ => "\r",
+                            };
                             text.consume(at);
                             return Ok(true);
                         }
                         if is_end {
                             record.clear(lines.ends + 1);
+                            from = at;
                         }
                         state = State::Start;
                     }
@@ -192,6 +221,9 @@ impl<R: Read> Records<R> {
                         at += run.len();
                     }
                 }
+            }
+            if *keeps_source {
+                record.source.extend_from_slice(&piece[from..]);
             }
             text.consume(at);
         }

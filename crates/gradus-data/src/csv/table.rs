@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 
 use super::dialect::{find_separator, named_separator};
-use super::encoding::Text;
+use super::encoding::{Text, TextForm};
 use super::fields::{Decimals, Numbers, is_missing, is_text};
 use super::header::{FirstRecord, first_record};
 use super::options::TableOptions;
@@ -22,6 +22,13 @@ pub(super) struct Table<R> {
     ahead: VecDeque<Record>,
     pub(super) columns: usize,
     pub(super) header: Option<Vec<String>>,
+    /// The header's text as it is, if it is kept.
+    header_source: Vec<u8>,
+    separator: u8,
+    /// The first line, if it names the separator.
+    pub(super) separator_line: Vec<u8>,
+    pub(super) is_marked: bool,
+    line_end: &'static str,
     pub(super) decimals: Decimals,
     /// Whether numbers stay in double precision in any case.
     doubles: bool,
@@ -40,6 +47,11 @@ pub(super) struct Layout {
 
 impl<R: Read> Table<R> {
     pub(super) fn open(source: R, options: &TableOptions) -> Result<Self> {
+        Table::open_as(source, options, false)
+    }
+
+    /// As [`Self::open`]; with `keeps_source`, lines can be written again as they are ([`Self::next_line`]).
+    pub(super) fn open_as(source: R, options: &TableOptions, keeps_source: bool) -> Result<Self> {
         let mut text = Text::open(source, options.encoding)?;
         let start = text.fill()?;
         let (separator, skipped) = match named_separator(start) {
@@ -49,9 +61,14 @@ impl<R: Read> Table<R> {
                 (find_separator(&start, text.is_whole()), 0)
             }
         };
+        let separator_line = text.fill()?[..skipped].to_vec();
         // The rest of that line is a blank line, which is counted.
         text.consume(skipped);
+        let is_marked = text.is_marked;
         let mut records = Records::new(text, separator);
+        if keeps_source {
+            records.keep_source();
+        }
         let mut ahead = VecDeque::new();
         let mut record = Record::default();
         while ahead.len() <= AHEAD && records.next(&mut record)? {
@@ -64,6 +81,11 @@ impl<R: Read> Table<R> {
             ahead,
             columns,
             header: None,
+            header_source: Vec::new(),
+            separator,
+            separator_line,
+            is_marked,
+            line_end: "",
             decimals: Decimals::of(separator),
             doubles: options.doubles,
             warnings: Vec::new(),
@@ -76,6 +98,7 @@ impl<R: Read> Table<R> {
         let Some(mut first) = self.ahead.pop_front() else {
             return Err(invalid("the file is empty: expected a table"));
         };
+        self.line_end = first.line_end;
         let comma = self.decimals != Decimals::Point;
         let kind = |first: &Record, rest: &VecDeque<Record>| {
             let rest: Vec<Record> = rest.iter().cloned().collect();
@@ -106,7 +129,29 @@ impl<R: Read> Table<R> {
             );
         }
         self.header = Some(first.names());
+        self.header_source = first.source;
         Ok(())
+    }
+
+    /// The form of the text, as far as it has been read.
+    pub(super) fn form(&self) -> TextForm {
+        let decimal_comma = self.decimals == Decimals::Comma;
+        TextForm { encoding: self.records.encoding(), separator: self.separator, decimal_comma }
+    }
+
+    /// The header's text as it is; `None` if there is none.
+    pub(super) fn header_source(&self) -> Option<&[u8]> {
+        self.header.is_some().then_some(&self.header_source[..])
+    }
+
+    /// What ends the lines.
+    pub(super) fn line_end(&self) -> &'static str {
+        if self.line_end.is_empty() { "\n" } else { self.line_end }
+    }
+
+    /// Reads the next row, and gives its text as it is; `None` if there is none.
+    pub(super) fn next_line<'a>(&mut self, row: &'a mut Record) -> Result<Option<&'a [u8]>> {
+        Ok(self.next(row)?.then_some(&row.source[..]))
     }
 
     /// The columns that have text in one of the first rows.
@@ -156,6 +201,7 @@ impl<R: Read> Table<R> {
             counter.see(row.field(0));
         }
         self.warnings.extend(self.records.take_warnings());
+        self.decimals = numbers.decimals;
         if numbers.decimals == Decimals::Comma {
             self.warnings.push("numbers have a decimal comma: 1,5 is read as 1.5".to_owned());
         }

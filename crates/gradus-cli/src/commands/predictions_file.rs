@@ -1,0 +1,400 @@
+//! `gradus predict --out`: a model and files in, a CSV table of predictions out.
+//!
+//! The rows of a table keep their text; images are called by their files, and the rows of an array by their index.
+//! Behind that is `prediction`, and for classes the probability of each.
+
+use std::fs::File;
+use std::io::{BufWriter, Cursor, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+use gradus::Error;
+use gradus::classifier::{Model, Predictions};
+use gradus::data::Task;
+use gradus::data::csv::{self, Cell, TableOptions, TextForm, Writer};
+use gradus::files::OutputFile;
+use serde::Serialize;
+
+use crate::args::PredictArgs;
+use crate::run::file_kind::FileKind;
+use crate::run::output::{
+    Exit, buffered_stdout, exit_status, print_error, print_json, stdout, warn,
+};
+use crate::run::samples::{self, Origin, Samples, is_standard_input, name_of};
+use crate::run::workers::workers;
+use crate::run::{saving, stop};
+
+/// Predicts the files and writes the table. If one of several images fails, the others are predicted nevertheless.
+pub(super) fn write(out: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
+    check(out, args)?;
+    stop::listen()?;
+    let mut target = match is_standard_input(out) {
+        true => Target::Stdout,
+        false => Target::File(claim(out, args)?),
+    };
+    let (written, status) = match &args.files[..] {
+        [file] => (one(file, &mut target, model, args)?, None),
+        files => images(files, &mut target, model, args)?,
+    };
+    if let Target::File(file) = &target {
+        let file = file.path().display();
+        match args.json {
+            true => print_json(&Written { out: file.to_string(), ..written })?,
+            false => {
+                stdout().line(format_args!("Wrote {file}: {} predictions", written.samples))?
+            }
+        }
+    }
+    status.map_or(Ok(()), |status| Err(Exit(status).into()))
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written {
+    out: String,
+    samples: usize,
+    /// The names of the columns that are not of the input.
+    columns: Vec<String>,
+    /// Whether the first line has these names.
+    header: bool,
+}
+
+impl Written {
+    fn new(samples: usize, columns: Vec<String>, header: bool) -> Written {
+        Written { out: String::new(), samples, columns, header }
+    }
+}
+
+/// Where the table goes.
+enum Target {
+    Stdout,
+    File(OutputFile),
+}
+
+impl Target {
+    /// Writes all that `content` gives, in one step in place of an earlier file.
+    fn write<T>(
+        &mut self,
+        content: impl FnOnce(&mut dyn FnMut(&[u8]) -> gradus::Result<()>) -> gradus::Result<T>,
+    ) -> Result<T> {
+        match self {
+            Target::Stdout => {
+                let (mut out, mut failed) = (buffered_stdout(), None);
+                let done = content(&mut |bytes| {
+                    out.generated(bytes).map_err(|error| {
+                        let message = error.to_string();
+                        failed = Some(error);
+                        Error::argument(message)
+                    })
+                });
+                match failed {
+                    // A closed pipe is told from other errors by its type.
+                    Some(error) => Err(error),
+                    None => {
+                        let done = done?;
+                        out.flush()?;
+                        Ok(done)
+                    }
+                }
+            }
+            Target::File(file) => stop::saving(|| {
+                let path = file.path().to_owned();
+                let refused = |error| Error::io("write", &path, error);
+                let mut out = BufWriter::new(file.create()?);
+                let done = content(&mut |bytes| out.write_all(bytes).map_err(refused))?;
+                let file = out.into_inner().map_err(|error| refused(error.into_error()))?;
+                file.commit()?;
+                Ok(done)
+            }),
+        }
+    }
+}
+
+/// Checks that this file can be written for these inputs.
+///
+/// # Errors
+/// `InvalidArgument` if the extension is another, or several files are not all images.
+fn check(out: &Path, args: &PredictArgs) -> Result<(), Error> {
+    let extension = out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let shown = out.display();
+    if extension == "parquet" {
+        return Err(Error::argument(format!(
+            "--out {shown}: Parquet is not supported: choose a name that ends in .csv, and convert the table, such \
+             as with pandas.read_csv(...).to_parquet(...)"
+        )));
+    }
+    if is_standard_input(out) {
+        return match args.json {
+            true => Err(Error::argument(
+                "--json has no effect with --out -: standard output gets the CSV table; leave one out",
+            )),
+            false => Ok(()),
+        };
+    }
+    if !["csv", "tsv", "txt"].contains(&extension.as_str()) {
+        return Err(Error::argument(format!(
+            "--out {shown}: expected a name that ends in .csv, .tsv or .txt, or - for standard output"
+        )));
+    }
+    if let [_, _, ..] = args.files[..]
+        && let Some(other) = args.files.iter().find(|file| !may_be_image(file))
+    {
+        return Err(several(other));
+    }
+    Ok(())
+}
+
+fn may_be_image(file: &Path) -> bool {
+    matches!(FileKind::of(file), FileKind::Image | FileKind::Unknown)
+}
+
+fn several(other: &Path) -> Error {
+    Error::argument(format!(
+        "--out takes one table or array, or any number of images: {} is not an image; predict the files one by one",
+        name_of(other)
+    ))
+}
+
+/// Takes possession of the file; only earlier predictions would be overwritten, and no file that is predicted.
+fn claim(out: &Path, args: &PredictArgs) -> Result<OutputFile> {
+    let place = out.canonicalize().ok();
+    if place.is_some() && args.files.iter().any(|file| file.canonicalize().ok() == place) {
+        return Err(Error::argument(format!(
+            "--out {} is the file to predict, which would be overwritten; choose another name",
+            out.display()
+        ))
+        .into());
+    }
+    let output = saving::claim(out)?;
+    match is_replaceable(out)? {
+        true => Ok(output),
+        false => Err(anyhow!(
+            "{}: this file exists and has no column `prediction`, so it is not overwritten; choose another path \
+             with --out, or move the file away",
+            out.display()
+        )),
+    }
+}
+
+/// Whether a file is missing, empty or a table with a column for predictions.
+fn is_replaceable(path: &Path) -> Result<bool> {
+    const LOOKED_AT: u64 = 1 << 20;
+    if !path.exists() {
+        return Ok(true);
+    }
+    let mut start = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LOOKED_AT).read_to_end(&mut start))
+        .map_err(|error| Error::io("read", path, error))?;
+    // Names of columns are in ASCII letters, which UTF-16 pads with zeros.
+    start.retain(|&byte| byte != 0);
+    let mut lines = start.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|it| !it.is_empty());
+    let header = lines.find(|line| !line.starts_with(b"sep=")).unwrap_or_default();
+    let cells = header.split(|byte| matches!(byte, b',' | b';' | b'\t' | b'|' | b'"'));
+    let is_prediction = |cell: &[u8]| {
+        let rest = cell.strip_prefix(b"prediction");
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"_"))
+    };
+    Ok(start.is_empty() || cells.into_iter().any(is_prediction))
+}
+
+/// What a model predicts for some samples.
+enum Predicted<'a> {
+    Classes { names: &'a [String], of: Predictions },
+    Values { outputs: usize, values: Vec<f32> },
+}
+
+impl<'a> Predicted<'a> {
+    fn of(model: &'a Model, samples: &Samples, args: &PredictArgs) -> Result<Predicted<'a>> {
+        let count = samples.inputs.len() / model.network.inputs();
+        let workers = workers(args.threads, count)?;
+        Ok(match model.task() {
+            Task::Classification => {
+                let of = model.classifier()?.predict(&samples.inputs, &workers)?;
+                Predicted::Classes { names: model.names(), of }
+            }
+            Task::Regression => {
+                let predicted = model.regressor()?.predict(&samples.inputs, &workers)?;
+                let rows = (0..predicted.len()).flat_map(|index| predicted.row(index).to_vec());
+                Predicted::Values { outputs: model.names().len(), values: rows.collect() }
+            }
+        })
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Predicted::Classes { of, .. } => of.len(),
+            Predicted::Values { outputs, values } => values.len() / outputs,
+        }
+    }
+
+    /// The cells for a sample, in the order of [`columns`].
+    fn cells(&self, index: usize) -> Vec<Cell<'_>> {
+        match self {
+            Predicted::Classes { names, of } => {
+                let numbers = of.row(index).iter().map(|&probability| Cell::Number(probability));
+                std::iter::once(Cell::Text(&names[of.label(index)])).chain(numbers).collect()
+            }
+            Predicted::Values { outputs, values } => {
+                let row = &values[index * outputs..][..*outputs];
+                row.iter().map(|&value| Cell::Number(value)).collect()
+            }
+        }
+    }
+}
+
+/// The names of the columns for the predictions of a model.
+fn columns(model: &Model) -> Vec<String> {
+    let of_each = |what: &str| model.names().iter().map(|name| format!("{what}_{name}")).collect();
+    match (model.task(), model.names()) {
+        (Task::Classification, _) => {
+            let probabilities: Vec<String> = of_each("probability");
+            [vec!["prediction".to_owned()], probabilities].concat()
+        }
+        (Task::Regression, [_]) => vec!["prediction".to_owned()],
+        (Task::Regression, _) => of_each("prediction"),
+    }
+}
+
+/// Predicts a file of any kind.
+fn one(path: &Path, target: &mut Target, model: &Model, args: &PredictArgs) -> Result<Written> {
+    let bytes = samples::read_bytes(path, args.limit)?;
+    let samples = samples::of_bytes(path, &bytes, model, args)?;
+    samples.warnings.iter().for_each(warn);
+    let predicted = Predicted::of(model, &samples, args)?;
+    match samples.origin {
+        Origin::Table(form) => {
+            let written = of_table(&bytes, form, &predicted, target, model, args);
+            written.map_err(|error| match error.downcast::<Error>() {
+                Ok(error) => error.context(name_of(path)).into(),
+                Err(error) => error,
+            })
+        }
+        Origin::Array => {
+            let rows = (0..predicted.len())
+                .map(|index| [&[Cell::Count(index)], &predicted.cells(index)[..]].concat());
+            new_table(&["index"], rows, target, model, args)
+        }
+        Origin::Image | Origin::Digits => {
+            let file = name_of(path);
+            new_table(&of_images(args), rows_of_image(&file, &predicted, args), target, model, args)
+        }
+    }
+}
+
+/// The table to predict, with the predictions behind its columns.
+fn of_table(
+    bytes: &[u8],
+    form: TextForm,
+    predicted: &Predicted,
+    target: &mut Target,
+    model: &Model,
+    args: &PredictArgs,
+) -> Result<Written> {
+    if is_tsv(args) && form.separator != b'\t' {
+        return Err(Error::argument(format!(
+            "--out: the lines of the table are kept, whose fields are separated by {:?}, not by tabs: choose a name \
+             that ends in .csv",
+            char::from(form.separator)
+        ))
+        .into());
+    }
+    let names = columns(model);
+    let texts = names.iter().chain(model.names()).map(String::as_str);
+    let (written_as, warning) = form.for_texts(texts);
+    warning.iter().for_each(warn);
+    // What is known of the whole text need not be found out again.
+    let options =
+        TableOptions { encoding: Some(form.encoding), ..samples::table_options(model, args) };
+    let cells = |index| predicted.cells(index);
+    let (names, has_header) = target.write(|write| {
+        csv::extend(csv::unpack(Cursor::new(bytes))?, &options, written_as, &names, cells, write)
+    })?;
+    if !has_header {
+        warn(format_args!(
+            "the table has no header, so the predictions have none; behind its columns are {}",
+            names.join(", ")
+        ));
+    }
+    Ok(Written::new(predicted.len(), names, has_header))
+}
+
+/// A table of rows that begin with cells of these names.
+fn new_table<'a>(
+    first: &[&str],
+    rows: impl Iterator<Item = Vec<Cell<'a>>>,
+    target: &mut Target,
+    model: &Model,
+    args: &PredictArgs,
+) -> Result<Written> {
+    let separator = if is_tsv(args) { b'\t' } else { b',' };
+    let writer = Writer::new(TextForm { separator, ..TextForm::default() });
+    let names: Vec<String> =
+        first.iter().map(|&name| name.to_owned()).chain(columns(model)).collect();
+    let samples = target.write(|write| {
+        write(&writer.line(names.iter().map(|name| Cell::Text(name))))?;
+        let mut samples = 0;
+        for row in rows {
+            write(&writer.line(row))?;
+            samples += 1;
+        }
+        Ok(samples)
+    })?;
+    Ok(Written::new(samples, names, true))
+}
+
+/// Whether the file is called a table with tabs.
+fn is_tsv(args: &PredictArgs) -> bool {
+    let extension = args.out.as_deref().and_then(Path::extension);
+    extension.is_some_and(|it| it.eq_ignore_ascii_case("tsv"))
+}
+
+/// The names of the columns that say which image a row is about.
+fn of_images(args: &PredictArgs) -> Vec<&'static str> {
+    if args.split { vec!["file", "digit"] } else { vec!["file"] }
+}
+
+fn rows_of_image<'a>(
+    file: &'a str,
+    predicted: &'a Predicted,
+    args: &PredictArgs,
+) -> impl Iterator<Item = Vec<Cell<'a>>> {
+    let split = args.split;
+    (0..predicted.len()).map(move |index| {
+        let digit = split.then_some(Cell::Count(index));
+        let place = std::iter::once(Cell::Text(file)).chain(digit);
+        place.chain(predicted.cells(index)).collect()
+    })
+}
+
+/// Predicts several images. Also the exit status if any has failed.
+fn images(
+    files: &[PathBuf],
+    target: &mut Target,
+    model: &Model,
+    args: &PredictArgs,
+) -> Result<(Written, Option<u8>)> {
+    let (mut all, mut status) = (Vec::new(), None);
+    for path in files {
+        let predicted = samples::read(path, model, args).map_err(Into::into).and_then(|samples| {
+            if !matches!(samples.origin, Origin::Image | Origin::Digits) {
+                return Err(several(path).into());
+            }
+            samples.warnings.iter().for_each(warn);
+            Predicted::of(model, &samples, args)
+        });
+        match predicted {
+            Ok(predicted) => all.push((name_of(path), predicted)),
+            Err(error) => {
+                print_error(&error);
+                status = status.max(Some(exit_status(&error)));
+            }
+        }
+    }
+    if all.is_empty() {
+        // Nothing is better than an empty table in place of earlier predictions.
+        return Err(Exit(status.unwrap_or(1)).into());
+    }
+    let rows = all.iter().flat_map(|(file, predicted)| rows_of_image(file, predicted, args));
+    Ok((new_table(&of_images(args), rows, target, model, args)?, status))
+}
