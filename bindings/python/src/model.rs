@@ -296,18 +296,20 @@ impl Model {
     }
 
     /// Reads a model file, also of other programs, and returns the model and warnings. `activations` and
-    /// `scale` (mean and standard deviation) are for bare weights; by default, the core decides.
+    /// `scale` (mean and standard deviation) are for bare weights, `class_names` for files without names; by default, the
+    /// core decides.
     #[staticmethod]
     fn load(
         py: Python,
         path: PathBuf,
         activations: Vec<String>,
         scale: Option<(f32, f32)>,
+        class_names: Vec<String>,
     ) -> PyResult<(Model, Vec<String>)> {
         let known = |name| Activation::try_from(name).map_err(PyValueError::new_err);
         let activations = activations.into_iter().map(known).collect::<PyResult<_>>()?;
         let transform = scale.map(|(mean, std)| Transform::scalar(mean, std));
-        let options = ReadOptions { activations, transform };
+        let options = ReadOptions { activations, transform, class_names };
         let loaded = py.detach(|| guarded(|| model_file::load_as(&path, &options)))?;
         let warnings = loaded.warnings.iter().map(|warning| words::of_python(warning)).collect();
         Ok((Model::new(loaded.model), warnings))

@@ -20,6 +20,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
+from gradus import MLPClassifier
+
 PROGRAM = os.environ.get("GRADUS_PROGRAM", "")
 DATA = os.environ.get("GRADUS_DATA", "")
 
@@ -257,12 +259,22 @@ ACTIVATIONS = {
     "leaky_relu with slope 0.3": activation("LeakyRelu", alpha=0.3),
     "tanh": activation("Tanh"),
     "sigmoid": activation("Sigmoid"),
+    "elu": activation("Elu"),
+    "elu with alpha 0.4": activation("Elu", alpha=0.4),
+    "selu": activation("Selu"),
+    "silu": lambda graph: silu(graph),
     "none": lambda graph: None,
     "gelu of pytorch": lambda graph: gelu(graph, "pytorch"),
     "gelu, half first": lambda graph: gelu(graph, "half first"),
     "gelu, half inside": lambda graph: gelu(graph, "half inside"),
     "gelu of onnxruntime": lambda graph: graph.node("Gelu", domain="com.microsoft"),
 }
+
+
+def silu(graph):
+    """As exporters write it."""
+    x = graph.current
+    graph.node("Mul", x, graph.node("Sigmoid"))
 
 
 def import_and_compare(graph, model, samples, folder, logits=None):
@@ -397,18 +409,14 @@ def test_what_gradus_does_not_have_is_named(tmp_path):
             made.node(op, **attributes)
         return made
 
-    refuse(graph(("Elu", {})), tmp_path, "Elu: gradus does not have this operator")
+    refuse(graph(("Softplus", {})), tmp_path, "Softplus: gradus does not have this operator")
+    refuse(graph(("Elu", {"alpha": 101.0})), tmp_path, "alpha is 101")
+    refuse(graph(("Selu", {"alpha": 1.0})), tmp_path, "others than those of SELU")
     refuse(graph(("LeakyRelu", {"alpha": 1.5})), tmp_path, "slope is 1.5")
     refuse(graph(("Relu", {})), tmp_path, "ends with relu on 6 outputs")
     refuse(graph(("Relu", {}), ("Tanh", {})), tmp_path, "tanh follows relu")
     refuse(graph(("Softmax", {"axis": 0})), tmp_path, "axis is 0")
     refuse(graph(("Erf", {})), tmp_path, "Erf stands alone")
-    silu = graph()
-    x = silu.current
-    silu.node("Mul", x, silu.node("Sigmoid"))
-    silu.linear(6, 2)
-    if "silu" not in gradus("train", "--help"):
-        refuse(silu, tmp_path, "silu")
     residual = graph()
     x = residual.current
     residual.node("Add", x, residual.node("Relu"))
@@ -428,14 +436,19 @@ def test_what_gradus_does_not_have_is_named(tmp_path):
     refuse(old, tmp_path, "opset 6")
 
 
-def test_weights_in_another_file_are_refused(tmp_path):
+def test_weights_in_another_file_are_read(tmp_path):
     graph = Graph([6])
     graph.linear(6, 40)
+    samples = table_samples()
+    expected = run(graph.model(), samples)[0]
     onnx.save(
-        graph.model(), tmp_path / "outside.onnx", save_as_external_data=True, size_threshold=0
+        graph.model(), tmp_path / "outside.onnx", save_as_external_data=True, size_threshold=0, location="w.bin"
     )
+    _, probabilities = predict(tmp_path / "outside.onnx", samples, tmp_path)
+    assert np.abs(probabilities - softmax(expected)).max() < 1e-5
+    (tmp_path / "w.bin").unlink()
     message = gradus("inspect", tmp_path / "outside.onnx", status=1)
-    assert "external data" in message and "one file" in message
+    assert "w.bin" in message and "both files in one folder" in message
 
 
 def test_the_same_weight_over_and_over_takes_no_memory(tmp_path):
@@ -528,3 +541,35 @@ def test_keras_itself(tmp_path):
     assert np.abs(probabilities[:, 1] - np.asarray(model(data))[:, 0]).max() < 1e-5
     np.savez(tmp_path / "m.npz", *keras.Sequential([keras.Input((6,)), layers.Dense(3)]).get_weights())
     assert "6-3" in gradus("inspect", tmp_path / "m.npz")
+
+
+GOLDEN = Path(__file__).parents[3] / "crates/gradus/tests/golden/foreign"
+
+
+def test_class_names_in_python():
+    """Names of any order, for a file of PyTorch that has none."""
+    with np.load(GOLDEN / "predictions.npz") as arrays:
+        samples, expected = arrays["x"], arrays["state.pt"].argmax(axis=1)
+    names = np.array(["wasp", "ant", "cat"])
+    with pytest.warns(UserWarning, match="relu is assumed"):
+        model = MLPClassifier.load(GOLDEN / "state.pt", class_names=names)
+    assert model.classes_.tolist() == names.tolist()
+    assert model.predict(samples).tolist() == names[expected].tolist()
+    assert model.score(samples, names[expected]) == 1.0
+    with pytest.raises(ValueError, match="2 class names, but the model has 3"):
+        MLPClassifier.load(GOLDEN / "state.pt", class_names=["a", "b"])
+    with pytest.raises(ValueError, match="expected a sequence"):
+        MLPClassifier.load(GOLDEN / "state.pt", class_names="a,b,c")
+    with pytest.raises(ValueError, match="its own class names"):
+        MLPClassifier.load(GOLDEN / "three.onnx", class_names=["a", "b", "c"])
+    named = MLPClassifier.load(GOLDEN / "three.onnx")
+    assert named.classes_.tolist() == ["ant", "bee", "cat"]
+
+
+@pytest.mark.parametrize("activation", ["elu", "elu:0.5", "selu", "silu", "swish"])
+def test_new_activations_train_and_leave_in_onnx(activation):
+    data, targets = np.random.default_rng(4).normal(0, 1, (120, 5)), np.arange(120) % 3
+    model = MLPClassifier((8, 6), activation=activation, max_iter=3, random_state=1).fit(data, targets)
+    session = onnxruntime.InferenceSession(model.to_onnx(), providers=["CPUExecutionProvider"])
+    found = session.run(["probabilities"], {"input": data.astype(np.float32)})[0]
+    assert np.abs(found - model.predict_proba(data)).max() < 1e-5

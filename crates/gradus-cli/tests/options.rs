@@ -291,6 +291,14 @@ const RULES: &[(&str, &str, Rule)] = &[
             "the file has its own",
         )]),
     ),
+    (
+        "evaluate",
+        "class-names",
+        Refused(&[(
+            "evaluate model.safetensors --data table.csv --class-names a,b,c",
+            "the file has its own",
+        )]),
+    ),
     ("evaluate", "data", INPUT),
     (
         "evaluate",
@@ -353,6 +361,30 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("evaluate", "threads", THREADS),
     ("evaluate", "json", OUTPUT),
     ("report", "<input>", INPUT),
+    (
+        "report",
+        "activation",
+        Refused(&[
+            ("report history.json --activation relu", "a history"),
+            ("report model.safetensors --activation relu", "the file has its own"),
+        ]),
+    ),
+    (
+        "report",
+        "normalize",
+        Refused(&[
+            ("report history.json --normalize 0,255", "a history"),
+            ("report model.safetensors --normalize 0,255", "the file has its own"),
+        ]),
+    ),
+    (
+        "report",
+        "class-names",
+        Refused(&[
+            ("report history.json --class-names a,b", "a history"),
+            ("report model.safetensors --class-names a,b,c", "the file has its own"),
+        ]),
+    ),
     ("report", "data", Refused(&[("report history.json --data table.csv", "a history")])),
     (
         "report",
@@ -418,6 +450,14 @@ const RULES: &[(&str, &str, Rule)] = &[
         "predict",
         "normalize",
         Refused(&[("predict model.safetensors table.csv --normalize 0,1", "the file has its own")]),
+    ),
+    (
+        "predict",
+        "class-names",
+        Refused(&[(
+            "predict model.safetensors table.csv --class-names a,b,c",
+            "the file has its own",
+        )]),
     ),
     ("predict", "<files>", INPUT),
     (
@@ -550,6 +590,11 @@ const RULES: &[(&str, &str, Rule)] = &[
         "normalize",
         Refused(&[("inspect model.safetensors --normalize 0,255", "the file has its own")]),
     ),
+    (
+        "inspect",
+        "class-names",
+        Refused(&[("inspect model.safetensors --class-names a,b,c", "the file has its own")]),
+    ),
     ("inspect", "json", OUTPUT),
     ("export", "<model>", INPUT),
     (
@@ -565,6 +610,14 @@ const RULES: &[(&str, &str, Rule)] = &[
         "normalize",
         Refused(&[("export model.safetensors m.onnx --normalize 0,255", "the file has its own")]),
     ),
+    (
+        "export",
+        "class-names",
+        Refused(&[
+            ("export model.safetensors m.onnx --class-names a,b,c", "the file has its own"),
+            ("export weights.npz w.npz --class-names a,b,c", "only weights"),
+        ]),
+    ),
     ("export", "<out>", OUTPUT),
     (
         "export",
@@ -575,6 +628,30 @@ const RULES: &[(&str, &str, Rule)] = &[
         ]),
     ),
     ("serve", "<model>", INPUT),
+    (
+        "serve",
+        "activation",
+        Refused(&[
+            ("serve --activation relu", "is about a model"),
+            ("serve model.safetensors --activation relu", "the file has its own"),
+        ]),
+    ),
+    (
+        "serve",
+        "normalize",
+        Refused(&[
+            ("serve --normalize 0,255", "is about a model"),
+            ("serve model.safetensors --normalize 0,255", "the file has its own"),
+        ]),
+    ),
+    (
+        "serve",
+        "class-names",
+        Refused(&[
+            ("serve --class-names a,b", "is about a model"),
+            ("serve model.safetensors --class-names a,b,c", "the file has its own"),
+        ]),
+    ),
     ("serve", "folder", INPUT),
     ("serve", "data-dir", Always("the page offers named data sets")),
     ("serve", "no-download", Always("the page offers named data sets")),

@@ -40,11 +40,22 @@ const ACTIVATIONS = {
     (z) => z * normalCdf(z),
     (z) => normalCdf(z) + (z * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI),
   ],
+  selu: elu(1.6732632423543772, 1.0507009873554805),
+  silu: [(z) => z * sigmoid(z), (z) => sigmoid(z) * (1 + z * (1 - sigmoid(z)))],
 };
 
-// The pair for a name; that of leaky ReLU may end with its slope: "leaky_relu:0.1".
+// ELU, or SELU with another scale.
+function elu(alpha, scale = 1) {
+  return [
+    (z) => scale * (z > 0 ? z : alpha * Math.expm1(z)),
+    (z) => scale * (z > 0 ? 1 : alpha * Math.exp(z)),
+  ];
+}
+
+// The pair for a name; that of leaky ReLU may end with its slope, that of ELU with its alpha: "leaky_relu:0.1".
 function functions(activation) {
   const [name, text] = activation.split(":");
+  if (name === "elu") return elu(Number(text ?? 1));
   if (name !== "leaky_relu") return ACTIVATIONS[name];
   const slope = Number(text ?? 0.01);
   return [(z) => (z > 0 ? z : slope * z), (z) => (z > 0 ? 1 : slope)];

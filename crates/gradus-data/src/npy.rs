@@ -319,7 +319,8 @@ fn element_type(descr: &str) -> Result<(usize, Decode)> {
 }
 
 /// The number that the bits of a half-precision float stand for: sign, five bits of exponent, ten of mantissa.
-fn half(bits: u16) -> f32 {
+#[doc(hidden)] // for the other crates of gradus
+pub fn half(bits: u16) -> f32 {
     let (exponent, mantissa) = (u32::from((bits >> 10) & 0x1f), u32::from(bits & 0x3ff));
     let magnitude = match exponent {
         // Steps of 2^-24 below the smallest normal number.

@@ -117,6 +117,20 @@ impl<R: Read + Seek> Archive<R> {
 
     /// The decompressed content of `entry`, whose sizes are possible.
     fn reader_of<'a>(&'a mut self, entry: &Entry) -> Result<Box<dyn Read + 'a>> {
+        let start = self.place(entry)?;
+        self.reader.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+        let raw = BufReader::new((&mut self.reader).take(entry.compressed));
+        match entry.method {
+            0 => Ok(Box::new(raw)),
+            8 => Ok(Box::new(DeflateDecoder::new(raw))),
+            other => Err(invalid(format!(
+                "compression method {other} is not supported: pack the archive again with deflate"
+            ))),
+        }
+    }
+
+    /// Where the content of the entry begins; all of it is within the file.
+    fn place(&mut self, entry: &Entry) -> Result<u64> {
         if entry.encrypted {
             return Err(invalid("the entry is encrypted; unpack the archive first"));
         }
@@ -135,15 +149,36 @@ impl<R: Read + Seek> Archive<R> {
         if start + entry.compressed > self.length || entry.size > most {
             return Err(damaged("an entry promises more bytes than the file can hold"));
         }
-        self.reader.seek(SeekFrom::Start(start)).map_err(unreadable)?;
-        let raw = BufReader::new((&mut self.reader).take(entry.compressed));
-        match entry.method {
-            0 => Ok(Box::new(raw)),
-            8 => Ok(Box::new(DeflateDecoder::new(raw))),
-            other => Err(invalid(format!(
-                "compression method {other} is not supported: pack the archive again with deflate"
-            ))),
+        Ok(start)
+    }
+}
+
+impl<'a> Archive<io::Cursor<&'a [u8]>> {
+    /// The content of an entry that is not compressed, as a part of the archive in memory, with its checksum
+    /// verified.
+    ///
+    /// # Errors
+    /// As [`Archive::read`]; `InvalidData` if the entry is compressed.
+    pub fn stored(&mut self, entry: &Entry) -> Result<&'a [u8]> {
+        let content = self.stored_content(entry);
+        content.map_err(|error| error.context(format!("{} in the archive", entry.name)))
+    }
+
+    fn stored_content(&mut self, entry: &Entry) -> Result<&'a [u8]> {
+        let start = self.place(entry)? as usize;
+        if entry.method != 0 {
+            return Err(invalid(
+                "the entry is compressed: pack the archive again without compression",
+            ));
         }
+        if entry.size != entry.compressed {
+            return Err(damaged("the size of an entry differs from that in the table of contents"));
+        }
+        let file: &'a [u8] = self.reader.get_ref();
+        let content = file.get(start..start + entry.size as usize);
+        let content = content.ok_or_else(|| damaged("it ends too early"))?;
+        check(content, entry)?;
+        Ok(content)
     }
 }
 
@@ -154,12 +189,18 @@ fn read_exactly(mut reader: impl Read, entry: &Entry) -> Result<Vec<u8>> {
     if found < size || !bytes::at_end(&mut reader).map_err(unreadable)? {
         return Err(damaged("the size of an entry differs from that in the table of contents"));
     }
-    let mut checksum = Crc::new();
-    checksum.update(&content);
-    if checksum.sum() != entry.checksum {
-        return Err(damaged("an entry fails its checksum"));
-    }
+    check(&content, entry)?;
     Ok(content)
+}
+
+/// Checks that the content has the checksum of the table of contents.
+fn check(content: &[u8], entry: &Entry) -> Result<()> {
+    let mut checksum = Crc::new();
+    checksum.update(content);
+    match checksum.sum() == entry.checksum {
+        true => Ok(()),
+        false => Err(damaged("an entry fails its checksum")),
+    }
 }
 
 /// The end record: the last one whose comment reaches exactly to the end of the file.

@@ -50,6 +50,23 @@ fn tanh_of(x: f32) -> f32 {
     if square < 0.04 { small } else { large }
 }
 
+/// `e^x - 1` without branches, for `x` up to 0: absolute error below 2e-7 and relative error below 1e-6.
+#[inline(always)]
+fn exp_less_one(x: f32) -> f32 {
+    // Near 0, `e - 1` below loses digits: there the Taylor polynomial is taken.
+    let small = x
+        * (1.0
+            + x * (0.5
+                + x * (0.166_666_67
+                    + x * (0.041_666_668 + x * (0.008_333_334 + x * 0.001_388_888_9)))));
+    let large = exp(x) - 1.0;
+    if x > -0.25 { small } else { large }
+}
+
+/// The constants of SELU: with them, mean 0 and variance 1 are a fixed point (Klambauer et al. 2017).
+const SELU_SCALE: f32 = 1.050_700_987_355_480_5_f64 as f32;
+const SELU_SCALE_ALPHA: f32 = (1.050_700_987_355_480_5_f64 * 1.673_263_242_354_377_2) as f32;
+
 /// `1 / (1 + e^-x)`.
 #[inline(always)]
 fn sigmoid_of(x: f32) -> f32 {
@@ -74,6 +91,13 @@ fn normal_cdf(x: f32) -> f32 {
 fn gelu_slope(x: f32) -> f32 {
     const INVERSE_SQRT_TAU: f32 = 0.398_942_3;
     normal_cdf(x) + x * INVERSE_SQRT_TAU * exp(-0.5 * x * x)
+}
+
+/// The derivative of `x / (1 + e^-x)`.
+#[inline(always)]
+fn silu_slope(x: f32) -> f32 {
+    let sigmoid = sigmoid_of(x);
+    sigmoid * (1.0 + x * (1.0 - sigmoid))
 }
 
 macro_rules! in_place {
@@ -101,6 +125,10 @@ in_place! {
     sigmoid(x) = sigmoid_of(x);
     /// `x = x Phi(x)` with the normal distribution function Phi: GELU
     gelu(x) = x * normal_cdf(x);
+    /// `x = scale x` where it is positive, else `x = scale alpha (e^x - 1)`, with the constants of SELU
+    selu(x) = if x > 0.0 { SELU_SCALE * x } else { SELU_SCALE_ALPHA * exp_less_one(x) };
+    /// `x = x / (1 + e^-x)`: SiLU, also called swish
+    silu(x) = x * sigmoid_of(x);
 }
 
 macro_rules! derivative {
@@ -130,6 +158,11 @@ derivative! {
     sigmoid_backward(y) = y * (1.0 - y);
     /// `grad *= Phi(x) + x phi(x)` with the saved *input* `x`: the output does not determine it.
     gelu_backward(y) = gelu_slope(y);
+    /// `grad *= scale` where the saved output `y` is positive, else `grad *= y + scale alpha`: SELU.
+    selu_backward(y) = if y > 0.0 { SELU_SCALE } else { y + SELU_SCALE_ALPHA };
+    /// `grad *= s (1 + x (1 - s))` with `s = 1 / (1 + e^-x)` of the saved *input* `x`: the output does not determine
+    /// it.
+    silu_backward(y) = silu_slope(y);
 }
 
 impl Kernels {
@@ -151,6 +184,29 @@ impl Kernels {
         dispatch!(self, (saved: &[f32], grad: &mut [f32], slope: f32), |_S| {
             for (grad, &y) in grad.iter_mut().zip(saved) {
                 *grad *= if y > 0.0 { 1.0 } else { slope };
+            }
+        });
+    }
+
+    /// `x = x` where it is positive, else `x = alpha (e^x - 1)`: ELU.
+    pub fn elu(self, values: &mut [f32], alpha: f32) {
+        dispatch!(self, (values: &mut [f32], alpha: f32), |_S| {
+            for value in values {
+                let x = *value;
+                *value = if x > 0.0 { x } else { alpha * exp_less_one(x) };
+            }
+        });
+    }
+
+    /// `grad *= 1` where the saved output `y` is positive, else `grad *= y + alpha`: ELU. `alpha` must not be
+    /// negative: then the output has the sign of the input.
+    ///
+    /// Panics where the lengths differ.
+    pub fn elu_backward(self, saved: &[f32], grad: &mut [f32], alpha: f32) {
+        assert_eq!(saved.len(), grad.len());
+        dispatch!(self, (saved: &[f32], grad: &mut [f32], alpha: f32), |_S| {
+            for (grad, &y) in grad.iter_mut().zip(saved) {
+                *grad *= if y > 0.0 { 1.0 } else { y + alpha };
             }
         });
     }
@@ -220,6 +276,11 @@ mod tests {
         sum * 2.0 / std::f64::consts::PI.sqrt()
     }
 
+    fn exact_selu(x: f64) -> f64 {
+        let (scale, alpha) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
+        scale * if x > 0.0 { x } else { alpha * x.exp_m1() }
+    }
+
     #[test]
     fn activations_match_double_precision() {
         for kernels in Kernels::available() {
@@ -240,6 +301,10 @@ mod tests {
             check(|k, x| k.leaky_relu(x, 0.3), |x| x.max(0.3 * x), 100.0);
             check(Kernels::tanh, f64::tanh, 100.0);
             check(Kernels::sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 100.0);
+            check(|k, x| k.elu(x, 1.0), |x| if x > 0.0 { x } else { x.exp_m1() }, 100.0);
+            check(|k, x| k.elu(x, 0.3), |x| if x > 0.0 { x } else { 0.3 * x.exp_m1() }, 100.0);
+            check(Kernels::selu, exact_selu, 100.0);
+            check(Kernels::silu, |x| x / (1.0 + (-x).exp()), 100.0);
             check(Kernels::gelu, |x| x * 0.5 * (1.0 + erf(x / 2f64.sqrt())), 5.0);
         }
     }
@@ -250,7 +315,7 @@ mod tests {
         type Forward = fn(Kernels, &mut [f32]);
         type Backward = fn(Kernels, &[f32], &mut [f32]);
         type Exact = fn(f64) -> f64;
-        let cases: [(Forward, Backward, bool, Exact); 6] = [
+        let cases: [(Forward, Backward, bool, Exact); 9] = [
             (Kernels::relu, Kernels::relu_backward, false, |x| x.max(0.0)),
             (
                 |k, x| k.leaky_relu(x, 0.01),
@@ -266,6 +331,14 @@ mod tests {
             ),
             (Kernels::tanh, Kernels::tanh_backward, false, f64::tanh),
             (Kernels::sigmoid, Kernels::sigmoid_backward, false, |x| 1.0 / (1.0 + (-x).exp())),
+            (
+                |k, x| k.elu(x, 0.3),
+                |k, y, grad| k.elu_backward(y, grad, 0.3),
+                false,
+                |x| if x > 0.0 { x } else { 0.3 * x.exp_m1() },
+            ),
+            (Kernels::selu, Kernels::selu_backward, false, exact_selu),
+            (Kernels::silu, Kernels::silu_backward, true, |x| x / (1.0 + (-x).exp())),
             (Kernels::gelu, Kernels::gelu_backward, true, |x| {
                 x * 0.5 * (1.0 + erf(x / 2f64.sqrt()))
             }),

@@ -95,11 +95,13 @@ fn weights_of_pytorch_become_a_network() {
     let options = ReadOptions {
         activations: vec![Activation::Tanh],
         transform: Some(Transform::scalar(1.0, 4.0)),
+        class_names: ["a", "b", "c", "d"].map(String::from).to_vec(),
     };
     let chosen = model_file::read(&bytes, &options).unwrap();
     assert!(chosen.warnings.is_empty());
     assert_eq!(chosen.model.network.activation_after(0), Activation::Tanh);
     assert_eq!(chosen.model.transform, Transform::scalar(1.0, 4.0));
+    assert_eq!(chosen.model.names(), ["a", "b", "c", "d"]);
 }
 
 #[test]
@@ -121,8 +123,8 @@ fn what_is_no_dense_network_of_pytorch_is_refused() {
     let layers = [("0", 2, 3), ("3", 4, 2)];
     let more = |name, dtype, shape: &[usize]| pytorch(&layers, &[(name, dtype, shape.to_vec())]);
     refused(&more("1.running_mean", Dtype::F32, &[2]), "belongs to no dense layer");
+    refused(&more("4.weight", Dtype::I64, &[5, 4]), "model.float()");
     refused(&more("conv.weight", Dtype::F32, &[2, 1, 3, 3]), "belongs to no dense layer");
-    refused(&more("5.weight", Dtype::F16, &[5, 4]), "model.float()");
     refused(&more("5.bias", Dtype::F32, &[4]), "no weight");
     let options = ReadOptions { activations: vec![Activation::Tanh; 2], ..ReadOptions::default() };
     let error = model_file::read(&pytorch(&layers, &[]), &options).unwrap_err();
@@ -202,6 +204,7 @@ fn keras_predicts_the_same() {
     let options = ReadOptions {
         activations: vec![Activation::Tanh],
         transform: Some(Transform::scalar(0.0, 255.0)),
+        ..ReadOptions::default()
     };
     let bare = model_file::load_as(&golden("keras.weights.h5"), &options);
     let bare = bare.unwrap().model.into_classifier().unwrap();

@@ -70,6 +70,26 @@ fn npz_file(compressed: u32, size: u32, method: u8, content: &[u8]) -> Vec<u8> {
     file
 }
 
+/// Instructions of a pickle that take no argument, and some that do.
+const INSTRUCTIONS: [&[u8]; 16] = [
+    b"N",
+    b"]",
+    b"}",
+    b")",
+    b"(",
+    b"2",
+    b"\x85",
+    b"\x86",
+    b"\x94",
+    b"q\x00",
+    b"h\x00",
+    b"t",
+    b"a",
+    b"e",
+    b"K\x07",
+    b"ctorch\nSize\n",
+];
+
 /// One test: the counter is one for all threads.
 #[test]
 fn no_reader_allocates_more_than_its_input_justifies() {
@@ -81,6 +101,7 @@ fn no_reader_allocates_more_than_its_input_justifies() {
     arbitrary_bytes();
     csv();
     models();
+    pickles();
 }
 
 fn the_counter_counts() {
@@ -142,7 +163,12 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
         early in any::<bool>(),
     ) {
-        for (name, factor) in [("foreign.onnx", MESSAGES), ("keras.weights.h5", PARTS)] {
+        for (name, factor) in [
+            ("foreign.onnx", MESSAGES),
+            ("keras.weights.h5", PARTS),
+            ("foreign/old.h5", PARTS),
+            ("foreign/state_old.pth", PARTS),
+        ] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
             let mut bytes = std::fs::read(folder.join(name)).unwrap();
             // Where the sizes are, or anywhere.
@@ -153,5 +179,11 @@ proptest! {
             let taken = allocated(|| model_file::read(&bytes, &ReadOptions::default()));
             prop_assert!(taken <= factor * bytes.len() + FIXED, "{name}: {taken}");
         }
+    }
+
+    fn pickles(instructions in prop::collection::vec(prop::sample::select(INSTRUCTIONS.to_vec()), 0..3000)) {
+        let bytes = [b"\x80\x02", &instructions.concat()[..], b"."].concat();
+        let taken = allocated(|| model_file::read(&bytes, &ReadOptions::default()));
+        prop_assert!(taken <= PARTS * bytes.len() + FIXED, "{taken}");
     }
 }

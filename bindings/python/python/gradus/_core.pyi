@@ -130,7 +130,10 @@ class Model:
     def save_onnx(self, path: str | PathLike[str], uint8: bool) -> None: ...
     @staticmethod
     def load(
-        path: str | PathLike[str], activations: list[str], scale: tuple[float, float] | None
+        path: str | PathLike[str],
+        activations: list[str],
+        scale: tuple[float, float] | None,
+        class_names: list[str],
     ) -> tuple[Model, list[str]]: ...
     def to_bytes(self) -> bytes: ...
     @staticmethod

@@ -310,7 +310,10 @@ def _refuse_gaps(y):
 def encode_known(y, classes):
     """Return the index of each label among known classes."""
     try:
-        indices = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+        # The classes of models of other programs come in any order.
+        order = np.argsort(classes, kind="stable")
+        places = np.searchsorted(classes, y, sorter=order).clip(max=len(classes) - 1)
+        indices = order[places]
         known = classes[indices] == y
     except TypeError:
         known = np.zeros(len(y), dtype=bool)

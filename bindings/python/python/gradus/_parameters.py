@@ -19,8 +19,8 @@ _OWN = {
     "activation": (
         "str or sequence of str",
         "Activation function of the hidden layers: 'identity', 'relu', 'leaky_relu' (slope 0.01; "
-        "'leaky_relu:0.1' has another), 'tanh', 'sigmoid' ('logistic' is the same) or 'gelu'. A sequence "
-        "names one for each hidden layer.",
+        "'leaky_relu:0.1' has another), 'tanh', 'sigmoid' ('logistic' is the same), 'gelu', 'elu' (alpha 1; "
+        "'elu:0.5' has another), 'selu' or 'silu' ('swish' is the same). A sequence names one for each hidden layer.",
     ),
     "alpha": (
         "float",
@@ -119,7 +119,7 @@ _OWN = {
     "init": (
         "str or sequence of array-like",
         "Initial weights: 'sklearn' as scikit-learn draws them (Glorot, also the biases), 'auto' (He before ReLU, "
-        "leaky ReLU and GELU, otherwise Glorot), 'he', 'glorot' or 'normal:STD' (a standard deviation); with all "
+        "leaky ReLU, GELU, ELU and SiLU, otherwise Glorot), 'he', 'glorot' or 'normal:STD' (a standard deviation); with all "
         "but 'sklearn', biases are 0. "
         "Or the arrays themselves, ``[w1, b1, w2, b2, ...]``: weights are inputs x outputs, biases of "
         "shape (n,), (n, 1) or (1, n). Training that continues from an earlier call keeps its weights.",

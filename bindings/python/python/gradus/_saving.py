@@ -94,12 +94,14 @@ class Savable(Estimator):
         *,
         activation: str | Sequence[str] | None = None,
         normalization: tuple[float, float] | None = None,
+        class_names: Sequence[object] | None = None,
     ) -> Self:
         """Read a model file of gradus, or a dense network of another program.
 
         Model files are written by `save` and by the program `gradus`. Supported files of other programs
-        are ONNX, Keras 3 (``.keras``, ``.weights.h5``), PyTorch's ``.safetensors`` and ``.npz``. Files of
-        bare weights do not contain the activations: give them, or ReLU is assumed with a warning.
+        are ONNX (also of scikit-learn), Keras (``.keras``, ``.weights.h5``, ``.h5``), PyTorch (``.pt``,
+        ``.pth``, TorchScript, ``.safetensors``) and ``.npz``. Nothing in a file is executed. Files of bare
+        weights do not contain the activations: give them, or ReLU is assumed with a warning.
 
         Parameters
         ----------
@@ -108,6 +110,9 @@ class Savable(Estimator):
             For bare weights: the activation of all hidden layers, or one for each.
         normalization : tuple (mean, std), default=None
             For bare weights: they were trained on ``(x - mean) / std``.
+        class_names : sequence, default=None
+            For classifiers of other programs whose file does not name the classes: their names in the order of
+            the outputs. ``classes_`` has them, as integers if all are; by default 0, 1, 2, ...
 
         Returns
         -------
@@ -120,7 +125,12 @@ class Savable(Estimator):
             normalization = _settings.number("mean", mean), _settings.number("std", std)
             if normalization[1] <= 0.0:
                 raise ValueError(f"normalization is {normalization}: the std must be above 0")
-        model, warned = _core.Model.load(path, activations, normalization)
+        if isinstance(class_names, str):
+            raise ValueError(f"class_names is {class_names!r}: expected a sequence of names, one per class")
+        names = [] if class_names is None else [str(name) for name in class_names]
+        if class_names is not None and not names:
+            raise ValueError("class_names is empty: expected one name per class")
+        model, warned = _core.Model.load(path, activations, normalization, names)
         for warning in warned:
             warnings.warn(warning, stacklevel=2)
         if model.task != cls._task:

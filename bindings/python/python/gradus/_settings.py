@@ -15,8 +15,8 @@ from gradus import _core
 SETTINGS = _core.settings()
 BY_PARAMETER = {setting.parameter: setting for setting in SETTINGS}
 
-# scikit-learn's name of an activation, and gradus's.
-_ACTIVATIONS = {"logistic": "sigmoid"}
+# Other names of activations (scikit-learn's and Keras's), and gradus's.
+_ACTIVATIONS = {"logistic": "sigmoid", "swish": "silu"}
 
 # What the values of each kind of setting are in Python; a text may also be given as a sequence of its parts.
 _TYPES = {
@@ -190,7 +190,7 @@ def activations(value):
 
 
 def _known_activations(value):
-    """Return the activations without scikit-learn's names."""
+    """Return the activations without other programs' names."""
     if isinstance(value, str):
         return _ACTIVATIONS.get(value, value)
     return [_ACTIVATIONS.get(it, it) if isinstance(it, str) else it for it in _parts(value)]

@@ -34,7 +34,7 @@ pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use export::ExportArgs;
 pub(crate) use fetch::FetchArgs;
 pub(crate) use inspect::InspectArgs;
-pub(crate) use model::ModelArgs;
+pub(crate) use model::{ForeignArgs, ModelArgs};
 pub(crate) use parsers::Interval;
 pub(crate) use predict::PredictArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};

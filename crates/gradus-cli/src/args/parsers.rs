@@ -1,8 +1,12 @@
 //! Parsers of option values: text in, a value or a description of what was expected out.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use gradus::data::csv::Encoding;
 use gradus::data::distort::Distortion;
+use gradus::files::reading;
 use gradus::loss::Loss;
 use gradus::network::Activation;
 use gradus::training::config::MOST_THREADS;
@@ -24,6 +28,35 @@ pub(crate) enum Interval {
 /// The activation functions of the hidden layers.
 #[derive(Debug, Clone)]
 pub(crate) struct Activations(pub(crate) Vec<Activation>);
+
+/// The names of classes, in the order of a model's outputs.
+#[derive(Debug, Clone)]
+pub(crate) struct ClassNames(pub(crate) Vec<String>);
+
+/// The most bytes of a file of class names.
+const LARGEST_NAMES: u64 = 16 << 20;
+
+pub(crate) fn class_names(text: &str) -> Result<ClassNames, String> {
+    let names: Vec<String> = match text.strip_prefix('@') {
+        None => text.split(',').map(|name| name.trim().to_owned()).collect(),
+        Some(file) => {
+            let bytes = reading::read_at_most(Path::new(file), Some(LARGEST_NAMES))
+                .map_err(|error| error.to_string())?;
+            let text = String::from_utf8(bytes).map_err(|_| format!("{file} is not UTF-8"))?;
+            let text = text.trim_start_matches('\u{feff}').trim_end();
+            text.lines().map(|name| name.trim().to_owned()).collect()
+        }
+    };
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| name.is_empty() || !seen.insert(name.as_str())) {
+        None => Ok(ClassNames(names)),
+        Some(name) if name.is_empty() => {
+            Err("a name is empty: expected names separated by commas, or @FILE with one per line"
+                .into())
+        }
+        Some(name) => Err(format!("'{}' is there twice", name.escape_debug())),
+    }
+}
 
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|&number: &usize| number > 0);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Args, ValueHint};
 
+use super::model::ForeignArgs;
 use super::parsers::{named, threads};
 use super::source::SourceArgs;
 
@@ -26,6 +27,8 @@ pub(crate) struct ReportArgs {
     /// A model file, or the .json or .csv file of a history for its learning curves only
     #[arg(value_name = "MODEL|HISTORY", value_hint = ValueHint::FilePath)]
     pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
     /// Name of a data set, or a path [default: the data the model was trained on, if that is a named set,
     /// or a file or folder in the current folder]
     #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::model::ForeignArgs;
 use super::source::NamedSetArgs;
 
 /// The default port of the page.
@@ -27,6 +28,8 @@ pub(crate) struct ServeArgs {
     /// The model that recognizes drawings [default: the newest one in the folder]
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
     /// Folder of models: the page lists it and saves to it [default: the current folder]
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) folder: Option<PathBuf>,

@@ -15,9 +15,12 @@ use crate::run::{model, page_file, saving, stop};
 pub(crate) fn run(args: &ExportArgs) -> Result<()> {
     let ends_in =
         |ending: &str| args.out.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));
-    if args.model.activation.is_some() && ends_in("npz") {
+    if ends_in("npz") {
         let why = "an .npz file contains only weights";
-        return Err(no_effect("--activation", args.out.display(), why).into());
+        let options = ["--activation", "--class-names"];
+        if let Some(option) = args.model.foreign.given().iter().find(|it| options.contains(it)) {
+            return Err(no_effect(option, args.out.display(), why).into());
+        }
     }
     stop::listen()?;
     let model = model::load(&args.model)?;

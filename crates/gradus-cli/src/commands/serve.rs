@@ -19,7 +19,15 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     check_folder(&folder)?;
     let shared = Arc::new(new_state(folder, &args.named)?);
     let model = match &args.model {
-        Some(path) => Some(Served::open(path)?),
+        Some(path) => Some(Served::open_as(path, &args.foreign)?),
+        None if !args.foreign.given().is_empty() => {
+            return Err(Error::argument(format!(
+                "{} is about a model: name its file, as in gradus serve model.pt {}",
+                args.foreign.given().join(" and "),
+                args.foreign.given()[0]
+            ))
+            .into());
+        }
         None => newest(&shared.folder),
     };
     if let Some(model) = model {

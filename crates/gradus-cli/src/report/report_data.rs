@@ -4,14 +4,15 @@
 use std::path::Path;
 
 use anyhow::Result;
+use gradus::Error;
 use gradus::classifier::Model;
 use gradus::data::{Dataset, Targets};
 use gradus::metrics::{Evaluation, Mistake, SampleResult, ValueEvaluation, worst_mistakes};
-use gradus::model_file;
 use gradus::training::{Checkpoint, History};
 
 use crate::args::ReportArgs;
 use crate::run::labelled_data::labelled_data;
+use crate::run::model::load_from;
 use crate::run::output::warn;
 use crate::run::source::no_effect;
 use crate::run::workers::workers;
@@ -67,11 +68,17 @@ impl ReportData {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if is_history(path) {
             check_no_data(args, "a history contains no model to measure")?;
+            if let Some(option) = args.foreign.given().first() {
+                return Err(Error::argument(format!(
+                    "{option} has no effect: {name} is a history, which contains no model; leave it out"
+                ))
+                .into());
+            }
             let history = Some(History::load(path)?);
             let measured = Err("a history contains no model to measure".into());
             return Ok(ReportData { name, history, model: None, measured });
         }
-        let model = model_file::load_model(path)?;
+        let model = load_from(path, &args.foreign)?.model;
         let history = history_of(&model, path);
         let measured = match Measured::new(&model, args) {
             Ok(measured) => Ok(measured),

@@ -9,7 +9,7 @@ use gradus::data::Task;
 use gradus::model_file::{self, Loaded, ReadOptions};
 use gradus::{Error, ErrorKind};
 
-use crate::args::ModelArgs;
+use crate::args::{ForeignArgs, ModelArgs};
 use crate::run::output::warn;
 
 /// Reads the model, and warns about assumptions.
@@ -33,10 +33,20 @@ pub(crate) fn load_with_note(args: &ModelArgs) -> Result<Model> {
 }
 
 fn read(args: &ModelArgs) -> Result<Loaded> {
-    let activations = args.activation.clone().map(|it| it.0).unwrap_or_default();
-    let options = ReadOptions { activations, transform: args.normalize.clone() };
-    let loaded =
-        model_file::load_as(&args.model, &options).map_err(|error| refusal(error, args))?;
+    load_from(&args.model, &args.foreign)
+}
+
+/// Reads a model file, with what the options say about it, and warns about assumptions.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_from(path: &Path, args: &ForeignArgs) -> Result<Loaded> {
+    let options = ReadOptions {
+        activations: args.activation.clone().map(|it| it.0).unwrap_or_default(),
+        transform: args.normalize.clone(),
+        class_names: args.class_names.clone().map(|it| it.0).unwrap_or_default(),
+    };
+    let loaded = model_file::load_as(path, &options).map_err(|error| refusal(error, args))?;
     loaded.warnings.iter().for_each(warn);
     Ok(loaded)
 }
@@ -50,10 +60,8 @@ pub(crate) fn warn_of_missing_digest(path: &Path) {
 }
 
 /// Adds the options that an error is about.
-fn refusal(error: Error, args: &ModelArgs) -> Error {
-    let given =
-        [("--activation", args.activation.is_some()), ("--normalize", args.normalize.is_some())];
-    let given: Vec<_> = given.into_iter().filter(|(_, given)| *given).map(|it| it.0).collect();
+fn refusal(error: Error, args: &ForeignArgs) -> Error {
+    let given = args.given();
     match (error.kind(), given.is_empty()) {
         (ErrorKind::InvalidArgument, false) => error.context(given.join(" and ")),
         _ => error,

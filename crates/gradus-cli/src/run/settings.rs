@@ -145,7 +145,7 @@ fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result
             // Files of bare weights do not say what their activations are.
             let typed = args.settings.has("activation");
             let activations = if typed { config.activation.clone() } else { Vec::new() };
-            let options = ReadOptions { activations, transform: None };
+            let options = ReadOptions { activations, ..ReadOptions::default() };
             let loaded = model_file::load_as(file, &options).map_err(|error| match typed {
                 true if error.kind() == ErrorKind::InvalidArgument => error.context("--activation"),
                 _ => error,

@@ -7,12 +7,13 @@ use anyhow::{Result, anyhow};
 use gradus::classifier::{Classifier, Explanation, Model, Predictor, ValueRange};
 use gradus::data::images::parse_grey;
 use gradus::metrics::most_probable;
-use gradus::model_file;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::args::ForeignArgs;
 use crate::run::describe::{architecture, hidden_of};
 use crate::run::escape::is_unprintable;
+use crate::run::model::load_from;
 use crate::run::output::warn;
 use crate::run::samples::{image_pixels, image_size};
 
@@ -47,13 +48,21 @@ impl Served {
     /// # Errors
     /// Those of reading it, and if it is not a plain file or is a regression model.
     pub(crate) fn open(path: &Path) -> Result<Served> {
+        Served::open_as(path, &ForeignArgs::default())
+    }
+
+    /// Reads a model file, with what the options say about it.
+    ///
+    /// # Errors
+    /// As [`Served::open`].
+    pub(crate) fn open_as(path: &Path, args: &ForeignArgs) -> Result<Served> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         // Opening a pipe waits for someone who writes to it, perhaps for ever.
         let kind = path.metadata().map(|it| it.file_type());
         if kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir()) {
             return Err(anyhow!("{name}: this is a pipe, a socket or a device; expected a file"));
         }
-        let model = model_file::load_model(path)?;
+        let model = load_from(path, args)?.model;
         model.inputs.image_warning().iter().for_each(|why| warn(format_args!("{name}: {why}")));
         Served::new(model, name, None)
     }

@@ -21,20 +21,35 @@ pub enum Activation {
     Sigmoid,
     /// `x Phi(x)`, Phi the normal distribution function (exact, not the tanh approximation)
     Gelu,
+    /// `x` where positive, else `alpha (e^x - 1)`
+    Elu {
+        /// 0 to 100.
+        alpha: f32,
+    },
+    /// ELU with the constants that keep mean 0 and variance 1
+    Selu,
+    /// `x / (1 + e^-x)`, also called swish
+    Silu,
 }
 
 impl Activation {
     /// Leaky ReLU with its usual slope (Maas, Hannun and Ng 2013).
     pub const LEAKY_RELU: Activation = Activation::LeakyRelu { slope: 0.01 };
 
+    /// ELU with its usual constant (Clevert, Unterthiner and Hochreiter 2016).
+    pub const ELU: Activation = Activation::Elu { alpha: 1.0 };
+
     /// All activations, with their usual constants.
-    pub const ALL: [Activation; 6] = [
+    pub const ALL: [Activation; 9] = [
         Activation::Identity,
         Activation::Relu,
         Activation::LEAKY_RELU,
         Activation::Tanh,
         Activation::Sigmoid,
         Activation::Gelu,
+        Activation::ELU,
+        Activation::Selu,
+        Activation::Silu,
     ];
 
     /// Leaky ReLU with this slope; `None` if it is not 0 to 1.
@@ -43,11 +58,18 @@ impl Activation {
         activation.is_valid().then_some(activation)
     }
 
+    /// ELU with this constant; `None` if it is not 0 to 100.
+    pub fn elu(alpha: f32) -> Option<Activation> {
+        let activation = Activation::Elu { alpha };
+        activation.is_valid().then_some(activation)
+    }
+
     /// Whether its constant is in range. The derivative is told from the sign of the output, which a
-    /// negative slope would turn.
+    /// negative slope or alpha would turn.
     pub(super) fn is_valid(self) -> bool {
         match self {
             Activation::LeakyRelu { slope } => (0.0..=1.0).contains(&slope),
+            Activation::Elu { alpha } => (0.0..=100.0).contains(&alpha),
             _ => true,
         }
     }
@@ -61,6 +83,9 @@ impl Activation {
             Activation::Tanh => kernels.tanh(values),
             Activation::Sigmoid => kernels.sigmoid(values),
             Activation::Gelu => kernels.gelu(values),
+            Activation::Elu { alpha } => kernels.elu(values, alpha),
+            Activation::Selu => kernels.selu(values),
+            Activation::Silu => kernels.silu(values),
         }
     }
 
@@ -68,19 +93,24 @@ impl Activation {
     /// the output.
     pub fn needs_input(self) -> bool {
         match self {
-            Activation::Gelu => true,
+            Activation::Gelu | Activation::Silu => true,
             Activation::Identity
             | Activation::Relu
             | Activation::LeakyRelu { .. }
             | Activation::Tanh
-            | Activation::Sigmoid => false,
+            | Activation::Sigmoid
+            | Activation::Elu { .. }
+            | Activation::Selu => false,
         }
     }
 
     /// Whether the derivative is computed from the output's value, not only from its sign: a scaled
     /// output will not do then.
     pub fn needs_exact_output(self) -> bool {
-        matches!(self, Activation::Tanh | Activation::Sigmoid)
+        matches!(
+            self,
+            Activation::Tanh | Activation::Sigmoid | Activation::Elu { .. } | Activation::Selu
+        )
     }
 
     /// Multiplies `grad` by the derivative. `kept` is the output of [`Self::forward`], or its
@@ -93,6 +123,9 @@ impl Activation {
             Activation::Tanh => kernels.tanh_backward(kept, grad),
             Activation::Sigmoid => kernels.sigmoid_backward(kept, grad),
             Activation::Gelu => kernels.gelu_backward(kept, grad),
+            Activation::Elu { alpha } => kernels.elu_backward(kept, grad, alpha),
+            Activation::Selu => kernels.selu_backward(kept, grad),
+            Activation::Silu => kernels.silu_backward(kept, grad),
         }
     }
 }

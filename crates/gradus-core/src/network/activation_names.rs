@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::Activation;
 
 const LEAKY: &str = "leaky_relu";
+const ELU: &str = "elu";
 
 impl Activation {
     /// The name used in options and files, such as `relu`, `leaky_relu` or `leaky_relu:0.1`.
@@ -17,6 +18,10 @@ impl Activation {
             Activation::Tanh => "tanh",
             Activation::Sigmoid => "sigmoid",
             Activation::Gelu => "gelu",
+            Activation::ELU => ELU,
+            Activation::Elu { alpha } => return format!("{ELU}:{alpha}").into(),
+            Activation::Selu => "selu",
+            Activation::Silu => "silu",
         })
     }
 
@@ -24,6 +29,9 @@ impl Activation {
     pub fn from_name(name: &str) -> Option<Activation> {
         match name.split_once(':') {
             Some((LEAKY, slope)) => Activation::leaky_relu(slope.parse().ok()?),
+            Some((ELU, alpha)) => Activation::elu(alpha.parse().ok()?),
+            // Its other name, in Keras and in papers.
+            None if name == "swish" => Some(Activation::Silu),
             _ => Activation::ALL.into_iter().find(|activation| activation.name() == name),
         }
     }
@@ -31,7 +39,9 @@ impl Activation {
     /// What [`Self::from_name`] takes, for a message.
     pub fn known() -> String {
         let names = Activation::ALL.map(Activation::name).join(", ");
-        format!("{names} and {LEAKY}:SLOPE with a slope of 0 to 1")
+        format!(
+            "{names}, {LEAKY}:SLOPE with a slope of 0 to 1 and {ELU}:ALPHA with an alpha of 0 to 100"
+        )
     }
 }
 
@@ -61,6 +71,11 @@ mod tests {
             let activation = Activation::leaky_relu(slope).unwrap();
             assert_eq!(Activation::from_name(&activation.name()), Some(activation));
         }
+        for alpha in [0.0, 0.5, 1.0, 1.0 / 3.0, 100.0] {
+            let activation = Activation::elu(alpha).unwrap();
+            assert_eq!(Activation::from_name(&activation.name()), Some(activation));
+        }
+        assert_eq!(Activation::from_name("swish"), Some(Activation::Silu));
         for activation in Activation::ALL {
             assert_eq!(Activation::from_name(&activation.name()), Some(activation));
             let json = serde_json::to_string(&activation).unwrap();
@@ -80,6 +95,10 @@ mod tests {
             "leaky_relu:-0.1",
             "leaky_relu:1.5",
             "leaky_relu:nan",
+            "elu:-1",
+            "elu:inf",
+            "elu:",
+            "selu:1",
         ] {
             assert_eq!(Activation::from_name(name), None, "{name}");
             let told = Activation::try_from(name.to_owned()).unwrap_err();

@@ -10,7 +10,7 @@ use crate::random::{Purpose, numbered_stream};
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Init {
-    /// He for layers that feed ReLU, leaky ReLU or GELU, Glorot for all others.
+    /// He for layers that feed ReLU, leaky ReLU, GELU, ELU or SiLU, Glorot for all others.
     Auto,
     /// `N(0, 2 / inputs)` (He et al. 2015)
     He,
@@ -70,7 +70,11 @@ impl Network {
             let glorot = (6.0 / (linear.inputs + linear.outputs) as f32).sqrt();
             let rectified = matches!(
                 self.activation_after(index),
-                Activation::Relu | Activation::LeakyRelu { .. } | Activation::Gelu
+                Activation::Relu
+                    | Activation::LeakyRelu { .. }
+                    | Activation::Gelu
+                    | Activation::Elu { .. }
+                    | Activation::Silu
             );
             let init = match init {
                 Init::Auto if rectified => Init::He,

@@ -143,7 +143,7 @@ impl Network {
                     }
                     if !activation.is_valid() {
                         return wrong(format!(
-                            "there is no activation {}: the slope must be 0 to 1",
+                            "there is no activation {}: a slope must be 0 to 1, and an alpha 0 to 100",
                             activation.name()
                         ));
                     }

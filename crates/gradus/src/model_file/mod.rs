@@ -18,9 +18,11 @@ use crate::files;
 pub mod onnx;
 pub mod npz;
 mod npz_seal;
+mod halves;
 mod scaling;
+mod foreign;
 mod stack;
-mod pytorch;
+mod torch;
 #[cfg(feature = "keras")]
 mod keras;
 mod read;

@@ -12,10 +12,10 @@ use gradus_core::model_file::open;
 use ndarray::{ArrayView2, aview0};
 use ndarray_npy::NpzWriter;
 
+use super::foreign::Foreign;
 use super::npz_seal;
 use super::scaling::Scaling;
 use super::stack::{Dense, ReadOptions, Stack};
-use crate::classifier::Model;
 use crate::data::npz::Npz;
 use crate::data::{Array, Values};
 use crate::error::{Error, ErrorKind, Result};
@@ -166,7 +166,7 @@ fn numbered<R: Read + Seek>(
 
 /// A model from an `.npz` file in memory: `w1, b1, w2, b2, ...`, with `mean` and `deviation` where
 /// they are there, or `arr_0, arr_1, ...`, the weights of a Keras model as `numpy.savez` keeps them.
-pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
+pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Foreign> {
     npz_seal::check(&mut Cursor::new(bytes))?;
     let mut npz = Npz::from_bytes(bytes)?;
     let names = npz.names();
@@ -182,7 +182,7 @@ pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
         layers
     };
     stack.push_all(layers, options.hidden_activations())?;
-    stack.finish(None)
+    stack.finish(None).map(Foreign::bare)
 }
 
 /// What the arrays `mean` and `deviation` do to raw values.

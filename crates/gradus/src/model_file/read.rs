@@ -7,12 +7,13 @@ use gradus_core::error::invalid;
 use gradus_core::files::magic::{self, Magic};
 use gradus_core::model_file::{open, read_rest, safetensors};
 
+use super::foreign::{Foreign, name_classes};
 #[cfg(feature = "keras")]
 use super::keras;
 #[cfg(feature = "onnx")]
 use super::onnx;
 use super::stack::ReadOptions;
-use super::{npz, pytorch};
+use super::{npz, torch};
 use crate::classifier::{Classifier, Model};
 use crate::data::zip::Archive;
 use crate::error::{Error, Result};
@@ -33,10 +34,13 @@ pub struct Loaded {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Gradus,
+    /// A `.safetensors` file of another program.
     PyTorch,
+    /// A pickle outside of an archive.
+    Pickle,
     #[cfg(feature = "onnx")]
     Onnx,
-    /// Told apart by what is in the archive: `.npz`, `.keras`.
+    /// Told apart by what is in the archive: `.npz`, `.keras`, `.pt`.
     Zip,
     #[cfg(feature = "keras")]
     Hdf5,
@@ -71,21 +75,22 @@ pub fn load_as(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     let mut bytes = safetensors::read_front(&mut file, path)?;
     let kind = kind(&bytes).map_err(|error| error.context(path.display()))?;
     read_rest(&mut file, path, &mut bytes)?;
-    read_kind(kind, &bytes, options).map_err(|error| error.context(path.display()))
+    read_kind(kind, &bytes, options, path.parent()).map_err(|error| error.context(path.display()))
 }
 
 /// Reads a model in memory, of any kind.
 ///
 /// # Errors
-/// As [`load_as`], except for those of reading a file.
+/// As [`load_as`], except for those of reading a file; `InvalidData` for a model with weights in another file.
 pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
-    read_kind(kind(bytes)?, bytes, options)
+    read_kind(kind(bytes)?, bytes, options, None)
 }
 
 /// What a file is that begins so. Of a safetensors file the whole header must be there.
 fn kind(front: &[u8]) -> Result<Kind> {
     match Magic::of(front) {
         Magic::Zip => Ok(Kind::Zip),
+        Magic::Pickle => Ok(Kind::Pickle),
         #[cfg(feature = "keras")]
         Magic::Hdf5 => Ok(Kind::Hdf5),
         _ if safetensors::is_gradus(front) => {
@@ -95,81 +100,105 @@ fn kind(front: &[u8]) -> Result<Kind> {
         #[cfg(feature = "onnx")]
         _ if onnx::may_be(front) => Ok(Kind::Onnx),
         _ => Err(invalid(format!(
-            "no model that gradus reads: the file is {}; expected a model of gradus or PyTorch (.safetensors), ONNX (.onnx), Keras \
-             3 (.keras, .weights.h5) or arrays (.npz)",
+            "no model that gradus reads: the file is {}; expected a model of gradus \
+             (.safetensors), PyTorch (.pt, .pth, .safetensors), ONNX (.onnx), Keras (.keras, .h5) or arrays \
+             (.npz)",
             magic::describe(front)
         ))),
     }
 }
 
-fn read_kind(kind: Kind, bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
-    let told = |model, is_unprotected| Loaded { model, warnings: Vec::new(), is_unprotected };
-    match kind {
+/// The model in a file of that kind, which is in `folder`, if it is a file.
+#[cfg_attr(not(feature = "onnx"), expect(unused_variables))]
+fn read_kind(
+    kind: Kind,
+    bytes: &[u8],
+    options: &ReadOptions,
+    folder: Option<&Path>,
+) -> Result<Loaded> {
+    let (found, is_unprotected) = match kind {
         Kind::Gradus => {
-            refuse(!options.activations.is_empty(), "an activation")?;
-            refuse(options.transform.is_some(), "a normalization")?;
+            refuse(options.transform.is_some(), "normalization")?;
             let model = safetensors::model_from_bytes(bytes)?;
-            Ok(told(model, !safetensors::has_digest(bytes)))
+            let found = Foreign { has_class_names: true, ..Foreign::new(model) };
+            (found, !safetensors::has_digest(bytes))
         }
         #[cfg(feature = "onnx")]
         Kind::Onnx => {
-            refuse(!options.activations.is_empty(), "an activation")?;
-            let model = onnx::parse(bytes, options.transform.as_ref())?;
-            Ok(told(model, onnx::is_unprotected(bytes)))
+            let found = onnx::parse(bytes, options.transform.as_ref(), folder)?;
+            (found, onnx::is_unprotected(bytes))
         }
-        Kind::PyTorch => pytorch::read_model(bytes, options)
-            .map_err(|error| error.context("no model of gradus, nor a dense one of PyTorch"))
-            .map(|model| assuming(model, options)),
+        Kind::PyTorch => {
+            let found = torch::read_safetensors(bytes, options)
+                .map_err(|error| error.context("no model of gradus, nor a dense one of PyTorch"))?;
+            (found, false)
+        }
+        Kind::Pickle => {
+            let found = torch::read_old(bytes, options)
+                .map_err(|error| error.context("no dense network of PyTorch"))?;
+            (found, false)
+        }
         #[cfg(feature = "keras")]
-        Kind::Hdf5 => keras::read_weights(bytes, options).map(|model| assuming(model, options)),
-        Kind::Zip => read_zip(bytes, options),
-    }
+        Kind::Hdf5 => (keras::read_hdf5(bytes, options)?, false),
+        Kind::Zip => read_zip(bytes, options)?,
+    };
+    finish(found, options).map(|loaded| Loaded { is_unprotected, ..loaded })
 }
 
 /// A model in an archive; what the archive holds tells its kind.
-fn read_zip(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
+fn read_zip(bytes: &[u8], options: &ReadOptions) -> Result<(Foreign, bool)> {
     #[cfg_attr(not(feature = "keras"), expect(unused_mut))]
     let mut archive = Archive::open(Cursor::new(bytes))?;
     archive.check_expansion()?;
-    if archive.entries.iter().any(|entry| entry.name.ends_with("data.pkl")) {
+    if torch::is_exported_program(&archive) {
         return Err(invalid(
-            "a pickle of PyTorch (.pt), which could run any program; save the weights in PyTorch: \
-             safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")",
+            "a program of torch.export (.pt2), which is not read; save the model in PyTorch as \
+             torch.save(model, \"model.pt\"), or export it as .onnx",
         ));
+    }
+    if torch::is_archive(&archive) {
+        let found = torch::read_archive(archive, bytes, options)
+            .map_err(|error| error.context("no dense network of PyTorch"))?;
+        return Ok((found, false));
     }
     #[cfg(feature = "keras")]
     if archive.find(keras::CONFIG).is_some() {
-        refuse(!options.activations.is_empty(), "an activation")?;
-        let model = keras::read_model(&mut archive, options)?;
-        return Ok(Loaded { model, warnings: Vec::new(), is_unprotected: false });
+        return Ok((keras::read_model(&mut archive, options)?, false));
     }
-    let model = npz::read_model(bytes, options)?;
-    Ok(Loaded { is_unprotected: npz::is_unprotected(bytes)?, ..assuming(model, options) })
+    Ok((npz::read_model(bytes, options)?, npz::is_unprotected(bytes)?))
 }
 
-fn refuse(given: bool, what: &str) -> Result<()> {
-    match given {
-        false => Ok(()),
-        true => Err(Error::argument(format!("{what} was given, but the file has its own"))),
+/// The model with what the options say, and what the user should know of what nobody says.
+fn finish(found: Foreign, options: &ReadOptions) -> Result<Loaded> {
+    let Foreign { mut model, mut warnings, has_class_names, has_activations, has_normalization } =
+        found;
+    refuse(has_activations && !options.activations.is_empty(), "activations")?;
+    if !options.class_names.is_empty() {
+        match has_class_names {
+            true => refuse(true, "class names")?,
+            false => name_classes(&mut model, &options.class_names)?,
+        }
     }
-}
-
-/// The model with what the user should know of a file that holds weights alone.
-fn assuming(model: Model, options: &ReadOptions) -> Loaded {
-    let mut warnings = Vec::new();
-    if options.activations.is_empty() && model.network.linears().len() > 1 {
+    if !has_activations && options.activations.is_empty() && model.network.linears().len() > 1 {
         warnings.push(
             "the file does not say which activation its hidden layers have: relu is assumed; \
              `activation` sets another"
                 .to_owned(),
         );
     }
-    if model.transform.is_identity() && options.transform.is_none() {
+    if !has_normalization && model.transform.is_identity() && options.transform.is_none() {
         warnings.push(
             "the file does not say how its inputs are normalized: raw values are assumed; \
              `normalize` MEAN,STD sets another"
                 .to_owned(),
         );
     }
-    Loaded { model, warnings, is_unprotected: false }
+    Ok(Loaded { model, warnings, is_unprotected: false })
+}
+
+fn refuse(given: bool, what: &str) -> Result<()> {
+    match given {
+        false => Ok(()),
+        true => Err(Error::argument(format!("the file has its own {what}, so none can be given"))),
+    }
 }

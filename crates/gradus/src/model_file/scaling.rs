@@ -14,7 +14,29 @@ pub(super) struct Scaling {
     pub(super) shift: Vec<f64>,
 }
 
+/// `x + c`, `x - c`, `c - x`, `x * c` or `x / c`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Elementwise {
+    Add,
+    Subtract,
+    SubtractFrom,
+    Multiply,
+    Divide,
+}
+
 impl Scaling {
+    /// What arithmetic with a constant does: one number for all values, or one for each.
+    pub(super) fn elementwise(kind: Elementwise, constant: &[f64]) -> Scaling {
+        let each = |of: fn(f64) -> f64| constant.iter().map(|&value| of(value)).collect();
+        match kind {
+            Elementwise::Add => Scaling { scale: vec![1.0], shift: each(|c| c) },
+            Elementwise::Subtract => Scaling { scale: vec![1.0], shift: each(|c| -c) },
+            Elementwise::SubtractFrom => Scaling { scale: vec![-1.0], shift: each(|c| c) },
+            Elementwise::Multiply => Scaling { scale: each(|c| c), shift: vec![0.0] },
+            Elementwise::Divide => Scaling { scale: each(|c| 1.0 / c), shift: vec![0.0] },
+        }
+    }
+
     pub(super) fn scalar(scale: f64, shift: f64) -> Scaling {
         Scaling { scale: vec![scale], shift: vec![shift] }
     }

@@ -22,6 +22,9 @@ pub struct ReadOptions {
     pub activations: Vec<Activation>,
     /// The normalization of raw values before the model, for models that were trained on normalized ones.
     pub transform: Option<Transform>,
+    /// The names of the classes in the order of the outputs, for files that contain none; 0, 1, 2, ... if there
+    /// are none.
+    pub class_names: Vec<String>,
 }
 
 impl ReadOptions {
@@ -176,7 +179,6 @@ impl Stack {
     }
 
     /// The probabilities, their logarithms, or the label.
-    #[cfg(any(feature = "onnx", feature = "keras"))]
     pub(super) fn end(&mut self) {
         self.ended = true;
     }
@@ -226,11 +228,28 @@ impl Stack {
 }
 
 /// Leaky ReLU with the slope that a file names.
-#[cfg(any(feature = "onnx", feature = "keras"))]
 pub(super) fn leaky_relu(slope: f32) -> Result<Activation> {
     Activation::leaky_relu(slope).ok_or_else(|| {
         invalid(format!("its slope is {slope}, gradus's leaky ReLU has one of 0 to 1"))
     })
+}
+
+/// PReLU with these slopes, which is leaky ReLU if they are all the same.
+pub(super) fn one_slope(slopes: &[f32]) -> Result<Activation> {
+    match slopes.first() {
+        Some(&slope) if slopes.iter().all(|&other| other == slope) => leaky_relu(slope),
+        _ => Err(invalid(format!(
+            "PReLU with {} different slopes; gradus reads PReLU with one slope for all units, as leaky ReLU",
+            slopes.len()
+        ))),
+    }
+}
+
+/// ELU with the constant that a file names.
+#[cfg(any(feature = "onnx", feature = "keras"))]
+pub(super) fn elu(alpha: f32) -> Result<Activation> {
+    Activation::elu(alpha)
+        .ok_or_else(|| invalid(format!("its alpha is {alpha}, gradus's ELU has one of 0 to 100")))
 }
 
 /// Checks that a network that ends so gives logits, one for each class, or a value, and counts these.

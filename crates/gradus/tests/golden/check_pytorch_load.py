@@ -22,6 +22,9 @@ ACTIVATIONS = {
     "tanh": torch.nn.Tanh,
     "sigmoid": torch.nn.Sigmoid,
     "gelu": torch.nn.GELU,
+    "elu": torch.nn.ELU,
+    "selu": torch.nn.SELU,
+    "silu": torch.nn.SiLU,
 }
 TOLERANCE = 1e-5
 

@@ -5,7 +5,7 @@
 Floats are stored as float32, labels as uint32, images as uint8; scalars are 0-d arrays. Weights are
 [in x out], samples are rows. Every input was rounded to float32 before the float64 computation.
 
-network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid gelu identity, net
+network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid gelu elu selu silu identity, net
                 20-17-9-5, 13 samples: x labels w1 b1 w2 b2 w3 b3, logits loss grad_w1 grad_b1 ... grad_b3.
                 `bytes/KEY`: x (uint8, 150 x 36) labels w1 b1 w2 b2 mean std (of all pixels), relu net
                 36-70-10; `bytes_none/`, `bytes_unit/` (x / 255), `bytes_standard/` ((x - mean) / std):
@@ -43,6 +43,9 @@ ACTIVATIONS = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "gelu": functional.gelu,  # exact: z/2 (1 + erf(z / sqrt 2))
+    "elu": functional.elu,
+    "selu": functional.selu,
+    "silu": functional.silu,
     "identity": lambda z: z,
 }
 
@@ -266,6 +269,15 @@ def numpy_activation(activation, z):
     if activation == "gelu":
         cumulative = 0.5 * (1 + erf(z / math.sqrt(2)))
         return z * cumulative, cumulative + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    if activation == "elu":
+        return np.where(z > 0, z, np.expm1(z)), np.where(z > 0, 1, np.exp(z))
+    if activation == "selu":
+        # The constants of Klambauer et al. 2017.
+        scale, alpha = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+        return scale * np.where(z > 0, z, alpha * np.expm1(z)), scale * np.where(z > 0, 1, alpha * np.exp(z))
+    if activation == "silu":
+        sigmoid = 1 / (1 + np.exp(-z))
+        return z * sigmoid, sigmoid * (1 + z * (1 - sigmoid))
     return z, np.ones_like(z)
 
 

@@ -192,7 +192,7 @@ pub static SETTINGS: &[Setting] = &[
         "NAME",
         "Activation function of the hidden layers, one for all or one per layer, such \
              as relu or relu,tanh: identity, relu, leaky_relu (slope 0.01), \
-             leaky_relu:SLOPE, tanh, sigmoid or gelu",
+             leaky_relu:SLOPE, tanh, sigmoid, gelu, elu (alpha 1), elu:ALPHA, selu or silu",
     ),
     Setting::new::<Init>("init", field!(init)).label("Initial weights").about(
         Group::Network,

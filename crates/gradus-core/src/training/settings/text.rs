@@ -167,8 +167,9 @@ impl TextForm for Vec<usize> {
 
 impl TextForm for Vec<Activation> {
     const KIND: Kind = Kind::Text;
-    const EXPECTED: &'static str = "one of identity, relu, leaky_relu, tanh, sigmoid, gelu and \
-        leaky_relu:SLOPE with a slope of 0 to 1, or several with commas between them";
+    const EXPECTED: &'static str = "one of identity, relu, leaky_relu, tanh, sigmoid, gelu, elu, selu, silu, \
+        leaky_relu:SLOPE with a slope of 0 to 1 and elu:ALPHA with an alpha of 0 to 100, or several with commas \
+        between them";
 
     fn text(&self) -> String {
         match self.is_empty() {

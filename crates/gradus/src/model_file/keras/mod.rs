@@ -1,8 +1,8 @@
-//! A Keras 3 model: the bytes of a `.keras` or `.weights.h5` file in, a [`Model`] out.
+//! A Keras model: the bytes of a `.keras`, `.weights.h5` or `.h5` file in, a model out.
 //!
 //! A `.keras` file is a zip archive of `config.json`, which has the layers in order, and
 //! `model.weights.h5`, which has their arrays. The latter alone knows neither activations nor what
-//! stands between dense layers.
+//! stands between dense layers. An `.h5` file of Keras 2 has both: the layers are an attribute of it.
 
 mod hdf5;
 mod layers;
@@ -14,9 +14,9 @@ use gradus_core::error::invalid;
 use gradus_core::model_file::damaged;
 use serde_json::Value;
 
+use super::foreign::{Foreign, HALVES};
 use super::scaling::Scaling;
-use super::stack::{ReadOptions, Stack, leaky_relu};
-use crate::classifier::Model;
+use super::stack::{ReadOptions, Stack, elu, leaky_relu, one_slope};
 use crate::data::zip::Archive;
 use crate::error::Result;
 use crate::files::json;
@@ -50,7 +50,7 @@ const TRAINING_ONLY: [&str; 6] = [
 pub(super) fn read_model(
     archive: &mut Archive<Cursor<&[u8]>>,
     options: &ReadOptions,
-) -> Result<Model> {
+) -> Result<Foreign> {
     let mut part = |name: &str| match archive.find(name) {
         Some(entry) if name == CONFIG && entry.size > LARGEST_CONFIG => {
             Err(invalid(format!("its {CONFIG} has {} bytes, at most 8 MiB are read", entry.size)))
@@ -61,15 +61,33 @@ pub(super) fn read_model(
     let config: Value = json::parse(&part(CONFIG)?)
         .map_err(|error| damaged(format!("its {CONFIG} cannot be read: {error}")))?;
     let weights = Weights::open(&part(WEIGHTS)?)?;
-    let kind = text(&config, "class_name");
-    if !["Sequential", "Functional"].contains(&kind) {
+    of_config(&config, weights, options)
+}
+
+/// The model in an HDF5 file: a whole one of Keras 2, or the weights of either version.
+///
+/// # Errors
+/// As [`read_model`].
+pub(super) fn read_hdf5(bytes: &[u8], options: &ReadOptions) -> Result<Foreign> {
+    let Some(text) = Weights::config(bytes)? else { return read_weights(bytes, options) };
+    let config: Value = json::parse(&text)
+        .map_err(|error| damaged(format!("its model_config cannot be read: {error}")))?;
+    of_config(&config, Weights::open(bytes)?, options)
+}
+
+/// The model of a configuration and the arrays of its layers.
+fn of_config(config: &Value, weights: Weights, options: &ReadOptions) -> Result<Foreign> {
+    let kind = text(config, "class_name");
+    // Functional models were called Model before Keras 2.4.
+    if !["Sequential", "Functional", "Model"].contains(&kind) {
         return Err(invalid(format!(
             "a Keras model of class '{kind}', expected Sequential, or Functional with layers one \
              after the other"
         )));
     }
-    let layers = config["config"]["layers"].as_array().map_or(&[][..], Vec::as_slice);
-    if kind == "Functional" {
+    let inner = &config["config"];
+    let layers = inner["layers"].as_array().or(inner.as_array()).map_or(&[][..], Vec::as_slice);
+    if kind != "Sequential" {
         check_chain(layers)?;
     }
     let mut reader =
@@ -79,14 +97,15 @@ pub(super) fn read_model(
         let what = || format!("layer '{name}' ({})", text(layer, "class_name"));
         reader.layer(layer).map_err(|error| error.context(what()))?;
     }
-    reader.stack.finish(sample_shape(layers))
+    let mut found = reader.stack.finish(sample_shape(layers)).map(Foreign::new)?;
+    if reader.weights.has_halves {
+        found.warnings.push(HALVES.to_owned());
+    }
+    Ok(found)
 }
 
-/// The model in a `.weights.h5` file.
-///
-/// # Errors
-/// As [`read_model`].
-pub(super) fn read_weights(bytes: &[u8], options: &ReadOptions) -> Result<Model> {
+/// The model of the weights in an HDF5 file.
+fn read_weights(bytes: &[u8], options: &ReadOptions) -> Result<Foreign> {
     let mut weights = Weights::open(bytes)?;
     let mut layers = Vec::new();
     for name in weights.names()? {
@@ -102,7 +121,11 @@ pub(super) fn read_weights(bytes: &[u8], options: &ReadOptions) -> Result<Model>
     }
     let mut stack = Stack::new(options.transform.as_ref());
     stack.push_all(layers, options.hidden_activations())?;
-    stack.finish(None)
+    let mut found = stack.finish(None).map(Foreign::bare)?;
+    if weights.has_halves {
+        found.warnings.push(HALVES.to_owned());
+    }
+    Ok(found)
 }
 
 /// Goes through the layers.
@@ -119,20 +142,32 @@ impl Reader {
         let number = self.seen.entry(class.to_owned()).or_default();
         let suffix = if *number == 0 { String::new() } else { format!("_{number}") };
         *number += 1;
+        let by_name = self.weights.by_name;
+        // Keras 3 numbers the layers of a class, whatever their names are.
+        let key = |class: &str| match by_name {
+            true => text(config, "name").to_owned(),
+            false => format!("{class}{suffix}"),
+        };
         match class {
             "Dense" => {
-                let arrays = self.weights.arrays(&format!("dense{suffix}"))?;
+                let arrays = self.weights.arrays(&key("dense"))?;
                 self.stack.linear(dense(arrays)?)?;
                 self.activation(&config["activation"])
             }
             "Activation" => self.activation(&config["activation"]),
             "ReLU" | "LeakyReLU" => self.rectifier(class, config),
+            "ELU" => self.stack.activation(elu(config["alpha"].as_f64().unwrap_or(1.0) as f32)?),
+            "PReLU" => {
+                let arrays = self.weights.arrays(&key("p_re_lu"))?;
+                let slopes = arrays.into_iter().next().map(|array| array.values.to_f32());
+                self.stack.activation(one_slope(&slopes.unwrap_or_default())?)
+            }
             "Softmax" => {
                 self.stack.end();
                 Ok(())
             }
             "BatchNormalization" => {
-                let arrays = self.weights.arrays(&format!("batch_normalization{suffix}"))?;
+                let arrays = self.weights.arrays(&key("batch_normalization"))?;
                 self.stack.affine(batch_norm(config, arrays)?)
             }
             "Rescaling" => {
@@ -140,14 +175,14 @@ impl Reader {
                 self.stack.affine(Scaling { scale, shift })
             }
             "Normalization" => {
-                let arrays = self.weights.arrays(&format!("normalization{suffix}"))?;
+                let arrays = self.weights.arrays(&key("normalization"))?;
                 self.stack.affine(normalization(config, arrays)?)
             }
             "Flatten" | "Reshape" => Ok(()),
             other if TRAINING_ONLY.contains(&other) => Ok(()),
             _ => Err(invalid(
                 "gradus does not have this layer; a dense network may have Dense, Activation, ReLU, \
-                 LeakyReLU, Softmax, BatchNormalization, Normalization, Rescaling, Flatten and \
+                 LeakyReLU, PReLU, ELU, Softmax, BatchNormalization, Normalization, Rescaling, Flatten and \
                  Dropout",
             )),
         }
@@ -218,7 +253,11 @@ fn check_chain(layers: &[Value]) -> Result<()> {
 /// The names of the layers that a layer's inputs come from.
 fn histories<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
-        Value::Array(values) => values.iter().for_each(|value| histories(value, found)),
+        // As Keras 2 writes it: the name, and two numbers.
+        Value::Array(values) => match &values[..] {
+            [Value::String(name), Value::Number(_), Value::Number(_), ..] => found.push(name),
+            _ => values.iter().for_each(|value| histories(value, found)),
+        },
         Value::Object(map) => {
             for (key, value) in map {
                 match (key.as_str(), value.get(0).and_then(Value::as_str)) {
@@ -244,6 +283,7 @@ mod testing;
 mod tests {
     use super::testing::zip_file;
     use super::*;
+    use crate::classifier::Model;
     use crate::network::Layer;
     use proptest::prelude::*;
 
@@ -261,7 +301,7 @@ mod tests {
     fn read(config: &[u8], weights: &[u8]) -> Result<Model> {
         let file = zip_file(&[(CONFIG, config), (WEIGHTS, weights)], true);
         let mut archive = Archive::open(Cursor::new(&file[..]))?;
-        read_model(&mut archive, &ReadOptions::default())
+        read_model(&mut archive, &ReadOptions::default()).map(|found| found.model)
     }
 
     #[track_caller]
@@ -295,7 +335,7 @@ mod tests {
         let (config, weights) = parts();
         assert_eq!(read(&config, &weights).unwrap().sample_shape, [4, 3]);
         refused("\"Dropout\"", "\"GRU\"", "(GRU): gradus does not have this layer");
-        refused("\"gelu\"", "\"elu\"", "the activation elu");
+        refused("\"gelu\"", "\"mish\"", "the activation mish");
         refused("\"softmax\"", "\"sigmoid\"", "ends with sigmoid on 3 outputs");
         refused("\"negative_slope\": 0.0", "\"negative_slope\": 1.5", "slope is 1.5");
         refused("\"max_value\": null", "\"max_value\": 6.0", "largest value");

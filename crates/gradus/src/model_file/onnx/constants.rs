@@ -5,6 +5,7 @@ use gradus_core::error::invalid;
 
 use super::messages::{Tensor, element};
 use crate::error::Result;
+use crate::model_file::halves::{brain_to_single, half_to_single};
 
 /// A constant array.
 #[derive(Clone, Copy)]
@@ -40,8 +41,15 @@ impl<'a> Constant<'a> {
 
     /// The values in single precision, row-major.
     pub(super) fn floats(&self) -> Result<Vec<f32>> {
-        let Tensor { data_type, raw_data, float_data, double_data, .. } = self.tensor;
+        let Tensor { data_type, raw_data, float_data, double_data, int32_data, .. } = self.tensor;
         let count = self.stored()?;
+        let halves = |convert: fn(u16) -> f32| -> Vec<f32> {
+            match raw_data.is_empty() {
+                // The format keeps their bits in whole numbers.
+                true => int32_data.iter().map(|&bits| convert(bits as u16)).collect(),
+                false => chunks(raw_data).map(|bytes| convert(u16::from_le_bytes(bytes))).collect(),
+            }
+        };
         let values: Vec<f32> = match *data_type {
             element::FLOAT if raw_data.is_empty() => float_data.clone(),
             element::FLOAT => chunks(raw_data).map(f32::from_le_bytes).collect(),
@@ -49,6 +57,8 @@ impl<'a> Constant<'a> {
                 double_data.iter().map(|&value| value as f32).collect()
             }
             element::DOUBLE => chunks(raw_data).map(|x| f64::from_le_bytes(x) as f32).collect(),
+            element::FLOAT16 => halves(half_to_single),
+            element::BFLOAT16 => halves(brain_to_single),
             other => return Err(self.wrong(format!("values of type {}", type_name(other)))),
         };
         if values.len() != count {
@@ -80,13 +90,31 @@ impl<'a> Constant<'a> {
         }
     }
 
-    /// The number of values, where they stand in this file.
+    /// The values as texts, of texts and of whole numbers.
+    pub(super) fn texts(&self) -> Result<Vec<String>> {
+        if self.tensor.data_type != element::STRING {
+            return Ok(self.integers()?.iter().map(i64::to_string).collect());
+        }
+        let texts: Vec<String> =
+            self.tensor.string_data.iter().map(|text| utf8(text)).collect::<Result<_>>()?;
+        match texts.len() == self.stored()? {
+            true => Ok(texts),
+            false => Err(self.wrong(format!("{} texts, not as its shape promises", texts.len()))),
+        }
+    }
+
+    /// Whether the values have half precision.
+    pub(super) fn is_half(&self) -> bool {
+        [element::FLOAT16, element::BFLOAT16].contains(&self.tensor.data_type)
+    }
+
+    /// The number of values, where they were read.
     pub(super) fn stored(&self) -> Result<usize> {
-        if self.tensor.data_location == 1 {
+        if self.tensor.is_external() {
+            let location = self.tensor.external("location").unwrap_or("");
             return Err(invalid(format!(
-                "the values of '{}' stand in another file (external data); save the model as one \
-                 file: onnx.save(onnx.load(\"model.onnx\"), \"whole.onnx\"), or with \
-                 external_data=False in torch.onnx.export",
+                "the values of '{}' stand in another file, '{location}', next to the model: read the \
+                 model from its path, with both files in one folder",
                 self.tensor.name
             )));
         }
@@ -114,10 +142,28 @@ fn transpose(values: &[f32], dims: &[i64]) -> Vec<f32> {
 
 fn type_name(kind: i32) -> String {
     match kind {
-        element::FLOAT16 | element::BFLOAT16 => {
-            "float16 or bfloat16; expected float32: convert the model to it before exporting".into()
-        }
+        element::STRING => "text, expected numbers".into(),
         element::INT64 => "int64, expected float32".into(),
         other => format!("number {other} of the format's list, expected float32"),
     }
+}
+
+/// Bytes of a value of this type.
+///
+/// # Errors
+/// `InvalidData` for a type that gradus does not read.
+pub(super) fn element_size(kind: i32) -> Result<u64> {
+    match kind {
+        element::DOUBLE | element::INT64 => Ok(8),
+        element::FLOAT | element::INT32 => Ok(4),
+        element::FLOAT16 | element::BFLOAT16 => Ok(2),
+        element::BOOL => Ok(1),
+        other => Err(invalid(format!("values of type {}", type_name(other)))),
+    }
+}
+
+/// The text of these bytes.
+pub(super) fn utf8(bytes: &[u8]) -> Result<String> {
+    let text = std::str::from_utf8(bytes);
+    text.map(str::to_owned).map_err(|_| invalid("the name of a class is not UTF-8"))
 }

@@ -204,6 +204,17 @@ impl Chain {
             Activation::Tanh => self.step("Tanh", output, &[], vec![]),
             Activation::Sigmoid => self.step("Sigmoid", output, &[], vec![]),
             Activation::Gelu => self.gelu(output),
+            Activation::Elu { alpha } => {
+                self.step("Elu", output, &[], vec![float("alpha", alpha)]);
+            }
+            // Its constants are the operator's defaults.
+            Activation::Selu => self.step("Selu", output, &[], vec![]),
+            Activation::Silu => {
+                // An operator of its own comes with opset 24 only.
+                let x = self.current.clone();
+                self.step("Sigmoid", &format!("{output}_sigmoid"), &[], vec![]);
+                self.step("Mul", output, &[&x], vec![]);
+            }
         }
     }
 

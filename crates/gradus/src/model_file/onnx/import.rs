@@ -4,32 +4,42 @@
 //! these become a [`Stack`]. What no output depends on is left alone.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use gradus_core::error::invalid;
 use gradus_core::model_file::metadata::{self, Metadata};
 use prost::Message;
 
+use super::class_names::ClassNames;
 use super::constants::Constant;
 use super::messages::{self, Graph, ValueInfo};
 use super::nodes;
-use super::values::{Elementwise, Stage, Step, Value, Values};
-use super::{PRODUCER, seal, size};
-use crate::classifier::Model;
+use super::values::{Stage, Step, Value, Values};
+use super::{PRODUCER, external, seal, size};
 use crate::error::{Error, Result};
+use crate::model_file::foreign::{Foreign, HALVES};
 use crate::model_file::scaling::Scaling;
 use crate::model_file::stack::{Dense, Stack};
 use crate::transform::Transform;
 
+/// Bytes of the smallest number that a weight may be: one of half precision.
+const SMALLEST_VALUE: usize = 2;
+
 /// The oldest operators that are read: with them sums and products spread as they do today.
 const OLDEST_OPSET: i64 = 7;
 
-/// The model in the bytes of an ONNX model; `transform` goes before what the graph does.
+/// The model in the bytes of an ONNX model; `transform` goes before what the graph does. Weights in other files
+/// are read from `folder`.
 ///
 /// # Errors
 /// `InvalidData` if they are not an ONNX model, or one that is not a stack of dense layers.
-pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) -> Result<Model> {
+pub(in crate::model_file) fn parse(
+    bytes: &[u8],
+    transform: Option<&Transform>,
+    folder: Option<&Path>,
+) -> Result<Foreign> {
     size::check(bytes)?;
-    let file = messages::Model::decode(bytes).map_err(|error| {
+    let mut file = messages::Model::decode(bytes).map_err(|error| {
         invalid(format!("it begins like an ONNX model, but cannot be read as one: {error}"))
     })?;
     let properties = file.metadata_props.into_iter();
@@ -44,7 +54,7 @@ pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) 
             "a normalization was given, but gradus wrote this model, and it holds its own",
         ));
     }
-    let Some(graph) = &file.graph else { return Err(invalid("an ONNX model without a graph")) };
+    let Some(graph) = &mut file.graph else { return Err(invalid("an ONNX model without a graph")) };
     let opset = file.opset_import.iter().find(|set| ["", "ai.onnx"].contains(&&*set.domain));
     let opset = opset.map_or(0, |set| set.version);
     if opset < OLDEST_OPSET {
@@ -53,29 +63,60 @@ pub(in crate::model_file) fn parse(bytes: &[u8], transform: Option<&Transform>) 
              onnx.version_converter.convert_version(model, 17)"
         )));
     }
-    let model = stack(graph, opset, transform, bytes.len())
+    let beside = match folder {
+        Some(folder) => external::load(graph, folder)?,
+        None => 0,
+    };
+    let found = stack(graph, opset, transform, bytes.len().saturating_add(beside))
         .map_err(|error| error.context("this ONNX model is not a stack of dense layers"))?;
     if !own {
-        return Ok(model);
+        return Ok(found);
     }
-    metadata::assemble(&metadata, model.network, model.transform)
+    let model = metadata::assemble(&metadata, found.model.network, found.model.transform)?;
+    Ok(Foreign { has_class_names: true, ..Foreign::new(model) })
 }
 
-fn stack(graph: &Graph, opset: i64, transform: Option<&Transform>, file: usize) -> Result<Model> {
+fn stack(graph: &Graph, opset: i64, transform: Option<&Transform>, file: usize) -> Result<Foreign> {
     let values = nodes::values(graph, opset)?;
-    let mut path = path(&values.stages, output(&values, &graph.output)?);
+    let end = output(&values, &graph.output)?;
+    let names = class_names(&values, &graph.output);
+    let mut path = path(&values.stages, end);
     let first = path.first().map_or(0, |&stage| values.stages[stage].before);
     let sample_shape = values.stages[first].shape.clone();
     path.retain(|&stage| !matches!(values.stages[stage].step, Step::Same));
     check_size(&values, &path, file)?;
     let mut stack = Stack::new(transform);
+    let mut halves = values.computes_in_halves;
     for stage in path {
         let Stage { before, step, node, .. } = &values.stages[stage];
         let shape = values.stages[*before].shape.as_deref();
-        push(&mut stack, step, shape, file / 4)
+        halves |= matches!(step, Step::Linear { weight, .. } if weight.is_half());
+        push(&mut stack, step, shape, file / SMALLEST_VALUE)
             .map_err(|error| error.context(format!("value '{node}'")))?;
     }
-    stack.finish(sample_shape.map(|shape| without_ones(&shape)))
+    let model = stack.finish(sample_shape.map(|shape| without_ones(&shape)))?;
+    let mut found = Foreign::new(model);
+    if halves {
+        found.warnings.push(HALVES.to_owned());
+    }
+    match names {
+        None => Ok(found),
+        Some(names) => found.with_class_names(&names.read()?),
+    }
+}
+
+/// The names of the classes, where an output has them.
+fn class_names<'a>(values: &Values<'a>, outputs: &[ValueInfo]) -> Option<ClassNames<'a>> {
+    outputs.iter().find_map(|info| {
+        let Value::Stage(mut stage) = values.get(&info.name) else { return None };
+        while is_end(&values.stages[stage].step) {
+            if let Step::Named(names) = values.stages[stage].step {
+                return Some(names);
+            }
+            stage = values.stages[stage].before;
+        }
+        None
+    })
 }
 
 /// The stage that the outputs end with.
@@ -106,10 +147,15 @@ fn output(values: &Values, outputs: &[ValueInfo]) -> Result<usize> {
 
 /// The stage before softmax, label and what does nothing.
 fn before_the_end(stages: &[Stage], mut stage: usize) -> usize {
-    while let Step::Softmax | Step::Label | Step::Same = stages[stage].step {
+    while is_end(&stages[stage].step) {
         stage = stages[stage].before;
     }
     stage
+}
+
+/// Whether the step makes probabilities or a label of the last values, or nothing at all.
+fn is_end(step: &Step) -> bool {
+    matches!(step, Step::Softmax | Step::Both | Step::Label | Step::Named(_) | Step::Same)
 }
 
 /// The stages from the first after the input to `stage`.
@@ -131,7 +177,7 @@ fn check_size(values: &Values, path: &[usize], file: usize) -> Result<()> {
             total = total.saturating_add(weight.stored()?);
         }
     }
-    match total > file / 4 {
+    match total > file / SMALLEST_VALUE {
         false => Ok(()),
         true => Err(invalid(format!(
             "its layers have {total} weights, but the file holds {file} bytes: weights are missing, \
@@ -150,11 +196,12 @@ fn push(stack: &mut Stack, step: &Step, shape: Option<&[usize]>, most: usize) ->
         Step::Activation(activation) => stack.activation(*activation),
         Step::Scalar { scale, shift } => stack.affine(Scaling::scalar(*scale, *shift)),
         Step::Elementwise { kind, constant } => {
-            stack.affine(elementwise(*kind, &spread(constant, shape, most)?))
+            stack.affine(Scaling::elementwise(*kind, &spread(constant, shape, most)?))
         }
         Step::BatchNorm { parts, epsilon } => stack.affine(batch_norm(parts, *epsilon)?),
+        Step::Scaler { offset, scale } => stack.affine(scaler(offset, scale)?),
         Step::Erf => Err(invalid("Erf stands alone, expected it as a part of GELU")),
-        Step::Softmax | Step::Label => {
+        Step::Softmax | Step::Both | Step::Label | Step::Named(_) => {
             stack.end();
             Ok(())
         }
@@ -176,15 +223,12 @@ fn dense(weight: &Constant, bias: Option<&Constant>, alpha: f32, beta: f32) -> R
     Ok(Dense { inputs, outputs, weight, bias })
 }
 
-fn elementwise(kind: Elementwise, constant: &[f64]) -> Scaling {
-    let each = |of: fn(f64) -> f64| constant.iter().map(|&value| of(value)).collect();
-    match kind {
-        Elementwise::Add => Scaling { scale: vec![1.0], shift: each(|c| c) },
-        Elementwise::Subtract => Scaling { scale: vec![1.0], shift: each(|c| -c) },
-        Elementwise::SubtractFrom => Scaling { scale: vec![-1.0], shift: each(|c| c) },
-        Elementwise::Multiply => Scaling { scale: each(|c| c), shift: vec![0.0] },
-        Elementwise::Divide => Scaling { scale: each(|c| 1.0 / c), shift: vec![0.0] },
-    }
+/// `(x - offset) * scale`
+fn scaler(offset: &[f32], scale: &[f32]) -> Result<Scaling> {
+    let doubles = |values: &[f32]| values.iter().map(|&value| value.into()).collect();
+    let minus = offset.iter().map(|&value| -f64::from(value)).collect();
+    let taken_off = Scaling { scale: vec![1.0], shift: minus };
+    taken_off.then(&Scaling { scale: doubles(scale), shift: vec![0.0] })
 }
 
 fn batch_norm(parts: &[Constant; 4], epsilon: f32) -> Result<Scaling> {

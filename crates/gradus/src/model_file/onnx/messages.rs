@@ -9,6 +9,7 @@ pub(super) mod element {
     pub(in super::super) const UINT8: i32 = 2;
     pub(in super::super) const INT32: i32 = 6;
     pub(in super::super) const INT64: i32 = 7;
+    pub(in super::super) const STRING: i32 = 8;
     pub(in super::super) const BOOL: i32 = 9;
     pub(in super::super) const FLOAT16: i32 = 10;
     pub(in super::super) const DOUBLE: i32 = 11;
@@ -121,6 +122,8 @@ pub(super) struct Attribute {
     pub(super) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(super) ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub(super) strings: Vec<Vec<u8>>,
     #[prost(int32, tag = "20")]
     pub(super) kind: i32,
 }
@@ -136,6 +139,8 @@ pub(super) struct Tensor {
     pub(super) float_data: Vec<f32>,
     #[prost(int32, repeated, tag = "5")]
     pub(super) int32_data: Vec<i32>,
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub(super) string_data: Vec<Vec<u8>>,
     #[prost(int64, repeated, tag = "7")]
     pub(super) int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
@@ -144,9 +149,24 @@ pub(super) struct Tensor {
     pub(super) raw_data: Vec<u8>,
     #[prost(double, repeated, tag = "10")]
     pub(super) double_data: Vec<f64>,
+    /// Where the values stand in another file: its name, and a range of its bytes.
+    #[prost(message, repeated, tag = "13")]
+    pub(super) external_data: Vec<Property>,
     /// 1 where the values stand in another file.
     #[prost(int32, tag = "14")]
     pub(super) data_location: i32,
+}
+
+impl Tensor {
+    /// Whether the values stand in another file.
+    pub(super) fn is_external(&self) -> bool {
+        self.data_location == 1
+    }
+
+    /// What the message says about the values in another file: its `location`, `offset` or `length`.
+    pub(super) fn external(&self, key: &str) -> Option<&str> {
+        self.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
+    }
 }
 
 /// `ValueInfoProto`: name and type of an input or output.

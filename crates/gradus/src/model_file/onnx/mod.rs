@@ -2,11 +2,14 @@
 //! model.
 //!
 //! `messages.rs` is the format, `export.rs` writes, `seal.rs` adds and checks the digest, `import.rs` reads;
-//! `nodes.rs` and `values.rs` say what each node of a graph computes. docs/formats.md has the layout, and what is
+//! `nodes.rs` and `values.rs` say what each node of a graph computes, `external.rs` reads weights from files beside the
+//! model. docs/formats.md has the layout, and what is
 //! understood.
 
+mod class_names;
 mod constants;
 mod export;
+mod external;
 mod import;
 mod gelu;
 mod messages;

@@ -5,17 +5,24 @@
 
 use gradus_core::error::invalid;
 
+use super::class_names::ClassNames;
 use super::constants::Constant;
 use super::gelu;
 use super::messages::{Graph, Node};
 use super::shapes;
-use super::values::{Elementwise, Step, Value, Values};
+use super::values::{Step, Value, Values};
 use crate::error::{Error, Result};
-use crate::model_file::stack::leaky_relu;
+use crate::model_file::scaling::Elementwise;
+use crate::model_file::stack::{elu, leaky_relu, one_slope};
 use crate::network::Activation;
 
 /// Of a leaky ReLU, where the node does not say.
 const SLOPE: f32 = 0.01;
+
+/// The constants of SELU, and how far a file's may be from them.
+const SELU_ALPHA: f32 = 1.673_263_2;
+const SELU_GAMMA: f32 = 1.050_701;
+const SELU_TOLERANCE: f32 = 1e-5;
 
 /// What is added to variances where the node does not say.
 const EPSILON: f32 = 1e-5;
@@ -62,9 +69,10 @@ fn value<'a>(values: &mut Values<'a>, node: &'a Node) -> Result<Value<'a>> {
         (_, Value::Unknown(why)) => Ok(Value::Unknown(why)),
         ("" | "ai.onnx", Value::Constant(constant)) => of_constant(values, node, constant),
         ("" | "ai.onnx", Value::Stage(stage)) => of_stage(values, node, stage),
-        ("ai.onnx.ml", Value::Stage(stage)) if node.op_type == "ZipMap" => {
-            Ok(values.then(stage, Step::Same, node))
+        ("ai.onnx.ml", Value::Constant(constant)) if node.op_type == "ArrayFeatureExtractor" => {
+            chosen(values, node, constant)
         }
+        ("ai.onnx.ml", Value::Stage(stage)) => of_scikit_learn(values, node, stage),
         // Its GELU is the exact one.
         ("com.microsoft", Value::Stage(stage)) if node.op_type == "Gelu" => {
             Ok(values.then(stage, Step::Activation(Activation::Gelu), node))
@@ -80,6 +88,48 @@ fn not_known() -> Error {
          Div, BatchNormalization, Flatten, Reshape, Cast, Identity, Dropout, Softmax, LogSoftmax, \
          ArgMax and the activations {activations}"
     ))
+}
+
+/// A node of the operators that converters of scikit-learn use.
+fn of_scikit_learn<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<Value<'a>> {
+    match node.op_type.as_str() {
+        "ZipMap" => match ClassNames::of_zip_map(node) {
+            Some(names) => Ok(values.then(stage, Step::Named(names), node)),
+            None => Ok(values.then(stage, Step::Same, node)),
+        },
+        "LabelEncoder" => {
+            let names = ClassNames::of_label_encoder(node)?;
+            match values.is_label(stage) {
+                true => Ok(values.then(stage, Step::Named(names), node)),
+                false => Err(invalid("it encodes something else than the label of a class")),
+            }
+        }
+        "Scaler" => {
+            let list = |name| node.attribute(name).map_or(&[][..], |it| &it.floats);
+            let (offset, scale) = (list("offset"), list("scale"));
+            if offset.is_empty() || scale.is_empty() {
+                return Err(invalid("it has no offset, or no scale"));
+            }
+            values.row(stage)?;
+            Ok(values.then(stage, Step::Scaler { offset, scale }, node))
+        }
+        "Normalizer" => Err(invalid(
+            "it scales each sample by the sample's own length, which gradus does not do: scale the \
+             samples before prediction, and convert the model without this step",
+        )),
+        _ => Err(not_known()),
+    }
+}
+
+/// The elements of an array that the label of a class chooses.
+fn chosen<'a>(values: &mut Values<'a>, node: &'a Node, names: Constant<'a>) -> Result<Value<'a>> {
+    match values.input(node, 1) {
+        Some(Value::Stage(stage)) if values.is_label(stage) => {
+            Ok(values.then(stage, Step::Named(ClassNames::Array(names)), node))
+        }
+        Some(Value::Unknown(why)) => Ok(Value::Unknown(why)),
+        _ => Err(invalid("it chooses from a constant by something else than the label of a class")),
+    }
 }
 
 fn constant<'a>(node: &'a Node) -> Result<Value<'a>> {
@@ -108,6 +158,7 @@ fn of_constant<'a>(
             }
         }
         (_, Some(Value::Unknown(why))) => Ok(Value::Unknown(why)),
+        ("Gather", Some(Value::Stage(_))) => chosen(values, node, constant),
         ("Add", Some(Value::Stage(stage))) => {
             elementwise(values, node, stage, Elementwise::Add, constant)
         }
@@ -140,6 +191,19 @@ fn of_stage<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result
         "Relu" => activation(values, Activation::Relu),
         "Tanh" => activation(values, Activation::Tanh),
         "Sigmoid" => activation(values, Activation::Sigmoid),
+        "Elu" => activation(values, elu(node.float("alpha", 1.0))?),
+        "Selu" => {
+            let near = |name, usual: f32| (node.float(name, usual) - usual).abs() < SELU_TOLERANCE;
+            match near("alpha", SELU_ALPHA) && near("gamma", SELU_GAMMA) {
+                true => activation(values, Activation::Selu),
+                false => Err(invalid("its constants are others than those of SELU")),
+            }
+        }
+        "Swish" if node.float("alpha", 1.0) == 1.0 => activation(values, Activation::Silu),
+        "PRelu" => {
+            let slopes = required(values, node, 1, "the slope")?.floats()?;
+            activation(values, one_slope(&slopes)?)
+        }
         "LeakyRelu" => activation(values, leaky_relu(node.float("alpha", SLOPE))?),
         "Gelu" => match node.attribute("approximate").and_then(|it| it.s.as_deref()) {
             None | Some(b"none") => activation(values, Activation::Gelu),
@@ -149,6 +213,7 @@ fn of_stage<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result
         "Identity" => Ok(Value::Stage(stage)),
         "Dropout" => dropout(values, node, stage),
         "Cast" => shapes::cast(values, node, stage),
+        "Concat" => both_classes(values, node, stage),
         "Flatten" => shapes::flatten(values, node, stage),
         "Reshape" => shapes::reshape(values, node, stage),
         "Softmax" | "LogSoftmax" => {
@@ -276,6 +341,29 @@ fn dropout<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<
         false => Ok(Value::Stage(stage)),
         true => Err(invalid("it is in training mode: export the model for inference")),
     }
+}
+
+/// The probabilities of two classes next to each other: `1 - p` and `p`, of which `p` is a sigmoid.
+fn both_classes<'a>(values: &mut Values<'a>, node: &'a Node, first: usize) -> Result<Value<'a>> {
+    let fail = || {
+        invalid(
+            "it puts values together; of such graphs gradus reads the probabilities of two classes, \
+             1 - p and p with p = sigmoid",
+        )
+    };
+    let (Some(Value::Stage(second)), 2) = (values.input(node, 1), node.input.len()) else {
+        return Err(fail());
+    };
+    let (first, second) = (values.same_as(first), values.same_as(second));
+    let rest = &values.stages[first];
+    let is_rest = matches!(rest.step, Step::Scalar { scale: -1.0, shift: 1.0 })
+        && values.same_as(rest.before) == second;
+    let is_sigmoid = matches!(values.stages[second].step, Step::Activation(Activation::Sigmoid));
+    let axis = matches!(node.int("axis", 0), 1 | -1);
+    if !is_rest || !is_sigmoid || !axis || values.row(second)?.is_some_and(|width| width != 1) {
+        return Err(fail());
+    }
+    Ok(values.push(second, Step::Both, Some(vec![2]), node))
 }
 
 /// The constant that is input `index`.

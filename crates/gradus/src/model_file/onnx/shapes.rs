@@ -6,12 +6,19 @@ use super::messages::{Node, element};
 use super::values::{Step, Value, Values};
 use crate::error::Result;
 
-/// To float32 or float64; a label may become anything.
+/// To a type of floats; a label may become anything.
 pub(super) fn cast<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result<Value<'a>> {
     let to = node.int("to", 0);
     let exact = [element::FLOAT, element::DOUBLE].iter().any(|&kind| i64::from(kind) == to);
-    match exact || matches!(values.stages[stage].step, Step::Label) {
-        true => Ok(values.then(stage, Step::Same, node)),
+    if exact || values.is_label(stage) {
+        return Ok(values.then(stage, Step::Same, node));
+    }
+    let half = [element::FLOAT16, element::BFLOAT16].iter().any(|&kind| i64::from(kind) == to);
+    match half {
+        true => {
+            values.computes_in_halves = true;
+            Ok(values.then(stage, Step::Same, node))
+        }
         false => Err(invalid("it rounds to another type than float32 and float64")),
     }
 }
@@ -41,6 +48,9 @@ pub(super) fn reshape<'a>(
     node: &'a Node,
     stage: usize,
 ) -> Result<Value<'a>> {
+    if values.is_label(stage) {
+        return Ok(values.then(stage, Step::Same, node));
+    }
     let features = values.stages[stage].shape.as_deref().map(product).transpose()?;
     let Some(Value::Constant(constant)) = values.input(node, 1) else {
         return Ok(values.push(stage, Step::Same, features.map(|it| vec![it]), node));

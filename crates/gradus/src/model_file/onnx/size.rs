@@ -37,7 +37,9 @@ impl Kind {
             (Kind::Graph, 1) => Some(Kind::Node),
             (Kind::Graph, 5) | (Kind::Attribute, 5) => Some(Kind::Tensor),
             (Kind::Node, 5) => Some(Kind::Attribute),
-            (Kind::Model, 8 | 14) | (Kind::Graph, 11 | 12) => Some(Kind::Other),
+            (Kind::Model, 8 | 14) | (Kind::Graph, 11 | 12) | (Kind::Tensor, 13) => {
+                Some(Kind::Other)
+            }
             _ => None,
         }
     }

@@ -9,9 +9,11 @@ use std::rc::Rc;
 
 use gradus_core::error::invalid;
 
+use super::class_names::ClassNames;
 use super::constants::Constant;
 use super::messages::{Graph, Node, ValueInfo, element};
 use crate::error::Result;
+use crate::model_file::scaling::Elementwise;
 use crate::network::Activation;
 
 /// One value of the graph.
@@ -51,21 +53,21 @@ pub(super) enum Step<'a> {
         parts: [Constant<'a>; 4],
         epsilon: f32,
     },
+    /// `(x - offset) * scale`, each one number for all values or one for each.
+    Scaler {
+        offset: &'a [f32],
+        scale: &'a [f32],
+    },
     /// A part of GELU, which is no activation by itself.
     Erf,
+    /// The probabilities of two classes, `1 - x` and `x`.
+    Both,
     /// Probabilities, or their logarithms.
     Softmax,
     /// The class of the largest.
     Label,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Elementwise {
-    Add,
-    Subtract,
-    SubtractFrom,
-    Multiply,
-    Divide,
+    /// The same, by the names of the classes.
+    Named(ClassNames<'a>),
 }
 
 /// A value that is computed from the input.
@@ -82,6 +84,8 @@ pub(super) struct Stage<'a> {
 pub(super) struct Values<'a> {
     pub(super) opset: i64,
     pub(super) stages: Vec<Stage<'a>>,
+    /// Whether a step rounds to half precision.
+    pub(super) computes_in_halves: bool,
     named: HashMap<&'a str, Value<'a>>,
 }
 
@@ -91,7 +95,8 @@ impl<'a> Values<'a> {
     /// # Errors
     /// `InvalidData` if the graph has not one input.
     pub(super) fn new(graph: &'a Graph, opset: i64) -> Result<Values<'a>> {
-        let mut values = Values { opset, stages: Vec::new(), named: HashMap::new() };
+        let mut values =
+            Values { opset, stages: Vec::new(), computes_in_halves: false, named: HashMap::new() };
         for tensor in &graph.initializer {
             values.named.insert(&tensor.name, Value::Constant(Constant::new(tensor)));
         }
@@ -103,6 +108,7 @@ impl<'a> Values<'a> {
             return Err(invalid(format!("it has {found} inputs, expected one for the samples")));
         };
         let shape = sample_shape(input)?;
+        values.computes_in_halves = takes_halves(input);
         values.stages.push(Stage { before: 0, step: Step::Input, shape, node: &input.name });
         values.named.insert(&input.name, Value::Stage(0));
         Ok(values)
@@ -144,6 +150,19 @@ impl<'a> Values<'a> {
         self.push(before, step, shape, node)
     }
 
+    /// The stage that this one is, without steps that do nothing.
+    pub(super) fn same_as(&self, mut stage: usize) -> usize {
+        while let Step::Same = self.stages[stage].step {
+            stage = self.stages[stage].before;
+        }
+        stage
+    }
+
+    /// Whether the stage is the number or the name of the most probable class.
+    pub(super) fn is_label(&self, stage: usize) -> bool {
+        matches!(self.stages[self.same_as(stage)].step, Step::Label | Step::Named(_))
+    }
+
     /// The number of values of a sample where they stand in one row; `None` if that is unknown.
     ///
     /// # Errors
@@ -160,13 +179,18 @@ impl<'a> Values<'a> {
     }
 }
 
+/// Whether the graph's input is of half precision.
+fn takes_halves(input: &ValueInfo) -> bool {
+    let tensor = input.kind.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+    tensor.is_some_and(|it| [element::FLOAT16, element::BFLOAT16].contains(&it.elem_type))
+}
+
 /// The shape of one sample of the graph's input.
 fn sample_shape(input: &ValueInfo) -> Result<Option<Vec<usize>>> {
     let Some(tensor) = input.kind.as_ref().and_then(|kind| kind.tensor_type.as_ref()) else {
         return Ok(None);
     };
-    const STRING: i32 = 8;
-    if [STRING, element::BOOL].contains(&tensor.elem_type) {
+    if [element::STRING, element::BOOL].contains(&tensor.elem_type) {
         return Err(invalid(format!("its input '{}' does not take numbers", input.name)));
     }
     let Some(shape) = &tensor.shape else { return Ok(None) };
