@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
@@ -14,16 +14,26 @@ use libfuzzer_sys::fuzz_target;
 
 struct Server {
     process: Child,
+    /// The server ends when this pipe is closed, which the end of this process does: libFuzzer drops nothing.
+    _running: ChildStdin,
     port: String,
 }
+
+/// Starts the server ($0), and ends it when standard input is closed.
+const UNTIL_CLOSED: &str = r#"exec 3<&0
+"$0" serve --port 0 --no-download 3<&- &
+server=$!
+{ read -r _ <&3; kill $server; } >&- 2>&- &
+wait $server"#;
 
 static SERVER: LazyLock<Mutex<Server>> = LazyLock::new(|| {
     let program = std::env::var("GRADUS_PROGRAM").expect("GRADUS_PROGRAM: the path of the program");
     let folder = std::env::temp_dir().join(format!("gradus-fuzz-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
-    let mut process = Command::new(program)
-        .args(["serve", "--port", "0", "--no-download"])
+    let mut process = Command::new("sh")
+        .args(["-c", UNTIL_CLOSED, &program])
         .current_dir(folder)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("a server");
@@ -32,7 +42,8 @@ static SERVER: LazyLock<Mutex<Server>> = LazyLock::new(|| {
     BufReader::new(out).read_line(&mut line).expect("its address");
     let port = line.split(['/', ' ']).find_map(|part| part.strip_prefix("127.0.0.1:"));
     let port = port.expect("its port").to_owned();
-    Mutex::new(Server { process, port })
+    let _running = process.stdin.take().expect("its input");
+    Mutex::new(Server { process, _running, port })
 });
 
 fuzz_target!(|bytes: &[u8]| {
