@@ -47,10 +47,29 @@ def test_every_form_is_the_same(form, table, tmp_path):
     else:
         other = FORMS[form](X)
     expected = reference.predict_proba(X)
-    # Sparse rows add in another order.
-    tolerance = 1e-5 if scipy.sparse.issparse(other) else 0
+    # Sparse rows add in another order; results of float32 are float32.
+    tolerance = 1e-5 if scipy.sparse.issparse(other) else 1e-6 if "float32" in form else 0
     np.testing.assert_allclose(reference.predict_proba(other), expected, tolerance, tolerance)
     assert np.array_equal(fit(other, y).coefs_[0], reference.coefs_[0])
+
+
+def test_results_have_the_precision_of_the_samples(table):
+    X, y = table
+    X = X.astype(np.float32)
+    columns = {f"f{at}": X[:, at] for at in range(X.shape[1])}
+    single = [X, scipy.sparse.csr_matrix(X), pandas.DataFrame(columns), polars.DataFrame(columns)]
+    double = [X.astype(np.float64), X.astype(np.float16), X.tolist(), (10 * X).astype(np.int64)]
+    double += [pandas.DataFrame(columns).astype({"f0": np.float64}), (X > 0), scipy.sparse.csr_matrix(X > 0)]
+    for kind, forms in ((np.float32, single), (np.float64, double)):
+        for form in forms:
+            fitted = fit(form, y)
+            assert all(array.dtype == kind for array in fitted.coefs_ + fitted.intercepts_), type(form)
+            probabilities = fitted.predict_proba(form)
+            assert probabilities.dtype == kind and fitted.predict_log_proba(form).dtype == kind
+            sums = 1e-6 if kind == np.float32 else 1e-15
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=sums)
+            regressor = MLPRegressor((4,), max_iter=2, random_state=0).fit(form, y)
+            assert regressor.predict(form).dtype == kind
 
 
 def test_images_are_bytes_in_any_shape(digits):

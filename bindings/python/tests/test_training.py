@@ -82,6 +82,8 @@ def test_early_stopping_comes_back_to_the_best_epoch(table):
     apart = model(early_stopping=True, validation_fraction=0.2).fit(X, y)
     assert len(apart.validation_scores_) == apart.n_iter_
     assert apart.t_ == apart.n_iter_ * 240
+    with pytest.raises(ValueError, match="The validation set is too small: 0.01 of 100 samples"):
+        model(early_stopping=True, validation_fraction=0.01).fit(X[:100], y[:100])
 
 
 def test_callbacks_hear_every_epoch_and_may_stop(table):
@@ -114,9 +116,24 @@ def test_what_a_callback_raises_is_raised_and_the_model_stays(table):
 
 
 def test_verbose_prints_each_epoch(table, capsys):
-    model(verbose=True, max_iter=2).fit(*table)
+    fitted = model(verbose=True, max_iter=2).fit(*table)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 and lines[1].startswith("Epoch 1: loss = 1.")
+    start = f"Iteration 2, loss = {fitted.loss_:.8f}, accuracy = "
+    assert len(lines) == 2 and lines[1].startswith(start), lines
+    # The lines of partial_fit are numbered on.
+    fitted.partial_fit(*table)
+    assert capsys.readouterr().out.startswith("Iteration 3, loss = ")
+
+
+def test_infinite_patience_runs_all_epochs_and_warns(table):
+    fitted = model(max_iter=12, tol=10.0, n_iter_no_change=np.inf)
+    with pytest.warns(UserWarning, match="had not settled"):
+        fitted.fit(*table)
+    assert fitted.n_iter_ == 12
+    early = model(max_iter=12, tol=10.0, n_iter_no_change=np.inf, early_stopping=True)
+    with pytest.warns(UserWarning, match="had not settled"):
+        early.fit(*table)
+    assert early.n_iter_ == 12
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "muon", "rmsprop", "lion", "adamw"])
@@ -161,6 +178,11 @@ def test_warm_start_goes_on(table):
     warm.fit(X, y)
     assert np.array_equal(warm.coefs_[0], model(max_iter=6).fit(X, y).coefs_[0])
     assert warm.n_iter_ == 3
+    words = r"same classes as in the previous call to fit. Previously got \[0 1 2\], `y` has "
+    with pytest.raises(ValueError, match=words + r"\[0 1\]"):
+        warm.fit(X[y < 2], y[y < 2])
+    with pytest.raises(ValueError, match=words + r"\[1 2 3\]"):
+        warm.fit(X, y + 1)
     cold = model(max_iter=3).fit(X, y).fit(X, y)
     assert np.array_equal(cold.coefs_[0], model(max_iter=3).fit(X, y).coefs_[0])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gradus import _core, _inputs
+from gradus import _core, _frames, _inputs
 from gradus._mlp import BaseMLP
 from gradus._parameters import complete
 from gradus.plots import Plot
@@ -36,7 +36,8 @@ class MLPClassifier(BaseMLP):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     coefs_, intercepts_ : list of ndarray
-        Weights (inputs x outputs) and biases of each layer, read-only copies.
+        Weights (inputs x outputs) and biases of each layer, read-only copies: float32 if X of `fit` was, otherwise
+        float64. They are computed in single precision.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -229,7 +230,7 @@ class MLPClassifier(BaseMLP):
                 return self.classes_[index : index + 1].copy()
         return self.classes_[self._outputs(X, model.labels)]
 
-    def predict_proba(self, X: Samples) -> NDArray[np.float32]:
+    def predict_proba(self, X: Samples) -> NDArray[np.floating]:
         """Return the probabilities of all classes for each sample.
 
         Parameters
@@ -239,12 +240,19 @@ class MLPClassifier(BaseMLP):
 
         Returns
         -------
-        probabilities : ndarray of float32 of shape (n_samples, n_classes)
-            In the order of ``classes_``.
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``: float32 if X is float32, otherwise float64. They are computed in single
+            precision; in double precision they are divided by their sum, so that they add up to 1 there, too.
         """
-        return self._outputs(X, self._fitted().probabilities)
+        X = _frames.collected(X)
+        probabilities = self._outputs(X, self._fitted().probabilities)
+        if _inputs.precision(X) == np.float32:
+            return probabilities
+        probabilities = probabilities.astype(np.float64)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        return probabilities
 
-    def predict_log_proba(self, X: Samples) -> NDArray[np.float32]:
+    def predict_log_proba(self, X: Samples) -> NDArray[np.floating]:
         """Return the logarithms of the probabilities.
 
         Parameters
@@ -254,8 +262,8 @@ class MLPClassifier(BaseMLP):
 
         Returns
         -------
-        log_probabilities : ndarray of float32 of shape (n_samples, n_classes)
-            -inf where a probability is 0 in single precision.
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            In the precision of `predict_proba`; -inf where a probability is 0 in single precision.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
@@ -379,6 +387,14 @@ class MLPClassifier(BaseMLP):
             classes = self.classes_ if classes is None else classes
             values = _inputs.encode_known(y, classes)
         return _Targets(classes, values)
+
+    def _check_warm_start(self, y, samples):
+        classes = np.unique(_labels(_inputs.vector(y, "y", samples)))
+        if not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {self.classes_}, `y` has {classes}"
+            )
 
     def _class_weights(self, targets):
         weight = self.class_weight

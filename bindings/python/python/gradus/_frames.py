@@ -16,10 +16,14 @@ def names(X):
     return None if columns is None else list(columns)
 
 
+def types(X):
+    """Return the types of the columns of a frame; none for anything else."""
+    return X.schema.types if is_arrow(X) else getattr(X, "dtypes", ())
+
+
 def first_date(X):
     """Return the position of the first column of dates, times or durations; None where there is none."""
-    types = X.schema.types if is_arrow(X) else getattr(X, "dtypes", ())
-    for position, kind in enumerate(types):
+    for position, kind in enumerate(types(X)):
         # Polars and PyArrow would turn them into numbers of days without a word.
         if str(kind).lower().startswith(("date", "time", "duration", "period")):
             return position

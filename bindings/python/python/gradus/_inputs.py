@@ -14,6 +14,15 @@ def is_sparse(X):
     return hasattr(X, "toarray") and hasattr(X, "nnz")
 
 
+def precision(X):
+    """Return the type of numbers that results for X have: float32 if X is, otherwise float64, as in scikit-learn."""
+    if hasattr(X, "dtype"):
+        return np.float32 if X.dtype == np.float32 else np.float64
+    types = [str(kind).lower() for kind in _frames.types(X)]
+    single = len(types) > 0 and all(kind in ("float32", "float") for kind in types)
+    return np.float32 if single else np.float64
+
+
 def rows(X, doubles=False):
     """Return samples as rows, and the shape of one sample.
 

@@ -95,15 +95,15 @@ class BaseMLP(Savable):
     def _partial_fit(self, X, y, sample_weight, **known):
         if self.early_stopping:
             raise ValueError(
-                "partial_fit does not support early_stopping, because it runs a single epoch: use fit, or "
-                "check the score yourself"
+                "partial_fit does not support early_stopping=True, because it runs a single epoch: use fit, "
+                "or check the score yourself"
             )
         go_on = "_model" in self.__dict__
         return self._train(X, y, sample_weight, None, go_on=go_on, partial=True, **known)
 
     def _train(self, X, y, sample_weight, validation_data, *, go_on, partial, **known):
         X = _frames.collected(X)
-        names = _inputs.feature_names(X)
+        names, precision = _inputs.feature_names(X), _inputs.precision(X)
         if go_on:
             X = self._in_order(X, names, stacklevel=6)
             names = self.__dict__.get("feature_names_in_", names)
@@ -119,6 +119,8 @@ class BaseMLP(Savable):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
+        if go_on and not partial:
+            self._check_warm_start(y, len(values))
         targets = self._targets(y, len(values), go_on=go_on, **known)
         weights = _inputs.sample_weights(sample_weight, len(values))
         validation = None
@@ -126,6 +128,7 @@ class BaseMLP(Savable):
             validation = self._validation(validation_data, values, names, targets)
         seed = self._seed if go_on else _settings.seed(self.random_state)
         early = _settings.truth("early_stopping", self.early_stopping)
+        share = self._held_out(early and validation is None, len(values))
         settings = _settings.texts(
             self,
             _settings.Run(
@@ -134,7 +137,7 @@ class BaseMLP(Savable):
                 partial=partial,
                 class_weights=self._class_weights(targets),
                 early_stopping=early,
-                validation=self._held_out(early and validation is None),
+                validation=share,
             ),
         )
         run = _core.train(
@@ -151,7 +154,7 @@ class BaseMLP(Savable):
             model=self._model if go_on else None,
             state=self._state if go_on else None,
             patience=None if early else self._patience(),
-            report=self._listener(),
+            report=self._listener(partial and go_on),
         )
         # A run without a good epoch leaves the estimator as it was; what was never trained has nothing to lose by Ctrl-C.
         if run.outcome == "diverged":
@@ -159,6 +162,7 @@ class BaseMLP(Savable):
         interrupted = run.error is not None and not run.history.get("loss")
         if not (interrupted and "_model" in self.__dict__):
             self._take(run, seed, targets, names, keep=partial and go_on)
+            self._precision = precision
         if run.error is not None:
             raise run.error
         if not partial:
@@ -210,19 +214,28 @@ class BaseMLP(Savable):
         notes = {} if isinstance(self.init, str) else {"init": "arrays"}
         return notes if weights is None else {**notes, "sample_weights": "array"}
 
-    def _held_out(self, wanted):
+    def _check_warm_start(self, y, samples):
+        """Checks that training can continue from an earlier fit on these targets."""
+
+    def _held_out(self, wanted, samples):
         if not wanted:
             return 0.0
         share = _settings.number("validation_fraction", self.validation_fraction)
         if not 0.0 < share < 1.0:
             raise ValueError(f"validation_fraction is {share}, but must be above 0 and below 1")
+        # One sample has no R^2, and an accuracy of 0 or 1.
+        if np.ceil(share * samples) < 2:
+            raise ValueError(
+                f"The validation set is too small: {share} of {samples} samples. Increase validation_fraction, "
+                "or the number of samples"
+            )
         return share
 
     def _patience(self):
-        rounds = _settings.whole("n_iter_no_change", self.n_iter_no_change, none=True)
+        rounds = _settings.rounds(self.n_iter_no_change)
         return None if rounds is None else (_settings.number("tol", self.tol), rounds)
 
-    def _listener(self):
+    def _listener(self, keep):
         callbacks = self.callbacks
         if callbacks is None:
             callbacks = []
@@ -233,7 +246,7 @@ class BaseMLP(Savable):
             if not callable(callback):
                 raise ValueError(f"callbacks has {callback!r}, which is not callable")
         if self.verbose:
-            callbacks.insert(0, _print_epoch)
+            callbacks.insert(0, _EpochPrinter(self.n_iter_ if keep else 0))
         if not callbacks:
             return None
         # All of them are called, even if one wants to stop.
@@ -277,14 +290,19 @@ class BaseMLP(Savable):
             del self.feature_names_in_
 
     @property
-    def coefs_(self) -> list[NDArray[np.float32]]:
+    def coefs_(self) -> list[NDArray[np.floating]]:
         """Weights of the layers, inputs x outputs each; read-only copies."""
-        return [_read_only(weight) for weight in self._trained("coefs_").weights()]
+        return self._layers(self._trained("coefs_").weights())
 
     @property
-    def intercepts_(self) -> list[NDArray[np.float32]]:
+    def intercepts_(self) -> list[NDArray[np.floating]]:
         """Biases of the layers; read-only copies."""
-        return [_read_only(bias) for bias in self._trained("intercepts_").biases()]
+        return self._layers(self._trained("intercepts_").biases())
+
+    def _layers(self, arrays):
+        """Returns parameters in the precision of the samples of `fit`; in their own if these are unknown."""
+        kind = self.__dict__.get("_precision", np.float32)
+        return [_read_only(array.astype(kind, copy=False)) for array in arrays]
 
     def plot_curves(
         self, figure: Literal["loss", "accuracy", "learning_rate"] | None = None
@@ -451,13 +469,20 @@ def _is_true(answer):
     return isinstance(answer, (bool, np.bool_)) and bool(answer)
 
 
-def _print_epoch(report):
-    figures = (f"{key} = {value:.4f}" for key, value in report.items() if _is_shown(key))
-    print(f"Epoch {report['epoch']}: {', '.join(figures)}", flush=True)
+class _EpochPrinter:
+    """Prints each epoch in the form of scikit-learn's line, followed by the metrics that it does not have."""
 
+    def __init__(self, epochs_before):
+        self.epochs_before = epochs_before
 
-def _is_shown(key):
-    return key in ("loss", "accuracy", "val_loss", "val_accuracy")
+    def __call__(self, report):
+        more = (
+            f", {key} = {report[key]:.4f}"
+            for key in ("accuracy", "val_loss", "val_accuracy")
+            if key in report
+        )
+        number = self.epochs_before + report["epoch"] + 1
+        print(f"Iteration {number}, loss = {report['loss']:.8f}{''.join(more)}", flush=True)
 
 
 def _read_only(array):

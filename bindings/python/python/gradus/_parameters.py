@@ -48,16 +48,20 @@ _OWN = {
         "Smallest improvement over the best epoch so far that counts as progress.",
     ),
     "n_iter_no_change": (
-        "int or None",
+        "int, infinity or None",
         "Training ends after more than this many epochs in a row without progress: in the training loss, "
-        "or with ``early_stopping`` in the monitored metric. None means never.",
+        "or with ``early_stopping`` in the monitored metric. None and ``numpy.inf`` mean never; only with None "
+        "there is no ConvergenceWarning after ``max_iter`` epochs.",
     ),
-    "verbose": ("bool", "Whether to print the metrics of each epoch."),
+    "verbose": (
+        "bool",
+        "Whether to print the metrics of each epoch, in lines such as ``Iteration 1, loss = 0.51234567``; "
+        "the first epoch is number 1, as in scikit-learn.",
+    ),
     "warm_start": (
         "bool",
         "Whether `fit` continues from the previous call, with its weights and the solver's state. "
-        "Layers, solver, ``batch_norm`` and ``ema_decay`` must then be unchanged, and there must be no "
-        "new class.",
+        "Layers, solver, ``batch_norm`` and ``ema_decay`` must then be unchanged, and so must the classes.",
     ),
     "momentum": (
         "float",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gradus import _inputs
+from gradus import _frames, _inputs
 from gradus._errors import metric_warning
 from gradus._mlp import BaseMLP
 from gradus._parameters import complete
@@ -191,7 +191,7 @@ class MLPRegressor(BaseMLP):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X: Samples) -> NDArray[np.float64]:
+    def predict(self, X: Samples) -> NDArray[np.floating]:
         """Return the predicted targets of each sample.
 
         Parameters
@@ -201,15 +201,18 @@ class MLPRegressor(BaseMLP):
 
         Returns
         -------
-        y : ndarray of float64 of shape (n_samples,) or (n_samples, n_outputs)
-            Computed in single precision; a vector if there is one target per sample.
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            float32 if X is float32, otherwise float64, but computed in single precision; a vector if there is one
+            target per sample.
         """
         model = self._fitted()
         values = None
         if type(X) is np.ndarray and "feature_names_in_" not in self.__dict__:
             values = model.value(X)
         if values is None:
+            X = _frames.collected(X)
             values = self._outputs(X, model.values)
+        values = values.astype(_inputs.precision(X), copy=False)
         return values.ravel() if self.n_outputs_ == 1 else values
 
     def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

@@ -148,9 +148,9 @@ def _init(estimator, run):
 def _n_iter_no_change(estimator, run):
     if not run.early_stopping:
         return None
-    rounds = whole("n_iter_no_change", estimator.n_iter_no_change, none=True)
+    waited = rounds(estimator.n_iter_no_change)
     # A run that never gives up still returns to its best epoch.
-    return 2**53 if rounds is None else rounds + 1
+    return 2**53 if waited is None else waited + 1
 
 
 def _monitor(estimator, run):
@@ -243,6 +243,16 @@ def whole(name, value, least=0, none=False):
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} is {value!r}, but must be a whole number of at least {least}")
     return int(value)
+
+
+def rounds(n_iter_no_change):
+    """Return the number of epochs without progress after which training ends; None for never.
+
+    scikit-learn's infinity means never, too.
+    """
+    if isinstance(n_iter_no_change, numbers.Real) and n_iter_no_change == np.inf:
+        return None
+    return whole("n_iter_no_change", n_iter_no_change, none=True)
 
 
 def number(name, value):
