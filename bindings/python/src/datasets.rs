@@ -63,6 +63,7 @@ pub(crate) fn load<'py>(
         encoding,
         columns: None,
         doubles: false,
+        colour: false,
         values,
         image_size,
         seed,

@@ -238,6 +238,9 @@ fn tables_are_read_from_gzip_and_zip_files() {
     run(at, &format!("{TRAIN} --data table.csv.gz --label-column animal"));
     assert!(right(at, "table.csv.gz --label-column animal", CLASSES) > 145);
     assert!(accuracy(at, "--data table.csv.gz") > 0.95);
+    run(at, "report model.safetensors --data table.csv.gz --out report.html");
+    let all = "--data table.csv --test table.csv.gz --validation table.csv.gz";
+    run(at, &format!("{TRAIN} {all} --label-column animal --init model.safetensors"));
     fs::write(at.join("book.xls"), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1").unwrap();
     for command in ["data", "predict model.safetensors"] {
         let message = error(at, &format!("{command} book.xls"));

@@ -22,6 +22,8 @@ pub(crate) struct ReadOptions<'a> {
     pub(crate) table: TableOptions<'a>,
     /// Height and width to which images are scaled.
     pub(crate) image_size: Option<(usize, usize)>,
+    /// Whether images in colour that are arrays stay so.
+    pub(crate) colour: bool,
 }
 
 /// The error for regression targets from a set that has classes.
@@ -71,7 +73,11 @@ fn read_file(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> R
     };
     match Magic::of(start) {
         Magic::Zip | Magic::Gzip if csv::is_packed_table(&file) => table(warnings),
-        Magic::Zip => npz::read_parts(path, options.table.values, options.table.doubles, warnings),
+        Magic::Zip => {
+            let TableOptions { values, doubles, .. } = options.table;
+            let colour = options.colour;
+            npz::read_parts(path, npz::NpzOptions { values, doubles, colour }, warnings)
+        }
         Magic::Gzip | Magic::Idx if options.table.values => {
             Err(no_values(&path.display().to_string()))
         }
@@ -285,6 +291,7 @@ pub(crate) fn read_matching(
     let mut reading = options;
     reading.image_size = size_of(train).or(options.image_size);
     reading.table.doubles |= matches!(train.inputs, Inputs::Doubles(_));
+    reading.colour |= train.sample_shape.len() == 3;
     if let Some(columns) = &train.columns {
         // Of a table like the training data, which may have its columns in another order.
         reading.table =

@@ -44,6 +44,8 @@ pub struct LoadOptions {
     pub encoding: Option<Encoding>,
     /// Whether 64-bit numbers stay so in any case: for a model that takes double precision.
     pub doubles: bool,
+    /// Whether images in colour that are arrays stay so: for a model that takes them.
+    pub colour: bool,
     /// The columns that a model was trained on: those of a table are found by these names, or by these
     /// positions in a table without a header.
     pub columns: Option<Columns>,
@@ -70,6 +72,7 @@ impl Default for LoadOptions {
             encoding: None,
             columns: None,
             doubles: false,
+            colour: false,
             values: false,
             image_size: None,
             seed: 0,
@@ -90,6 +93,7 @@ impl LoadOptions {
                 doubles: self.doubles,
             },
             image_size: self.image_size,
+            colour: self.colour,
         }
     }
 }

@@ -158,20 +158,29 @@ pub fn parse_samples(bytes: &[u8], features: usize) -> Result<(Array, Option<Str
 
 /// The parts of an `.npz` file.
 pub fn read_npz(path: &Path) -> Result<Parts> {
-    read_parts(path, false, false, &mut Vec::new())
+    read_parts(path, NpzOptions::default(), &mut Vec::new())
 }
 
-/// As [`read_npz`]; with `values`, targets are the values that samples are answered with, `(n,)` or `(n, outputs)`,
-/// instead of classes; with `doubles`, 64-bit samples stay as they are. Adds to `warnings`, one line each.
+/// How arrays are read as data.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct NpzOptions {
+    /// Whether targets are values, `(n,)` or `(n, outputs)`, instead of classes.
+    pub(crate) values: bool,
+    /// Whether 64-bit samples stay as they are.
+    pub(crate) doubles: bool,
+    /// Whether images in colour stay so, for a model that takes them.
+    pub(crate) colour: bool,
+}
+
+/// As [`read_npz`], with options. Adds to `warnings`, one line each.
 pub(crate) fn read_parts(
     path: &Path,
-    values: bool,
-    doubles: bool,
+    options: NpzOptions,
     warnings: &mut Vec<String>,
 ) -> Result<Parts> {
     let mut npz = Npz::open(path)?;
     let mut found = Vec::new();
-    let read = parts(&mut npz, values, doubles, &mut found);
+    let read = parts(&mut npz, options, &mut found);
     let path = path.display();
     warnings.extend(found.into_iter().map(|warning| format!("{path}: {warning}")));
     read.map_err(|error| error.context(path))
@@ -179,13 +188,12 @@ pub(crate) fn read_parts(
 
 /// Like [`read_npz`], from memory.
 pub fn parse_npz(bytes: &[u8]) -> Result<Parts> {
-    parts(&mut Npz::from_bytes(bytes)?, false, false, &mut Vec::new())
+    parts(&mut Npz::from_bytes(bytes)?, NpzOptions::default(), &mut Vec::new())
 }
 
 fn parts<R: Read + Seek>(
     npz: &mut Npz<R>,
-    values: bool,
-    doubles: bool,
+    options: NpzOptions,
     warnings: &mut Vec<String>,
 ) -> Result<Parts> {
     let arrays = npz.describe();
@@ -202,9 +210,15 @@ fn parts<R: Read + Seek>(
                 "by their shapes, {samples} are the samples of the {part} part and {targets} their targets"
             ));
         }
-        npz.samples(pair, &arrays)
+        let samples = npz.samples(pair, &arrays)?;
+        if options.colour {
+            return Ok(samples);
+        }
+        let (samples, converted) = samples.without_colour()?;
+        warnings.extend(converted);
+        Ok(samples)
     };
-    if values {
+    if options.values {
         let read = parts.try_map(|part, pair| {
             let samples = samples_of(part, &pair, npz)?;
             match npz.content(&pair.targets)? {
@@ -212,7 +226,7 @@ fn parts<R: Read + Seek>(
                 Content::Texts(_) => Err(texts_as_values(&pair.targets)),
             }
         });
-        return valued_parts(read?, doubles);
+        return valued_parts(read?, options.doubles);
     }
     let mut one_hot = Vec::new();
     let read = parts.try_map(|part, pair| {
@@ -230,7 +244,7 @@ fn parts<R: Read + Seek>(
         Ok((samples, labels))
     });
     warnings.append(&mut one_hot);
-    labelled_parts(read?, doubles)
+    labelled_parts(read?, options.doubles)
 }
 
 fn texts_as_values(name: &str) -> Error {
@@ -322,8 +336,9 @@ mod tests {
             |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>();
         let read = |shape: &str, values: &[f32]| {
             let y = npy_file("<f4", shape, &floats(values));
+            let options = NpzOptions { values: true, ..NpzOptions::default() };
             let file = zip_file(&[("x_train.npy", &x), ("y_train.npy", &y)], false);
-            parts(&mut Npz::from_bytes(&file).unwrap(), true, false, &mut Vec::new())
+            parts(&mut Npz::from_bytes(&file).unwrap(), options, &mut Vec::new())
                 .map(|it| it.train.targets)
         };
         let expected = |names: &[&str], values: &[f32]| Targets::Values {
@@ -349,7 +364,7 @@ mod tests {
             entries.iter().map(|(name, array)| (*name, &array[..])).collect();
         let (file, mut warnings) = (zip_file(&entries, true), Vec::new());
         let mut npz = Npz::from_bytes(&file).unwrap();
-        let parts = parts(&mut npz, false, false, &mut warnings).unwrap();
+        let parts = parts(&mut npz, NpzOptions::default(), &mut warnings).unwrap();
         (parts, warnings)
     }
 
@@ -379,6 +394,22 @@ mod tests {
             read(&[("arr_0.npy", npy_file("|u1", "(2,)", &[0, 1])), ("arr_1.npy", pixels(2))]);
         assert_eq!((train.labels(), &train.sample_shape[..]), (&[0, 1][..], &[2, 2][..]));
         assert!(warnings[0].contains("arr_1 (2 x 2 x 2) are the samples"), "{warnings:?}");
+    }
+
+    #[test]
+    fn images_in_colour_become_grey_unless_they_are_wanted() {
+        let colour = npy_file("|u1", "(2, 8, 8, 3)", &[9; 384]);
+        let labels = npy_file("|u1", "(2,)", &[0, 1]);
+        let (found, warnings) = read(&[("x.npy", colour.clone()), ("y.npy", labels.clone())]);
+        assert_eq!(
+            (found.train.sample_shape, found.train.inputs),
+            (vec![8, 8], Inputs::Bytes(vec![9; 128]))
+        );
+        assert!(warnings[0].contains("converted to grey"), "{warnings:?}");
+        let file = zip_file(&[("x.npy", &colour[..]), ("y.npy", &labels)], false);
+        let options = NpzOptions { colour: true, ..NpzOptions::default() };
+        let kept = parts(&mut Npz::from_bytes(&file).unwrap(), options, &mut Vec::new()).unwrap();
+        assert_eq!(kept.train.sample_shape, [8, 8, 3]);
     }
 
     #[test]

@@ -374,14 +374,15 @@ mod tests {
     fn what_is_missing_or_ambiguous_is_listed_with_shapes() {
         for (names, words) in [
             (&["w1", "b1"][..], "the file has w1 (9 x 4), b1 (9 x 4)"),
-            (&["x_train", "y_train", "x_test"], "x_test and y_test belong together"),
-            (&["X"], "no array of the labels or targets, such as y; the file has X (9 x 4)"),
-            (&["y_train"], "no array of the samples, such as x_train"),
+            (&["x_train", "y_train", "x_test"], "x_test is alone: the test part needs samples"),
+            (&["X"], "X is alone: data need samples and labels (such as x and y)"),
+            (&["y_train"], "(such as x_train and y_train), and one of them is missing"),
             (
                 &["data", "target", "labels"],
-                "which array holds the labels or targets, target or labels?",
+                "both target and labels could be the labels or targets",
             ),
-            (&["X", "y", "Y"], "y or Y"),
+            (&["X", "y", "Y"], "both y and Y could"),
+            (&["x_train", "y_train", "X_val", "x_valid"], "samples of the validation part"),
             (&[], "no arrays"),
         ] {
             let message = found(&with_shapes(names));

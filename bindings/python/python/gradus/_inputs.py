@@ -43,6 +43,7 @@ def rows(X, doubles=False):
     names = _frames.names(X)
     if names is not None:
         _refuse_dates(X, names)
+    _refuse_masked(X, "X")
     if is_sparse(X):
         values = X.toarray() if X.dtype in (np.uint8, bool) else X
     else:
@@ -65,6 +66,17 @@ def rows(X, doubles=False):
     if is_sparse(values):
         return _sparse_rows(values), shape
     return _in_form(values, names, doubles).reshape(len(values), features), shape
+
+
+def _refuse_masked(values, name):
+    """Check that no value of a masked array is masked: its data below the mask are no values."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        mask = np.ma.getmaskarray(values)
+        row = int(np.argwhere(mask)[0][0])
+        raise ValueError(
+            f"{name} is a masked array with {int(mask.sum())} masked value(s), the first in row {row}; a network "
+            f"needs all values: fill the gaps, such as with {name}.filled(0), or leave the rows out"
+        )
 
 
 def _refuse_dates(X, names):
@@ -216,7 +228,8 @@ def in_order(X, names, known, what="X", stacklevel=2):
 
 def vector(values, name, samples):
     """Return a column or vector with one entry for each sample as a vector."""
-    values = np.asarray(values)
+    _refuse_masked(values, name)
+    values = _plain(np.asarray(values))
     if values.ndim == 2 and values.shape[1] == 1:
         from gradus._errors import conversion_warning
 
@@ -228,17 +241,46 @@ def vector(values, name, samples):
         )
         values = values.ravel()
     if values.ndim != 1:
+        advice = f"; {name}.argmax(axis=1) makes labels of one-hot rows" if _is_one_hot(values) else ""
         raise ValueError(
             f"{name} should be a 1d array of one entry for each sample, got an array of shape "
-            f"{values.shape}"
+            f"{values.shape}{advice}"
         )
     if len(values) != samples:
         raise ValueError(f"{name} has {len(values)} entries, but X has {samples} samples")
     return values
 
 
+def _plain(values):
+    """Return an array of objects that are all numbers, or all truth values, in the type of these."""
+    if values.dtype.kind != "O":
+        return values
+    kinds = {type(value) for value in values.flat}
+    for types, dtype in (
+        ((bool, np.bool_), np.bool_),
+        ((int, np.integer), np.int64),
+        ((int, np.integer, float, np.floating), np.float64),
+    ):
+        # A truth value is a whole number to Python, but not to the user.
+        truths = dtype is not np.bool_ and kinds & {bool, np.bool_}
+        if kinds and not truths and all(issubclass(kind, types) for kind in kinds):
+            try:
+                return values.astype(dtype)
+            except OverflowError:
+                return values
+    return values
+
+
+def _is_one_hot(values):
+    """Return whether each row has a single 1 and zeros."""
+    if values.ndim != 2 or values.dtype.kind not in "biuf" or values.shape[1] < 2:
+        return False
+    return bool(np.all((values == 0) | (values == 1)) and np.all((values == 1).sum(axis=1) == 1))
+
+
 def values(y, name, samples):
     """Return the targets of each sample as float64 of shape (n_samples, n_outputs)."""
+    _refuse_masked(y, name)
     y = np.asarray(y)
     if y.dtype.kind not in "biufO":
         raise ValueError(f"{name} has values of type {y.dtype}, but a regressor needs real numbers")
@@ -248,9 +290,24 @@ def values(y, name, samples):
         raise ValueError(f"{name} has {len(y)} rows, but X has {samples} samples")
     if y.shape[1] == 0:
         raise ValueError(f"{name} has no columns: there is nothing to learn")
-    y = y.astype(np.float64)
+    y = _target_numbers(y, name)
     check_numbers(y, name)
     return y
+
+
+def _target_numbers(y, name):
+    """Return targets as float64; anything that is no number is refused by its place."""
+    try:
+        return y.astype(np.float64)
+    except (TypeError, ValueError):
+        for row, values in enumerate(y.reshape(len(y), -1)):
+            for value in values:
+                error, what = _why_no_number(value)
+                if error is not None:
+                    raise error(
+                        f"Input {name} contains {what} in row {row}: a regressor needs numbers"
+                    ) from None
+        raise
 
 
 def single(values, name):
@@ -264,15 +321,20 @@ def single(values, name):
 
 def check_numbers(y, name):
     """Check that all values are finite."""
-    if not np.all(np.isfinite(y)):
+    finite = np.isfinite(y)
+    if not np.all(finite):
+        row = int(np.argwhere(~finite)[0][0])
         what = "NaN" if np.isnan(y).any() else f"infinity or a value too large for {y.dtype!r}"
-        raise ValueError(f"Input {name} contains {what}.")
+        if what == "NaN":
+            row = int(np.argwhere(np.isnan(y))[0][0])
+        raise ValueError(f"Input {name} contains {what} in row {row}.")
 
 
 def sample_weights(values, samples):
     """Return the weights as float32, or None; the core checks their values."""
     if values is None:
         return None
+    _refuse_masked(values, "sample_weight")
     values = np.asarray(values, dtype=np.float32)
     if values.ndim == 0:
         values = np.full(samples, values)

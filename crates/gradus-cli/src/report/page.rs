@@ -258,7 +258,7 @@ fn calibration(evaluation: &Evaluation) -> String {
 
 fn weights(model: &Model) -> String {
     let histograms = plot::weight_histograms(&model.network);
-    let (words, drawn) = match plot::weights(&model.network, &model.sample_shape) {
+    let (words, drawn) = match plot::weights(&model.network, &model.image_shape()) {
         Some(images) => (
             "Weights of the units in the first layer, as images: bright pixels raise the unit's input where it \
              is blue and lower it where it is orange. Weights of pixels that are always black are never \

@@ -69,7 +69,7 @@ pub(crate) fn plots(report: &ReportData) -> Vec<Piece> {
         }
         Err(_) => {}
     }
-    if let Some(images) = plot::weights(&model.network, &model.sample_shape) {
+    if let Some(images) = plot::weights(&model.network, &model.image_shape()) {
         pieces.push(Piece::new("first-layer", images));
     }
     pieces.push(Piece::new("weights", plot::weight_histograms(&model.network)));

@@ -61,7 +61,7 @@ pub(crate) fn digit_page(model: &Classifier<&Model>) -> Result<String> {
 
 /// Applies the rule by which `predict` converts images to the form of MNIST's.
 fn check(model: &Model) -> Result<()> {
-    let in_form = model.sample_shape == [MNIST_SIDE, MNIST_SIDE]
+    let in_form = model.image_size() == Some((MNIST_SIDE, MNIST_SIDE))
         && model.inputs.mnist_form != Some(false)
         && model.inputs.divisor().is_ok();
     match in_form {

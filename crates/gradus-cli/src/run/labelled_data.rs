@@ -42,6 +42,7 @@ pub(crate) fn labelled_data(
     let mut options = source::options(&request, reading)?;
     options.columns = model.columns.clone();
     options.doubles = model.transform.takes_doubles();
+    options.colour = model.sample_shape.len() == 3;
     let knows_targets = model.columns.as_ref().is_some_and(|it| !it.targets().is_empty());
     if model.task() == Task::Regression && options.label_column.is_none() && !knows_targets {
         options.label_column = Some(model.names().join(","));

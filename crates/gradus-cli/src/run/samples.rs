@@ -154,12 +154,12 @@ fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
     let inputs = match FileKind::of_bytes(bytes) {
         _ if bytes.is_empty() => return Err(invalid("the file is empty")),
         FileKind::Image => return image_samples(bytes, model, args),
-        FileKind::Idx => array(idx::parse_idx(bytes)?, model)?,
-        FileKind::Npy => array(npy::parse_npy(bytes)?, model)?,
+        FileKind::Idx => array(idx::parse_idx(bytes)?, model, &mut warnings)?,
+        FileKind::Npy => array(npy::parse_npy(bytes)?, model, &mut warnings)?,
         FileKind::Npz => {
             let (samples, chosen) = npz::parse_samples(bytes, model.network.inputs())?;
             warnings.extend(chosen);
-            array(samples, model)?
+            array(samples, model, &mut warnings)?
         }
         _ => {
             let outputs = match model.task() {
@@ -200,19 +200,19 @@ fn invalid(message: impl Into<String>) -> Error {
 /// # Errors
 /// If it does not take images of bytes.
 pub(crate) fn image_size(model: &Model) -> Result<(usize, usize)> {
-    let [height, width] = model.sample_shape[..] else {
+    let Some(size) = model.image_size() else {
         return Err(invalid(format!(
             "this is an image, but the model takes samples of {} numbers",
             shape(&model.sample_shape)
         )));
     };
     model.inputs.divisor()?;
-    Ok((height, width))
+    Ok(size)
 }
 
 /// Whether images for this model are converted to the form of MNIST's images.
 fn takes_mnist_form(model: &Model) -> bool {
-    model.sample_shape == [MNIST_SIDE, MNIST_SIDE] && model.inputs.mnist_form != Some(false)
+    model.image_size() == Some((MNIST_SIDE, MNIST_SIDE)) && model.inputs.mnist_form != Some(false)
 }
 
 /// The grey levels of an image in the form of the model's training images;
@@ -258,11 +258,28 @@ fn image_samples(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samp
     Ok(Samples { inputs: model.inputs.image(pixels)?, origin, warnings })
 }
 
-/// The rows of an array; an array of the size of one sample is that sample.
-fn array(mut array: Array, model: &Model) -> Result<Inputs> {
+/// The rows of an array; an array of the size of one sample is that sample. Images in colour become grey for a model of
+/// grey images, with a line about it.
+fn array(array: Array, model: &Model, warnings: &mut Vec<String>) -> Result<Inputs> {
     let features = model.network.inputs();
     let found = array.shape.clone();
-    if array.values.len() == features && array.samples() != 1 {
+    let is_one = |array: &Array| array.values.len() == features && array.samples() != 1;
+    let in_colour = model.image_size().is_some()
+        && match array.shape[..] {
+            // One image without the axis of samples.
+            [_, _, 3] | [3, _, _] => array.values.len() == 3 * features,
+            _ => array.shape.iter().skip(1).product::<usize>() == 3 * features,
+        };
+    let (mut array, converted) = match in_colour {
+        true if array.shape.len() == 3 => {
+            let shape = [&[1], &array.shape[..]].concat();
+            Array { shape, ..array }.without_colour()?
+        }
+        true => array.without_colour()?,
+        false => (array, None),
+    };
+    warnings.extend(converted);
+    if is_one(&array) {
         array.shape.insert(0, 1);
     }
     let sample_size = array.shape.iter().skip(1).product::<usize>();
@@ -328,7 +345,8 @@ mod tests {
         let model = model(&[2, 2]);
         let parsed = |shape: &[usize]| {
             let values = vec![1u8; shape.iter().product()];
-            array(Array { shape: shape.to_vec(), values: gradus::data::Values::U8(values) }, &model)
+            let values = gradus::data::Values::U8(values);
+            array(Array { shape: shape.to_vec(), values }, &model, &mut Vec::new())
         };
         for (shape, count) in [(&[2, 2][..], 4), (&[4], 4), (&[1, 4], 4), (&[3, 2, 2], 12)] {
             assert_eq!(parsed(shape).unwrap().len(), count, "{shape:?}");

@@ -109,6 +109,7 @@ pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOp
         encoding: args.table.encoding,
         columns: None,
         doubles: false,
+        colour: false,
         values: request.task == Task::Regression,
         image_size: args.image_size,
         seed: request.seed,
@@ -137,6 +138,7 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
         options.columns = Some(columns);
     }
     options.doubles = earlier.is_some_and(|model| model.transform.takes_doubles());
+    options.colour = earlier.is_some_and(|model| model.sample_shape.len() == 3);
     Ok(options)
 }
 

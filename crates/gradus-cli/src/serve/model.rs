@@ -69,7 +69,7 @@ impl Served {
 
     /// The model as JSON for the page.
     pub(super) fn describe(&self) -> Value {
-        let Model { network, outputs, sample_shape, provenance, .. } = &*self.model;
+        let Model { network, outputs, provenance, .. } = &*self.model;
         let hidden = hidden_of(network).into_iter().enumerate().map(|(index, units)| {
             json!({"units": units, "activation": network.activation_after(index).name()})
         });
@@ -78,7 +78,7 @@ impl Served {
             "name": self.name,
             "run": self.run,
             "classes": outputs.names,
-            "shape": sample_shape,
+            "shape": self.model.image_shape(),
             "architecture": architecture(network),
             "hidden": hidden.collect::<Vec<_>>(),
             "data": provenance.data,

@@ -9,7 +9,7 @@ use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Loss;
 use crate::network::Network;
-use crate::samples::{Columns, Dataset, Rows, Subset, Targets, Task};
+use crate::samples::{Columns, Dataset, Rows, Subset, Targets, Task, image_shape};
 use crate::transform::Transform;
 
 /// A network and everything that its predictions depend on. [`Classifier`](super::Classifier) and
@@ -97,6 +97,28 @@ impl Model {
     /// Whether samples are images: height and width.
     pub fn takes_images(&self) -> bool {
         self.sample_shape.len() == 2
+    }
+
+    /// Height and width of the images that samples are: also where rows of grey levels were trained on, as many as a square
+    /// image has pixels, that are no columns of a table.
+    pub fn image_size(&self) -> Option<(usize, usize)> {
+        let is_grey = matches!(self.inputs.values, ValueRange::Bytes | ValueRange::Unit);
+        match self.sample_shape[..] {
+            [height, width] => Some((height, width)),
+            [_] if is_grey && self.columns.is_none() => {
+                match image_shape(&self.sample_shape)?[..] {
+                    [height, width] => Some((height, width)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The shape of a sample, as an image where it is one.
+    pub fn image_shape(&self) -> Vec<usize> {
+        let size = self.image_size();
+        size.map_or_else(|| self.sample_shape.clone(), |(height, width)| vec![height, width])
     }
 
     /// Why these samples look as if they were on another scale than the training data

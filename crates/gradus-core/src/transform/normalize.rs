@@ -8,9 +8,10 @@ use crate::samples::{Inputs, Subset};
 pub enum Normalization {
     /// Raw values.
     None,
-    /// To [0, 1]: bytes over 255; other values from their smallest to their largest, by feature.
+    /// To [0, 1]: bytes over 255; images from 0 to 1 as they are; other values from their smallest to their
+    /// largest, by feature.
     Unit,
-    /// Mean 0 and standard deviation 1: over all pixels of byte images, else by feature.
+    /// Mean 0 and standard deviation 1: over all pixels of images of bytes or of numbers from 0 to 1, else by feature.
     Standard,
 }
 
@@ -87,6 +88,23 @@ impl Affine {
                 let mean = |power: i32| {
                     let sum = |(v, &n): (usize, &u64)| (v as f64).powi(power) * n as f64;
                     counts.iter().enumerate().map(sum).sum::<f64>() / total
+                };
+                let variance = mean(2) - mean(1) * mean(1);
+                Affine::Scalar { mean: mean(1) as f32, std: not_zero(variance.sqrt()) }
+            }
+            // The same inputs, but for rounding, as the same images in bytes.
+            (Normalization::Unit, Inputs::Floats(values)) if image && are_shares(&data, values) => {
+                Affine::IDENTITY
+            }
+            (Normalization::Standard, Inputs::Floats(values))
+                if image && are_shares(&data, values) =>
+            {
+                let total = data.values().max(1) as f64;
+                let mean = |power: i32| {
+                    let rows = data.rows_of(values);
+                    let sum =
+                        rows.flatten().map(|&value| f64::from(value).powi(power)).sum::<f64>();
+                    sum / total
                 };
                 let variance = mean(2) - mean(1) * mean(1);
                 Affine::Scalar { mean: mean(1) as f32, std: not_zero(variance.sqrt()) }
@@ -179,6 +197,11 @@ const PRECISION: f32 = 1.0 / 4096.0;
 
 /// Smaller shares of a mean are noise: 256 units in the last place of a double.
 const NOISE: f32 = 5e-14;
+
+/// Whether all values are grey levels from 0 to 1.
+fn are_shares(data: &Subset, values: &[f32]) -> bool {
+    data.rows_of(values).all(|row| row.iter().all(|value| (0.0..=1.0).contains(value)))
+}
 
 fn not_zero(std: f64) -> f32 {
     if std > 0.0 && std.is_finite() { std as f32 } else { 1.0 }
@@ -291,6 +314,29 @@ mod tests {
         };
         assert_eq!(mean, 50.0);
         assert!((std - (60_000f32 / 8.0 - 2500.0).sqrt()).abs() < 1e-3);
+    }
+
+    #[test]
+    fn images_from_0_to_1_get_the_inputs_of_the_same_bytes() {
+        let bytes = vec![0, 0, 0, 200, 0, 0, 100, 255];
+        let shares: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        let of_bytes = set(Inputs::Bytes(bytes.clone()), vec![2, 2]);
+        let of_shares = set(Inputs::Floats(shares.clone()), vec![2, 2]);
+        for kind in [Normalization::Unit, Normalization::Standard] {
+            let (mut expected, mut found) = ([0.0; 8], [0.0; 8]);
+            Affine::fit(kind, &of_bytes).apply_bytes(&bytes, &mut expected);
+            let fitted = Affine::fit(kind, &of_shares);
+            assert!(matches!(fitted, Affine::Scalar { .. }));
+            fitted.apply_floats(&shares, &mut found);
+            assert!(expected.iter().zip(found).all(|(a, b)| (a - b).abs() < 1e-5), "{kind:?}");
+        }
+        // Rows of a table, and other numbers.
+        let table = Affine::fit(Normalization::Unit, &set(Inputs::Floats(shares), vec![4]));
+        assert!(matches!(table, Affine::PerFeature { .. }));
+        let others =
+            set(Inputs::Floats(vec![0.5; 8].into_iter().chain([-1.0; 4]).collect()), vec![2, 2]);
+        let others = Affine::fit(Normalization::Unit, &others);
+        assert!(matches!(others, Affine::PerFeature { .. }));
     }
 
     #[test]
