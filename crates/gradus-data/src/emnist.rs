@@ -1,26 +1,87 @@
 //! EMNIST's files by their path: a file name in, what its images and labels mean out.
 //!
 //! EMNIST stores its images transposed, and the labels of its letters begin with 1. Nothing in the files says
-//! so, but their names do: `emnist-letters-train-images-idx3-ubyte`.
+//! so, but their names do: `emnist-letters-train-images-idx3-ubyte`, or `emnist-letters-train.csv` as Kaggle
+//! has them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::array::Array;
 use super::listing::file_name;
-use super::named::{Form, transpose_images};
-use super::{invalid, sets};
+use super::named::{Form, transpose, transpose_images};
+use super::sets::{self, NamedSet};
+use super::{Dataset, Inputs, Targets, invalid};
 use crate::error::{Error, Result};
 
 /// The part of EMNIST that a file of images belongs to, by its name: `emnist-letters`.
 fn name_of(images: &Path) -> Option<String> {
     let name = file_name(images).to_lowercase().replace(['.', '_', ' '], "-");
     let (before, _) = name.split_once("-images")?;
-    let set = ["-train", "-test", "-validation", "-valid", "-val", "-t10k"]
-        .iter()
-        .find_map(|part| before.strip_suffix(part))
-        .unwrap_or(before);
+    let set = without_part(before);
     set.starts_with("emnist-").then(|| set.to_owned())
+}
+
+fn without_part(name: &str) -> &str {
+    let parts = ["-train", "-test", "-validation", "-valid", "-val", "-t10k"];
+    parts.iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name)
+}
+
+/// The part of EMNIST that a table belongs to, by its name: `emnist-letters-train.csv`.
+fn table_of(file: &Path) -> Option<&'static NamedSet> {
+    let name = file_name(file).to_lowercase();
+    let packed = [".gz", ".zip"].iter().find_map(|ending| name.strip_suffix(ending));
+    let name = packed.unwrap_or(&name).strip_suffix(".csv")?.replace(['_', ' '], "-");
+    sets::find(without_part(&name)).filter(|set| set.folder == "emnist")
+}
+
+/// Turns samples upright that were read from one of EMNIST's tables, and returns whether it has; others stay as
+/// they are.
+pub fn turn_samples_upright(file: &Path, samples: &mut Inputs) -> bool {
+    const SIDE: usize = 28;
+    if table_of(file).is_none() || !samples.len().is_multiple_of(SIDE * SIDE) {
+        return false;
+    }
+    match samples {
+        Inputs::Bytes(values) => {
+            values.chunks_exact_mut(SIDE * SIDE).for_each(|image| transpose(image, SIDE));
+        }
+        Inputs::Floats(values) => {
+            values.chunks_exact_mut(SIDE * SIDE).for_each(|image| transpose(image, SIDE));
+        }
+        Inputs::Doubles(_) | Inputs::Sparse(_) => return false,
+    }
+    true
+}
+
+/// Does to a table of EMNIST what [`Emnist`] does to its IDX files, and returns a line about it.
+pub(crate) fn turn_table_upright(file: &Path, data: &mut Dataset) -> Option<String> {
+    let set = table_of(file)?;
+    if data.features() != 28 * 28 || !turn_samples_upright(file, &mut data.inputs) {
+        return None;
+    }
+    let line = turned(file);
+    let classes = set.classes.names();
+    let Targets::Classes { labels, names } = &mut data.targets else { return Some(line) };
+    let index = |name: &String| {
+        let index = name.parse::<u32>().ok()?.checked_sub(set.first_label)?;
+        ((index as usize) < classes.len()).then_some(index)
+    };
+    let Some(indices) = names.iter().map(index).collect::<Option<Vec<u32>>>() else {
+        // Somebody has named them.
+        return Some(line);
+    };
+    labels.iter_mut().for_each(|label| *label = indices[*label as usize]);
+    *names = classes;
+    Some(named(&line, names))
+}
+
+fn named(line: &str, classes: &[String]) -> String {
+    let names = match classes {
+        [first, .., last] => format!("{first} to {last}"),
+        names => names.join(", "),
+    };
+    format!("{line}, and the {} classes are called {names}", classes.len())
 }
 
 /// Whether a file is one of EMNIST's by its name.
@@ -28,12 +89,13 @@ pub(crate) fn is_name(images: &Path) -> bool {
     name_of(images).is_some()
 }
 
-/// Turns images upright that were read from one of EMNIST's files, and returns a line about it; images from
+/// Turns images upright that were read from one of EMNIST's files, and returns whether it has; images from
 /// other files stay as they are.
-pub fn turn_upright(file: &Path, images: &mut Array) -> Option<String> {
-    name_of(file)?;
-    transpose_images(images);
-    Some(turned(file))
+pub fn turn_upright(file: &Path, images: &mut Array) -> bool {
+    if is_name(file) {
+        transpose_images(images);
+    }
+    is_name(file)
 }
 
 fn turned(file: &Path) -> String {
@@ -76,13 +138,7 @@ impl Emnist {
     pub(crate) fn notice(&self, file: &Path) -> String {
         let turned = turned(file);
         match self {
-            Emnist::Known(form) => {
-                let names = match &form.classes[..] {
-                    [first, .., last] => format!("{first} to {last}"),
-                    names => names.join(", "),
-                };
-                format!("{turned}, and the {} classes are called {names}", form.classes.len())
-            }
+            Emnist::Known(form) => named(&turned, &form.classes),
             Emnist::Numbered => turned,
         }
     }
@@ -144,12 +200,33 @@ mod tests {
         let images = Array { shape: vec![1, 2, 2], values: Values::U8(vec![1, 2, 3, 4]) };
         let turned = |file: &str| {
             let mut images = images.clone();
-            let line = turn_upright(Path::new(file), &mut images);
-            (images.values, line.is_some())
+            let turned = turn_upright(Path::new(file), &mut images);
+            (images.values, turned)
         };
         let file = "emnist-digits-test-images-idx3-ubyte.gz";
         assert_eq!(turned(file), (Values::U8(vec![1, 3, 2, 4]), true));
         assert_eq!(turned("t10k-images-idx3-ubyte"), (images.values.clone(), false));
+    }
+
+    #[test]
+    fn tables_are_turned_and_named_too() {
+        let mut pixels = vec![7; 2 * 784];
+        pixels[28] = 255; // row 1, column 0 of the first image
+        let table = |names: [&str; 2]| {
+            let names = names.map(str::to_owned).to_vec();
+            Dataset::new(Inputs::Bytes(pixels.clone()), vec![1, 0], vec![28, 28], names).unwrap()
+        };
+        let mut data = table(["2", "26"]);
+        let line = turn_table_upright(Path::new("a/emnist-letters-train.csv"), &mut data).unwrap();
+        assert!(line.ends_with("the 26 classes are called a to z"), "{line}");
+        assert_eq!((data.labels(), data.class_names().len()), (&[25, 1][..], 26));
+        assert!(matches!(&data.inputs, Inputs::Bytes(it) if (it[1], it[28]) == (255, 7)));
+        let mut named = table(["b", "z"]);
+        let line = turn_table_upright(Path::new("EMNIST_letters_test.csv.gz"), &mut named).unwrap();
+        assert!(line.ends_with("turned upright") && named.labels() == [1, 0], "{line}");
+        let mut other = table(["2", "26"]);
+        assert_eq!(turn_table_upright(Path::new("letters-train.csv"), &mut other), None);
+        assert_eq!(other, table(["2", "26"]));
     }
 
     #[test]

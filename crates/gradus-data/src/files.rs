@@ -11,7 +11,7 @@ use super::csv::TableOptions;
 use super::idx_files::{self, IdxFiles};
 use super::listing::{Listing, file_name, some_names};
 use super::parts::{self, Part, Parts};
-use super::{Dataset, Inputs, csv, images, npz};
+use super::{Dataset, Inputs, csv, emnist, images, npz};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reading;
 
@@ -49,8 +49,9 @@ pub(crate) fn read_path(
 
 fn read_file(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> Result<Parts> {
     let table = |warnings: &mut Vec<String>| {
-        let (data, of_the_table) = csv::read_table(path, &options.table)?;
+        let (mut data, of_the_table) = csv::read_table(path, &options.table)?;
         warnings.extend(of_the_table);
+        warnings.extend(emnist::turn_table_upright(path, &mut data));
         Ok(Parts::only(data))
     };
     if reading::is_special(path) {

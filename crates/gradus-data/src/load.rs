@@ -7,7 +7,6 @@ use super::digits::{self, Part};
 use super::fetch::{FetchProgress, Patience, fetch_set, mirrors_of};
 use super::files::{ReadOptions, no_values, read_matching, read_path};
 use super::label_warnings::label_warning;
-use super::listing::file_name;
 use super::parts::Parts;
 use super::places::{Surroundings, candidates};
 use super::sets::{self, BUILT_IN, NamedSet, set_names};
@@ -246,14 +245,21 @@ pub(crate) fn find_in(
         None if options.values => return Err(no_values("mnist")),
         None => default_set(options, surroundings, patience, progress)?,
         Some(data) => match data.to_str().filter(|_| is_set_name(data)) {
-            Some(name) if options.values => return Err(no_values(name)),
             Some(name) => {
-                let mut found = match sets::find(name) {
+                let found = match sets::find(name) {
+                    _ if options.values => Err(no_values(name)),
                     Some(set) => named_set(set, options, surroundings, patience, progress)
-                        .map_err(|missing| missing.error)?,
-                    None => built_in()?,
+                        .map_err(|missing| missing.error),
+                    None => built_in(),
                 };
-                found.warnings.extend(shadow_warning(name, &found, surroundings));
+                let path = surroundings.current.join(name);
+                let mut found = found.map_err(|error| match shadow_note(name, &path) {
+                    Some(note) => Error::new(error.kind(), format!("{error}; {note}")),
+                    None => error,
+                })?;
+                if !is_within(&found.origin, &path) {
+                    found.warnings.extend(shadow_note(name, &path));
+                }
                 found
             }
             None => at_path(data, options)?,
@@ -446,22 +452,29 @@ fn at_path(path: &Path, options: &LoadOptions) -> Result<Found> {
     Ok(Found { origin: name.clone(), name, train, validation, test, warnings })
 }
 
-/// A warning that a file or folder has the name of a set, which was not read from it.
-fn shadow_warning(name: &str, found: &Found, surroundings: &Surroundings) -> Option<String> {
-    let path = surroundings.current.join(name);
+/// A note that a file or folder has the name of a set, if `path` exists: it is not read for it.
+fn shadow_note(name: &str, path: &Path) -> Option<String> {
     let what = if path.is_dir() { "folder" } else { "file" };
-    let is_origin =
-        |path: &Path| match (path.canonicalize(), Path::new(&found.origin).canonicalize()) {
-            (Ok(path), Ok(origin)) => origin.starts_with(path),
-            _ => false,
-        };
-    (path.exists() && !is_origin(&path)).then(|| {
+    path.exists().then(|| {
         format!(
             "{name} is the data set of this name, not the {what} in the current folder: for the {what} \
              write {}",
-            Path::new(".").join(file_name(&path)).display()
+            Path::new(".").join(name).display()
         )
     })
+}
+
+/// The note for a name of a set that is also that of a file or folder in the current folder.
+pub fn note_on_name(data: &Path) -> Option<String> {
+    data.to_str().filter(|_| is_set_name(data)).and_then(|name| shadow_note(name, data))
+}
+
+/// Whether a folder that a set was read from is this one, or in it.
+fn is_within(origin: &str, path: &Path) -> bool {
+    match (path.canonicalize(), Path::new(origin).canonicalize()) {
+        (Ok(path), Ok(origin)) => origin.starts_with(path),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -275,7 +275,7 @@ pub(crate) fn transpose_images(images: &mut Array) {
     }
 }
 
-fn transpose(image: &mut [u8], side: usize) {
+pub(crate) fn transpose<T>(image: &mut [T], side: usize) {
     for row in 0..side {
         for column in row + 1..side {
             image.swap(side * row + column, side * column + row);

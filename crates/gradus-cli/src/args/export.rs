@@ -18,7 +18,7 @@ use super::model::ModelArgs;
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// The file to write: .safetensors, .onnx, .npz with the arrays w1, b1, w2, b2, ..., or .html, a page
+    /// The file to write: .safetensors, .onnx, .npz with the arrays w1, b1, w2, b2, ..., or .html or .htm, a page
     /// that contains the model and recognizes drawn digits
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,

@@ -8,11 +8,13 @@ use super::model::ModelArgs;
 use super::parsers::{at_least_one, bytes, threads};
 use super::source::TableArgs;
 
-/// Predict classes or values for images or samples: PNG, JPEG, IDX, NPY, NPZ or CSV files.
+/// Predict classes or values for images or samples: PNG, JPEG, IDX, NPY, NPZ or CSV files, or folders of
+/// images.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     gradus predict model.safetensors digit.png\n  \
     gradus predict model.safetensors *.png --top 3\n  \
+    gradus predict model.safetensors photos --json\n  \
     gradus predict model.safetensors postcode.jpg --split\n  \
     gradus predict model.safetensors table.csv --out predictions.csv\n  \
     gradus predict model.safetensors t10k-images-idx3-ubyte.gz --json\n\n\
@@ -25,8 +27,9 @@ use super::source::TableArgs;
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Files to predict; - for standard input
-    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Files to predict, or folders of images: all in them and in the folders below are predicted, named
+    /// by their paths from there; - for standard input
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) files: Vec<PathBuf>,
     /// Only scale images to the size the model takes
     #[arg(long)]

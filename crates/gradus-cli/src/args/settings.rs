@@ -2,9 +2,11 @@
 //! and parsers out, and the texts that were typed.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::sync::LazyLock;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueHint};
 use gradus::training::settings::{Group, Kind, SETTINGS, Setting};
 
@@ -19,14 +21,19 @@ const FILES: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// The settings that were typed, by name, as text.
+/// The settings that were typed, by name: text, or for those of [`FILES`] perhaps a path.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SettingArgs(BTreeMap<&'static str, String>);
+pub(crate) struct SettingArgs(BTreeMap<&'static str, OsString>);
 
 impl SettingArgs {
-    /// What was typed for the setting of this name.
+    /// What was typed for the setting of this name, if it is text.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.word(name)?.to_str()
+    }
+
+    /// What was typed for the setting of this name, which may be a path that is no text.
+    pub(crate) fn word(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(name).map(OsString::as_os_str)
     }
 
     /// Whether the setting of this name was typed.
@@ -48,8 +55,11 @@ impl Args for SettingArgs {
 impl FromArgMatches for SettingArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let typed = SETTINGS.iter().filter_map(|setting| {
-            let text = matches.get_one::<String>(setting.name)?;
-            Some((setting.name, text.clone()))
+            let word = match FILES.iter().any(|(name, ..)| *name == setting.name) {
+                true => matches.get_one::<OsString>(setting.name)?.clone(),
+                false => matches.get_one::<String>(setting.name)?.into(),
+            };
+            Some((setting.name, word))
         });
         Ok(SettingArgs(typed.collect()))
     }
@@ -75,19 +85,20 @@ fn dashed(name: &'static str) -> &'static str {
     OPTIONS.get(name).map_or(name, String::as_str)
 }
 
-/// Whether a text is the path of an archive of arrays.
-pub(crate) fn is_array_file(text: &str) -> bool {
-    let ending = std::path::Path::new(text).extension();
+/// Whether a path is that of an archive of arrays.
+pub(crate) fn is_array_file(path: &Path) -> bool {
+    let ending = path.extension();
     ending.is_some_and(|ending| ending.eq_ignore_ascii_case("npz"))
 }
 
-/// Whether a text given as initial weights names a file: by its ending, or because it is there. Names of distributions
+/// Whether a word given as initial weights names a file: by its ending, or because it is there. Names of distributions
 /// come first.
-pub(crate) fn is_start_file(text: &str) -> bool {
+pub(crate) fn is_start_file(word: &OsStr) -> bool {
     const ENDINGS: [&str; 5] = ["npz", "safetensors", "onnx", "keras", "h5"];
-    let path = std::path::Path::new(text);
+    let path = Path::new(word);
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    let named = Setting::find("init").is_some_and(|init| init.check_text(text).is_ok());
+    let is_name = |init: &Setting| word.to_str().is_some_and(|it| init.check_text(it).is_ok());
+    let named = Setting::find("init").is_some_and(is_name);
     !named && (ENDINGS.contains(&ending.as_str()) || path.is_file())
 }
 
@@ -113,9 +124,12 @@ fn argument(setting: &'static Setting) -> Arg {
             .require_equals(true)
             .default_missing_value("true")
             .value_parser(PossibleValuesParser::new(setting.choices())),
-        (_, "init") => argument.alias("start").value_hint(ValueHint::FilePath).value_parser(init),
+        (_, "init") => argument
+            .alias("start")
+            .value_hint(ValueHint::FilePath)
+            .value_parser(OsStringValueParser::new().try_map(init)),
         // Anything that is no number is the path of a data set.
-        (_, "validation") => argument,
+        (_, "validation") => argument.value_parser(OsStringValueParser::new()),
         _ => argument.value_parser(move |text: &str| check(setting, text)),
     }
 }
@@ -124,12 +138,12 @@ fn check(setting: &Setting, text: &str) -> Result<String, String> {
     setting.check_text(text).map(|()| text.to_owned())
 }
 
-fn init(text: &str) -> Result<String, String> {
-    match Setting::find("init").map(|setting| setting.check_text(text)) {
-        Some(Err(wrong)) if !is_start_file(text) => {
+fn init(word: OsString) -> Result<OsString, String> {
+    match Setting::find("init").map(|setting| setting.check_text(&word.to_string_lossy())) {
+        Some(Err(wrong)) if !is_start_file(&word) => {
             Err(format!("{wrong}, or a file: a model, or arrays (.npz)"))
         }
-        _ => Ok(text.to_owned()),
+        _ => Ok(word),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The arguments of `gradus sweep`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
@@ -48,5 +49,5 @@ pub(crate) struct SweepArgs {
     pub(crate) out: PathBuf,
     /// Options of train for all runs
     #[arg(last = true, value_name = "TRAIN OPTIONS")]
-    pub(crate) train: Vec<String>,
+    pub(crate) train: Vec<OsString>,
 }

@@ -15,6 +15,19 @@ use crate::run::{model, page_file, saving, stop};
 pub(crate) fn run(args: &ExportArgs) -> Result<()> {
     let ends_in =
         |ending: &str| args.out.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));
+    let is_page = ends_in("html") || ends_in("htm");
+    if !is_page && !["safetensors", "onnx", "npz"].into_iter().any(ends_in) {
+        // Before the model is read: the name decides what is written.
+        let found = match args.out.extension() {
+            Some(ending) => format!("ends in .{}", ending.display()),
+            None => "has no ending".to_owned(),
+        };
+        return Err(Error::argument(format!(
+            "cannot write {}: its name {found}, but must end in .safetensors, .onnx, .npz, or .html or .htm for a page",
+            args.out.display()
+        ))
+        .into());
+    }
     if ends_in("npz") {
         let why = "an .npz file contains only weights";
         let options = ["--activation", "--class-names"];
@@ -24,7 +37,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
     }
     stop::listen()?;
     let model = model::load(&args.model)?;
-    let (mut output, bytes) = if ends_in("html") {
+    let (mut output, bytes) = if is_page {
         if args.uint8 {
             let message = "--uint8 is for ONNX models: a page takes drawings";
             return Err(Error::argument(message).into());

@@ -2,7 +2,6 @@
 //! out.
 
 use std::io::Write;
-use std::path::Path;
 
 use anyhow::Result;
 use gradus::classifier::{Classifier, Model, Predictions};
@@ -15,7 +14,7 @@ use crate::run::model::{self, check_top};
 use crate::run::output::{
     Exit, Output, buffered_stdout, exit_status, is_closed_pipe, print_error, warn,
 };
-use crate::run::samples::{self, Origin, Samples};
+use crate::run::samples::{self, File, Origin, Samples};
 use crate::run::workers::workers;
 
 /// Runs the command. If one file fails, the others are predicted nevertheless.
@@ -27,33 +26,41 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
         return predictions_file::write(out, &model, args);
     }
     let mut status = None;
+    let mut attempt = |done: Result<()>| match done {
+        Ok(()) => Ok(()),
+        Err(error) if is_closed_pipe(&error) => Err(error),
+        Err(error) => {
+            print_error(&error);
+            status = status.max(Some(exit_status(&error)));
+            Ok(())
+        }
+    };
     for path in &args.files {
-        match predict(path, &model, args) {
-            Ok(()) => {}
-            Err(error) if is_closed_pipe(&error) => return Err(error),
-            Err(error) => {
-                print_error(&error);
-                status = status.max(Some(exit_status(&error)));
+        match samples::files_of(path, args.files.len() == 1) {
+            Ok((files, warnings)) => {
+                warnings.iter().for_each(warn);
+                files.iter().try_for_each(|file| attempt(predict(file, &model, args)))?;
             }
+            Err(error) => attempt(Err(error.into()))?,
         }
     }
     status.map_or(Ok(()), |status| Err(Exit(status).into()))
 }
 
-fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
+fn predict(file: &File, model: &Model, args: &PredictArgs) -> Result<()> {
+    let File { path, name: file } = file;
     let Samples { inputs, origin, warnings } = samples::read(path, model, args)?;
     let is_image = matches!(origin, Origin::Image);
     warnings.iter().for_each(warn);
     let count = inputs.len() / model.network.inputs();
     let workers = workers(args.threads, count)?;
-    let file = samples::name_of(path);
     let mut out = buffered_stdout();
     match model.task() {
         Task::Classification => {
             let model = &model.classifier()?;
             let predictions = model.predict(&inputs, &workers)?;
             for index in 0..predictions.len() {
-                let prediction = Prediction::new(&file, index, model, &predictions, args.top);
+                let prediction = Prediction::new(file, index, model, &predictions, args.top);
                 let line = || prediction.line(is_image, args.top);
                 write_prediction(&mut out, args.json, &prediction, line)?;
             }
@@ -63,7 +70,7 @@ fn predict(path: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
             for index in 0..predictions.len() {
                 let names = model.names().iter().map(String::as_str);
                 let values = names.zip(predictions.row(index).iter().copied()).collect();
-                let prediction = PredictedRow { file: &file, index, values };
+                let prediction = PredictedRow { file, index, values };
                 write_prediction(&mut out, args.json, &prediction, || prediction.line(is_image))?;
             }
         }

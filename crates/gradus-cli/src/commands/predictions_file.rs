@@ -33,7 +33,7 @@ pub(super) fn write(out: &Path, model: &Model, args: &PredictArgs) -> Result<()>
         false => Target::File(claim(out, args)?),
     };
     let (written, status) = match &args.files[..] {
-        [file] => (one(file, &mut target, model, args)?, None),
+        [file] if !file.is_dir() => (one(file, &mut target, model, args)?, None),
         files => images(files, &mut target, model, args)?,
     };
     if let Target::File(file) = &target {
@@ -145,7 +145,8 @@ fn check(out: &Path, args: &PredictArgs) -> Result<(), Error> {
 }
 
 fn may_be_image(file: &Path) -> bool {
-    matches!(FileKind::of(file), FileKind::Image | FileKind::Unknown)
+    // Of a folder, the images are predicted.
+    file.is_dir() || matches!(FileKind::of(file), FileKind::Image | FileKind::Unknown)
 }
 
 fn several(other: &Path) -> Error {
@@ -375,19 +376,33 @@ fn images(
     args: &PredictArgs,
 ) -> Result<(Written, Option<u8>)> {
     let (mut all, mut status) = (Vec::new(), None);
+    let predicted = |path: &Path| -> Result<Predicted> {
+        let samples = samples::read(path, model, args)?;
+        if !matches!(samples.origin, Origin::Image | Origin::Digits) {
+            return Err(several(path).into());
+        }
+        samples.warnings.iter().for_each(warn);
+        Predicted::of(model, &samples, args)
+    };
+    let mut failed = |error: anyhow::Error| {
+        print_error(&error);
+        status = status.max(Some(exit_status(&error)));
+    };
     for path in files {
-        let predicted = samples::read(path, model, args).map_err(Into::into).and_then(|samples| {
-            if !matches!(samples.origin, Origin::Image | Origin::Digits) {
-                return Err(several(path).into());
+        let found = match samples::files_of(path, files.len() == 1) {
+            Ok((found, warnings)) => {
+                warnings.iter().for_each(warn);
+                found
             }
-            samples.warnings.iter().for_each(warn);
-            Predicted::of(model, &samples, args)
-        });
-        match predicted {
-            Ok(predicted) => all.push((name_of(path), predicted)),
             Err(error) => {
-                print_error(&error);
-                status = status.max(Some(exit_status(&error)));
+                failed(error.into());
+                continue;
+            }
+        };
+        for samples::File { path, name } in found {
+            match predicted(&path) {
+                Ok(predicted) => all.push((name, predicted)),
+                Err(error) => failed(error),
             }
         }
     }

@@ -59,7 +59,8 @@ fn data(training: &Value) -> String {
                 0 => String::new(),
                 count => format!("{} for validation, ", grouped(count)),
             };
-            let [train, test] = [train, test].map(grouped);
+            let test = if test == 0 { "none".to_owned() } else { grouped(test) };
+            let train = grouped(train);
             format!("{name}: {train} samples for training, {validation}{test} for testing")
         }
         _ => name.to_owned(),

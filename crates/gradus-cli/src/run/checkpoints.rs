@@ -50,24 +50,61 @@ struct Note {
     preset: String,
     /// Whether the initial parameters came from a file.
     start: bool,
-    data: Option<PathBuf>,
-    test: Option<PathBuf>,
-    validation_set: Option<PathBuf>,
+    data: Option<NotedPath>,
+    test: Option<NotedPath>,
+    validation_set: Option<NotedPath>,
     label_column: Option<String>,
     #[serde(default)]
     encoding: Option<String>,
     /// Whether targets are values.
     values: bool,
     image_size: Option<(usize, usize)>,
-    sample_weights: Option<PathBuf>,
+    sample_weights: Option<NotedPath>,
     /// Where the run writes its model and its history; not in older checkpoints.
     #[serde(default)]
-    out: Option<PathBuf>,
+    out: Option<NotedPath>,
     #[serde(default)]
-    history: Option<PathBuf>,
+    history: Option<NotedPath>,
     /// SHA-256 of the test data; none in checkpoints of earlier versions.
     #[serde(default)]
     test_digest: Option<String>,
+}
+
+/// A path in JSON: text, or bytes if it is none.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum NotedPath {
+    Text(String),
+    Bytes { bytes: Vec<u8> },
+}
+
+impl NotedPath {
+    fn new(path: impl AsRef<Path>) -> NotedPath {
+        let path = path.as_ref();
+        match path.to_str() {
+            Some(text) => NotedPath::Text(text.to_owned()),
+            None => NotedPath::Bytes { bytes: path.as_os_str().as_encoded_bytes().to_vec() },
+        }
+    }
+
+    fn path(self) -> PathBuf {
+        match self {
+            NotedPath::Text(text) => text.into(),
+            NotedPath::Bytes { bytes } => path_of_bytes(bytes),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn path_of_bytes(bytes: Vec<u8>) -> PathBuf {
+    let path: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(bytes);
+    path.into()
+}
+
+/// Elsewhere there is no lossless way back: the file is not found, and its name is told.
+#[cfg(not(unix))]
+fn path_of_bytes(bytes: Vec<u8>) -> PathBuf {
+    String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
 /// The arguments and settings of the run in the checkpoint at `path`.
@@ -119,14 +156,15 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     args.source.table.encoding = args.source.table.encoding.or(encoding);
     args.source.image_size = args.source.image_size.or(image_size);
     if let (false, Some(out)) = (args.given.contains_key("out"), note.out) {
-        args.out = out;
+        args.out = out.path();
     }
-    args.history = args.history.or(note.history);
-    args.data = args.data.or(note.data);
-    args.test = args.test.or(note.test);
+    let path = |noted: Option<NotedPath>| noted.map(NotedPath::path);
+    args.history = args.history.or(path(note.history));
+    args.data = args.data.or(path(note.data));
+    args.test = args.test.or(path(note.test));
     args.loss = note.values.then_some(Loss::SquaredError);
     let weights = &mut args.sample_weights;
-    *weights = weights.take().or(note.sample_weights);
+    *weights = weights.take().or(path(note.sample_weights));
     let mut config = checkpoint.config().clone();
     config.threads = None;
     for name in ["threads", "epochs"] {
@@ -139,7 +177,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
         preset: Preset::from_name(&note.preset).unwrap_or(Preset::Quick),
         config,
         initial: note.start.then(|| Initial::Network(checkpoint.model().network.clone())),
-        validation_set: note.validation_set,
+        validation_set: path(note.validation_set),
         share,
         checkpoint: Some(checkpoint),
         free: Vec::new(),
@@ -191,16 +229,16 @@ impl CheckpointWriter {
         let note = Note {
             preset: settings.preset.name().into(),
             start: settings.initial.is_some(),
-            data: args.data.clone(),
-            test: args.test.clone(),
-            validation_set: settings.validation_set.clone(),
+            data: args.data.as_ref().map(NotedPath::new),
+            test: args.test.as_ref().map(NotedPath::new),
+            validation_set: settings.validation_set.as_ref().map(NotedPath::new),
             label_column: args.source.label_column.clone(),
             encoding: args.source.table.encoding.map(|it| it.name().to_owned()),
             values: args.task() == Task::Regression,
             image_size: args.source.image_size,
-            sample_weights: args.sample_weights.clone(),
-            out: Some(args.out.clone()),
-            history: args.history.clone(),
+            sample_weights: args.sample_weights.as_ref().map(NotedPath::new),
+            out: Some(NotedPath::new(&args.out)),
+            history: args.history.as_ref().map(NotedPath::new),
             test_digest,
         };
         Ok(CheckpointWriter {

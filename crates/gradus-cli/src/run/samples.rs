@@ -2,12 +2,12 @@
 //! detected from its first bytes, not from its name.
 
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gradus::classifier::Model;
 use gradus::data::csv::{TableOptions, TextForm};
 use gradus::data::images::{self, GreyImage, MNIST_SIDE};
-use gradus::data::{Array, Inputs, Task, csv, idx, npy, npz};
+use gradus::data::{Array, Inputs, Task, csv, emnist, idx, npy, npz};
 use gradus::files::reading::{self, STREAM_LIMIT};
 use gradus::{Error, ErrorKind, Result};
 
@@ -19,6 +19,10 @@ use crate::run::source::{check_table, no_effect};
 
 /// The most bytes of a file by default; of a pipe, a device or standard input, [`STREAM_LIMIT`].
 const FILE_LIMIT: u64 = 4 << 30;
+
+/// What is said about files that [`emnist`] has turned.
+const TURNED: &str =
+    "EMNIST's files contain transposed images, by the name this is one: they were turned upright";
 
 /// The samples of one file.
 pub(crate) struct Samples {
@@ -52,6 +56,42 @@ pub(crate) fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// A file to predict.
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    /// Its name in the output: relative to the folder that was given.
+    pub(crate) name: String,
+}
+
+/// The files that an argument stands for: itself, or all images in a folder and in the folders below it, with
+/// warnings about what else is there. `is_only` says whether there is no other argument; otherwise the names
+/// of files in a folder begin with it.
+///
+/// # Errors
+/// If a folder cannot be read or has no images.
+pub(crate) fn files_of(path: &Path, is_only: bool) -> Result<(Vec<File>, Vec<String>)> {
+    if is_standard_input(path) || !path.is_dir() {
+        return Ok((vec![File { path: path.to_owned(), name: name_of(path) }], Vec::new()));
+    }
+    let (images, warnings) = images::images_below(path)?;
+    if images.is_empty() {
+        let found = warnings.first().map_or(String::new(), |warning| format!(" ({warning})"));
+        return Err(Error::data(
+            path,
+            format!(
+                "no image in this folder or below it{found}; give tables and arrays by the path of their \
+                 file"
+            ),
+        ));
+    }
+    let file = |image: PathBuf| {
+        let whole = path.join(&image);
+        let name = name_of(if is_only { &image } else { &whole });
+        File { path: whole, name }
+    };
+    Ok((images.into_iter().map(file).collect(), warnings))
+}
+
 /// Checks that the options have an effect on every file; standard input is checked when it is read.
 ///
 /// # Errors
@@ -59,7 +99,12 @@ pub(crate) fn is_standard_input(path: &Path) -> bool {
 pub(crate) fn check_options(args: &PredictArgs, model: &Model) -> Result<()> {
     let files = args.files.iter().filter(|path| !is_standard_input(path));
     for path in files {
-        check_kind(path, FileKind::of(path), args)?;
+        // Of a folder, the images are predicted.
+        let kind = if path.is_dir() { FileKind::ImageFolder } else { FileKind::of(path) };
+        check_kind(path, kind, args)?;
+        if kind == FileKind::ImageFolder {
+            image_size(model).map_err(|error| error.context(name_of(path)))?;
+        }
     }
     if args.split && !takes_mnist_form(model) {
         return Err(Error::argument(
@@ -86,7 +131,8 @@ fn check_kind(path: &Path, kind: FileKind, args: &PredictArgs) -> Result<()> {
         ("--split", args.split, FileKind::Image, "is for images"),
         ("--label-column", label_column, FileKind::Table, "names a column of a table"),
     ] {
-        if given && ![wanted, FileKind::Unknown].contains(&kind) {
+        let is_image = wanted == FileKind::Image && kind == FileKind::ImageFolder;
+        if given && !is_image && ![wanted, FileKind::Unknown].contains(&kind) {
             let why = format!("it {what}, and this is {}", kind.name());
             return Err(no_effect(option, name_of(path), &why));
         }
@@ -114,7 +160,8 @@ pub(crate) fn of_bytes(
     args: &PredictArgs,
 ) -> Result<Samples> {
     check_kind(path, FileKind::of_bytes(bytes), args)?;
-    let mut samples = parse(bytes, model, args).map_err(|error| error.context(name_of(path)))?;
+    let mut samples =
+        parse(path, bytes, model, args).map_err(|error| error.context(name_of(path)))?;
     for warning in &mut samples.warnings {
         *warning = format!("{}: {warning}", name_of(path));
     }
@@ -149,12 +196,19 @@ pub(crate) fn read_bytes(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
     })
 }
 
-fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
+/// The samples in the content of a file, of which the name says whether it is one of EMNIST's.
+fn parse(path: &Path, bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
     let (mut warnings, mut origin) = (Vec::new(), Origin::Array);
     let inputs = match FileKind::of_bytes(bytes) {
         _ if bytes.is_empty() => return Err(invalid("the file is empty")),
         FileKind::Image => return image_samples(bytes, model, args),
-        FileKind::Idx => array(idx::parse_idx(bytes)?, model, &mut warnings)?,
+        FileKind::Idx => {
+            let mut images = idx::parse_idx(bytes)?;
+            if emnist::turn_upright(path, &mut images) {
+                warnings.push(TURNED.to_owned());
+            }
+            array(images, model, &mut warnings)?
+        }
         FileKind::Npy => array(npy::parse_npy(bytes)?, model, &mut warnings)?,
         FileKind::Npz => {
             let (samples, chosen) = npz::parse_samples(bytes, model.network.inputs())?;
@@ -168,9 +222,12 @@ fn parse(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samples> {
             };
             let table = csv::unpack(Cursor::new(bytes))?;
             let (features, options) = (model.network.inputs(), table_options(model, args));
-            let (inputs, of_table, form) =
+            let (mut inputs, of_table, form) =
                 csv::samples_of_text(table, features, outputs, &options)?;
             (warnings, origin) = (of_table, Origin::Table(form));
+            if emnist::turn_samples_upright(path, &mut inputs) {
+                warnings.push(TURNED.to_owned());
+            }
             inputs
         }
     };
@@ -323,7 +380,7 @@ mod tests {
         let Command::Predict(args) = Cli::parse_from(line.split_whitespace()).command else {
             panic!("another command");
         };
-        parse(text.as_bytes(), &model(&[2]), &args).map(|samples| samples.inputs)
+        parse(Path::new("-"), text.as_bytes(), &model(&[2]), &args).map(|samples| samples.inputs)
     }
 
     #[test]

@@ -85,14 +85,15 @@ impl Settings {
         let mut config = preset.config();
         let (mut file, mut validation_set, mut share) = (None, None, None);
         for setting in SETTINGS {
-            let Some(text) = args.settings.get(setting.name) else { continue };
+            let Some(word) = args.settings.word(setting.name) else { continue };
+            let text = &*word.to_string_lossy();
             match setting.name {
-                "init" if is_start_file(text) => file = Some(Path::new(text)),
+                "init" if is_start_file(word) => file = Some(Path::new(word)),
                 "validation" if text.parse::<f64>().is_err() => {
-                    if let (Some(tip), false) = (fraction_of(text), Path::new(text).exists()) {
+                    if let (Some(tip), false) = (fraction_of(text), Path::new(word).exists()) {
                         return Err(Error::argument(format!("--validation {text}: {tip}")).into());
                     }
-                    validation_set = Some(text.into());
+                    validation_set = Some(word.into());
                 }
                 _ => {
                     if setting.name == "validation" {
@@ -139,7 +140,7 @@ impl Settings {
 
 /// Reads what a run starts from, and sets what it decides: the layers, and for a model the normalization.
 fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result<Initial> {
-    let initial = match is_array_file(&file.to_string_lossy()) {
+    let initial = match is_array_file(file) {
         true => Initial::Network(npz::read_network(file, "", &config.activation)?),
         false => {
             // Files of bare weights do not say what their activations are.

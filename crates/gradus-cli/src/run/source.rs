@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::Error;
-use gradus::data::{Found, LoadOptions, Task, is_set_name, read_sample_weights};
+use gradus::data::{Found, LoadOptions, Task, is_set_name, note_on_name, read_sample_weights};
 
 use crate::args::{SourceArgs, TableArgs, TrainArgs};
 use crate::run::file_kind::FileKind;
@@ -99,7 +99,10 @@ pub(crate) fn no_effect(option: &str, what: impl Display, why: &str) -> Error {
 /// # Errors
 /// `InvalidArgument` if an option has no effect on these data.
 pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOptions> {
-    request.check(args)?;
+    request.check(args).map_err(|error| match request.data.and_then(note_on_name) {
+        Some(note) => Error::argument(format!("{error}; {note}")),
+        None => error,
+    })?;
     Ok(LoadOptions {
         data: request.data.map(Path::to_owned),
         data_dir: args.named.data_dir.clone(),

@@ -16,8 +16,10 @@ pub(super) fn check_varied(args: &SweepArgs, train: &clap::Command) -> Result<()
         if args.vary[..index].iter().any(|earlier| same(&earlier.option)) {
             return wrong("this option is varied twice; give all its values in one --vary");
         }
-        let typed = |word: &String| Some(word.strip_prefix("--")?.split('=').next()?.to_owned());
-        if args.train.iter().filter_map(typed).any(|name| same(&name)) {
+        let words = args.train.iter().map(|word| word.to_string_lossy());
+        let names =
+            words.filter_map(|word| Some(word.strip_prefix("--")?.split('=').next()?.to_owned()));
+        if names.into_iter().any(|name| same(&name)) {
             return wrong("this option is also given after --; leave it out in one place");
         }
         let id = known.get_id().as_str();

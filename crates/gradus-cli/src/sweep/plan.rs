@@ -2,6 +2,7 @@
 //! is refused before the first run starts.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 
 use anyhow::{Context, Result};
 use clap::CommandFactory;
@@ -15,6 +16,7 @@ use super::halving::rungs;
 use super::options::{check_given, check_varied};
 use crate::args::{Cli, Command, SweepArgs, TrainArgs};
 use crate::run::defaults;
+use crate::run::escape::is_unprintable;
 use crate::run::settings::Settings;
 use crate::run::training_data::Data;
 
@@ -33,7 +35,7 @@ pub(crate) struct Run {
     pub(crate) options: Vec<(String, String)>,
     pub(crate) settings: Settings,
     /// The command line of `train`, without its beginning.
-    words: Vec<String>,
+    words: Vec<OsString>,
 }
 
 /// The plan of a sweep.
@@ -64,9 +66,9 @@ impl Plan {
         check_varied(args, train)?;
         let draws = draws(args)?;
         let mut common = args.train.clone();
-        let words = |common: &[String], values: &[String]| -> Vec<String> {
+        let words = |common: &[OsString], values: &[String]| -> Vec<OsString> {
             let varied = args.vary.iter().zip(values);
-            let varied = varied.map(|(vary, value)| format!("--{}={value}", vary.option));
+            let varied = varied.map(|(vary, value)| format!("--{}={value}", vary.option).into());
             common.iter().cloned().chain(varied).collect()
         };
         let mut first = train_args(&words(&common, &draws[0]))?;
@@ -181,7 +183,8 @@ impl Plan {
 impl Run {
     /// The command that trains this run again, quoted for a shell.
     pub(crate) fn command(&self) -> String {
-        let words = ["gradus", "train"].into_iter().chain(self.words.iter().map(String::as_str));
+        let program = ["gradus", "train"].into_iter().map(OsStr::new);
+        let words = program.chain(self.words.iter().map(OsString::as_os_str));
         words.map(quoted).collect::<Vec<_>>().join(" ")
     }
 
@@ -226,21 +229,35 @@ fn rungs_of(runs: &[Run]) -> Result<Vec<usize>> {
 }
 
 /// Parses the command line of `train`.
-fn train_args(words: &[String]) -> Result<TrainArgs> {
+fn train_args(words: &[OsString]) -> Result<TrainArgs> {
     let program = ["gradus", "train"].into_iter();
-    match Command::parse(program.chain(words.iter().map(String::as_str)))? {
+    match Command::parse(program.map(OsStr::new).chain(words.iter().map(OsString::as_os_str)))? {
         Command::Train(args) => Ok(*args),
         _ => Err(Error::argument("expected options of train after --, not another command").into()),
     }
 }
 
 /// `word`, quoted if a shell would split or change it.
-fn quoted(word: &str) -> String {
+fn quoted(word: &OsStr) -> String {
+    let word = match word.to_str() {
+        Some(word) if !word.contains(is_unprintable) => word,
+        _ => return quoted_bytes(word.as_encoded_bytes()),
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
     }
+}
+
+/// Bytes that a terminal does not show or that are no text, as bash and zsh read them: `$'bad\xff.csv'`.
+fn quoted_bytes(word: &[u8]) -> String {
+    let shown = word.iter().map(|&byte| match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    });
+    format!("$'{}'", shown.collect::<String>())
 }
 
 #[cfg(test)]
@@ -379,6 +396,9 @@ mod tests {
         let command = plan.runs[0].command();
         let expected = r"gradus train --data 'my '\''own'\'' data.csv' --validation 0.1 --hidden=8";
         assert_eq!(command, expected);
+        let quoted = |word: &str| super::quoted(OsStr::new(word));
         assert_eq!([quoted(""), quoted("a*")], ["''", "'a*'"]);
+        assert_eq!(quoted("it's\na \\猫"), r"$'it\'s\x0aa \\\xe7\x8c\xab'");
+        assert_eq!(quoted_bytes(b"bad\xff.csv"), r"$'bad\xff.csv'");
     }
 }

@@ -133,7 +133,13 @@ struct Remarks {
 }
 
 impl Remarks {
+    /// The remarks about a folder, each with its path in front.
     fn warnings(&self, root: &Path) -> Vec<String> {
+        self.lines(root).into_iter().map(|line| format!("{}: {line}", root.display())).collect()
+    }
+
+    /// The same without the path; files are named relative to it.
+    fn lines(&self, root: &Path) -> Vec<String> {
         let mut warnings = Vec::new();
         let mut say = |paths: &[PathBuf], one: &str, more: &str| {
             let what = if paths.len() == 1 {
@@ -175,7 +181,7 @@ impl Remarks {
                     .push(format!("skipped {count} pipes, sockets or devices, which are no files"));
             }
         }
-        warnings.into_iter().map(|warning| format!("{}: {warning}", root.display())).collect()
+        warnings
     }
 }
 
@@ -243,7 +249,7 @@ fn find_images(class: &Path, remarks: &mut Remarks) -> Result<Vec<PathBuf>> {
     let mut others = Remarks::default();
     let images = images_among(files, &mut others);
     if images.is_empty() {
-        let hint = match others.warnings(class) {
+        let hint = match others.lines(class) {
             warnings if !warnings.is_empty() => warnings.join("; "),
             _ if folders.is_empty() => "add images or remove the folder".into(),
             _ => "it contains folders: are these the classes?".into(),
