@@ -483,6 +483,35 @@ fn messages_go_to_standard_error() {
 }
 
 #[test]
+fn threads_keep_to_the_limits_of_the_environment() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    // Steps large enough for all cores.
+    let training = "train --data digits --epochs 1 --batch-size 20000 --hidden 64 --verbose";
+    let threads = |arguments: &str, limit: Option<&str>| {
+        let mut command = gradus(at, arguments);
+        for name in ["OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT"] {
+            command.env_remove(name);
+        }
+        if let Some(name) = limit {
+            command.env(name, "1");
+        }
+        let stderr = text(&command.assert().success().get_output().stderr);
+        let line = stderr.lines().find(|line| line.starts_with("machine: ")).unwrap();
+        let number = line
+            .split(", ")
+            .find_map(|part| part.strip_suffix(" threads; the first layer skips zeros"));
+        number.unwrap_or_else(|| panic!("{line}")).parse::<usize>().unwrap()
+    };
+    assert_eq!(threads(training, None), std::thread::available_parallelism().unwrap().get());
+    for name in ["OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT"] {
+        assert_eq!(threads(training, Some(name)), 1, "{name}");
+    }
+    // What is asked for is given.
+    assert_eq!(threads(&format!("{training} --threads 2"), Some("OMP_NUM_THREADS")), 2);
+}
+
+#[test]
 fn licenses_name_every_crate_of_the_program() {
     let folder = TempDir::new().unwrap();
     let text = run(folder.path(), "licenses");

@@ -49,9 +49,22 @@ impl Workers {
     }
 }
 
-/// How many cores this process may use.
+/// Environment variables that limit the threads of a process: OpenMP's, which joblib and others set for each of
+/// their processes so that together they take each core once, and that of joblib's process pool.
+const THREAD_LIMITS: [&str; 2] = ["OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT"];
+
+/// How many cores this process may use: those that the operating system gives it (by affinity and by the quota of its
+/// control group), at most the numbers in `OMP_NUM_THREADS` and `LOKY_MAX_CPU_COUNT`.
 pub fn available_cores() -> usize {
-    std::thread::available_parallelism().map_or(1, |count| count.get())
+    let cores = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let limits = THREAD_LIMITS.iter().filter_map(|name| thread_limit(&std::env::var(name).ok()?));
+    limits.fold(cores, usize::min)
+}
+
+/// The number of threads that the value of such a variable allows. OpenMP's may have a number for each level of nesting;
+/// the first is for the outermost. What is not a number from 1 is ignored, as OpenMP's libraries do.
+fn thread_limit(value: &str) -> Option<usize> {
+    value.split(',').next()?.trim().parse().ok().filter(|&count| count > 0)
 }
 
 /// Values that are worth a thread of their own.
@@ -432,6 +445,20 @@ impl Writing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_of_threads_are_numbers_from_one() {
+        for (value, expected) in [
+            ("3", Some(3)),
+            (" 2 ", Some(2)),
+            ("4,2", Some(4)),
+            ("0", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(thread_limit(value), expected, "{value:?}");
+        }
+    }
 
     #[test]
     fn parts_are_all_of_it() {

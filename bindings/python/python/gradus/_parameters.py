@@ -147,7 +147,7 @@ _OWN = {
     "n_jobs": (
         "int or None",
         "Threads; -1 for one per core, -2 for all cores but one. None is one per core, too, but a single one if steps are very "
-        "small. The result does not depend on it.",
+        "small, and at most ``OMP_NUM_THREADS``, which joblib sets in its processes. The result does not depend on it.",
     ),
 }
 

@@ -174,7 +174,7 @@ pub static SETTINGS: &[Setting] = &[
             Group::Training,
             "N",
             "Worker threads; the model does not depend on them [default: up to one per \
-             core]",
+             core, at most OMP_NUM_THREADS]",
         )
         .expects("a whole number from 1 to 1024")
         .range(THREADS)
