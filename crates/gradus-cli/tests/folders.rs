@@ -63,6 +63,12 @@ fn a_validation_part_validates() {
     assert!(refused.contains("set has a validation part of 10 samples"), "{refused}");
     let (_, messages) = train(at, "--data set --validation set/test");
     assert!(messages.contains("used in place of the validation part of set"), "{messages}");
+    // Of data with parts, --validation takes the validation part, and --test the test part.
+    write_images(at, "plain", 6);
+    train(at, "--data plain --validation set --test set");
+    let model = json(&run(at, "inspect model.safetensors --json"));
+    let samples = &model["training"]["samples"];
+    assert_eq!((&samples["validation"], &samples["test"]), (&10.into(), &8.into()));
     let evaluated = json(&run(at, "evaluate model.safetensors --json --data set"));
     assert_eq!(evaluated["samples"], 8, "{evaluated}");
 }

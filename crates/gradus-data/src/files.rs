@@ -255,7 +255,7 @@ fn read_parts(
             return Ok(None);
         }
         let is_table = place.is_file();
-        match read_matching(&place, &train, options, warnings) {
+        match read_matching(&place, part, &train, options, warnings) {
             Ok(data) => Ok(Some(data)),
             // The only argument about a table here is its target.
             Err(error) if is_table && error.kind() == ErrorKind::InvalidArgument => {
@@ -277,14 +277,15 @@ fn has_only_images(path: &Path) -> bool {
 }
 
 /// Reads the data at `path` to test or validate a model that is trained on `train`: images are scaled to
-/// its size, classes have its order, tables its columns, and values its type. Of several parts the one to
-/// measure on is taken.
+/// its size, classes have its order, tables its columns, and values its type. Of several parts `wanted` is taken
+/// if there is one.
 ///
 /// # Errors
 /// As [`read_path`], and `InvalidData` if the samples do not fit those of `train` or are of a class that it
 /// lacks.
 pub(crate) fn read_matching(
     path: &Path,
+    wanted: Part,
     train: &Dataset,
     options: ReadOptions,
     warnings: &mut Vec<String>,
@@ -298,7 +299,7 @@ pub(crate) fn read_matching(
         reading.table =
             TableOptions { label_column: None, drop: &[], columns: Some(columns), ..reading.table };
     }
-    let data = read_path(path, reading, warnings)?.to_measure();
+    let data = read_path(path, reading, warnings)?.to_measure(wanted);
     fit_part(train, data).map_err(|error| error.context(path.display()))
 }
 

@@ -50,7 +50,7 @@ pub use fetch::FetchProgress;
 pub use files::{FolderKind, folder_kind};
 pub use load::{
     Found, LoadOptions, Loaded, fetch, find, is_set_name, load, load_matching, load_single,
-    note_on_name, sets_at_hand,
+    load_validation, note_on_name, sets_at_hand,
 };
 pub use parts::Parts;
 pub use sets::set_names;

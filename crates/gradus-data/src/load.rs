@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::csv::{Encoding, TableOptions};
-use super::digits::{self, Part};
+use super::digits::{self, Part as Drawn};
 use super::fetch::{FetchProgress, Patience, fetch_set, mirrors_of};
 use super::files::{ReadOptions, no_values, read_matching, read_path};
 use super::label_warnings::label_warning;
-use super::parts::Parts;
+use super::parts::{Part, Parts};
 use super::places::{Surroundings, candidates};
 use super::sets::{self, BUILT_IN, NamedSet, set_names};
 use super::split::split_samples;
@@ -160,11 +160,11 @@ pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> 
 /// As [`find`]; no name of a set is known here.
 pub fn load_single(path: &Path, options: &LoadOptions) -> Result<(Dataset, Vec<String>)> {
     let mut warnings = Vec::new();
-    let data = read_path(path, options.reading(), &mut warnings)?.to_measure();
+    let data = read_path(path, options.reading(), &mut warnings)?.to_measure(Part::Test);
     Ok((data, warnings))
 }
 
-/// Like [`load_single`], for testing or validating a model that is trained on `train`: images are scaled to
+/// Like [`load_single`], for testing a model that is trained on `train`: images are scaled to
 /// its size, classes have its order, and values its type.
 ///
 /// # Errors
@@ -176,7 +176,21 @@ pub fn load_matching(
     options: &LoadOptions,
 ) -> Result<(Dataset, Vec<String>)> {
     let mut warnings = Vec::new();
-    let data = read_matching(path, train, options.reading(), &mut warnings)?;
+    let data = read_matching(path, Part::Test, train, options.reading(), &mut warnings)?;
+    Ok((data, warnings))
+}
+
+/// Like [`load_matching`], for validating: of several parts the validation part comes first.
+///
+/// # Errors
+/// As [`load_matching`].
+pub fn load_validation(
+    path: &Path,
+    train: &Dataset,
+    options: &LoadOptions,
+) -> Result<(Dataset, Vec<String>)> {
+    let mut warnings = Vec::new();
+    let data = read_matching(path, Part::Validation, train, options.reading(), &mut warnings)?;
     Ok((data, warnings))
 }
 
@@ -347,9 +361,9 @@ fn built_in() -> Result<Found> {
     let [train, test] = DIGITS_SAMPLES;
     Ok(Found {
         name: BUILT_IN.to_owned(),
-        train: digits::generate(train, DIGITS_SEED, Part::Train)?,
+        train: digits::generate(train, DIGITS_SEED, Drawn::Train)?,
         validation: None,
-        test: Some(digits::generate(test, DIGITS_SEED, Part::Test)?),
+        test: Some(digits::generate(test, DIGITS_SEED, Drawn::Test)?),
         origin: "built in".to_owned(),
         warnings: Vec::new(),
     })

@@ -379,6 +379,18 @@ mod tests {
     }
 
     #[test]
+    fn each_file_may_lie_in_a_folder_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in toy_files() {
+            let around = folder.path().join(name);
+            fs::create_dir(&around).unwrap();
+            fs::write(around.join(name), bytes).unwrap();
+        }
+        let (train, _) = read_from(&toy_set(&[]), folder.path(), true).unwrap().unwrap();
+        assert_eq!(train.labels(), [1, 0]);
+    }
+
+    #[test]
     fn a_missing_file_is_named_where_the_folder_has_the_name() {
         let folder = tempfile::tempdir().unwrap();
         assert!(read_from(&toy_set(&[]), folder.path(), true).unwrap().is_none());

@@ -36,9 +36,14 @@ impl<T> Parts<T> {
         })
     }
 
-    /// The part to measure a model on: the test part, else the validation part, else everything.
-    pub(crate) fn to_measure(self) -> T {
-        self.test.or(self.validation).unwrap_or(self.train)
+    /// The part to measure a model on: the one that is wanted, else the other one, else everything.
+    pub(crate) fn to_measure(self, wanted: Part) -> T {
+        let Parts { train, validation, test } = self;
+        match wanted {
+            Part::Validation => validation.or(test),
+            Part::Train | Part::Test => test.or(validation),
+        }
+        .unwrap_or(train)
     }
 }
 

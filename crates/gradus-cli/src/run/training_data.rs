@@ -7,7 +7,7 @@ use gradus::Error;
 use gradus::classifier::Model;
 use gradus::data::distort::{Distorter, Distortion};
 use gradus::data::split::split_samples;
-use gradus::data::{Dataset, Found, LoadOptions, Subset, Task, is_set_name, load_matching};
+use gradus::data::{Dataset, Found, LoadOptions, Subset, Task, is_set_name, load_validation};
 use gradus::network::Kernels;
 use gradus::training::Data as Sets;
 
@@ -68,7 +68,7 @@ impl Data {
                         path.display()
                     ));
                 }
-                let (validation, warnings) = load_matching(path, &samples, wanted)?;
+                let (validation, warnings) = load_validation(path, &samples, wanted)?;
                 warnings.iter().for_each(warn);
                 (None, Some(validation))
             }
