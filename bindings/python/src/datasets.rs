@@ -82,7 +82,7 @@ fn parts(options: &LoadOptions, validation: bool) -> Result<Found> {
     let mut found = data::find(options, &mut |_| {})?;
     if validation && found.validation.is_none() {
         return Err(Error::argument(format!(
-            "`validation` is True, but {} has no validation part: leave it out, and hold samples out \
+            "validation is True, but {} has no validation part: leave it out, and hold samples out \
              with the `validation_fraction` of an estimator",
             found.name
         )));

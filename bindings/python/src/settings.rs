@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use gradus::Result;
 use gradus::data::Task;
+use gradus::optimizer::Optimizer;
 use gradus::training::settings::{self as table, Kind, SETTINGS, Scope, current};
 use gradus::training::{Preset, TrainConfig};
 use pyo3::exceptions::PyValueError;
@@ -83,6 +84,16 @@ impl Setting {
             Scope::Regression => Some(Task::Regression.name()),
             Scope::Every | Scope::HiddenLayers => None,
         }
+    }
+
+    /// Whether a run with this solver uses it: false only for a constant of other optimizers.
+    fn is_used_by(&self, solver: &str) -> bool {
+        let name = self.setting.name;
+        let has = |optimizer: Optimizer| {
+            optimizer.constant(name).is_some()
+                || (name == "nesterov" && optimizer.nesterov().is_some())
+        };
+        !Optimizer::ALL.into_iter().any(has) || Optimizer::from_name(solver).is_none_or(has)
     }
 
     /// What is wrong with a text, without the setting's name; None if it can be read.

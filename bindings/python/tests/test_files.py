@@ -289,4 +289,4 @@ def test_bare_weights_are_read_as_told(tmp_path):
     logits = np.tanh((x - 1) / 2 @ w1 + b1) @ w2 + b2
     np.testing.assert_allclose(np.diff(told.predict_log_proba(x)), np.diff(logits), rtol=1e-3, atol=1e-5)
     with pytest.raises(ValueError, match="activation"):
-        MLPClassifier.load(tmp_path / "bare.npz", activation="swish")
+        MLPClassifier.load(tmp_path / "bare.npz", activation="softsign")

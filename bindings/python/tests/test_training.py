@@ -125,6 +125,17 @@ def test_verbose_prints_each_epoch(table, capsys):
     assert capsys.readouterr().out.startswith("Iteration 3, loss = ")
 
 
+def test_a_solver_ignores_the_constants_of_others(table):
+    X, y = table
+    sgd = dict(nesterovs_momentum=True, momentum=0.9, beta_1=0.5, beta_2=0.5, epsilon=0.1)
+    for solver, constants in [("adam", dict(momentum=0.3, nesterovs_momentum=True)), ("sgd", sgd)]:
+        plain, given = model(solver=solver, max_iter=2), model(solver=solver, max_iter=2, **constants)
+        assert np.array_equal(plain.fit(X, y).coefs_[0], given.fit(X, y).coefs_[0])
+    without = model(solver="sgd", max_iter=2, momentum=0)
+    same = model(solver="sgd", max_iter=2, momentum=0, nesterovs_momentum=True)
+    assert np.array_equal(without.fit(X, y).coefs_[0], same.fit(X, y).coefs_[0])
+
+
 def test_infinite_patience_runs_all_epochs_and_warns(table):
     fitted = model(max_iter=12, tol=10.0, n_iter_no_change=np.inf)
     with pytest.warns(UserWarning, match="had not settled"):
@@ -244,8 +255,7 @@ def test_everything_that_regularises_is_taken(digits):
         (dict(n_jobs=0), "n_jobs is 0"),
         (dict(solver="lbfgs"), "choose one of sgd, adam, adamw, rmsprop, lion, muon"),
         (dict(solver="newton"), "solver is 'newton', but must be one of sgd"),
-        (dict(solver="sgd", beta_1=0.5), "beta_1 is for the optimizers adam, adamw, lion and muon, but this run uses sgd"),
-        (dict(activation="swish"), "activation is 'swish', but must be one of identity"),
+        (dict(activation="softsign"), "activation is 'softsign', but must be one of identity"),
         (dict(activation=["relu", "tanh"]), "2 activations for 1 hidden layers: give one for all"),
         (dict(schedule="linear"), "schedule is 'linear'"),
         (dict(init="xavier"), "init is 'xavier'"),

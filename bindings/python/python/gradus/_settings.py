@@ -49,6 +49,9 @@ def texts(estimator, run):
     """
     found = {}
     for setting in SETTINGS:
+        if not setting.is_used_by(estimator.solver):
+            # As in scikit-learn, whose defaults are constants of several solvers.
+            continue
         own = _OWN.get(setting.parameter)
         value = getattr(estimator, setting.parameter, None) if own is None else own(estimator, run)
         if value is not None:
@@ -119,7 +122,8 @@ def _momentum(estimator, run):
 
 
 def _nesterovs_momentum(estimator, run):
-    if estimator.nesterovs_momentum is None and estimator.solver == "sgd":
+    if estimator.solver == "sgd" and estimator.nesterovs_momentum in (None, True):
+        # Without momentum there is nothing to look ahead along.
         return estimator.momentum != 0
     return estimator.nesterovs_momentum
 
