@@ -84,9 +84,7 @@ pub(super) fn read_safetensors(bytes: &[u8], options: &ReadOptions) -> Result<Fo
             }
         };
         let shape = tensor.shape().to_vec();
-        // Views into the file live as long as it.
-        let data = tensor.data();
-        arrays.push((name.to_owned(), Tensor::contiguous(kind, shape, data)?));
+        arrays.push((name.to_owned(), Tensor::contiguous(kind, shape, tensor.data())?));
     }
     of_state(arrays, false, options, bytes.len())
 }
@@ -337,8 +335,8 @@ pub(super) fn read_old(bytes: &[u8], options: &ReadOptions) -> Result<Foreign> {
 }
 
 /// The model of a TorchScript archive.
-fn of_script<'a>(
-    archive: Archive<Cursor<&'a [u8]>>,
+fn of_script(
+    archive: Archive<Cursor<&[u8]>>,
     (pickle, constants, source): (&Pickle, &[u8], script::Source),
     prefix: &str,
     options: &ReadOptions,

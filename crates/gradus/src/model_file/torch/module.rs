@@ -236,13 +236,11 @@ impl<'p, 'a> Reader<'_, 'p, 'a> {
             )),
             None => self.found.lacks_activations = true,
         }
-        let mut number = 0;
-        for ops in layers.into_iter().filter(|it| is_linear(it)) {
+        for (number, ops) in layers.into_iter().filter(|it| is_linear(it)).enumerate() {
             self.found.ops.extend(ops);
             if let Some(kind) = kinds.first().filter(|_| number < last) {
                 self.found.ops.push((String::new(), kind.clone()));
             }
-            number += 1;
         }
         Ok(())
     }

@@ -247,7 +247,7 @@ impl<'a> Machine<'a> {
                 true => drop(self.marks.pop()),
                 false => drop(self.pop()?),
             },
-            b'1' => drop(self.to_mark()?),
+            b'1' => drop(self.above_last_mark()?),
             b'2' => {
                 let top = self.top()?;
                 self.stack.push(top);
@@ -272,7 +272,7 @@ impl<'a> Machine<'a> {
             }
             b')' => self.push(Node::Tuple(Vec::new())),
             b't' => {
-                let elements = self.to_mark()?;
+                let elements = self.above_last_mark()?;
                 self.push(Node::Tuple(elements));
             }
             0x85..=0x87 => {
@@ -284,7 +284,7 @@ impl<'a> Machine<'a> {
             b']' => self.push(Node::List(Vec::new())),
             0x8f => self.push(Node::List(Vec::new())), // EMPTY_SET
             b'l' | 0x91 => {
-                let elements = self.to_mark()?;
+                let elements = self.above_last_mark()?;
                 self.push(Node::List(elements));
             }
             b'a' => {
@@ -292,12 +292,12 @@ impl<'a> Machine<'a> {
                 self.append(vec![element])?;
             }
             b'e' | 0x90 => {
-                let elements = self.to_mark()?;
+                let elements = self.above_last_mark()?;
                 self.append(elements)?;
             }
             b'}' => self.push(Node::Dict(Vec::new())),
             b'd' => {
-                let entries = pairs(self.to_mark()?)?;
+                let entries = pairs(self.above_last_mark()?)?;
                 self.push(Node::Dict(entries));
             }
             b's' => {
@@ -305,7 +305,7 @@ impl<'a> Machine<'a> {
                 self.set(vec![(key, value)])?;
             }
             b'u' => {
-                let entries = pairs(self.to_mark()?)?;
+                let entries = pairs(self.above_last_mark()?)?;
                 self.set(entries)?;
             }
             b'c' => {
@@ -332,13 +332,13 @@ impl<'a> Machine<'a> {
             }
             b'i' => {
                 let (module, name) = (self.line()?, self.line()?);
-                let arguments = self.to_mark()?;
+                let arguments = self.above_last_mark()?;
                 let arguments = self.add(Node::Tuple(arguments));
                 let class = self.add(Node::Global(module, name));
                 self.make(class, arguments, true)?;
             }
             b'o' => {
-                let mut arguments = self.to_mark()?;
+                let mut arguments = self.above_last_mark()?;
                 if arguments.is_empty() {
                     return Err(damaged("an object without a class"));
                 }
@@ -405,7 +405,7 @@ impl<'a> Machine<'a> {
         self.above_mark(1).map(|at| self.stack[at])
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Id>> {
+    fn above_last_mark(&mut self) -> Result<Vec<Id>> {
         let mark = self.marks.pop().ok_or_else(|| damaged("a mark is missing"))?;
         Ok(self.stack.split_off(mark))
     }
