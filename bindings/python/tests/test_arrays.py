@@ -160,6 +160,18 @@ def test_rows_of_pixels_that_python_trained_on_are_images_to_the_program(tmp_pat
         assert np.allclose(found, expected, atol=1e-4)
 
 
+def test_images_with_a_channel_are_images(tmp_path, patterns):
+    X, y = patterns
+    (tmp_path / "one.png").write_bytes(png(X[1]))
+    for images in (X[..., None] / 255, X[:, None]):
+        model = MLPClassifier((16,), learning_rate_init=0.01, max_iter=30, random_state=0).fit(images, y)
+        assert "<svg" in model.plot_weights().svg
+        model.save(tmp_path / "model.safetensors")
+        lines, _ = run("predict", "model.safetensors", "one.png", "--json", folder=tmp_path)
+        found = list(json.loads(lines)["probabilities"].values())
+        assert np.allclose(found, model.predict_proba(images[1:2])[0], atol=1e-4)
+
+
 def of_layout(kind, X, folder):
     """Return the same numbers in another type or layout."""
     if kind == "memory map":
@@ -233,6 +245,7 @@ def test_masked_values_are_refused_by_their_place(table):
     for refuse in (
         lambda: model.fit(masked, y),
         lambda: model.predict(masked),
+        lambda: model.predict(list(masked)),
         lambda: model.fit(X, np.ma.masked_array(y, mask=mask[:, 2])),
         lambda: model.fit(X, y, sample_weight=np.ma.masked_array(y + 1.0, mask=mask[:, 2])),
         lambda: MLPRegressor((4,)).fit(X, np.ma.masked_array(X[:, 0], mask=mask[:, 2])),
@@ -253,6 +266,16 @@ def test_targets_that_are_no_numbers_are_named_by_their_place(table):
         y[5] = value
         with pytest.raises(ValueError, match=words):
             MLPRegressor((4,)).fit(X, y)
+
+
+def test_what_is_no_array_of_numbers_is_named(table):
+    X, y = table
+    fields = np.zeros(len(y), dtype=[("a", "f4"), ("b", "f4")])
+    with pytest.raises(ValueError, match=r"structured array.*pandas.DataFrame"):
+        MLPClassifier((4,)).fit(fields, y)
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(ValueError, match="y is a sparse matrix"):
+        MLPClassifier((4,)).fit(X, sparse.csr_matrix(y))
 
 
 def test_labels_keep_their_type(table):

@@ -50,6 +50,22 @@ impl Labels {
     }
 }
 
+impl Labels {
+    /// What is doubtful about labels of a training part: among classes from 0 on, -1 often means that a sample has no
+    /// label.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let Labels::Numbers { numbers, .. } = self else { return None };
+        let (least, most) = (numbers.iter().min()?, numbers.iter().max()?);
+        let samples = numbers.iter().filter(|&&number| number == -1).count();
+        (*least == -1 && *most > 1 && numbers.contains(&0)).then(|| {
+            format!(
+                "the label -1 of {samples} samples is a class like the others: leave these samples out if it means \
+                 that they have none"
+            )
+        })
+    }
+}
+
 /// The classes of training data.
 pub(crate) struct Classes {
     pub(crate) names: Vec<String>,
@@ -147,8 +163,10 @@ fn to_label(at: usize, value: f64) -> Result<i32> {
         Ok(value as i32)
     } else {
         Err(invalid(format!(
-            "label {value} of sample {at} is not a class: expected a whole number; use `loss` squared for \
-             regression"
+            "label {value} of sample {at} is not a class: expected a whole number from {} to {}; use `loss` \
+             squared for regression",
+            i32::MIN,
+            i32::MAX
         )))
     }
 }
@@ -251,6 +269,17 @@ mod tests {
         }
         let many = Values::I32((0..70_000).collect());
         assert!(message(array(&[70_000], many)).contains("more than 65536"));
+    }
+
+    #[test]
+    fn minus_one_among_classes_from_0_on_is_doubtful() {
+        let doubt = |values: Vec<i8>| {
+            Labels::of(array(&[values.len()], Values::I8(values))).unwrap().doubt()
+        };
+        assert!(doubt(vec![-1, 0, 2, -1]).unwrap().contains("-1 of 2 samples"));
+        for sound in [vec![-1, 1], vec![-1, 0, 1], vec![-2, 0, 2], vec![0, 2]] {
+            assert_eq!(doubt(sound), None);
+        }
     }
 
     #[test]

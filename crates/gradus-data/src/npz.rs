@@ -228,13 +228,16 @@ fn parts<R: Read + Seek>(
         });
         return valued_parts(read?, options.doubles);
     }
-    let mut one_hot = Vec::new();
+    let mut doubts = Vec::new();
     let read = parts.try_map(|part, pair| {
         let samples = samples_of(part, &pair, npz)?;
         let targets = &pair.targets;
         let labels = Labels::of(npz.content(targets)?);
         let labels = labels.map_err(|error| error.context(format!("array {targets}")))?;
-        one_hot.extend(labels.one_hot().map(|classes| {
+        if part == Part::Train {
+            doubts.extend(labels.doubt().map(|doubt| format!("{targets}: {doubt}")));
+        }
+        doubts.extend(labels.one_hot().map(|classes| {
             format!(
                 "{targets} has one-hot rows: each is read as the class of its 1, from 0 to {}; with `loss` \
                  squared they are {classes} values",
@@ -243,7 +246,7 @@ fn parts<R: Read + Seek>(
         }));
         Ok((samples, labels))
     });
-    warnings.append(&mut one_hot);
+    warnings.append(&mut doubts);
     labelled_parts(read?, options.doubles)
 }
 

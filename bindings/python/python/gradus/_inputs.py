@@ -48,6 +48,11 @@ def rows(X, doubles=False):
         values = X.toarray() if X.dtype in (np.uint8, bool) else X
     else:
         values = np.asarray(X)
+    if values.dtype.names is not None:
+        raise ValueError(
+            "X is a structured array: make a frame of it with pandas.DataFrame(X), or an array with "
+            "numpy.lib.recfunctions.structured_to_unstructured(X)"
+        )
     if values.ndim < 2:
         raise ValueError(
             f"X has {values.ndim} dimension(s), expected samples as rows of a 2D array. Reshape your "
@@ -70,6 +75,8 @@ def rows(X, doubles=False):
 
 def _refuse_masked(values, name):
     """Check that no value of a masked array is masked: its data below the mask are no values."""
+    if isinstance(values, (list, tuple)) and any(isinstance(row, np.ma.MaskedArray) for row in values):
+        values = np.ma.stack(values)
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         mask = np.ma.getmaskarray(values)
         row = int(np.argwhere(mask)[0][0])
@@ -228,6 +235,8 @@ def in_order(X, names, known, what="X", stacklevel=2):
 
 def vector(values, name, samples):
     """Return a column or vector with one entry for each sample as a vector."""
+    if is_sparse(values):
+        raise ValueError(f"{name} is a sparse matrix: use {name}.toarray().ravel()")
     _refuse_masked(values, name)
     values = _plain(np.asarray(values))
     if values.ndim == 2 and values.shape[1] == 1:

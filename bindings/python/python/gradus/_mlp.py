@@ -387,6 +387,9 @@ class BaseMLP(Savable):
         features = self.n_features_in_
         if shape is None:
             shape = model.sample_shape
+            if len(shape) == 3 and 1 in (shape[0], shape[-1]):
+                # The axis of a single channel.
+                shape = shape[:2] if shape[-1] == 1 else shape[1:]
             if len(shape) != 2:
                 raise ValueError(
                     f"the model was trained on rows of {features} features, not on images: give "

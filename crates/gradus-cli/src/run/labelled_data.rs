@@ -42,7 +42,7 @@ pub(crate) fn labelled_data(
     let mut options = source::options(&request, reading)?;
     options.columns = model.columns.clone();
     options.doubles = model.transform.takes_doubles();
-    options.colour = model.sample_shape.len() == 3;
+    options.colour = model.sample_shape.len() == 3 && model.image_size().is_none();
     let knows_targets = model.columns.as_ref().is_some_and(|it| !it.targets().is_empty());
     if model.task() == Task::Regression && options.label_column.is_none() && !knows_targets {
         options.label_column = Some(model.names().join(","));
@@ -51,10 +51,7 @@ pub(crate) fn labelled_data(
         let samples = measured_part(source::load(&options, None)?);
         return Ok((shown.to_string(), with_targets_of(samples, model, &shown)?));
     }
-    options.image_size = options.image_size.or(match model.sample_shape[..] {
-        [height, width] => Some((height, width)),
-        _ => None,
-    });
+    options.image_size = options.image_size.or(model.image_size());
     let name = source::short_name(data);
     let held_out = match trained_on == Some(&name) {
         true => held_out_part(model, &options)?,

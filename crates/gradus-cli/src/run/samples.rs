@@ -321,19 +321,17 @@ fn array(array: Array, model: &Model, warnings: &mut Vec<String>) -> Result<Inpu
     let features = model.network.inputs();
     let found = array.shape.clone();
     let is_one = |array: &Array| array.values.len() == features && array.samples() != 1;
-    let in_colour = model.image_size().is_some()
-        && match array.shape[..] {
-            // One image without the axis of samples.
-            [_, _, 3] | [3, _, _] => array.values.len() == 3 * features,
-            _ => array.shape.iter().skip(1).product::<usize>() == 3 * features,
-        };
+    let size = |shape: &[usize]| shape.iter().product::<usize>();
+    // What fits as it is stays so: three grey images are not one in red, green and blue.
+    let in_colour = model.image_size().is_some() && size(&found[1.min(found.len())..]) != features;
     let (mut array, converted) = match in_colour {
-        true if array.shape.len() == 3 => {
-            let shape = [&[1], &array.shape[..]].concat();
+        // One image without the axis of samples.
+        true if found.len() == 3 && found[2] == 3 && size(&found) == 3 * features => {
+            let shape = [&[1], &found[..]].concat();
             Array { shape, ..array }.without_colour()?
         }
-        true => array.without_colour()?,
-        false => (array, None),
+        true if found.len() == 4 && size(&found[1..]) == 3 * features => array.without_colour()?,
+        _ => (array, None),
     };
     warnings.extend(converted);
     if is_one(&array) {
@@ -341,9 +339,12 @@ fn array(array: Array, model: &Model, warnings: &mut Vec<String>) -> Result<Inpu
     }
     let sample_size = array.shape.iter().skip(1).product::<usize>();
     if array.values.is_empty() || array.shape.len() < 2 || sample_size != features {
+        let what = match &found[..] {
+            [] => "a single number".to_owned(),
+            _ => format!("an array of shape {}", shape(&found)),
+        };
         return Err(invalid(format!(
-            "an array of shape {} does not contain samples for this model: expected N x {}",
-            shape(&found),
+            "{what} does not contain samples for this model: expected N x {}",
             shape(&model.sample_shape)
         )));
     }
@@ -408,9 +409,32 @@ mod tests {
         for (shape, count) in [(&[2, 2][..], 4), (&[4], 4), (&[1, 4], 4), (&[3, 2, 2], 12)] {
             assert_eq!(parsed(shape).unwrap().len(), count, "{shape:?}");
         }
-        for shape in [&[3, 3][..], &[5], &[0, 2, 2]] {
+        for shape in [&[3, 3][..], &[5], &[0, 2, 2], &[]] {
             let message = parsed(shape).unwrap_err().to_string();
             assert!(message.contains("expected N x 2 x 2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn images_in_colour_are_told_from_several_grey_ones() {
+        let model = model(&[8, 8]);
+        for (shape, count, in_colour) in [
+            (&[8, 8, 3][..], 1, true),
+            (&[2, 8, 8, 3], 2, true),
+            (&[2, 3, 8, 8], 2, true),
+            (&[3, 8, 8], 3, false),
+            (&[3, 8, 8, 1], 3, false),
+            (&[3, 1, 8, 8], 3, false),
+            (&[8, 8], 1, false),
+        ] {
+            let values = gradus::data::Values::U8(vec![7; shape.iter().product()]);
+            let mut warnings = Vec::new();
+            let found = array(Array { shape: shape.to_vec(), values }, &model, &mut warnings);
+            assert_eq!(
+                (found.unwrap().len(), !warnings.is_empty()),
+                (64 * count, in_colour),
+                "{shape:?}"
+            );
         }
     }
 }

@@ -141,7 +141,8 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
         options.columns = Some(columns);
     }
     options.doubles = earlier.is_some_and(|model| model.transform.takes_doubles());
-    options.colour = earlier.is_some_and(|model| model.sample_shape.len() == 3);
+    options.colour =
+        earlier.is_some_and(|model| model.sample_shape.len() == 3 && model.image_size().is_none());
     Ok(options)
 }
 

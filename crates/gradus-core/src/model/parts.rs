@@ -94,9 +94,9 @@ impl Model {
         self.provenance.more.insert("inputs".into(), inputs);
     }
 
-    /// Whether samples are images: height and width.
+    /// Whether samples are images: height and width, perhaps with the axis of a single channel.
     pub fn takes_images(&self) -> bool {
-        self.sample_shape.len() == 2
+        matches!(self.sample_shape[..], [_, _] | [_, _, 1] | [1, _, _])
     }
 
     /// Height and width of the images that samples are: also where rows of grey levels were trained on, as many as a square
@@ -104,7 +104,7 @@ impl Model {
     pub fn image_size(&self) -> Option<(usize, usize)> {
         let is_grey = matches!(self.inputs.values, ValueRange::Bytes | ValueRange::Unit);
         match self.sample_shape[..] {
-            [height, width] => Some((height, width)),
+            [height, width] | [height, width, 1] | [1, height, width] => Some((height, width)),
             [_] if is_grey && self.columns.is_none() => {
                 match image_shape(&self.sample_shape)?[..] {
                     [height, width] => Some((height, width)),
