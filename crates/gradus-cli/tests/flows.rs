@@ -31,7 +31,7 @@ fn a_table_from_training_to_prediction() {
     let [epoch, last] = [9, 10].map(|at| keys(printed.lines().nth(at).unwrap()));
     let validated = "event epoch loss accuracy val_loss val_accuracy learning_rate seconds";
     assert_eq!(epoch, validated);
-    let done = "event epochs train_seconds total_seconds test_loss test_accuracy \
+    let done = "event epochs train_seconds total_seconds val_loss val_accuracy test_loss test_accuracy \
                 test_accuracy_interval model";
     assert_eq!(last, done);
     let plain = run(at, &format!("train {TABLE} --json --out plain.safetensors"));
