@@ -19,7 +19,7 @@ OLD_PROGRAM` lets an older program write the models and checkpoints that the new
 changed values and added keys separately, and exits with 1 if anything changed or is missing.
 
 Not covered: features of the library and the Python package alone. bindings/python/tests and
-crates/gradus/tests/going_on.rs test sparse rows and continued training on other data (`Session::go_on`,
+crates/gradus/tests/warm_start.rs test sparse rows and continued training on other data (`Session::go_on`,
 `partial_fit`). Wording is not compared either; crates/gradus-cli/tests/cmd tests it. `fetch` and `bench` are left
 out, because one needs the network and the other measures time.
 

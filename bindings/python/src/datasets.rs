@@ -13,8 +13,8 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::arrays::to_arrays;
+use crate::error_messages;
 use crate::errors::guarded;
-use crate::words;
 
 /// The time between two checks for Ctrl-C.
 const POLL: Duration = Duration::from_millis(25);
@@ -73,7 +73,8 @@ pub(crate) fn load<'py>(
     let names = found.train.targets.names().to_vec();
     let pair = |part: Option<Dataset>| part.map(|part| to_arrays(py, part)).transpose();
     let parts = [pair(Some(found.train))?, pair(found.validation)?, pair(found.test)?];
-    let warnings = found.warnings.iter().map(|warning| words::of_python(warning)).collect();
+    let warnings =
+        found.warnings.iter().map(|warning| error_messages::of_python(warning)).collect();
     Ok((parts, names, warnings))
 }
 

@@ -12,11 +12,11 @@ use pyo3::exceptions::{
     PyValueError,
 };
 
-use crate::words;
+use crate::error_messages;
 
 /// The exception for an error of the library, with its message.
 pub(crate) fn exception(error: &Error) -> PyErr {
-    let message = words::of_python(&error.to_string());
+    let message = error_messages::of_python(&error.to_string());
     match error.kind() {
         ErrorKind::NotFound => PyFileNotFoundError::new_err(message),
         ErrorKind::Download => PyConnectionError::new_err(message),

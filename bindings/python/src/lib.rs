@@ -18,7 +18,7 @@ mod model;
 mod plots;
 mod settings;
 mod training;
-mod words;
+mod error_messages;
 
 #[pymodule(name = "_core")]
 mod core {

@@ -16,8 +16,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::arrays::{Samples, check_finite};
+use crate::error_messages;
 use crate::errors::{exception, guarded};
-use crate::words;
 
 /// The number of samples that justifies another worker.
 const SAMPLES_A_WORKER: usize = 512;
@@ -311,7 +311,8 @@ impl Model {
         let transform = scale.map(|(mean, std)| Transform::scalar(mean, std));
         let options = ReadOptions { activations, transform, class_names };
         let loaded = py.detach(|| guarded(|| model_file::load_as(&path, &options)))?;
-        let warnings = loaded.warnings.iter().map(|warning| words::of_python(warning)).collect();
+        let warnings =
+            loaded.warnings.iter().map(|warning| error_messages::of_python(warning)).collect();
         Ok((Model::new(loaded.model), warnings))
     }
 

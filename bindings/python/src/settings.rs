@@ -12,7 +12,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::words;
+use crate::error_messages;
 
 /// A setting of a training run.
 #[pyclass(frozen, module = "gradus._core")]
@@ -55,7 +55,7 @@ impl Setting {
     /// What it does, in a sentence without its full stop.
     #[getter]
     fn help(&self) -> String {
-        words::of_python(self.setting.help)
+        error_messages::of_python(self.setting.help)
     }
 
     /// The values to choose from; often none.
@@ -101,7 +101,7 @@ impl Setting {
         let wrong = self.setting.check_text(text).err()?;
         let wrong =
             wrong.strip_prefix("expected ").map(|it| format!("must be {it}")).unwrap_or(wrong);
-        Some(words::of_python(&wrong))
+        Some(error_messages::of_python(&wrong))
     }
 }
 

@@ -24,7 +24,7 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::arrays::{Labelled, Samples, TargetArray, check_finite};
 use crate::errors::{exception, guarded, panicked};
 use crate::model::Model;
-use crate::{settings, words};
+use crate::{error_messages, settings};
 
 /// The time between two checks for Ctrl-C.
 const POLL: Duration = Duration::from_millis(25);
@@ -346,7 +346,9 @@ impl Run {
             Outcome::NoProgress => ("no_progress", None),
             Outcome::Stopped if no_progress => ("no_progress", None),
             Outcome::Stopped => ("stopped", None),
-            Outcome::Diverged { message, .. } => ("diverged", Some(words::of_python(&message))),
+            Outcome::Diverged { message, .. } => {
+                ("diverged", Some(error_messages::of_python(&message)))
+            }
         };
         Ok(Run {
             model: Py::new(py, Model::new(trained.model))?,
@@ -357,7 +359,11 @@ impl Run {
             best_epoch: trained.best.map(|best| best.epoch),
             samples,
             seconds: trained.seconds,
-            warnings: trained.warnings.iter().map(|warning| words::of_python(warning)).collect(),
+            warnings: trained
+                .warnings
+                .iter()
+                .map(|warning| error_messages::of_python(warning))
+                .collect(),
             error: error.map(|error| error.into_value(py).into_any()),
         })
     }

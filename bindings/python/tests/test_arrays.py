@@ -53,8 +53,8 @@ def test_names_in_npz_files(tmp_path, patterns, names, recwarn):
     (train_x, train_y), (test_x, test_y) = datasets.load(tmp_path / "data.npz")
     assert train_x.shape == (96, 8, 8) and test_x.shape == (24, 8, 8)
     assert np.array_equal(np.bincount(np.concatenate([train_y, test_y])), [40, 40, 40])
-    told = " ".join(str(warning.message) for warning in recwarn)
-    assert ("by their shapes" in told) == names.startswith("arr")
+    reported = " ".join(str(warning.message) for warning in recwarn)
+    assert ("by their shapes" in reported) == names.startswith("arr")
 
 
 def test_ambiguous_arrays_are_listed(tmp_path, patterns):

@@ -285,8 +285,8 @@ def test_bare_weights_are_read_as_told(tmp_path):
         model = MLPClassifier.load(tmp_path / "bare.npz")
     expected = np.argmax(np.maximum(x @ w1 + b1, 0) @ w2 + b2, axis=1)
     np.testing.assert_array_equal(model.predict(x), expected)
-    told = MLPClassifier.load(tmp_path / "bare.npz", activation="tanh", normalization=(1.0, 2.0))
+    reported = MLPClassifier.load(tmp_path / "bare.npz", activation="tanh", normalization=(1.0, 2.0))
     logits = np.tanh((x - 1) / 2 @ w1 + b1) @ w2 + b2
-    np.testing.assert_allclose(np.diff(told.predict_log_proba(x)), np.diff(logits), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(np.diff(reported.predict_log_proba(x)), np.diff(logits), rtol=1e-3, atol=1e-5)
     with pytest.raises(ValueError, match="activation"):
         MLPClassifier.load(tmp_path / "bare.npz", activation="softsign")

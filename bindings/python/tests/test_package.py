@@ -25,8 +25,8 @@ def test_the_stubs_name_everything():
             members = {name for name in named if not name.startswith("_")}
             assert members == {it for it in vars(found) if not it.startswith("_")}, name
         else:
-            told = stub.args.args + stub.args.kwonlyargs
-            assert [it.arg for it in told] == list(inspect.signature(found).parameters), name
+            reported = stub.args.args + stub.args.kwonlyargs
+            assert [it.arg for it in reported] == list(inspect.signature(found).parameters), name
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])

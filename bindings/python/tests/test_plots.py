@@ -75,9 +75,9 @@ def test_curves_of_validation(table):
     loss = parse(model.plot_curves("loss"))
     assert f"{model.validation_loss_curve_[-1]:.4f}" in texts(loss)
     # Further epochs of other samples are drawn with the first ones; a new fit begins anew.
-    going_on = MLPClassifier((20,), max_iter=3, random_state=0).fit(X, y).partial_fit(X, y)
-    assert "4 epochs" in parse(going_on.plot_curves("loss")).get("aria-label")
-    assert "3 epochs" in parse(going_on.fit(X, y).plot_curves("loss")).get("aria-label")
+    warm_start = MLPClassifier((20,), max_iter=3, random_state=0).fit(X, y).partial_fit(X, y)
+    assert "4 epochs" in parse(warm_start.plot_curves("loss")).get("aria-label")
+    assert "3 epochs" in parse(warm_start.fit(X, y).plot_curves("loss")).get("aria-label")
 
 
 def test_curves_of_a_regressor(regressor):
@@ -126,15 +126,15 @@ def test_the_confusion_matrix_counts_as_scikit_learns(table):
     assert {"ash", "birch", "oak", "300 samples"} <= set(texts(root))
     cells = [node.text for node in root.iter(f"{SVG}text") if node.get("font-size")]
     assert cells == [str(count) for count in counts.ravel() if count > 0]
-    told = set()
+    reported = set()
     for row, true in enumerate(model.classes_):
         for column, predicted in enumerate(model.classes_):
             count = counts[row, column]
             share = f"{count} ({100 * count / counts[row].sum():.2f} %)"
             right = f"{true}: {share.replace(' (', ' correct (')}"
-            told.add(right if row == column else f"{true} predicted as {predicted}: {share}")
+            reported.add(right if row == column else f"{true} predicted as {predicted}: {share}")
     drawn = {title for title in titles(root) if " (" in title}
-    assert drawn <= told and len(drawn) == np.count_nonzero(counts)
+    assert drawn <= reported and len(drawn) == np.count_nonzero(counts)
 
 
 def test_class_names_are_escaped(table):

@@ -79,11 +79,11 @@ def test_without_scikit_learn_the_warning_is_gradus_own(monkeypatch, table):
 
 def test_nothing_learned_is_told(table):
     X, y = table
-    told = messages(lambda: MLPClassifier((5,), learning_rate_init=1e-9, max_iter=3, random_state=0).fit(X, y))
-    assert any("no better than guessing" in it and "max_iter" in it for it in told), told
+    reported = messages(lambda: MLPClassifier((5,), learning_rate_init=1e-9, max_iter=3, random_state=0).fit(X, y))
+    assert any("no better than guessing" in it and "max_iter" in it for it in reported), reported
     garbage = MLPClassifier((5,), solver="adam", learning_rate_init=1e6, max_iter=3, random_state=0)
-    told = messages(lambda: garbage.fit(X, y))
-    assert any("learning_rate_init, such as 0.001" in it for it in told), told
+    reported = messages(lambda: garbage.fit(X, y))
+    assert any("learning_rate_init, such as 0.001" in it for it in reported), reported
     good = MLPClassifier((20,), max_iter=2000, random_state=0, learning_rate_init=0.02)
     assert messages(lambda: good.fit(X, y)) == []
 
@@ -114,8 +114,8 @@ def test_targets_of_any_scale(scale):
     )
     # As scikit-learn means it, the default leaves y alone; where that is hopeless, a warning says so.
     if scale == 1e6:
-        told = messages(lambda: MLPRegressor((32,), **settings).fit(X, y))
-        assert any("standardize_targets" in it for it in told), told
+        reported = messages(lambda: MLPRegressor((32,), **settings).fit(X, y))
+        assert any("standardize_targets" in it for it in reported), reported
 
 
 def test_standardised_targets_from_call_to_call(tmp_path):

@@ -30,8 +30,8 @@ fn a_run_without_a_good_epoch_leaves_the_model() {
     table(at, "table.csv");
     // Nothing is written where nothing was.
     let hopeless = "--learning-rate 1e37 --optimizer sgd --schedule constant";
-    let told = stderr(at, &format!("train --data table.csv {hopeless}"), 1);
-    assert!(told.contains("No epoch was completed; no model was written"), "{told}");
+    let reported = stderr(at, &format!("train --data table.csv {hopeless}"), 1);
+    assert!(reported.contains("No epoch was completed; no model was written"), "{reported}");
     assert!(!at.join("model.safetensors").exists());
     run(at, &format!("train {TABLE} --quiet"));
     let model = bytes(at, "model.safetensors");
@@ -44,8 +44,8 @@ fn a_run_without_a_good_epoch_leaves_the_model() {
         ),
     ] {
         for quiet in ["", " --quiet", " --json", " --history h.csv"] {
-            let told = stderr(at, &format!("train --data table.csv {options}{quiet}"), 1);
-            assert!(told.contains(words), "{options}: {told}");
+            let reported = stderr(at, &format!("train --data table.csv {options}{quiet}"), 1);
+            assert!(reported.contains(words), "{options}: {reported}");
             assert!(bytes(at, "model.safetensors") == model, "{options}");
             assert!(!at.join("h.csv").exists());
         }
@@ -59,9 +59,9 @@ fn the_advice_works_and_names_nothing_that_is_set() {
     table(at, "table.csv");
     let rest =
         "--normalize standard --optimizer sgd --schedule constant --batch-size 16 --epochs 30";
-    let told = stderr(at, &format!("train --data table.csv {rest} --learning-rate 1e30"), 1);
-    assert!(!told.contains("--normalize"), "{told}");
-    let rate = named_rate(&told);
+    let reported = stderr(at, &format!("train --data table.csv {rest} --learning-rate 1e30"), 1);
+    assert!(!reported.contains("--normalize"), "{reported}");
+    let rate = named_rate(&reported);
     run(at, &format!("train --data table.csv {rest} --learning-rate {rate}"));
     let raw = "--normalize none --optimizer sgd --schedule constant --batch-size 16 --epochs 30";
     let rows = fs::read_to_string(at.join("table.csv")).unwrap();
@@ -76,8 +76,8 @@ fn the_advice_works_and_names_nothing_that_is_set() {
         })
         .collect();
     fs::write(at.join("large.csv"), large).unwrap();
-    let told = stderr(at, &format!("train --data large.csv {raw} --learning-rate 10"), 1);
-    assert!(told.contains("or --normalize standard"), "{told}");
+    let reported = stderr(at, &format!("train --data large.csv {raw} --learning-rate 10"), 1);
+    assert!(reported.contains("or --normalize standard"), "{reported}");
 }
 
 #[test]
@@ -86,13 +86,13 @@ fn garbage_is_told() {
     let at = folder.path();
     table(at, "table.csv");
     let garbage = "--optimizer adam --learning-rate 1e6 --epochs 1 --hidden 32 --weight-decay 0";
-    let told = stderr(at, &format!("train --data digits {garbage}"), 0);
+    let reported = stderr(at, &format!("train --data digits {garbage}"), 0);
     assert!(
-        told.contains("training ended") && told.contains("--learning-rate, such as 0.001"),
-        "{told}"
+        reported.contains("training ended") && reported.contains("--learning-rate, such as 0.001"),
+        "{reported}"
     );
-    let told = stderr(at, &format!("train {TABLE}"), 0);
-    assert!(!told.contains("guessing"), "{told}");
+    let reported = stderr(at, &format!("train {TABLE}"), 0);
+    assert!(!reported.contains("guessing"), "{reported}");
 }
 
 #[test]
@@ -100,12 +100,12 @@ fn batch_normalisation_gets_batches_of_two() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
-    let told = stderr(at, "train --data table.csv --batch-norm --batch-size 1 --epochs 3", 0);
+    let reported = stderr(at, "train --data table.csv --batch-norm --batch-size 1 --epochs 3", 0);
     assert!(
-        told.contains("--batch-size is 2 in place of 1") && told.contains("120 steps"),
-        "{told}"
+        reported.contains("--batch-size is 2 in place of 1") && reported.contains("120 steps"),
+        "{reported}"
     );
-    assert!(!told.contains("guessing"), "{told}");
+    assert!(!reported.contains("guessing"), "{reported}");
 }
 
 #[test]
@@ -113,12 +113,12 @@ fn a_run_says_what_begins_and_what_it_replaces() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     table(at, "table.csv");
-    let told = stderr(at, &format!("train {TABLE}"), 0);
+    let reported = stderr(at, &format!("train {TABLE}"), 0);
     let line =
         "Training 2-8-3, relu, 51 parameters on table.csv: 240 samples, 10 epochs of 15 steps";
-    assert!(told.contains(line) && !told.contains("will be replaced"), "{told}");
-    let told = stderr(at, &format!("train {TABLE}"), 0);
-    assert!(told.contains("model.safetensors exists and will be replaced"), "{told}");
+    assert!(reported.contains(line) && !reported.contains("will be replaced"), "{reported}");
+    let reported = stderr(at, &format!("train {TABLE}"), 0);
+    assert!(reported.contains("model.safetensors exists and will be replaced"), "{reported}");
     assert_eq!(stderr(at, &format!("train {TABLE} --quiet"), 0).matches("Training").count(), 0);
 }
 
@@ -131,9 +131,9 @@ fn a_resumed_run_writes_where_it_wrote() {
     run(at, &format!("train {TABLE} {options} --quiet"));
     let whole = bytes(at, "here.safetensors");
     fs::remove_file(at.join("here.safetensors")).unwrap();
-    let told = stderr(at, "train --resume c", 0);
+    let reported = stderr(at, "train --resume c", 0);
     assert!(bytes(at, "here.safetensors") == whole && !at.join("model.safetensors").exists());
-    assert!(told.contains("10 epochs of 15 steps, from epoch 8"), "{told}");
+    assert!(reported.contains("10 epochs of 15 steps, from epoch 8"), "{reported}");
     assert_eq!(fs::read_to_string(at.join("h.csv")).unwrap().lines().count(), 11);
     run(at, "train --resume c --out there.safetensors --quiet");
     assert!(bytes(at, "there.safetensors") == whole);
@@ -151,8 +151,8 @@ fn a_finished_run_takes_more_epochs() {
     run(at, &format!("{longer} --out whole.safetensors"));
     let weights = |name| gradus::model_file::load_model(&at.join(name)).unwrap().network;
     assert!(weights("on.safetensors") == weights("whole.safetensors"));
-    let told = stderr(at, "train --resume c --epochs 19", 2);
-    assert!(told.contains("has made 20 epochs already"), "{told}");
+    let reported = stderr(at, "train --resume c --epochs 19", 2);
+    assert!(reported.contains("has made 20 epochs already"), "{reported}");
 }
 
 #[test]
@@ -194,8 +194,8 @@ fn a_model_is_trained_on() {
         ("--resume model.safetensors", "use --start model.safetensors"),
     ] {
         let failed = gradus(at, &format!("train --data table.csv {options}")).assert().failure();
-        let told = text(&failed.get_output().stderr);
-        assert!(told.contains(words), "{options}: {told}");
+        let reported = text(&failed.get_output().stderr);
+        assert!(reported.contains(words), "{options}: {reported}");
     }
 }
 
@@ -213,8 +213,8 @@ fn defaults_follow_the_data() {
     let at = folder.path();
     few(at, 60);
     let output = gradus(at, "train --data few.csv --json").assert().success();
-    let told = text(&output.get_output().stderr);
-    let line = told.lines().find(|line| line.starts_with("Defaults for these data:")).unwrap();
+    let reported = text(&output.get_output().stderr);
+    let line = reported.lines().find(|line| line.starts_with("Defaults for these data:")).unwrap();
     for option in ["--normalize standard", "--batch-size", "--epochs"] {
         assert!(line.contains(option), "{line}");
     }
@@ -231,15 +231,16 @@ fn defaults_follow_the_data() {
     assert!(network("same.safetensors") == network("model.safetensors"));
     assert!(!by_default.is_empty());
     // Options and presets win.
-    let told = stderr(at, "train --data few.csv --epochs 3 --batch-size 10 --normalize none", 0);
+    let reported =
+        stderr(at, "train --data few.csv --epochs 3 --batch-size 10 --normalize none", 0);
     assert!(
-        !told.contains("Defaults for these data") && told.contains("3 epochs of 5 steps"),
-        "{told}"
+        !reported.contains("Defaults for these data") && reported.contains("3 epochs of 5 steps"),
+        "{reported}"
     );
-    let told = stderr(at, "train --data few.csv --preset quick", 0);
+    let reported = stderr(at, "train --data few.csv --preset quick", 0);
     assert!(
-        !told.contains("Defaults for these data") && told.contains("6 epochs of 1 steps"),
-        "{told}"
+        !reported.contains("Defaults for these data") && reported.contains("6 epochs of 1 steps"),
+        "{reported}"
     );
     // A warm-up may be as long as the run then is.
     run(at, "train --data few.csv --warm-up 9 --quiet");
@@ -249,8 +250,8 @@ fn defaults_follow_the_data() {
         text(&swept.get_output().stderr).contains("Defaults for these data: --normalize standard")
     );
     // Named sets have those of the preset.
-    let told = stderr(at, "train --data digits --epochs 1", 0);
-    assert!(!told.contains("Defaults for these data"), "{told}");
+    let reported = stderr(at, "train --data digits --epochs 1", 0);
+    assert!(!reported.contains("Defaults for these data"), "{reported}");
 }
 
 #[test]
@@ -272,10 +273,10 @@ fn images_dark_on_light_are_centred() {
             }
         }
     }
-    let told = stderr(at, "train --data light --epochs 2", 0);
-    assert!(told.contains("--normalize standard (dark on light)"), "{told}");
-    let told = stderr(at, "train --data dark --epochs 2", 0);
-    assert!(!told.contains("--normalize"), "{told}");
+    let reported = stderr(at, "train --data light --epochs 2", 0);
+    assert!(reported.contains("--normalize standard (dark on light)"), "{reported}");
+    let reported = stderr(at, "train --data dark --epochs 2", 0);
+    assert!(!reported.contains("--normalize"), "{reported}");
 }
 
 #[test]
@@ -302,8 +303,11 @@ fn regression_standardises_its_targets() {
     run(at, "export model.safetensors model.onnx");
     assert!(r2(&run(at, "evaluate model.onnx --data h.csv --label-column price --json")) > 0.9);
     // It can be turned off, and the program says what would help.
-    let told = stderr(at, &format!("{command} --standardize-targets=false --epochs 6"), 0);
-    assert!(told.contains("guessing") && told.contains("--standardize-targets"), "{told}");
-    let told = stderr(at, "train --data h.csv --label-column rooms --standardize-targets", 2);
-    assert!(told.contains("--standardize-targets has no effect"), "{told}");
+    let reported = stderr(at, &format!("{command} --standardize-targets=false --epochs 6"), 0);
+    assert!(
+        reported.contains("guessing") && reported.contains("--standardize-targets"),
+        "{reported}"
+    );
+    let reported = stderr(at, "train --data h.csv --label-column rooms --standardize-targets", 2);
+    assert!(reported.contains("--standardize-targets has no effect"), "{reported}");
 }

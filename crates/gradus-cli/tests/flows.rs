@@ -127,18 +127,21 @@ fn an_evaluation_reports_confidence_intervals_and_mistakes() {
     assert!(errors.iter().all(|error| error["predicted"] == "green"), "{errors:?}");
     assert!(errors[0]["label_probability"].as_f64().unwrap() < 0.5);
 
-    let told = run(at, "evaluate model.safetensors --data wrong.csv --errors 9");
-    assert!(told.starts_with("wrong.csv: 5 samples, loss = "), "{told}");
-    assert!(told.contains(", accuracy = 40.00 % (11.76 to 76.93)\nexpected calibration"), "{told}");
+    let reported = run(at, "evaluate model.safetensors --data wrong.csv --errors 9");
+    assert!(reported.starts_with("wrong.csv: 5 samples, loss = "), "{reported}");
     assert!(
-        told.contains("\nThe 3 most confident of 3 mistakes, with probabilities:\n\n["),
-        "{told}"
+        reported.contains(", accuracy = 40.00 % (11.76 to 76.93)\nexpected calibration"),
+        "{reported}"
     );
-    let caption = told.lines().position(|line| line.starts_with("[3]: green (0.")).unwrap();
-    assert!(told.lines().nth(caption).unwrap().contains(") instead of blue (0."), "{told}");
-    assert_eq!(told.lines().nth(caption + 1), Some("4, 0"), "{told}");
-    let told = run(at, "evaluate model.safetensors --errors 1 --data table.csv");
-    assert!(told.ends_with("\nNo mistakes.\n"), "{told}");
+    assert!(
+        reported.contains("\nThe 3 most confident of 3 mistakes, with probabilities:\n\n["),
+        "{reported}"
+    );
+    let caption = reported.lines().position(|line| line.starts_with("[3]: green (0.")).unwrap();
+    assert!(reported.lines().nth(caption).unwrap().contains(") instead of blue (0."), "{reported}");
+    assert_eq!(reported.lines().nth(caption + 1), Some("4, 0"), "{reported}");
+    let reported = run(at, "evaluate model.safetensors --errors 1 --data table.csv");
+    assert!(reported.ends_with("\nNo mistakes.\n"), "{reported}");
     let failed = gradus(at, "evaluate model.safetensors --data table.csv --top 4").assert().code(2);
     let expected = "--top 4: the model has 3 classes; expected a number up to that";
     assert!(text(&failed.get_output().stderr).contains(expected));
@@ -181,12 +184,12 @@ fn models_are_exported_and_imported() {
 
     // Arrays do not contain the activation.
     run(at, "export m.onnx arrays.npz");
-    let told = |arguments: &str| {
+    let reported = |arguments: &str| {
         let output = gradus(at, arguments).assert().success();
         text(&output.get_output().stderr)
     };
-    assert!(told("inspect arrays.npz").contains("relu is assumed"));
-    assert_eq!(told("inspect arrays.npz --activation tanh"), "");
+    assert!(reported("inspect arrays.npz").contains("relu is assumed"));
+    assert_eq!(reported("inspect arrays.npz --activation tanh"), "");
     let shown = run(at, "inspect arrays.npz --activation tanh --normalize -1,2");
     assert!(shown.contains("2-8-3, tanh"), "{shown}");
     for (arguments, words) in [
@@ -331,9 +334,9 @@ fn a_sweep_prunes_bad_runs_and_continues_after_an_interruption() {
         let output = gradus(at, &options).assert().success().get_output().clone();
         (text(&output.stdout), text(&output.stderr))
     };
-    let (printed, told) = sweep("whole.jsonl", 1);
-    assert!(told.contains("no --validation given"), "{told}");
-    assert!(told.contains("after 1 epoch: 2 of 6 runs continue"), "{told}");
+    let (printed, reported) = sweep("whole.jsonl", 1);
+    assert!(reported.contains("no --validation given"), "{reported}");
+    assert!(reported.contains("after 1 epoch: 2 of 6 runs continue"), "{reported}");
     let whole = results(&at.join("whole.jsonl"));
     let mut ends: Vec<_> = whole
         .iter()
@@ -366,11 +369,11 @@ fn a_sweep_prunes_bad_runs_and_continues_after_an_interruption() {
     for count in 0..=6 {
         let kept: usize = lines.split_inclusive('\n').take(count).map(str::len).sum();
         fs::write(at.join("cut.jsonl"), &lines[..(kept + 30).min(lines.len())]).unwrap();
-        let (resumed, told) = sweep("cut.jsonl", 2);
+        let (resumed, reported) = sweep("cut.jsonl", 2);
         assert_eq!(results(&at.join("cut.jsonl")), whole, "after {count} lines");
         assert_eq!(resumed.lines().last(), Some(*rows.last().unwrap()));
         let done = format!("{count} of 6 runs are already done");
-        assert_eq!(told.contains(&done), count > 0, "{told}");
+        assert_eq!(reported.contains(&done), count > 0, "{reported}");
     }
 
     // A sweep without halving can be extended; the first runs are kept.
@@ -569,8 +572,8 @@ fn completions_and_man_pages_are_made() {
     );
     fs::write(at.join("file"), "").unwrap();
     for command in ["man file/man1", "completions zsh file"] {
-        let told = text(&gradus(at, command).assert().code(1).get_output().stderr);
-        assert!(told.contains("cannot write") && told.contains("file"), "{told}");
+        let reported = text(&gradus(at, command).assert().code(1).get_output().stderr);
+        assert!(reported.contains("cannot write") && reported.contains("file"), "{reported}");
     }
 }
 
@@ -605,9 +608,9 @@ mod unix {
                 Value::Null => "the current weights".to_owned(),
                 best => format!("the weights from epoch {best}, the best one,"),
             };
-            let told = text(&output.stderr);
+            let reported = text(&output.stderr);
             let words = format!("; saved {model} to model.safetensors");
-            assert!(told.contains("Stopped after ") && told.contains(&words), "{told}");
+            assert!(reported.contains("Stopped after ") && reported.contains(&words), "{reported}");
             assert_eq!(done["best_epoch"].is_null(), patience.is_empty());
             let history = json(&fs::read_to_string(at.join("h.json")).unwrap());
             let epochs = history["loss"].as_array().unwrap().len();
@@ -708,8 +711,11 @@ fn regression_from_training_to_prediction() {
     let found = json(&run(at, "evaluate model.safetensors --data sizes.csv --json"));
     assert_eq!((&found["samples"], &found["loss"]), (&60.into(), &done["test_loss"]));
     assert_eq!((&found["r2"], &found["outputs"][1]["name"]), (&done["test_r2"], &"width".into()));
-    let told = run(at, "evaluate model.safetensors --data sizes.csv");
-    assert!(told.contains("sizes.csv: 60 samples, loss = ") && told.contains("\nmean "), "{told}");
+    let reported = run(at, "evaluate model.safetensors --data sizes.csv");
+    assert!(
+        reported.contains("sizes.csv: 60 samples, loss = ") && reported.contains("\nmean "),
+        "{reported}"
+    );
     let described = run(at, "inspect model.safetensors");
     assert!(described.contains("2-16-8-2, tanh, relu, "), "{described}");
     assert!(described.contains("2 values: height, width"), "{described}");
@@ -727,8 +733,8 @@ fn regression_from_training_to_prediction() {
     // One target: an interrupted and resumed run gives the same file as an uninterrupted one.
     let one = "--data sizes.csv --loss squared --label-column width --hidden 4 --threads 1 --quiet";
     run(at, &format!("train {one} --epochs 4 --out whole.safetensors --checkpoint c.safetensors"));
-    let told = run(at, "evaluate whole.safetensors --data sizes.csv");
-    assert!(told.contains("\nwidth ") && !told.contains("\nmean "), "{told}");
+    let reported = run(at, "evaluate whole.safetensors --data sizes.csv");
+    assert!(reported.contains("\nwidth ") && !reported.contains("\nmean "), "{reported}");
     run(at, "train --resume c.safetensors --quiet --out resumed.safetensors");
     let [whole, resumed] =
         ["whole", "resumed"].map(|name| fs::read(at.join(format!("{name}.safetensors"))).unwrap());
@@ -756,10 +762,10 @@ fn a_sweep_of_a_regression_is_ranked_by_loss() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     valued_table(at, "sizes.csv");
-    let told = run(
+    let reported = run(
         at,
         "sweep --vary activation=tanh/relu,tanh -- --data sizes.csv --loss squared --label-column width \
          --hidden 4,4 --epochs 2 --validation 0.2",
     );
-    assert!(told.contains("val_loss") && told.contains("relu,tanh"), "{told}");
+    assert!(reported.contains("val_loss") && reported.contains("relu,tanh"), "{reported}");
 }

@@ -339,9 +339,9 @@ fn paths_need_not_be_text() {
     }
     let (resumed, _) = run("train --resume @c.safetensors --epochs 3 --json");
     assert!(json(resumed.lines().last().unwrap())["val_loss"].is_f64(), "{resumed}");
-    run(&format!(
-        "train --data @t.csv --init @m.safetensors --epochs 1 -o n.safetensors --label-column label"
-    ));
+    run(
+        "train --data @t.csv --init @m.safetensors --epochs 1 -o n.safetensors --label-column label",
+    );
     run("evaluate @m.safetensors --data @t.csv");
     let (lines, _) = run("predict @m.safetensors @t.csv --json");
     assert_eq!(json(lines.lines().next().unwrap())["file"], "t\u{fffd}.csv");

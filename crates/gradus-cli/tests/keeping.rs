@@ -171,12 +171,13 @@ fn changed_data_are_refused_and_the_change_is_named() {
     assert!(message.contains("the table has no column"), "{message}");
     // Other test data change no model, but the result is not comparable.
     let resume = "train --resume d --quiet --out again.safetensors";
-    let told = |command: &str| text(&gradus(at, command).assert().success().get_output().stderr);
+    let reported =
+        |command: &str| text(&gradus(at, command).assert().success().get_output().stderr);
     let words = "the test data are not those that the run was begun with";
-    assert!(!told(resume).contains(words));
+    assert!(!reported(resume).contains(words));
     assert!(bytes(at, "again.safetensors") == bytes(at, "model.safetensors"));
     fs::write(at.join("test.csv"), "u,v,label\n5,0,green\n").unwrap();
-    assert!(told(resume).contains(words));
+    assert!(reported(resume).contains(words));
 }
 
 #[test]
@@ -192,11 +193,11 @@ fn patience_keeps_and_names_the_best_epoch() {
     let losses: Vec<f64> = serde_json::from_value(history["val_loss"].clone()).unwrap();
     let best = losses.len() - 3;
     assert!(losses.len() < 500);
-    let told = format!(
+    let reported = format!(
         "\nKept the weights from epoch {best}, the best one (val_loss = {:.4})\n",
         losses[best]
     );
-    assert!(printed.contains(&told), "{told}: {printed}");
+    assert!(printed.contains(&reported), "{reported}: {printed}");
     assert!(losses.iter().all(|&loss| loss > losses[best] - 0.05), "{losses:?}");
     let done = json(run(at, &format!("{options} --json")).lines().last().unwrap());
     assert_eq!((&done["best_epoch"], &done["epochs"]), (&best.into(), &losses.len().into()));
@@ -250,9 +251,9 @@ fn weights_of_classes_and_samples_are_used_and_checked() {
         .map(|model| run(at, &format!("predict {model}.safetensors points.csv --json")));
     assert_eq!(samples, classes);
     let recipe = |model: &str| json(&run(at, &format!("inspect {model}.safetensors --json")));
-    let told = |model| recipe(model)["training"]["config"]["sample_weights"].take();
-    assert_eq!(told("samples"), "file");
-    assert!(told("classes").is_null());
+    let reported = |model| recipe(model)["training"]["config"]["sample_weights"].take();
+    assert_eq!(reported("samples"), "file");
+    assert!(reported("classes").is_null());
     // Weights stay with their rows when some samples are held out for testing.
     let table =
         format!("train {TABLE} --quiet --sample-weights no-blue.txt --out split.safetensors");
@@ -392,8 +393,8 @@ mod unix {
         assert_eq!(output.status.code(), Some(0), "{warnings}");
         assert!(warnings.contains("the folder sub does not exist"), "{warnings}");
         // Once per reason (the file may have been partly written), not after every epoch.
-        let told = warnings.matches("; the run continues without it").count();
-        assert!(told == 1 || told == 2, "{warnings}");
+        let reported = warnings.matches("; the run continues without it").count();
+        assert!(reported == 1 || reported == 2, "{warnings}");
         assert_eq!(json(rest.lines().last().unwrap())["epochs"], 150);
         // The earlier checkpoint is intact.
         if at.join("gone/c").exists() {
@@ -459,9 +460,12 @@ mod unix {
             gradus(at, &format!("train {TABLE} --out kept.safetensors --history disk/h.csv"))
                 .assert()
                 .code(1);
-        let (told, message) =
+        let (reported, message) =
             (text(&output.get_output().stdout), text(&output.get_output().stderr));
-        assert!(told.contains("Wrote kept.safetensors") && told.contains("\nTest: "), "{told}");
+        assert!(
+            reported.contains("Wrote kept.safetensors") && reported.contains("\nTest: "),
+            "{reported}"
+        );
         assert!(message.contains("cannot write disk/h.csv"), "{message}");
     }
 }

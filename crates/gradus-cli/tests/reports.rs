@@ -216,8 +216,8 @@ fn the_name_of_a_report_fits_its_format() {
     ] {
         let command = format!("report model.safetensors --data table.csv {options}");
         let failed = gradus(at, &command).assert().code(2);
-        let told = text(&failed.get_output().stderr);
-        assert!(told.contains(words), "{options}: {told}");
+        let reported = text(&failed.get_output().stderr);
+        assert!(reported.contains(words), "{options}: {reported}");
         assert!(!at.join(options.rsplit(' ').next().unwrap()).exists(), "{options}");
     }
     for (options, written) in
@@ -242,8 +242,8 @@ fn a_report_on_a_history_has_curves_only() {
         assert!(page.contains(">validation</text>") && !page.contains("Confusion matrix"));
     }
     let failed = gradus(at, "report h.csv --data table.csv").assert().code(2);
-    let told = "--data has no effect on h.csv: a history contains no model to measure";
-    assert!(text(&failed.get_output().stderr).contains(told));
+    let reported = "--data has no effect on h.csv: a history contains no model to measure";
+    assert!(text(&failed.get_output().stderr).contains(reported));
     fs::write(at.join("h.csv"), "a,b\n1,2\n").unwrap();
     let failed = gradus(at, "report h.csv").assert().code(1);
     assert!(text(&failed.get_output().stderr).contains("h.csv: not a history: it lacks loss"));
@@ -261,10 +261,10 @@ fn a_report_without_data_omits_sections_and_escapes_names() {
     fs::remove_file(at.join("table.csv")).unwrap();
     // The table is not here: the page has the other sections and says what is missing.
     let output = gradus(at, "report model.safetensors").assert().success();
-    let told = "the model was trained on table.csv, which is not in this folder: give its path with --data";
-    assert!(text(&output.get_output().stderr).contains(told));
+    let reported = "the model was trained on table.csv, which is not in this folder: give its path with --data";
+    assert!(text(&output.get_output().stderr).contains(reported));
     let without = page(at, "report.html");
-    assert!(without.contains(told) && without.contains(">Weights</h2>"));
+    assert!(without.contains(reported) && without.contains(">Weights</h2>"));
     assert!(!without.contains(">Confusion matrix</h2>"));
     // With the table the page has all sections, but no images.
     fs::write(at.join("wrong.csv"), "u,v,label\n0,0,green\n5,0.5,green\n0,5,green\n").unwrap();

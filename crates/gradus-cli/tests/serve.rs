@@ -48,12 +48,12 @@ fn predictions_are_those_of_predict() {
     let server = Server::start(at, "");
     assert_eq!(server.get("/api/state").done()["model"]["name"], "digits.safetensors");
     fs::write(at.join("stroke.png"), stroke()).unwrap();
-    let told = json(&run(at, "predict digits.safetensors stroke.png --json"));
+    let reported = json(&run(at, "predict digits.safetensors stroke.png --json"));
     let found = server.answer(&stroke()).done();
-    let expected: Vec<&Value> = told["probabilities"].as_object().unwrap().values().collect();
+    let expected: Vec<&Value> = reported["probabilities"].as_object().unwrap().values().collect();
     let probabilities: Vec<&Value> = found["probabilities"].as_array().unwrap().iter().collect();
     assert_eq!(probabilities, expected);
-    assert_eq!(told["label"], json!(found["label"].to_string()));
+    assert_eq!(reported["label"], json!(found["label"].to_string()));
     let length = |part: &Value| part.as_array().unwrap().len();
     assert_eq!((length(&found["input"]), length(&found["why"])), (784, 784));
     assert_eq!(length(&found["units"][0]), 16);

@@ -40,16 +40,16 @@ const WAIT: Duration = Duration::from_millis(100);
 
 /// The longest times that a download may keep the user waiting.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct Timeouts {
     /// Until a mirror answers: for all mirrors of a file together.
     pub(crate) answer: Duration,
     /// Between two bytes of a file.
     pub(crate) stall: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
-        Patience { answer: Duration::from_secs(8), stall: Duration::from_secs(20) }
+        Timeouts { answer: Duration::from_secs(8), stall: Duration::from_secs(20) }
     }
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn fetch_set(
     set: &'static NamedSet,
     folder: &Path,
     mirrors: &[String],
-    patience: Patience,
+    timeouts: Timeouts,
     progress: &mut dyn FnMut(&FetchProgress),
 ) -> Result<(), Failure> {
     let local = |action, path: &Path, error| Failure::Local(Error::io(action, path, error));
@@ -136,12 +136,12 @@ pub(crate) fn fetch_set(
         if is_there(&target, file) {
             continue;
         }
-        let mut deadline = Deadline::new(patience, mirrors.len());
+        let mut deadline = Deadline::new(timeouts, mirrors.len());
         let mut reasons = Vec::new();
         let mut from = None;
         for (at, mirror) in mirrors.iter().enumerate() {
             let url = format!("{mirror}{}", file.name);
-            match download(&url, file, &mut output, deadline.next(), patience.stall, progress) {
+            match download(&url, file, &mut output, deadline.next(), timeouts.stall, progress) {
                 Ok(()) => {
                     from = Some(at);
                     break;
@@ -187,8 +187,8 @@ struct Deadline {
 }
 
 impl Deadline {
-    fn new(patience: Patience, mirrors: usize) -> Self {
-        Deadline { at: Instant::now() + patience.answer, mirrors }
+    fn new(timeouts: Timeouts, mirrors: usize) -> Self {
+        Deadline { at: Instant::now() + timeouts.answer, mirrors }
     }
 
     fn next(&mut self) -> Duration {
@@ -425,8 +425,8 @@ mod tests {
         }))
     }
 
-    const PATIENCE: Patience =
-        Patience { answer: Duration::from_secs(5), stall: Duration::from_millis(400) };
+    const TIMEOUTS: Timeouts =
+        Timeouts { answer: Duration::from_secs(5), stall: Duration::from_millis(400) };
 
     fn names_in(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
@@ -450,7 +450,7 @@ mod tests {
         let folder = folder.path().join("new/toy");
         let mut last = HashMap::new();
         let mirrors = server.mirrors(&["missing", "html", "good"]);
-        fetch_set(set, &folder, &mirrors, PATIENCE, &mut |progress| {
+        fetch_set(set, &folder, &mirrors, TIMEOUTS, &mut |progress| {
             last.insert(progress.file.to_owned(), (progress.done, progress.total));
         })
         .unwrap();
@@ -465,10 +465,10 @@ mod tests {
         let requests = server.requests.lock().unwrap().concat().to_lowercase();
         assert_eq!(requests.matches("user-agent: gradus/").count(), 5);
         drop(requests);
-        fetch_set(set, &folder, &mirrors, PATIENCE, &mut |_| {}).unwrap();
+        fetch_set(set, &folder, &mirrors, TIMEOUTS, &mut |_| {}).unwrap();
         assert_eq!(server.request_count(), 5, "existing files are not downloaded again");
         fs::write(folder.join("two.gz"), vec![0; content("two.gz").len()]).unwrap();
-        fetch_set(set, &folder, &mirrors[2..], PATIENCE, &mut |_| {}).unwrap();
+        fetch_set(set, &folder, &mirrors[2..], TIMEOUTS, &mut |_| {}).unwrap();
         assert_eq!(fs::read(folder.join("two.gz")).unwrap(), content("two.gz"));
     }
 
@@ -484,13 +484,13 @@ mod tests {
         fs::write(folder.path().join(".one.gz.1-0.tmp"), "part").unwrap();
         let other = OutputFile::claim(&folder.path().join("two.gz")).unwrap();
         thread::scope(|scope| {
-            let (told, waiting) = std::sync::mpsc::channel();
+            let (reported, waiting) = std::sync::mpsc::channel();
             for _ in 0..3 {
-                let (mirrors, told) = (server.mirrors(&["good"]), told.clone());
+                let (mirrors, reported) = (server.mirrors(&["good"]), reported.clone());
                 scope.spawn(move || {
-                    fetch_set(set, folder.path(), &mirrors, PATIENCE, &mut |progress| {
+                    fetch_set(set, folder.path(), &mirrors, TIMEOUTS, &mut |progress| {
                         if progress.is_waiting && progress.file == "two.gz" {
-                            told.send(()).unwrap();
+                            reported.send(()).unwrap();
                         }
                     })
                     .unwrap();
@@ -521,7 +521,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mirrors =
             server.mirrors(&["missing", "html", "short", "long", "other", "wrong", "stall"]);
-        let failure = fetch_set(set, folder.path(), &mirrors, PATIENCE, &mut |_| {}).unwrap_err();
+        let failure = fetch_set(set, folder.path(), &mirrors, TIMEOUTS, &mut |_| {}).unwrap_err();
         assert!(failure.summary().contains("127.0.0.1"), "{}", failure.summary());
         assert!(!failure.summary().contains('\n'));
         let error = failure.into_error(set, folder.path());
@@ -554,10 +554,10 @@ mod tests {
             "http://127.0.0.1:9/".to_owned(),    // refused
             "http://mirror.invalid/".to_owned(), // no such name
         ];
-        let patience = Patience { answer: Duration::from_secs(2), ..PATIENCE };
+        let timeouts = Timeouts { answer: Duration::from_secs(2), ..TIMEOUTS };
         let start = Instant::now();
         let folder = tempfile::tempdir().unwrap();
-        let failure = fetch_set(set, folder.path(), &mirrors, patience, &mut |_| {}).unwrap_err();
+        let failure = fetch_set(set, folder.path(), &mirrors, timeouts, &mut |_| {}).unwrap_err();
         assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
         let Failure::Mirrors { file, reasons } = failure else { panic!("{failure:?}") };
         assert_eq!((file, reasons.len()), ("one.gz", 4));
@@ -569,7 +569,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let folder = file.path().join("toy");
         let set = toy_set(&["one.gz"]);
-        let failure = fetch_set(set, &folder, &[], PATIENCE, &mut |_| {}).unwrap_err();
+        let failure = fetch_set(set, &folder, &[], TIMEOUTS, &mut |_| {}).unwrap_err();
         let error = failure.into_error(set, &folder);
         assert_ne!(error.kind(), ErrorKind::Download);
         assert!(error.to_string().contains("cannot create"), "{error}");

@@ -299,7 +299,7 @@ pub(crate) fn read_matching(
         reading.table =
             TableOptions { label_column: None, drop: &[], columns: Some(columns), ..reading.table };
     }
-    let data = read_path(path, reading, warnings)?.to_measure(wanted);
+    let data = read_path(path, reading, warnings)?.for_measuring(wanted);
     fit_part(train, data).map_err(|error| error.context(path.display()))
 }
 
@@ -432,7 +432,8 @@ mod tests {
                 let [x, y] = idx(count);
                 [(format!("{part}-images-idx3-ubyte"), x), (format!("{part}-labels-idx1-ubyte"), y)]
             });
-            let sets: [(Vec<(String, Vec<u8>)>, [usize; 3]); 4] = [
+            type Files = Vec<(String, Vec<u8>)>;
+            let sets: [(Files, [usize; 3]); 4] = [
                 (of_images, [4, 3, 2]),
                 (tables.to_vec(), [2, 2, 2]),
                 (in_folders.concat(), [3, 2, 1]),

@@ -313,7 +313,7 @@ mod tests {
             );
         }
         // As in tables, numbers are one class however they are written.
-        let (labels, names) = training(texts("|S3", "(3,)", b"10\02.02\0\0")).unwrap();
+        let (labels, names) = training(texts("|S3", "(3,)", b"10\x002.02\0\0")).unwrap();
         assert_eq!((&labels[..], names.join(" ")), (&[1, 0, 0][..], "2 10".to_owned()));
     }
 

@@ -34,7 +34,7 @@ pub mod digits;
 mod label_warnings;
 mod weights;
 mod sets;
-mod places;
+mod search_path;
 mod named;
 pub mod emnist;
 mod idx_files;

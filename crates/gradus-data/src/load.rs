@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::csv::{Encoding, TableOptions};
 use super::digits::{self, Part as Drawn};
-use super::fetch::{FetchProgress, Patience, fetch_set, mirrors_of};
+use super::fetch::{FetchProgress, Timeouts, fetch_set, mirrors_of};
 use super::files::{ReadOptions, no_values, read_matching, read_path};
 use super::label_warnings::label_warning;
 use super::parts::{Part, Parts};
-use super::places::{Surroundings, candidates};
+use super::search_path::{Environment, candidates};
 use super::sets::{self, BUILT_IN, NamedSet, set_names};
 use super::split::split_samples;
 use super::{Columns, Dataset, invalid, named};
@@ -141,14 +141,14 @@ pub struct Loaded {
 /// `NotFound` for a path or name that does not exist, `InvalidData` for content that cannot be used,
 /// `Download` if no mirror gives a set.
 pub fn find(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Found> {
-    find_in(options, &Surroundings::of_process(), Patience::default(), progress)
+    find_in(options, &Environment::of_process(), Timeouts::default(), progress)
 }
 
 /// Like [`find`]; if the data have no test part, a fifth of the training part is held out for testing, shuffled by
 /// the seed and stratified.
 ///
 /// # Errors
-/// As [`find`], and `InvalidData` if there are too few samples to set some apart.
+/// As [`find`], and `InvalidData` if there are too few samples to hold some out.
 pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Loaded> {
     find(options, progress)?.with_test_part(options.seed)
 }
@@ -160,7 +160,7 @@ pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(&FetchProgress)) -> 
 /// As [`find`]; no name of a set is known here.
 pub fn load_single(path: &Path, options: &LoadOptions) -> Result<(Dataset, Vec<String>)> {
     let mut warnings = Vec::new();
-    let data = read_path(path, options.reading(), &mut warnings)?.to_measure(Part::Test);
+    let data = read_path(path, options.reading(), &mut warnings)?.for_measuring(Part::Test);
     Ok((data, warnings))
 }
 
@@ -206,10 +206,10 @@ pub fn fetch(name: &str, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Pat
         )));
     }
     let set = sets::find(name).ok_or_else(|| unknown(name))?;
-    let surroundings = Surroundings::of_process();
-    let folder = surroundings.download_folder(set).ok_or_else(no_cache)?;
-    let mirrors = mirrors_of(set, surroundings.mirror.as_deref());
-    fetch_set(set, &folder, &mirrors, Patience::default(), progress)
+    let environment = Environment::of_process();
+    let folder = environment.download_folder(set).ok_or_else(no_cache)?;
+    let mirrors = mirrors_of(set, environment.mirror.as_deref());
+    fetch_set(set, &folder, &mirrors, Timeouts::default(), progress)
         .map_err(|failure| failure.into_error(set, &folder))?;
     Ok(folder)
 }
@@ -218,9 +218,9 @@ pub fn fetch(name: &str, progress: &mut dyn FnMut(&FetchProgress)) -> Result<Pat
 /// first, and the built-in digits. Files in a folder of a set's name are not read for it: [`load`] may
 /// still refuse them.
 pub fn sets_at_hand(data_dir: Option<&Path>) -> Vec<&'static str> {
-    let surroundings = Surroundings::of_process();
+    let environment = Environment::of_process();
     let at_hand = |set: &NamedSet| {
-        let mut places = candidates(set, data_dir, &surroundings).into_iter();
+        let mut places = candidates(set, data_dir, &environment).into_iter();
         places.any(|place| named::is_in(set, &place))
     };
     set_names().into_iter().filter(|&name| sets::find(name).is_none_or(at_hand)).collect()
@@ -251,22 +251,22 @@ fn unknown(name: &str) -> Error {
 /// As [`find`], with everything that comes from outside.
 pub(crate) fn find_in(
     options: &LoadOptions,
-    surroundings: &Surroundings,
-    patience: Patience,
+    environment: &Environment,
+    timeouts: Timeouts,
     progress: &mut dyn FnMut(&FetchProgress),
 ) -> Result<Found> {
     let mut found = match options.data.as_deref() {
         None if options.values => return Err(no_values("mnist")),
-        None => default_set(options, surroundings, patience, progress)?,
+        None => default_set(options, environment, timeouts, progress)?,
         Some(data) => match data.to_str().filter(|_| is_set_name(data)) {
             Some(name) => {
                 let found = match sets::find(name) {
                     _ if options.values => Err(no_values(name)),
-                    Some(set) => named_set(set, options, surroundings, patience, progress)
+                    Some(set) => named_set(set, options, environment, timeouts, progress)
                         .map_err(|missing| missing.error),
                     None => built_in(),
                 };
-                let path = surroundings.current.join(name);
+                let path = environment.current.join(name);
                 let mut found = found.map_err(|error| match shadow_note(name, &path) {
                     Some(note) => Error::new(error.kind(), format!("{error}; {note}")),
                     None => error,
@@ -292,18 +292,18 @@ impl Found {
     /// Sample weights stay with their samples.
     ///
     /// # Errors
-    /// `InvalidData` if there are too few samples to set some apart.
+    /// `InvalidData` if there are too few samples to hold some out.
     pub fn with_test_part(mut self, seed: u64) -> Result<Loaded> {
         let (train, test) = match self.test {
             Some(test) => (self.train, test),
             None => {
-                let (kept, apart) = split_samples(&self.train, TEST_FRACTION, seed);
+                let (training, held_out) = split_samples(&self.train, TEST_FRACTION, seed);
                 let samples = self.train.len();
                 let (of_what, each) = match self.train.class_names().len() {
                     0 => (String::new(), ""),
                     classes => (format!(" in {classes} classes"), " of each class"),
                 };
-                if apart.is_empty() {
+                if held_out.is_empty() {
                     return Err(invalid(format!(
                         "{}: {samples} samples{of_what} are too few to hold some out \
                          for testing; give a separate test set (`test`)",
@@ -314,9 +314,9 @@ impl Found {
                     "{} has no test part: {} of its {samples} samples (20 %{each}, drawn \
                      with seed {seed}) are held out for testing",
                     self.name,
-                    apart.len(),
+                    held_out.len(),
                 ));
-                self.train.divide(&kept, &apart)
+                self.train.divide(&training, &held_out)
             }
         };
         let Found { name, validation, origin, warnings, .. } = self;
@@ -334,18 +334,18 @@ impl From<Loaded> for Found {
 /// MNIST, or else the built-in digits with two lines that say why, and how to get MNIST.
 fn default_set(
     options: &LoadOptions,
-    surroundings: &Surroundings,
-    patience: Patience,
+    environment: &Environment,
+    timeouts: Timeouts,
     progress: &mut dyn FnMut(&FetchProgress),
 ) -> Result<Found> {
     let mnist = sets::find("mnist").ok_or_else(|| unknown("mnist"))?;
-    let missing = match named_set(mnist, options, surroundings, patience, progress) {
+    let missing = match named_set(mnist, options, environment, timeouts, progress) {
         Ok(loaded) => return Ok(loaded),
         Err(Missing { why: Some(why), passed_over, .. }) => (why, passed_over),
         Err(Missing { error, .. }) => return Err(error),
     };
     let (why, passed_over) = missing;
-    let folder = surroundings.download_folder(mnist);
+    let folder = environment.download_folder(mnist);
     let mut warnings = vec![
         format!("MNIST is not available: {why}; using the built-in digits"),
         format!(
@@ -380,8 +380,8 @@ struct Missing {
 fn named_set(
     set: &'static NamedSet,
     options: &LoadOptions,
-    surroundings: &Surroundings,
-    patience: Patience,
+    environment: &Environment,
+    timeouts: Timeouts,
     progress: &mut dyn FnMut(&FetchProgress),
 ) -> Result<Found, Missing> {
     let fatal = |error| Missing { error, why: None, passed_over: Vec::new() };
@@ -400,7 +400,7 @@ fn named_set(
         warnings,
     };
     let (mut passed_over, mut nearby) = (Vec::new(), Vec::new());
-    for place in candidates(set, options.data_dir.as_deref(), surroundings) {
+    for place in candidates(set, options.data_dir.as_deref(), environment) {
         match named::read_from(set, &place.folder, place.named) {
             Ok(Some(parts)) => return Ok(found(parts, &place.folder, passed_over)),
             Ok(None) => {}
@@ -410,7 +410,7 @@ fn named_set(
             Err(error) => nearby.push(format!("passed over: {error}")),
         }
     }
-    match download(set, options, surroundings, patience, progress) {
+    match download(set, options, environment, timeouts, progress) {
         Ok(folder) => {
             let parts = named::read_from(set, &folder, true).and_then(|parts| {
                 parts.ok_or_else(|| invalid("the download is not there any more"))
@@ -430,12 +430,12 @@ fn named_set(
 fn download(
     set: &'static NamedSet,
     options: &LoadOptions,
-    surroundings: &Surroundings,
-    patience: Patience,
+    environment: &Environment,
+    timeouts: Timeouts,
     progress: &mut dyn FnMut(&FetchProgress),
 ) -> Result<PathBuf, (Error, String)> {
     let folder =
-        surroundings.download_folder(set).ok_or_else(|| (no_cache(), no_cache().to_string()))?;
+        environment.download_folder(set).ok_or_else(|| (no_cache(), no_cache().to_string()))?;
     if !options.download {
         let error = Error::not_found(format!(
             "{} is not on this machine: fetch it (`gradus fetch {}`), or put its files into {}",
@@ -445,8 +445,8 @@ fn download(
         ));
         return Err((error, "it is not on this machine".to_owned()));
     }
-    let mirrors = mirrors_of(set, surroundings.mirror.as_deref());
-    match fetch_set(set, &folder, &mirrors, patience, progress) {
+    let mirrors = mirrors_of(set, environment.mirror.as_deref());
+    match fetch_set(set, &folder, &mirrors, timeouts, progress) {
         Ok(()) => Ok(folder),
         Err(failure) => {
             let why = failure.summary();
@@ -501,9 +501,9 @@ mod tests {
     use tempfile::{TempDir, tempdir};
 
     /// A machine with an empty home and no network.
-    fn nowhere() -> (TempDir, Surroundings) {
+    fn nowhere() -> (TempDir, Environment) {
         let home = tempdir().unwrap();
-        let surroundings = Surroundings {
+        let environment = Environment {
             // Refuses every connection at once.
             mirror: Some("http://127.0.0.1:9".to_owned()),
             current: home.path().join("here"),
@@ -512,14 +512,14 @@ mod tests {
             home: Some(home.path().to_owned()),
             gradus_data: None,
         };
-        (home, surroundings)
+        (home, environment)
     }
 
-    const PATIENCE: Patience =
-        Patience { answer: Duration::from_millis(500), stall: Duration::from_secs(1) };
+    const TIMEOUTS: Timeouts =
+        Timeouts { answer: Duration::from_millis(500), stall: Duration::from_secs(1) };
 
-    fn load_in(options: &LoadOptions, surroundings: &Surroundings) -> Result<Loaded> {
-        find_in(options, surroundings, PATIENCE, &mut |_| {})?.with_test_part(options.seed)
+    fn load_in(options: &LoadOptions, environment: &Environment) -> Result<Loaded> {
+        find_in(options, environment, TIMEOUTS, &mut |_| {})?.with_test_part(options.seed)
     }
 
     fn named(name: &str) -> LoadOptions {
@@ -549,10 +549,10 @@ mod tests {
 
     #[test]
     fn a_named_set_is_found_where_it_lies_and_bad_copies_are_passed_over() {
-        let (home, surroundings) = nowhere();
+        let (home, environment) = nowhere();
         write_kmnist(&home.path().join("cache/gradus/kmnist"), 59_999);
         write_kmnist(&home.path().join("data/KMNIST/raw"), 60_000);
-        let loaded = load_in(&named("kmnist"), &surroundings).unwrap();
+        let loaded = load_in(&named("kmnist"), &environment).unwrap();
         assert!(loaded.origin.ends_with("data/KMNIST/raw"), "{}", loaded.origin);
         assert_eq!((loaded.name.as_str(), loaded.train.len()), ("kmnist", 60_000));
         assert_eq!(loaded.train.class_names()[9], "wo");
@@ -562,33 +562,33 @@ mod tests {
 
     #[test]
     fn a_named_set_is_never_replaced() {
-        let (home, mut surroundings) = nowhere();
-        let error = load_in(&named("mnist"), &surroundings).unwrap_err();
+        let (home, mut environment) = nowhere();
+        let error = load_in(&named("mnist"), &environment).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("gradus fetch mnist"), "{error}");
         let options = LoadOptions { download: true, ..named("kmnist") };
-        let error = load_in(&options, &surroundings).unwrap_err();
+        let error = load_in(&options, &environment).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Download);
         assert!(error.to_string().contains("http://127.0.0.1:9/kmnist/train-images"), "{error}");
         // Without the name on the folder only a known SHA-256 would tell KMNIST from its relatives.
         write_kmnist(home.path(), 60_000);
-        surroundings.gradus_data = Some(home.path().to_owned());
-        let error = load_in(&named("kmnist"), &surroundings).unwrap_err().to_string();
+        environment.gradus_data = Some(home.path().to_owned());
+        let error = load_in(&named("kmnist"), &environment).unwrap_err().to_string();
         assert!(error.contains("this is not the train-images-idx3-ubyte of kmnist"), "{error}");
     }
 
     #[test]
     fn without_a_name_the_digits_take_the_place_of_mnist_in_two_lines() {
-        let (home, surroundings) = nowhere();
+        let (home, environment) = nowhere();
         let options = LoadOptions { download: false, ..LoadOptions::default() };
-        let loaded = load_in(&options, &surroundings).unwrap();
+        let loaded = load_in(&options, &environment).unwrap();
         assert_eq!((loaded.name.as_str(), loaded.warnings.len()), ("digits", 2));
         assert!(loaded.warnings[0].contains("not on this machine"), "{:?}", loaded.warnings);
         assert!(loaded.warnings[1].contains("gradus fetch mnist"), "{:?}", loaded.warnings);
         assert_eq!((loaded.train.len(), loaded.test.len()), (60_000, 10_000));
         fs::create_dir_all(home.path().join("here/data/mnist")).unwrap();
         fs::write(home.path().join("here/data/mnist/train-images-idx3-ubyte"), b"").unwrap();
-        let loaded = load_in(&options, &surroundings).unwrap();
+        let loaded = load_in(&options, &environment).unwrap();
         assert!(
             loaded.warnings[2].contains("train-labels-idx1-ubyte[.gz]"),
             "{:?}",
@@ -598,15 +598,15 @@ mod tests {
 
     #[test]
     fn names_and_folders_that_do_not_exist_are_refused() {
-        let (home, surroundings) = nowhere();
-        let error = load_in(&named("mnits"), &surroundings).unwrap_err();
+        let (home, environment) = nowhere();
+        let error = load_in(&named("mnits"), &environment).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("fashion-mnist"), "{error}");
-        let error = load_in(&named("no/such.csv"), &surroundings).unwrap_err();
+        let error = load_in(&named("no/such.csv"), &environment).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(error.to_string(), "there is no file or folder no/such.csv");
         let data_dir = Some(home.path().join("no"));
-        let error = load_in(&LoadOptions { data_dir, ..named("mnist") }, &surroundings);
+        let error = load_in(&LoadOptions { data_dir, ..named("mnist") }, &environment);
         assert!(error.unwrap_err().to_string().contains("there is no data folder"));
         assert!(fetch("digits", &mut |_| {}).is_err());
         assert_eq!(fetch("mnits", &mut |_| {}).unwrap_err().kind(), ErrorKind::NotFound);
@@ -617,19 +617,19 @@ mod tests {
         let folder = tempdir().unwrap();
         let rows: Vec<_> = (0..50).map(|at| format!("c{},{at}.5\n", at % 5)).collect();
         let path = table(&folder, "a.csv", &rows.concat());
-        let (_home, surroundings) = nowhere();
+        let (_home, environment) = nowhere();
         let options = named(path.to_str().unwrap());
-        let loaded = load_in(&options, &surroundings).unwrap();
+        let loaded = load_in(&options, &environment).unwrap();
         let test = &loaded.test;
         assert_eq!((loaded.train.len(), test.len(), loaded.validation), (40, 10, None));
         assert!((0..5).all(|class| test.labels().iter().filter(|&&it| it == class).count() == 2));
         assert!(loaded.warnings[0].contains("10 of its 50 samples"), "{:?}", loaded.warnings);
-        let again = load_in(&options, &surroundings).unwrap();
+        let again = load_in(&options, &environment).unwrap();
         assert_eq!(again.test, loaded.test);
-        let other = load_in(&LoadOptions { seed: 1, ..options }, &surroundings).unwrap();
+        let other = load_in(&LoadOptions { seed: 1, ..options }, &environment).unwrap();
         assert_ne!(other.test, loaded.test);
         let path = table(&folder, "few.csv", "a,1\nb,2\n");
-        let error = load_in(&named(path.to_str().unwrap()), &surroundings).unwrap_err();
+        let error = load_in(&named(path.to_str().unwrap()), &environment).unwrap_err();
         assert!(error.to_string().contains("too few"), "{error}");
         let found = find(&named(path.to_str().unwrap()), &mut |_| {}).unwrap();
         assert_eq!((found.train.len(), found.test, found.warnings), (2, None, vec![]));
@@ -640,18 +640,18 @@ mod tests {
         let folder = tempdir().unwrap();
         let train = table(&folder, "train.csv", "cat,1,2\ndog,3,4\ncow,5,6\n");
         let test = table(&folder, "test.csv", "dog,7,8\ncat,9,1\n");
-        let (_home, surroundings) = nowhere();
+        let (_home, environment) = nowhere();
         let options = |test: &Path| LoadOptions {
             test: Some(test.to_owned()),
             ..named(train.to_str().unwrap())
         };
-        let loaded = load_in(&options(&test), &surroundings).unwrap();
+        let loaded = load_in(&options(&test), &environment).unwrap();
         assert_eq!((loaded.train.len(), loaded.warnings.len()), (3, 0));
         let test_part = loaded.test;
         assert_eq!(test_part.class_names(), ["cat", "cow", "dog"]);
         assert_eq!(test_part.labels(), [2, 0]);
         let narrow = table(&folder, "narrow.csv", "dog,7\ncat,9\n");
-        let error = load_in(&options(&narrow), &surroundings).unwrap_err().to_string();
+        let error = load_in(&options(&narrow), &environment).unwrap_err().to_string();
         assert!(error.contains("narrow.csv: the table has 2 columns, expected 3"), "{error}");
         let (single, warnings) = load_single(&test, &LoadOptions::default()).unwrap();
         assert_eq!((single.class_names(), warnings.len()), (&["cat".into(), "dog".into()][..], 0));
@@ -667,9 +667,9 @@ mod tests {
         table(&folder, "train.csv", &rows(20));
         table(&folder, "val.csv", &rows(6));
         table(&folder, "sample.csv", "no part of the set");
-        let (_home, surroundings) = nowhere();
+        let (_home, environment) = nowhere();
         let options = named(folder.path().to_str().unwrap());
-        let find = || find_in(&options, &surroundings, PATIENCE, &mut |_| {}).unwrap();
+        let find = || find_in(&options, &environment, TIMEOUTS, &mut |_| {}).unwrap();
         let loaded = find();
         assert_eq!((loaded.train.len(), loaded.validation.unwrap().len()), (20, 6));
         assert_eq!((loaded.test, loaded.warnings.len()), (None, 1), "{:?}", loaded.warnings);
@@ -683,18 +683,18 @@ mod tests {
         assert_eq!((loaded.validation.unwrap().len(), loaded.test), (6, None));
         let notice = "has no test part: test.csv was passed over, since";
         assert!(loaded.warnings.iter().any(|it| it.contains(notice)), "{:?}", loaded.warnings);
-        let loaded = load_in(&options, &surroundings).unwrap();
+        let loaded = load_in(&options, &environment).unwrap();
         assert_eq!((loaded.validation.unwrap().len(), loaded.test.len()), (6, 4));
         let regression = LoadOptions { values: true, label_column: Some("size".into()), ..options };
-        let error = load_in(&regression, &surroundings).unwrap_err().to_string();
+        let error = load_in(&regression, &environment).unwrap_err().to_string();
         assert!(error.contains("train.csv"), "{error}");
     }
 
     #[test]
     fn a_path_of_a_set_s_name_is_pointed_out() {
-        let (home, mut surroundings) = nowhere();
-        surroundings.current = home.path().to_owned();
-        let warnings = |name: &str| load_in(&named(name), &surroundings).unwrap().warnings;
+        let (home, mut environment) = nowhere();
+        environment.current = home.path().to_owned();
+        let warnings = |name: &str| load_in(&named(name), &environment).unwrap().warnings;
         assert!(warnings("digits").is_empty());
         fs::write(home.path().join("digits"), "a,1\n").unwrap();
         let notice = warnings("digits");
@@ -710,18 +710,18 @@ mod tests {
     fn the_label_column_that_was_guessed_is_told() {
         let folder = tempdir().unwrap();
         let train = table(&folder, "train.csv", "species,u,v\n1,2,3\n2,3,4\n");
-        let (_home, surroundings) = nowhere();
+        let (_home, environment) = nowhere();
         let options = |label_column: Option<&str>| LoadOptions {
             test: Some(train.clone()),
             label_column: label_column.map(str::to_owned),
             ..named(train.to_str().unwrap())
         };
-        let loaded = load_in(&options(None), &surroundings).unwrap();
+        let loaded = load_in(&options(None), &environment).unwrap();
         assert_eq!((loaded.warnings.len(), loaded.train.features()), (1, 2));
         let notice = "train.csv: label column: \"species\" (the first; name another";
         assert!(loaded.warnings[0].contains(notice), "{:?}", loaded.warnings);
         assert_eq!(load_single(&train, &options(None)).unwrap().1, loaded.warnings[..1]);
-        let chosen = load_in(&options(Some("species")), &surroundings).unwrap();
+        let chosen = load_in(&options(Some("species")), &environment).unwrap();
         assert!(chosen.warnings.is_empty() && chosen.train == loaded.train);
     }
 }

@@ -16,7 +16,7 @@ use super::bytes::{self, Digest};
 use super::idx::{byte_header, parse_idx, parse_idx_hashed, read_idx_hashed};
 use super::labels::whole_numbers;
 use super::npz::Npz;
-use super::places::Candidate;
+use super::search_path::Candidate;
 use super::sets::{self, NamedSet};
 use super::zip::Archive;
 use super::{Dataset, invalid};

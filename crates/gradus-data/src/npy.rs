@@ -170,6 +170,9 @@ impl Texts {
     }
 }
 
+/// From four bytes to a code point, in the byte order of the file.
+type Letter = fn([u8; 4]) -> u32;
+
 /// The numbers or texts in the bytes of an NPY file.
 ///
 /// # Errors
@@ -177,7 +180,7 @@ impl Texts {
 pub(crate) fn into_content(bytes: Vec<u8>) -> Result<Content> {
     let (header, data) = Header::parse(&bytes)?;
     let kind = header.descr.trim_start_matches(['<', '>', '|', '=']);
-    let (letter, digits): (Option<fn([u8; 4]) -> u32>, _) = match kind.as_bytes().first() {
+    let (letter, digits): (Option<Letter>, _) = match kind.as_bytes().first() {
         Some(b'U') if header.descr.starts_with('>') => (Some(u32::from_be_bytes), &kind[1..]),
         Some(b'U') => (Some(u32::from_le_bytes), &kind[1..]),
         Some(b'S') => (None, &kind[1..]),

@@ -3,7 +3,7 @@
 //!
 //! Names are those of Keras (`x_train`, `y_train`, ...) or other usual ones, in any case and with the part before or
 //! behind: `X` and `y`, `data` and `target`, `train_images` and `train_labels`, and so on. Arrays that were saved
-//! without names (`arr_0`, `arr_1`) are told apart by their shapes.
+//! without names (`arr_0`, `arr_1`) are distinguished by their shapes.
 
 use super::invalid;
 use super::parts::{Part, Parts};

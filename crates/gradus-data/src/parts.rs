@@ -37,7 +37,7 @@ impl<T> Parts<T> {
     }
 
     /// The part to measure a model on: the one that is wanted, else the other one, else everything.
-    pub(crate) fn to_measure(self, wanted: Part) -> T {
+    pub(crate) fn for_measuring(self, wanted: Part) -> T {
         let Parts { train, validation, test } = self;
         match wanted {
             Part::Validation => validation.or(test),
@@ -146,7 +146,7 @@ pub(crate) fn find(
         }
     }
     sets.retain(|_, [train, validation, test]| {
-        !train.is_empty() && !(validation.is_empty() && test.is_empty())
+        !train.is_empty() && (!validation.is_empty() || !test.is_empty())
     });
     let several = |one: &PathBuf, other: &PathBuf| {
         let [one, other] = [one, other].map(|path| file_name(path));

@@ -45,7 +45,7 @@ fn names(names: &[&str]) -> Vec<String> {
 }
 
 #[track_caller]
-fn told(warnings: &[String], words: &str) {
+fn reported(warnings: &[String], words: &str) {
     assert!(warnings.iter().any(|warning| warning.contains(words)), "{words}: {warnings:?}");
 }
 
@@ -53,14 +53,14 @@ fn told(warnings: &[String], words: &str) {
 fn files_of_torch_save_predict_the_same() {
     for name in ["state.pt", "state_old.pth", "checkpoint.pth"] {
         let (warnings, classes) = predicts(name);
-        told(&warnings, "relu is assumed");
-        told(&warnings, "raw values are assumed");
+        reported(&warnings, "relu is assumed");
+        reported(&warnings, "raw values are assumed");
         assert_eq!(classes, ["0", "1", "2"]);
     }
     for name in ["half.pt", "brain.pt"] {
-        told(&predicts(name).0, "half precision");
+        reported(&predicts(name).0, "half precision");
     }
-    told(&predicts("nested.pt").0, "1e-5 is assumed");
+    reported(&predicts("nested.pt").0, "1e-5 is assumed");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn whole_modules_of_pytorch_have_their_activations() {
             "{warnings:?}"
         );
     }
-    told(&predicts("program.pt").0, "the code of the class Program is not in the file");
+    reported(&predicts("program.pt").0, "the code of the class Program is not in the file");
     let options = ReadOptions { activations: vec![Activation::Tanh], ..ReadOptions::default() };
     let error = model_file::load_as(&golden("module.pt"), &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
@@ -103,7 +103,7 @@ fn scikit_learn_keeps_its_class_names() {
 fn keras_of_both_versions_predicts_the_same() {
     predicts("activations.keras");
     assert!(predicts("old.h5").0.is_empty());
-    told(&predicts("halves.keras").0, "half precision");
+    reported(&predicts("halves.keras").0, "half precision");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn class_names_are_for_files_without_them() {
 
 #[test]
 fn onnx_in_half_precision_predicts_the_same() {
-    told(&predicts("halves.onnx").0, "half precision");
+    reported(&predicts("halves.onnx").0, "half precision");
 }
 
 #[test]

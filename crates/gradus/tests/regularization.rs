@@ -1,5 +1,5 @@
 //! Regularization in whole runs: the number of threads changes no bit with all of it on, each kind
-//! does what it says and still learns, and the losses told are those of the formulas.
+//! does what it says and still learns, and the losses reported are those of the formulas.
 
 #[path = "common/runs.rs"]
 mod runs;
@@ -160,10 +160,10 @@ fn disturbances_are_those_of_training_alone() {
         Regularization { distortion: Distortion::STANDARD, ..NONE },
     ] {
         let trained = run(&small(6, regularization.clone()), &data);
-        let told = trained.history.epochs.last().unwrap().loss;
+        let reported = trained.history.epochs.last().unwrap().loss;
         let workers = Workers::new(2).unwrap();
         let found = trained.model.classifier().unwrap().evaluate(&data, &workers).unwrap().loss;
-        assert!(found < 0.8 * told, "{regularization:?}: {found} {told}");
+        assert!(found < 0.8 * reported, "{regularization:?}: {found} {reported}");
     }
 }
 
@@ -172,12 +172,12 @@ fn with_batch_normalisation_predictions_are_those_of_training() {
     let data = digits(1500);
     let config = small(6, Regularization { batch_norm: true, ..NONE });
     let trained = run(&TrainConfig { hidden: vec![48, 24], ..config }, &data);
-    let told = trained.history.epochs.last().unwrap();
+    let reported = trained.history.epochs.last().unwrap();
     let found =
         trained.model.classifier().unwrap().evaluate(&data, &Workers::new(2).unwrap()).unwrap();
-    let accuracy = told.accuracy.unwrap();
+    let accuracy = reported.accuracy.unwrap();
     assert!((found.accuracy - accuracy).abs() < 0.02, "{} {accuracy}", found.accuracy);
-    assert!((found.loss - told.loss).abs() < 0.05, "{} {}", found.loss, told.loss);
+    assert!((found.loss - reported.loss).abs() < 0.05, "{} {}", found.loss, reported.loss);
 }
 
 #[test]
@@ -342,9 +342,14 @@ fn a_weight_of_k_counts_as_k_samples() {
     // The decay of a batch norm's statistics counts samples, hence without.
     for label_smoothing in [0.0, 0.1] {
         let config = descent(Regularization { label_smoothing, ..NONE });
-        let (_, expected, told) = first_epoch(&config, &repeated);
+        let (_, expected, reported) = first_epoch(&config, &repeated);
         let (_, found, weighted) = first_epoch(&config, &weighted);
-        assert!((told.loss - weighted.loss).abs() < 1e-6, "{} {}", told.loss, weighted.loss);
+        assert!(
+            (reported.loss - weighted.loss).abs() < 1e-6,
+            "{} {}",
+            reported.loss,
+            weighted.loss
+        );
         assert!(changes(&expected, &found).iter().all(|change| change.abs() < 1e-5));
     }
     // The weight of a class is that of its samples.
@@ -407,8 +412,8 @@ fn losses_are_those_of_the_formulas() {
     let session = Session::new(&config, &data, Start::Fresh).unwrap();
     let expected =
         loss_by_hand(session.model(), &data.inputs, |i, c| smooth(one_hot(i, c)), weight);
-    let told = first_epoch(&config, &data).2;
-    assert!((told.loss - expected).abs() < 1e-5, "{} {expected}", told.loss);
+    let reported = first_epoch(&config, &data).2;
+    assert!((reported.loss - expected).abs() < 1e-5, "{} {expected}", reported.loss);
 
     // Mixup: in step 0 a share from Beta(alpha, alpha), the same for all samples, and the partner so
     // many places further in the batch, which here holds all samples in order.
@@ -434,9 +439,9 @@ fn losses_are_those_of_the_formulas() {
         regularization: Regularization { mixup: alpha, ..settings },
         ..config.clone()
     };
-    let told = first_epoch(&config, &data).2;
+    let reported = first_epoch(&config, &data).2;
     assert!(share < 0.99, "another seed is needed: {share}");
-    assert!((told.loss - expected).abs() < 1e-5, "{} {expected}", told.loss);
+    assert!((reported.loss - expected).abs() < 1e-5, "{} {expected}", reported.loss);
 }
 
 #[test]

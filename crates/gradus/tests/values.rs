@@ -141,9 +141,9 @@ fn gradients_match_central_differences() {
 #[test]
 fn a_smooth_function_is_learned_and_its_best_epoch_kept() {
     let data = table(1200);
-    let (kept, apart) = split_samples(&data, 0.25, 1);
-    assert_eq!((kept.len(), apart.len()), (900, 300));
-    let (data, test) = (data.subset(&kept), data.subset(&apart));
+    let (training, held_out) = split_samples(&data, 0.25, 1);
+    assert_eq!((training.len(), held_out.len()), (900, 300));
+    let (data, test) = (data.subset(&training), data.subset(&held_out));
     let early_stopping = Some(EarlyStopping { patience: 30, min_delta: 0.0 });
     let config = TrainConfig { early_stopping, ..small(60) };
     let trained = train(&config, &data, Some(&test), None, &NEVER, &mut |_| {}).unwrap();

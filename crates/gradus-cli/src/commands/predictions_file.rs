@@ -88,7 +88,7 @@ impl Target {
                     })
                 });
                 match failed {
-                    // A closed pipe is told from other errors by its type.
+                    // A closed pipe is recognized by the type of its error.
                     Some(error) => Err(error),
                     None => {
                         let done = done?;

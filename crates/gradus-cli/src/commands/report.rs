@@ -136,7 +136,7 @@ fn check_extension(out: &Path, format: ReportFormat) -> Result<()> {
                      PDF"
             .to_owned(),
         },
-        // What is there is told when it is claimed.
+        // Existing files are reported when the path is claimed.
         _ if !FILES.contains(&extension.as_str()) || out.exists() => return Ok(()),
         _ => format!(
             "--format {name} writes one file for each plot or table: expected the name of a folder, such as \

@@ -7,7 +7,9 @@ use anyhow::Result;
 use gradus::Error;
 use gradus::classifier::Model;
 use gradus::data::{Dataset, Targets};
-use gradus::metrics::{Evaluation, Mistake, SampleResult, ValueEvaluation, worst_mistakes};
+use gradus::metrics::{
+    Evaluation, Mistake, SampleResult, ValueEvaluation, most_confident_mistakes,
+};
 use gradus::training::{Checkpoint, History};
 
 use crate::args::ReportArgs;
@@ -115,7 +117,7 @@ impl Measured {
         let model = model.classifier()?;
         let results = model.results(&data, &workers)?;
         let evaluation = Evaluation::new(model.class_names().len(), &results);
-        let worst = worst_mistakes(&results, MOST_MISTAKES);
+        let worst = most_confident_mistakes(&results, MOST_MISTAKES);
         Ok(Measured::Classes(Box::new(MeasuredClasses { name, data, results, evaluation, worst })))
     }
 }

@@ -101,7 +101,7 @@ fn path_of_bytes(bytes: Vec<u8>) -> PathBuf {
     path.into()
 }
 
-/// Elsewhere there is no lossless way back: the file is not found, and its name is told.
+/// Elsewhere there is no lossless way back: the error shows the name of a file that is not found.
 #[cfg(not(unix))]
 fn path_of_bytes(bytes: Vec<u8>) -> PathBuf {
     String::from_utf8_lossy(&bytes).into_owned().into()

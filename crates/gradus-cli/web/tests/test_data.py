@@ -36,13 +36,13 @@ def test_the_most_confident_mistakes_are_those_of_evaluate(serve, model, open_pa
     serve(model)
     page = open_page("data")
     expect(page.locator("#samples li").first).to_be_visible()
-    told = json.loads(gradus("evaluate", model, "--data", "digits", "--errors", "20", "--json"))
+    reported = json.loads(gradus("evaluate", model, "--data", "digits", "--errors", "20", "--json"))
     expected = [
         f"{worst['label']}, predicted as {worst['predicted']} ({100 * worst['probability']:.2f} %)"
-        for worst in told["errors"]
+        for worst in reported["errors"]
     ]
     assert captions(page)[: len(expected)] == expected
-    for at, worst in enumerate(told["errors"][:3]):
+    for at, worst in enumerate(reported["errors"][:3]):
         page.locator("#samples .tile").nth(at).click()
         expect(page.locator("#sample-title")).to_have_text(f"Sample {worst['index']} of the test split")
         facts = page.locator("#sample dd").all_inner_texts()

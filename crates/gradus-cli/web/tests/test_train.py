@@ -89,9 +89,9 @@ def test_a_run_is_started_paused_continued_stopped_saved_and_used(server, open_p
     save(page, row, "by-page.safetensors")
     expect(page.locator("#save")).to_be_hidden()
     expect(row.locator(".run")).to_contain_text("saved as by-page.safetensors")
-    told = json.loads(gradus("inspect", server.folder / "by-page.safetensors", "--json"))
-    assert [layer["outputs"] for layer in told["layers"] if layer["kind"] == "linear"] == [32, 10]
-    assert told["training"]["test_accuracy"] * 100 == pytest.approx(
+    reported = json.loads(gradus("inspect", server.folder / "by-page.safetensors", "--json"))
+    assert [layer["outputs"] for layer in reported["layers"] if layer["kind"] == "linear"] == [32, 10]
+    assert reported["training"]["test_accuracy"] * 100 == pytest.approx(
         float(row.locator(".test").inner_text().split(" %")[0]), abs=0.006
     )
 

@@ -19,11 +19,11 @@ pub struct Stamp {
     identity: Identity,
 }
 
-/// What tells two files apart: device and inode.
+/// What distinguishes two files: device and inode.
 #[cfg(unix)]
 type Identity = (u64, u64);
 
-/// What tells two files apart: when they were created.
+/// What distinguishes two files: when they were created.
 #[cfg(not(unix))]
 type Identity = Option<SystemTime>;
 

@@ -19,7 +19,7 @@ pub struct Mistake {
 
 /// Of the results for a data set at most `most` mistakes, the highest probability of a wrong class
 /// first; of equals the one with the lower probability of its own class, then the earlier sample.
-pub fn worst_mistakes(results: &[SampleResult], most: usize) -> Vec<Mistake> {
+pub fn most_confident_mistakes(results: &[SampleResult], most: usize) -> Vec<Mistake> {
     let wrong = results.iter().enumerate().filter(|(_, result)| !result.is_correct());
     let mut mistakes: Vec<Mistake> = wrong
         .map(|(index, result)| Mistake {
@@ -63,12 +63,12 @@ mod tests {
             result(1, 2, 0.5, 0.375),
         ];
         let order = |most| -> Vec<usize> {
-            worst_mistakes(&results, most).iter().map(|mistake| mistake.index).collect()
+            most_confident_mistakes(&results, most).iter().map(|mistake| mistake.index).collect()
         };
         assert_eq!(order(10), [3, 0, 4, 2, 5]);
         assert_eq!(order(2), [3, 0]);
         assert!(order(0).is_empty());
-        let worst = worst_mistakes(&results, 1)[0];
+        let worst = most_confident_mistakes(&results, 1)[0];
         let expected = (3, 1, 0, 0.875, 0.0);
         let Mistake { index, label, predicted, probability, label_probability } = worst;
         assert_eq!((index, label, predicted, probability, label_probability), expected);

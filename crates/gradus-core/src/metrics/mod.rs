@@ -1,7 +1,7 @@
 //! How good predictions are (docs/maths.md M20).
 //!
 //! One [`SampleResult`] a sample in, an [`Evaluation`] out: loss, accuracy and its interval, top-k
-//! accuracy, confusion matrix with figures by class, calibration. [`worst_mistakes`] picks the
+//! accuracy, confusion matrix with figures by class, calibration. [`most_confident_mistakes`] picks the
 //! samples to look at. Of values, [`ValueEvaluation`] has the errors.
 
 mod interval;
@@ -14,7 +14,9 @@ mod values;
 pub use calibration::{Calibration, CalibrationBin};
 pub use confusion::{ClassFigures, ConfusionMatrix};
 pub use interval::{Z_95, wilson_interval};
-pub use mistakes::{Mistake, worst_mistakes};
+#[doc(hidden)] // the name in version 0.1.0
+pub use mistakes::most_confident_mistakes as worst_mistakes;
+pub use mistakes::{Mistake, most_confident_mistakes};
 pub use results::{SampleResult, most_probable, rank};
 pub use values::{ValueErrors, ValueEvaluation};
 

@@ -8,7 +8,7 @@ use super::forward::Samples;
 use super::parts::{check_finite, view};
 use super::{Model, Outputs};
 use crate::error::Result;
-use crate::metrics::{Evaluation, Mistake, SampleResult, most_probable, worst_mistakes};
+use crate::metrics::{Evaluation, Mistake, SampleResult, most_confident_mistakes, most_probable};
 use crate::network::Network;
 use crate::samples::{Rows, Subset, Task};
 use crate::transform::Transform;
@@ -102,7 +102,7 @@ impl<M: Borrow<Model>> Classifier<M> {
     }
 
     /// At most `most` samples that are predicted as another class, the most confident mistakes first
-    /// ([`worst_mistakes`]).
+    /// ([`most_confident_mistakes`]).
     ///
     /// # Errors
     /// As [`Self::evaluate`].
@@ -112,7 +112,7 @@ impl<M: Borrow<Model>> Classifier<M> {
         workers: &Workers,
         most: usize,
     ) -> Result<Vec<Mistake>> {
-        Ok(worst_mistakes(&self.results(data, workers)?, most))
+        Ok(most_confident_mistakes(&self.results(data, workers)?, most))
     }
 
     /// What is predicted for each sample of labelled data, in their order: what [`Self::evaluate`]

@@ -218,20 +218,20 @@ mod tests {
 
     #[test]
     fn samples_on_another_scale_are_noticed() {
-        let told = |values, inputs: &[f32], image| {
+        let reported = |values, inputs: &[f32], image| {
             let kind = InputKind { values, mnist_form: None };
             kind.mismatch(Rows::Floats(inputs), image).is_some()
         };
-        assert!(told(ValueRange::Bytes, &[0.0, 0.5, 1.0], false));
-        assert!(told(ValueRange::Bytes, &[0.0, 1.0], true));
+        assert!(reported(ValueRange::Bytes, &[0.0, 0.5, 1.0], false));
+        assert!(reported(ValueRange::Bytes, &[0.0, 1.0], true));
         // A row of a table may hold small counts, and an image may be empty.
-        assert!(!told(ValueRange::Bytes, &[0.0, 1.0], false));
-        assert!(!told(ValueRange::Bytes, &[0.0, 0.0], true));
-        assert!(!told(ValueRange::Bytes, &[0.0, 90.0], true));
-        assert!(told(ValueRange::Unit, &[0.0, 255.0], true));
-        assert!(!told(ValueRange::Unit, &[-0.1, 1.2], false));
+        assert!(!reported(ValueRange::Bytes, &[0.0, 1.0], false));
+        assert!(!reported(ValueRange::Bytes, &[0.0, 0.0], true));
+        assert!(!reported(ValueRange::Bytes, &[0.0, 90.0], true));
+        assert!(reported(ValueRange::Unit, &[0.0, 255.0], true));
+        assert!(!reported(ValueRange::Unit, &[-0.1, 1.2], false));
         for values in [ValueRange::Floats, ValueRange::Unknown] {
-            assert!(!told(values, &[0.0, 255.0], true) && !told(values, &[0.0, 0.5], true));
+            assert!(!reported(values, &[0.0, 255.0], true) && !reported(values, &[0.0, 0.5], true));
         }
     }
 

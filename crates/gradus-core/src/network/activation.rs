@@ -64,7 +64,7 @@ impl Activation {
         activation.is_valid().then_some(activation)
     }
 
-    /// Whether its constant is in range. The derivative is told from the sign of the output, which a
+    /// Whether its constant is in range. The derivative follows from the sign of the output, which a
     /// negative slope or alpha would turn.
     pub(super) fn is_valid(self) -> bool {
         match self {

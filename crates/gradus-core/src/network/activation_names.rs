@@ -101,8 +101,8 @@ mod tests {
             "selu:1",
         ] {
             assert_eq!(Activation::from_name(name), None, "{name}");
-            let told = Activation::try_from(name.to_owned()).unwrap_err();
-            assert!(told.contains("leaky_relu:SLOPE with a slope of 0 to 1"), "{told}");
+            let reported = Activation::try_from(name.to_owned()).unwrap_err();
+            assert!(reported.contains("leaky_relu:SLOPE with a slope of 0 to 1"), "{reported}");
         }
     }
 }

@@ -134,7 +134,7 @@ mod tests {
             SparseRows::new(4, starts.to_vec(), columns.to_vec(), values.to_vec())
                 .map_err(|error| error.to_string())
         };
-        for (starts, columns, told) in [
+        for (starts, columns, reported) in [
             (&[0, 2][..], &[0][..], "1 features for 2 values"),
             (&[], &[0, 1], "rise from 0 to 2"),
             (&[1, 2], &[0, 1], "rise from 0 to 2"),
@@ -145,7 +145,7 @@ mod tests {
             (&[0, 2], &[1, 4], "below 4"),
         ] {
             let error = new(starts, columns, &[1.0, 2.0]).unwrap_err();
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(reported), "{error}");
         }
         assert_eq!(new(&[0], &[], &[]).unwrap().len(), 0);
     }

@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 use super::{Dataset, Inputs, Targets};
 use crate::random::{Purpose, stream};
 
-/// Sets `fraction` of a set's samples apart: `(kept, apart)`, both shuffled; each class gives its
+/// Holds out `fraction` of a set's samples: `(training, held_out)`, both shuffled; each class gives its
 /// share ([`stratified_split`]). The same seed gives the same split.
 pub fn split_samples(data: &Dataset, fraction: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
     match &data.targets {
@@ -14,11 +14,11 @@ pub fn split_samples(data: &Dataset, fraction: f64, seed: u64) -> (Vec<usize>, V
     }
 }
 
-/// Sets `fraction` of the samples apart: `(kept, apart)`, both shuffled.
+/// Holds out `fraction` of the samples: `(training, held_out)`, both shuffled.
 ///
 /// Each class gives its share, rounded so that the shares together make `fraction` of all samples
 /// (largest remainders first). A class with two samples or more has at least one on each side; the
-/// only sample of a class is kept. `labels` are class indices; the same seed gives the same split.
+/// only sample of a class stays in the training part. `labels` are class indices; the same seed gives the same split.
 pub fn stratified_split(
     labels: &[u32],
     classes: usize,
@@ -31,17 +31,17 @@ pub fn stratified_split(
     let mut wanted = shares(&counts, fraction);
     let mut order: Vec<usize> = (0..labels.len()).collect();
     order.shuffle(&mut stream(seed, Purpose::Split));
-    let (mut kept, mut apart) = (Vec::new(), Vec::new());
+    let (mut training, mut held_out) = (Vec::new(), Vec::new());
     for index in order {
         let left = &mut wanted[labels[index] as usize];
         if *left > 0 {
             *left -= 1;
-            apart.push(index);
+            held_out.push(index);
         } else {
-            kept.push(index);
+            training.push(index);
         }
     }
-    (kept, apart)
+    (training, held_out)
 }
 
 impl Dataset {
@@ -133,7 +133,7 @@ fn split_off<T: Copy + Default>(mut values: Vec<T>, at: usize) -> (Vec<T>, Vec<T
     (values, others)
 }
 
-/// How many samples of each class go apart.
+/// Number of held-out samples of each class.
 fn shares(counts: &[usize], fraction: f64) -> Vec<usize> {
     let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
     let exact = |class: usize| counts[class] as f64 * fraction;
@@ -190,13 +190,15 @@ mod tests {
         let sparse = SparseRows::new(3, starts, columns, vec![2.5; count]).unwrap();
         let labels: Vec<u32> = (0..count as u32).map(|at| at % 4).collect();
         let names = ["a", "b", "c", "d"].map(String::from).to_vec();
-        let (kept, apart) = stratified_split(&labels, 4, 0.3, 7);
+        let (training, held_out) = stratified_split(&labels, 4, 0.3, 7);
         for inputs in [Inputs::Bytes(bytes), Inputs::Floats(floats), Inputs::Sparse(sparse)] {
             let data = Dataset::new(inputs, labels.clone(), vec![3], names.clone()).unwrap();
             let weights = (0..count).map(|at| at as f32 + 1.0).collect();
             let data = data.with_sample_weights(weights).unwrap();
             // All samples, and some of them, one twice.
-            for (first, second) in [(&kept[..], &apart[..]), (&kept, &kept[..3]), (&[4, 4], &[1])] {
+            for (first, second) in
+                [(&training[..], &held_out[..]), (&training, &training[..3]), (&[4, 4], &[1])]
+            {
                 let expected = (data.subset(first), data.subset(second));
                 assert!(data.clone().divide(first, second) == expected);
             }
@@ -210,18 +212,18 @@ mod tests {
             fraction in 0.01_f64..0.99,
             seed in any::<u64>(),
         ) {
-            let (kept, apart) = stratified_split(&labels, 6, fraction, seed);
-            let mut all = [&kept[..], &apart[..]].concat();
+            let (training, held_out) = stratified_split(&labels, 6, fraction, seed);
+            let mut all = [&training[..], &held_out[..]].concat();
             all.sort_unstable();
             prop_assert_eq!(all, (0..labels.len()).collect::<Vec<_>>());
             for class in 0..6 {
                 let of_class = |side: &[usize]| side.iter().filter(|&&i| labels[i] == class).count();
-                let (in_kept, in_apart) = (of_class(&kept), of_class(&apart));
-                let count = in_kept + in_apart;
-                prop_assert!(count < 2 || (in_kept > 0 && in_apart > 0));
-                prop_assert!(count != 1 || in_kept == 1);
+                let (in_training, in_held_out) = (of_class(&training), of_class(&held_out));
+                let count = in_training + in_held_out;
+                prop_assert!(count < 2 || (in_training > 0 && in_held_out > 0));
+                prop_assert!(count != 1 || in_training == 1);
                 let exact = count as f64 * fraction;
-                prop_assert!((in_apart as f64 - exact).abs() <= 1.0 || in_apart == 1);
+                prop_assert!((in_held_out as f64 - exact).abs() <= 1.0 || in_held_out == 1);
             }
         }
     }

@@ -242,17 +242,17 @@ mod tests {
     #[test]
     fn features_of_very_different_scales_are_noticed() {
         let raw = TrainConfig { normalization: Normalization::None, ..TrainConfig::default() };
-        let told = |columns: &[(f32, f32)], config: &TrainConfig| {
+        let reported = |columns: &[(f32, f32)], config: &TrainConfig| {
             different_scales(config, &(&table(columns)).into()).is_some()
         };
-        assert!(told(&[(0.0, 1.0), (0.0, 1e4)], &raw));
+        assert!(reported(&[(0.0, 1.0), (0.0, 1e4)], &raw));
         // A year, of which all are large, beside small numbers; its own differences keep their digits.
-        assert!(told(&[(0.0, 0.1), (2020.0, 1.0)], &raw));
-        assert!(told(&[(0.0, 1.0), (1.7e9, 60.0)], &raw));
-        assert!(!told(&[(0.0, 1.0), (0.0, 1e4)], &TrainConfig::default()));
-        assert!(!told(&[(0.0, 1.0), (5.0, 0.3)], &raw));
+        assert!(reported(&[(0.0, 0.1), (2020.0, 1.0)], &raw));
+        assert!(reported(&[(0.0, 1.0), (1.7e9, 60.0)], &raw));
+        assert!(!reported(&[(0.0, 1.0), (0.0, 1e4)], &TrainConfig::default()));
+        assert!(!reported(&[(0.0, 1.0), (5.0, 0.3)], &raw));
         // A constant has no scale, and rare small values are not large ones.
-        assert!(!told(&[(7.0, 0.0), (1.0, 3.0)], &raw));
-        assert!(!told(&[(0.0, 1e-6), (0.0, 0.5)], &raw));
+        assert!(!reported(&[(7.0, 0.0), (1.0, 3.0)], &raw));
+        assert!(!reported(&[(0.0, 1e-6), (0.0, 0.5)], &raw));
     }
 }

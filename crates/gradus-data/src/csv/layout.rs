@@ -297,7 +297,7 @@ impl<R: Read> Table<R> {
         for &at in features.iter().filter(|_| self.header.is_some()) {
             if let Some(first) = seen.insert(self.name(at), at) {
                 self.warnings.push(format!(
-                    "columns {first} and {at} are both named {:?}: in other tables they are told apart \
+                    "columns {first} and {at} are both named {:?}: in other tables they are reported apart \
                      by their order",
                     self.name(at)
                 ));

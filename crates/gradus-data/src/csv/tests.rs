@@ -93,12 +93,12 @@ fn of_two_usual_names_the_surer_one_is_the_label() {
 
 #[test]
 fn a_label_column_that_a_header_leaves_to_a_guess_is_told() {
-    let told = |text: &str, label_column| {
+    let reported = |text: &str, label_column| {
         let options = TableOptions { label_column, ..TableOptions::default() };
         parse_table(text.as_bytes(), &options).unwrap().1
     };
     let notice = "label column: \"a\" (the first; name another with `label_column`)";
-    assert_eq!(told("a,b\n1,2\n3,4\n", None), [notice]);
+    assert_eq!(reported("a,b\n1,2\n3,4\n", None), [notice]);
     let of_samples = |text: &str, column| samples(text, 1, &[], column).unwrap().1;
     assert_eq!(of_samples("a,b\n1,2\n", None), [notice]);
     for (text, column) in [
@@ -108,7 +108,7 @@ fn a_label_column_that_a_header_leaves_to_a_guess_is_told() {
         ("a,b\n1,x\n", None), // the only text
         ("1,2\n3,4\n", None), // as the usual tables of MNIST
     ] {
-        assert!(told(text, column).is_empty(), "{text}");
+        assert!(reported(text, column).is_empty(), "{text}");
         assert!(of_samples(text, column).is_empty(), "{text}");
     }
     assert!(samples("a,b\n1,2\n", 2, &[], None).unwrap().1.is_empty());

@@ -26,7 +26,7 @@ pub(super) fn strengths() -> [u8; 256] {
 }
 
 /// Morphological closing with a square of `2 radius + 1` pixels per side: whatever is darker than its
-/// surroundings and narrower than the square gets their shade. Edges of wider areas, such as shadows,
+/// environment and narrower than the square gets their shade. Edges of wider areas, such as shadows,
 /// stay where they are.
 pub(super) fn closed(shades: &[u8], width: usize, radius: usize) -> Vec<u8> {
     let mut values = shades.to_vec();

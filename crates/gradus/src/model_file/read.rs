@@ -40,7 +40,7 @@ enum Kind {
     Pickle,
     #[cfg(feature = "onnx")]
     Onnx,
-    /// Told apart by what is in the archive: `.npz`, `.keras`, `.pt`.
+    /// Distinguished by the content of the archive: `.npz`, `.keras`, `.pt`.
     Zip,
     #[cfg(feature = "keras")]
     Hdf5,

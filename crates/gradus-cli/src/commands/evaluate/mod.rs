@@ -6,7 +6,7 @@ mod mistakes;
 use anyhow::Result;
 use gradus::classifier::{Classifier, Regressor};
 use gradus::data::Task;
-use gradus::metrics::{Evaluation, worst_mistakes};
+use gradus::metrics::{Evaluation, most_confident_mistakes};
 
 use figures::{Figures, ValueFigures, confusion_table};
 use mistakes::{NamedMistake, mistake_lines};
@@ -41,7 +41,7 @@ fn evaluate_classifier(classifier: &Classifier, args: &EvaluateArgs) -> Result<(
     let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
     let names = classifier.class_names();
     let evaluation = Evaluation::new(names.len(), &results);
-    let worst = args.errors.map(|most| worst_mistakes(&results, most));
+    let worst = args.errors.map(|most| most_confident_mistakes(&results, most));
     let confusion = &evaluation.confusion;
     if args.json {
         let errors =

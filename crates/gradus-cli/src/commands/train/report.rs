@@ -159,7 +159,7 @@ impl TrainReport {
             if let Some(Best { epoch, monitor, value }) = best {
                 let name = monitor.name();
                 let value = match history.epochs.get(epoch) {
-                    Some(report) => told(report, value),
+                    Some(report) => reported(report, value),
                     None => figure(value),
                 };
                 print_line(&format!(
@@ -193,7 +193,7 @@ fn validation_line(kept: &EpochReport) -> String {
         ("accuracy", kept.val_accuracy),
     ];
     let figures = figures.iter().filter_map(|(name, value)| Some((name, (*value)?)));
-    let figures = figures.map(|(name, value)| format!("{name} = {}", told(kept, value)));
+    let figures = figures.map(|(name, value)| format!("{name} = {}", reported(kept, value)));
     format!("Validation (no test data): {}", figures.collect::<Vec<_>>().join(", "))
 }
 
@@ -218,7 +218,7 @@ fn print_epoch_event(report: &EpochReport) -> Result<()> {
 
 fn epoch_line(report: &EpochReport) -> String {
     let (error, val_error) = report.root_mean_squared_errors();
-    let mut line = format!("Epoch {}: loss = {}", report.epoch, told(report, report.loss));
+    let mut line = format!("Epoch {}: loss = {}", report.epoch, reported(report, report.loss));
     for (name, value) in [
         ("RMSE", error),
         ("accuracy", report.accuracy),
@@ -227,7 +227,7 @@ fn epoch_line(report: &EpochReport) -> String {
         ("val_accuracy", report.val_accuracy),
     ] {
         if let Some(value) = value {
-            line += &format!(", {name} = {}", told(report, value));
+            line += &format!(", {name} = {}", reported(report, value));
         }
     }
     let rate = significant(report.learning_rate);
@@ -235,7 +235,7 @@ fn epoch_line(report: &EpochReport) -> String {
 }
 
 /// A figure of an epoch; those of regression are in the targets' units, and may be large or small.
-fn told(report: &EpochReport, value: f64) -> String {
+fn reported(report: &EpochReport, value: f64) -> String {
     match report.accuracy {
         Some(_) => format!("{value:.4}"),
         None => figure(value),
@@ -245,7 +245,7 @@ fn told(report: &EpochReport, value: f64) -> String {
 /// The text next to the progress bar.
 fn bar_message(report: &EpochReport, samples: usize) -> String {
     let EpochReport { loss, accuracy, seconds, .. } = report;
-    let loss = told(report, *loss);
+    let loss = reported(report, *loss);
     let rate = samples as f64 / seconds.max(1e-9);
     let rate = match rate {
         rate if rate >= 1e6 => format!("{:.1}M", rate / 1e6),

@@ -220,13 +220,13 @@ mod tests {
         let make = |data| Distorter::for_data(Distortion::STANDARD, &data, kernels);
         let distorter = make(data(Inputs::Bytes(vec![1; 6]), vec![2, 3])).ok().unwrap();
         assert_eq!((distorter.height, distorter.width), (2, 3));
-        for (data, told) in [
+        for (data, reported) in [
             (data(Inputs::Bytes(vec![1; 6]), vec![6]), "bytes of shape [6]"),
             (data(Inputs::Floats(vec![1.0; 6]), vec![2, 3]), "floats of shape [2, 3]"),
             (data(Inputs::Bytes(vec![1; 6]), vec![1, 2, 3]), "bytes of shape [1, 2, 3]"),
         ] {
             let error = make(data).err().unwrap().to_string();
-            assert!(error.ends_with(told), "{error}");
+            assert!(error.ends_with(reported), "{error}");
         }
     }
 

@@ -9,7 +9,7 @@ use super::sets::NamedSet;
 
 /// The environment that the search path depends on; read once, so that tests can choose it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Surroundings {
+pub(crate) struct Environment {
     /// `$GRADUS_DATA`: a folder with a sub-folder for each set.
     pub(crate) gradus_data: Option<PathBuf>,
     /// `$GRADUS_MIRROR`: a base URL that is tried before the mirrors of the table.
@@ -24,13 +24,13 @@ pub(crate) struct Surroundings {
     pub(crate) home: Option<PathBuf>,
 }
 
-impl Surroundings {
+impl Environment {
     /// Reads the environment variables of the process.
     pub(crate) fn of_process() -> Self {
         let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let strategy = etcetera::choose_base_strategy().ok();
         let home = strategy.as_ref().map(|strategy| strategy.home_dir().to_owned());
-        Surroundings {
+        Environment {
             gradus_data: folder("GRADUS_DATA"),
             mirror: env::var("GRADUS_MIRROR").ok().filter(|mirror| !mirror.is_empty()),
             current: PathBuf::new(),
@@ -60,15 +60,15 @@ pub(crate) struct Candidate {
 pub(crate) fn candidates(
     set: &NamedSet,
     data_dir: Option<&Path>,
-    surroundings: &Surroundings,
+    environment: &Environment,
 ) -> Vec<Candidate> {
     let mut found = Vec::new();
-    let keras = surroundings.keras.as_ref().map(|keras| keras.join("datasets"));
+    let keras = environment.keras.as_ref().map(|keras| keras.join("datasets"));
     let places = [
         data_dir.map(Path::to_owned),
-        surroundings.gradus_data.clone(),
-        Some(surroundings.current.join("data")),
-        surroundings.cache.clone(),
+        environment.gradus_data.clone(),
+        Some(environment.current.join("data")),
+        environment.cache.clone(),
         keras,
     ];
     for place in places.into_iter().flatten() {
@@ -78,9 +78,9 @@ pub(crate) fn candidates(
         found.push(torchvision(&place, set));
         found.push(Candidate { folder: place, named: false });
     }
-    found.push(torchvision(&surroundings.current, set));
-    found.push(torchvision(&surroundings.current.join("../data"), set));
-    if let Some(home) = &surroundings.home {
+    found.push(torchvision(&environment.current, set));
+    found.push(torchvision(&environment.current.join("../data"), set));
+    if let Some(home) = &environment.home {
         let roots = ["data", "datasets", ".pytorch/MNIST_data"];
         found.extend(roots.iter().map(|root| torchvision(&home.join(root), set)));
     }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_order_of_places() {
-        let surroundings = Surroundings {
+        let environment = Environment {
             gradus_data: Some("/gradus-data".into()),
             mirror: None,
             current: "/here".into(),
@@ -107,7 +107,7 @@ mod tests {
             home: Some("/home/me".into()),
         };
         let set = sets::find("fashion-mnist").unwrap();
-        let found = candidates(set, Some(Path::new("/option")), &surroundings);
+        let found = candidates(set, Some(Path::new("/option")), &environment);
         let folders: Vec<_> = found.iter().map(|found| found.folder.to_str().unwrap()).collect();
         let expected = [
             "/option/fashion-mnist",
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_process_has_a_cache_below_its_home() {
-        let surroundings = Surroundings::of_process();
-        assert!(surroundings.cache.is_none_or(|cache| cache.ends_with("gradus")));
+        let environment = Environment::of_process();
+        assert!(environment.cache.is_none_or(|cache| cache.ends_with("gradus")));
     }
 }
