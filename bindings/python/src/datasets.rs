@@ -30,6 +30,9 @@ pub(crate) fn names() -> Vec<&'static str> {
 /// Samples and their labels.
 type Pair<'py> = (Array<'py>, Array<'py>);
 
+/// The training, validation and test part, as far as they exist; names of classes or targets; warnings.
+type LoadedArrays<'py> = ([Option<Pair<'py>>; 3], Vec<String>, Vec<String>);
+
 /// The training part and, if there are such parts, the validation and the test part; class names; warnings. With
 /// `values` there are regression targets instead of labels, and their names. Without `validation` there is always
 /// a second part to test with, and no validation part.
@@ -51,7 +54,7 @@ pub(crate) fn load<'py>(
     seed: u64,
     download: bool,
     validation: bool,
-) -> PyResult<([Option<Pair<'py>>; 3], Vec<String>, Vec<String>)> {
+) -> PyResult<LoadedArrays<'py>> {
     let data = Some(name);
     let encoding = encoding.map(encoding_named).transpose()?;
     let options = LoadOptions {
