@@ -512,7 +512,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         "out",
         Refused(&[
             ("predict model.safetensors table.csv values.csv --out out.csv", "one table or array"),
-            ("predict model.safetensors table.csv --out out.parquet", "Parquet"),
+            ("predict model.safetensors table.csv --out out.xlsx", ".parquet"),
             ("predict model.safetensors table.csv --top 2 --out out.csv", "--top"),
         ]),
     ),

@@ -2,11 +2,13 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use common::{TABLE, gradus, json, run, table, text};
 use gradus::data::images::{GreyImage, encode_png};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 use tempfile::TempDir;
 
 /// A folder with a table and a model of it.
@@ -167,6 +169,78 @@ fn values_have_a_column_for_each_output() {
     assert_eq!(shown.split(": ").nth(1), cell.rsplit(',').next());
 }
 
+/// The columns of a Parquet file: name and values.
+fn parquet(folder: &Path, name: &str) -> Vec<(String, Vec<Field>)> {
+    let reader = SerializedFileReader::new(File::open(folder.join(name)).unwrap()).unwrap();
+    let fields = reader.metadata().file_metadata().schema().get_fields();
+    let mut columns: Vec<_> =
+        fields.iter().map(|field| (field.name().to_owned(), Vec::new())).collect();
+    for row in reader.get_row_iter(None).unwrap() {
+        for ((_, values), (_, value)) in columns.iter_mut().zip(row.unwrap().get_column_iter()) {
+            values.push(value.clone());
+        }
+    }
+    columns
+}
+
+#[test]
+fn parquet_has_the_values_of_the_table_and_of_the_predictions() {
+    let folder = trained();
+    let at = folder.path();
+    let said = run(at, "predict model.safetensors table.csv --out out.parquet");
+    assert_eq!(said, "Wrote out.parquet: 300 predictions\n");
+    let columns = parquet(at, "out.parquet");
+    let names: Vec<&str> = columns.iter().map(|(name, _)| &name[..]).collect();
+    let expected = ["u", "v", "label", "prediction"];
+    assert_eq!(names[..4], expected);
+    assert_eq!(names[4..], ["probability_blue", "probability_green", "probability_red"]);
+    let cells: Vec<Vec<String>> = read(at, "table.csv")
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(str::to_owned).collect())
+        .collect();
+    let printed = printed(at, "predict model.safetensors table.csv --json");
+    for (row, (cells, (label, numbers))) in cells.iter().zip(printed).enumerate() {
+        let number = |text: &str| text.parse::<f64>().unwrap();
+        for (at, cell) in cells[..2].iter().enumerate() {
+            let value = match &columns[at].1[row] {
+                Field::Long(value) => *value as f64,
+                Field::Double(value) => *value,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(value, number(cell));
+        }
+        assert_eq!(columns[2].1[row], Field::Str(cells[2].clone()));
+        assert_eq!(columns[3].1[row], Field::Str(label));
+        for (at, probability) in numbers.iter().enumerate() {
+            assert_eq!(columns[4 + at].1[row], Field::Float(*probability as f32));
+        }
+    }
+    // An earlier file of predictions is replaced; columns of that name get a number.
+    fs::write(at.join("more.csv"), "prediction;u;v\n;1,5;2\nx;NA;3\n").unwrap();
+    let failed =
+        gradus(at, "predict model.safetensors more.csv --out out.parquet").assert().code(1);
+    let said = text(&failed.get_output().stderr);
+    assert!(said.contains("missing value"), "{said}");
+    assert_eq!(parquet(at, "out.parquet"), columns);
+    fs::write(at.join("more.csv"), "prediction;u;v\n;1,5;2\nx;0,25;3\n").unwrap();
+    run(at, "predict model.safetensors more.csv --out out.parquet");
+    let columns = parquet(at, "out.parquet");
+    let names: Vec<&str> = columns.iter().map(|(name, _)| &name[..]).collect();
+    assert_eq!(names[..4], ["prediction", "u", "v", "prediction_2"]);
+    assert_eq!(columns[0].1, [Field::Null, Field::Str("x".into())]);
+    assert_eq!(columns[1].1, [Field::Double(1.5), Field::Double(0.25)]);
+    assert_eq!(columns[2].1, [Field::Long(2), Field::Long(3)]);
+    // Another file is not.
+    fs::write(at.join("notes.parquet"), "notes").unwrap();
+    let failed =
+        gradus(at, "predict model.safetensors table.csv --out notes.parquet").assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("has no column `prediction`"));
+    let failed =
+        gradus(at, "predict model.safetensors table.csv --out no/such.parquet").assert().code(1);
+    assert!(text(&failed.get_output().stderr).contains("does not exist"));
+}
+
 #[test]
 fn nothing_else_is_overwritten() {
     let folder = trained();
@@ -176,7 +250,7 @@ fn nothing_else_is_overwritten() {
     for (options, code, words) in [
         ("table.csv --out notes.csv", 1, "has no column `prediction`"),
         ("table.csv --out table.csv", 2, "is the file to predict"),
-        ("table.csv --out out.parquet", 2, "Parquet is not supported"),
+        ("table.csv --out out.xlsx", 2, ".csv, .tsv, .txt or .parquet"),
         ("table.csv --out out.json", 2, "ends in .csv"),
         ("table.csv --out no/such.csv", 1, "does not exist"),
         ("table.csv --out out.tsv", 2, "not by tabs"),

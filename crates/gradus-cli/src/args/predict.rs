@@ -21,7 +21,7 @@ use super::source::TableArgs;
     For a model trained on 28 x 28 images like MNIST's, the largest digit in an image (PNG, JPEG, WebP, \
     BMP, TIFF) is converted to the same form: light on dark, fitted into 20 x 20 pixels, centred by \
     mass. --raw only scales the image.\n\n\
-    --out writes a CSV table: the columns of the input table as they are, or the file, or the index in an \
+    --out writes a table, CSV or Parquet by its name: the columns of the input table as they are, or the file, or the index in an \
     array; then `prediction` and `probability_CLASS` for each class, or `prediction_NAME` for each of several \
     values.")]
 pub(crate) struct PredictArgs {
@@ -45,7 +45,8 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "K", allow_negative_numbers = true,
         value_parser = at_least_one)]
     pub(crate) top: Option<usize>,
-    /// Write the predictions to this CSV file instead of the terminal; - for standard output
+    /// Write the predictions to this CSV or Parquet file instead of the terminal; - for CSV on standard
+    /// output
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath,
         conflicts_with = "top")]
     pub(crate) out: Option<PathBuf>,

@@ -5,6 +5,7 @@ pub(crate) mod sweep;
 pub(crate) mod evaluate;
 pub(crate) mod report;
 pub(crate) mod predict;
+mod parquet_file;
 mod predictions_file;
 pub(crate) mod data;
 pub(crate) mod fetch;

@@ -1,6 +1,6 @@
-//! `gradus predict --out`: a model and files in, a CSV table of predictions out.
+//! `gradus predict --out`: a model and files in, a table of predictions out, CSV or Parquet.
 //!
-//! The rows of a table keep their text; images are called by their files, and the rows of an array by their index.
+//! In CSV the rows of a table keep their text, in Parquet columns have types; images are called by their files, and the rows of an array by their index.
 //! Behind that is `prediction`, and for classes the probability of each.
 
 use std::fs::File;
@@ -11,11 +11,12 @@ use anyhow::{Result, anyhow};
 use gradus::Error;
 use gradus::classifier::{Model, Predictions};
 use gradus::data::Task;
-use gradus::data::csv::{self, Cell, TableOptions, TextForm, Writer};
+use gradus::data::csv::{self, Cell, Column, TableOptions, TextForm, Writer};
 use gradus::files::OutputFile;
 use serde::Serialize;
 
 use crate::args::PredictArgs;
+use crate::commands::parquet_file;
 use crate::run::file_kind::FileKind;
 use crate::run::output::{
     Exit, buffered_stdout, exit_status, print_error, print_json, stdout, warn,
@@ -110,6 +111,21 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Writes these columns as Parquet, in one step in place of an earlier file.
+    fn write_columns(&mut self, columns: &[(String, Column)]) -> Result<()> {
+        // `check` refuses Parquet on standard output.
+        let Target::File(file) = self else { unreachable!("Parquet has a file") };
+        stop::saving(|| {
+            let path = file.path().to_owned();
+            let written = parquet_file::write(file.create()?, columns);
+            let file = written.map_err(|error| parquet_file::explain(error, &path))?;
+            file.commit()?;
+            Ok(())
+        })
+    }
+}
+
 /// Checks that this file can be written for these inputs.
 ///
 /// # Errors
@@ -117,12 +133,6 @@ impl Target {
 fn check(out: &Path, args: &PredictArgs) -> Result<(), Error> {
     let extension = out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let shown = out.display();
-    if extension == "parquet" {
-        return Err(Error::argument(format!(
-            "--out {shown}: Parquet is not supported: choose a name that ends in .csv, and convert the table, such \
-             as with pandas.read_csv(...).to_parquet(...)"
-        )));
-    }
     if is_standard_input(out) {
         return match args.json {
             true => Err(Error::argument(
@@ -131,9 +141,10 @@ fn check(out: &Path, args: &PredictArgs) -> Result<(), Error> {
             false => Ok(()),
         };
     }
-    if !["csv", "tsv", "txt"].contains(&extension.as_str()) {
+    if !["csv", "tsv", "txt", "parquet"].contains(&extension.as_str()) {
         return Err(Error::argument(format!(
-            "--out {shown}: expected a name that ends in .csv, .tsv or .txt, or - for standard output"
+            "--out {shown}: expected a name that ends in .csv, .tsv, .txt or .parquet, or - for CSV on standard \
+             output"
         )));
     }
     if let [_, _, ..] = args.files[..]
@@ -183,6 +194,13 @@ fn is_replaceable(path: &Path) -> Result<bool> {
     if !path.exists() {
         return Ok(true);
     }
+    let is_prediction = |name: &[u8]| {
+        let rest = name.strip_prefix(b"prediction");
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"_"))
+    };
+    if let Some(names) = parquet_file::column_names(path) {
+        return Ok(names.iter().any(|name| is_prediction(name.as_bytes())));
+    }
     let mut start = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LOOKED_AT).read_to_end(&mut start))
@@ -192,10 +210,6 @@ fn is_replaceable(path: &Path) -> Result<bool> {
     let mut lines = start.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|it| !it.is_empty());
     let header = lines.find(|line| !line.starts_with(b"sep=")).unwrap_or_default();
     let cells = header.split(|byte| matches!(byte, b',' | b';' | b'\t' | b'|' | b'"'));
-    let is_prediction = |cell: &[u8]| {
-        let rest = cell.strip_prefix(b"prediction");
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"_"))
-    };
     Ok(start.is_empty() || cells.into_iter().any(is_prediction))
 }
 
@@ -301,6 +315,18 @@ fn of_table(
         .into());
     }
     let names = columns(model);
+    if is_parquet(args) {
+        let options =
+            TableOptions { encoding: Some(form.encoding), ..samples::table_options(model, args) };
+        let source = csv::unpack(Cursor::new(bytes))?;
+        let mut all = csv::read_columns(source, &options, form.decimal_comma)?;
+        let taken: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
+        let names = csv::free_names(&names, &taken);
+        let rows = (0..predicted.len()).map(|index| predicted.cells(index));
+        all.extend(names.iter().cloned().zip(columns_of(rows)));
+        target.write_columns(&all)?;
+        return Ok(Written::new(predicted.len(), names, true));
+    }
     let texts = names.iter().chain(model.names()).map(String::as_str);
     let (written_as, warning) = form.for_texts(texts);
     warning.iter().for_each(warn);
@@ -328,10 +354,16 @@ fn new_table<'a>(
     model: &Model,
     args: &PredictArgs,
 ) -> Result<Written> {
-    let separator = if is_tsv(args) { b'\t' } else { b',' };
-    let writer = Writer::new(TextForm { separator, ..TextForm::default() });
     let names: Vec<String> =
         first.iter().map(|&name| name.to_owned()).chain(columns(model)).collect();
+    if is_parquet(args) {
+        let rows: Vec<_> = rows.collect();
+        let all: Vec<_> = names.iter().cloned().zip(columns_of(rows.iter().cloned())).collect();
+        target.write_columns(&all)?;
+        return Ok(Written::new(rows.len(), names, true));
+    }
+    let separator = if is_tsv(args) { b'\t' } else { b',' };
+    let writer = Writer::new(TextForm { separator, ..TextForm::default() });
     let samples = target.write(|write| {
         write(&writer.line(names.iter().map(|name| Cell::Text(name))))?;
         let mut samples = 0;
@@ -344,10 +376,44 @@ fn new_table<'a>(
     Ok(Written::new(samples, names, true))
 }
 
+/// The columns of rows that have cells of the same types.
+fn columns_of<'a>(rows: impl Iterator<Item = Vec<Cell<'a>>>) -> Vec<Column> {
+    let mut columns: Vec<Column> = Vec::new();
+    for row in rows {
+        if columns.is_empty() {
+            columns = row
+                .iter()
+                .map(|cell| match cell {
+                    Cell::Text(_) => Column::Text(Vec::new()),
+                    Cell::Number(_) => Column::Single(Vec::new()),
+                    Cell::Count(_) => Column::Whole(Vec::new()),
+                })
+                .collect();
+        }
+        for (column, cell) in columns.iter_mut().zip(row) {
+            match (column, cell) {
+                (Column::Text(values), Cell::Text(text)) => values.push(Some(text.to_owned())),
+                (Column::Single(values), Cell::Number(number)) => values.push(number),
+                (Column::Whole(values), Cell::Count(count)) => values.push(Some(count as i64)),
+                _ => unreachable!("all rows have cells of the same types"),
+            }
+        }
+    }
+    columns
+}
+
 /// Whether the file is called a table with tabs.
 fn is_tsv(args: &PredictArgs) -> bool {
-    let extension = args.out.as_deref().and_then(Path::extension);
-    extension.is_some_and(|it| it.eq_ignore_ascii_case("tsv"))
+    has_extension(args, "tsv")
+}
+
+fn is_parquet(args: &PredictArgs) -> bool {
+    has_extension(args, "parquet")
+}
+
+fn has_extension(args: &PredictArgs, extension: &str) -> bool {
+    let found = args.out.as_deref().and_then(Path::extension);
+    found.is_some_and(|it| it.eq_ignore_ascii_case(extension))
 }
 
 /// The names of the columns that say which image a row is about.

@@ -133,7 +133,7 @@ pub fn extend<'a, C: IntoIterator<Item = Cell<'a>>>(
 }
 
 /// The names, with a number where another column has the name: `prediction_2`.
-fn free_names(names: &[String], taken: &[String]) -> Vec<String> {
+pub fn free_names(names: &[String], taken: &[String]) -> Vec<String> {
     let mut free: Vec<String> = Vec::with_capacity(names.len());
     for name in names {
         let is_free = |wanted: &String| {

@@ -13,9 +13,11 @@
 //! | fields.rs | fields | numbers, labels |
 //! | table.rs | all of these | the numbers and labels of every row |
 //! | layout.rs | a table, and what is asked for | which columns are features and targets |
+//! | columns.rs | a table | its columns with their types |
 //! | options.rs | | what is asked for |
 //! | extended.rs | a table and further columns | both, written as a table |
 
+mod columns;
 mod dialect;
 mod encoding;
 mod extended;
@@ -34,8 +36,9 @@ use super::{Dataset, Inputs, Targets, image_shape, invalid};
 use crate::error::Result;
 use crate::reading;
 
+pub use columns::{Column, read_columns};
 pub use encoding::{Encoding, TextForm};
-pub use extended::{Cell, Writer, extend};
+pub use extended::{Cell, Writer, extend, free_names};
 pub use options::TableOptions;
 pub use packed::{is_packed_table, unpack};
 
