@@ -3,7 +3,7 @@
 //! In: `ROOT/CLASS/*.png|jpg|...`. Out: a [`Dataset`] of grey bytes, classes and files in
 //! sorted order, and a warning that counts the images in formats that are not supported.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use gradus_core::files::magic::Magic;
@@ -150,7 +150,7 @@ impl Remarks {
             if !paths.is_empty() {
                 let relative = |path: &PathBuf| path.strip_prefix(root).unwrap_or(path).to_owned();
                 let names = some_names(&paths.iter().map(relative).collect::<Vec<_>>());
-                warnings.push(what.replace("NAMES", &names));
+                warnings.push(what.replace("ENDINGS", &endings(paths)).replace("NAMES", &names));
             }
         };
         say(
@@ -160,8 +160,8 @@ impl Remarks {
         );
         say(
             &self.misnamed,
-            "image has the ending of another format and was read as what it is: NAMES",
-            "images have the ending of another format and were read as what they are: NAMES",
+            "image has the ending of another format (ENDINGS) and was read as what it is: NAMES",
+            "images have the ending of another format (ENDINGS) and were read as what they are: NAMES",
         );
         say(
             &self.loose,
@@ -183,6 +183,15 @@ impl Remarks {
         }
         warnings
     }
+}
+
+/// The endings of files, each once.
+fn endings(paths: &[PathBuf]) -> String {
+    let ending = |path: &PathBuf| {
+        path.extension().map_or("none".to_owned(), |it| format!(".{}", it.to_string_lossy()))
+    };
+    let endings: BTreeSet<String> = paths.iter().map(ending).collect();
+    endings.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// The images among files, by their content.
@@ -392,8 +401,7 @@ mod tests {
         let expected = "5 files that are no images in a supported format (PNG, JPEG, WebP, BMP, TIFF) were \
                         skipped: cat/a.HEIC, cat/b.png, cat/empty.png and 2 more";
         assert!(warnings.len() == 2 && warnings[0].ends_with(expected), "{warnings:?}");
-        let expected =
-            "4 images have the ending of another format and were read as what they are: cat/1.jpg,";
+        let expected = "4 images have the ending of another format (.gif, .heic, .jpg, .webp) and were read as what they are: cat/1.jpg,";
         assert!(warnings[1].contains(expected), "{warnings:?}");
         std::fs::create_dir(root.join("emu")).unwrap();
         std::fs::write(root.join("emu/a.heic"), "other").unwrap();
