@@ -14,8 +14,7 @@ use std::path::Path;
 
 use args::Cli;
 use clap::{Arg, ArgAction, Command, CommandFactory};
-use common::{TABLE, gradus, run, table, text};
-use gradus::data::images::{GreyImage, encode_png};
+use common::{TABLE, gradus, image_classes, run, table, text};
 use gradus::training::settings::{SETTINGS, Scope};
 use tempfile::TempDir;
 
@@ -760,15 +759,7 @@ fn fixture() -> TempDir {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, start).unwrap();
     }
-    for (class, level) in [("bright", 200), ("dark", 20)] {
-        fs::create_dir_all(at.join("classes").join(class)).unwrap();
-        for index in 0..10 {
-            let mut pixels = vec![level; 81];
-            pixels[index] = 90;
-            let png = encode_png(&GreyImage::new(9, 9, pixels).unwrap());
-            fs::write(at.join("classes").join(class).join(format!("{index}.png")), png).unwrap();
-        }
-    }
+    image_classes(at, ["bright", "dark"]);
     fs::copy(at.join("classes/dark/0.png"), at.join("image.png")).unwrap();
     run(at, &format!("train {TABLE} --history history.json --quiet"));
     run(at, "export model.safetensors weights.npz");

@@ -5,8 +5,7 @@ mod common;
 use std::fs::{self, File};
 use std::path::Path;
 
-use common::{TABLE, gradus, json, run, table, text};
-use gradus::data::images::{GreyImage, encode_png};
+use common::{TABLE, gradus, image_classes, json, run, table, text};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use tempfile::TempDir;
@@ -105,15 +104,7 @@ fn other_separators_packed_tables_and_tables_without_a_header() {
 fn images_and_arrays_have_columns_of_their_own() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
-    for (class, level) in [("bright", 200), ("dark, grey", 20)] {
-        fs::create_dir_all(at.join("classes").join(class)).unwrap();
-        for index in 0..10 {
-            let mut pixels = vec![level; 81];
-            pixels[index] = 90;
-            let png = encode_png(&GreyImage::new(9, 9, pixels).unwrap());
-            fs::write(at.join("classes").join(class).join(format!("{index}.png")), png).unwrap();
-        }
-    }
+    image_classes(at, ["bright", "dark, grey"]);
     run(at, "train --data classes --epochs 30 --quiet");
     fs::copy(at.join("classes/bright/0.png"), at.join("a,b.png")).unwrap();
     fs::copy(at.join("classes/dark, grey/0.png"), at.join("d.png")).unwrap();

@@ -4,14 +4,15 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | load.rs | [`load`]: the one entry point; finds a named set or a path, splits off a test part |
+//! | load.rs, load_options.rs | [`load`]: the one entry point; finds a named set or a path, splits off a test part |
+//! | find_set.rs | a named set, on this machine or downloaded |
 //! | files.rs | detects the format of a path from its content and calls the reader |
 //! | listing.rs, parts.rs, idx_files.rs, emnist.rs | what names in a folder mean: clutter, parts, IDX files, EMNIST's |
 //! | idx.rs, npz.rs, npz_names.rs, npy.rs, zip.rs, csv/, images/ | the readers |
 //! | label_warnings.rs | labels that are probably not what they were meant to be |
 //! | assemble.rs, array.rs, labels.rs | arrays and labels become samples: checks, bytes or floats, shapes, classes |
 //! | bytes.rs | sizes are checked before memory is allocated |
-//! | sets.rs, places.rs, named.rs | the named sets, where they may be on this machine, whether files are genuine |
+//! | sets.rs, search_path.rs, named.rs | the named sets, where they may be on this machine, whether files are genuine |
 //! | fetch.rs, http.rs | downloads into the cache |
 //! | digits/ | the built-in digits |
 //! | weights.rs | weights of samples from a file |
@@ -41,6 +42,8 @@ mod idx_files;
 mod http;
 mod fetch;
 mod files;
+mod load_options;
+mod find_set;
 mod load;
 #[cfg(test)]
 mod testing;
@@ -48,10 +51,9 @@ mod testing;
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;
 pub use files::{FolderKind, folder_kind};
-pub use load::{
-    Found, LoadOptions, Loaded, fetch, find, is_set_name, load, load_matching, load_single,
-    load_validation, note_on_name, sets_at_hand,
-};
+pub use find_set::{fetch, is_set_name, sets_at_hand};
+pub use load::{find, load, load_matching, load_single, load_validation, note_on_name};
+pub use load_options::{Found, LoadOptions, Loaded};
 pub use parts::Parts;
 pub use sets::set_names;
 pub use weights::read_sample_weights;

@@ -1,136 +1,21 @@
 //! The one entry point for data: the name of a set or a path in, a training and a test set out.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::csv::{Encoding, TableOptions};
-use super::digits::{self, Part as Drawn};
-use super::fetch::{FetchProgress, Timeouts, fetch_set, mirrors_of};
-use super::files::{ReadOptions, no_values, read_matching, read_path};
+use super::fetch::{FetchProgress, Timeouts};
+use super::files::{no_values, read_matching, read_path};
+use super::find_set::{built_in, default_set, is_set_name, named_set, unknown};
 use super::label_warnings::label_warning;
+use super::load_options::{Found, LoadOptions, Loaded};
 use super::parts::{Part, Parts};
-use super::search_path::{Environment, candidates};
-use super::sets::{self, BUILT_IN, NamedSet, set_names};
+use super::search_path::Environment;
+use super::sets;
 use super::split::split_samples;
-use super::{Columns, Dataset, invalid, named};
+use super::{Dataset, invalid};
 use crate::error::{Error, Result};
-
-/// Samples of the built-in digits: training and test part.
-const DIGITS_SAMPLES: [usize; 2] = [60_000, 10_000];
-
-/// The built-in digits are one set, whatever the seed of a training run: a model can be evaluated
-/// later on the same test part.
-const DIGITS_SEED: u64 = 0;
 
 /// The share of samples that is held out if the data have no test part.
 const TEST_FRACTION: f64 = 0.2;
-
-/// What to load and how.
-#[derive(Debug, Clone)]
-pub struct LoadOptions {
-    /// The name of a set ([`set_names`]) or a path; `None` for MNIST and, if it is not available, the
-    /// built-in digits.
-    pub data: Option<PathBuf>,
-    /// The first folder in which named sets are looked for.
-    pub data_dir: Option<PathBuf>,
-    /// A test set that replaces the one in the data.
-    pub test: Option<PathBuf>,
-    /// Label column of a CSV table: a name from its header, or a position from 0; for `values` one
-    /// or several, with commas between them.
-    pub label_column: Option<String>,
-    /// Columns of a table to leave out: names from its header, or positions from 0.
-    pub drop: Vec<String>,
-    /// How the letters of a table are written as bytes, if it does not say so itself.
-    pub encoding: Option<Encoding>,
-    /// Whether 64-bit numbers stay so in any case: for a model that takes double precision.
-    pub doubles: bool,
-    /// Whether images in colour that are arrays stay so: for a model that takes them.
-    pub colour: bool,
-    /// The columns that a model was trained on: those of a table are found by these names, or by these
-    /// positions in a table without a header.
-    pub columns: Option<Columns>,
-    /// Whether to read regression targets, from columns of a CSV table or from the `y` of an `.npz`, instead
-    /// of classes.
-    pub values: bool,
-    /// Height and width to which images are scaled; `None` for the most frequent size.
-    pub image_size: Option<(usize, usize)>,
-    /// Decides which samples are held out for testing if the data have no test part.
-    pub seed: u64,
-    /// Whether a named set that is not on this machine is downloaded.
-    pub download: bool,
-}
-
-impl Default for LoadOptions {
-    /// MNIST, or else the built-in digits; seed 0; downloads allowed.
-    fn default() -> Self {
-        LoadOptions {
-            data: None,
-            data_dir: None,
-            test: None,
-            label_column: None,
-            drop: Vec::new(),
-            encoding: None,
-            columns: None,
-            doubles: false,
-            colour: false,
-            values: false,
-            image_size: None,
-            seed: 0,
-            download: true,
-        }
-    }
-}
-
-impl LoadOptions {
-    fn reading(&self) -> ReadOptions<'_> {
-        ReadOptions {
-            table: TableOptions {
-                label_column: self.label_column.as_deref(),
-                values: self.values,
-                drop: &self.drop,
-                encoding: self.encoding,
-                columns: self.columns.as_ref(),
-                doubles: self.doubles,
-            },
-            image_size: self.image_size,
-            colour: self.colour,
-        }
-    }
-}
-
-/// The result of [`find`]: the data as they are, possibly without a test part.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// The name of the set, or the path.
-    pub name: String,
-    /// The training part, or all samples if there are no parts.
-    pub train: Dataset,
-    /// The validation part, if there is one: it has the same sample shape and classes as the training part.
-    pub validation: Option<Dataset>,
-    /// The test part, if there is one, like the validation part.
-    pub test: Option<Dataset>,
-    /// Where the data come from: a folder, a file, or "built in".
-    pub origin: String,
-    /// Warnings, one line each: that another set was used, that a local copy was passed over, or which column
-    /// of a table was used as the label if its header does not identify one.
-    pub warnings: Vec<String>,
-}
-
-/// The result of [`load`].
-#[derive(Debug, Clone)]
-pub struct Loaded {
-    /// The name of the set, or the path.
-    pub name: String,
-    /// The training part.
-    pub train: Dataset,
-    /// The validation part, if the data have one: the same sample shape and classes as the training part.
-    pub validation: Option<Dataset>,
-    /// The test part, like the validation part.
-    pub test: Dataset,
-    /// Where the data come from: a folder, a file, or "built in".
-    pub origin: String,
-    /// Warnings, one line each: those of [`Found`], and that a test part was held out.
-    pub warnings: Vec<String>,
-}
 
 /// Finds and reads a named set or a path, as it is.
 ///
@@ -192,60 +77,6 @@ pub fn load_validation(
     let mut warnings = Vec::new();
     let data = read_matching(path, Part::Validation, train, options.reading(), &mut warnings)?;
     Ok((data, warnings))
-}
-
-/// Downloads a named set into the cache, unless it is there, and returns its folder.
-///
-/// # Errors
-/// `NotFound` for an unknown name, `Download` if no mirror gives the files, `Io` if the cache
-/// cannot be written.
-pub fn fetch(name: &str, progress: &mut dyn FnMut(&FetchProgress)) -> Result<PathBuf> {
-    if name == BUILT_IN {
-        return Err(Error::argument(format!(
-            "{BUILT_IN} is drawn by the program itself: there is nothing to download"
-        )));
-    }
-    let set = sets::find(name).ok_or_else(|| unknown(name))?;
-    let environment = Environment::of_process();
-    let folder = environment.download_folder(set).ok_or_else(no_cache)?;
-    let mirrors = mirrors_of(set, environment.mirror.as_deref());
-    fetch_set(set, &folder, &mirrors, Timeouts::default(), progress)
-        .map_err(|failure| failure.into_error(set, &folder))?;
-    Ok(folder)
-}
-
-/// The names of the sets that need no download: those on this machine, where `data_dir` is looked into
-/// first, and the built-in digits. Files in a folder of a set's name are not read for it: [`load`] may
-/// still refuse them.
-pub fn sets_at_hand(data_dir: Option<&Path>) -> Vec<&'static str> {
-    let environment = Environment::of_process();
-    let at_hand = |set: &NamedSet| {
-        let mut places = candidates(set, data_dir, &environment).into_iter();
-        places.any(|place| named::is_in(set, &place))
-    };
-    set_names().into_iter().filter(|&name| sets::find(name).is_none_or(at_hand)).collect()
-}
-
-/// Whether a set is known by this name; otherwise it is a path.
-pub fn is_set_name(name: &Path) -> bool {
-    let is_set = |name: &str| sets::find(name).is_some() || name.eq_ignore_ascii_case(BUILT_IN);
-    name.to_str().is_some_and(is_set)
-}
-
-fn no_cache() -> Error {
-    Error::not_found("there is no folder for downloads: set HOME or XDG_CACHE_HOME")
-}
-
-fn unknown(name: &str) -> Error {
-    if name.contains(['/', '\\', '.']) {
-        return Error::not_found(format!("there is no file or folder {name}"));
-    }
-    Error::not_found(format!(
-        "there is no data set {name:?} and no file or folder of that name: expected one of {}, or \
-         the path of a folder of IDX files, an .npz, a .csv, or a folder with one sub-folder of \
-         images per class",
-        set_names().join(", ")
-    ))
 }
 
 /// As [`find`], with everything that comes from outside.
@@ -331,130 +162,6 @@ impl From<Loaded> for Found {
     }
 }
 
-/// MNIST, or else the built-in digits with two lines that say why, and how to get MNIST.
-fn default_set(
-    options: &LoadOptions,
-    environment: &Environment,
-    timeouts: Timeouts,
-    progress: &mut dyn FnMut(&FetchProgress),
-) -> Result<Found> {
-    let mnist = sets::find("mnist").ok_or_else(|| unknown("mnist"))?;
-    let missing = match named_set(mnist, options, environment, timeouts, progress) {
-        Ok(loaded) => return Ok(loaded),
-        Err(Missing { why: Some(why), passed_over, .. }) => (why, passed_over),
-        Err(Missing { error, .. }) => return Err(error),
-    };
-    let (why, passed_over) = missing;
-    let folder = environment.download_folder(mnist);
-    let mut warnings = vec![
-        format!("MNIST is not available: {why}; using the built-in digits"),
-        format!(
-            "to get it: `gradus fetch mnist` with a network, or put its four .gz files into {}",
-            folder.map_or("a folder given by `data_dir`".to_owned(), |it| it.display().to_string())
-        ),
-    ];
-    warnings.extend(passed_over);
-    Ok(Found { warnings, ..built_in()? })
-}
-
-fn built_in() -> Result<Found> {
-    let [train, test] = DIGITS_SAMPLES;
-    Ok(Found {
-        name: BUILT_IN.to_owned(),
-        train: digits::generate(train, DIGITS_SEED, Drawn::Train)?,
-        validation: None,
-        test: Some(digits::generate(test, DIGITS_SEED, Drawn::Test)?),
-        origin: "built in".to_owned(),
-        warnings: Vec::new(),
-    })
-}
-
-/// A set that was not found: the error, and the reason in one line if the set is merely not available.
-struct Missing {
-    error: Error,
-    why: Option<String>,
-    /// Copies on this machine that cannot be used, one line each.
-    passed_over: Vec<String>,
-}
-
-fn named_set(
-    set: &'static NamedSet,
-    options: &LoadOptions,
-    environment: &Environment,
-    timeouts: Timeouts,
-    progress: &mut dyn FnMut(&FetchProgress),
-) -> Result<Found, Missing> {
-    let fatal = |error| Missing { error, why: None, passed_over: Vec::new() };
-    if let Some(folder) = &options.data_dir
-        && !folder.is_dir()
-    {
-        let message = format!("there is no data folder {}", folder.display());
-        return Err(fatal(Error::not_found(message)));
-    }
-    let found = |(train, test), folder: &Path, warnings| Found {
-        name: set.name.to_owned(),
-        train,
-        validation: None,
-        test: Some(test),
-        origin: folder.display().to_string(),
-        warnings,
-    };
-    let (mut passed_over, mut nearby) = (Vec::new(), Vec::new());
-    for place in candidates(set, options.data_dir.as_deref(), environment) {
-        match named::read_from(set, &place.folder, place.named) {
-            Ok(Some(parts)) => return Ok(found(parts, &place.folder, passed_over)),
-            Ok(None) => {}
-            Err(error) if place.named => passed_over.push(format!("passed over: {error}")),
-            // In a folder that does not bear the set's name another set is no surprise: it is worth
-            // a word only where nothing better is found.
-            Err(error) => nearby.push(format!("passed over: {error}")),
-        }
-    }
-    match download(set, options, environment, timeouts, progress) {
-        Ok(folder) => {
-            let parts = named::read_from(set, &folder, true).and_then(|parts| {
-                parts.ok_or_else(|| invalid("the download is not there any more"))
-            });
-            Ok(found(parts.map_err(fatal)?, &folder, passed_over))
-        }
-        Err((error, why)) => {
-            passed_over.append(&mut nearby);
-            let lines: Vec<_> = passed_over.iter().map(|line| format!("; {line}")).collect();
-            let error = Error::new(error.kind(), format!("{error}{}", lines.concat()));
-            Err(Missing { error, why: Some(why), passed_over })
-        }
-    }
-}
-
-/// The folder of the downloaded set, or the error and its reason in one line.
-fn download(
-    set: &'static NamedSet,
-    options: &LoadOptions,
-    environment: &Environment,
-    timeouts: Timeouts,
-    progress: &mut dyn FnMut(&FetchProgress),
-) -> Result<PathBuf, (Error, String)> {
-    let folder =
-        environment.download_folder(set).ok_or_else(|| (no_cache(), no_cache().to_string()))?;
-    if !options.download {
-        let error = Error::not_found(format!(
-            "{} is not on this machine: fetch it (`gradus fetch {}`), or put its files into {}",
-            set.name,
-            set.name,
-            folder.display()
-        ));
-        return Err((error, "it is not on this machine".to_owned()));
-    }
-    let mirrors = mirrors_of(set, environment.mirror.as_deref());
-    match fetch_set(set, &folder, &mirrors, timeouts, progress) {
-        Ok(()) => Ok(folder),
-        Err(failure) => {
-            let why = failure.summary();
-            Err((failure.into_error(set, &folder), why))
-        }
-    }
-}
-
 fn at_path(path: &Path, options: &LoadOptions) -> Result<Found> {
     let name = path.display().to_string();
     if !path.exists() {
@@ -495,8 +202,10 @@ fn is_within(origin: &str, path: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+    use crate::find_set::fetch;
     use crate::testing::{gzip, idx_file};
     use std::fs;
+    use std::path::PathBuf;
     use std::time::Duration;
     use tempfile::{TempDir, tempdir};
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command as Process, Stdio};
 
 use assert_cmd::Command;
+use gradus::data::images::{GreyImage, encode_png};
 use serde_json::Value;
 
 pub(crate) mod server;
@@ -47,6 +48,20 @@ pub(crate) fn table(folder: &Path, name: &str) {
 /// A short run on that table.
 pub(crate) const TABLE: &str = "--data table.csv --normalize standard --hidden 8 --batch-size 16 --epochs 10 \
                      --learning-rate 0.02";
+
+/// A folder `classes` of two classes with ten images of 9 x 9 pixels each: a light one and a dark one.
+pub(crate) fn image_classes(folder: &Path, names: [&str; 2]) {
+    for (class, level) in names.into_iter().zip([200, 20]) {
+        let place = folder.join("classes").join(class);
+        fs::create_dir_all(&place).unwrap();
+        for index in 0..10 {
+            let mut pixels = vec![level; 81];
+            pixels[index] = 90;
+            let png = encode_png(&GreyImage::new(9, 9, pixels).unwrap());
+            fs::write(place.join(format!("{index}.png")), png).unwrap();
+        }
+    }
+}
 
 /// The program, running.
 pub(crate) fn spawn(folder: &Path, arguments: &str) -> Child {

@@ -1,5 +1,6 @@
 //! What a reader of another program's file hands over: the model, and what the user should know about it.
 
+#[cfg(feature = "onnx")]
 use gradus_core::error::invalid;
 use gradus_core::model_file::metadata;
 
@@ -45,6 +46,7 @@ impl Foreign {
     ///
     /// # Errors
     /// `InvalidData` if they do not fit the model.
+    #[cfg(feature = "onnx")]
     pub(super) fn with_class_names(mut self, names: &[String]) -> Result<Foreign> {
         name_classes(&mut self.model, names).map_err(|error| invalid(error.to_string()))?;
         self.has_class_names = true;

@@ -1,0 +1,115 @@
+//! What is asked for when data are loaded, and what comes back.
+
+use std::path::PathBuf;
+
+use super::csv::{Encoding, TableOptions};
+use super::files::ReadOptions;
+use super::{Columns, Dataset};
+
+/// What to load and how.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// The name of a set ([`set_names`](crate::set_names)) or a path; `None` for MNIST and, if it is not available, the
+    /// built-in digits.
+    pub data: Option<PathBuf>,
+    /// The first folder in which named sets are looked for.
+    pub data_dir: Option<PathBuf>,
+    /// A test set that replaces the one in the data.
+    pub test: Option<PathBuf>,
+    /// Label column of a CSV table: a name from its header, or a position from 0; for `values` one
+    /// or several, with commas between them.
+    pub label_column: Option<String>,
+    /// Columns of a table to leave out: names from its header, or positions from 0.
+    pub drop: Vec<String>,
+    /// How the letters of a table are written as bytes, if it does not say so itself.
+    pub encoding: Option<Encoding>,
+    /// Whether 64-bit numbers stay so in any case: for a model that takes double precision.
+    pub doubles: bool,
+    /// Whether images in colour that are arrays stay so: for a model that takes them.
+    pub colour: bool,
+    /// The columns that a model was trained on: those of a table are found by these names, or by these
+    /// positions in a table without a header.
+    pub columns: Option<Columns>,
+    /// Whether to read regression targets, from columns of a CSV table or from the `y` of an `.npz`, instead
+    /// of classes.
+    pub values: bool,
+    /// Height and width to which images are scaled; `None` for the most frequent size.
+    pub image_size: Option<(usize, usize)>,
+    /// Decides which samples are held out for testing if the data have no test part.
+    pub seed: u64,
+    /// Whether a named set that is not on this machine is downloaded.
+    pub download: bool,
+}
+
+impl Default for LoadOptions {
+    /// MNIST, or else the built-in digits; seed 0; downloads allowed.
+    fn default() -> Self {
+        LoadOptions {
+            data: None,
+            data_dir: None,
+            test: None,
+            label_column: None,
+            drop: Vec::new(),
+            encoding: None,
+            columns: None,
+            doubles: false,
+            colour: false,
+            values: false,
+            image_size: None,
+            seed: 0,
+            download: true,
+        }
+    }
+}
+
+impl LoadOptions {
+    pub(crate) fn reading(&self) -> ReadOptions<'_> {
+        ReadOptions {
+            table: TableOptions {
+                label_column: self.label_column.as_deref(),
+                values: self.values,
+                drop: &self.drop,
+                encoding: self.encoding,
+                columns: self.columns.as_ref(),
+                doubles: self.doubles,
+            },
+            image_size: self.image_size,
+            colour: self.colour,
+        }
+    }
+}
+
+/// The result of [`find`](crate::find): the data as they are, possibly without a test part.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The name of the set, or the path.
+    pub name: String,
+    /// The training part, or all samples if there are no parts.
+    pub train: Dataset,
+    /// The validation part, if there is one: it has the same sample shape and classes as the training part.
+    pub validation: Option<Dataset>,
+    /// The test part, if there is one, like the validation part.
+    pub test: Option<Dataset>,
+    /// Where the data come from: a folder, a file, or "built in".
+    pub origin: String,
+    /// Warnings, one line each: that another set was used, that a local copy was passed over, or which column
+    /// of a table was used as the label if its header does not identify one.
+    pub warnings: Vec<String>,
+}
+
+/// The result of [`load`](crate::load).
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The name of the set, or the path.
+    pub name: String,
+    /// The training part.
+    pub train: Dataset,
+    /// The validation part, if the data have one: the same sample shape and classes as the training part.
+    pub validation: Option<Dataset>,
+    /// The test part, like the validation part.
+    pub test: Dataset,
+    /// Where the data come from: a folder, a file, or "built in".
+    pub origin: String,
+    /// Warnings, one line each: those of [`Found`], and that a test part was held out.
+    pub warnings: Vec<String>,
+}
