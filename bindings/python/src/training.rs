@@ -318,12 +318,13 @@ fn call(py: Python, report: &Py<PyAny>, epoch: &EpochReport) -> PyResult<bool> {
 }
 
 /// The metrics of an epoch under the names of the history.
-fn figures_of(epoch: &EpochReport) -> [(&'static str, Option<f64>); 6] {
+fn figures_of(epoch: &EpochReport) -> [(&'static str, Option<f64>); 7] {
     [
         ("loss", Some(epoch.loss)),
         ("accuracy", epoch.accuracy),
         ("val_loss", epoch.val_loss),
         ("val_accuracy", epoch.val_accuracy),
+        ("val_r2", epoch.val_r2),
         // The shortest decimal of the single-precision number.
         ("learning_rate", epoch.learning_rate.to_string().parse().ok()),
         ("seconds", Some(epoch.seconds)),
@@ -335,7 +336,7 @@ impl Run {
         let Done { trained, state, samples, no_progress } = done;
         let history = PyDict::new(py);
         let columns: Vec<_> = trained.history.epochs.iter().map(figures_of).collect();
-        for at in 0..6 {
+        for at in 0..7 {
             let values: Option<Vec<f64>> = columns.iter().map(|figures| figures[at].1).collect();
             if let (Some(values), Some(first)) = (values, columns.first()) {
                 history.set_item(first[at].0, values)?;

@@ -322,7 +322,7 @@ def test_what_is_no_number_is_named_with_its_column(table):
 
 def test_labels_that_are_probably_wrong(table):
     X, y = table
-    with pytest.warns(UserWarning, match="y has one class only"):
+    with pytest.warns(RuntimeWarning, match="y has one class only"):
         fit(X, np.zeros(300, dtype=int), max_iter=1)
     with pytest.warns(UserWarning, match="300 classes for 300 samples.*MLPRegressor"):
         fit(X, np.arange(300) * 1000, max_iter=1)

@@ -48,12 +48,26 @@ def test_as_good_as_scikit_learns(friedman):
     assert ours > theirs - 0.03
 
 
+def test_early_stopping_watches_r2(several):
+    X, y = several
+    fitted = model(max_iter=100, early_stopping=True, n_iter_no_change=3, tol=0.01).fit(X, y)
+    scores = fitted.validation_scores_
+    assert fitted.outcome_ == "no_progress" and fitted.n_iter_ == len(scores) < 100
+    assert fitted.best_loss_ is None and fitted.best_validation_score_ == max(scores)
+    assert scores[fitted.best_epoch_] > max(scores) - 0.01
+    assert fitted._no_improvement_count == 4
+    by_loss = model(max_iter=100, early_stopping=True, n_iter_no_change=3, monitor="val_loss").fit(X, y)
+    losses = by_loss.validation_loss_curve_
+    assert losses[by_loss.best_epoch_] < min(losses) + 1e-4
+
+
 def test_figures_of_a_run(several):
     X, y = several
     fitted = model(activation="tanh").fit(X, y, validation_data=(X[:90], y[:90]))
     assert fitted.n_iter_ == len(fitted.loss_curve_) == len(fitted.validation_loss_curve_) == 6
-    assert set(fitted.history_) == {"loss", "val_loss", "learning_rate", "seconds"}
-    assert fitted.validation_scores_ is None and fitted.best_validation_score_ is None
+    assert set(fitted.history_) == {"loss", "val_loss", "val_r2", "learning_rate", "seconds"}
+    assert fitted.validation_scores_[-1] == pytest.approx(fitted.score(X[:90], y[:90]), rel=1e-5)
+    assert fitted.best_validation_score_ == max(fitted.validation_scores_)
     assert (fitted.n_layers_, fitted.n_outputs_, fitted.out_activation_) == (3, 3, "identity")
     # The forward pass by hand, and the loss.
     hidden = np.tanh(X.astype(np.float32) @ fitted.coefs_[0] + fitted.intercepts_[0])

@@ -43,14 +43,8 @@ DOES_NOT_PASS = {
     "test_learning_rate_warmstart": _RATES,
     "test_mlp_diverging_loss": _RATES,
     "test_shuffle": _SHUFFLE,
-    "test_early_stopping[MLPClassifier]": "best_loss_ is the training loss also with early stopping",
-    "test_early_stopping[MLPRegressor]": "early stopping of a regressor watches the loss, not R^2",
-    "test_mlp_warm_start_with_early_stopping[MLPRegressor]": "the same: there are no validation_scores_",
-    "test_n_iter_no_change": _PRIVATE,
-    "test_n_iter_no_change_inf": _PRIVATE,
     "test_nonfinite_params": "samples beyond single precision are refused before training, with another message",
     "test_early_stopping_stratified": "a class with one sample keeps it for training; scikit-learn refuses it",
-    "test_preserve_feature_names[MLPClassifier]": "its y has one class only, of which gradus warns",
 }
 
 

@@ -267,7 +267,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         "monitor",
         Refused(&[(
             "sweep --vary hidden=4/8 --monitor accuracy -- --data values.csv --loss squared",
-            "loss or val_loss",
+            "loss, val_loss or val_r2",
         )]),
     ),
     ("sweep", "jobs", THREADS),

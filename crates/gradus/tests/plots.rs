@@ -61,6 +61,7 @@ fn report(epoch: usize, loss: f64, accuracy: f64, val_loss: Option<f64>) -> Epoc
         accuracy: Some(accuracy),
         val_loss,
         val_accuracy: val_loss.map(|_| accuracy - 0.01),
+        val_r2: None,
         learning_rate: 0.01 / (epoch + 1) as f32,
         seconds: 1.0,
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use gradus::data::digits::{Part, generate};
 use gradus::data::distort::Distortion;
 use gradus::data::normalize::Normalization;
-use gradus::data::{Dataset, Inputs, Targets};
+use gradus::data::{Dataset, Inputs, Targets, Task};
 use gradus::model_file;
 use gradus::network::Workers;
 use gradus::optimizer::Optimizer;
@@ -39,40 +39,44 @@ fn run(config: &TrainConfig, data: &Dataset, validation: Option<&Dataset>) -> Tr
     train(config, data, validation, None, &NEVER, &mut |_| {}).unwrap()
 }
 
-/// The epoch that early stopping must come back to, from the figures alone.
-fn best_of(epochs: &[EpochReport], monitor: Monitor, min_delta: f64) -> Best {
-    let value = |epoch: &EpochReport| monitor.of(epoch).unwrap();
-    let mut best = &epochs[0];
-    for epoch in epochs {
-        let better = match monitor {
-            Monitor::Loss | Monitor::ValLoss => value(epoch) < value(best) - min_delta,
-            Monitor::Accuracy | Monitor::ValAccuracy => value(epoch) > value(best) + min_delta,
-        };
-        if better {
+/// The epoch that early stopping must come back to, and after how many epochs it ends, from the figures alone.
+fn best_of(epochs: &[EpochReport], monitor: Monitor, stop: EarlyStopping) -> (Best, usize) {
+    let sign = if monitor.larger_is_better() { 1.0 } else { -1.0 };
+    let value = |epoch: &EpochReport| sign * monitor.of(epoch).unwrap();
+    let (mut best, mut waited) = (&epochs[0], 0);
+    for (at, epoch) in epochs.iter().enumerate().skip(1) {
+        waited = if value(epoch) > value(best) + stop.min_delta { 0 } else { waited + 1 };
+        if value(epoch) > value(best) {
             best = epoch;
         }
+        if waited == stop.patience {
+            return (Best { epoch: best.epoch, monitor, value: sign * value(best) }, at + 1);
+        }
     }
-    Best { epoch: best.epoch, monitor, value: value(best) }
+    (Best { epoch: best.epoch, monitor, value: sign * value(best) }, epochs.len())
 }
 
 #[test]
 fn patience_ends_a_run_with_the_model_of_its_best_epoch() {
     let (data, validation) = (digits(300), validation());
-    for monitor in Monitor::ALL {
+    for monitor in
+        Monitor::ALL.into_iter().filter(|it| it.problem_with(Task::Classification).is_none())
+    {
         for (patience, min_delta, epochs) in [(1, 0.02, 60), (3, 0.01, 60), (50, 0.0, 12)] {
+            let early = EarlyStopping { patience, min_delta };
             let config = TrainConfig {
-                early_stopping: Some(EarlyStopping { patience, min_delta }),
+                early_stopping: Some(early),
                 monitor: Some(monitor),
                 ..small(epochs)
             };
             let trained = run(&config, &data, Some(&validation));
             let what = format!("{monitor:?} {patience} {min_delta}");
             let figures = &trained.history.epochs;
-            let best = best_of(figures, monitor, min_delta);
+            let (best, ended) = best_of(figures, monitor, early);
             assert_eq!(trained.best, Some(best), "{what}");
             if epochs == 60 {
                 assert_eq!(trained.outcome, Outcome::NoProgress, "{what}");
-                assert_eq!(figures.len(), best.epoch + 1 + patience, "{what}");
+                assert_eq!(figures.len(), ended, "{what}");
             } else {
                 assert_eq!((&trained.outcome, figures.len()), (&Outcome::Finished, epochs));
             }
@@ -120,7 +124,9 @@ fn a_figure_that_is_no_number_is_never_the_best() {
 fn a_plateau_reduces_the_learning_rate_of_the_history() {
     let (data, validation) = (digits(300), validation());
     let plateau = Plateau { patience: 1, factor: 0.5 };
-    for monitor in Monitor::ALL {
+    for monitor in
+        Monitor::ALL.into_iter().filter(|it| it.problem_with(Task::Classification).is_none())
+    {
         let config = TrainConfig {
             schedule: Schedule::Plateau(plateau),
             monitor: Some(monitor),

@@ -238,13 +238,16 @@ fn what_needs_classes_is_refused() {
         let words = "but regression has no accuracy";
         refused(TrainConfig { monitor: Some(monitor), ..small(1) }, validation, words);
     }
+    let classes = as_floats(&digits(20));
+    let config = TrainConfig { monitor: Some(Monitor::ValR2), ..small(1) };
+    let error = Session::new(&config, (&classes, Some(&classes)), Start::Fresh).err().unwrap();
+    assert!(error.to_string().contains("but classification has no R^2"), "{error}");
     let with = |regularization| TrainConfig { regularization, ..small(1) };
     let smoothed = Regularization { label_smoothing: 0.1, ..Regularization::NONE };
     refused(with(smoothed), None, "label smoothing spreads a class's target");
     let class_weights = ClassWeights::Balanced;
     let weights = Regularization { class_weights, ..Regularization::NONE };
     refused(with(weights), None, "class weights are for classes");
-    let classes = as_floats(&digits(20));
     refused(small(1), Some(&classes), "in 10 classes, but the training data [3] with 2 values");
 
     let model = regressor(run(&small(1), &data).model);

@@ -52,7 +52,8 @@ class MLPClassifier(BaseMLP):
     validation_loss_curve_, validation_scores_ : list of float or None
         Loss and accuracy on the validation data after each epoch.
     best_loss_, best_validation_score_ : float or None
-        The lowest loss and the highest validation score of all epochs.
+        The lowest training loss of all epochs, None with ``early_stopping``; the highest accuracy on the
+        validation data.
     best_epoch_ : int or None
         With ``early_stopping``, the epoch (from 0) that the weights come from.
     history_ : dict of list
@@ -86,7 +87,7 @@ class MLPClassifier(BaseMLP):
 
     _estimator_type = "classifier"
     _task = "classification"
-    _usual_monitor = "val_accuracy"
+    _validation_score = "val_accuracy"
 
     label_smoothing: float
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
@@ -450,13 +451,16 @@ class _Targets:
 
 def _warn_of_classes(classes, samples):
     """Warns of labels that are probably not what they were meant to be."""
+    category = UserWarning
     if len(classes) == 1:
         message = f"y has one class only, {classes[0]!r}: there is nothing to learn"
+        # Nothing is wrong with such a model, and code that turns UserWarning into errors trains scikit-learn's.
+        category = RuntimeWarning
     elif len(classes) > 10 and 2 * len(classes) > samples:
         message = f"y has {len(classes)} classes for {samples} samples: for values, use MLPRegressor"
     else:
         return
-    warnings.warn(message, UserWarning, stacklevel=6)
+    warnings.warn(message, category, stacklevel=6)
 
 
 def _labels(y):

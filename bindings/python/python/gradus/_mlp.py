@@ -27,11 +27,12 @@ class BaseMLP(Savable):
     """A dense network and its training; subclasses decide what its outputs mean.
 
     A subclass defines the targets (``_targets``), the weights of classes (``_class_weights``), the metric
-    that is monitored by default (``_usual_monitor``), and its attributes after training
+    that is its score on validation data (``_validation_score``), and its attributes after training
     (``_set_targets``).
     """
 
-    _usual_monitor = "val_loss"
+    # What early stopping watches by default, and `validation_scores_` holds.
+    _validation_score: str
 
     hidden_layer_sizes: int | Sequence[int]
     activation: str | Sequence[str]
@@ -169,8 +170,27 @@ class BaseMLP(Savable):
             self._warn(run, stacklevel=5)
         return self
 
+    @property
+    def _no_improvement_count(self):
+        """Epochs in a row, the last one included, without progress by ``tol``, counted as scikit-learn counts them."""
+        values = self.loss_curve_
+        if self.early_stopping:
+            values = [-score for score in self.validation_scores_]
+        best, count = float("inf"), 0
+        for value in values:
+            count = count + 1 if value > best - self.tol else 0
+            best = min(best, value)
+        return count
+
     def _warn(self, run, stacklevel):
-        """Warns of what the user should know of a run."""
+        """Says why a run ended, and warns of what the user should know of it."""
+        if self.verbose and run.outcome == "no_progress":
+            what = "Validation score" if self.early_stopping else "Training loss"
+            print(
+                f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs. "
+                "Stopping.",
+                flush=True,
+            )
         for warning in run.warnings:
             warnings.warn(warning, UserWarning, stacklevel=stacklevel)
         if run.outcome == "finished" and self.n_iter_no_change is not None:
@@ -246,7 +266,8 @@ class BaseMLP(Savable):
             if not callable(callback):
                 raise ValueError(f"callbacks has {callback!r}, which is not callable")
         if self.verbose:
-            callbacks.insert(0, _EpochPrinter(self.n_iter_ if keep else 0))
+            score = self._validation_score if self.early_stopping else None
+            callbacks.insert(0, _EpochPrinter(self.n_iter_ if keep else 0, score))
         if not callbacks:
             return None
         # All of them are called, even if one wants to stop.
@@ -270,10 +291,11 @@ class BaseMLP(Savable):
         self.history_ = history
         self.loss_curve_ = history.get("loss", [])
         self.validation_loss_curve_ = history.get("val_loss")
-        self.validation_scores_ = history.get("val_accuracy")
+        self.validation_scores_ = history.get(self._validation_score)
         self.n_iter_ = len(self.loss_curve_)
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
-        self.best_loss_ = min(self.loss_curve_, default=None)
+        # As in scikit-learn: early stopping does not watch the training loss.
+        self.best_loss_ = None if self.early_stopping else min(self.loss_curve_, default=None)
         self.best_validation_score_ = max(self.validation_scores_ or [], default=None)
         self.best_epoch_ = None if run.best_epoch is None else done + run.best_epoch
         self.t_ = (self.t_ if keep else 0) + run.samples
@@ -473,19 +495,25 @@ def _is_true(answer):
 
 
 class _EpochPrinter:
-    """Prints each epoch in the form of scikit-learn's line, followed by the metrics that it does not have."""
+    """Prints each epoch in the form of scikit-learn's lines, with the metrics that it does not have.
 
-    def __init__(self, epochs_before):
+    ``score`` is the metric that early stopping watches; it has a line of its own.
+    """
+
+    def __init__(self, epochs_before, score):
         self.epochs_before = epochs_before
+        self.score = score
 
     def __call__(self, report):
         more = (
             f", {key} = {report[key]:.4f}"
-            for key in ("accuracy", "val_loss", "val_accuracy")
-            if key in report
+            for key in ("accuracy", "val_loss", "val_accuracy", "val_r2")
+            if key in report and key != self.score
         )
         number = self.epochs_before + report["epoch"] + 1
         print(f"Iteration {number}, loss = {report['loss']:.8f}{''.join(more)}", flush=True)
+        if self.score in report:
+            print(f"Validation score: {report[self.score]:f}", flush=True)
 
 
 def _read_only(array):

@@ -103,10 +103,10 @@ _OWN = {
         "stratified.",
     ),
     "monitor": (
-        "{'loss', 'accuracy', 'val_loss', 'val_accuracy'} or None",
-        "Metric that ``early_stopping`` and the plateau schedule watch; a regressor has no accuracy. None "
-        "is 'val_accuracy' for a classifier with ``early_stopping``; otherwise 'val_loss' with validation "
-        "data, and 'loss' without.",
+        "{'loss', 'accuracy', 'val_loss', 'val_accuracy', 'val_r2'} or None",
+        "Metric that ``early_stopping`` and the plateau schedule watch: a classifier has an accuracy, a regressor R^2. "
+        "With ``early_stopping``, None is 'val_accuracy' for a classifier and 'val_r2' for a regressor; otherwise it is "
+        "'val_loss' with validation data, and 'loss' without.",
     ),
     "normalization": (
         "{'none', 'unit', 'standard'}",
@@ -142,7 +142,7 @@ _OWN = {
         "callable, sequence of callables or None",
         "Called after every epoch with a dict of its metrics: 'epoch' (from 0), 'loss', 'learning_rate', "
         "'seconds'; with validation data 'val_loss'; for a classifier also 'accuracy' and "
-        "'val_accuracy'. Training ends when one returns True.",
+        "'val_accuracy', for a regressor 'val_r2'. Training ends when one returns True.",
     ),
     "n_jobs": (
         "int or None",

@@ -49,10 +49,10 @@ class MLPRegressor(BaseMLP):
         step, without penalties.
     validation_loss_curve_ : list of float or None
         Loss on the validation data after each epoch.
-    validation_scores_, best_validation_score_ : None
-        For compatibility with scikit-learn; epochs are compared by their loss.
-    best_loss_ : float or None
-        The lowest loss of all epochs.
+    validation_scores_ : list of float or None
+        R^2 on the validation data after each epoch.
+    best_loss_, best_validation_score_ : float or None
+        The lowest training loss of all epochs, None with ``early_stopping``; the highest R^2 on the validation data.
     best_epoch_ : int or None
         With ``early_stopping``, the epoch (from 0) that the weights come from.
     history_ : dict of list
@@ -88,6 +88,7 @@ class MLPRegressor(BaseMLP):
 
     _estimator_type = "regressor"
     _task = "regression"
+    _validation_score = "val_r2"
 
     standardize_targets: bool
     n_outputs_: int
@@ -118,7 +119,7 @@ class MLPRegressor(BaseMLP):
         weight_decay: float | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        monitor: Literal["loss", "val_loss"] | None = None,
+        monitor: Literal["loss", "val_loss", "val_r2"] | None = None,
         normalization: Literal["none", "unit", "standard"] = "none",
         standardize_targets: bool = False,
         init: str | Sequence[ArrayLike] = "sklearn",

@@ -159,7 +159,7 @@ def _n_iter_no_change(estimator, run):
 
 def _monitor(estimator, run):
     if estimator.monitor is None and run.early_stopping:
-        return estimator._usual_monitor
+        return estimator._validation_score
     return estimator.monitor
 
 

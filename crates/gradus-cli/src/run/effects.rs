@@ -100,10 +100,8 @@ fn check_monitor(run: &Run) -> Result<(), Error> {
              --patience N or --schedule plateau:PATIENCE:FACTOR",
         ));
     }
-    if monitor.needs_classes() && run.args.task() == Task::Regression {
-        return Err(Error::argument(format!(
-            "--monitor {name}: regression (--loss squared) has no accuracy; expected loss or val_loss"
-        )));
+    if let Some(problem) = monitor.problem_with(run.args.task()) {
+        return Err(Error::argument(format!("--monitor {name}: {problem}")));
     }
     if monitor.needs_validation() && !run.validated {
         return Err(Error::argument(format!(

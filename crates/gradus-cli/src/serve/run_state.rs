@@ -147,16 +147,17 @@ pub(super) struct Epoch {
     accuracy: Option<f64>,
     val_loss: Option<f64>,
     val_accuracy: Option<f64>,
+    val_r2: Option<f64>,
     learning_rate: f32,
     seconds: f64,
 }
 
 impl Epoch {
     fn of(report: &EpochReport) -> Epoch {
-        let &EpochReport { epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds } =
-            report;
+        let &EpochReport { loss, accuracy, val_loss, val_accuracy, val_r2, .. } = report;
+        let &EpochReport { epoch, learning_rate, seconds, .. } = report;
         let epoch = epoch + 1;
-        Epoch { epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds }
+        Epoch { epoch, loss, accuracy, val_loss, val_accuracy, val_r2, learning_rate, seconds }
     }
 }
 
@@ -196,6 +197,7 @@ mod tests {
             accuracy: None,
             val_loss: None,
             val_accuracy: None,
+            val_r2: None,
             learning_rate: 0.1,
             seconds: 1.0,
         };

@@ -26,6 +26,8 @@ pub(crate) struct Figures {
     pub(crate) accuracy: Option<f64>,
     pub(crate) val_loss: Option<f64>,
     pub(crate) val_accuracy: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) val_r2: Option<f64>,
 }
 
 impl Figures {
@@ -36,6 +38,7 @@ impl Figures {
             Monitor::Accuracy => self.accuracy,
             Monitor::ValLoss => self.val_loss,
             Monitor::ValAccuracy => self.val_accuracy,
+            Monitor::ValR2 => self.val_r2,
         }
     }
 

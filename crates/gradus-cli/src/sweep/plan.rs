@@ -101,11 +101,8 @@ impl Plan {
             Task::Classification => Monitor::ValAccuracy,
             Task::Regression => Monitor::ValLoss,
         });
-        if first.task() == Task::Regression && monitor.needs_classes() {
-            let message = format!(
-                "--monitor {}: regression (--loss squared) has no accuracy; expected loss or val_loss",
-                monitor.name()
-            );
+        if let Some(problem) = monitor.problem_with(first.task()) {
+            let message = format!("--monitor {}: {problem}", monitor.name());
             return Err(Error::argument(message).into());
         }
         let rungs = if args.halve { Some(rungs_of(&runs)?) } else { None };

@@ -220,6 +220,7 @@ fn figures(session: &Session) -> Figures {
         accuracy: number(report.accuracy),
         val_loss: number(report.val_loss),
         val_accuracy: number(report.val_accuracy),
+        val_r2: number(report.val_r2),
     }
 }
 

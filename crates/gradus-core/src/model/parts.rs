@@ -42,6 +42,17 @@ pub struct Outputs {
     pub names: Vec<String>,
 }
 
+/// The figures of a model on labelled data, as training needs them after each epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Check {
+    /// The mean loss.
+    pub loss: f64,
+    /// The share of right predictions; none for values.
+    pub accuracy: Option<f64>,
+    /// R^2, averaged over the outputs; none for classes.
+    pub r2: Option<f64>,
+}
+
 impl Outputs {
     /// One output for each class.
     pub fn classes(names: Vec<String>) -> Outputs {
@@ -167,22 +178,21 @@ impl Model {
         Ok(parts.concat())
     }
 
-    /// Loss and, for a classifier, accuracy on labelled data.
+    /// How good it is on labelled data.
     ///
     /// # Errors
     /// `InvalidArgument` if the data do not have the model's shape and outputs.
-    pub fn check_on<'a>(
-        &self,
-        data: impl Into<Subset<'a>>,
-        workers: &Workers,
-    ) -> Result<(f64, Option<f64>)> {
+    pub fn check_on<'a>(&self, data: impl Into<Subset<'a>>, workers: &Workers) -> Result<Check> {
         let data = data.into();
         match self.task() {
             Task::Classification => {
                 let found = self.classifier()?.measure(data, workers)?;
-                Ok((found.loss, Some(found.accuracy)))
+                Ok(Check { loss: found.loss, accuracy: Some(found.accuracy), r2: None })
             }
-            Task::Regression => Ok((self.regressor()?.measure(data, workers)?.loss, None)),
+            Task::Regression => {
+                let found = self.regressor()?.measure(data, workers)?;
+                Ok(Check { loss: found.loss, accuracy: None, r2: Some(found.mean().r2) })
+            }
         }
     }
 

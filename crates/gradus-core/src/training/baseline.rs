@@ -130,6 +130,7 @@ mod tests {
             accuracy,
             val_loss: None,
             val_accuracy: None,
+            val_r2: None,
             learning_rate: 0.1,
             seconds: 0.0,
         }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::network::{Activation, Init, Network};
 use crate::optimizer::Optimizer;
 use crate::regularization::Regularization;
-use crate::samples::{Dataset, Task};
+use crate::samples::Dataset;
 use crate::schedule::{Run, Schedule};
 use crate::training::history::Monitor;
 use crate::transform::distort::Distortion;
@@ -28,7 +28,8 @@ pub enum BatchSize {
 pub struct EarlyStopping {
     /// Epochs without a better figure after which the run ends.
     pub patience: usize,
-    /// By how much a figure must be better than the best so far to count.
+    /// By how much a figure must be better than the best so far for its epoch to count as progress. The model that is kept
+    /// is that of the best epoch, by however little.
     pub min_delta: f64,
 }
 
@@ -262,12 +263,8 @@ impl TrainConfig {
             )));
         }
         let monitor = self.monitor(validation.is_some());
-        if task == Task::Regression && monitor.needs_classes() {
-            return Err(Error::argument(format!(
-                "`monitor` is {}, but regression has no accuracy: watch \
-                 loss or val_loss",
-                monitor.name()
-            )));
+        if let Some(problem) = monitor.problem_with(task) {
+            return Err(Error::argument(format!("`monitor` is {}, but {problem}", monitor.name())));
         }
         if validation.is_none() && monitor.needs_validation() {
             return Err(Error::argument(format!(

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::samples::Task;
+
 /// The figures of one epoch.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct EpochReport {
@@ -15,6 +17,9 @@ pub struct EpochReport {
     pub val_loss: Option<f64>,
     /// Accuracy on the validation data after the epoch; `None` for regression.
     pub val_accuracy: Option<f64>,
+    /// R^2 on the validation data after the epoch, averaged over the outputs; `None` for classification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_r2: Option<f64>,
     /// Learning rate of the epoch's last step.
     pub learning_rate: f32,
     /// Wall time of the epoch, validation included; NaN where it was not kept.
@@ -42,12 +47,15 @@ pub enum Monitor {
     ValLoss,
     /// Validation accuracy; larger is better.
     ValAccuracy,
+    /// R^2 on the validation data; larger is better.
+    #[serde(rename = "val_r2")]
+    ValR2,
 }
 
 impl Monitor {
     /// All of them.
-    pub const ALL: [Monitor; 4] =
-        [Monitor::Loss, Monitor::Accuracy, Monitor::ValLoss, Monitor::ValAccuracy];
+    pub const ALL: [Monitor; 5] =
+        [Monitor::Loss, Monitor::Accuracy, Monitor::ValLoss, Monitor::ValAccuracy, Monitor::ValR2];
 
     /// The key of the history.
     pub fn name(self) -> &'static str {
@@ -56,6 +64,7 @@ impl Monitor {
             Monitor::Accuracy => "accuracy",
             Monitor::ValLoss => "val_loss",
             Monitor::ValAccuracy => "val_accuracy",
+            Monitor::ValR2 => "val_r2",
         }
     }
 
@@ -66,26 +75,44 @@ impl Monitor {
 
     /// Whether larger values are better.
     pub fn larger_is_better(self) -> bool {
-        matches!(self, Monitor::Accuracy | Monitor::ValAccuracy)
+        matches!(self, Monitor::Accuracy | Monitor::ValAccuracy | Monitor::ValR2)
+    }
+
+    /// Whether a value is better than the best one before it, if there is any, by more than `min_delta`.
+    pub fn improves(self, value: f64, best: Option<f64>, min_delta: f64) -> bool {
+        match (best, self.larger_is_better()) {
+            (None, _) => value.is_finite(),
+            (Some(best), true) => value > best + min_delta,
+            (Some(best), false) => value < best - min_delta,
+        }
     }
 
     /// Whether it takes validation data.
     pub fn needs_validation(self) -> bool {
-        matches!(self, Monitor::ValLoss | Monitor::ValAccuracy)
+        matches!(self, Monitor::ValLoss | Monitor::ValAccuracy | Monitor::ValR2)
     }
 
-    /// Whether only answers that are classes have it.
-    pub fn needs_classes(self) -> bool {
-        matches!(self, Monitor::Accuracy | Monitor::ValAccuracy)
+    /// Why runs of this task do not have it; none if they do. Classes have an accuracy, values R^2.
+    pub fn problem_with(self, task: Task) -> Option<&'static str> {
+        match (self, task) {
+            (Monitor::ValR2, Task::Classification) => {
+                Some("classification has no R^2; expected loss, accuracy, val_loss or val_accuracy")
+            }
+            (Monitor::Accuracy | Monitor::ValAccuracy, Task::Regression) => {
+                Some("regression has no accuracy; expected loss, val_loss or val_r2")
+            }
+            _ => None,
+        }
     }
 
-    /// Its value in an epoch; `None` if there was no validation, or no accuracy.
+    /// Its value in an epoch; `None` if there was no validation, or if the task does not have it.
     pub fn of(self, report: &EpochReport) -> Option<f64> {
         match self {
             Monitor::Loss => Some(report.loss),
             Monitor::Accuracy => report.accuracy,
             Monitor::ValLoss => report.val_loss,
             Monitor::ValAccuracy => report.val_accuracy,
+            Monitor::ValR2 => report.val_r2,
         }
     }
 }
@@ -109,8 +136,8 @@ pub struct History {
 }
 
 impl History {
-    /// One array a key: `loss, accuracy, val_loss, val_accuracy, learning_rate`, and `seconds`.
-    /// Keys of a validation that was not made, of accuracies that values do not have, and times that were
+    /// One array a key: `loss, accuracy, val_loss, val_accuracy, val_r2, learning_rate`, and `seconds`.
+    /// Keys of a validation that was not made, of figures that the task does not have, and times that were
     /// not kept, are left out.
     pub fn to_json(&self) -> serde_json::Value {
         let column = |value: fn(&EpochReport) -> Option<f64>| -> Option<Vec<f64>> {
@@ -126,9 +153,12 @@ impl History {
     }
 
     /// A table with a header, `epoch` first; cells are empty where [`Self::to_json`] leaves a key out.
+    /// Classification has no column `val_r2`.
     pub fn to_csv(&self) -> String {
         let mut text = String::from("epoch");
-        for (key, _) in COLUMNS {
+        let has_r2 = self.epochs.iter().any(|report| report.val_r2.is_some());
+        let columns = || COLUMNS.iter().filter(|(key, _)| has_r2 || *key != "val_r2");
+        for (key, _) in columns() {
             text.push(',');
             text.push_str(key);
         }
@@ -136,7 +166,7 @@ impl History {
         for report in &self.epochs {
             // Writing to a String cannot fail.
             let _ = write!(text, "{}", report.epoch);
-            for (_, value) in COLUMNS {
+            for (_, value) in columns() {
                 let _ = match value(report) {
                     Some(value) => write!(text, ",{value}"),
                     None => write!(text, ","),
@@ -150,11 +180,12 @@ impl History {
 
 type Column = (&'static str, fn(&EpochReport) -> Option<f64>);
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     ("loss", |r| Some(r.loss)),
     ("accuracy", |r| r.accuracy),
     ("val_loss", |r| r.val_loss),
     ("val_accuracy", |r| r.val_accuracy),
+    ("val_r2", |r| r.val_r2),
     // Shortest decimal of the single-precision number, not of its double-precision neighbour.
     ("learning_rate", |r| r.learning_rate.to_string().parse().ok()),
     ("seconds", |r| Some(r.seconds).filter(|seconds| !seconds.is_nan())),
@@ -172,6 +203,7 @@ mod tests {
             accuracy: Some(0.75),
             val_loss: None,
             val_accuracy: None,
+            val_r2: None,
             learning_rate: 0.001,
             seconds: 2.0,
         };
@@ -187,6 +219,10 @@ mod tests {
             "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds\n\
              0,0.5,0.75,,,0.001,2\n1,0.5,0.75,1.5,0.25,0.001,2\n"
         );
+        let values = EpochReport { accuracy: None, val_r2: Some(0.5), ..report.clone() };
+        let values = History { epochs: vec![values] };
+        assert!(values.to_csv().ends_with(",val_r2,learning_rate,seconds\n0,0.5,,,,0.5,0.001,2\n"));
+        assert_eq!(values.to_json()["val_r2"][0], 0.5);
         let values = History { epochs: vec![EpochReport { accuracy: None, ..report }] };
         assert!(values.to_json().get("accuracy").is_none());
         assert!(values.to_csv().ends_with("0,0.5,,,,0.001,2\n"));

@@ -184,8 +184,8 @@ impl<'de> Deserialize<'de> for JsonColumn {
 
 const NEEDED: [&str; 2] = ["loss", "learning_rate"];
 
-const KEYS: [&str; 7] =
-    ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"];
+const KEYS: [&str; 8] =
+    ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_r2", "learning_rate", "seconds"];
 
 fn from_columns(columns: &Columns) -> Result<History> {
     if let Some(missing) = NEEDED.into_iter().find(|&key| !columns.contains_key(key)) {
@@ -213,6 +213,7 @@ fn from_columns(columns: &Columns) -> Result<History> {
         accuracy: value("accuracy", at),
         val_loss: value("val_loss", at),
         val_accuracy: value("val_accuracy", at),
+        val_r2: value("val_r2", at),
         learning_rate: number("learning_rate", at) as f32,
         seconds: number("seconds", at),
     };
@@ -231,6 +232,7 @@ mod tests {
             accuracy: Some(0.9),
             val_loss: Some(0.4),
             val_accuracy: (epoch > 0).then_some(0.8),
+            val_r2: None,
             learning_rate: 1e-3,
             seconds: 1.5,
         };
@@ -243,6 +245,10 @@ mod tests {
         assert_eq!(History::from_csv(&history.to_csv()).unwrap(), history);
         history.epochs[0].val_accuracy = Some(0.7);
         assert_eq!(History::from_json(&history.to_json()).unwrap(), history);
+        history.epochs.iter_mut().for_each(|report| report.val_r2 = Some(0.25));
+        assert_eq!(History::from_json(&history.to_json()).unwrap(), history);
+        assert_eq!(History::from_csv(&history.to_csv()).unwrap(), history);
+        history.epochs.iter_mut().for_each(|report| report.val_r2 = None);
         // Missing times are reported as such, and are not written again.
         let mut json = history.to_json();
         json.as_object_mut().unwrap().remove("seconds");

@@ -33,6 +33,8 @@ pub struct Session {
     target_scale: Option<TargetScale>,
     /// Parameters of the best epoch's network, with early stopping.
     best: Vec<f32>,
+    /// Epochs in a row without progress, with early stopping.
+    waited: usize,
     /// Digests of the data, once a checkpoint has asked for them.
     digests: OnceLock<[Option<DataDigest>; 2]>,
     /// How many samples there are, for the model's provenance.
@@ -68,6 +70,7 @@ impl Session {
             run: config.run(engine.steps_per_epoch() as u64),
             judge: Judge::new(config, &data.train),
             gives_advice: true,
+            waited: waited(config, &progress.history, data.validation.is_some()),
             target_scale,
             engine,
             model,
@@ -129,17 +132,20 @@ impl Session {
             self.progress.seconds += begin.elapsed().as_secs_f64();
             return Ok(None);
         }
-        let (val_loss, val_accuracy) = match data.validation {
-            Some(set) => {
-                let (loss, accuracy) = self.model.check_on(set, self.engine.workers())?;
-                (Some(loss), accuracy)
-            }
-            None => (None, None),
-        };
+        let check = |set| self.model.check_on(set, self.engine.workers());
+        let validated = data.validation.map(check).transpose()?;
         let seconds = begin.elapsed().as_secs_f64();
         let (loss, accuracy) = (totals.loss, totals.accuracy);
-        let report =
-            EpochReport { epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds };
+        let report = EpochReport {
+            epoch,
+            loss,
+            accuracy,
+            val_loss: validated.map(|found| found.loss),
+            val_accuracy: validated.and_then(|found| found.accuracy),
+            val_r2: validated.and_then(|found| found.r2),
+            learning_rate,
+            seconds,
+        };
         self.watch(&report, data.validation.is_some());
         self.progress.seconds += seconds;
         self.progress.history.epochs.push(report);
@@ -153,11 +159,9 @@ impl Session {
     /// so that a resumed run ends where the uninterrupted one does.
     fn end(&self) -> Option<Outcome> {
         let epochs = self.progress.history.epochs.len();
-        if let Some(EarlyStopping { patience, .. }) = self.config.early_stopping {
-            let since = self.progress.best.map_or(epochs, |best| epochs - best.epoch - 1);
-            if since >= patience {
-                return Some(Outcome::NoProgress);
-            }
+        let patience = self.config.early_stopping.map(|early| early.patience);
+        if patience.is_some_and(|patience| self.waited >= patience) {
+            return Some(Outcome::NoProgress);
         }
         (epochs >= self.config.epochs).then_some(Outcome::Finished)
     }
@@ -171,12 +175,9 @@ impl Session {
             self.progress.plateau.observe(&plateau, value, larger_is_better);
         }
         let Some(EarlyStopping { min_delta, .. }) = self.config.early_stopping else { return };
-        let better = match (&self.progress.best, monitor.larger_is_better()) {
-            (None, _) => value.is_finite(),
-            (Some(best), true) => value > best.value + min_delta,
-            (Some(best), false) => value < best.value - min_delta,
-        };
-        if better {
+        let best = self.progress.best.map(|best| best.value);
+        self.waited = if monitor.improves(value, best, min_delta) { 0 } else { self.waited + 1 };
+        if monitor.improves(value, best, 0.0) {
             self.progress.best = Some(Best { epoch: report.epoch, monitor, value });
             self.best = self.model.network.parameters().to_vec();
         }
@@ -280,6 +281,20 @@ impl Session {
             provenance(&self.config, self.samples, &history, &outcome, best.as_ref());
         Trained { model, history, outcome, best, seconds, learned, warnings }
     }
+}
+
+/// How many epochs in a row a history ends with that brought no progress.
+fn waited(config: &TrainConfig, history: &History, validated: bool) -> usize {
+    let Some(EarlyStopping { min_delta, .. }) = config.early_stopping else { return 0 };
+    let monitor = config.monitor(validated);
+    let mut best = None;
+    history.epochs.iter().filter_map(|report| monitor.of(report)).fold(0, |waited, value| {
+        let progress = monitor.improves(value, best, min_delta);
+        if monitor.improves(value, best, 0.0) {
+            best = Some(value);
+        }
+        if progress { 0 } else { waited + 1 }
+    })
 }
 
 /// The figures of the last epoch of a short run from `model`, else from drawn weights; none if it fails.

@@ -62,6 +62,8 @@ struct EpochEvent {
     val_loss: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     val_accuracy: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    val_r2: Option<f64>,
     learning_rate: f32,
     seconds: f64,
 }
@@ -77,6 +79,8 @@ struct DoneEvent<'a> {
     val_loss: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     val_accuracy: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    val_r2: Option<f64>,
     #[serde(flatten, serialize_with = "as_test")]
     test: Option<&'a TestResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,6 +151,7 @@ impl TrainReport {
                 total_seconds,
                 val_loss: kept.and_then(|kept| kept.val_loss),
                 val_accuracy: kept.and_then(|kept| kept.val_accuracy),
+                val_r2: kept.and_then(|kept| kept.val_r2),
                 test: tested,
                 best_epoch: best.map(|best| best.epoch),
                 model: model.display().to_string(),
@@ -191,6 +196,7 @@ fn validation_line(kept: &EpochReport) -> String {
         ("loss", kept.val_loss),
         ("RMSE", kept.root_mean_squared_errors().1),
         ("accuracy", kept.val_accuracy),
+        ("R^2", kept.val_r2),
     ];
     let figures = figures.iter().filter_map(|(name, value)| Some((name, (*value)?)));
     let figures = figures.map(|(name, value)| format!("{name} = {}", reported(kept, value)));
@@ -202,15 +208,15 @@ fn print_line(line: &str) -> Result<()> {
 }
 
 fn print_epoch_event(report: &EpochReport) -> Result<()> {
-    let EpochReport { epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds } =
-        *report;
+    let EpochReport { epoch, loss, accuracy, learning_rate, seconds, .. } = *report;
     print_json(&EpochEvent {
         event: "epoch",
         epoch,
         loss,
         accuracy,
-        val_loss,
-        val_accuracy,
+        val_loss: report.val_loss,
+        val_accuracy: report.val_accuracy,
+        val_r2: report.val_r2,
         learning_rate,
         seconds,
     })
@@ -225,6 +231,7 @@ fn epoch_line(report: &EpochReport) -> String {
         ("val_loss", report.val_loss),
         ("val_RMSE", val_error),
         ("val_accuracy", report.val_accuracy),
+        ("val_R^2", report.val_r2),
     ] {
         if let Some(value) = value {
             line += &format!(", {name} = {}", reported(report, value));
@@ -278,6 +285,7 @@ mod tests {
             accuracy: Some(0.987_65),
             val_loss: None,
             val_accuracy: None,
+            val_r2: None,
             learning_rate: 0.001_234_5,
             seconds: 0.15,
         };
@@ -302,6 +310,7 @@ mod tests {
             accuracy: Some(0.5),
             val_loss: None,
             val_accuracy: None,
+            val_r2: None,
             learning_rate: 0.1,
             seconds,
         };

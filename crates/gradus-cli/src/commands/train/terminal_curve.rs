@@ -182,6 +182,7 @@ mod tests {
             accuracy: Some(1.0 - loss),
             val_loss: validated.then_some(loss + 0.1),
             val_accuracy: validated.then_some(0.9 - loss),
+            val_r2: None,
             learning_rate: 0.1,
             seconds: 1.0,
         };

@@ -368,7 +368,7 @@ pub static SETTINGS: &[Setting] = &[
     .about(
         Group::Stopping,
         "DIFFERENCE",
-        "Smallest improvement over the best epoch that counts [default: 0]",
+        "Smallest improvement over the best epoch that counts as progress [default: 0]",
     )
     .range(NOT_NEGATIVE)
     .needs("patience")

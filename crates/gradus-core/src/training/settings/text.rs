@@ -279,7 +279,7 @@ impl TextForm for Schedule {
 
 impl TextForm for Monitor {
     const KIND: Kind = Kind::Name;
-    const EXPECTED: &'static str = "one of loss, accuracy, val_loss and val_accuracy";
+    const EXPECTED: &'static str = "one of loss, accuracy, val_loss, val_accuracy and val_r2";
 
     fn text(&self) -> String {
         self.name().into()
