@@ -259,7 +259,7 @@ def test_everything_that_regularises_is_taken(digits):
         (dict(activation=["relu", "tanh"]), "2 activations for 1 hidden layers: give one for all"),
         (dict(schedule="linear"), "schedule is 'linear'"),
         (dict(init="xavier"), "init is 'xavier'"),
-        (dict(normalization="l2"), "normalization is 'l2', but must be one of none, unit and standard"),
+        (dict(normalization="l2"), "normalization is 'l2', but must be one of none, unit, standard and robust"),
         (dict(monitor="f1"), "monitor is 'f1'"),
         (dict(monitor="val_loss"), "monitor is val_loss, but there are no validation data"),
         (dict(distort="wobble:1"), "wobble"),

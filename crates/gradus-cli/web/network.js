@@ -27,7 +27,7 @@ function readNetwork(description, data) {
     const parameters = { weight: take(from * to), bias: take(to) };
     return { inputs: from, outputs: to, activation, value, derivative, ...parameters };
   });
-  return { classes: description.classes, means, stds, layers };
+  return { classes: description.classes, means, stds, clip: description.clip, layers };
 }
 
 // By name: the function of a pre-activation z, and its derivative.
@@ -78,11 +78,21 @@ function normalCdf(z) {
   return 0.5 + sum / Math.sqrt(2 * Math.PI);
 }
 
+// The smooth clip of a robust normalization; `clip` is null without one.
+function clipped(u, clip) {
+  return clip ? u / Math.hypot(1, u / clip) : u;
+}
+
+// Its derivative.
+function clipSlope(u, clip) {
+  return clip ? (1 + (u / clip) ** 2) ** -1.5 : 1;
+}
+
 // The forward pass: the probability of each class, the most probable one (`label`), each hidden layer's
 // activations (`units`) and every layer's pre-activations (`before`).
 function forward(network, pixels) {
   let values = Float64Array.from(pixels, (value, i) => {
-    return (value - network.means[i]) / network.stds[i];
+    return clipped((value - network.means[i]) / network.stds[i], network.clip);
   });
   const before = [];
   const units = [];
@@ -120,5 +130,8 @@ function contributions(network, pixels, { label, before }) {
       return sum;
     });
   }
-  return gradient.map((value, i) => (value * pixels[i]) / network.stds[i]);
+  return gradient.map((value, i) => {
+    const slope = clipSlope((pixels[i] - network.means[i]) / network.stds[i], network.clip);
+    return (value * slope * pixels[i]) / network.stds[i];
+  });
 }

@@ -54,7 +54,9 @@ fn activations() -> impl Iterator<Item = Activation> {
 fn every_kind_of_model_comes_back_with_the_same_bits() {
     for activation in activations() {
         for hidden in [&[][..], &[4], &[5, 4, 2]] {
-            for transform in [Transform::IDENTITY, standard(), per_feature()] {
+            for transform in
+                [Transform::IDENTITY, standard(), per_feature(), per_feature().clipped(6)]
+            {
                 let saved = classifier(hidden, activation, transform);
                 let bytes = to_bytes(&saved).unwrap();
                 let read = from_bytes(&bytes).unwrap();
@@ -292,9 +294,9 @@ fn strangers_are_named() {
 #[test]
 fn newer_files_are_named_before_they_are_understood() {
     let newer = with_header(|header| {
-        header["__metadata__"] = json!({"format": "gradus", "gradus_version": "4"});
+        header["__metadata__"] = json!({"format": "gradus", "gradus_version": "5"});
     });
-    refused(&newer, "format 4, this program reads 3; update gradus");
+    refused(&newer, "format 5, this program reads 4; update gradus");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("newer.safetensors");
     fs::write(&path, &newer).unwrap();

@@ -26,7 +26,7 @@ fn classifier(hidden: &[usize], activation: Activation, transform: Transform) ->
     classifier
 }
 
-fn transforms() -> [Transform; 5] {
+fn transforms() -> [Transform; 6] {
     let means = vec![0.1, 0.0, 1e-40, f32::MAX, 1.0 / 3.0, 16_777_217.0];
     let stds = vec![1.0, 0.3, f32::MIN_POSITIVE, 7.1, 1e30, 2.0 / 3.0];
     [
@@ -34,7 +34,8 @@ fn transforms() -> [Transform; 5] {
         Transform::scalar(0.0, 255.0),
         Transform::scalar(33.318_42, 78.567_5),
         Transform::Affine(Affine::PerFeature { means: vec![0.0; 6], stds: vec![1.0; 6] }),
-        Transform::Affine(Affine::PerFeature { means, stds }),
+        Transform::Affine(Affine::PerFeature { means: means.clone(), stds: stds.clone() }),
+        Transform::Robust(Affine::PerFeature { means, stds }),
     ]
 }
 

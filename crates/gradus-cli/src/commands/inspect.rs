@@ -4,6 +4,7 @@ use anyhow::Result;
 use gradus::classifier::Model;
 use gradus::data::Task;
 use gradus::network::Layer;
+use gradus::transform::robust::CLIP;
 use serde_json::{Value, json};
 
 use crate::args::InspectArgs;
@@ -85,13 +86,16 @@ fn as_json(model: &Model) -> Value {
         Task::Regression => "output_names",
     };
     let (means, stds) = model.transform.means_and_stds();
-    let normalization = match model.transform.as_scalar() {
+    let mut normalization = match model.transform.as_scalar() {
         Some((mean, std)) => json!({"mean": mean, "deviation": std}),
         None if model.transform.takes_doubles() => {
             json!({"mean": model.transform.means(), "deviation": stds})
         }
         None => json!({"mean": means, "deviation": stds}),
     };
+    if model.transform.is_clipped() {
+        normalization["clip"] = json!(CLIP);
+    }
     let mut found = json!({
         "layers": network.layers().iter().map(layer).collect::<Vec<_>>(),
         "parameters": network.parameters().len(),

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use gradus::classifier::{Classifier, Model};
 use gradus::data::images::MNIST_SIDE;
+use gradus::transform::robust::CLIP;
 use serde_json::{Value, json};
 
 use crate::run::describe::architecture;
@@ -34,7 +35,7 @@ const SCRIPT: &str = concat!(
 );
 
 /// SHA-256 of the script element's text. A test computes it anew.
-const SCRIPT_HASH: &str = "sha256-UD7ua/TsAvkIRcmOFSYJkD/dWMXODx5JKqKWXBHnmBg=";
+const SCRIPT_HASH: &str = "sha256-WAAC9B4KE7TtZeDlXzQ/vQ6EYuxN3IyywEiWzCViJBE=";
 
 /// The page that contains this model.
 ///
@@ -98,6 +99,7 @@ fn description(model: &Model) -> Value {
         "classes": model.names(),
         "sizes": sizes,
         "activations": activations,
+        "clip": transform.is_clipped().then_some(CLIP),
         "data": STANDARD.encode(bytes),
     })
 }

@@ -202,6 +202,7 @@ fn normalization_of(model: &Model) -> Normalization {
     let named = model.provenance.settings["normalize"].as_str().and_then(Normalization::from_name);
     named.unwrap_or(match &model.transform {
         transform if transform.is_identity() => Normalization::None,
+        transform if transform.is_clipped() => Normalization::Robust,
         transform if transform.as_scalar().is_some() => Normalization::Unit,
         _ => Normalization::Standard,
     })

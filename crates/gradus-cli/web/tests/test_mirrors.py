@@ -111,7 +111,7 @@ def test_probabilities_equal_those_of_the_program(visit, digit_html, model, mnis
     assert compare(visit(digit_html.as_uri()), model, mnist[0][:100], tmp_path) < 1e-5
 
 
-@pytest.mark.parametrize("normalize", ["none", "unit", "standard"])
+@pytest.mark.parametrize("normalize", ["none", "unit", "standard", "robust"])
 @pytest.mark.parametrize(
     "layers",
     [

@@ -78,10 +78,9 @@ impl<M: Borrow<Model>> Classifier<M> {
             slopes = before;
         }
         // A raw value moves its input away from where 0 is.
-        let mut nothing = vec![0.0; features];
-        self.transform.apply(Rows::Floats(&vec![0.0; features]), 0, &mut nothing);
-        let moved = input.iter().zip(&nothing).map(|(input, nothing)| input - nothing);
-        let contributions = moved.zip(&slopes).map(|(moved, slope)| moved * slope).collect();
+        let mut moved = vec![0.0; features];
+        self.transform.values_times_slopes(sample, &mut moved);
+        let contributions = moved.iter().zip(&slopes).map(|(moved, slope)| moved * slope).collect();
         Ok(Explanation { units, contributions })
     }
 }
@@ -118,7 +117,11 @@ mod tests {
     fn contributions_are_values_times_differences() {
         for activation in Activation::ALL {
             for hidden in [&[][..], &[7], &[6, 5]] {
-                let model = model(hidden, activation, 6);
+                let mut model = model(hidden, activation, 6);
+                if hidden.len() == 2 {
+                    let transform = model.transform.clone();
+                    model.transform = transform.clipped(6);
+                }
                 let sample = [1.5, -2.0, 0.0, 4.0, 0.25, 3.0];
                 for class in 0..3 {
                     let found = model.explain(Rows::Floats(&sample), class).unwrap().contributions;

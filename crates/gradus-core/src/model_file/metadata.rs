@@ -12,9 +12,13 @@ use crate::network::{Activation, Layer, Linear, Network};
 use crate::samples::Task;
 use crate::transform::Transform;
 
-/// The newest version of the model file: that of models that take double precision. Regressors are as they were
-/// in version 2, classifiers as in version 1, and are written so. All are read.
-pub const FORMAT_VERSION: u32 = 3;
+/// The newest version of the model file: that of models with a robust normalization. Those that take double precision
+/// are as they were in version 3, other regressors as in version 2, other classifiers as in version 1, and are written so.
+/// All are read.
+pub const FORMAT_VERSION: u32 = 4;
+
+/// The version that introduced double precision.
+const DOUBLES_VERSION: u32 = 3;
 
 /// The value of the key `format`.
 const FORMAT: &str = "gradus";
@@ -54,7 +58,11 @@ fn version_and_names(task: Task) -> (u32, &'static str) {
 /// The metadata of this model.
 pub fn write(model: &Model) -> Result<Metadata> {
     let (version, names_key) = version_and_names(model.task());
-    let version = if model.transform.takes_doubles() { FORMAT_VERSION } else { version };
+    let version = match &model.transform {
+        transform if transform.is_clipped() => FORMAT_VERSION,
+        transform if transform.takes_doubles() => DOUBLES_VERSION,
+        _ => version,
+    };
     let layers = model.network.layers().iter().map(|layer| match layer {
         Layer::Linear(linear) => {
             StoredLayer::Linear { linear: Size { inputs: linear.inputs, outputs: linear.outputs } }

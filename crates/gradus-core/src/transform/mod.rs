@@ -2,6 +2,7 @@
 //! model, and distortion, which belongs to training.
 
 pub mod normalize;
+pub mod robust;
 pub mod distort;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -16,6 +17,8 @@ use normalize::{Affine, Normalization};
 pub enum Transform {
     /// Each value shifted and scaled.
     Affine(Affine),
+    /// Each value shifted and scaled, then clipped smoothly to (-3, 3): [`robust::smooth_clip`].
+    Robust(Affine),
 }
 
 /// One step of a transform, for exports: one number for all features, or one for each.
@@ -28,6 +31,8 @@ pub enum Step<'a> {
     SubtractRest(&'a [f32]),
     /// Then the values are divided by these.
     Divide(&'a [f32]),
+    /// Then they are clipped: `x / sqrt(1 + (x / bound)^2)` with this bound.
+    SmoothClip(f32),
 }
 
 impl Transform {
@@ -41,7 +46,36 @@ impl Transform {
 
     /// Fits `kind` to training data.
     pub fn fit<'a>(kind: Normalization, data: impl Into<Subset<'a>>) -> Transform {
-        Transform::Affine(Affine::fit(kind, data))
+        let affine = Affine::fit(kind, data);
+        match kind {
+            Normalization::Robust => Transform::Robust(affine),
+            Normalization::None | Normalization::Unit | Normalization::Standard => {
+                Transform::Affine(affine)
+            }
+        }
+    }
+
+    /// The part that shifts and scales.
+    fn affine(&self) -> &Affine {
+        match self {
+            Transform::Affine(affine) | Transform::Robust(affine) => affine,
+        }
+    }
+
+    /// This transform of so many features with a smooth clip after it.
+    #[doc(hidden)] // for the other crates of gradus
+    pub fn clipped(self, features: usize) -> Transform {
+        Transform::Robust(match self.affine() {
+            Affine::Scalar { mean, std } => {
+                Affine::PerFeature { means: vec![*mean; features], stds: vec![*std; features] }
+            }
+            other => other.clone(),
+        })
+    }
+
+    /// Whether a smooth clip follows.
+    pub fn is_clipped(&self) -> bool {
+        matches!(self, Transform::Robust(_))
     }
 
     /// Whether values stay as they are.
@@ -54,33 +88,32 @@ impl Transform {
     pub fn as_scalar(&self) -> Option<(f32, f32)> {
         match self {
             Transform::Affine(Affine::Scalar { mean, std }) => Some((*mean, *std)),
-            Transform::Affine(Affine::PerFeature { .. } | Affine::PerFeatureDouble { .. }) => None,
+            Transform::Affine(Affine::PerFeature { .. } | Affine::PerFeatureDouble { .. })
+            | Transform::Robust(_) => None,
         }
     }
 
     /// The means and standard deviations, one for all features or one for each; means are rounded to single
     /// precision ([`Self::means`] has all their digits).
     pub fn means_and_stds(&self) -> (&[f32], &[f32]) {
-        match self {
-            Transform::Affine(Affine::Scalar { mean, std }) => {
-                (std::slice::from_ref(mean), std::slice::from_ref(std))
+        match self.affine() {
+            Affine::Scalar { mean, std } => (std::slice::from_ref(mean), std::slice::from_ref(std)),
+            Affine::PerFeature { means, stds } | Affine::PerFeatureDouble { means, stds, .. } => {
+                (means, stds)
             }
-            Transform::Affine(
-                Affine::PerFeature { means, stds } | Affine::PerFeatureDouble { means, stds, .. },
-            ) => (means, stds),
         }
     }
 
     /// Whether raw values must come in double precision: single precision would blur them.
     pub fn takes_doubles(&self) -> bool {
-        matches!(self, Transform::Affine(Affine::PerFeatureDouble { .. }))
+        matches!(self.affine(), Affine::PerFeatureDouble { .. })
     }
 
     /// The means in double precision, one for all features or one for each.
     pub fn means(&self) -> Vec<f64> {
         let (means, _) = self.means_and_stds();
-        let rests = match self {
-            Transform::Affine(Affine::PerFeatureDouble { rests, .. }) => &rests[..],
+        let rests = match self.affine() {
+            Affine::PerFeatureDouble { rests, .. } => &rests[..],
             _ => &[],
         };
         let rests = rests.iter().copied().chain(std::iter::repeat(0.0));
@@ -93,31 +126,36 @@ impl Transform {
         let (means, stds) = self.means_and_stds();
         let per_feature = self.as_scalar().is_none();
         let subtract = (per_feature || means != [0.0]).then_some(Step::Subtract(means));
-        let rest = match self {
-            Transform::Affine(Affine::PerFeatureDouble { rests, .. }) => {
-                Some(Step::SubtractRest(rests))
-            }
+        let rest = match self.affine() {
+            Affine::PerFeatureDouble { rests, .. } => Some(Step::SubtractRest(rests)),
             _ => None,
         };
         let divide = (per_feature || stds != [1.0]).then_some(Step::Divide(stds));
-        [subtract, rest, divide].into_iter().flatten().collect()
+        let clip = self.is_clipped().then_some(Step::SmoothClip(robust::CLIP));
+        [subtract, rest, divide, clip].into_iter().flatten().collect()
     }
 
     /// The transform that maps `factor * x` to what this one maps `x` to: for raw values in other units.
     pub fn in_units_of(&self, factor: f32) -> Transform {
-        let scaled = |values: &[f32]| values.iter().map(|value| value * factor).collect();
-        match self {
-            Transform::Affine(Affine::Scalar { mean, std }) => {
-                Transform::scalar(mean * factor, std * factor)
+        let scaled = |values: &[f32]| -> Vec<f32> {
+            values.iter().map(|value| (value * factor).clamp(f32::MIN, f32::MAX)).collect()
+        };
+        let affine = match self.affine() {
+            Affine::Scalar { mean, std } => {
+                Affine::Scalar { mean: mean * factor, std: std * factor }
             }
-            Transform::Affine(Affine::PerFeature { means, stds }) => {
-                Transform::Affine(Affine::PerFeature { means: scaled(means), stds: scaled(stds) })
+            Affine::PerFeature { means, stds } => {
+                Affine::PerFeature { means: scaled(means), stds: scaled(stds) }
             }
-            Transform::Affine(Affine::PerFeatureDouble { stds, .. }) => {
+            Affine::PerFeatureDouble { stds, .. } => {
                 let means: Vec<f64> =
                     self.means().iter().map(|mean| mean * f64::from(factor)).collect();
-                Transform::Affine(Affine::of_doubles(&means, scaled(stds)))
+                Affine::of_doubles(&means, scaled(stds))
             }
+        };
+        match self {
+            Transform::Affine(_) => Transform::Affine(affine),
+            Transform::Robust(_) => Transform::Robust(affine),
         }
     }
 
@@ -129,6 +167,10 @@ impl Transform {
             Transform::Affine(Affine::PerFeature { .. } | Affine::PerFeatureDouble { .. }) => {
                 "(x - mean) / deviation, for each feature its own".into()
             }
+            Transform::Robust(_) => {
+                "u / sqrt(1 + (u / 3)^2) with u = (x - median) / (upper - lower quartile), per feature"
+                    .into()
+            }
         }
     }
 
@@ -139,14 +181,15 @@ impl Transform {
     pub fn check(&self, features: usize) -> Result<()> {
         let wrong = |message: String| Err(Error::argument(message));
         let (means, stds) = self.means_and_stds();
-        if self.as_scalar().is_none() && (means.len(), stds.len()) != (features, features) {
+        let per_feature = !matches!(self.affine(), Affine::Scalar { .. });
+        if per_feature && (means.len(), stds.len()) != (features, features) {
             return wrong(format!(
                 "a normalization of {} means and {} deviations does not fit {features} inputs",
                 means.len(),
                 stds.len()
             ));
         }
-        if let Transform::Affine(Affine::PerFeatureDouble { rests, .. }) = self
+        if let Affine::PerFeatureDouble { rests, .. } = self.affine()
             && (rests.len() != features || rests.iter().any(|rest| !rest.is_finite()))
         {
             return wrong(format!("the normalization's rests do not fit {features} inputs"));
@@ -164,33 +207,75 @@ impl Transform {
 
     /// The network's inputs for sample `index` of `inputs`, into `row`.
     pub fn apply(&self, inputs: Rows, index: usize, row: &mut [f32]) {
-        let Transform::Affine(affine) = self;
+        self.apply_affine(inputs, index, row);
+        if self.is_clipped() {
+            row.iter_mut().for_each(|x| *x = robust::smooth_clip(*x));
+        }
+    }
+
+    /// The same without the clip.
+    fn apply_affine(&self, inputs: Rows, index: usize, row: &mut [f32]) {
         let range = index * row.len()..(index + 1) * row.len();
         match inputs {
-            Rows::Bytes(values) => affine.apply_bytes(&values[range], row),
-            Rows::Floats(values) => affine.apply_floats(&values[range], row),
-            Rows::Doubles(values) => affine.apply_doubles(&values[range], row),
-            Rows::Sparse(rows) => affine.apply_sparse(rows.row(index), row),
+            Rows::Bytes(values) => self.affine().apply_bytes(&values[range], row),
+            Rows::Floats(values) => self.affine().apply_floats(&values[range], row),
+            Rows::Doubles(values) => self.affine().apply_doubles(&values[range], row),
+            Rows::Sparse(rows) => self.affine().apply_sparse(rows.row(index), row),
         }
     }
 
     /// The network's inputs for one sample of bytes, into `row`.
     pub fn apply_bytes(&self, sample: &[u8], row: &mut [f32]) {
-        let Transform::Affine(affine) = self;
-        affine.apply_bytes(sample, row);
+        self.apply(Rows::Bytes(sample), 0, row);
+    }
+
+    /// Each raw value of one sample times the derivative of its input along it: how far the input would move
+    /// from where it is at 0, were the transform a straight line.
+    pub(crate) fn values_times_slopes(&self, sample: Rows, row: &mut [f32]) {
+        self.apply_affine(sample, 0, row);
+        let mut at_zero = vec![0.0; row.len()];
+        self.affine().apply_floats(&vec![0.0; row.len()], &mut at_zero);
+        for (value, at_zero) in row.iter_mut().zip(at_zero) {
+            let slope = if self.is_clipped() { robust::smooth_clip_slope(*value) } else { 1.0 };
+            *value = (*value - at_zero) * slope;
+        }
     }
 }
 
-// In files the variant of `Affine` is the only key, so that numbers are read without going through f64.
+// In files the variant of `Affine` is the only key, so that numbers are read without going through f64; what is
+// clipped stands within the key `robust`.
 impl Serialize for Transform {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Transform::Affine(affine) = self;
-        affine.serialize(serializer)
+        match self {
+            Transform::Affine(affine) => affine.serialize(serializer),
+            Transform::Robust(affine) => {
+                serializer.serialize_newtype_variant("Transform", 0, "robust", affine)
+            }
+        }
     }
+}
+
+/// What a file may contain: the variants of `Affine`, and `robust`.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", rename = "Affine")]
+enum Stored {
+    Scalar { mean: f32, deviation: f32 },
+    PerFeature { means: Vec<f32>, deviations: Vec<f32> },
+    PerFeatureDouble { means: Vec<f32>, rests: Vec<f32>, deviations: Vec<f32> },
+    Robust(Affine),
 }
 
 impl<'de> Deserialize<'de> for Transform {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Transform, D::Error> {
-        Affine::deserialize(deserializer).map(Transform::Affine)
+        Ok(Transform::Affine(match Stored::deserialize(deserializer)? {
+            Stored::Scalar { mean, deviation } => Affine::Scalar { mean, std: deviation },
+            Stored::PerFeature { means, deviations } => {
+                Affine::PerFeature { means, stds: deviations }
+            }
+            Stored::PerFeatureDouble { means, rests, deviations } => {
+                Affine::PerFeatureDouble { means, rests, stds: deviations }
+            }
+            Stored::Robust(affine) => return Ok(Transform::Robust(affine)),
+        }))
     }
 }

@@ -1,5 +1,6 @@
 //! Normalization: each raw value shifted and scaled, by numbers fitted to the training data.
 
+use super::robust;
 use crate::samples::{Inputs, Subset};
 
 /// Which normalization is asked for.
@@ -13,12 +14,15 @@ pub enum Normalization {
     Unit,
     /// Mean 0 and standard deviation 1: over all pixels of images of bytes or of numbers from 0 to 1, else by feature.
     Standard,
+    /// By feature median 0 and a distance of 1 between the quartiles, then smoothly clipped to (-3, 3): robust against
+    /// outliers (Holzmüller et al. 2024).
+    Robust,
 }
 
 impl Normalization {
     /// All of them.
-    pub const ALL: [Normalization; 3] =
-        [Normalization::None, Normalization::Unit, Normalization::Standard];
+    pub const ALL: [Normalization; 4] =
+        [Normalization::None, Normalization::Unit, Normalization::Standard, Normalization::Robust];
 
     /// The name used in options and files.
     pub fn name(self) -> &'static str {
@@ -26,6 +30,7 @@ impl Normalization {
             Normalization::None => "none",
             Normalization::Unit => "unit",
             Normalization::Standard => "standard",
+            Normalization::Robust => "robust",
         }
     }
 
@@ -72,12 +77,14 @@ impl Affine {
     /// Leaves values as they are.
     pub const IDENTITY: Affine = Affine::Scalar { mean: 0.0, std: 1.0 };
 
-    /// Fits `kind` to training data. A feature that never changes is only shifted.
+    /// Fits `kind` to training data. A feature that never changes is only shifted; for [`Normalization::Robust`] it
+    /// becomes 0.
     pub fn fit<'a>(kind: Normalization, data: impl Into<Subset<'a>>) -> Affine {
         let data = data.into();
         let image = data.data().sample_shape.len() > 1;
         match (kind, &data.data().inputs) {
             (Normalization::None, _) => Affine::IDENTITY,
+            (Normalization::Robust, _) => robust::fit(&data),
             (Normalization::Unit, Inputs::Bytes(_)) => Affine::Scalar { mean: 0.0, std: 255.0 },
             (Normalization::Standard, Inputs::Bytes(values)) if image => {
                 let mut counts = [0u64; 256];

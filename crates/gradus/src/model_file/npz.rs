@@ -21,6 +21,7 @@ use crate::data::{Array, Values};
 use crate::error::{Error, ErrorKind, Result};
 use crate::network::{Activation, MOST_PARAMETERS, Network};
 use crate::transform::Transform;
+use crate::transform::robust::CLIP;
 
 /// Reads `w1, b1, w2, b2, ...`, each name after `prefix`, with `activations` after the hidden
 /// layers, one for all or one for each. Weights are `inputs x outputs`; biases `(outputs, 1)`, `(1, outputs)` or
@@ -47,7 +48,8 @@ pub fn parse_network(bytes: &[u8], prefix: &str, activations: &[Activation]) -> 
 
 /// The `.npz` file of this network: `w1, b1, w2, b2, ...` in float32, biases as `(outputs, 1)`; and
 /// of its normalization: `mean` and `deviation`, numbers or `(inputs, 1)`. With samples as columns,
-/// the first layer's value is `w1.T @ ((x - mean) / deviation) + b1`.
+/// the first layer's value is `w1.T @ ((x - mean) / deviation) + b1`. A robust normalization adds the number `clip`:
+/// `u / sqrt(1 + (u / clip)^2)` takes the place of `u = (x - mean) / deviation`.
 ///
 /// # Errors
 /// `Io` if the archive cannot be written, for one above 4 GiB.
@@ -63,6 +65,7 @@ pub fn write_network(network: &Network, transform: &Transform) -> Result<Vec<u8>
         add(format!("b{number}"), linear.outputs, 1, network.bias(index))?;
     }
     let (means, stds) = transform.means_and_stds();
+    let clip = transform.is_clipped();
     match transform.as_scalar() {
         Some((mean, std)) => {
             npz.add_array("mean", &aview0(&mean)).map_err(unwritten)?;
@@ -78,6 +81,9 @@ pub fn write_network(network: &Network, transform: &Transform) -> Result<Vec<u8>
                 add("deviation".into(), stds.len(), 1, stds)?;
             }
         }
+    }
+    if clip {
+        npz.add_array("clip", &aview0(&CLIP)).map_err(unwritten)?;
     }
     let mut archive = npz.finish().map_err(unwritten)?.into_inner();
     npz_seal::add(&mut archive);
@@ -96,6 +102,7 @@ pub(super) fn is_unprotected(bytes: &[u8]) -> Result<bool> {
 
 fn has_our_names<R: Read + Seek>(npz: &Npz<R>) -> bool {
     let mut names = npz.names();
+    names.retain(|name| name != "clip");
     names.sort();
     let layers = names.len().saturating_sub(2) / 2;
     let numbered = (1..=layers).flat_map(|number| [format!("w{number}"), format!("b{number}")]);
@@ -178,6 +185,12 @@ pub(super) fn read_model(bytes: &[u8], options: &ReadOptions) -> Result<Foreign>
             .map_err(|error| error.context("no arrays of a model"))?;
         if let Some(affine) = normalization(&mut npz)? {
             stack.affine(affine)?;
+            if let Some(clip) = npz.get("clip")? {
+                match finite("clip", clip)?[..] {
+                    [CLIP] => stack.smooth_clip()?,
+                    _ => return Err(invalid(format!("clip is not the number {CLIP}"))),
+                }
+            }
         }
         layers
     };
@@ -444,6 +457,7 @@ mod tests {
             widths in prop::collection::vec(1usize..6, 2..5),
             seed in any::<u64>(),
             scalar in any::<bool>(),
+            clipped in any::<bool>(),
         ) {
             let [inputs, hidden @ .., outputs] = &widths[..] else { unreachable!() };
             let mut network = Network::dense(*inputs, hidden, &[Activation::Tanh], *outputs).unwrap();
@@ -455,7 +469,10 @@ mod tests {
                 let ones = vec![1.0; *inputs];
                 Transform::Affine(Affine::PerFeature { means: ones.clone(), stds: ones })
             };
+            let transform = if clipped { transform.clipped(*inputs) } else { transform };
             let bytes = write_network(&network, &transform).unwrap();
+            let read = read_model(&bytes, &ReadOptions::default()).unwrap().model;
+            prop_assert_eq!(read.transform.is_clipped(), clipped);
             prop_assert_eq!(&parse_network(&bytes, "", &[Activation::Tanh]).unwrap(), &network);
             prop_assert_eq!(write_network(&network, &transform).unwrap(), bytes);
         }

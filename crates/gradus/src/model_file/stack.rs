@@ -51,6 +51,8 @@ const VALUE: &str = "value";
 pub(super) struct Stack {
     /// Before the first layer.
     normalization: Scaling,
+    /// Whether the smooth clip of a robust normalization follows it.
+    clipped: bool,
     layers: Vec<(Dense, Option<Activation>)>,
     /// What happened to the output of the last activation.
     after: Option<Scaling>,
@@ -101,7 +103,7 @@ impl Stack {
     /// Nothing yet but the normalization that the user names.
     pub(super) fn new(transform: Option<&Transform>) -> Stack {
         let normalization = Scaling::of(transform.unwrap_or(&Transform::IDENTITY));
-        Stack { normalization, layers: Vec::new(), after: None, ended: false }
+        Stack { normalization, clipped: false, layers: Vec::new(), after: None, ended: false }
     }
 
     /// These layers with `activations` after all but the last, one for all or one for each.
@@ -165,6 +167,11 @@ impl Stack {
         self.not_after_the_end("another step")?;
         let identity = || Scaling::scalar(1.0, 0.0);
         match self.layers.last_mut() {
+            None if self.clipped => {
+                return Err(invalid(
+                    "values are scaled between the smooth clip and the first layer",
+                ));
+            }
             None => {
                 let before = std::mem::replace(&mut self.normalization, identity());
                 self.normalization = before.then(&affine)?;
@@ -173,6 +180,17 @@ impl Stack {
             Some(_) => {
                 let before = self.after.take().unwrap_or_else(identity);
                 self.after = Some(before.then(&affine)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// `x / sqrt(1 + (x / 3)^2)`, the end of a robust normalization.
+    pub(super) fn smooth_clip(&mut self) -> Result<()> {
+        match self.layers.is_empty() && !self.clipped {
+            true => self.clipped = true,
+            false => {
+                return Err(invalid("a smooth clip stands elsewhere than before the first layer"));
             }
         }
         Ok(())
@@ -207,7 +225,13 @@ impl Stack {
         let first = &mut self.layers[0].0;
         let inputs = first.inputs;
         let transform = match self.normalization.transform(inputs)? {
+            Some(transform) if self.clipped => transform.clipped(inputs),
             Some(transform) => transform,
+            None if self.clipped => {
+                return Err(invalid(
+                    "single precision does not hold the scale before its smooth clip",
+                ));
+            }
             None => {
                 first.fold_before(&self.normalization)?;
                 Transform::IDENTITY

@@ -207,7 +207,7 @@ pub static SETTINGS: &[Setting] = &[
             Group::Network,
             "NAME",
             "Input normalization: none, unit scales to [0, 1], standard to mean 0 and \
-             standard deviation 1",
+             standard deviation 1, robust by median and quartiles with a smooth clip to (-3, 3)",
         )
         .python("normalization"),
     Setting::new::<bool>("standardize_targets", optional!(standardize_targets))

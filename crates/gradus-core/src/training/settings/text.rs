@@ -210,7 +210,7 @@ impl TextForm for Init {
 
 impl TextForm for Normalization {
     const KIND: Kind = Kind::Name;
-    const EXPECTED: &'static str = "one of none, unit and standard";
+    const EXPECTED: &'static str = "one of none, unit, standard and robust";
 
     fn text(&self) -> String {
         self.name().into()

@@ -153,6 +153,10 @@ impl Chain {
                 Step::Subtract(means) => ("Sub", "mean", "centred", means),
                 Step::SubtractRest(rests) => ("Sub", "mean_rest", "centred_fully", rests),
                 Step::Divide(stds) => ("Div", "deviation", "normalized", stds),
+                Step::SmoothClip(bound) => {
+                    self.smooth_clip(bound);
+                    continue;
+                }
             };
             if doubles && matches!(step, Step::Divide(_)) {
                 // Rounded only now: what is left is near 0.
@@ -164,6 +168,19 @@ impl Chain {
             }
             self.step(op, output, &[name], vec![]);
         }
+    }
+
+    /// `x / sqrt(1 + (x / bound)^2)`
+    fn smooth_clip(&mut self, bound: f32) {
+        let x = self.current.clone();
+        self.constant("clip", &[], &[bound]);
+        self.constant("clip_one", &[], &[1.0]);
+        self.step("Div", "clip_part", &["clip"], vec![]);
+        self.step("Mul", "clip_square", &["clip_part"], vec![]);
+        self.step("Add", "clip_sum", &["clip_one"], vec![]);
+        self.step("Sqrt", "clip_root", &[], vec![]);
+        let root = std::mem::replace(&mut self.current, x);
+        self.step("Div", "clipped", &[&root], vec![]);
     }
 
     /// The layers and the predictions, which are the graph's outputs.

@@ -24,6 +24,9 @@ pub(super) fn product<'a>(
     left: usize,
     right: usize,
 ) -> Result<Value<'a>> {
+    if left == right {
+        return Ok(values.then(left, Step::Square, node));
+    }
     for (x, other) in [(left, right), (right, left)] {
         if let Step::Activation(Activation::Sigmoid) = values.stages[other].step
             && values.stages[other].before == x

@@ -200,6 +200,10 @@ fn push(stack: &mut Stack, step: &Step, shape: Option<&[usize]>, most: usize) ->
         }
         Step::BatchNorm { parts, epsilon } => stack.affine(batch_norm(parts, *epsilon)?),
         Step::Scaler { offset, scale } => stack.affine(scaler(offset, scale)?),
+        Step::SmoothClip => stack.smooth_clip(),
+        Step::Square | Step::SquareRoot => {
+            Err(invalid("a square or a root stands alone, expected it as a part of a smooth clip"))
+        }
         Step::Erf => Err(invalid("Erf stands alone, expected it as a part of GELU")),
         Step::Softmax | Step::Both | Step::Label | Step::Named(_) => {
             stack.end();

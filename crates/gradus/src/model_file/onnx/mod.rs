@@ -16,6 +16,7 @@ mod messages;
 mod nodes;
 mod seal;
 mod shapes;
+mod smooth_clip;
 mod size;
 mod values;
 

@@ -10,6 +10,7 @@ use super::constants::Constant;
 use super::gelu;
 use super::messages::{Graph, Node};
 use super::shapes;
+use super::smooth_clip;
 use super::values::{Step, Value, Values};
 use crate::error::{Error, Result};
 use crate::model_file::scaling::Elementwise;
@@ -209,6 +210,7 @@ fn of_stage<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result
             None | Some(b"none") => activation(values, Activation::Gelu),
             Some(_) => Err(invalid("it is the approximation by tanh, gradus's GELU is exact")),
         },
+        "Sqrt" => Ok(values.then(stage, Step::SquareRoot, node)),
         "Erf" => Ok(values.then(stage, Step::Erf, node)),
         "Identity" => Ok(Value::Stage(stage)),
         "Dropout" => dropout(values, node, stage),
@@ -284,6 +286,9 @@ fn binary<'a>(
         Some(Value::Constant(constant)) => elementwise(values, node, stage, kind, constant),
         Some(Value::Stage(other)) if kind == Elementwise::Multiply => {
             gelu::product(values, node, stage, other)
+        }
+        Some(Value::Stage(root)) if kind == Elementwise::Divide => {
+            smooth_clip::quotient(values, node, stage, root)
         }
         Some(Value::Stage(_)) => Err(invalid(
             "it brings two ways from the input together; gradus has layers one after the other only",

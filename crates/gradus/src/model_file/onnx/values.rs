@@ -38,6 +38,11 @@ pub(super) enum Step<'a> {
         beta: f32,
     },
     Activation(Activation),
+    /// The square of a value, and a square root: parts of the smooth clip.
+    Square,
+    SquareRoot,
+    /// `x / sqrt(1 + (x / 3)^2)`
+    SmoothClip,
     /// `scale x + shift`
     Scalar {
         scale: f64,
