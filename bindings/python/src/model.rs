@@ -4,13 +4,14 @@ use std::ffi::CString;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use gradus::classifier::{Model as Trained, Predictions, Predictor, Provenance};
-use gradus::data::{Rows, Task};
+use gradus::classifier::{Model as Trained, Outputs, Predictions, Predictor, Provenance};
+use gradus::data::{Columns, Rows, Task};
+use gradus::loss::Loss;
 use gradus::model_file::{self, OnnxOptions, ReadOptions};
 use gradus::network::{Activation, Network, Workers, available_cores};
 use gradus::training::settings::current;
 use gradus::transform::Transform;
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -306,14 +307,61 @@ impl Model {
         scale: Option<(f32, f32)>,
         class_names: Vec<String>,
     ) -> PyResult<(Model, Vec<String>)> {
-        let known = |name| Activation::try_from(name).map_err(PyValueError::new_err);
-        let activations = activations.into_iter().map(known).collect::<PyResult<_>>()?;
+        let activations = known(activations)?;
         let transform = scale.map(|(mean, std)| Transform::scalar(mean, std));
         let options = ReadOptions { activations, transform, class_names };
         let loaded = py.detach(|| guarded(|| model_file::load_as(&path, &options)))?;
         let warnings =
             loaded.warnings.iter().map(|warning| error_messages::of_python(warning)).collect();
         Ok((Model::new(loaded.model), warnings))
+    }
+
+    /// A model that is trained with this loss: `parameters` are weight and bias of the first layer, of the second,
+    /// ...; `sizes` the features, the units of each hidden layer and the outputs; `activations` one for each hidden
+    /// layer.
+    #[staticmethod]
+    fn of_parameters(
+        loss: &str,
+        sizes: Vec<usize>,
+        activations: Vec<String>,
+        parameters: PyReadonlyArray1<f32>,
+        names: Vec<String>,
+        feature_names: Option<Vec<String>>,
+    ) -> PyResult<Model> {
+        let Some(loss) = Loss::from_name(loss) else {
+            return Err(PyValueError::new_err(format!("there is no loss {loss}")));
+        };
+        let ([features, hidden @ .., outputs], activations) = (&sizes[..], known(activations)?)
+        else {
+            return Err(PyValueError::new_err("a network has at least one layer"));
+        };
+        let parameters = parameters.as_slice()?;
+        let make = || {
+            let activations =
+                if hidden.is_empty() { vec![Activation::Identity] } else { activations };
+            let mut network = Network::dense(*features, hidden, &activations, *outputs)?;
+            set_parameters(&mut network, parameters)?;
+            let outputs = Outputs { task: loss.task(), names };
+            let mut model = Trained::new(network, Transform::IDENTITY, vec![*features], outputs)?;
+            model.columns = feature_names.map(Columns::of_features);
+            Ok(model)
+        };
+        guarded(make).map(Model::new)
+    }
+
+    /// The same model with other parameters, in the order of `of_parameters`.
+    fn with_parameters(&self, parameters: PyReadonlyArray1<f32>) -> PyResult<Model> {
+        let mut model = self.trained.clone();
+        let parameters = parameters.as_slice()?;
+        guarded(|| set_parameters(&mut model.network, parameters))?;
+        Ok(Model::new(model))
+    }
+
+    /// What the first layer takes is `(x - mean) / deviation`: the means and the deviations, one number for all
+    /// features or one for each.
+    fn normalization(&self) -> (Vec<f64>, Vec<f32>) {
+        let transform = &self.trained.transform;
+        (transform.means(), transform.means_and_stds().1.to_vec())
     }
 
     /// The bytes of the model file.
@@ -368,6 +416,24 @@ impl Model {
         model.provenance = Provenance::from_json(training).map_err(|error| exception(&error))?;
         Ok(model)
     }
+}
+
+/// The activations of these names.
+fn known(names: Vec<String>) -> PyResult<Vec<Activation>> {
+    let known = |name| Activation::try_from(name).map_err(PyValueError::new_err);
+    names.into_iter().map(known).collect()
+}
+
+/// Replaces the parameters of a network.
+pub(crate) fn set_parameters(network: &mut Network, parameters: &[f32]) -> gradus::Result<()> {
+    let (found, expected) = (parameters.len(), network.parameters().len());
+    if found != expected {
+        return Err(gradus::Error::argument(format!(
+            "{found} weights and biases, but the network has {expected}"
+        )));
+    }
+    network.parameters_mut().copy_from_slice(parameters);
+    Ok(())
 }
 
 fn double(values: &[f32]) -> Vec<f64> {

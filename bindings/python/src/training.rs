@@ -23,7 +23,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::arrays::{Labelled, Samples, TargetArray, check_finite};
 use crate::errors::{exception, guarded, panicked};
-use crate::model::Model;
+use crate::model::{Model, set_parameters};
 use crate::{error_messages, settings};
 
 /// The time between two checks for Ctrl-C.
@@ -179,13 +179,7 @@ impl Job {
 fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<Network> {
     let (inputs, outputs) = (data.features(), data.targets.outputs());
     let mut network = Network::dense(inputs, &config.hidden, &config.activation, outputs)?;
-    let (found, expected) = (parameters.len(), network.parameters().len());
-    if found != expected {
-        return Err(Error::argument(format!(
-            "{found} initial weights and biases, but the network has {expected}"
-        )));
-    }
-    network.parameters_mut().copy_from_slice(parameters);
+    set_parameters(&mut network, parameters)?;
     Ok(network)
 }
 

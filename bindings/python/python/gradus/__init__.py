@@ -11,7 +11,17 @@ from gradus import datasets, plots
 from gradus._classifier import MLPClassifier
 from gradus._core import version as _version
 from gradus._errors import NotFittedError
+from gradus._migration import from_sklearn, to_sklearn
 from gradus._regressor import MLPRegressor
 
 __version__ = _version()
-__all__ = ["MLPClassifier", "MLPRegressor", "NotFittedError", "__version__", "datasets", "plots"]
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "NotFittedError",
+    "__version__",
+    "datasets",
+    "from_sklearn",
+    "plots",
+    "to_sklearn",
+]

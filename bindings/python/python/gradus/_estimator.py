@@ -5,6 +5,7 @@ import operator
 import reprlib
 
 from gradus import _settings
+from gradus._routing import Routed
 
 # Earlier names of parameters: they are understood, and never shown. An earlier name of a setting may be what
 # its parameter is called.
@@ -21,7 +22,7 @@ def current_names(parameters):
     return {_RENAMED.get(name, name): value for name, value in parameters.items()}
 
 
-class Estimator:
+class Estimator(Routed):
     """Base of all estimators: parameters and representation.
 
     All parameters are arguments of ``__init__``, which only stores them.

@@ -1,4 +1,4 @@
-"""The initial weights and biases of training, from arrays."""
+"""Weights and biases from arrays: the initial ones of training, and those that replace a model's."""
 
 import numpy as np
 
@@ -25,10 +25,26 @@ def parameters(arrays, widths):
             f"init has {len(arrays)} arrays, but the layers {'-'.join(map(str, widths))} need "
             f"{2 * layers}: w1, b1, w2, b2, ..."
         )
+    named = {"weight": lambda at: f"w{at + 1} of init", "bias": lambda at: f"b{at + 1} of init"}
+    return joined(arrays[::2], arrays[1::2], widths, **named)
+
+
+def joined(weights, biases, widths, weight="coefs_[{}]".format, bias="intercepts_[{}]".format):
+    """Return weights and biases, one of each for a layer, as one vector of float32.
+
+    Parameters
+    ----------
+    weights, biases : sequence of array-like
+        Weights are inputs x outputs, biases (n,), (n, 1) or (1, n).
+    widths : list of int
+        As in `parameters`.
+    weight, bias : callable
+        What the arrays of a layer (from 0) are called in error messages.
+    """
     parts = []
-    for at, (weight, bias) in enumerate(zip(arrays[::2], arrays[1::2], strict=True)):
-        parts.append(_weight(weight, f"w{at + 1} of init", *widths[at : at + 2]))
-        parts.append(_bias(bias, f"b{at + 1} of init", widths[at + 1]))
+    for at, (w, b) in enumerate(zip(weights, biases, strict=True)):
+        parts.append(_weight(w, weight(at), *widths[at : at + 2]))
+        parts.append(_bias(b, bias(at), widths[at + 1]))
     return np.concatenate(parts)
 
 

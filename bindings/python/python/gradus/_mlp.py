@@ -313,13 +313,32 @@ class BaseMLP(Savable):
 
     @property
     def coefs_(self) -> list[NDArray[np.floating]]:
-        """Weights of the layers, inputs x outputs each; read-only copies."""
+        """Weights of the layers, inputs x outputs each; read-only copies, which can be replaced as a whole."""
         return self._layers(self._trained("coefs_").weights())
 
     @property
     def intercepts_(self) -> list[NDArray[np.floating]]:
-        """Biases of the layers; read-only copies."""
+        """Biases of the layers; read-only copies, which can be replaced as a whole."""
         return self._layers(self._trained("intercepts_").biases())
+
+    @coefs_.setter
+    def coefs_(self, weights: Sequence[ArrayLike]) -> None:
+        self._set_parameters("coefs_", weights, self._trained("coefs_").biases())
+
+    @intercepts_.setter
+    def intercepts_(self, biases: Sequence[ArrayLike]) -> None:
+        self._set_parameters("intercepts_", self._trained("intercepts_").weights(), biases)
+
+    def _set_parameters(self, attribute, weights, biases):
+        """Replaces the weights and biases; training goes on from them with a new state of the solver."""
+        model = self._model
+        weights, biases, layers = list(weights), list(biases), len(model.hidden) + 1
+        if not len(weights) == len(biases) == layers:
+            found = len(weights if attribute == "coefs_" else biases)
+            raise ValueError(f"{attribute} has {found} arrays, but the network has {layers} layers")
+        sizes = [model.features, *model.hidden, len(model.names)]
+        parameters = _initial.joined(weights, biases, sizes)
+        self._model, self._state = model.with_parameters(parameters), None
 
     def _layers(self, arrays):
         """Returns parameters in the precision of the samples of `fit`; in their own if these are unknown."""

@@ -18,7 +18,7 @@ mod regressor;
 pub use classifier::{Classifier, Predictions};
 pub use explain::Explanation;
 pub use inputs::{InputKind, ValueRange};
-pub use parts::{Model, Outputs};
+pub use parts::{Check, Model, Outputs};
 pub use predictor::Predictor;
 pub use provenance::{Provenance, SampleCounts};
 pub use regressor::{PredictedValues, Regressor};
