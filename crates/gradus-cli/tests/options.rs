@@ -162,6 +162,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     ("train", "init", EVERY_RUN),
     ("train", "normalize", EVERY_RUN),
+    ("train", "scaling-layer", EVERY_RUN),
     (
         "train",
         "standardize-targets",

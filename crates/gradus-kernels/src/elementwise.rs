@@ -237,6 +237,17 @@ impl Kernels {
         })
     }
 
+    /// `sums += a * b`, element by element. Reference: [`crate::reference::add_products`]. Panics where the lengths
+    /// differ.
+    pub fn add_products(self, sums: &mut [f32], a: &[f32], b: &[f32]) {
+        assert!(sums.len() == a.len() && sums.len() == b.len());
+        dispatch!(self, (sums: &mut [f32], a: &[f32], b: &[f32]), |_S| {
+            for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
+                *sum += a * b;
+            }
+        });
+    }
+
     /// `sums += values`. Panics where the lengths differ.
     pub fn add(self, sums: &mut [f32], values: &[f32]) {
         assert_eq!(sums.len(), values.len());

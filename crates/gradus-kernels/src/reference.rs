@@ -85,6 +85,13 @@ pub fn sparse_gradient(
     }
 }
 
+/// `sums_i += a_i b_i`
+pub fn add_products(sums: &mut [f32], a: &[f32], b: &[f32]) {
+    for i in 0..sums.len() {
+        sums[i] = (f64::from(sums[i]) + f64::from(a[i]) * f64::from(b[i])) as f32;
+    }
+}
+
 /// `p_c = e^(z_c - max z) / sum_c e^(z_c - max z)` for one row.
 pub fn softmax(logits: &[f32]) -> Vec<f32> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -368,3 +368,16 @@ fn floats_that_were_bytes() {
         }
     }
 }
+
+#[test]
+fn products_are_added() {
+    for kernels in Kernels::available() {
+        for count in [0, 1, 7, 16, 33, 100] {
+            let (mut found, a, b) = (numbers(count, 1), numbers(count, 2), numbers(count, 3));
+            let mut expected = found.clone();
+            reference::add_products(&mut expected, &a, &b);
+            kernels.add_products(&mut found, &a, &b);
+            assert_close(&found, &expected, 1e-6, "sums");
+        }
+    }
+}

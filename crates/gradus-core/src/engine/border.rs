@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     /// The scale on which regression targets are learned; none for their own.
     pub(crate) target_scale: Option<TargetScale>,
+    /// Whether each input of the first linear layer has a trainable factor.
+    pub(crate) scaling_layer: bool,
 }
 
 /// One epoch to run.
@@ -60,7 +62,7 @@ pub(crate) struct Snapshot {
     /// Steps made.
     pub(crate) steps: u64,
     /// By name: `parameters`, and what there is of `statistics`, `first_moment`, `second_moment`, `ema` and
-    /// `ema_statistics`. Each holds a number for each parameter (those of the network in its order, then scale
+    /// `ema_statistics`. Each holds a number for each parameter (those of the network in its order, then the factors of the scaling layer, then scale
     /// and shift of batch normalization for each hidden layer) or for each running statistic (means, then
     /// variances for each hidden layer). Outputs are on the scale on which the targets are learned ([`TargetScale`]).
     pub(crate) vectors: BTreeMap<String, Vec<f32>>,

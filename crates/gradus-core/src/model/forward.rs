@@ -59,7 +59,7 @@ impl Pass {
     /// For up to `rows` samples at a time.
     pub(crate) fn new(executor: &Executor, density: &Density, rows: usize) -> Pass {
         let layers = &executor.plan.layers;
-        let (features, classes) = (layers[0].inputs, layers[layers.len() - 1].outputs);
+        let (features, classes) = (executor.plan.inputs(), layers[layers.len() - 1].outputs);
         Pass {
             workspace: Workspace::new(&executor.plan, rows, false),
             scratch: Scratch::new(&executor.plan, rows),
@@ -84,7 +84,7 @@ impl Pass {
     ) -> &mut [f32] {
         let executor = forward.executor;
         let layers = &executor.plan.layers;
-        let (features, classes) = (layers[0].inputs, layers[layers.len() - 1].outputs);
+        let (features, classes) = (executor.plan.inputs(), layers[layers.len() - 1].outputs);
         let count = range.len();
         let input = match forward.density {
             Density::Sparse(scale) => {

@@ -44,7 +44,7 @@ impl Predictor {
     /// `InvalidArgument` if the sample does not have the model's size, or is not of the kind that this
     /// predictor was made for; `InvalidData` if a prediction is NaN or infinite.
     pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
-        let features = self.executor.plan.layers[0].inputs;
+        let features = self.executor.plan.inputs();
         if sample.len() != features || matches!(sample, Rows::Bytes(_)) != self.bytes {
             return Err(Error::argument(format!(
                 "a sample of {} {}, but this predictor takes {features} {}",

@@ -11,6 +11,8 @@ pub enum Role {
     Weight,
     /// Bias of a linear layer.
     Bias,
+    /// Factors of the scaling layer, one for each input of the first linear layer.
+    InputScale,
     /// Scale of batch normalization.
     Scale,
     /// Shift of batch normalization.

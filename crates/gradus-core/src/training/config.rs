@@ -48,6 +48,9 @@ pub struct TrainConfig {
     /// Whether regression targets are learned with mean 0 and standard deviation 1; `None` is false. The model predicts
     /// in the targets' own units either way.
     pub standardize_targets: Option<bool>,
+    /// Whether each input of the first linear layer has a trainable factor, folded into that layer's weight in the saved
+    /// model (docs/maths.md M27); `None` is false.
+    pub scaling_layer: Option<bool>,
     /// Passes over the training data.
     pub epochs: usize,
     /// Samples in a step.
@@ -117,6 +120,7 @@ impl Preset {
                 init: Init::Normal(0.01),
                 normalization: Normalization::None,
                 standardize_targets: None,
+                scaling_layer: None,
                 epochs: 200,
                 batch_size: BatchSize::Full,
                 optimizer: Optimizer::SGD,
@@ -136,6 +140,7 @@ impl Preset {
                 init: Init::He,
                 normalization: Normalization::Unit,
                 standardize_targets: None,
+                scaling_layer: None,
                 epochs: 6,
                 batch_size: BatchSize::Samples(128),
                 optimizer: Optimizer::AdamW {
@@ -235,6 +240,7 @@ impl TrainConfig {
             seed: self.seed,
             threads: self.workers(network, samples),
             target_scale,
+            scaling_layer: self.scaling_layer == Some(true),
         }
     }
 

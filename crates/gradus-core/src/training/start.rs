@@ -179,7 +179,13 @@ fn check_same_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
 fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
     let settings = |config: &TrainConfig| {
         let TrainConfig {
-            hidden, activation, optimizer, regularization, standardize_targets, ..
+            hidden,
+            activation,
+            optimizer,
+            regularization,
+            standardize_targets,
+            scaling_layer,
+            ..
         } = config.clone();
         [
             ("the hidden layers", format!("{hidden:?}")),
@@ -187,6 +193,7 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
             ("the optimizer", format!("{} with {} moments", optimizer.name(), optimizer.moments())),
             ("batch normalization", regularization.batch_norm.to_string()),
             ("whether weights are averaged", regularization.ema_decay.is_some().to_string()),
+            ("whether there is a scaling layer", (scaling_layer == Some(true)).to_string()),
             ("whether targets are standardized", (standardize_targets == Some(true)).to_string()),
         ]
     };

@@ -64,6 +64,7 @@ pub(crate) fn pass(
             executor.backward(layer, &pass, &thread, &mut scratch, Update::Overwrite);
             thread.barrier();
         }
+        executor.backward_columns(&pass, &thread, &mut scratch, Update::Overwrite);
     });
     let losses = workspace.losses.read();
     let loss = (0..samples).map(|i| f64::from(losses.view().row(i)[0])).sum::<f64>();

@@ -147,6 +147,7 @@ mod tests {
                 seed: 0,
                 threads,
                 target_scale: None,
+                scaling_layer: false,
             };
             let subset = (&data).into();
             let trainer = Trainer::new(&settings, &network, Transform::IDENTITY, &subset).unwrap();

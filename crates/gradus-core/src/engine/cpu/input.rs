@@ -12,6 +12,7 @@ use gradus_kernels::sparse::{TILE, Tile};
 use gradus_kernels::threads::{SharedMatrix, Thread};
 use rand_distr::{Beta, Distribution};
 
+use crate::engine::Settings;
 use crate::engine::cpu::passes::SharedTile;
 use crate::engine::cpu::workspace::Workspace;
 use crate::engine::cpu::{Density, fill_tile};
@@ -101,7 +102,8 @@ impl Mix {
 }
 
 impl InputPipeline {
-    /// `data` are the samples that every epoch will be given.
+    /// `data` are the samples that every epoch will be given; `dense` if the network does not take their zeros as they
+    /// are.
     ///
     /// # Errors
     /// `InvalidArgument` for distortions of samples that are not images.
@@ -110,12 +112,15 @@ impl InputPipeline {
         transform: Transform,
         data: &Subset,
         batches: &Batches,
-        regularization: &Regularization,
-        seed: u64,
-        threads: usize,
+        settings: &Settings,
+        dense: bool,
     ) -> Result<InputPipeline> {
+        let Settings { regularization, seed, threads, .. } = settings;
         let Regularization { input_dropout, input_noise, mixup, distortion, .. } = *regularization;
-        let (density, bytes) = Density::for_training(kernels, &transform, data, threads);
+        let (density, bytes) = match dense {
+            true => (Density::Dense, None),
+            false => Density::for_training(kernels, &transform, data, *threads),
+        };
         let density = density.after(regularization, &data.data().inputs);
         let distorter = match distortion.is_none() {
             true => None,
@@ -124,6 +129,7 @@ impl InputPipeline {
         let per_batch = batches.batch_size().div_ceil(TILE);
         let cached = batches.is_full() && distorter.is_none() && input_dropout == 0.0;
         let per_round = if cached { 1 } else { threads.div_ceil(per_batch) };
+        let seed = *seed;
         let slots = match density.is_sparse() {
             true => per_batch * per_round * if cached { 1 } else { 2 },
             false => 0,

@@ -3,10 +3,13 @@
 //! `step.rs` shows one step of training on one page and is the file to read first. [`plan`] says which
 //! operations a network consists of and how they are divided among threads, [`passes`] holds the forward and
 //! the backward pass of a layer, [`linear`] and [`hidden`] their maths, [`workspace`] the memory,
-//! [`partition`] the order of parameters in it. `density.rs` decides whether zeros are skipped, `input.rs` makes the inputs of a step, `losses.rs` turns
+//! [`column_blocks`] and `columns.rs` are what acts on input columns before the first layer: how it is divided, and its
+//! passes. [`partition`] is the order of parameters in memory. `density.rs` decides whether zeros are skipped, `input.rs` makes the inputs of a step, `losses.rs` turns
 //! outputs into losses and gradients, `update.rs` gradients into new parameters. `trainer.rs` holds what a run
 //! keeps, `micro_batch.rs` what a batch is cut into; `epochs.rs` runs the epochs.
 
+pub mod column_blocks;
+mod columns;
 mod density;
 mod epochs;
 pub mod hidden;

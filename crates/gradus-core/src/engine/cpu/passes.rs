@@ -15,6 +15,7 @@ use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::sparse::Tile;
 use gradus_kernels::threads::{Reading, SharedMatrix, Thread};
 
+use crate::engine::cpu::columns::{self, ColumnPass};
 use crate::engine::cpu::hidden::{self, HiddenLayer, RngKey};
 use crate::engine::cpu::linear::{self, InputScale};
 use crate::engine::cpu::plan::{GradientPlace, Operand, Operation, Plan};
@@ -100,7 +101,19 @@ impl Executor {
         sparse: bool,
         hidden: HiddenRegularization,
     ) -> Executor {
-        let plan = Plan::new(network, sparse, hidden);
+        Executor::with_plan(kernels, network, Plan::new(network, sparse, hidden))
+    }
+
+    /// For training with a scaling layer before the first linear layer; takes [`Input::Dense`].
+    pub fn with_scaling(
+        kernels: Kernels,
+        network: &Network,
+        hidden: HiddenRegularization,
+    ) -> Executor {
+        Executor::with_plan(kernels, network, Plan::with_scaling(network, hidden))
+    }
+
+    fn with_plan(kernels: Kernels, network: &Network, plan: Plan) -> Executor {
         let parameters = plan.parameters.to_memory(&plan.initial_parameters(network));
         let statistics = plan.statistics.to_memory(&plan.initial_statistics());
         Executor { plan, parameters, statistics, kernels }
@@ -112,7 +125,7 @@ impl Executor {
     }
 
     /// Gives the parameters to `network`, which must have the same shape. It then predicts what these
-    /// predict: batch normalization is folded into it.
+    /// predict: the scaling layer and batch normalization are folded into it.
     pub fn store(&self, network: &mut Network) {
         self.store_these(&self.parameters, &self.statistics, network);
     }
@@ -130,6 +143,9 @@ impl Executor {
             let statistics = self.plan.statistics.from_memory(&statistics.read());
             hidden::fold(&self.plan, &parameters, &statistics, network);
         }
+        if let Some(columns) = &self.plan.columns {
+            columns::fold(columns, parameters, network);
+        }
     }
 
     /// One operation of the forward pass, this thread's share of it. After the last one the logits of this
@@ -143,6 +159,12 @@ impl Executor {
     ) {
         let (workspace, samples) = (pass.workspace, pass.samples);
         match operation {
+            Operation::Columns => {
+                let Some(columns) = self.columns(pass) else { return };
+                for block in thread.share(columns.blocks()) {
+                    columns.forward(block);
+                }
+            }
             Operation::LayerByUnits(layer) => {
                 for block in thread.share(self.plan.layers[layer].blocks.len()) {
                     self.forward_block(layer, block, pass, scratch);
@@ -169,6 +191,19 @@ impl Executor {
                 }
             }
         }
+    }
+
+    /// What acts on the input columns in a pass, if anything does.
+    fn columns<'a>(&'a self, pass: &'a Pass<'a>) -> Option<ColumnPass<'a>> {
+        let Input::Dense(input) = pass.input else { return None };
+        Some(ColumnPass {
+            kernels: self.kernels,
+            columns: self.plan.columns.as_ref()?,
+            parameters: &self.parameters,
+            input,
+            outputs: pass.workspace.columns.as_ref()?,
+            gradients: &pass.workspace.gradients,
+        })
     }
 
     /// One block of units of a layer: `a = f(x W + b)`.
@@ -227,6 +262,11 @@ impl Executor {
                 below = pass.outputs(number);
                 below.view().part(rows, 0..layer.inputs)
             }
+            (Operand::Columns, _) => {
+                let Some(columns) = &pass.workspace.columns else { return };
+                below = columns.read();
+                below.view().part_rows(rows)
+            }
             (Operand::Batch, Input::Tiles(..)) => unreachable!("tiles take the sparse product"),
         };
         let parameters;
@@ -270,11 +310,43 @@ impl Executor {
         }
     }
 
-    /// Gradient of the weight rows of a layer that start from one block of the layer below.
+    /// The backward pass of what acts on the input columns, this thread's share of it: the gradients of the rows of
+    /// the first weight that start from a block, then those of the block's own parameters. Nothing needs the gradient
+    /// of the batch.
+    pub fn backward_columns(
+        &self,
+        pass: &Pass,
+        thread: &Thread,
+        scratch: &mut Scratch,
+        update: Update,
+    ) {
+        let Some(columns) = self.columns(pass) else { return };
+        let width = self.plan.layers[0].outputs;
+        for block in thread.share(columns.blocks()) {
+            self.backward_rows(0, block, pass, update);
+            let above = self.grad_preactivations(0, pass);
+            let above = above.view().part(0..pass.samples, 0..width);
+            let weight = self.parameters.read_partition(self.plan.layers[0].weights[block]);
+            let units = weight.len() / width;
+            let weight = MatRef::new(&weight, units, width);
+            let grad = &mut scratch.grad_preactivation[..pass.samples * units];
+            let mut grad = MatMut::new(grad, pass.samples, units);
+            linear::backward_input(self.kernels, above, weight, grad.reborrow());
+            columns.backward(block, grad, update);
+        }
+    }
+
+    /// Gradient of the weight rows of a layer that start from one block of the columns or of the layer below.
     fn backward_rows(&self, index: usize, block: usize, pass: &Pass, update: Update) {
-        let (layer, below) = (&self.plan.layers[index], &self.plan.layers[index - 1]);
-        let Some(activations) = &pass.workspace.activations[index - 1] else { return };
-        let units = below.blocks[block].len();
+        let (layer, workspace) = (&self.plan.layers[index], pass.workspace);
+        let (activations, units) = match (layer.operand, &self.plan.columns) {
+            (Operand::Layer(below), _) => {
+                (&workspace.activations[below], self.plan.layers[below].blocks[block].len())
+            }
+            (_, Some(columns)) => (&workspace.columns, columns.blocks[block].outputs.len()),
+            (_, None) => return,
+        };
+        let Some(activations) = activations else { return };
         let activations = activations.read_partition(block);
         let inputs = activations.view().part(0..pass.samples, 0..units);
         let grad = self.grad_preactivations(index, pass);

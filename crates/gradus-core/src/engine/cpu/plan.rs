@@ -10,6 +10,9 @@
 //!   *panel*: nobody needs the gradient of the batch, so that the owner reads nothing of other owners;
 //! - of the weight of the next layer, the rows that start from its units.
 //!
+//! If something acts on the input columns before the first layer (`column_blocks.rs`), its outputs take the
+//! place of the batch: a block of columns owns the rows of the first weight that start from it.
+//!
 //! Each of these is a *partition*. The division depends on the network alone, never on the number of
 //! threads: that is why results do not either.
 
@@ -18,6 +21,7 @@ use std::ops::Range;
 use gradus_kernels::sparse::{PANEL, PANEL_STEP};
 use gradus_kernels::threads::Thread;
 
+use crate::engine::cpu::column_blocks::PlannedColumns;
 use crate::engine::cpu::partition::Partitioned;
 use crate::network::{Activation, Linear, Network, Role, Tensor};
 use crate::regularization::HiddenRegularization;
@@ -26,6 +30,8 @@ use crate::regularization::HiddenRegularization;
 /// it before any begins the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
+    /// What acts on the input columns, divided by its blocks of columns.
+    Columns,
     /// A layer, divided by its blocks of units.
     LayerByUnits(usize),
     /// The layer whose outputs are the logits, divided by samples: losses need all units of a sample.
@@ -39,6 +45,8 @@ pub enum Operation {
 pub enum Operand {
     /// The samples of the batch.
     Batch,
+    /// What the plan's columns make of the batch.
+    Columns,
     /// The outputs of the layer of this number.
     Layer(usize),
 }
@@ -74,7 +82,7 @@ pub struct PlannedLayer {
     /// The weight in the vector of parameters.
     pub weight: Range<usize>,
     /// Partitions of the weight: one for each block of this layer where the inputs are the batch, else
-    /// one for each block of the layer below.
+    /// one for each block of the columns or of the layer below.
     pub weights: Vec<usize>,
     /// Partitions of the bias, one for each block.
     pub biases: Vec<usize>,
@@ -97,11 +105,14 @@ pub struct NormPartitions {
 /// How the work on a network and its parameters are divided.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// What acts on the input columns before the first layer; none if that takes the batch.
+    pub columns: Option<PlannedColumns>,
     /// The layers, from the batch to the logits.
     pub layers: Vec<PlannedLayer>,
     /// The forward pass. The backward pass goes through the layers from the last to the first.
     pub operations: Vec<Operation>,
-    /// The parameters: those of the network, then scales and shifts of batch normalization.
+    /// The parameters: those of the network, then the factors of the scaling layer, then scales and shifts of
+    /// batch normalization.
     pub parameters: Partitioned,
     /// Running statistics of batch normalization.
     pub statistics: Partitioned,
@@ -112,8 +123,24 @@ pub struct Plan {
 impl Plan {
     /// The plan for `network`; `sparse` where most of its inputs are 0.
     pub fn new(network: &Network, sparse: bool, hidden: HiddenRegularization) -> Plan {
+        Plan::build(network, None, sparse, hidden)
+    }
+
+    /// The plan for training `network` with a scaling layer before its first linear layer.
+    pub fn with_scaling(network: &Network, hidden: HiddenRegularization) -> Plan {
+        let columns = PlannedColumns::unchanged(network.inputs());
+        Plan::build(network, Some(columns), false, hidden)
+    }
+
+    fn build(
+        network: &Network,
+        columns: Option<PlannedColumns>,
+        sparse: bool,
+        hidden: HiddenRegularization,
+    ) -> Plan {
         let linears = network.linears();
         let mut plan = Plan {
+            columns,
             layers: Vec::new(),
             operations: Vec::new(),
             parameters: Partitioned::default(),
@@ -121,12 +148,20 @@ impl Plan {
             hidden: if linears.len() > 1 { hidden } else { HiddenRegularization::PLAIN },
         };
         let mut tensors = network.tensors().into_iter();
+        let first = match plan.columns {
+            Some(_) => Operand::Columns,
+            None => Operand::Batch,
+        };
+        plan.operations.extend(plan.columns.iter().map(|_| Operation::Columns));
         for (index, linear) in linears.iter().enumerate() {
-            let operand = index.checked_sub(1).map_or(Operand::Batch, Operand::Layer);
+            let operand = index.checked_sub(1).map_or(first, Operand::Layer);
             let feeds_loss = index + 1 == linears.len();
             let mut layer = PlannedLayer::new(linear, operand, feeds_loss, sparse);
             layer.activation = network.activation_after(index);
             plan.add(layer, tensors.by_ref().take(2));
+        }
+        if let Some(columns) = &mut plan.columns {
+            columns.add_scaling(&mut plan.parameters);
         }
         if plan.hidden.batch_norm {
             plan.add_batch_norm();
@@ -150,8 +185,17 @@ impl Plan {
                 (Role::Weight, Operand::Batch) => {
                     layer.weights = by_units(inputs).map(add).collect();
                 }
-                (Role::Weight, Operand::Layer(below)) => {
-                    let rows = self.layers[below].blocks.iter().cloned();
+                (Role::Weight, below) => {
+                    let rows: Vec<_> = match (below, &self.columns) {
+                        (Operand::Layer(below), _) => self.layers[below].blocks.clone(),
+                        (_, Some(columns)) => {
+                            columns.blocks.iter().map(|it| it.outputs.clone()).collect()
+                        }
+                        (_, None) => {
+                            unreachable!("a layer takes the columns of a plan that has some")
+                        }
+                    };
+                    let rows = rows.into_iter();
                     layer.weights = rows.map(|rows| add((rows, 0..outputs, outputs))).collect();
                 }
                 _ => {
@@ -212,6 +256,12 @@ impl Plan {
 
     /// Calls `visit` with each partition whose gradient `thread` computes, and which it updates.
     pub fn for_own_partitions(&self, thread: &Thread, mut visit: impl FnMut(usize)) {
+        if let Some(columns) = &self.columns {
+            for block in thread.share(columns.blocks.len()) {
+                columns.blocks[block].partitions().for_each(&mut visit);
+                visit(self.layers[0].weights[block]);
+            }
+        }
         for (index, layer) in self.layers.iter().enumerate() {
             for block in thread.share(layer.blocks.len()) {
                 visit(layer.biases[block]);
@@ -229,12 +279,21 @@ impl Plan {
         }
     }
 
-    /// Values of the parameters before training, in the network's order: the network's own, scales of 1
+    /// Inputs of a sample.
+    pub fn inputs(&self) -> usize {
+        match &self.columns {
+            Some(columns) => columns.inputs(),
+            None => self.layers.first().map_or(0, |layer| layer.inputs),
+        }
+    }
+
+    /// Values of the parameters before training, in the network's order: the network's own, factors and scales of 1
     /// and shifts of 0.
     pub fn initial_parameters(&self, network: &Network) -> Vec<f32> {
         let mut values = network.parameters().to_vec();
         values.resize(self.parameters.values(), 0.0);
-        for tensor in self.parameters.tensors.iter().filter(|it| it.role == Role::Scale) {
+        let is_factor = |role| matches!(role, Role::Scale | Role::InputScale);
+        for tensor in self.parameters.tensors.iter().filter(|it| is_factor(it.role)) {
             values[tensor.range.clone()].fill(1.0);
         }
         values
@@ -258,8 +317,8 @@ impl PlannedLayer {
         let from_batch = operand == Operand::Batch;
         let gradient = match (operand, feeds_loss) {
             (Operand::Batch, _) => GradientPlace::Scratch,
-            (Operand::Layer(_), true) => GradientPlace::Logits,
-            (Operand::Layer(_), false) => GradientPlace::Workspace,
+            (_, true) => GradientPlace::Logits,
+            (_, false) => GradientPlace::Workspace,
         };
         let width = match gradient {
             GradientPlace::Logits => outputs,

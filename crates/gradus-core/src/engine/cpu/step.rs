@@ -59,6 +59,8 @@ impl Trainer {
                     group.barrier(); // The layer below takes the gradients of all units of this one.
                 }
             }
+            // What acts on the input columns. The barrier before it is that of the first layer, or of the loss.
+            self.executor.backward_columns(&pass, group, scratch, update);
             drop(rows);
             if micro_batch.input.is_some() {
                 group.barrier(); // The next chunk's rows overwrite these.

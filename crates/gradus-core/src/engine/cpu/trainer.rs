@@ -83,22 +83,18 @@ impl Trainer {
             }
             batches.leave_out_single();
         }
-        let input = InputPipeline::new(
-            kernels,
-            transform,
-            data,
-            &batches,
-            regularization,
-            *seed,
-            *threads,
-        )?;
+        let dense = settings.scaling_layer;
+        let input = InputPipeline::new(kernels, transform, data, &batches, settings, dense)?;
         let (sparse, hidden) =
             (input.density.is_sparse(), HiddenRegularization::from(regularization));
         let mut network = network.clone();
         if let Some(scale) = &settings.target_scale {
             scale.unfold_from(&mut network);
         }
-        let executor = Executor::for_training(kernels, &network, sparse, hidden);
+        let executor = match settings.scaling_layer {
+            true => Executor::with_scaling(kernels, &network, hidden),
+            false => Executor::for_training(kernels, &network, sparse, hidden),
+        };
         // Batch normalization needs all samples of a batch at once.
         let whole = executor.plan.hidden.batch_norm;
         let count = match whole {

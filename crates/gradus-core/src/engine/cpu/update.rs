@@ -300,8 +300,9 @@ impl MaxNorm {
         for index in 0..self.squares.len() {
             self.add_squares(index, executor, all);
         }
-        if self.squares.len() > 1 {
-            // Barrier: layers above the first need the sums of all blocks.
+        let layers = &executor.plan.layers[..self.squares.len()];
+        if layers.iter().any(|layer| layer.operand != Operand::Batch) {
+            // Barrier: layers that do not take the batch need the sums of all blocks.
             all.barrier();
         }
         for index in 0..self.squares.len() {
@@ -336,7 +337,7 @@ impl MaxNorm {
             factors.fill(0.0);
             let summed = match layer.operand {
                 Operand::Batch => block..block + 1,
-                Operand::Layer(_) => 0..blocks,
+                Operand::Columns | Operand::Layer(_) => 0..blocks,
             };
             for other in summed {
                 let squares = self.squares[index].read_partition(other);

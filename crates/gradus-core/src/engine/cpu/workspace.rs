@@ -7,6 +7,7 @@ use gradus_kernels::matrix::Aligned;
 use gradus_kernels::sparse::{PANEL, TILE};
 use gradus_kernels::threads::SharedMatrix;
 
+use crate::engine::cpu::column_blocks::PlannedColumns;
 use crate::engine::cpu::plan::{GradientPlace, Operation, Plan};
 
 /// Samples of a partition of the logits: the part of a batch whose losses one thread computes at a time.
@@ -15,6 +16,8 @@ pub const LOSS_ROWS: usize = 64;
 /// Activations and gradients of up to `rows` samples, shared by the threads of one group.
 pub struct Workspace {
     pub(super) rows: usize,
+    /// Outputs of the plan's columns, `samples x outputs`, divided by blocks of columns.
+    pub(super) columns: Option<SharedMatrix>,
     /// Outputs of each layer, `samples x units`; `None` if they are the logits at once.
     pub(super) activations: Vec<Option<SharedMatrix>>,
     /// What the backward pass computes the derivative of the activation from, where that is not the
@@ -54,8 +57,13 @@ impl Workspace {
         let tiles: Vec<_> =
             (0..Workspace::loss_tiles(rows)).map(|tile| Workspace::loss_rows(tile, rows)).collect();
         let outputs = layers.last().map_or(0, |layer| layer.outputs);
+        let by_columns = |columns: &PlannedColumns| {
+            let blocks: Vec<_> = columns.blocks.iter().map(|it| it.outputs.clone()).collect();
+            SharedMatrix::by_columns(rows, columns.outputs(), &blocks)
+        };
         Workspace {
             rows,
+            columns: plan.columns.as_ref().map(by_columns),
             activations: matrices(&|index| !by_samples(index)),
             saved: matrices(&|index| training && is_hidden(index) && plan.saves(index)),
             masks: matrices(&|index| training && is_hidden(index) && plan.hidden.dropout > 0.0),
@@ -89,7 +97,7 @@ impl Workspace {
 
 /// The memory that one thread needs for itself.
 pub struct Scratch {
-    /// Gradient with respect to the pre-activations of a block.
+    /// Gradient with respect to the pre-activations of a block, or to the outputs of a block of columns.
     pub(super) grad_preactivation: Aligned,
     /// One row of a block.
     pub(super) row: Aligned,
@@ -99,7 +107,10 @@ impl Scratch {
     /// For workspaces of up to `rows` samples.
     pub fn new(plan: &Plan, rows: usize) -> Scratch {
         let in_scratch = plan.layers.iter().filter(|it| it.gradient == GradientPlace::Scratch);
-        let widths = in_scratch.flat_map(|layer| layer.padded.iter().map(Range::len));
+        let columns =
+            plan.columns.iter().flat_map(|it| it.blocks.iter().map(|it| it.outputs.len()));
+        let widths =
+            in_scratch.flat_map(|layer| layer.padded.iter().map(Range::len)).chain(columns);
         let widest = widths.max().unwrap_or(0);
         Scratch {
             grad_preactivation: Aligned::zeros(rows.max(TILE) * widest),

@@ -218,6 +218,12 @@ pub static SETTINGS: &[Setting] = &[
              layer of the saved model",
         )
         .scope(Scope::Regression),
+    Setting::new::<bool>("scaling_layer", optional!(scaling_layer)).about(
+        Group::Network,
+        "BOOL",
+        "Train a factor for each input of the first layer, and fold the factors into that layer's weights in the saved \
+         model",
+    ),
     Setting::new::<f32>("dropout", field!(regularization.dropout))
         .about(Group::Regularization, "FRACTION", "Fraction of hidden activations set to 0")
         .range(SHARE)
