@@ -206,6 +206,32 @@ fn models_are_exported_and_imported() {
 }
 
 #[test]
+fn weights_of_8_bits_are_measured() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    run(at, &format!("train {TABLE} --quiet"));
+    let printed = run(at, "export model.safetensors net.c --int8");
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines[0], "Wrote net.c");
+    assert!(lines[1].starts_with("Weights of 32 bits on table.csv: loss = "), "{printed}");
+    assert!(lines[2].starts_with("Weights of 8 bits on table.csv: loss = "), "{printed}");
+    assert!(fs::read_to_string(at.join("net.c")).unwrap().contains("signed char weight_0[16]"));
+    // Another format has the numbers that the 8 bits stand for: it predicts what the C source predicts.
+    fs::write(at.join("other.csv"), "u,v,label\n0,5,blue\n5,0,green\n").unwrap();
+    let printed = run(at, "export model.safetensors rounded.safetensors --int8 --data other.csv");
+    let rounded = json(&run(at, "evaluate rounded.safetensors --data other.csv --json"));
+    let loss =
+        format!("Weights of 8 bits on other.csv: loss = {:.4}", rounded["loss"].as_f64().unwrap());
+    assert!(printed.lines().nth(2).unwrap().starts_with(&loss), "{printed} {loss}");
+    // Where the data of the model are not found, a warning says so, and the file is written.
+    fs::remove_file(at.join("table.csv")).unwrap();
+    let done = gradus(at, "export model.safetensors net.c --int8").assert().success();
+    assert!(text(&done.get_output().stderr).contains("what the rounding costs was not measured"));
+    gradus(at, "export model.safetensors net.c --int8 --data none.csv").assert().code(1);
+}
+
+#[test]
 fn arrays_survive_a_round_trip() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();

@@ -627,6 +627,8 @@ const RULES: &[(&str, &str, Rule)] = &[
             ("export model.safetensors page.html --uint8", "ONNX"),
         ]),
     ),
+    ("export", "int8", Always("it rounds the weights, whatever they are written to")),
+    ("export", "data", Refused(&[("export model.safetensors m.c --data table.csv", "--int8")])),
     ("serve", "<model>", INPUT),
     (
         "serve",

@@ -8,7 +8,7 @@ use gradus::data::csv::Encoding;
 use super::parsers::{encoding, image_size};
 
 /// Where to find named data sets.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct NamedSetArgs {
     /// Folder to search first for named data sets
@@ -20,7 +20,7 @@ pub(crate) struct NamedSetArgs {
 }
 
 /// How tables are read.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct TableArgs {
     /// Leave out a column of a CSV table: its name in the header or its position, counted from 0; may be
@@ -34,7 +34,7 @@ pub(crate) struct TableArgs {
 }
 
 /// Where to find the data, a named set or a path, and how to read files.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct SourceArgs {
     #[command(flatten)]

@@ -53,17 +53,22 @@ impl TestResult {
     }
 
     pub(crate) fn line(&self) -> String {
+        format!("Test: {}", self.words())
+    }
+
+    /// The metrics as text.
+    pub(crate) fn words(&self) -> String {
         match self {
             TestResult::Classes(found) => {
                 let accuracy = with_interval(found.accuracy, found.accuracy_interval());
-                format!("Test: loss = {:.4}, accuracy = {accuracy}", found.loss)
+                format!("loss = {:.4}, accuracy = {accuracy}", found.loss)
             }
             TestResult::Values(found) => {
                 let mean = found.mean();
                 let [loss, root, absolute] =
                     [found.loss, mean.root_mean_squared, mean.mean_absolute].map(figure);
                 format!(
-                    "Test: loss = {loss}, root mean squared error = {root}, mean absolute error = \
+                    "loss = {loss}, root mean squared error = {root}, mean absolute error = \
                      {absolute}, R^2 = {:.4}",
                     mean.r2
                 )

@@ -6,7 +6,6 @@
 //! model through `stack.rs`. docs/formats.md describes each.
 
 use std::fs::File;
-#[cfg(feature = "onnx")]
 use std::io::{Read, Seek};
 use std::path::Path;
 
@@ -17,6 +16,7 @@ use crate::files;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod npz;
+mod c_source;
 mod npz_seal;
 mod halves;
 mod scaling;
@@ -27,6 +27,7 @@ mod torch;
 mod keras;
 mod read;
 
+pub use c_source::{CSourceOptions, rounded as rounded_to_int8, to_text as to_c_source};
 pub use gradus_core::model_file::*;
 #[cfg(feature = "onnx")]
 pub use onnx::OnnxOptions;
@@ -34,7 +35,7 @@ pub use read::{Loaded, load, load_as, load_model, read};
 pub use stack::ReadOptions;
 
 /// The bytes of a model file of the kind that the name asks for: `.safetensors`, the model file of [`save`], `.onnx`,
-/// or `.npz`, the bare arrays of [`npz::write_network`].
+/// `.npz`, the bare arrays of [`npz::write_network`], or `.c`, the source of [`to_c_source`].
 ///
 /// # Errors
 /// `InvalidArgument` for another ending, or for a model that could not be read back.
@@ -48,7 +49,23 @@ pub fn encode(model: &Model, path: &Path) -> Result<Vec<u8>> {
                 .map_err(|error| error.context("this model cannot be exported"))?;
             npz::write_network(&model.network, &model.transform)
         }
-        other => Err(wrong_extension(path, other, ".safetensors, .onnx or .npz")),
+        "c" => encode_c_source(model, path, false),
+        other => Err(wrong_extension(path, other, ".safetensors, .onnx, .npz or .c")),
+    }
+}
+
+/// The bytes of the model as C source ([`to_c_source`]); the name must end in `.c`, and its beginning becomes that of the
+/// functions.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_c_source(model: &Model, path: &Path, int8: bool) -> Result<Vec<u8>> {
+    match extension(path).as_str() {
+        "c" => {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            to_c_source(model, &CSourceOptions { name, int8 }).map(String::into_bytes)
+        }
+        other => Err(wrong_extension(path, other, ".c")),
     }
 }
 
@@ -83,7 +100,7 @@ pub fn export_onnx(model: &Model, path: &Path, options: &OnnxOptions) -> Result<
 }
 
 /// Checks that nothing is lost if a model is written or exported to `path`: there is no file, or one that gradus wrote
-/// (a model of any version, ONNX, or the arrays of [`npz::write_network`]). Of a file that is there only the header or
+/// (a model of any version, ONNX, C source, or the arrays of [`npz::write_network`]). Of a file that is there only the header or
 /// the table of contents is read. Whether the path can be written is another question: [`files::OutputFile::claim`]
 /// answers it.
 ///
@@ -95,7 +112,11 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
     }
     let mut file = open(path)?;
     let front = safetensors::read_front(&mut file, path)?;
-    if safetensors::is_gradus(&front) || is_onnx(&mut file, path)? || npz::is_exported(file) {
+    if safetensors::is_gradus(&front)
+        || is_c_source(&mut file, path)?
+        || is_onnx(&mut file, path)?
+        || npz::is_exported(file)
+    {
         return Ok(());
     }
     Err(Error::argument(format!(
@@ -103,6 +124,20 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
          path, or move the file away",
         path.display()
     )))
+}
+
+/// Whether the file is C source that gradus wrote.
+fn is_c_source(file: &mut File, path: &Path) -> Result<bool> {
+    Ok(first_bytes(file, path, c_source::MARK.len() as u64)? == c_source::MARK.as_bytes())
+}
+
+/// At most so many bytes from the beginning of a file.
+fn first_bytes(file: &mut File, path: &Path, most: u64) -> Result<Vec<u8>> {
+    let mut front = Vec::new();
+    file.rewind()
+        .and_then(|()| file.take(most).read_to_end(&mut front))
+        .map_err(|source| Error::io("read", path, source))?;
+    Ok(front)
 }
 
 /// A build without ONNX recognizes none.
@@ -114,9 +149,5 @@ fn is_onnx(_: &mut File, _: &Path) -> Result<bool> {
 /// Whether the file is ONNX that gradus wrote.
 #[cfg(feature = "onnx")]
 fn is_onnx(file: &mut File, path: &Path) -> Result<bool> {
-    let mut front = Vec::new();
-    file.rewind()
-        .and_then(|()| file.take(onnx::FRONT).read_to_end(&mut front))
-        .map_err(|source| Error::io("read", path, source))?;
-    Ok(onnx::is_exported(&front))
+    Ok(onnx::is_exported(&first_bytes(file, path, onnx::FRONT)?))
 }
