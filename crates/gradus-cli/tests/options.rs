@@ -146,6 +146,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("train", "schedule", EVERY_RUN),
     ("train", "warm-up", EVERY_RUN),
     ("train", "seed", EVERY_RUN),
+    ("train", "micro-batches", EVERY_RUN),
     ("train", "threads", THREADS),
     (
         "train",
@@ -850,7 +851,7 @@ fn sample_value(option: &str) -> &'static str {
         "init" => "=he",
         "normalize" => "=unit",
         "schedule" => "=cosine",
-        "batch-size" | "epochs" | "hidden" | "patience" | "seed" => "=2",
+        "batch-size" | "epochs" | "hidden" | "micro-batches" | "patience" | "seed" => "=2",
         _ => "=0.5",
     }
 }

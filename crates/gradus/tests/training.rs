@@ -138,8 +138,8 @@ fn the_number_of_threads_changes_no_bit() {
     }
 }
 
-/// Eight micro-batches for groups of one and two threads, two for groups of up to six; the last batch of an
-/// epoch has fewer tiles than micro-batches.
+/// Eight micro-batches for groups of one and two threads, two for groups of up to six; more than there are tiles in a
+/// batch; the last batch of an epoch has fewer tiles than micro-batches.
 #[test]
 fn the_sizes_of_thread_groups_change_no_bit() {
     let _one = ONE_AT_A_TIME.lock();
@@ -149,12 +149,20 @@ fn the_sizes_of_thread_groups_change_no_bit() {
     let labels = (0..samples as u32).map(|at| at * at % 3).collect();
     let names = ["a", "b", "c"].map(String::from).to_vec();
     let data = Dataset::new(Inputs::Bytes(bytes), labels, vec![6], names).unwrap();
-    for (data, batch) in [(&data, 8_300), (&as_floats(&data), 8_300), (&data, 32_800)] {
+    let floats = as_floats(&data);
+    for (data, batch, micro_batches) in [
+        (&data, 8_300, None),
+        (&floats, 8_300, None),
+        (&data, 32_800, None),
+        (&data, 1_024, Some(8)),
+        (&floats, 1_000, Some(64)),
+    ] {
         let with = |threads| {
             let config = TrainConfig {
                 hidden: vec![70, 20],
                 batch_size: BatchSize::Samples(batch),
                 normalization: Normalization::Standard,
+                micro_batches,
                 threads: Some(threads),
                 ..small(1)
             };
@@ -163,7 +171,10 @@ fn the_sizes_of_thread_groups_change_no_bit() {
         };
         let one = with(1);
         for threads in [3, 5, 12] {
-            assert!(one == with(threads), "batches of {batch}, {threads} threads");
+            assert!(
+                one == with(threads),
+                "batches of {batch}, {micro_batches:?}, {threads} threads"
+            );
         }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) regularization: Regularization,
     /// Seed of all random numbers.
     pub(crate) seed: u64,
+    /// Into how many micro-batches a batch is cut, a power of two; none for what the engine finds worth it.
+    pub(crate) micro_batches: Option<usize>,
     /// Threads that compute; the result does not depend on their number.
     pub(crate) threads: usize,
     /// The scale on which regression targets are learned; none for their own.

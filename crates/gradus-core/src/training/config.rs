@@ -74,6 +74,10 @@ pub struct TrainConfig {
     pub monitor: Option<Monitor>,
     /// Where all random numbers come from.
     pub seed: u64,
+    /// Into how many micro-batches a batch is cut, whose gradients are summed along a tree: a power of two up to 64. `None`
+    /// for one below 8,192 samples, else one for every 4,096, rounded down to a power of two. Sums of other cuts are
+    /// rounded otherwise, so that the model depends on it.
+    pub micro_batches: Option<usize>,
     /// Worker threads; `None` for one a core, or one alone where the steps are very small.
     pub threads: Option<usize>,
 }
@@ -132,6 +136,7 @@ impl Preset {
                 early_stopping: None,
                 monitor: None,
                 seed: 0,
+                micro_batches: None,
                 threads: None,
             },
             Preset::Quick => TrainConfig {
@@ -157,6 +162,7 @@ impl Preset {
                 early_stopping: None,
                 monitor: None,
                 seed: 0,
+                micro_batches: None,
                 threads: None,
             },
             Preset::Accurate => TrainConfig {
@@ -238,6 +244,7 @@ impl TrainConfig {
             optimizer: self.optimizer,
             regularization: self.regularization.clone(),
             seed: self.seed,
+            micro_batches: self.micro_batches,
             threads: self.workers(network, samples),
             target_scale,
             scaling_layer: self.scaling_layer == Some(true),
@@ -327,6 +334,15 @@ mod tests {
         wrong(|c| c.warm_up = 1e9, "warm_up");
         wrong(|c| c.validation = 1.0, "validation");
         wrong(|c| c.threads = Some(0), "threads");
+        for count in [0, 3, 128] {
+            let config = TrainConfig { micro_batches: Some(count), ..TrainConfig::default() };
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains("a power of two from 1 to 64"), "{message}");
+        }
+        wrong(
+            |c| (c.micro_batches, c.regularization.batch_norm) = (Some(2), true),
+            "1 with `batch_norm`",
+        );
         wrong(
             |c| c.optimizer = Optimizer::Sgd { momentum: 1.0, nesterov: false, weight_decay: 0.0 },
             "momentum",

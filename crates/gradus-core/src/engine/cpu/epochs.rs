@@ -139,12 +139,15 @@ mod tests {
         let inputs = Inputs::Bytes(vec![1; samples]);
         let data = Dataset::new(inputs, vec![0; samples], vec![1], vec!["a".into()]).unwrap();
         let network = Network::dense(1, &[], &[Activation::Relu], 1).unwrap();
-        for (micro_batches, threads) in [(8, 12), (8, 5), (8, 3), (2, 3), (2, 5), (2, 12), (1, 5)] {
+        for (micro_batches, threads) in
+            [(64, 5), (8, 12), (8, 5), (8, 3), (2, 3), (2, 5), (2, 12), (1, 5)]
+        {
             let settings = Settings {
                 batch_size: micro_batches * MICRO_BATCH_SAMPLES,
                 optimizer: Optimizer::SGD,
                 regularization: Regularization::NONE,
                 seed: 0,
+                micro_batches: None,
                 threads,
                 target_scale: None,
                 scaling_layer: false,

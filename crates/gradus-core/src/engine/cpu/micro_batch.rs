@@ -3,8 +3,8 @@
 //!
 //! A batch is cut into *micro-batches*, each computed by a *group* of threads; within a group each thread owns
 //! some of the units (`plan.rs`). A small batch is one micro-batch, so that the threads share the units; a large
-//! one is several, so that each thread takes samples. The cuts depend on the batch and the network, never on the
-//! number of threads, and sums are made in the order of the micro-batches: that is why the result does not
+//! one is several, so that each thread takes samples. The cuts depend on the batch and the settings, never on the
+//! number of threads, and sums are made along a tree over the micro-batches: that is why the result does not
 //! depend on the number of threads either.
 
 use std::ops::Range;

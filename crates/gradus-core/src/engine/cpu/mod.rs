@@ -35,7 +35,7 @@ use crate::error::{Error, Result};
 pub(crate) use density::{Density, fill_tile};
 pub use hidden::RngKey;
 pub use passes::{Executor, Input, Pass, SharedTile};
-pub(crate) use trainer::Trainer;
+pub(crate) use trainer::{MOST_MICRO_BATCHES, Trainer};
 pub use workspace::{Scratch, Workspace};
 
 /// Samples that go through the network at a time.

@@ -29,7 +29,19 @@ use crate::transform::Transform;
 pub(super) const MICRO_BATCH_SAMPLES: usize = 4096;
 
 /// Most micro-batches: their gradients take memory, and as many threads can share a full batch by samples.
-pub(super) const MOST_MICRO_BATCHES: usize = 8;
+pub(crate) const MOST_MICRO_BATCHES: usize = 64;
+
+/// Into how many micro-batches batches of so many samples are cut: a power of two, so that a tree over them is whole
+/// wherever it is divided among machines.
+fn micro_batches(settings: &Settings, samples: usize) -> usize {
+    let worth = (samples / MICRO_BATCH_SAMPLES).clamp(1, MOST_MICRO_BATCHES);
+    match settings.micro_batches {
+        Some(count) => count,
+        // Batch normalization needs all samples of a batch at once.
+        None if settings.regularization.batch_norm => 1,
+        None => 1 << worth.ilog2(),
+    }
+}
 
 /// What trains a network on the cores of this machine.
 pub(crate) struct Trainer {
@@ -95,12 +107,8 @@ impl Trainer {
             true => Executor::with_scaling(kernels, &network, hidden),
             false => Executor::for_training(kernels, &network, sparse, hidden),
         };
-        // Batch normalization needs all samples of a batch at once.
         let whole = executor.plan.hidden.batch_norm;
-        let count = match whole {
-            true => 1,
-            false => (batches.batch_size() / MICRO_BATCH_SAMPLES).clamp(1, MOST_MICRO_BATCHES),
-        };
+        let count = micro_batches(settings, batches.batch_size());
         let rows = batches.batch_size().div_ceil(count).next_multiple_of(TILE);
         let rows = if whole { rows } else { rows.min(CHUNK) };
         let features = (!sparse).then_some(data.features());

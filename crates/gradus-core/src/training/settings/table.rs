@@ -7,6 +7,7 @@ use std::ops::Bound::{Excluded, Included};
 
 use super::setting::{Get, Group, Range, Scope, Set, Setting};
 use super::text::TextForm;
+use crate::engine::MOST_MICRO_BATCHES;
 use crate::network::{Activation, Init};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
@@ -169,6 +170,19 @@ pub static SETTINGS: &[Setting] = &[
             "Seed of all random numbers: same seed, same model [default: 0]",
         )
         .python("random_state"),
+    Setting::new::<usize>("micro_batches", optional!(micro_batches))
+        .label("Micro-batches")
+        .about(
+            Group::Training,
+            "N",
+            "Parts of a batch whose gradients are computed apart and summed along a tree: a power of two up to 64 \
+             [default: 1 below 8192 samples, else one for every 4096]",
+        )
+        .expects("a power of two from 1 to 64")
+        .range(Range::Check("a power of two from 1 to 64, and 1 with `batch_norm`", |config| {
+            let most = if config.regularization.batch_norm { 1 } else { MOST_MICRO_BATCHES };
+            config.micro_batches.is_none_or(|count| count.is_power_of_two() && count <= most)
+        })),
     Setting::new::<usize>("threads", optional!(threads))
         .about(
             Group::Training,
