@@ -35,7 +35,7 @@ mod core {
         plot_calibration, plot_confusion, plot_curves, plot_weight_histograms, plot_weights,
     };
     #[pymodule_export]
-    use super::settings::{Setting, current_settings, settings};
+    use super::settings::{Setting, current_settings, outputs_per_target, settings};
     #[pymodule_export]
     use super::training::{Run, State, train};
     #[pymodule_export]

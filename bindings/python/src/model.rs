@@ -221,6 +221,18 @@ impl Model {
         self.trained.names().to_vec()
     }
 
+    /// The names of the targets that it was trained on; a name of an output for each quantile is in `names`.
+    #[getter]
+    fn target_names(&self) -> Vec<String> {
+        self.trained.target_names()
+    }
+
+    /// The loss that it was trained with.
+    #[getter]
+    fn loss(&self) -> String {
+        self.trained.loss().name()
+    }
+
     /// The names of the features, if it was trained on a table with names.
     #[getter]
     fn feature_names(&self) -> Option<Vec<&str>> {
@@ -341,7 +353,7 @@ impl Model {
                 if hidden.is_empty() { vec![Activation::Identity] } else { activations };
             let mut network = Network::dense(*features, hidden, &activations, *outputs)?;
             set_parameters(&mut network, parameters)?;
-            let outputs = Outputs { task: loss.task(), names };
+            let outputs = Outputs { loss, names, weights: Vec::new() };
             let mut model = Trained::new(network, Transform::IDENTITY, vec![*features], outputs)?;
             model.columns = feature_names.map(Columns::of_features);
             Ok(model)

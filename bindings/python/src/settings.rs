@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::error_messages;
+use crate::errors::exception;
 
 /// A setting of a training run.
 #[pyclass(frozen, module = "gradus._core")]
@@ -118,6 +119,13 @@ pub(crate) fn current_settings(json: &str) -> PyResult<String> {
         PyValueError::new_err(format!("the settings are no JSON object: {error}"))
     })?;
     Ok(Value::Object(current(&older)).to_string())
+}
+
+/// The number of outputs for each target in a run with these texts of settings.
+#[pyfunction]
+pub(crate) fn outputs_per_target(texts: HashMap<String, String>) -> PyResult<usize> {
+    let config = config(&texts).map_err(|error| exception(&error))?;
+    Ok(config.loss.map_or(1, |loss| loss.outputs_per_target()))
 }
 
 /// The settings of a run: these texts by the names of settings, all else off.

@@ -248,7 +248,7 @@ def test_masked_values_are_refused_by_their_place(table):
         lambda: model.predict(list(masked)),
         lambda: model.fit(X, np.ma.masked_array(y, mask=mask[:, 2])),
         lambda: model.fit(X, y, sample_weight=np.ma.masked_array(y + 1.0, mask=mask[:, 2])),
-        lambda: MLPRegressor((4,)).fit(X, np.ma.masked_array(X[:, 0], mask=mask[:, 2])),
+        lambda: MLPRegressor(hidden_layer_sizes=(4,)).fit(X, np.ma.masked_array(X[:, 0], mask=mask[:, 2])),
     ):
         with pytest.raises(ValueError, match=r"masked value\(s\), the first in row 7"):
             refuse()
@@ -265,7 +265,7 @@ def test_targets_that_are_no_numbers_are_named_by_their_place(table):
         y = X[:, 0].astype(object)
         y[5] = value
         with pytest.raises(ValueError, match=words):
-            MLPRegressor((4,)).fit(X, y)
+            MLPRegressor(hidden_layer_sizes=(4,)).fit(X, y)
 
 
 def test_what_is_no_array_of_numbers_is_named(table):

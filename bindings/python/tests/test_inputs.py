@@ -68,7 +68,7 @@ def test_results_have_the_precision_of_the_samples(table):
             assert probabilities.dtype == kind and fitted.predict_log_proba(form).dtype == kind
             sums = 1e-6 if kind == np.float32 else 1e-15
             np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=sums)
-            regressor = MLPRegressor((4,), max_iter=2, random_state=0).fit(form, y)
+            regressor = MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, random_state=0).fit(form, y)
             assert regressor.predict(form).dtype == kind
 
 
@@ -352,7 +352,7 @@ def test_values_far_from_0_keep_their_digits(tmp_path):
     assert with_validation.validation_scores_[-1] > 0.99
     two = np.array([[0.0], [1.0]] * 200) + 1e9
     assert fit(two, y, **settings).score(two, y) == 1.0
-    values = MLPRegressor((20,), random_state=0, **settings).fit(near + 1.7e9, near[:, 0] / 60.0)
+    values = MLPRegressor(hidden_layer_sizes=(20,), random_state=0, **settings).fit(near + 1.7e9, near[:, 0] / 60.0)
     assert values.score(near + 1.7e9, near[:, 0] / 60.0) > 0.9
     # Ordinary doubles are trained on as floats, bit for bit.
     X = draw.normal(size=(400, 3)) * [1.0, 1000.0, 1e-3] + [0.0, 5000.0, 0.0]

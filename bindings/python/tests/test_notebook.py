@@ -92,11 +92,11 @@ def test_the_first_step_begins_at_the_arrays(table):
     arrays = tuple(random.normal(size=shape) for shape in shapes)
     targets = np.stack([y, -y], axis=1)
     settings = dict(init=arrays, learning_rate_init=1e-30, max_iter=1)
-    fitted = MLPRegressor((4, 3), **settings).fit(X, targets)
+    fitted = MLPRegressor(hidden_layer_sizes=(4, 3), **settings).fit(X, targets)
     found = [it for pair in zip(fitted.coefs_, fitted.intercepts_, strict=True) for it in pair]
     for ours, given in zip(found, arrays, strict=True):
         assert np.array_equal(ours.ravel(), given.astype(np.float32).ravel())
-    lists = MLPRegressor((4, 3), **{**settings, "init": [it.tolist() for it in arrays]})
+    lists = MLPRegressor(hidden_layer_sizes=(4, 3), **{**settings, "init": [it.tolist() for it in arrays]})
     assert np.array_equal(lists.fit(X, targets).coefs_[0], fitted.coefs_[0])
 
 

@@ -35,7 +35,7 @@ def test_labels_are_indices_of_classes(table):
 
 def test_a_regressor(table):
     x, _ = table
-    model = MLPRegressor((10,), max_iter=20).fit(x, x[:, :2])
+    model = MLPRegressor(hidden_layer_sizes=(10,), max_iter=20).fit(x, x[:, :2])
     found = _run(model.to_onnx(), x.astype(np.float32))
     np.testing.assert_allclose(found["values"], model.predict(x), atol=1e-5)
 

@@ -39,7 +39,7 @@ def curves(root):
 @pytest.fixture(scope="module")
 def regressor(table):
     X, y = table
-    return MLPRegressor((20,), max_iter=4, random_state=0).fit(X, y * 0.5)
+    return MLPRegressor(hidden_layer_sizes=(20,), max_iter=4, random_state=0).fit(X, y * 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +235,7 @@ def test_weights_of_a_regressor(regressor):
         regressor.plot_weights()
     root = parse(regressor.plot_weight_histograms())
     assert {"Layer 1: 5 to 20", "Layer 2: 20 to 1"} <= set(texts(root))
-    single = MLPRegressor((2,), max_iter=1).fit([[0.0], [1.0]], [0.0, 1.0])
+    single = MLPRegressor(hidden_layer_sizes=(2,), max_iter=1).fit([[0.0], [1.0]], [0.0, 1.0])
     with pytest.raises(ValueError, match="weights of 1 features cannot be drawn as images"):
         single.plot_weights((1, 1))
 

@@ -104,7 +104,7 @@ def test_targets_of_any_scale(scale):
     X, y = tables.load_diabetes(return_X_y=True)
     y = y * scale
     settings = dict(random_state=0, learning_rate_init=0.01, max_iter=60, normalization="standard")
-    model = MLPRegressor((32,), standardize_targets=True, **settings)
+    model = MLPRegressor(hidden_layer_sizes=(32,), standardize_targets=True, **settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(X, y)
@@ -114,7 +114,7 @@ def test_targets_of_any_scale(scale):
     )
     # As scikit-learn means it, the default leaves y alone; where that is hopeless, a warning says so.
     if scale == 1e6:
-        reported = messages(lambda: MLPRegressor((32,), **settings).fit(X, y))
+        reported = messages(lambda: MLPRegressor(hidden_layer_sizes=(32,), **settings).fit(X, y))
         assert any("standardize_targets" in it for it in reported), reported
 
 
@@ -123,8 +123,8 @@ def test_standardised_targets_from_call_to_call(tmp_path):
     settings = dict(standardize_targets=True, random_state=0, batch_size=50)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        whole = MLPRegressor((8,), max_iter=3, n_iter_no_change=None, **settings).fit(X, y)
-    parts = MLPRegressor((8,), **settings)
+        whole = MLPRegressor(hidden_layer_sizes=(8,), max_iter=3, n_iter_no_change=None, **settings).fit(X, y)
+    parts = MLPRegressor(hidden_layer_sizes=(8,), **settings)
     for _ in range(3):
         parts.partial_fit(X, y)
     assert np.array_equal(whole.predict(X), parts.predict(X))

@@ -19,7 +19,7 @@ from gradus import MLPClassifier, MLPRegressor, datasets
 
 
 def model(**parameters):
-    return MLPRegressor((32,), **{"random_state": 0, "max_iter": 6, **parameters})
+    return MLPRegressor(hidden_layer_sizes=(32,), **{"random_state": 0, "max_iter": 6, **parameters})
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def several(friedman):
 def test_as_good_as_scikit_learns(friedman):
     (X, y), (test_x, test_y) = friedman
     settings = dict(learning_rate_init=0.01, max_iter=150, alpha=1.0, random_state=0)
-    ours = MLPRegressor((64,), **settings).fit(X, y).score(test_x, test_y)
+    ours = MLPRegressor(hidden_layer_sizes=(64,), **settings).fit(X, y).score(test_x, test_y)
     other = neural_network.MLPRegressor(hidden_layer_sizes=(64,), **settings)
     theirs = other.fit(X, y).score(test_x, test_y)
     assert theirs > 0.85

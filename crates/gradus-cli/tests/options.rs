@@ -97,6 +97,14 @@ const RULES: &[(&str, &str, Rule)] = &[
         ]),
     ),
     ("train", "loss", EVERY_RUN),
+    (
+        "train",
+        "output-weights",
+        Refused(&[
+            ("train --data table.csv --output-weights 1,2", "--loss squared"),
+            ("train --data values.csv --loss squared --output-weights 1,2,3", "output-weights"),
+        ]),
+    ),
     ("train", "preset", EVERY_RUN),
     ("train", "epochs", EVERY_RUN),
     ("train", "batch-size", EVERY_RUN),

@@ -18,6 +18,8 @@
 //! | softmax.rs | [`Kernels::softmax_cross_entropy`] | loss, and `(p - t) / m`, for target `t` |
 //! | | [`Kernels::softmax`] | `p = e^z / sum e^z` |
 //! | squared.rs | [`Kernels::squared_error`] | loss, and `(y - t) / (n m)`, for target `t` |
+//! | output_losses.rs | [`Kernels::output_losses`] | Poisson, Huber, absolute, quantile, binary cross-entropy: sums over outputs |
+//! | | [`Kernels::exponential`] | `x = e^x` |
 //! | weights.rs | [`Kernels::penalize`], [`Kernels::clamp`], [`Kernels::blend`], ... | penalties, limits, averages, norms |
 //! | steps.rs | [`Kernels::sgd`], [`Kernels::adam`], ... | one step of an optimizer |
 //! | peak.rs | [`Kernels::multiply_adds`] | the arithmetic peak |
@@ -43,6 +45,7 @@ mod batch_norm;
 mod elementwise;
 pub mod softmax;
 mod squared;
+pub mod output_losses;
 mod weights;
 pub mod steps;
 mod peak;

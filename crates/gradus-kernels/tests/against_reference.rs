@@ -381,3 +381,59 @@ fn products_are_added() {
         }
     }
 }
+
+#[test]
+fn losses_of_outputs_match_the_reference() {
+    use gradus_kernels::output_losses::{OutputLoss, OutputTargets};
+    let losses = [
+        (OutputLoss::Squared, 3.0),
+        (OutputLoss::Poisson, 3.0),
+        (OutputLoss::Huber, 3.0),
+        (OutputLoss::Absolute, 3.0),
+        (OutputLoss::Quantile, 3.0),
+        (OutputLoss::BinaryCrossEntropy, 12.0),
+    ];
+    for kernels in Kernels::available() {
+        for (loss, size) in losses {
+            for (rows, columns, stride) in [(1, 1, 1), (3, 1, 4), (64, 7, 7), (5, 33, 40)] {
+                let start: Vec<f32> = numbers(rows * stride, 4).iter().map(|x| x * size).collect();
+                let targets: Vec<f32> =
+                    numbers(rows * columns, 5).iter().map(|x| x.abs().min(1.0)).collect();
+                let factors: Vec<f32> = numbers(rows, 6).iter().map(|x| x.abs()).collect();
+                let constants: Vec<f32> = (0..columns).map(|j| 0.1 + 0.02 * j as f32).collect();
+                let shares: Vec<f32> = (0..columns).map(|j| 1.0 / (1.0 + j as f32)).collect();
+                let halves: Vec<f32> = shares.iter().map(|share| share / 2.0).collect();
+                for weights in [None, Some(&factors[..])] {
+                    let (mut grad, mut found) = (start.clone(), vec![0.0; rows]);
+                    let view = MatMut::with_stride(&mut grad, rows, columns, stride);
+                    let against = OutputTargets {
+                        targets: MatRef::new(&targets, rows, columns),
+                        weights,
+                        constants: &constants,
+                        loss_factors: &shares,
+                        grad_factors: &halves,
+                    };
+                    kernels.output_losses(loss, view, against, 0.25, &mut found);
+                    for i in 0..rows {
+                        let (row, target) = (&start[i * stride..], &targets[i * columns..]);
+                        let (row, target) = (&row[..columns], &target[..columns]);
+                        let weight = weights.map_or(1.0, |weights| weights[i]);
+                        let by_output = [&constants[..], &shares, &halves];
+                        let (total, expected) =
+                            reference::output_losses(loss, row, target, by_output, weight, 0.25);
+                        assert_close(&grad[i * stride..][..columns], &expected, 1e-6, "gradient");
+                        assert_close(&found[i..i + 1], &[total], 1e-5, "loss");
+                        let gap = i * stride + columns..(i + 1) * stride;
+                        assert_eq!(grad[gap.clone()], start[gap], "between the rows");
+                    }
+                }
+            }
+        }
+        let mut values: Vec<f32> = numbers(100, 7).iter().map(|x| x * 30.0).collect();
+        let expected: Vec<f32> = values.iter().map(|&x| f64::from(x).exp() as f32).collect();
+        kernels.exponential(&mut values);
+        for (found, expected) in values.iter().zip(&expected) {
+            assert!((found - expected).abs() <= 3e-7 * expected, "{found} {expected}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use gradus::classifier::{Model, Outputs};
 use gradus::data::Inputs;
+use gradus::loss::Loss;
 use gradus::model_file::{self, CSourceOptions, rounded_to_int8, to_c_source};
 use gradus::network::{Activation, Init, Network, Workers};
 use gradus::transform::Transform;
@@ -142,6 +143,19 @@ fn every_normalization_and_depth_is_computed() {
     let dates: Vec<f64> =
         samples().iter().zip(large.iter().cycle()).map(|(value, mean)| value + mean).collect();
     compare(&model(&[4], &relu, doubles, false), &dates);
+}
+
+#[test]
+fn predictions_of_every_loss_are_computed() {
+    if !has_compiler() {
+        return;
+    }
+    let three = Loss::Quantile(vec![0.1, 0.5, 0.9]);
+    for loss in Loss::examples().into_iter().chain([three]) {
+        let mut model = model(&[6], &[Activation::Tanh], Transform::IDENTITY, false);
+        model.outputs = Outputs { loss, ..model.outputs };
+        compare(&model, &samples());
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ const ALLOWED: [(&str, &str, &[&str]); 25] = [
     ("gradus-core", "samples", &["error", "random"]),
     ("gradus-core", "transform", &["gradus_kernels", "error", "random", "samples"]),
     ("gradus-core", "network", &["gradus_kernels", "error", "random"]),
-    ("gradus-core", "loss", &["gradus_kernels", "samples"]),
+    ("gradus-core", "loss", &["gradus_kernels", "error", "samples"]),
     ("gradus-core", "optimizer", &["gradus_kernels"]),
     ("gradus-core", "schedule", &[]),
     ("gradus-core", "regularization", &["error", "samples", "transform"]),
@@ -50,7 +50,7 @@ const ALLOWED: [(&str, &str, &[&str]); 25] = [
             "regularization",
         ],
     ),
-    ("gradus-core", "metrics", &["gradus_kernels"]),
+    ("gradus-core", "metrics", &["gradus_kernels", "loss"]),
     (
         "gradus-core",
         "model",
@@ -65,7 +65,11 @@ const ALLOWED: [(&str, &str, &[&str]); 25] = [
             "metrics",
         ],
     ),
-    ("gradus-core", "model_file", &["error", "files", "samples", "transform", "network", "model"]),
+    (
+        "gradus-core",
+        "model_file",
+        &["error", "files", "samples", "transform", "network", "loss", "model"],
+    ),
     (
         "gradus-core",
         "training",
@@ -76,6 +80,7 @@ const ALLOWED: [(&str, &str, &[&str]); 25] = [
             "samples",
             "transform",
             "network",
+            "loss",
             "optimizer",
             "schedule",
             "regularization",

@@ -151,7 +151,7 @@ class BaseMLP(Savable):
             feature_names=None if names is None else list(names),
             weights=weights,
             validation=validation,
-            parameters=None if go_on else self._initial(values.shape[1], len(targets.names)),
+            parameters=None if go_on else self._initial(values.shape[1], len(targets.names), settings),
             model=self._model if go_on else None,
             state=self._state if go_on else None,
             patience=None if early else self._patience(),
@@ -201,11 +201,12 @@ class BaseMLP(Savable):
                 stacklevel=stacklevel,
             )
 
-    def _initial(self, features, outputs):
+    def _initial(self, features, targets, settings):
         """Returns the weights and biases in ``init``, None if it names a distribution."""
         if isinstance(self.init, str):
             return None
         hidden = _settings.hidden_layers(self.hidden_layer_sizes)
+        outputs = targets * _core.outputs_per_target(settings)
         return _initial.parameters(self.init, [features, *hidden, outputs])
 
     def _validation(self, validation_data, values, names, targets):
@@ -373,7 +374,7 @@ class BaseMLP(Savable):
         Examples
         --------
         >>> from gradus import MLPRegressor
-        >>> model = MLPRegressor((8,), max_iter=5, random_state=0).fit([[0.0], [1.0]], [0.0, 2.0])
+        >>> model = MLPRegressor(hidden_layer_sizes=(8,), max_iter=5, random_state=0).fit([[0.0], [1.0]], [0.0, 2.0])
         >>> model.plot_curves("loss").save("loss.svg")  # doctest: +SKIP
         """
         self._fitted()

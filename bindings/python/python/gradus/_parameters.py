@@ -22,6 +22,18 @@ _OWN = {
         "'leaky_relu:0.1' has another), 'tanh', 'sigmoid' ('logistic' is the same), 'gelu', 'elu' (alpha 1; "
         "'elu:0.5' has another), 'selu' or 'silu' ('swish' is the same). A sequence names one for each hidden layer.",
     ),
+    "loss": (
+        "str",
+        "What training minimizes: 'squared_error' (half of it); 'poisson', half the Poisson deviance, for counts and other "
+        "targets from 0, whose predictions are exponentials of the outputs; 'huber' (delta 1) or 'huber:DELTA', in the "
+        "units of y; 'absolute_error', for medians; 'quantile' (0.5) or 'quantile:0.1,0.5,0.9', the pinball loss of "
+        "these quantiles: one output for each target and quantile.",
+    ),
+    "output_weights": (
+        "sequence of float or None",
+        "Weights of the targets in the loss, one for each: the loss of a sample is their weighted mean. None weighs all "
+        "the same.",
+    ),
     "alpha": (
         "float",
         "L2 penalty. As in scikit-learn, it is divided by the number of samples in a batch: "

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class MLPRegressor(BaseMLP):
     """Dense neural-network regressor with scikit-learn's interface.
 
-    It minimizes half the mean squared error, averaged over the targets if a sample has several, by a
-    gradient method on mini-batches. Parameters with the same name as in scikit-learn's ``MLPRegressor``
+    It minimizes half the mean squared error or another ``loss``, averaged over the targets if a sample has several, by
+    a gradient method on mini-batches. Parameters with the same name as in scikit-learn's ``MLPRegressor``
     have the same meaning. The same ``random_state`` gives the same model, bit for bit, at any number of
     threads.
 
@@ -60,7 +60,8 @@ class MLPRegressor(BaseMLP):
     outcome_ : {'finished', 'no_progress', 'stopped'}
         How training ended.
     n_layers_, n_outputs_, out_activation_ : int, int, str
-        Number of layers, including the inputs; number of targets; 'identity'.
+        Number of layers, including the inputs; number of outputs, which are the targets, or the quantiles of each;
+        'identity', or 'exp' with Poisson loss.
 
     Notes
     -----
@@ -81,7 +82,7 @@ class MLPRegressor(BaseMLP):
     >>> from gradus import MLPRegressor
     >>> X = np.random.default_rng(0).uniform(-1, 1, size=(500, 2))
     >>> y = X[:, 0] * X[:, 1]
-    >>> model = MLPRegressor((64,), learning_rate_init=0.01, max_iter=100, random_state=0)
+    >>> model = MLPRegressor(hidden_layer_sizes=(64,), learning_rate_init=0.01, max_iter=100, random_state=0)
     >>> model.fit(X, y).score(X, y) > 0.9
     True
     """
@@ -90,12 +91,15 @@ class MLPRegressor(BaseMLP):
     _task = "regression"
     _validation_score = "val_r2"
 
+    loss: str
     standardize_targets: bool
+    output_weights: Sequence[float] | None
     n_outputs_: int
     out_activation_: str
 
     def __init__(
         self,
+        loss: str = "squared_error",
         hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: str | Sequence[str] = "relu",
         *,
@@ -122,6 +126,7 @@ class MLPRegressor(BaseMLP):
         monitor: Literal["loss", "val_loss", "val_r2"] | None = None,
         normalization: Literal["none", "unit", "standard"] = "none",
         standardize_targets: bool = False,
+        output_weights: Sequence[float] | None = None,
         init: str | Sequence[ArrayLike] = "sklearn",
         dropout: float = 0.0,
         input_dropout: float = 0.0,
@@ -204,7 +209,8 @@ class MLPRegressor(BaseMLP):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             float32 if X is float32, otherwise float64, but computed in single precision; a vector if there is one
-            target per sample.
+            output per sample. With several quantiles there is one column for each quantile of each target, those of the
+            first target first, in ascending order: they do not cross.
         """
         model = self._fitted()
         values = None
@@ -220,7 +226,8 @@ class MLPRegressor(BaseMLP):
         """Return the coefficient of determination R^2, averaged over the targets if there are several.
 
         It is 1 for perfect predictions and 0 for always predicting the mean of y. A negative R^2 is worse
-        than that mean: usually the targets are large numbers, which the network has not reached yet.
+        than that mean: usually the targets are large numbers, which the network has not reached yet. With several
+        quantiles it is that of the one nearest to the median.
 
         Parameters
         ----------
@@ -236,7 +243,8 @@ class MLPRegressor(BaseMLP):
         r2 : float
         """
         predicted = self.predict(X)
-        predicted = predicted.reshape(len(predicted), self.n_outputs_)
+        quantiles = _quantiles(self._fitted())
+        predicted = predicted.reshape(len(predicted), self.n_outputs_)[:, _middle(quantiles) :: len(quantiles)]
         y = _inputs.values(y, "y", len(predicted))
         self._check_outputs(y, "y")
         return _r2(y, predicted, sample_weight)
@@ -255,28 +263,29 @@ class MLPRegressor(BaseMLP):
         targets = _Targets(_names(y), _inputs.values(y, "y", samples))
         if go_on:
             self._check_outputs(targets.values, "y")
-            targets.names = self._model.names
+            targets.names = self._model.target_names
         return targets
 
     def _check_outputs(self, values, name):
-        if values.shape[1] != self.n_outputs_:
+        expected = len(self._model.target_names)
+        if values.shape[1] != expected:
             raise ValueError(
                 f"{name} has {values.shape[1]} target(s) for each sample, but {type(self).__name__} was "
-                f"trained on {self.n_outputs_}"
+                f"trained on {expected}"
             )
 
     def _class_weights(self, targets):
         return "equal"
 
     def _set_targets(self, targets):
-        self.n_outputs_ = len(targets.names)
-        self.out_activation_ = "identity"
+        self.n_outputs_ = len(self._model.names)
+        self.out_activation_ = "exp" if self._model.loss == "poisson" else "identity"
 
     def _targets_to_json(self):
         return {}
 
     def _targets_from_json(self, model, ours):
-        return _Targets(model.names, None)
+        return _Targets(model.target_names, None)
 
 
 class _Targets:
@@ -303,6 +312,17 @@ def _names(y):
     names = list(getattr(y, "columns", [getattr(y, "name", None)]))
     named = all(isinstance(name, str) and name for name in names)
     return names if named and len(set(names)) == len(names) else []
+
+
+def _quantiles(model):
+    """Return the levels of the quantiles that a model predicts for each target; one number if it predicts none."""
+    kind, _, levels = model.loss.partition(":")
+    return [float(level) for level in levels.split(",")] if kind == "quantile" else [0.5]
+
+
+def _middle(levels):
+    """Return the place of the level nearest to the median."""
+    return int(np.argmin(np.abs(np.array(levels) - 0.5)))
 
 
 def _r2(y, predicted, sample_weight):

@@ -18,6 +18,9 @@ BY_PARAMETER = {setting.parameter: setting for setting in SETTINGS}
 # Other names of activations (scikit-learn's and Keras's), and gradus's.
 _ACTIVATIONS = {"logistic": "sigmoid", "swish": "silu"}
 
+# The losses of a regressor.
+_LOSSES = ("squared_error", "squared", "poisson", "huber", "absolute_error", "absolute", "quantile")
+
 # What the values of each kind of setting are in Python; a text may also be given as a sequence of its parts.
 _TYPES = {
     "number": numbers.Real,
@@ -51,6 +54,8 @@ def texts(estimator, run):
     for setting in SETTINGS:
         if not setting.is_used_by(estimator.solver):
             # As in scikit-learn, whose defaults are constants of several solvers.
+            continue
+        if setting.task not in (None, estimator._task):
             continue
         own = _OWN.get(setting.parameter)
         value = getattr(estimator, setting.parameter, None) if own is None else own(estimator, run)
@@ -163,7 +168,24 @@ def _monitor(estimator, run):
     return estimator.monitor
 
 
+def _loss(estimator, run):
+    """Return the regressor's loss; None for the usual one, as in files of earlier versions."""
+    loss = estimator.loss
+    if not isinstance(loss, str):
+        raise ValueError(
+            f"loss is {loss!r}, but must be a name such as 'squared_error': it is the regressor's first parameter, as in "
+            "scikit-learn; give hidden_layer_sizes by name"
+        )
+    if loss.partition(":")[0] not in _LOSSES or BY_PARAMETER["loss"].problem(loss) is not None:
+        raise ValueError(
+            f"loss is {loss!r}, but must be 'squared_error', 'poisson', 'huber', 'huber:DELTA' (such as 'huber:1.5'), "
+            "'absolute_error' or 'quantile:LEVELS' (above 0, below 1 and ascending, such as 'quantile:0.1,0.5,0.9')"
+        )
+    return None if loss in ("squared", "squared_error") else loss
+
+
 _OWN = {
+    "loss": _loss,
     "solver": _solver,
     "momentum": _momentum,
     "nesterovs_momentum": _nesterovs_momentum,

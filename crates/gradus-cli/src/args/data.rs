@@ -7,7 +7,7 @@ use gradus::data::distort::Distortion;
 
 use gradus::loss::Loss;
 
-use super::parsers::{distortion, losses, whole};
+use super::parsers::{distortion, loss, whole};
 use super::source::SourceArgs;
 
 /// Describe a data set, or draw one of its samples.
@@ -23,7 +23,7 @@ pub(crate) struct DataArgs {
     #[arg(value_name = "NAME|PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Option<PathBuf>,
     /// Read the data for this loss: squared for regression [default: cross-entropy]
-    #[arg(long, value_name = "NAME", value_parser = losses())]
+    #[arg(long, value_name = "NAME", value_parser = loss)]
     pub(crate) loss: Option<Loss>,
     /// Draw sample N (from 0) and print its label
     #[arg(long, value_name = "N", allow_negative_numbers = true,

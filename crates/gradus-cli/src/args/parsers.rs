@@ -13,9 +13,8 @@ use gradus::training::config::MOST_THREADS;
 use gradus::training::{Monitor, Preset};
 use gradus::transform::Transform;
 
-pub(crate) fn losses() -> impl TypedValueParser<Value = Loss> {
-    let values = Loss::ALL.map(|loss| PossibleValue::new(loss.name()));
-    named(values.to_vec(), Loss::from_name)
+pub(crate) fn loss(text: &str) -> Result<Loss, String> {
+    Loss::from_name(text).ok_or_else(|| format!("expected {}", Loss::EXPECTED))
 }
 
 /// When to write a checkpoint.

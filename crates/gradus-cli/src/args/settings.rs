@@ -36,6 +36,11 @@ impl SettingArgs {
         self.0.get(name).map(OsString::as_os_str)
     }
 
+    /// Sets the setting of this name, as if it had been typed.
+    pub(crate) fn set(&mut self, name: &'static str, text: String) {
+        self.0.insert(name, text.into());
+    }
+
     /// Whether the setting of this name was typed.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

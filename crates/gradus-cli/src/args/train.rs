@@ -9,7 +9,7 @@ use gradus::loss::Loss;
 use gradus::training::Preset;
 
 use super::checkpoints::CheckpointArgs;
-use super::parsers::{losses, presets};
+use super::parsers::presets;
 use super::settings::SettingArgs;
 use super::source::SourceArgs;
 
@@ -32,10 +32,6 @@ pub(crate) struct TrainArgs {
     /// Test set, used instead of the test split of the data
     #[arg(long, value_name = "PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
     pub(crate) test: Option<PathBuf>,
-    /// Loss to minimize: cross-entropy for classification, squared (half the mean squared error) for
-    /// regression [default: cross-entropy]
-    #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = losses())]
-    pub(crate) loss: Option<Loss>,
     /// Set of defaults to start from [default: quick]
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = presets())]
     pub(crate) preset: Option<Preset>,
@@ -75,8 +71,9 @@ pub(crate) struct TrainArgs {
 }
 
 impl TrainArgs {
-    /// Classification or regression.
+    /// Classification or regression: what the loss is for.
     pub(crate) fn task(&self) -> Task {
-        self.loss.map_or(Task::Classification, Loss::task)
+        let loss = self.settings.get("loss").and_then(Loss::from_name);
+        loss.map_or(Task::Classification, |loss| loss.task())
     }
 }

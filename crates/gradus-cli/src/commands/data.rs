@@ -18,7 +18,7 @@ const VERSIONS: u64 = 4;
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
-    let task = args.loss.map_or(Task::Classification, |loss| loss.task());
+    let task = args.loss.as_ref().map_or(Task::Classification, |loss| loss.task());
     let request = DataRequest::new(task, args.data.as_deref(), 0);
     let found = source::find(&source::options(&request, &args.source)?)?;
     if args.distort == Some(Distortion::NONE) {

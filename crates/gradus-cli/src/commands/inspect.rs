@@ -37,6 +37,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
         (task, _) => task.outputs(),
     };
     out.line(format_args!("{} {what}: {}", names.len(), names.join(", ")))?;
+    if !model.loss().is_usual() {
+        out.line(format_args!("loss: {}", model.loss().name()))?;
+    }
     out.line("")?;
     out.lines(table(&layer_rows(network.layers())))?;
     if training.is_null() {
@@ -102,6 +105,7 @@ fn as_json(model: &Model) -> Value {
         "sample_shape": model.sample_shape,
         "inputs": model.inputs,
         "normalization": normalization,
+        "loss": model.loss().name(),
         names: model.names(),
         "training": current(&model.provenance.to_json()),
     });

@@ -104,12 +104,13 @@ impl Measured {
     fn new(model: &Model, args: &ReportArgs) -> Result<Measured> {
         let (name, data) = labelled_data(model, args.data.as_deref(), &args.source)?;
         let workers = workers(args.threads, data.len())?;
-        if let Targets::Values { values, .. } = data.targets {
-            let predicted = model.regressor()?.predict(&data.inputs, &workers)?.values;
-            let evaluation = ValueEvaluation::new(model.names().len(), &predicted, &values);
+        if let Targets::Values { .. } = data.targets {
+            let model = model.regressor()?;
+            let predicted = model.predict(&data.inputs, &workers)?.values;
+            let evaluation = model.evaluate(&data, &workers)?;
             return Ok(Measured::Values(MeasuredValues {
                 name,
-                truth: values,
+                truth: model.targets_of_outputs(&data)?,
                 predicted,
                 evaluation,
             }));

@@ -162,7 +162,10 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     args.history = args.history.or(path(note.history));
     args.data = args.data.or(path(note.data));
     args.test = args.test.or(path(note.test));
-    args.loss = note.values.then_some(Loss::SquaredError);
+    if note.values {
+        let loss = checkpoint.config().loss.as_ref().unwrap_or(&Loss::SquaredError);
+        args.settings.set("loss", loss.name());
+    }
     let weights = &mut args.sample_weights;
     *weights = weights.take().or(path(note.sample_weights));
     let mut config = checkpoint.config().clone();

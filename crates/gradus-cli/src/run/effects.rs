@@ -74,7 +74,9 @@ fn check_task(run: &Run) -> Result<(), Error> {
 
 /// Refuses the first setting of a scope that this run would use without effect.
 fn refuse(scope: Scope, run: &Run, why: &str) -> Result<(), Error> {
-    let used = |it: &&Setting| it.scope == scope && it.get(run.config) != it.off();
+    // The loss says which of the two a run is.
+    let used =
+        |it: &&Setting| it.scope == scope && it.name != "loss" && it.get(run.config) != it.off();
     let Some(setting) = SETTINGS.iter().find(used) else { return Ok(()) };
     let (name, off) = (option(setting), setting.off().unwrap_or_default());
     if run.args.settings.has(setting.name) {

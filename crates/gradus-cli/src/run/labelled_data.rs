@@ -45,7 +45,7 @@ pub(crate) fn labelled_data(
     options.colour = model.sample_shape.len() == 3 && model.image_size().is_none();
     let knows_targets = model.columns.as_ref().is_some_and(|it| !it.targets().is_empty());
     if model.task() == Task::Regression && options.label_column.is_none() && !knows_targets {
-        options.label_column = Some(model.names().join(","));
+        options.label_column = Some(model.target_names().join(","));
     }
     if is_set_name(data) {
         let samples = measured_part(source::load(&options, None)?);

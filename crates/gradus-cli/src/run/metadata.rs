@@ -34,7 +34,8 @@ pub(crate) fn conclude(
     let (scale, train) = (model.inputs.divisor(), data.training.sets()?.train);
     let mnist_form = scale.is_ok_and(|scale| is_in_mnist_form(train, scale));
     model.set_mnist_form(mnist_form);
-    complete(&mut model.provenance, data, settings, tested.as_ref());
+    let loss = model.loss().clone();
+    complete(&mut model.provenance, &loss, data, settings, tested.as_ref());
     model.provenance.more.insert(
         "inputs".into(),
         json!({"values": value_type(&data.training.samples.inputs), "mnist_form": mnist_form}),
@@ -46,6 +47,7 @@ pub(crate) fn conclude(
 /// seed gives the same file on any machine.
 fn complete(
     provenance: &mut Provenance,
+    loss: &Loss,
     data: &Data,
     settings: &Settings,
     tested: Option<&TestResult>,
@@ -64,7 +66,7 @@ fn complete(
         }
     }
     if data.training.samples.targets.task() == Task::Regression {
-        provenance.more.insert("loss".into(), Loss::SquaredError.name().into());
+        provenance.more.insert("loss".into(), loss.name().into());
     }
     let figures = tested.into_iter().flat_map(TestResult::figures);
     provenance.more.extend(figures.map(|(key, value)| (key.to_owned(), value)));

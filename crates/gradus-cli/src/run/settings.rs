@@ -7,6 +7,7 @@ use anyhow::Result;
 use gradus::classifier::Model;
 use gradus::data::normalize::Normalization;
 use gradus::data::{Task, is_set_name};
+use gradus::loss::Loss;
 use gradus::model_file::{self, ReadOptions, npz};
 use gradus::network::Network;
 use gradus::training::settings::{SETTINGS, fraction_of};
@@ -114,7 +115,13 @@ impl Settings {
             config.batch_size = BatchSize::Samples(2);
         }
         let initial = file.map(|file| start_from(file, args, &mut config)).transpose()?;
-        if args.task() == Task::Regression && config.standardize_targets.is_none() {
+        // The usual loss is what settings without one mean, in this version and in earlier ones.
+        config.loss = config.loss.filter(|loss| !loss.is_usual());
+        let can_standardize = config.loss.as_ref().is_none_or(Loss::can_standardize);
+        if args.task() == Task::Regression
+            && config.standardize_targets.is_none()
+            && can_standardize
+        {
             // Whatever their units, targets are learned on the scale that initial weights and learning rates are made for.
             config.standardize_targets = Some(true);
         }

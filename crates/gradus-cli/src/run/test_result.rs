@@ -2,7 +2,7 @@
 
 use gradus::classifier::Model;
 use gradus::data::{Dataset, Task};
-use gradus::metrics::{Evaluation, ValueEvaluation};
+use gradus::metrics::{Evaluation, ValueErrors, ValueEvaluation};
 use gradus::network::Workers;
 use serde_json::{Value, json};
 
@@ -48,6 +48,9 @@ impl TestResult {
                     ("test_mean_absolute_error", mean.mean_absolute.into()),
                     ("test_r2", mean.r2.into()),
                 ]
+                .into_iter()
+                .chain(only_some_losses(&mean).map(|(_, key, figure)| (key, figure.into())))
+                .collect()
             }
         }
     }
@@ -67,12 +70,29 @@ impl TestResult {
                 let mean = found.mean();
                 let [loss, root, absolute] =
                     [found.loss, mean.root_mean_squared, mean.mean_absolute].map(figure);
+                let more = only_some_losses(&mean)
+                    .map(|(name, _, value)| format!(", {name} = {}", figure(value)));
                 format!(
                     "loss = {loss}, root mean squared error = {root}, mean absolute error = \
-                     {absolute}, R^2 = {:.4}",
-                    mean.r2
+                     {absolute}, R^2 = {:.4}{}",
+                    mean.r2,
+                    more.collect::<String>()
                 )
             }
         }
     }
+}
+
+/// The figures that only models with some losses have: for people, the key of a test, the value.
+fn only_some_losses(
+    errors: &ValueErrors,
+) -> impl Iterator<Item = (&'static str, &'static str, f64)> + use<> {
+    let ValueErrors { mean_poisson_deviance, mean_pinball, coverage, .. } = *errors;
+    [
+        ("mean Poisson deviance", "test_mean_poisson_deviance", mean_poisson_deviance),
+        ("mean pinball loss", "test_mean_pinball_loss", mean_pinball),
+        ("coverage", "test_coverage", coverage),
+    ]
+    .into_iter()
+    .filter_map(|(name, key, value)| Some((name, key, value?)))
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::engine::target_scale::TargetScale;
 use crate::error::{Error, Result};
+use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::regularization::Regularization;
 
@@ -27,6 +28,10 @@ pub(crate) struct Settings {
     pub(crate) micro_batches: Option<usize>,
     /// Threads that compute; the result does not depend on their number.
     pub(crate) threads: usize,
+    /// What the steps minimize.
+    pub(crate) loss: Loss,
+    /// Weight of each target in the loss; empty if all count the same.
+    pub(crate) output_weights: Vec<f32>,
     /// The scale on which regression targets are learned; none for their own.
     pub(crate) target_scale: Option<TargetScale>,
     /// Whether each input of the first linear layer has a trainable factor.

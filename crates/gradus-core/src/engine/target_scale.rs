@@ -20,11 +20,14 @@ pub(crate) struct TargetScale {
 }
 
 impl TargetScale {
-    /// The scale of the targets of these samples, each counted by its weight; none in classification.
-    pub(crate) fn fit(data: &Subset) -> Option<TargetScale> {
+    /// The scale of the targets of these samples, each counted by its weight, for so many outputs of each target; none in
+    /// classification.
+    pub(crate) fn fit(data: &Subset, per_target: usize) -> Option<TargetScale> {
         let Targets::Values { values, names } = &data.data().targets else { return None };
-        let (means, stds) =
-            (0..names.len()).map(|output| mean_and_std(data, values, output, names.len())).unzip();
+        let of_target = |target| mean_and_std(data, values, target, names.len());
+        let of_outputs =
+            (0..names.len()).flat_map(|target| std::iter::repeat_n(of_target(target), per_target));
+        let (means, stds) = of_outputs.unzip();
         Some(TargetScale { means, stds })
     }
 
@@ -70,7 +73,19 @@ impl TargetScale {
         self.largest() * self.largest()
     }
 
-    fn largest(&self) -> f64 {
+    /// The standard deviations as shares of the largest.
+    pub(super) fn relative_stds(&self) -> impl Iterator<Item = f64> {
+        let most = self.largest();
+        self.stds.iter().map(move |&std| f64::from(std) / most)
+    }
+
+    /// Distances in the targets' own units, one for each output, as multiples of its standard deviation.
+    pub(super) fn in_standard_units(&self, distances: &[f32]) -> Vec<f32> {
+        distances.iter().zip(&self.stds).map(|(distance, std)| distance / std).collect()
+    }
+
+    /// The largest standard deviation.
+    pub(super) fn largest(&self) -> f64 {
         self.stds.iter().fold(0f32, |most, &std| most.max(std)).into()
     }
 
@@ -151,7 +166,7 @@ mod tests {
     #[test]
     fn each_output_has_its_own_scale() {
         let data = set(vec![1.0, 7.0, 3.0, 7.0, 5.0, 7.0], 2);
-        let scale = TargetScale::fit(&(&data).into()).unwrap();
+        let scale = TargetScale::fit(&(&data).into(), 1).unwrap();
         assert_eq!(scale.means, [3.0, 7.0]);
         // A constant is only shifted.
         assert_eq!(scale.stds, [(8.0f32 / 3.0).sqrt(), 1.0]);
@@ -163,12 +178,12 @@ mod tests {
     #[test]
     fn samples_count_by_their_weight() {
         let data = set(vec![2.0, 4.0, 1e30], 1).with_sample_weights(vec![3.0, 1.0, 0.0]).unwrap();
-        let scale = TargetScale::fit(&(&data).into()).unwrap();
+        let scale = TargetScale::fit(&(&data).into(), 1).unwrap();
         assert_eq!((scale.means[0], scale.stds[0]), (2.5, 0.75f32.sqrt()));
         let constant = set(vec![0.1; 5], 1);
-        assert_eq!(TargetScale::fit(&(&constant).into()).unwrap().stds, [1.0]);
+        assert_eq!(TargetScale::fit(&(&constant).into(), 1).unwrap().stds, [1.0]);
         // The sums of numbers near the largest are finite.
-        let huge = TargetScale::fit(&(&set(vec![-3e38, 3e38], 1)).into()).unwrap();
+        let huge = TargetScale::fit(&(&set(vec![-3e38, 3e38], 1)).into(), 1).unwrap();
         let mut row = vec![3e38];
         huge.standardize(&mut row);
         assert_eq!(row, [1.0]);

@@ -1,5 +1,7 @@
 //! How far predicted values are from the true ones (docs/maths.md M21).
 
+use crate::loss::{Loss, shares};
+
 /// The errors of one output, or their means over the outputs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ValueErrors {
@@ -12,12 +14,20 @@ pub struct ValueErrors {
     /// R^2, the share of the output's variance that is explained: 1 where every prediction is right,
     /// 0 for the mean of the true values, negative for worse.
     pub r2: f64,
+    /// Mean Poisson deviance, `2 (t ln(t / y) - t + y)`, of a model for counts; none for other losses.
+    pub mean_poisson_deviance: Option<f64>,
+    /// Mean pinball loss at the output's level, of a model for quantiles; none for other losses.
+    pub mean_pinball: Option<f64>,
+    /// Share of the targets that are not above the predicted quantile: near its level if the model is calibrated. None for
+    /// other losses.
+    pub coverage: Option<f64>,
 }
 
 /// What an evaluation of a regressor found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValueEvaluation {
-    /// Half the mean squared error over samples and outputs: what training makes small.
+    /// The mean of the model's loss over samples and outputs, half the squared error unless it has another: what training
+    /// makes small.
     pub loss: f64,
     /// The errors of each output.
     pub outputs: Vec<ValueErrors>,
@@ -40,6 +50,42 @@ impl ValueEvaluation {
         ValueEvaluation { loss: squares / (2 * outputs.len().max(1)) as f64, outputs }
     }
 
+    /// The same for a model with this loss, whose outputs have these weights in it ([`shares`]).
+    pub fn with_loss(
+        loss: &Loss,
+        weights: &[f32],
+        outputs: usize,
+        predicted: &[f32],
+        wanted: &[f32],
+    ) -> ValueEvaluation {
+        let mut found = ValueEvaluation::new(outputs, predicted, wanted);
+        if *loss == Loss::SquaredError && weights.is_empty() {
+            return found;
+        }
+        found.loss = 0.0;
+        let shares = shares(weights, outputs);
+        for (at, (errors, share)) in found.outputs.iter_mut().zip(shares).enumerate() {
+            let column = |values: &[f32]| -> Vec<f64> {
+                values.iter().skip(at).step_by(outputs).map(|&x| f64::from(x)).collect()
+            };
+            let (predicted, wanted) = (column(predicted), column(wanted));
+            let pairs = || predicted.iter().zip(&wanted);
+            let count = wanted.len().max(1) as f64;
+            let mean = pairs().map(|(&y, &t)| loss.of_prediction(y, t, at)).sum::<f64>() / count;
+            found.loss += share * mean;
+            match loss {
+                Loss::Poisson => errors.mean_poisson_deviance = Some(2.0 * mean),
+                Loss::Quantile(_) => {
+                    let below = pairs().filter(|(y, t)| t <= y).count();
+                    errors.mean_pinball = Some(mean);
+                    errors.coverage = Some(below as f64 / count);
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
     /// The means of the figures over the outputs.
     pub fn mean(&self) -> ValueErrors {
         let mean = |of: fn(&ValueErrors) -> f64| {
@@ -50,7 +96,18 @@ impl ValueEvaluation {
             root_mean_squared: mean(|errors| errors.root_mean_squared),
             mean_absolute: mean(|errors| errors.mean_absolute),
             r2: mean(|errors| errors.r2),
+            mean_poisson_deviance: self.mean_of(|errors| errors.mean_poisson_deviance),
+            mean_pinball: self.mean_of(|errors| errors.mean_pinball),
+            // That of different levels says nothing.
+            coverage: if self.outputs.len() == 1 { self.outputs[0].coverage } else { None },
         }
+    }
+
+    /// The mean of a figure that only some losses have.
+    fn mean_of(&self, of: fn(&ValueErrors) -> Option<f64>) -> Option<f64> {
+        let figures: Option<Vec<f64>> = self.outputs.iter().map(of).collect();
+        let figures = figures.filter(|figures| !figures.is_empty())?;
+        Some(figures.iter().sum::<f64>() / figures.len() as f64)
     }
 }
 
@@ -70,6 +127,9 @@ impl ValueErrors {
                 true => 1.0 - squares / spread,
                 false => f64::from(u8::from(squares == 0.0)),
             },
+            mean_poisson_deviance: None,
+            mean_pinball: None,
+            coverage: None,
         }
     }
 }
@@ -98,5 +158,32 @@ mod tests {
         let constant = |predicted| ValueEvaluation::new(1, &[predicted; 3], &[2.0; 3]).mean().r2;
         assert_eq!([constant(2.0), constant(2.5)], [1.0, 0.0]);
         assert_eq!(ValueEvaluation::new(1, &[], &[]).loss, 0.0);
+    }
+
+    const POISSON: f64 = 0.601_187_954_046_684_8;
+    const PINBALL: [(f64, f64); 2] = [(0.3875, 0.75), (0.3375, 0.75)];
+
+    /// scikit-learn's mean_poisson_deviance and mean_pinball_loss (alpha 0.1 and 0.9), and the losses made of them.
+    #[test]
+    fn figures_of_other_losses_are_those_of_scikit_learn() {
+        let wanted = [0.0, 2.0, 1.0, 5.0];
+        let predicted = [0.5, 2.5, 1.5, 3.0];
+        let found = ValueEvaluation::with_loss(&Loss::Poisson, &[], 1, &predicted, &wanted);
+        let deviance = found.outputs[0].mean_poisson_deviance.unwrap();
+        assert!((deviance - POISSON).abs() < 1e-12, "{deviance}");
+        assert_eq!((found.loss, found.mean().mean_pinball), (deviance / 2.0, None));
+        let levels = Loss::Quantile(vec![0.1, 0.9]);
+        let twice: Vec<f32> = wanted.iter().flat_map(|&t| [t, t]).collect();
+        let both: Vec<f32> = predicted.iter().flat_map(|&y| [y, y + 1.0]).collect();
+        let found = ValueEvaluation::with_loss(&levels, &[], 2, &both, &twice);
+        for (errors, (pinball, coverage)) in found.outputs.iter().zip(PINBALL) {
+            // The levels are single-precision numbers.
+            assert!((errors.mean_pinball.unwrap() - pinball).abs() < 1e-7);
+            assert_eq!(errors.coverage, Some(coverage));
+        }
+        assert!((found.loss - (PINBALL[0].0 + PINBALL[1].0) / 2.0).abs() < 1e-7);
+        let weighted =
+            ValueEvaluation::with_loss(&Loss::SquaredError, &[1.0, 3.0], 2, &predicted, &wanted);
+        assert_eq!(weighted.loss, (0.25 * 0.25 + 0.75 * (0.25 + 4.0) / 2.0) / 2.0);
     }
 }

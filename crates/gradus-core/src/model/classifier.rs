@@ -8,9 +8,10 @@ use super::forward::Samples;
 use super::parts::{check_finite, view};
 use super::{Model, Outputs};
 use crate::error::Result;
+use crate::loss::Loss;
 use crate::metrics::{Evaluation, Mistake, SampleResult, most_confident_mistakes, most_probable};
 use crate::network::Network;
-use crate::samples::{Rows, Subset, Task};
+use crate::samples::{Rows, Subset};
 use crate::transform::Transform;
 
 /// A [`Model`], owned or borrowed, that predicts one of several classes for each sample.
@@ -48,7 +49,7 @@ impl Predictions {
     }
 }
 
-view!(Classifier, Task::Classification);
+view!(Classifier, Loss::SoftmaxCrossEntropy);
 
 impl Model {
     /// The model as a classifier.

@@ -34,12 +34,15 @@ pub struct Model {
 }
 
 /// What a network's outputs are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Outputs {
-    /// Classes or values.
-    pub task: Task,
-    /// One name for each output: of the class, or of the value.
+    /// The loss that the network was trained with: it decides whether outputs are classes or values, and what becomes of
+    /// them in a prediction.
+    pub loss: Loss,
+    /// One name for each output: of the class, or of the value; for quantiles such as `price:0.1`.
     pub names: Vec<String>,
+    /// Weight of each target in the loss; empty if all count the same.
+    pub weights: Vec<f32>,
 }
 
 /// The figures of a model on labelled data, as training needs them after each epoch.
@@ -56,17 +59,17 @@ pub struct Check {
 impl Outputs {
     /// One output for each class.
     pub fn classes(names: Vec<String>) -> Outputs {
-        Outputs { task: Task::Classification, names }
+        Outputs { loss: Loss::SoftmaxCrossEntropy, names, weights: Vec::new() }
     }
 
     /// One output for each value.
     pub fn values(names: Vec<String>) -> Outputs {
-        Outputs { task: Task::Regression, names }
+        Outputs { loss: Loss::SquaredError, names, weights: Vec::new() }
     }
 
-    /// The outputs of a model that learns these targets.
-    pub fn of(targets: &Targets) -> Outputs {
-        Outputs { task: targets.task(), names: targets.names().to_vec() }
+    /// The outputs of a model that learns these targets with this loss.
+    pub fn of(targets: &Targets, loss: Loss, weights: Vec<f32>) -> Outputs {
+        Outputs { names: loss.output_names(targets.names()), loss, weights }
     }
 }
 
@@ -140,17 +143,22 @@ impl Model {
 
     /// What kind of targets it predicts.
     pub fn task(&self) -> Task {
-        self.outputs.task
+        self.outputs.loss.task()
     }
 
     /// The loss that it was trained with.
-    pub fn loss(&self) -> Loss {
-        Loss::of(self.outputs.task)
+    pub fn loss(&self) -> &Loss {
+        &self.outputs.loss
     }
 
-    /// The names of the classes, or of the values.
+    /// The names of the outputs: of the classes, or of the values.
     pub fn names(&self) -> &[String] {
         &self.outputs.names
+    }
+
+    /// The names of the targets that it was trained on: fewer than outputs for quantiles.
+    pub fn target_names(&self) -> Vec<String> {
+        self.loss().target_names(self.names())
     }
 
     /// What it predicts for each sample, row after row: the probabilities of all classes, or the
@@ -168,7 +176,7 @@ impl Model {
     /// The same without a look at what was predicted, for measuring a model in the middle of training.
     pub(super) fn predict_unchecked(&self, inputs: Rows, workers: &Workers) -> Result<Vec<f32>> {
         self.check_inputs(inputs)?;
-        let loss = self.loss();
+        let loss = self.loss().clone();
         let samples =
             Samples { rows: inputs, subset: None, count: inputs.len() / self.network.inputs() };
         let parts = self.each_chunk(workers, samples, |forward, _, mut outputs| {
@@ -244,7 +252,8 @@ impl Model {
     pub(super) fn check_data(&self, data: &Subset) -> Result<()> {
         let data = data.data();
         self.check_inputs(data.inputs.rows())?;
-        let fits = data.targets.fit(self.task(), self.names().len());
+        let targets = self.names().len() / self.loss().outputs_per_target();
+        let fits = data.targets.fit(self.task(), targets);
         match data.features() == self.network.inputs() && fits {
             true => Ok(()),
             false => Err(self.misfit(data)),
@@ -298,7 +307,7 @@ pub(super) fn check_finite(predictions: &[f32], outputs: usize) -> Result<()> {
 /// What `Classifier` and `Regressor` have in common: each is a [`Model`], owned or borrowed, of which the
 /// task has been checked.
 macro_rules! view {
-    ($view:ident, $task:expr) => {
+    ($view:ident, $loss:expr) => {
         impl $view {
             /// A model of these parts, with a name for each output.
             ///
@@ -310,14 +319,14 @@ macro_rules! view {
                 sample_shape: Vec<usize>,
                 names: Vec<String>,
             ) -> Result<$view> {
-                let outputs = Outputs { task: $task, names };
+                let outputs = Outputs { loss: $loss, names, weights: Vec::new() };
                 Model::new(network, transform, sample_shape, outputs).map($view)
             }
         }
 
         impl<M: Borrow<Model>> $view<M> {
             fn of(model: M) -> Result<$view<M>> {
-                model.borrow().check_task($task)?;
+                model.borrow().check_task($loss.task())?;
                 Ok($view(model))
             }
 

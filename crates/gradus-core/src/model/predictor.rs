@@ -31,7 +31,7 @@ impl Model {
         let density = Density::of(&self.transform, kind);
         let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
         let pass = Pass::new(&executor, &density, 1);
-        let (loss, transform) = (self.loss(), self.transform.clone());
+        let (loss, transform) = (self.loss().clone(), self.transform.clone());
         Ok(Predictor { loss, transform, executor, density, bytes, pass })
     }
 }

@@ -8,9 +8,10 @@ use super::forward::Samples;
 use super::parts::{check_finite, view};
 use super::{Model, Outputs};
 use crate::error::Result;
+use crate::loss::Loss;
 use crate::metrics::ValueEvaluation;
 use crate::network::Network;
-use crate::samples::{Rows, Subset, Targets, Task};
+use crate::samples::{Rows, Subset, Targets};
 use crate::transform::Transform;
 
 /// A [`Model`], owned or borrowed, that predicts one or several values for each sample.
@@ -43,7 +44,7 @@ impl PredictedValues {
     }
 }
 
-view!(Regressor, Task::Regression);
+view!(Regressor, Loss::SquaredError);
 
 impl Model {
     /// The model as a regressor.
@@ -82,7 +83,7 @@ impl<M: Borrow<Model>> Regressor<M> {
         Ok(PredictedValues { outputs: self.names().len(), values })
     }
 
-    /// Mean squared and absolute error, R^2 and more on labelled data.
+    /// Mean squared and absolute error, R^2 and more on labelled data; each quantile is compared with its target.
     ///
     /// # Errors
     /// `InvalidArgument` if the data do not have the model's shape or as many values;
@@ -105,19 +106,36 @@ impl<M: Borrow<Model>> Regressor<M> {
 
     fn unchecked_values(&self, data: &Subset, workers: &Workers) -> Result<Vec<f32>> {
         self.check_data(data)?;
-        let parts = self.each_chunk(workers, Samples::of(data), |_, _, outputs| {
+        self.loss().check_targets(&data.data().targets)?;
+        let loss = self.loss();
+        let parts = self.each_chunk(workers, Samples::of(data), |forward, _, mut outputs| {
+            loss.predictions(forward.executor.kernels(), outputs.reborrow());
             outputs.as_ref().without_gaps().to_vec()
         })?;
         Ok(parts.concat())
     }
 
     fn errors_of(&self, predicted: &[f32], data: &Subset) -> Result<ValueEvaluation> {
+        let (outputs, targets) = (self.names().len(), self.targets_of_outputs(*data)?);
+        let (loss, weights) = (self.loss(), &self.outputs.weights);
+        Ok(ValueEvaluation::with_loss(loss, weights, outputs, predicted, &targets))
+    }
+
+    /// What each output is compared with, row after row: the samples' targets, each of them once for each of its outputs.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the data have no values.
+    pub fn targets_of_outputs<'a>(&self, data: impl Into<Subset<'a>>) -> Result<Vec<f32>> {
+        let data = data.into();
         let Targets::Values { values, .. } = &data.data().targets else {
             return Err(self.misfit(data.data()));
         };
-        let outputs = self.names().len();
-        let of_sample = |sample: usize| &values[sample * outputs..][..outputs];
-        let targets: Vec<f32> = data.indices().flat_map(of_sample).copied().collect();
-        Ok(ValueEvaluation::new(outputs, predicted, &targets))
+        let per_target = self.loss().outputs_per_target();
+        let count = self.names().len() / per_target;
+        let of_sample = |sample: usize| {
+            let targets = values[sample * count..][..count].iter();
+            targets.flat_map(|&target| std::iter::repeat_n(target, per_target))
+        };
+        Ok(data.indices().flat_map(of_sample).collect())
     }
 }

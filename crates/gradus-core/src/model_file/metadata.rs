@@ -7,18 +7,28 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, Result, invalid};
 use crate::files::json;
+use crate::loss::Loss;
 use crate::model::{InputKind, Model, Outputs, Provenance, ValueRange};
 use crate::network::{Activation, Layer, Linear, Network};
 use crate::samples::Task;
 use crate::transform::Transform;
 
-/// The newest version of the model file: that of models with a robust normalization. Those that take double precision
-/// are as they were in version 3, other regressors as in version 2, other classifiers as in version 1, and are written so.
-/// All are read.
-pub const FORMAT_VERSION: u32 = 4;
+/// The newest version of the model file: that of models with another loss than the usual one, which decides what becomes of
+/// their outputs. Those with a robust normalization are as they were in version 4, those that take double precision as in
+/// version 3, other regressors as in version 2, other classifiers as in version 1, and are written so. All are read.
+pub const FORMAT_VERSION: u32 = 5;
+
+/// The version that introduced robust normalization.
+const CLIPPED_VERSION: u32 = 4;
 
 /// The version that introduced double precision.
 const DOUBLES_VERSION: u32 = 3;
+
+/// The key of the loss, where it is not the usual one of the outputs.
+const LOSS: &str = "loss";
+
+/// The key of the weights of the targets in the loss, where they are not the same.
+const WEIGHTS: &str = "output_weights";
 
 /// The value of the key `format`.
 const FORMAT: &str = "gradus";
@@ -59,7 +69,8 @@ fn version_and_names(task: Task) -> (u32, &'static str) {
 pub fn write(model: &Model) -> Result<Metadata> {
     let (version, names_key) = version_and_names(model.task());
     let version = match &model.transform {
-        transform if transform.is_clipped() => FORMAT_VERSION,
+        _ if !model.loss().is_usual() => FORMAT_VERSION,
+        transform if transform.is_clipped() => CLIPPED_VERSION,
         transform if transform.takes_doubles() => DOUBLES_VERSION,
         _ => version,
     };
@@ -83,6 +94,12 @@ pub fn write(model: &Model) -> Result<Metadata> {
     .into();
     if let Some(columns) = &model.columns {
         metadata.insert(COLUMNS.to_owned(), json(columns)?);
+    }
+    if !model.loss().is_usual() {
+        metadata.insert(LOSS.to_owned(), json(&model.loss().name())?);
+    }
+    if !model.outputs.weights.is_empty() {
+        metadata.insert(WEIGHTS.to_owned(), json(&model.outputs.weights)?);
     }
     Ok(metadata)
 }
@@ -173,11 +190,31 @@ pub fn assemble(metadata: &Metadata, network: Network, transform: Transform) -> 
         (false, true) => Outputs::values(value(metadata, values)?),
         (_, false) => Outputs::classes(value(metadata, classes)?),
     };
+    let outputs = with_loss(metadata, outputs)?;
     let inputs = inputs(metadata, &provenance, &transform)?;
     let columns = metadata.contains_key(COLUMNS).then(|| value(metadata, COLUMNS)).transpose()?;
     let model = Model { network, transform, sample_shape, outputs, inputs, columns, provenance };
     check(&model).map_err(damaged)?;
     Ok(model)
+}
+
+/// The outputs with the loss and the weights that the file says they have.
+fn with_loss(metadata: &Metadata, outputs: Outputs) -> Result<Outputs> {
+    let loss = match metadata.contains_key(LOSS) {
+        false => outputs.loss.clone(),
+        true => {
+            let name: String = value(metadata, LOSS)?;
+            let found = Loss::from_name(&name).filter(|loss| loss.task() == outputs.loss.task());
+            found.ok_or_else(|| {
+                damaged(format!("its loss is '{name}', expected {}", Loss::EXPECTED))
+            })?
+        }
+    };
+    let weights = match metadata.contains_key(WEIGHTS) {
+        false => Vec::new(),
+        true => value(metadata, WEIGHTS)?,
+    };
+    Ok(Outputs { loss, weights, ..outputs })
 }
 
 /// Checks that the parts of a model fit together and hold only finite numbers, so that every
@@ -197,6 +234,17 @@ pub fn check(model: &Model) -> Result<()> {
             Task::Regression => "output names",
         };
         return wrong(format!("{names} {what} do not fit {outputs} outputs"));
+    }
+    let per_target = model.loss().outputs_per_target();
+    let (targets, weights) = (outputs / per_target, &model.outputs.weights);
+    if outputs % per_target != 0 {
+        return wrong(format!("{outputs} outputs do not make rows of {per_target} quantiles"));
+    }
+    let sound = weights.iter().all(|&weight| weight.is_finite() && weight >= 0.0);
+    if !weights.is_empty()
+        && !(sound && weights.len() == targets && weights.iter().any(|&it| it > 0.0))
+    {
+        return wrong(format!("the weights {weights:?} do not fit {targets} targets"));
     }
     transform.check(network.inputs())?;
     if let Some(columns) = &model.columns {

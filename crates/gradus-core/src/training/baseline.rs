@@ -1,6 +1,7 @@
 //! How well a model that ignores its inputs does: the training samples in, its loss and accuracy out. A run that ends no
 //! better has learned nothing.
 
+use crate::loss::{Loss, shares};
 use crate::samples::{Subset, Targets};
 use crate::training::config::TrainConfig;
 use crate::training::history::EpochReport;
@@ -47,17 +48,13 @@ impl Baseline {
                 Baseline { loss: entropy.sum(), accuracy: Some(most), samples }
             }
             Targets::Values { values, names } => {
-                let variances = (0..names.len()).map(|output| {
-                    let all = || {
-                        data.indices().enumerate().map(|(at, index)| {
-                            (weight(at), f64::from(values[index * names.len() + output]))
-                        })
-                    };
-                    let total: f64 = all().map(|(w, _)| w).sum::<f64>().max(f64::MIN_POSITIVE);
-                    let mean = all().map(|(w, value)| w * value).sum::<f64>() / total;
-                    all().map(|(w, value)| w * (value - mean).powi(2)).sum::<f64>() / total
-                });
-                let loss = variances.sum::<f64>() / (2 * names.len()) as f64;
+                let column = |target: usize| -> Vec<(f64, f64)> {
+                    let of = |index: usize| f64::from(values[index * names.len() + target]);
+                    data.indices().enumerate().map(|(at, index)| (weight(at), of(index))).collect()
+                };
+                let loss = config.loss_for(&data.data().targets);
+                let output_weights = config.output_weights.as_deref().unwrap_or_default();
+                let loss = best_constants(&loss, output_weights, names.len(), column);
                 Baseline { loss, accuracy: None, samples }
             }
         }
@@ -107,6 +104,49 @@ impl Baseline {
     pub(super) fn is_far_below(&self, report: &EpochReport) -> bool {
         report.loss > GARBAGE * self.loss
     }
+}
+
+/// The loss of predicting the same number for all samples, for each output the best one: the mean, or a quantile. (For
+/// Huber's loss the median is only near the best.) `column` gives the weights and values of a target.
+fn best_constants(
+    loss: &Loss,
+    output_weights: &[f32],
+    targets: usize,
+    column: impl Fn(usize) -> Vec<(f64, f64)>,
+) -> f64 {
+    let per_target = loss.outputs_per_target();
+    if *loss == Loss::SquaredError && output_weights.is_empty() {
+        let variances = (0..targets).map(|target| mean_loss(loss, &column(target), 0));
+        return 2.0 * variances.sum::<f64>() / (2 * targets) as f64;
+    }
+    let shares = shares(output_weights, targets * per_target);
+    let of_output = |at: usize| shares[at] * mean_loss(loss, &column(at / per_target), at);
+    (0..targets * per_target).map(of_output).sum()
+}
+
+/// The mean loss of the best constant for output `at`.
+fn mean_loss(loss: &Loss, column: &[(f64, f64)], at: usize) -> f64 {
+    let total: f64 = column.iter().map(|(w, _)| w).sum::<f64>().max(f64::MIN_POSITIVE);
+    let constant = match loss {
+        Loss::Huber { .. } | Loss::AbsoluteError => quantile(column, 0.5),
+        Loss::Quantile(_) => quantile(column, loss.constant(at).into()),
+        _ => column.iter().map(|(w, value)| w * value).sum::<f64>() / total,
+    };
+    let losses = column.iter().map(|&(w, value)| w * loss.of_prediction(constant, value, at));
+    losses.sum::<f64>() / total
+}
+
+/// The smallest value that has at least this share of the weight at or below it.
+fn quantile(column: &[(f64, f64)], level: f64) -> f64 {
+    let mut sorted = column.to_vec();
+    sorted.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let total: f64 = sorted.iter().map(|(w, _)| w).sum();
+    let mut below = 0.0;
+    let reached = sorted.iter().find(|(w, _)| {
+        below += w;
+        below >= level * total
+    });
+    reached.or(sorted.last()).map_or(0.0, |&(_, value)| value)
 }
 
 /// Four digits of a loss of any size.
@@ -178,5 +218,24 @@ mod tests {
         assert_eq!((baseline.loss, baseline.accuracy), (0.25, None));
         assert!(baseline.is_beaten_by(&report(0.1, None)));
         assert!(!baseline.is_beaten_by(&report(0.25, None)));
+    }
+
+    #[test]
+    fn guessing_with_other_losses_takes_their_best_constant() {
+        let targets = Targets::Values { values: vec![0.0, 1.0, 2.0, 9.0], names: vec!["y".into()] };
+        let data = Dataset::with_targets(Inputs::Floats(vec![0.0; 4]), targets, vec![1]).unwrap();
+        let of = |loss: Loss| {
+            let config = TrainConfig { loss: Some(loss), ..TrainConfig::default() };
+            Baseline::of(&config, &(&data).into()).loss
+        };
+        // The median 1, the quantiles 0 and 9, the mean 3.
+        assert_eq!(of(Loss::AbsoluteError), 10.0 / 4.0);
+        assert_eq!(of(Loss::Huber { delta: 1.0 }), (0.5 + 0.0 + 0.5 + 7.5) / 4.0);
+        let [low, high] = [0.1f32, 0.9].map(f64::from);
+        let expected = (low * 12.0 / 4.0 + (1.0 - high) * 24.0 / 4.0) / 2.0;
+        assert!((of(Loss::Quantile(vec![0.1, 0.9])) - expected).abs() < 1e-12);
+        let deviance = |t: f64| if t > 0.0 { t * (t / 3.0).ln() - t + 3.0 } else { 3.0 };
+        let expected = [0.0, 1.0, 2.0, 9.0].map(deviance).iter().sum::<f64>() / 4.0;
+        assert!((of(Loss::Poisson) - expected).abs() < 1e-12);
     }
 }

@@ -4,11 +4,14 @@ use gradus_kernels::threads::available_cores;
 
 use crate::engine::{Settings, TargetScale};
 use crate::error::{Error, Result};
+use crate::loss::Loss;
+use crate::model::Model;
 use crate::network::{Activation, Init, Network};
 use crate::optimizer::Optimizer;
 use crate::regularization::Regularization;
-use crate::samples::Dataset;
+use crate::samples::{Dataset, Targets, Task};
 use crate::schedule::{Run, Schedule};
+use crate::training::data::Data;
 use crate::training::history::Monitor;
 use crate::transform::distort::Distortion;
 use crate::transform::normalize::Normalization;
@@ -51,6 +54,12 @@ pub struct TrainConfig {
     /// Whether each input of the first linear layer has a trainable factor, folded into that layer's weight in the saved
     /// model (docs/maths.md M27); `None` is false.
     pub scaling_layer: Option<bool>,
+    /// What training minimizes; `None` for the usual loss of the targets: cross-entropy for classes, half the squared error
+    /// for numbers.
+    pub loss: Option<Loss>,
+    /// Weight `w_j` of each target in the loss of regression, which is `sum w_j l_j / sum w_j` over the targets; `None` if all
+    /// count the same.
+    pub output_weights: Option<Vec<f32>>,
     /// Passes over the training data.
     pub epochs: usize,
     /// Samples in a step.
@@ -125,6 +134,8 @@ impl Preset {
                 normalization: Normalization::None,
                 standardize_targets: None,
                 scaling_layer: None,
+                loss: None,
+                output_weights: None,
                 epochs: 200,
                 batch_size: BatchSize::Full,
                 optimizer: Optimizer::SGD,
@@ -146,6 +157,8 @@ impl Preset {
                 normalization: Normalization::Unit,
                 standardize_targets: None,
                 scaling_layer: None,
+                loss: None,
+                output_weights: None,
                 epochs: 6,
                 batch_size: BatchSize::Samples(128),
                 optimizer: Optimizer::AdamW {
@@ -232,10 +245,54 @@ impl TrainConfig {
         self.threads.unwrap_or(least)
     }
 
-    /// The settings of the engine that trains `network` on so many samples.
+    /// The loss of a run on these targets.
+    pub fn loss_for(&self, targets: &Targets) -> Loss {
+        self.loss.clone().unwrap_or(Loss::of(targets.task()))
+    }
+
+    /// The loss of a run on these data, once it is clear that it can be computed for all of them.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a loss of another kind of targets, or settings that do not fit it.
+    pub(super) fn check_loss(&self, data: &Data) -> Result<Loss> {
+        let targets = &data.train.data().targets;
+        let loss = self.loss_for(targets);
+        loss.check_targets(targets)?;
+        if let Some(set) = data.validation {
+            // Other targets than those of the training data are refused with what both of them are.
+            if set.data().targets.task() == targets.task() {
+                let check = loss.check_targets(&set.data().targets);
+                check.map_err(|error| error.context("the validation data"))?;
+            }
+        }
+        if self.standardize_targets == Some(true)
+            && targets.task() == Task::Regression
+            && !loss.can_standardize()
+        {
+            return Err(Error::argument(format!(
+                "`standardize_targets` is true, but `loss` {} learns the logarithms of its predictions: use \
+                 `standardize_targets` false",
+                loss.name()
+            )));
+        }
+        let Some(weights) = &self.output_weights else { return Ok(loss) };
+        match (targets.task(), targets.outputs()) {
+            (Task::Regression, count) if weights.len() == count => Ok(loss),
+            (Task::Regression, count) => Err(Error::argument(format!(
+                "`output_weights` has {} numbers, but a sample has {count} target{}: give one for each",
+                weights.len(),
+                if count == 1 { "" } else { "s" }
+            ))),
+            _ => Err(Error::argument(
+                "`output_weights` are for the targets of regression, but the data have classes: leave them out",
+            )),
+        }
+    }
+
+    /// The settings of the engine that trains `model` on so many samples.
     pub(super) fn engine_settings(
         &self,
-        network: &Network,
+        model: &Model,
         samples: usize,
         target_scale: Option<TargetScale>,
     ) -> Settings {
@@ -245,7 +302,9 @@ impl TrainConfig {
             regularization: self.regularization.clone(),
             seed: self.seed,
             micro_batches: self.micro_batches,
-            threads: self.workers(network, samples),
+            threads: self.workers(&model.network, samples),
+            loss: model.loss().clone(),
+            output_weights: model.outputs.weights.clone(),
             target_scale,
             scaling_layer: self.scaling_layer == Some(true),
         }

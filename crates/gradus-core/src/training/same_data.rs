@@ -33,7 +33,7 @@ fn names_differ(checkpoint: &Checkpoint, data: &Data) -> Option<String> {
     // Data of another kind of file have no columns: then only the numbers can be compared.
     let columns = |columns: &Option<Columns>| columns.as_ref()?.names().map(<[_]>::to_vec);
     let columns = columns(&model.columns).zip(columns(&set.columns));
-    let outputs = (model.names().to_vec(), set.targets.names().to_vec());
+    let outputs = (model.target_names(), set.targets.names().to_vec());
     [("columns", columns), (model.task().outputs(), Some(outputs))].into_iter().find_map(
         |(what, names)| {
             let (before, now) = names?;

@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, TargetScale};
 use crate::error::{Error, Result};
+use crate::loss::Loss;
 use crate::model::{Model, Outputs};
 use crate::network::Network;
 use crate::samples::Columns;
@@ -56,11 +57,13 @@ impl Start<'_> {
             Start::Continue(checkpoint) => check_settings(checkpoint.config(), config)?,
             _ => {}
         }
-        let target_scale = self.target_scale(config, data);
+        let loss = config.check_loss(data)?;
+        let target_scale = self.target_scale(config, &loss, data);
+        let outputs = loss.outputs_per_target() * data.train.data().targets.outputs();
         if let Some(scale) = &target_scale {
-            scale.check(data.train.data().targets.outputs())?;
+            scale.check(outputs)?;
         }
-        let (mut network, transform) = self.model(config, data)?;
+        let (mut network, transform) = self.model(config, outputs, data)?;
         if let (Start::Fresh, Some(scale)) = (&self, &target_scale) {
             // Weights are drawn for standardized targets; all other networks are in the targets' own units.
             scale.fold_into(&mut network);
@@ -68,12 +71,13 @@ impl Start<'_> {
         let set = data.train.data();
         config.regularization.check_fit(network.linears().len() - 1, set)?;
         let shape = set.sample_shape.clone();
-        let mut model = Model::new(network, transform.clone(), shape, Outputs::of(&set.targets))?;
+        let weights = config.output_weights.clone().unwrap_or_default();
+        let described = Outputs::of(&set.targets, loss, weights);
+        let mut model = Model::new(network, transform.clone(), shape, described)?;
         model.columns = set.columns.clone().or_else(|| self.columns());
         config.check_validation(set, data.validation.map(|it| it.data()))?;
-        let network = &model.network;
-        let settings = config.engine_settings(network, data.train.len(), target_scale.clone());
-        let engine = Engine::cpu(&settings, network, transform, &data.train)?;
+        let settings = config.engine_settings(&model, data.train.len(), target_scale.clone());
+        let engine = Engine::cpu(&settings, &model.network, transform, &data.train)?;
         let progress = Progress::default();
         let fresh = Beginning { engine, model, target_scale, progress, best: Vec::new() };
         match self {
@@ -95,25 +99,31 @@ impl Start<'_> {
     }
 
     /// The scale on which regression targets are learned: that of the run that goes on, else that of the data.
-    fn target_scale(&self, config: &TrainConfig, data: &Data) -> Option<TargetScale> {
+    fn target_scale(&self, config: &TrainConfig, loss: &Loss, data: &Data) -> Option<TargetScale> {
         match self {
             Start::Resume(checkpoint) | Start::Continue(checkpoint) => {
                 checkpoint.state.target_scale.clone()
             }
-            _ if config.standardize_targets == Some(true) => TargetScale::fit(&data.train),
+            _ if config.standardize_targets == Some(true) => {
+                TargetScale::fit(&data.train, loss.outputs_per_target())
+            }
             _ => None,
         }
     }
 
     /// The network and the normalization.
-    fn model(&self, config: &TrainConfig, data: &Data) -> Result<(Network, Transform)> {
+    fn model(
+        &self,
+        config: &TrainConfig,
+        outputs: usize,
+        data: &Data,
+    ) -> Result<(Network, Transform)> {
         let fitted = || Transform::fit(config.normalization, data.train);
         let of = |model: &Model| (model.network.clone(), model.transform.clone());
         Ok(match self {
             Start::Fresh => {
                 let (features, TrainConfig { hidden, activation, .. }) =
                     (data.train.features(), config);
-                let outputs = data.train.data().targets.outputs();
                 let mut network = Network::dense(features, hidden, activation, outputs)?;
                 network.initialize(config.init, config.seed);
                 (network, fitted())
@@ -185,6 +195,7 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
             regularization,
             standardize_targets,
             scaling_layer,
+            loss,
             ..
         } = config.clone();
         [
@@ -194,6 +205,7 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
             ("batch normalization", regularization.batch_norm.to_string()),
             ("whether weights are averaged", regularization.ema_decay.is_some().to_string()),
             ("whether there is a scaling layer", (scaling_layer == Some(true)).to_string()),
+            ("the loss", loss.map_or("the usual one".into(), |loss| loss.name())),
             ("whether targets are standardized", (standardize_targets == Some(true)).to_string()),
         ]
     };

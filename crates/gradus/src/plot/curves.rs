@@ -194,8 +194,8 @@ fn unit(figure: Figure, y: &Scale, history: &History) -> &'static str {
     match (figure, y) {
         (Figure::Loss, Scale::Log { .. }) if classes => "cross-entropy (nats), logarithmic scale",
         (Figure::Loss, _) if classes => "cross-entropy (nats)",
-        (Figure::Loss, Scale::Log { .. }) => "half the mean squared error, logarithmic scale",
-        (Figure::Loss, _) => "half the mean squared error",
+        (Figure::Loss, Scale::Log { .. }) => "loss, logarithmic scale",
+        (Figure::Loss, _) => "loss",
         (Figure::Accuracy, _) => "accuracy (%)",
         (Figure::LearningRate, _) => "of the epoch's last step",
     }

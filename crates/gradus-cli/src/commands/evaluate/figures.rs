@@ -197,6 +197,12 @@ struct ErrorRow<'a> {
     root_mean_squared_error: f64,
     mean_absolute_error: f64,
     r2: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean_poisson_deviance: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean_pinball_loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<f64>,
 }
 
 impl<'a> ErrorRow<'a> {
@@ -207,7 +213,20 @@ impl<'a> ErrorRow<'a> {
             root_mean_squared_error: errors.root_mean_squared,
             mean_absolute_error: errors.mean_absolute,
             r2: errors.r2,
+            mean_poisson_deviance: errors.mean_poisson_deviance,
+            mean_pinball_loss: errors.mean_pinball,
+            coverage: errors.coverage,
         }
+    }
+
+    /// The figures that only models with some losses have, with their headings.
+    fn more(&self) -> impl Iterator<Item = (&'static str, f64)> + use<> {
+        let all = [
+            ("deviance", self.mean_poisson_deviance),
+            ("pinball", self.mean_pinball_loss),
+            ("coverage", self.coverage),
+        ];
+        all.into_iter().filter_map(|(heading, value)| Some((heading, value?)))
     }
 
     fn cells(&self, name: &str) -> Vec<String> {
@@ -217,6 +236,7 @@ impl<'a> ErrorRow<'a> {
             self.mean_absolute_error,
             self.r2,
         ];
+        let figures = figures.into_iter().chain(self.more().map(|(_, value)| value));
         [name.to_owned()].into_iter().chain(figures.map(|figure| format!("{figure:.4}"))).collect()
     }
 }
@@ -242,7 +262,8 @@ impl<'a> ValueFigures<'a> {
     /// As lines of text: the loss, and a table of the errors of each target.
     pub(crate) fn lines(&self) -> Vec<String> {
         let heading = ["target", "MSE", "RMSE", "MAE", "R^2"];
-        let mut rows = vec![heading.map(String::from).to_vec()];
+        let more = self.outputs.first().into_iter().flat_map(|row| row.more().map(|it| it.0));
+        let mut rows = vec![heading.into_iter().chain(more).map(String::from).collect()];
         rows.extend(self.outputs.iter().map(|row| row.cells(row.name.unwrap_or_default())));
         if self.outputs.len() > 1 {
             rows.push(self.mean.cells("mean"));

@@ -261,7 +261,8 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
         samples.targets.outputs(),
         samples.targets.task().outputs()
     ));
-    let outputs = samples.targets.outputs();
+    let loss = config.loss_for(&samples.targets);
+    let outputs = loss.outputs_per_target() * samples.targets.outputs();
     let network = match &settings.initial {
         Some(initial) => initial.network().clone(),
         None => Network::dense(train.features(), &config.hidden, &config.activation, outputs)?,

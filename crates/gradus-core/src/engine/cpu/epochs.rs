@@ -9,10 +9,11 @@ use std::sync::atomic::Ordering;
 use crate::engine::cpu::input::Round;
 use crate::engine::cpu::lock;
 use crate::engine::cpu::micro_batch::{Place, share};
+use crate::engine::cpu::output_terms::loss_unit;
 use crate::engine::cpu::step::Step;
 use crate::engine::cpu::trainer::Trainer;
 use crate::engine::cpu::update::StepSize;
-use crate::engine::{Epoch, TargetScale, Totals};
+use crate::engine::{Epoch, Totals};
 use crate::error::{Error, Result};
 use crate::samples::{Subset, Targets};
 
@@ -44,7 +45,7 @@ impl Trainer {
         let weight: f64 = batches().map(|batch| self.weight_of(batch)).sum();
         let mean = |sum: f64, count: f64| if count == 0.0 { 0.0 } else { sum / count };
         let loss: f64 = self.micro_batches.iter().map(|it| *lock(&it.loss)).sum();
-        let unit = self.target_scale.as_ref().map_or(1.0, TargetScale::loss_unit);
+        let unit = loss_unit(self.terms.as_ref(), self.target_scale.as_ref());
         let correct: usize =
             self.micro_batches.iter().map(|it| it.correct.load(Ordering::Relaxed)).sum();
         Totals {
@@ -127,6 +128,7 @@ mod tests {
     use super::*;
     use crate::engine::Settings;
     use crate::engine::cpu::trainer::{MICRO_BATCH_SAMPLES, MOST_MICRO_BATCHES};
+    use crate::loss::Loss;
     use crate::network::{Activation, Network};
     use crate::optimizer::Optimizer;
     use crate::regularization::Regularization;
@@ -149,6 +151,8 @@ mod tests {
                 seed: 0,
                 micro_batches: None,
                 threads,
+                loss: Loss::SoftmaxCrossEntropy,
+                output_weights: Vec::new(),
                 target_scale: None,
                 scaling_layer: false,
             };

@@ -47,7 +47,7 @@ impl Trainer {
                         self.cross_entropies(&samples, labels, weights, total, logits, losses);
                 }
                 Targets::Values { values, .. } => {
-                    self.squared_errors(&samples, values, weights, total, logits, targets, losses);
+                    self.value_losses(&samples, values, weights, total, logits, targets, losses);
                 }
             }
             let mut stored = micro_batch.workspace.losses.write(tile);
@@ -87,9 +87,9 @@ impl Trainer {
         Loss::softmax_cross_entropy(kernels, logits, targets, total, losses)
     }
 
-    /// Squared errors against the samples' values, which go through `targets`; the gradient is that of standardized
-    /// targets if there is a scale for them, the losses are always in own units.
-    fn squared_errors(
+    /// Losses against the samples' values, which go through `targets`; the gradient is that of standardized
+    /// targets if there is a scale for them, the losses are always those in own units.
+    fn value_losses(
         &self,
         samples: &Samples,
         values: &[f32],
@@ -100,18 +100,18 @@ impl Trainer {
         losses: &mut [f32],
     ) {
         let (kernels, width) = (self.executor.kernels(), outputs.columns());
-        let of = |sample: usize| &values[sample * width..][..width];
-        let targets = &mut targets[..losses.len() * width];
-        for (target, sample) in targets.chunks_exact_mut(width).zip(samples.indices()) {
-            target.copy_from_slice(of(sample));
-        }
-        if let Some(mix) = samples.mix {
-            for (target, partner) in targets.chunks_exact_mut(width).zip(samples.partners(mix)) {
-                kernels.blend(target, of(partner), mix.share);
+        let rows = losses.len();
+        self.gather_values(samples, values, width, &mut targets[..rows * width]);
+        let targets = &mut targets[..rows * width];
+        if let Some(terms) = &self.terms {
+            if let Some(scale) = &self.target_scale {
+                scale.standardize(targets);
             }
+            let targets = MatRef::new(targets, rows, width);
+            return terms.losses(kernels, outputs, targets, weights, total, losses);
         }
         let Some(scale) = &self.target_scale else {
-            let targets = MatRef::new(targets, losses.len(), width);
+            let targets = MatRef::new(targets, rows, width);
             return Loss::squared_error(kernels, outputs, targets, weights, total, losses);
         };
         scale.standardize(targets);
@@ -121,9 +121,30 @@ impl Trainer {
             let weight = weights.map_or(1.0, |weights| weights[row]);
             *own = scale.loss(outputs.as_ref().row(row), &targets[row * width..][..width], weight);
         }
-        let targets = MatRef::new(targets, losses.len(), width);
+        let targets = MatRef::new(targets, rows, width);
         Loss::squared_error(kernels, outputs, targets, weights, total, losses);
         losses.copy_from_slice(&own[..losses.len()]);
+    }
+
+    /// The samples' values, mixed if they are, as the target of each of `width` outputs: outputs of one target follow
+    /// each other.
+    fn gather_values(&self, samples: &Samples, values: &[f32], width: usize, targets: &mut [f32]) {
+        let count = width / self.per_target;
+        let of = |sample: usize| &values[sample * count..][..count];
+        for (row, sample) in targets.chunks_exact_mut(width).zip(samples.indices()) {
+            row[..count].copy_from_slice(of(sample));
+        }
+        if let Some(mix) = samples.mix {
+            for (row, partner) in targets.chunks_exact_mut(width).zip(samples.partners(mix)) {
+                self.executor.kernels().blend(&mut row[..count], of(partner), mix.share);
+            }
+        }
+        if self.per_target > 1 {
+            for row in targets.chunks_exact_mut(width) {
+                // From the end, so that nothing is overwritten before it is copied.
+                (0..width).rev().for_each(|at| row[at] = row[at / self.per_target]);
+            }
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::engine::cpu::input::InputBuffers;
 use crate::engine::cpu::lock;
 use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::workspace::{LOSS_ROWS, Scratch, Workspace};
+use crate::network::Network;
 use crate::samples::{Subset, Targets};
 
 /// A part of every batch, with what is computed of it.
@@ -77,10 +78,11 @@ impl ThreadState {
         rows: usize,
         buffers: InputBuffers,
         data: &Subset,
+        network: &Network,
     ) -> ThreadState {
         let targets = match &data.data().targets {
             Targets::Classes { .. } => 0,
-            Targets::Values { names, .. } => LOSS_ROWS * names.len(),
+            Targets::Values { .. } => LOSS_ROWS * network.outputs(),
         };
         let scratch = Scratch::new(&executor.plan, rows);
         ThreadState { scratch, buffers, targets: vec![0.0; targets] }

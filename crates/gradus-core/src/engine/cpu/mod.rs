@@ -5,7 +5,7 @@
 //! the backward pass of a layer, [`linear`] and [`hidden`] their maths, [`workspace`] the memory,
 //! [`column_blocks`] and `columns.rs` are what acts on input columns before the first layer: how it is divided, and its
 //! passes. [`partition`] is the order of parameters in memory. `density.rs` decides whether zeros are skipped, `input.rs` makes the inputs of a step, `losses.rs` turns
-//! outputs into losses and gradients, `update.rs` gradients into new parameters. `trainer.rs` holds what a run
+//! outputs into losses and gradients, `output_terms.rs` says how those of several outputs are summed, `update.rs` gradients into new parameters. `trainer.rs` holds what a run
 //! keeps, `micro_batch.rs` what a batch is cut into; `epochs.rs` runs the epochs.
 
 pub mod column_blocks;
@@ -17,6 +17,7 @@ mod input;
 pub mod linear;
 mod losses;
 mod micro_batch;
+mod output_terms;
 pub mod partition;
 pub mod passes;
 pub mod plan;

@@ -12,6 +12,7 @@ use gradus_kernels::threads::{SharedMatrix, ThreadGroup, Workers};
 
 use crate::engine::cpu::input::InputPipeline;
 use crate::engine::cpu::micro_batch::{MicroBatch, ThreadState, share};
+use crate::engine::cpu::output_terms::OutputTerms;
 use crate::engine::cpu::partition::Partitioned;
 use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::update::Updater;
@@ -54,6 +55,10 @@ pub(crate) struct Trainer {
     pub(super) weights: Option<Vec<f32>>,
     /// The scale on which regression targets are learned; none for their own.
     pub(super) target_scale: Option<TargetScale>,
+    /// How the losses of a sample's outputs are summed; none for the two losses with kernels of their own.
+    pub(super) terms: Option<OutputTerms>,
+    /// Outputs for each target.
+    pub(super) per_target: usize,
     pub(super) micro_batches: Vec<MicroBatch>,
     pub(super) workers: Workers,
     pub(super) everyone: ThreadGroup,
@@ -119,6 +124,8 @@ impl Trainer {
             smoothing: regularization.label_smoothing,
             weights: regularization.class_weights.of_samples(data),
             target_scale: settings.target_scale.clone(),
+            terms: OutputTerms::new(settings, network.outputs()),
+            per_target: settings.loss.outputs_per_target(),
             micro_batches: (0..count).map(|_| MicroBatch::new(&executor, rows, features)).collect(),
             workers: Workers::new(*threads).map_err(Error::argument)?,
             everyone: ThreadGroup::new(*threads),
@@ -126,7 +133,9 @@ impl Trainer {
                 .map(|group| ThreadGroup::new(share(*threads, group, groups).len()))
                 .collect(),
             states: (0..*threads)
-                .map(|_| Mutex::new(ThreadState::new(&executor, rows, input.buffers(), data)))
+                .map(|_| {
+                    Mutex::new(ThreadState::new(&executor, rows, input.buffers(), data, &network))
+                })
                 .collect(),
             shape: (data.len(), data.features()),
             batches,

@@ -8,6 +8,7 @@ use std::ops::Bound::{Excluded, Included};
 use super::setting::{Get, Group, Range, Scope, Set, Setting};
 use super::text::TextForm;
 use crate::engine::MOST_MICRO_BATCHES;
+use crate::loss::Loss;
 use crate::network::{Activation, Init};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
@@ -77,6 +78,28 @@ pub static SETTINGS: &[Setting] = &[
         )
         .range(SHARE)
         .python("validation_fraction"),
+    Setting::new::<Loss>("loss", optional!(loss))
+        .about(
+            Group::Training,
+            "NAME",
+            "Loss to minimize: cross-entropy for classification, for regression squared (half the squared error), poisson \
+             (counts; predictions are exponentials), huber:DELTA (in units of the targets), absolute (medians) or \
+             quantile:LEVELS (such as quantile:0.1,0.5,0.9) [default: cross-entropy]",
+        )
+        // Classes have one loss, which the data decide.
+        .scope(Scope::Regression),
+    Setting::new::<Vec<f32>>("output_weights", optional!(output_weights))
+        .about(
+            Group::Training,
+            "WEIGHTS",
+            "Weights of the targets in the loss of regression, one per target (such as 1,0.5)",
+        )
+        .range(Range::Check("at least 0, finite and not all 0", |config| {
+            let weights = config.output_weights.as_deref().unwrap_or(&[1.0]);
+            let sound = weights.iter().all(|&weight| weight.is_finite() && weight >= 0.0);
+            sound && weights.iter().sum::<f32>() > 0.0
+        }))
+        .scope(Scope::Regression),
     Setting::new::<usize>("epochs", field!(epochs))
         .about(Group::Training, "N", "Passes over the training data")
         .range(COUNT)

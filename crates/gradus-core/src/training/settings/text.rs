@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::loss::Loss;
 use crate::network::{Activation, Init};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
@@ -333,6 +334,37 @@ impl TextForm for Distortion {
 
     fn details(text: &str) -> Option<String> {
         Distortion::parse(text).err().map(|error| error.to_string())
+    }
+}
+
+impl TextForm for Loss {
+    const KIND: Kind = Kind::Text;
+    const EXPECTED: &'static str = Loss::EXPECTED;
+
+    fn text(&self) -> String {
+        self.name()
+    }
+
+    fn read(text: &str) -> Option<Loss> {
+        Loss::from_name(text)
+    }
+
+    fn choices() -> Vec<&'static str> {
+        Loss::examples().iter().map(Loss::kind).collect()
+    }
+}
+
+/// Numbers with commas between them.
+impl TextForm for Vec<f32> {
+    const KIND: Kind = Kind::Text;
+    const EXPECTED: &'static str = "numbers such as 1,2.5";
+
+    fn text(&self) -> String {
+        joined(self.iter().map(f32::text))
+    }
+
+    fn read(text: &str) -> Option<Vec<f32>> {
+        text.split(',').map(|number| f32::read(number.trim())).collect()
     }
 }
 

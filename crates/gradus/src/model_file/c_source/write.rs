@@ -6,6 +6,7 @@ use super::MARK;
 use super::int8::Int8Weight;
 use crate::classifier::Model;
 use crate::data::Task;
+use crate::loss::Loss;
 use crate::network::Activation;
 use crate::transform::Step;
 
@@ -281,8 +282,8 @@ static void layer(const signed char *weight, const float *scale, const float *bi
         self.lines("void NAME_predict(const REAL *input, float *output);");
         self.lines("void NAME_predict(const REAL *input, float *output)\n{");
         self.line(format_args!("{arrays}    int i, j;\n{}", body.trim_end()));
-        if self.model.task() == Task::Classification {
-            self.line(softmax(self.sizes().1));
+        if let Some(statements) = predictions(self.model.loss(), self.sizes().1) {
+            self.line(statements);
         }
         self.line("}\n");
     }
@@ -367,6 +368,30 @@ fn formula(activation: Activation) -> String {
         Activation::Selu => "1.0507010f * (x > 0.0f ? x : 1.6732632f * expm1f(x))".into(),
         Activation::Silu => "x / (1.0f + expf(-x))".into(),
     }
+}
+
+/// The statements that make predictions of the outputs, where these are something else.
+fn predictions(loss: &Loss, outputs: usize) -> Option<String> {
+    match loss {
+        Loss::SoftmaxCrossEntropy => Some(softmax(outputs)),
+        Loss::Poisson => Some(format!(
+            "    for (j = 0; j < {outputs}; j++)\n        output[j] = expf(output[j]);"
+        )),
+        Loss::Quantile(levels) if levels.len() > 1 => Some(in_order(outputs, levels.len())),
+        Loss::SquaredError | Loss::Huber { .. } | Loss::AbsoluteError | Loss::Quantile(_) => None,
+    }
+}
+
+/// The statements that sort the quantiles of each target, by insertion.
+fn in_order(outputs: usize, quantiles: usize) -> String {
+    format!(
+        "    for (j = 0; j < {outputs}; j++) {{
+        const float value = output[j];
+        for (i = j; i % {quantiles} > 0 && output[i - 1] > value; i--)
+            output[i] = output[i - 1];
+        output[i] = value;
+    }}"
+    )
 }
 
 /// The statements that make probabilities of the outputs.

@@ -1,7 +1,8 @@
 //! A model in, the bytes of an ONNX model out.
 //!
 //! `input` takes raw values (float32, or float64 if single precision would blur them); the graph flattens and normalizes them, goes through the layers, and
-//! ends with `probabilities` (float32) and `label` (int64, the first of equals), or with `values`.
+//! ends with `probabilities` (float32) and `label` (int64, the first of equals), or with `values`. Where values are not the
+//! outputs of the last layer (exponentials, or quantiles in order), these are called `outputs`.
 
 use gradus_core::model_file::{digest, metadata};
 use prost::Message;
@@ -10,10 +11,11 @@ use super::messages::{
     self, Attribute, Dimension, Graph, Node, OperatorSet, Property, Shape, Tensor, TensorType,
     Type, ValueInfo, attribute, element,
 };
-use super::{LAST, ONNX_IR, OPSET, PRODUCER, seal};
+use super::{LAST, ONNX_IR, OPSET, OUTPUTS, PRODUCER, seal};
 use crate::classifier::{InputKind, Model, ValueRange};
 use crate::data::Task;
 use crate::error::{Error, Result};
+use crate::loss::Loss;
 use crate::network::{Activation, Network};
 use crate::transform::{Step, Transform};
 
@@ -85,7 +87,7 @@ fn graph(model: &Model, options: &OnnxOptions) -> Graph {
         chain.step("Flatten", "flat", &[], vec![int("axis", 1)]);
     }
     chain.transform(transform);
-    let outputs = chain.outputs(network, model.task());
+    let outputs = chain.outputs(network, model.loss());
     let kind = if options.uint8_input { element::UINT8 } else { floats };
     Graph {
         node: chain.nodes,
@@ -184,10 +186,20 @@ impl Chain {
     }
 
     /// The layers and the predictions, which are the graph's outputs.
-    fn outputs(&mut self, network: &Network, task: Task) -> Vec<ValueInfo> {
+    fn outputs(&mut self, network: &Network, loss: &Loss) -> Vec<ValueInfo> {
         let outputs = [network.outputs()];
-        if task == Task::Regression {
-            self.layers(network, "values");
+        if loss.task() == Task::Regression {
+            match loss {
+                Loss::Poisson => {
+                    self.layers(network, OUTPUTS);
+                    self.step("Exp", "values", &[], vec![]);
+                }
+                Loss::Quantile(levels) if levels.len() > 1 => {
+                    self.layers(network, OUTPUTS);
+                    self.in_order(network.outputs() / levels.len(), levels.len());
+                }
+                _ => self.layers(network, "values"),
+            }
             return vec![value("values", element::FLOAT, &outputs)];
         }
         self.layers(network, "logits");
@@ -196,6 +208,31 @@ impl Chain {
         self.step("ArgMax", "label", &[], first);
         let label = value("label", element::INT64, &[]);
         vec![label, value("probabilities", element::FLOAT, &outputs)]
+    }
+
+    /// Sorts the quantiles of each target.
+    fn in_order(&mut self, targets: usize, quantiles: usize) {
+        self.whole_numbers("quantiles", &[quantiles as i64]);
+        self.whole_numbers("by_target", &[-1, targets as i64, quantiles as i64]);
+        self.whole_numbers("by_sample", &[-1, (targets * quantiles) as i64]);
+        self.step("Reshape", "unsorted", &["by_target"], vec![]);
+        let ascending = vec![int("axis", 2), int("largest", 0), int("sorted", 1)];
+        self.step("TopK", "sorted", &["quantiles"], ascending);
+        // The second output has to be named, too: the places of the values.
+        if let Some(node) = self.nodes.last_mut() {
+            node.output.push("places".into());
+        }
+        self.step("Reshape", "values", &["by_sample"], vec![]);
+    }
+
+    fn whole_numbers(&mut self, name: &str, values: &[i64]) {
+        self.constants.push(Tensor {
+            dims: vec![values.len() as i64],
+            data_type: element::INT64,
+            name: name.into(),
+            raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            ..Tensor::default()
+        });
     }
 
     fn layers(&mut self, network: &Network, name: &str) {

@@ -15,7 +15,7 @@ use super::constants::Constant;
 use super::messages::{self, Graph, ValueInfo};
 use super::nodes;
 use super::values::{Stage, Step, Value, Values};
-use super::{PRODUCER, external, seal, size};
+use super::{OUTPUTS, PRODUCER, external, seal, size};
 use crate::error::{Error, Result};
 use crate::model_file::foreign::{Foreign, HALVES};
 use crate::model_file::scaling::Scaling;
@@ -54,6 +54,9 @@ pub(in crate::model_file) fn parse(
             "a normalization was given, but gradus wrote this model, and it holds its own",
         ));
     }
+    if own && let Some(graph) = &mut file.graph {
+        leave_predictions_out(graph);
+    }
     let Some(graph) = &mut file.graph else { return Err(invalid("an ONNX model without a graph")) };
     let opset = file.opset_import.iter().find(|set| ["", "ai.onnx"].contains(&&*set.domain));
     let opset = opset.map_or(0, |set| set.version);
@@ -74,6 +77,13 @@ pub(in crate::model_file) fn parse(
     }
     let model = metadata::assemble(&metadata, found.model.network, found.model.transform)?;
     Ok(Foreign { has_class_names: true, ..Foreign::new(model) })
+}
+
+/// Of a graph that gradus wrote, only the layers are read: what becomes of their outputs, the metadata say.
+fn leave_predictions_out(graph: &mut Graph) {
+    if graph.node.iter().any(|node| node.output.iter().any(|name| name == OUTPUTS)) {
+        graph.output = vec![ValueInfo { name: OUTPUTS.into(), kind: None }];
+    }
 }
 
 fn stack(graph: &Graph, opset: i64, transform: Option<&Transform>, file: usize) -> Result<Foreign> {

@@ -35,6 +35,9 @@ pub(super) const FRONT: u64 = 16;
 /// The program's name in the files that it writes.
 const PRODUCER: &str = "gradus";
 
+/// The name of the last layer's outputs in graphs whose predictions are something else.
+const OUTPUTS: &str = "outputs";
+
 /// The most bytes of a file.
 const LAST: usize = i32::MAX as usize;
 
