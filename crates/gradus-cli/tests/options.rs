@@ -96,7 +96,7 @@ const RULES: &[(&str, &str, Rule)] = &[
             ("train --data digits --no-download", "built in"),
         ]),
     ),
-    ("train", "loss", EVERY_RUN),
+    ("train", "loss", Refused(&[("train --data values.csv --loss poisson", "at least 0")])),
     (
         "train",
         "output-weights",
@@ -857,6 +857,7 @@ fn sample_value(option: &str) -> &'static str {
         "class-weights" => "=balanced",
         "distort" => "=standard",
         "init" => "=he",
+        "loss" => "=squared",
         "normalize" => "=unit",
         "schedule" => "=cosine",
         "batch-size" | "epochs" | "hidden" | "micro-batches" | "patience" | "seed" => "=2",
