@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Compares gradus on tables with other models' defaults: errors, times, memory, in turns, on the same splits.
+
+    python3 benchmarks/tables.py                                   all peers, six tables, five seeds: many hours
+    python3 benchmarks/tables.py --peers gradus,lightgbm --seeds 1 --sets california
+    python3 benchmarks/tables.py --write                           also into benchmarks/results/tables-DATE.md and .json
+
+It makes a virtual environment in target/benchmarks/tables with the peers of tables_requirements.txt (pytabkit brings
+PyTorch, some 5 GB; --python names an interpreter that has them), downloads the packages with the data, and builds gradus in
+release mode (--gradus names a program). Settings of gradus for tables were chosen on validation parts of these six training
+files, never on their test files; other data sets are kept for judging.
+"""
+
+import argparse
+import datetime
+import json
+import statistics
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from harness import machine, process
+from table_sets import SETS
+
+ROOT = HERE.parent
+PLACE = ROOT / "target/benchmarks/tables"
+PEER = HERE / "peers/table_peer.py"
+
+PEERS = (
+    "gradus", "gradus-tabular", "gradus-tabular-small", "gradus-tabular-quick", "sklearn-mlp", "realmlp-td",
+    "realmlp-td-s", "tabm", "lightgbm", "xgboost", "catboost", "hist-gradient-boosting",
+)  # fmt: skip
+
+# The figure that a set is judged by, and in which unit it is shown.
+FIGURES = {True: ("error", 100.0, "error, %"), False: ("rmse", 1.0, "RMSE")}
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", default=",".join(SETS), metavar="LIST")
+    parser.add_argument("--peers", default=",".join(PEERS), metavar="LIST")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N")
+    parser.add_argument("--threads", type=int, default=2, metavar="N")
+    parser.add_argument("--limit", type=int, default=3600, metavar="S", help="most seconds of a run")
+    parser.add_argument("--python", type=Path, metavar="FILE", help="an interpreter that has the peers")
+    parser.add_argument("--gradus", type=Path, metavar="FILE", help="a program that is built already")
+    parser.add_argument("--data", type=Path, default=PLACE / "data", metavar="FOLDER")
+    parser.add_argument("--write", action="store_true")
+    wanted = parser.parse_args()
+    wanted.sets, wanted.peers = wanted.sets.split(","), wanted.peers.split(",")
+    for given, known, name in ((wanted.sets, SETS, "--sets"), (wanted.peers, PEERS, "--peers")):
+        if not set(given) <= set(known):
+            parser.error(f"{name} takes of {', '.join(known)}")
+    return wanted
+
+
+def interpreter(wanted):
+    """An interpreter with the peers."""
+    if wanted.python:
+        return wanted.python
+    python = PLACE / "venv/bin/python"
+    if not python.exists():
+        venv.create(PLACE / "venv", with_pip=True)
+    pins = HERE / "tables_requirements.txt"
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--requirement", str(pins)], check=True)
+    return python
+
+
+def program(wanted):
+    if wanted.gradus:
+        return wanted.gradus.resolve()
+    build = ["cargo", "build", "--release", "--manifest-path", ROOT / "Cargo.toml", "--package", "gradus-cli"]
+    subprocess.run([str(word) for word in build], check=True)
+    return ROOT / "target/release/gradus"
+
+
+def measure(python, gradus, peer, name, seed, wanted):
+    parts = [wanted.data.resolve() / f"{name}.{part}.csv" for part in ("train", "test")]
+    task = "classes" if SETS[name].classes else "values"
+    command = [python, PEER, peer, *parts, task, seed, wanted.threads]
+    environment = process.clean_environment(wanted.threads, [("GRADUS_PROGRAM", str(gradus))])
+    outcome = process.run(command, environment, wanted.threads, wanted.limit)
+    found = {"peer": peer, "set": name, "seed": seed, "peak_mb": outcome.peak_mb}
+    return found | ({"failure": outcome.error} if outcome.error else outcome.lines[-1])
+
+
+def summary(runs, wanted):
+    """The lines of the tables: one for each set, one row for each peer."""
+    lines = []
+    for name in wanted.sets:
+        figure, factor, unit = FIGURES[SETS[name].classes]
+        extra = ["AUC", "log loss"] if SETS[name].classes else []
+        lines += ["", f"## {name}", "", f"| | {' | '.join([unit, *extra, 'fit, s', 'predict, s', 'peak, MB'])} |"]
+        lines.append("|---" * (5 + len(extra)) + "|")
+        for peer in wanted.peers:
+            of_peer = [run for run in runs if (run["peer"], run["set"]) == (peer, name)]
+            good = [run for run in of_peer if "failure" not in run]
+            if not good:
+                lines.append(f"| {peer} | {of_peer[0]['failure'] if of_peer else 'not run'} |")
+                continue
+            mean = lambda key: statistics.fmean(run[key] for run in good)
+            spread = statistics.stdev(run[figure] for run in good) if len(good) > 1 else 0.0
+            cells = [f"{factor * mean(figure):.4g} ± {factor * spread:.2g}"]
+            if extra:
+                cells += [f"{mean(key):.4f}" if key in good[0] else "" for key in ("auc", "log_loss")]
+            cells += [f"{mean(key):.1f}" for key in ("fit_seconds", "predict_seconds", "peak_mb")]
+            lines.append(f"| {peer} | {' | '.join(cells)} |")
+    return lines
+
+
+def main():
+    wanted = options()
+    python = interpreter(wanted)
+    # With the interpreter that can read the packages.
+    prepare = "import sys, pathlib, table_sets; table_sets.prepare(pathlib.Path(sys.argv[1]), sys.argv[2:])"
+    subprocess.run([str(python), "-c", prepare, str(wanted.data), *wanted.sets], check=True, cwd=HERE)
+    gradus = program(wanted)
+    facts, runs = machine.describe(wanted.threads), []
+    for seed in range(wanted.seeds):
+        for name in wanted.sets:
+            # In turns: a slow hour of the machine meets all peers alike.
+            for peer in wanted.peers:
+                runs.append(measure(python, gradus, peer, name, seed, wanted))
+                print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
+    today = datetime.date.today().isoformat()
+    lines = [f"# Tables beside other models, {today}", ""]
+    lines += [f"- {key}: {value}" for key, value in facts.items()]
+    lines += [
+        "",
+        f"Means over {wanted.seeds} seeds with their standard deviations, on the test files; defaults everywhere. Times of gradus "
+        "are those of whole commands, reading and writing files included; peak memory is that of the whole process.",
+    ]
+    lines += summary(runs, wanted)
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if wanted.write:
+        results = HERE / "results"
+        (results / f"tables-{today}.md").write_text(text, encoding="utf-8")
+        (results / f"tables-{today}.json").write_text(json.dumps({"machine": facts, "runs": runs}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
