@@ -432,6 +432,40 @@ fn a_sweep_prunes_bad_runs_and_continues_after_an_interruption() {
 }
 
 /// The number in a column of a row.
+#[test]
+fn parts_of_a_sweep_make_the_whole() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    table(at, "table.csv");
+    let sweep = |more: &str| {
+        let options = format!(
+            "sweep --vary learning-rate=0.001..0.1:log --runs 5 {more} -- --data table.csv --epochs 2"
+        );
+        let output = gradus(at, &options).assert().success().get_output().clone();
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (whole, _) = sweep("--out whole.jsonl");
+    for part in 1..=3 {
+        let (printed, _) = sweep(&format!("--part {part}/3 --out part{part}.jsonl"));
+        let runs = results(&at.join(format!("part{part}.jsonl")));
+        let numbers: Vec<_> = runs.iter().map(|run| run["run"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, (part - 1..5).step_by(3).collect::<Vec<_>>());
+        assert!(printed.contains("To train the best run again"), "{printed}");
+    }
+    let parts = [1, 2, 3].map(|part| fs::read(at.join(format!("part{part}.jsonl"))).unwrap());
+    fs::write(at.join("merged.jsonl"), parts.concat()).unwrap();
+    let (merged, reported) = sweep("--out merged.jsonl");
+    assert!(reported.contains("5 of 5 runs are already done"), "{reported}");
+    assert_eq!(results(&at.join("merged.jsonl")), results(&at.join("whole.jsonl")));
+    // The tables have times, the last lines the command of the winner.
+    assert_eq!(merged.lines().last(), whole.lines().last());
+    for (part, words) in [("0/3", "K from 1 to N"), ("4/3", "K from 1 to N"), ("6/7", "has none")] {
+        let options = format!("sweep --vary hidden=4/8 --part {part} -- --data table.csv");
+        let failed = gradus(at, &options).assert().code(2);
+        assert!(text(&failed.get_output().stderr).contains(words));
+    }
+}
+
 fn number(row: &str, column: usize) -> f64 {
     row.split_whitespace().nth(column).unwrap().parse().unwrap()
 }

@@ -280,6 +280,7 @@ const RULES: &[(&str, &str, Rule)] = &[
             "loss, val_loss or val_r2",
         )]),
     ),
+    ("sweep", "part", Refused(&[("sweep --vary hidden=4/8 --part 1/2 --halve", "--halve")])),
     ("sweep", "jobs", THREADS),
     ("sweep", "out", OUTPUT),
     ("sweep", "<train>", INPUT),

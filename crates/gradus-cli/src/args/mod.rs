@@ -35,7 +35,7 @@ pub(crate) use export::ExportArgs;
 pub(crate) use fetch::FetchArgs;
 pub(crate) use inspect::InspectArgs;
 pub(crate) use model::{ForeignArgs, ModelArgs};
-pub(crate) use parsers::Interval;
+pub(crate) use parsers::{Interval, Part};
 pub(crate) use predict::PredictArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use serve::{LOOPBACK, ServeArgs, USUAL_PORT};

@@ -24,6 +24,29 @@ pub(crate) enum Interval {
     Minutes(f64),
 }
 
+/// A part of a sweep: every `of`th run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Counted from 0.
+    index: usize,
+    of: usize,
+}
+
+impl Part {
+    pub(crate) fn contains(self, run: usize) -> bool {
+        run % self.of == self.index
+    }
+}
+
+pub(crate) fn part(text: &str) -> Result<Part, String> {
+    let read = || {
+        let (number, of) = text.split_once('/')?;
+        let (number, of): (usize, usize) = (number.parse().ok()?, of.parse().ok()?);
+        (1..=of).contains(&number).then(|| Part { index: number - 1, of })
+    };
+    read().ok_or_else(|| "expected K/N with K from 1 to N, such as 3/16".into())
+}
+
 /// The activation functions of the hidden layers.
 #[derive(Debug, Clone)]
 pub(crate) struct Activations(pub(crate) Vec<Activation>);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use gradus::training::Monitor;
 
-use super::parsers::{at_least_one, monitors, threads, whole};
+use super::parsers::{Part, at_least_one, monitors, part, threads, whole};
 use super::vary::Vary;
 
 /// Search for good settings of train: a grid or random draws, run in parallel and compared on validation
@@ -20,7 +20,9 @@ use super::vary::Vary;
     gradus sweep --vary learning-rate=0.001..0.03:log --vary dropout=0..0.5 --runs 27 --halve\n  \
     gradus sweep --vary dropout=0/0.2/0.5 -- --data fashion-mnist --epochs 9 --validation 0.2\n\n\
     Repeat the command to continue an interrupted sweep. Results depend neither on --jobs nor on the \
-    order in which runs end.")]
+    order in which runs end.\n\n\
+    On several machines, each command takes a part: --part 1/16 --out part1.jsonl, --part 2/16 --out \
+    part2.jsonl, ... Put the files together (cat part*.jsonl > sweep.jsonl) and repeat the command without --part.")]
 pub(crate) struct SweepArgs {
     /// An option of train and its values: a list such as hidden=128/256,128, or a range of numbers A..B,
     /// sampled uniformly; A..B:log samples uniformly in the logarithm, A..B:int whole numbers
@@ -43,6 +45,10 @@ pub(crate) struct SweepArgs {
     /// Runs to train in parallel; they share the cores [default: one per core]
     #[arg(long, value_name = "J", allow_negative_numbers = true, value_parser = threads)]
     pub(crate) jobs: Option<usize>,
+    /// Train only every Nth run, beginning with run number K - 1: part K of N, for several machines or the jobs of an
+    /// array
+    #[arg(long, value_name = "K/N", value_parser = part, conflicts_with = "halve")]
+    pub(crate) part: Option<Part>,
     /// File for the results, one line of JSON per run; runs already in it are skipped
     #[arg(long, short, value_name = "FILE", default_value = "sweep.jsonl",
         value_hint = ValueHint::FilePath)]

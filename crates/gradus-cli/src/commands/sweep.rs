@@ -85,9 +85,11 @@ fn train(plan: &Plan, data: Data, progress: Progress, jobs: usize) -> Result<(Ve
     if sets.validation.is_none() {
         return Err(Error::argument("a sweep needs validation data: add --validation 0.1").into());
     }
-    let done: Vec<&Record> = known.iter().flatten().collect();
+    let is_here = |record: &&Record| plan.trains(&plan.runs[record.run]);
+    let done: Vec<&Record> = known.iter().flatten().filter(is_here).collect();
     if !done.is_empty() {
-        say(format_args!("{} of {} runs are already done", done.len(), plan.runs.len()));
+        let runs = plan.runs.iter().filter(|run| plan.trains(run)).count();
+        say(format_args!("{} of {runs} runs are already done", done.len()));
     }
     let (_, sums) = epochs(plan);
     let bar = Epochs::new(sums.last().copied().unwrap_or(0), true);

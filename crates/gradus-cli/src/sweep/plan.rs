@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::draw::draws;
 use super::halving::rungs;
 use super::options::{check_given, check_varied};
-use crate::args::{Cli, Command, SweepArgs, TrainArgs};
+use crate::args::{Cli, Command, Part, SweepArgs, TrainArgs};
 use crate::run::defaults;
 use crate::run::escape::is_unprintable;
 use crate::run::settings::Settings;
@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) first: TrainArgs,
     /// Whether [`VALIDATION`] was added to the arguments.
     pub(crate) holds_out: bool,
+    /// The runs that are trained; all without it.
+    part: Option<Part>,
     vary: Vec<String>,
     /// Seed of the random samples; none for a grid.
     seed: Option<u64>,
@@ -105,16 +107,29 @@ impl Plan {
             let message = format!("--monitor {}: {problem}", monitor.name());
             return Err(Error::argument(message).into());
         }
+        if let Some(part) = args.part
+            && !runs.iter().any(|run| part.contains(run.number))
+        {
+            let message =
+                format!("--part: this part of the {} runs has none; use fewer parts", runs.len());
+            return Err(Error::argument(message).into());
+        }
         let rungs = if args.halve { Some(rungs_of(&runs)?) } else { None };
         Ok(Plan {
             monitor,
             rungs,
             first,
             holds_out,
+            part: args.part,
             vary: args.vary.iter().map(|vary| vary.text.clone()).collect(),
             seed: args.runs.map(|_| args.seed.unwrap_or(0)),
             runs,
         })
+    }
+
+    /// Whether this sweep trains the run.
+    pub(crate) fn trains(&self, run: &Run) -> bool {
+        self.part.is_none_or(|part| part.contains(run.number))
     }
 
     /// Takes back the [`VALIDATION`] that was added: the data have a validation part.

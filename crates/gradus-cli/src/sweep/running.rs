@@ -49,7 +49,8 @@ impl ActiveRun<'_> {
 
 /// For each rung of a plan, the epochs of a run and the total number of epochs so far.
 pub(crate) fn epochs(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
-    let epochs = plan.runs.iter().map(|run| run.settings.config.epochs);
+    let runs = plan.runs.iter().filter(|run| plan.trains(run));
+    let epochs = runs.map(|run| run.settings.config.epochs);
     match &plan.rungs {
         Some(rungs) => (rungs.clone(), spent(plan.runs.len(), rungs)),
         None => (vec![epochs.clone().max().unwrap_or(0)], vec![epochs.sum()]),
@@ -57,7 +58,8 @@ pub(crate) fn epochs(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
 }
 
 impl<'a> Sweep<'a> {
-    /// Trains all runs except those that are `known` from the file, and returns the results of all.
+    /// Trains the runs of this part except those that are `known` from the file, and returns the results of all that are
+    /// then known.
     ///
     /// # Errors
     /// If a run cannot start or a result cannot be written; an [`Exit`] if the sweep was stopped.
@@ -66,7 +68,10 @@ impl<'a> Sweep<'a> {
             let passed = record.as_ref().map_or(Vec::new(), |record| record.rungs.clone());
             ActiveRun { run, session: None, passed, record }
         };
-        let mut going: Vec<_> = self.plan.runs.iter().zip(known).map(active).collect();
+        let runs = self.plan.runs.iter().zip(known);
+        let is_here =
+            |(run, record): &(&Run, Option<Record>)| record.is_some() || self.plan.trains(run);
+        let mut going: Vec<_> = runs.filter(is_here).map(active).collect();
         let mut results = Vec::new();
         let (bounds, sums) = epochs(self.plan);
         for (rung, (&bound, sum)) in bounds.iter().zip(sums).enumerate() {
@@ -170,7 +175,7 @@ impl<'a> Sweep<'a> {
     fn stopped(&self, going: &[ActiveRun], ended: usize) -> anyhow::Error {
         self.bar.finish();
         let ended = ended + going.iter().filter(|active| active.record.is_some()).count();
-        let runs = self.plan.runs.len();
+        let runs = self.plan.runs.iter().filter(|run| self.plan.trains(run)).count();
         say(format_args!(
             "Stopped; the results of {ended} of {runs} runs are saved. Repeat the command to continue."
         ));
