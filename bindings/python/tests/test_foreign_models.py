@@ -263,6 +263,7 @@ ACTIVATIONS = {
     "elu with alpha 0.4": activation("Elu", alpha=0.4),
     "selu": activation("Selu"),
     "silu": lambda graph: silu(graph),
+    "mish": lambda graph: mish(graph),
     "none": lambda graph: None,
     "gelu of pytorch": lambda graph: gelu(graph, "pytorch"),
     "gelu, half first": lambda graph: gelu(graph, "half first"),
@@ -275,6 +276,13 @@ def silu(graph):
     """As exporters write it."""
     x = graph.current
     graph.node("Mul", x, graph.node("Sigmoid"))
+
+
+def mish(graph):
+    """As exporters write it before opset 18."""
+    x = graph.current
+    graph.node("Softplus")
+    graph.node("Mul", x, graph.node("Tanh"))
 
 
 def import_and_compare(graph, model, samples, folder, logits=None):
@@ -566,7 +574,7 @@ def test_class_names_in_python():
     assert named.classes_.tolist() == ["ant", "bee", "cat"]
 
 
-@pytest.mark.parametrize("activation", ["elu", "elu:0.5", "selu", "silu", "swish"])
+@pytest.mark.parametrize("activation", ["elu", "elu:0.5", "selu", "silu", "swish", "mish"])
 def test_new_activations_train_and_leave_in_onnx(activation):
     data, targets = np.random.default_rng(4).normal(0, 1, (120, 5)), np.arange(120) % 3
     model = MLPClassifier((8, 6), activation=activation, max_iter=3, random_state=1).fit(data, targets)

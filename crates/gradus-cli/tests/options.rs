@@ -152,6 +152,39 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     ("train", "weight-decay", Always("every optimizer has it")),
     ("train", "schedule", EVERY_RUN),
+    ("train", "bias-rate", EVERY_RUN),
+    (
+        "train",
+        "weight-decay-schedule",
+        Refused(&[
+            (
+                "train --data table.csv --weight-decay 0 --weight-decay-schedule cosine",
+                "constant without",
+            ),
+            ("train --data table.csv --weight-decay-schedule plateau:2:0.5", "other than plateau"),
+        ]),
+    ),
+    (
+        "train",
+        "parametrization",
+        Refused(&[(
+            "train --data table.csv --optimizer muon --parametrization ntk",
+            "standard for the optimizer muon",
+        )]),
+    ),
+    (
+        "train",
+        "dropout-schedule",
+        Refused(&[
+            ("train --data table.csv --dropout-schedule cosine", "constant without"),
+            (
+                "train --data table.csv --dropout 0.1 --dropout-schedule plateau:2:0.5",
+                "other than plateau",
+            ),
+            ("train --data table.csv --hidden none --dropout-schedule cosine", "no hidden layer"),
+        ]),
+    ),
+    ("train", "keep-best", Always("the training loss can always be watched")),
     ("train", "warm-up", EVERY_RUN),
     ("train", "seed", EVERY_RUN),
     ("train", "micro-batches", EVERY_RUN),

@@ -42,7 +42,13 @@ const ACTIVATIONS = {
   ],
   selu: elu(1.6732632423543772, 1.0507009873554805),
   silu: [(z) => z * sigmoid(z), (z) => sigmoid(z) * (1 + z * (1 - sigmoid(z)))],
+  mish: [(z) => z * mishGate(z), (z) => mishGate(z) + z * sigmoid(z) * (1 - mishGate(z) ** 2)],
 };
+
+// tanh(ln(1 + e^z)).
+function mishGate(z) {
+  return Math.tanh(Math.log1p(Math.exp(Math.min(z, 20))));
+}
 
 // ELU, or SELU with another scale.
 function elu(alpha, scale = 1) {

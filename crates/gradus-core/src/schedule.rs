@@ -19,6 +19,11 @@ pub enum Schedule {
     Cosine,
     /// Up from 1/25 during 30 % of the run, then down to 1/250,000 (Smith 2018).
     OneCycle,
+    /// Four times up from 0 and down to 0 again, each time over twice as many steps:
+    /// `(1 - cos(2 pi log2(1 + 15 t))) / 2` of the rate, `t` from 0 to 1 (Holzmüller et al. 2024).
+    CosLog4,
+    /// The same during the first half of the run, then along half a cosine to 0 (Holzmüller et al. 2024).
+    FlatCosine,
     /// Multiplied by a factor whenever the validation has not got better for some epochs.
     Plateau(Plateau),
 }
@@ -90,12 +95,14 @@ const START_DIVISOR: f64 = 25.0;
 const END_DIVISOR: f64 = 1e4;
 
 impl Schedule {
-    /// Reads `constant`, `step:EPOCHS:FACTOR`, `cosine`, `one-cycle` or `plateau:PATIENCE:FACTOR`.
+    /// Reads `constant`, `step:EPOCHS:FACTOR`, `cosine`, `one-cycle`, `coslog4`, `flat-cosine` or `plateau:PATIENCE:FACTOR`.
     pub fn parse(text: &str) -> Option<Schedule> {
         match text {
             "constant" => Some(Schedule::Constant),
             "cosine" => Some(Schedule::Cosine),
             "one-cycle" => Some(Schedule::OneCycle),
+            "coslog4" => Some(Schedule::CosLog4),
+            "flat-cosine" => Some(Schedule::FlatCosine),
             _ => {
                 let mut parts = text.splitn(3, ':');
                 let (name, count, factor) = (parts.next()?, parts.next()?, parts.next()?);
@@ -119,6 +126,8 @@ impl Schedule {
             Schedule::Step { epochs, factor } => format!("step:{epochs}:{factor}"),
             Schedule::Cosine => "cosine".into(),
             Schedule::OneCycle => "one-cycle".into(),
+            Schedule::CosLog4 => "coslog4".into(),
+            Schedule::FlatCosine => "flat-cosine".into(),
             Schedule::Plateau(Plateau { patience, factor }) => {
                 format!("plateau:{patience}:{factor}")
             }
@@ -145,6 +154,11 @@ impl Schedule {
                 base * f64::from(factor).powf(changes as f64)
             }
             Schedule::Cosine => cosine(base, 0.0, step as f64 / steps),
+            Schedule::CosLog4 => {
+                let cycles = (1.0 + 15.0 * step as f64 / steps).log2();
+                base * (1.0 - (2.0 * PI * cycles).cos()) / 2.0
+            }
+            Schedule::FlatCosine => cosine(base, 0.0, (2.0 * step as f64 / steps - 1.0).max(0.0)),
             Schedule::OneCycle => {
                 let (start, peak) = (base / START_DIVISOR, RISE * steps - 1.0);
                 let (step, last) = (step as f64, steps - 1.0);
@@ -179,7 +193,9 @@ mod tests {
     fn names_are_read_back() {
         let step = Schedule::Step { epochs: 3, factor: 0.5 };
         let plateau = Schedule::Plateau(Plateau { patience: 0, factor: 0.1 });
-        for schedule in [Schedule::Constant, step, Schedule::Cosine, Schedule::OneCycle, plateau] {
+        let cosines = [Schedule::Cosine, Schedule::CosLog4, Schedule::FlatCosine];
+        let others = [Schedule::Constant, step, Schedule::OneCycle, plateau];
+        for schedule in cosines.into_iter().chain(others) {
             assert_eq!(Schedule::parse(&schedule.name()), Some(schedule));
         }
         for wrong in [
@@ -214,9 +230,27 @@ mod tests {
     }
 
     #[test]
+    fn the_cosines_of_realmlp_follow_their_formulas() {
+        let run = Run { steps: 60, steps_per_epoch: 10, warm_up: 0 };
+        for step in 0..60 {
+            let t = step as f64 / 60.0;
+            let coslog = 0.5 * (1.0 - (2.0 * PI * (1.0 + 15.0 * t).log2()).cos());
+            assert_eq!(Schedule::CosLog4.at(2.0, step, &run), (2.0 * coslog) as f32);
+            let flat = if t < 0.5 { 1.0 } else { 0.5 * (1.0 + (PI * (2.0 * t - 1.0)).cos()) };
+            assert!((Schedule::FlatCosine.at(2.0, step, &run) - 2.0 * flat as f32).abs() < 1e-6);
+        }
+        // Between two cycles the rate is 0: at t = 0, 1/15, 3/15, 7/15 and 1.
+        for step in [0, 4, 12, 28] {
+            assert!(Schedule::CosLog4.at(1.0, step, &run) < 1e-12, "{step}");
+        }
+    }
+
+    #[test]
     fn every_rate_of_every_length_is_finite_and_not_negative() {
         let step = Schedule::Step { epochs: 1, factor: 0.5 };
-        for schedule in [Schedule::Constant, step, Schedule::Cosine, Schedule::OneCycle] {
+        let cosines = [Schedule::Cosine, Schedule::CosLog4, Schedule::FlatCosine];
+        let others = [Schedule::Constant, step, Schedule::OneCycle];
+        for schedule in cosines.into_iter().chain(others) {
             for steps in 1..12 {
                 for warm_up in 0..=steps {
                     let run = Run { steps, steps_per_epoch: 2, warm_up };

@@ -100,6 +100,28 @@ fn silu_slope(x: f32) -> f32 {
     sigmoid * (1.0 + x * (1.0 - sigmoid))
 }
 
+/// `tanh(ln(1 + e^x))` with one exponential: `n / (n + 2)` with `n = e^x (e^x + 2)`. Beyond 20 it is 1 within a
+/// rounding error, and `n` must not overflow.
+#[inline(always)]
+fn mish_gate(x: f32) -> f32 {
+    let e = exp(x.min(20.0));
+    let n = e * (e + 2.0);
+    n / (n + 2.0)
+}
+
+/// The derivative of `x tanh(ln(1 + e^x))`: `t + x s (1 - t^2)`, where `t` is the hyperbolic tangent, `s` the sigmoid of
+/// `x`, and `1 - t^2 = 4 (n + 1) / (n + 2)^2`.
+#[inline(always)]
+fn mish_slope(x: f32) -> f32 {
+    // Beyond 20 the second part is nothing beside the first, which is 1; it must not grow with x.
+    let x = x.min(20.0);
+    let e = exp(x);
+    let n = e * (e + 2.0);
+    let rest = 1.0 / (n + 2.0);
+    let slope = x * (e / (1.0 + e)) * (4.0 * (n + 1.0) * rest) * rest;
+    n * rest + slope
+}
+
 macro_rules! in_place {
     ($($(#[$doc:meta])* $name:ident($x:ident) = $value:expr;)*) => {
         impl Kernels {$(
@@ -129,6 +151,8 @@ in_place! {
     selu(x) = if x > 0.0 { SELU_SCALE * x } else { SELU_SCALE_ALPHA * exp_less_one(x) };
     /// `x = x / (1 + e^-x)`: SiLU, also called swish
     silu(x) = x * sigmoid_of(x);
+    /// `x = x tanh(ln(1 + e^x))`: Mish
+    mish(x) = x * mish_gate(x);
 }
 
 macro_rules! derivative {
@@ -163,6 +187,9 @@ derivative! {
     /// `grad *= s (1 + x (1 - s))` with `s = 1 / (1 + e^-x)` of the saved *input* `x`: the output does not determine
     /// it.
     silu_backward(y) = silu_slope(y);
+    /// `grad *= t + x s (1 - t^2)` with `t = tanh(ln(1 + e^x))` and `s = 1 / (1 + e^-x)` of the saved *input* `x`: the
+    /// output does not determine it.
+    mish_backward(y) = mish_slope(y);
 }
 
 impl Kernels {
@@ -316,6 +343,7 @@ mod tests {
             check(|k, x| k.elu(x, 0.3), |x| if x > 0.0 { x } else { 0.3 * x.exp_m1() }, 100.0);
             check(Kernels::selu, exact_selu, 100.0);
             check(Kernels::silu, |x| x / (1.0 + (-x).exp()), 100.0);
+            check(Kernels::mish, |x| x * x.exp().ln_1p().tanh(), 100.0);
             check(Kernels::gelu, |x| x * 0.5 * (1.0 + erf(x / 2f64.sqrt())), 5.0);
         }
     }
@@ -326,7 +354,7 @@ mod tests {
         type Forward = fn(Kernels, &mut [f32]);
         type Backward = fn(Kernels, &[f32], &mut [f32]);
         type Exact = fn(f64) -> f64;
-        let cases: [(Forward, Backward, bool, Exact); 9] = [
+        let cases: [(Forward, Backward, bool, Exact); 10] = [
             (Kernels::relu, Kernels::relu_backward, false, |x| x.max(0.0)),
             (
                 |k, x| k.leaky_relu(x, 0.01),
@@ -350,6 +378,7 @@ mod tests {
             ),
             (Kernels::selu, Kernels::selu_backward, false, exact_selu),
             (Kernels::silu, Kernels::silu_backward, true, |x| x / (1.0 + (-x).exp())),
+            (Kernels::mish, Kernels::mish_backward, true, |x| x * x.exp().ln_1p().tanh()),
             (Kernels::gelu, Kernels::gelu_backward, true, |x| {
                 x * 0.5 * (1.0 + erf(x / 2f64.sqrt()))
             }),
@@ -368,6 +397,24 @@ mod tests {
                     let expected = (exact(x + h) - exact(x - h)) / h;
                     assert!((f64::from(*slope) - expected).abs() < 2e-5, "{x} {slope} {expected}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn mish_far_from_0_is_x_or_0() {
+        for kernels in Kernels::available() {
+            let inputs = [-1e30, -200.0, -90.0, -30.0, 19.0, 21.0, 90.0, 1e30];
+            let (mut values, mut slopes) = (inputs, [1.0; 8]);
+            kernels.mish(&mut values);
+            kernels.mish_backward(&inputs, &mut slopes);
+            for ((x, value), slope) in inputs.into_iter().zip(values).zip(slopes) {
+                let limit = if x > 0.0 { (x, 1.0) } else { (0.0, 0.0) };
+                let errors = ((value - limit.0).abs(), (slope - limit.1 as f32).abs());
+                assert!(
+                    errors.0 <= 1e-6 * limit.0.max(1e-5) && errors.1 < 1e-6,
+                    "{x} {value} {slope}"
+                );
             }
         }
     }

@@ -9,8 +9,8 @@ use gradus::engine::cpu::linear::InputScale;
 use gradus::engine::cpu::{Executor, Input};
 use gradus::loss::{LabelTargets, Loss};
 use gradus::network::{Activation, Network};
-use gradus::optimizer::Optimizer;
 use gradus::optimizer::muon::{Orthogonalizer, momentum_step};
+use gradus::optimizer::{Optimizer, Step};
 use gradus::schedule::{Plateau, PlateauState, Run, Schedule};
 use gradus_kernels::Kernels;
 use gradus_kernels::matrix::{MatMut, MatRef};
@@ -233,7 +233,7 @@ fn ten_steps_of_each_optimizer_match_their_reference() {
                     for (range, decays) in [(linear.weight(), true), (linear.bias(), false)] {
                         optimizer.step(
                             kernels,
-                            (step, rate, decays),
+                            Step::plain(step, rate, decays),
                             &mut network.parameters_mut()[range.clone()],
                             &gradients[range.clone()],
                             &mut first[range.clone()],
@@ -323,7 +323,7 @@ fn ten_steps_of_muon_match_pytorch() {
                 {
                     optimizer.step(
                         kernels,
-                        (step, 0.01, decays),
+                        Step::plain(step, 0.01, decays),
                         &mut network.parameters_mut()[range.clone()],
                         &gradients[range.clone()],
                         &mut first[range.clone()],
@@ -414,7 +414,14 @@ fn one_step_worked_by_hand() {
     ];
     assert_close(&first.gradients, &gradients, 1e-6, "gradients");
     let parameters = network.parameters_mut();
-    Optimizer::SGD.step(kernels, (1, 0.1, true), parameters, &first.gradients, &mut [], &mut []);
+    Optimizer::SGD.step(
+        kernels,
+        Step::plain(1, 0.1, true),
+        parameters,
+        &first.gradients,
+        &mut [],
+        &mut [],
+    );
     let updated = [
         0.362783, -0.504561, 0.364215, 0.490879, -0.059487, -0.004561, // W1, b1
         0.979973, -0.979973, 0.504561, 0.995439, -0.029744, 0.279744, // W2, b2

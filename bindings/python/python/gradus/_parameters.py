@@ -20,7 +20,7 @@ _OWN = {
         "str or sequence of str",
         "Activation function of the hidden layers: 'identity', 'relu', 'leaky_relu' (slope 0.01; "
         "'leaky_relu:0.1' has another), 'tanh', 'sigmoid' ('logistic' is the same), 'gelu', 'elu' (alpha 1; "
-        "'elu:0.5' has another), 'selu' or 'silu' ('swish' is the same). A sequence names one for each hidden layer.",
+        "'elu:0.5' has another), 'selu', 'silu' ('swish' is the same) or 'mish'. A sequence names one for each hidden layer.",
     ),
     "loss": (
         "str",
@@ -46,7 +46,7 @@ _OWN = {
     ),
     "schedule": (
         "str",
-        "Schedule of the learning rate over ``max_iter`` epochs: 'constant', 'cosine', 'one-cycle', "
+        "Schedule of the learning rate over ``max_iter`` epochs: 'constant', 'cosine', 'one-cycle', 'coslog4', 'flat-cosine', "
         "'step:EPOCHS:FACTOR' or 'plateau:PATIENCE:FACTOR'. `partial_fit` always uses "
         "``learning_rate_init``.",
     ),
@@ -135,7 +135,7 @@ _OWN = {
     "init": (
         "str or sequence of array-like",
         "Initial weights: 'sklearn' as scikit-learn draws them (Glorot, also the biases), 'auto' (He before ReLU, "
-        "leaky ReLU, GELU, ELU and SiLU, otherwise Glorot), 'he', 'glorot' or 'normal:STD' (a standard deviation); with all "
+        "leaky ReLU, GELU, ELU, SiLU and Mish, otherwise Glorot), 'he', 'glorot' or 'normal:STD' (a standard deviation); with all "
         "but 'sklearn', biases are 0. "
         "Or the arrays themselves, ``[w1, b1, w2, b2, ...]``: weights are inputs x outputs, biases of "
         "shape (n,), (n, 1) or (1, n). Training that continues from an earlier call keeps its weights.",

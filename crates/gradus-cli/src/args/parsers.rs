@@ -160,6 +160,7 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
         Preset::Record => {
             "best accuracy on images of digits, with random distortions; takes 15 to 60 minutes"
         }
+        Preset::TabularSmall => "tables of numbers: RealMLP's small recipe",
     };
     let values = Preset::ALL.map(|preset| PossibleValue::new(preset.name()).help(help(preset)));
     named(values.to_vec(), Preset::from_name)

@@ -30,6 +30,9 @@ const LEAST_BATCH: usize = 16;
 /// # Errors
 /// None for data that were loaded for these settings.
 pub(crate) fn follow(settings: &mut Settings, data: &Data) -> Result<Option<String>> {
+    if settings.preset.is_tabular() {
+        return Ok(tabular_batch(settings, data.training.sets()?.train.len()));
+    }
     // The preset is made for named sets.
     if data.named {
         return Ok(None);
@@ -65,6 +68,23 @@ pub(crate) fn follow(settings: &mut Settings, data: &Data) -> Result<Option<Stri
     }
     let line = format!("Defaults for these data: {}", chosen.join(" "));
     Ok((!chosen.is_empty()).then_some(line))
+}
+
+/// The batch size of a table of so many rows, and a line about it if it is not the preset's: smaller batches make more
+/// steps of few rows, and larger ones keep many rows fast.
+fn tabular_batch(settings: &mut Settings, rows: usize) -> Option<String> {
+    let batch = match rows {
+        ..1_000 => (rows / 4).next_power_of_two().clamp(32, 256),
+        1_000..=30_000 => 256,
+        30_001..=100_000 => 512,
+        _ => 1024,
+    };
+    let wanted = BatchSize::Samples(batch);
+    if !settings.free.contains(&"batch_size") || settings.config.batch_size == wanted {
+        return None;
+    }
+    settings.config.batch_size = wanted;
+    Some(format!("Defaults for these data: --batch-size {batch} ({rows} rows)"))
 }
 
 /// Why inputs should have mean 0 and standard deviation 1 where the preset only scales them: a few words.

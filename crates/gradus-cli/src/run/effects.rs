@@ -96,10 +96,10 @@ fn check_monitor(run: &Run) -> Result<(), Error> {
     let Some(monitor) = run.config.monitor else { return Ok(()) };
     let name = monitor.name();
     let plateau = matches!(run.config.schedule, Schedule::Plateau(_));
-    if run.config.early_stopping.is_none() && !plateau {
+    if run.config.early_stopping.is_none() && run.config.keep_best.is_none() && !plateau {
         return Err(Error::argument(
-            "--monitor has no effect: only early stopping and the plateau schedule watch a metric; add \
-             --patience N or --schedule plateau:PATIENCE:FACTOR",
+            "--monitor has no effect: only early stopping, --keep-best and the plateau schedule watch a metric; add \
+             --patience N, --keep-best last or --schedule plateau:PATIENCE:FACTOR",
         ));
     }
     if let Some(problem) = monitor.problem_with(run.args.task()) {

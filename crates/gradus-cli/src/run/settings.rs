@@ -10,6 +10,7 @@ use gradus::data::{Task, is_set_name};
 use gradus::loss::Loss;
 use gradus::model_file::{self, ReadOptions, npz};
 use gradus::network::Network;
+use gradus::schedule::Schedule;
 use gradus::training::settings::{SETTINGS, fraction_of};
 use gradus::training::{BatchSize, Checkpoint, Preset, Start, TrainConfig};
 use gradus::{Error, ErrorKind};
@@ -83,7 +84,7 @@ impl Settings {
     /// of reading the file of `--init`.
     pub(crate) fn resolve(args: &TrainArgs) -> Result<Settings> {
         let preset = args.preset.unwrap_or(Preset::Quick);
-        let mut config = preset.config();
+        let mut config = preset.config_for(args.task());
         let (mut file, mut validation_set, mut share) = (None, None, None);
         for setting in SETTINGS {
             let Some(word) = args.settings.word(setting.name) else { continue };
@@ -108,6 +109,12 @@ impl Settings {
             // A preset's warm-up is no longer than the run that is asked for.
             config.warm_up = config.warm_up.min(config.epochs as f32);
         }
+        if !args.settings.has("dropout_schedule") && config.regularization.dropout == 0.0 {
+            config.dropout_schedule = Schedule::Constant;
+        }
+        if !args.settings.has("weight_decay_schedule") && config.optimizer.weight_decay() == 0.0 {
+            config.weight_decay_schedule = Schedule::Constant;
+        }
         if config.regularization.batch_norm && config.batch_size == BatchSize::Samples(1) {
             warn(
                 "batch normalization needs at least two samples in a batch: `batch_size` is 2 in place of 1",
@@ -130,7 +137,13 @@ impl Settings {
         let validated =
             config.validation > 0.0 || validation_set.is_some() || (is_path && share.is_none());
         effects::check(&Run { args, preset, config: &config, validated })?;
-        let is_free = |name: &&str| args.preset.is_none() && !args.settings.has(name);
+        let is_free = |name: &&str| {
+            let decided = match preset.is_tabular() {
+                true => *name != "batch_size",
+                false => args.preset.is_some(),
+            };
+            !decided && !args.settings.has(name)
+        };
         let mut free: Vec<_> = FOLLOW.into_iter().filter(is_free).collect();
         if matches!(initial, Some(Initial::Model(_))) {
             free.retain(|name| *name != "normalize");

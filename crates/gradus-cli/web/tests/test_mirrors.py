@@ -120,6 +120,7 @@ def test_probabilities_equal_those_of_the_program(visit, digit_html, model, mnis
         ["--hidden", "24,16", "--activation", "sigmoid,leaky_relu"],
         ["--hidden", "24,16", "--activation", "leaky_relu:0.3"],
         ["--hidden", "24,16,12", "--activation", "elu:0.5,selu,silu"],
+        ["--hidden", "24,16", "--activation", "mish,relu"],
         ["--hidden", "24,16,12", "--activation", "relu,identity,relu", "--batch-norm"],
     ],
 )

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use crate::engine::target_scale::TargetScale;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
+use crate::network::Parametrization;
 use crate::optimizer::Optimizer;
 use crate::regularization::Regularization;
 
@@ -20,6 +21,10 @@ pub(crate) struct Settings {
     pub(crate) batch_size: usize,
     /// How parameters follow their gradients.
     pub(crate) optimizer: Optimizer,
+    /// Of which weights the learning rate is.
+    pub(crate) parametrization: Parametrization,
+    /// Factor of the learning rate of biases.
+    pub(crate) bias_rate: f32,
     /// What keeps the network from learning its samples by heart.
     pub(crate) regularization: Regularization,
     /// Seed of all random numbers.
@@ -44,11 +49,21 @@ pub(crate) struct Epoch<'a> {
     /// Its number among all epochs, those of the runs that a run continues included; it decides how the
     /// samples are shuffled.
     pub(crate) number: usize,
-    /// The learning rate of each step; steps are counted from 0, those of the runs that a run continues
-    /// included.
-    pub(crate) learning_rate: &'a (dyn Fn(u64) -> f32 + Sync),
+    /// How each step goes; steps are counted from 0, those of the runs that a run continues included.
+    pub(crate) pace: &'a (dyn Fn(u64) -> Pace + Sync),
     /// Raised from any thread, it ends the epoch after the step in progress.
     pub(crate) stop: &'a AtomicBool,
+}
+
+/// What schedules make of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Pace {
+    /// The learning rate.
+    pub(crate) rate: f32,
+    /// Factor of weight decay.
+    pub(crate) decay: f32,
+    /// Factor of dropout.
+    pub(crate) dropout: f32,
 }
 
 /// The figures of an epoch.

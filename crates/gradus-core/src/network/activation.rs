@@ -30,6 +30,8 @@ pub enum Activation {
     Selu,
     /// `x / (1 + e^-x)`, also called swish
     Silu,
+    /// `x tanh(ln(1 + e^x))` (Misra 2020)
+    Mish,
 }
 
 impl Activation {
@@ -40,7 +42,7 @@ impl Activation {
     pub const ELU: Activation = Activation::Elu { alpha: 1.0 };
 
     /// All activations, with their usual constants.
-    pub const ALL: [Activation; 9] = [
+    pub const ALL: [Activation; 10] = [
         Activation::Identity,
         Activation::Relu,
         Activation::LEAKY_RELU,
@@ -50,6 +52,7 @@ impl Activation {
         Activation::ELU,
         Activation::Selu,
         Activation::Silu,
+        Activation::Mish,
     ];
 
     /// Leaky ReLU with this slope; `None` if it is not 0 to 1.
@@ -86,6 +89,7 @@ impl Activation {
             Activation::Elu { alpha } => kernels.elu(values, alpha),
             Activation::Selu => kernels.selu(values),
             Activation::Silu => kernels.silu(values),
+            Activation::Mish => kernels.mish(values),
         }
     }
 
@@ -93,7 +97,7 @@ impl Activation {
     /// the output.
     pub fn needs_input(self) -> bool {
         match self {
-            Activation::Gelu | Activation::Silu => true,
+            Activation::Gelu | Activation::Silu | Activation::Mish => true,
             Activation::Identity
             | Activation::Relu
             | Activation::LeakyRelu { .. }
@@ -126,6 +130,7 @@ impl Activation {
             Activation::Elu { alpha } => kernels.elu_backward(kept, grad, alpha),
             Activation::Selu => kernels.selu_backward(kept, grad),
             Activation::Silu => kernels.silu_backward(kept, grad),
+            Activation::Mish => kernels.mish_backward(kept, grad),
         }
     }
 }

@@ -22,6 +22,7 @@ impl Activation {
             Activation::Elu { alpha } => return format!("{ELU}:{alpha}").into(),
             Activation::Selu => "selu",
             Activation::Silu => "silu",
+            Activation::Mish => "mish",
         })
     }
 

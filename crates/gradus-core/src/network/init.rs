@@ -1,6 +1,6 @@
-//! Initial weights (docs/maths.md M11). Biases start at 0, but for those of scikit-learn's start.
+//! Initial weights (docs/maths.md M11). Biases start at 0, but for those of scikit-learn's start and of `ntk`.
 
-use rand_distr::{Distribution, Normal, Uniform};
+use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
 
 use crate::error::{Error, Result};
 use crate::network::{Activation, Network};
@@ -10,7 +10,7 @@ use crate::random::{Purpose, numbered_stream};
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Init {
-    /// He for layers that feed ReLU, leaky ReLU, GELU, ELU or SiLU, Glorot for all others.
+    /// He for layers that feed ReLU, leaky ReLU, GELU, ELU, SiLU or Mish, Glorot for all others.
     Auto,
     /// `N(0, 2 / inputs)` (He et al. 2015)
     He,
@@ -19,12 +19,15 @@ pub enum Init {
     /// As scikit-learn's `MLPClassifier` begins: uniform in `+- sqrt(6 / (inputs + outputs))`, with a factor of 2 in place
     /// of 6 where sigmoids are used, and the biases like the weights
     Sklearn,
+    /// For [`Parametrization::Ntk`](crate::network::Parametrization::Ntk): `N(0, 1 / inputs)`, biases `N(0, 1)`, and
+    /// all parameters of the last layer 0 (RealMLP-TD-S, Holzmüller et al. 2024)
+    Ntk,
     /// `N(0, s^2)` with this standard deviation
     Normal(f32),
 }
 
 impl Init {
-    /// Reads `auto`, `he`, `glorot`, `sklearn` or `normal:0.01`.
+    /// Reads `auto`, `he`, `glorot`, `sklearn`, `ntk` or `normal:0.01`.
     ///
     /// # Errors
     /// `InvalidArgument` for anything else.
@@ -34,6 +37,7 @@ impl Init {
             "he" => Ok(Init::He),
             "glorot" => Ok(Init::Glorot),
             "sklearn" => Ok(Init::Sklearn),
+            "ntk" => Ok(Init::Ntk),
             _ => text
                 .strip_prefix("normal:")
                 .and_then(|deviation| deviation.parse::<f32>().ok())
@@ -41,7 +45,7 @@ impl Init {
                 .map(Init::Normal)
                 .ok_or_else(|| {
                     Error::argument(format!(
-                        "initialization '{text}' is not known: use auto, he, glorot, sklearn, normal:S \
+                        "initialization '{text}' is not known: use auto, he, glorot, sklearn, ntk, normal:S \
                          (S a standard deviation, such as normal:0.01) or an .npz file of arrays"
                     ))
                 }),
@@ -55,13 +59,15 @@ impl Init {
             Init::He => "he".into(),
             Init::Glorot => "glorot".into(),
             Init::Sklearn => "sklearn".into(),
+            Init::Ntk => "ntk".into(),
             Init::Normal(deviation) => format!("normal:{deviation}"),
         }
     }
 }
 
 impl Network {
-    /// Draws all weights anew, each layer's from a stream of its own, and sets the biases to 0, but for [`Init::Sklearn`].
+    /// Draws all weights anew, each layer's from a stream of its own, and sets the biases to 0, but for
+    /// [`Init::Sklearn`] and [`Init::Ntk`].
     pub fn initialize(&mut self, init: Init, seed: u64) {
         for index in 0..self.linears().len() {
             let linear = self.linears()[index];
@@ -75,6 +81,7 @@ impl Network {
                     | Activation::Gelu
                     | Activation::Elu { .. }
                     | Activation::Silu
+                    | Activation::Mish
             );
             let init = match init {
                 Init::Auto if rectified => Init::He,
@@ -93,6 +100,15 @@ impl Network {
                 self.bias_mut(index).iter_mut().for_each(|b| *b = uniform.sample(&mut rng));
                 continue;
             }
+            if init == Init::Ntk {
+                let last = index + 1 == self.linears().len();
+                let scale = if last { 0.0 } else { 1.0 };
+                let deviation = scale / (linear.inputs as f32).sqrt();
+                let mut normal = || -> f32 { StandardNormal.sample(&mut rng) };
+                self.weight_mut(index).iter_mut().for_each(|w| *w = deviation * normal());
+                self.bias_mut(index).iter_mut().for_each(|b| *b = scale * normal());
+                continue;
+            }
             let weight = self.weight_mut(index);
             // Both distributions are valid for any finite scale, so that neither can fail here.
             match init {
@@ -100,7 +116,7 @@ impl Network {
                     let Ok(uniform) = Uniform::new_inclusive(-glorot, glorot) else { continue };
                     weight.iter_mut().for_each(|w| *w = uniform.sample(&mut rng));
                 }
-                Init::He | Init::Auto | Init::Sklearn | Init::Normal(_) => {
+                Init::He | Init::Auto | Init::Sklearn | Init::Ntk | Init::Normal(_) => {
                     let deviation = if let Init::Normal(deviation) = init { deviation } else { he };
                     let Ok(normal) = Normal::new(0.0, deviation) else { continue };
                     weight.iter_mut().for_each(|w| *w = normal.sample(&mut rng));
@@ -138,6 +154,19 @@ mod tests {
             assert!((found / deviation - 1.0).abs() < 0.03, "{init:?}: {found} {deviation}");
         }
         assert!(spread(Init::Glorot, Activation::Tanh).1 <= glorot);
+    }
+
+    #[test]
+    fn the_start_for_ntk_is_normal_and_ends_with_zeros() {
+        let mut network = Network::dense(100, &[400, 50], &[Activation::Mish], 10).unwrap();
+        network.initialize(Init::Ntk, 3);
+        let square =
+            |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>() / values.len() as f32;
+        assert!((square(network.weight(0)) * 100.0 - 1.0).abs() < 0.03);
+        assert!((square(network.weight(1)) * 400.0 - 1.0).abs() < 0.03);
+        assert!((square(network.bias(0)) - 1.0).abs() < 0.25);
+        assert!(network.weight(2).iter().chain(network.bias(2)).all(|&value| value == 0.0));
+        assert_eq!(Init::parse("ntk").unwrap(), Init::Ntk);
     }
 
     #[test]

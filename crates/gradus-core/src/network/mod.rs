@@ -10,10 +10,12 @@ use crate::error::{Error, Result};
 pub mod activation;
 mod activation_names;
 pub mod init;
+mod parametrization;
 mod tensors;
 
 pub use activation::Activation;
 pub use init::Init;
+pub use parametrization::Parametrization;
 #[doc(hidden)] // for the tests of gradus
 pub use tensors::{Role, Tensor};
 

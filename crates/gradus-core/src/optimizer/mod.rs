@@ -82,6 +82,26 @@ pub enum Optimizer {
     },
 }
 
+/// One step for some of the parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Counted from 1.
+    pub number: u64,
+    /// The learning rate of these parameters.
+    pub rate: f32,
+    /// The learning rate in decoupled weight decay: without the factor of these parameters.
+    pub decay_rate: f32,
+    /// Factor of weight decay: 0 where it does not apply.
+    pub decay: f32,
+}
+
+impl Step {
+    /// A step at one learning rate for all parameters, with weight decay or without.
+    pub fn plain(number: u64, rate: f32, decays: bool) -> Step {
+        Step { number, rate, decay_rate: rate, decay: if decays { 1.0 } else { 0.0 } }
+    }
+}
+
 impl Optimizer {
     /// Plain stochastic gradient descent.
     pub const SGD: Optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
@@ -141,25 +161,40 @@ impl Optimizer {
         }
     }
 
-    /// Step number `step` (from 1) for some of the parameters: all arrays hold the same ones.
+    /// What the learning rate of `w` is multiplied by for `v = scale w` to take the steps that `w` would: descent along the
+    /// gradient feels the scale twice, in the gradient and in the step; all others make steps of the same length
+    /// whatever the size of the gradient (but for `epsilon`).
+    pub fn rate_factor(&self, scale: f64) -> f32 {
+        match self {
+            Optimizer::Sgd { .. } => (scale * scale) as f32,
+            Optimizer::Adam { .. }
+            | Optimizer::AdamW { .. }
+            | Optimizer::RmsProp { .. }
+            | Optimizer::Lion { .. }
+            | Optimizer::Muon { .. } => scale as f32,
+        }
+    }
+
+    /// One step for some of the parameters: all arrays hold the same ones.
     /// `first` and `second` are what it remembers, zeros at the start; they may be empty where
-    /// [`Self::moments`] needs fewer. `decays` says whether weight decay applies to them.
+    /// [`Self::moments`] needs fewer.
     ///
     /// For Muon this is AdamW's step, for the parameters that are none of its matrices; those take
     /// [`muon::momentum_step`] and [`muon::Orthogonalizer`] in its place, with their mean in `first`.
     pub fn step(
         &self,
         kernels: Kernels,
-        (step, learning_rate, decays): (u64, f32, bool),
+        Step { number, rate: learning_rate, decay_rate, decay }: Step,
         parameters: &mut [f32],
         gradients: &[f32],
         first: &mut [f32],
         second: &mut [f32],
     ) {
-        let decay = if decays { self.weight_decay() } else { 0.0 };
+        let decay = decay * self.weight_decay();
+        let shrink = 1.0 - decay_rate * decay;
         let adam = |beta1: f32, beta2: f32, epsilon, l2, shrink| {
             // In double precision: 1 - 0.999 has lost half its digits in single precision.
-            let correction = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
+            let correction = |beta: f32| 1.0 - f64::from(beta).powf(number as f64);
             AdamStep {
                 step_size: (f64::from(learning_rate) / correction(beta1)) as f32,
                 beta1,
@@ -181,7 +216,7 @@ impl Optimizer {
             }
             Optimizer::AdamW { beta1, beta2, epsilon, .. }
             | Optimizer::Muon { beta1, beta2, epsilon, .. } => {
-                let step = adam(beta1, beta2, epsilon, 0.0, 1.0 - learning_rate * decay);
+                let step = adam(beta1, beta2, epsilon, 0.0, shrink);
                 kernels.adam(step, parameters, gradients, first, second);
             }
             Optimizer::RmsProp { decay: keep, momentum, epsilon, .. } => {
@@ -189,7 +224,6 @@ impl Optimizer {
                 kernels.rmsprop(step, parameters, gradients, first, second);
             }
             Optimizer::Lion { beta1, beta2, .. } => {
-                let shrink = 1.0 - learning_rate * decay;
                 let step = LionStep { learning_rate, beta1, beta2, shrink };
                 kernels.lion(step, parameters, gradients, first);
             }

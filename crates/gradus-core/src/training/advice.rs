@@ -196,6 +196,7 @@ fn smaller_rate(config: &TrainConfig, data: &Subset, trial: Trial) -> Option<f32
         warm_up: 0.0,
         validation: 0.0,
         early_stopping: None,
+        keep_best: None,
         monitor: None,
         ..config.clone()
     };

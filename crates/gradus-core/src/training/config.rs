@@ -6,7 +6,7 @@ use crate::engine::{Settings, TargetScale};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::model::Model;
-use crate::network::{Activation, Init, Network};
+use crate::network::{Activation, Init, Network, Parametrization};
 use crate::optimizer::Optimizer;
 use crate::regularization::Regularization;
 use crate::samples::{Dataset, Targets, Task};
@@ -36,6 +36,33 @@ pub struct EarlyStopping {
     pub min_delta: f64,
 }
 
+/// Which of several equally good epochs is the best one, whose model is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepBest {
+    /// The first.
+    First,
+    /// The last: it has seen more steps (Holzmüller et al. 2024).
+    Last,
+}
+
+impl KeepBest {
+    /// Both.
+    pub const ALL: [KeepBest; 2] = [KeepBest::First, KeepBest::Last];
+
+    /// The name used in options and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            KeepBest::First => "first",
+            KeepBest::Last => "last",
+        }
+    }
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<KeepBest> {
+        KeepBest::ALL.into_iter().find(|it| it.name() == name)
+    }
+}
+
 /// The settings of a training run. [`SETTINGS`](crate::training::settings::SETTINGS) has the range, the
 /// text form and the name in files of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +73,8 @@ pub struct TrainConfig {
     pub activation: Vec<Activation>,
     /// Distribution of the initial weights.
     pub init: Init,
+    /// Of which weights the learning rate is.
+    pub parametrization: Parametrization,
     /// From raw values to the network's inputs.
     pub normalization: Normalization,
     /// Whether regression targets are learned with mean 0 and standard deviation 1; `None` is false. The model predicts
@@ -70,6 +99,12 @@ pub struct TrainConfig {
     pub learning_rate: f32,
     /// How the learning rate changes.
     pub schedule: Schedule,
+    /// Factor of the learning rate of biases.
+    pub bias_rate: f32,
+    /// How weight decay changes: what it is multiplied by.
+    pub weight_decay_schedule: Schedule,
+    /// How dropout of hidden layers changes: what its share is multiplied by.
+    pub dropout_schedule: Schedule,
     /// Epochs (also parts of one) in which the learning rate rises to its value.
     pub warm_up: f32,
     /// Share of the training data kept for validation: 0 for none, below 1.
@@ -78,7 +113,10 @@ pub struct TrainConfig {
     pub regularization: Regularization,
     /// When to end before the last epoch; none for never.
     pub early_stopping: Option<EarlyStopping>,
-    /// What early stopping and the plateau schedule watch; `None` for the validation loss where
+    /// Whether the model is that of the best epoch, also without early stopping, and which of several equally good ones.
+    /// None for the last epoch, or the first of the best ones with early stopping.
+    pub keep_best: Option<KeepBest>,
+    /// What early stopping, `keep_best` and the plateau schedule watch; `None` for the validation loss where
     /// there are validation data, else the training loss.
     pub monitor: Option<Monitor>,
     /// Where all random numbers come from.
@@ -102,12 +140,14 @@ pub enum Preset {
     Accurate,
     /// The best on digits, with images distorted differently in every epoch: 15 to 60 minutes.
     Record,
+    /// Tables of numbers, by the small recipe of RealMLP (TD-S, Holzmüller et al. 2024).
+    TabularSmall,
 }
 
 impl Preset {
     /// All presets.
-    pub const ALL: [Preset; 4] =
-        [Preset::Quick, Preset::Notebook, Preset::Accurate, Preset::Record];
+    pub const ALL: [Preset; 5] =
+        [Preset::Quick, Preset::Notebook, Preset::Accurate, Preset::Record, Preset::TabularSmall];
 
     /// The name used in options.
     pub fn name(self) -> &'static str {
@@ -116,6 +156,7 @@ impl Preset {
             Preset::Quick => "quick",
             Preset::Accurate => "accurate",
             Preset::Record => "record",
+            Preset::TabularSmall => "tabular-small",
         }
     }
 
@@ -124,13 +165,35 @@ impl Preset {
         Preset::ALL.into_iter().find(|preset| preset.name() == name)
     }
 
-    /// Its settings.
+    /// Whether it is made for tables.
+    pub fn is_tabular(self) -> bool {
+        self == Preset::TabularSmall
+    }
+
+    /// Its settings in classification or regression.
+    pub fn config_for(self, task: Task) -> TrainConfig {
+        let config = self.config();
+        match task {
+            Task::Regression if self.is_tabular() => TrainConfig {
+                activation: vec![Activation::Mish],
+                learning_rate: 0.07,
+                standardize_targets: Some(true),
+                monitor: Some(Monitor::ValLoss),
+                regularization: Regularization { label_smoothing: 0.0, ..config.regularization },
+                ..config
+            },
+            _ => config,
+        }
+    }
+
+    /// Its settings; in classification where [`Self::config_for`] has others for regression.
     pub fn config(self) -> TrainConfig {
         match self {
             Preset::Notebook => TrainConfig {
                 hidden: vec![128],
                 activation: vec![Activation::Relu],
                 init: Init::Normal(0.01),
+                parametrization: Parametrization::Standard,
                 normalization: Normalization::None,
                 standardize_targets: None,
                 scaling_layer: None,
@@ -141,10 +204,14 @@ impl Preset {
                 optimizer: Optimizer::SGD,
                 learning_rate: 0.001,
                 schedule: Schedule::Constant,
+                bias_rate: 1.0,
+                weight_decay_schedule: Schedule::Constant,
+                dropout_schedule: Schedule::Constant,
                 warm_up: 0.0,
                 validation: 0.0,
                 regularization: Regularization::NONE,
                 early_stopping: None,
+                keep_best: None,
                 monitor: None,
                 seed: 0,
                 micro_batches: None,
@@ -154,6 +221,7 @@ impl Preset {
                 hidden: vec![256],
                 activation: vec![Activation::Relu],
                 init: Init::He,
+                parametrization: Parametrization::Standard,
                 normalization: Normalization::Unit,
                 standardize_targets: None,
                 scaling_layer: None,
@@ -169,10 +237,14 @@ impl Preset {
                 },
                 learning_rate: 0.01,
                 schedule: Schedule::OneCycle,
+                bias_rate: 1.0,
+                weight_decay_schedule: Schedule::Constant,
+                dropout_schedule: Schedule::Constant,
                 warm_up: 0.0,
                 validation: 0.0,
                 regularization: Regularization::NONE,
                 early_stopping: None,
+                keep_best: None,
                 monitor: None,
                 seed: 0,
                 micro_batches: None,
@@ -208,6 +280,29 @@ impl Preset {
                     distortion: Distortion::STRONG,
                     ..Regularization::NONE
                 },
+                ..Preset::Quick.config()
+            },
+            Preset::TabularSmall => TrainConfig {
+                hidden: vec![256; 3],
+                activation: vec![Activation::Selu],
+                init: Init::Ntk,
+                parametrization: Parametrization::Ntk,
+                normalization: Normalization::Robust,
+                epochs: 256,
+                batch_size: BatchSize::Samples(256),
+                optimizer: Optimizer::Adam {
+                    beta1: 0.9,
+                    beta2: 0.95,
+                    epsilon: 1e-8,
+                    weight_decay: 0.0,
+                },
+                learning_rate: 0.04,
+                schedule: Schedule::CosLog4,
+                bias_rate: 0.1,
+                validation: 0.2,
+                regularization: Regularization { label_smoothing: 0.1, ..Regularization::NONE },
+                keep_best: Some(KeepBest::Last),
+                monitor: Some(Monitor::ValAccuracy),
                 ..Preset::Quick.config()
             },
         }
@@ -299,6 +394,8 @@ impl TrainConfig {
         Settings {
             batch_size: self.samples_in_batch(samples),
             optimizer: self.optimizer,
+            parametrization: self.parametrization,
+            bias_rate: self.bias_rate,
             regularization: self.regularization.clone(),
             seed: self.seed,
             micro_batches: self.micro_batches,

@@ -29,7 +29,7 @@ mod start;
 
 pub use crate::regularization::{self, ClassWeights, Regularization};
 pub use checkpoint::Checkpoint;
-pub use config::{BatchSize, EarlyStopping, Preset, TrainConfig};
+pub use config::{BatchSize, EarlyStopping, KeepBest, Preset, TrainConfig};
 pub use data::Data;
 pub use history::{Best, EpochReport, History, Monitor};
 pub use outcome::{Outcome, Trained};

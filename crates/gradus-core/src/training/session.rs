@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::engine::{Engine, Epoch, TargetScale};
+use crate::engine::{Engine, Epoch, Pace, TargetScale};
 use crate::error::Result;
 use crate::model::{Model, SampleCounts, ValueRange};
 use crate::samples::{DataDigest, Subset};
@@ -19,7 +19,8 @@ use crate::training::progress::Progress;
 use crate::training::provenance::provenance;
 use crate::training::start::Beginning;
 use crate::training::{
-    Best, Checkpoint, EarlyStopping, EpochReport, History, Outcome, Start, TrainConfig, Trained,
+    Best, Checkpoint, EarlyStopping, EpochReport, History, KeepBest, Outcome, Start, TrainConfig,
+    Trained,
 };
 
 /// A run, epoch by epoch. It borrows no data: every epoch is given the same data again.
@@ -31,7 +32,7 @@ pub struct Session {
     progress: Progress,
     /// The scale on which regression targets are learned; none for their own.
     target_scale: Option<TargetScale>,
-    /// Parameters of the best epoch's network, with early stopping.
+    /// Parameters of the best epoch's network, with early stopping or `keep_best`.
     best: Vec<f32>,
     /// Epochs in a row without progress, with early stopping.
     waited: usize,
@@ -103,12 +104,18 @@ impl Session {
         let begin = Instant::now();
         let Progress { plateau, before, .. } = &self.progress;
         let (factor, steps_before) = (plateau.factor, before.steps);
-        let (TrainConfig { schedule, learning_rate, .. }, run) = (&self.config, &self.run);
-        // The schedule starts again with this run, whatever steps were made before it.
-        let rate = |step| factor * schedule.at(*learning_rate, step - steps_before, run);
+        let (config, run) = (&self.config, &self.run);
+        let rested = Run { warm_up: 0, ..*run };
+        // The schedules start again with this run, whatever steps were made before it.
+        let rate =
+            |step| factor * config.schedule.at(config.learning_rate, step - steps_before, run);
+        let pace = |step| Pace {
+            rate: rate(step),
+            decay: config.weight_decay_schedule.at(1.0, step - steps_before, &rested),
+            dropout: config.dropout_schedule.at(1.0, step - steps_before, &rested),
+        };
         let number = before.epochs + epoch;
-        let totals =
-            self.engine.epoch(&data.train, Epoch { number, learning_rate: &rate, stop })?;
+        let totals = self.engine.epoch(&data.train, Epoch { number, pace: &pace, stop })?;
         // That of the last step; of the first if there was none.
         let learning_rate = rate(self.engine.steps().saturating_sub(1).max(steps_before));
         // The loss is that of the passes before each step: the last step can still overflow.
@@ -166,7 +173,7 @@ impl Session {
         (epochs >= self.config.epochs).then_some(Outcome::Finished)
     }
 
-    /// The plateau schedule, and early stopping: saves the model of the best epoch.
+    /// The plateau schedule, early stopping, and the model of the best epoch.
     fn watch(&mut self, report: &EpochReport, validated: bool) {
         let monitor = self.config.monitor(validated);
         let Some(value) = monitor.of(report) else { return };
@@ -174,10 +181,16 @@ impl Session {
             let larger_is_better = monitor.larger_is_better();
             self.progress.plateau.observe(&plateau, value, larger_is_better);
         }
-        let Some(EarlyStopping { min_delta, .. }) = self.config.early_stopping else { return };
+        let TrainConfig { early_stopping, keep_best, .. } = self.config;
         let best = self.progress.best.map(|best| best.value);
-        self.waited = if monitor.improves(value, best, min_delta) { 0 } else { self.waited + 1 };
-        if monitor.improves(value, best, 0.0) {
+        if let Some(EarlyStopping { min_delta, .. }) = early_stopping {
+            let progress = monitor.improves(value, best, min_delta);
+            self.waited = if progress { 0 } else { self.waited + 1 };
+        } else if keep_best.is_none() {
+            return;
+        }
+        let as_good = keep_best == Some(KeepBest::Last) && best == Some(value);
+        if as_good || monitor.improves(value, best, 0.0) {
             self.progress.best = Some(Best { epoch: report.epoch, monitor, value });
             self.best = self.model.network.parameters().to_vec();
         }
@@ -193,7 +206,7 @@ impl Session {
         &self.progress.history
     }
 
-    /// The epoch with the best figure so far, with early stopping.
+    /// The epoch with the best figure so far, with early stopping or `keep_best`.
     pub fn best(&self) -> Option<&Best> {
         self.progress.best.as_ref()
     }

@@ -25,6 +25,7 @@ ACTIVATIONS = {
     "elu": torch.nn.ELU,
     "selu": torch.nn.SELU,
     "silu": torch.nn.SiLU,
+    "mish": torch.nn.Mish,
 }
 TOLERANCE = 1e-5
 

@@ -5,7 +5,7 @@
 Floats are stored as float32, labels as uint32, images as uint8; scalars are 0-d arrays. Weights are
 [in x out], samples are rows. Every input was rounded to float32 before the float64 computation.
 
-network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid gelu elu selu silu identity, net
+network.npz     `{activation}/KEY`, activation in relu leaky_relu tanh sigmoid gelu elu selu silu mish identity, net
                 20-17-9-5, 13 samples: x labels w1 b1 w2 b2 w3 b3, logits loss grad_w1 grad_b1 ... grad_b3.
                 `bytes/KEY`: x (uint8, 150 x 36) labels w1 b1 w2 b2 mean std (of all pixels), relu net
                 36-70-10; `bytes_none/`, `bytes_unit/` (x / 255), `bytes_standard/` ((x - mean) / std):
@@ -46,6 +46,7 @@ ACTIVATIONS = {
     "elu": functional.elu,
     "selu": functional.selu,
     "silu": functional.silu,
+    "mish": functional.mish,
     "identity": lambda z: z,
 }
 
@@ -278,6 +279,9 @@ def numpy_activation(activation, z):
     if activation == "silu":
         sigmoid = 1 / (1 + np.exp(-z))
         return z * sigmoid, sigmoid * (1 + z * (1 - sigmoid))
+    if activation == "mish":
+        gate = np.tanh(np.log1p(np.exp(z)))
+        return z * gate, gate + z / (1 + np.exp(-z)) * (1 - gate**2)
     return z, np.ones_like(z)
 
 

@@ -95,7 +95,7 @@ impl Trainer {
                 let step = first_step + batch as u64;
                 let step = Step {
                     epoch: epoch.number,
-                    size: StepSize { step, rate: (epoch.learning_rate)(step) },
+                    size: StepSize { step, pace: (epoch.pace)(step) },
                     batch: self.batches.batch(batch),
                     tiles: self.input.batch_tiles(number, batch - first),
                 };
@@ -129,7 +129,7 @@ mod tests {
     use crate::engine::Settings;
     use crate::engine::cpu::trainer::{MICRO_BATCH_SAMPLES, MOST_MICRO_BATCHES};
     use crate::loss::Loss;
-    use crate::network::{Activation, Network};
+    use crate::network::{Activation, Network, Parametrization};
     use crate::optimizer::Optimizer;
     use crate::regularization::Regularization;
     use crate::samples::{Dataset, Inputs};
@@ -147,6 +147,8 @@ mod tests {
             let settings = Settings {
                 batch_size: micro_batches * MICRO_BATCH_SAMPLES,
                 optimizer: Optimizer::SGD,
+                parametrization: Parametrization::Standard,
+                bias_rate: 1.0,
                 regularization: Regularization::NONE,
                 seed: 0,
                 micro_batches: None,

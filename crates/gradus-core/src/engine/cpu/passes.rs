@@ -59,6 +59,8 @@ pub struct Pass<'a> {
     /// Where the random numbers of a training pass come from; without it hidden layers are their
     /// activation alone.
     key: Option<RngKey>,
+    /// Factor of the share of units that dropout takes.
+    dropout: f32,
 }
 
 impl<'a> Pass<'a> {
@@ -66,7 +68,12 @@ impl<'a> Pass<'a> {
     pub fn new(input: Input<'a>, workspace: &'a Workspace, key: Option<RngKey>) -> Pass<'a> {
         let samples = input.samples();
         assert!(samples <= workspace.rows(), "more samples than the workspace has rows");
-        Pass { input, samples, workspace, key }
+        Pass { input, samples, workspace, key, dropout: 1.0 }
+    }
+
+    /// The pass with this share of the dropout that the plan has.
+    pub(super) fn with_dropout(self, factor: f32) -> Pass<'a> {
+        Pass { dropout: factor, ..self }
     }
 
     /// The outputs of a layer, for reading.
@@ -505,7 +512,9 @@ impl Executor {
 
     /// What follows the product of a layer.
     fn hidden<'a>(&'a self, index: usize, pass: &Pass<'a>) -> HiddenLayer<'a> {
-        let (kernels, hidden, layer) = (self.kernels, self.plan.hidden, &self.plan.layers[index]);
+        let (kernels, layer) = (self.kernels, &self.plan.layers[index]);
+        let mut hidden = self.plan.hidden;
+        hidden.dropout *= pass.dropout;
         HiddenLayer { kernels, hidden, index, layer, workspace: pass.workspace, key: pass.key }
     }
 }

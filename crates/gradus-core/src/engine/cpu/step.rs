@@ -130,6 +130,6 @@ impl Trainer {
             (Density::Dense, Some(rows)) => Input::Dense(rows.view().part_rows(0..chunk.count)),
             (Density::Dense, None) => unreachable!("dense inputs have rows"),
         };
-        Pass::new(input, &micro_batch.workspace, Some(key))
+        Pass::new(input, &micro_batch.workspace, Some(key)).with_dropout(step.size.pace.dropout)
     }
 }

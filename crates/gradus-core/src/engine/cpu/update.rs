@@ -11,21 +11,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::threads::{SharedMatrix, Thread};
 
-use crate::engine::Settings;
 use crate::engine::cpu::micro_batch::MicroBatch;
 use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::plan::{Operand, Plan, PlannedLayer};
+use crate::engine::{Pace, Settings};
 use crate::network::Role;
-use crate::optimizer::Optimizer;
 use crate::optimizer::muon::{Orthogonalizer, momentum_step};
+use crate::optimizer::{Optimizer, Step};
 
 /// Which step is made, and how far it goes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StepSize {
     /// Counted from 0.
     pub(super) step: u64,
-    /// The learning rate.
-    pub(super) rate: f32,
+    /// Learning rate, weight decay and dropout.
+    pub(super) pace: Pace,
 }
 
 /// What steps remember, and how they are made.
@@ -35,6 +35,8 @@ pub(super) struct Updater {
     /// Exponential moving average of parameters and statistics, if there is one.
     pub(super) ema: Option<Ema>,
     optimizer: Optimizer,
+    /// Factor of the learning rate of each partition of the parameters.
+    rate_factors: Vec<f32>,
     /// One for each weight but the last, for Muon.
     orthogonalizers: Vec<Orthogonalizer>,
     penalties: Penalties,
@@ -111,6 +113,7 @@ impl Updater {
                 statistics: copy(&executor.statistics, plan.statistics.zeros()),
             }),
             optimizer: *optimizer,
+            rate_factors: rate_factors(settings, plan),
             orthogonalizers,
             penalties: Penalties { l1: regularization.l1, l2: regularization.l2 },
             clip_norm: regularization.clip_norm,
@@ -146,7 +149,7 @@ impl Updater {
         if !self.orthogonalizers.is_empty() {
             // Barrier: a direction takes the momentum of all partitions of its matrix.
             all.barrier();
-            self.orthogonal_steps(executor, gradients, size.rate, all);
+            self.orthogonal_steps(executor, gradients, size.pace, all);
         }
         if let Some(max_norm) = &self.max_norm {
             max_norm.limit(executor, all);
@@ -189,7 +192,7 @@ impl Updater {
         &self,
         executor: &Executor,
         gradients: &SharedMatrix,
-        StepSize { step, rate }: StepSize,
+        StepSize { step, pace }: StepSize,
         partition: usize,
     ) {
         let (kernels, plan) = (executor.kernels(), &executor.plan);
@@ -203,7 +206,12 @@ impl Updater {
         }
         self.optimizer.step(
             kernels,
-            (step + 1, rate, is_weight(plan, partition)),
+            Step {
+                number: step + 1,
+                rate: pace.rate * self.rate_factors[partition],
+                decay_rate: pace.rate,
+                decay: if is_weight(plan, partition) { pace.decay } else { 0.0 },
+            },
             executor.parameters.write(partition).slice(),
             &gradients.read_partition(partition),
             self.moments[0].write(partition).slice(),
@@ -216,11 +224,11 @@ impl Updater {
         &self,
         executor: &Executor,
         gradients: &SharedMatrix,
-        rate: f32,
+        pace: Pace,
         all: &Thread,
     ) {
         let (kernels, plan) = (executor.kernels(), &executor.plan);
-        let rates = (rate, self.optimizer.weight_decay());
+        let rates = (pace.rate, pace.decay * self.optimizer.weight_decay());
         for (orthogonalizer, layer) in self.orthogonalizers.iter().zip(&plan.layers) {
             orthogonalizer.orthogonalize(kernels, all, |rows, mut matrix| {
                 for &number in &layer.weights {
@@ -250,6 +258,21 @@ impl Updater {
 /// Whether weight decay and penalties apply: to weights, never to biases, scales and shifts.
 fn is_weight(plan: &Plan, partition: usize) -> bool {
     plan.parameters.tensor(partition).role == Role::Weight
+}
+
+/// The factor of the learning rate of each partition, by the role of its tensor.
+fn rate_factors(settings: &Settings, plan: &Plan) -> Vec<f32> {
+    let Settings { parametrization, bias_rate, optimizer, .. } = settings;
+    let partitions = 0..plan.parameters.partitions.len();
+    let factor = |partition| {
+        let tensor = plan.parameters.tensor(partition);
+        match tensor.role {
+            Role::Weight => optimizer.rate_factor(parametrization.scale(tensor.shape[0])),
+            Role::Bias => *bias_rate,
+            Role::Scale | Role::Shift | Role::RunningStatistics => 1.0,
+        }
+    };
+    partitions.map(factor).collect()
 }
 
 /// Copies the values of one vector to another with the same partitions.

@@ -9,11 +9,11 @@ use super::setting::{Get, Group, Range, Scope, Set, Setting};
 use super::text::TextForm;
 use crate::engine::MOST_MICRO_BATCHES;
 use crate::loss::Loss;
-use crate::network::{Activation, Init};
+use crate::network::{Activation, Init, Parametrization};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
 use crate::schedule::Schedule;
-use crate::training::config::{BatchSize, EarlyStopping, MOST_THREADS, TrainConfig};
+use crate::training::config::{BatchSize, EarlyStopping, KeepBest, MOST_THREADS, TrainConfig};
 use crate::training::history::Monitor;
 use crate::transform::distort::Distortion;
 use crate::transform::normalize::Normalization;
@@ -173,9 +173,26 @@ pub static SETTINGS: &[Setting] = &[
     Setting::new::<Schedule>("schedule", field!(schedule)).about(
         Group::Training,
         "NAME",
-        "Learning rate schedule: constant, step:EPOCHS:FACTOR, cosine, one-cycle or \
+        "Learning rate schedule: constant, step:EPOCHS:FACTOR, cosine, one-cycle, coslog4, flat-cosine or \
              plateau:PATIENCE:FACTOR",
     ),
+    Setting::new::<f32>("bias_rate", field!(bias_rate))
+        .about(
+            Group::Training,
+            "FACTOR",
+            "Factor of the learning rate of biases, such as 0.1 [default: 1]",
+        )
+        .range(NOT_NEGATIVE),
+    Setting::new::<Schedule>("weight_decay_schedule", field!(weight_decay_schedule))
+        .about(
+            Group::Training,
+            "NAME",
+            "Schedule of the weight decay, such as flat-cosine, from its value on: as for --schedule, without plateau",
+        )
+        .range(Range::Check("a schedule other than plateau, and constant without `weight_decay`", |config| {
+            let used = config.optimizer.weight_decay() > 0.0;
+            fits(config.weight_decay_schedule, used)
+        })),
     Setting::new::<f32>("warm_up", field!(warm_up))
         .label("Warm-up")
         .about(
@@ -229,14 +246,26 @@ pub static SETTINGS: &[Setting] = &[
         "NAME",
         "Activation function of the hidden layers, one for all or one per layer, such \
              as relu or relu,tanh: identity, relu, leaky_relu (slope 0.01), \
-             leaky_relu:SLOPE, tanh, sigmoid, gelu, elu (alpha 1), elu:ALPHA, selu or silu",
+             leaky_relu:SLOPE, tanh, sigmoid, gelu, elu (alpha 1), elu:ALPHA, selu, silu or mish",
     ),
     Setting::new::<Init>("init", field!(init)).label("Initial weights").about(
         Group::Network,
         "NAME",
-        "Initial weights: auto, he, glorot, sklearn (scikit-learn's, with biases) or normal:STD (a \
+        "Initial weights: auto, he, glorot, sklearn (scikit-learn's, with biases), ntk (normal, with biases, the last \
+             layer 0) or normal:STD (a \
              standard deviation)",
     ),
+    Setting::new::<Parametrization>("parametrization", field!(parametrization))
+        .about(
+            Group::Network,
+            "NAME",
+            "Weights that the learning rate is of: standard, those that inputs are multiplied by; ntk, these \
+             times the root of the number of inputs (init ntk draws for it)",
+        )
+        .range(Range::Check("standard for the optimizer muon", |config| {
+            let muon = matches!(config.optimizer, Optimizer::Muon { .. });
+            !muon || config.parametrization == Parametrization::Standard
+        })),
     Setting::new::<Normalization>("normalize", field!(normalization))
         .older(&["normalization"])
         .label("Normalization")
@@ -264,6 +293,16 @@ pub static SETTINGS: &[Setting] = &[
     Setting::new::<f32>("dropout", field!(regularization.dropout))
         .about(Group::Regularization, "FRACTION", "Fraction of hidden activations set to 0")
         .range(SHARE)
+        .scope(Scope::HiddenLayers),
+    Setting::new::<Schedule>("dropout_schedule", field!(dropout_schedule))
+        .about(
+            Group::Regularization,
+            "NAME",
+            "Schedule of the dropout, such as flat-cosine, from its value on: as for --schedule, without plateau",
+        )
+        .range(Range::Check("a schedule other than plateau, and constant without `dropout`", |config| {
+            fits(config.dropout_schedule, config.regularization.dropout > 0.0)
+        }))
         .scope(Scope::HiddenLayers),
     Setting::new::<f32>("input_dropout", field!(regularization.input_dropout))
         .about(Group::Regularization, "FRACTION", "Fraction of inputs set to 0")
@@ -416,6 +455,12 @@ pub static SETTINGS: &[Setting] = &[
     .range(NOT_NEGATIVE)
     .needs("patience")
     .python("tol"),
+    Setting::new::<KeepBest>("keep_best", optional!(keep_best)).about(
+        Group::Stopping,
+        "WHICH",
+        "Keep the weights of the best epoch, also without --patience: of several equally good ones the first or \
+             the last [default: with --patience first, else those of the last epoch]",
+    ),
     Setting::new::<Monitor>("monitor", optional!(monitor)).about(
         Group::Stopping,
         "METRIC",
@@ -423,6 +468,15 @@ pub static SETTINGS: &[Setting] = &[
              validation data, else loss]",
     ),
 ];
+
+/// Whether a schedule can be that of a value which is in use or not: a plateau is for the learning rate alone.
+fn fits(schedule: Schedule, used: bool) -> bool {
+    match schedule {
+        Schedule::Constant => true,
+        Schedule::Plateau(_) => false,
+        _ => used,
+    }
+}
 
 /// SGD has nothing to look ahead along without momentum.
 fn looks_along_momentum(config: &TrainConfig) -> bool {

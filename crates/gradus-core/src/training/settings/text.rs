@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use crate::loss::Loss;
-use crate::network::{Activation, Init};
+use crate::network::{Activation, Init, Parametrization};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
 use crate::schedule::Schedule;
-use crate::training::config::BatchSize;
+use crate::training::config::{BatchSize, KeepBest};
 use crate::training::history::Monitor;
 use crate::transform::distort::Distortion;
 use crate::transform::normalize::Normalization;
@@ -168,7 +168,7 @@ impl TextForm for Vec<usize> {
 
 impl TextForm for Vec<Activation> {
     const KIND: Kind = Kind::Text;
-    const EXPECTED: &'static str = "one of identity, relu, leaky_relu, tanh, sigmoid, gelu, elu, selu, silu, \
+    const EXPECTED: &'static str = "one of identity, relu, leaky_relu, tanh, sigmoid, gelu, elu, selu, silu, mish, \
         leaky_relu:SLOPE with a slope of 0 to 1 and elu:ALPHA with an alpha of 0 to 100, or several with commas \
         between them";
 
@@ -198,7 +198,7 @@ impl TextForm for Vec<Activation> {
 impl TextForm for Init {
     const KIND: Kind = Kind::Text;
     const EXPECTED: &'static str =
-        "auto, he, glorot, sklearn or normal:S (S a standard deviation, such as normal:0.01)";
+        "auto, he, glorot, sklearn, ntk or normal:S (S a standard deviation, such as normal:0.01)";
 
     fn text(&self) -> String {
         self.name()
@@ -206,6 +206,40 @@ impl TextForm for Init {
 
     fn read(text: &str) -> Option<Init> {
         Init::parse(text).ok()
+    }
+}
+
+impl TextForm for Parametrization {
+    const KIND: Kind = Kind::Name;
+    const EXPECTED: &'static str = "one of standard and ntk";
+
+    fn text(&self) -> String {
+        self.name().into()
+    }
+
+    fn read(text: &str) -> Option<Parametrization> {
+        Parametrization::from_name(text)
+    }
+
+    fn choices() -> Vec<&'static str> {
+        Parametrization::ALL.map(Parametrization::name).to_vec()
+    }
+}
+
+impl TextForm for KeepBest {
+    const KIND: Kind = Kind::Name;
+    const EXPECTED: &'static str = "one of first and last";
+
+    fn text(&self) -> String {
+        self.name().into()
+    }
+
+    fn read(text: &str) -> Option<KeepBest> {
+        KeepBest::from_name(text)
+    }
+
+    fn choices() -> Vec<&'static str> {
+        KeepBest::ALL.map(KeepBest::name).to_vec()
     }
 }
 
@@ -267,7 +301,7 @@ impl TextForm for Optimizer {
 impl TextForm for Schedule {
     const KIND: Kind = Kind::Text;
     const EXPECTED: &'static str = "constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine, \
-        one-cycle or plateau:PATIENCE:FACTOR (such as plateau:5:0.5)";
+        one-cycle, coslog4, flat-cosine or plateau:PATIENCE:FACTOR (such as plateau:5:0.5)";
 
     fn text(&self) -> String {
         self.name()

@@ -269,6 +269,13 @@ impl Chain {
                 self.step("Sigmoid", &format!("{output}_sigmoid"), &[], vec![]);
                 self.step("Mul", output, &[&x], vec![]);
             }
+            Activation::Mish => {
+                // An operator of its own comes with opset 18 only.
+                let x = self.current.clone();
+                self.step("Softplus", &format!("{output}_softplus"), &[], vec![]);
+                self.step("Tanh", &format!("{output}_tanh"), &[], vec![]);
+                self.step("Mul", output, &[&x], vec![]);
+            }
         }
     }
 

@@ -33,6 +33,13 @@ pub(super) fn product<'a>(
         {
             return named(values, node, x, "silu");
         }
+        let before = values.stages[other].before;
+        if let Step::Activation(Activation::Tanh) = values.stages[other].step
+            && let Step::Softplus = values.stages[before].step
+            && values.stages[before].before == x
+        {
+            return named(values, node, x, "mish");
+        }
         if let Some((before, scale)) = gelu(values, x, other) {
             let activation = Step::Activation(Activation::Gelu);
             let Value::Stage(stage) = values.then(before, activation, node) else { unreachable!() };
@@ -41,7 +48,7 @@ pub(super) fn product<'a>(
     }
     Err(invalid(
         "it multiplies two values that are computed from the samples; of such activations gradus \
-         has GELU by erf",
+         has GELU by erf, SiLU and Mish",
     ))
 }
 

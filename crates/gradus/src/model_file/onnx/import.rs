@@ -214,6 +214,7 @@ fn push(stack: &mut Stack, step: &Step, shape: Option<&[usize]>, most: usize) ->
         Step::Square | Step::SquareRoot => {
             Err(invalid("a square or a root stands alone, expected it as a part of a smooth clip"))
         }
+        Step::Softplus => Err(invalid("Softplus stands alone, expected it as a part of Mish")),
         Step::Erf => Err(invalid("Erf stands alone, expected it as a part of GELU")),
         Step::Softmax | Step::Both | Step::Label | Step::Named(_) => {
             stack.end();

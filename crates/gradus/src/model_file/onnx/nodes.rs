@@ -210,6 +210,8 @@ fn of_stage<'a>(values: &mut Values<'a>, node: &'a Node, stage: usize) -> Result
             None | Some(b"none") => activation(values, Activation::Gelu),
             Some(_) => Err(invalid("it is the approximation by tanh, gradus's GELU is exact")),
         },
+        "Mish" => activation(values, Activation::Mish),
+        "Softplus" => Ok(values.then(stage, Step::Softplus, node)),
         "Sqrt" => Ok(values.then(stage, Step::SquareRoot, node)),
         "Erf" => Ok(values.then(stage, Step::Erf, node)),
         "Identity" => Ok(Value::Stage(stage)),

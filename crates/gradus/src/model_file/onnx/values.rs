@@ -41,6 +41,8 @@ pub(super) enum Step<'a> {
     /// The square of a value, and a square root: parts of the smooth clip.
     Square,
     SquareRoot,
+    /// `ln(1 + e^x)`, a part of Mish.
+    Softplus,
     /// `x / sqrt(1 + (x / 3)^2)`
     SmoothClip,
     /// `scale x + shift`

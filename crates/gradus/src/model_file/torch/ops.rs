@@ -172,13 +172,15 @@ pub(super) fn activation(name: &str, constant: Option<f64>) -> Option<Result<Op<
         "celu" if constant.unwrap_or(1.0) == 1.0 => known("elu"),
         "selu" => known("selu"),
         "silu" | "swish" => known("silu"),
+        "mish" => known("mish"),
         "gelu" => known("gelu"),
         "tanh" => known("tanh"),
         "sigmoid" => known("sigmoid"),
         "softmax" | "logsoftmax" => Ok(Op::End),
-        "relu6" | "celu" | "hardtanh" | "hardswish" | "hardsigmoid" | "mish" | "softplus"
-        | "softsign" | "tanhshrink" | "softshrink" | "hardshrink" | "threshold" | "logsigmoid"
-        | "glu" => Err(unknown_activation(name)),
+        "relu6" | "celu" | "hardtanh" | "hardswish" | "hardsigmoid" | "softplus" | "softsign"
+        | "tanhshrink" | "softshrink" | "hardshrink" | "threshold" | "logsigmoid" | "glu" => {
+            Err(unknown_activation(name))
+        }
         _ => return None,
     };
     Some(found)
