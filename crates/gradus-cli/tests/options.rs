@@ -153,6 +153,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("train", "weight-decay", Always("every optimizer has it")),
     ("train", "schedule", EVERY_RUN),
     ("train", "bias-rate", EVERY_RUN),
+    ("train", "scaling-rate", Refused(&[("train --data table.csv --scaling-rate 6", "1 without")])),
     (
         "train",
         "weight-decay-schedule",

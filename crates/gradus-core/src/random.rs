@@ -32,6 +32,8 @@ pub enum Purpose {
     Distort = 10,
     /// The settings of the runs of a search.
     Sweep = 11,
+    /// Initial biases that depend on the data.
+    InitBias = 12,
 }
 
 /// The stream of `seed` for `purpose`.

@@ -77,6 +77,7 @@ const ALLOWED: [(&str, &str, &[&str]); 25] = [
             "gradus_kernels",
             "error",
             "files",
+            "random",
             "samples",
             "transform",
             "network",

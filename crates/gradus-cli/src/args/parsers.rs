@@ -160,7 +160,9 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
         Preset::Record => {
             "best accuracy on images of digits, with random distortions; takes 15 to 60 minutes"
         }
-        Preset::TabularSmall => "tables of numbers: RealMLP's small recipe",
+        Preset::Tabular => "tables: RealMLP's recipe, without embeddings of numbers",
+        Preset::TabularSmall => "tables: RealMLP's small recipe, without dropout and weight decay",
+        Preset::TabularQuick => "tables: the recipe of tabular with 32 epochs",
     };
     let values = Preset::ALL.map(|preset| PossibleValue::new(preset.name()).help(help(preset)));
     named(values.to_vec(), Preset::from_name)

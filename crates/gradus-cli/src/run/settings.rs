@@ -112,6 +112,9 @@ impl Settings {
         if !args.settings.has("dropout_schedule") && config.regularization.dropout == 0.0 {
             config.dropout_schedule = Schedule::Constant;
         }
+        if !args.settings.has("scaling_rate") && config.scaling_layer != Some(true) {
+            config.scaling_rate = 1.0;
+        }
         if !args.settings.has("weight_decay_schedule") && config.optimizer.weight_decay() == 0.0 {
             config.weight_decay_schedule = Schedule::Constant;
         }

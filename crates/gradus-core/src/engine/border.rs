@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) parametrization: Parametrization,
     /// Factor of the learning rate of biases.
     pub(crate) bias_rate: f32,
+    /// Factor of the learning rate of the scaling layer.
+    pub(crate) scaling_rate: f32,
     /// What keeps the network from learning its samples by heart.
     pub(crate) regularization: Regularization,
     /// Seed of all random numbers.

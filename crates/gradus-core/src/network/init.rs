@@ -1,4 +1,4 @@
-//! Initial weights (docs/maths.md M11). Biases start at 0, but for those of scikit-learn's start and of `ntk`.
+//! Initial weights (docs/maths.md M11). Biases start at 0, but for those of scikit-learn's start, `ntk` and `tabular`.
 
 use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
 
@@ -22,12 +22,16 @@ pub enum Init {
     /// For [`Parametrization::Ntk`](crate::network::Parametrization::Ntk): `N(0, 1 / inputs)`, biases `N(0, 1)`, and
     /// all parameters of the last layer 0 (RealMLP-TD-S, Holzmüller et al. 2024)
     Ntk,
+    /// `N(0, 1)`, then scaled by training data: each unit's weights are divided by the standard deviation of its
+    /// pre-activation, and its bias puts the unit among the data (RealMLP-TD, Holzmüller et al. 2024). A network alone
+    /// knows no data: [`Network::initialize`] draws `N(0, 1 / inputs)`, and a run scales it.
+    Tabular,
     /// `N(0, s^2)` with this standard deviation
     Normal(f32),
 }
 
 impl Init {
-    /// Reads `auto`, `he`, `glorot`, `sklearn`, `ntk` or `normal:0.01`.
+    /// Reads `auto`, `he`, `glorot`, `sklearn`, `ntk`, `tabular` or `normal:0.01`.
     ///
     /// # Errors
     /// `InvalidArgument` for anything else.
@@ -38,6 +42,7 @@ impl Init {
             "glorot" => Ok(Init::Glorot),
             "sklearn" => Ok(Init::Sklearn),
             "ntk" => Ok(Init::Ntk),
+            "tabular" => Ok(Init::Tabular),
             _ => text
                 .strip_prefix("normal:")
                 .and_then(|deviation| deviation.parse::<f32>().ok())
@@ -45,7 +50,7 @@ impl Init {
                 .map(Init::Normal)
                 .ok_or_else(|| {
                     Error::argument(format!(
-                        "initialization '{text}' is not known: use auto, he, glorot, sklearn, ntk, normal:S \
+                        "initialization '{text}' is not known: use auto, he, glorot, sklearn, ntk, tabular, normal:S \
                          (S a standard deviation, such as normal:0.01) or an .npz file of arrays"
                     ))
                 }),
@@ -60,6 +65,7 @@ impl Init {
             Init::Glorot => "glorot".into(),
             Init::Sklearn => "sklearn".into(),
             Init::Ntk => "ntk".into(),
+            Init::Tabular => "tabular".into(),
             Init::Normal(deviation) => format!("normal:{deviation}"),
         }
     }
@@ -116,8 +122,17 @@ impl Network {
                     let Ok(uniform) = Uniform::new_inclusive(-glorot, glorot) else { continue };
                     weight.iter_mut().for_each(|w| *w = uniform.sample(&mut rng));
                 }
-                Init::He | Init::Auto | Init::Sklearn | Init::Ntk | Init::Normal(_) => {
-                    let deviation = if let Init::Normal(deviation) = init { deviation } else { he };
+                Init::He
+                | Init::Auto
+                | Init::Sklearn
+                | Init::Ntk
+                | Init::Tabular
+                | Init::Normal(_) => {
+                    let deviation = match init {
+                        Init::Normal(deviation) => deviation,
+                        Init::Tabular => 1.0 / (linear.inputs as f32).sqrt(),
+                        _ => he,
+                    };
                     let Ok(normal) = Normal::new(0.0, deviation) else { continue };
                     weight.iter_mut().for_each(|w| *w = normal.sample(&mut rng));
                 }

@@ -25,6 +25,7 @@ mod outcome;
 mod progress;
 mod provenance;
 mod same_data;
+mod tabular_start;
 mod start;
 
 pub use crate::regularization::{self, ClassWeights, Regularization};

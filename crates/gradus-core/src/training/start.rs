@@ -4,13 +4,14 @@ use crate::engine::{Engine, TargetScale};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::model::{Model, Outputs};
-use crate::network::Network;
+use crate::network::{Init, Network};
 use crate::samples::Columns;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::config::TrainConfig;
 use crate::training::data::Data;
 use crate::training::progress::{PriorProgress, Progress};
 use crate::training::same_data::check_same_data;
+use crate::training::tabular_start;
 use crate::transform::Transform;
 
 /// Where a run begins.
@@ -126,7 +127,11 @@ impl Start<'_> {
                     (data.train.features(), config);
                 let mut network = Network::dense(features, hidden, activation, outputs)?;
                 network.initialize(config.init, config.seed);
-                (network, fitted())
+                let transform = fitted();
+                if config.init == Init::Tabular {
+                    tabular_start::apply(&mut network, &transform, &data.train, config.seed)?;
+                }
+                (network, transform)
             }
             Start::Network(network) => (network.clone(), fitted()),
             Start::Model(model) => of(model),

@@ -149,6 +149,7 @@ mod tests {
                 optimizer: Optimizer::SGD,
                 parametrization: Parametrization::Standard,
                 bias_rate: 1.0,
+                scaling_rate: 1.0,
                 regularization: Regularization::NONE,
                 seed: 0,
                 micro_batches: None,

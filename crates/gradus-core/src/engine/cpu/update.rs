@@ -262,13 +262,14 @@ fn is_weight(plan: &Plan, partition: usize) -> bool {
 
 /// The factor of the learning rate of each partition, by the role of its tensor.
 fn rate_factors(settings: &Settings, plan: &Plan) -> Vec<f32> {
-    let Settings { parametrization, bias_rate, optimizer, .. } = settings;
+    let Settings { parametrization, bias_rate, scaling_rate, optimizer, .. } = settings;
     let partitions = 0..plan.parameters.partitions.len();
     let factor = |partition| {
         let tensor = plan.parameters.tensor(partition);
         match tensor.role {
             Role::Weight => optimizer.rate_factor(parametrization.scale(tensor.shape[0])),
             Role::Bias => *bias_rate,
+            Role::InputScale => *scaling_rate,
             Role::Scale | Role::Shift | Role::RunningStatistics => 1.0,
         }
     };

@@ -183,6 +183,16 @@ pub static SETTINGS: &[Setting] = &[
             "Factor of the learning rate of biases, such as 0.1 [default: 1]",
         )
         .range(NOT_NEGATIVE),
+    Setting::new::<f32>("scaling_rate", field!(scaling_rate))
+        .about(
+            Group::Training,
+            "FACTOR",
+            "Factor of the learning rate of the scaling layer, such as 6 [default: 1]",
+        )
+        .range(Range::Check("at least 0 and finite, and 1 without `scaling_layer`", |config| {
+            let rate = config.scaling_rate;
+            rate >= 0.0 && rate.is_finite() && (rate == 1.0 || config.scaling_layer == Some(true))
+        })),
     Setting::new::<Schedule>("weight_decay_schedule", field!(weight_decay_schedule))
         .about(
             Group::Training,
@@ -252,7 +262,7 @@ pub static SETTINGS: &[Setting] = &[
         Group::Network,
         "NAME",
         "Initial weights: auto, he, glorot, sklearn (scikit-learn's, with biases), ntk (normal, with biases, the last \
-             layer 0) or normal:STD (a \
+             layer 0), tabular (on the scale of the data, with biases) or normal:STD (a \
              standard deviation)",
     ),
     Setting::new::<Parametrization>("parametrization", field!(parametrization))

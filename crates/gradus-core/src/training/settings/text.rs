@@ -197,8 +197,7 @@ impl TextForm for Vec<Activation> {
 
 impl TextForm for Init {
     const KIND: Kind = Kind::Text;
-    const EXPECTED: &'static str =
-        "auto, he, glorot, sklearn, ntk or normal:S (S a standard deviation, such as normal:0.01)";
+    const EXPECTED: &'static str = "auto, he, glorot, sklearn, ntk, tabular or normal:S (S a standard deviation, such as normal:0.01)";
 
     fn text(&self) -> String {
         self.name()

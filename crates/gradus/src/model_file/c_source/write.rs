@@ -367,6 +367,7 @@ fn formula(activation: Activation) -> String {
         Activation::Elu { alpha } => format!("x > 0.0f ? x : {} * expm1f(x)", float(alpha)),
         Activation::Selu => "1.0507010f * (x > 0.0f ? x : 1.6732632f * expm1f(x))".into(),
         Activation::Silu => "x / (1.0f + expf(-x))".into(),
+        Activation::Mish => "x * tanhf(log1pf(expf(x)))".into(),
     }
 }
 
