@@ -318,3 +318,46 @@ fn the_file_that_a_model_was_trained_on_is_found_again() {
     let message = error(at, "evaluate model.safetensors");
     assert!(message.contains("trained on table.csv, which is not in this folder"), "{message}");
 }
+
+#[test]
+fn presets_for_tables_learn_classes_and_numbers() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    write(at, "table.csv", &["length", "width", "animal"]);
+    let short = "train --data table.csv --preset tabular-quick --hidden 16,16 --epochs 20";
+    let said = warnings(at, &format!("{short} --label-column animal"));
+    // 96 of the 150 rows are trained with: 30 are the test part, 24 are held out.
+    assert!(said.contains("Defaults for these data: --batch-size 32 (96 rows)"), "{said}");
+    assert!(accuracy(at, "--data table.csv") > 0.95);
+    let inspected = run(at, "inspect model.safetensors --json");
+    let training = json(&inspected)["training"].clone();
+    assert_eq!(training["parametrization"], "ntk");
+    assert_eq!(training["keep_best"], "last");
+    assert_eq!(training["label_smoothing"], 0.1);
+    // The width of the points follows from nothing, but the class's centres are 8 apart.
+    write(at, "numbers.csv", &["length", "number", "width"]);
+    warnings(
+        at,
+        &format!("{short} --data numbers.csv --label-column width --loss squared").replacen(
+            "--data table.csv ",
+            "",
+            1,
+        ),
+    );
+    let found =
+        json(&run(at, "evaluate model.safetensors --data numbers.csv --label-column width --json"));
+    assert!(found["r2"].as_f64().unwrap() > 0.9, "{found}");
+    let training = json(&run(at, "inspect model.safetensors --json"))["training"].clone();
+    assert_eq!(
+        (&training["activation"], &training["learning_rate"]),
+        (&"mish".into(), &0.2.into())
+    );
+    // A preset only sets defaults: what its own parts need may be switched off.
+    warnings(
+        at,
+        &format!("{short} --dropout 0 --weight-decay 0 --scaling-layer=false --batch-size 64"),
+    );
+    let training = json(&run(at, "inspect model.safetensors --json"))["training"].clone();
+    assert_eq!(training["dropout_schedule"], "constant");
+    assert_eq!((&training["scaling_rate"], &training["batch_size"]), (&1.0.into(), &64.into()));
+}

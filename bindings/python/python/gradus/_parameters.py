@@ -116,15 +116,16 @@ _OWN = {
     ),
     "monitor": (
         "{'loss', 'accuracy', 'val_loss', 'val_accuracy', 'val_r2'} or None",
-        "Metric that ``early_stopping`` and the plateau schedule watch: a classifier has an accuracy, a regressor R^2. "
+        "Metric that ``early_stopping``, ``keep_best`` and the plateau schedule watch: a classifier has an accuracy, a regressor R^2. "
         "With ``early_stopping``, None is 'val_accuracy' for a classifier and 'val_r2' for a regressor; otherwise it is "
         "'val_loss' with validation data, and 'loss' without.",
     ),
     "normalization": (
-        "{'none', 'unit', 'standard'}",
+        "{'none', 'unit', 'standard', 'robust'}",
         "Input normalization, fitted on the training samples and part of the model. 'unit' divides bytes "
         "by 255 and scales each feature of floats to [0, 1]; 'standard' subtracts the mean and divides by "
-        "the standard deviation, per feature (for byte images over all pixels).",
+        "the standard deviation, per feature (for byte images over all pixels); 'robust' subtracts the median, divides by "
+        "the distance between the quartiles and clips smoothly to (-3, 3), per feature.",
     ),
     "standardize_targets": (
         "bool",
@@ -136,7 +137,8 @@ _OWN = {
         "str or sequence of array-like",
         "Initial weights: 'sklearn' as scikit-learn draws them (Glorot, also the biases), 'auto' (He before ReLU, "
         "leaky ReLU, GELU, ELU, SiLU and Mish, otherwise Glorot), 'he', 'glorot' or 'normal:STD' (a standard deviation); with all "
-        "but 'sklearn', biases are 0. "
+        "of these but 'sklearn', biases are 0. 'ntk' and 'tabular', normal weights and biases, are for "
+        "``parametrization='ntk'``. "
         "Or the arrays themselves, ``[w1, b1, w2, b2, ...]``: weights are inputs x outputs, biases of "
         "shape (n,), (n, 1) or (1, n). Training that continues from an earlier call keeps its weights.",
     ),

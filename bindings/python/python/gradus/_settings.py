@@ -63,6 +63,7 @@ def texts(estimator, run):
             found[setting.name] = text(setting.parameter, value)
     if run.partial:
         found.update(schedule="constant", warm_up="0", epochs="1")
+        found.update(weight_decay_schedule="constant", dropout_schedule="constant")
     return found
 
 

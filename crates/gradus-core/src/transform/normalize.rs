@@ -84,7 +84,10 @@ impl Affine {
         let image = data.data().sample_shape.len() > 1;
         match (kind, &data.data().inputs) {
             (Normalization::None, _) => Affine::IDENTITY,
-            (Normalization::Robust, _) => robust::fit(&data),
+            (Normalization::Robust, _) => {
+                let (centres, scales) = robust::fit(&data);
+                Affine::of_doubles(&centres, scales)
+            }
             (Normalization::Unit, Inputs::Bytes(_)) => Affine::Scalar { mean: 0.0, std: 255.0 },
             (Normalization::Standard, Inputs::Bytes(values)) if image => {
                 let mut counts = [0u64; 256];

@@ -1,7 +1,6 @@
 //! Robust scaling: columns of training data in, a centre and a scale for each out; and the smooth clip that
 //! follows (docs/maths.md M6). Outliers move neither median nor quartiles, and the clip bounds what they become.
 
-use super::normalize::Affine;
 use crate::samples::{Inputs, Subset};
 
 /// Inputs stay between -CLIP and CLIP (Holzmüller et al. 2024).
@@ -47,8 +46,8 @@ pub fn centre_and_scale(values: &mut [f64]) -> (f64, f32) {
     (quantile(0.5), if usable { (scale as f32).min(NEVER_CHANGES) } else { NEVER_CHANGES })
 }
 
-/// Centre and scale of each feature.
-pub(super) fn fit(data: &Subset) -> Affine {
+/// The centres and the scales of all features.
+pub(super) fn fit(data: &Subset) -> (Vec<f64>, Vec<f32>) {
     let features = data.features();
     let mut column = Vec::with_capacity(data.len());
     let mut pairs = |fill: &mut dyn FnMut(usize, &mut Vec<f64>)| -> Vec<(f64, f32)> {
@@ -86,8 +85,7 @@ pub(super) fn fit(data: &Subset) -> Affine {
             })
         }
     };
-    let (centres, scales): (Vec<f64>, Vec<f32>) = pairs.into_iter().unzip();
-    Affine::of_doubles(&centres, scales)
+    pairs.into_iter().unzip()
 }
 
 /// The samples of the subset, one slice each.

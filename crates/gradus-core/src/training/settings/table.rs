@@ -197,7 +197,7 @@ pub static SETTINGS: &[Setting] = &[
         .about(
             Group::Training,
             "NAME",
-            "Schedule of the weight decay, such as flat-cosine, from its value on: as for --schedule, without plateau",
+            "Schedule of the weight decay, such as flat-cosine: that of the learning rate, but for plateau",
         )
         .range(Range::Check("a schedule other than plateau, and constant without `weight_decay`", |config| {
             let used = config.optimizer.weight_decay() > 0.0;
@@ -308,7 +308,7 @@ pub static SETTINGS: &[Setting] = &[
         .about(
             Group::Regularization,
             "NAME",
-            "Schedule of the dropout, such as flat-cosine, from its value on: as for --schedule, without plateau",
+            "Schedule of the dropout, such as flat-cosine: that of the learning rate, but for plateau",
         )
         .range(Range::Check("a schedule other than plateau, and constant without `dropout`", |config| {
             fits(config.dropout_schedule, config.regularization.dropout > 0.0)
@@ -468,8 +468,8 @@ pub static SETTINGS: &[Setting] = &[
     Setting::new::<KeepBest>("keep_best", optional!(keep_best)).about(
         Group::Stopping,
         "WHICH",
-        "Keep the weights of the best epoch, also without --patience: of several equally good ones the first or \
-             the last [default: with --patience first, else those of the last epoch]",
+        "Keep the weights of the best epoch, also without early stopping: of several equally good ones the first or \
+             the last [default: with early stopping first, else those of the last epoch]",
     ),
     Setting::new::<Monitor>("monitor", optional!(monitor)).about(
         Group::Stopping,
