@@ -370,10 +370,14 @@ impl Model {
     }
 
     /// What the first layer takes is `(x - mean) / deviation`: the means and the deviations, one number for all
-    /// features or one for each.
-    fn normalization(&self) -> (Vec<f64>, Vec<f32>) {
+    /// features or one for each. ValueError if it is more than that.
+    fn normalization(&self) -> PyResult<(Vec<f64>, Vec<f32>)> {
         let transform = &self.trained.transform;
-        (transform.means(), transform.means_and_stds().1.to_vec())
+        if transform.is_clipped() {
+            let message = "the normalization is robust: it ends with a smooth clip, which no first layer can do";
+            return Err(PyValueError::new_err(message));
+        }
+        Ok((transform.means(), transform.means_and_stds().1.to_vec()))
     }
 
     /// The bytes of the model file.

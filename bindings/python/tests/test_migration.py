@@ -61,6 +61,18 @@ def test_regressors_of_scikit_learn(outputs):
     np.testing.assert_allclose(gradus.to_sklearn(ours).predict(X), theirs.predict(X), rtol=1e-4, atol=1e-4)
 
 
+def test_counts_of_scikit_learn():
+    X, y = values()
+    y = np.round(y[:, 0]) * 3
+    theirs = neural_network.MLPRegressor("poisson", hidden_layer_sizes=(6,), max_iter=30, random_state=0).fit(X, y)
+    ours = gradus.from_sklearn(theirs)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-4)
+    assert (ours.loss, ours.out_activation_) == ("poisson", "exp")
+    back = gradus.to_sklearn(ours)
+    np.testing.assert_allclose(back.predict(X), theirs.predict(X), rtol=1e-4)
+    assert back.partial_fit(X, y).loss == "poisson"
+
+
 def test_frames_and_early_stopping_of_scikit_learn():
     pandas = pytest.importorskip("pandas")
     X, y = load_iris(return_X_y=True, as_frame=True)
@@ -82,7 +94,7 @@ def test_normalization_becomes_part_of_the_first_layer(normalization):
     assert theirs.get_params()["solver"] == "adam"
     assert np.array_equal(pickle.loads(pickle.dumps(theirs)).predict(X), ours.predict(X))
     X, y = values()
-    ours = gradus.MLPRegressor((9,), normalization=normalization, batch_size="full", max_iter=40, random_state=0).fit(X, y)
+    ours = gradus.MLPRegressor(hidden_layer_sizes=(9,), normalization=normalization, batch_size="full", max_iter=40, random_state=0).fit(X, y)
     np.testing.assert_allclose(gradus.to_sklearn(ours).predict(X), ours.predict(X), rtol=1e-4, atol=1e-4)
 
 
@@ -92,6 +104,12 @@ def test_what_the_other_does_not_have_is_refused():
         gradus.from_sklearn(neural_network.MLPClassifier())
     with pytest.raises(gradus.NotFittedError):
         gradus.to_sklearn(gradus.MLPClassifier())
+    robust = gradus.MLPClassifier((4,), normalization="robust", max_iter=2).fit(X, y)
+    with pytest.raises(ValueError, match="the normalization is robust"):
+        gradus.to_sklearn(robust)
+    quantiles = gradus.MLPRegressor("quantile:0.1,0.9", hidden_layer_sizes=(4,), max_iter=2).fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="several quantiles"):
+        gradus.to_sklearn(quantiles)
     for activation in ("gelu", ("relu", "tanh")):
         ours = gradus.MLPClassifier((4, 4), activation=activation, max_iter=2).fit(X, y)
         with pytest.raises(ValueError, match="scikit-learn has one for all of them: identity, logistic, tanh, relu"):

@@ -19,7 +19,7 @@ _ACTIVATIONS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "
 _SOLVERS = ("lbfgs", "sgd", "adam")
 
 # What the activation of the outputs says about the loss that they were trained with.
-_LOSSES = {"softmax": "cross-entropy", "logistic": "cross-entropy", "identity": "squared"}
+_LOSSES = {"softmax": "cross-entropy", "logistic": "cross-entropy", "identity": "squared", "exp": "poisson"}
 
 
 def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
@@ -73,7 +73,7 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
             weights[-1], biases[-1] = (np.concatenate([-it / 2, it / 2], axis=-1) for it in (weights[-1], biases[-1]))
             sizes[-1] = 2
     loss = _LOSSES.get(estimator.out_activation_)
-    if loss is None or len(names) != sizes[-1] or (loss == "squared") != (classes is None):
+    if loss is None or len(names) != sizes[-1] or (loss == "cross-entropy") == (classes is None):
         raise ValueError(
             f"{type(estimator).__name__} has {sizes[-1]} outputs with the activation {estimator.out_activation_!r}, "
             "which gradus does not have"
@@ -131,7 +131,11 @@ def to_sklearn(estimator: BaseMLP) -> Any:
     weights[0] = weights[0] / deviations
     biases[0] = biases[0] - (means * weights[0]).sum(axis=0)
     classifier = isinstance(estimator, MLPClassifier)
-    out_activation = "softmax" if classifier else "identity"
+    out_activation = estimator.out_activation_
+    if not classifier:
+        kind, _, levels = model.loss.partition(":")
+        if kind == "quantile" and "," in levels:
+            raise ValueError(f"the network predicts several quantiles ({levels}), which scikit-learn's do not")
     if classifier and len(estimator.classes_) == 2:
         # p = softmax(z0, z1)[1] is the sigmoid of z1 - z0.
         weights[-1], biases[-1] = (it[..., 1:] - it[..., :1] for it in (weights[-1], biases[-1]))
@@ -144,6 +148,8 @@ def to_sklearn(estimator: BaseMLP) -> Any:
         if name in known and value is not None
     }
     given.update(activation=activation, hidden_layer_sizes=tuple(model.hidden))
+    if not classifier:
+        given["loss"] = "poisson" if out_activation == "exp" else "squared_error"
     if given.get("solver") not in _SOLVERS:
         given["solver"] = "adam"
     if given.get("batch_size") == "full":
