@@ -177,10 +177,7 @@ impl Job {
 
 /// The network of the settings and the data, with these parameters.
 fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<Network> {
-    let loss = config.loss_for(&data.targets);
-    let outputs = loss.outputs_per_target() * data.targets.outputs();
-    let inputs = data.features();
-    let mut network = Network::dense(inputs, &config.hidden, &config.activation, outputs)?;
+    let mut network = config.network(data)?;
     set_parameters(&mut network, parameters)?;
     Ok(network)
 }

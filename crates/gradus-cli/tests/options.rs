@@ -205,6 +205,11 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     ("train", "init", EVERY_RUN),
     ("train", "normalize", EVERY_RUN),
+    (
+        "train",
+        "numeric-embedding",
+        Refused(&[("train --data digits --numeric-embedding pbld", "is for tables")]),
+    ),
     ("train", "scaling-layer", EVERY_RUN),
     (
         "train",

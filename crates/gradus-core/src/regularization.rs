@@ -84,6 +84,25 @@ pub struct Regularization {
 }
 
 impl Regularization {
+    /// Checks that nothing changes the inputs of a network that takes codes of categories among them.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, saying what does.
+    pub(crate) fn check_categories(&self) -> Result<()> {
+        let changes = [
+            ("input_dropout", self.input_dropout),
+            ("input_noise", self.input_noise),
+            ("mixup", self.mixup),
+        ];
+        match changes.into_iter().find(|(_, amount)| *amount > 0.0) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::argument(format!(
+                "`{name}` changes the inputs, but some of them are codes of categories, which would become other categories: \
+                 leave it out, or the embedding of categories"
+            ))),
+        }
+    }
+
     /// No regularization.
     pub const NONE: Regularization = Regularization {
         dropout: 0.0,

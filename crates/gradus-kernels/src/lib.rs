@@ -43,6 +43,7 @@ pub mod sparse;
 pub mod distort;
 mod batch_norm;
 mod elementwise;
+pub mod periodic;
 pub mod softmax;
 mod squared;
 pub mod output_losses;

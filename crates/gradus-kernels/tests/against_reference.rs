@@ -2,6 +2,7 @@
 
 use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
+use gradus_kernels::periodic::{LANES, Periodic};
 use gradus_kernels::random::{GROUP, Stream};
 use gradus_kernels::softmax::Targets;
 use gradus_kernels::sparse::{PANEL, PANEL_STEP, TILE, Tile};
@@ -434,6 +435,42 @@ fn losses_of_outputs_match_the_reference() {
         kernels.exponential(&mut values);
         for (found, expected) in values.iter().zip(&expected) {
             assert!((found - expected).abs() <= 3e-7 * expected, "{found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn periodic_embeddings() {
+    for kernels in Kernels::available() {
+        for (count, frequencies, outputs) in
+            [(0, 16, 3), (LANES, 16, 3), (5 * LANES, 7, 1), (2 * LANES, 1, 16), (LANES, 0, 2)]
+        {
+            let values: Vec<f32> = numbers(count, 1).iter().map(|x| 3.0 * x).collect();
+            let (frequency, phase) = (numbers(frequencies, 2), numbers(frequencies, 3));
+            let (mix, bias) = (numbers(frequencies * outputs, 4), numbers(outputs, 5));
+            let parameters =
+                Periodic { frequency: &frequency[..], phase: &phase, mix: &mix, bias: &bias };
+            let (mut found, mut expected) =
+                (vec![9.0; outputs * count], vec![0.0; outputs * count]);
+            kernels.periodic(&values, parameters, &mut found);
+            reference::periodic(&values, parameters, &mut expected);
+            assert_close(&found, &expected, 1e-5, "outputs");
+
+            let grad = numbers(outputs * count, 6);
+            let mut found = [frequencies, frequencies, frequencies * outputs, outputs]
+                .map(|length| numbers(length, 7));
+            let mut expected = found.clone();
+            for (parts, optimized) in [(&mut found, true), (&mut expected, false)] {
+                let [frequency, phase, mix, bias] = parts;
+                let gradients = Periodic { frequency: &mut frequency[..], phase, mix, bias };
+                match optimized {
+                    true => kernels.periodic_backward(&values, parameters, &grad, gradients),
+                    false => reference::periodic_backward(&values, parameters, &grad, gradients),
+                }
+            }
+            for (found, expected) in found.iter().zip(&expected) {
+                assert_close(found, expected, 5e-5, "gradients");
+            }
         }
     }
 }

@@ -1,18 +1,24 @@
 //! What acts on the input columns before the first linear layer: gradients against central differences, the same
 //! bits for any number of threads and across resuming, and the saved network against the trained one.
 
+use std::path::Path;
+
 mod common;
 #[path = "common/runs.rs"]
 mod runs;
 
-use common::golden::assert_close;
+use common::golden::{Golden, assert_close};
 use common::pass;
+use gradus::classifier::Classifier;
 use gradus::data::normalize::Normalization;
-use gradus::data::{Dataset, Inputs, Targets};
+use gradus::data::{Dataset, Inputs, Rows, Targets};
 use gradus::engine::cpu::{Executor, Input, RngKey};
-use gradus::network::{Activation, Init, Network};
+use gradus::model_file;
+use gradus::network::Workers;
+use gradus::network::{Activation, Column, ColumnLayer, Init, Network, NumericEmbedding};
 use gradus::training::regularization::HiddenRegularization;
 use gradus::training::{BatchSize, Checkpoint, Session, Start, TrainConfig};
+use gradus::transform::Transform;
 use gradus_kernels::Kernels;
 use gradus_kernels::matrix::MatRef;
 use runs::{adam, as_sparse, digits, everything, resume, run};
@@ -87,6 +93,163 @@ fn gradients_match_central_differences() {
     }
 }
 
+/// Numbers, flags and categories side by side; enough of them for several blocks.
+fn mixed(columns: usize) -> ColumnLayer {
+    let kinds = [
+        Column::Number,
+        Column::Number,
+        Column::Category(4),
+        Column::Flag,
+        Column::Number,
+        Column::Flag,
+        Column::Flag,
+        Column::Category(1),
+    ];
+    let columns = (0..columns).map(|at| kinds[at % 8]).collect();
+    ColumnLayer::new(columns, NumericEmbedding::PBLD, 5).unwrap()
+}
+
+/// A network over mixed columns.
+fn embedding(layer: &ColumnLayer, hidden: &[usize]) -> Network {
+    let mut network = dense(layer.outputs(), hidden).after_columns(layer.clone()).unwrap();
+    network.initialize(Init::Glorot, 5);
+    network
+}
+
+/// Samples with codes for categories, some of them unknown.
+fn rows(layer: &ColumnLayer, samples: usize) -> Vec<f32> {
+    let columns = layer.columns();
+    let mut x = numbers(samples * columns.len());
+    for (at, value) in x.iter_mut().enumerate() {
+        match columns[at % columns.len()] {
+            Column::Number => {}
+            Column::Flag => *value = f32::from(u8::from(*value > 0.0)),
+            Column::Category(size) => *value = (at * 31 % (size + 3)) as f32,
+        }
+    }
+    x
+}
+
+#[test]
+fn gradients_of_embeddings_match_central_differences() {
+    let kernels = Kernels::detect().unwrap();
+    let layer = mixed(17);
+    for hidden in [&[][..], &[9], &[9, 6]] {
+        let (x, network) = (rows(&layer, 30), embedding(&layer, hidden));
+        let input = Input::Dense(MatRef::new(&x, 30, 17));
+        check_gradients(&Executor::new(kernels, &network, false), input, &labels(30), 3);
+        let executor = scaled(kernels, &network, HiddenRegularization::PLAIN);
+        check_gradients(&executor, input, &labels(30), 3);
+    }
+}
+
+#[test]
+fn embeddings_have_the_same_bits_at_any_number_of_threads() {
+    for kernels in Kernels::available() {
+        for (columns, samples) in [(1, 1), (8, 33), (90, 150)] {
+            let layer = mixed(columns);
+            let (x, network) = (rows(&layer, samples), embedding(&layer, &[70]));
+            let input = Input::Dense(MatRef::new(&x, samples, columns));
+            let run = |threads| {
+                let executor = scaled(kernels, &network, HiddenRegularization::PLAIN);
+                let found = pass(&executor, input, &labels(samples), threads, DRAW);
+                (found.logits, found.gradients)
+            };
+            let one = run(1);
+            assert!([2, 3, 7].into_iter().all(|threads| run(threads) == one));
+            let mut stored = network.clone();
+            scaled(kernels, &network, HiddenRegularization::PLAIN).store(&mut stored);
+            let plain = Executor::new(kernels, &stored, false);
+            let predicted = pass(&plain, input, &labels(samples), 2, None).logits;
+            assert_close(&predicted, &one.0, 2e-5, "logits");
+        }
+    }
+}
+
+#[test]
+fn logits_and_gradients_are_those_of_numpy() {
+    let golden = Golden::open("columns.npz");
+    let columns = vec![
+        Column::Number,
+        Column::Category(5),
+        Column::Flag,
+        Column::Number,
+        Column::Category(2),
+    ];
+    let numeric = NumericEmbedding::Pbld { frequencies: 6, outputs: 2, scale: 0.5 };
+    let layer = ColumnLayer::new(columns, numeric, 3).unwrap();
+    let (x, labels) = (golden.floats("x"), golden.labels("labels"));
+    let mut network = dense(layer.outputs(), &[8]).after_columns(layer).unwrap();
+    let tensors = network.tensors();
+    for tensor in &tensors {
+        let values = golden.floats(&tensor.name);
+        network.parameters_mut()[tensor.range.clone()].copy_from_slice(&values);
+    }
+    for kernels in Kernels::available() {
+        let executor = Executor::new(kernels, &network, false);
+        let input = Input::Dense(MatRef::new(&x, labels.len(), 5));
+        let found = pass(&executor, input, &labels, 2, None);
+        assert_close(&found.logits, &golden.floats("logits"), 2e-6, "logits");
+        let gradients = executor.plan.parameters.from_memory(&found.gradients);
+        for tensor in &tensors {
+            let expected = golden.floats(&format!("grad.{}", tensor.name));
+            assert_close(&gradients[tensor.range.clone()], &expected, 2e-6, &tensor.name);
+        }
+    }
+}
+
+/// A classifier of three classes over these columns.
+fn classifier(network: Network, shape: Vec<usize>) -> Classifier {
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    Classifier::new(network, Transform::IDENTITY, shape, names).unwrap()
+}
+
+#[test]
+fn files_hold_the_embeddings() {
+    let layer = mixed(17);
+    let model = classifier(embedding(&layer, &[9]), vec![17]);
+    let read = model_file::from_bytes(&model_file::to_bytes(&model).unwrap()).unwrap();
+    assert_eq!(read, model);
+    let (x, workers) = (rows(&layer, 40), Workers::new(2).unwrap());
+    let found = read.predict(Rows::Floats(&x), &workers).unwrap();
+    let executor = Executor::new(Kernels::detect().unwrap(), &model.network, false);
+    let input = Input::Dense(MatRef::new(&x, 40, 17));
+    let logits = pass(&executor, input, &labels(40), 1, None).logits;
+    let mut predictor = read.predictor(false).unwrap();
+    for (sample, logits) in logits.chunks(3).enumerate() {
+        let exp: Vec<f32> = logits.iter().map(|z| z.exp()).collect();
+        let sum: f32 = exp.iter().sum();
+        let expected: Vec<f32> = exp.iter().map(|e| e / sum).collect();
+        assert_close(found.row(sample), &expected, 1e-5, "probabilities");
+        // One sample at a time gives the same bits.
+        let single = predictor.predict(Rows::Floats(&x[sample * 17..][..17])).unwrap();
+        assert_eq!(single, found.row(sample));
+    }
+    // 100 numeric columns stay small.
+    let wide = ColumnLayer::new(vec![Column::Number; 100], NumericEmbedding::PBLD, 8).unwrap();
+    let model = classifier(embedding(&wide, &[256, 256, 256]), vec![100]);
+    assert!(model_file::to_bytes(&model).unwrap().len() < 1_100_000);
+}
+
+#[test]
+fn what_cannot_hold_embeddings_refuses() {
+    let network = embedding(&mixed(17), &[9]);
+    let model = classifier(network.clone(), vec![17]);
+    for ending in ["npz", "c"] {
+        let path = Path::new("m").with_extension(ending);
+        let error = model_file::encode(&model, &path).unwrap_err().to_string();
+        assert!(error.contains("embeds the columns"), "{error}");
+    }
+    assert!(model_file::encode(&model, Path::new("m.onnx")).is_ok());
+    let error = model.explain(Rows::Floats(&[0.0; 17]), 0).unwrap_err().to_string();
+    assert!(error.contains("embeds the columns"), "{error}");
+    let error = model_file::to_bytes(&classifier(network, vec![1, 17])).unwrap_err().to_string();
+    assert!(error.contains("rows of a table"), "{error}");
+    let config = TrainConfig { numeric_embedding: Some(NumericEmbedding::PBLD), ..config() };
+    let error = Session::new(&config, &digits(40), Start::Fresh).err().unwrap().to_string();
+    assert!(error.contains("is for tables"), "{error}");
+}
+
 #[test]
 fn threads_change_no_bit_and_the_stored_network_predicts_the_same() {
     for kernels in Kernels::available() {
@@ -132,10 +295,15 @@ fn runs_have_the_same_bits_at_any_number_of_threads_and_across_resuming() {
     let (table, digits) = (table(400), digits(300));
     let sparse = as_sparse(&digits);
     let full = TrainConfig { batch_size: BatchSize::Full, ..config() };
+    let embedded = TrainConfig {
+        numeric_embedding: Some(NumericEmbedding::PBLD),
+        init: Init::Tabular,
+        ..config()
+    };
     let mut regularized = config();
     regularized.regularization = everything(true, false);
     for (config, data) in
-        [(config(), &table), (full, &sparse), (regularized, &digits), (config(), &digits)]
+        [(config(), &table), (embedded, &table), (full, &sparse), (regularized, &digits)]
     {
         let whole = run(&config, data).model;
         for threads in [2, 7, 16] {

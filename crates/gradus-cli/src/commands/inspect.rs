@@ -65,6 +65,14 @@ fn layer_rows(layers: &[Layer]) -> Vec<Vec<String>> {
         vec![["layer", "shape", "parameters"].map(String::from).into()];
     for layer in layers {
         rows.push(match layer {
+            Layer::Columns(columns) => {
+                let sizes = shape(&[columns.columns().len(), columns.outputs()]);
+                vec![
+                    format!("columns ({})", columns.numeric().name()),
+                    sizes,
+                    columns.parameters().to_string(),
+                ]
+            }
             Layer::Linear(linear) => {
                 let sizes = shape(&[linear.inputs, linear.outputs]);
                 let parameters = linear.weight().len() + linear.bias().len();
@@ -79,6 +87,13 @@ fn layer_rows(layers: &[Layer]) -> Vec<Vec<String>> {
 fn as_json(model: &Model) -> Value {
     let network = &model.network;
     let layer = |layer: &Layer| match layer {
+        Layer::Columns(columns) => json!({
+            "kind": "columns",
+            "inputs": columns.columns().len(),
+            "outputs": columns.outputs(),
+            "numeric": columns.numeric().name(),
+            "columns": columns.columns(),
+        }),
         Layer::Linear(linear) => {
             json!({"kind": "linear", "inputs": linear.inputs, "outputs": linear.outputs})
         }

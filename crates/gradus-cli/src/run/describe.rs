@@ -27,7 +27,11 @@ pub(crate) fn architecture(network: &Network) -> String {
         names.truncate(1);
     }
     let activations: String = names.iter().map(|name| format!(", {name}")).collect();
-    format!("{sizes}{activations}, {} parameters", network.parameters().len())
+    let embedding = match network.columns() {
+        Some(columns) => format!(", columns embedded as {} numbers", columns.outputs()),
+        None => String::new(),
+    };
+    format!("{sizes}{embedding}{activations}, {} parameters", network.parameters().len())
 }
 
 /// The number of units of each hidden layer.

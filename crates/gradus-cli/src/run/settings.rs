@@ -9,7 +9,7 @@ use gradus::data::normalize::Normalization;
 use gradus::data::{Task, is_set_name};
 use gradus::loss::Loss;
 use gradus::model_file::{self, ReadOptions, npz};
-use gradus::network::Network;
+use gradus::network::{ColumnLayer, Network, NumericEmbedding};
 use gradus::schedule::Schedule;
 use gradus::training::settings::{SETTINGS, fraction_of};
 use gradus::training::{BatchSize, Checkpoint, Preset, Start, TrainConfig};
@@ -203,6 +203,17 @@ fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result
         return contradicts("--hidden", wanted, format!("whose hidden layers have {units} units"));
     }
     config.hidden = found;
+    let columns = initial.network().columns();
+    let numeric = columns.map_or(NumericEmbedding::None, ColumnLayer::numeric);
+    if let (Some(wanted), true) =
+        (args.settings.get("numeric_embedding"), config.numeric_embedding != Some(numeric))
+    {
+        let what = format!("whose numeric embedding is {}", numeric.name());
+        return contradicts("--numeric-embedding", wanted, what);
+    }
+    if columns.is_some() || config.numeric_embedding.is_some() {
+        config.numeric_embedding = Some(numeric);
+    }
     if let Initial::Model(model) = &initial {
         if let Some(wanted) = args.settings.get("normalize") {
             return contradicts("--normalize", wanted, "which has its normalization".to_owned());

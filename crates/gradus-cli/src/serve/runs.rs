@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use anyhow::{Result, anyhow};
-use gradus::network::Network;
+use gradus::network::NumericEmbedding;
 use gradus::training::{Session, Start, Trained};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -136,7 +136,9 @@ fn train(
     (wanted.data_dir, wanted.download) = (shared.data_dir.clone(), !shared.no_download);
     let data = Data::load(&wanted, settings, None)?;
     let sets = data.training.sets()?;
-    let (features, outputs) = (sets.train.features(), data.training.samples.targets.outputs());
+    let embedded = config.numeric_embedding.map_or(1, NumericEmbedding::outputs);
+    let features = sets.train.features().saturating_mul(embedded);
+    let outputs = data.training.samples.targets.outputs();
     let parameters = count_parameters(features, &config.hidden, outputs);
     if parameters > MOST_PARAMETERS {
         let millions = MOST_PARAMETERS / 1_000_000;
@@ -145,7 +147,7 @@ fn train(
              million"
         ));
     }
-    let network = Network::dense(features, &config.hidden, &config.activation, outputs)?;
+    let network = config.network(sets.train)?;
     let mut session = Session::new(config, sets, Start::Fresh)?;
     reporter.ready(&data.name, architecture(&network), sets.train.len());
     while let Some(epoch) = session.epoch(sets, stop)? {

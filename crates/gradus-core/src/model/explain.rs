@@ -32,7 +32,7 @@ impl<M: Borrow<Model>> Classifier<M> {
     /// (Shrikumar et al. 2016), and what the hidden units do.
     ///
     /// # Errors
-    /// `InvalidArgument` if the sample has not the model's size, or there is no such class.
+    /// `InvalidArgument` if the sample has not the model's size, there is no such class, or the network embeds columns.
     pub fn explain(&self, sample: Rows, class: usize) -> Result<Explanation> {
         let (network, features) = (&self.network, self.network.inputs());
         if sample.len() != features {
@@ -40,6 +40,12 @@ impl<M: Borrow<Model>> Classifier<M> {
             return Err(Error::argument(format!(
                 "one sample has {features} values, but {found} were given"
             )));
+        }
+        if network.columns().is_some() {
+            return Err(Error::argument(
+                "the model embeds the columns of a table; explanations are for networks of linear layers and \
+                 activations alone",
+            ));
         }
         let classes = self.outputs.names.len();
         if class >= classes {

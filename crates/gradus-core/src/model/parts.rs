@@ -281,7 +281,7 @@ impl Model {
         visit: impl Fn(&Forward, usize, MatMut) -> R + Sync,
     ) -> Result<Vec<R>> {
         let transform = &self.transform;
-        let density = Density::of(transform, samples.rows);
+        let density = Density::for_predictions(&self.network, transform, samples.rows);
         let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
         let forward = Forward { executor: &executor, density: &density, transform };
         Ok(forward.each_chunk(workers, samples, |start, outputs| visit(&forward, start, outputs)))

@@ -28,7 +28,7 @@ impl Model {
     /// `InvalidArgument` if `GRADUS_ISA` does not name an instruction set of this machine.
     pub fn predictor(&self, bytes: bool) -> Result<Predictor> {
         let kind = if bytes { Rows::Bytes(&[]) } else { Rows::Floats(&[]) };
-        let density = Density::of(&self.transform, kind);
+        let density = Density::for_predictions(&self.network, &self.transform, kind);
         let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
         let pass = Pass::new(&executor, &density, 1);
         let (loss, transform) = (self.loss().clone(), self.transform.clone());

@@ -9,13 +9,14 @@ use crate::error::{Error, Result, invalid};
 use crate::files::json;
 use crate::loss::Loss;
 use crate::model::{InputKind, Model, Outputs, Provenance, ValueRange};
-use crate::network::{Activation, Layer, Linear, Network};
+use crate::network::{Activation, Column, ColumnLayer, Layer, Linear, Network, NumericEmbedding};
 use crate::samples::Task;
 use crate::transform::Transform;
 
 /// The newest version of the model file: that of models with another loss than the usual one, which decides what becomes of
-/// their outputs. Those with a robust normalization are as they were in version 4, those that take double precision as in
-/// version 3, other regressors as in version 2, other classifiers as in version 1, and are written so. All are read.
+/// their outputs, or with a layer of columns. Those with a robust normalization are as they were in version 4, those that take
+/// double precision as in version 3, other regressors as in version 2, other classifiers as in version 1, and are written
+/// so. All are read.
 pub const FORMAT_VERSION: u32 = 5;
 
 /// The version that introduced robust normalization.
@@ -43,11 +44,13 @@ const COLUMNS: &str = "columns";
 /// Keys and their values, JSON texts except for the first two.
 pub type Metadata = BTreeMap<String, String>;
 
-/// One layer as `architecture` has it: `{"linear":{"inputs":784,"outputs":128}}` or `"relu"`.
+/// One layer as `architecture` has it: `{"linear":{"inputs":784,"outputs":128}}` or `"relu"`, and for tables
+/// `{"columns":{"kinds":["number",{"category":12}],"numeric":"pbld","category_outputs":8}}`.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum StoredLayer {
     Linear { linear: Size },
+    Columns { columns: Columns },
     Activation(String),
 }
 
@@ -55,6 +58,31 @@ enum StoredLayer {
 struct Size {
     inputs: usize,
     outputs: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Columns {
+    kinds: Vec<Column>,
+    numeric: String,
+    category_outputs: usize,
+}
+
+impl Columns {
+    fn of(layer: &ColumnLayer) -> Columns {
+        Columns {
+            kinds: layer.columns().to_vec(),
+            numeric: layer.numeric().name(),
+            category_outputs: layer.category_outputs(),
+        }
+    }
+
+    fn read(self) -> Result<ColumnLayer> {
+        let Columns { kinds, numeric, category_outputs } = self;
+        let numeric = NumericEmbedding::parse(&numeric).ok_or_else(|| {
+            damaged(format!("its architecture names the numeric embedding '{numeric}'"))
+        })?;
+        ColumnLayer::new(kinds, numeric, category_outputs).map_err(damaged)
+    }
 }
 
 /// The version in which models of a kind are written, and the key of their outputs' names.
@@ -69,12 +97,13 @@ fn version_and_names(task: Task) -> (u32, &'static str) {
 pub fn write(model: &Model) -> Result<Metadata> {
     let (version, names_key) = version_and_names(model.task());
     let version = match &model.transform {
-        _ if !model.loss().is_usual() => FORMAT_VERSION,
+        _ if !model.loss().is_usual() || model.network.columns().is_some() => FORMAT_VERSION,
         transform if transform.is_clipped() => CLIPPED_VERSION,
         transform if transform.takes_doubles() => DOUBLES_VERSION,
         _ => version,
     };
     let layers = model.network.layers().iter().map(|layer| match layer {
+        Layer::Columns(columns) => StoredLayer::Columns { columns: Columns::of(columns) },
         Layer::Linear(linear) => {
             StoredLayer::Linear { linear: Size { inputs: linear.inputs, outputs: linear.outputs } }
         }
@@ -157,6 +186,7 @@ pub(crate) fn check_version(metadata: &Metadata) -> Result<()> {
 pub(crate) fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
     let layers: Vec<StoredLayer> = value(metadata, "architecture")?;
     let read = |layer| match layer {
+        StoredLayer::Columns { columns } => columns.read().map(Layer::Columns),
         StoredLayer::Linear { linear } => {
             Ok(Layer::Linear(Linear::new(linear.inputs, linear.outputs)))
         }
@@ -226,6 +256,11 @@ pub fn check(model: &Model) -> Result<()> {
     if features != Some(network.inputs()) {
         let inputs = network.inputs();
         return wrong(format!("samples of shape {sample_shape:?} do not fit {inputs} inputs"));
+    }
+    if network.columns().is_some() && sample_shape.len() != 1 {
+        return wrong(format!(
+            "a layer of columns takes the rows of a table, but the samples have the shape {sample_shape:?}"
+        ));
     }
     let (names, outputs) = (model.names().len(), network.outputs());
     if names != outputs {

@@ -21,7 +21,7 @@ use super::metadata::{self, Metadata, damaged};
 use crate::error::{Error, Result, invalid};
 use crate::files::{json, magic};
 use crate::model::{Classifier, Model};
-use crate::network::{Layer, Linear, Network};
+use crate::network::{Layer, Linear, Network, Tensor};
 
 /// The longest header that the safetensors format allows.
 const LONGEST_HEADER: usize = 100_000_000;
@@ -82,6 +82,9 @@ pub fn to_bytes_with(model: &Model, extras: &Extras) -> Result<Vec<u8>> {
         let data_offsets = (start, data.len());
         tensors.insert(name, TensorInfo { dtype: Dtype::F32, shape, data_offsets });
     };
+    for Tensor { name, shape, range, .. } in column_tensors(network.layers()) {
+        add(name, shape.to_vec(), &mut network.parameters()[range].iter());
+    }
     for (position, linear) in linears(network.layers()) {
         let Linear { inputs, outputs, .. } = linear;
         let weight = &network.parameters()[linear.weight()];
@@ -148,8 +151,12 @@ pub fn from_bytes_with(bytes: &[u8]) -> Result<(Model, Extras)> {
     // Holes, overlaps and sizes that contradict the shapes are refused here.
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layers = metadata::read_layers(&header.metadata)?;
-    let count = 2 * linears(&layers).count();
-    let mut weights = Vec::new();
+    let columns = column_tensors(&layers);
+    let count = columns.len() + 2 * linears(&layers).count();
+    let (mut embeddings, mut weights) = (Vec::new(), Vec::new());
+    for Tensor { name, shape, range, .. } in columns {
+        embeddings.push((range, tensor(&tensors, &name, &shape)?));
+    }
     for (position, linear) in linears(&layers) {
         let Linear { inputs, outputs, .. } = linear;
         let weight = tensor(&tensors, &format!("{position}.weight"), &[outputs, inputs])?;
@@ -170,6 +177,10 @@ pub fn from_bytes_with(bytes: &[u8]) -> Result<(Model, Extras)> {
     }
     // Memory is only allocated now that every layer was found in the file with its full size.
     let mut network = Network::from_layers(layers).map_err(damaged)?;
+    for (range, values) in embeddings {
+        let target = network.parameters_mut()[range].iter_mut();
+        target.zip(floats(values)).for_each(|(to, from)| *to = from);
+    }
     for (index, (weight, bias)) in weights.into_iter().enumerate() {
         let Linear { inputs, outputs, .. } = network.linears()[index];
         let target = network.weight_mut(index);
@@ -301,8 +312,16 @@ fn header_length(bytes: &[u8]) -> Result<usize> {
 fn linears(layers: &[Layer]) -> impl Iterator<Item = (usize, Linear)> {
     layers.iter().enumerate().filter_map(|(position, layer)| match layer {
         Layer::Linear(linear) => Some((position, *linear)),
-        Layer::Activation(_) => None,
+        Layer::Columns(_) | Layer::Activation(_) => None,
     })
+}
+
+/// The tensors of the layer of columns, if there is one; their parameters are the first of the network.
+fn column_tensors(layers: &[Layer]) -> Vec<Tensor> {
+    match layers.first() {
+        Some(Layer::Columns(columns)) => columns.tensors(0),
+        _ => Vec::new(),
+    }
 }
 
 /// The bytes of the tensor of that name, which must have that shape.

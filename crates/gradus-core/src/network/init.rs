@@ -3,6 +3,7 @@
 use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
 
 use crate::error::{Error, Result};
+use crate::network::columns::Start;
 use crate::network::{Activation, Network};
 use crate::random::{Purpose, numbered_stream};
 
@@ -73,8 +74,9 @@ impl Init {
 
 impl Network {
     /// Draws all weights anew, each layer's from a stream of its own, and sets the biases to 0, but for
-    /// [`Init::Sklearn`] and [`Init::Ntk`].
+    /// [`Init::Sklearn`] and [`Init::Ntk`]. Embeddings of columns have their own distributions, whatever `init` is.
     pub fn initialize(&mut self, init: Init, seed: u64) {
+        self.initialize_columns(seed);
         for index in 0..self.linears().len() {
             let linear = self.linears()[index];
             let mut rng = numbered_stream(seed, Purpose::Init, index as u64);
@@ -135,6 +137,32 @@ impl Network {
                     };
                     let Ok(normal) = Normal::new(0.0, deviation) else { continue };
                     weight.iter_mut().for_each(|w| *w = normal.sample(&mut rng));
+                }
+            }
+        }
+    }
+}
+
+/// Streams from here on are for the tensors of a layer of columns, so that linear layers draw what they draw without it.
+const COLUMNS: u64 = 1 << 32;
+
+impl Network {
+    /// Draws the parameters of the layer of columns, each tensor's from a stream of its own.
+    fn initialize_columns(&mut self, seed: u64) {
+        let Some(columns) = self.columns().cloned() else { return };
+        for (number, (tensor, start)) in columns.tensors(0).iter().zip(columns.starts()).enumerate()
+        {
+            let mut rng = numbered_stream(seed, Purpose::Init, COLUMNS + number as u64);
+            let values = &mut self.parameters_mut()[tensor.range.clone()];
+            // Both distributions are valid for the scales of a layer, so that neither can fail here.
+            match start {
+                Start::Normal(std) => {
+                    let Ok(normal) = Normal::new(0.0, std) else { continue };
+                    values.iter_mut().for_each(|value| *value = normal.sample(&mut rng));
+                }
+                Start::Uniform(bound) => {
+                    let Ok(uniform) = Uniform::new_inclusive(-bound, bound) else { continue };
+                    values.iter_mut().for_each(|value| *value = uniform.sample(&mut rng));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The network: dense layers over one flat vector of parameters.
+//! The network: dense layers over one flat vector of parameters, after a layer of columns for tables.
 //!
 //! In: the sizes of layers and their activations. Out: a [`Network`], which knows its layers and holds
 //! their parameters; [`init`] draws these. What computes with it is [`crate::engine`].
@@ -9,19 +9,23 @@ use crate::error::{Error, Result};
 
 pub mod activation;
 mod activation_names;
+pub mod columns;
 pub mod init;
 mod parametrization;
 mod tensors;
 
 pub use activation::Activation;
+pub use columns::{Column, ColumnLayer, NumericEmbedding};
 pub use init::Init;
 pub use parametrization::Parametrization;
 #[doc(hidden)] // for the tests of gradus
 pub use tensors::{Role, Tensor};
 
 /// One layer; the order of layers is the order of computation.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Layer {
+    /// Embeds the columns of a table; the first layer of a network, if there is one.
+    Columns(ColumnLayer),
     /// `z = x W + b`
     Linear(Linear),
     /// `a = f(z)`, value by value
@@ -97,7 +101,8 @@ impl Network {
     }
 
     /// A network of these layers, all parameters 0. Linear layers must fit together; between two of
-    /// them, and after the last, stands at most one activation; the first layer is linear.
+    /// them, and after the last, stands at most one activation; the first layer is linear, or one of columns before a
+    /// linear one.
     ///
     /// # Errors
     /// `InvalidArgument` if that does not hold, a size is 0 or the parameters would be too many.
@@ -105,21 +110,31 @@ impl Network {
         let wrong = |message: String| Err(Error::argument(message));
         let mut linears: Vec<Linear> = Vec::new();
         let mut total = 0usize;
+        // Outputs of the layer before.
+        let mut width = None;
         let mut after_linear = false;
-        for layer in &mut layers {
+        for (position, layer) in layers.iter_mut().enumerate() {
             match layer {
+                Layer::Columns(columns) => {
+                    if position > 0 {
+                        return wrong("a layer of columns must be the first of a network".into());
+                    }
+                    total = columns.parameters();
+                    width = Some(columns.outputs());
+                }
                 Layer::Linear(linear) => {
                     if linear.inputs == 0 || linear.outputs == 0 {
                         return wrong("a layer must have at least one input and one output".into());
                     }
-                    if let Some(before) = linears.last()
-                        && before.outputs != linear.inputs
+                    if let Some(before) = width
+                        && before != linear.inputs
                     {
                         return wrong(format!(
-                            "a layer of {} inputs follows one of {} outputs",
-                            linear.inputs, before.outputs
+                            "a layer of {} inputs follows one of {before} outputs",
+                            linear.inputs
                         ));
                     }
+                    width = Some(linear.outputs);
                     linear.offset = total;
                     total = linear
                         .inputs
@@ -176,6 +191,7 @@ impl Network {
         let mut seen = 0;
         for layer in &self.layers {
             match layer {
+                Layer::Columns(_) => {}
                 Layer::Linear(_) => seen += 1,
                 Layer::Activation(activation) if seen == index + 1 => return *activation,
                 Layer::Activation(_) => {}
@@ -184,9 +200,29 @@ impl Network {
         Activation::Identity
     }
 
+    /// The layer of columns, if there is one.
+    pub fn columns(&self) -> Option<&ColumnLayer> {
+        match self.layers.first() {
+            Some(Layer::Columns(columns)) => Some(columns),
+            _ => None,
+        }
+    }
+
+    /// The same network with `columns` before its first layer, all parameters 0.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the sizes do not fit, or the parameters would be too many.
+    pub fn after_columns(self, columns: ColumnLayer) -> Result<Network> {
+        let first = std::iter::once(Layer::Columns(columns));
+        Network::from_layers(first.chain(self.layers).collect())
+    }
+
     /// Values of one sample.
     pub fn inputs(&self) -> usize {
-        self.linears.first().map_or(0, |linear| linear.inputs)
+        match self.columns() {
+            Some(columns) => columns.columns().len(),
+            None => self.linears.first().map_or(0, |linear| linear.inputs),
+        }
     }
 
     /// Number of classes.
@@ -194,7 +230,8 @@ impl Network {
         self.linears.last().map_or(0, |linear| linear.outputs)
     }
 
-    /// All parameters: weight and bias of the first linear layer, then of the second, ...
+    /// All parameters: those of the layer of columns, if there is one; weight and bias of the first linear layer, then of
+    /// the second, ...
     pub fn parameters(&self) -> &[f32] {
         &self.parameters
     }
@@ -258,16 +295,24 @@ mod tests {
     #[test]
     fn impossible_stacks_are_refused() {
         let linear = |inputs, outputs| Layer::Linear(Linear { inputs, outputs, offset: 0 });
-        let relu = Layer::Activation(Activation::Relu);
+        let relu = || Layer::Activation(Activation::Relu);
+        let columns = || {
+            let flags = vec![Column::Flag; 2];
+            Layer::Columns(ColumnLayer::new(flags, NumericEmbedding::None, 1).unwrap())
+        };
         let leaky = |slope| Layer::Activation(Activation::LeakyRelu { slope });
         for layers in [
             vec![],
-            vec![relu],
+            vec![relu()],
             vec![linear(2, 3), linear(4, 1)],
-            vec![linear(2, 3), relu, relu, linear(3, 1)],
-            vec![linear(2, 3), relu],
+            vec![linear(2, 3), relu(), relu(), linear(3, 1)],
+            vec![linear(2, 3), relu()],
             vec![linear(2, 3), leaky(-0.1), linear(3, 1)],
             vec![linear(2, 3), leaky(f32::NAN), linear(3, 1)],
+            vec![columns()],
+            vec![columns(), relu(), linear(2, 3)],
+            vec![columns(), linear(3, 2)],
+            vec![linear(2, 2), columns(), linear(2, 2)],
             vec![linear(2, 0)],
             vec![linear(1 << 20, 1 << 20)],
         ] {

@@ -11,6 +11,10 @@ pub enum Role {
     Weight,
     /// Bias of a linear layer.
     Bias,
+    /// Parameters that embed numbers.
+    NumericEmbedding,
+    /// The table of each category.
+    CategoryEmbedding,
     /// Factors of the scaling layer, one for each input of the first linear layer.
     InputScale,
     /// Scale of batch normalization.
@@ -36,15 +40,16 @@ pub struct Tensor {
 
 impl Network {
     /// The tensors in the order in which they stand in [`Network::parameters`].
-    pub(crate) fn tensors(&self) -> Vec<Tensor> {
-        let linears =
-            self.layers().iter().enumerate().filter_map(|(position, layer)| match layer {
-                Layer::Linear(linear) => Some((position, *linear)),
-                Layer::Activation(_) => None,
-            });
-        let tensors = linears.flat_map(|(position, linear)| {
+    #[doc(hidden)] // for the other crates of gradus
+    pub fn tensors(&self) -> Vec<Tensor> {
+        let tensors = self.layers().iter().enumerate().flat_map(|(position, layer)| {
+            let linear = match layer {
+                Layer::Columns(columns) => return columns.tensors(position),
+                Layer::Linear(linear) => linear,
+                Layer::Activation(_) => return Vec::new(),
+            };
             let (name, outputs) = (|what: &str| format!("{position}.{what}"), linear.outputs);
-            [
+            vec![
                 Tensor {
                     name: name("weight"),
                     shape: [linear.inputs, outputs],

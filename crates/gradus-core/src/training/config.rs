@@ -6,10 +6,12 @@ use crate::engine::{Settings, TargetScale};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::model::Model;
-use crate::network::{Activation, Init, Network, Parametrization};
+use crate::network::{
+    Activation, Column, ColumnLayer, Init, Network, NumericEmbedding, Parametrization,
+};
 use crate::optimizer::Optimizer;
 use crate::regularization::Regularization;
-use crate::samples::{Dataset, Targets, Task};
+use crate::samples::{Dataset, Subset, Targets, Task};
 use crate::schedule::{Run, Schedule};
 use crate::training::data::Data;
 use crate::training::history::Monitor;
@@ -80,6 +82,8 @@ pub struct TrainConfig {
     /// Whether regression targets are learned with mean 0 and standard deviation 1; `None` is false. The model predicts
     /// in the targets' own units either way.
     pub standardize_targets: Option<bool>,
+    /// How the numbers of a table are embedded before the first linear layer; `None` is not at all.
+    pub numeric_embedding: Option<NumericEmbedding>,
     /// Whether each input of the first linear layer has a trainable factor, folded into that layer's weight in the saved
     /// model (docs/maths.md M27); `None` is false.
     pub scaling_layer: Option<bool>,
@@ -211,6 +215,7 @@ impl Preset {
                 parametrization: Parametrization::Standard,
                 normalization: Normalization::None,
                 standardize_targets: None,
+                numeric_embedding: None,
                 scaling_layer: None,
                 loss: None,
                 output_weights: None,
@@ -240,6 +245,7 @@ impl Preset {
                 parametrization: Parametrization::Standard,
                 normalization: Normalization::Unit,
                 standardize_targets: None,
+                numeric_embedding: None,
                 scaling_layer: None,
                 loss: None,
                 output_weights: None,
@@ -443,6 +449,33 @@ impl TrainConfig {
             target_scale,
             scaling_layer: self.scaling_layer == Some(true),
         }
+    }
+
+    /// The network that a fresh run begins with, its parameters drawn for these samples.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the layers do not fit together, and for an embedding of samples that are not the rows of a table.
+    pub fn network<'a>(&self, data: impl Into<Subset<'a>>) -> Result<Network> {
+        let data = data.into();
+        let (features, targets) = (data.features(), &data.data().targets);
+        let outputs = self.loss_for(targets).outputs_per_target() * targets.outputs();
+        let numeric = self.numeric_embedding.unwrap_or(NumericEmbedding::None);
+        let columns = match numeric {
+            NumericEmbedding::None => None,
+            _ if data.data().sample_shape.len() != 1 => {
+                return Err(Error::argument(
+                    "`numeric_embedding` is for tables, but these samples are images: leave it out",
+                ));
+            }
+            _ => Some(ColumnLayer::new(vec![Column::Number; features], numeric, 1)?),
+        };
+        let inputs = columns.as_ref().map_or(features, ColumnLayer::outputs);
+        let mut network = Network::dense(inputs, &self.hidden, &self.activation, outputs)?;
+        if let Some(columns) = columns {
+            network = network.after_columns(columns)?;
+        }
+        network.initialize(self.init, self.seed);
+        Ok(network)
     }
 
     /// What is watched, with or without validation data.

@@ -4,7 +4,7 @@ use crate::engine::{Engine, TargetScale};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::model::{Model, Outputs};
-use crate::network::{Init, Network};
+use crate::network::{ColumnLayer, Init, Network, NumericEmbedding};
 use crate::samples::Columns;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::config::TrainConfig;
@@ -64,13 +64,16 @@ impl Start<'_> {
         if let Some(scale) = &target_scale {
             scale.check(outputs)?;
         }
-        let (mut network, transform) = self.model(config, outputs, data)?;
+        let (mut network, transform) = self.model(config, data)?;
         if let (Start::Fresh, Some(scale)) = (&self, &target_scale) {
             // Weights are drawn for standardized targets; all other networks are in the targets' own units.
             scale.fold_into(&mut network);
         }
         let set = data.train.data();
         config.regularization.check_fit(network.linears().len() - 1, set)?;
+        if network.columns().is_some_and(ColumnLayer::has_categories) {
+            config.regularization.check_categories()?;
+        }
         let shape = set.sample_shape.clone();
         let weights = config.output_weights.clone().unwrap_or_default();
         let described = Outputs::of(&set.targets, loss, weights);
@@ -113,21 +116,12 @@ impl Start<'_> {
     }
 
     /// The network and the normalization.
-    fn model(
-        &self,
-        config: &TrainConfig,
-        outputs: usize,
-        data: &Data,
-    ) -> Result<(Network, Transform)> {
+    fn model(&self, config: &TrainConfig, data: &Data) -> Result<(Network, Transform)> {
         let fitted = || Transform::fit(config.normalization, data.train);
         let of = |model: &Model| (model.network.clone(), model.transform.clone());
         Ok(match self {
             Start::Fresh => {
-                let (features, TrainConfig { hidden, activation, .. }) =
-                    (data.train.features(), config);
-                let mut network = Network::dense(features, hidden, activation, outputs)?;
-                network.initialize(config.init, config.seed);
-                let transform = fitted();
+                let (mut network, transform) = (config.network(data.train)?, fitted());
                 if config.init == Init::Tabular {
                     tabular_start::apply(&mut network, &transform, &data.train, config.seed)?;
                 }
@@ -201,6 +195,7 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
             standardize_targets,
             scaling_layer,
             loss,
+            numeric_embedding,
             ..
         } = config.clone();
         [
@@ -209,6 +204,10 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
             ("the optimizer", format!("{} with {} moments", optimizer.name(), optimizer.moments())),
             ("batch normalization", regularization.batch_norm.to_string()),
             ("whether weights are averaged", regularization.ema_decay.is_some().to_string()),
+            (
+                "the numeric embedding",
+                numeric_embedding.map_or("none".into(), NumericEmbedding::name),
+            ),
             ("whether there is a scaling layer", (scaling_layer == Some(true)).to_string()),
             ("the loss", loss.map_or("the usual one".into(), |loss| loss.name())),
             ("whether targets are standardized", (standardize_targets == Some(true)).to_string()),

@@ -9,7 +9,7 @@ use gradus_kernels::Kernels;
 use gradus_kernels::matrix::{MatMut, MatRef};
 use rand_distr::{Distribution, Exp1, Uniform};
 
-use crate::engine::cpu::{kernels, linear};
+use crate::engine::cpu::{Executor, kernels, linear};
 use crate::error::Result;
 use crate::network::Network;
 use crate::random::{Purpose, numbered_stream};
@@ -36,6 +36,10 @@ pub(super) fn apply(
     let kernels = kernels()?;
     let mut values = inputs(transform, data);
     let samples = values.len() / network.inputs();
+    if network.columns().is_some() {
+        let executor = Executor::new(kernels, network, false);
+        values = executor.embedded(MatRef::new(&values, samples, network.inputs()));
+    }
     for index in 0..network.linears().len() {
         let width = network.linears()[index].outputs;
         let mut outputs = products(kernels, network, index, &values, samples);

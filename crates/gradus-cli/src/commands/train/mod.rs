@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow};
 use gradus::classifier::{Model, skips_zeros};
 use gradus::data::{Dataset, Task};
 use gradus::files::OutputFile;
-use gradus::network::{Kernels, Network};
+use gradus::network::Kernels;
 use gradus::training::{Best, Data as Sets, History, Outcome, Preset, Session, Trained};
 use gradus::transform::Transform;
 use gradus::{Error, model_file};
@@ -261,17 +261,16 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
         samples.targets.outputs(),
         samples.targets.task().outputs()
     ));
-    let loss = config.loss_for(&samples.targets);
-    let outputs = loss.outputs_per_target() * samples.targets.outputs();
     let network = match &settings.initial {
         Some(initial) => initial.network().clone(),
-        None => Network::dense(train.features(), &config.hidden, &config.activation, outputs)?,
+        None => config.network(train)?,
     };
     say(format_args!("network: {}", architecture(&network)));
     say(format_args!("settings: {}", serde_json::to_string(config)?));
     let isa = Kernels::detect().map_err(Error::argument)?.isa().name();
     let transform = Transform::fit(config.normalization, train);
-    let sparse = skips_zeros(&transform, train);
+    let acts_on_columns = config.scaling_layer == Some(true) || network.columns().is_some();
+    let sparse = !acts_on_columns && skips_zeros(&transform, train);
     say(format_args!(
         "machine: instruction set {isa}, {} threads; the first layer {}",
         config.workers(&network, train.len()),

@@ -10,6 +10,7 @@ use gradus_kernels::threads::in_parts;
 
 use crate::engine::cpu::linear::InputScale;
 use crate::engine::cpu::passes::SharedTile;
+use crate::network::Network;
 use crate::regularization::Regularization;
 use crate::samples::{Inputs, Rows, Subset};
 use crate::transform::Transform;
@@ -27,9 +28,21 @@ pub(crate) enum Density {
 }
 
 impl Density {
+    /// The way for predictions of `network`, whose columns take dense rows.
+    pub(crate) fn for_predictions(
+        network: &Network,
+        transform: &Transform,
+        inputs: Rows,
+    ) -> Density {
+        match network.columns() {
+            Some(_) => Density::Dense,
+            None => Density::of(transform, inputs),
+        }
+    }
+
     /// The way for predictions. It depends on the kind of inputs alone, so that the result for a
     /// sample does not depend on those beside it.
-    pub(crate) fn of(transform: &Transform, inputs: Rows) -> Density {
+    fn of(transform: &Transform, inputs: Rows) -> Density {
         match (transform.as_scalar(), inputs) {
             (Some((mean, std)), Rows::Bytes(_) | Rows::Sparse(_)) => {
                 Density::Sparse(InputScale::new(mean, std))

@@ -13,7 +13,7 @@ use gradus_kernels::Kernels;
 use gradus_kernels::dense::Update;
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::sparse::Tile;
-use gradus_kernels::threads::{Reading, SharedMatrix, Thread};
+use gradus_kernels::threads::{Reading, SharedMatrix, Thread, ThreadGroup};
 
 use crate::engine::cpu::columns::{self, ColumnPass};
 use crate::engine::cpu::hidden::{self, HiddenLayer, RngKey};
@@ -44,6 +44,9 @@ impl Input<'_> {
         }
     }
 }
+
+/// Samples that [`Executor::embedded`] takes at a time.
+const EMBEDDED_ROWS: usize = 512;
 
 /// A tile for reading. A lock is poisoned only by a panic, which ends the run anyway.
 fn locked(tile: &SharedTile) -> RwLockReadGuard<'_, Tile> {
@@ -169,7 +172,7 @@ impl Executor {
             Operation::Columns => {
                 let Some(columns) = self.columns(pass) else { return };
                 for block in thread.share(columns.blocks()) {
-                    columns.forward(block);
+                    columns.forward(block, &mut scratch.column);
                 }
             }
             Operation::LayerByUnits(layer) => {
@@ -200,6 +203,25 @@ impl Executor {
         }
     }
 
+    /// What the layer of columns makes of samples, row after row; of a network without one, the samples themselves.
+    pub(crate) fn embedded(&self, inputs: MatRef) -> Vec<f32> {
+        let Some(columns) = &self.plan.columns else { return inputs.without_gaps().to_vec() };
+        let group = ThreadGroup::new(1);
+        let rows = inputs.rows().min(EMBEDDED_ROWS);
+        let workspace = Workspace::new(&self.plan, rows, false);
+        let mut scratch = Scratch::new(&self.plan, rows);
+        let mut values = Vec::with_capacity(inputs.rows() * columns.outputs());
+        for start in (0..inputs.rows()).step_by(EMBEDDED_ROWS) {
+            let part = inputs.part_rows(start..(start + EMBEDDED_ROWS).min(inputs.rows()));
+            let pass = Pass::new(Input::Dense(part), &workspace, None);
+            self.forward(Operation::Columns, &pass, &group.thread(0), &mut scratch);
+            let Some(found) = &workspace.columns else { break };
+            let found = found.outputs.read();
+            (0..part.rows()).for_each(|row| values.extend_from_slice(found.view().row(row)));
+        }
+        values
+    }
+
     /// What acts on the input columns in a pass, if anything does.
     fn columns<'a>(&'a self, pass: &'a Pass<'a>) -> Option<ColumnPass<'a>> {
         let Input::Dense(input) = pass.input else { return None };
@@ -208,7 +230,7 @@ impl Executor {
             columns: self.plan.columns.as_ref()?,
             parameters: &self.parameters,
             input,
-            outputs: pass.workspace.columns.as_ref()?,
+            matrices: pass.workspace.columns.as_ref()?,
             gradients: &pass.workspace.gradients,
         })
     }
@@ -271,7 +293,7 @@ impl Executor {
             }
             (Operand::Columns, _) => {
                 let Some(columns) = &pass.workspace.columns else { return };
-                below = columns.read();
+                below = columns.outputs.read();
                 below.view().part_rows(rows)
             }
             (Operand::Batch, Input::Tiles(..)) => unreachable!("tiles take the sparse product"),
@@ -339,7 +361,7 @@ impl Executor {
             let grad = &mut scratch.grad_preactivation[..pass.samples * units];
             let mut grad = MatMut::new(grad, pass.samples, units);
             linear::backward_input(self.kernels, above, weight, grad.reborrow());
-            columns.backward(block, grad, update);
+            columns.backward(block, grad, &mut scratch.column, update);
         }
     }
 
@@ -348,9 +370,13 @@ impl Executor {
         let (layer, workspace) = (&self.plan.layers[index], pass.workspace);
         let (activations, units) = match (layer.operand, &self.plan.columns) {
             (Operand::Layer(below), _) => {
-                (&workspace.activations[below], self.plan.layers[below].blocks[block].len())
+                let units = self.plan.layers[below].blocks[block].len();
+                (workspace.activations[below].as_ref(), units)
             }
-            (_, Some(columns)) => (&workspace.columns, columns.blocks[block].outputs.len()),
+            (_, Some(columns)) => {
+                let outputs = workspace.columns.as_ref().map(|columns| &columns.outputs);
+                (outputs, columns.blocks[block].outputs.len())
+            }
             (_, None) => return,
         };
         let Some(activations) = activations else { return };
@@ -394,7 +420,7 @@ impl Executor {
     ) {
         let layer = &self.plan.layers[index];
         let width = layer.padded[block].len();
-        let Scratch { grad_preactivation: grad, row } = scratch;
+        let Scratch { grad_preactivation: grad, row, .. } = scratch;
         let mut grad_weight = pass.workspace.gradients.write(layer.weights[block]);
         let grad_weight = grad_weight.slice();
         let normalizes = !layer.norms.is_empty();

@@ -23,7 +23,7 @@ use gradus_kernels::threads::Thread;
 
 use crate::engine::cpu::column_blocks::PlannedColumns;
 use crate::engine::cpu::partition::Partitioned;
-use crate::network::{Activation, Linear, Network, Role, Tensor};
+use crate::network::{Activation, ColumnLayer, Linear, Network, Role, Tensor};
 use crate::regularization::HiddenRegularization;
 
 /// One operation of the forward pass. Each is divided among the threads of a group; all of them finish
@@ -123,31 +123,32 @@ pub struct Plan {
 impl Plan {
     /// The plan for `network`; `sparse` where most of its inputs are 0.
     pub fn new(network: &Network, sparse: bool, hidden: HiddenRegularization) -> Plan {
-        Plan::build(network, None, sparse, hidden)
+        Plan::build(network, sparse, hidden, false)
     }
 
     /// The plan for training `network` with a scaling layer before its first linear layer.
     pub fn with_scaling(network: &Network, hidden: HiddenRegularization) -> Plan {
-        let columns = PlannedColumns::unchanged(network.inputs());
-        Plan::build(network, Some(columns), false, hidden)
+        Plan::build(network, false, hidden, true)
     }
 
-    fn build(
-        network: &Network,
-        columns: Option<PlannedColumns>,
-        sparse: bool,
-        hidden: HiddenRegularization,
-    ) -> Plan {
+    fn build(network: &Network, sparse: bool, hidden: HiddenRegularization, scaling: bool) -> Plan {
         let linears = network.linears();
+        let unchanged = || scaling.then(|| ColumnLayer::unchanged(network.inputs()));
+        let columns = network.columns().cloned().or_else(unchanged);
         let mut plan = Plan {
-            columns,
+            columns: columns.map(PlannedColumns::new),
             layers: Vec::new(),
             operations: Vec::new(),
             parameters: Partitioned::default(),
             statistics: Partitioned::default(),
             hidden: if linears.len() > 1 { hidden } else { HiddenRegularization::PLAIN },
         };
-        let mut tensors = network.tensors().into_iter();
+        let mut tensors = network.tensors().into_iter().peekable();
+        if let Some(columns) = &mut plan.columns {
+            while let Some(tensor) = tensors.next_if(|it| it.role != Role::Weight) {
+                columns.add(tensor, &mut plan.parameters);
+            }
+        }
         let first = match plan.columns {
             Some(_) => Operand::Columns,
             None => Operand::Batch,
@@ -160,7 +161,7 @@ impl Plan {
             layer.activation = network.activation_after(index);
             plan.add(layer, tensors.by_ref().take(2));
         }
-        if let Some(columns) = &mut plan.columns {
+        if let Some(columns) = plan.columns.as_mut().filter(|_| scaling) {
             columns.add_scaling(&mut plan.parameters);
         }
         if plan.hidden.batch_norm {

@@ -100,7 +100,7 @@ impl Trainer {
             }
             batches.leave_out_single();
         }
-        let dense = settings.scaling_layer;
+        let dense = settings.scaling_layer || network.columns().is_some();
         let input = InputPipeline::new(kernels, transform, data, &batches, settings, dense)?;
         let (sparse, hidden) =
             (input.density.is_sparse(), HiddenRegularization::from(regularization));

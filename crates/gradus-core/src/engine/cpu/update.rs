@@ -15,7 +15,7 @@ use crate::engine::cpu::micro_batch::MicroBatch;
 use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::plan::{Operand, Plan, PlannedLayer};
 use crate::engine::{Pace, Settings};
-use crate::network::Role;
+use crate::network::{NumericEmbedding, Role};
 use crate::optimizer::muon::{Orthogonalizer, momentum_step};
 use crate::optimizer::{Optimizer, Step};
 
@@ -270,6 +270,8 @@ fn rate_factors(settings: &Settings, plan: &Plan) -> Vec<f32> {
             Role::Weight => optimizer.rate_factor(parametrization.scale(tensor.shape[0])),
             Role::Bias => *bias_rate,
             Role::InputScale => *scaling_rate,
+            Role::NumericEmbedding => NumericEmbedding::RATE_FACTOR,
+            Role::CategoryEmbedding => 1.0,
             Role::Scale | Role::Shift | Role::RunningStatistics => 1.0,
         }
     };

@@ -16,8 +16,8 @@ pub const LOSS_ROWS: usize = 64;
 /// Activations and gradients of up to `rows` samples, shared by the threads of one group.
 pub struct Workspace {
     pub(super) rows: usize,
-    /// Outputs of the plan's columns, `samples x outputs`, divided by blocks of columns.
-    pub(super) columns: Option<SharedMatrix>,
+    /// What the plan's columns become.
+    pub(super) columns: Option<ColumnMatrices>,
     /// Outputs of each layer, `samples x units`; `None` if they are the logits at once.
     pub(super) activations: Vec<Option<SharedMatrix>>,
     /// What the backward pass computes the derivative of the activation from, where that is not the
@@ -57,13 +57,9 @@ impl Workspace {
         let tiles: Vec<_> =
             (0..Workspace::loss_tiles(rows)).map(|tile| Workspace::loss_rows(tile, rows)).collect();
         let outputs = layers.last().map_or(0, |layer| layer.outputs);
-        let by_columns = |columns: &PlannedColumns| {
-            let blocks: Vec<_> = columns.blocks.iter().map(|it| it.outputs.clone()).collect();
-            SharedMatrix::by_columns(rows, columns.outputs(), &blocks)
-        };
         Workspace {
             rows,
-            columns: plan.columns.as_ref().map(by_columns),
+            columns: plan.columns.as_ref().map(|it| ColumnMatrices::new(it, rows, training)),
             activations: matrices(&|index| !by_samples(index)),
             saved: matrices(&|index| training && is_hidden(index) && plan.saves(index)),
             masks: matrices(&|index| training && is_hidden(index) && plan.hidden.dropout > 0.0),
@@ -95,12 +91,31 @@ impl Workspace {
     }
 }
 
+/// What input columns become: `samples x outputs`, divided by blocks of columns.
+pub struct ColumnMatrices {
+    /// The inputs of the first linear layer.
+    pub(super) outputs: SharedMatrix,
+    /// The same before the scaling layer, for its backward pass.
+    pub(super) unscaled: Option<SharedMatrix>,
+}
+
+impl ColumnMatrices {
+    fn new(columns: &PlannedColumns, rows: usize, training: bool) -> ColumnMatrices {
+        let blocks: Vec<_> = columns.blocks.iter().map(|it| it.outputs.clone()).collect();
+        let matrix = || SharedMatrix::by_columns(rows, columns.outputs(), &blocks);
+        let scaled = columns.blocks.iter().any(|block| block.scale.is_some());
+        ColumnMatrices { outputs: matrix(), unscaled: (training && scaled).then(matrix) }
+    }
+}
+
 /// The memory that one thread needs for itself.
 pub struct Scratch {
     /// Gradient with respect to the pre-activations of a block, or to the outputs of a block of columns.
     pub(super) grad_preactivation: Aligned,
     /// One row of a block.
     pub(super) row: Aligned,
+    /// The samples of one column and its outputs.
+    pub(super) column: Aligned,
 }
 
 impl Scratch {
@@ -115,6 +130,7 @@ impl Scratch {
         Scratch {
             grad_preactivation: Aligned::zeros(rows.max(TILE) * widest),
             row: Aligned::zeros(widest.max(PANEL)),
+            column: Aligned::zeros(plan.columns.as_ref().map_or(0, |it| it.column_scratch(rows))),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::setting::{Get, Group, Range, Scope, Set, Setting};
 use super::text::TextForm;
 use crate::engine::MOST_MICRO_BATCHES;
 use crate::loss::Loss;
-use crate::network::{Activation, Init, Parametrization};
+use crate::network::{Activation, Init, NumericEmbedding, Parametrization};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
 use crate::schedule::Schedule;
@@ -294,6 +294,12 @@ pub static SETTINGS: &[Setting] = &[
              layer of the saved model",
         )
         .scope(Scope::Regression),
+    Setting::new::<NumericEmbedding>("numeric_embedding", optional!(numeric_embedding)).about(
+        Group::Network,
+        "NAME",
+        "Embedding of the numbers of a table: none, pbld (16 cosines of each number, mapped to 3 values next to it) or \
+         pbld:FREQUENCIES:OUTPUTS:SCALE (SCALE is the standard deviation of the initial frequencies)",
+    ),
     Setting::new::<bool>("scaling_layer", optional!(scaling_layer)).about(
         Group::Network,
         "BOOL",

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::loss::Loss;
-use crate::network::{Activation, Init, Parametrization};
+use crate::network::{Activation, Init, NumericEmbedding, Parametrization};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
 use crate::schedule::Schedule;
@@ -242,6 +242,20 @@ impl TextForm for KeepBest {
     }
 }
 
+impl TextForm for NumericEmbedding {
+    const KIND: Kind = Kind::Text;
+    const EXPECTED: &'static str = "none, pbld or pbld:FREQUENCIES:OUTPUTS:SCALE (1 to 256 frequencies, 1 to 16 outputs and \
+        a scale above 0, such as pbld:16:3:0.1)";
+
+    fn text(&self) -> String {
+        self.name()
+    }
+
+    fn read(text: &str) -> Option<NumericEmbedding> {
+        NumericEmbedding::parse(text)
+    }
+}
+
 impl TextForm for Normalization {
     const KIND: Kind = Kind::Name;
     const EXPECTED: &'static str = "one of none, unit, standard and robust";
@@ -420,6 +434,7 @@ mod tests {
         read_back([0.0, 0.1f32, 1e-8, 1.0 / 3.0, 1e20, -2.5, f32::MIN_POSITIVE, f32::MAX]);
         read_back([0.0, 0.1f64, 1e-9, 1.0 / 3.0, f64::MAX]);
         read_back([None, Some(0.5f32)]);
+        read_back([NumericEmbedding::None, NumericEmbedding::PBLD]);
         read_back([BatchSize::Full, BatchSize::Samples(128)]);
         read_back([vec![], vec![256usize, 64]]);
         read_back([vec![Activation::Relu], vec![Activation::Tanh, Activation::LEAKY_RELU]]);

@@ -32,10 +32,16 @@ pub struct CSourceOptions {
 /// The C source of this model. The same model always gives the same text.
 ///
 /// # Errors
-/// `InvalidArgument` if the parts of the model do not fit together, a number in it is not finite, or it has more than
-/// 2^24 parameters.
+/// `InvalidArgument` if the parts of the model do not fit together, a number in it is not finite, it embeds columns, or
+/// it has more than 2^24 parameters.
 pub fn to_text(model: &Model, options: &CSourceOptions) -> Result<String> {
     metadata::check(model).map_err(|error| error.context("this model cannot be exported"))?;
+    if model.network.columns().is_some() {
+        return Err(Error::argument(
+            "this model cannot be exported as C source: it embeds the columns of a table, and C source has linear layers and \
+             activations alone; use .onnx, or train without embeddings",
+        ));
+    }
     let parameters = model.network.parameters().len();
     if parameters > MOST_PARAMETERS {
         return Err(Error::argument(format!(

@@ -7,10 +7,12 @@
 use gradus_core::model_file::{digest, metadata};
 use prost::Message;
 
+use super::columns::{ColumnGraph, columns};
 use super::messages::{
     self, Attribute, Dimension, Graph, Node, OperatorSet, Property, Shape, Tensor, TensorType,
     Type, ValueInfo, attribute, element,
 };
+use super::parts::{floats, int, node};
 use super::{LAST, ONNX_IR, OPSET, OUTPUTS, PRODUCER, seal};
 use crate::classifier::{InputKind, Model, ValueRange};
 use crate::data::Task;
@@ -74,9 +76,9 @@ pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
 fn graph(model: &Model, options: &OnnxOptions) -> Graph {
     let Model { network, sample_shape, transform, .. } = model;
     let mut chain = Chain { nodes: Vec::new(), constants: Vec::new(), current: "input".into() };
-    let floats = if transform.takes_doubles() { element::DOUBLE } else { element::FLOAT };
+    let kind_of_floats = if transform.takes_doubles() { element::DOUBLE } else { element::FLOAT };
     if options.uint8_input {
-        chain.step("Cast", "floats", &[], vec![int("to", floats.into())]);
+        chain.step("Cast", "floats", &[], vec![int("to", kind_of_floats.into())]);
         if model.inputs.values == ValueRange::Unit {
             // Bytes are grey levels; the model was trained on numbers from 0 to 1.
             chain.constant("levels", &[], &[255.0]);
@@ -88,7 +90,7 @@ fn graph(model: &Model, options: &OnnxOptions) -> Graph {
     }
     chain.transform(transform);
     let outputs = chain.outputs(network, model.loss());
-    let kind = if options.uint8_input { element::UINT8 } else { floats };
+    let kind = if options.uint8_input { element::UINT8 } else { kind_of_floats };
     Graph {
         node: chain.nodes,
         name: PRODUCER.into(),
@@ -110,26 +112,13 @@ impl Chain {
     /// A node that takes the current value and then `more`, and whose output is the current value
     /// afterwards.
     fn step(&mut self, op: &str, output: &str, more: &[&str], attribute: Vec<Attribute>) {
-        let input = [&[self.current.as_str()], more].concat();
-        self.nodes.push(Node {
-            input: input.into_iter().map(String::from).collect(),
-            output: vec![output.into()],
-            name: output.into(),
-            op_type: op.into(),
-            attribute,
-            domain: String::new(),
-        });
+        let inputs = [&[self.current.as_str()], more].concat();
+        self.nodes.push(node(op, &inputs, output, attribute));
         self.current = output.into();
     }
 
     fn constant(&mut self, name: &str, dims: &[usize], values: &[f32]) {
-        self.constants.push(Tensor {
-            dims: dims.iter().map(|&size| size as i64).collect(),
-            data_type: element::FLOAT,
-            name: name.into(),
-            raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            ..Tensor::default()
-        });
+        self.constants.push(floats(name, dims, values));
     }
 
     /// Writes the last constant in double precision.
@@ -236,6 +225,11 @@ impl Chain {
     }
 
     fn layers(&mut self, network: &Network, name: &str) {
+        if let Some(ColumnGraph { nodes, constants }) = columns(network, &self.current) {
+            self.nodes.extend(nodes);
+            self.constants.extend(constants);
+            self.current = "embedded".into();
+        }
         let last = network.linears().len();
         for (index, linear) in network.linears().iter().enumerate() {
             let number = index + 1;
@@ -295,10 +289,6 @@ impl Chain {
         self.step("Mul", &format!("{output}_twice"), &[&x], vec![]);
         self.step("Mul", output, &["half"], vec![]);
     }
-}
-
-fn int(name: &str, value: i64) -> Attribute {
-    Attribute { name: name.into(), i: Some(value), kind: attribute::INT, ..Attribute::default() }
 }
 
 fn float(name: &str, value: f32) -> Attribute {

@@ -7,6 +7,8 @@
 //! understood.
 
 mod class_names;
+mod parts;
+mod columns;
 mod constants;
 mod export;
 mod external;

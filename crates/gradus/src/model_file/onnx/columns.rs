@@ -1,0 +1,161 @@
+//! The layer of columns as a graph (docs/maths.md M28): embedded numbers, then flags, then categories, then all of them in
+//! the order of the columns.
+//!
+//! In: the layer and its parameters. Out: nodes and constants from the normalized inputs to the inputs of the first linear
+//! layer.
+
+use super::messages::{Node, Tensor};
+use super::parts::{floats, int, integers, node};
+use crate::network::{Column, ColumnLayer, Network, NumericEmbedding};
+
+/// The nodes and constants of a layer of columns.
+pub(super) struct ColumnGraph {
+    pub(super) nodes: Vec<Node>,
+    pub(super) constants: Vec<Tensor>,
+}
+
+/// What the layer makes of the value `input`; the last node's output is `embedded`. None without such a layer.
+pub(super) fn columns(network: &Network, input: &str) -> Option<ColumnGraph> {
+    let layer = network.columns()?;
+    let mut graph = ColumnGraph { nodes: Vec::new(), constants: Vec::new() };
+    let mut parts = Vec::new();
+    // Outputs of the columns in the order of the parts.
+    let mut order = Vec::new();
+    let starts = starts(layer);
+    let mut take = |columns: &[usize]| {
+        for &column in columns {
+            let start = starts[column];
+            order.extend(start..start + layer.outputs_of(layer.columns()[column]));
+        }
+    };
+    let of = |wanted: &dyn Fn(Column) -> bool| -> Vec<usize> {
+        let columns = layer.columns().iter().enumerate();
+        columns.filter(|(_, column)| wanted(**column)).map(|(at, _)| at).collect()
+    };
+    let embeds = layer.numeric() != NumericEmbedding::None;
+    let numbers = of(&|column| embeds && column == Column::Number);
+    let plain = of(&|column| column == Column::Flag || !embeds && column == Column::Number);
+    let categories = of(&|column| matches!(column, Column::Category(_)));
+    if !numbers.is_empty() {
+        take(&numbers);
+        graph.numbers(network, layer, input, &numbers);
+        parts.push("numbers");
+    }
+    if !plain.is_empty() {
+        take(&plain);
+        graph.gather(input, "flags", &plain);
+        parts.push("flags");
+    }
+    if !categories.is_empty() {
+        take(&categories);
+        graph.categories(network, layer, input, &categories);
+        parts.push("categories");
+    }
+    graph.add("Concat", &parts, "by_kind", Some(1));
+    // Where each output is among the parts.
+    let mut places = vec![0; order.len()];
+    for (place, &output) in order.iter().enumerate() {
+        places[output] = place;
+    }
+    graph.gather("by_kind", "embedded", &places);
+    Some(graph)
+}
+
+/// The first output of each column.
+fn starts(layer: &ColumnLayer) -> Vec<usize> {
+    let widths = layer.columns().iter().map(|&column| layer.outputs_of(column));
+    let starts = widths.scan(0, |end, width| {
+        *end += width;
+        Some(*end - width)
+    });
+    starts.collect()
+}
+
+impl ColumnGraph {
+    fn add(&mut self, op: &str, inputs: &[&str], output: &str, axis: Option<i64>) {
+        let attributes = axis.map(|axis| int("axis", axis)).into_iter().collect();
+        self.nodes.push(node(op, inputs, output, attributes));
+    }
+
+    /// These columns of a value.
+    fn gather(&mut self, from: &str, output: &str, columns: &[usize]) {
+        let places = format!("{output}_places");
+        let indices: Vec<i64> = columns.iter().map(|&column| column as i64).collect();
+        self.constants.push(integers(&places, &indices));
+        self.add("Gather", &[from, &places], output, Some(1));
+    }
+
+    /// PBLD of some columns, as values of `samples x columns x 1 x frequencies`. Whole turns are taken off before the cosine,
+    /// which is exact and keeps large angles as precise as gradus has them.
+    fn numbers(&mut self, network: &Network, layer: &ColumnLayer, input: &str, columns: &[usize]) {
+        let NumericEmbedding::Pbld { frequencies, outputs, .. } = layer.numeric() else { return };
+        let count = columns.len();
+        let parameters = |suffix: &str| parameters(network, suffix);
+        let turns: Vec<f32> =
+            parameters("phase").iter().map(|phase| phase * (1.0 / std::f32::consts::TAU)).collect();
+        self.constants.extend([
+            integers("last_axes", &[2, 3]),
+            floats("frequency", &[count, 1, frequencies], parameters("frequency")),
+            floats("phase_turns", &[count, 1, frequencies], &turns),
+            floats("tau", &[], &[std::f32::consts::TAU]),
+            floats("mix", &[count, frequencies, outputs], parameters("mix")),
+            floats("mix_bias", &[count, 1, outputs], parameters("mix_bias")),
+        ]);
+        self.gather(input, "raw_numbers", columns);
+        self.add("Unsqueeze", &["raw_numbers", "last_axes"], "single_numbers", None);
+        self.add("Mul", &["single_numbers", "frequency"], "scaled_turns", None);
+        self.add("Add", &["scaled_turns", "phase_turns"], "turns", None);
+        self.add("Round", &["turns"], "whole_turns", None);
+        self.add("Sub", &["turns", "whole_turns"], "rest_turns", None);
+        self.add("Mul", &["rest_turns", "tau"], "angles", None);
+        self.add("Cos", &["angles"], "cosines", None);
+        self.add("MatMul", &["cosines", "mix"], "mixed", None);
+        self.add("Add", &["mixed", "mix_bias"], "periodic", None);
+        self.add("Concat", &["periodic", "single_numbers"], "both", Some(3));
+        self.add("Flatten", &["both"], "numbers", Some(1));
+    }
+
+    /// The rows of the tables of some columns. What is not the number of a category is 0, the missing one.
+    fn categories(
+        &mut self,
+        network: &Network,
+        layer: &ColumnLayer,
+        input: &str,
+        columns: &[usize],
+    ) {
+        let (mut sizes, mut firsts, mut rows) = (Vec::new(), Vec::new(), 0);
+        for &column in columns {
+            let Column::Category(size) = layer.columns()[column] else { continue };
+            sizes.push(size as f32);
+            firsts.push(rows as i64);
+            rows += size + 1;
+        }
+        let table = parameters(network, "embedding");
+        self.constants.extend([
+            floats("category_sizes", &[sizes.len()], &sizes),
+            integers("category_rows", &firsts),
+            floats("missing", &[], &[0.0]),
+            floats("category_table", &[rows, layer.category_outputs()], table),
+        ]);
+        self.gather(input, "codes", columns);
+        self.add("Floor", &["codes"], "whole_codes", None);
+        self.add("Equal", &["codes", "whole_codes"], "are_whole", None);
+        self.add("GreaterOrEqual", &["codes", "missing"], "are_large", None);
+        self.add("LessOrEqual", &["codes", "category_sizes"], "are_small", None);
+        self.add("And", &["are_whole", "are_large"], "are_whole_and_large", None);
+        self.add("And", &["are_whole_and_large", "are_small"], "are_known", None);
+        self.add("Where", &["are_known", "codes", "missing"], "known_codes", None);
+        let to = vec![int("to", super::messages::element::INT64.into())];
+        self.nodes.push(node("Cast", &["known_codes"], "code_numbers", to));
+        self.add("Add", &["code_numbers", "category_rows"], "table_rows", None);
+        self.add("Gather", &["category_table", "table_rows"], "found_rows", Some(0));
+        self.add("Flatten", &["found_rows"], "categories", Some(1));
+    }
+}
+
+/// The parameters of a tensor of the layer of columns.
+fn parameters<'n>(network: &'n Network, suffix: &str) -> &'n [f32] {
+    let tensors = network.tensors();
+    let found = tensors.iter().find(|tensor| tensor.name.strip_prefix("0.") == Some(suffix));
+    found.map_or(&[], |tensor| &network.parameters()[tensor.range.clone()])
+}
