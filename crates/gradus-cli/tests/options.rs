@@ -107,9 +107,20 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     ("train", "preset", EVERY_RUN),
     ("train", "epochs", EVERY_RUN),
-    ("train", "batch-size", EVERY_RUN),
+    (
+        "train",
+        "batch-size",
+        Refused(&[("train --data table.csv --optimizer lbfgs --batch-size 32", "smooth function")]),
+    ),
     ("train", "optimizer", EVERY_RUN),
-    ("train", "learning-rate", EVERY_RUN),
+    (
+        "train",
+        "learning-rate",
+        Refused(&[(
+            "train --data table.csv --optimizer lbfgs --learning-rate 0.1",
+            "length of each step",
+        )]),
+    ),
     (
         "train",
         "momentum",
@@ -150,9 +161,45 @@ const RULES: &[(&str, &str, Rule)] = &[
             ("train --data table.csv --optimizer lion --epsilon 1e-6", "this run uses lion"),
         ]),
     ),
-    ("train", "weight-decay", Always("every optimizer has it")),
-    ("train", "schedule", EVERY_RUN),
-    ("train", "bias-rate", EVERY_RUN),
+    (
+        "train",
+        "weight-decay",
+        Refused(&[(
+            "train --data table.csv --optimizer lbfgs --weight-decay 0.1",
+            "this run uses lbfgs",
+        )]),
+    ),
+    (
+        "train",
+        "schedule",
+        Refused(&[(
+            "train --data table.csv --optimizer lbfgs --schedule cosine",
+            "smooth function",
+        )]),
+    ),
+    (
+        "train",
+        "bias-rate",
+        Refused(&[("train --data table.csv --optimizer lbfgs --bias-rate 0.1", "smooth function")]),
+    ),
+    (
+        "train",
+        "max-fun",
+        Refused(&[("train --data table.csv --max-fun 9", "for the optimizer lbfgs")]),
+    ),
+    (
+        "train",
+        "tolerance",
+        Refused(&[("train --data table.csv --tolerance 0.1", "for the optimizer lbfgs")]),
+    ),
+    (
+        "train",
+        "shuffle",
+        Refused(&[
+            ("train --data table.csv --optimizer lbfgs --shuffle", "all samples"),
+            ("train --data table.csv --batch-size full --shuffle=false", "all samples"),
+        ]),
+    ),
     ("train", "scaling-rate", Refused(&[("train --data table.csv --scaling-rate 6", "1 without")])),
     (
         "train",
@@ -186,7 +233,11 @@ const RULES: &[(&str, &str, Rule)] = &[
         ]),
     ),
     ("train", "keep-best", Always("the training loss can always be watched")),
-    ("train", "warm-up", EVERY_RUN),
+    (
+        "train",
+        "warm-up",
+        Refused(&[("train --data table.csv --optimizer lbfgs --warm-up 1", "smooth function")]),
+    ),
     ("train", "seed", EVERY_RUN),
     ("train", "micro-batches", EVERY_RUN),
     ("train", "threads", THREADS),
@@ -222,21 +273,46 @@ const RULES: &[(&str, &str, Rule)] = &[
     (
         "train",
         "dropout",
-        Refused(&[("train --data table.csv --hidden none --dropout 0.5", "no hidden layer")]),
+        Refused(&[
+            ("train --data table.csv --hidden none --dropout 0.5", "no hidden layer"),
+            ("train --data table.csv --optimizer lbfgs --dropout 0.5", "smooth function"),
+        ]),
     ),
-    ("train", "input-dropout", EVERY_RUN),
+    (
+        "train",
+        "input-dropout",
+        Refused(&[(
+            "train --data table.csv --optimizer lbfgs --input-dropout 0.1",
+            "smooth function",
+        )]),
+    ),
     (
         "train",
         "noise",
-        Refused(&[("train --data table.csv --hidden none --noise 0.5", "no hidden layer")]),
+        Refused(&[
+            ("train --data table.csv --hidden none --noise 0.5", "no hidden layer"),
+            ("train --data table.csv --optimizer lbfgs --noise 0.5", "smooth function"),
+        ]),
     ),
-    ("train", "input-noise", EVERY_RUN),
+    (
+        "train",
+        "input-noise",
+        Refused(&[(
+            "train --data table.csv --optimizer lbfgs --input-noise 0.1",
+            "smooth function",
+        )]),
+    ),
     (
         "train",
         "batch-norm",
         Refused(&[
             ("train --data table.csv --hidden none --batch-norm", "no hidden layer"),
             ("train --data table.csv --hidden none --batch-norm=true", "no hidden layer"),
+            ("train --data table.csv --optimizer lbfgs --batch-norm", "smooth function"),
+            (
+                "train --data table.csv --optimizer lbfgs --input-noise 0 --preset accurate",
+                "switch it off",
+            ),
         ]),
     ),
     (
@@ -244,17 +320,40 @@ const RULES: &[(&str, &str, Rule)] = &[
         "label-smoothing",
         Refused(&[("train --data values.csv --loss squared --label-smoothing 0.1", "regression")]),
     ),
-    ("train", "mixup", EVERY_RUN),
-    ("train", "l1", EVERY_RUN),
+    (
+        "train",
+        "mixup",
+        Refused(&[("train --data table.csv --optimizer lbfgs --mixup 0.1", "smooth function")]),
+    ),
+    (
+        "train",
+        "l1",
+        Refused(&[("train --data table.csv --optimizer lbfgs --l1 0.1", "smooth function")]),
+    ),
     ("train", "l2", EVERY_RUN),
     (
         "train",
         "max-norm",
-        Refused(&[("train --data table.csv --hidden none --max-norm 2", "no hidden layer")]),
+        Refused(&[
+            ("train --data table.csv --hidden none --max-norm 2", "no hidden layer"),
+            ("train --data table.csv --optimizer lbfgs --max-norm 2", "smooth function"),
+        ]),
     ),
-    ("train", "clip-norm", EVERY_RUN),
-    ("train", "clip-value", EVERY_RUN),
-    ("train", "ema-decay", EVERY_RUN),
+    (
+        "train",
+        "clip-norm",
+        Refused(&[("train --data table.csv --optimizer lbfgs --clip-norm 1", "smooth function")]),
+    ),
+    (
+        "train",
+        "clip-value",
+        Refused(&[("train --data table.csv --optimizer lbfgs --clip-value 1", "smooth function")]),
+    ),
+    (
+        "train",
+        "ema-decay",
+        Refused(&[("train --data table.csv --optimizer lbfgs --ema-decay 0.9", "smooth function")]),
+    ),
     (
         "train",
         "class-weights",
@@ -269,6 +368,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         "distort",
         Refused(&[
             ("train --data table.csv --distort standard", "images"),
+            ("train --data digits --optimizer lbfgs --distort standard", "smooth function"),
             ("train --data values.csv --loss squared --distort standard", "images"),
         ]),
     ),
@@ -900,7 +1000,9 @@ fn sample_value(option: &str) -> &'static str {
         "loss" => "=squared",
         "normalize" => "=unit",
         "schedule" => "=cosine",
-        "batch-size" | "epochs" | "hidden" | "micro-batches" | "patience" | "seed" => "=2",
+        "batch-size" | "epochs" | "hidden" | "max-fun" | "micro-batches" | "patience" | "seed" => {
+            "=2"
+        }
         _ => "=0.5",
     }
 }

@@ -18,7 +18,7 @@ const FILLED = { validation: "0.1" };
 const MAIN = ["hidden", "epochs", "learning_rate", "batch_size", "optimizer", "validation"];
 
 /** Constants that some optimizers have. Each optimizer has its own defaults. */
-const OF_OPTIMIZER = ["momentum", "beta1", "beta2", "epsilon", "weight_decay"];
+const OF_OPTIMIZER = ["momentum", "beta1", "beta2", "epsilon", "weight_decay", "max_fun", "tolerance"];
 
 /** The fields for the server's `settings`: `main` are always shown, `more` are lists by the name of their group. */
 export function fieldsOf(settings) {

@@ -26,6 +26,24 @@ pub enum Schedule {
     FlatCosine,
     /// Multiplied by a factor whenever the validation has not got better for some epochs.
     Plateau(Plateau),
+    /// `rate / (t + 1)^power` after `t` samples, those of the runs that a run continues included: the same in
+    /// all steps of an epoch, and `rate` in the first epoch of each run. scikit-learn's `invscaling`.
+    InverseScaling {
+        /// The exponent, at least 0.
+        power: f32,
+    },
+    /// Divided by 5 whenever progress has stopped, until the rate is at most 1e-6, when the run ends.
+    /// scikit-learn's `adaptive`.
+    Adaptive(Adaptive),
+}
+
+/// When the learning rate of [`Schedule::Adaptive`] is divided.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Adaptive {
+    /// Epochs in a row without progress that are waited for; after one more, the rate is divided.
+    pub patience: u32,
+    /// An epoch is progress if it is better than the best by at least this much.
+    pub min_delta: f64,
 }
 
 /// When the learning rate is reduced on a plateau, and by how much.
@@ -47,14 +65,22 @@ pub struct PlateauState {
     pub waited: u32,
     /// What the learning rate is to be multiplied by: the product of all reductions.
     pub factor: f32,
+    /// Whether the rate has become so small that the run is to end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over: bool,
 }
 
 /// An epoch is better than the best only by more than this share.
 const THRESHOLD: f64 = 1e-4;
 
+/// An adaptive rate is multiplied by this, ...
+const ADAPTIVE_FACTOR: f32 = 0.2;
+/// ... but not once it is at most so large.
+const LEAST_ADAPTIVE_RATE: f32 = 1e-6;
+
 impl Default for PlateauState {
     fn default() -> Self {
-        PlateauState { best: None, waited: 0, factor: 1.0 }
+        PlateauState { best: None, waited: 0, factor: 1.0, over: false }
     }
 }
 
@@ -83,6 +109,29 @@ impl PlateauState {
         }
         reduced
     }
+
+    /// The same for an adaptive rate, which began at `rate`. As in scikit-learn, every better value is the new
+    /// best, also one that is not enough progress.
+    pub fn adapt(&mut self, adaptive: &Adaptive, value: f64, larger_is_better: bool, rate: f32) {
+        let gain = match self.best {
+            None if value.is_finite() => f64::INFINITY,
+            None => f64::NAN,
+            Some(best) if larger_is_better => value - best,
+            Some(best) => best - value,
+        };
+        // NaN is no progress.
+        self.waited = if gain >= adaptive.min_delta { 0 } else { self.waited + 1 };
+        if gain > 0.0 {
+            self.best = Some(value);
+        }
+        if self.waited > adaptive.patience {
+            self.waited = 0;
+            self.over = rate * self.factor <= LEAST_ADAPTIVE_RATE;
+            if !self.over {
+                self.factor *= ADAPTIVE_FACTOR;
+            }
+        }
+    }
 }
 
 /// Share of the learning rate at which a warm-up begins.
@@ -95,7 +144,8 @@ const START_DIVISOR: f64 = 25.0;
 const END_DIVISOR: f64 = 1e4;
 
 impl Schedule {
-    /// Reads `constant`, `step:EPOCHS:FACTOR`, `cosine`, `one-cycle`, `coslog4`, `flat-cosine` or `plateau:PATIENCE:FACTOR`.
+    /// Reads `constant`, `step:EPOCHS:FACTOR`, `cosine`, `one-cycle`, `coslog4`, `flat-cosine`, `plateau:PATIENCE:FACTOR`,
+    /// `inverse-scaling:POWER` or `adaptive:PATIENCE:MIN_DELTA`.
     pub fn parse(text: &str) -> Option<Schedule> {
         match text {
             "constant" => Some(Schedule::Constant),
@@ -105,8 +155,19 @@ impl Schedule {
             "flat-cosine" => Some(Schedule::FlatCosine),
             _ => {
                 let mut parts = text.splitn(3, ':');
-                let (name, count, factor) = (parts.next()?, parts.next()?, parts.next()?);
-                let count: u32 = count.parse().ok()?;
+                let (name, first) = (parts.next()?, parts.next()?);
+                if name == "inverse-scaling" {
+                    let power = first.parse().ok().filter(|&it: &f32| it >= 0.0 && it.is_finite());
+                    return power
+                        .filter(|_| parts.next().is_none())
+                        .map(|power| Schedule::InverseScaling { power });
+                }
+                let (count, factor): (u32, _) = (first.parse().ok()?, parts.next()?);
+                if name == "adaptive" {
+                    let min_delta =
+                        factor.parse().ok().filter(|&it: &f64| it >= 0.0 && it.is_finite())?;
+                    return Some(Schedule::Adaptive(Adaptive { patience: count, min_delta }));
+                }
                 let factor: f32 = factor.parse().ok().filter(|&f| f > 0.0 && f < f32::INFINITY)?;
                 match name {
                     "step" if count > 0 => Some(Schedule::Step { epochs: count, factor }),
@@ -131,6 +192,10 @@ impl Schedule {
             Schedule::Plateau(Plateau { patience, factor }) => {
                 format!("plateau:{patience}:{factor}")
             }
+            Schedule::InverseScaling { power } => format!("inverse-scaling:{power}"),
+            Schedule::Adaptive(Adaptive { patience, min_delta }) => {
+                format!("adaptive:{patience}:{min_delta}")
+            }
         }
     }
 
@@ -148,7 +213,12 @@ impl Schedule {
         let cosine =
             |from: f64, to: f64, done: f64| to + (from - to) * (1.0 + (PI * done).cos()) / 2.0;
         let rate = match *self {
-            Schedule::Constant | Schedule::Plateau(_) => base,
+            Schedule::Constant | Schedule::Plateau(_) | Schedule::Adaptive(_) => base,
+            Schedule::InverseScaling { power } => {
+                let epoch = step / run.steps_per_epoch.max(1);
+                let seen = if epoch == 0 { 0 } else { run.seen + epoch * run.samples };
+                base / (seen as f64 + 1.0).powf(power.into())
+            }
             Schedule::Step { epochs, factor } => {
                 let changes = step / (u64::from(epochs) * run.steps_per_epoch.max(1));
                 base * f64::from(factor).powf(changes as f64)
@@ -183,6 +253,10 @@ pub struct Run {
     pub steps_per_epoch: u64,
     /// Steps of the warm-up, part of the whole.
     pub warm_up: u64,
+    /// Samples of an epoch.
+    pub samples: u64,
+    /// Samples seen in the runs that this one continues.
+    pub seen: u64,
 }
 
 #[cfg(test)]
@@ -194,7 +268,9 @@ mod tests {
         let step = Schedule::Step { epochs: 3, factor: 0.5 };
         let plateau = Schedule::Plateau(Plateau { patience: 0, factor: 0.1 });
         let cosines = [Schedule::Cosine, Schedule::CosLog4, Schedule::FlatCosine];
-        let others = [Schedule::Constant, step, Schedule::OneCycle, plateau];
+        let inverse = Schedule::InverseScaling { power: 0.25 };
+        let adaptive = Schedule::Adaptive(Adaptive { patience: 10, min_delta: 1e-4 });
+        let others = [Schedule::Constant, step, Schedule::OneCycle, plateau, inverse, adaptive];
         for schedule in cosines.into_iter().chain(others) {
             assert_eq!(Schedule::parse(&schedule.name()), Some(schedule));
         }
@@ -209,6 +285,13 @@ mod tests {
             "plateau:-1:0.5",
             "plateau:2",
             "plateau:2:0.5:1",
+            "inverse-scaling",
+            "inverse-scaling:-1",
+            "inverse-scaling:0.5:1",
+            "adaptive",
+            "adaptive:10",
+            "adaptive:10:-1",
+            "adaptive:10:nan",
         ] {
             assert_eq!(Schedule::parse(wrong), None, "{wrong}");
         }
@@ -220,18 +303,60 @@ mod tests {
         let mut state = PlateauState::default();
         assert!(!state.observe(&plateau, f64::NAN, false));
         assert!(state.observe(&plateau, f64::INFINITY, false));
-        assert_eq!(state, PlateauState { best: None, waited: 0, factor: 0.5 });
+        assert_eq!(state, PlateauState { factor: 0.5, ..PlateauState::default() });
         assert!(!state.observe(&plateau, 3.0, false));
         assert!(!state.observe(&plateau, f64::NAN, false));
         assert!(state.observe(&plateau, 3.0, false));
-        assert_eq!(state, PlateauState { best: Some(3.0), waited: 0, factor: 0.25 });
+        assert_eq!(
+            state,
+            PlateauState { best: Some(3.0), factor: 0.25, ..PlateauState::default() }
+        );
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<PlateauState>(&text).unwrap(), state);
     }
 
+    /// The rates and the end of scikit-learn's SGDOptimizer with the same losses.
+    #[test]
+    fn an_adaptive_rate_is_divided_until_it_is_small() {
+        let adaptive = Adaptive { patience: 1, min_delta: 0.1 };
+        let mut state = PlateauState::default();
+        let mut factors = Vec::new();
+        // 0.95 is better, but not by 0.1, and is the best from then on: 0.86 is no progress, either.
+        for loss in [1.0, 0.95, 0.86, 0.7, f64::NAN, 0.7] {
+            state.adapt(&adaptive, loss, false, 1e-4);
+            factors.push(state.factor);
+        }
+        assert_eq!(factors, [1.0, 1.0, 0.2, 0.2, 0.2, 0.2 * 0.2]);
+        assert_eq!(state.best, Some(0.7));
+        // 4e-6, 8e-7, and then the end.
+        let mut more = 0;
+        while !state.over {
+            state.adapt(&adaptive, 0.7, false, 1e-4);
+            more += 1;
+        }
+        assert_eq!(more, 4);
+        let mut score = PlateauState::default();
+        for value in [0.5, 0.75, 1.0] {
+            score.adapt(&adaptive, value, true, 0.1);
+        }
+        assert_eq!((score.best, score.factor), (Some(1.0), 1.0));
+    }
+
+    /// `eta0 / (t + 1)^power` after each epoch, t in samples.
+    #[test]
+    fn inverse_scaling_counts_samples() {
+        let schedule = Schedule::InverseScaling { power: 0.5 };
+        let run = Run { steps: 6, steps_per_epoch: 2, warm_up: 0, samples: 4, seen: 0 };
+        let rates: Vec<f32> = (0..6).map(|step| schedule.at(0.3, step, &run)).collect();
+        let after = |samples: f64| (f64::from(0.3f32) / (samples + 1.0).sqrt()) as f32;
+        assert_eq!(rates, [0.3, 0.3, after(4.0), after(4.0), after(8.0), after(8.0)]);
+        let later = Run { seen: 10, ..run };
+        assert_eq!([0, 2].map(|step| schedule.at(0.3, step, &later)), [0.3, after(14.0)]);
+    }
+
     #[test]
     fn the_cosines_of_realmlp_follow_their_formulas() {
-        let run = Run { steps: 60, steps_per_epoch: 10, warm_up: 0 };
+        let run = Run { steps: 60, steps_per_epoch: 10, warm_up: 0, samples: 1, seen: 0 };
         for step in 0..60 {
             let t = step as f64 / 60.0;
             let coslog = 0.5 * (1.0 - (2.0 * PI * (1.0 + 15.0 * t).log2()).cos());
@@ -249,11 +374,12 @@ mod tests {
     fn every_rate_of_every_length_is_finite_and_not_negative() {
         let step = Schedule::Step { epochs: 1, factor: 0.5 };
         let cosines = [Schedule::Cosine, Schedule::CosLog4, Schedule::FlatCosine];
-        let others = [Schedule::Constant, step, Schedule::OneCycle];
+        let inverse = Schedule::InverseScaling { power: 0.5 };
+        let others = [Schedule::Constant, step, Schedule::OneCycle, inverse];
         for schedule in cosines.into_iter().chain(others) {
             for steps in 1..12 {
                 for warm_up in 0..=steps {
-                    let run = Run { steps, steps_per_epoch: 2, warm_up };
+                    let run = Run { steps, steps_per_epoch: 2, warm_up, samples: 9, seen: 3 };
                     for step in 0..steps + 2 {
                         let rate = schedule.at(0.1, step, &run);
                         assert!(

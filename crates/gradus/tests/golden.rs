@@ -352,7 +352,7 @@ fn schedules_match_pytorch() {
         ("warm_up", Schedule::Constant, 30, 10),
         ("warm_up_cosine", Schedule::Cosine, 40, 10),
     ] {
-        let run = Run { steps, steps_per_epoch: 1, warm_up };
+        let run = Run { steps, steps_per_epoch: 1, warm_up, samples: 1, seen: 0 };
         let rates: Vec<f32> = (0..steps).map(|at| schedule.at(0.1, at, &run)).collect();
         let expected = golden.floats(name);
         assert_eq!(rates.len(), expected.len());
@@ -375,7 +375,7 @@ fn reductions_on_a_plateau_match_pytorch() {
             let rate = Schedule::Plateau(plateau).at(
                 0.1 * state.factor,
                 epoch as u64,
-                &Run { steps: 60, steps_per_epoch: 1, warm_up: 0 },
+                &Run { steps: 60, steps_per_epoch: 1, warm_up: 0, samples: 1, seen: 0 },
             );
             assert!((rate / expected[epoch] - 1.0).abs() < 1e-6, "{name} after {epoch}: {rate}");
         }

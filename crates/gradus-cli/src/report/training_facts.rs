@@ -92,7 +92,8 @@ fn epochs(training: &Value) -> String {
 
 fn learning_rate(config: &Value) -> String {
     let rate = &config["learning_rate"];
-    if rate.is_null() {
+    // L-BFGS has none.
+    if rate.is_null() || config["optimizer"] == "lbfgs" {
         return String::new();
     }
     let schedule = words(&config["schedule"]);
@@ -107,7 +108,7 @@ fn learning_rate(config: &Value) -> String {
 /// regularize.
 fn optimizer(config: &Value) -> String {
     let mut settings = vec![words_at(config, "optimizer")];
-    for name in ["momentum", "nesterov", "beta1", "beta2", "epsilon"] {
+    for name in ["momentum", "nesterov", "beta1", "beta2", "epsilon", "max_fun", "tolerance"] {
         if !config[name].is_null() {
             settings.push(named(name, &config[name]));
         }

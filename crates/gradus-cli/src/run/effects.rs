@@ -6,7 +6,7 @@ use gradus::data::Task;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::settings::{Kind, SETTINGS, Scope, Setting};
-use gradus::training::{Preset, TrainConfig};
+use gradus::training::{BatchSize, Preset, TrainConfig};
 
 use crate::args::{TrainArgs, option};
 
@@ -25,6 +25,7 @@ pub(crate) struct Run<'a> {
 /// `InvalidArgument` for the first one that has none.
 pub(crate) fn check(run: &Run) -> Result<(), Error> {
     check_nesterov(run)?;
+    check_full_batch(run)?;
     check_hidden_layers(run)?;
     check_task(run)?;
     check_monitor(run)?;
@@ -45,6 +46,27 @@ fn check_nesterov(run: &Run) -> Result<(), Error> {
     }
 }
 
+/// One batch of all samples has no order, and L-BFGS takes nothing else.
+fn check_full_batch(run: &Run) -> Result<(), Error> {
+    let has = |name: &str| run.args.settings.has(name);
+    if !run.config.optimizer.is_stochastic() {
+        if has("learning_rate") {
+            return Err(Error::argument(
+                "--learning-rate has no effect: --optimizer lbfgs finds the length of each step by itself; \
+                 leave it out",
+            ));
+        }
+        let why = "--optimizer lbfgs minimizes one smooth function of all samples";
+        refuse(|it| it.of_steps, "cannot be used", run, why)?;
+    }
+    if has("shuffle") && run.config.batch_size == BatchSize::Full {
+        return Err(Error::argument(
+            "--shuffle has no effect: every batch holds all samples; leave it out, or add --batch-size",
+        ));
+    }
+    Ok(())
+}
+
 /// Some settings act on hidden layers.
 fn check_hidden_layers(run: &Run) -> Result<(), Error> {
     if !run.config.hidden.is_empty() {
@@ -56,7 +78,7 @@ fn check_hidden_layers(run: &Run) -> Result<(), Error> {
              --hidden",
         ));
     }
-    refuse(Scope::HiddenLayers, run, "there is no hidden layer")
+    refuse(|it| it.scope == Scope::HiddenLayers, NO_EFFECT, run, "there is no hidden layer")
 }
 
 /// Some settings are about classes, which regression does not have, and others about its targets.
@@ -64,28 +86,30 @@ fn check_task(run: &Run) -> Result<(), Error> {
     match run.args.task() {
         Task::Classification => {
             let why = "classification has no targets that are numbers (--loss squared learns such)";
-            refuse(Scope::Regression, run, why)
+            refuse(|it| it.scope == Scope::Regression, NO_EFFECT, run, why)
         }
         Task::Regression => {
-            refuse(Scope::Classification, run, "regression (--loss squared) has no classes")
+            let why = "regression (--loss squared) has no classes";
+            refuse(|it| it.scope == Scope::Classification, NO_EFFECT, run, why)
         }
     }
 }
 
-/// Refuses the first setting of a scope that this run would use without effect.
-fn refuse(scope: Scope, run: &Run, why: &str) -> Result<(), Error> {
-    // The loss says which of the two a run is.
-    let used =
-        |it: &&Setting| it.scope == scope && it.name != "loss" && it.get(run.config) != it.off();
+const NO_EFFECT: &str = "has no effect";
+
+/// Refuses the first of some settings that this run would use; `problem` says what follows from that.
+fn refuse(some: fn(&Setting) -> bool, problem: &str, run: &Run, why: &str) -> Result<(), Error> {
+    // The loss says which task a run has.
+    let used = |it: &&Setting| some(it) && it.name != "loss" && it.get(run.config) != it.off();
     let Some(setting) = SETTINGS.iter().find(used) else { return Ok(()) };
     let (name, off) = (option(setting), setting.off().unwrap_or_default());
     if run.args.settings.has(setting.name) {
-        return Err(Error::argument(format!("--{name} has no effect: {why}; leave it out")));
+        return Err(Error::argument(format!("--{name} {problem}: {why}; leave it out")));
     }
     // The preset sets it. A flag takes its value after an equals sign only.
     let gap = if setting.kind == Kind::Flag { '=' } else { ' ' };
     Err(Error::argument(format!(
-        "--preset {} includes --{name}, which has no effect: {why}; switch it off with \
+        "--preset {} includes --{name}, which {problem}: {why}; switch it off with \
          --{name}{gap}{off}",
         run.preset.name()
     )))
@@ -95,11 +119,11 @@ fn refuse(scope: Scope, run: &Run, why: &str) -> Result<(), Error> {
 fn check_monitor(run: &Run) -> Result<(), Error> {
     let Some(monitor) = run.config.monitor else { return Ok(()) };
     let name = monitor.name();
-    let plateau = matches!(run.config.schedule, Schedule::Plateau(_));
-    if run.config.early_stopping.is_none() && run.config.keep_best.is_none() && !plateau {
+    let watches = matches!(run.config.schedule, Schedule::Plateau(_) | Schedule::Adaptive(_));
+    if run.config.early_stopping.is_none() && run.config.keep_best.is_none() && !watches {
         return Err(Error::argument(
-            "--monitor has no effect: only early stopping, --keep-best and the plateau schedule watch a metric; add \
-             --patience N, --keep-best last or --schedule plateau:PATIENCE:FACTOR",
+            "--monitor has no effect: only early stopping, --keep-best and the schedules plateau and adaptive watch a \
+             metric; add --patience N, --keep-best last or --schedule plateau:PATIENCE:FACTOR",
         ));
     }
     if let Some(problem) = monitor.problem_with(run.args.task()) {

@@ -105,6 +105,9 @@ impl Settings {
                 }
             }
         }
+        if !config.optimizer.is_stochastic() {
+            full_batch(args, &mut config)?;
+        }
         if !args.settings.has("warm_up") {
             // A preset's warm-up is no longer than the run that is asked for.
             config.warm_up = config.warm_up.min(config.epochs as f32);
@@ -148,6 +151,9 @@ impl Settings {
             !decided && !args.settings.has(name)
         };
         let mut free: Vec<_> = FOLLOW.into_iter().filter(is_free).collect();
+        if !config.optimizer.is_stochastic() {
+            free.retain(|name| *name == "normalize");
+        }
         if matches!(initial, Some(Initial::Model(_))) {
             free.retain(|name| *name != "normalize");
         }
@@ -159,6 +165,25 @@ impl Settings {
         TrainConfig { epochs, ..config.clone() }.validate()?;
         Ok(Settings { preset, config, initial, validation_set, share, checkpoint: None, free })
     }
+}
+
+/// Epochs of L-BFGS where nothing else decides them; scikit-learn's number of iterations.
+const FULL_BATCH_EPOCHS: usize = 200;
+
+/// L-BFGS takes all samples at once and has no learning rate: what a preset says of batches and schedules is not for it.
+fn full_batch(args: &TrainArgs, config: &mut TrainConfig) -> Result<()> {
+    for setting in SETTINGS {
+        let of_preset = ["batch_size", "schedule", "warm_up"].contains(&setting.name);
+        if let (true, false, Some(off)) =
+            (of_preset, args.settings.has(setting.name), setting.off())
+        {
+            setting.set(config, &off)?;
+        }
+    }
+    if args.preset.is_none() && !args.settings.has("epochs") {
+        config.epochs = FULL_BATCH_EPOCHS;
+    }
+    Ok(())
 }
 
 /// Reads what a run starts from, and sets what it decides: the layers, and for a model the normalization.

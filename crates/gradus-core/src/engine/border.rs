@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::network::Parametrization;
 use crate::optimizer::Optimizer;
+use crate::optimizer::lbfgs::End;
 use crate::regularization::Regularization;
 
 /// The settings of a run that its steps depend on.
@@ -19,6 +20,8 @@ use crate::regularization::Regularization;
 pub(crate) struct Settings {
     /// Samples in a step.
     pub(crate) batch_size: usize,
+    /// Whether they are drawn in another order in every epoch.
+    pub(crate) shuffle: bool,
     /// How parameters follow their gradients.
     pub(crate) optimizer: Optimizer,
     /// Of which weights the learning rate is.
@@ -78,6 +81,10 @@ pub(crate) struct Totals {
     pub(crate) accuracy: Option<f64>,
     /// Whether the epoch was stopped before its end.
     pub(crate) stopped: bool,
+    /// Length of the step of an optimizer that has no learning rate.
+    pub(crate) step_length: Option<f64>,
+    /// Why such an optimizer makes no more steps.
+    pub(crate) end: Option<End>,
 }
 
 /// All that the steps to come depend on, besides settings and data: random numbers have no state.
@@ -85,14 +92,35 @@ pub(crate) struct Totals {
 pub(crate) struct Snapshot {
     /// Steps made.
     pub(crate) steps: u64,
-    /// By name: `parameters`, and what there is of `statistics`, `first_moment`, `second_moment`, `ema` and
-    /// `ema_statistics`. Each holds a number for each parameter (those of the network in its order, then the factors of the scaling layer, then scale
+    /// Evaluations of the objective that L-BFGS has made; 0 for other optimizers.
+    pub(crate) evaluations: u64,
+    /// By name: `parameters`, and what there is of `statistics`, `first_moment`, `second_moment`, `ema`,
+    /// `ema_statistics`, and of L-BFGS [`LBFGS_STEPS`] and [`LBFGS_CHANGES`], up to ten vectors in a row. Each other
+    /// one holds a number for each parameter (those of the network in its order, then the factors of the scaling layer, then scale
     /// and shift of batch normalization for each hidden layer) or for each running statistic (means, then
     /// variances for each hidden layer). Outputs are on the scale on which the targets are learned ([`TargetScale`]).
     pub(crate) vectors: BTreeMap<String, Vec<f32>>,
 }
 
+/// The steps that L-BFGS remembers, and how the gradient changed along them.
+pub(crate) const LBFGS_STEPS: &str = "lbfgs_steps";
+pub(crate) const LBFGS_CHANGES: &str = "lbfgs_changes";
+
 impl Snapshot {
+    /// What a run on other data or with other settings takes over: not what L-BFGS remembers of the curvature,
+    /// which is that of one objective.
+    pub(crate) fn for_another_run(mut self) -> Snapshot {
+        self.vectors.remove(LBFGS_STEPS);
+        self.vectors.remove(LBFGS_CHANGES);
+        self.evaluations = 0;
+        self
+    }
+
+    /// The numbers of a vector that may be missing.
+    pub(crate) fn numbers(&self, name: &str) -> &[f32] {
+        self.vectors.get(name).map_or(&[], Vec::as_slice)
+    }
+
     /// A vector of this name and length.
     ///
     /// # Errors

@@ -17,6 +17,9 @@ pub(crate) struct TargetScale {
     means: Vec<f32>,
     /// Never 0: that of constant targets is 1.
     stds: Vec<f32>,
+    /// Whether losses are those of standardized targets.
+    #[serde(skip)]
+    standardized: bool,
 }
 
 impl TargetScale {
@@ -28,7 +31,7 @@ impl TargetScale {
         let of_outputs =
             (0..names.len()).flat_map(|target| std::iter::repeat_n(of_target(target), per_target));
         let (means, stds) = of_outputs.unzip();
-        Some(TargetScale { means, stds })
+        Some(TargetScale { means, stds, standardized: false })
     }
 
     /// Checks that it is for so many outputs, and that its numbers can be computed with.
@@ -62,10 +65,22 @@ impl TargetScale {
         let most = self.largest();
         let squares =
             outputs.iter().zip(targets).zip(&self.stds).map(|((output, target), &std)| {
-                let error = (f64::from(std) / most) * (f64::from(*output) - f64::from(*target));
+                let scale = if self.standardized { 1.0 } else { f64::from(std) / most };
+                let error = scale * (f64::from(*output) - f64::from(*target));
                 error * error
             });
         (f64::from(weight) * squares.sum::<f64>() / (2 * self.stds.len()) as f64) as f32
+    }
+
+    /// Number of outputs.
+    pub(super) fn outputs(&self) -> usize {
+        self.stds.len()
+    }
+
+    /// Whether [`Self::loss`] is to be that of standardized targets, which training minimizes, in place of that in own
+    /// units.
+    pub(super) fn count_standardized(&mut self, standardized: bool) {
+        self.standardized = standardized;
     }
 
     /// What [`Self::loss`] is counted in: the square of the largest standard deviation.
@@ -191,7 +206,8 @@ mod tests {
 
     #[test]
     fn a_network_goes_from_scale_to_scale() {
-        let scale = TargetScale { means: vec![10.0, -2.0], stds: vec![4.0, 0.5] };
+        let scale =
+            TargetScale { means: vec![10.0, -2.0], stds: vec![4.0, 0.5], standardized: false };
         let mut network = Network::dense(3, &[5], &[Activation::Tanh], 2).unwrap();
         network.initialize(Init::Glorot, 1);
         let before = network.clone();
@@ -205,14 +221,15 @@ mod tests {
 
     #[test]
     fn losses_are_in_own_units() {
-        let scale = TargetScale { means: vec![0.0, 0.0], stds: vec![4.0, 2.0] };
+        let scale =
+            TargetScale { means: vec![0.0, 0.0], stds: vec![4.0, 2.0], standardized: false };
         // Errors of 4 and 6.
         let loss = f64::from(scale.loss(&[1.0, 3.0], &[0.0, 0.0], 2.0)) * scale.loss_unit();
         assert_eq!(loss, 2.0 * (16.0 + 36.0) / 4.0);
         scale.check(2).unwrap();
-        let zero = TargetScale { means: vec![0.0], stds: vec![0.0] };
+        let zero = TargetScale { means: vec![0.0], stds: vec![0.0], standardized: false };
         assert!(scale.check(1).is_err() && zero.check(1).is_err());
-        let large = TargetScale { means: vec![0.0], stds: vec![1e30] };
+        let large = TargetScale { means: vec![0.0], stds: vec![1e30], standardized: false };
         assert_eq!(large.loss(&[1.0], &[0.0], 1.0), 0.5);
         assert!((large.loss_unit() / 1e60 - 1.0).abs() < 1e-6);
     }

@@ -4,15 +4,15 @@
 use super::Optimizer;
 
 impl Optimizer {
-    /// One of its constants by name: `momentum`, `beta1`, `beta2`, `epsilon` or `weight_decay`. `None`
-    /// if it has no such constant.
+    /// One of its constants by name: `momentum`, `beta1`, `beta2`, `epsilon`, `weight_decay` or
+    /// `tolerance`. `None` if it has no such constant.
     pub fn constant(mut self, name: &str) -> Option<f32> {
         self.constant_mut(name).copied()
     }
 
     /// The same, to be changed.
     pub fn constant_mut(&mut self, name: &str) -> Option<&mut f32> {
-        use Optimizer::{Adam, AdamW, Lion, Muon, RmsProp, Sgd};
+        use Optimizer::{Adam, AdamW, Lbfgs, Lion, Muon, RmsProp, Sgd};
         match (name, self) {
             (
                 "momentum",
@@ -46,6 +46,20 @@ impl Optimizer {
                 | Lion { weight_decay, .. }
                 | Muon { weight_decay, .. },
             ) => Some(weight_decay),
+            ("tolerance", Lbfgs { tolerance, .. }) => Some(tolerance),
+            _ => None,
+        }
+    }
+
+    /// The most evaluations of the objective; `None` if it does not count them.
+    pub fn max_fun(mut self) -> Option<u32> {
+        self.max_fun_mut().copied()
+    }
+
+    /// The same, to be changed.
+    pub fn max_fun_mut(&mut self) -> Option<&mut u32> {
+        match self {
+            Optimizer::Lbfgs { max_fun, .. } => Some(max_fun),
             _ => None,
         }
     }

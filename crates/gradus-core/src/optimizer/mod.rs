@@ -1,9 +1,11 @@
-//! Optimizers: from gradients to new parameters (docs/maths.md M8, M9, M15).
+//! Optimizers: from gradients to new parameters (docs/maths.md M8, M9, M15, M29).
 
 use gradus_kernels::Kernels;
 use gradus_kernels::steps::{AdamStep, LionStep, RmsPropStep, SgdStep};
 
 mod constants;
+#[doc(hidden)] // for the tests of gradus
+pub mod lbfgs;
 #[doc(hidden)] // for the tests of gradus
 pub mod muon;
 
@@ -80,6 +82,15 @@ pub enum Optimizer {
         /// Decoupled decay: `w *= 1 - learning_rate weight_decay`.
         weight_decay: f32,
     },
+    /// L-BFGS (Nocedal 1980), M29: an approximation of Newton's method for the whole batch. It has no
+    /// learning rate: a line search finds the length of each step, with as many evaluations of loss and
+    /// gradient as it needs. An epoch is an iteration.
+    Lbfgs {
+        /// The run ends after the iteration in which there were more evaluations than this, in all.
+        max_fun: u32,
+        /// The run ends when no component of the gradient is larger, in absolute value.
+        tolerance: f32,
+    },
 }
 
 /// One step for some of the parameters.
@@ -125,9 +136,11 @@ impl Optimizer {
         epsilon: 1e-8,
         weight_decay: 0.01,
     };
+    /// L-BFGS with scikit-learn's constants.
+    pub const LBFGS: Optimizer = Optimizer::Lbfgs { max_fun: 15_000, tolerance: 1e-4 };
     /// All optimizers with their usual constants.
-    pub const ALL: [Optimizer; 6] =
-        [Self::SGD, Self::ADAM, Self::ADAMW, Self::RMSPROP, Self::LION, Self::MUON];
+    pub const ALL: [Optimizer; 7] =
+        [Self::SGD, Self::ADAM, Self::ADAMW, Self::RMSPROP, Self::LION, Self::MUON, Self::LBFGS];
 
     /// The name used in options and files.
     pub fn name(&self) -> &'static str {
@@ -138,6 +151,7 @@ impl Optimizer {
             Optimizer::RmsProp { .. } => "rmsprop",
             Optimizer::Lion { .. } => "lion",
             Optimizer::Muon { .. } => "muon",
+            Optimizer::Lbfgs { .. } => "lbfgs",
         }
     }
 
@@ -151,13 +165,20 @@ impl Optimizer {
         self.constant("weight_decay").unwrap_or(0.0)
     }
 
-    /// How many numbers it remembers for each parameter.
+    /// Whether it makes a step after each batch. L-BFGS does not: it makes steps of the whole parameter
+    /// vector and needs an objective that stays the same.
+    pub fn is_stochastic(&self) -> bool {
+        !matches!(self, Optimizer::Lbfgs { .. })
+    }
+
+    /// How many numbers it remembers for each parameter from one batch to the next.
     pub fn moments(&self) -> usize {
         match self {
             Optimizer::Sgd { momentum, .. } => usize::from(*momentum != 0.0),
             Optimizer::RmsProp { momentum, .. } => 1 + usize::from(*momentum != 0.0),
             Optimizer::Adam { .. } | Optimizer::AdamW { .. } | Optimizer::Muon { .. } => 2,
             Optimizer::Lion { .. } => 1,
+            Optimizer::Lbfgs { .. } => 0,
         }
     }
 
@@ -167,6 +188,8 @@ impl Optimizer {
     pub fn rate_factor(&self, scale: f64) -> f32 {
         match self {
             Optimizer::Sgd { .. } => (scale * scale) as f32,
+            // It has no learning rate.
+            Optimizer::Lbfgs { .. } => 1.0,
             Optimizer::Adam { .. }
             | Optimizer::AdamW { .. }
             | Optimizer::RmsProp { .. }
@@ -181,6 +204,7 @@ impl Optimizer {
     ///
     /// For Muon this is AdamW's step, for the parameters that are none of its matrices; those take
     /// [`muon::momentum_step`] and [`muon::Orthogonalizer`] in its place, with their mean in `first`.
+    /// For L-BFGS it does nothing: [`lbfgs::Lbfgs`] makes its steps, of all parameters together.
     pub fn step(
         &self,
         kernels: Kernels,
@@ -227,6 +251,7 @@ impl Optimizer {
                 let step = LionStep { learning_rate, beta1, beta2, shrink };
                 kernels.lion(step, parameters, gradients, first);
             }
+            Optimizer::Lbfgs { .. } => {}
         }
     }
 }

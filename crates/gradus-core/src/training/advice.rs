@@ -55,6 +55,9 @@ impl Judge {
         trial: Trial,
     ) -> String {
         let scales = &self.scales;
+        if !config.optimizer.is_stochastic() {
+            return format!("Check the data{scales}");
+        }
         match smaller_rate(config, data, trial) {
             Some(rate) => {
                 format!(
@@ -77,6 +80,9 @@ impl Judge {
         let kept = kept.filter(|kept| !diverged && !self.baseline.is_beaten_by(kept));
         let nothing_learned = kept.map(|kept| {
             let complaint = self.baseline.complaint(kept);
+            if !config.optimizer.is_stochastic() {
+                return format!("{complaint}; try another `seed` or a smaller `l2`{}", self.scales);
+            }
             let usual = usual_rate(&config.optimizer);
             let advice = match self.baseline.is_far_below(kept) && config.learning_rate > usual {
                 true => {
@@ -177,6 +183,8 @@ fn usual_rate(optimizer: &Optimizer) -> f32 {
         Optimizer::Sgd { .. } | Optimizer::Muon { .. } => 0.01,
         Optimizer::Adam { .. } | Optimizer::AdamW { .. } | Optimizer::RmsProp { .. } => 0.001,
         Optimizer::Lion { .. } => 1e-4,
+        // It has none: 1 is the full step of Newton's method.
+        Optimizer::Lbfgs { .. } => 1.0,
     }
 }
 

@@ -47,6 +47,9 @@ pub(super) struct State {
     config: TrainConfig,
     pub(super) progress: Progress,
     steps: u64,
+    /// Evaluations that L-BFGS has made; 0 for other optimizers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    evaluations: u64,
     /// The scale on which regression targets are learned: the snapshot's outputs are on it, the model's are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) target_scale: Option<TargetScale>,
@@ -63,18 +66,34 @@ pub(super) struct State {
 }
 
 impl State {
-    /// What a run after so many steps writes; `sets` are the digests of its data, none if it is not for resuming.
+    /// What a run writes with this snapshot; `sets` are the digests of its data, none if it is not for resuming.
     pub(super) fn new(
         config: TrainConfig,
         progress: Progress,
-        steps: u64,
+        snapshot: &Snapshot,
         target_scale: Option<TargetScale>,
         sets: [Option<DataDigest>; 2],
         note: serde_json::Value,
     ) -> State {
         let (data, sparse) = (sets.each_ref().map(whole), false);
-        State { version: VERSION, config, progress, steps, target_scale, data, sets, sparse, note }
+        let Snapshot { steps, evaluations, .. } = *snapshot;
+        State {
+            version: VERSION,
+            config,
+            progress,
+            steps,
+            evaluations,
+            target_scale,
+            data,
+            sets,
+            sparse,
+            note,
+        }
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Checkpoint {
@@ -151,7 +170,7 @@ impl Checkpoint {
                 )));
             }
         };
-        let snapshot = Snapshot { steps: state.steps, vectors };
+        let snapshot = Snapshot { steps: state.steps, evaluations: state.evaluations, vectors };
         Ok(Checkpoint { model, state, snapshot, best })
     }
 

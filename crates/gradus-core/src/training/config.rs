@@ -97,6 +97,8 @@ pub struct TrainConfig {
     pub epochs: usize,
     /// Samples in a step.
     pub batch_size: BatchSize,
+    /// Whether samples are shuffled in every epoch; otherwise batches take them in their order. `None` is true.
+    pub shuffle: Option<bool>,
     /// How parameters follow their gradients, with weight decay.
     pub optimizer: Optimizer,
     /// Largest learning rate of the schedule.
@@ -221,6 +223,7 @@ impl Preset {
                 output_weights: None,
                 epochs: 200,
                 batch_size: BatchSize::Full,
+                shuffle: None,
                 optimizer: Optimizer::SGD,
                 learning_rate: 0.001,
                 schedule: Schedule::Constant,
@@ -251,6 +254,7 @@ impl Preset {
                 output_weights: None,
                 epochs: 6,
                 batch_size: BatchSize::Samples(128),
+                shuffle: None,
                 optimizer: Optimizer::AdamW {
                     beta1: 0.9,
                     beta2: 0.999,
@@ -436,6 +440,7 @@ impl TrainConfig {
     ) -> Settings {
         Settings {
             batch_size: self.samples_in_batch(samples),
+            shuffle: self.shuffle != Some(false),
             optimizer: self.optimizer,
             parametrization: self.parametrization,
             bias_rate: self.bias_rate,
@@ -516,11 +521,11 @@ impl TrainConfig {
         Ok(())
     }
 
-    /// What a schedule needs to know of this run with so many steps an epoch.
-    pub(super) fn run(&self, steps_per_epoch: u64) -> Run {
+    /// What a schedule needs to know of this run with so many steps and samples an epoch.
+    pub(super) fn run(&self, steps_per_epoch: u64, samples: u64) -> Run {
         let steps = steps_per_epoch.saturating_mul(self.epochs as u64);
         let warm_up = (f64::from(self.warm_up) * steps_per_epoch as f64).round() as u64;
-        Run { steps, steps_per_epoch, warm_up: warm_up.min(steps) }
+        Run { steps, steps_per_epoch, warm_up: warm_up.min(steps), samples, seen: 0 }
     }
 }
 
@@ -586,7 +591,7 @@ mod tests {
             assert_eq!(Optimizer::from_name(optimizer.name()), Some(optimizer));
         }
         for optimizer in Optimizer::ALL {
-            TrainConfig { optimizer, ..TrainConfig::default() }.validate().unwrap();
+            TrainConfig { optimizer, ..Preset::Notebook.config() }.validate().unwrap();
         }
     }
 }

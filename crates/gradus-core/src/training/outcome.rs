@@ -1,14 +1,15 @@
 //! How a run ended, and what it leaves.
 
 use crate::model::Model;
+use crate::optimizer::Optimizer;
 use crate::training::history::{Best, History};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// All epochs were run.
+    /// All epochs were run, or L-BFGS has made all its evaluations.
     Finished,
-    /// The monitored figure no longer got better.
+    /// The monitored figure no longer got better, or L-BFGS has converged.
     NoProgress,
     /// The stop flag was raised; the step in progress was finished.
     Stopped,
@@ -33,14 +34,24 @@ impl Outcome {
         }
     }
 
-    /// That of a run whose epoch had this loss at this learning rate; `advice` is a sentence.
-    pub(super) fn diverged(epoch: usize, loss: f64, rate: f32, advice: &str) -> Outcome {
+    /// That of a run whose epoch had this loss; `advice` is a sentence.
+    pub(super) fn diverged(
+        epoch: usize,
+        loss: f64,
+        optimizer: &Optimizer,
+        rate: f32,
+        advice: &str,
+    ) -> Outcome {
         let what = match loss.is_finite() {
             true => "a weight became NaN or infinite".to_owned(),
             false => format!("the loss became {loss}"),
         };
-        let steps = format!("the steps are probably too large (learning rate {rate})");
-        Outcome::Diverged { epoch, message: format!("{what} in epoch {epoch}: {steps}. {advice}") }
+        let why = match optimizer.is_stochastic() {
+            true => format!("the steps are probably too large (learning rate {rate})"),
+            // L-BFGS takes no step to such a place: it has begun there.
+            false => "the inputs, targets or initial weights are probably too large".to_owned(),
+        };
+        Outcome::Diverged { epoch, message: format!("{what} in epoch {epoch}: {why}. {advice}") }
     }
 }
 

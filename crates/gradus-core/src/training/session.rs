@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::engine::{Engine, Epoch, Pace, TargetScale};
 use crate::error::Result;
 use crate::model::{Model, SampleCounts, ValueRange};
+use crate::optimizer::lbfgs::End;
 use crate::samples::{DataDigest, Subset};
 use crate::schedule::{Run, Schedule};
 use crate::training::advice::Judge;
@@ -68,7 +69,7 @@ impl Session {
         let samples = SampleCounts { train: data.train.len(), validation, test: 0 };
         Ok(Session {
             config: config.clone(),
-            run: config.run(engine.steps_per_epoch() as u64),
+            run: config.run(engine.steps_per_epoch() as u64, data.train.len() as u64),
             judge: Judge::new(config, &data.train),
             gives_advice: true,
             waited: waited(config, &progress.history, data.validation.is_some()),
@@ -104,7 +105,8 @@ impl Session {
         let begin = Instant::now();
         let Progress { plateau, before, .. } = &self.progress;
         let (factor, steps_before) = (plateau.factor, before.steps);
-        let (config, run) = (&self.config, &self.run);
+        let run = &Run { seen: before.samples, ..self.run };
+        let config = &self.config;
         let rested = Run { warm_up: 0, ..*run };
         // The schedules start again with this run, whatever steps were made before it.
         let rate =
@@ -117,7 +119,8 @@ impl Session {
         let number = before.epochs + epoch;
         let totals = self.engine.epoch(&data.train, Epoch { number, pace: &pace, stop })?;
         // That of the last step; of the first if there was none.
-        let learning_rate = rate(self.engine.steps().saturating_sub(1).max(steps_before));
+        let last = self.engine.steps().saturating_sub(1).max(steps_before);
+        let learning_rate = totals.step_length.map_or_else(|| rate(last), |length| length as f32);
         // The loss is that of the passes before each step: the last step can still overflow.
         if !totals.loss.is_finite() || !self.engine.is_finite() {
             let advice = match self.gives_advice {
@@ -129,8 +132,13 @@ impl Session {
                 }
                 false => String::new(),
             };
-            let rate = self.config.learning_rate;
-            self.outcome = Some(Outcome::diverged(epoch, totals.loss, rate, &advice));
+            self.outcome = Some(Outcome::diverged(
+                epoch,
+                totals.loss,
+                &self.config.optimizer,
+                self.config.learning_rate,
+                &advice,
+            ));
             return Ok(None);
         }
         self.engine.store(&mut self.model.network);
@@ -154,7 +162,9 @@ impl Session {
             seconds,
         };
         self.watch(&report, data.validation.is_some());
+        self.progress.end = totals.end;
         self.progress.seconds += seconds;
+        self.progress.samples += data.train.len() as u64;
         self.progress.history.epochs.push(report);
         if stop.load(Ordering::Relaxed) {
             self.outcome = self.end().or(Some(Outcome::Stopped));
@@ -170,16 +180,27 @@ impl Session {
         if patience.is_some_and(|patience| self.waited >= patience) {
             return Some(Outcome::NoProgress);
         }
-        (epochs >= self.config.epochs).then_some(Outcome::Finished)
+        if self.progress.end == Some(End::Converged) || self.progress.plateau.over {
+            return Some(Outcome::NoProgress);
+        }
+        let exhausted = self.progress.end == Some(End::Exhausted);
+        (exhausted || epochs >= self.config.epochs).then_some(Outcome::Finished)
     }
 
     /// The plateau schedule, early stopping, and the model of the best epoch.
     fn watch(&mut self, report: &EpochReport, validated: bool) {
         let monitor = self.config.monitor(validated);
         let Some(value) = monitor.of(report) else { return };
-        if let Schedule::Plateau(plateau) = self.config.schedule {
-            let larger_is_better = monitor.larger_is_better();
-            self.progress.plateau.observe(&plateau, value, larger_is_better);
+        let larger_is_better = monitor.larger_is_better();
+        match self.config.schedule {
+            Schedule::Plateau(plateau) => {
+                self.progress.plateau.observe(&plateau, value, larger_is_better);
+            }
+            Schedule::Adaptive(adaptive) => {
+                let rate = self.config.learning_rate;
+                self.progress.plateau.adapt(&adaptive, value, larger_is_better, rate);
+            }
+            _ => {}
         }
         let TrainConfig { early_stopping, keep_best, .. } = self.config;
         let best = self.progress.best.map(|best| best.value);
@@ -256,18 +277,15 @@ impl Session {
         sets: [Option<DataDigest>; 2],
         note: serde_json::Value,
     ) -> Checkpoint {
-        let snapshot = self.engine.snapshot();
+        let mut snapshot = self.engine.snapshot();
+        if sets.iter().all(Option::is_none) {
+            // It is not for resuming.
+            snapshot = snapshot.for_another_run();
+        }
         let (config, progress) = (self.config.clone(), self.progress.clone());
         Checkpoint {
             model: self.model.clone(),
-            state: State::new(
-                config,
-                progress,
-                snapshot.steps,
-                self.target_scale.clone(),
-                sets,
-                note,
-            ),
+            state: State::new(config, progress, &snapshot, self.target_scale.clone(), sets, note),
             snapshot,
             best: self.best.clone(),
         }

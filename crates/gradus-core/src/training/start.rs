@@ -163,10 +163,13 @@ impl Beginning {
 
     /// Takes over what the run of `checkpoint` remembers.
     fn continue_from(mut self, checkpoint: &Checkpoint) -> Result<Beginning> {
-        self.engine.restore(&checkpoint.snapshot)?;
-        let Progress { before, history, .. } = &checkpoint.state.progress;
-        let epochs = before.epochs + history.epochs.len();
-        self.progress.before = PriorProgress { epochs, steps: checkpoint.snapshot.steps };
+        self.engine.restore(&checkpoint.snapshot.clone().for_another_run())?;
+        let Progress { before, history, samples, .. } = &checkpoint.state.progress;
+        self.progress.before = PriorProgress {
+            epochs: before.epochs + history.epochs.len(),
+            steps: checkpoint.snapshot.steps,
+            samples: before.samples + samples,
+        };
         Ok(self)
     }
 }

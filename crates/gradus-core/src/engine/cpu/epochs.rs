@@ -24,7 +24,15 @@ impl Trainer {
     /// `InvalidArgument` for data of another number or size of samples than [`Trainer::new`] was given.
     pub(crate) fn epoch(&mut self, data: &Subset, epoch: Epoch) -> Result<Totals> {
         self.check_data(data)?;
-        if !self.batches.is_full() {
+        match self.lbfgs.take() {
+            Some(method) => Ok(self.iteration(data, epoch, method)),
+            None => Ok(self.pass_over(data, epoch)),
+        }
+    }
+
+    /// Makes the steps of all batches.
+    pub(super) fn pass_over(&mut self, data: &Subset, epoch: Epoch) -> Totals {
+        if self.shuffle && !self.batches.is_full() {
             self.batches.shuffle(self.seed, epoch.number as u64);
         }
         for micro_batch in &self.micro_batches {
@@ -35,11 +43,11 @@ impl Trainer {
         let (this, first) = (&*self, self.steps());
         self.workers.run(|index| this.work(index, data, epoch, first));
         self.begun = true;
-        Ok(self.totals(data, (self.steps() - first) as usize))
+        self.totals(data, (self.steps() - first) as usize)
     }
 
     /// The figures of the first `done` batches.
-    fn totals(&self, data: &Subset, done: usize) -> Totals {
+    pub(super) fn totals(&self, data: &Subset, done: usize) -> Totals {
         let batches = || (0..done).map(|batch| self.batches.batch(batch));
         let samples: usize = batches().map(<[u32]>::len).sum();
         let weight: f64 = batches().map(|batch| self.weight_of(batch)).sum();
@@ -55,6 +63,8 @@ impl Trainer {
                 Targets::Values { .. } => None,
             },
             stopped: done < self.batches.len(),
+            step_length: None,
+            end: None,
         }
     }
 
@@ -146,6 +156,7 @@ mod tests {
         {
             let settings = Settings {
                 batch_size: micro_batches * MICRO_BATCH_SAMPLES,
+                shuffle: true,
                 optimizer: Optimizer::SGD,
                 parametrization: Parametrization::Standard,
                 bias_rate: 1.0,

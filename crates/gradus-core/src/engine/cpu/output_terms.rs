@@ -13,6 +13,8 @@ pub(super) struct OutputTerms {
     constants: Vec<f32>,
     loss_factors: Vec<f32>,
     grad_factors: Vec<f32>,
+    /// Whether losses are those of standardized targets, which training minimizes.
+    standardized: bool,
     /// What losses are counted in; not 1 for standardized targets, whose losses in their own units single precision might
     /// not hold.
     pub(super) unit: f64,
@@ -37,6 +39,7 @@ impl OutputTerms {
                 constants,
                 loss_factors: factors.clone(),
                 grad_factors: factors,
+                standardized: false,
                 unit: 1.0,
             });
         };
@@ -55,8 +58,14 @@ impl OutputTerms {
             constants,
             loss_factors: single(&in_own_units),
             grad_factors: single(&shares),
+            standardized: false,
             unit: scale.largest().powi(power),
         })
+    }
+
+    /// Whether [`Self::losses`] are to be those that training minimizes, in place of those in the targets' own units.
+    pub(super) fn count_standardized(&mut self, standardized: bool) {
+        self.standardized = standardized;
     }
 
     /// Losses of some rows, in [`Self::unit`]; in `outputs` the gradient takes the place of the outputs.
@@ -70,6 +79,7 @@ impl OutputTerms {
         losses: &mut [f32],
     ) {
         let OutputTerms { loss, constants, loss_factors, grad_factors, .. } = self;
+        let loss_factors = if self.standardized { grad_factors } else { loss_factors };
         let against = OutputTargets { targets, weights, constants, loss_factors, grad_factors };
         kernels.output_losses(*loss, outputs, against, (1.0 / total) as f32, losses);
     }

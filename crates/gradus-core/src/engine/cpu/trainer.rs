@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use gradus_kernels::sparse::TILE;
 use gradus_kernels::threads::{SharedMatrix, ThreadGroup, Workers};
 
+use crate::engine::cpu::full_batch::FullBatch;
 use crate::engine::cpu::input::InputPipeline;
 use crate::engine::cpu::micro_batch::{MicroBatch, ThreadState, share};
 use crate::engine::cpu::output_terms::OutputTerms;
@@ -48,8 +49,11 @@ fn micro_batches(settings: &Settings, samples: usize) -> usize {
 pub(crate) struct Trainer {
     pub(super) executor: Executor,
     pub(super) updater: Updater,
+    /// What L-BFGS has in place of an optimizer's step; none for other optimizers.
+    pub(super) lbfgs: Option<Box<FullBatch>>,
     pub(super) input: InputPipeline,
     pub(super) seed: u64,
+    pub(super) shuffle: bool,
     pub(super) smoothing: f32,
     /// Factor of each training sample's loss; none for 1.
     pub(super) weights: Option<Vec<f32>>,
@@ -120,7 +124,9 @@ impl Trainer {
         let groups = count.min(*threads);
         Ok(Trainer {
             updater: Updater::new(settings, &executor),
+            lbfgs: FullBatch::new(settings).map(Box::new),
             seed: *seed,
+            shuffle: settings.shuffle,
             smoothing: regularization.label_smoothing,
             weights: regularization.class_weights.of_samples(data),
             target_scale: settings.target_scale.clone(),
@@ -200,7 +206,12 @@ impl Trainer {
             .vectors()
             .into_iter()
             .map(|(name, order, memory)| (name.to_owned(), order.from_memory(&memory.read())));
-        Snapshot { steps: self.steps(), vectors: vectors.collect() }
+        let mut snapshot =
+            Snapshot { steps: self.steps(), evaluations: 0, vectors: vectors.collect() };
+        if let Some(method) = &self.lbfgs {
+            method.save(&mut snapshot);
+        }
+        snapshot
     }
 
     /// Takes up where a snapshot was made.
@@ -210,6 +221,9 @@ impl Trainer {
     pub(crate) fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
         for (name, order, memory) in self.vectors() {
             order.write(snapshot.vector(name, order.values())?, memory);
+        }
+        if let Some(method) = &mut self.lbfgs {
+            method.restore(snapshot, self.executor.plan.parameters.values())?;
         }
         self.steps.store(snapshot.steps, Ordering::Relaxed);
         Ok(())

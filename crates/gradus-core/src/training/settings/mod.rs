@@ -8,7 +8,7 @@
 //! Messages of the library name a setting between backticks: "`learning_rate` is -1, but must be ...".
 //! Programs replace that by their own spelling with [`spell`].
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::network::check_activations;
 use crate::training::config::TrainConfig;
 
@@ -40,7 +40,22 @@ impl TrainConfig {
     /// [`Error::setting`](crate::error::Error::setting), with the setting, its value and the range.
     pub fn validate(&self) -> Result<()> {
         SETTINGS.iter().try_for_each(|setting| setting.validate(self))?;
+        self.check_full_batch()?;
         check_activations(&self.activation, self.hidden.len())
+    }
+
+    /// That L-BFGS has an objective that stays the same and has a gradient everywhere.
+    fn check_full_batch(&self) -> Result<()> {
+        let set = |it: &&Setting| it.of_steps && it.get(self) != it.off();
+        match SETTINGS.iter().find(set) {
+            Some(setting) if !self.optimizer.is_stochastic() => Err(Error::argument(format!(
+                "`{}` cannot be used with `optimizer` lbfgs, which minimizes one smooth function of all samples: \
+                 set it to {}, or use another `optimizer`",
+                setting.name,
+                setting.off().unwrap_or_default()
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -80,6 +80,9 @@ pub struct Setting {
     pub needs: Option<&'static str>,
     /// In which runs it has an effect.
     pub scope: Scope,
+    /// Whether it acts on the steps of single batches, or makes the objective another one in each of them: L-BFGS
+    /// can only be used with such a setting off.
+    pub of_steps: bool,
     pub(super) choices: fn() -> Vec<&'static str>,
     pub(super) details: fn(&str) -> Option<String>,
     pub(super) get: Get,

@@ -108,6 +108,12 @@ pub static SETTINGS: &[Setting] = &[
         Group::Training,
         "N|full",
         "Samples per step, or full for all of them in every step",
+    )
+    .of_steps(),
+    Setting::new::<bool>("shuffle", optional!(shuffle)).about(
+        Group::Training,
+        "BOOL",
+        "Shuffle the samples in every epoch; false takes batches in the order of the data [default: true]",
     ),
     Setting::new::<Optimizer>("optimizer", field!(optimizer))
         .about(Group::Training, "NAME", "Optimizer")
@@ -170,19 +176,46 @@ pub static SETTINGS: &[Setting] = &[
              (adamw, lion, muon)",
         )
         .range(NOT_NEGATIVE),
+    Setting::new::<usize>(
+        "max_fun",
+        (
+            |config| config.optimizer.max_fun().map(|it| it.to_string()),
+            |config, text| {
+                let value = usize::read(text)?.try_into().ok()?;
+                Some(config.optimizer.max_fun_mut().map(|it| *it = value).is_some())
+            },
+        ),
+    )
+    .label("Most evaluations")
+    .about(
+        Group::Training,
+        "N",
+        "End the run when more than N evaluations of loss and gradient were made (lbfgs)",
+    )
+    .expects("a whole number from 1 to 4294967295"),
+    Setting::new::<f32>("tolerance", constant!("tolerance"))
+        .about(
+            Group::Training,
+            "NUMBER",
+            "End the run when no component of the gradient is larger in absolute value (lbfgs)",
+        )
+        .range(NOT_NEGATIVE)
+        .python("tol"),
     Setting::new::<Schedule>("schedule", field!(schedule)).about(
         Group::Training,
         "NAME",
-        "Learning rate schedule: constant, step:EPOCHS:FACTOR, cosine, one-cycle, coslog4, flat-cosine or \
-             plateau:PATIENCE:FACTOR",
-    ),
+        "Learning rate schedule: constant, step:EPOCHS:FACTOR, cosine, one-cycle, coslog4, flat-cosine, \
+             plateau:PATIENCE:FACTOR, inverse-scaling:POWER or adaptive:PATIENCE:MIN_DELTA",
+    )
+    .of_steps(),
     Setting::new::<f32>("bias_rate", field!(bias_rate))
         .about(
             Group::Training,
             "FACTOR",
             "Factor of the learning rate of biases, such as 0.1 [default: 1]",
         )
-        .range(NOT_NEGATIVE),
+        .range(NOT_NEGATIVE)
+        .of_steps(),
     Setting::new::<f32>("scaling_rate", field!(scaling_rate))
         .about(
             Group::Training,
@@ -192,17 +225,19 @@ pub static SETTINGS: &[Setting] = &[
         .range(Range::Check("at least 0 and finite, and 1 without `scaling_layer`", |config| {
             let rate = config.scaling_rate;
             rate >= 0.0 && rate.is_finite() && (rate == 1.0 || config.scaling_layer == Some(true))
-        })),
+        }))
+        .of_steps(),
     Setting::new::<Schedule>("weight_decay_schedule", field!(weight_decay_schedule))
         .about(
             Group::Training,
             "NAME",
-            "Schedule of the weight decay, such as flat-cosine: that of the learning rate, but for plateau",
+            "Schedule of the weight decay, such as flat-cosine: that of the learning rate, but for plateau and adaptive",
         )
-        .range(Range::Check("a schedule other than plateau, and constant without `weight_decay`", |config| {
+        .range(Range::Check("a schedule other than plateau and adaptive, and constant without `weight_decay`", |config| {
             let used = config.optimizer.weight_decay() > 0.0;
             fits(config.weight_decay_schedule, used)
-        })),
+        }))
+        .of_steps(),
     Setting::new::<f32>("warm_up", field!(warm_up))
         .label("Warm-up")
         .about(
@@ -212,7 +247,8 @@ pub static SETTINGS: &[Setting] = &[
         )
         .range(Range::Check("between 0 and the number of epochs", |config| {
             (0.0..=config.epochs as f32).contains(&config.warm_up)
-        })),
+        }))
+        .of_steps(),
     Setting::new::<u64>("seed", field!(seed))
         .about(
             Group::Training,
@@ -275,7 +311,8 @@ pub static SETTINGS: &[Setting] = &[
         .range(Range::Check("standard for the optimizer muon", |config| {
             let muon = matches!(config.optimizer, Optimizer::Muon { .. });
             !muon || config.parametrization == Parametrization::Standard
-        })),
+        }))
+        .of_steps(),
     Setting::new::<Normalization>("normalize", field!(normalization))
         .older(&["normalization"])
         .label("Normalization")
@@ -309,20 +346,23 @@ pub static SETTINGS: &[Setting] = &[
     Setting::new::<f32>("dropout", field!(regularization.dropout))
         .about(Group::Regularization, "FRACTION", "Fraction of hidden activations set to 0")
         .range(SHARE)
-        .scope(Scope::HiddenLayers),
+        .scope(Scope::HiddenLayers)
+        .of_steps(),
     Setting::new::<Schedule>("dropout_schedule", field!(dropout_schedule))
         .about(
             Group::Regularization,
             "NAME",
-            "Schedule of the dropout, such as flat-cosine: that of the learning rate, but for plateau",
+            "Schedule of the dropout, such as flat-cosine: that of the learning rate, but for plateau and adaptive",
         )
-        .range(Range::Check("a schedule other than plateau, and constant without `dropout`", |config| {
+        .range(Range::Check("a schedule other than plateau and adaptive, and constant without `dropout`", |config| {
             fits(config.dropout_schedule, config.regularization.dropout > 0.0)
         }))
-        .scope(Scope::HiddenLayers),
+        .scope(Scope::HiddenLayers)
+        .of_steps(),
     Setting::new::<f32>("input_dropout", field!(regularization.input_dropout))
         .about(Group::Regularization, "FRACTION", "Fraction of inputs set to 0")
-        .range(SHARE),
+        .range(SHARE)
+        .of_steps(),
     Setting::new::<f32>("noise", field!(regularization.noise))
         .about(
             Group::Regularization,
@@ -330,14 +370,16 @@ pub static SETTINGS: &[Setting] = &[
             "Standard deviation of the Gaussian noise added before each hidden activation",
         )
         .range(NOT_NEGATIVE)
-        .scope(Scope::HiddenLayers),
+        .scope(Scope::HiddenLayers)
+        .of_steps(),
     Setting::new::<f32>("input_noise", field!(regularization.input_noise))
         .about(
             Group::Regularization,
             "STD",
             "Standard deviation of the Gaussian noise added to the normalized inputs",
         )
-        .range(NOT_NEGATIVE),
+        .range(NOT_NEGATIVE)
+        .of_steps(),
     Setting::new::<bool>("batch_norm", field!(regularization.batch_norm))
         .label("Batch normalization")
         .about(
@@ -346,7 +388,8 @@ pub static SETTINGS: &[Setting] = &[
             "Batch normalization of the hidden layers; folded into the weights of the saved \
              model",
         )
-        .scope(Scope::HiddenLayers),
+        .scope(Scope::HiddenLayers)
+        .of_steps(),
     Setting::new::<f32>("label_smoothing", field!(regularization.label_smoothing))
         .about(
             Group::Regularization,
@@ -361,10 +404,12 @@ pub static SETTINGS: &[Setting] = &[
             "ALPHA",
             "Mix pairs of samples with weights drawn from Beta(ALPHA, ALPHA)",
         )
-        .range(NOT_NEGATIVE),
+        .range(NOT_NEGATIVE)
+        .of_steps(),
     Setting::new::<f32>("l1", field!(regularization.l1))
         .about(Group::Regularization, "FACTOR", "L1 penalty on the weights")
-        .range(NOT_NEGATIVE),
+        .range(NOT_NEGATIVE)
+        .of_steps(),
     Setting::new::<f32>("l2", field!(regularization.l2))
         .about(
             Group::Regularization,
@@ -380,21 +425,24 @@ pub static SETTINGS: &[Setting] = &[
             "Largest norm of the incoming weights of a hidden unit; 0 for none",
         )
         .range(POSITIVE)
-        .scope(Scope::HiddenLayers),
+        .scope(Scope::HiddenLayers)
+        .of_steps(),
     Setting::new::<Option<f32>>("clip_norm", field!(regularization.clip_norm))
         .about(
             Group::Regularization,
             "NORM",
             "Clip the norm of the gradient to this value; 0 for none",
         )
-        .range(POSITIVE),
+        .range(POSITIVE)
+        .of_steps(),
     Setting::new::<Option<f32>>("clip_value", field!(regularization.clip_value))
         .about(
             Group::Regularization,
             "VALUE",
             "Clip each component of the gradient to this absolute value; 0 for none",
         )
-        .range(POSITIVE),
+        .range(POSITIVE)
+        .of_steps(),
     Setting::new::<Option<f32>>("ema_decay", field!(regularization.ema_decay))
         .older(&["average"])
         .label("EMA decay")
@@ -404,7 +452,8 @@ pub static SETTINGS: &[Setting] = &[
             "Save the exponential moving average (EMA) of the weights, with this decay per \
              step (such as 0.999); 0 for none",
         )
-        .range(SHARE),
+        .range(SHARE)
+        .of_steps(),
     Setting::new::<ClassWeights>("class_weights", field!(regularization.class_weights))
         .about(
             Group::Regularization,
@@ -431,7 +480,8 @@ pub static SETTINGS: &[Setting] = &[
             "SPEC",
             "Distort the images differently in every epoch: none, standard, strong, or some \
              of shift:2,rotate:10,scale:0.1,shear:0.1,elastic:36:6",
-        ),
+        )
+        .of_steps(),
     Setting::new::<usize>(
         "patience",
         (
@@ -480,16 +530,16 @@ pub static SETTINGS: &[Setting] = &[
     Setting::new::<Monitor>("monitor", optional!(monitor)).about(
         Group::Stopping,
         "METRIC",
-        "Metric that `patience` and the plateau schedule watch [default: val_loss with \
+        "Metric that `patience` and the schedules plateau and adaptive watch [default: val_loss with \
              validation data, else loss]",
     ),
 ];
 
-/// Whether a schedule can be that of a value which is in use or not: a plateau is for the learning rate alone.
+/// Whether a schedule can be that of a value which is in use or not: plateau and adaptive are for the learning rate alone.
 fn fits(schedule: Schedule, used: bool) -> bool {
     match schedule {
         Schedule::Constant => true,
-        Schedule::Plateau(_) => false,
+        Schedule::Plateau(_) | Schedule::Adaptive(_) => false,
         _ => used,
     }
 }
@@ -514,6 +564,7 @@ impl Setting {
             range: Range::All,
             needs: None,
             scope: Scope::Every,
+            of_steps: false,
             choices: T::choices,
             details: T::details,
             get,
@@ -547,6 +598,11 @@ impl Setting {
 
     const fn scope(self, scope: Scope) -> Setting {
         Setting { scope, ..self }
+    }
+
+    /// It has no place in L-BFGS, which makes no steps of single batches.
+    const fn of_steps(self) -> Setting {
+        Setting { of_steps: true, ..self }
     }
 
     const fn expects(self, expected: &'static str) -> Setting {

@@ -296,7 +296,7 @@ impl TextForm for BatchSize {
 /// usual constants.
 impl TextForm for Optimizer {
     const KIND: Kind = Kind::Name;
-    const EXPECTED: &'static str = "one of sgd, adam, adamw, rmsprop, lion and muon";
+    const EXPECTED: &'static str = "one of sgd, adam, adamw, rmsprop, lion, muon and lbfgs";
 
     fn text(&self) -> String {
         self.name().into()
@@ -314,7 +314,8 @@ impl TextForm for Optimizer {
 impl TextForm for Schedule {
     const KIND: Kind = Kind::Text;
     const EXPECTED: &'static str = "constant, step:EPOCHS:FACTOR (such as step:10:0.5), cosine, \
-        one-cycle, coslog4, flat-cosine or plateau:PATIENCE:FACTOR (such as plateau:5:0.5)";
+        one-cycle, coslog4, flat-cosine, plateau:PATIENCE:FACTOR (such as plateau:5:0.5), inverse-scaling:POWER (such as \
+        inverse-scaling:0.5) or adaptive:PATIENCE:MIN_DELTA (such as adaptive:10:0.0001)";
 
     fn text(&self) -> String {
         self.name()

@@ -1,0 +1,151 @@
+//! The epochs of L-BFGS: an iteration each, with as many passes over the whole batch as its line search needs.
+//!
+//! In: all samples. Out: the figures at the new parameters. A pass is the step of other optimizers (`step.rs`) whose
+//! update stops at the gradient: `optimizer::lbfgs` makes the step, of the whole vector in the network's
+//! order, so that nothing depends on threads.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::engine::cpu::lock;
+use crate::engine::cpu::partition::Partitioned;
+use crate::engine::cpu::trainer::Trainer;
+use crate::engine::{Epoch, LBFGS_CHANGES, LBFGS_STEPS, Settings, Snapshot, Totals};
+use crate::error::{Error, Result};
+use crate::network::Role;
+use crate::optimizer::Optimizer;
+use crate::optimizer::lbfgs::{Evaluation, Lbfgs, Limits};
+use crate::samples::Subset;
+
+/// What a run of L-BFGS keeps besides its parameters.
+pub(crate) struct FullBatch {
+    method: Lbfgs<Totals>,
+    limits: Limits,
+    /// Factor of the penalty on the squares of weights.
+    l2: f64,
+}
+
+impl FullBatch {
+    /// None for other optimizers.
+    pub(super) fn new(settings: &Settings) -> Option<FullBatch> {
+        let Optimizer::Lbfgs { max_fun, tolerance } = settings.optimizer else { return None };
+        Some(FullBatch {
+            method: Lbfgs::new(),
+            limits: Limits { tolerance: tolerance.into(), evaluations: max_fun.into() },
+            l2: settings.regularization.l2.into(),
+        })
+    }
+
+    /// Adds what it remembers to a snapshot.
+    pub(super) fn save(&self, snapshot: &mut Snapshot) {
+        snapshot.evaluations = self.method.evaluations();
+        let (steps, changes) = self.method.pairs();
+        if !steps.is_empty() {
+            snapshot.vectors.insert(LBFGS_STEPS.into(), steps);
+            snapshot.vectors.insert(LBFGS_CHANGES.into(), changes);
+        }
+    }
+
+    /// Takes up where a snapshot was made, of a network with so many parameters.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if what it remembers is not of that size.
+    pub(super) fn restore(&mut self, snapshot: &Snapshot, parameters: usize) -> Result<()> {
+        let (steps, changes) = (snapshot.numbers(LBFGS_STEPS), snapshot.numbers(LBFGS_CHANGES));
+        let method = Lbfgs::resumed(snapshot.evaluations, parameters, steps, changes);
+        self.method = method.ok_or_else(|| {
+            Error::argument(format!(
+                "the checkpoint does not fit this run: {LBFGS_STEPS} has {} numbers and {LBFGS_CHANGES} has {}, \
+                 expected up to ten times {parameters} in both; it is damaged",
+                steps.len(),
+                changes.len()
+            ))
+        })?;
+        Ok(())
+    }
+}
+
+impl Trainer {
+    /// One iteration; stopped in its course, it leaves everything as it was.
+    pub(super) fn iteration(
+        &mut self,
+        data: &Subset,
+        epoch: Epoch,
+        mut full_batch: Box<FullBatch>,
+    ) -> Totals {
+        let first = self.steps();
+        let memory = &self.executor.parameters;
+        let mut parameters = self.executor.plan.parameters.from_memory(&memory.read());
+        let FullBatch { method, limits, l2 } = &mut *full_batch;
+        self.minimize_standardized(true);
+        let iteration = method.iterate(&mut parameters, limits, &mut |parameters| {
+            self.evaluate(data, epoch, parameters, *l2)
+        });
+        self.executor.plan.parameters.write(&parameters, &self.executor.parameters);
+        self.lbfgs = Some(full_batch);
+        let Some(iteration) = iteration else {
+            self.steps.store(first, Ordering::Relaxed);
+            return self.totals(data, 0);
+        };
+        let mut figures = iteration.figures;
+        if self.minimize_standardized(false) {
+            let stop = &AtomicBool::new(false);
+            figures = self.pass_over(data, Epoch { stop, ..epoch });
+        }
+        self.steps.store(first + 1, Ordering::Relaxed);
+        Totals { step_length: Some(iteration.step), end: iteration.end, ..figures }
+    }
+
+    /// Whether the losses of several outputs are to be those of standardized targets, which are minimized, in place of
+    /// those in the targets' own units, which are reported. Says whether these differ by more than a factor.
+    fn minimize_standardized(&mut self, standardized: bool) -> bool {
+        let Some(scale) = self.target_scale.as_mut().filter(|scale| scale.outputs() > 1) else {
+            return false;
+        };
+        scale.count_standardized(standardized);
+        if let Some(terms) = &mut self.terms {
+            terms.count_standardized(standardized);
+        }
+        true
+    }
+
+    /// The objective with its gradient: mean loss and penalty over all samples. None if the run is stopped.
+    fn evaluate(
+        &mut self,
+        data: &Subset,
+        epoch: Epoch,
+        parameters: &[f32],
+        l2: f64,
+    ) -> Option<Evaluation<Totals>> {
+        let order = &self.executor.plan.parameters;
+        order.write(parameters, &self.executor.parameters);
+        let first = self.steps();
+        let figures = self.pass_over(data, epoch);
+        // The step that counts is the iteration.
+        self.steps.store(first, Ordering::Relaxed);
+        if figures.stopped {
+            return None;
+        }
+        let order = &self.executor.plan.parameters;
+        let gradients = self.micro_batches[0].workspace.gradients.read();
+        let objective = self.mean_loss() + l2 / 2.0 * squares(order, parameters);
+        Some(Evaluation { objective, gradient: order.from_memory(&gradients), figures })
+    }
+
+    /// The mean loss of the last pass, on the scale on which the targets are learned.
+    fn mean_loss(&self) -> f64 {
+        let weight = self.weight_of(self.batches.batch(0));
+        let loss: f64 = self.micro_batches.iter().map(|it| *lock(&it.loss)).sum();
+        loss / if weight > 0.0 { weight } else { 1.0 }
+    }
+}
+
+/// The sum of the squares of all weights; biases are not penalized.
+fn squares(order: &Partitioned, parameters: &[f32]) -> f64 {
+    let weights = order.tensors.iter().filter(|tensor| tensor.role == Role::Weight);
+    weights
+        .map(|tensor| {
+            let values = &parameters[tensor.range.clone()];
+            values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>()
+        })
+        .sum()
+}
