@@ -89,10 +89,9 @@ impl Setting {
 
     /// Whether a run with this solver uses it: false only for a constant of other optimizers.
     fn is_used_by(&self, solver: &str) -> bool {
-        let name = self.setting.name;
         let has = |optimizer: Optimizer| {
-            optimizer.constant(name).is_some()
-                || (name == "nesterov" && optimizer.nesterov().is_some())
+            let config = TrainConfig { optimizer, ..Preset::Notebook.config() };
+            self.setting.get(&config).is_some()
         };
         !Optimizer::ALL.into_iter().any(has) || Optimizer::from_name(solver).is_none_or(has)
     }

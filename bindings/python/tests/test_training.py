@@ -253,7 +253,6 @@ def test_everything_that_regularises_is_taken(digits):
         (dict(alpha=-1.0), "alpha / batch_size is"),
         (dict(tol=float("nan")), "tol is nan"),
         (dict(n_jobs=0), "n_jobs is 0"),
-        (dict(solver="lbfgs"), "choose one of sgd, adam, adamw, rmsprop, lion, muon"),
         (dict(solver="newton"), "solver is 'newton', but must be one of sgd"),
         (dict(activation="softsign"), "activation is 'softsign', but must be one of identity"),
         (dict(activation=["relu", "tanh"]), "2 activations for 1 hidden layers: give one for all"),

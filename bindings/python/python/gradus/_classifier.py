@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gradus import _core, _frames, _inputs
-from gradus._mlp import BaseMLP
+from gradus._mlp import BaseMLP, for_steps
 from gradus._parameters import complete
 from gradus.plots import Plot
 
@@ -100,16 +100,20 @@ class MLPClassifier(BaseMLP):
         hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: str | Sequence[str] = "relu",
         *,
-        solver: Literal["adam", "sgd", "adamw", "rmsprop", "lion", "muon"] = "adam",
+        solver: Literal["adam", "sgd", "lbfgs", "adamw", "rmsprop", "lion", "muon"] = "adam",
         alpha: float = 0.0001,
         batch_size: int | Literal["auto", "full"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
         learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
         schedule: str = "constant",
         warm_up: float = 0.0,
         max_iter: int = 200,
+        shuffle: bool = True,
         random_state: int | np.random.RandomState | np.random.Generator | None = None,
         tol: float = 1e-4,
         n_iter_no_change: int | None = 10,
+        max_fun: int = 15000,
         verbose: bool = False,
         warm_start: bool = False,
         momentum: float | None = None,
@@ -170,6 +174,7 @@ class MLPClassifier(BaseMLP):
         """
         return self._fit(X, y, sample_weight, validation_data)
 
+    @for_steps
     def partial_fit(
         self,
         X: Samples,

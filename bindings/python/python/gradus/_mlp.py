@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from types import MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,10 +40,14 @@ class BaseMLP(Savable):
     solver: str
     alpha: float
     batch_size: int | Literal["auto", "full"]
+    learning_rate: str
     learning_rate_init: float
+    power_t: float
     schedule: str
     warm_up: float
     max_iter: int
+    max_fun: int
+    shuffle: bool
     random_state: int | np.random.RandomState | np.random.Generator | None
     tol: float
     n_iter_no_change: int | None
@@ -128,7 +133,8 @@ class BaseMLP(Savable):
         if validation_data is not None:
             validation = self._validation(validation_data, values, names, targets)
         seed = self._seed if go_on else _settings.seed(self.random_state)
-        early = _settings.truth("early_stopping", self.early_stopping)
+        early = _settings.truth("early_stopping", self.early_stopping) and self._stops_early()
+        seen = self.t_ if go_on else 0
         share = self._held_out(early and validation is None, len(values))
         settings = _settings.texts(
             self,
@@ -139,6 +145,9 @@ class BaseMLP(Savable):
                 class_weights=self._class_weights(targets),
                 early_stopping=early,
                 validation=share,
+                weight=len(values) if weights is None else float(np.sum(weights, dtype=np.float64)),
+                seen=seen,
+                losses=self.loss_curve_ if go_on and partial else [],
             ),
         )
         run = _core.train(
@@ -162,7 +171,7 @@ class BaseMLP(Savable):
             raise run.error or ValueError(f"{run.message}. The estimator is as it was before the call")
         interrupted = run.error is not None and not run.history.get("loss")
         if not (interrupted and "_model" in self.__dict__):
-            self._take(run, seed, targets, names, keep=partial and go_on)
+            self._take(run, seed, targets, names, keep=partial and go_on, seen=seen)
             self._precision = precision
         if run.error is not None:
             raise run.error
@@ -173,30 +182,54 @@ class BaseMLP(Savable):
     @property
     def _no_improvement_count(self):
         """Epochs in a row, the last one included, without progress by ``tol``, counted as scikit-learn counts them."""
-        values = self.loss_curve_
-        if self.early_stopping:
-            values = [-score for score in self.validation_scores_]
         best, count = float("inf"), 0
-        for value in values:
+        for value in self._watched():
             count = count + 1 if value > best - self.tol else 0
             best = min(best, value)
         return count
 
+    def _watched(self):
+        """Returns the values that show progress: losses, or validation scores with the opposite sign."""
+        if self._stops_early():
+            return [-score for score in self.validation_scores_ or []]
+        return self.loss_curve_
+
+    def _stops_early(self):
+        """Returns whether validation data end the training; as in scikit-learn, never that of lbfgs."""
+        return bool(self.early_stopping) and _settings.makes_steps(self)
+
+    @property
+    def _optimizer(self):
+        """The learning rate of the next epoch, where users of scikit-learn read it."""
+        if not _settings.makes_steps(self):
+            raise AttributeError("the solver lbfgs has no learning rate")
+        self._trained("_optimizer")
+        return SimpleNamespace(learning_rate=self._next_rate())
+
+    def _next_rate(self):
+        rates = self.history_.get("learning_rate")
+        if _settings.rate_rule(self) == "constant" and self.schedule != "constant" and rates:
+            return rates[-1]
+        return _settings.next_rate(self, self.t_, self._watched())
+
     def _warn(self, run, stacklevel):
         """Says why a run ended, and warns of what the user should know of it."""
+        lbfgs = not _settings.makes_steps(self)
         if self.verbose and run.outcome == "no_progress":
-            what = "Validation score" if self.early_stopping else "Training loss"
-            print(
-                f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs. "
-                "Stopping.",
-                flush=True,
-            )
+            what = "Validation score" if self._stops_early() else "Training loss"
+            reason = f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs."
+            if lbfgs:
+                reason = f"lbfgs has converged after {self.n_iter_} iterations."
+            elif _settings.rate_rule(self) == "adaptive":
+                reason += " Learning rate too small."
+            print(f"{reason} Stopping.", flush=True)
         for warning in run.warnings:
             warnings.warn(warning, UserWarning, stacklevel=stacklevel)
         if run.outcome == "finished" and self.n_iter_no_change is not None:
+            limit = "max_fun" if lbfgs and self.n_iter_ < self.max_iter else "max_iter"
             warnings.warn(
-                f"{self.n_iter_} epochs (max_iter) were run, and the loss had not settled: the optimization has not "
-                "converged yet. Use a larger max_iter, or n_iter_no_change=None if this is the length you want",
+                f"{self.n_iter_} epochs ({limit}) were run, and the loss had not settled: the optimization has not "
+                f"converged yet. Use a larger {limit}, or n_iter_no_change=None if this is the length you want",
                 convergence_warning(),
                 stacklevel=stacklevel,
             )
@@ -253,6 +286,9 @@ class BaseMLP(Savable):
         return share
 
     def _patience(self):
+        if not _settings.makes_steps(self) or _settings.rate_rule(self) == "adaptive":
+            # These end by themselves.
+            return None
         rounds = _settings.rounds(self.n_iter_no_change)
         return None if rounds is None else (_settings.number("tol", self.tol), rounds)
 
@@ -267,15 +303,15 @@ class BaseMLP(Savable):
             if not callable(callback):
                 raise ValueError(f"callbacks has {callback!r}, which is not callable")
         if self.verbose:
-            score = self._validation_score if self.early_stopping else None
+            score = self._validation_score if self._stops_early() else None
             callbacks.insert(0, _EpochPrinter(self.n_iter_ if keep else 0, score))
         if not callbacks:
             return None
         # All of them are called, even if one wants to stop.
         return lambda report: any([_is_true(callback(dict(report))) for callback in callbacks])
 
-    def _take(self, run, seed, targets, names, keep):
-        """Sets the attributes of a trained estimator."""
+    def _take(self, run, seed, targets, names, keep, seen=0):
+        """Sets the attributes of a trained estimator, which had seen so many samples before."""
         history = run.history
         done = 0
         if keep:
@@ -296,10 +332,10 @@ class BaseMLP(Savable):
         self.n_iter_ = len(self.loss_curve_)
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
         # As in scikit-learn: early stopping does not watch the training loss.
-        self.best_loss_ = None if self.early_stopping else min(self.loss_curve_, default=None)
+        self.best_loss_ = None if self._stops_early() else min(self.loss_curve_, default=None)
         self.best_validation_score_ = max(self.validation_scores_ or [], default=None)
         self.best_epoch_ = None if run.best_epoch is None else done + run.best_epoch
-        self.t_ = (self.t_ if keep else 0) + run.samples
+        self.t_ = seen + run.samples
         self.outcome_ = run.outcome
         self._set_features(names)
         self._set_targets(targets)
@@ -508,6 +544,23 @@ class BaseMLP(Savable):
             message = f"X does not have valid feature names, but {name} was fitted with feature names"
         warnings.warn(message, UserWarning, stacklevel=stacklevel - 1)
         return X
+
+
+class for_steps:
+    """Makes a method one that an estimator has only if its solver makes a step after each batch."""
+
+    def __init__(self, method):
+        self._method = method
+
+    def __get__(self, estimator, cls=None):
+        if estimator is None:
+            return self._method
+        if not _settings.makes_steps(estimator):
+            raise AttributeError(
+                f"{self._method.__name__} is only available for solvers that train on batches: lbfgs needs all samples "
+                "at once"
+            )
+        return MethodType(self._method, estimator)
 
 
 def _is_true(answer):

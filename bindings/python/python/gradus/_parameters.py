@@ -42,13 +42,37 @@ _OWN = {
     "batch_size": (
         "int, 'auto' or 'full'",
         "Samples per step, at most all of them, shuffled in every epoch; 'auto' is "
-        "``min(200, n_samples)``. 'full' uses all samples in every step, in their own order.",
+        "``min(200, n_samples)``. 'full' uses all samples in every step, in their own order, as 'lbfgs' always does.",
+    ),
+    "solver": (
+        "{'adam', 'sgd', 'lbfgs', 'adamw', 'rmsprop', 'lion', 'muon'}",
+        "How the weights follow their gradients. 'lbfgs' is a quasi-Newton method for small data: each epoch is an "
+        "iteration over all samples with a line search, without a learning rate; it has no `partial_fit`. A solver "
+        "ignores scikit-learn's parameters for others.",
+    ),
+    "learning_rate": (
+        "{'constant', 'invscaling', 'adaptive'}",
+        "scikit-learn's rules for the learning rate of 'sgd'. 'invscaling' divides ``learning_rate_init`` by "
+        "``(t + 1) ** power_t``, where t is the number of samples seen in all calls; as there, each `fit` begins with "
+        "``learning_rate_init``. 'adaptive' divides the rate by 5 each time it has made no progress for more than "
+        "``n_iter_no_change`` epochs, and ends training once the rate is at most 1e-6. Cannot be combined with "
+        "``schedule``.",
+    ),
+    "power_t": ("float", "The exponent of ``learning_rate='invscaling'``."),
+    "shuffle": (
+        "bool",
+        "Whether the samples are shuffled in every epoch; otherwise batches take them in the order of X.",
+    ),
+    "max_fun": (
+        "int",
+        "The run ends after the epoch in which 'lbfgs' has made more evaluations of loss and gradient than this, in "
+        "all.",
     ),
     "schedule": (
         "str",
         "Schedule of the learning rate over ``max_iter`` epochs: 'constant', 'cosine', 'one-cycle', 'coslog4', 'flat-cosine', "
-        "'step:EPOCHS:FACTOR' or 'plateau:PATIENCE:FACTOR'. `partial_fit` always uses "
-        "``learning_rate_init``.",
+        "'step:EPOCHS:FACTOR', 'plateau:PATIENCE:FACTOR', 'inverse-scaling:POWER' or 'adaptive:PATIENCE:MIN_DELTA'. "
+        "`partial_fit` always uses ``learning_rate_init``, or what ``learning_rate`` makes of it.",
     ),
     "max_iter": ("int", "Maximum number of epochs (passes over the samples)."),
     "random_state": (
@@ -57,7 +81,8 @@ _OWN = {
     ),
     "tol": (
         "float",
-        "Smallest improvement over the best epoch so far that counts as progress.",
+        "Smallest improvement over the best epoch so far that counts as progress. 'lbfgs' ends when no component of "
+        "the gradient is larger in absolute value.",
     ),
     "n_iter_no_change": (
         "int, infinity or None",

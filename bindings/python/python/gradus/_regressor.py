@@ -10,7 +10,7 @@ import numpy as np
 
 from gradus import _frames, _inputs
 from gradus._errors import metric_warning
-from gradus._mlp import BaseMLP
+from gradus._mlp import BaseMLP, for_steps
 from gradus._parameters import complete
 
 if TYPE_CHECKING:
@@ -103,16 +103,20 @@ class MLPRegressor(BaseMLP):
         hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: str | Sequence[str] = "relu",
         *,
-        solver: Literal["adam", "sgd", "adamw", "rmsprop", "lion", "muon"] = "adam",
+        solver: Literal["adam", "sgd", "lbfgs", "adamw", "rmsprop", "lion", "muon"] = "adam",
         alpha: float = 0.0001,
         batch_size: int | Literal["auto", "full"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
         learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
         schedule: str = "constant",
         warm_up: float = 0.0,
         max_iter: int = 200,
+        shuffle: bool = True,
         random_state: int | np.random.RandomState | np.random.Generator | None = None,
         tol: float = 1e-4,
         n_iter_no_change: int | None = 10,
+        max_fun: int = 15000,
         verbose: bool = False,
         warm_start: bool = False,
         momentum: float | None = None,
@@ -173,6 +177,7 @@ class MLPRegressor(BaseMLP):
         """
         return self._fit(X, y, sample_weight, validation_data)
 
+    @for_steps
     def partial_fit(
         self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> MLPRegressor:

@@ -43,6 +43,12 @@ class Run(NamedTuple):
     early_stopping: bool
     # The share of the samples that is held out for validation.
     validation: float
+    # The sum of the samples' weights.
+    weight: float
+    # Samples that were seen in the runs that this one continues.
+    seen: int
+    # The training losses of those that a partial run continues.
+    losses: list[float]
 
 
 def texts(estimator, run):
@@ -57,11 +63,12 @@ def texts(estimator, run):
             continue
         if setting.task not in (None, estimator._task):
             continue
-        own = _OWN.get(setting.parameter)
+        own = _OF_SETTINGS.get(setting.name) or _OWN.get(setting.parameter)
         value = getattr(estimator, setting.parameter, None) if own is None else own(estimator, run)
         if value is not None:
             found[setting.name] = text(setting.parameter, value)
     if run.partial:
+        # The rate of the one epoch is known.
         found.update(schedule="constant", warm_up="0", epochs="1")
         found.update(weight_decay_schedule="constant", dropout_schedule="constant")
     return found
@@ -112,15 +119,6 @@ def _expected(setting):
 # Parameters that scikit-learn defines otherwise than the table, each with the value of its setting.
 
 
-def _solver(estimator, run):
-    if estimator.solver == "lbfgs":
-        raise ValueError(
-            "solver 'lbfgs' is not supported: gradus trains on mini-batches; choose one of "
-            + ", ".join(BY_PARAMETER["solver"].choices)
-        )
-    return estimator.solver
-
-
 def _momentum(estimator, run):
     if estimator.momentum is None and estimator.solver == "sgd":
         return 0.9
@@ -134,7 +132,75 @@ def _nesterovs_momentum(estimator, run):
     return estimator.nesterovs_momentum
 
 
+def makes_steps(estimator):
+    """Return whether the solver makes a step after each batch; the other one, lbfgs, takes all samples at once."""
+    return estimator.solver != "lbfgs"
+
+
+def rate_rule(estimator):
+    """Return which of scikit-learn's rules changes the learning rate; only the solver 'sgd' has them."""
+    rule = estimator.learning_rate
+    if not isinstance(rule, str) or rule not in _RULES:
+        raise ValueError(f"learning_rate is {rule!r}, but must be one of {', '.join(_RULES)}")
+    if estimator.solver != "sgd" or rule == "constant":
+        return "constant"
+    if estimator.schedule != "constant":
+        raise ValueError(
+            f"learning_rate={rule!r} and schedule={estimator.schedule!r} both change the learning rate: leave one out"
+        )
+    return rule
+
+
+_RULES = ("constant", "invscaling", "adaptive")
+
+
+def _schedule(estimator, run):
+    rule = rate_rule(estimator)
+    if rule == "invscaling":
+        return f"inverse-scaling:{_power_t(estimator)!r}"
+    if rule == "adaptive":
+        waited, tol = rounds(estimator.n_iter_no_change), number("tol", estimator.tol)
+        # A rate that is never divided is constant.
+        return "constant" if waited is None else f"adaptive:{waited}:{tol!r}"
+    return estimator.schedule
+
+
+def _power_t(estimator):
+    power = number("power_t", estimator.power_t)
+    if power < 0:
+        raise ValueError(f"power_t is {estimator.power_t!r}, but must be at least 0")
+    return power
+
+
+def _learning_rate_init(estimator, run):
+    if run.partial and rate_rule(estimator) != "constant":
+        return next_rate(estimator, run.seen, run.losses)
+    return estimator.learning_rate_init
+
+
+def next_rate(estimator, seen, values):
+    """Return the learning rate after ``seen`` samples, with these losses (or scores with the opposite sign)."""
+    rate = number("learning_rate_init", estimator.learning_rate_init)
+    rule = rate_rule(estimator)
+    if rule == "invscaling":
+        return rate / (seen + 1) ** _power_t(estimator) if seen > 0 else rate
+    if rule == "adaptive":
+        patience = rounds(estimator.n_iter_no_change)
+        best, waited = np.inf, 0
+        for value in values:
+            waited = 0 if best - value >= estimator.tol else waited + 1
+            best = min(best, value)
+            if patience is not None and waited > patience:
+                if rate <= 1e-6:
+                    break
+                rate, waited = rate / 5.0, 0
+    return rate
+
+
 def _batch_size(estimator, run):
+    if not makes_steps(estimator):
+        # As in scikit-learn, it does not use the parameter.
+        return "full"
     value = estimator.batch_size
     if isinstance(value, str):
         if value not in ("auto", "full"):
@@ -146,6 +212,8 @@ def _batch_size(estimator, run):
 def _alpha(estimator, run):
     # scikit-learn divides the penalty by the samples of the batch, as it does the loss.
     batch = _batch_size(estimator, run)
+    if not makes_steps(estimator):
+        return number("alpha", estimator.alpha) / (run.weight or 1.0)
     divisor = round(run.samples * (1.0 - run.validation)) if batch == "full" else batch
     return number("alpha", estimator.alpha) / divisor
 
@@ -158,7 +226,8 @@ def _init(estimator, run):
 def _n_iter_no_change(estimator, run):
     if not run.early_stopping:
         return None
-    waited = rounds(estimator.n_iter_no_change)
+    # An adaptive rate ends the run itself.
+    waited = None if rate_rule(estimator) == "adaptive" else rounds(estimator.n_iter_no_change)
     # A run that never gives up still returns to its best epoch.
     return 2**53 if waited is None else waited + 1
 
@@ -166,6 +235,8 @@ def _n_iter_no_change(estimator, run):
 def _monitor(estimator, run):
     if estimator.monitor is None and run.early_stopping:
         return estimator._validation_score
+    if estimator.monitor is None and rate_rule(estimator) == "adaptive":
+        return "loss"
     return estimator.monitor
 
 
@@ -185,9 +256,15 @@ def _loss(estimator, run):
     return None if loss in ("squared", "squared_error") else loss
 
 
+# Settings that share a parameter with another one.
+_OF_SETTINGS = {
+    "tolerance": lambda estimator, run: number("tol", estimator.tol),
+}
+
 _OWN = {
     "loss": _loss,
-    "solver": _solver,
+    "schedule": _schedule,
+    "learning_rate_init": _learning_rate_init,
     "momentum": _momentum,
     "nesterovs_momentum": _nesterovs_momentum,
     "batch_size": _batch_size,
