@@ -209,6 +209,7 @@ impl Labelled {
                 }
                 Rows::Doubles(values) => Inputs::Doubles(values.to_vec()),
                 Rows::Sparse(rows) => Inputs::Sparse(rows.clone()),
+                Rows::Table(table) => Inputs::Table(table.clone()),
             }),
             targets: targets.targets(names.to_vec())?,
             weights: weights.map(|weights| weights.to_vec()).transpose()?,
@@ -236,6 +237,11 @@ pub(crate) fn to_arrays<'py>(
         Inputs::Floats(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
         Inputs::Doubles(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
         Inputs::Sparse(rows) => Py::new(py, SparseRows { rows })?.into_bound(py).into_any(),
+        Inputs::Table(_) => {
+            return Err(PyValueError::new_err(
+                "the table has text, dates or gaps, which an array of numbers cannot hold: read it as a data frame",
+            ));
+        }
     };
     let targets = match data.targets {
         Targets::Classes { labels, names } if names.len() <= 256 => {

@@ -64,13 +64,11 @@ pub(crate) fn load<'py>(
         label_column,
         drop,
         encoding,
-        columns: None,
-        doubles: false,
-        colour: false,
         values,
         image_size,
         seed,
         download,
+        ..LoadOptions::default()
     };
     let found = interruptible(py, move || parts(&options, validation))?;
     let names = found.train.targets.names().to_vec();

@@ -108,8 +108,8 @@ impl Model {
         let bytes = match sample {
             Rows::Bytes(_) => true,
             Rows::Floats(_) | Rows::Doubles(_) => false,
-            // What is ready takes another way, with sums in another order.
-            Rows::Sparse(_) => return Ok(None),
+            // What is ready takes another way, with sums in another order. No array is a table.
+            Rows::Sparse(_) | Rows::Table(_) => return Ok(None),
         };
         let Ok(mut ready) = self.ready[usize::from(bytes)].try_lock() else { return Ok(None) };
         guarded(|| {

@@ -15,6 +15,7 @@ use gradus::data::split::split_samples;
 use gradus::data::{Columns, Dataset};
 use gradus::network::{Network, available_cores};
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
+use gradus::transform::Transform;
 use gradus::{Error, Result};
 use numpy::{PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyRuntimeError;
@@ -177,7 +178,8 @@ impl Job {
 
 /// The network of the settings and the data, with these parameters.
 fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<Network> {
-    let mut network = config.network(data)?;
+    let transform = Transform::fit(config.normalization, data);
+    let mut network = config.network(data, &transform)?;
     set_parameters(&mut network, parameters)?;
     Ok(network)
 }

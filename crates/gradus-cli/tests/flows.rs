@@ -801,7 +801,6 @@ fn regression_from_training_to_prediction() {
     assert!(whole == resumed);
 
     for (arguments, code, words) in [
-        ("train --data sizes.csv --loss squared", 2, "Name them with --label-column"),
         ("train --loss squared", 2, "mnist: its samples have classes"),
         ("train --data digits --loss squared", 2, "digits: its samples have classes"),
         ("predict model.safetensors sizes.csv --top 2", 2, "--top has no effect"),

@@ -48,6 +48,31 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "train",
+        "categorical",
+        Refused(&[
+            ("train --data arrays.npz --categorical 0", "an .npz archive"),
+            ("train --data digits --categorical u", "is for tables"),
+        ]),
+    ),
+    (
+        "train",
+        "numeric",
+        Refused(&[
+            ("train --data arrays.npz --numeric 0", "an .npz archive"),
+            ("train --data digits --numeric u", "is for tables"),
+        ]),
+    ),
+    (
+        "train",
+        "dates",
+        Refused(&[
+            ("train --data arrays.npz --dates 0", "an .npz archive"),
+            ("train --data digits --dates u", "is for tables"),
+        ]),
+    ),
+    ("train", "missing", Refused(&[("train --data arrays.npz --missing -9", "an .npz archive")])),
+    (
+        "train",
         "drop",
         Refused(&[
             ("train --data digits --drop u", "is for tables"),
@@ -456,6 +481,14 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "evaluate",
+        "missing",
+        Refused(&[(
+            "evaluate model.safetensors --data arrays.npz --missing -9",
+            "an .npz archive",
+        )]),
+    ),
+    (
+        "evaluate",
         "drop",
         Refused(&[
             ("evaluate model.safetensors --data arrays.npz --drop 0", "an .npz archive"),
@@ -545,6 +578,14 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "report",
+        "missing",
+        Refused(&[
+            ("report history.json --missing -9", "a history"),
+            ("report model.safetensors --data arrays.npz --missing -9", "an .npz archive"),
+        ]),
+    ),
+    (
+        "report",
         "drop",
         Refused(&[
             ("report history.json --drop 0", "a history"),
@@ -625,6 +666,11 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "predict",
+        "missing",
+        Refused(&[("predict digits.safetensors image.png --missing -9", "an image")]),
+    ),
+    (
+        "predict",
         "drop",
         Refused(&[
             ("predict digits.safetensors image.png --drop 0", "an image"),
@@ -694,6 +740,31 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("data", "seed", Refused(&[("data digits --show 0 --seed 1", "--distort")])),
     ("data", "json", Refused(&[("data table.csv --show 0 --json", "--show")])),
     ("data", "data-dir", Refused(&[("data table.csv --data-dir .", "named data sets")])),
+    (
+        "data",
+        "categorical",
+        Refused(&[
+            ("data arrays.npz --categorical 0", "an .npz archive"),
+            ("data --categorical u", "is for tables"),
+        ]),
+    ),
+    (
+        "data",
+        "numeric",
+        Refused(&[
+            ("data arrays.npz --numeric 0", "an .npz archive"),
+            ("data --numeric u", "is for tables"),
+        ]),
+    ),
+    (
+        "data",
+        "dates",
+        Refused(&[
+            ("data arrays.npz --dates 0", "an .npz archive"),
+            ("data --dates u", "is for tables"),
+        ]),
+    ),
+    ("data", "missing", Refused(&[("data arrays.npz --missing -9", "an .npz archive")])),
     (
         "data",
         "drop",

@@ -294,10 +294,22 @@ pub(crate) fn read_matching(
     reading.image_size = size_of(train).or(options.image_size);
     reading.table.doubles |= matches!(train.inputs, Inputs::Doubles(_));
     reading.colour |= train.sample_shape.len() == 3;
+    let types = match &train.inputs {
+        Inputs::Table(table) => Some(table.types()),
+        _ => None,
+    };
     if let Some(columns) = &train.columns {
         // Of a table like the training data, which may have its columns in another order.
         reading.table =
             TableOptions { label_column: None, drop: &[], columns: Some(columns), ..reading.table };
+        let names = &[];
+        reading.table = TableOptions {
+            categorical: names,
+            numeric: names,
+            dates: names,
+            types: types.as_deref(),
+            ..reading.table
+        };
     }
     let data = read_path(path, reading, warnings)?.for_measuring(wanted);
     fit_part(train, data).map_err(|error| error.context(path.display()))

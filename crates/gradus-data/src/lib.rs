@@ -53,7 +53,7 @@ pub use fetch::FetchProgress;
 pub use files::{FolderKind, folder_kind};
 pub use find_set::{fetch, is_set_name, sets_at_hand};
 pub use load::{find, load, load_matching, load_single, load_validation, note_on_name};
-pub use load_options::{Found, LoadOptions, Loaded};
+pub use load_options::{ColumnKinds, Found, LoadOptions, Loaded};
 pub use parts::Parts;
 pub use sets::set_names;
 pub use weights::read_sample_weights;
@@ -63,5 +63,6 @@ pub(crate) use gradus_core::files::reading;
 pub(crate) use gradus_core::random;
 pub(crate) use gradus_core::samples::image_shape;
 pub use gradus_core::samples::{
-    Columns, Dataset, Inputs, Rows, SparseRows, Targets, Task, needs_doubles, split,
+    ColumnType, Columns, Dataset, Inputs, RawColumn, Rows, SparseRows, Table, Targets, Task,
+    needs_doubles, split,
 };

@@ -394,7 +394,8 @@ mod tests {
         assert!(loaded.warnings.iter().any(|it| it.contains(notice)), "{:?}", loaded.warnings);
         let loaded = load_in(&options, &environment).unwrap();
         assert_eq!((loaded.validation.unwrap().len(), loaded.test.len()), (6, 4));
-        let regression = LoadOptions { values: true, label_column: Some("size".into()), ..options };
+        let regression =
+            LoadOptions { values: true, label_column: Some("animal".into()), ..options };
         let error = load_in(&regression, &environment).unwrap_err().to_string();
         assert!(error.contains("train.csv"), "{error}");
     }

@@ -2,9 +2,22 @@
 
 use std::path::PathBuf;
 
+use gradus_core::samples::ColumnType;
+
 use super::csv::{Encoding, TableOptions};
 use super::files::ReadOptions;
 use super::{Columns, Dataset};
+
+/// Columns of a table whose kind is decided by the user, not by what they hold: names or positions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ColumnKinds {
+    /// Categories.
+    pub categorical: Vec<String>,
+    /// Numbers.
+    pub numeric: Vec<String>,
+    /// Dates and times.
+    pub dates: Vec<String>,
+}
 
 /// What to load and how.
 #[derive(Debug, Clone)]
@@ -21,6 +34,12 @@ pub struct LoadOptions {
     pub label_column: Option<String>,
     /// Columns of a table to leave out: names from its header, or positions from 0.
     pub drop: Vec<String>,
+    /// Columns of a table to read as categories, as numbers and as dates, by name or position.
+    pub kinds: ColumnKinds,
+    /// Spellings of gaps in a table, in place of the usual ones.
+    pub missing: Option<Vec<String>>,
+    /// The types of the features among `columns`, of a model that takes raw columns.
+    pub types: Option<Vec<ColumnType>>,
     /// How the letters of a table are written as bytes, if it does not say so itself.
     pub encoding: Option<Encoding>,
     /// Whether 64-bit numbers stay so in any case: for a model that takes double precision.
@@ -50,6 +69,9 @@ impl Default for LoadOptions {
             test: None,
             label_column: None,
             drop: Vec::new(),
+            kinds: ColumnKinds::default(),
+            missing: None,
+            types: None,
             encoding: None,
             columns: None,
             doubles: false,
@@ -72,6 +94,11 @@ impl LoadOptions {
                 encoding: self.encoding,
                 columns: self.columns.as_ref(),
                 doubles: self.doubles,
+                categorical: &self.kinds.categorical,
+                numeric: &self.kinds.numeric,
+                dates: &self.kinds.dates,
+                missing: self.missing.as_deref(),
+                types: self.types.as_deref(),
             },
             image_size: self.image_size,
             colour: self.colour,

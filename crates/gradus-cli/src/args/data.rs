@@ -8,7 +8,7 @@ use gradus::data::distort::Distortion;
 use gradus::loss::Loss;
 
 use super::parsers::{distortion, loss, whole};
-use super::source::SourceArgs;
+use super::source::{KindArgs, SourceArgs};
 
 /// Describe a data set, or draw one of its samples.
 #[derive(Debug, Args)]
@@ -47,4 +47,6 @@ pub(crate) struct DataArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) kinds: KindArgs,
 }

@@ -41,7 +41,7 @@ pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use serve::{LOOPBACK, ServeArgs, USUAL_PORT};
 pub(crate) use settings::{is_array_file, is_start_file, option};
 pub(crate) use shell::{CompletionsArgs, LicensesArgs, ManArgs};
-pub(crate) use source::{NamedSetArgs, SourceArgs, TableArgs};
+pub(crate) use source::{KindArgs, NamedSetArgs, SourceArgs, TableArgs};
 pub(crate) use sweep::SweepArgs;
 pub(crate) use train::TrainArgs;
 pub(crate) use vary::{Range, Values, Vary};

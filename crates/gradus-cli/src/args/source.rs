@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use gradus::data::ColumnKinds;
 use gradus::data::csv::Encoding;
 
 use super::parsers::{encoding, image_size};
@@ -31,6 +32,44 @@ pub(crate) struct TableArgs {
     /// byte order mark, else utf-8, else windows-1252 with a warning]
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     pub(crate) encoding: Option<Encoding>,
+    /// Texts that stand for a gap in a table, with commas between them, besides an empty cell; the model remembers them
+    /// [default: NA,N/A,#N/A,NaN,nan,null,NULL,None,?,<NA>,NaT]
+    #[arg(long, value_name = "TEXT,...", value_delimiter = ',', allow_hyphen_values = true)]
+    pub(crate) missing: Option<Vec<String>>,
+}
+
+/// What the columns of a table are, where their content does not decide it.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct KindArgs {
+    /// Read a column of a table as a category, whatever it holds: its name in the header or its position, counted from 0;
+    /// may be given several times
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) categorical: Vec<String>,
+    /// Read a column of a table as numbers; any other text in it is an error
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) numeric: Vec<String>,
+    /// Read a column of a table as dates, such as 2024-05-01 or 01.05.2024 12:30; any other text in it is an error
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) dates: Vec<String>,
+}
+
+impl KindArgs {
+    /// An option that was given, if any was.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let options = [
+            ("--categorical", &self.categorical),
+            ("--numeric", &self.numeric),
+            ("--dates", &self.dates),
+        ];
+        options.into_iter().find(|(_, columns)| !columns.is_empty()).map(|(option, _)| option)
+    }
+
+    /// The columns by kind.
+    pub(crate) fn kinds(&self) -> ColumnKinds {
+        let KindArgs { categorical, numeric, dates } = self.clone();
+        ColumnKinds { categorical, numeric, dates }
+    }
 }
 
 /// Where to find the data, a named set or a path, and how to read files.

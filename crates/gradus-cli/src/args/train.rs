@@ -11,7 +11,7 @@ use gradus::training::Preset;
 use super::checkpoints::CheckpointArgs;
 use super::parsers::presets;
 use super::settings::SettingArgs;
-use super::source::SourceArgs;
+use super::source::{KindArgs, SourceArgs};
 
 /// Train a model, measure it on test data and save it.
 #[derive(Debug, Clone, Args)]
@@ -39,6 +39,8 @@ pub(crate) struct TrainArgs {
     pub(crate) settings: SettingArgs,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) kinds: KindArgs,
     /// Weights of the training samples in the loss: an .npy file, or a text file with one number per line
     #[arg(long, value_name = "FILE", help_heading = "Regularization",
         value_hint = ValueHint::FilePath)]

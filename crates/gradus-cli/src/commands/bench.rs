@@ -150,6 +150,8 @@ fn non_zeros(inputs: &Inputs) -> usize {
         Rows::Floats(values) => values.iter().filter(|&&value| value != 0.0).count(),
         Rows::Doubles(values) => values.iter().filter(|&&value| value != 0.0).count(),
         Rows::Sparse(rows) => rows.values().iter().filter(|&&value| value != 0.0).count(),
+        // No named data set is a table.
+        Rows::Table(_) => inputs.len(),
     }
 }
 
@@ -312,8 +314,8 @@ impl Machine {
             Rows::Bytes(values) => Rows::Bytes(&values[index * features..][..features]),
             Rows::Floats(values) => Rows::Floats(&values[index * features..][..features]),
             Rows::Doubles(values) => Rows::Doubles(&values[index * features..][..features]),
-            // Named data sets are never sparse; the predictor would refuse them.
-            Rows::Sparse(rows) => Rows::Sparse(rows),
+            // Named data sets are neither sparse nor tables; the predictor would refuse them.
+            rows @ (Rows::Sparse(_) | Rows::Table(_)) => rows,
         };
         let mut predictor = classifier.predictor(matches!(test.inputs, Inputs::Bytes(_)))?;
         let mut times = Vec::new();

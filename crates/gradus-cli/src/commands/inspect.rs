@@ -4,11 +4,12 @@ use anyhow::Result;
 use gradus::classifier::Model;
 use gradus::data::Task;
 use gradus::network::Layer;
+use gradus::transform::columns::{Schema, SchemaColumn};
 use gradus::transform::robust::CLIP;
 use serde_json::{Value, json};
 
 use crate::args::InspectArgs;
-use crate::run::describe::{architecture, current, flatten, without_history};
+use crate::run::describe::{architecture, current, flatten, names_of_features, without_history};
 use crate::run::escape::{columns, cut, padded};
 use crate::run::model;
 use crate::run::output::{WIDEST_CELL, print_json, shape, stdout, table};
@@ -41,6 +42,10 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
         out.line(format_args!("loss: {}", model.loss().name()))?;
     }
     out.line("")?;
+    if let Some(schema) = model.transform.schema() {
+        out.lines(table(&column_rows(&model, schema)))?;
+        out.line("")?;
+    }
     out.lines(table(&layer_rows(network.layers())))?;
     if training.is_null() {
         return out.lines(["", "The file does not say how the model was trained."]);
@@ -58,6 +63,16 @@ fn training_lines(training: &Value) -> Vec<String> {
     }
     let width = rows.iter().map(|(key, _)| columns(key)).max().unwrap_or(0);
     rows.iter().map(|(key, value)| format!("  {}  {value}", padded(key, width))).collect()
+}
+
+/// What the network gets of each raw column.
+fn column_rows(model: &Model, schema: &Schema) -> Vec<Vec<String>> {
+    let heading = ["column", "kind", "inputs"].map(String::from).to_vec();
+    let row = |(name, column): (String, &SchemaColumn)| {
+        vec![name, column.name().to_owned(), column.inputs()]
+    };
+    let rows = names_of_features(model).into_iter().zip(schema.columns()).map(row);
+    std::iter::once(heading).chain(rows).collect()
 }
 
 fn layer_rows(layers: &[Layer]) -> Vec<Vec<String>> {
@@ -105,6 +120,7 @@ fn as_json(model: &Model) -> Value {
     };
     let (means, stds) = model.transform.means_and_stds();
     let mut normalization = match model.transform.as_scalar() {
+        None if model.transform.schema().is_some() => json!(model.transform),
         Some((mean, std)) => json!({"mean": mean, "deviation": std}),
         None if model.transform.takes_doubles() => {
             json!({"mean": model.transform.means(), "deviation": stds})

@@ -52,7 +52,7 @@ fn predict(file: &File, model: &Model, args: &PredictArgs) -> Result<()> {
     let Samples { inputs, origin, warnings } = samples::read(path, model, args)?;
     let is_image = matches!(origin, Origin::Image);
     warnings.iter().for_each(warn);
-    let count = inputs.len() / model.network.inputs();
+    let count = inputs.len() / model.features();
     let workers = workers(args.threads, count)?;
     let mut out = buffered_stdout();
     match model.task() {

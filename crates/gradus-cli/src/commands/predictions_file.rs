@@ -221,7 +221,7 @@ enum Predicted<'a> {
 
 impl<'a> Predicted<'a> {
     fn of(model: &'a Model, samples: &Samples, args: &PredictArgs) -> Result<Predicted<'a>> {
-        let count = samples.inputs.len() / model.network.inputs();
+        let count = samples.inputs.len() / model.features();
         let workers = workers(args.threads, count)?;
         Ok(match model.task() {
             Task::Classification => {

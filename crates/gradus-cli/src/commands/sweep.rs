@@ -1,7 +1,7 @@
 //! `gradus sweep`: options of `train` and their values in, a ranking of runs out.
 
 use anyhow::Result;
-use gradus::data::Subset;
+use gradus::data::{Inputs, Subset};
 use gradus::network::available_cores;
 use gradus::training::Data as Sets;
 use gradus::{Error, ErrorKind};
@@ -57,10 +57,15 @@ fn share_cores(jobs: Option<usize>, plan: &mut Plan) -> usize {
     jobs
 }
 
-/// Checks that the settings of all runs fit the data. Two samples are enough for that: batch normalization needs two.
+/// Checks that the settings of all runs fit the data. Two samples are enough for that: batch normalization needs two. What the
+/// raw columns of a table become depends on all of its rows.
 fn check_fit(plan: &Plan, data: &Data) -> Result<()> {
-    let few = if data.training.samples.len() > 1 { &[0, 1][..] } else { &[0] };
-    let train = Subset::new(&data.training.samples, few)?;
+    let samples = &data.training.samples;
+    let few = if samples.len() > 1 { &[0, 1][..] } else { &[0] };
+    let train = match samples.inputs {
+        Inputs::Table(_) => samples.into(),
+        _ => Subset::new(samples, few)?,
+    };
     let validation = data.training.sets()?.validation.or(Some(train));
     plan.runs.iter().try_for_each(|run| begin(run, Sets { train, validation }).map(drop))
 }

@@ -155,6 +155,7 @@ fn check_no_data(args: &ReportArgs, why: &str) -> Result<()> {
         ("--data-dir", source.named.data_dir.is_some()),
         ("--label-column", source.label_column.is_some()),
         ("--drop", !source.table.drop.is_empty()),
+        ("--missing", source.table.missing.is_some()),
         ("--encoding", source.table.encoding.is_some()),
         ("--image-size", source.image_size.is_some()),
         ("--no-download", source.named.no_download),

@@ -93,7 +93,7 @@ fn needs_standard(Sets { train, .. }: Sets) -> Option<&'static str> {
     match (&data.inputs, data.sample_shape.len()) {
         // Centred, sparse rows would become dense.
         (Inputs::Sparse(_), _) => None,
-        (_, 1) => Some("a table"),
+        (_, 1) | (Inputs::Table(_), _) => Some("a table"),
         // Grey levels fit into single precision.
         (Inputs::Doubles(_), _) => None,
         // Inputs that are mostly 1 train worse than those that are mostly 0.

@@ -1,6 +1,7 @@
 //! Models and their training in words: a network or metadata in, text out.
 
-use gradus::data::Inputs;
+use gradus::classifier::Model;
+use gradus::data::{Columns, Inputs};
 use gradus::network::{Activation, Network};
 use gradus::training::settings;
 use serde_json::Value;
@@ -12,6 +13,23 @@ pub(crate) fn value_type(inputs: &Inputs) -> &'static str {
         Inputs::Floats(_) => "float32",
         Inputs::Doubles(_) => "float64",
         Inputs::Sparse(_) => "sparse float32",
+        Inputs::Table(_) => "typed columns",
+    }
+}
+
+/// The names of the features that a model takes; their positions in a table without a header.
+pub(crate) fn names_of_features(model: &Model) -> Vec<String> {
+    names_of(model.columns.as_ref(), model.features())
+}
+
+/// The names of so many features of a table with these columns; their positions without a header.
+pub(crate) fn names_of(columns: Option<&Columns>, features: usize) -> Vec<String> {
+    match columns.and_then(|columns| columns.feature_names()) {
+        Some(names) => names.into_iter().map(str::to_owned).collect(),
+        None => {
+            let places = columns.map_or_else(|| (0..features).collect(), Columns::features);
+            places.into_iter().map(|at| at.to_string()).collect()
+        }
     }
 }
 

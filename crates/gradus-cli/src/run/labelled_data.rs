@@ -42,6 +42,7 @@ pub(crate) fn labelled_data(
     let mut options = source::options(&request, reading)?;
     options.columns = model.columns.clone();
     options.doubles = model.transform.takes_doubles();
+    options.types = source::types_of(model);
     options.colour = model.sample_shape.len() == 3 && model.image_size().is_none();
     let knows_targets = model.columns.as_ref().is_some_and(|it| !it.targets().is_empty());
     if model.task() == Task::Regression && options.label_column.is_none() && !knows_targets {
@@ -117,7 +118,7 @@ fn with_targets_of(
     model: &Model,
     from: &impl Display,
 ) -> gradus::Result<Dataset> {
-    if samples.features() != model.network.inputs() {
+    if samples.features() != model.features() {
         let (found, expected) = (&samples.sample_shape, &model.sample_shape);
         let message = format!(
             "{from}: its samples are {}, but the model takes {}: use data like the training data",

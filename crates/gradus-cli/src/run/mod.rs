@@ -18,6 +18,7 @@ pub(crate) mod training_data;
 pub(crate) mod defaults;
 pub(crate) mod labelled_data;
 pub(crate) mod samples;
+pub(crate) mod target;
 pub(crate) mod test_result;
 pub(crate) mod metadata;
 pub(crate) mod checkpoints;

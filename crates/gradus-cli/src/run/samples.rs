@@ -15,7 +15,7 @@ use crate::args::PredictArgs;
 use crate::run::file_kind::FileKind;
 use crate::run::output::shape;
 use crate::run::scale::to_scale_of;
-use crate::run::source::{check_table, no_effect};
+use crate::run::source::{check_table, no_effect, types_of};
 
 /// The most bytes of a file by default; of a pipe, a device or standard input, [`STREAM_LIMIT`].
 const FILE_LIMIT: u64 = 4 << 30;
@@ -211,7 +211,7 @@ fn parse(path: &Path, bytes: &[u8], model: &Model, args: &PredictArgs) -> Result
         }
         FileKind::Npy => array(npy::parse_npy(bytes)?, model, &mut warnings)?,
         FileKind::Npz => {
-            let (samples, chosen) = npz::parse_samples(bytes, model.network.inputs())?;
+            let (samples, chosen) = npz::parse_samples(bytes, model.features())?;
             warnings.extend(chosen);
             array(samples, model, &mut warnings)?
         }
@@ -221,7 +221,9 @@ fn parse(path: &Path, bytes: &[u8], model: &Model, args: &PredictArgs) -> Result
                 Task::Regression => model.names(),
             };
             let table = csv::unpack(Cursor::new(bytes))?;
-            let (features, options) = (model.network.inputs(), table_options(model, args));
+            let types = types_of(model);
+            let options = TableOptions { types: types.as_deref(), ..table_options(model, args) };
+            let features = model.features();
             let (mut inputs, of_table, form) =
                 csv::samples_of_text(table, features, outputs, &options)?;
             (warnings, origin) = (of_table, Origin::Table(form));
@@ -244,6 +246,7 @@ pub(crate) fn table_options<'a>(model: &'a Model, args: &'a PredictArgs) -> Tabl
         encoding: args.table.encoding,
         columns: model.columns.as_ref(),
         doubles: model.transform.takes_doubles(),
+        missing: args.table.missing.as_deref(),
         ..TableOptions::default()
     }
 }
@@ -318,7 +321,7 @@ fn image_samples(bytes: &[u8], model: &Model, args: &PredictArgs) -> Result<Samp
 /// The rows of an array; an array of the size of one sample is that sample. Images in colour become grey for a model of
 /// grey images, with a line about it.
 fn array(array: Array, model: &Model, warnings: &mut Vec<String>) -> Result<Inputs> {
-    let features = model.network.inputs();
+    let features = model.features();
     let found = array.shape.clone();
     let is_one = |array: &Array| array.values.len() == features && array.samples() != 1;
     let size = |shape: &[usize]| shape.iter().product::<usize>();
@@ -352,7 +355,7 @@ fn array(array: Array, model: &Model, warnings: &mut Vec<String>) -> Result<Inpu
 }
 
 fn check_finite(inputs: &Inputs, model: &Model) -> Result<()> {
-    match inputs.rows().not_finite(model.network.inputs()) {
+    match inputs.rows().not_finite(model.features()) {
         None => Ok(()),
         Some((value, (sample, _))) => {
             Err(invalid(format!("value {value} in sample {sample} is not a finite number")))

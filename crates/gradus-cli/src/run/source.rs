@@ -5,9 +5,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::Error;
-use gradus::data::{Found, LoadOptions, Task, is_set_name, note_on_name, read_sample_weights};
+use gradus::classifier::Model;
+use gradus::data::{
+    ColumnType, Found, LoadOptions, Task, is_set_name, note_on_name, read_sample_weights,
+};
+use gradus::transform::columns::Schema;
 
-use crate::args::{SourceArgs, TableArgs, TrainArgs};
+use crate::args::{KindArgs, SourceArgs, TableArgs, TrainArgs};
 use crate::run::file_kind::FileKind;
 use crate::run::output::warn;
 use crate::run::progress::Downloads;
@@ -22,12 +26,14 @@ pub(crate) struct DataRequest<'a> {
     pub(crate) validation: Option<&'a Path>,
     /// Seed that decides which samples are held out.
     pub(crate) seed: u64,
+    /// Columns whose kind the user decides.
+    pub(crate) kinds: Option<&'a KindArgs>,
 }
 
 impl<'a> DataRequest<'a> {
     /// A request without separate test and validation sets.
     pub(crate) fn new(task: Task, data: Option<&'a Path>, seed: u64) -> DataRequest<'a> {
-        DataRequest { task, data, test: None, validation: None, seed }
+        DataRequest { task, data, test: None, validation: None, seed, kinds: None }
     }
 
     /// The kind of the file or folder; none for a named data set.
@@ -63,6 +69,9 @@ impl<'a> DataRequest<'a> {
             return Err(no_effect("--label-column", data, &why));
         }
         check_table(&args.table, table, data, found)?;
+        if let Some(option) = self.kinds.and_then(KindArgs::given).filter(|_| !table) {
+            return Err(no_effect(option, data, &format!("it is for tables, and this is {found}")));
+        }
         // Test and validation images are scaled to the size of the training images.
         let images = kind.is_some_and(|kind| may_be(kind, FileKind::ImageFolder));
         if args.image_size.is_some() && !images {
@@ -80,7 +89,11 @@ pub(crate) fn check_table(
     data: impl Display,
     found: &str,
 ) -> Result<(), Error> {
-    let given = [("--drop", !args.drop.is_empty()), ("--encoding", args.encoding.is_some())];
+    let given = [
+        ("--drop", !args.drop.is_empty()),
+        ("--encoding", args.encoding.is_some()),
+        ("--missing", args.missing.is_some()),
+    ];
     match given.into_iter().find(|(_, given)| *given && !is_table) {
         Some((option, _)) => {
             Err(no_effect(option, data, &format!("it is for tables, and this is {found}")))
@@ -109,6 +122,9 @@ pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOp
         test: request.test.map(Path::to_owned),
         label_column: args.label_column.clone(),
         drop: args.table.drop.clone(),
+        kinds: request.kinds.map(KindArgs::kinds).unwrap_or_default(),
+        missing: args.table.missing.clone(),
+        types: None,
         encoding: args.table.encoding,
         columns: None,
         doubles: false,
@@ -128,6 +144,7 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
     let request = DataRequest {
         test: args.test.as_deref(),
         validation: settings.validation_set.as_deref(),
+        kinds: Some(&args.kinds),
         ..DataRequest::new(args.task(), args.data.as_deref(), settings.config.seed)
     };
     let mut options = options(&request, &args.source)?;
@@ -139,11 +156,17 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
         }
         options.drop.clear();
         options.columns = Some(columns);
+        options.types = earlier.and_then(types_of);
     }
     options.doubles = earlier.is_some_and(|model| model.transform.takes_doubles());
     options.colour =
         earlier.is_some_and(|model| model.sample_shape.len() == 3 && model.image_size().is_none());
     Ok(options)
+}
+
+/// The types of the raw columns that a model takes, if it takes any.
+pub(crate) fn types_of(model: &Model) -> Option<Vec<ColumnType>> {
+    model.transform.schema().map(Schema::types)
 }
 
 /// Loads the training and test data. `weights` is a file with the weights of the training samples, one per

@@ -131,7 +131,7 @@ impl TrainingSamples {
 
 /// The samples as a model that is trained on takes them: of its size, on its scale, and with its classes.
 fn for_model(model: &Model, samples: Dataset) -> Result<Dataset> {
-    let (found, expected) = (samples.features(), model.network.inputs());
+    let (found, expected) = (samples.features(), model.features());
     if found != expected {
         return Err(Error::argument(format!(
             "the model to train on takes {expected} values per sample, but the data have {found}"

@@ -8,6 +8,7 @@ use std::thread;
 use anyhow::{Result, anyhow};
 use gradus::network::NumericEmbedding;
 use gradus::training::{Session, Start, Trained};
+use gradus::transform::Transform;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -137,9 +138,9 @@ fn train(
     let data = Data::load(&wanted, settings, None)?;
     let sets = data.training.sets()?;
     let embedded = config.numeric_embedding.map_or(1, NumericEmbedding::outputs);
-    let features = sets.train.features().saturating_mul(embedded);
     let outputs = data.training.samples.targets.outputs();
-    let parameters = count_parameters(features, &config.hidden, outputs);
+    let inputs = Transform::fit(config.normalization, sets.train).width(sets.train.features());
+    let parameters = count_parameters(inputs.saturating_mul(embedded), &config.hidden, outputs);
     if parameters > MOST_PARAMETERS {
         let millions = MOST_PARAMETERS / 1_000_000;
         return Err(anyhow!(
@@ -147,9 +148,8 @@ fn train(
              million"
         ));
     }
-    let network = config.network(sets.train)?;
     let mut session = Session::new(config, sets, Start::Fresh)?;
-    reporter.ready(&data.name, architecture(&network), sets.train.len());
+    reporter.ready(&data.name, architecture(&session.model().network), sets.train.len());
     while let Some(epoch) = session.epoch(sets, stop)? {
         reporter.epoch(epoch);
     }

@@ -128,7 +128,7 @@ impl SampleCache {
         };
         let fits = |served: &&Served| {
             served.model.class_names() == data.class_names()
-                && served.model.network.inputs() == data.features()
+                && served.model.features() == data.features()
         };
         let note = model.filter(|served| !fits(served)).map(|_| {
             format!(
@@ -277,6 +277,6 @@ fn set_of(shared: &SharedState, model: Option<&Served>, asked: Option<&str>) -> 
 fn pixels(data: &Dataset, index: usize) -> &[u8] {
     match &data.inputs {
         Inputs::Bytes(values) => &values[index * data.features()..][..data.features()],
-        Inputs::Floats(_) | Inputs::Doubles(_) | Inputs::Sparse(_) => &[],
+        Inputs::Floats(_) | Inputs::Doubles(_) | Inputs::Sparse(_) | Inputs::Table(_) => &[],
     }
 }

@@ -32,8 +32,14 @@ impl<M: Borrow<Model>> Classifier<M> {
     /// (Shrikumar et al. 2016), and what the hidden units do.
     ///
     /// # Errors
-    /// `InvalidArgument` if the sample has not the model's size, there is no such class, or the network embeds columns.
+    /// `InvalidArgument` if the sample has not the model's size, there is no such class, the network embeds columns, or the
+    /// model takes raw columns.
     pub fn explain(&self, sample: Rows, class: usize) -> Result<Explanation> {
+        if self.transform.schema().is_some() {
+            return Err(Error::argument(
+                "what a sample's features contribute is not computed for raw columns of tables",
+            ));
+        }
         let (network, features) = (&self.network, self.network.inputs());
         if sample.len() != features {
             let found = sample.len();

@@ -16,6 +16,10 @@ use crate::loss::{LabelTargets, Loss};
 use crate::metrics::{SampleResult, most_probable, rank};
 use crate::samples::{Rows, Subset};
 use crate::transform::Transform;
+use crate::transform::columns::Encoder;
+
+/// Rows that are encoded at a time.
+const ENCODED: usize = 16 * CHUNK;
 
 /// Samples to predict: rows, and which of them.
 #[derive(Clone, Copy)]
@@ -151,6 +155,25 @@ impl Forward<'_> {
         let mut results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         results.sort_by_key(|(start, _)| *start);
         results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// As [`Self::each_chunk`], of raw columns that are encoded in pieces: a whole table of flags may not fit into memory.
+    pub(crate) fn each_encoded_chunk<R: Send>(
+        &self,
+        workers: &Workers,
+        samples: Samples,
+        encoder: &Encoder,
+        visit: impl Fn(usize, MatMut) -> R + Sync,
+    ) -> Vec<R> {
+        let mut results = Vec::new();
+        for start in (0..samples.count).step_by(ENCODED) {
+            let range = start..(start + ENCODED).min(samples.count);
+            let encoded = encoder.encode(range.clone().map(|at| samples.index(at)));
+            let piece = Samples { rows: Rows::Floats(&encoded), subset: None, count: range.len() };
+            results
+                .extend(self.each_chunk(workers, piece, |at, outputs| visit(start + at, outputs)));
+        }
+        results
     }
 
     /// The prediction for each sample, in order, with its label. Classes are

@@ -62,7 +62,7 @@ impl ValueRange {
             Rows::Bytes(_) => ValueRange::Bytes,
             Rows::Floats(values) => ValueRange::of_floats(values),
             // Grey levels need no double precision.
-            Rows::Doubles(_) => ValueRange::Floats,
+            Rows::Doubles(_) | Rows::Table(_) => ValueRange::Floats,
             Rows::Sparse(rows) => ValueRange::of_floats(rows.values()),
         }
     }
@@ -141,7 +141,7 @@ impl InputKind {
     /// whether samples are images.
     pub fn mismatch(&self, inputs: Rows, image: bool) -> Option<String> {
         match (self.values, inputs) {
-            (ValueRange::Unknown | ValueRange::Floats, _) => return None,
+            (ValueRange::Unknown | ValueRange::Floats, _) | (_, Rows::Table(_)) => return None,
             // The usual case, without looking at all of the values.
             (ValueRange::Bytes, Rows::Bytes(values)) if values.iter().any(|&it| it > 1) => {
                 return None;
@@ -189,6 +189,8 @@ fn range(inputs: Rows) -> (f32, f32, bool) {
             let (least, most, whole) = of_floats(rows.values());
             (least.min(0.0), most.max(0.0), whole)
         }
+        // Its columns have ranges of their own.
+        Rows::Table(_) => (f32::NEG_INFINITY, f32::INFINITY, false),
     }
 }
 

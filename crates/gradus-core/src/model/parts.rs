@@ -11,6 +11,7 @@ use crate::loss::Loss;
 use crate::network::Network;
 use crate::samples::{Columns, Dataset, Rows, Subset, Targets, Task, image_shape};
 use crate::transform::Transform;
+use crate::transform::columns::Encoder;
 
 /// A network and everything that its predictions depend on. [`Classifier`](super::Classifier) and
 /// [`Regressor`](super::Regressor) are views of it with what only one of the two can do.
@@ -141,6 +142,17 @@ impl Model {
         self.inputs.mismatch(inputs.into(), self.takes_images())
     }
 
+    /// Raw values in one sample: the inputs of the network, or the columns of a schema.
+    pub fn features(&self) -> usize {
+        self.sample_shape.iter().product()
+    }
+
+    /// The same model for samples that its schema has encoded.
+    pub(crate) fn of_encoded(&self) -> Model {
+        let sample_shape = vec![self.network.inputs()];
+        Model { transform: Transform::IDENTITY, sample_shape, columns: None, ..self.clone() }
+    }
+
     /// What kind of targets it predicts.
     pub fn task(&self) -> Task {
         self.outputs.loss.task()
@@ -177,8 +189,7 @@ impl Model {
     pub(super) fn predict_unchecked(&self, inputs: Rows, workers: &Workers) -> Result<Vec<f32>> {
         self.check_inputs(inputs)?;
         let loss = self.loss().clone();
-        let samples =
-            Samples { rows: inputs, subset: None, count: inputs.len() / self.network.inputs() };
+        let samples = Samples { rows: inputs, subset: None, count: inputs.len() / self.features() };
         let parts = self.each_chunk(workers, samples, |forward, _, mut outputs| {
             loss.predictions(forward.executor.kernels(), outputs.reborrow());
             outputs.as_ref().without_gaps().to_vec()
@@ -206,10 +217,10 @@ impl Model {
 
     /// Checks that the parts fit together.
     pub(super) fn check(&self) -> Result<()> {
-        let Model { network, sample_shape, .. } = self;
-        let features: usize = sample_shape.iter().product();
+        let Model { network, sample_shape, transform, .. } = self;
+        let features = self.features();
         let names = self.names().len();
-        if network.inputs() != features || network.outputs() != names {
+        if network.inputs() != transform.width(features) || network.outputs() != names {
             return Err(Error::argument(format!(
                 "a network of {} inputs and {} outputs does not fit samples of shape \
                  {sample_shape:?} {}",
@@ -237,7 +248,8 @@ impl Model {
 
     /// Checks that the values make whole samples.
     pub(super) fn check_inputs(&self, inputs: Rows) -> Result<()> {
-        let (len, features) = (inputs.len(), self.network.inputs());
+        self.transform.check_rows(inputs)?;
+        let (len, features) = (inputs.len(), self.features());
         if len % features != 0 {
             return Err(Error::argument(format!(
                 "{len} values do not make whole samples of {features}: the model takes samples of \
@@ -254,7 +266,7 @@ impl Model {
         self.check_inputs(data.inputs.rows())?;
         let targets = self.names().len() / self.loss().outputs_per_target();
         let fits = data.targets.fit(self.task(), targets);
-        match data.features() == self.network.inputs() && fits {
+        match data.features() == self.features() && fits {
             true => Ok(()),
             false => Err(self.misfit(data)),
         }
@@ -280,11 +292,22 @@ impl Model {
         samples: Samples,
         visit: impl Fn(&Forward, usize, MatMut) -> R + Sync,
     ) -> Result<Vec<R>> {
-        let transform = &self.transform;
+        let transform = match self.transform.schema() {
+            Some(_) => &Transform::IDENTITY,
+            None => &self.transform,
+        };
         let density = Density::for_predictions(&self.network, transform, samples.rows);
         let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
         let forward = Forward { executor: &executor, density: &density, transform };
-        Ok(forward.each_chunk(workers, samples, |start, outputs| visit(&forward, start, outputs)))
+        match (self.transform.schema(), samples.rows) {
+            (Some(schema), Rows::Table(table)) => {
+                let encoder = Encoder::new(schema, table)?;
+                let visit = |start, outputs: MatMut| visit(&forward, start, outputs);
+                Ok(forward.each_encoded_chunk(workers, samples, &encoder, visit))
+            }
+            _ => Ok(forward
+                .each_chunk(workers, samples, |start, outputs| visit(&forward, start, outputs))),
+        }
     }
 }
 

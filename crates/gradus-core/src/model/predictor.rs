@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::samples::Rows;
 use crate::transform::Transform;
+use crate::transform::columns::{Encoder, Schema};
 
 /// A model ready for single predictions: its parameters are laid out, its buffers allocated.
 pub struct Predictor {
@@ -19,10 +20,13 @@ pub struct Predictor {
     density: Density,
     bytes: bool,
     pass: Pass,
+    /// The encoded sample, of raw columns.
+    encoded: Vec<f32>,
 }
 
 impl Model {
-    /// The model made ready for predicting single samples again and again, bytes or floats.
+    /// The model made ready for predicting single samples again and again: bytes or floats, or rows of raw columns for a
+    /// model that takes these.
     ///
     /// # Errors
     /// `InvalidArgument` if `GRADUS_ISA` does not name an instruction set of this machine.
@@ -32,18 +36,28 @@ impl Model {
         let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
         let pass = Pass::new(&executor, &density, 1);
         let (loss, transform) = (self.loss().clone(), self.transform.clone());
-        Ok(Predictor { loss, transform, executor, density, bytes, pass })
+        let encoded = vec![0.0; self.transform.schema().map_or(0, Schema::width)];
+        Ok(Predictor { loss, transform, executor, density, bytes, pass, encoded })
     }
 }
 
 impl Predictor {
     /// The probabilities of every class, or the values, for one sample of raw values; allocates
-    /// nothing after the first call. They are the same bits as those of [`Model::predict`].
+    /// nothing after the first call, except to look up the texts of raw columns. They are the same bits as those of [`Model::predict`].
     ///
     /// # Errors
     /// `InvalidArgument` if the sample does not have the model's size, or is not of the kind that this
     /// predictor was made for; `InvalidData` if a prediction is NaN or infinite.
     pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
+        if let (Some(schema), Rows::Table(table)) = (self.transform.schema(), sample) {
+            if table.rows() != 1 {
+                let rows = table.rows();
+                return Err(Error::argument(format!("a sample of {rows} rows; expected one")));
+            }
+            Encoder::new(schema, table)?.encode_into(0..1, &mut self.encoded);
+            return self.predict_encoded();
+        }
+        self.transform.check_rows(sample)?;
         let features = self.executor.plan.inputs();
         if sample.len() != features || matches!(sample, Rows::Bytes(_)) != self.bytes {
             return Err(Error::argument(format!(
@@ -56,6 +70,17 @@ impl Predictor {
         let Predictor { loss, transform, executor, density, pass, .. } = self;
         let forward = Forward { executor, density, transform };
         let logits = pass.logits(&forward, Samples { rows: sample, subset: None, count: 1 }, 0..1);
+        loss.predictions(executor.kernels(), MatMut::new(logits, 1, logits.len()));
+        check_finite(pass.output(), pass.output().len())?;
+        Ok(pass.output())
+    }
+
+    /// The same for the sample in `encoded`.
+    fn predict_encoded(&mut self) -> Result<&[f32]> {
+        let Predictor { loss, executor, density, pass, encoded, .. } = self;
+        let forward = Forward { executor, density, transform: &Transform::IDENTITY };
+        let samples = Samples { rows: Rows::Floats(encoded), subset: None, count: 1 };
+        let logits = pass.logits(&forward, samples, 0..1);
         loss.predictions(executor.kernels(), MatMut::new(logits, 1, logits.len()));
         check_finite(pass.output(), pass.output().len())?;
         Ok(pass.output())

@@ -14,9 +14,9 @@ use crate::samples::Task;
 use crate::transform::Transform;
 
 /// The newest version of the model file: that of models with another loss than the usual one, which decides what becomes of
-/// their outputs, or with a layer of columns. Those with a robust normalization are as they were in version 4, those that take
-/// double precision as in version 3, other regressors as in version 2, other classifiers as in version 1, and are written
-/// so. All are read.
+/// their outputs, with a layer of columns, or with raw columns of tables. Those with a robust normalization are as they were
+/// in version 4, those that take double precision as in version 3, other regressors as in version 2, other classifiers as
+/// in version 1, and are written so. All are read.
 pub const FORMAT_VERSION: u32 = 5;
 
 /// The version that introduced robust normalization.
@@ -98,6 +98,7 @@ pub fn write(model: &Model) -> Result<Metadata> {
     let (version, names_key) = version_and_names(model.task());
     let version = match &model.transform {
         _ if !model.loss().is_usual() || model.network.columns().is_some() => FORMAT_VERSION,
+        transform if transform.schema().is_some() => FORMAT_VERSION,
         transform if transform.is_clipped() => CLIPPED_VERSION,
         transform if transform.takes_doubles() => DOUBLES_VERSION,
         _ => version,
@@ -253,10 +254,10 @@ pub fn check(model: &Model) -> Result<()> {
     let Model { network, sample_shape, transform, .. } = model;
     let wrong = |message: String| Err(Error::argument(message));
     let features = sample_shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
-    if features != Some(network.inputs()) {
-        let inputs = network.inputs();
+    let inputs = network.inputs();
+    let Some(features) = features.filter(|&it| transform.width(it) == inputs) else {
         return wrong(format!("samples of shape {sample_shape:?} do not fit {inputs} inputs"));
-    }
+    };
     if network.columns().is_some() && sample_shape.len() != 1 {
         return wrong(format!(
             "a layer of columns takes the rows of a table, but the samples have the shape {sample_shape:?}"
@@ -281,9 +282,9 @@ pub fn check(model: &Model) -> Result<()> {
     {
         return wrong(format!("the weights {weights:?} do not fit {targets} targets"));
     }
-    transform.check(network.inputs())?;
+    transform.check(features)?;
     if let Some(columns) = &model.columns {
-        columns.check(network.inputs())?;
+        columns.check(features)?;
     }
     if let Some(at) = network.parameters().iter().position(|weight| !weight.is_finite()) {
         let weight = network.parameters()[at];
@@ -293,6 +294,21 @@ pub fn check(model: &Model) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// As [`check`], for files of other formats, which have no place for a schema.
+///
+/// # Errors
+/// `InvalidArgument` naming what is wrong.
+pub fn check_for_export(model: &Model) -> Result<()> {
+    let checked = match model.transform.schema() {
+        None => check(model),
+        Some(_) => Err(Error::argument(
+            "it takes raw columns of a table, with text, dates or gaps, which only a .safetensors file of gradus \
+             describes",
+        )),
+    };
+    checked.map_err(|error| error.context("this model cannot be exported"))
 }
 
 /// The text of a metadata value.

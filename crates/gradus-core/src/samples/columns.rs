@@ -22,6 +22,9 @@ pub struct Columns {
     /// Positions of columns that are neither features nor targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dropped: Vec<usize>,
+    /// Spellings of gaps in place of the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<String>>,
 }
 
 impl Columns {
@@ -36,14 +39,25 @@ impl Columns {
         targets: Vec<usize>,
         dropped: Vec<usize>,
     ) -> Result<Columns> {
-        let columns = Columns { count, names, targets, dropped };
+        let columns = Columns { count, names, targets, dropped, missing: None };
         columns.check_positions()?;
         Ok(columns)
     }
 
     /// The columns of a table of features alone, such as a data frame.
     pub fn of_features(names: Vec<String>) -> Columns {
-        Columns { count: names.len(), names: Some(names), targets: vec![], dropped: vec![] }
+        let count = names.len();
+        Columns { count, names: Some(names), targets: vec![], dropped: vec![], missing: None }
+    }
+
+    /// The same columns, in whose cells these texts are gaps, in place of the usual ones.
+    pub fn with_missing(self, missing: Option<Vec<String>>) -> Columns {
+        Columns { missing, ..self }
+    }
+
+    /// The texts that are gaps, if they are not the usual ones.
+    pub fn missing(&self) -> Option<&[String]> {
+        self.missing.as_deref()
     }
 
     /// Number of columns.
@@ -94,7 +108,7 @@ impl Columns {
     }
 
     fn check_positions(&self) -> Result<()> {
-        let Columns { count, names, targets, dropped } = self;
+        let Columns { count, names, targets, dropped, .. } = self;
         if names.as_ref().is_some_and(|names| names.len() != *count) {
             return Err(Error::argument(format!("the names do not fit {count} columns")));
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Dataset, Rows, Subset, Targets};
+use super::{Dataset, RawColumn, Rows, Subset, Targets};
 
 /// Digests of a data set, of all and part by part: SHA-256, each as 64 hexadecimal digits. Names and shapes are not
 /// part of them: training does not depend on them.
@@ -101,6 +101,30 @@ impl Subset<'_> {
                     update(hash, columns, u32::to_le_bytes);
                     update(hash, values, f32::to_le_bytes);
                 }
+            }
+            Rows::Table(table) => table.columns().iter().for_each(|it| self.add_column(it, hash)),
+        }
+    }
+
+    fn add_column(&self, column: &RawColumn, hash: &mut Sha256) {
+        hash.update(column.kind().plural());
+        match column {
+            RawColumn::Numbers(values) => {
+                let values: Vec<f64> = self.indices().map(|sample| values[sample]).collect();
+                update(hash, &values, f64::to_le_bytes);
+            }
+            // The numbering of the texts says nothing.
+            RawColumn::Text { codes, values, .. } => {
+                for sample in self.indices() {
+                    let text = values.get(codes[sample] as usize);
+                    let length = text.map_or(u64::MAX, |text| text.len() as u64);
+                    hash.update(length.to_le_bytes());
+                    hash.update(text.map_or("", |text| text));
+                }
+            }
+            RawColumn::Times(values) => {
+                let values: Vec<i64> = self.indices().map(|sample| values[sample]).collect();
+                update(hash, &values, i64::to_le_bytes);
             }
         }
     }

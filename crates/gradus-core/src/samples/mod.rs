@@ -1,4 +1,4 @@
-//! Samples in memory: inputs as rows of bytes, floats or sparse values, and the target of each sample.
+//! Samples in memory: inputs as rows of bytes, floats or sparse values, or as typed columns, and the target of each sample.
 //!
 //! In: numbers, from a program or a reader of files. Out: a checked [`Dataset`], and how it is divided:
 //! into parts ([`split`]) and into the batches of an epoch (`batches.rs`).
@@ -7,6 +7,8 @@ mod columns;
 mod precision;
 mod targets;
 mod sparse;
+mod permute;
+mod table;
 mod digest;
 mod classes;
 pub mod source;
@@ -18,6 +20,7 @@ pub use digest::DataDigest;
 pub use precision::needs_doubles;
 pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;
+pub use table::{ColumnType, RawColumn, TEXT_GAP, TIME_GAP, Table};
 pub use targets::{Targets, Task};
 
 use crate::error::{Result, invalid};
@@ -35,6 +38,8 @@ pub enum Inputs {
     Doubles(Vec<f64>),
     /// The values other than 0. No file is read so: they come from programs.
     Sparse(SparseRows),
+    /// Raw columns of a table, each of its own type, with gaps.
+    Table(Table),
 }
 
 /// Samples as rows, borrowed: the whole of [`Inputs`] or values from elsewhere.
@@ -48,6 +53,8 @@ pub enum Rows<'a> {
     Doubles(&'a [f64]),
     /// The values other than 0.
     Sparse(&'a SparseRows),
+    /// Raw columns.
+    Table(&'a Table),
 }
 
 impl<'a> From<&'a Inputs> for Rows<'a> {
@@ -65,6 +72,7 @@ impl Rows<'_> {
             Rows::Doubles(values) => values.len(),
             // More than can be counted are too many for any set.
             Rows::Sparse(rows) => rows.len().saturating_mul(rows.features()),
+            Rows::Table(table) => table.rows().saturating_mul(table.columns().len()),
         }
     }
 
@@ -73,7 +81,7 @@ impl Rows<'_> {
         self.len() == 0
     }
 
-    /// The first value that is NaN or infinite, its sample and its feature, of `features` each.
+    /// The first value that is NaN or infinite (in typed columns NaN is a gap), its sample and its feature, of `features` each.
     pub fn not_finite(&self, features: usize) -> Option<(f64, (usize, usize))> {
         match self {
             Rows::Bytes(_) => None,
@@ -90,6 +98,8 @@ impl Rows<'_> {
                 let at = first_not_finite(rows.values(), |value| value.is_finite())?;
                 Some((rows.values()[at].into(), rows.place(at)))
             }
+            // Gaps are no error there.
+            Rows::Table(table) => table.not_finite(),
         }
     }
 
@@ -100,6 +110,7 @@ impl Rows<'_> {
             Rows::Floats(_) => "floats",
             Rows::Doubles(_) => "double-precision floats",
             Rows::Sparse(_) => "values in sparse rows",
+            Rows::Table(_) => "values in typed columns",
         }
     }
 }
@@ -220,6 +231,7 @@ impl Dataset {
                 Inputs::Floats(values) => Inputs::Floats(rows_at(values, features, indices)),
                 Inputs::Doubles(values) => Inputs::Doubles(rows_at(values, features, indices)),
                 Inputs::Sparse(rows) => Inputs::Sparse(rows.subset(indices)),
+                Inputs::Table(table) => Inputs::Table(table.subset(indices)),
             },
             targets: self.targets.subset(indices),
             sample_shape: self.sample_shape.clone(),
@@ -257,7 +269,7 @@ impl Dataset {
         self.len() == 0
     }
 
-    /// The raw values of one sample. Panics where there is no such sample.
+    /// The raw values of one sample; of typed columns the index of a text, the seconds of a time, NaN for a gap. Panics where there is no such sample.
     pub fn sample(&self, index: usize) -> Vec<f32> {
         let range = index * self.features()..(index + 1) * self.features();
         match &self.inputs {
@@ -265,6 +277,7 @@ impl Dataset {
             Inputs::Floats(values) => values[range].to_vec(),
             Inputs::Doubles(values) => values[range].iter().map(|&value| value as f32).collect(),
             Inputs::Sparse(rows) => rows.dense_row(index),
+            Inputs::Table(table) => table.row_as_numbers(index),
         }
     }
 
@@ -292,6 +305,7 @@ impl Inputs {
             Inputs::Floats(values) => Rows::Floats(values),
             Inputs::Doubles(values) => Rows::Doubles(values),
             Inputs::Sparse(rows) => Rows::Sparse(rows),
+            Inputs::Table(table) => Rows::Table(table),
         }
     }
 

@@ -132,7 +132,7 @@ impl Targets {
     }
 
     /// The targets of the samples at `indices`, in that order.
-    pub(super) fn subset(&self, indices: &[usize]) -> Targets {
+    pub(crate) fn subset(&self, indices: &[usize]) -> Targets {
         match self {
             Targets::Classes { labels, names } => Targets::Classes {
                 labels: indices.iter().map(|&i| labels[i]).collect(),

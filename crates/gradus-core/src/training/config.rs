@@ -15,6 +15,8 @@ use crate::samples::{Dataset, Subset, Targets, Task};
 use crate::schedule::{Run, Schedule};
 use crate::training::data::Data;
 use crate::training::history::Monitor;
+use crate::transform::Transform;
+use crate::transform::columns::EncodedColumn;
 use crate::transform::distort::Distortion;
 use crate::transform::normalize::Normalization;
 
@@ -456,13 +458,17 @@ impl TrainConfig {
         }
     }
 
-    /// The network that a fresh run begins with, its parameters drawn for these samples.
+    /// The network that a fresh run begins with, its parameters drawn for these samples, of which `transform` makes its inputs.
     ///
     /// # Errors
     /// `InvalidArgument` if the layers do not fit together, and for an embedding of samples that are not the rows of a table.
-    pub fn network<'a>(&self, data: impl Into<Subset<'a>>) -> Result<Network> {
+    pub fn network<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        transform: &Transform,
+    ) -> Result<Network> {
         let data = data.into();
-        let (features, targets) = (data.features(), &data.data().targets);
+        let (features, targets) = (transform.width(data.features()), &data.data().targets);
         let outputs = self.loss_for(targets).outputs_per_target() * targets.outputs();
         let numeric = self.numeric_embedding.unwrap_or(NumericEmbedding::None);
         let columns = match numeric {
@@ -472,7 +478,9 @@ impl TrainConfig {
                     "`numeric_embedding` is for tables, but these samples are images: leave it out",
                 ));
             }
-            _ => Some(ColumnLayer::new(vec![Column::Number; features], numeric, 1)?),
+            _ => {
+                Some(ColumnLayer::new(columns_of(transform, features), numeric, CATEGORY_OUTPUTS)?)
+            }
         };
         let inputs = columns.as_ref().map_or(features, ColumnLayer::outputs);
         let mut network = Network::dense(inputs, &self.hidden, &self.activation, outputs)?;
@@ -526,6 +534,22 @@ impl TrainConfig {
         let steps = steps_per_epoch.saturating_mul(self.epochs as u64);
         let warm_up = (f64::from(self.warm_up) * steps_per_epoch as f64).round() as u64;
         Run { steps, steps_per_epoch, warm_up: warm_up.min(steps), samples, seen: 0 }
+    }
+}
+
+/// Numbers that a category becomes.
+const CATEGORY_OUTPUTS: usize = 8;
+
+/// What the inputs of a network are that a transform makes of a table: numbers, unless it has a schema.
+fn columns_of(transform: &Transform, inputs: usize) -> Vec<Column> {
+    let column = |encoded| match encoded {
+        EncodedColumn::Number => Column::Number,
+        EncodedColumn::Flag => Column::Flag,
+        EncodedColumn::Code { values } => Column::Category(values),
+    };
+    match transform.schema() {
+        Some(schema) => schema.encoded().into_iter().map(column).collect(),
+        None => vec![Column::Number; inputs],
     }
 }
 

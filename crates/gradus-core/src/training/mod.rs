@@ -19,6 +19,7 @@ pub mod session;
 pub mod checkpoint;
 mod checkpoint_v2;
 mod data;
+mod encoded;
 mod advice;
 mod baseline;
 mod outcome;

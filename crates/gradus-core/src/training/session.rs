@@ -16,6 +16,7 @@ use crate::schedule::{Run, Schedule};
 use crate::training::advice::Judge;
 use crate::training::checkpoint::State;
 use crate::training::data::Data;
+use crate::training::encoded::Encoded;
 use crate::training::progress::Progress;
 use crate::training::provenance::provenance;
 use crate::training::start::Beginning;
@@ -37,6 +38,8 @@ pub struct Session {
     best: Vec<f32>,
     /// Epochs in a row without progress, with early stopping.
     waited: usize,
+    /// The samples of raw columns as the network takes them.
+    encoded: Option<Encoded>,
     /// Digests of the data, once a checkpoint has asked for them.
     digests: OnceLock<[Option<DataDigest>; 2]>,
     /// How many samples there are, for the model's provenance.
@@ -62,7 +65,7 @@ impl Session {
     ) -> Result<Session> {
         config.validate()?;
         let data = data.into();
-        let Beginning { engine, mut model, target_scale, progress, best } =
+        let Beginning { engine, mut model, target_scale, progress, best, encoded } =
             start.into().begin(config, &data)?;
         model.inputs.values = ValueRange::of(data.train.data().inputs.rows());
         let validation = data.validation.map_or(0, |set| set.len());
@@ -70,7 +73,7 @@ impl Session {
         Ok(Session {
             config: config.clone(),
             run: config.run(engine.steps_per_epoch() as u64, data.train.len() as u64),
-            judge: Judge::new(config, &data.train),
+            judge: Judge::new(config, &encoded.as_ref().map_or(data, Encoded::data).train),
             gives_advice: true,
             waited: waited(config, &progress.history, data.validation.is_some()),
             target_scale,
@@ -78,6 +81,7 @@ impl Session {
             model,
             progress,
             best,
+            encoded,
             digests: OnceLock::new(),
             samples,
             outcome: None,
@@ -117,7 +121,8 @@ impl Session {
             dropout: config.dropout_schedule.at(1.0, step - steps_before, &rested),
         };
         let number = before.epochs + epoch;
-        let totals = self.engine.epoch(&data.train, Epoch { number, pace: &pace, stop })?;
+        let seen = self.encoded.as_ref().map_or(data, Encoded::data);
+        let totals = self.engine.epoch(&seen.train, Epoch { number, pace: &pace, stop })?;
         // That of the last step; of the first if there was none.
         let last = self.engine.steps().saturating_sub(1).max(steps_before);
         let learning_rate = totals.step_length.map_or_else(|| rate(last), |length| length as f32);
@@ -147,8 +152,11 @@ impl Session {
             self.progress.seconds += begin.elapsed().as_secs_f64();
             return Ok(None);
         }
-        let check = |set| self.model.check_on(set, self.engine.workers());
-        let validated = data.validation.map(check).transpose()?;
+        let check = |set| match self.encoded {
+            Some(_) => self.model.of_encoded().check_on(set, self.engine.workers()),
+            None => self.model.check_on(set, self.engine.workers()),
+        };
+        let validated = seen.validation.map(check).transpose()?;
         let seconds = begin.elapsed().as_secs_f64();
         let (loss, accuracy) = (totals.loss, totals.accuracy);
         let report = EpochReport {

@@ -9,6 +9,7 @@ use crate::samples::Columns;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::config::TrainConfig;
 use crate::training::data::Data;
+use crate::training::encoded::Encoded;
 use crate::training::progress::{PriorProgress, Progress};
 use crate::training::same_data::check_same_data;
 use crate::training::tabular_start;
@@ -48,6 +49,8 @@ pub(super) struct Beginning {
     pub(super) progress: Progress,
     /// Parameters of the best epoch's network so far; empty if there is none.
     pub(super) best: Vec<f32>,
+    /// The samples of raw columns as the network takes them.
+    pub(super) encoded: Option<Encoded>,
 }
 
 impl Start<'_> {
@@ -69,6 +72,8 @@ impl Start<'_> {
             // Weights are drawn for standardized targets; all other networks are in the targets' own units.
             scale.fold_into(&mut network);
         }
+        let encoded = Encoded::of(&transform, data)?;
+        let seen = encoded.as_ref().map_or(*data, Encoded::data);
         let set = data.train.data();
         config.regularization.check_fit(network.linears().len() - 1, set)?;
         if network.columns().is_some_and(ColumnLayer::has_categories) {
@@ -81,9 +86,11 @@ impl Start<'_> {
         model.columns = set.columns.clone().or_else(|| self.columns());
         config.check_validation(set, data.validation.map(|it| it.data()))?;
         let settings = config.engine_settings(&model, data.train.len(), target_scale.clone());
-        let engine = Engine::cpu(&settings, &model.network, transform, &data.train)?;
+        let of_engine = if encoded.is_some() { Transform::IDENTITY } else { transform };
+        let engine = Engine::cpu(&settings, &model.network, of_engine, &seen.train)?;
         let progress = Progress::default();
-        let fresh = Beginning { engine, model, target_scale, progress, best: Vec::new() };
+        let best = Vec::new();
+        let fresh = Beginning { engine, model, target_scale, progress, best, encoded };
         match self {
             Start::Resume(checkpoint) => fresh.resume(checkpoint, config, data),
             Start::Continue(checkpoint) => fresh.continue_from(checkpoint),
@@ -121,7 +128,9 @@ impl Start<'_> {
         let of = |model: &Model| (model.network.clone(), model.transform.clone());
         Ok(match self {
             Start::Fresh => {
-                let (mut network, transform) = (config.network(data.train)?, fitted());
+                let transform = fitted();
+                transform.check(data.train.features())?;
+                let mut network = config.network(data.train, &transform)?;
                 if config.init == Init::Tabular {
                     tabular_start::apply(&mut network, &transform, &data.train, config.seed)?;
                 }

@@ -13,8 +13,9 @@ use crate::engine::cpu::{Executor, kernels, linear};
 use crate::error::Result;
 use crate::network::Network;
 use crate::random::{Purpose, numbered_stream};
-use crate::samples::Subset;
+use crate::samples::{Rows, Subset};
 use crate::transform::Transform;
+use crate::transform::columns::Encoder;
 
 /// Samples that decide at most, evenly spread over the training part: more change the standard deviations by less than a
 /// hundredth.
@@ -53,8 +54,14 @@ pub(super) fn apply(
 
 /// The network's inputs for some of the samples, row after row.
 fn inputs(transform: &Transform, data: &Subset) -> Vec<f32> {
-    let (features, count) = (data.features(), data.len().min(MOST_SAMPLES));
+    let count = data.len().min(MOST_SAMPLES);
+    let features = transform.width(data.features());
     let indices: Vec<usize> = data.indices().collect();
+    if let (Some(schema), Rows::Table(table)) = (transform.schema(), data.rows())
+        && let Ok(encoder) = Encoder::new(schema, table)
+    {
+        return encoder.encode((0..count).map(|at| indices[at * indices.len() / count]));
+    }
     let mut values = vec![0.0; count * features];
     for (at, row) in values.chunks_exact_mut(features).enumerate() {
         transform.apply(data.rows(), indices[at * indices.len() / count], row);

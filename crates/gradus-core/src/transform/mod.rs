@@ -3,12 +3,14 @@
 
 pub mod normalize;
 pub mod robust;
+pub mod columns;
 pub mod distort;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 use crate::samples::{Rows, Subset};
+use columns::{Encoder, Schema};
 use normalize::{Affine, Normalization};
 
 /// From raw values to the network's inputs; part of the model. Everything that depends on the kind of
@@ -19,6 +21,8 @@ pub enum Transform {
     Affine(Affine),
     /// Each value shifted and scaled, then clipped smoothly to (-3, 3): [`robust::smooth_clip`].
     Robust(Affine),
+    /// Raw columns of a table become numbers, flags and codes, each by its kind.
+    Columns(Schema),
 }
 
 /// One step of a transform, for exports: one number for all features, or one for each.
@@ -44,8 +48,12 @@ impl Transform {
         Transform::Affine(Affine::Scalar { mean, std })
     }
 
-    /// Fits `kind` to training data.
+    /// Fits `kind` to training data; raw columns get a schema whose categories of many values have flags.
     pub fn fit<'a>(kind: Normalization, data: impl Into<Subset<'a>>) -> Transform {
+        let data = data.into();
+        if let Rows::Table(table) = data.rows() {
+            return Transform::Columns(Schema::fit(kind, table, data, false));
+        }
         let affine = Affine::fit(kind, data);
         match kind {
             Normalization::Robust => Transform::Robust(affine),
@@ -55,10 +63,43 @@ impl Transform {
         }
     }
 
-    /// The part that shifts and scales.
+    /// The part that shifts and scales; that of a schema, whose columns have scales of their own, does nothing.
     fn affine(&self) -> &Affine {
+        static NOTHING: Affine = Affine::IDENTITY;
         match self {
             Transform::Affine(affine) | Transform::Robust(affine) => affine,
+            Transform::Columns(_) => &NOTHING,
+        }
+    }
+
+    /// The schema, if it takes raw columns.
+    pub fn schema(&self) -> Option<&Schema> {
+        match self {
+            Transform::Columns(schema) => Some(schema),
+            Transform::Affine(_) | Transform::Robust(_) => None,
+        }
+    }
+
+    /// The number of the network's inputs for samples of so many raw values.
+    pub fn width(&self, features: usize) -> usize {
+        self.schema().map_or(features, Schema::width)
+    }
+
+    /// Checks that raw values are of the kind that it takes: typed columns for a schema, numbers otherwise.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming both.
+    pub fn check_rows(&self, rows: Rows) -> Result<()> {
+        match (self.schema(), rows) {
+            (Some(schema), Rows::Table(table)) => schema.check_table(table),
+            (Some(_), rows) => Err(Error::argument(format!(
+                "the model takes raw columns of a table (numbers, text, dates), but these samples are {}",
+                rows.kind()
+            ))),
+            (None, Rows::Table(_)) => Err(Error::argument(
+                "the model takes numbers without gaps, but these samples have text, dates or gaps",
+            )),
+            (None, _) => Ok(()),
         }
     }
 
@@ -89,13 +130,17 @@ impl Transform {
         match self {
             Transform::Affine(Affine::Scalar { mean, std }) => Some((*mean, *std)),
             Transform::Affine(Affine::PerFeature { .. } | Affine::PerFeatureDouble { .. })
-            | Transform::Robust(_) => None,
+            | Transform::Robust(_)
+            | Transform::Columns(_) => None,
         }
     }
 
     /// The means and standard deviations, one for all features or one for each; means are rounded to single
-    /// precision ([`Self::means`] has all their digits).
+    /// precision ([`Self::means`] has all their digits). None for a schema.
     pub fn means_and_stds(&self) -> (&[f32], &[f32]) {
+        if self.schema().is_some() {
+            return (&[], &[]);
+        }
         match self.affine() {
             Affine::Scalar { mean, std } => (std::slice::from_ref(mean), std::slice::from_ref(std)),
             Affine::PerFeature { means, stds } | Affine::PerFeatureDouble { means, stds, .. } => {
@@ -120,9 +165,13 @@ impl Transform {
         means.iter().zip(rests).map(|(&mean, rest)| f64::from(mean) + f64::from(rest)).collect()
     }
 
-    /// The steps in their order, without those of the same number for all that change nothing.
+    /// The steps in their order, without those of the same number for all that change nothing. A schema has no steps:
+    /// [`Self::schema`] comes first.
     #[doc(hidden)] // for the other crates of gradus
     pub fn steps(&self) -> Vec<Step<'_>> {
+        if self.schema().is_some() {
+            return Vec::new();
+        }
         let (means, stds) = self.means_and_stds();
         let per_feature = self.as_scalar().is_none();
         let subtract = (per_feature || means != [0.0]).then_some(Step::Subtract(means));
@@ -135,7 +184,8 @@ impl Transform {
         [subtract, rest, divide, clip].into_iter().flatten().collect()
     }
 
-    /// The transform that maps `factor * x` to what this one maps `x` to: for raw values in other units.
+    /// The transform that maps `factor * x` to what this one maps `x` to: for raw values in other units. A schema, whose
+    /// columns have units of their own, stays as it is.
     pub fn in_units_of(&self, factor: f32) -> Transform {
         let scaled = |values: &[f32]| -> Vec<f32> {
             values.iter().map(|value| (value * factor).clamp(f32::MIN, f32::MAX)).collect()
@@ -156,6 +206,7 @@ impl Transform {
         match self {
             Transform::Affine(_) => Transform::Affine(affine),
             Transform::Robust(_) => Transform::Robust(affine),
+            Transform::Columns(schema) => Transform::Columns(schema.clone()),
         }
     }
 
@@ -171,6 +222,7 @@ impl Transform {
                 "u / sqrt(1 + (u / 3)^2) with u = (x - median) / (upper - lower quartile), per feature"
                     .into()
             }
+            Transform::Columns(schema) => format!("by column: {}", schema.summary()),
         }
     }
 
@@ -179,6 +231,9 @@ impl Transform {
     /// # Errors
     /// `InvalidArgument` naming what is wrong.
     pub fn check(&self, features: usize) -> Result<()> {
+        if let Some(schema) = self.schema() {
+            return schema.check(features);
+        }
         let wrong = |message: String| Err(Error::argument(message));
         let (means, stds) = self.means_and_stds();
         let per_feature = !matches!(self.affine(), Affine::Scalar { .. });
@@ -207,6 +262,9 @@ impl Transform {
 
     /// The network's inputs for sample `index` of `inputs`, into `row`.
     pub fn apply(&self, inputs: Rows, index: usize, row: &mut [f32]) {
+        if let Some(schema) = self.schema() {
+            return apply_schema(schema, inputs, index, row);
+        }
         self.apply_affine(inputs, index, row);
         if self.is_clipped() {
             row.iter_mut().for_each(|x| *x = robust::smooth_clip(*x));
@@ -221,6 +279,8 @@ impl Transform {
             Rows::Floats(values) => self.affine().apply_floats(&values[range], row),
             Rows::Doubles(values) => self.affine().apply_doubles(&values[range], row),
             Rows::Sparse(rows) => self.affine().apply_sparse(rows.row(index), row),
+            // `check_rows` refuses these beforehand.
+            Rows::Table(_) => row.fill(f32::NAN),
         }
     }
 
@@ -242,8 +302,20 @@ impl Transform {
     }
 }
 
+/// Encodes one row of a table; anything else has been refused by [`Transform::check_rows`].
+fn apply_schema(schema: &Schema, inputs: Rows, index: usize, row: &mut [f32]) {
+    let encoder = match inputs {
+        Rows::Table(table) => Encoder::new(schema, table).ok(),
+        _ => None,
+    };
+    match encoder {
+        Some(encoder) => encoder.encode_into(std::iter::once(index), row),
+        None => row.fill(f32::NAN),
+    }
+}
+
 // In files the variant of `Affine` is the only key, so that numbers are read without going through f64; what is
-// clipped stands within the key `robust`.
+// clipped stands within the key `robust`, and a schema within `columns`.
 impl Serialize for Transform {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -251,11 +323,14 @@ impl Serialize for Transform {
             Transform::Robust(affine) => {
                 serializer.serialize_newtype_variant("Transform", 0, "robust", affine)
             }
+            Transform::Columns(schema) => {
+                serializer.serialize_newtype_variant("Transform", 1, "columns", schema)
+            }
         }
     }
 }
 
-/// What a file may contain: the variants of `Affine`, and `robust`.
+/// What a file may contain: the variants of `Affine`, `robust` and `columns`.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", rename = "Affine")]
 enum Stored {
@@ -263,6 +338,7 @@ enum Stored {
     PerFeature { means: Vec<f32>, deviations: Vec<f32> },
     PerFeatureDouble { means: Vec<f32>, rests: Vec<f32>, deviations: Vec<f32> },
     Robust(Affine),
+    Columns(Schema),
 }
 
 impl<'de> Deserialize<'de> for Transform {
@@ -276,6 +352,7 @@ impl<'de> Deserialize<'de> for Transform {
                 Affine::PerFeatureDouble { means, rests, stds: deviations }
             }
             Stored::Robust(affine) => return Ok(Transform::Robust(affine)),
+            Stored::Columns(schema) => return Ok(Transform::Columns(schema)),
         }))
     }
 }

@@ -138,6 +138,17 @@ impl Affine {
         }
     }
 
+    /// Mean and standard deviation of the first feature.
+    pub(super) fn of_first(&self) -> (f64, f32) {
+        match self {
+            Affine::Scalar { mean, std } => (f64::from(*mean), *std),
+            Affine::PerFeature { means, stds } => (f64::from(means[0]), stds[0]),
+            Affine::PerFeatureDouble { means, rests, stds } => {
+                (f64::from(means[0]) + f64::from(rests[0]), stds[0])
+            }
+        }
+    }
+
     /// `out = (row - mean) / std` for one sample of doubles: rounded once the mean has been subtracted.
     pub fn apply_doubles(&self, row: &[f64], out: &mut [f32]) {
         match self {
@@ -241,8 +252,8 @@ fn by_feature(kind: Normalization, data: &Subset) -> Affine {
                 row.iter().enumerate().for_each(|(i, &value)| add(i, f64::from(value)));
             }
         }
-        // Taken above.
-        Inputs::Doubles(_) => {}
+        // Doubles are taken above, and raw columns have a schema.
+        Inputs::Doubles(_) | Inputs::Table(_) => {}
         Inputs::Sparse(rows) => {
             let mut kept = vec![0; features];
             for sample in data.indices() {

@@ -84,6 +84,8 @@ pub(super) fn fit(data: &Subset) -> (Vec<f64>, Vec<f32>) {
                 column.resize(data.len(), 0.0);
             })
         }
+        // Raw columns have a schema.
+        Inputs::Table(_) => Vec::new(),
     };
     pairs.into_iter().unzip()
 }

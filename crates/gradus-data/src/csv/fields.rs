@@ -17,6 +17,27 @@ pub(super) fn is_missing(field: &[u8]) -> bool {
     field.is_empty() || GAPS.contains(&field)
 }
 
+/// The spellings of a gap in a table. An empty field is always one.
+pub(super) struct Gaps<'a>(Option<&'a [String]>);
+
+impl<'a> Gaps<'a> {
+    /// These spellings, or the usual ones.
+    pub(super) fn new(spellings: Option<&'a [String]>) -> Gaps<'a> {
+        Gaps(spellings)
+    }
+
+    /// Whether a field is a gap.
+    pub(super) fn contain(&self, field: &[u8]) -> bool {
+        let field = field.trim_ascii();
+        match self.0 {
+            None => is_missing(field),
+            Some(spellings) => {
+                field.is_empty() || spellings.iter().any(|it| it.trim().as_bytes() == field)
+            }
+        }
+    }
+}
+
 /// The decimal mark of a table, as far as its fields have shown it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decimals {
@@ -32,8 +53,17 @@ impl Decimals {
         if separator == b',' { Decimals::Point } else { Decimals::Unknown }
     }
 
+    /// The number in a field, if there is one and its decimal mark is that of the others.
+    pub(super) fn try_number(&mut self, field: &[u8]) -> Option<f64> {
+        let begins_so =
+            |&byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b',');
+        // Most fields of text columns are told apart by their first letter.
+        let begins = field.trim_ascii_start().first().is_some_and(begins_so);
+        begins.then(|| self.number(field).ok()).flatten()
+    }
+
     /// The number in a field, or what is wrong with it.
-    fn number(&mut self, field: &[u8]) -> Result<f64, String> {
+    pub(super) fn number(&mut self, field: &[u8]) -> Result<f64, String> {
         let text = field.trim_ascii();
         let (has_comma, has_point) = (text.contains(&b','), text.contains(&b'.'));
         match parse_number(text, has_comma && *self != Decimals::Point) {
@@ -81,7 +111,7 @@ fn why_no_number(text: &[u8]) -> String {
 }
 
 /// A field for a message, shortened if it is long.
-fn shown(text: &[u8]) -> String {
+pub(super) fn shown(text: &[u8]) -> String {
     const LETTERS: usize = 80;
     let text = String::from_utf8_lossy(&text[..text.len().min(4 * LETTERS)]);
     match text.char_indices().nth(LETTERS) {
@@ -117,6 +147,12 @@ impl Numbers {
         }
         let value = self.decimals.number(field)?;
         check_size(value, field)?;
+        self.push_number(value);
+        Ok(())
+    }
+
+    /// Adds a number that single precision can hold.
+    pub(super) fn push_number(&mut self, value: f64) {
         match &mut self.values {
             Values::Doubles(values) => values.push(value),
             Values::Bytes(values) if value == f64::from(value as u8) => values.push(value as u8),
@@ -125,7 +161,6 @@ impl Numbers {
                 self.values = Values::Doubles(bytes.chain([value]).collect());
             }
         }
-        Ok(())
     }
 
     /// The features; zeros and ones alone are not grey levels.
@@ -162,7 +197,7 @@ impl Rows {
 }
 
 /// Checks that a number is finite in single precision, too.
-fn check_size(value: f64, field: &[u8]) -> Result<(), String> {
+pub(super) fn check_size(value: f64, field: &[u8]) -> Result<(), String> {
     match (value as f32).is_finite() {
         true => Ok(()),
         false => Err(format!("{} is not a finite number in single precision", shown(field))),

@@ -23,7 +23,7 @@ pub(super) fn of_samples_with_targets<R: Read>(
     let targets = match (options.label_column, known) {
         (Some(wanted), _) => table.targets_called(wanted, options.values, &dropped)?,
         (None, Some(known)) if !known.targets().is_empty() => table.targets_of(known, &dropped)?,
-        _ if options.values => vec![table.usual_target(&dropped)?.ok_or_else(no_value_column)?],
+        _ if options.values => vec![table.guess_value(&dropped)?],
         _ => vec![table.guess_label(&dropped, known)?],
     };
     table.check_targets(&targets, &dropped)?;
@@ -45,6 +45,7 @@ pub(super) fn of_samples_with_targets<R: Read>(
         None => {
             table.warn_of_twins(&features);
             Columns::new(table.columns, table.header.clone(), targets.clone(), dropped)?
+                .with_missing(options.missing.map(<[_]>::to_vec))
         }
     };
     Ok((Layout { features, targets, is_new: known.is_none() }, columns))
@@ -82,40 +83,38 @@ pub(super) fn of_samples<R: Read>(
     Ok(Layout { features: taken, targets: Vec::new(), is_new: false })
 }
 
-fn no_value_column() -> Error {
-    Error::argument(
-        "which columns hold the values to learn? Name them with `label_column`, such as price or \
-         height,width",
-    )
-}
-
 impl<R: Read> Table<R> {
     /// All columns but these.
-    fn others(&self, left_out: &[usize]) -> Vec<usize> {
+    pub(super) fn others(&self, left_out: &[usize]) -> Vec<usize> {
         (0..self.columns).filter(|at| !left_out.contains(at)).collect()
     }
 
     /// The columns of a name, except those left out.
-    fn named(&self, left_out: &[usize], matches: impl Fn(&str) -> bool) -> Vec<usize> {
+    pub(super) fn named(&self, left_out: &[usize], matches: impl Fn(&str) -> bool) -> Vec<usize> {
         let names = self.header.iter().flatten().enumerate();
         let found = names.filter(|(at, name)| matches(name) && !left_out.contains(at));
         found.map(|(at, _)| at).collect()
     }
 
     /// The columns to drop, each once.
-    fn dropped(&self, options: &TableOptions) -> Result<Vec<usize>> {
-        let mut dropped: Vec<usize> = Vec::new();
-        for wanted in options.drop {
+    pub(super) fn dropped(&self, options: &TableOptions) -> Result<Vec<usize>> {
+        self.positions_of(options.drop, "column to drop")
+    }
+
+    /// The columns of these names, or at these positions, each once; `what` they are.
+    pub(super) fn positions_of(&self, wanted: &[String], what: &str) -> Result<Vec<usize>> {
+        let mut places: Vec<usize> = Vec::new();
+        for wanted in wanted {
             let named = self.named(&[], |name| name == wanted);
             match (named.is_empty(), self.position(wanted)) {
-                (false, _) => dropped.extend(named),
-                (true, Some(at)) => dropped.push(at),
-                (true, None) => return Err(self.no_column("column to drop", wanted)),
+                (false, _) => places.extend(named),
+                (true, Some(at)) => places.push(at),
+                (true, None) => return Err(self.no_column(what, wanted)),
             }
         }
-        dropped.sort_unstable();
-        dropped.dedup();
-        Ok(dropped)
+        places.sort_unstable();
+        places.dedup();
+        Ok(places)
     }
 
     /// The column at a position that is given as text.
@@ -147,7 +146,12 @@ impl<R: Read> Table<R> {
     }
 
     /// The label column that is asked for, or the columns of values, with commas between them.
-    fn targets_called(&self, wanted: &str, values: bool, left_out: &[usize]) -> Result<Vec<usize>> {
+    pub(super) fn targets_called(
+        &self,
+        wanted: &str,
+        values: bool,
+        left_out: &[usize],
+    ) -> Result<Vec<usize>> {
         // A name may contain a comma.
         if !values || !self.named(left_out, |name| name == wanted).is_empty() {
             return Ok(vec![self.target_called(wanted, left_out)?]);
@@ -329,7 +333,11 @@ impl<R: Read> Table<R> {
     }
 
     /// The column that most likely holds the labels; with a warning where a header leaves it to a guess.
-    fn guess_label(&mut self, left_out: &[usize], known: Option<&Columns>) -> Result<usize> {
+    pub(super) fn guess_label(
+        &mut self,
+        left_out: &[usize],
+        known: Option<&Columns>,
+    ) -> Result<usize> {
         let found = match known {
             Some(known) => self.stand_in(known, left_out)?,
             None => self.usual_target(left_out)?,
@@ -341,14 +349,7 @@ impl<R: Read> Table<R> {
         match texts.collect::<Vec<_>>()[..] {
             [only] => return Ok(only),
             [] => {}
-            ref texts => {
-                let texts: Vec<_> = texts.iter().map(|&at| self.column(at)).collect();
-                return Err(invalid(format!(
-                    "{} have text: which one is the label? Name it with `label_column`; all others must \
-                     hold numbers, or be left out with `drop`",
-                    texts.join(" and ")
-                )));
-            }
+            _ => return self.last(left_out),
         }
         let first = self.others(left_out).first().copied().unwrap_or(0);
         if self.header.is_some() {
@@ -358,6 +359,24 @@ impl<R: Read> Table<R> {
             ));
         }
         Ok(first)
+    }
+
+    /// The column that most likely holds the values: one with a common name, else the last.
+    fn guess_value(&mut self, left_out: &[usize]) -> Result<usize> {
+        match self.usual_target(left_out)? {
+            Some(at) => Ok(at),
+            None => self.last(left_out),
+        }
+    }
+
+    /// The last column, as the target, with a warning.
+    fn last(&mut self, left_out: &[usize]) -> Result<usize> {
+        let last = self.others(left_out).last().copied().unwrap_or(0);
+        self.warnings.push(format!(
+            "target: {} (the last; name another with `label_column`)",
+            self.column(last)
+        ));
+        Ok(last)
     }
 
     /// The columns of these names; none if one of them is missing.

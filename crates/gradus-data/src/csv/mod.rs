@@ -12,8 +12,11 @@
 //! | header.rs | the first records | whether the first one is a header |
 //! | fields.rs | fields | numbers, labels |
 //! | table.rs | all of these | the numbers and labels of every row |
+//! | raw.rs | a table | its features as raw columns, each of its type, with gaps |
+//! | typed.rs, times.rs | the fields of a column | numbers, text or times |
 //! | layout.rs | a table, and what is asked for | which columns are features and targets |
 //! | columns.rs | a table | its columns with their types |
+//! | task.rs | a table | which column is the target, and whether it holds classes or values |
 //! | options.rs | | what is asked for |
 //! | extended.rs | a table and further columns | both, written as a table |
 
@@ -26,14 +29,18 @@ mod header;
 mod layout;
 mod options;
 mod packed;
+mod raw;
 mod records;
 mod table;
+mod task;
+mod times;
+mod typed;
 
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 use super::{Dataset, Inputs, Targets, image_shape, invalid};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::reading;
 
 pub use columns::{Column, read_columns};
@@ -41,6 +48,7 @@ pub use encoding::{Encoding, TextForm};
 pub use extended::{Cell, Writer, extend, free_names};
 pub use options::TableOptions;
 pub use packed::{is_packed_table, unpack};
+pub use task::{TargetGuess, guess_target};
 
 pub(crate) use fields::Labels as TextLabels;
 
@@ -63,15 +71,30 @@ pub fn read_csv(path: &Path, label_column: Option<&str>) -> Result<Dataset> {
 /// `NotFound` or `Io` if the file cannot be read; `InvalidArgument` if there is no such column; `InvalidData`
 /// with line and column if the file is not such a table.
 pub fn read_table(path: &Path, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
-    let table = match reading::is_special(path) {
+    let read = match reading::is_special(path) {
         // A pipe cannot be read a second time, which finding out what it holds would need.
-        true => unpack(Cursor::new(reading::read(path)?)),
-        false => unpack(reading::open(path)?),
+        true => {
+            let bytes = reading::read(path)?;
+            read_twice(|| unpack(Cursor::new(&bytes[..])), options)
+        }
+        false => read_twice(|| unpack(reading::open(path)?), options),
     };
-    let read = table.and_then(|table| parse_table(table, options));
     let (data, warnings) = read.map_err(|error| error.context(path.display()))?;
     let path = path.display();
     Ok((data, warnings.into_iter().map(|warning| format!("{path}: {warning}")).collect()))
+}
+
+/// Reads a table; a second time, as raw columns, if text or a gap among numbers comes after the first rows.
+fn read_twice<R: Read>(
+    open: impl Fn() -> Result<R>,
+    options: &TableOptions,
+) -> Result<(Dataset, Vec<String>)> {
+    match parse_table(open()?, options) {
+        Err(error) if options.may_be_raw() && error.kind() == ErrorKind::InvalidData => {
+            parse(open()?, options, true)
+        }
+        read => read,
+    }
 }
 
 /// As [`read_csv`], from any source of bytes.
@@ -97,6 +120,15 @@ pub fn parse_values(source: impl Read, columns: Option<&str>) -> Result<Dataset>
 /// # Errors
 /// As [`read_table`].
 pub fn parse_table(source: impl Read, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
+    parse(source, options, false)
+}
+
+/// As [`parse_table`]; `is_raw` says that features may be anything, which otherwise the first rows show.
+fn parse(
+    source: impl Read,
+    options: &TableOptions,
+    is_raw: bool,
+) -> Result<(Dataset, Vec<String>)> {
     let mut table = Table::open(source, options)?;
     if table.columns < 2 {
         return Err(invalid("the table has one column: expected a label and at least one number"));
@@ -105,13 +137,15 @@ pub fn parse_table(source: impl Read, options: &TableOptions) -> Result<(Dataset
     let (inputs, targets) = match options.values {
         false => {
             let mut labels = Labels::default();
-            let inputs = table.read(&layout, |field| labels.push(field))?;
+            let inputs =
+                read_inputs(&mut table, &layout, is_raw, options, |field| labels.push(field))?;
             let (labels, names) = labels.sorted();
             (inputs, Targets::Classes { labels, names })
         }
         true => {
             let mut rows = Rows::new(table.decimals);
-            let inputs = table.read(&layout, |field| rows.push(field))?;
+            let inputs =
+                read_inputs(&mut table, &layout, is_raw, options, |field| rows.push(field))?;
             let names = layout.targets.iter().map(|&at| table.name(at)).collect();
             (inputs, Targets::Values { values: rows.values, names })
         }
@@ -123,6 +157,20 @@ pub fn parse_table(source: impl Read, options: &TableOptions) -> Result<(Dataset
     };
     let data = Dataset::with_targets(inputs, targets, shape)?.with_columns(columns)?;
     Ok((data, table.warnings))
+}
+
+/// The inputs of all rows: numbers, or raw columns if it is known or the first rows or the options show that they are.
+fn read_inputs<R: Read>(
+    table: &mut Table<R>,
+    layout: &table::Layout,
+    is_raw: bool,
+    options: &TableOptions,
+    target: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<Inputs> {
+    match is_raw || table.looks_raw(layout, options) {
+        true => table.read_raw(layout, options, target),
+        false => table.read(layout, target),
+    }
 }
 
 /// The samples of a table for a model that takes `features` numbers, and what the user ought to know, a line
@@ -154,7 +202,10 @@ pub fn samples_of_text(
 ) -> Result<(Inputs, Vec<String>, TextForm)> {
     let mut table = Table::open(source, options)?;
     let layout = layout::of_samples(&mut table, features, outputs, options)?;
-    let inputs = table.read(&layout, |_| Ok(()))?;
+    let inputs = match options.types {
+        Some(_) => table.read_raw(&layout, options, |_| Ok(()))?,
+        None => table.read(&layout, |_| Ok(()))?,
+    };
     let form = table.form();
     Ok((inputs, table.warnings, form))
 }

@@ -1,6 +1,9 @@
 //! Options for reading a table.
 
+use gradus_core::samples::ColumnType;
+
 use super::encoding::Encoding;
+use super::fields::Gaps;
 use crate::Columns;
 
 /// How a table is read.
@@ -20,4 +23,33 @@ pub struct TableOptions<'a> {
     pub columns: Option<&'a Columns>,
     /// Whether numbers stay in double precision in any case: for a model that takes them so.
     pub doubles: bool,
+    /// Features to read as categories, by name or position, whatever they hold.
+    pub categorical: &'a [String],
+    /// Features that must be numbers, by name or position.
+    pub numeric: &'a [String],
+    /// Features that must be dates, by name or position.
+    pub dates: &'a [String],
+    /// Spellings of gaps in place of the usual ones.
+    pub missing: Option<&'a [String]>,
+    /// The types of the features in `columns`, if these have types: the samples are then raw columns of these types. Without
+    /// them, samples with known columns are numbers without gaps.
+    pub types: Option<&'a [ColumnType]>,
+}
+
+impl TableOptions<'_> {
+    /// Whether the samples may be raw columns.
+    pub(super) fn may_be_raw(&self) -> bool {
+        self.columns.is_none() || self.types.is_some()
+    }
+
+    /// What a gap is: the given spellings, else those of the known columns, else the usual ones.
+    pub(super) fn gaps(&self) -> Gaps<'_> {
+        Gaps::new(self.missing.or_else(|| self.columns?.missing()))
+    }
+
+    /// Whether types of columns are given: the samples are then raw columns, whatever the table holds.
+    pub(super) fn names_types(&self) -> bool {
+        let Self { categorical, numeric, dates, types, .. } = self;
+        types.is_some() || [categorical, numeric, dates].iter().any(|names| !names.is_empty())
+    }
 }

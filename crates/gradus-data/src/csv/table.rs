@@ -200,15 +200,30 @@ impl<R: Read> Table<R> {
             }
             counter.see(row.field(0));
         }
+        self.end_of_rows(layout, numbers.decimals, &counter);
+        Ok(numbers.finish(layout.features.len(), self.doubles))
+    }
+
+    /// The warnings that all rows together give.
+    pub(super) fn end_of_rows(
+        &mut self,
+        layout: &Layout,
+        decimals: Decimals,
+        counter: &RowCounter,
+    ) {
         self.warnings.extend(self.records.take_warnings());
-        self.decimals = numbers.decimals;
-        if numbers.decimals == Decimals::Comma {
+        self.decimals = decimals;
+        if decimals == Decimals::Comma {
             self.warnings.push("numbers have a decimal comma: 1,5 is read as 1.5".to_owned());
         }
         if layout.is_new && layout.features.first() == Some(&0) {
-            self.warn_of_index(&counter);
+            self.warn_of_index(counter);
         }
-        Ok(numbers.finish(layout.features.len(), self.doubles))
+    }
+
+    /// The rows that were read to detect the table's structure.
+    pub(super) fn first_rows(&self) -> impl Iterator<Item = &Record> {
+        self.ahead.iter()
     }
 
     /// Warns if the first column is the index that pandas writes.
@@ -229,7 +244,7 @@ impl<R: Read> Table<R> {
     }
 
     /// Reads the next row into `row`; `false` if there is none.
-    fn next(&mut self, row: &mut Record) -> Result<bool> {
+    pub(super) fn next(&mut self, row: &mut Record) -> Result<bool> {
         loop {
             match self.ahead.pop_front() {
                 Some(record) => *row = record,
@@ -252,7 +267,7 @@ impl<R: Read> Table<R> {
     }
 
     /// The error for a field, with its place and with what to do.
-    fn refusal(&self, row: &Record, at: usize, layout: &Layout, problem: &str) -> Error {
+    pub(super) fn refusal(&self, row: &Record, at: usize, layout: &Layout, problem: &str) -> Error {
         let is_target = layout.targets.contains(&at);
         let advice = match (&layout.targets[..], is_missing(row.field(at))) {
             (_, true) if is_target => "fill it in, or leave the row out".to_owned(),
@@ -306,7 +321,7 @@ fn drop_comments(ahead: &mut VecDeque<Record>) -> usize {
 
 /// Whether the first field of each row counts the rows, from 0 or 1.
 #[derive(Default)]
-struct RowCounter {
+pub(super) struct RowCounter {
     rows: u64,
     first: u64,
     is_wrong: bool,
@@ -316,7 +331,7 @@ impl RowCounter {
     /// Number of rows from which consecutive numbers are not a coincidence.
     const ENOUGH: u64 = 5;
 
-    fn see(&mut self, field: &[u8]) {
+    pub(super) fn see(&mut self, field: &[u8]) {
         if self.is_wrong {
             return;
         }

@@ -1,7 +1,7 @@
 //! Tables from text to samples, and the errors for malformed tables.
 
 use super::*;
-use crate::Columns;
+use crate::{Columns, RawColumn};
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Dataset {
@@ -10,6 +10,21 @@ fn parse(text: &str) -> Dataset {
 
 fn message(text: &str) -> String {
     parse_csv(text.as_bytes(), None).unwrap_err().to_string()
+}
+
+/// The error for a table whose column `name` must hold numbers.
+fn message_of_numbers(text: &str, name: &str) -> String {
+    let numeric = [name.to_owned()];
+    let options = TableOptions { numeric: &numeric, ..TableOptions::default() };
+    parse_table(text.as_bytes(), &options).unwrap_err().to_string()
+}
+
+/// The raw columns of a table, as far as it has any.
+fn raw_columns(data: &Dataset) -> &[RawColumn] {
+    match &data.inputs {
+        Inputs::Table(table) => table.columns(),
+        other => panic!("{}", other.rows().kind()),
+    }
 }
 
 /// Samples to predict for a model without column names.
@@ -137,13 +152,14 @@ fn values_come_from_one_or_several_columns_in_the_order_asked_for() {
         let error = parse_values(text.as_bytes(), columns).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     };
-    refused(text, None, "Name them with `label_column`");
+    // The last one, if none is named.
+    assert_eq!(values(None), values(Some("price")));
     refused(text, Some("price,weight"), "no label column \"weight\": expected one of \"a\"");
     refused(text, Some("price,3"), "column 3 (\"price\") is named twice");
     refused(text, Some("0,1,2,3"), "at least one more to learn from");
     refused("a,y\n1,x\n", Some("y"), "line 2, column 1 (\"y\"): \"x\" is not a number");
     refused("a,y\n1,inf\n", Some("y"), "not a finite number");
-    refused("a,y\n1,\n", Some("y"), "is empty");
+    refused("a,y\n1,\n", Some("y"), "missing in all rows");
 }
 
 #[test]
@@ -165,10 +181,10 @@ fn columns_of_values_are_left_out_of_samples_to_predict() {
 
 #[test]
 fn a_first_row_with_a_missing_value_is_not_a_header() {
-    for (text, found) in
-        [("a,nan\nb,1\n", "\"nan\" is a missing"), ("a,\nb,1\n", "the field is empty")]
-    {
-        assert!(message(text).contains(&format!("line 1, column 1: {found}")), "{text}");
+    for text in ["a,nan\nb,1\n", "a,\nb,1\n"] {
+        let data = parse(text);
+        assert_eq!(data.class_names(), ["a", "b"], "{text}");
+        assert!(raw_columns(&data)[0].is_gap(0) && !raw_columns(&data)[0].is_gap(1), "{text}");
     }
 }
 
@@ -209,15 +225,13 @@ fn spaces_byte_order_marks_and_line_ends_do_not_matter() {
 
 #[test]
 fn errors_give_line_and_column() {
-    assert!(
-        message("label,a\n1,2\n1,x\n").contains("line 3, column 1 (\"a\"): \"x\" is not a number")
-    );
-    assert!(message("1,2\n1,\n").contains("line 2, column 1: the field is empty"));
-    assert!(message("1,2\n1,nan\n").contains("is a missing value"));
-    assert!(message("label,u\n1,\"2,5\"\n").contains("\"2,5\" is not a number (write decimals"));
+    let error = message_of_numbers("label,a\n1,2\n1,x\n", "a");
+    assert!(error.contains("line 3, column 1 (\"a\"): \"x\" is not a number"), "{error}");
+    let error = message_of_numbers("label,u\n1,\"2,5\"\n", "u");
+    assert!(error.contains("\"2,5\" is not a number (write decimals"), "{error}");
     assert!(message("1,2\n1,2,3\n").contains("line 2 has 3 fields, the first line has 2"));
     assert!(message("0.5,2\n").contains("line 1, column 0: the label 0.5 has a fraction"));
-    assert!(message("label,a\n,2\n").contains("line 2, column 0 (\"label\"): the label is empty"));
+    assert!(message("label,a\n,2\n").contains("the target is missing in all rows"));
 }
 
 #[test]
@@ -380,22 +394,21 @@ fn a_second_column_of_the_labels_name_is_refused() {
 }
 
 #[test]
-fn text_among_the_features_is_named() {
-    let error = message("price,wid,animal\n$1.5,2,ape\n$3,4,bee\n");
-    assert!(error.contains("column 0 (\"price\") and column 2 (\"animal\") have text"), "{error}");
-    assert!(error.contains("`label_column`"), "{error}");
-    let of = |text: &str| parse_csv(text.as_bytes(), Some("animal")).unwrap_err().to_string();
-    let error = of("price,wid,animal\n$1.5,2,ape\n");
-    assert!(error.contains("line 2, column 0 (\"price\"): \"$1.5\" is not a number"), "{error}");
-    assert!(
-        error.contains("target (column 2 (\"animal\"))") && error.contains("`drop`"),
-        "{error}"
-    );
-    assert!(of("day,animal\n2024-05-01,ape\n").contains("is a date"));
-    assert!(of("plz,animal\n01067,ape\n").contains("begins with 0"));
-    assert!(
-        of("a,animal\n1,ape\nNA,bee\n").contains("line 3, column 0 (\"a\"): \"NA\" is a missing")
-    );
+fn text_among_the_features_makes_raw_columns() {
+    let table = "price,wid,animal,n\n$1.5,2,ape,1\n$3,,bee,2\n";
+    let (data, warnings) = parse_table(table.as_bytes(), &TableOptions::default()).unwrap();
+    assert_eq!(data.columns.as_ref().unwrap().targets(), [3]);
+    assert!(warnings[0].contains("column 3 (\"n\") (the last"), "{warnings:?}");
+    let kinds: Vec<_> = raw_columns(&data).iter().map(|column| column.kind().plural()).collect();
+    assert_eq!(kinds, ["text", "numbers", "text"]);
+    assert!(raw_columns(&data)[1].is_gap(1));
+    let of = |text: &str| parse_csv(text.as_bytes(), Some("animal")).unwrap();
+    let kind = |text: &str| raw_columns(&of(text))[0].kind().plural();
+    assert_eq!(kind("day,animal\n2024-05-01,ape\n"), "dates");
+    assert_eq!(kind("plz,animal\n01067,ape\n"), "text");
+    assert_eq!(kind("a,animal\n1,ape\nNA,bee\n"), "numbers");
+    // Numbers without gaps stay as they were.
+    assert_eq!(floats(&of("a,animal\n1,ape\n2,bee\n")), [1.0, 2.0]);
 }
 
 #[test]
@@ -452,6 +465,77 @@ fn comments_separators_and_decimal_commas() {
     assert!(error.contains("line 3, column 0 (\"x\"): \"2.5\" has a decimal point"), "{error}");
     let values = parse_values("x;y\n1;2,5\n".as_bytes(), Some("y")).unwrap();
     assert_eq!(values.targets, Targets::Values { values: vec![2.5], names: vec!["y".into()] });
-    let error = message("label;x\r\n1;2\r\n# c\r\n\"1\r\n\";3\r\n1;x\r\n");
+    let table = "label;x\r\n1;2\r\n# c\r\n\"1\r\n\";3\r\n1;x\r\n";
+    let error = message_of_numbers(table, "x");
     assert!(error.contains("line 6, column 1"), "{error}");
+}
+
+/// The raw columns of a table that is read with these options.
+fn read(text: &str, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
+    parse_table(text.as_bytes(), options)
+}
+
+#[test]
+fn options_decide_the_kinds_of_columns() {
+    let text = "zip,code,day,y\n10,1,2024-05-01,a\n20,2,2024-05-02,b\n";
+    let names = |names: &[&str]| names.iter().map(|&it| it.to_owned()).collect::<Vec<_>>();
+    let (zip, code, day) = (names(&["zip", "1"]), names(&["code"]), names(&["day"]));
+    let options = TableOptions { categorical: &zip, dates: &day, ..TableOptions::default() };
+    let (data, _) = read(text, &options).unwrap();
+    let kinds: Vec<_> = raw_columns(&data).iter().map(|column| column.kind().plural()).collect();
+    assert_eq!(kinds, ["text", "text", "dates"]);
+    let twice = TableOptions { categorical: &zip, numeric: &code, ..TableOptions::default() };
+    assert!(read(text, &twice).unwrap_err().to_string().contains("named by two of"));
+    let target = names(&["y"]);
+    let wrong = TableOptions { numeric: &target, ..TableOptions::default() };
+    assert!(read(text, &wrong).unwrap_err().to_string().contains("is the target"));
+    let unknown = names(&["no"]);
+    let wrong = TableOptions { dates: &unknown, ..TableOptions::default() };
+    assert!(read(text, &wrong).unwrap_err().to_string().contains("column for `dates` \"no\""));
+    let wrong = TableOptions { dates: &code, ..TableOptions::default() };
+    assert!(read(text, &wrong).unwrap_err().to_string().contains("\"1\" is not a date"));
+}
+
+#[test]
+fn gaps_have_the_spellings_that_are_asked_for() {
+    let text = "a,b,y\n-999,NA,u\n2,x,v\n,x,\n";
+    let missing = vec!["-999".to_owned()];
+    let options = TableOptions { missing: Some(&missing), ..TableOptions::default() };
+    let (data, warnings) = read(text, &options).unwrap();
+    let columns = raw_columns(&data);
+    assert!(columns[0].is_gap(0) && !columns[0].is_gap(1));
+    // NA is a text like any other then.
+    assert!(!columns[1].is_gap(0));
+    assert_eq!(data.len(), 2);
+    assert!(warnings.iter().any(|it| it == "1 row without a target left out"), "{warnings:?}");
+    // Other tables are read as the first one was.
+    let known = data.columns.clone().unwrap();
+    assert_eq!(known.missing(), Some(&missing[..]));
+    let types: Vec<_> = columns.iter().map(RawColumn::kind).collect();
+    let options =
+        TableOptions { columns: Some(&known), types: Some(&types), ..TableOptions::default() };
+    let (other, _) = read("y,b,extra,a\nu,7,5,-999\nv,8,5,1\n", &options).unwrap();
+    let columns = raw_columns(&other);
+    assert!(columns[0].is_gap(0) && !columns[0].is_gap(1));
+    // A column of text stays one, even if it holds numbers now; a column of numbers must hold numbers.
+    assert_eq!(columns[1].kind().plural(), "text");
+    let error = read("y,b,a\nu,7,x\n", &options).unwrap_err().to_string();
+    assert!(error.contains("line 2, column 2 (\"a\"): \"x\" is not a number"), "{error}");
+    let error = read("y,b\nu,7\n", &options).unwrap_err().to_string();
+    assert!(error.contains("no column \"a\""), "{error}");
+}
+
+#[test]
+fn text_or_a_gap_after_the_first_rows_is_read_a_second_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("late.csv");
+    let mut text = "a,y\n".to_owned();
+    (0..200).for_each(|row| text += &format!("{row}.5,{}\n", ["u", "v"][row % 2]));
+    std::fs::write(&path, text.clone() + ",u\n").unwrap();
+    let (data, _) = read_table(&path, &TableOptions::default()).unwrap();
+    assert!(raw_columns(&data)[0].is_gap(200));
+    // A row without a target alone leaves the numbers as they are.
+    std::fs::write(&path, text + "3,\n").unwrap();
+    let (data, warnings) = read_table(&path, &TableOptions::default()).unwrap();
+    assert_eq!((floats(&data).len(), warnings.len()), (200, 1));
 }

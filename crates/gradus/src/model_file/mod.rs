@@ -38,15 +38,15 @@ pub use stack::ReadOptions;
 /// `.npz`, the bare arrays of [`npz::write_network`], or `.c`, the source of [`to_c_source`].
 ///
 /// # Errors
-/// `InvalidArgument` for another ending, or for a model that could not be read back.
+/// `InvalidArgument` for another ending, for a model that could not be read back, or for one of raw columns in another
+/// form than `.safetensors`.
 pub fn encode(model: &Model, path: &Path) -> Result<Vec<u8>> {
     match extension(path).as_str() {
         "safetensors" => to_bytes(model),
         #[cfg(feature = "onnx")]
         "onnx" => onnx::to_bytes(model, &OnnxOptions::default()),
         "npz" => {
-            metadata::check(model)
-                .map_err(|error| error.context("this model cannot be exported"))?;
+            metadata::check_for_export(model)?;
             npz::write_network(&model.network, &model.transform)
         }
         "c" => encode_c_source(model, path, false),

@@ -10,6 +10,7 @@ use anyhow::{Result, anyhow};
 use gradus::classifier::{Model, skips_zeros};
 use gradus::data::{Dataset, Task};
 use gradus::files::OutputFile;
+use gradus::loss::Loss;
 use gradus::network::Kernels;
 use gradus::training::{Best, Data as Sets, History, Outcome, Preset, Session, Trained};
 use gradus::transform::Transform;
@@ -19,14 +20,14 @@ use report::{Summary, TrainReport};
 
 use crate::args::TrainArgs;
 use crate::run::checkpoints::{self, CheckpointWriter};
-use crate::run::describe::{architecture, value_type};
+use crate::run::describe::{architecture, names_of_features, value_type};
 use crate::run::metadata::conclude;
 use crate::run::output::{Exit, STOPPED, print_error, say, shape, warn};
 use crate::run::outputs::{self, Outputs};
 use crate::run::settings::Settings;
 use crate::run::test_result::TestResult;
 use crate::run::training_data::Data;
-use crate::run::{defaults, saving, source, stop};
+use crate::run::{defaults, saving, source, stop, target};
 use crate::serve::Watch;
 
 /// Runs the command.
@@ -36,7 +37,12 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     let checkpoint = outputs::claim_checkpoint(args)?;
     let (args, mut settings) = match &args.checkpoints.resume {
         Some(path) => checkpoints::restore(args, path)?,
-        None => (args.clone(), Settings::resolve(args)?),
+        None => {
+            let mut args = args.clone();
+            decide_task(&mut args);
+            let settings = Settings::resolve(&args)?;
+            (args, settings)
+        }
     };
     let args = &args;
     let Outputs { mut model, mut history } = Outputs::claim(args)?;
@@ -51,6 +57,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     let session = Session::new(&settings.config, sets, settings.start())?;
     if !args.quiet {
         chosen.iter().for_each(say);
+        announce_columns(&session);
         announce(args, &data.name, sets, &session);
     }
     let earlier_seconds = session.seconds();
@@ -104,6 +111,20 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     }
 }
 
+/// Decides whether classes or values are learned from a table if no loss says it.
+fn decide_task(args: &mut TrainArgs) {
+    if args.settings.has("loss") {
+        return;
+    }
+    let Some((task, line)) = target::decide(args.data.as_deref(), &mut args.source) else { return };
+    if task == Task::Regression {
+        args.settings.set("loss", Loss::SquaredError.name());
+    }
+    if !args.quiet {
+        say(line);
+    }
+}
+
 /// Writes the history.
 fn save_history(file: &mut OutputFile, history: &History) -> Result<(), Error> {
     let bytes = outputs::history_bytes(file.path(), history);
@@ -124,6 +145,15 @@ fn announce(args: &TrainArgs, data: &str, sets: Sets, session: &Session) {
     if args.checkpoints.resume.is_none() && args.out.exists() {
         say(format_args!("{} exists and will be replaced", args.out.display()));
     }
+}
+
+/// Says what the network gets of the raw columns of a table, and which of them are not used.
+fn announce_columns(session: &Session) {
+    let model = session.model();
+    let Some(schema) = model.transform.schema() else { return };
+    say(format_args!("Columns: {}", schema.summary()));
+    let names = names_of_features(model);
+    schema.notes(|at| names[at].clone()).iter().for_each(say);
 }
 
 /// Whether the model of a run is to be written. A run without a good epoch must not replace an earlier model, and initial
@@ -261,14 +291,14 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
         samples.targets.outputs(),
         samples.targets.task().outputs()
     ));
+    let transform = Transform::fit(config.normalization, train);
     let network = match &settings.initial {
         Some(initial) => initial.network().clone(),
-        None => config.network(train)?,
+        None => config.network(train, &transform)?,
     };
     say(format_args!("network: {}", architecture(&network)));
     say(format_args!("settings: {}", serde_json::to_string(config)?));
     let isa = Kernels::detect().map_err(Error::argument)?.isa().name();
-    let transform = Transform::fit(config.normalization, train);
     let acts_on_columns = config.scaling_layer == Some(true) || network.columns().is_some();
     let sparse = !acts_on_columns && skips_zeros(&transform, train);
     say(format_args!(

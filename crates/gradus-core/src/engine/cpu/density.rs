@@ -171,7 +171,7 @@ pub(crate) fn fill_tile(
         Rows::Sparse(rows) => {
             tile.fill_pairs(features, indices.map(|index| rows.row(index)), sorted);
         }
-        // These are dense always.
-        Rows::Floats(_) | Rows::Doubles(_) => {}
+        // These are dense always; raw columns are encoded beforehand.
+        Rows::Floats(_) | Rows::Doubles(_) | Rows::Table(_) => {}
     }
 }

@@ -35,7 +35,7 @@ pub struct CSourceOptions {
 /// `InvalidArgument` if the parts of the model do not fit together, a number in it is not finite, it embeds columns, or
 /// it has more than 2^24 parameters.
 pub fn to_text(model: &Model, options: &CSourceOptions) -> Result<String> {
-    metadata::check(model).map_err(|error| error.context("this model cannot be exported"))?;
+    metadata::check_for_export(model)?;
     if model.network.columns().is_some() {
         return Err(Error::argument(
             "this model cannot be exported as C source: it embeds the columns of a table, and C source has linear layers and \

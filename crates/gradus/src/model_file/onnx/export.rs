@@ -44,7 +44,7 @@ const IN_THE_GRAPH: [&str; 2] = ["architecture", "normalization"];
 /// finite, or the file would exceed the 2 GiB that the format allows.
 pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
     let context = |error: Error| error.context("this model cannot be exported");
-    metadata::check(model).map_err(context)?;
+    metadata::check_for_export(model)?;
     let mut properties = metadata::write(model).map_err(context)?;
     if options.uint8_input && model.inputs.values == ValueRange::Unit {
         // The division is part of the graph, so that the graph takes bytes.

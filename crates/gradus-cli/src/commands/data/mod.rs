@@ -1,5 +1,8 @@
 //! `gradus data`: a data set in, its statistics or a drawing of one sample out.
 
+mod columns;
+mod suspicious;
+
 use anyhow::Result;
 use gradus::Error;
 use gradus::data::distort::{Distorter, Distortion, Scratch};
@@ -7,20 +10,29 @@ use gradus::data::{Dataset, Found, Inputs, Targets, Task};
 use gradus::network::Kernels;
 use serde::Serialize;
 
+use columns::ColumnFacts;
+
 use crate::args::DataArgs;
 use crate::run::describe::value_type;
 use crate::run::drawing::{draw, draw_values, output_width, side_by_side};
 use crate::run::output::{percent, print_json, shape, stdout, table};
 use crate::run::source::{self, DataRequest};
+use crate::run::target;
 
 /// Number of distorted versions of a sample to draw.
 const VERSIONS: u64 = 4;
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
-    let task = args.loss.as_ref().map_or(Task::Classification, |loss| loss.task());
-    let request = DataRequest::new(task, args.data.as_deref(), 0);
-    let found = source::find(&source::options(&request, &args.source)?)?;
+    let mut reading = args.source.clone();
+    let (task, decided) = match &args.loss {
+        Some(loss) => (loss.task(), None),
+        None => target::decide(args.data.as_deref(), &mut reading)
+            .map_or((Task::Classification, None), |(task, line)| (task, Some(line))),
+    };
+    let kinds = Some(&args.kinds);
+    let request = DataRequest { kinds, ..DataRequest::new(task, args.data.as_deref(), 0) };
+    let found = source::find(&source::options(&request, &reading)?)?;
     if args.distort == Some(Distortion::NONE) {
         return Err(Error::argument(
             "--distort none has no effect: it leaves the sample as it is; leave it out",
@@ -57,7 +69,18 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
         Names::Values { output_names } => (output_names.len(), "targets"),
     };
     out.line(format_args!("samples of {sizes} {values}, {count} {what}"))?;
+    if let Some(decided) = decided.filter(|_| description.columns.is_some()) {
+        out.line(decided)?;
+    }
     out.line("")?;
+    if let Some(facts) = &description.columns {
+        out.lines(table(&facts.rows()))?;
+        if !facts.suspicious.is_empty() {
+            out.line("")?;
+            out.lines(facts.suspicious.iter())?;
+        }
+        out.line("")?;
+    }
     out.lines(table(&description.part_rows()))?;
     out.line("")?;
     out.lines(table(&description.answer_rows()))
@@ -76,6 +99,9 @@ struct Description<'a> {
     validation: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     test: Option<Figures>,
+    /// Of the raw columns of the training part.
+    #[serde(flatten)]
+    columns: Option<ColumnFacts>,
 }
 
 /// The names of the classes or targets.
@@ -106,12 +132,20 @@ struct Spread {
 #[derive(Serialize)]
 struct Figures {
     samples: usize,
+    /// None for raw columns, which have values of their own.
+    #[serde(flatten)]
+    values: Option<ValueFigures>,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+/// The distribution of the inputs' values.
+#[derive(Serialize)]
+struct ValueFigures {
     min: f32,
     max: f32,
     mean: f64,
     share_of_zeros: f64,
-    #[serde(flatten)]
-    counts: Counts,
 }
 
 impl<'a> Description<'a> {
@@ -129,6 +163,10 @@ impl<'a> Description<'a> {
             train: Figures::of(train),
             validation: validation.as_ref().map(Figures::of),
             test: test.as_ref().map(Figures::of),
+            columns: match &train.inputs {
+                Inputs::Table(table) => Some(ColumnFacts::of(train, table)),
+                _ => None,
+            },
         }
     }
 
@@ -140,18 +178,18 @@ impl<'a> Description<'a> {
     }
 
     fn part_rows(&self) -> Vec<Vec<String>> {
-        let heading = ["part", "samples", "min", "max", "mean", "zeros"];
-        let mut rows = vec![heading.map(String::from).into()];
-        for (name, figures) in self.parts() {
-            let Figures { samples, min, max, mean, share_of_zeros, .. } = figures;
-            rows.push(vec![
-                name.into(),
-                samples.to_string(),
-                min.to_string(),
-                max.to_string(),
-                format!("{mean:.3}"),
-                percent(*share_of_zeros),
-            ]);
+        let heading = match self.columns {
+            Some(_) => &["part", "samples"][..],
+            None => &["part", "samples", "min", "max", "mean", "zeros"],
+        };
+        let mut rows = vec![heading.iter().map(ToString::to_string).collect()];
+        for (name, Figures { samples, values, .. }) in self.parts() {
+            let mut row = vec![name.into(), samples.to_string()];
+            if let Some(ValueFigures { min, max, mean, share_of_zeros }) = values {
+                row.extend([min.to_string(), max.to_string()]);
+                row.extend([format!("{mean:.3}"), percent(*share_of_zeros)]);
+            }
+            rows.push(row);
         }
         rows
     }
@@ -198,6 +236,13 @@ impl<'a> Description<'a> {
 
 impl Figures {
     fn of(data: &Dataset) -> Self {
+        let values = ValueFigures::of(&data.inputs);
+        Figures { samples: data.len(), values, counts: Counts::of(&data.targets) }
+    }
+}
+
+impl ValueFigures {
+    fn of(inputs: &Inputs) -> Option<Self> {
         let (mut min, mut max, mut sum, mut zeros) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0);
         let mut add = |value: f32, times: u64| {
             min = value.min(min);
@@ -205,7 +250,8 @@ impl Figures {
             sum += f64::from(value) * times as f64;
             zeros += if value == 0.0 { times } else { 0 };
         };
-        match &data.inputs {
+        match inputs {
+            Inputs::Table(_) => return None,
             Inputs::Bytes(values) => {
                 let mut counts = [0; 256];
                 values.iter().for_each(|&value| counts[usize::from(value)] += 1);
@@ -216,21 +262,14 @@ impl Figures {
             Inputs::Doubles(values) => values.iter().for_each(|&value| add(value as f32, 1)),
             Inputs::Sparse(rows) => {
                 rows.values().iter().for_each(|&value| add(value, 1));
-                let left_out = data.inputs.len() - rows.values().len();
+                let left_out = inputs.len() - rows.values().len();
                 if left_out > 0 {
                     add(0.0, left_out as u64);
                 }
             }
         }
-        let count = data.inputs.len() as f64;
-        Figures {
-            samples: data.len(),
-            min,
-            max,
-            mean: sum / count,
-            share_of_zeros: zeros as f64 / count,
-            counts: Counts::of(&data.targets),
-        }
+        let count = inputs.len() as f64;
+        Some(ValueFigures { min, max, mean: sum / count, share_of_zeros: zeros as f64 / count })
     }
 }
 
@@ -327,8 +366,9 @@ mod tests {
         let bytes = Inputs::Bytes(vec![0, 4, 0, 8]);
         let data = Dataset::new(bytes, vec![1, 1], vec![2], names()).unwrap();
         let figures = Figures::of(&data);
-        assert_eq!((figures.min, figures.max, figures.mean), (0.0, 8.0, 3.0));
-        assert_eq!(figures.share_of_zeros, 0.5);
+        let found = figures.values.unwrap();
+        assert_eq!((found.min, found.max, found.mean), (0.0, 8.0, 3.0));
+        assert_eq!(found.share_of_zeros, 0.5);
         let Counts::Classes { class_counts } = figures.counts else { panic!() };
         assert_eq!(class_counts, [0, 2]);
         let values = Targets::Values { values: vec![1.0, -5.0, 3.0, 5.0], names: names() };

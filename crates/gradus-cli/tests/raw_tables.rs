@@ -1,0 +1,263 @@
+//! Tables of text, numbers and dates with gaps, from `train` without options to `predict`: right, or a clear error.
+
+mod common;
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use common::{gradus, json, run, text};
+use tempfile::TempDir;
+
+/// Options of a short run.
+const SHORT: &str = "--hidden 8 --batch-size 16 --epochs 15 --learning-rate 0.02 --quiet";
+
+/// A table whose class follows from a category, a number with gaps and a date.
+fn mixed(rows: usize) -> String {
+    let mut table = "colour,size,day,kind\n".to_owned();
+    for row in 0..rows {
+        let colour = ["red", "green", "blue"][row % 3];
+        let size = if row % 7 == 0 { "NA".to_owned() } else { format!("{}.5", row % 11) };
+        let day = format!("2024-0{}-1{}", 1 + row % 9, row % 10);
+        let kind = if row % 3 == 0 || row % 11 > 7 { "warm" } else { "cold" };
+        writeln!(table, "{colour},{size},{day},{kind}").unwrap();
+    }
+    table
+}
+
+fn error(folder: &Path, arguments: &str) -> String {
+    text(&gradus(folder, arguments).assert().failure().get_output().stderr)
+}
+
+fn messages(folder: &Path, arguments: &str) -> String {
+    text(&gradus(folder, arguments).assert().success().get_output().stderr)
+}
+
+fn accuracy(folder: &Path, table: &str) -> f64 {
+    let line = run(folder, &format!("evaluate model.safetensors --json --data {table}"));
+    json(&line)["accuracy"].as_f64().unwrap()
+}
+
+/// The labels that are predicted for a table.
+fn labels(folder: &Path, table: &str) -> Vec<String> {
+    let lines = run(folder, &format!("predict model.safetensors --json {table}"));
+    lines.lines().map(|line| json(line)["label"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn text_gaps_and_dates_need_no_option() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    fs::write(at.join("table.csv"), mixed(400)).unwrap();
+    let said = messages(at, "train --data table.csv --hidden 8 --epochs 20 --learning-rate 0.02");
+    for words in [
+        "Target: kind, classes (text; --loss squared learns values)",
+        "target: column 3 (\"kind\") (the last; name another with --label-column)",
+        "Columns: 1 number, 1 category and 1 date as ",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(accuracy(at, "table.csv") > 0.9);
+    let shown = run(at, "inspect model.safetensors");
+    assert!(shown.contains("scaled, flag of gaps") && shown.contains("flags: blue, green, red"));
+    let schema = &json(&run(at, "inspect model.safetensors --json"))["normalization"]["columns"];
+    assert_eq!(schema[0]["category"]["values"][0], "blue");
+    // Another order, a further column, an unknown category and a gap where there was none.
+    fs::write(
+        at.join("other.csv"),
+        "extra,day,size,colour\nx,2024-05-11,9.5,red\ny,,1.5,violet\nz,2024-02-12,2.5,\n",
+    )
+    .unwrap();
+    let said = messages(at, "predict model.safetensors other.csv");
+    assert!(said.contains("\"extra\" is ignored"), "{said}");
+    assert_eq!(labels(at, "other.csv").len(), 3);
+    assert_eq!(labels(at, "other.csv")[0], "warm");
+    let out = run(at, "predict model.safetensors other.csv --out -");
+    assert!(
+        out.starts_with("extra,day,size,colour,prediction,probability_cold,probability_warm\n")
+    );
+    // Codes of texts do not depend on their order in the table.
+    fs::write(at.join("row.csv"), "colour,day,size\nred,2024-05-11,9.5\n").unwrap();
+    assert_eq!(labels(at, "row.csv"), ["warm"]);
+    fs::write(at.join("less.csv"), "colour,day\nred,2024-05-11\n").unwrap();
+    let refused = error(at, "predict model.safetensors less.csv");
+    assert!(refused.contains("the table has no column \"size\""), "{refused}");
+    fs::write(at.join("wrong.csv"), "colour,day,size\nred,2024-05-11,large\n").unwrap();
+    let refused = error(at, "predict model.safetensors wrong.csv");
+    assert!(
+        refused.contains("line 2, column 2 (\"size\"): \"large\" is not a number"),
+        "{refused}"
+    );
+    // A model of raw columns takes nothing else, and only its own format describes it.
+    for name in ["model.onnx", "weights.npz", "model.c"] {
+        let refused = error(at, &format!("export model.safetensors {name}"));
+        assert!(refused.contains("raw columns of a table"), "{refused}");
+    }
+    let refused = error(at, "train --data digits --start model.safetensors");
+    assert!(refused.contains("values per sample"), "{refused}");
+}
+
+#[test]
+fn a_run_is_the_same_at_any_number_of_threads_and_resumed() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    fs::write(at.join("table.csv"), mixed(300)).unwrap();
+    // At a constant rate, a run of more epochs begins like one of fewer.
+    let constant = "--schedule constant --warm-up 0";
+    let train = format!("train --data table.csv {SHORT} {constant} --seed 5 --validation 0.2");
+    run(at, &format!("{train} --threads 1 --out one.safetensors"));
+    run(at, &format!("{train} --threads 3 --out three.safetensors"));
+    let bytes = |name: &str| fs::read(at.join(name)).unwrap();
+    assert!(bytes("one.safetensors") == bytes("three.safetensors"));
+    let half = train.replace("--epochs 15", "--epochs 7");
+    run(at, &format!("{half} --checkpoint run.checkpoint --out half.safetensors"));
+    run(at, "train --resume run.checkpoint --epochs 15 --out whole.safetensors --quiet");
+    run(at, &format!("{train} --checkpoint other.checkpoint --out direct.safetensors"));
+    assert!(bytes("whole.safetensors") == bytes("direct.safetensors"));
+    // The data must be the same, texts included.
+    fs::write(at.join("table.csv"), mixed(300).replace("blue", "black")).unwrap();
+    let refused = error(at, "train --resume run.checkpoint --epochs 16");
+    assert!(refused.contains("the data are not those that the run was begun with"), "{refused}");
+    // Another run may train on, with the schema of the model.
+    run(
+        at,
+        &format!(
+            "train --data table.csv --start one.safetensors --epochs 1 --quiet --out {}",
+            "on.safetensors"
+        ),
+    );
+    let columns =
+        |name: &str| json(&run(at, &format!("inspect {name} --json")))["normalization"].clone();
+    assert_eq!(columns("on.safetensors"), columns("one.safetensors"));
+}
+
+#[test]
+fn degenerate_tables_work_or_say_what_is_wrong() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let rows = |header: &str, row: &dyn Fn(usize) -> String| {
+        let rows: String = (0..60).map(|at| row(at) + "\n").collect();
+        fs::write(at.join("table.csv"), format!("{header}\n{rows}")).unwrap();
+    };
+    let train = |options: &str| {
+        messages(at, &format!("train --data table.csv {SHORT} {options}").replace("--quiet", ""))
+    };
+    let kind = |at: usize| ["yes", "no"][at % 2];
+    // Only categories.
+    rows("a,b,y", &|at| format!("{},{},{}", ["u", "v", "w"][at % 3], kind(at), kind(at)));
+    train("");
+    assert_eq!(accuracy(at, "table.csv"), 1.0);
+    // Constant, empty and identifier-like columns.
+    rows("c,e,id,x,y", &|at| format!("one,,name{at},{}.5,{}", at % 2, kind(at)));
+    let said = train("");
+    for words in [
+        "column c is not used: the same value in all rows",
+        "column e is not used: no value in any row",
+        "column id is not used: nearly every row has a text of its own",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let said = train("--categorical id");
+    assert!(!said.contains("column id is not used"), "{said}");
+    // Nothing to learn from.
+    rows("c,y", &|at| format!("one,{}", kind(at)));
+    let refused = error(at, &format!("train --data table.csv {SHORT} --label-column y"));
+    assert!(refused.contains("no column of the table can be learned from"), "{refused}");
+    // One row of a class, and a target with gaps.
+    rows("a,x,y", &|at| {
+        let target = match at {
+            3 => "once",
+            5 | 6 => "",
+            _ => kind(at),
+        };
+        format!("{},{at},{target}", kind(at))
+    });
+    let said = train("");
+    assert!(said.contains("2 rows without a target left out"), "{said}");
+    let found = run(at, "data table.csv");
+    assert!(found.contains("classes with fewer than 5 rows: once (1)"), "{found}");
+    // Duplicated names are told apart by their order.
+    rows("a,a,y", &|at| format!("{},{at},{}", kind(at), kind(at)));
+    assert!(train("").contains("are both named"));
+    // A single column is no table to learn from.
+    rows("a", &|at| kind(at).to_owned());
+    assert!(error(at, &format!("train --data table.csv {SHORT}")).contains("one column"));
+    // Numbers as text and categories as numbers: what training had is kept where that is exact.
+    rows("code,n,y", &|at| format!("{},{at},{}", at % 4, kind(at)));
+    train("--categorical code");
+    fs::write(at.join("other.csv"), "code,n\n3.0,5\n3,5.00\nabc,5\n").unwrap();
+    let lines = run(at, "predict model.safetensors other.csv --json");
+    let probabilities: Vec<String> =
+        lines.lines().map(|line| json(line)["probabilities"].to_string()).collect();
+    assert_eq!(probabilities[0], probabilities[1]);
+    assert_ne!(probabilities[1], probabilities[2]);
+}
+
+#[test]
+fn ten_thousand_columns_are_not_too_many() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let mut table: String = (0..10_000).map(|column| format!("c{column},")).collect();
+    table += "y\n";
+    for row in 0..30 {
+        for column in 0..10_000 {
+            match column % 3 {
+                0 => table += ["u,", "v,", ","][(row + column) % 3],
+                1 => write!(table, "{},", row * column % 17).unwrap(),
+                _ => table += if row % 2 == 0 { "," } else { "2.5," },
+            }
+        }
+        table += ["a\n", "b\n"][row % 2];
+    }
+    fs::write(at.join("wide.csv"), table).unwrap();
+    run(at, "train --data wide.csv --hidden 4 --epochs 2 --quiet");
+    assert_eq!(labels(at, "wide.csv").len(), 30);
+}
+
+#[test]
+fn data_shows_the_columns_and_what_is_suspicious() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let mut table = "id,copy,tail,cost\n".to_owned();
+    for row in 0..200 {
+        let tail = if row == 7 { 1e9 } else { f64::from(row % 10) };
+        let cost = row * row;
+        writeln!(table, "n{row},{}.5,{tail},{cost}", 2 * cost).unwrap();
+    }
+    fs::write(at.join("table.csv"), table).unwrap();
+    let shown = run(at, "data table.csv");
+    for words in [
+        "Target: cost, values (the last column, more than 100 different numbers",
+        "column id is not used: nearly every row has a text of its own",
+        "column copy gives the target away",
+        "column tail has values far from all others, such as 1000000000",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let found = json(&run(at, "data table.csv --json"));
+    assert_eq!(found["columns"][1]["kind"], "number");
+    assert_eq!(found["columns"][0]["different"], 200);
+    assert_eq!(found["suspicious"].as_array().unwrap().len(), 3);
+    assert!(found["train"].get("mean").is_none());
+}
+
+#[test]
+fn the_spellings_of_gaps_belong_to_the_model() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let mut table = "a,x,y\n".to_owned();
+    for row in 0..60 {
+        let x = if row % 5 == 0 { "-999".to_owned() } else { (row % 2).to_string() };
+        writeln!(table, "{},{x},{}", ["u", "v"][row / 30], ["p", "q"][row % 2]).unwrap();
+    }
+    fs::write(at.join("table.csv"), table).unwrap();
+    run(at, &format!("train --data table.csv {SHORT} --missing -999,unknown"));
+    let found = json(&run(at, "inspect model.safetensors --json"));
+    assert_eq!(found["columns"]["missing"][0], "-999");
+    assert_eq!(found["normalization"]["columns"][1]["number"]["gaps"], true);
+    fs::write(at.join("other.csv"), "a,x\nu,-999\nu,unknown\nu,\n").unwrap();
+    let lines = run(at, "predict model.safetensors other.csv --json");
+    let predicted: Vec<String> =
+        lines.lines().map(|line| json(line)["probabilities"].to_string()).collect();
+    assert!(predicted[0] == predicted[1] && predicted[1] == predicted[2]);
+}

@@ -1,0 +1,194 @@
+//! What a table is probably meant for: which column is the target, and whether it is a class or a value.
+//!
+//! In: a table. Out: a [`TargetGuess`] with its reason, for runs that do not say it.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::Path;
+
+use super::options::TableOptions;
+use super::records::Record;
+use super::table::Table;
+use super::unpack;
+use crate::error::Result;
+use crate::{Task, reading};
+
+/// Whole numbers are classes if there are no more different ones than this, ...
+const MOST_CLASSES: usize = 100;
+
+/// ... and, if there are more than this, ...
+const FEW_CLASSES: usize = 10;
+
+/// ... so many rows for each of them.
+const ROWS_OF_CLASS: usize = 5;
+
+/// Rows that are looked at.
+const LOOKED_AT: usize = 100_000;
+
+/// Rows with text that are looked at.
+const TEXTS: usize = 1000;
+
+/// Text is no class if so large a share of the rows have a text of their own, ...
+const NAMES_SHARE: f64 = 0.95;
+
+/// ... and there are more rows than this.
+const FEW_TEXTS: usize = 20;
+
+/// What the target of a table is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetGuess {
+    /// The name of the column.
+    pub name: String,
+    /// What to name it as: none if readers find it by themselves.
+    pub label_column: Option<String>,
+    /// Classes or values.
+    pub task: Task,
+    /// Why, in a few words.
+    pub why: String,
+}
+
+/// Looks at the target in the table at `path`; none for a pipe, which could not be read again.
+///
+/// A target of text is a class, numbers with fractions are values, and so are many different whole numbers. If no column
+/// is named and the target would be another one than the last, but holds values or names of the rows, the last one is.
+///
+/// # Errors
+/// Those of [`super::read_table`], as far as the first rows show them.
+pub fn guess_target(path: &Path, options: &TableOptions) -> Result<Option<TargetGuess>> {
+    if reading::is_special(path) {
+        return Ok(None);
+    }
+    let open = || Table::open(unpack(reading::open(path)?)?, options);
+    let mut table = open()?;
+    let left_out = table.dropped(options)?;
+    let targets = match options.label_column {
+        Some(wanted) => table.targets_called(wanted, true, &left_out)?,
+        None => vec![table.guess_label(&left_out, None)?],
+    };
+    let &[at] = &targets[..] else {
+        return Ok(Some(TargetGuess {
+            name: targets.iter().map(|&at| table.name(at)).collect::<Vec<_>>().join(", "),
+            label_column: None,
+            task: Task::Regression,
+            why: "several columns".to_owned(),
+        }));
+    };
+    let (name, last) = (table.name(at), table.others(&left_out).last().copied());
+    let Kind { task, why, is_doubtful } = kind_of(&mut table, at, options)?;
+    match last {
+        Some(last) if options.label_column.is_none() && is_doubtful && last != at => {
+            let mut table = open()?;
+            let name = table.name(last);
+            let is_unique = table.named(&[], |other| other == name).len() == 1;
+            let label_column = Some(if is_unique { name.clone() } else { last.to_string() });
+            let Kind { task, why, .. } = kind_of(&mut table, last, options)?;
+            Ok(Some(TargetGuess {
+                name,
+                label_column,
+                task,
+                why: format!("the last column, {why}"),
+            }))
+        }
+        _ => Ok(Some(TargetGuess { name, label_column: None, task, why })),
+    }
+}
+
+/// What a column holds.
+struct Kind {
+    /// Classes or values.
+    task: Task,
+    /// Why, in a few words.
+    why: String,
+    /// Whether another column is more likely the target, if this one was not asked for.
+    is_doubtful: bool,
+}
+
+impl Kind {
+    fn values(why: impl Into<String>) -> Kind {
+        Kind { task: Task::Regression, why: why.into(), is_doubtful: true }
+    }
+
+    fn classes(why: impl Into<String>, is_doubtful: bool) -> Kind {
+        Kind { task: Task::Classification, why: why.into(), is_doubtful }
+    }
+}
+
+/// Whether a column holds classes or values, and why.
+fn kind_of<R: Read>(table: &mut Table<R>, at: usize, options: &TableOptions) -> Result<Kind> {
+    let (gaps, mut decimals) = (options.gaps(), table.decimals);
+    let (mut row, mut rows, mut numbers) = (Record::default(), 0, HashSet::new());
+    let mut texts = HashSet::new();
+    while rows < LOOKED_AT && numbers.len() <= MOST_CLASSES && table.next(&mut row)? {
+        let field = row.field(at).trim_ascii();
+        if gaps.contain(field) {
+            continue;
+        }
+        rows += 1;
+        // A number that begins with a zero is a code.
+        match decimals.try_number(field) {
+            None if rows < TEXTS => texts.insert(field.to_vec()),
+            None => break,
+            Some(_) if !texts.is_empty() => texts.insert(field.to_vec()),
+            Some(number) if number.fract() != 0.0 => {
+                return Ok(Kind::values("numbers with fractions"));
+            }
+            Some(number) => numbers.insert(number.to_bits()),
+        };
+    }
+    if !texts.is_empty() {
+        let are_names = rows > FEW_TEXTS && texts.len() as f64 >= NAMES_SHARE * rows as f64;
+        return Ok(Kind::classes("text", are_names));
+    }
+    let different = numbers.len();
+    let is_value =
+        different > MOST_CLASSES || (different > FEW_CLASSES && different * ROWS_OF_CLASS > rows);
+    Ok(match is_value {
+        true if different > MOST_CLASSES => {
+            Kind::values(format!("more than {MOST_CLASSES} different numbers"))
+        }
+        true => Kind::values(format!("{different} different numbers in {rows} rows")),
+        false => Kind::classes(format!("{different} different whole numbers"), false),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guess(text: &str, label_column: Option<&str>) -> TargetGuess {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.csv");
+        std::fs::write(&path, text).unwrap();
+        let options = TableOptions { label_column, ..TableOptions::default() };
+        guess_target(&path, &options).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_target_says_what_is_learned() {
+        let rows = |row: &dyn Fn(usize) -> String| (0..300).map(row).collect::<String>();
+        let of = |text: &str| {
+            let guess = guess(text, None);
+            (guess.name, guess.label_column, guess.task)
+        };
+        let named = |name: &str| name.to_owned();
+        // Text, and few whole numbers.
+        let text = "x,y\n".to_owned() + &rows(&|at| format!("{at}.5,{}\n", ["a", "b"][at % 2]));
+        assert_eq!(of(&text), (named("y"), None, Task::Classification));
+        let text = "a,k\n".to_owned() + &rows(&|at| format!("{},{at}.25\n", at % 3));
+        assert_eq!(of(&text), (named("a"), None, Task::Classification));
+        // The first column holds no classes, so it is the last.
+        let text = "a,price\n".to_owned() + &rows(&|at| format!("{at}.5,{}\n", at * at));
+        assert_eq!(of(&text), (named("price"), Some(named("price")), Task::Regression));
+        let text = "id,kind\n".to_owned() + &rows(&|at| format!("{at},{}\n", at % 4));
+        assert_eq!(of(&text), (named("kind"), Some(named("kind")), Task::Classification));
+        // The only text holds names.
+        let text = "name,cost\n".to_owned() + &rows(&|at| format!("n{at},{at}\n"));
+        assert_eq!(of(&text), (named("cost"), Some(named("cost")), Task::Regression));
+        // Several columns of text: the last column, whatever it holds.
+        let text = "p,q,cost\n".to_owned() + &rows(&|at| format!("u,v,{at}\n"));
+        assert_eq!(of(&text), (named("cost"), None, Task::Regression));
+        let chosen = guess("a,b,c\n1,2.5,3\n", Some("b"));
+        assert_eq!((chosen.task, chosen.name), (Task::Regression, named("b")));
+        assert_eq!(guess("a,b,c\n1,2,3\n", Some("b,c")).task, Task::Regression);
+    }
+}
