@@ -20,7 +20,6 @@ _PRIVATE = "reads or sets private attributes of scikit-learn's classes"
 DOES_NOT_PASS = {
     "test_fit": _PRIVATE,
     "test_gradient": _PRIVATE,
-    "test_mlp_vs_poisson_glm_equivalent[42]": "there is no loss 'poisson' yet",
     "test_multilabel_classification": _LABELS,
     "test_predict_proba_multilabel": _LABELS,
     "test_mlp_diverging_loss": "a run whose loss becomes infinite raises ValueError; scikit-learn's goes on with NaN",
