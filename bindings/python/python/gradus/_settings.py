@@ -272,6 +272,8 @@ _OWN = {
     "activation": lambda estimator, run: _known_activations(estimator.activation),
     "hidden_layer_sizes": lambda estimator, run: hidden_layers(estimator.hidden_layer_sizes),
     "init": _init,
+    # What every run does is not written.
+    "shuffle": lambda estimator, run: None if truth("shuffle", estimator.shuffle) else False,
     "n_iter_no_change": _n_iter_no_change,
     "tol": lambda estimator, run: number("tol", estimator.tol) if run.early_stopping else None,
     "monitor": _monitor,
