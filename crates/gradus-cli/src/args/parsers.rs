@@ -160,7 +160,7 @@ pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
         Preset::Record => {
             "best accuracy on images of digits, with random distortions; takes 15 to 60 minutes"
         }
-        Preset::Tabular => "tables: RealMLP's recipe, without embeddings of numbers",
+        Preset::Tabular => "tables: RealMLP's recipe",
         Preset::TabularSmall => "tables: RealMLP's small recipe, without dropout and weight decay",
         Preset::TabularQuick => "tables: the recipe of tabular with 32 epochs",
     };

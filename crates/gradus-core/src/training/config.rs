@@ -338,6 +338,7 @@ impl Preset {
             },
             Preset::Tabular => TrainConfig {
                 init: Init::Tabular,
+                numeric_embedding: Some(NumericEmbedding::PBLD),
                 optimizer: Optimizer::AdamW {
                     beta1: 0.9,
                     beta2: 0.95,
@@ -475,7 +476,7 @@ impl TrainConfig {
             NumericEmbedding::None => None,
             _ if data.data().sample_shape.len() != 1 => {
                 return Err(Error::argument(
-                    "`numeric_embedding` is for tables, but these samples are images: leave it out",
+                    "`numeric_embedding` is for tables, but these samples are images: leave it out, or set it to none",
                 ));
             }
             _ => {
