@@ -294,9 +294,9 @@ fn strangers_are_named() {
 #[test]
 fn newer_files_are_named_before_they_are_understood() {
     let newer = with_header(|header| {
-        header["__metadata__"] = json!({"format": "gradus", "gradus_version": "5"});
+        header["__metadata__"] = json!({"format": "gradus", "gradus_version": "6"});
     });
-    refused(&newer, "format 5, this program reads 4; update gradus");
+    refused(&newer, "format 6, this program reads 5; update gradus");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("newer.safetensors");
     fs::write(&path, &newer).unwrap();

@@ -7,8 +7,7 @@ use gradus_kernels::periodic::MOST_OUTPUTS;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::network::MOST_PARAMETERS;
-use crate::network::tensors::{Role, Tensor};
+use crate::network::tensor::{MOST_PARAMETERS, Role, Tensor};
 
 /// What a column of the inputs is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,14 +12,16 @@ mod activation_names;
 pub mod columns;
 pub mod init;
 mod parametrization;
+mod tensor;
 mod tensors;
 
 pub use activation::Activation;
 pub use columns::{Column, ColumnLayer, NumericEmbedding};
 pub use init::Init;
 pub use parametrization::Parametrization;
+pub use tensor::MOST_PARAMETERS;
 #[doc(hidden)] // for the tests of gradus
-pub use tensors::{Role, Tensor};
+pub use tensor::{Role, Tensor};
 
 /// One layer; the order of layers is the order of computation.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,9 +70,6 @@ pub struct Network {
     linears: Vec<Linear>,
     parameters: Vec<f32>,
 }
-
-/// More parameters than this are refused: 4 GiB of them, and as much again for gradients.
-pub const MOST_PARAMETERS: usize = 1 << 30;
 
 impl Network {
     /// A stack `inputs - hidden[0] - hidden[1] - ... - outputs`, all parameters 0. `activations` are

@@ -1,42 +1,7 @@
 //! The tensors of a network by name: where each stands in the vector of parameters, and what it is.
 
-use std::ops::Range;
-
+use crate::network::tensor::{Role, Tensor};
 use crate::network::{Layer, Network};
-
-/// What a tensor does; weight decay and penalties act on weights alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Weight of a linear layer.
-    Weight,
-    /// Bias of a linear layer.
-    Bias,
-    /// Parameters that embed numbers.
-    NumericEmbedding,
-    /// The table of each category.
-    CategoryEmbedding,
-    /// Factors of the scaling layer, one for each input of the first linear layer.
-    InputScale,
-    /// Scale of batch normalization.
-    Scale,
-    /// Shift of batch normalization.
-    Shift,
-    /// Running means, then running variances of batch normalization.
-    RunningStatistics,
-}
-
-/// A named part of a vector that training changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tensor {
-    /// `0.weight`: the position of its layer in the network, and its role.
-    pub name: String,
-    /// Rows and columns; one row for a vector.
-    pub shape: [usize; 2],
-    /// Its place in the vector, row after row.
-    pub range: Range<usize>,
-    /// What it does.
-    pub role: Role,
-}
 
 impl Network {
     /// The tensors in the order in which they stand in [`Network::parameters`].
