@@ -286,6 +286,11 @@ const RULES: &[(&str, &str, Rule)] = &[
         "numeric-embedding",
         Refused(&[("train --data digits --numeric-embedding pbld", "is for tables")]),
     ),
+    (
+        "train",
+        "category-embedding",
+        Always("whether a table has categories of many values is known once its columns are read"),
+    ),
     ("train", "scaling-layer", EVERY_RUN),
     (
         "train",

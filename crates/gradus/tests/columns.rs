@@ -2,6 +2,7 @@
 //! bits for any number of threads and across resuming, and the saved network against the trained one.
 
 use std::path::Path;
+use std::sync::Arc;
 
 mod common;
 #[path = "common/runs.rs"]
@@ -9,9 +10,9 @@ mod runs;
 
 use common::golden::{Golden, assert_close};
 use common::pass;
-use gradus::classifier::Classifier;
+use gradus::classifier::{Classifier, Model};
 use gradus::data::normalize::Normalization;
-use gradus::data::{Dataset, Inputs, Rows, Targets};
+use gradus::data::{Dataset, Inputs, RawColumn, Rows, TEXT_GAP, Table, Targets};
 use gradus::engine::cpu::{Executor, Input, RngKey};
 use gradus::model_file;
 use gradus::network::Workers;
@@ -316,6 +317,58 @@ fn runs_have_the_same_bits_at_any_number_of_threads_and_across_resuming() {
         while session.epoch(data, &runs_forever()).unwrap().is_some() {}
         assert_eq!(session.model().network, whole.network);
     }
+}
+
+/// A text of twelve values, some missing, and a number; the target depends on both.
+fn texts(samples: usize) -> Dataset {
+    let code = |at: usize| if at % 29 == 0 { TEXT_GAP } else { (at * 7 % 12) as u32 };
+    let codes: Vec<u32> = (0..samples).map(code).collect();
+    let numbers: Vec<f64> = numbers(samples).into_iter().map(f64::from).collect();
+    let pairs = codes.iter().zip(&numbers);
+    let values = pairs.map(|(code, x)| (code % 5) as f32 + x.sin() as f32).collect();
+    let words: Vec<String> = (0..12).map(|word| format!("word {word}")).collect();
+    let columns = vec![
+        RawColumn::Text { codes, values: Arc::new(words), is_chosen: false },
+        RawColumn::Numbers(numbers),
+    ];
+    let table = Inputs::Table(Table::new(columns).unwrap());
+    let targets = Targets::Values { values, names: vec!["y".into()] };
+    Dataset::with_targets(table, targets, vec![2]).unwrap()
+}
+
+#[test]
+fn categories_of_tables_are_embedded() {
+    let data = texts(500);
+    let config = TrainConfig {
+        numeric_embedding: Some(NumericEmbedding::PBLD),
+        category_embedding: Some(3),
+        init: Init::Tabular,
+        ..TrainConfig { epochs: 40, ..config() }
+    };
+    let trained = run(&config, &data);
+    let layer = trained.model.network.columns().unwrap();
+    assert_eq!(layer.columns(), [Column::Category(12), Column::Number]);
+    assert_eq!(layer.outputs(), 3 + 4);
+    let workers = Workers::new(2).unwrap();
+    let error = |model: &Model| {
+        let found = model.regressor().unwrap().evaluate(&data, &workers).unwrap();
+        found.outputs[0].r2
+    };
+    assert!(error(&trained.model) > 0.9, "{}", error(&trained.model));
+    let bytes = model_file::to_bytes(&trained.model).unwrap();
+    let read = model_file::model_from_bytes(&bytes).unwrap();
+    assert_eq!(error(&read), error(&trained.model));
+    let threads = TrainConfig { threads: Some(5), ..config.clone() };
+    assert_eq!(run(&threads, &data).model.network, trained.model.network);
+    // Without the setting there are flags.
+    let flags = TrainConfig { category_embedding: None, ..config.clone() };
+    let flags = run(&TrainConfig { epochs: 1, ..flags }, &data).model.network;
+    assert_eq!(flags.columns().unwrap().columns()[0], Column::Flag);
+    // Codes of categories must stay what they are.
+    let mut noisy = config;
+    noisy.regularization.input_noise = 0.1;
+    let error = Session::new(&noisy, &data, Start::Fresh).err().unwrap().to_string();
+    assert!(error.contains("codes of categories"), "{error}");
 }
 
 fn runs_forever() -> std::sync::atomic::AtomicBool {

@@ -304,7 +304,7 @@ fn newer_files_are_named_before_they_are_understood() {
     let message = model_file::load(&path).unwrap_err().to_string();
     assert!(message.contains("newer.safetensors: written by a newer gradus"), "{message}");
     refused(&with_metadata("gradus_version", "one"), "'one'");
-    refused(&with_metadata("gradus_version", "0"), "expected 1 to 3");
+    refused(&with_metadata("gradus_version", "0"), "expected 1 to 5");
     refused(&with_metadata("output_names", "[\"a\"]"), "both 'class_names' and 'output_names'");
 }
 

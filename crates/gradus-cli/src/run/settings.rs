@@ -239,6 +239,16 @@ fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result
     if columns.is_some() || config.numeric_embedding.is_some() {
         config.numeric_embedding = Some(numeric);
     }
+    let categories = columns.filter(|columns| columns.has_categories());
+    let categories = categories.map(ColumnLayer::category_outputs);
+    if let (Some(wanted), true) =
+        (args.settings.get("category_embedding"), config.category_embedding != categories)
+    {
+        let found = categories.map_or("none".to_owned(), |outputs| outputs.to_string());
+        let what = format!("whose category embedding is {found}");
+        return contradicts("--category-embedding", wanted, what);
+    }
+    config.category_embedding = categories;
     if let Initial::Model(model) = &initial {
         if let Some(wanted) = args.settings.get("normalize") {
             return contradicts("--normalize", wanted, "which has its normalization".to_owned());

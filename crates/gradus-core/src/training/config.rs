@@ -86,6 +86,8 @@ pub struct TrainConfig {
     pub standardize_targets: Option<bool>,
     /// How the numbers of a table are embedded before the first linear layer; `None` is not at all.
     pub numeric_embedding: Option<NumericEmbedding>,
+    /// How many numbers each category of more than eight values becomes; `None` for flags of its values.
+    pub category_embedding: Option<usize>,
     /// Whether each input of the first linear layer has a trainable factor, folded into that layer's weight in the saved
     /// model (docs/maths.md M27); `None` is false.
     pub scaling_layer: Option<bool>,
@@ -220,6 +222,7 @@ impl Preset {
                 normalization: Normalization::None,
                 standardize_targets: None,
                 numeric_embedding: None,
+                category_embedding: None,
                 scaling_layer: None,
                 loss: None,
                 output_weights: None,
@@ -251,6 +254,7 @@ impl Preset {
                 normalization: Normalization::Unit,
                 standardize_targets: None,
                 numeric_embedding: None,
+                category_embedding: None,
                 scaling_layer: None,
                 loss: None,
                 output_weights: None,
@@ -339,6 +343,7 @@ impl Preset {
             Preset::Tabular => TrainConfig {
                 init: Init::Tabular,
                 numeric_embedding: Some(NumericEmbedding::PBLD),
+                category_embedding: Some(CATEGORY_OUTPUTS),
                 optimizer: Optimizer::AdamW {
                     beta1: 0.9,
                     beta2: 0.95,
@@ -459,6 +464,11 @@ impl TrainConfig {
         }
     }
 
+    /// What becomes of the raw values of these training samples.
+    pub fn transform<'a>(&self, data: impl Into<Subset<'a>>) -> Transform {
+        Transform::fit_with(self.normalization, data, self.category_embedding.is_some())
+    }
+
     /// The network that a fresh run begins with, its parameters drawn for these samples, of which `transform` makes its inputs.
     ///
     /// # Errors
@@ -472,16 +482,21 @@ impl TrainConfig {
         let (features, targets) = (transform.width(data.features()), &data.data().targets);
         let outputs = self.loss_for(targets).outputs_per_target() * targets.outputs();
         let numeric = self.numeric_embedding.unwrap_or(NumericEmbedding::None);
-        let columns = match numeric {
-            NumericEmbedding::None => None,
-            _ if data.data().sample_shape.len() != 1 => {
-                return Err(Error::argument(
-                    "`numeric_embedding` is for tables, but these samples are images: leave it out, or set it to none",
-                ));
-            }
-            _ => {
-                Some(ColumnLayer::new(columns_of(transform, features), numeric, CATEGORY_OUTPUTS)?)
-            }
+        if numeric != NumericEmbedding::None && data.data().sample_shape.len() != 1 {
+            return Err(Error::argument(
+                "`numeric_embedding` is for tables, but these samples are images: leave it out, or set it to none",
+            ));
+        }
+        let columns = columns_of(transform, features);
+        let is_embedded = |column: &Column| match column {
+            Column::Number => numeric != NumericEmbedding::None,
+            Column::Flag => false,
+            Column::Category(_) => true,
+        };
+        let width = self.category_embedding.unwrap_or(CATEGORY_OUTPUTS);
+        let columns = match columns.iter().any(is_embedded) {
+            true => Some(ColumnLayer::new(columns, numeric, width)?),
+            false => None,
         };
         let inputs = columns.as_ref().map_or(features, ColumnLayer::outputs);
         let mut network = Network::dense(inputs, &self.hidden, &self.activation, outputs)?;

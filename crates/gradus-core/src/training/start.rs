@@ -124,7 +124,7 @@ impl Start<'_> {
 
     /// The network and the normalization.
     fn model(&self, config: &TrainConfig, data: &Data) -> Result<(Network, Transform)> {
-        let fitted = || Transform::fit(config.normalization, data.train);
+        let fitted = || config.transform(data.train);
         let of = |model: &Model| (model.network.clone(), model.transform.clone());
         Ok(match self {
             Start::Fresh => {
@@ -208,6 +208,7 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
             scaling_layer,
             loss,
             numeric_embedding,
+            category_embedding,
             ..
         } = config.clone();
         [
@@ -219,6 +220,10 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
             (
                 "the numeric embedding",
                 numeric_embedding.map_or("none".into(), NumericEmbedding::name),
+            ),
+            (
+                "the embedding of categories",
+                category_embedding.map_or("none".into(), |outputs| outputs.to_string()),
             ),
             ("whether there is a scaling layer", (scaling_layer == Some(true)).to_string()),
             ("the loss", loss.map_or("the usual one".into(), |loss| loss.name())),

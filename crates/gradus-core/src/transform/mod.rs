@@ -50,9 +50,18 @@ impl Transform {
 
     /// Fits `kind` to training data; raw columns get a schema whose categories of many values have flags.
     pub fn fit<'a>(kind: Normalization, data: impl Into<Subset<'a>>) -> Transform {
+        Transform::fit_with(kind, data, false)
+    }
+
+    /// The same; with `codes`, categories of many values become codes, for a network that embeds them.
+    pub fn fit_with<'a>(
+        kind: Normalization,
+        data: impl Into<Subset<'a>>,
+        codes: bool,
+    ) -> Transform {
         let data = data.into();
         if let Rows::Table(table) = data.rows() {
-            return Transform::Columns(Schema::fit(kind, table, data, false));
+            return Transform::Columns(Schema::fit(kind, table, data, codes));
         }
         let affine = Affine::fit(kind, data);
         match kind {

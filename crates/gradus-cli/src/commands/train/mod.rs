@@ -291,7 +291,7 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
         samples.targets.outputs(),
         samples.targets.task().outputs()
     ));
-    let transform = Transform::fit(config.normalization, train);
+    let transform = config.transform(train);
     let network = match &settings.initial {
         Some(initial) => initial.network().clone(),
         None => config.network(train, &transform)?,

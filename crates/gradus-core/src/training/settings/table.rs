@@ -337,6 +337,16 @@ pub static SETTINGS: &[Setting] = &[
         "Embedding of the numbers of a table: none, pbld (16 cosines of each number, mapped to 3 values next to it) or \
          pbld:FREQUENCIES:OUTPUTS:SCALE (SCALE is the standard deviation of the initial frequencies)",
     ),
+    Setting::new::<Option<usize>>("category_embedding", field!(category_embedding))
+        .about(
+            Group::Network,
+            "N",
+            "Numbers that each category of more than 8 values is embedded as, such as 8; none for flags of the most \
+             frequent values",
+        )
+        .range(Range::Check("none, or 1 to 256", |config| {
+            config.category_embedding.is_none_or(|outputs| (1..=256).contains(&outputs))
+        })),
     Setting::new::<bool>("scaling_layer", optional!(scaling_layer)).about(
         Group::Network,
         "BOOL",

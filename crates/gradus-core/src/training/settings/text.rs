@@ -116,6 +116,23 @@ impl TextForm for usize {
     }
 }
 
+/// A count that may be off.
+impl TextForm for Option<usize> {
+    const KIND: Kind = Kind::Number;
+    const EXPECTED: &'static str = "a whole number from 1, or none";
+
+    fn text(&self) -> String {
+        self.map_or("none".into(), |count| count.text())
+    }
+
+    fn read(text: &str) -> Option<Option<usize>> {
+        match text {
+            "none" => Some(None),
+            _ => usize::read(text).map(Some),
+        }
+    }
+}
+
 impl TextForm for u64 {
     const KIND: Kind = Kind::Whole;
     const EXPECTED: &'static str = "a whole number from 0 to 18446744073709551615";
@@ -435,6 +452,7 @@ mod tests {
         read_back([0.0, 0.1f32, 1e-8, 1.0 / 3.0, 1e20, -2.5, f32::MIN_POSITIVE, f32::MAX]);
         read_back([0.0, 0.1f64, 1e-9, 1.0 / 3.0, f64::MAX]);
         read_back([None, Some(0.5f32)]);
+        read_back([None, Some(8usize)]);
         read_back([NumericEmbedding::None, NumericEmbedding::PBLD]);
         read_back([BatchSize::Full, BatchSize::Samples(128)]);
         read_back([vec![], vec![256usize, 64]]);
