@@ -352,6 +352,9 @@ fn presets_for_tables_learn_classes_and_numbers() {
         (&training["activation"], &training["learning_rate"]),
         (&"mish".into(), &0.2.into())
     );
+    // Counts are not standardized.
+    let counts = format!("{short} --data numbers.csv --label-column number --loss poisson");
+    warnings(at, &counts.replacen("--data table.csv ", "", 1));
     // A preset only sets defaults: what its own parts need may be switched off.
     warnings(
         at,

@@ -131,6 +131,9 @@ impl Settings {
         // The usual loss is what settings without one mean, in this version and in earlier ones.
         config.loss = config.loss.filter(|loss| !loss.is_usual());
         let can_standardize = config.loss.as_ref().is_none_or(Loss::can_standardize);
+        if !can_standardize && !args.settings.has("standardize_targets") {
+            config.standardize_targets = None;
+        }
         if args.task() == Task::Regression
             && config.standardize_targets.is_none()
             && can_standardize
