@@ -1075,7 +1075,7 @@ fn sample_value(option: &str) -> &'static str {
         "init" => "=he",
         "loss" => "=squared",
         "normalize" => "=unit",
-        "schedule" => "=cosine",
+        "schedule" | "weight-decay-schedule" | "dropout-schedule" => "=cosine",
         "batch-size" | "epochs" | "hidden" | "max-fun" | "micro-batches" | "patience" | "seed" => {
             "=2"
         }
