@@ -1073,6 +1073,7 @@ fn sample_value(option: &str) -> &'static str {
         "class-weights" => "=balanced",
         "distort" => "=standard",
         "init" => "=he",
+        "numeric-embedding" => "=pbld",
         "loss" => "=squared",
         "normalize" => "=unit",
         "schedule" | "weight-decay-schedule" | "dropout-schedule" => "=cosine",
