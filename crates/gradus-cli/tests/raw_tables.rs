@@ -194,11 +194,102 @@ fn degenerate_tables_work_or_say_what_is_wrong() {
 }
 
 #[test]
+fn gaps_that_first_appear_in_a_table_of_numbers_are_filled() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let mut table = "a,b,y\n".to_owned();
+    for row in 0..100 {
+        writeln!(table, "{row}.5,{},{}", row % 10, ["low", "high"][row / 50]).unwrap();
+    }
+    fs::write(at.join("table.csv"), &table).unwrap();
+    run(at, &format!("train --data table.csv {SHORT}"));
+    let means = json(&run(at, "inspect model.safetensors --json"))["normalization"]["mean"].clone();
+    // A gap is what the mean is, also after the first rows.
+    let known = format!("a,b,y\n80.5,{},high\n", means[1]);
+    fs::write(at.join("known.csv"), known).unwrap();
+    let many = table.clone() + "80.5,,high\n";
+    fs::write(at.join("many.csv"), many).unwrap();
+    fs::write(at.join("few.csv"), "a,b,y\n80.5,NA,high\n").unwrap();
+    let last = |name: &str| {
+        let lines = run(at, &format!("predict model.safetensors {name} --json"));
+        json(lines.lines().last().unwrap())["probabilities"].to_string()
+    };
+    assert_eq!(last("few.csv"), last("known.csv"));
+    assert_eq!(last("many.csv"), last("known.csv"));
+    let said = messages(at, "evaluate model.safetensors --data many.csv");
+    assert!(said.contains("1 gap is filled with the means of the training data"), "{said}");
+    let refused = {
+        fs::write(at.join("text.csv"), "a,b\n80.5,many\n").unwrap();
+        error(at, "predict model.safetensors text.csv")
+    };
+    assert!(refused.contains("\"many\" is not a number"), "{refused}");
+}
+
+#[test]
+fn parquet_files_are_tables() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/raw_tables");
+    for name in ["types.csv", "types.parquet", "types.brotli.parquet"] {
+        fs::copy(source.join(name), at.join(name)).unwrap();
+    }
+    let found = json(&run(at, "data types.parquet --json"));
+    let kinds: Vec<&str> = found["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["kind"].as_str().unwrap())
+        .collect();
+    let (number, category, date) = ("number", "category", "date");
+    // What a file stores as text is text, even if it holds digits alone.
+    assert_eq!(kinds, [number, number, category, category, category, category, date, date, number]);
+    assert_eq!(found["columns"][8]["range"], serde_json::json!([-3.0, 4.5, 11.75]));
+    // The same table as CSV, in which only the digits are numbers.
+    let train = format!("train {SHORT} --threads 1 --categorical digits");
+    for (table, out) in
+        [("types.csv", "csv"), ("types.parquet", "parquet"), ("types.brotli.parquet", "brotli")]
+    {
+        run(at, &format!("{train} --data {table} --out {out}.safetensors"));
+    }
+    let predicted = |model: &str, table: &str| {
+        let lines = run(at, &format!("predict {model}.safetensors {table} --json"));
+        let row = |line: &str| json(line)["probabilities"].to_string();
+        lines.lines().map(row).collect::<Vec<_>>()
+    };
+    let expected = predicted("csv", "types.csv");
+    assert_eq!(expected.len(), 60);
+    for (model, table) in
+        [("csv", "types.parquet"), ("parquet", "types.csv"), ("brotli", "types.brotli.parquet")]
+    {
+        assert_eq!(predicted(model, table), expected, "{model} {table}");
+    }
+    let evaluated = run(at, "evaluate csv.safetensors --data types.parquet --json");
+    assert!(json(&evaluated)["accuracy"].as_f64().unwrap() > 0.5);
+    fs::write(at.join("broken.parquet"), b"PAR1 and nothing more").unwrap();
+    let refused = error(at, "data broken.parquet");
+    assert!(refused.contains("a Parquet file that cannot be read"), "{refused}");
+}
+
+#[test]
+fn sweeps_and_targets_of_values() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let mut table = "colour,size,cost\n".to_owned();
+    for row in 0..200 {
+        writeln!(table, "{},{}.5,{}", ["red", "blue"][row % 2], row % 9, 3 * row).unwrap();
+    }
+    fs::write(at.join("table.csv"), table).unwrap();
+    let sweep = "sweep --out runs.jsonl --vary learning-rate=0.01/0.02 --jobs 1 --";
+    let said = messages(at, &format!("{sweep} --data table.csv --hidden 4 --epochs 2"));
+    assert!(said.contains("Target: cost, values"), "{said}");
+}
+
+#[test]
 fn ten_thousand_columns_are_not_too_many() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     let mut table: String = (0..10_000).map(|column| format!("c{column},")).collect();
-    table += "y\n";
+    table += "outcome\n";
     for row in 0..30 {
         for column in 0..10_000 {
             match column % 3 {

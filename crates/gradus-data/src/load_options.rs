@@ -40,6 +40,8 @@ pub struct LoadOptions {
     pub missing: Option<Vec<String>>,
     /// The types of the features among `columns`, of a model that takes raw columns.
     pub types: Option<Vec<ColumnType>>,
+    /// What stands in place of a gap in each feature of a table, for a model of numbers: their means.
+    pub fill: Option<Vec<f64>>,
     /// How the letters of a table are written as bytes, if it does not say so itself.
     pub encoding: Option<Encoding>,
     /// Whether 64-bit numbers stay so in any case: for a model that takes double precision.
@@ -72,6 +74,7 @@ impl Default for LoadOptions {
             kinds: ColumnKinds::default(),
             missing: None,
             types: None,
+            fill: None,
             encoding: None,
             columns: None,
             doubles: false,
@@ -99,6 +102,8 @@ impl LoadOptions {
                 dates: &self.kinds.dates,
                 missing: self.missing.as_deref(),
                 types: self.types.as_deref(),
+                fill: self.fill.as_deref(),
+                stored: None,
             },
             image_size: self.image_size,
             colour: self.colour,

@@ -22,7 +22,7 @@ pub(crate) struct DataArgs {
     /// Name of a data set, or a path [default: mnist, else the built-in digits]
     #[arg(value_name = "NAME|PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Option<PathBuf>,
-    /// Read the data for this loss: squared for regression [default: cross-entropy]
+    /// Read the data for this loss: squared for regression [default: for a table as its target suggests, else cross-entropy]
     #[arg(long, value_name = "NAME", value_parser = loss)]
     pub(crate) loss: Option<Loss>,
     /// Draw sample N (from 0) and print its label

@@ -1,7 +1,6 @@
 //! Samples to predict: a file or standard input in, inputs for the model out. The kind of a file is
 //! detected from its first bytes, not from its name.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use gradus::classifier::Model;
@@ -15,7 +14,7 @@ use crate::args::PredictArgs;
 use crate::run::file_kind::FileKind;
 use crate::run::output::shape;
 use crate::run::scale::to_scale_of;
-use crate::run::source::{check_table, no_effect, types_of};
+use crate::run::source::{check_table, fill_of, no_effect, types_of};
 
 /// The most bytes of a file by default; of a pipe, a device or standard input, [`STREAM_LIMIT`].
 const FILE_LIMIT: u64 = 4 << 30;
@@ -220,12 +219,12 @@ fn parse(path: &Path, bytes: &[u8], model: &Model, args: &PredictArgs) -> Result
                 Task::Classification => &[],
                 Task::Regression => model.names(),
             };
-            let table = csv::unpack(Cursor::new(bytes))?;
-            let types = types_of(model);
-            let options = TableOptions { types: types.as_deref(), ..table_options(model, args) };
+            let (types, fill) = (types_of(model), fill_of(model));
+            let (types, fill) = (types.as_deref(), fill.as_deref());
+            let options = TableOptions { types, fill, ..table_options(model, args) };
             let features = model.features();
             let (mut inputs, of_table, form) =
-                csv::samples_of_text(table, features, outputs, &options)?;
+                csv::samples_of_bytes(bytes, features, outputs, &options)?;
             (warnings, origin) = (of_table, Origin::Table(form));
             if emnist::turn_samples_upright(path, &mut inputs) {
                 warnings.push(TURNED.to_owned());

@@ -125,6 +125,7 @@ pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOp
         kinds: request.kinds.map(KindArgs::kinds).unwrap_or_default(),
         missing: args.table.missing.clone(),
         types: None,
+        fill: None,
         encoding: args.table.encoding,
         columns: None,
         doubles: false,
@@ -167,6 +168,15 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
 /// The types of the raw columns that a model takes, if it takes any.
 pub(crate) fn types_of(model: &Model) -> Option<Vec<ColumnType>> {
     model.transform.schema().map(Schema::types)
+}
+
+/// What stands in place of gaps in tables for a model that was trained on columns without gaps: their means, which become 0.
+/// None for a model that has its own way, and for one whose normalization has no means.
+pub(crate) fn fill_of(model: &Model) -> Option<Vec<f64>> {
+    let is_of_columns = model.columns.is_some() && model.transform.schema().is_none();
+    let means = model.transform.means();
+    (is_of_columns && means.len() == model.features() && model.transform.as_scalar().is_none())
+        .then_some(means)
 }
 
 /// Loads the training and test data. `weights` is a file with the weights of the training samples, one per

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::CommandFactory;
 use gradus::Error;
 use gradus::data::{Subset, Task};
+use gradus::loss::Loss;
 use gradus::training::Monitor;
 use serde_json::{Value, json};
 
@@ -17,7 +18,9 @@ use super::options::{check_given, check_varied};
 use crate::args::{Cli, Command, Part, SweepArgs, TrainArgs};
 use crate::run::defaults;
 use crate::run::escape::is_unprintable;
+use crate::run::output::say;
 use crate::run::settings::Settings;
+use crate::run::target;
 use crate::run::training_data::Data;
 
 /// Default fraction of the training data that is held out to compare the runs.
@@ -78,6 +81,11 @@ impl Plan {
         let holds_out = !first.given.contains_key("validation");
         if holds_out {
             common.extend(["--validation".into(), VALIDATION.into()]);
+            first = train_args(&words(&common, &draws[0]))?;
+        }
+        let decided = decided(&first);
+        if !decided.is_empty() {
+            common.extend(decided);
             first = train_args(&words(&common, &draws[0]))?;
         }
         let run = |(number, values): (usize, Vec<String>)| -> Result<Run> {
@@ -270,6 +278,26 @@ fn quoted_bytes(word: &[u8]) -> String {
         _ => format!("\\x{byte:02x}"),
     });
     format!("$'{}'", shown.collect::<String>())
+}
+
+/// The options that say what is learned from a table, if neither an option nor the range of one does.
+fn decided(first: &TrainArgs) -> Vec<OsString> {
+    let mut source = first.source.clone();
+    if first.settings.has("loss") {
+        return Vec::new();
+    }
+    let Some((task, line)) = target::decide(first.data.as_deref(), &mut source) else {
+        return Vec::new();
+    };
+    let mut options: Vec<OsString> = Vec::new();
+    if task == Task::Regression {
+        say(line);
+        options.extend(["--loss".into(), Loss::SquaredError.name().into()]);
+    }
+    if source.label_column != first.source.label_column {
+        options.extend(source.label_column.map(|name| format!("--label-column={name}").into()));
+    }
+    options
 }
 
 #[cfg(test)]

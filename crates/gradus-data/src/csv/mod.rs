@@ -6,6 +6,7 @@
 //! | file | in | out |
 //! |---|---|---|
 //! | packed.rs | a file, perhaps gzip or zip | the bytes of the table |
+//! | parquet.rs | a Parquet file | the text of a table with its columns |
 //! | encoding.rs | bytes | UTF-8 |
 //! | dialect.rs | the beginning of a text | its separator |
 //! | records.rs | text | records of fields, with their lines |
@@ -29,6 +30,8 @@ mod header;
 mod layout;
 mod options;
 mod packed;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod raw;
 mod records;
 mod table;
@@ -36,7 +39,7 @@ mod task;
 mod times;
 mod typed;
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use super::{Dataset, Inputs, Targets, image_shape, invalid};
@@ -75,9 +78,9 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<(Dataset, Vec<S
         // A pipe cannot be read a second time, which finding out what it holds would need.
         true => {
             let bytes = reading::read(path)?;
-            read_twice(|| unpack(Cursor::new(&bytes[..])), options)
+            read_twice(|| Ok(Cursor::new(&bytes[..])), options)
         }
-        false => read_twice(|| unpack(reading::open(path)?), options),
+        false => read_twice(|| reading::open(path), options),
     };
     let (data, warnings) = read.map_err(|error| error.context(path.display()))?;
     let path = path.display();
@@ -85,13 +88,15 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<(Dataset, Vec<S
 }
 
 /// Reads a table; a second time, as raw columns, if text or a gap among numbers comes after the first rows.
-fn read_twice<R: Read>(
-    open: impl Fn() -> Result<R>,
+fn read_twice<R: Read + Seek>(
+    open_source: impl Fn() -> Result<R>,
     options: &TableOptions,
 ) -> Result<(Dataset, Vec<String>)> {
-    match parse_table(open()?, options) {
+    let stored = packed::text_columns(open_source()?)?;
+    let options = &TableOptions { stored: stored.as_deref(), ..*options };
+    match parse_table(unpack(open_source()?)?, options) {
         Err(error) if options.may_be_raw() && error.kind() == ErrorKind::InvalidData => {
-            parse(open()?, options, true)
+            parse(unpack(open_source()?)?, options, true)
         }
         read => read,
     }
@@ -200,12 +205,43 @@ pub fn samples_of_text(
     outputs: &[String],
     options: &TableOptions,
 ) -> Result<(Inputs, Vec<String>, TextForm)> {
+    samples_of(source, features, outputs, options, false)
+}
+
+/// As [`samples_of_text`], from the bytes of a file, which are read a second time if a gap that `options.fill` fills comes
+/// after the first rows.
+///
+/// # Errors
+/// As [`parse_samples`].
+pub fn samples_of_bytes(
+    bytes: &[u8],
+    features: usize,
+    outputs: &[String],
+    options: &TableOptions,
+) -> Result<(Inputs, Vec<String>, TextForm)> {
+    let read = |is_raw| {
+        let text = unpack(Cursor::new(bytes))?;
+        samples_of(text, features, outputs, options, is_raw)
+    };
+    match read(false) {
+        Err(error) if options.fill.is_some() && error.kind() == ErrorKind::InvalidData => {
+            read(true)
+        }
+        read => read,
+    }
+}
+
+fn samples_of(
+    source: impl Read,
+    features: usize,
+    outputs: &[String],
+    options: &TableOptions,
+    is_raw: bool,
+) -> Result<(Inputs, Vec<String>, TextForm)> {
     let mut table = Table::open(source, options)?;
     let layout = layout::of_samples(&mut table, features, outputs, options)?;
-    let inputs = match options.types {
-        Some(_) => table.read_raw(&layout, options, |_| Ok(()))?,
-        None => table.read(&layout, |_| Ok(()))?,
-    };
+    let is_raw = options.types.is_some() || (options.fill.is_some() && is_raw);
+    let inputs = read_inputs(&mut table, &layout, is_raw, options, |_| Ok(()))?;
     let form = table.form();
     Ok((inputs, table.warnings, form))
 }

@@ -34,12 +34,16 @@ pub struct TableOptions<'a> {
     /// The types of the features in `columns`, if these have types: the samples are then raw columns of these types. Without
     /// them, samples with known columns are numbers without gaps.
     pub types: Option<&'a [ColumnType]>,
+    /// What stands in place of a gap in each feature, for a model of numbers: their means. Gaps are an error without it.
+    pub fill: Option<&'a [f64]>,
+    /// For each column of a file that keeps types, whether it holds text; none for text files. Readers of files fill it in.
+    pub stored: Option<&'a [bool]>,
 }
 
 impl TableOptions<'_> {
     /// Whether the samples may be raw columns.
     pub(super) fn may_be_raw(&self) -> bool {
-        self.columns.is_none() || self.types.is_some()
+        self.columns.is_none() || self.types.is_some() || self.fill.is_some()
     }
 
     /// What a gap is: the given spellings, else those of the known columns, else the usual ones.

@@ -6,6 +6,8 @@ use flate2::bufread::MultiGzDecoder;
 use gradus_core::files::magic::Magic;
 
 use super::encoding::PIECE;
+#[cfg(feature = "parquet")]
+use super::parquet::ParquetText;
 use crate::bytes;
 use crate::error::Result;
 use crate::invalid;
@@ -23,8 +25,33 @@ pub fn unpack<'a>(mut source: impl Read + Seek + 'a) -> Result<Box<dyn Read + 'a
             Ok(Box::new(Cursor::new(archive.read(&entry)?)))
         }
         Magic::Gzip => Ok(Box::new(MultiGzDecoder::new(BufReader::with_capacity(PIECE, source)))),
-        it @ (Magic::OldOffice | Magic::Parquet) => Err(workbook(it.name())),
+        #[cfg(feature = "parquet")]
+        Magic::Parquet => Ok(Box::new(ParquetText::open(all_of(source)?)?)),
+        #[cfg(not(feature = "parquet"))]
+        it @ Magic::Parquet => Err(workbook(it.name())),
+        it @ Magic::OldOffice => Err(workbook(it.name())),
         _ => Ok(Box::new(source)),
+    }
+}
+
+/// For each column of a file that keeps types, whether it holds text; none for a text file.
+///
+/// # Errors
+/// As [`unpack`].
+pub(super) fn text_columns(mut source: impl Read + Seek) -> Result<Option<Vec<bool>>> {
+    match Magic::of(&start_of(&mut source)?) {
+        #[cfg(feature = "parquet")]
+        Magic::Parquet => super::parquet::text_columns(all_of(source)?).map(Some),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn all_of(mut source: impl Read) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match source.read_to_end(&mut bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(invalid(format!("cannot be read: {error}"))),
     }
 }
 

@@ -23,7 +23,10 @@ impl<R: Read> Table<R> {
                 && (layout.features.iter().any(|&at| is_raw(row.field(at)))
                     || layout.targets.iter().any(|&at| gaps.contain(row.field(at))))
         };
-        options.may_be_raw() && (options.names_types() || self.first_rows().any(has_raw))
+        let stored = options.stored.unwrap_or_default();
+        let has_text = layout.features.iter().any(|&at| stored.get(at).is_some_and(|&it| it));
+        options.may_be_raw()
+            && (options.names_types() || has_text || self.first_rows().any(has_raw))
     }
 
     /// Reads all rows as [`Table::read`], with features of any type. Rows whose target is a gap are left out with a
@@ -66,7 +69,10 @@ impl<R: Read> Table<R> {
         let finished = columns.into_iter().zip(&layout.features).map(|(column, &at)| {
             column.finish().map_err(|(line, problem)| self.misfit(line, at, &problem))
         });
-        let columns: Vec<RawColumn> = finished.collect::<Result<_>>()?;
+        let mut columns: Vec<RawColumn> = finished.collect::<Result<_>>()?;
+        if let Some(fill) = options.fill {
+            self.fill_gaps(&mut columns, fill);
+        }
         self.end_of_rows(layout, decimals, &counter);
         if left_out > 0 {
             let rows = if left_out == 1 { "row" } else { "rows" };
@@ -106,11 +112,34 @@ impl<R: Read> Table<R> {
                     self.column(*at)
                 )));
             }
-            let known = options.types.and_then(|types| types.get(index).copied());
+            let of_numbers = options.fill.map(|_| ColumnType::Number);
+            let known = options.types.and_then(|types| types.get(index).copied()).or(of_numbers);
             let wanted = asked.first().copied().or(known);
-            columns.push(TypedColumn::new(wanted, categorical.contains(at)));
+            let is_text = options.stored.is_some_and(|stored| stored.get(*at) == Some(&true));
+            columns.push(match (wanted, is_text) {
+                (None, true) => TypedColumn::of_text(),
+                _ => TypedColumn::new(wanted, categorical.contains(at)),
+            });
         }
         Ok(columns)
+    }
+
+    /// Puts the means of the training data in place of gaps, with a warning.
+    fn fill_gaps(&mut self, columns: &mut [RawColumn], fill: &[f64]) {
+        let mut count = 0_u64;
+        for (column, mean) in columns.iter_mut().zip(fill) {
+            let RawColumn::Numbers(values) = column else { continue };
+            for value in values.iter_mut().filter(|value| value.is_nan()) {
+                *value = *mean;
+                count += 1;
+            }
+        }
+        if count > 0 {
+            let gaps = if count == 1 { "gap is" } else { "gaps are" };
+            self.warnings.push(format!(
+                "{count} {gaps} filled with the means of the training data, which had none"
+            ));
+        }
     }
 
     /// The positions of features that an option names.

@@ -58,6 +58,11 @@ impl Record {
         names
     }
 
+    /// The bytes of its fields.
+    pub(super) fn size(&self) -> usize {
+        self.text.len()
+    }
+
     fn clear(&mut self, line: u64) {
         self.text.clear();
         self.ends.clear();

@@ -104,7 +104,10 @@ impl<R: Read> Table<R> {
             let rest: Vec<Record> = rest.iter().cloned().collect();
             first_record(first, &rest, options.columns, comma)
         };
-        let mut found = kind(&first, &self.ahead);
+        let mut found = match options.stored {
+            Some(_) => FirstRecord::Header,
+            None => kind(&first, &self.ahead),
+        };
         // A line with # may be the header, as NumPy writes it, or a comment above one.
         if first.is_marked
             && let Some(second) = self.ahead.pop_front()

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::options::TableOptions;
+use super::packed::text_columns;
 use super::records::Record;
 use super::table::Table;
 use super::unpack;
@@ -22,8 +23,11 @@ const FEW_CLASSES: usize = 10;
 /// ... so many rows for each of them.
 const ROWS_OF_CLASS: usize = 5;
 
-/// Rows that are looked at.
+/// Rows that are looked at, ...
 const LOOKED_AT: usize = 100_000;
+
+/// ... but of wide tables no more than so many bytes, so that looking takes little of the time of reading.
+const MOST_BYTES: usize = 8 << 20;
 
 /// Rows with text that are looked at.
 const TEXTS: usize = 1000;
@@ -58,6 +62,8 @@ pub fn guess_target(path: &Path, options: &TableOptions) -> Result<Option<Target
     if reading::is_special(path) {
         return Ok(None);
     }
+    let stored = text_columns(reading::open(path)?)?;
+    let options = &TableOptions { stored: stored.as_deref(), ..*options };
     let open = || Table::open(unpack(reading::open(path)?)?, options);
     let mut table = open()?;
     let left_out = table.dropped(options)?;
@@ -117,8 +123,13 @@ impl Kind {
 fn kind_of<R: Read>(table: &mut Table<R>, at: usize, options: &TableOptions) -> Result<Kind> {
     let (gaps, mut decimals) = (options.gaps(), table.decimals);
     let (mut row, mut rows, mut numbers) = (Record::default(), 0, HashSet::new());
-    let mut texts = HashSet::new();
-    while rows < LOOKED_AT && numbers.len() <= MOST_CLASSES && table.next(&mut row)? {
+    let (mut texts, mut bytes) = (HashSet::new(), 0);
+    while rows < LOOKED_AT
+        && bytes < MOST_BYTES
+        && numbers.len() <= MOST_CLASSES
+        && table.next(&mut row)?
+    {
+        bytes += row.size();
         let field = row.field(at).trim_ascii();
         if gaps.contain(field) {
             continue;

@@ -48,6 +48,12 @@ impl TypedColumn {
         TypedColumn { wanted, is_chosen, values, numbers, texts, has_codes, first_text }
     }
 
+    /// A column that a file stores as text: numbers in it are text, too.
+    pub(super) fn of_text() -> TypedColumn {
+        let values = Values::Text(Texts::default());
+        TypedColumn { values, has_codes: true, ..TypedColumn::new(None, false) }
+    }
+
     /// Adds the next field.
     pub(super) fn push(
         &mut self,

@@ -84,7 +84,7 @@ pub static SETTINGS: &[Setting] = &[
             "NAME",
             "Loss to minimize: cross-entropy for classification, for regression squared (half the squared error), poisson \
              (counts; predictions are exponentials), huber:DELTA (in units of the targets), absolute (medians) or \
-             quantile:LEVELS (such as quantile:0.1,0.5,0.9) [default: cross-entropy]",
+             quantile:LEVELS (such as quantile:0.1,0.5,0.9) [default: for a table as its target suggests, else cross-entropy]",
         )
         // Classes have one loss, which the data decide.
         .scope(Scope::Regression),

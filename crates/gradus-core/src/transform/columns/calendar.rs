@@ -88,6 +88,17 @@ pub fn seconds_of(year: i64, month: u32, day: u32, in_day: i64) -> Option<i64> {
     Some(days_of(year, month, day) * SECONDS_OF_DAY + in_day)
 }
 
+/// A point in time as `2024-05-01 12:30:05`, without the time of day at midnight.
+pub fn time_text(seconds: i64) -> String {
+    let (year, month, day) = date_of(seconds.div_euclid(SECONDS_OF_DAY));
+    let in_day = seconds.rem_euclid(SECONDS_OF_DAY);
+    let (hour, minute, second) = (in_day / 3600, in_day / 60 % 60, in_day % 60);
+    match in_day {
+        0 => format!("{year:04}-{month:02}-{day:02}"),
+        _ => format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"),
+    }
+}
+
 fn days_of_month(year: i64, month: u32) -> u32 {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     match month {
@@ -115,7 +126,8 @@ fn days_of(year: i64, month: u32, day: u32) -> i64 {
 
 /// Year, month and day of a number of days since 1970-01-01.
 fn date_of(days: i64) -> (i64, u32, u32) {
-    let days = days + BEFORE_1970;
+    // Times that no calendar has stay away from the ends of the type.
+    let days = days.clamp(-1 << 40, 1 << 40) + BEFORE_1970;
     let (era, of_era) = (days.div_euclid(ERA), days.rem_euclid(ERA));
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year + year / 4 - year / 100);
@@ -162,6 +174,9 @@ mod tests {
         // A Sunday; 33 days after the first of January.
         let angle = std::f64::consts::TAU * 33.0 / 365.25;
         let elapsed = 15_739.0 + 11.5 / 24.0;
+        assert_eq!(time_text(time), "2013-02-03 11:30:00");
+        assert_eq!(time_text(-1), "1969-12-31 23:59:59");
+        assert_eq!(time_text(86_400), "1970-01-02");
         assert_eq!(parts, [2013.0, 2.0, 6.0, angle.sin(), angle.cos(), elapsed, 11.5]);
     }
 }

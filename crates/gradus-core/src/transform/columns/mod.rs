@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::samples::{ColumnType, Table};
 
-pub use calendar::{TimePart, seconds_of};
+pub use calendar::{TimePart, seconds_of, time_text};
 pub use encode::Encoder;
 pub use scale::Scale;
 
