@@ -25,7 +25,7 @@ impl Trainer {
     pub(crate) fn epoch(&mut self, data: &Subset, epoch: Epoch) -> Result<Totals> {
         self.check_data(data)?;
         match self.lbfgs.take() {
-            Some(method) => Ok(self.iteration(data, epoch, method)),
+            Some(state) => Ok(self.iteration(data, epoch, state)),
             None => Ok(self.pass_over(data, epoch)),
         }
     }

@@ -6,63 +6,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::engine::cpu::lbfgs_state::LbfgsState;
 use crate::engine::cpu::lock;
 use crate::engine::cpu::partition::Partitioned;
 use crate::engine::cpu::trainer::Trainer;
-use crate::engine::{Epoch, LBFGS_CHANGES, LBFGS_STEPS, Settings, Snapshot, Totals};
-use crate::error::{Error, Result};
+use crate::engine::{Epoch, Totals};
 use crate::network::Role;
-use crate::optimizer::Optimizer;
-use crate::optimizer::lbfgs::{Evaluation, Lbfgs, Limits};
+use crate::optimizer::lbfgs::Evaluation;
 use crate::samples::Subset;
-
-/// What a run of L-BFGS keeps besides its parameters.
-pub(crate) struct FullBatch {
-    method: Lbfgs<Totals>,
-    limits: Limits,
-    /// Factor of the penalty on the squares of weights.
-    l2: f64,
-}
-
-impl FullBatch {
-    /// None for other optimizers.
-    pub(super) fn new(settings: &Settings) -> Option<FullBatch> {
-        let Optimizer::Lbfgs { max_fun, tolerance } = settings.optimizer else { return None };
-        Some(FullBatch {
-            method: Lbfgs::new(),
-            limits: Limits { tolerance: tolerance.into(), evaluations: max_fun.into() },
-            l2: settings.regularization.l2.into(),
-        })
-    }
-
-    /// Adds what it remembers to a snapshot.
-    pub(super) fn save(&self, snapshot: &mut Snapshot) {
-        snapshot.evaluations = self.method.evaluations();
-        let (steps, changes) = self.method.pairs();
-        if !steps.is_empty() {
-            snapshot.vectors.insert(LBFGS_STEPS.into(), steps);
-            snapshot.vectors.insert(LBFGS_CHANGES.into(), changes);
-        }
-    }
-
-    /// Takes up where a snapshot was made, of a network with so many parameters.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if what it remembers is not of that size.
-    pub(super) fn restore(&mut self, snapshot: &Snapshot, parameters: usize) -> Result<()> {
-        let (steps, changes) = (snapshot.numbers(LBFGS_STEPS), snapshot.numbers(LBFGS_CHANGES));
-        let method = Lbfgs::resumed(snapshot.evaluations, parameters, steps, changes);
-        self.method = method.ok_or_else(|| {
-            Error::argument(format!(
-                "the checkpoint does not fit this run: {LBFGS_STEPS} has {} numbers and {LBFGS_CHANGES} has {}, \
-                 expected up to ten times {parameters} in both; it is damaged",
-                steps.len(),
-                changes.len()
-            ))
-        })?;
-        Ok(())
-    }
-}
 
 impl Trainer {
     /// One iteration; stopped in its course, it leaves everything as it was.
@@ -70,18 +21,18 @@ impl Trainer {
         &mut self,
         data: &Subset,
         epoch: Epoch,
-        mut full_batch: Box<FullBatch>,
+        mut state: Box<LbfgsState>,
     ) -> Totals {
         let first = self.steps();
         let memory = &self.executor.parameters;
         let mut parameters = self.executor.plan.parameters.from_memory(&memory.read());
-        let FullBatch { method, limits, l2 } = &mut *full_batch;
+        let LbfgsState { method, limits, l2 } = &mut *state;
         self.minimize_standardized(true);
         let iteration = method.iterate(&mut parameters, limits, &mut |parameters| {
             self.evaluate(data, epoch, parameters, *l2)
         });
         self.executor.plan.parameters.write(&parameters, &self.executor.parameters);
-        self.lbfgs = Some(full_batch);
+        self.lbfgs = Some(state);
         let Some(iteration) = iteration else {
             self.steps.store(first, Ordering::Relaxed);
             return self.totals(data, 0);

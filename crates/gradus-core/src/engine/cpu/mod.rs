@@ -7,7 +7,7 @@
 //! passes. [`partition`] is the order of parameters in memory. `density.rs` decides whether zeros are skipped, `input.rs` makes the inputs of a step, `losses.rs` turns
 //! outputs into losses and gradients, `output_terms.rs` says how those of several outputs are summed, `update.rs` gradients into new parameters. `trainer.rs` holds what a run
 //! keeps, `micro_batch.rs` what a batch is cut into; `epochs.rs` runs the epochs,
-//! `full_batch.rs` those of L-BFGS.
+//! `full_batch.rs` those of L-BFGS, whose memory is in `lbfgs_state.rs`.
 
 pub mod column_blocks;
 mod columns;
@@ -16,6 +16,7 @@ mod epochs;
 mod full_batch;
 pub mod hidden;
 mod input;
+mod lbfgs_state;
 pub mod linear;
 mod losses;
 mod micro_batch;

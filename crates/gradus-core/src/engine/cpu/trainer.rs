@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use gradus_kernels::sparse::TILE;
 use gradus_kernels::threads::{SharedMatrix, ThreadGroup, Workers};
 
-use crate::engine::cpu::full_batch::FullBatch;
 use crate::engine::cpu::input::InputPipeline;
+use crate::engine::cpu::lbfgs_state::LbfgsState;
 use crate::engine::cpu::micro_batch::{MicroBatch, ThreadState, share};
 use crate::engine::cpu::output_terms::OutputTerms;
 use crate::engine::cpu::partition::Partitioned;
@@ -50,7 +50,7 @@ pub(crate) struct Trainer {
     pub(super) executor: Executor,
     pub(super) updater: Updater,
     /// What L-BFGS has in place of an optimizer's step; none for other optimizers.
-    pub(super) lbfgs: Option<Box<FullBatch>>,
+    pub(super) lbfgs: Option<Box<LbfgsState>>,
     pub(super) input: InputPipeline,
     pub(super) seed: u64,
     pub(super) shuffle: bool,
@@ -124,7 +124,7 @@ impl Trainer {
         let groups = count.min(*threads);
         Ok(Trainer {
             updater: Updater::new(settings, &executor),
-            lbfgs: FullBatch::new(settings).map(Box::new),
+            lbfgs: LbfgsState::new(settings).map(Box::new),
             seed: *seed,
             shuffle: settings.shuffle,
             smoothing: regularization.label_smoothing,
