@@ -15,7 +15,6 @@ use gradus::data::split::split_samples;
 use gradus::data::{Columns, Dataset};
 use gradus::network::{Network, available_cores};
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
-use gradus::transform::Transform;
 use gradus::{Error, Result};
 use numpy::{PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyRuntimeError;

@@ -13,7 +13,6 @@ use gradus::files::OutputFile;
 use gradus::loss::Loss;
 use gradus::network::Kernels;
 use gradus::training::{Best, Data as Sets, History, Outcome, Preset, Session, Trained};
-use gradus::transform::Transform;
 use gradus::{Error, model_file};
 
 use report::{Summary, TrainReport};
