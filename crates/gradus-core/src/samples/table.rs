@@ -238,12 +238,12 @@ impl RawColumn {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
     use crate::samples::{Dataset, Inputs, Subset, Targets};
 
     /// Numbers with a gap, text and times.
-    pub(crate) fn mixed() -> Table {
+    fn mixed() -> Table {
         let values = Arc::new(vec!["b".to_owned(), "a".to_owned()]);
         Table::new(vec![
             RawColumn::Numbers(vec![1.0, f64::NAN, 3.0, 4.0]),
