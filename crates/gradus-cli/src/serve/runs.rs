@@ -8,7 +8,6 @@ use std::thread;
 use anyhow::{Result, anyhow};
 use gradus::network::NumericEmbedding;
 use gradus::training::{Session, Start, Trained};
-use gradus::transform::Transform;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
