@@ -152,6 +152,8 @@ pub(crate) fn needs_doubles(py: Python, values: PyReadonlyArray2<f64>) -> PyResu
 pub(crate) enum TargetArray<'py> {
     /// The index of each sample's class.
     Labels(PyReadonlyArray1<'py, u32>),
+    /// Whether each sample has each of several labels: 0 or 1.
+    Indicators(PyReadonlyArray2<'py, u8>),
     /// The regression targets of each sample.
     Values(PyReadonlyArray2<'py, f32>),
 }
@@ -161,6 +163,7 @@ impl TargetArray<'_> {
     fn targets(&self, names: Vec<String>) -> PyResult<Targets> {
         Ok(match self {
             TargetArray::Labels(labels) => Targets::Classes { labels: labels.to_vec()?, names },
+            TargetArray::Indicators(values) => Targets::Labels { values: values.to_vec()?, names },
             TargetArray::Values(values) => Targets::Values { values: values.to_vec()?, names },
         })
     }
@@ -173,9 +176,13 @@ impl<'py> FromPyObject<'_, 'py> for TargetArray<'py> {
         if let Ok(labels) = array.cast::<PyArray1<u32>>() {
             return Ok(TargetArray::Labels(labels.try_readonly()?));
         }
+        if let Ok(values) = array.cast::<PyArray2<u8>>() {
+            return Ok(TargetArray::Indicators(values.try_readonly()?));
+        }
         let Ok(values) = array.cast::<PyArray2<f32>>() else {
             return Err(PyTypeError::new_err(
-                "expected labels as a vector of uint32, or targets as a two-dimensional array of float32",
+                "expected labels as a vector of uint32 or a two-dimensional array of uint8, or targets as a \
+                 two-dimensional array of float32",
             ));
         };
         Ok(TargetArray::Values(values.try_readonly()?))
@@ -249,6 +256,10 @@ pub(crate) fn to_arrays<'py>(
             PyArray1::from_vec(py, bytes).into_any()
         }
         Targets::Classes { labels, .. } => labels.into_pyarray(py).into_any(),
+        Targets::Labels { values, names } => {
+            let shape = [values.len() / names.len(), names.len()];
+            values.into_pyarray(py).reshape(shape)?.into_any()
+        }
         Targets::Values { values, names } => {
             let shape = [values.len() / names.len(), names.len()];
             values.into_pyarray(py).reshape(shape)?.into_any()

@@ -165,6 +165,21 @@ impl Model {
         predictions.probabilities.into_pyarray(py).reshape(shape)
     }
 
+    /// The probabilities of all labels for each sample, of a model for several labels.
+    #[pyo3(signature = (x, threads=None))]
+    fn label_probabilities<'py>(
+        &self,
+        py: Python<'py>,
+        x: Samples<'py>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        self.check_task(Task::MultiLabel)?;
+        let probabilities = self.predict(py, &x, threads)?;
+        let outputs = self.network().outputs();
+        let shape = [probabilities.len() / outputs, outputs];
+        probabilities.into_pyarray(py).reshape(shape)
+    }
+
     /// The predicted targets of one sample; `None` in the cases of `label`.
     fn value<'py>(
         &self,
@@ -209,7 +224,7 @@ impl Model {
         layers.map(|index| network.bias(index).to_vec().into_pyarray(py)).collect()
     }
 
-    /// The task: `classification` or `regression`.
+    /// The task: `classification`, `multi-label classification` or `regression`.
     #[getter]
     fn task(&self) -> &'static str {
         self.trained.task().name()

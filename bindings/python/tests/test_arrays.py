@@ -293,7 +293,7 @@ def test_labels_keep_their_type(table):
         model = fit(labels)
         assert model.predict(X).dtype == dtype == model.classes_.dtype, dtype
     with pytest.raises(ValueError, match=r"y.argmax\(axis=1\) makes labels of one-hot rows"):
-        fit(np.eye(3)[y])
+        fit(y).partial_fit(X, np.eye(3)[y])
 
 
 def test_pandas_types(table):

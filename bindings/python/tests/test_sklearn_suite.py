@@ -14,14 +14,11 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-_LABELS = "several labels per sample are not supported yet"
 _PRIVATE = "reads or sets private attributes of scikit-learn's classes"
 
 DOES_NOT_PASS = {
     "test_fit": _PRIVATE,
     "test_gradient": _PRIVATE,
-    "test_multilabel_classification": _LABELS,
-    "test_predict_proba_multilabel": _LABELS,
     "test_mlp_diverging_loss": "a run whose loss becomes infinite raises ValueError; scikit-learn's goes on with NaN",
     "test_nonfinite_params": "samples beyond single precision are refused before training, with another message",
     "test_early_stopping_stratified": "a class with one sample keeps it for training; scikit-learn refuses it",

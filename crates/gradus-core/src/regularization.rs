@@ -149,12 +149,22 @@ impl Regularization {
                 return wrong(format!("{what}, but regression has no classes: leave it out"));
             }
         }
-        let classes = data.class_names().len();
+        let labels = data.targets.task() == Task::MultiLabel;
+        if labels && self.label_smoothing > 0.0 {
+            return wrong("label smoothing is for samples with one class, not for several labels: leave it out".into());
+        }
+        if labels && self.class_weights == ClassWeights::Balanced {
+            return wrong(
+                "`class_weights` balanced is for samples with one class; for several labels give one weight for each".into(),
+            );
+        }
+        let classes = data.targets.outputs();
         if let ClassWeights::Each(weights) = &self.class_weights
             && weights.len() != classes
         {
             let found = weights.len();
-            return wrong(format!("{found} class weights, but the data have {classes} classes"));
+            let what = data.targets.task().outputs();
+            return wrong(format!("{found} class weights, but the data have {classes} {what}"));
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use gradus::model_file;
 use gradus::network::{Activation, Init, Workers};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
-use gradus::training::{BatchSize, Session, Start, TrainConfig, Trained};
+use gradus::training::{BatchSize, ClassWeights, Session, Start, TrainConfig, Trained};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -91,6 +91,77 @@ fn runs_are_those_of_scikit_learns_losses() {
         let predicted = trained.model.predict(Rows::Floats(&x), &workers).unwrap();
         assert_close(&predicted, &golden.floats(&format!("{case}/predicted")), 1e-5, case);
     }
+}
+
+/// Three labels of 0 and 1 for each sample.
+fn labelled(x: &[f32], features: usize, labels: &[f32]) -> Dataset {
+    let names = ["a", "b", "c"];
+    valued(x.to_vec(), features, labels.to_vec(), &names).with_labels().unwrap()
+}
+
+#[test]
+fn labels_are_learned_as_by_scikit_learns_loss() {
+    let golden = Golden::open("losses.npz");
+    let (x, weights) = (golden.floats("x"), golden.floats("weights"));
+    for (case, class_weights) in [
+        ("labels", ClassWeights::Equal),
+        ("labels_weighted", ClassWeights::Each(vec![2.0, 1.0, 1.0])),
+    ] {
+        let data = labelled(&x, 4, &golden.floats("labels"));
+        let data = data.with_sample_weights(weights.clone()).unwrap();
+        let start = golden.network(&format!("{case}/start/"), &[4, 7, 3], Activation::Tanh);
+        let mut config = descent(5, 0.1);
+        config.regularization.class_weights = class_weights;
+        let trained = train(&config, &data, Start::Network(start), &NEVER).unwrap();
+        let losses: Vec<f32> = trained.history.epochs.iter().map(|it| it.loss as f32).collect();
+        assert_close(&losses, &golden.floats(&format!("{case}/losses")), 1e-5, case);
+        let expected = golden.network(&format!("{case}/"), &[4, 7, 3], Activation::Tanh);
+        assert_close(trained.model.network.parameters(), expected.parameters(), 1e-5, case);
+        let workers = Workers::new(2).unwrap();
+        let predicted = trained.model.predict(Rows::Floats(&x), &workers).unwrap();
+        assert_close(&predicted, &golden.floats(&format!("{case}/predicted")), 1e-5, case);
+    }
+}
+
+#[test]
+fn models_for_labels_are_measured_saved_and_resumed() {
+    let number = |i: usize| ((i * 7919 % 1009) as f32 / 1009.0 - 0.5) * 4.0;
+    let x: Vec<f32> = (0..3 * 200).map(number).collect();
+    let labels: Vec<f32> = x.iter().map(|&x| f32::from(u8::from(x > 0.5))).collect();
+    let data = labelled(&x, 3, &labels);
+    let config = |threads| TrainConfig {
+        hidden: vec![16],
+        batch_size: BatchSize::Samples(20),
+        optimizer: Optimizer::ADAM,
+        threads: Some(threads),
+        ..descent(30, 0.01)
+    };
+    let one = train(&config(1), &data, Start::Fresh, &NEVER).unwrap();
+    for threads in [2, 16] {
+        let other = train(&config(threads), &data, Start::Fresh, &NEVER).unwrap();
+        assert_eq!(other.model.network, one.model.network, "{threads}");
+    }
+    let mut session = Session::new(&config(2), &data, Start::Fresh).unwrap();
+    session.epoch(&data, &NEVER).unwrap();
+    let bytes = session.checkpoint(&data, serde_json::Value::Null).to_bytes().unwrap();
+    let checkpoint = gradus::training::Checkpoint::from_bytes(&bytes).unwrap();
+    let resumed = train(&config(2), &data, Start::Resume(&checkpoint), &NEVER).unwrap();
+    assert_eq!(resumed.model.network, one.model.network);
+    let workers = Workers::new(1).unwrap();
+    let found = one.model.evaluate_labels(&data, &workers).unwrap();
+    assert!(found.subset_accuracy > 0.9 && found.micro_f1 > 0.95, "{found:?}");
+    assert!(one.model.classifier().is_err() && one.model.regressor().is_err());
+    let folder = tempfile::tempdir().unwrap();
+    let expected = one.model.predict(data.inputs.rows(), &workers).unwrap();
+    for name in ["model.safetensors", "model.onnx"] {
+        let path = folder.path().join(name);
+        model_file::export(&one.model, &path).unwrap();
+        let read = model_file::load_model(&path).unwrap();
+        assert_eq!(read.outputs, one.model.outputs);
+        assert_close(&read.predict(data.inputs.rows(), &workers).unwrap(), &expected, 1e-6, name);
+    }
+    let wrong = valued(x.clone(), 3, x, &["a", "b", "c"]).with_labels().unwrap_err().to_string();
+    assert!(wrong.contains("expected 0 or 1"), "{wrong}");
 }
 
 /// Two smooth functions of three numbers, from 0 on and of other sizes.

@@ -24,7 +24,8 @@ class MLPClassifier(BaseMLP):
     """Dense neural-network classifier with scikit-learn's interface.
 
     It minimizes the cross-entropy of a softmax over all classes (also for two classes) by a gradient
-    method on mini-batches. Parameters with the same name as in scikit-learn's ``MLPClassifier`` have the
+    method on mini-batches; if y is an indicator matrix, with any number of labels for each sample, the sum of the binary
+    cross-entropies of all labels. Parameters with the same name as in scikit-learn's ``MLPClassifier`` have the
     same meaning. The same ``random_state`` gives the same model, bit for bit, at any number of threads.
 
     Parameters
@@ -34,7 +35,7 @@ class MLPClassifier(BaseMLP):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+        The labels, sorted; with an indicator matrix the numbers of its columns.
     coefs_, intercepts_ : list of ndarray
         Weights (inputs x outputs) and biases of each layer, read-only copies: float32 if X of `fit` was, otherwise
         float64. They are computed in single precision.
@@ -61,7 +62,7 @@ class MLPClassifier(BaseMLP):
     outcome_ : {'finished', 'no_progress', 'stopped'}
         How training ended.
     n_layers_, n_outputs_, out_activation_ : int, int, str
-        Number of layers, including the inputs; number of classes; 'softmax'.
+        Number of layers, including the inputs; number of classes or labels; 'softmax', or 'logistic' for several labels.
 
     Notes
     -----
@@ -87,6 +88,7 @@ class MLPClassifier(BaseMLP):
 
     _estimator_type = "classifier"
     _task = "classification"
+    _other_task = "multi-label classification"
     _validation_score = "val_accuracy"
 
     label_smoothing: float
@@ -161,8 +163,8 @@ class MLPClassifier(BaseMLP):
         X : array-like, frame or sparse matrix of shape (n_samples, n_features) or \
                 (n_samples, height, width)
             The samples.
-        y : array-like of shape (n_samples,)
-            Their labels: whole numbers, strings or booleans.
+        y : array-like of shape (n_samples,), or array-like or sparse matrix of shape (n_samples, n_labels)
+            Their labels: whole numbers, strings or booleans. With several columns, 1 where a sample has a label, else 0.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples in the loss.
         validation_data : tuple (X, y), default=None
@@ -195,7 +197,8 @@ class MLPClassifier(BaseMLP):
         y : array-like of shape (n_samples,)
             Their labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels of all future calls; required in the first call.
+            All labels of all future calls; required in the first call, unless y is an indicator matrix, whose columns are
+            the labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples in the loss.
 
@@ -204,6 +207,8 @@ class MLPClassifier(BaseMLP):
         self : MLPClassifier
         """
         go_on = "_model" in self.__dict__
+        if _is_indicator(y) or self._has_labels():
+            return self._partial_fit(X, y, sample_weight)
         if not go_on and classes is None:
             raise ValueError(
                 "classes must be given in the first call of partial_fit: the labels of all future calls"
@@ -218,7 +223,7 @@ class MLPClassifier(BaseMLP):
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X: Samples) -> NDArray[Any]:
-        """Return the most probable class of each sample.
+        """Return the most probable class of each sample, or its labels: those with a probability above 1/2.
 
         Parameters
         ----------
@@ -227,9 +232,12 @@ class MLPClassifier(BaseMLP):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            With several labels an indicator matrix of 0 and 1.
         """
         model = self._fitted()
+        if self._has_labels():
+            return (self._outputs(X, model.label_probabilities) > 0.5).astype(np.int64)
         if type(X) is np.ndarray and "feature_names_in_" not in self.__dict__:
             index = model.label(X)
             if index is not None:
@@ -237,7 +245,7 @@ class MLPClassifier(BaseMLP):
         return self.classes_[self._outputs(X, model.labels)]
 
     def predict_proba(self, X: Samples) -> NDArray[np.floating]:
-        """Return the probabilities of all classes for each sample.
+        """Return the probabilities of all classes, or of all labels, for each sample.
 
         Parameters
         ----------
@@ -251,7 +259,10 @@ class MLPClassifier(BaseMLP):
             precision; in double precision they are divided by their sum, so that they add up to 1 there, too.
         """
         X = _frames.collected(X)
-        probabilities = self._outputs(X, self._fitted().probabilities)
+        model = self._fitted()
+        if self._has_labels():
+            return self._outputs(X, model.label_probabilities).astype(_inputs.precision(X), copy=False)
+        probabilities = self._outputs(X, model.probabilities)
         if _inputs.precision(X) == np.float32:
             return probabilities
         probabilities = probabilities.astype(np.float64)
@@ -277,7 +288,7 @@ class MLPClassifier(BaseMLP):
     def score(
         self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        """Return the accuracy: the share of samples whose class is predicted correctly.
+        """Return the accuracy: the share of samples whose class, or whose labels all together, are predicted correctly.
 
         Parameters
         ----------
@@ -293,7 +304,10 @@ class MLPClassifier(BaseMLP):
         accuracy : float
         """
         predicted = self.predict(X)
-        right = predicted == _inputs.vector(y, "y", len(predicted))
+        if self._has_labels():
+            right = np.all(predicted == self._known(y, len(predicted)), axis=1)
+        else:
+            right = predicted == _inputs.vector(y, "y", len(predicted))
         return float(np.average(right, weights=sample_weight))
 
     def plot_confusion(self, X: Samples, y: ArrayLike) -> Plot:
@@ -372,7 +386,13 @@ class MLPClassifier(BaseMLP):
 
     def _known(self, y, samples):
         """Return the index of each sample's label among the classes."""
-        return _Targets(self.classes_, None).encode(y, "y", samples)
+        targets = _Labels(self._model.names, None) if self._has_labels() else _Targets(self.classes_, None)
+        return targets.encode(y, "y", samples)
+
+    def _has_labels(self):
+        """Return whether the model was trained on an indicator matrix."""
+        model = self.__dict__.get("_model")
+        return model is not None and model.task != self._task
 
     def __sklearn_tags__(self):
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
@@ -380,11 +400,16 @@ class MLPClassifier(BaseMLP):
         return Tags(
             estimator_type="classifier",
             target_tags=TargetTags(required=True),
-            classifier_tags=ClassifierTags(),
+            classifier_tags=ClassifierTags(multi_label=True),
             input_tags=InputTags(sparse=True),
         )
 
     def _targets(self, y, samples, *, go_on, classes=None):
+        if self._has_labels() if go_on else _is_indicator(y):
+            values = _indicators(y, "y", samples)
+            targets = _Labels(self._model.names if go_on else _names(y, values.shape[1]), values)
+            targets.check(values, "y")
+            return targets
         y = _labels(_inputs.vector(y, "y", samples))
         if classes is None and not go_on:
             classes, values = _inputs.encode(y)
@@ -395,6 +420,8 @@ class MLPClassifier(BaseMLP):
         return _Targets(classes, values)
 
     def _check_warm_start(self, y, samples):
+        if self._has_labels():
+            return
         classes = np.unique(_labels(_inputs.vector(y, "y", samples)))
         if not np.array_equal(classes, self.classes_):
             raise ValueError(
@@ -422,12 +449,16 @@ class MLPClassifier(BaseMLP):
     def _set_targets(self, targets):
         self.classes_ = targets.classes
         self.n_outputs_ = len(targets.classes)
-        self.out_activation_ = "softmax"
+        self.out_activation_ = "logistic" if self._has_labels() else "softmax"
 
     def _targets_to_json(self):
+        if self._has_labels():
+            return {}
         return {"classes": {"dtype": self.classes_.dtype.str, "values": self.classes_.tolist()}}
 
     def _targets_from_json(self, model, ours):
+        if model.task != self._task:
+            return _Labels(model.names, None)
         classes = ours.get("classes")
         names = model.names
         if classes is not None:
@@ -452,6 +483,68 @@ class _Targets:
 
     def encode(self, y, name, samples):
         return _inputs.encode_known(_labels(_inputs.vector(y, name, samples)), self.classes)
+
+
+class _Labels:
+    """The labels of samples as an indicator matrix of bytes, and their names."""
+
+    def __init__(self, names, values):
+        self.names = list(names)
+        self.values = values
+        self.classes = np.arange(len(self.names))
+
+    def check(self, values, name):
+        if values.shape[1] != len(self.names):
+            raise ValueError(
+                f"{name} has {values.shape[1]} columns, but the model has {len(self.names)} labels: give one column "
+                "for each"
+            )
+
+    def encode(self, y, name, samples):
+        values = _indicators(y, name, samples)
+        self.check(values, name)
+        return values
+
+
+def _is_indicator(y):
+    """Return whether y is an indicator matrix: several columns of 0 and 1, or a sparse matrix."""
+    if y is None:
+        return False
+    if _inputs.is_sparse(y):
+        return True
+    try:
+        values = np.asarray(y)
+    except ValueError:
+        # Rows of different lengths.
+        return False
+    if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind not in "biufO":
+        return False
+    return bool(np.all((values == 0) | (values == 1)))
+
+
+def _indicators(y, name, samples):
+    """Return an indicator matrix as C-contiguous bytes."""
+    if _inputs.is_sparse(y):
+        y = y.toarray()
+    values = np.asarray(y)
+    if values.ndim != 2:
+        raise ValueError(f"{name} has shape {values.shape}, but the model was trained on an indicator matrix")
+    if len(values) != samples:
+        raise ValueError(f"{name} has {len(values)} rows, but X has {samples} samples")
+    wrong = ~((values == 0) | (values == 1))
+    if np.any(wrong):
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"{name} has {values[row, column]!r} in row {row}, column {column}, but an indicator matrix has 0 and 1 only"
+        )
+    return np.ascontiguousarray(values, dtype=np.uint8)
+
+
+def _names(y, count):
+    """Return the names of the columns of a frame if they are strings, else their numbers."""
+    names = list(getattr(y, "columns", []))
+    named = all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names) == count
+    return names if named else [str(at) for at in range(count)]
 
 
 def _warn_of_classes(classes, samples):

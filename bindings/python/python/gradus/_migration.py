@@ -73,6 +73,9 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
             weights[-1], biases[-1] = (np.concatenate([-it / 2, it / 2], axis=-1) for it in (weights[-1], biases[-1]))
             sizes[-1] = 2
     loss = _LOSSES.get(estimator.out_activation_)
+    if estimator.out_activation_ == "logistic" and len(estimator.intercepts_[-1]) > 1:
+        # An indicator matrix: a probability for each label.
+        loss = "binary-cross-entropy"
     if loss is None or len(names) != sizes[-1] or (loss == "cross-entropy") == (classes is None):
         raise ValueError(
             f"{type(estimator).__name__} has {sizes[-1]} outputs with the activation {estimator.out_activation_!r}, "

@@ -27,6 +27,8 @@ class Savable(Estimator):
     """
 
     _task: str
+    # Another task of the same estimator.
+    _other_task: str | None = None
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model file, which `gradus predict` and `load` read.
@@ -133,7 +135,7 @@ class Savable(Estimator):
         model, warned = _core.Model.load(path, activations, normalization, names)
         for warning in warned:
             warnings.warn(warning, stacklevel=2)
-        if model.task != cls._task:
+        if model.task not in (cls._task, cls._other_task):
             raise ValueError(
                 f"{path}: this is a {model.task} model, but {cls.__name__} loads {cls._task} models"
             )

@@ -116,6 +116,7 @@ fn as_json(model: &Model) -> Value {
     };
     let names = match model.task() {
         Task::Classification => "class_names",
+        Task::MultiLabel => "label_names",
         Task::Regression => "output_names",
     };
     let (means, stds) = model.transform.means_and_stds();

@@ -65,6 +65,17 @@ fn predict(file: &File, model: &Model, args: &PredictArgs) -> Result<()> {
                 write_prediction(&mut out, args.json, &prediction, line)?;
             }
         }
+        Task::MultiLabel => {
+            let probabilities = model.predict(&inputs, &workers)?;
+            for (index, row) in probabilities.chunks_exact(model.names().len()).enumerate() {
+                let names = model.names().iter().map(String::as_str);
+                let probabilities: Vec<_> = names.zip(row.iter().copied()).collect();
+                let chosen = probabilities.iter().filter(|(_, probability)| *probability > 0.5);
+                let labels = chosen.map(|(name, _)| *name).collect();
+                let prediction = PredictedLabels { file, index, labels, probabilities };
+                write_prediction(&mut out, args.json, &prediction, || prediction.line(is_image))?;
+            }
+        }
         Task::Regression => {
             let predictions = model.regressor()?.predict(&inputs, &workers)?;
             for index in 0..predictions.len() {
@@ -107,6 +118,26 @@ impl PredictedRow<'_> {
             }
         };
         prefix(self.file, self.index, is_image) + &values
+    }
+}
+
+#[derive(Serialize)]
+struct PredictedLabels<'a> {
+    file: &'a str,
+    index: usize,
+    /// Those with a probability above 1/2.
+    labels: Vec<&'a str>,
+    #[serde(serialize_with = "as_map")]
+    probabilities: Vec<(&'a str, f32)>,
+}
+
+impl PredictedLabels<'_> {
+    /// `table.csv[3]: rain (0.9981), wind (0.6012)`, or `no label`.
+    fn line(&self, is_image: bool) -> String {
+        let chosen = self.probabilities.iter().filter(|(name, _)| self.labels.contains(name));
+        let named: Vec<_> = chosen.map(|(name, it)| format!("{name} ({it:.4})")).collect();
+        let labels = if named.is_empty() { "no label".to_owned() } else { named.join(", ") };
+        prefix(self.file, self.index, is_image) + &labels
     }
 }
 

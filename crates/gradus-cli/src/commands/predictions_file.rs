@@ -215,8 +215,19 @@ fn is_replaceable(path: &Path) -> Result<bool> {
 
 /// What a model predicts for some samples.
 enum Predicted<'a> {
-    Classes { names: &'a [String], of: Predictions },
-    Values { outputs: usize, values: Vec<f32> },
+    Classes {
+        names: &'a [String],
+        of: Predictions,
+    },
+    /// The probabilities of all labels.
+    Labels {
+        outputs: usize,
+        probabilities: Vec<f32>,
+    },
+    Values {
+        outputs: usize,
+        values: Vec<f32>,
+    },
 }
 
 impl<'a> Predicted<'a> {
@@ -228,6 +239,10 @@ impl<'a> Predicted<'a> {
                 let of = model.classifier()?.predict(&samples.inputs, &workers)?;
                 Predicted::Classes { names: model.names(), of }
             }
+            Task::MultiLabel => Predicted::Labels {
+                outputs: model.names().len(),
+                probabilities: model.predict(&samples.inputs, &workers)?,
+            },
             Task::Regression => {
                 let predicted = model.regressor()?.predict(&samples.inputs, &workers)?;
                 let rows = (0..predicted.len()).flat_map(|index| predicted.row(index).to_vec());
@@ -239,7 +254,8 @@ impl<'a> Predicted<'a> {
     fn len(&self) -> usize {
         match self {
             Predicted::Classes { of, .. } => of.len(),
-            Predicted::Values { outputs, values } => values.len() / outputs,
+            Predicted::Labels { outputs, probabilities: values }
+            | Predicted::Values { outputs, values } => values.len() / outputs,
         }
     }
 
@@ -249,6 +265,11 @@ impl<'a> Predicted<'a> {
             Predicted::Classes { names, of } => {
                 let numbers = of.row(index).iter().map(|&probability| Cell::Number(probability));
                 std::iter::once(Cell::Text(&names[of.label(index)])).chain(numbers).collect()
+            }
+            Predicted::Labels { outputs, probabilities } => {
+                let row = &probabilities[index * outputs..][..*outputs];
+                let chosen = row.iter().map(|&it| Cell::Count(usize::from(it > 0.5)));
+                chosen.chain(row.iter().map(|&it| Cell::Number(it))).collect()
             }
             Predicted::Values { outputs, values } => {
                 let row = &values[index * outputs..][..*outputs];
@@ -260,12 +281,15 @@ impl<'a> Predicted<'a> {
 
 /// The names of the columns for the predictions of a model.
 fn columns(model: &Model) -> Vec<String> {
-    let of_each = |what: &str| model.names().iter().map(|name| format!("{what}_{name}")).collect();
+    let of_each = |what: &str| -> Vec<String> {
+        model.names().iter().map(|name| format!("{what}_{name}")).collect()
+    };
     match (model.task(), model.names()) {
         (Task::Classification, _) => {
             let probabilities: Vec<String> = of_each("probability");
             [vec!["prediction".to_owned()], probabilities].concat()
         }
+        (Task::MultiLabel, _) => [of_each("prediction"), of_each("probability")].concat(),
         (Task::Regression, [_]) => vec!["prediction".to_owned()],
         (Task::Regression, _) => of_each("prediction"),
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     let file = saving::claim(&args.out)?;
     let (first, settings) = (&plan.first, &plan.runs[0].settings);
     let wanted = source::training_options(first, settings)?;
-    let data = Data::load(&wanted, settings, first.sample_weights.as_deref())?;
+    let data = Data::load(first.task(), &wanted, settings, first.sample_weights.as_deref())?;
     if data.training.has_validation_set() {
         plan.hold_nothing_out();
     }

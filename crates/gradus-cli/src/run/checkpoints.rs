@@ -8,7 +8,6 @@ use anyhow::Result;
 use gradus::data::csv::Encoding;
 use gradus::data::{Dataset, Task};
 use gradus::files::OutputFile;
-use gradus::loss::Loss;
 use gradus::training::settings::Setting;
 use gradus::training::{Checkpoint, Data, Preset, Session};
 use gradus::{Error, model_file};
@@ -56,7 +55,7 @@ struct Note {
     label_column: Option<String>,
     #[serde(default)]
     encoding: Option<String>,
-    /// Whether targets are values.
+    /// Whether targets are values, or labels.
     values: bool,
     image_size: Option<(usize, usize)>,
     sample_weights: Option<NotedPath>,
@@ -163,8 +162,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     args.data = args.data.or(path(note.data));
     args.test = args.test.or(path(note.test));
     if note.values {
-        let loss = checkpoint.config().loss.as_ref().unwrap_or(&Loss::SquaredError);
-        args.settings.set("loss", loss.name());
+        args.settings.set("loss", checkpoint.model().loss().name());
     }
     let weights = &mut args.sample_weights;
     *weights = weights.take().or(path(note.sample_weights));
@@ -237,7 +235,7 @@ impl CheckpointWriter {
             validation_set: settings.validation_set.as_ref().map(NotedPath::new),
             label_column: args.source.label_column.clone(),
             encoding: args.source.table.encoding.map(|it| it.name().to_owned()),
-            values: args.task() == Task::Regression,
+            values: args.task() != Task::Classification,
             image_size: args.source.image_size,
             sample_weights: args.sample_weights.as_ref().map(NotedPath::new),
             out: Some(NotedPath::new(&args.out)),

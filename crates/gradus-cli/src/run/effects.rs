@@ -88,6 +88,10 @@ fn check_task(run: &Run) -> Result<(), Error> {
             let why = "classification has no targets that are numbers (--loss squared learns such)";
             refuse(|it| it.scope == Scope::Regression, NO_EFFECT, run, why)
         }
+        Task::MultiLabel => {
+            let why = "labels are no targets that are numbers (--loss squared learns such)";
+            refuse(|it| it.scope == Scope::Regression, NO_EFFECT, run, why)
+        }
         Task::Regression => {
             let why = "regression (--loss squared) has no classes";
             refuse(|it| it.scope == Scope::Classification, NO_EFFECT, run, why)

@@ -46,7 +46,7 @@ pub(crate) fn labelled_data(
     options.fill = source::fill_of(model);
     options.colour = model.sample_shape.len() == 3 && model.image_size().is_none();
     let knows_targets = model.columns.as_ref().is_some_and(|it| !it.targets().is_empty());
-    if model.task() == Task::Regression && options.label_column.is_none() && !knows_targets {
+    if model.task() != Task::Classification && options.label_column.is_none() && !knows_targets {
         options.label_column = Some(model.target_names().join(","));
     }
     if is_set_name(data) {
@@ -134,6 +134,7 @@ fn with_targets_of(
         Task::Classification => {
             samples.with_classes(model.names()).map_err(|error| error.context(from))
         }
+        Task::MultiLabel => samples.with_labels().map_err(|error| error.context(from)),
         Task::Regression => Ok(samples),
     }
 }

@@ -87,12 +87,13 @@ pub(crate) fn check_top(top: Option<usize>, model: &Model) -> Result<(), Error> 
 /// Checks that an option about classes is given for a classifier.
 ///
 /// # Errors
-/// `InvalidArgument` for a regressor.
+/// `InvalidArgument` for a model of another task.
 pub(crate) fn check_classes(option: &str, model: &Model) -> Result<(), Error> {
     match model.task() {
         Task::Classification => Ok(()),
-        Task::Regression => Err(Error::argument(format!(
-            "{option} has no effect: this is a regression model, which has no classes; leave it out"
+        task => Err(Error::argument(format!(
+            "{option} has no effect: this is a {} model, which has no classes; leave it out",
+            task.name()
         ))),
     }
 }

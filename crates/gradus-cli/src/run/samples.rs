@@ -216,15 +216,15 @@ fn parse(path: &Path, bytes: &[u8], model: &Model, args: &PredictArgs) -> Result
         }
         _ => {
             let outputs = match model.task() {
-                Task::Classification => &[],
-                Task::Regression => model.names(),
+                Task::Classification => Vec::new(),
+                Task::MultiLabel | Task::Regression => model.target_names(),
             };
             let (types, fill) = (types_of(model), fill_of(model));
             let (types, fill) = (types.as_deref(), fill.as_deref());
             let options = TableOptions { types, fill, ..table_options(model, args) };
             let features = model.features();
             let (mut inputs, of_table, form) =
-                csv::samples_of_bytes(bytes, features, outputs, &options)?;
+                csv::samples_of_bytes(bytes, features, &outputs, &options)?;
             (warnings, origin) = (of_table, Origin::Table(form));
             if emnist::turn_samples_upright(path, &mut inputs) {
                 warnings.push(TURNED.to_owned());

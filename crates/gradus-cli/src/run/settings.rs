@@ -205,10 +205,10 @@ fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result
             loaded.warnings.iter().for_each(warn);
             if loaded.model.task() != args.task() {
                 return Err(Error::argument(format!(
-                    "{} is a model for {}, but this run is for {}: add or leave out --loss squared",
+                    "{} is a model for {}, but this run is for {}: choose the loss with --loss",
                     file.display(),
-                    task_name(loaded.model.task()),
-                    task_name(args.task())
+                    loaded.model.task().name(),
+                    args.task().name()
                 ))
                 .into());
             }
@@ -260,13 +260,6 @@ fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result
     }
     config.activation = activations_of(initial.network());
     Ok(initial)
-}
-
-fn task_name(task: Task) -> &'static str {
-    match task {
-        Task::Classification => "classification",
-        Task::Regression => "regression",
-    }
 }
 
 /// The kind of a model's normalization, for its metadata: as the model says, else as its transform looks.

@@ -130,7 +130,8 @@ pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOp
         columns: None,
         doubles: false,
         colour: false,
-        values: request.task == Task::Regression,
+        // Labels are read as the numbers 0 and 1.
+        values: request.task != Task::Classification,
         image_size: args.image_size,
         seed: request.seed,
         download: !args.named.no_download,

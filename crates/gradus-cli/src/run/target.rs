@@ -30,6 +30,7 @@ pub(crate) fn decide(data: Option<&Path>, source: &mut SourceArgs) -> Option<(Ta
     }
     let (learned, other) = match task {
         Task::Classification => ("classes", "squared learns values"),
+        Task::MultiLabel => ("labels", "cross-entropy learns classes"),
         Task::Regression => ("values", "cross-entropy learns classes"),
     };
     Some((task, format!("Target: {name}, {learned} ({why}; --loss {other})")))

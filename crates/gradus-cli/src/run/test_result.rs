@@ -2,17 +2,19 @@
 
 use gradus::classifier::Model;
 use gradus::data::{Dataset, Task};
-use gradus::metrics::{Evaluation, ValueErrors, ValueEvaluation};
+use gradus::metrics::{Evaluation, LabelEvaluation, ValueErrors, ValueEvaluation};
 use gradus::network::Workers;
 use serde_json::{Value, json};
 
-use crate::run::output::{figure, with_interval};
+use crate::run::output::{figure, percent, with_interval};
 
 /// Metrics of a model on test data.
 #[derive(Debug)]
 pub(crate) enum TestResult {
     /// Classification.
     Classes(Evaluation),
+    /// Several labels for a sample.
+    Labels(LabelEvaluation),
     /// Regression.
     Values(ValueEvaluation),
 }
@@ -27,6 +29,7 @@ impl TestResult {
             Task::Classification => {
                 TestResult::Classes(model.classifier()?.evaluate(data, workers)?)
             }
+            Task::MultiLabel => TestResult::Labels(model.evaluate_labels(data, workers)?),
             Task::Regression => TestResult::Values(model.regressor()?.evaluate(data, workers)?),
         })
     }
@@ -38,6 +41,13 @@ impl TestResult {
                 ("test_loss", found.loss.into()),
                 ("test_accuracy", found.accuracy.into()),
                 ("test_accuracy_interval", json!(found.accuracy_interval())),
+            ],
+            TestResult::Labels(found) => vec![
+                ("test_loss", found.loss.into()),
+                ("test_accuracy", found.subset_accuracy.into()),
+                ("test_hamming_loss", found.hamming_loss.into()),
+                ("test_micro_f1", found.micro_f1.into()),
+                ("test_macro_f1", found.macro_f1.into()),
             ],
             TestResult::Values(found) => {
                 let mean = found.mean();
@@ -65,6 +75,16 @@ impl TestResult {
             TestResult::Classes(found) => {
                 let accuracy = with_interval(found.accuracy, found.accuracy_interval());
                 format!("loss = {:.4}, accuracy = {accuracy}", found.loss)
+            }
+            TestResult::Labels(found) => {
+                let LabelEvaluation { loss, subset_accuracy, hamming_loss, .. } = found;
+                format!(
+                    "loss = {loss:.4}, subset accuracy = {}, Hamming loss = {hamming_loss:.4}, micro F1 = {:.4}, \
+                     macro F1 = {:.4}",
+                    percent(*subset_accuracy),
+                    found.micro_f1,
+                    found.macro_f1
+                )
             }
             TestResult::Values(found) => {
                 let mean = found.mean();

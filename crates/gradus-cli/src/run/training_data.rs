@@ -7,7 +7,9 @@ use gradus::Error;
 use gradus::classifier::Model;
 use gradus::data::distort::{Distorter, Distortion};
 use gradus::data::split::split_samples;
-use gradus::data::{Dataset, Found, LoadOptions, Subset, Task, is_set_name, load_validation};
+use gradus::data::{
+    Dataset, Found, LoadOptions, Subset, Targets, Task, is_set_name, load_validation,
+};
 use gradus::network::Kernels;
 use gradus::training::Data as Sets;
 
@@ -45,12 +47,16 @@ struct Split {
 
 impl Data {
     pub(crate) fn load(
+        task: Task,
         wanted: &LoadOptions,
         settings: &Settings,
         weights: Option<&Path>,
     ) -> Result<Data> {
-        let Found { name, train: samples, validation, test, origin, .. } =
-            source::load(wanted, weights)?;
+        let mut found = source::load(wanted, weights)?;
+        if task == Task::MultiLabel {
+            found = with_labels(found)?;
+        }
+        let Found { name, train: samples, validation, test, origin, .. } = found;
         let part = |part: Option<Dataset>| match (settings.model(), part) {
             (Some(model), Some(part)) => for_model(model, part).map(Some),
             (_, part) => Ok(part),
@@ -68,7 +74,7 @@ impl Data {
                         path.display()
                     ));
                 }
-                let (validation, warnings) = load_validation(path, &samples, wanted)?;
+                let (validation, warnings) = validation_of(path, &samples, wanted)?;
                 warnings.iter().for_each(warn);
                 (None, Some(validation))
             }
@@ -129,6 +135,34 @@ impl TrainingSamples {
     }
 }
 
+/// The data with labels in place of the numbers 0 and 1.
+pub(crate) fn with_labels(found: Found) -> gradus::Result<Found> {
+    let part = |part: Option<Dataset>| part.map(Dataset::with_labels).transpose();
+    Ok(Found {
+        train: found.train.with_labels()?,
+        validation: part(found.validation)?,
+        test: part(found.test)?,
+        ..found
+    })
+}
+
+/// A validation set with targets like those of the samples.
+fn validation_of(
+    path: &Path,
+    samples: &Dataset,
+    wanted: &LoadOptions,
+) -> Result<(Dataset, Vec<String>)> {
+    let Targets::Labels { values, names } = &samples.targets else {
+        return Ok(load_validation(path, samples, wanted)?);
+    };
+    // It is read with the numbers 0 and 1, as the samples were.
+    let values = values.iter().map(|&value| f32::from(value)).collect();
+    let targets = Targets::Values { values, names: names.clone() };
+    let numbers = Dataset { targets, ..samples.clone() };
+    let (validation, warnings) = load_validation(path, &numbers, wanted)?;
+    Ok((validation.with_labels()?, warnings))
+}
+
 /// The samples as a model that is trained on takes them: of its size, on its scale, and with its classes.
 fn for_model(model: &Model, samples: Dataset) -> Result<Dataset> {
     let (found, expected) = (samples.features(), model.features());
@@ -140,7 +174,7 @@ fn for_model(model: &Model, samples: Dataset) -> Result<Dataset> {
     }
     let (samples, warning) = dataset_to_scale_of(model, samples)?;
     warning.iter().for_each(warn);
-    if model.task() == Task::Regression {
+    if model.task() != Task::Classification {
         return Ok(samples);
     }
     // A model of another program may not know its classes: it numbers them.

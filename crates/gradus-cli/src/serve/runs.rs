@@ -134,7 +134,7 @@ fn train(
     let shared = &reporter.shared;
     let mut wanted = source::training_options(args, settings)?;
     (wanted.data_dir, wanted.download) = (shared.data_dir.clone(), !shared.no_download);
-    let data = Data::load(&wanted, settings, None)?;
+    let data = Data::load(gradus::data::Task::Classification, &wanted, settings, None)?;
     let sets = data.training.sets()?;
     let embedded = config.numeric_embedding.map_or(1, NumericEmbedding::outputs);
     let outputs = data.training.samples.targets.outputs();

@@ -108,7 +108,7 @@ impl Plan {
             return Err(Error::argument(message).into());
         }
         let monitor = args.monitor.or(settings.config.monitor).unwrap_or(match first.task() {
-            Task::Classification => Monitor::ValAccuracy,
+            Task::Classification | Task::MultiLabel => Monitor::ValAccuracy,
             Task::Regression => Monitor::ValLoss,
         });
         if let Some(problem) = monitor.problem_with(first.task()) {

@@ -17,6 +17,9 @@ mod names;
 pub enum Loss {
     /// Cross-entropy of the softmax: one class for each sample ([`Loss::softmax_cross_entropy`]).
     SoftmaxCrossEntropy,
+    /// The sum of the binary cross-entropies of all labels: any number of labels for each sample. An output is the logit of
+    /// a label, which is predicted if its probability is above 1/2.
+    BinaryCrossEntropy,
     /// Half the squared error: numbers for each sample ([`Loss::squared_error`]).
     SquaredError,
     /// Half the Poisson deviance: counts and other numbers from 0 for each sample. An output is the logarithm of the
@@ -43,6 +46,7 @@ impl Loss {
     pub fn task(&self) -> Task {
         match self {
             Loss::SoftmaxCrossEntropy => Task::Classification,
+            Loss::BinaryCrossEntropy => Task::MultiLabel,
             Loss::SquaredError
             | Loss::Poisson
             | Loss::Huber { .. }
@@ -55,6 +59,7 @@ impl Loss {
     pub fn of(task: Task) -> Loss {
         match task {
             Task::Classification => Loss::SoftmaxCrossEntropy,
+            Task::MultiLabel => Loss::BinaryCrossEntropy,
             Task::Regression => Loss::SquaredError,
         }
     }
@@ -82,6 +87,7 @@ impl Loss {
     pub fn of_output(&self) -> Option<OutputLoss> {
         Some(match self {
             Loss::SoftmaxCrossEntropy => return None,
+            Loss::BinaryCrossEntropy => OutputLoss::BinaryCrossEntropy,
             Loss::SquaredError => OutputLoss::Squared,
             Loss::Poisson => OutputLoss::Poisson,
             Loss::Huber { .. } => OutputLoss::Huber,
@@ -127,11 +133,16 @@ impl Loss {
     }
 
     /// Turns the outputs of the last layer, one row for each sample, into what the model predicts: the
-    /// probabilities of the classes, the numbers as they are, their exponentials for Poisson, or in ascending order for
+    /// probabilities of the classes or labels, the numbers as they are, their exponentials for Poisson, or in ascending order for
     /// the quantiles of a target.
     pub fn predictions(&self, kernels: Kernels, mut outputs: MatMut) {
         match self {
             Loss::SoftmaxCrossEntropy => kernels.softmax(outputs),
+            Loss::BinaryCrossEntropy => {
+                for row in 0..outputs.rows() {
+                    kernels.sigmoid(outputs.row_mut(row));
+                }
+            }
             Loss::Poisson => {
                 for row in 0..outputs.rows() {
                     kernels.exponential(outputs.row_mut(row));
@@ -153,6 +164,12 @@ impl Loss {
         let constant = f64::from(self.constant(at));
         match self {
             Loss::SoftmaxCrossEntropy => 0.0,
+            Loss::BinaryCrossEntropy => {
+                // A probability that single precision rounds to 0 or 1 is not infinitely wrong.
+                let least = f64::from(f32::MIN_POSITIVE);
+                let logarithm = |probability: f64| probability.max(least).ln();
+                -target * logarithm(predicted) - (1.0 - target) * logarithm(1.0 - predicted)
+            }
             Loss::SquaredError => error * error / 2.0,
             // A prediction that single precision rounds to 0 is not infinitely wrong.
             Loss::Poisson if target > 0.0 => {

@@ -4,13 +4,14 @@ use super::Loss;
 
 impl Loss {
     /// What a text must be, for messages.
-    pub const EXPECTED: &str = "cross-entropy, squared, poisson, huber, huber:DELTA (such as huber:1.5), absolute, or \
+    pub const EXPECTED: &str = "cross-entropy, binary-cross-entropy, squared, poisson, huber, huber:DELTA (such as huber:1.5), absolute, or \
         quantile:LEVELS (above 0, below 1 and ascending, such as quantile:0.1,0.5,0.9)";
 
     /// One loss of every kind, those with constants with the usual ones.
     pub fn examples() -> Vec<Loss> {
         vec![
             Loss::SoftmaxCrossEntropy,
+            Loss::BinaryCrossEntropy,
             Loss::SquaredError,
             Loss::Poisson,
             Loss::Huber { delta: Loss::USUAL_DELTA },
@@ -35,6 +36,7 @@ impl Loss {
     pub fn kind(&self) -> &'static str {
         match self {
             Loss::SoftmaxCrossEntropy => "cross-entropy",
+            Loss::BinaryCrossEntropy => "binary-cross-entropy",
             Loss::SquaredError => "squared",
             Loss::Poisson => "poisson",
             Loss::Huber { .. } => "huber",
@@ -51,6 +53,7 @@ impl Loss {
         };
         match (kind, constants) {
             ("cross-entropy", None) => Some(Loss::SoftmaxCrossEntropy),
+            ("binary-cross-entropy", None) => Some(Loss::BinaryCrossEntropy),
             ("squared" | "squared_error", None) => Some(Loss::SquaredError),
             ("poisson", None) => Some(Loss::Poisson),
             ("huber", None) => Some(Loss::Huber { delta: Loss::USUAL_DELTA }),

@@ -10,10 +10,12 @@ mod confusion;
 mod calibration;
 mod mistakes;
 mod values;
+mod labels;
 
 pub use calibration::{Calibration, CalibrationBin};
 pub use confusion::{ClassFigures, ConfusionMatrix};
 pub use interval::{Z_95, wilson_interval};
+pub use labels::{LabelEvaluation, LabelFigures};
 #[doc(hidden)] // the name in version 0.1.0
 pub use mistakes::most_confident_mistakes as worst_mistakes;
 pub use mistakes::{Mistake, most_confident_mistakes};

@@ -10,6 +10,7 @@ mod classifier;
 mod explain;
 mod forward;
 mod inputs;
+mod labels;
 mod parts;
 mod predictor;
 mod provenance;

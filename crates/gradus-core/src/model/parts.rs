@@ -63,6 +63,11 @@ impl Outputs {
         Outputs { loss: Loss::SoftmaxCrossEntropy, names, weights: Vec::new() }
     }
 
+    /// One output for each label.
+    pub fn labels(names: Vec<String>) -> Outputs {
+        Outputs { loss: Loss::BinaryCrossEntropy, names, weights: Vec::new() }
+    }
+
     /// One output for each value.
     pub fn values(names: Vec<String>) -> Outputs {
         Outputs { loss: Loss::SquaredError, names, weights: Vec::new() }
@@ -207,6 +212,10 @@ impl Model {
             Task::Classification => {
                 let found = self.classifier()?.measure(data, workers)?;
                 Ok(Check { loss: found.loss, accuracy: Some(found.accuracy), r2: None })
+            }
+            Task::MultiLabel => {
+                let found = self.check_labels(data, workers)?;
+                Ok(Check { loss: found.loss, accuracy: Some(found.subset_accuracy), r2: None })
             }
             Task::Regression => {
                 let found = self.regressor()?.measure(data, workers)?;

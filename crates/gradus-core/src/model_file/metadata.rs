@@ -13,7 +13,7 @@ use crate::network::{Activation, Column, ColumnLayer, Layer, Linear, Network, Nu
 use crate::samples::Task;
 use crate::transform::Transform;
 
-/// The newest version of the model file: that of models with another loss than the usual one, which decides what becomes of
+/// The newest version of the model file: that of models for several labels, with another loss than the usual one, which decides what becomes of
 /// their outputs, with a layer of columns, or with raw columns of tables. Those with a robust normalization are as they were
 /// in version 4, those that take double precision as in version 3, other regressors as in version 2, other classifiers as
 /// in version 1, and are written so. All are read.
@@ -89,6 +89,7 @@ impl Columns {
 fn version_and_names(task: Task) -> (u32, &'static str) {
     match task {
         Task::Classification => (1, "class_names"),
+        Task::MultiLabel => (FORMAT_VERSION, "label_names"),
         Task::Regression => (2, "output_names"),
     }
 }
@@ -97,6 +98,7 @@ fn version_and_names(task: Task) -> (u32, &'static str) {
 pub fn write(model: &Model) -> Result<Metadata> {
     let (version, names_key) = version_and_names(model.task());
     let version = match &model.transform {
+        _ if model.task() == Task::MultiLabel => FORMAT_VERSION,
         _ if !model.loss().is_usual() || model.network.columns().is_some() => FORMAT_VERSION,
         transform if transform.schema().is_some() => FORMAT_VERSION,
         transform if transform.is_clipped() => CLIPPED_VERSION,
@@ -212,14 +214,19 @@ pub(crate) fn read(metadata: &Metadata, network: Network) -> Result<Model> {
 pub fn assemble(metadata: &Metadata, network: Network, transform: Transform) -> Result<Model> {
     let sample_shape = value(metadata, "sample_shape")?;
     let provenance = Provenance::from_json(value(metadata, "training")?).map_err(damaged)?;
-    let [classes, values] =
-        [Task::Classification, Task::Regression].map(|task| version_and_names(task).1);
-    let outputs = match (metadata.contains_key(classes), metadata.contains_key(values)) {
-        (true, true) => {
-            return Err(damaged(format!("its metadata have both '{classes}' and '{values}'")));
-        }
-        (false, true) => Outputs::values(value(metadata, values)?),
-        (_, false) => Outputs::classes(value(metadata, classes)?),
+    let kinds = [Task::Classification, Task::MultiLabel, Task::Regression];
+    let mut found =
+        kinds.into_iter().filter(|&task| metadata.contains_key(version_and_names(task).1));
+    let task = found.next().unwrap_or(Task::Classification);
+    let key = version_and_names(task).1;
+    if let Some(other) = found.next() {
+        let other = version_and_names(other).1;
+        return Err(damaged(format!("its metadata have both '{key}' and '{other}'")));
+    }
+    let outputs = match task {
+        Task::Classification => Outputs::classes(value(metadata, key)?),
+        Task::MultiLabel => Outputs::labels(value(metadata, key)?),
+        Task::Regression => Outputs::values(value(metadata, key)?),
     };
     let outputs = with_loss(metadata, outputs)?;
     let inputs = inputs(metadata, &provenance, &transform)?;
@@ -267,6 +274,7 @@ pub fn check(model: &Model) -> Result<()> {
     if names != outputs {
         let what = match model.task() {
             Task::Classification => "class names",
+            Task::MultiLabel => "label names",
             Task::Regression => "output names",
         };
         return wrong(format!("{names} {what} do not fit {outputs} outputs"));

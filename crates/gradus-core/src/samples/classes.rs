@@ -19,12 +19,39 @@ impl Dataset {
                 found.clone_from(names);
                 Ok(self)
             }
+            (Targets::Labels { names, .. }, Targets::Labels { names: found, .. })
+                if names.len() == found.len() =>
+            {
+                found.clone_from(names);
+                Ok(self)
+            }
             (wanted, found) => Err(invalid(format!(
                 "the samples come {}, expected samples {}",
                 found.task().with(found.outputs()),
                 wanted.task().with(wanted.outputs())
             ))),
         }
+    }
+
+    /// The same samples with labels in place of values, which must all be 0 or 1: a sample has the labels whose value is 1.
+    ///
+    /// # Errors
+    /// `InvalidData` for another value, or targets that are classes.
+    pub fn with_labels(mut self) -> Result<Dataset> {
+        let Targets::Values { values, names } = self.targets else {
+            return Err(invalid("the targets are no numbers, expected 0 or 1 for each label"));
+        };
+        if let Some(at) = values.iter().position(|&value| value != 0.0 && value != 1.0) {
+            return Err(invalid(format!(
+                "sample {} has the number {} in the label column {}, expected 0 or 1",
+                at / names.len(),
+                values[at],
+                names[at % names.len()]
+            )));
+        }
+        let values = values.iter().map(|&value| u8::from(value == 1.0)).collect();
+        self.targets = Targets::Labels { values, names };
+        Ok(self)
     }
 
     /// The same samples with labels that are indices into `class_names`. Classes are matched by name;

@@ -132,6 +132,12 @@ impl Subset<'_> {
     fn add_targets(&self, hash: &mut Sha256) {
         match &self.data().targets {
             Targets::Classes { .. } => update(hash, &self.labels(), u32::to_le_bytes),
+            Targets::Labels { values, names } => {
+                hash.update(b"labels");
+                for sample in self.indices() {
+                    hash.update(&values[sample * names.len()..][..names.len()]);
+                }
+            }
             Targets::Values { values, names } => {
                 hash.update(b"values");
                 for sample in self.indices() {

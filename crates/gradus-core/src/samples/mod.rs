@@ -247,7 +247,7 @@ impl Dataset {
     pub fn labels(&self) -> &[u32] {
         match &self.targets {
             Targets::Classes { labels, .. } => labels,
-            Targets::Values { .. } => &[],
+            Targets::Labels { .. } | Targets::Values { .. } => &[],
         }
     }
 
@@ -255,7 +255,7 @@ impl Dataset {
     pub fn class_names(&self) -> &[String] {
         match &self.targets {
             Targets::Classes { names, .. } => names,
-            Targets::Values { .. } => &[],
+            Targets::Labels { .. } | Targets::Values { .. } => &[],
         }
     }
 

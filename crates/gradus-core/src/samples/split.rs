@@ -11,7 +11,9 @@ use crate::random::{Purpose, stream};
 pub fn split_samples(data: &Dataset, fraction: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
     match &data.targets {
         Targets::Classes { labels, names } => stratified_split(labels, names.len(), fraction, seed),
-        Targets::Values { .. } => stratified_split(&vec![0; data.len()], 1, fraction, seed),
+        Targets::Labels { .. } | Targets::Values { .. } => {
+            stratified_split(&vec![0; data.len()], 1, fraction, seed)
+        }
     }
 }
 

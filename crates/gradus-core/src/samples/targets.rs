@@ -12,6 +12,13 @@ pub enum Targets {
         /// One name for each class; digits are named "0" to "9".
         names: Vec<String>,
     },
+    /// Any number of labels for each sample.
+    Labels {
+        /// `samples x names.len()`, row-major: 1 where a sample has the label, else 0.
+        values: Vec<u8>,
+        /// One name for each label.
+        names: Vec<String>,
+    },
     /// One or several numbers for each sample.
     Values {
         /// `samples x names.len()`, row-major, all finite.
@@ -26,23 +33,27 @@ pub enum Targets {
 pub enum Task {
     /// One class for each sample.
     Classification,
+    /// Any number of labels for each sample.
+    MultiLabel,
     /// One or several numbers for each sample.
     Regression,
 }
 
 impl Task {
-    /// `classification` or `regression`.
+    /// `classification`, `multi-label classification` or `regression`.
     pub fn name(self) -> &'static str {
         match self {
             Task::Classification => "classification",
+            Task::MultiLabel => "multi-label classification",
             Task::Regression => "regression",
         }
     }
 
-    /// What the outputs of a model are, in the plural: `classes` or `values`.
+    /// What the outputs of a model are, in the plural: `classes`, `labels` or `values`.
     pub fn outputs(self) -> &'static str {
         match self {
             Task::Classification => "classes",
+            Task::MultiLabel => "labels",
             Task::Regression => "values",
         }
     }
@@ -51,6 +62,7 @@ impl Task {
     pub fn with(self, outputs: usize) -> String {
         match self {
             Task::Classification => format!("in {outputs} classes"),
+            Task::MultiLabel => format!("with {outputs} labels"),
             Task::Regression => {
                 format!("with {outputs} {}", if outputs == 1 { "value" } else { "values" })
             }
@@ -62,7 +74,9 @@ impl Targets {
     /// The names of the classes, or of the values: one for each output of a network.
     pub fn names(&self) -> &[String] {
         match self {
-            Targets::Classes { names, .. } | Targets::Values { names, .. } => names,
+            Targets::Classes { names, .. }
+            | Targets::Labels { names, .. }
+            | Targets::Values { names, .. } => names,
         }
     }
 
@@ -75,6 +89,7 @@ impl Targets {
     pub fn task(&self) -> Task {
         match self {
             Targets::Classes { .. } => Task::Classification,
+            Targets::Labels { .. } => Task::MultiLabel,
             Targets::Values { .. } => Task::Regression,
         }
     }
@@ -86,6 +101,7 @@ impl Targets {
             Targets::Classes { names, .. } => {
                 task == Task::Classification && names.len() <= outputs
             }
+            Targets::Labels { names, .. } => task == Task::MultiLabel && names.len() == outputs,
             Targets::Values { names, .. } => task == Task::Regression && names.len() == outputs,
         }
     }
@@ -94,6 +110,7 @@ impl Targets {
     pub fn samples(&self) -> usize {
         match self {
             Targets::Classes { labels, .. } => labels.len(),
+            Targets::Labels { values, names } => values.len() / names.len().max(1),
             Targets::Values { values, names } => values.len() / names.len().max(1),
         }
     }
@@ -108,6 +125,21 @@ impl Targets {
                     Some(at) => Err(invalid(format!(
                         "label {} of sample {at} is out of range: there are {classes} classes",
                         labels[at]
+                    ))),
+                }
+            }
+            Targets::Labels { values, names } => {
+                let labels = names.len().max(1);
+                match values.iter().position(|&value| value > 1) {
+                    None if values.len() % labels == 0 => Ok(()),
+                    None => Err(invalid(format!(
+                        "{} indicators of labels do not make rows of {labels}",
+                        values.len()
+                    ))),
+                    Some(at) => Err(invalid(format!(
+                        "the indicator of a label of sample {} is {}, but must be 0 or 1",
+                        at / labels,
+                        values[at]
                     ))),
                 }
             }
@@ -136,6 +168,10 @@ impl Targets {
         match self {
             Targets::Classes { labels, names } => Targets::Classes {
                 labels: indices.iter().map(|&i| labels[i]).collect(),
+                names: names.clone(),
+            },
+            Targets::Labels { values, names } => Targets::Labels {
+                values: rows_at(values, names.len(), indices),
                 names: names.clone(),
             },
             Targets::Values { values, names } => Targets::Values {

@@ -2,6 +2,7 @@
 //! better has learned nothing.
 
 use crate::loss::{Loss, shares};
+use crate::regularization::ClassWeights;
 use crate::samples::{Subset, Targets};
 use crate::training::config::TrainConfig;
 use crate::training::history::EpochReport;
@@ -46,6 +47,32 @@ impl Baseline {
                 });
                 let most = counts.iter().copied().fold(0.0, f64::max) / samples as f64;
                 Baseline { loss: entropy.sum(), accuracy: Some(most), samples }
+            }
+            Targets::Labels { values, names } => {
+                let having: Vec<f64> = (0..names.len())
+                    .map(|label| {
+                        let of = |index: usize| f64::from(values[index * names.len() + label]);
+                        let all = || data.indices().enumerate();
+                        let total: f64 = all().map(|(at, _)| weight(at)).sum();
+                        let sum = all().map(|(at, index)| weight(at) * of(index)).sum::<f64>();
+                        sum / total.max(f64::MIN_POSITIVE)
+                    })
+                    .collect();
+                let entropy = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
+                let weights = match &config.regularization.class_weights {
+                    ClassWeights::Each(weights) => &weights[..],
+                    _ => &[],
+                };
+                let factors = shares(weights, names.len());
+                let losses = having.iter().zip(factors).map(|(&share, factor)| {
+                    factor * names.len() as f64 * (entropy(share) + entropy(1.0 - share))
+                });
+                let mut rows = std::collections::HashMap::<&[u8], usize>::new();
+                for index in data.indices() {
+                    *rows.entry(&values[index * names.len()..][..names.len()]).or_default() += 1;
+                }
+                let most = rows.values().copied().max().unwrap_or(0) as f64 / samples as f64;
+                Baseline { loss: losses.sum(), accuracy: Some(most), samples }
             }
             Targets::Values { values, names } => {
                 let column = |target: usize| -> Vec<(f64, f64)> {
@@ -160,7 +187,6 @@ fn short(loss: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::regularization::ClassWeights;
     use crate::samples::{Dataset, Inputs};
 
     fn report(loss: f64, accuracy: Option<f64>) -> EpochReport {

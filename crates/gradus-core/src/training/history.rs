@@ -28,7 +28,7 @@ pub struct EpochReport {
 
 impl EpochReport {
     /// Root mean squared errors in training and validation, in the unit of the targets (of several outputs, over all of
-    /// them): the roots of twice the losses. None in classification.
+    /// them): the roots of twice the losses, which must be half squared errors with equal weights. None in classification.
     pub fn root_mean_squared_errors(&self) -> (Option<f64>, Option<f64>) {
         let of = |loss: f64| self.accuracy.is_none().then(|| (2.0 * loss).sqrt());
         (of(self.loss), self.val_loss.and_then(of))
@@ -95,7 +95,7 @@ impl Monitor {
     /// Why runs of this task do not have it; none if they do. Classes have an accuracy, values R^2.
     pub fn problem_with(self, task: Task) -> Option<&'static str> {
         match (self, task) {
-            (Monitor::ValR2, Task::Classification) => {
+            (Monitor::ValR2, Task::Classification | Task::MultiLabel) => {
                 Some("classification has no R^2; expected loss, accuracy, val_loss or val_accuracy")
             }
             (Monitor::Accuracy | Monitor::ValAccuracy, Task::Regression) => {

@@ -61,7 +61,7 @@ impl Foreign {
 /// has no classes.
 pub(super) fn name_classes(model: &mut Model, names: &[String]) -> Result<()> {
     let wrong = |message: String| Err(Error::argument(message));
-    if model.task() == Task::Regression {
+    if model.task() != Task::Classification {
         return wrong(
             "class names were given, but the model has a single output, which is a number and no class"
                 .to_owned(),

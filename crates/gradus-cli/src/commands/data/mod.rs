@@ -18,6 +18,7 @@ use crate::run::drawing::{draw, draw_values, output_width, side_by_side};
 use crate::run::output::{percent, print_json, shape, stdout, table};
 use crate::run::source::{self, DataRequest};
 use crate::run::target;
+use crate::run::training_data::with_labels;
 
 /// Number of distorted versions of a sample to draw.
 const VERSIONS: u64 = 4;
@@ -32,7 +33,10 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
     };
     let kinds = Some(&args.kinds);
     let request = DataRequest { kinds, ..DataRequest::new(task, args.data.as_deref(), 0) };
-    let found = source::find(&source::options(&request, &reading)?)?;
+    let mut found = source::find(&source::options(&request, &reading)?)?;
+    if task == Task::MultiLabel {
+        found = with_labels(found)?;
+    }
     if args.distort == Some(Distortion::NONE) {
         return Err(Error::argument(
             "--distort none has no effect: it leaves the sample as it is; leave it out",
@@ -65,6 +69,7 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
     out.line(format_args!("{} ({})", found.name, found.origin))?;
     let (count, what) = match &description.targets {
         Names::Classes { class_names } => (class_names.len(), "classes"),
+        Names::Labels { label_names } => (label_names.len(), "labels"),
         Names::Values { output_names } if output_names.len() == 1 => (1, "target"),
         Names::Values { output_names } => (output_names.len(), "targets"),
     };
@@ -109,6 +114,7 @@ struct Description<'a> {
 #[serde(untagged)]
 enum Names<'a> {
     Classes { class_names: &'a [String] },
+    Labels { label_names: &'a [String] },
     Values { output_names: &'a [String] },
 }
 
@@ -117,6 +123,7 @@ enum Names<'a> {
 #[serde(untagged)]
 enum Counts {
     Classes { class_counts: Vec<usize> },
+    Labels { label_counts: Vec<usize> },
     Values { outputs: Vec<Spread> },
 }
 
@@ -158,6 +165,7 @@ impl<'a> Description<'a> {
             values: value_type(&train.inputs),
             targets: match &train.targets {
                 Targets::Classes { names, .. } => Names::Classes { class_names: names },
+                Targets::Labels { names, .. } => Names::Labels { label_names: names },
                 Targets::Values { names, .. } => Names::Values { output_names: names },
             },
             train: Figures::of(train),
@@ -197,6 +205,7 @@ impl<'a> Description<'a> {
     fn answer_rows(&self) -> Vec<Vec<String>> {
         match &self.targets {
             Names::Classes { class_names } => self.class_rows(class_names),
+            Names::Labels { label_names } => self.label_rows(label_names),
             Names::Values { output_names } => self.value_rows(output_names),
         }
     }
@@ -218,14 +227,24 @@ impl<'a> Description<'a> {
     }
 
     fn class_rows(&self, class_names: &[String]) -> Vec<Vec<String>> {
+        self.count_rows("class", class_names)
+    }
+
+    /// The number of samples with each label.
+    fn label_rows(&self, label_names: &[String]) -> Vec<Vec<String>> {
+        self.count_rows("label", label_names)
+    }
+
+    fn count_rows(&self, heading: &str, names: &[String]) -> Vec<Vec<String>> {
         let parts = self.parts();
         let row = |name: &str, cells: &mut dyn Iterator<Item = String>| {
             [name.to_owned()].into_iter().chain(cells).collect()
         };
-        let mut rows = vec![row("class", &mut parts.iter().map(|(part, _)| part.to_string()))];
-        for (class, name) in class_names.iter().enumerate() {
+        let mut rows = vec![row(heading, &mut parts.iter().map(|(part, _)| part.to_string()))];
+        for (at, name) in names.iter().enumerate() {
             let counts = parts.iter().map(|(_, figures)| match &figures.counts {
-                Counts::Classes { class_counts } => class_counts[class].to_string(),
+                Counts::Classes { class_counts: counts }
+                | Counts::Labels { label_counts: counts } => counts[at].to_string(),
                 Counts::Values { .. } => String::new(),
             });
             rows.push(row(name, &mut { counts }));
@@ -281,6 +300,11 @@ impl Counts {
                 labels.iter().for_each(|&label| class_counts[label as usize] += 1);
                 Counts::Classes { class_counts }
             }
+            Targets::Labels { values, names } => {
+                let column = |label| values.iter().skip(label).step_by(names.len());
+                let count = |label| column(label).map(|&value| usize::from(value)).sum();
+                Counts::Labels { label_counts: (0..names.len()).map(count).collect() }
+            }
             Targets::Values { values, names } => {
                 let outputs = names.len();
                 let column = |output| values.iter().skip(output).step_by(outputs).copied();
@@ -320,6 +344,13 @@ fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64
     let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
     let answer = match &data.targets {
         Targets::Classes { labels, names } => names[labels[index] as usize].clone(),
+        Targets::Labels { values, names } => {
+            let row = values[index * names.len()..][..names.len()].iter();
+            let own =
+                row.zip(names).filter(|(value, _)| **value == 1).map(|(_, name)| name.as_str());
+            let own: Vec<&str> = own.collect();
+            if own.is_empty() { "no label".to_owned() } else { own.join(", ") }
+        }
         Targets::Values { values, names } => {
             let row = &values[index * names.len()..][..names.len()];
             row.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")

@@ -79,7 +79,7 @@ fn gives_away(raw: &RawColumn, targets: &Targets) -> bool {
             let RawColumn::Numbers(numbers) = raw else { return false };
             correlation(numbers, values).is_some_and(|it| it * it > EXPLAINED)
         }
-        Targets::Values { .. } => false,
+        Targets::Labels { .. } | Targets::Values { .. } => false,
     }
 }
 

@@ -1,14 +1,16 @@
 //! `gradus evaluate`: a model and labelled data in, metrics out.
 
 mod figures;
+mod labels;
 mod mistakes;
 
 use anyhow::Result;
-use gradus::classifier::{Classifier, Regressor};
+use gradus::classifier::{Classifier, Model, Regressor};
 use gradus::data::Task;
 use gradus::metrics::{Evaluation, most_confident_mistakes};
 
 use figures::{Figures, ValueFigures, confusion_table};
+use labels::LabelRows;
 use mistakes::{NamedMistake, mistake_lines};
 
 use crate::args::EvaluateArgs;
@@ -28,6 +30,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let model = model::load(&args.model)?;
     match model.task() {
         Task::Classification => evaluate_classifier(&model.into_classifier()?, args),
+        Task::MultiLabel => evaluate_labels(&model, args),
         Task::Regression => evaluate_regressor(&model.into_regressor()?, args),
     }
 }
@@ -61,6 +64,21 @@ fn evaluate_classifier(classifier: &Classifier, args: &EvaluateArgs) -> Result<(
         out.lines(mistake_lines(&worst, mistakes, &data))?;
     }
     Ok(())
+}
+
+/// Measures a model for several labels.
+fn evaluate_labels(model: &Model, args: &EvaluateArgs) -> Result<()> {
+    check_top(args.top, model)?;
+    if args.errors.is_some() {
+        check_classes("--errors", model)?;
+    }
+    let (name, data) = labelled_data(model, args.data.as_deref(), &args.source)?;
+    let evaluation = model.evaluate_labels(&data, &workers(args.threads, data.len())?)?;
+    let figures = LabelRows::new(&name, model.names(), &evaluation);
+    match args.json {
+        true => print_json(&figures),
+        false => stdout().lines(figures.lines()),
+    }
 }
 
 /// Measures a regressor.

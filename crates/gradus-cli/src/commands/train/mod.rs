@@ -47,7 +47,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     let Outputs { mut model, mut history } = Outputs::claim(args)?;
     let wanted = source::training_options(args, &settings)?;
     let watch = args.watch.map(|port| Watch::start(args, &settings, port)).transpose()?;
-    let data = Data::load(&wanted, &settings, args.sample_weights.as_deref())?;
+    let data = Data::load(args.task(), &wanted, &settings, args.sample_weights.as_deref())?;
     let chosen = defaults::follow(&mut settings, &data)?;
     if args.verbose {
         describe(&data, &settings)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use gradus::loss::Loss;
 use gradus::training::{Best, EpochReport, History, Session};
 use serde::{Serialize, Serializer};
 
@@ -34,6 +35,8 @@ pub(crate) struct TrainReport {
     bar: Steps,
     /// Training samples per epoch.
     samples: usize,
+    /// Whether losses are half squared errors, of which the root mean squared errors are known.
+    squared: bool,
     /// Why standard output cannot be written. The run continues, because its model is still useful.
     failure: Result<()>,
 }
@@ -103,7 +106,10 @@ impl TrainReport {
             _ => Style::Lines,
         };
         let bar = Steps::new(session, !args.quiet);
-        TrainReport { style, json: args.json, quiet: args.quiet, bar, samples, failure: Ok(()) }
+        let outputs = &session.model().outputs;
+        let squared = outputs.loss == Loss::SquaredError && outputs.weights.is_empty();
+        let (json, quiet) = (args.json, args.quiet);
+        TrainReport { style, json, quiet, bar, samples, squared, failure: Ok(()) }
     }
 
     /// Prints the metrics of an epoch.
@@ -117,7 +123,7 @@ impl TrainReport {
                 let accuracy = accuracy.unwrap_or(0.0);
                 print_line(&format!("Epoch {epoch}: Accuracy = {accuracy:.4}"))
             }
-            Style::Lines => print_line(&epoch_line(report)),
+            Style::Lines => print_line(&epoch_line(report, self.squared)),
         };
         let printed = self.bar.suspend(print);
         self.bar.set_message(bar_message(report, self.samples));
@@ -179,7 +185,7 @@ impl TrainReport {
         }
         match (tested, kept) {
             (Some(tested), _) => print_line(&tested.line()),
-            (None, Some(kept)) => print_line(&validation_line(kept)),
+            (None, Some(kept)) => print_line(&validation_line(kept, self.squared)),
             (None, None) => Ok(()),
         }
     }
@@ -191,10 +197,10 @@ fn as_test<S: Serializer>(tested: &Option<&TestResult>, serializer: S) -> Result
 }
 
 /// The result of a run without test data: the validation figures of its weights.
-fn validation_line(kept: &EpochReport) -> String {
+fn validation_line(kept: &EpochReport, squared: bool) -> String {
     let figures = [
         ("loss", kept.val_loss),
-        ("RMSE", kept.root_mean_squared_errors().1),
+        ("RMSE", errors_of(kept, squared).1),
         ("accuracy", kept.val_accuracy),
         ("R^2", kept.val_r2),
     ];
@@ -222,8 +228,13 @@ fn print_epoch_event(report: &EpochReport) -> Result<()> {
     })
 }
 
-fn epoch_line(report: &EpochReport) -> String {
-    let (error, val_error) = report.root_mean_squared_errors();
+/// Root mean squared errors in training and validation, if losses are squared errors.
+fn errors_of(report: &EpochReport, squared: bool) -> (Option<f64>, Option<f64>) {
+    if squared { report.root_mean_squared_errors() } else { (None, None) }
+}
+
+fn epoch_line(report: &EpochReport, squared: bool) -> String {
+    let (error, val_error) = errors_of(report, squared);
     let mut line = format!("Epoch {}: loss = {}", report.epoch, reported(report, report.loss));
     for (name, value) in [
         ("RMSE", error),
@@ -290,16 +301,19 @@ mod tests {
             seconds: 0.15,
         };
         assert_eq!(
-            epoch_line(&report),
+            epoch_line(&report, false),
             "Epoch 3: loss = 0.1235, accuracy = 0.9877, learning rate = 0.00123, 0.150 s"
         );
         report.val_loss = Some(0.5);
         report.val_accuracy = Some(0.75);
         let values = EpochReport { accuracy: None, val_accuracy: None, ..report };
-        assert!(epoch_line(&values).contains(
+        assert!(epoch_line(&values, true).contains(
             "loss = 0.1235, RMSE = 0.4969, val_loss = 0.5000, val_RMSE = 1.0000, learning rate"
         ));
-        assert!(epoch_line(&report).contains("0.9877, val_loss = 0.5000, val_accuracy = 0.7500, "));
+        assert!(
+            epoch_line(&report, false)
+                .contains("0.9877, val_loss = 0.5000, val_accuracy = 0.7500, ")
+        );
     }
 
     #[test]

@@ -59,7 +59,9 @@ impl Trainer {
         Totals {
             loss: unit * mean(loss, weight),
             accuracy: match &data.data().targets {
-                Targets::Classes { .. } => Some(mean(correct as f64, samples as f64)),
+                Targets::Classes { .. } | Targets::Labels { .. } => {
+                    Some(mean(correct as f64, samples as f64))
+                }
                 Targets::Values { .. } => None,
             },
             stopped: done < self.batches.len(),

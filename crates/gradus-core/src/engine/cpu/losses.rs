@@ -46,6 +46,10 @@ impl Trainer {
                     correct +=
                         self.cross_entropies(&samples, labels, weights, total, logits, losses);
                 }
+                Targets::Labels { values, .. } => {
+                    correct += self
+                        .label_losses(&samples, values, weights, total, logits, targets, losses);
+                }
                 Targets::Values { values, .. } => {
                     self.value_losses(&samples, values, weights, total, logits, targets, losses);
                 }
@@ -85,6 +89,43 @@ impl Trainer {
         };
         let kernels = self.executor.kernels();
         Loss::softmax_cross_entropy(kernels, logits, targets, total, losses)
+    }
+
+    /// Binary cross-entropies with the samples' labels, which go through `targets` as numbers; returns for how many samples
+    /// all labels are predicted correctly.
+    fn label_losses(
+        &self,
+        samples: &Samples,
+        labels: &[u8],
+        weights: Option<&[f32]>,
+        total: f64,
+        logits: MatMut,
+        targets: &mut [f32],
+        losses: &mut [f32],
+    ) -> usize {
+        let (rows, width) = (losses.len(), logits.columns());
+        let of = |sample: usize| &labels[sample * width..][..width];
+        let targets = &mut targets[..rows * width];
+        let mut correct = 0;
+        for (row, (target, sample)) in
+            targets.chunks_exact_mut(width).zip(samples.indices()).enumerate()
+        {
+            let pairs = || logits.as_ref().row(row).iter().zip(of(sample));
+            correct += usize::from(pairs().all(|(logit, label)| (*logit > 0.0) == (*label == 1)));
+            target.iter_mut().zip(of(sample)).for_each(|(to, &label)| *to = label.into());
+        }
+        if let Some(mix) = samples.mix {
+            for (target, partner) in targets.chunks_exact_mut(width).zip(samples.partners(mix)) {
+                for (to, &label) in target.iter_mut().zip(of(partner)) {
+                    *to = mix.share * *to + (1.0 - mix.share) * f32::from(label);
+                }
+            }
+        }
+        if let Some(terms) = &self.terms {
+            let targets = MatRef::new(targets, rows, width);
+            terms.losses(self.executor.kernels(), logits, targets, weights, total, losses);
+        }
+        correct
     }
 
     /// Losses against the samples' values, which go through `targets`; the gradient is that of standardized

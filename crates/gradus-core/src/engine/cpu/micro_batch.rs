@@ -33,7 +33,7 @@ pub(super) struct MicroBatch {
 pub(super) struct ThreadState {
     pub(super) scratch: Scratch,
     pub(super) buffers: InputBuffers,
-    /// Target values of the samples whose losses are computed; empty in classification.
+    /// Target values of the samples whose losses are computed; empty for classes.
     pub(super) targets: Vec<f32>,
 }
 
@@ -82,7 +82,7 @@ impl ThreadState {
     ) -> ThreadState {
         let targets = match &data.data().targets {
             Targets::Classes { .. } => 0,
-            Targets::Values { .. } => LOSS_ROWS * network.outputs(),
+            Targets::Labels { .. } | Targets::Values { .. } => LOSS_ROWS * network.outputs(),
         };
         let scratch = Scratch::new(&executor.plan, rows);
         ThreadState { scratch, buffers, targets: vec![0.0; targets] }

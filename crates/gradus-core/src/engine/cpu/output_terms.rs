@@ -6,6 +6,7 @@ use gradus_kernels::matrix::{MatMut, MatRef};
 
 use crate::engine::{Settings, TargetScale};
 use crate::loss::{Loss, OutputLoss, OutputTargets, shares};
+use crate::regularization::ClassWeights;
 
 /// A loss that is a sum over outputs, with what each output's is multiplied by (docs/maths.md M24).
 pub(super) struct OutputTerms {
@@ -29,7 +30,12 @@ impl OutputTerms {
         if *loss == Loss::SquaredError && output_weights.is_empty() {
             return None;
         }
-        let shares = shares(output_weights, outputs);
+        let shares = match (loss, &settings.regularization.class_weights) {
+            // The losses of labels are summed, as their probabilities are multiplied.
+            (Loss::BinaryCrossEntropy, ClassWeights::Each(weights)) => summed(weights, outputs),
+            (Loss::BinaryCrossEntropy, _) => summed(&[], outputs),
+            _ => shares(output_weights, outputs),
+        };
         let constants: Vec<f32> = (0..outputs).map(|at| loss.constant(at)).collect();
         let single = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
         let Some(scale) = target_scale else {
@@ -83,6 +89,11 @@ impl OutputTerms {
         let against = OutputTargets { targets, weights, constants, loss_factors, grad_factors };
         kernels.output_losses(*loss, outputs, against, (1.0 / total) as f32, losses);
     }
+}
+
+/// The factors of a sum over outputs with these weights: their mean is 1.
+fn summed(weights: &[f32], outputs: usize) -> Vec<f64> {
+    shares(weights, outputs).iter().map(|share| share * outputs as f64).collect()
 }
 
 /// What the losses of a run are counted in.

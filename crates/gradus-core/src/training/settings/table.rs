@@ -82,7 +82,8 @@ pub static SETTINGS: &[Setting] = &[
         .about(
             Group::Training,
             "NAME",
-            "Loss to minimize: cross-entropy for classification, for regression squared (half the squared error), poisson \
+            "Loss to minimize: cross-entropy for classification, binary-cross-entropy for several labels per sample (columns of \
+             0 and 1), for regression squared (half the squared error), poisson \
              (counts; predictions are exponentials), huber:DELTA (in units of the targets), absolute (medians) or \
              quantile:LEVELS (such as quantile:0.1,0.5,0.9) [default: for a table as its target suggests, else cross-entropy]",
         )

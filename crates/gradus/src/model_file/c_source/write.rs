@@ -77,7 +77,11 @@ impl<'a> Source<'a> {
             let names: Vec<String> = names.into_iter().map(comment).collect();
             self.line(format_args!(" * They are, in this order: {}.", names.join(", ")));
         }
-        let what = if classes { "probabilities of the classes" } else { "values" };
+        let what = match model.task() {
+            Task::Classification => "probabilities of the classes",
+            Task::MultiLabel => "probabilities of the labels",
+            Task::Regression => "values",
+        };
         let names: Vec<String> = model.names().iter().map(|name| comment(name)).collect();
         self.line(format_args!(" * Out: {outputs} {what}: {}.", names.join(", ")));
         let (even, odd) = self.widths();
@@ -375,6 +379,9 @@ fn formula(activation: Activation) -> String {
 fn predictions(loss: &Loss, outputs: usize) -> Option<String> {
     match loss {
         Loss::SoftmaxCrossEntropy => Some(softmax(outputs)),
+        Loss::BinaryCrossEntropy => Some(format!(
+            "    for (j = 0; j < {outputs}; j++)\n        output[j] = 1.0f / (1.0f + expf(-output[j]));"
+        )),
         Loss::Poisson => Some(format!(
             "    for (j = 0; j < {outputs}; j++)\n        output[j] = expf(output[j]);"
         )),

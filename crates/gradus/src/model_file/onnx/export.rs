@@ -1,7 +1,8 @@
 //! A model in, the bytes of an ONNX model out.
 //!
 //! `input` takes raw values (float32, or float64 if single precision would blur them); the graph flattens and normalizes them, goes through the layers, and
-//! ends with `probabilities` (float32) and `label` (int64, the first of equals), or with `values`. Where values are not the
+//! ends with `probabilities` (float32) and `label` (int64, the first of equals), or `labels` (int64, 1 for each label above 1/2),
+//! or with `values`. Where values are not the
 //! outputs of the last layer (exponentials, or quantiles in order), these are called `outputs`.
 
 use gradus_core::model_file::{digest, metadata};
@@ -190,6 +191,15 @@ impl Chain {
                 _ => self.layers(network, "values"),
             }
             return vec![value("values", element::FLOAT, &outputs)];
+        }
+        if loss.task() == Task::MultiLabel {
+            self.layers(network, OUTPUTS);
+            self.step("Sigmoid", "probabilities", &[], vec![]);
+            self.constant("threshold", &[], &[0.5]);
+            self.step("Greater", "chosen", &["threshold"], vec![]);
+            self.step("Cast", "labels", &[], vec![int("to", element::INT64.into())]);
+            let labels = value("labels", element::INT64, &outputs);
+            return vec![labels, value("probabilities", element::FLOAT, &outputs)];
         }
         self.layers(network, "logits");
         self.step("Softmax", "probabilities", &[], vec![int("axis", 1)]);

@@ -1,0 +1,52 @@
+//! A model for several labels of a sample: how good its predictions are.
+
+use gradus_kernels::threads::Workers;
+
+use super::Model;
+use super::forward::Samples;
+use super::parts::check_finite;
+use crate::error::Result;
+use crate::metrics::LabelEvaluation;
+use crate::samples::{Subset, Targets, Task};
+
+impl Model {
+    /// Loss, subset accuracy, Hamming loss, F1 and more of a model for several labels, on labelled data.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if it is another model, or the data do not have its shape and labels; `InvalidData` if a prediction
+    /// is not finite.
+    pub fn evaluate_labels<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        workers: &Workers,
+    ) -> Result<LabelEvaluation> {
+        let data = data.into();
+        let logits = self.label_logits(data, workers)?;
+        check_finite(&logits, self.names().len())?;
+        self.measure_labels(&logits, data)
+    }
+
+    /// The same, also for a model whose predictions are not finite.
+    pub(super) fn check_labels(&self, data: Subset, workers: &Workers) -> Result<LabelEvaluation> {
+        self.measure_labels(&self.label_logits(data, workers)?, data)
+    }
+
+    fn label_logits(&self, data: Subset, workers: &Workers) -> Result<Vec<f32>> {
+        self.check_task(Task::MultiLabel)?;
+        self.check_data(&data)?;
+        let parts = self.each_chunk(workers, Samples::of(&data), |_, _, logits| {
+            logits.as_ref().without_gaps().to_vec()
+        })?;
+        Ok(parts.concat())
+    }
+
+    fn measure_labels(&self, logits: &[f32], data: Subset) -> Result<LabelEvaluation> {
+        let Targets::Labels { values, .. } = &data.data().targets else {
+            return Err(self.misfit(data.data()));
+        };
+        let count = self.names().len();
+        let of_sample = |sample: usize| &values[sample * count..][..count];
+        let labels: Vec<u8> = data.indices().flat_map(of_sample).copied().collect();
+        Ok(LabelEvaluation::new(count, logits, &labels))
+    }
+}
