@@ -5,6 +5,8 @@
 //! samples are the lanes: each cosine is computed for [`LANES`] of them at a time, in plain loops that the compiler
 //! vectorizes.
 
+use std::f32::consts::TAU;
+
 use crate::dispatch::{Kernels, dispatch};
 
 /// Samples that are computed together; the lengths of all rows of samples are multiples of it.
@@ -35,7 +37,7 @@ fn sine_of_turns(q: f32) -> f32 {
     p = p * square - 76.549_78;
     p = p * square + 81.601_006;
     p = p * square - 41.341_656;
-    p = p * square + 6.283_185;
+    p = p * square + TAU;
     p * q
 }
 

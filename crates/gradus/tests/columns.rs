@@ -321,7 +321,7 @@ fn runs_have_the_same_bits_at_any_number_of_threads_and_across_resuming() {
 
 /// A text of twelve values, some missing, and a number; the target depends on both.
 fn texts(samples: usize) -> Dataset {
-    let code = |at: usize| if at % 29 == 0 { TEXT_GAP } else { (at * 7 % 12) as u32 };
+    let code = |at: usize| if at.is_multiple_of(29) { TEXT_GAP } else { (at * 7 % 12) as u32 };
     let codes: Vec<u32> = (0..samples).map(code).collect();
     let numbers: Vec<f64> = numbers(samples).into_iter().map(f64::from).collect();
     let pairs = codes.iter().zip(&numbers);

@@ -285,9 +285,8 @@ pub fn check(model: &Model) -> Result<()> {
         return wrong(format!("{outputs} outputs do not make rows of {per_target} quantiles"));
     }
     let sound = weights.iter().all(|&weight| weight.is_finite() && weight >= 0.0);
-    if !weights.is_empty()
-        && !(sound && weights.len() == targets && weights.iter().any(|&it| it > 0.0))
-    {
+    let fit = sound && weights.len() == targets && weights.iter().any(|&it| it > 0.0);
+    if !fit && !weights.is_empty() {
         return wrong(format!("the weights {weights:?} do not fit {targets} targets"));
     }
     transform.check(features)?;

@@ -243,5 +243,5 @@ fn cubic_minimum(a: Point, b: Point) -> f64 {
 fn cubic_minimum_ahead(best: Point, new: Point) -> Option<f64> {
     let (theta, gamma) = cubic(new, best);
     let share = (gamma - new.slope + theta) / (gamma + (best.slope - new.slope) + gamma);
-    (share < 0.0 && gamma != 0.0).then(|| new.step + share * (best.step - new.step))
+    (share < 0.0 && gamma != 0.0).then_some(new.step + share * (best.step - new.step))
 }
