@@ -1074,6 +1074,7 @@ fn sample_value(option: &str) -> &'static str {
         "distort" => "=standard",
         "init" => "=he",
         "numeric-embedding" => "=pbld",
+        "category-embedding" => "=8",
         "loss" => "=squared",
         "normalize" => "=unit",
         "schedule" | "weight-decay-schedule" | "dropout-schedule" => "=cosine",
