@@ -242,7 +242,7 @@ def test_values_are_learned_as_by_the_program(tmp_path):
     ]  # fmt: skip
     subprocess.run(run, check=True, capture_output=True)
     model = MLPRegressor(
-        (16, 8), ("tanh", "relu"), max_iter=4, batch_size=25, learning_rate_init=0.002, alpha=0.0,
+        hidden_layer_sizes=(16, 8), activation=("tanh", "relu"), max_iter=4, batch_size=25, learning_rate_init=0.002, alpha=0.0,
         normalization="standard", standardize_targets=True, random_state=5, n_iter_no_change=None,
         init="auto",
     )  # fmt: skip

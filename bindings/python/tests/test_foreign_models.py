@@ -417,7 +417,7 @@ def test_what_gradus_does_not_have_is_named(tmp_path):
             made.node(op, **attributes)
         return made
 
-    refuse(graph(("Softplus", {})), tmp_path, "Softplus: gradus does not have this operator")
+    refuse(graph(("Softsign", {})), tmp_path, "Softsign: gradus does not have this operator")
     refuse(graph(("Elu", {"alpha": 101.0})), tmp_path, "alpha is 101")
     refuse(graph(("Selu", {"alpha": 1.0})), tmp_path, "others than those of SELU")
     refuse(graph(("LeakyRelu", {"alpha": 1.5})), tmp_path, "slope is 1.5")

@@ -102,7 +102,7 @@ def test_weights_of_targets_decide_which_is_learned():
 
 def test_an_indicator_matrix_has_a_probability_for_each_label(tmp_path):
     X, Y = labelled()
-    model = MLPClassifier((20,), max_iter=100, random_state=0, n_iter_no_change=None).fit(X, Y)
+    model = MLPClassifier((20,), learning_rate_init=0.01, max_iter=100, random_state=0, n_iter_no_change=None).fit(X, Y)
     assert model.out_activation_ == "logistic" and model.n_outputs_ == 3 and model.classes_.tolist() == [0, 1, 2]
     predicted, probabilities = model.predict(X), model.predict_proba(X)
     assert predicted.shape == probabilities.shape == Y.shape
@@ -153,7 +153,7 @@ def test_estimators_around_it():
     from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 
     X, Y = labelled()
-    base = MLPClassifier((8,), max_iter=30, random_state=0, n_iter_no_change=None)
+    base = MLPClassifier((8,), learning_rate_init=0.01, max_iter=60, random_state=0, n_iter_no_change=None)
     for around in (ClassifierChain(base), OneVsRestClassifier(base), MultiOutputClassifier(base)):
         assert np.mean(around.fit(X, Y).predict(X) == Y) > 0.8
     assert cross_val_predict(base, X, Y, method="predict_proba", cv=3).shape == Y.shape
@@ -161,7 +161,7 @@ def test_estimators_around_it():
 
 def test_models_of_scikit_learn_for_labels_are_taken_over():
     sklearn = pytest.importorskip("sklearn.neural_network")
-    from gradus import from_sklearn
+    from gradus import from_sklearn, to_sklearn
 
     X, Y = labelled()
     with pytest.warns(match="Maximum iterations"):
@@ -169,3 +169,6 @@ def test_models_of_scikit_learn_for_labels_are_taken_over():
     ours = from_sklearn(theirs)
     assert np.allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
     assert np.array_equal(ours.predict(X), theirs.predict(X))
+    back = to_sklearn(ours)
+    assert np.allclose(back.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
+    assert back.partial_fit(X, Y).predict(X).shape == Y.shape

@@ -83,7 +83,7 @@ def test_curves_of_validation(table):
 def test_curves_of_a_regressor(regressor):
     root = parse(regressor.plot_curves())
     assert len(curves(root)) == 1
-    assert "half the mean squared error" in texts(root)
+    assert "loss" in texts(root)
     with pytest.raises(ValueError, match="figure is 'accuracy', but must be one of 'loss', 'learning_rate'"):
         regressor.plot_curves("accuracy")
 

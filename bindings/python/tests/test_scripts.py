@@ -219,7 +219,7 @@ def columns_of_text_and_numbers(Classifier, Regressor):
     return {"score": model.score(frame, y), "predicted": sorted(set(model.predict(frame)))}
 
 
-@script(0.06)
+@script(0.1)
 def one_epoch_at_a_time(Classifier, Regressor):
     X, y = standardized(load_digits())
     model, scores = Classifier((32,), max_iter=1, warm_start=True, random_state=0), []

@@ -292,7 +292,7 @@ fn exports_say_what_endings_there_are() {
     {
         let refused = error(at, &format!("export model.safetensors {name}"));
         let expected =
-            format!("its name {found}, but must end in .safetensors, .onnx, .npz, or .html");
+            format!("its name {found}, but must end in .safetensors, .onnx, .npz, .c, or .html");
         assert!(refused.contains(&expected), "{refused}");
         assert!(!at.join(name).exists());
     }

@@ -168,7 +168,7 @@ fn folders_of_classes_are_escaped() {
 fn errors_and_usage_errors_are_escaped() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    fs::write(folder.join(HOSTILE), format!("a,\"{CELL}\"\n1,2\nx,\"{CELL}\"\n")).unwrap();
+    fs::write(folder.join(HOSTILE), format!("a,\"{CELL}\"\n1,2\n\"{CELL}\"\n")).unwrap();
     let missing = &format!("missing {HOSTILE}.safetensors");
     for words in [
         &["data", HOSTILE][..],

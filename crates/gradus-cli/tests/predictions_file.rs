@@ -208,11 +208,11 @@ fn parquet_has_the_values_of_the_table_and_of_the_predictions() {
         }
     }
     // An earlier file of predictions is replaced; columns of that name get a number.
-    fs::write(at.join("more.csv"), "prediction;u;v\n;1,5;2\nx;NA;3\n").unwrap();
+    fs::write(at.join("more.csv"), "prediction;u;v\n;1,5;2\nx;red;3\n").unwrap();
     let failed =
         gradus(at, "predict model.safetensors more.csv --out out.parquet").assert().code(1);
     let said = text(&failed.get_output().stderr);
-    assert!(said.contains("missing value"), "{said}");
+    assert!(said.contains("is not a number"), "{said}");
     assert_eq!(parquet(at, "out.parquet"), columns);
     fs::write(at.join("more.csv"), "prediction;u;v\n;1,5;2\nx;0,25;3\n").unwrap();
     run(at, "predict model.safetensors more.csv --out out.parquet");

@@ -276,7 +276,8 @@ fn sweeps_and_targets_of_values() {
     let at = folder.path();
     let mut table = "colour,size,cost\n".to_owned();
     for row in 0..200 {
-        writeln!(table, "{},{}.5,{}", ["red", "blue"][row % 2], row % 9, 3 * row).unwrap();
+        let (colour, size) = (["red", "blue"][row % 2], ["small", "large", "huge"][row % 3]);
+        writeln!(table, "{colour},{size},{}", 3 * row).unwrap();
     }
     fs::write(at.join("table.csv"), table).unwrap();
     let sweep = "sweep --out runs.jsonl --vary learning-rate=0.01/0.02 --jobs 1 --";

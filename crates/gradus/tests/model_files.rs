@@ -180,7 +180,7 @@ fn exports_choose_their_form_by_name() {
     model_file::export(&model, &path("a.onnx")).unwrap();
     assert_eq!(model_file::load(&path("a.onnx")).unwrap(), model);
     let message = model_file::export(&model, &path("a.html")).unwrap_err().to_string();
-    assert!(message.contains(".safetensors, .onnx or .npz"), "{message}");
+    assert!(message.contains(".safetensors, .onnx, .npz or .c"), "{message}");
     let mut broken = model;
     broken.network.parameters_mut()[0] = f32::NAN;
     assert!(model_file::export(&broken, &path("b.npz")).is_err());

@@ -203,7 +203,7 @@ fn a_loss_over_many_powers_of_ten_has_a_logarithmic_axis() {
     // Samples with values have no accuracy, and another loss.
     history.epochs.iter_mut().for_each(|report| report.accuracy = None);
     let svg = plot::curves(&history, Figure::Loss);
-    assert!(texts(&parse(&svg)).contains(&"half the mean squared error, logarithmic scale"));
+    assert!(texts(&parse(&svg)).contains(&"loss, logarithmic scale"));
 }
 
 #[test]

@@ -511,7 +511,8 @@ def _is_indicator(y):
     if y is None:
         return False
     if _inputs.is_sparse(y):
-        return True
+        # A sparse row or column is no matrix of several labels.
+        return y.ndim == 2 and min(y.shape) > 1
     try:
         values = np.asarray(y)
     except ValueError:

@@ -19,7 +19,7 @@ _ACTIVATIONS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "
 _SOLVERS = ("lbfgs", "sgd", "adam")
 
 # What the activation of the outputs says about the loss that they were trained with.
-_LOSSES = {"softmax": "cross-entropy", "logistic": "cross-entropy", "identity": "squared", "exp": "poisson"}
+_LOSSES = {"softmax": "cross-entropy", "logistic": "binary-cross-entropy", "identity": "squared", "exp": "poisson"}
 
 
 def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
@@ -62,7 +62,7 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
         )
     weights, biases = ([np.asarray(it) for it in values] for values in (estimator.coefs_, estimator.intercepts_))
     sizes = [weights[0].shape[0], *(weight.shape[1] for weight in weights)]
-    classes = getattr(estimator, "classes_", None)
+    activation, classes = estimator.out_activation_, getattr(estimator, "classes_", None)
     if classes is None:
         target, names = MLPRegressor, _names(sizes[-1])
     else:
@@ -72,13 +72,11 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
             # softmax(-z/2, z/2) is (1 - p, p) with the p = sigmoid(z) of the single output.
             weights[-1], biases[-1] = (np.concatenate([-it / 2, it / 2], axis=-1) for it in (weights[-1], biases[-1]))
             sizes[-1] = 2
-    loss = _LOSSES.get(estimator.out_activation_)
-    if estimator.out_activation_ == "logistic" and len(estimator.intercepts_[-1]) > 1:
-        # An indicator matrix: a probability for each label.
-        loss = "binary-cross-entropy"
-    if loss is None or len(names) != sizes[-1] or (loss == "cross-entropy") == (classes is None):
+            activation = "softmax"
+    loss = _LOSSES.get(activation)
+    if loss is None or len(names) != sizes[-1] or ("cross-entropy" in loss) == (classes is None):
         raise ValueError(
-            f"{type(estimator).__name__} has {sizes[-1]} outputs with the activation {estimator.out_activation_!r}, "
+            f"{type(estimator).__name__} has {sizes[-1]} outputs with the activation {activation!r}, "
             "which gradus does not have"
         )
     parameters = _initial.joined(weights, biases, sizes)
@@ -139,7 +137,8 @@ def to_sklearn(estimator: BaseMLP) -> Any:
         kind, _, levels = model.loss.partition(":")
         if kind == "quantile" and "," in levels:
             raise ValueError(f"the network predicts several quantiles ({levels}), which scikit-learn's do not")
-    if classifier and len(estimator.classes_) == 2:
+    several = classifier and out_activation == "logistic"
+    if classifier and len(estimator.classes_) == 2 and not several:
         # p = softmax(z0, z1)[1] is the sigmoid of z1 - z0.
         weights[-1], biases[-1] = (it[..., 1:] - it[..., :1] for it in (weights[-1], biases[-1]))
         out_activation = "logistic"
@@ -172,7 +171,9 @@ def to_sklearn(estimator: BaseMLP) -> Any:
     theirs._no_improvement_count = 0
     if classifier:
         theirs.classes_ = estimator.classes_
-        theirs._label_binarizer = LabelBinarizer().fit(estimator.classes_)
+        # Of several labels it knows only their number.
+        known = np.eye(len(estimator.classes_), dtype=int) if several else estimator.classes_
+        theirs._label_binarizer = LabelBinarizer().fit(known)
     return theirs
 
 

@@ -361,7 +361,9 @@ mod tests {
     #[test]
     fn the_bytes_of_states_are_bounded() {
         let mut shared = shared();
-        shared.snapshots = Budget::new(2 * shared.subscribe().unwrap().0.bytes().len());
+        // A budget is counted in kilobytes.
+        let bytes = shared.subscribe().unwrap().0.bytes().len().next_multiple_of(1024);
+        shared.snapshots = Budget::new(2 * bytes);
         let states: Vec<_> = (0..2)
             .map(|_| {
                 shared.send_event("run", &1);

@@ -420,7 +420,7 @@ mod tests {
             ("--vary hidden=8/16 --runs 10001", "more than the maximum"),
             (
                 "--vary hidden=8/16 --monitor accuracy -- --data x.csv --loss squared",
-                "expected loss or val_loss",
+                "expected loss, val_loss or val_r2",
             ),
         ] {
             let error = of(text).unwrap_err();

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::model::{Model, SampleCounts, ValueRange};
 use crate::optimizer::lbfgs::End;
 use crate::samples::{DataDigest, Subset};
-use crate::schedule::{Run, Schedule};
+use crate::schedule::Run;
 use crate::training::advice::Judge;
 use crate::training::checkpoint::State;
 use crate::training::data::Data;
@@ -21,8 +21,7 @@ use crate::training::progress::Progress;
 use crate::training::provenance::provenance;
 use crate::training::start::Beginning;
 use crate::training::{
-    Best, Checkpoint, EarlyStopping, EpochReport, History, KeepBest, Outcome, Start, TrainConfig,
-    Trained,
+    Best, Checkpoint, EpochReport, History, Outcome, Start, TrainConfig, Trained,
 };
 
 /// A run, epoch by epoch. It borrows no data: every epoch is given the same data again.
@@ -75,7 +74,7 @@ impl Session {
             run: config.run(engine.steps_per_epoch() as u64, data.train.len() as u64),
             judge: Judge::new(config, &encoded.as_ref().map_or(data, Encoded::data).train),
             gives_advice: true,
-            waited: waited(config, &progress.history, data.validation.is_some()),
+            waited: progress.waited(config, data.validation.is_some()),
             target_scale,
             engine,
             model,
@@ -169,7 +168,10 @@ impl Session {
             learning_rate,
             seconds,
         };
-        self.watch(&report, data.validation.is_some());
+        let validates = data.validation.is_some();
+        if self.progress.watch(&self.config, &report, validates, &mut self.waited) {
+            self.best = self.model.network.parameters().to_vec();
+        }
         self.progress.end = totals.end;
         self.progress.seconds += seconds;
         self.progress.samples += data.train.len() as u64;
@@ -193,36 +195,6 @@ impl Session {
         }
         let exhausted = self.progress.end == Some(End::Exhausted);
         (exhausted || epochs >= self.config.epochs).then_some(Outcome::Finished)
-    }
-
-    /// The plateau schedule, early stopping, and the model of the best epoch.
-    fn watch(&mut self, report: &EpochReport, validated: bool) {
-        let monitor = self.config.monitor(validated);
-        let Some(value) = monitor.of(report) else { return };
-        let larger_is_better = monitor.larger_is_better();
-        match self.config.schedule {
-            Schedule::Plateau(plateau) => {
-                self.progress.plateau.observe(&plateau, value, larger_is_better);
-            }
-            Schedule::Adaptive(adaptive) => {
-                let rate = self.config.learning_rate;
-                self.progress.plateau.adapt(&adaptive, value, larger_is_better, rate);
-            }
-            _ => {}
-        }
-        let TrainConfig { early_stopping, keep_best, .. } = self.config;
-        let best = self.progress.best.map(|best| best.value);
-        if let Some(EarlyStopping { min_delta, .. }) = early_stopping {
-            let progress = monitor.improves(value, best, min_delta);
-            self.waited = if progress { 0 } else { self.waited + 1 };
-        } else if keep_best.is_none() {
-            return;
-        }
-        let as_good = keep_best == Some(KeepBest::Last) && best == Some(value);
-        if as_good || monitor.improves(value, best, 0.0) {
-            self.progress.best = Some(Best { epoch: report.epoch, monitor, value });
-            self.best = self.model.network.parameters().to_vec();
-        }
     }
 
     /// The settings.
@@ -320,20 +292,6 @@ impl Session {
             provenance(&self.config, self.samples, &history, &outcome, best.as_ref());
         Trained { model, history, outcome, best, seconds, learned, warnings }
     }
-}
-
-/// How many epochs in a row a history ends with that brought no progress.
-fn waited(config: &TrainConfig, history: &History, validated: bool) -> usize {
-    let Some(EarlyStopping { min_delta, .. }) = config.early_stopping else { return 0 };
-    let monitor = config.monitor(validated);
-    let mut best = None;
-    history.epochs.iter().filter_map(|report| monitor.of(report)).fold(0, |waited, value| {
-        let progress = monitor.improves(value, best, min_delta);
-        if monitor.improves(value, best, 0.0) {
-            best = Some(value);
-        }
-        if progress { 0 } else { waited + 1 }
-    })
 }
 
 /// The figures of the last epoch of a short run from `model`, else from drawn weights; none if it fails.

@@ -284,7 +284,10 @@ mod tests {
         let read = |file: &Value| serde_json::from_value::<TrainConfig>(file.clone());
         assert_eq!(read(&older).unwrap(), everything());
         let today = serde_json::to_value(everything()).unwrap();
-        assert_eq!(&current(older.as_object().unwrap()), today.as_object().unwrap());
+        // Settings that came later are not in the older file: they have the values that change nothing.
+        for (key, value) in current(older.as_object().unwrap()) {
+            assert_eq!(today[&key], value, "{key}");
+        }
         assert_eq!(&current(today.as_object().unwrap()), today.as_object().unwrap());
         older["schedule"] = json!({"plateau": {"patience": 4, "factor": 0.25}});
         let plateau = Schedule::Plateau(Plateau { patience: 4, factor: 0.25 });

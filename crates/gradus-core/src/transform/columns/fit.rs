@@ -227,7 +227,8 @@ mod tests {
         let mut cells: Vec<&str> = texts.iter().map(String::as_str).collect();
         cells.extend(["v99"; 5]);
         let schema = fit_all(vec![text(&cells)], false);
-        let few = fit_all(vec![text(&cells[..60])], false);
+        // Each twice: values that occur once look like identifiers.
+        let few = fit_all(vec![text(&[&cells[..60], &cells[..60]].concat())], false);
         assert_eq!(few.width(), 60);
         let SchemaColumn::Category { values, form } = &schema.columns()[0] else { panic!() };
         assert_eq!((values.len(), *form, schema.width()), (64, CategoryForm::Frequent, 65));

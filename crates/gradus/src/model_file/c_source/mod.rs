@@ -9,12 +9,10 @@ mod write;
 use crate::classifier::Model;
 use crate::error::{Error, Result};
 use gradus_core::model_file::metadata;
+pub(super) use write::MARK;
 use write::Source;
 
 pub use int8::rounded;
-
-/// The first words of every file, by which gradus knows its own.
-pub(super) const MARK: &str = "/* Written by gradus";
 
 /// More parameters than this are refused: the text takes some twelve bytes for each.
 const MOST_PARAMETERS: usize = 1 << 24;

@@ -2,13 +2,15 @@
 
 use std::fmt::{Display, Write};
 
-use super::MARK;
 use super::int8::Int8Weight;
 use crate::classifier::Model;
 use crate::data::Task;
 use crate::loss::Loss;
 use crate::network::Activation;
 use crate::transform::Step;
+
+/// The first words of every file, by which gradus knows its own.
+pub(in crate::model_file) const MARK: &str = "/* Written by gradus";
 
 /// Numbers in a line.
 const IN_A_LINE: usize = 12;

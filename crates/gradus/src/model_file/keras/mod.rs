@@ -335,7 +335,7 @@ mod tests {
         let (config, weights) = parts();
         assert_eq!(read(&config, &weights).unwrap().sample_shape, [4, 3]);
         refused("\"Dropout\"", "\"GRU\"", "(GRU): gradus does not have this layer");
-        refused("\"gelu\"", "\"mish\"", "the activation mish");
+        refused("\"gelu\"", "\"softsign\"", "the activation softsign");
         refused("\"softmax\"", "\"sigmoid\"", "ends with sigmoid on 3 outputs");
         refused("\"negative_slope\": 0.0", "\"negative_slope\": 1.5", "slope is 1.5");
         refused("\"max_value\": null", "\"max_value\": 6.0", "largest value");
