@@ -201,6 +201,30 @@ fn a_report_on_a_regression_model_shows_its_errors() {
 }
 
 #[test]
+fn a_report_on_several_labels_has_the_figures_of_each() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let bit = |yes: bool| u8::from(yes);
+    let rows =
+        (0..80).map(|i| format!("{},{},{},{}\n", i % 9, i % 7, bit(i % 9 > 4), bit(i % 7 > 2)));
+    fs::write(at.join("table.csv"), format!("a,b,warm,wet\n{}", rows.collect::<String>())).unwrap();
+    let options =
+        "--loss binary-cross-entropy --label-column warm,wet --normalize standard --epochs 30";
+    run(at, &format!("train --data table.csv {options} --quiet"));
+    run(at, "report model.safetensors --data table.csv");
+    let page = page(at, "report.html");
+    assert!(page.contains(">subset accuracy<") && page.contains("Figures by label"), "{page}");
+    assert!(!page.contains("Confusion matrix"));
+    run(at, "report model.safetensors --data table.csv --format csv -o out");
+    let labels = fs::read_to_string(at.join("out/labels.csv")).unwrap();
+    let measured = json(&run(at, "evaluate model.safetensors --data table.csv --json"));
+    let found: Vec<&str> = labels.lines().nth(1).unwrap().split(',').collect();
+    assert_eq!(found[0], "warm");
+    let expected = measured["labels"][0]["f1"].as_f64().unwrap();
+    assert!((found[3].parse::<f64>().unwrap() - expected).abs() < 1e-9, "{labels} {measured}");
+}
+
+#[test]
 fn the_name_of_a_report_fits_its_format() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();

@@ -1,7 +1,7 @@
 //! The page: the data of the report in, one self-contained HTML text out.
 
 use gradus::classifier::Model;
-use gradus::metrics::{Evaluation, ValueErrors};
+use gradus::metrics::{Evaluation, LabelEvaluation, LabelFigures, ValueErrors};
 use gradus::plot::{self, Figure, escape, grouped};
 use gradus::training::History;
 
@@ -39,6 +39,9 @@ pub(crate) fn page(report: &ReportData) -> String {
         match &report.measured {
             Ok(Measured::Classes(measured)) => {
                 parts.extend(measured_parts(model.names(), measured))
+            }
+            Ok(Measured::Labels(measured)) => {
+                parts.push(("labels", "Labels", labels(&measured.evaluation, model.names())));
             }
             Ok(Measured::Values(measured)) => {
                 parts.push(("errors", "Errors", errors(measured, model.names())));
@@ -81,6 +84,14 @@ fn tiles(report: &ReportData) -> String {
             let samples = grouped(evaluation.confusion.total());
             let samples = format!("on {samples} samples of {}", measured.name);
             tiles.push((format!("{:.4}", evaluation.loss), samples, "loss"));
+        }
+        Ok(Measured::Labels(measured)) => {
+            let evaluation = &measured.evaluation;
+            let note = "samples with all labels right".to_owned();
+            tiles.push((percent_fine(evaluation.subset_accuracy), note, "subset accuracy"));
+            let samples = grouped(evaluation.samples);
+            let samples = format!("on {samples} samples of {}", measured.name);
+            tiles.push((percent_fine(evaluation.micro_f1), samples, "micro-average F1"));
         }
         Ok(Measured::Values(measured)) => {
             let mean = measured.evaluation.mean();
@@ -153,6 +164,24 @@ fn errors(measured: &MeasuredValues, names: &[String]) -> String {
                  the mean of the true values.";
     let headings = ["output", "root mean squared error", "mean absolute error", "R^2"];
     paragraph(words) + &table("Errors by output", &headings, &rows)
+}
+
+/// The figures of a model for several labels, label by label.
+fn labels(evaluation: &LabelEvaluation, names: &[String]) -> String {
+    let rows = names.iter().zip(&evaluation.labels).map(|(name, label)| {
+        let LabelFigures { figures, average_precision } = label;
+        let shares = [figures.precision, figures.recall, figures.f1, *average_precision];
+        let cells = shares.map(percent_fine).into_iter();
+        [name.clone()].into_iter().chain(cells).chain([grouped(figures.support)]).collect()
+    });
+    let words = format!(
+        "A label is predicted where its probability is above 1/2. Of all decisions {} are wrong (Hamming loss); the mean of \
+         the labels' F1 is {}. Average precision is the area under the curve of precision over recall.",
+        percent_fine(evaluation.hamming_loss),
+        percent_fine(evaluation.macro_f1)
+    );
+    let headings = ["label", "precision", "recall", "F1", "average precision", "samples"];
+    paragraph(&words) + &table("Figures by label", &headings, &rows.collect::<Vec<_>>())
 }
 
 /// The sections of a classifier that need labelled samples.

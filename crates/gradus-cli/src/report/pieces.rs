@@ -1,6 +1,7 @@
 //! The plots and tables of a report one by one: the data of the report in, named texts out.
 
 use anyhow::Result;
+use gradus::metrics::{LabelEvaluation, LabelFigures};
 use gradus::plot::{self, Figure};
 
 use super::class_rows::{ClassRow, Share};
@@ -27,8 +28,16 @@ pub(crate) const PLOTS: [&str; 12] = [
 const PREDICTIONS: [&str; 4] = ["predictions", "predictions-2", "predictions-3", "predictions-4"];
 
 /// The names of all tables that [`tables`] may give.
-pub(crate) const TABLES: [&str; 7] =
-    ["history", "classes", "confusion", "calibration", "mistakes", "errors", "predictions"];
+pub(crate) const TABLES: [&str; 8] = [
+    "history",
+    "classes",
+    "confusion",
+    "calibration",
+    "mistakes",
+    "errors",
+    "labels",
+    "predictions",
+];
 
 /// A plot or a table.
 pub(crate) struct Piece {
@@ -67,7 +76,7 @@ pub(crate) fn plots(report: &ReportData) -> Vec<Piece> {
             let named = PREDICTIONS.iter().zip(plots).map(|(name, plot)| Piece::new(name, plot));
             pieces.extend(named);
         }
-        Err(_) => {}
+        Ok(Measured::Labels(_)) | Err(_) => {}
     }
     if let Some(images) = plot::weights(&model.network, &model.image_shape()) {
         pieces.push(Piece::new("first-layer", images));
@@ -119,6 +128,10 @@ pub(crate) fn tables(report: &ReportData) -> Result<Vec<Piece>> {
     let names = model.names();
     let measured = match measured {
         Measured::Classes(measured) => measured,
+        Measured::Labels(measured) => {
+            pieces.push(Piece::new("labels", labels(&measured.evaluation, names)?));
+            return Ok(pieces);
+        }
         Measured::Values(measured) => {
             pieces.push(Piece::new("errors", errors(measured, names)?));
             pieces.push(Piece::new("predictions", pairs(measured, names)?));
@@ -151,6 +164,18 @@ fn errors(measured: &MeasuredValues, names: &[String]) -> Result<String> {
     let rows = names.iter().zip(&measured.evaluation.outputs).map(|(name, errors)| {
         let figures = [errors.root_mean_squared, errors.mean_absolute, errors.r2];
         [name.clone()].into_iter().chain(figures.map(|x| x.to_string())).collect()
+    });
+    csv([heading].into_iter().chain(rows))
+}
+
+/// The figures of each label.
+fn labels(evaluation: &LabelEvaluation, names: &[String]) -> Result<String> {
+    let heading = row(["label", "precision", "recall", "f1", "average_precision", "support"]);
+    let rows = names.iter().zip(&evaluation.labels).map(|(name, label)| {
+        let LabelFigures { figures, average_precision } = label;
+        let shares = [figures.precision, figures.recall, figures.f1, *average_precision];
+        let cells = shares.map(|share| share.to_string()).into_iter();
+        [name.clone()].into_iter().chain(cells).chain([figures.support.to_string()]).collect()
     });
     csv([heading].into_iter().chain(rows))
 }

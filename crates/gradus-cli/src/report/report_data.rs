@@ -8,7 +8,7 @@ use gradus::Error;
 use gradus::classifier::Model;
 use gradus::data::{Dataset, Targets};
 use gradus::metrics::{
-    Evaluation, Mistake, SampleResult, ValueEvaluation, most_confident_mistakes,
+    Evaluation, LabelEvaluation, Mistake, SampleResult, ValueEvaluation, most_confident_mistakes,
 };
 use gradus::training::{Checkpoint, History};
 
@@ -35,7 +35,15 @@ pub(crate) struct ReportData {
 /// A model measured on labelled samples.
 pub(crate) enum Measured {
     Classes(Box<MeasuredClasses>),
+    Labels(MeasuredLabels),
     Values(MeasuredValues),
+}
+
+/// A model for several labels, measured on samples with labels.
+pub(crate) struct MeasuredLabels {
+    /// Name of the samples.
+    pub(super) name: String,
+    pub(super) evaluation: LabelEvaluation,
 }
 
 /// A regression model measured on samples with targets.
@@ -114,6 +122,10 @@ impl Measured {
                 predicted,
                 evaluation,
             }));
+        }
+        if let Targets::Labels { .. } = data.targets {
+            let evaluation = model.evaluate_labels(&data, &workers)?;
+            return Ok(Measured::Labels(MeasuredLabels { name, evaluation }));
         }
         let model = model.classifier()?;
         let results = model.results(&data, &workers)?;
