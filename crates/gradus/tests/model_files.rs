@@ -186,6 +186,20 @@ fn exports_choose_their_form_by_name() {
     assert!(model_file::export(&broken, &path("b.npz")).is_err());
 }
 
+/// The header of such a file begins with the bytes of a pickle.
+#[test]
+fn a_length_of_the_header_is_no_sign_of_another_format() {
+    let mut model = classifier(&[4], Activation::Relu, per_feature());
+    let bytes = (65_000..66_400).find_map(|length| {
+        model.outputs.names[0] = "n".repeat(length);
+        let bytes = model_file::to_bytes(&model).unwrap();
+        bytes.starts_with(&[0x80, 2]).then_some(bytes)
+    });
+    let read =
+        model_file::read(&bytes.unwrap(), &model_file::ReadOptions::default()).unwrap().model;
+    assert_eq!(read, model.into_model());
+}
+
 /// The notebook's own arrays, where `GRADUS_DATA` says that they are at hand.
 #[test]
 fn the_notebook_is_read() {

@@ -88,15 +88,16 @@ pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
 
 /// What a file is that begins so. Of a safetensors file the whole header must be there.
 fn kind(front: &[u8]) -> Result<Kind> {
+    // First: the length of a header may be the first bytes of another kind.
+    if safetensors::is_gradus(front) {
+        return safetensors::check_front(front).map(|()| Kind::Gradus);
+    }
     match Magic::of(front) {
+        _ if safetensors::may_be(front) => Ok(Kind::PyTorch),
         Magic::Zip => Ok(Kind::Zip),
         Magic::Pickle => Ok(Kind::Pickle),
         #[cfg(feature = "keras")]
         Magic::Hdf5 => Ok(Kind::Hdf5),
-        _ if safetensors::is_gradus(front) => {
-            safetensors::check_front(front).map(|()| Kind::Gradus)
-        }
-        _ if safetensors::may_be(front) => Ok(Kind::PyTorch),
         #[cfg(feature = "onnx")]
         _ if onnx::may_be(front) => Ok(Kind::Onnx),
         _ => Err(invalid(format!(
