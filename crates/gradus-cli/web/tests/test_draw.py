@@ -124,6 +124,8 @@ def test_as_many_photos_are_right_as_with_predict(serve, visit, model, mnist, tm
         Image.fromarray(photo).save(file)
     expected = [one["label"] for one in predictions(model, *files)]
     page = visit(f"{serve(model).url}#draw")
+    # The page has its model.
+    expect(page.locator("#bars li")).to_have_count(10)
     found = []
     for file in files:
         page.locator("#file").set_input_files(file)
