@@ -289,7 +289,10 @@ const RULES: &[(&str, &str, Rule)] = &[
     (
         "train",
         "category-embedding",
-        Always("whether a table has categories of many values is known once its columns are read"),
+        Refused(&[(
+            "train --data table.csv --category-embedding 4",
+            "no column of text has more than eight values",
+        )]),
     ),
     ("train", "scaling-layer", EVERY_RUN),
     (

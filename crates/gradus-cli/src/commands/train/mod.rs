@@ -11,7 +11,7 @@ use gradus::classifier::{Model, skips_zeros};
 use gradus::data::{Dataset, Task};
 use gradus::files::OutputFile;
 use gradus::loss::Loss;
-use gradus::network::Kernels;
+use gradus::network::{Column, Kernels};
 use gradus::training::{Best, Data as Sets, History, Outcome, Preset, Session, Trained};
 use gradus::{Error, model_file};
 
@@ -54,6 +54,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     }
     let sets = data.training.sets()?;
     let session = Session::new(&settings.config, sets, settings.start())?;
+    check_category_embedding(args, &session)?;
     if !args.quiet {
         chosen.iter().for_each(say);
         announce_columns(&session);
@@ -108,6 +109,19 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
             keep_page(watch, &trained.outcome, Some(left), status)
         }
     }
+}
+
+/// Refuses embeddings of categories that nothing has: whether a column has many values is known once the schema is fitted.
+fn check_category_embedding(args: &TrainArgs, session: &Session) -> Result<()> {
+    let wanted =
+        args.settings.has("category_embedding") && session.config().category_embedding.is_some();
+    let columns = session.model().network.columns();
+    let is_category = |column: &Column| matches!(column, Column::Category(_));
+    if !wanted || columns.is_some_and(|layer| layer.columns().iter().any(is_category)) {
+        return Ok(());
+    }
+    let why = "no column of text has more than eight values";
+    Err(source::no_effect("--category-embedding", "these data", why).into())
 }
 
 /// Decides whether classes or values are learned from a table if no loss says it.
