@@ -43,5 +43,5 @@ fn main() -> ExitCode {
         Command::Man(args) => commands::shell::man(&args),
         Command::Licenses(_) => commands::shell::licenses(),
     };
-    output::exit_code(result)
+    output::exit_code(run::ranks::leave(result))
 }

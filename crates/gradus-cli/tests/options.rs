@@ -429,7 +429,9 @@ const RULES: &[(&str, &str, Rule)] = &[
         "checkpoint-every",
         Refused(&[("train --data table.csv --checkpoint-every 2", "--checkpoint FILE")]),
     ),
+    ("train", "continue", Refused(&[("train --data table.csv --continue", "--checkpoint")])),
     ("train", "resume", EVERY_RUN),
+    ("train", "mpi", Always("every training run can be that of one rank")),
     ("train", "out", OUTPUT),
     ("train", "history", OUTPUT),
     ("train", "watch", OUTPUT),
@@ -900,9 +902,10 @@ const RULES: &[(&str, &str, Rule)] = &[
 
 /// Options of `train` that a resumed run takes: they change where things are, not what is computed. More epochs continue a
 /// finished run.
-const WITH_RESUME: [&str; 19] = [
+const WITH_RESUME: [&str; 21] = [
     "checkpoint",
     "checkpoint-every",
+    "continue",
     "data",
     "data-dir",
     "encoding",
@@ -911,6 +914,7 @@ const WITH_RESUME: [&str; 19] = [
     "image-size",
     "json",
     "label-column",
+    "mpi",
     "no-download",
     "out",
     "quiet",

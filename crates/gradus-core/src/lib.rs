@@ -8,6 +8,7 @@
 //! | module | in | out |
 //! |---|---|---|
 //! | [`error`], [`files`], `random` | | one error type, safe writing, random streams: used by all |
+//! | [`exchange`] | numbers of one process | the same numbers on all processes of a run |
 //! | [`samples`] | numbers and targets | a checked `Dataset`, splits, batches |
 //! | [`transform`] | raw values | network inputs: normalization, distortions |
 //! | [`network`] | sizes and activations | layers over one vector of parameters |
@@ -23,6 +24,7 @@
 
 pub mod error;
 pub mod files;
+pub mod exchange;
 #[doc(hidden)] // for the other crates of gradus
 pub mod random;
 pub mod samples;

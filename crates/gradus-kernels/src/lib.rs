@@ -24,7 +24,8 @@
 //! | steps.rs | [`Kernels::sgd`], [`Kernels::adam`], ... | one step of an optimizer |
 //! | peak.rs | [`Kernels::multiply_adds`] | the arithmetic peak |
 //!
-//! Beneath them: matrix.rs (views of matrices), threads.rs (threads, barriers, shared matrices),
+//! Beneath them: matrix.rs (views of matrices), threads.rs (threads, barriers, shared matrices), bytes.rs (numbers as
+//! bytes),
 //! dispatch.rs (which instruction set) and arch/ (what each instruction set can do).
 //!
 //! To read a kernel, start with its plain loop in [`mod@reference`], then read the generic code over
@@ -34,6 +35,7 @@
 
 pub mod matrix;
 pub mod threads;
+pub mod bytes;
 mod arch;
 mod dispatch;
 pub mod random;

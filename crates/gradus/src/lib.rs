@@ -22,7 +22,7 @@
 
 #[doc(hidden)] // for the other crates of gradus and their tests
 pub use gradus_core::{engine, random};
-pub use gradus_core::{error, files};
+pub use gradus_core::{error, exchange, files};
 pub mod data;
 pub use gradus_core::model as classifier;
 pub use gradus_core::training;

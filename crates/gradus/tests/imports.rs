@@ -13,20 +13,22 @@ use import_graph::{Import, ImportGraph, Module, Target};
 use sources::source_folder;
 
 /// All crates, from the lowest to those that nothing imports, with the crates that each may import.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 7] = [
     ("crates/gradus-kernels", &[]),
     ("crates/gradus-core", &["gradus_kernels"]),
     ("crates/gradus-data", &["gradus_core"]),
     ("crates/gradus", &["gradus_kernels", "gradus_core", "gradus_data"]),
-    ("crates/gradus-cli", &["gradus"]),
+    ("crates/gradus-mpi", &["gradus_core"]),
+    ("crates/gradus-cli", &["gradus", "gradus_mpi"]),
     ("bindings/python", &["gradus"]),
 ];
 
 /// Each module of a crate and what it may import: modules of its own crate by name, other crates by theirs.
 /// The other crates have one rule for all modules (`CRATES`).
-const ALLOWED: [(&str, &str, &[&str]); 25] = [
+const ALLOWED: [(&str, &str, &[&str]); 26] = [
     ("gradus-core", "error", &[]),
     ("gradus-core", "files", &["error"]),
+    ("gradus-core", "exchange", &["gradus_kernels", "error"]),
     ("gradus-core", "random", &["gradus_kernels"]),
     ("gradus-core", "samples", &["error", "random"]),
     ("gradus-core", "transform", &["gradus_kernels", "error", "random", "samples"]),
@@ -41,6 +43,7 @@ const ALLOWED: [(&str, &str, &[&str]); 25] = [
         &[
             "gradus_kernels",
             "error",
+            "exchange",
             "random",
             "samples",
             "transform",
@@ -77,6 +80,7 @@ const ALLOWED: [(&str, &str, &[&str]); 25] = [
             "gradus_kernels",
             "error",
             "files",
+            "exchange",
             "random",
             "samples",
             "transform",
@@ -96,7 +100,7 @@ const ALLOWED: [(&str, &str, &[&str]); 25] = [
     ("gradus", "model_file", &["gradus_core", "data", "network"]),
     ("gradus", "plot", &["gradus_core", "data", "network"]),
     ("gradus-cli", "args", &["gradus"]),
-    ("gradus-cli", "run", &["gradus", "args"]),
+    ("gradus-cli", "run", &["gradus", "gradus_mpi", "args"]),
     ("gradus-cli", "sweep", &["gradus", "args", "run"]),
     ("gradus-cli", "report", &["gradus", "args", "run"]),
     ("gradus-cli", "serve", &["gradus", "args", "run"]),

@@ -19,6 +19,9 @@ pub(crate) struct CheckpointArgs {
     /// minutes (such as 10m) [default: 1]
     #[arg(long, value_name = "N|Nm", allow_negative_numbers = true, value_parser = interval)]
     pub(crate) checkpoint_every: Option<Interval>,
+    /// Resume the run of --checkpoint if that file exists, else begin it: the same command as often as needed
+    #[arg(long = "continue", requires = "checkpoint", conflicts_with = "resume")]
+    pub(crate) goes_on: bool,
     /// Resume the run of this checkpoint, also a finished one with more --epochs; without them the result is
     /// bit-identical to an uninterrupted run
     #[arg(long, value_name = "CHECKPOINT", value_hint = ValueHint::FilePath)]

@@ -47,6 +47,9 @@ pub(crate) struct TrainArgs {
     pub(crate) sample_weights: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) checkpoints: CheckpointArgs,
+    /// Train as one of the processes that mpirun or srun has started; same bits as one process
+    #[arg(long, help_heading = "Training")]
+    pub(crate) mpi: bool,
     /// The options that were typed, and their values
     #[arg(skip)]
     pub(crate) given: BTreeMap<String, String>,

@@ -1,6 +1,7 @@
 //! Checkpoints of `train`: a session in, a file out at regular intervals; a file in, the arguments and
 //! settings of a resumed run out.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ use crate::run::{model, saving};
 
 /// The options that a resumed run accepts: where the data are and what is written and printed. Everything
 /// else is fixed by the checkpoint.
-const ALLOWED: [&str; 19] = [
+const ALLOWED: [&str; 21] = [
     "epochs",
     "resume",
     "checkpoint",
@@ -35,6 +36,8 @@ const ALLOWED: [&str; 19] = [
     "no_download",
     "sample_weights",
     "threads",
+    "mpi",
+    "goes_on",
     "out",
     "history",
     "json",
@@ -67,6 +70,10 @@ struct Note {
     /// SHA-256 of the test data; none in checkpoints of earlier versions.
     #[serde(default)]
     test_digest: Option<String>,
+    /// The options that decide about the run, as they were typed, for --continue; none in checkpoints of earlier
+    /// versions.
+    #[serde(default)]
+    options: Option<BTreeMap<String, String>>,
 }
 
 /// A path in JSON: text, or bytes if it is none.
@@ -106,6 +113,51 @@ fn path_of_bytes(bytes: Vec<u8>) -> PathBuf {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
+/// What the program noted in a checkpoint.
+fn note_of(checkpoint: &Checkpoint) -> serde_json::Result<Note> {
+    serde_json::from_value(checkpoint.note().clone())
+}
+
+/// The options that decide about a run, as they were typed.
+fn deciding(args: &TrainArgs) -> BTreeMap<String, String> {
+    let decides = |name: &String| !ALLOWED.contains(&name.as_str());
+    let given = args.given.iter().filter(|(name, _)| decides(name));
+    given.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The arguments with the checkpoint to resume, for `--continue`.
+///
+/// # Errors
+/// Those of reading the checkpoint; `InvalidArgument` if its run was begun with other options.
+pub(crate) fn goes_on(args: &TrainArgs) -> Result<TrainArgs> {
+    let mut args = args.clone();
+    let Some(path) = args.checkpoints.checkpoint.clone() else { return Ok(args) };
+    if !args.checkpoints.goes_on || !path.exists() {
+        return Ok(args);
+    }
+    let checkpoint = Checkpoint::load(&path)?;
+    let before = note_of(&checkpoint).ok().and_then(|note| note.options);
+    let (before, now) = (before.unwrap_or_default(), deciding(&args));
+    let names = before.keys().chain(now.keys());
+    if let Some(name) = names.into_iter().find(|&name| before.get(name) != now.get(name)) {
+        let as_typed = |options: &BTreeMap<String, String>| match options.get(name) {
+            Some(value) => format!("with --{} {value}", name.replace('_', "-")),
+            None => format!("without --{}", name.replace('_', "-")),
+        };
+        return Err(Error::argument(format!(
+            "--continue: the run of {} was begun {}, and this command is {}: repeat the options of that run, or begin \
+             another one with another --checkpoint",
+            path.display(),
+            as_typed(&before),
+            as_typed(&now)
+        ))
+        .into());
+    }
+    args.given.retain(|name, _| ALLOWED.contains(&name.as_str()));
+    args.checkpoints.resume = Some(path);
+    Ok(args)
+}
+
 /// The arguments and settings of the run in the checkpoint at `path`.
 ///
 /// # Errors
@@ -138,7 +190,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     if args.verbose && !model_file::safetensors::has_digest(&front(path)?) {
         model::warn_of_missing_digest(path);
     }
-    let note: Note = serde_json::from_value(checkpoint.note().clone()).map_err(|_| {
+    let note = note_of(&checkpoint).map_err(|_| {
         Error::data(
             path,
             "this checkpoint was not written by gradus train, which can only resume its own",
@@ -188,7 +240,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
 
 /// Test data have no part in training, so other ones are no reason to refuse; but the result is another one.
 fn warn_of_other_test_data(checkpoint: &Checkpoint, now: &str) {
-    let note: Option<Note> = serde_json::from_value(checkpoint.note().clone()).ok();
+    let note = note_of(checkpoint).ok();
     if note.and_then(|note| note.test_digest).is_some_and(|before| before != now) {
         warn(
             "the test data are not those that the run was begun with: its test result cannot be compared with that of \
@@ -227,6 +279,11 @@ impl CheckpointWriter {
         if let (Some(checkpoint), Some(now)) = (&settings.checkpoint, &test_digest) {
             warn_of_other_test_data(checkpoint, now);
         }
+        let before = settings.checkpoint.as_ref().and_then(|checkpoint| note_of(checkpoint).ok());
+        let options = match before {
+            Some(note) => note.options.unwrap_or_default(),
+            None => deciding(args),
+        };
         let note = Note {
             preset: settings.preset.name().into(),
             start: settings.initial.is_some(),
@@ -241,6 +298,7 @@ impl CheckpointWriter {
             out: Some(NotedPath::new(&args.out)),
             history: args.history.as_ref().map(NotedPath::new),
             test_digest,
+            options: Some(options),
         };
         Ok(CheckpointWriter {
             output,

@@ -3,6 +3,7 @@
 pub(crate) mod escape;
 pub(crate) mod output;
 pub(crate) mod progress;
+pub(crate) mod ranks;
 pub(crate) mod stop;
 pub(crate) mod saving;
 pub(crate) mod workers;

@@ -4,6 +4,7 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind as IoKind, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
@@ -117,8 +118,19 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
     stdout().json(value)
 }
 
+/// The number of this process among those of a run, where another one prints.
+static SILENT: OnceLock<usize> = OnceLock::new();
+
+/// From now on this process, rank number `rank` of a run, prints errors only.
+pub(crate) fn be_silent(rank: usize) {
+    let _ = SILENT.set(rank);
+}
+
 /// Prints a message on standard error, on one line.
 pub(crate) fn say(message: impl Display) {
+    if SILENT.get().is_some() {
+        return;
+    }
     say_styled(escaped(&message.to_string()));
 }
 
@@ -130,13 +142,17 @@ pub(crate) fn say_styled(line: impl Display) {
 
 /// Prints a warning on standard error.
 pub(crate) fn warn(message: impl Display) {
+    if SILENT.get().is_some() {
+        return;
+    }
     let message = args::spelled(&message.to_string());
     say_with_heading("note", AnsiColor::Yellow, &message);
 }
 
 /// Prints an error on standard error: the message, and each cause that it does not contain.
 pub(crate) fn print_error(error: &anyhow::Error) {
-    say_with_heading("error", AnsiColor::Red, &with_causes(error));
+    let rank = SILENT.get().map(|rank| format!("rank {rank}: ")).unwrap_or_default();
+    say_with_heading("error", AnsiColor::Red, &format!("{rank}{}", with_causes(error)));
 }
 
 fn say_with_heading(heading: &str, color: AnsiColor, message: &str) {
@@ -220,9 +236,11 @@ pub(crate) fn report_panics() {
         let text = text.or(payload.downcast_ref::<String>().map(String::as_str));
         let message = text.unwrap_or("unknown");
         let version = env!("CARGO_PKG_VERSION");
-        say(format_args!(
+        // Whatever rank it is in.
+        let line = format!(
             "error: internal error, please report it: {message} ({place}, gradus {version})"
-        ));
+        );
+        say_styled(escaped(&line));
         std::process::exit(FAILED.into());
     }));
 }

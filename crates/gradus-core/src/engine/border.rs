@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::engine::target_scale::TargetScale;
 use crate::error::{Error, Result};
+use crate::exchange::Ranks;
 use crate::loss::Loss;
 use crate::network::Parametrization;
 use crate::optimizer::Optimizer;
@@ -16,7 +17,7 @@ use crate::optimizer::lbfgs::End;
 use crate::regularization::Regularization;
 
 /// The settings of a run that its steps depend on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Samples in a step.
     pub(crate) batch_size: usize,
@@ -38,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) micro_batches: Option<usize>,
     /// Threads that compute; the result does not depend on their number.
     pub(crate) threads: usize,
+    /// The processes that share the micro-batches of every batch; the result does not depend on their number.
+    pub(crate) ranks: Ranks,
     /// What the steps minimize.
     pub(crate) loss: Loss,
     /// Weight of each target in the loss; empty if all count the same.

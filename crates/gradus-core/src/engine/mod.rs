@@ -108,6 +108,13 @@ impl Engine {
         }
     }
 
+    /// Seconds in which this rank exchanged numbers with others or waited for them.
+    pub(crate) fn exchange_seconds(&self) -> f64 {
+        match self {
+            Engine::Cpu(trainer) => trainer.exchange_seconds(),
+        }
+    }
+
     /// Threads for other work between two epochs.
     pub(crate) fn workers(&self) -> &Workers {
         match self {

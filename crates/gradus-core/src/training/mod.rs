@@ -26,6 +26,7 @@ mod outcome;
 mod progress;
 mod provenance;
 mod same_data;
+mod same_on_ranks;
 mod tabular_start;
 mod start;
 

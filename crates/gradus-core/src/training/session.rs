@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use crate::engine::{Engine, Epoch, Pace, TargetScale};
 use crate::error::Result;
+use crate::exchange::Ranks;
 use crate::model::{Model, SampleCounts, ValueRange};
 use crate::optimizer::lbfgs::End;
 use crate::samples::{DataDigest, Subset};
@@ -28,6 +29,7 @@ use crate::training::{
 pub struct Session {
     config: TrainConfig,
     engine: Engine,
+    ranks: Ranks,
     /// The model after the last complete epoch, or where the run was stopped.
     model: Model,
     progress: Progress,
@@ -62,15 +64,32 @@ impl Session {
         data: impl Into<Data<'d>>,
         start: impl Into<Start<'d>>,
     ) -> Result<Session> {
+        Session::on_ranks(config, data, start, &Ranks::ALONE)
+    }
+
+    /// The same run as one of several ranks, all of which train the same model together: each has all of the data and
+    /// computes its share of the micro-batches of every batch. All ranks call the same methods in the same order and get
+    /// the same bits, which are those of one rank.
+    ///
+    /// # Errors
+    /// Those of [`Session::new`]; `InvalidArgument` if the ranks cannot share the micro-batches, or if they differ in
+    /// version, instruction set, settings or data; those of [`Exchange::exchange`](crate::exchange::Exchange::exchange).
+    pub fn on_ranks<'d>(
+        config: &TrainConfig,
+        data: impl Into<Data<'d>>,
+        start: impl Into<Start<'d>>,
+        ranks: &Ranks,
+    ) -> Result<Session> {
         config.validate()?;
         let data = data.into();
         let Beginning { engine, mut model, target_scale, progress, best, encoded } =
-            start.into().begin(config, &data)?;
+            start.into().begin(config, &data, ranks)?;
         model.inputs.values = ValueRange::of(data.train.data().inputs.rows());
         let validation = data.validation.map_or(0, |set| set.len());
         let samples = SampleCounts { train: data.train.len(), validation, test: 0 };
         Ok(Session {
             config: config.clone(),
+            ranks: ranks.clone(),
             run: config.run(engine.steps_per_epoch() as u64, data.train.len() as u64),
             judge: Judge::new(config, &encoded.as_ref().map_or(data, Encoded::data).train),
             gives_advice: true,
@@ -176,7 +195,7 @@ impl Session {
         self.progress.seconds += seconds;
         self.progress.samples += data.train.len() as u64;
         self.progress.history.epochs.push(report);
-        if stop.load(Ordering::Relaxed) {
+        if self.ranks.any(stop.load(Ordering::Relaxed))? {
             self.outcome = self.end().or(Some(Outcome::Stopped));
         }
         Ok(self.progress.history.epochs.last())
@@ -215,6 +234,11 @@ impl Session {
     /// Wall time of the epochs so far, in seconds; of a resumed run also of its earlier parts.
     pub fn seconds(&self) -> f64 {
         self.progress.seconds
+    }
+
+    /// Seconds in which this rank exchanged numbers with others or waited for them, since the session began.
+    pub fn exchange_seconds(&self) -> f64 {
+        self.engine.exchange_seconds()
     }
 
     /// Steps of an epoch.

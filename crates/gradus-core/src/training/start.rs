@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, TargetScale};
 use crate::error::{Error, Result};
+use crate::exchange::Ranks;
 use crate::loss::Loss;
 use crate::model::{Model, Outputs};
 use crate::network::{ColumnLayer, Init, Network, NumericEmbedding};
@@ -12,7 +13,7 @@ use crate::training::data::Data;
 use crate::training::encoded::Encoded;
 use crate::training::progress::{PriorProgress, Progress};
 use crate::training::same_data::check_same_data;
-use crate::training::tabular_start;
+use crate::training::{same_on_ranks, tabular_start};
 use crate::transform::Transform;
 
 /// Where a run begins.
@@ -55,7 +56,12 @@ pub(super) struct Beginning {
 
 impl Start<'_> {
     /// Makes what a run with these valid settings begins with.
-    pub(super) fn begin(self, config: &TrainConfig, data: &Data) -> Result<Beginning> {
+    pub(super) fn begin(
+        self,
+        config: &TrainConfig,
+        data: &Data,
+        ranks: &Ranks,
+    ) -> Result<Beginning> {
         match &self {
             Start::Resume(checkpoint) => check_same_settings(checkpoint.config(), config)?,
             Start::Continue(checkpoint) => check_settings(checkpoint.config(), config)?,
@@ -85,7 +91,9 @@ impl Start<'_> {
         let mut model = Model::new(network, transform.clone(), shape, described)?;
         model.columns = set.columns.clone().or_else(|| self.columns());
         config.check_validation(set, data.validation.map(|it| it.data()))?;
-        let settings = config.engine_settings(&model, data.train.len(), target_scale.clone());
+        same_on_ranks::check(ranks, config, data, &self, &model)?;
+        let (scale, ranks) = (target_scale.clone(), ranks.clone());
+        let settings = config.engine_settings(&model, data.train.len(), scale, ranks);
         let of_engine = if encoded.is_some() { Transform::IDENTITY } else { transform };
         let engine = Engine::cpu(&settings, &model.network, of_engine, &seen.train)?;
         let progress = Progress::default();

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 use gradus::classifier::{Model, skips_zeros};
 use gradus::data::{Dataset, Task};
+use gradus::exchange::Ranks;
 use gradus::files::OutputFile;
 use gradus::loss::Loss;
 use gradus::network::{Column, Kernels};
@@ -21,28 +22,25 @@ use crate::args::TrainArgs;
 use crate::run::checkpoints::{self, CheckpointWriter};
 use crate::run::describe::{architecture, names_of_features, value_type};
 use crate::run::metadata::conclude;
-use crate::run::output::{Exit, STOPPED, print_error, say, shape, warn};
+use crate::run::output::{Exit, STOPPED, percent, print_error, say, shape, warn};
 use crate::run::outputs::{self, Outputs};
 use crate::run::settings::Settings;
 use crate::run::test_result::TestResult;
 use crate::run::training_data::Data;
-use crate::run::{defaults, saving, source, stop, target};
+use crate::run::{defaults, ranks, saving, source, stop, target};
 use crate::serve::Watch;
 
 /// Runs the command.
 pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
     stop::listen()?;
+    let ranks = ranks::join(args.mpi)?;
+    let args = &checkpoints::goes_on(args)?;
+    if ranks.rank() > 0 {
+        return follow(args, &ranks);
+    }
     // Before the checkpoint is read, so that no other run writes it meanwhile.
     let checkpoint = outputs::claim_checkpoint(args)?;
-    let (args, mut settings) = match &args.checkpoints.resume {
-        Some(path) => checkpoints::restore(args, path)?,
-        None => {
-            let mut args = args.clone();
-            decide_task(&mut args);
-            let settings = Settings::resolve(&args)?;
-            (args, settings)
-        }
-    };
+    let (args, mut settings) = resolve(args)?;
     let args = &args;
     let Outputs { mut model, mut history } = Outputs::claim(args)?;
     let wanted = source::training_options(args, &settings)?;
@@ -53,10 +51,11 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         describe(&data, &settings)?;
     }
     let sets = data.training.sets()?;
-    let session = Session::new(&settings.config, sets, settings.start())?;
+    let session = Session::on_ranks(&settings.config, sets, settings.start(), &ranks)?;
     check_category_embedding(args, &session)?;
     if !args.quiet {
         chosen.iter().for_each(say);
+        ranks::describe().iter().for_each(say);
         announce_columns(&session);
         announce(args, &data.name, sets, &session);
     }
@@ -66,7 +65,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         watch.ready(&data.name, sets.train.len(), &session);
     }
     let mut checkpoints = CheckpointWriter::new(args, &settings, data.test.as_ref(), checkpoint)?;
-    let trained = run_epochs(session, sets, &mut report, &mut checkpoints, watch.as_ref());
+    let trained = run_epochs(session, sets, &mut report, &mut checkpoints, watch.as_ref(), args);
     // Remove the progress bar even if training failed.
     report.end_of_epochs();
     let mut trained = trained?;
@@ -108,6 +107,40 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
             let left = (trained.model, tested.as_ref(), out);
             keep_page(watch, &trained.outcome, Some(left), status)
         }
+    }
+}
+
+/// The arguments and settings of a run: those of its checkpoint, if it goes on, else those that were typed.
+fn resolve(args: &TrainArgs) -> Result<(TrainArgs, Settings)> {
+    match &args.checkpoints.resume {
+        Some(path) => checkpoints::restore(args, path),
+        None => {
+            let mut args = args.clone();
+            decide_task(&mut args);
+            let mut settings = Settings::resolve(&args)?;
+            if args.mpi {
+                let threads = &mut settings.config.threads;
+                *threads = threads.or_else(ranks::threads);
+            }
+            Ok((args, settings))
+        }
+    }
+}
+
+/// What ranks other than 0 do: they train along, but print and write nothing.
+fn follow(args: &TrainArgs, ranks: &Ranks) -> Result<()> {
+    let (args, mut settings) = resolve(args)?;
+    let wanted = source::training_options(&args, &settings)?;
+    let data = Data::load(args.task(), &wanted, &settings, args.sample_weights.as_deref())?;
+    defaults::follow(&mut settings, &data)?;
+    let sets = data.training.sets()?;
+    let mut session = Session::on_ranks(&settings.config, sets, settings.start(), ranks)?;
+    let stop = stop::hold();
+    while session.epoch(sets, stop)?.is_some() {}
+    match session.outcome() {
+        Some(Outcome::Stopped) => Err(Exit(STOPPED).into()),
+        Some(Outcome::Diverged { .. }) => Err(Exit::FAILED.into()),
+        Some(Outcome::Finished | Outcome::NoProgress) | None => Ok(()),
     }
 }
 
@@ -195,14 +228,21 @@ fn run_epochs(
     report: &mut TrainReport,
     checkpoints: &mut CheckpointWriter,
     watch: Option<&Watch>,
+    args: &TrainArgs,
 ) -> Result<Trained> {
-    let stop = stop::hold();
+    let (stop, before) = (stop::hold(), session.seconds());
     while let Some(epoch) = session.epoch(sets, stop)? {
         report.epoch(epoch);
         if let Some(watch) = watch {
             watch.epoch(epoch);
         }
         checkpoints.epoch(&session, sets);
+    }
+    if args.mpi && !args.quiet {
+        let seconds = (session.seconds() - before).max(f64::MIN_POSITIVE);
+        let share = session.exchange_seconds() / seconds;
+        report.end_of_epochs();
+        say(format_args!("Exchange between ranks: {} of the time", percent(share)));
     }
     Ok(session.finish())
 }

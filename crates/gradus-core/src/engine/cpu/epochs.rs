@@ -25,13 +25,16 @@ impl Trainer {
     pub(crate) fn epoch(&mut self, data: &Subset, epoch: Epoch) -> Result<Totals> {
         self.check_data(data)?;
         match self.lbfgs.take() {
-            Some(state) => Ok(self.iteration(data, epoch, state)),
-            None => Ok(self.pass_over(data, epoch)),
+            Some(state) => self.iteration(data, epoch, state),
+            None => self.pass_over(data, epoch),
         }
     }
 
     /// Makes the steps of all batches.
-    pub(super) fn pass_over(&mut self, data: &Subset, epoch: Epoch) -> Totals {
+    ///
+    /// # Errors
+    /// Those of the exchange with other ranks.
+    pub(super) fn pass_over(&mut self, data: &Subset, epoch: Epoch) -> Result<Totals> {
         if self.shuffle && !self.batches.is_full() {
             self.batches.shuffle(self.seed, epoch.number as u64);
         }
@@ -40,23 +43,27 @@ impl Trainer {
             micro_batch.correct.store(0, Ordering::Relaxed);
         }
         self.halt.store(false, Ordering::Relaxed);
+        self.ranks.begin();
         let (this, first) = (&*self, self.steps());
         self.workers.run(|index| this.work(index, data, epoch, first));
         self.begun = true;
+        self.ranks.check()?;
         self.totals(data, (self.steps() - first) as usize)
     }
 
     /// The figures of the first `done` batches.
-    pub(super) fn totals(&self, data: &Subset, done: usize) -> Totals {
+    ///
+    /// # Errors
+    /// Those of the exchange with other ranks.
+    pub(super) fn totals(&self, data: &Subset, done: usize) -> Result<Totals> {
         let batches = || (0..done).map(|batch| self.batches.batch(batch));
         let samples: usize = batches().map(<[u32]>::len).sum();
         let weight: f64 = batches().map(|batch| self.weight_of(batch)).sum();
         let mean = |sum: f64, count: f64| if count == 0.0 { 0.0 } else { sum / count };
-        let loss: f64 = self.micro_batches.iter().map(|it| *lock(&it.loss)).sum();
+        let (losses, correct) = self.ranks.losses(&self.micro_batches)?;
+        let loss: f64 = losses.into_iter().sum();
         let unit = loss_unit(self.terms.as_ref(), self.target_scale.as_ref());
-        let correct: usize =
-            self.micro_batches.iter().map(|it| it.correct.load(Ordering::Relaxed)).sum();
-        Totals {
+        Ok(Totals {
             loss: unit * mean(loss, weight),
             accuracy: match &data.data().targets {
                 Targets::Classes { .. } | Targets::Labels { .. } => {
@@ -67,7 +74,7 @@ impl Trainer {
             stopped: done < self.batches.len(),
             step_length: None,
             end: None,
-        }
+        })
     }
 
     /// Refuses other data: what is kept from epoch to epoch would be wrong for them.
@@ -93,9 +100,14 @@ impl Trainer {
             if self.input.is_needed(!self.begun) {
                 let step = first_step + first as u64;
                 let round = Round { number, batches: batches.clone(), epoch: epoch.number, step };
-                self.input.fill_tiles(data, &self.batches, &round, &place.all, &mut state.buffers);
+                let of = (&self.batches, &self.ranks);
+                self.input.fill_tiles(data, of, &round, &place.all, &mut state.buffers);
             }
-            if index == 0 && epoch.stop.load(Ordering::Relaxed) {
+            let stop = match self.ranks.is_alone() {
+                true => epoch.stop.load(Ordering::Relaxed),
+                false => self.ranks.is_stopped(),
+            };
+            if index == 0 && stop {
                 self.halt.store(true, Ordering::Relaxed);
             }
             // Barrier: any thread may read any tile of the round, and all must stop at the same step.
@@ -110,8 +122,12 @@ impl Trainer {
                     size: StepSize { step, pace: (epoch.pace)(step) },
                     batch: self.batches.batch(batch),
                     tiles: self.input.batch_tiles(number, batch - first),
+                    stop: epoch.stop,
                 };
                 self.step(&step, data, &place, &mut state);
+                if self.ranks.has_failed() {
+                    return;
+                }
                 if index == 0 {
                     self.steps.fetch_add(1, Ordering::Relaxed);
                 }
@@ -140,6 +156,7 @@ mod tests {
     use super::*;
     use crate::engine::Settings;
     use crate::engine::cpu::trainer::{MICRO_BATCH_SAMPLES, MOST_MICRO_BATCHES};
+    use crate::exchange::Ranks;
     use crate::loss::Loss;
     use crate::network::{Activation, Network, Parametrization};
     use crate::optimizer::Optimizer;
@@ -167,6 +184,7 @@ mod tests {
                 seed: 0,
                 micro_batches: None,
                 threads,
+                ranks: Ranks::ALONE,
                 loss: Loss::SoftmaxCrossEntropy,
                 output_weights: Vec::new(),
                 target_scale: None,

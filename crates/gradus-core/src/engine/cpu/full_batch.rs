@@ -11,6 +11,7 @@ use crate::engine::cpu::lock;
 use crate::engine::cpu::partition::Partitioned;
 use crate::engine::cpu::trainer::Trainer;
 use crate::engine::{Epoch, Totals};
+use crate::error::Result;
 use crate::network::Role;
 use crate::optimizer::lbfgs::Evaluation;
 use crate::samples::Subset;
@@ -22,7 +23,7 @@ impl Trainer {
         data: &Subset,
         epoch: Epoch,
         mut state: Box<LbfgsState>,
-    ) -> Totals {
+    ) -> Result<Totals> {
         let first = self.steps();
         let memory = &self.executor.parameters;
         let mut parameters = self.executor.plan.parameters.from_memory(&memory.read());
@@ -40,10 +41,10 @@ impl Trainer {
         let mut figures = iteration.figures;
         if self.minimize_standardized(false) {
             let stop = &AtomicBool::new(false);
-            figures = self.pass_over(data, Epoch { stop, ..epoch });
+            figures = self.pass_over(data, Epoch { stop, ..epoch })?;
         }
         self.steps.store(first + 1, Ordering::Relaxed);
-        Totals { step_length: Some(iteration.step), end: iteration.end, ..figures }
+        Ok(Totals { step_length: Some(iteration.step), end: iteration.end, ..figures })
     }
 
     /// Whether the losses of several outputs are to be those of standardized targets, which are minimized, in place of
@@ -70,7 +71,8 @@ impl Trainer {
         let order = &self.executor.plan.parameters;
         order.write(parameters, &self.executor.parameters);
         let first = self.steps();
-        let figures = self.pass_over(data, epoch);
+        // L-BFGS runs on one rank: no exchange can fail.
+        let figures = self.pass_over(data, epoch).ok()?;
         // The step that counts is the iteration.
         self.steps.store(first, Ordering::Relaxed);
         if figures.stopped {

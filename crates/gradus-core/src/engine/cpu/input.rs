@@ -13,6 +13,7 @@ use gradus_kernels::threads::{SharedMatrix, Thread};
 use rand_distr::{Beta, Distribution};
 
 use crate::engine::Settings;
+use crate::engine::cpu::all_ranks::AllRanks;
 use crate::engine::cpu::passes::SharedTile;
 use crate::engine::cpu::workspace::Workspace;
 use crate::engine::cpu::{Density, fill_tile};
@@ -190,20 +191,29 @@ impl InputPipeline {
         &self.tiles.slots[start..start + self.tiles.per_batch]
     }
 
-    /// Makes this thread's share of the tiles of a round.
+    /// Makes this thread's share of the tiles of a round: those of this rank's micro-batches.
     pub(super) fn fill_tiles(
         &self,
         data: &Subset,
-        order: &Batches,
+        (order, ranks): (&Batches, &AllRanks),
         round: &Round,
         all: &Thread,
         buffers: &mut InputBuffers,
     ) {
-        let per_batch = self.tiles.per_batch;
+        // The shares of ranks differ by a tile, and are smaller in a last batch that is not full.
+        let per_batch = match ranks.is_alone() {
+            true => self.tiles.per_batch,
+            false => ranks.own_tiles(self.tiles.per_batch).len() + 1,
+        };
         for at in all.share(round.batches.len() * per_batch) {
-            let (nth, tile) = (at / per_batch, at % per_batch);
-            let slot = &self.batch_tiles(round.number, nth)[tile];
+            let (nth, place) = (at / per_batch, at % per_batch);
             let batch = order.batch(round.batches.start + nth);
+            let own = ranks.own_tiles(batch.len().div_ceil(TILE));
+            let tile = own.start + place;
+            if tile >= own.end {
+                continue;
+            }
+            let slot = &self.batch_tiles(round.number, nth)[tile];
             let rows = tile_rows(tile, batch.len());
             if self.changes_bytes() {
                 let step = round.step + nth as u64;

@@ -4,6 +4,8 @@
 //! of them writes, others may read only after a barrier. Every barrier is here, with its reason, but for
 //! those of the update (`update.rs`), which only clipping by norm, max norm and Muon need.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gradus_kernels::dense::Update;
 use gradus_kernels::sparse::TILE;
 use gradus_kernels::threads::Reading;
@@ -11,7 +13,7 @@ use gradus_kernels::threads::Reading;
 use crate::engine::cpu::Density;
 use crate::engine::cpu::hidden::RngKey;
 use crate::engine::cpu::input::{Chunk, tile_rows};
-use crate::engine::cpu::micro_batch::{MicroBatch, Place, ThreadState, share};
+use crate::engine::cpu::micro_batch::{MicroBatch, Place, ThreadState};
 use crate::engine::cpu::passes::{Input, Pass, SharedTile};
 use crate::engine::cpu::plan::GradientPlace;
 use crate::engine::cpu::trainer::Trainer;
@@ -26,6 +28,8 @@ pub(super) struct Step<'a> {
     pub(super) batch: &'a [u32],
     /// The tiles of the batch; none if inputs are dense.
     pub(super) tiles: &'a [SharedTile],
+    /// Whether the run is to stop.
+    pub(super) stop: &'a AtomicBool,
 }
 
 impl Trainer {
@@ -71,9 +75,19 @@ impl Trainer {
             place.all.barrier(); // The sum of a partition takes the gradients of all groups.
             sum(&self.executor, &self.micro_batches, &place.all);
         }
+        let gradients = &self.micro_batches[0].workspace.gradients;
+        if !self.ranks.is_alone() {
+            place.all.barrier(); // The exchange takes the sums of all partitions.
+            if place.all.index() == 0 {
+                self.ranks.sum(&self.executor, gradients, step.stop.load(Ordering::Relaxed));
+            }
+            place.all.barrier(); // The update takes what the exchange has brought.
+            if self.ranks.has_failed() {
+                return;
+            }
+        }
         // Update. A thread changes its own partitions; the first barrier of the next step comes before
         // any other thread reads them.
-        let gradients = &self.micro_batches[0].workspace.gradients;
         self.updater.finish(&self.executor, gradients, step.size, &place.all);
         if self.micro_batches.len() > 1 {
             place.all.barrier(); // The next step overwrites gradients that others may still be adding.
@@ -89,7 +103,7 @@ impl Trainer {
         place.micro_batches.clone().flat_map(move |number| {
             let micro_batch = &self.micro_batches[number];
             let samples = step.batch.len();
-            let tiles = share(samples.div_ceil(TILE), number, self.micro_batches.len());
+            let tiles = self.ranks.tiles_of(number, samples.div_ceil(TILE));
             if tiles.is_empty() {
                 self.clear_gradients(micro_batch, place);
             }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use gradus_kernels::sparse::TILE;
 use gradus_kernels::threads::{SharedMatrix, ThreadGroup, Workers};
 
+use crate::engine::cpu::all_ranks::AllRanks;
 use crate::engine::cpu::input::InputPipeline;
 use crate::engine::cpu::lbfgs_state::LbfgsState;
 use crate::engine::cpu::micro_batch::{MicroBatch, ThreadState, share};
@@ -63,7 +64,9 @@ pub(crate) struct Trainer {
     pub(super) terms: Option<OutputTerms>,
     /// Outputs for each target.
     pub(super) per_target: usize,
+    /// Those of this rank.
     pub(super) micro_batches: Vec<MicroBatch>,
+    pub(super) ranks: AllRanks,
     pub(super) workers: Workers,
     pub(super) everyone: ThreadGroup,
     pub(super) groups: Vec<ThreadGroup>,
@@ -105,6 +108,8 @@ impl Trainer {
             batches.leave_out_single();
         }
         let dense = settings.scaling_layer || network.columns().is_some();
+        let count = micro_batches(settings, batches.batch_size());
+        let ranks = AllRanks::new(settings, count)?;
         let input = InputPipeline::new(kernels, transform, data, &batches, settings, dense)?;
         let (sparse, hidden) =
             (input.density.is_sparse(), HiddenRegularization::from(regularization));
@@ -117,11 +122,10 @@ impl Trainer {
             false => Executor::for_training(kernels, &network, sparse, hidden),
         };
         let whole = executor.plan.hidden.batch_norm;
-        let count = micro_batches(settings, batches.batch_size());
         let rows = batches.batch_size().div_ceil(count).next_multiple_of(TILE);
         let rows = if whole { rows } else { rows.min(CHUNK) };
         let features = (!sparse).then_some(data.features());
-        let groups = count.min(*threads);
+        let groups = ranks.own().min(*threads);
         Ok(Trainer {
             updater: Updater::new(settings, &executor),
             lbfgs: LbfgsState::new(settings).map(Box::new),
@@ -132,7 +136,10 @@ impl Trainer {
             target_scale: settings.target_scale.clone(),
             terms: OutputTerms::new(settings, network.outputs()),
             per_target: settings.loss.outputs_per_target(),
-            micro_batches: (0..count).map(|_| MicroBatch::new(&executor, rows, features)).collect(),
+            micro_batches: (0..ranks.own())
+                .map(|_| MicroBatch::new(&executor, rows, features))
+                .collect(),
+            ranks,
             workers: Workers::new(*threads).map_err(Error::argument)?,
             everyone: ThreadGroup::new(*threads),
             groups: (0..groups)
@@ -176,6 +183,11 @@ impl Trainer {
     /// The same number, for other threads.
     pub(crate) fn step_counter(&self) -> Arc<AtomicU64> {
         self.steps.clone()
+    }
+
+    /// Seconds in which this rank exchanged numbers with others or waited for them.
+    pub(crate) fn exchange_seconds(&self) -> f64 {
+        self.ranks.seconds()
     }
 
     /// The threads, for other work between two epochs.

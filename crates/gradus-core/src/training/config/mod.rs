@@ -4,6 +4,7 @@ use gradus_kernels::threads::available_cores;
 
 use crate::engine::{Settings, TargetScale};
 use crate::error::{Error, Result};
+use crate::exchange::Ranks;
 use crate::loss::Loss;
 use crate::model::Model;
 use crate::network::{
@@ -219,6 +220,7 @@ impl TrainConfig {
         model: &Model,
         samples: usize,
         target_scale: Option<TargetScale>,
+        ranks: Ranks,
     ) -> Settings {
         Settings {
             batch_size: self.samples_in_batch(samples),
@@ -231,6 +233,7 @@ impl TrainConfig {
             seed: self.seed,
             micro_batches: self.micro_batches,
             threads: self.workers(&model.network, samples),
+            ranks,
             loss: model.loss().clone(),
             output_weights: model.outputs.weights.clone(),
             target_scale,
