@@ -16,6 +16,7 @@ pub mod settings;
 pub mod history;
 mod history_file;
 pub mod session;
+mod session_view;
 pub mod checkpoint;
 mod checkpoint_v2;
 mod data;

@@ -1,10 +1,10 @@
 //! A run, epoch by epoch: passes over the data, their figures, and when to end.
 //!
 //! In: settings, data, and where to begin ([`Start`]). Out: the figures of each epoch, and in the end a
-//! [`Trained`] model.
+//! [`Trained`] model. What a run says of itself between two epochs is in `session_view.rs`.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::engine::{Engine, Epoch, Pace, TargetScale};
@@ -21,18 +21,16 @@ use crate::training::encoded::Encoded;
 use crate::training::progress::Progress;
 use crate::training::provenance::provenance;
 use crate::training::start::Beginning;
-use crate::training::{
-    Best, Checkpoint, EpochReport, History, Outcome, Start, TrainConfig, Trained,
-};
+use crate::training::{Checkpoint, EpochReport, Outcome, Start, TrainConfig, Trained};
 
 /// A run, epoch by epoch. It borrows no data: every epoch is given the same data again.
 pub struct Session {
-    config: TrainConfig,
-    engine: Engine,
+    pub(super) config: TrainConfig,
+    pub(super) engine: Engine,
     ranks: Ranks,
     /// The model after the last complete epoch, or where the run was stopped.
-    model: Model,
-    progress: Progress,
+    pub(super) model: Model,
+    pub(super) progress: Progress,
     /// The scale on which regression targets are learned; none for their own.
     target_scale: Option<TargetScale>,
     /// Parameters of the best epoch's network, with early stopping or `keep_best`.
@@ -50,7 +48,7 @@ pub struct Session {
     judge: Judge,
     /// Whether a divergence says what to do about it.
     gives_advice: bool,
-    outcome: Option<Outcome>,
+    pub(super) outcome: Option<Outcome>,
 }
 
 impl Session {
@@ -214,52 +212,6 @@ impl Session {
         }
         let exhausted = self.progress.end == Some(End::Exhausted);
         (exhausted || epochs >= self.config.epochs).then_some(Outcome::Finished)
-    }
-
-    /// The settings.
-    pub fn config(&self) -> &TrainConfig {
-        &self.config
-    }
-
-    /// The figures so far.
-    pub fn history(&self) -> &History {
-        &self.progress.history
-    }
-
-    /// The epoch with the best figure so far, with early stopping or `keep_best`.
-    pub fn best(&self) -> Option<&Best> {
-        self.progress.best.as_ref()
-    }
-
-    /// Wall time of the epochs so far, in seconds; of a resumed run also of its earlier parts.
-    pub fn seconds(&self) -> f64 {
-        self.progress.seconds
-    }
-
-    /// Seconds in which this rank exchanged numbers with others or waited for them, since the session began.
-    pub fn exchange_seconds(&self) -> f64 {
-        self.engine.exchange_seconds()
-    }
-
-    /// Steps of an epoch.
-    pub fn steps_per_epoch(&self) -> usize {
-        self.engine.steps_per_epoch()
-    }
-
-    /// Steps so far, those of the runs that this one continues included: a number that other threads, such as that of
-    /// a progress bar, may read while an epoch runs.
-    pub fn step_counter(&self) -> Arc<AtomicU64> {
-        self.engine.step_counter()
-    }
-
-    /// How the run ended; none while it goes on.
-    pub fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.as_ref()
-    }
-
-    /// The model as it is now.
-    pub fn model(&self) -> &Model {
-        &self.model
     }
 
     /// The run as it is between two epochs, for [`Start::Resume`]; `data` are those of the run. `note` is
