@@ -152,8 +152,10 @@ impl Ranks {
 #[derive(Debug)]
 pub struct Threads {
     rank: usize,
-    /// To each rank, and from each.
-    channels: Vec<(Sender<Vec<u8>>, Mutex<Receiver<Vec<u8>>>)>,
+    /// To each rank.
+    to: Vec<Sender<Vec<u8>>>,
+    /// From each rank.
+    from: Vec<Mutex<Receiver<Vec<u8>>>>,
 }
 
 impl Threads {
@@ -171,12 +173,7 @@ impl Threads {
             senders.push(row);
         }
         let ranks = senders.into_iter().zip(receivers).enumerate();
-        ranks
-            .map(|(rank, (to, from))| Threads {
-                rank,
-                channels: to.into_iter().zip(from).collect(),
-            })
-            .collect()
+        ranks.map(|(rank, (to, from))| Threads { rank, to, from }).collect()
     }
 }
 
@@ -186,14 +183,13 @@ impl Exchange for Threads {
     }
 
     fn size(&self) -> usize {
-        self.channels.len()
+        self.to.len()
     }
 
     fn exchange(&self, partner: usize, send: &[u8], receive: &mut [u8]) -> Result<()> {
         let lost = || Error::new(ErrorKind::Io, format!("rank {partner} has gone"));
-        let (to, from) = &self.channels[partner];
-        to.send(send.to_vec()).map_err(|_| lost())?;
-        let from = from.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.to[partner].send(send.to_vec()).map_err(|_| lost())?;
+        let from = self.from[partner].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let received = from.recv().map_err(|_| lost())?;
         if received.len() != receive.len() {
             return Err(Error::new(

@@ -7,13 +7,10 @@
 //! | file | in | out |
 //! |---|---|---|
 //! | launcher.rs | environment variables | whether a launcher of MPI started this process, and with how many others |
-//! | library.rs | file names | the seven functions that are used, with the handles of the library's ABI |
+//! | calls.rs, library/ | file names | the seven functions that are used, with the handles of the library's ABI |
 
 mod launcher;
-#[cfg(unix)]
-mod library;
-#[cfg(not(unix))]
-#[path = "no_library.rs"]
+mod calls;
 mod library;
 
 use std::fmt;
@@ -24,7 +21,8 @@ use gradus_core::{Error, ErrorKind, Result};
 
 pub use launcher::{Launcher, launcher};
 
-use library::{Calls, load};
+use calls::Calls;
+use library::load;
 
 /// The most bytes in one message: counts of MPI are C's `int`.
 const MOST_BYTES: usize = 1 << 30;

@@ -8,9 +8,8 @@ use crate::exchange::Ranks;
 use crate::model::Model;
 use crate::training::config::TrainConfig;
 use crate::training::data::{Data, whole};
-use crate::training::start::Start;
 
-/// Compares this rank with the others.
+/// Compares this rank with the others; `begun` are the epochs that the run has made, with `model`.
 ///
 /// # Errors
 /// `InvalidArgument` with the number of the first rank that differs from rank 0, in what, and what to do; it is the same on
@@ -19,8 +18,7 @@ pub(super) fn check(
     ranks: &Ranks,
     config: &TrainConfig,
     data: &Data,
-    start: &Start,
-    model: &Model,
+    (model, begun): (&Model, usize),
 ) -> Result<()> {
     if ranks.is_alone() {
         return Ok(());
@@ -31,10 +29,6 @@ pub(super) fn check(
         serde_json::to_string(&settings).map_err(|error| Error::argument(error.to_string()))?;
     let [train, validation] = data.digests();
     let parameters = model.network.parameters().iter().flat_map(|value| value.to_le_bytes());
-    let begun = match start {
-        Start::Resume(it) | Start::Continue(it) => it.history().epochs.len(),
-        Start::Fresh | Start::Network(_) | Start::Model(_) => 0,
-    };
     let compared: [(&str, Vec<u8>, &str); 6] = [
         (
             "version of gradus",

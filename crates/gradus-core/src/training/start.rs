@@ -91,7 +91,11 @@ impl Start<'_> {
         let mut model = Model::new(network, transform.clone(), shape, described)?;
         model.columns = set.columns.clone().or_else(|| self.columns());
         config.check_validation(set, data.validation.map(|it| it.data()))?;
-        same_on_ranks::check(ranks, config, data, &self, &model)?;
+        let begun = match &self {
+            Start::Resume(it) | Start::Continue(it) => it.history().epochs.len(),
+            Start::Fresh | Start::Network(_) | Start::Model(_) => 0,
+        };
+        same_on_ranks::check(ranks, config, data, (&model, begun))?;
         let (scale, ranks) = (target_scale.clone(), ranks.clone());
         let settings = config.engine_settings(&model, data.train.len(), scale, ranks);
         let of_engine = if encoded.is_some() { Transform::IDENTITY } else { transform };

@@ -4,7 +4,6 @@
 //! In: the gradient of this rank's micro-batches. Out: that of the whole batch, the same bits on every rank. One
 //! thread of a rank exchanges; the others wait at the barriers of `step.rs`.
 
-use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -13,8 +12,9 @@ use gradus_kernels::threads::SharedMatrix;
 
 use crate::engine::Settings;
 use crate::engine::cpu::lock;
-use crate::engine::cpu::micro_batch::{MicroBatch, share};
+use crate::engine::cpu::micro_batch::MicroBatch;
 use crate::engine::cpu::passes::Executor;
+use crate::engine::cpu::portion::Portion;
 use crate::error::{Error, Result};
 use crate::exchange::Ranks;
 use crate::optimizer::Optimizer;
@@ -22,10 +22,7 @@ use crate::optimizer::Optimizer;
 /// The ranks of a run, and which micro-batches are this one's.
 pub(super) struct AllRanks {
     ranks: Ranks,
-    /// Micro-batches of a batch, those of all ranks.
-    micro_batches: usize,
-    /// Numbers of this rank's.
-    own: Range<usize>,
+    portion: Portion,
     memory: Mutex<Memory>,
     /// Whether a rank was asked to stop before the last exchange.
     stop: AtomicBool,
@@ -68,9 +65,8 @@ impl AllRanks {
             )));
         }
         Ok(AllRanks {
-            own: share(micro_batches, ranks.rank(), size),
+            portion: Portion::of(ranks.rank(), size, micro_batches),
             ranks,
-            micro_batches,
             memory: Mutex::default(),
             stop: AtomicBool::new(false),
             error: Mutex::new(None),
@@ -84,21 +80,9 @@ impl AllRanks {
         self.ranks.is_alone()
     }
 
-    /// How many micro-batches this rank has.
-    pub(super) fn own(&self) -> usize {
-        self.own.len()
-    }
-
-    /// Which of the `tiles` of a batch belong to the `nth` of this rank's micro-batches.
-    pub(super) fn tiles_of(&self, nth: usize, tiles: usize) -> Range<usize> {
-        share(tiles, self.own.start + nth, self.micro_batches)
-    }
-
-    /// Which of the `tiles` of a batch belong to this rank.
-    pub(super) fn own_tiles(&self, tiles: usize) -> Range<usize> {
-        let last = self.own.end - 1;
-        share(tiles, self.own.start, self.micro_batches).start
-            ..share(tiles, last, self.micro_batches).end
+    /// Which part of every batch is this rank's.
+    pub(super) fn portion(&self) -> &Portion {
+        &self.portion
     }
 
     /// Begins a pass over all batches.

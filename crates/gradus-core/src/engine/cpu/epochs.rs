@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 
 use crate::engine::cpu::input::Round;
 use crate::engine::cpu::lock;
-use crate::engine::cpu::micro_batch::{Place, share};
+use crate::engine::cpu::micro_batch::Place;
 use crate::engine::cpu::output_terms::loss_unit;
+use crate::engine::cpu::portion::share;
 use crate::engine::cpu::step::Step;
 use crate::engine::cpu::trainer::Trainer;
 use crate::engine::cpu::update::StepSize;
@@ -100,7 +101,7 @@ impl Trainer {
             if self.input.is_needed(!self.begun) {
                 let step = first_step + first as u64;
                 let round = Round { number, batches: batches.clone(), epoch: epoch.number, step };
-                let of = (&self.batches, &self.ranks);
+                let of = (&self.batches, self.ranks.portion());
                 self.input.fill_tiles(data, of, &round, &place.all, &mut state.buffers);
             }
             let stop = match self.ranks.is_alone() {

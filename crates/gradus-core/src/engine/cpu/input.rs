@@ -13,8 +13,8 @@ use gradus_kernels::threads::{SharedMatrix, Thread};
 use rand_distr::{Beta, Distribution};
 
 use crate::engine::Settings;
-use crate::engine::cpu::all_ranks::AllRanks;
 use crate::engine::cpu::passes::SharedTile;
+use crate::engine::cpu::portion::Portion;
 use crate::engine::cpu::workspace::Workspace;
 use crate::engine::cpu::{Density, fill_tile};
 use crate::error::Result;
@@ -195,20 +195,16 @@ impl InputPipeline {
     pub(super) fn fill_tiles(
         &self,
         data: &Subset,
-        (order, ranks): (&Batches, &AllRanks),
+        (order, portion): (&Batches, &Portion),
         round: &Round,
         all: &Thread,
         buffers: &mut InputBuffers,
     ) {
-        // The shares of ranks differ by a tile, and are smaller in a last batch that is not full.
-        let per_batch = match ranks.is_alone() {
-            true => self.tiles.per_batch,
-            false => ranks.own_tiles(self.tiles.per_batch).len() + 1,
-        };
+        let per_batch = portion.most_tiles(self.tiles.per_batch);
         for at in all.share(round.batches.len() * per_batch) {
             let (nth, place) = (at / per_batch, at % per_batch);
             let batch = order.batch(round.batches.start + nth);
-            let own = ranks.own_tiles(batch.len().div_ceil(TILE));
+            let own = portion.tiles(batch.len().div_ceil(TILE));
             let tile = own.start + place;
             if tile >= own.end {
                 continue;

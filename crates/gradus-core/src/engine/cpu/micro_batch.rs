@@ -88,8 +88,3 @@ impl ThreadState {
         ThreadState { scratch, buffers, targets: vec![0.0; targets] }
     }
 }
-
-/// Share number `index` of `shares` of `count` things in a row.
-pub(super) fn share(count: usize, index: usize, shares: usize) -> Range<usize> {
-    count * index / shares..count * (index + 1) / shares
-}

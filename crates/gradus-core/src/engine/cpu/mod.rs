@@ -6,7 +6,7 @@
 //! [`column_blocks`] and `columns.rs` are what acts on input columns before the first layer: how it is divided, and its
 //! passes. [`partition`] is the order of parameters in memory. `density.rs` decides whether zeros are skipped, `input.rs` makes the inputs of a step, `losses.rs` turns
 //! outputs into losses and gradients, `output_terms.rs` says how those of several outputs are summed, `update.rs` gradients into new parameters. `trainer.rs` holds what a run
-//! keeps, `micro_batch.rs` what a batch is cut into, `all_ranks.rs` how processes share it; `epochs.rs` runs the epochs,
+//! keeps, `micro_batch.rs` what a batch is cut into, `portion.rs` and `all_ranks.rs` how processes share it; `epochs.rs` runs the epochs,
 //! `full_batch.rs` those of L-BFGS, whose memory is in `lbfgs_state.rs`.
 
 mod all_ranks;
@@ -25,6 +25,7 @@ mod output_terms;
 pub mod partition;
 pub mod passes;
 pub mod plan;
+mod portion;
 mod step;
 mod trainer;
 mod update;

@@ -103,7 +103,7 @@ impl Trainer {
         place.micro_batches.clone().flat_map(move |number| {
             let micro_batch = &self.micro_batches[number];
             let samples = step.batch.len();
-            let tiles = self.ranks.tiles_of(number, samples.div_ceil(TILE));
+            let tiles = self.ranks.portion().tiles_of(number, samples.div_ceil(TILE));
             if tiles.is_empty() {
                 self.clear_gradients(micro_batch, place);
             }

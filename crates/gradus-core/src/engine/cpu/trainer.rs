@@ -13,10 +13,11 @@ use gradus_kernels::threads::{SharedMatrix, ThreadGroup, Workers};
 use crate::engine::cpu::all_ranks::AllRanks;
 use crate::engine::cpu::input::InputPipeline;
 use crate::engine::cpu::lbfgs_state::LbfgsState;
-use crate::engine::cpu::micro_batch::{MicroBatch, ThreadState, share};
+use crate::engine::cpu::micro_batch::{MicroBatch, ThreadState};
 use crate::engine::cpu::output_terms::OutputTerms;
 use crate::engine::cpu::partition::Partitioned;
 use crate::engine::cpu::passes::Executor;
+use crate::engine::cpu::portion::share;
 use crate::engine::cpu::update::Updater;
 use crate::engine::cpu::{CHUNK, kernels};
 use crate::engine::{Settings, Snapshot, TargetScale};
@@ -125,7 +126,7 @@ impl Trainer {
         let rows = batches.batch_size().div_ceil(count).next_multiple_of(TILE);
         let rows = if whole { rows } else { rows.min(CHUNK) };
         let features = (!sparse).then_some(data.features());
-        let groups = ranks.own().min(*threads);
+        let groups = ranks.portion().len().min(*threads);
         Ok(Trainer {
             updater: Updater::new(settings, &executor),
             lbfgs: LbfgsState::new(settings).map(Box::new),
@@ -136,7 +137,7 @@ impl Trainer {
             target_scale: settings.target_scale.clone(),
             terms: OutputTerms::new(settings, network.outputs()),
             per_target: settings.loss.outputs_per_target(),
-            micro_batches: (0..ranks.own())
+            micro_batches: (0..ranks.portion().len())
                 .map(|_| MicroBatch::new(&executor, rows, features))
                 .collect(),
             ranks,

@@ -18,26 +18,8 @@ use std::ptr;
 use gradus_core::{Error, ErrorKind, Result};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
+use crate::calls::{Calls, Outcome};
 use crate::launcher::Launcher;
-
-/// What is used of MPI, whatever the ABI.
-pub(crate) trait Calls: Send + Sync {
-    /// Joins the job.
-    fn initialize(&self) -> std::result::Result<(), String>;
-    fn rank(&self) -> usize;
-    fn size(&self) -> usize;
-    /// Sends and receives, up to 2 GiB each.
-    fn exchange(
-        &self,
-        partner: usize,
-        send: &[u8],
-        receive: &mut [u8],
-    ) -> std::result::Result<(), c_int>;
-    /// Ends all processes of the job.
-    fn abort(&self, status: c_int);
-    /// Leaves the job.
-    fn finalize(&self);
-}
 
 /// A handle of an ABI whose handles are addresses. It is only handed back to the library.
 #[derive(Clone, Copy)]
@@ -122,7 +104,7 @@ impl<H: Copy> Functions<H> {
 }
 
 impl<H: Copy + Send + Sync> Calls for Functions<H> {
-    fn initialize(&self) -> std::result::Result<(), String> {
+    fn initialize(&self) -> Outcome<String> {
         let mut done = 0;
         // SAFETY: MPI_Initialized may be called at any time; `done` outlives the call.
         unsafe { (self.initialized)(&mut done) };
@@ -151,12 +133,7 @@ impl<H: Copy + Send + Sync> Calls for Functions<H> {
         self.ask(self.comm_size)
     }
 
-    fn exchange(
-        &self,
-        partner: usize,
-        send: &[u8],
-        receive: &mut [u8],
-    ) -> std::result::Result<(), c_int> {
+    fn exchange(&self, partner: usize, send: &[u8], receive: &mut [u8]) -> Outcome<i32> {
         let count = |length: usize| c_int::try_from(length).unwrap_or(c_int::MAX);
         let (partner, tag) = (count(partner), 0);
         let mut status = Status([0; 64]);
