@@ -13,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{gradus, text};
+use common::{gradus, json, table, text};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -142,6 +142,61 @@ fn what_processes_cannot_share_is_an_error_of_rank_0() {
         assert!(!output.status.success(), "{said}");
         assert!(said.contains("3 ranks: their number must be a power of two"), "{said}");
         assert!(!folder.path().join("model.safetensors").exists());
+    }
+}
+
+/// The table of a sweep without its column of seconds, and what follows it.
+fn printed(output: &[u8]) -> Vec<Vec<String>> {
+    let lines = text(output);
+    let words = lines.lines().map(|line| line.split_whitespace().map(str::to_owned).collect());
+    let cut = |mut words: Vec<String>| {
+        if words.len() == 8 && words[0].parse::<usize>().is_ok() {
+            words.remove(5);
+        }
+        words
+    };
+    words.map(cut).filter(|words: &Vec<String>| !words.is_empty()).collect()
+}
+
+#[test]
+fn processes_share_the_runs_of_a_sweep() {
+    for launcher in launchers() {
+        for halve in ["", "--halve"] {
+            let folder = TempDir::new().unwrap();
+            table(folder.path(), "table.csv");
+            let sweep = |out: &str, mpi: &str| {
+                format!(
+                    "sweep --vary learning-rate=0.0001..0.1:log --runs 13 --jobs 1 {halve} {mpi} --out {out} -- --data \
+                     table.csv --hidden 8 --epochs 9 --batch-size 16 --validation 0.2 --threads 1"
+                )
+            };
+            // The file has the seconds and the order in which runs ended; the figures must be the same.
+            let results = |name: &str| {
+                let text = fs::read_to_string(folder.path().join(name)).unwrap();
+                let mut lines: Vec<_> = text.lines().map(json).collect();
+                lines.sort_by_key(|line| line["run"].as_u64());
+                for line in &mut lines {
+                    line.as_object_mut().unwrap().remove("seconds");
+                }
+                lines
+            };
+            let alone = gradus(folder.path(), &sweep("alone.jsonl", "")).assert().success();
+            let alone = printed(&alone.get_output().stdout);
+            for ranks in [2, 4] {
+                let name = format!("{ranks}.jsonl");
+                let output = on_ranks(&launcher, ranks, folder.path(), &sweep(&name, "--mpi"))
+                    .output()
+                    .unwrap();
+                assert!(output.status.success(), "{}", message(&output));
+                assert_eq!(printed(&output.stdout), alone, "{ranks} ranks {halve}");
+                assert_eq!(results(&name), results("alone.jsonl"), "{ranks} ranks {halve}");
+                // A file that is complete takes no training.
+                let again =
+                    on_ranks(&launcher, 2, folder.path(), &sweep(&name, "--mpi")).output().unwrap();
+                assert_eq!(printed(&again.stdout), alone);
+                assert!(text(&again.stderr).contains("13 of 13 runs are already done"));
+            }
+        }
     }
 }
 

@@ -456,6 +456,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     ("sweep", "part", Refused(&[("sweep --vary hidden=4/8 --part 1/2 --halve", "--halve")])),
     ("sweep", "jobs", THREADS),
+    ("sweep", "mpi", Always("every sweep can be that of one rank")),
     ("sweep", "out", OUTPUT),
     ("sweep", "<train>", INPUT),
     ("evaluate", "<model>", INPUT),

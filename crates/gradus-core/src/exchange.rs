@@ -139,6 +139,24 @@ impl Ranks {
         Ok(all)
     }
 
+    /// What all ranks have, a list for each; they may be of any length.
+    ///
+    /// # Errors
+    /// Those of [`Exchange::exchange`].
+    pub fn lists(&self, own: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let lengths = self.gather(&(own.len() as u64).to_le_bytes())?;
+        let (lengths, _) = lengths.as_chunks::<8>();
+        let lengths: Vec<usize> =
+            lengths.iter().map(|&it| u64::from_le_bytes(it) as usize).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let mut padded = own.to_vec();
+        padded.resize(longest, 0);
+        let all = self.gather(&padded)?;
+        // Of no width if nobody has anything.
+        let list = |(rank, length): (usize, &usize)| all[rank * longest..][..*length].to_vec();
+        Ok(lengths.iter().enumerate().map(list).collect())
+    }
+
     /// Whether any rank says so.
     ///
     /// # Errors
@@ -264,6 +282,9 @@ mod tests {
             let found = on_ranks(size, |ranks| ranks.gather(&[ranks.rank() as u8, 7]).unwrap());
             let expected: Vec<u8> = (0..size as u8).flat_map(|rank| [rank, 7]).collect();
             assert_eq!(found, vec![expected; size]);
+            let lists = on_ranks(size, |ranks| ranks.lists(&vec![9; 3 * ranks.rank()]).unwrap());
+            let expected: Vec<Vec<u8>> = (0..size).map(|rank| vec![9; 3 * rank]).collect();
+            assert_eq!(lists, vec![expected; size]);
             let one = on_ranks(size, |ranks| ranks.any(ranks.rank() + 1 == size).unwrap());
             assert_eq!(one, vec![true; size]);
         }

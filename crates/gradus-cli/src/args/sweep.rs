@@ -49,6 +49,9 @@ pub(crate) struct SweepArgs {
     /// array
     #[arg(long, value_name = "K/N", value_parser = part, conflicts_with = "halve")]
     pub(crate) part: Option<Part>,
+    /// Train as one of the processes that mpirun or srun has started: they share the runs; same table as one process
+    #[arg(long)]
+    pub(crate) mpi: bool,
     /// File for the results, one line of JSON per run; runs already in it are skipped
     #[arg(long, short, value_name = "FILE", default_value = "sweep.jsonl",
         value_hint = ValueHint::FilePath)]

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use gradus::data::{Inputs, Subset};
-use gradus::network::available_cores;
+use gradus::exchange::Ranks;
+use gradus::network::{Kernels, available_cores};
 use gradus::training::Data as Sets;
 use gradus::{Error, ErrorKind};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use crate::args::SweepArgs;
 use crate::run::output::{Exit, exit_with_usage, say, stdout, warn};
 use crate::run::progress::Epochs;
 use crate::run::training_data::Data;
-use crate::run::{saving, source, stop};
+use crate::run::{ranks, saving, source, stop};
 use crate::sweep::{Plan, Record, Results, Sweep, VALIDATION, begin, epochs, rank, show};
 
 /// Runs the command.
@@ -21,7 +22,8 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
         Err(error) => error,
     })?;
     stop::listen()?;
-    let file = saving::claim(&args.out)?;
+    let ranks = ranks::join(args.mpi)?;
+    let file = (ranks.rank() == 0).then(|| saving::claim(&args.out)).transpose()?;
     let (first, settings) = (&plan.first, &plan.runs[0].settings);
     let wanted = source::training_options(first, settings)?;
     let data = Data::load(first.task(), &wanted, settings, first.sample_weights.as_deref())?;
@@ -38,17 +40,45 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     let jobs = share_cores(args.jobs, &mut plan);
     check_fit(&plan, &data)?;
     let identity = plan.identity(&data)?;
-    let (results, known) = Results::read(file, &identity, &plan.runs)?;
+    check_ranks(&ranks, &identity)?;
+    let (results, known) = match file {
+        Some(file) => {
+            let (results, known) = Results::read(file, &identity, &plan.runs)?;
+            (Some(results), known)
+        }
+        None => (None, Vec::new()),
+    };
+    // What the file holds, rank 0 tells the others.
+    let lists = ranks.lists(&serde_json::to_vec(&known)?)?;
+    let known = serde_json::from_slice(&lists[0])?;
     let progress = Progress { results, known, identity };
-    let (mut records, is_displaced) = train(&plan, data, progress, jobs)?;
+    let (mut records, is_displaced) = train(&plan, data, progress, jobs, &ranks)?;
+    if ranks.rank() > 0 {
+        return Ok(());
+    }
     rank(&mut records, plan.monitor);
     print_results(&records, &plan)?;
     if is_displaced { Err(Exit::FAILED.into()) } else { Ok(()) }
 }
 
+/// Checks that all ranks make the same sweep, with the same bits.
+fn check_ranks(ranks: &Ranks, identity: &Value) -> Result<()> {
+    let isa = Kernels::detect().map_err(Error::argument)?.isa().name();
+    let own = serde_json::to_vec(&(isa, identity))?;
+    let lists = ranks.lists(&own)?;
+    match lists.iter().position(|list| *list != lists[0]) {
+        None => Ok(()),
+        Some(rank) => Err(Error::argument(format!(
+            "rank {rank} does not have the options, data, version or instruction set of rank 0: start all ranks with \
+             the same command and data, and set the environment variable GRADUS_ISA to one that all machines have"
+        ))
+        .into()),
+    }
+}
+
 /// The number of runs to train in parallel, which share the cores.
 fn share_cores(jobs: Option<usize>, plan: &mut Plan) -> usize {
-    let cores = available_cores();
+    let cores = ranks::threads().unwrap_or_else(available_cores);
     let wanted = plan.runs[0].settings.config.threads;
     let jobs = jobs.unwrap_or_else(|| (cores / wanted.unwrap_or(1)).max(1)).min(plan.runs.len());
     for run in &mut plan.runs {
@@ -72,8 +102,8 @@ fn check_fit(plan: &Plan, data: &Data) -> Result<()> {
 
 /// The results of a sweep so far.
 struct Progress {
-    /// The file, which takes more results.
-    results: Results,
+    /// The file, which takes more results; none on ranks other than 0.
+    results: Option<Results>,
     /// The record of each run, if the file contains one.
     known: Vec<Option<Record>>,
     /// [`Plan::identity`], which is part of every record.
@@ -82,7 +112,13 @@ struct Progress {
 
 /// Trains all runs without known results. Returns the results of all, and whether the file is another one than was
 /// wanted.
-fn train(plan: &Plan, data: Data, progress: Progress, jobs: usize) -> Result<(Vec<Record>, bool)> {
+fn train(
+    plan: &Plan,
+    data: Data,
+    progress: Progress,
+    jobs: usize,
+    ranks: &Ranks,
+) -> Result<(Vec<Record>, bool)> {
     let Progress { results, known, identity } = progress;
     // Drops the test part: a sweep never looks at it.
     let training = data.training;
@@ -100,10 +136,12 @@ fn train(plan: &Plan, data: Data, progress: Progress, jobs: usize) -> Result<(Ve
     let bar = Epochs::new(sums.last().copied().unwrap_or(0), true);
     bar.set(done.iter().map(|record| record.figures.epochs).sum());
     let stop = stop::hold();
-    let sweep = Sweep { plan, sets, results, identity, jobs, stop, bar };
+    let ranks = ranks.clone();
+    let sweep = Sweep { plan, sets, results, identity, jobs, stop, bar, ranks };
     let records = sweep.run(known);
     sweep.bar.finish();
-    Ok((records?, sweep.results.is_displaced()))
+    let is_displaced = sweep.results.is_some_and(|results| results.is_displaced());
+    Ok((records?, is_displaced))
 }
 
 /// Prints the table and the command that trains the best run again.

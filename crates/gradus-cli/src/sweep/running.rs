@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Result;
+use gradus::exchange::Ranks;
 use gradus::training::{Data, Monitor, Outcome, Session};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::halving::{Figures, spent, survivors};
@@ -14,16 +16,30 @@ use super::record::{End, Record, Results};
 use crate::run::output::{Exit, STOPPED, say};
 use crate::run::progress::Epochs;
 
+/// How many runs for each of its jobs a rank trains before it tells the others.
+const ROUNDS: usize = 4;
+
 /// What all runs share.
 pub(crate) struct Sweep<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) sets: Data<'a>,
-    pub(crate) results: Results,
+    /// The file; none on ranks other than 0.
+    pub(crate) results: Option<Results>,
     /// [`Plan::identity`].
     pub(crate) identity: Value,
     pub(crate) jobs: usize,
     pub(crate) stop: &'static AtomicBool,
     pub(crate) bar: Epochs,
+    /// The processes that share the runs.
+    pub(crate) ranks: Ranks,
+}
+
+/// What a rank tells the others of a run.
+#[derive(Serialize, Deserialize)]
+struct News {
+    run: usize,
+    passed: Vec<Figures>,
+    record: Option<Record>,
 }
 
 /// A run in progress. Its session is kept between rungs.
@@ -82,10 +98,12 @@ impl<'a> Sweep<'a> {
             self.bar.set(sum);
             if rung + 1 < bounds.len() {
                 let entered = going.len();
-                for mut worse in remove_worse(&mut going, rung, self.plan.monitor) {
-                    self.end(&mut worse, End::GivenUp, None)?;
-                    results.extend(worse.record);
+                let mut worse = remove_worse(&mut going, rung, self.plan.monitor);
+                for active in &mut worse {
+                    self.end(active, End::GivenUp, None)?;
                 }
+                self.share(&mut worse)?;
+                results.extend(worse.into_iter().filter_map(|active| active.record));
                 let going = going.len();
                 let unit = if bound == 1 { "epoch" } else { "epochs" };
                 let message = format!("after {bound} {unit}: {going} of {entered} runs continue");
@@ -96,9 +114,64 @@ impl<'a> Sweep<'a> {
         Ok(results)
     }
 
-    /// Trains the runs that have not ended up to `bound` epochs, several in parallel.
+    /// Trains the runs that have not ended up to `bound` epochs. Ranks tell each other of theirs now and then, so that
+    /// little is lost if one of them is.
     fn train(&self, going: &mut [ActiveRun<'a>], bound: usize) -> Result<()> {
-        let waiting: Vec<_> = going.iter_mut().filter(|active| active.record.is_none()).collect();
+        let size = self.ranks.size();
+        let most = if size == 1 { going.len().max(1) } else { ROUNDS * self.jobs };
+        let waits = |active: &&ActiveRun| active.record.is_none();
+        // All ranks count alike.
+        let of =
+            |rank| going.iter().filter(waits).filter(|it| it.run.number % size == rank).count();
+        let longest = (0..size).map(of).max().unwrap_or(0);
+        let own: Vec<usize> = (0..going.len())
+            .filter(|&at| going[at].record.is_none() && self.is_own(going[at].run))
+            .collect();
+        for wave in 0..longest.div_ceil(most) {
+            let places = own.chunks(most).nth(wave).unwrap_or_default();
+            let waiting = going.iter_mut().enumerate().filter(|(at, _)| places.contains(at));
+            self.train_these(waiting.map(|(_, active)| active).collect(), bound)?;
+            self.share(going)?;
+        }
+        Ok(())
+    }
+
+    /// Whether this rank trains the run.
+    fn is_own(&self, run: &Run) -> bool {
+        run.number % self.ranks.size() == self.ranks.rank()
+    }
+
+    /// Tells the other ranks of this one's runs, and hears of theirs. Rank 0 has the file.
+    fn share(&self, runs: &mut [ActiveRun]) -> Result<()> {
+        if self.ranks.is_alone() {
+            return Ok(());
+        }
+        let own = runs.iter().filter(|active| self.is_own(active.run));
+        let news: Vec<News> = own
+            .map(|active| News {
+                run: active.run.number,
+                passed: active.passed.clone(),
+                record: active.record.clone(),
+            })
+            .collect();
+        for list in self.ranks.lists(&serde_json::to_vec(&news)?)? {
+            for news in serde_json::from_slice::<Vec<News>>(&list)? {
+                let active = runs.iter_mut().find(|active| active.run.number == news.run);
+                let Some(active) = active.filter(|active| !self.is_own(active.run)) else {
+                    continue;
+                };
+                active.passed = news.passed;
+                if let (None, Some(record)) = (&active.record, news.record) {
+                    self.write(&record, active.run)?;
+                    active.record = Some(record);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Trains runs up to `bound` epochs, several in parallel.
+    fn train_these(&self, waiting: Vec<&mut ActiveRun<'a>>, bound: usize) -> Result<()> {
         let jobs = self.jobs.min(waiting.len());
         let waiting = Mutex::new(waiting.into_iter());
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -164,10 +237,18 @@ impl<'a> Sweep<'a> {
             rungs: rungs.clone(),
             sweep: self.identity.clone(),
         };
-        self.results.append(&record)?;
-        self.bar.suspend(|| say(line(&record, active.run, self.plan.monitor)));
+        self.write(&record, active.run)?;
         active.passed = rungs;
         active.record = Some(record);
+        Ok(())
+    }
+
+    /// Adds a result to the file, and says it.
+    fn write(&self, record: &Record, run: &Run) -> Result<()> {
+        if let Some(results) = &self.results {
+            results.append(record)?;
+            self.bar.suspend(|| say(line(record, run, self.plan.monitor)));
+        }
         Ok(())
     }
 
