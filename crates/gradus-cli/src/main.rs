@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args, begin),
         Command::Sweep(args) => commands::sweep::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Data(args) => commands::data::run(&args),

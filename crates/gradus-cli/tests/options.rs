@@ -553,6 +553,120 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     ("evaluate", "threads", THREADS),
     ("evaluate", "json", OUTPUT),
+    ("explain", "<model>", INPUT),
+    (
+        "explain",
+        "activation",
+        Refused(&[(
+            "explain model.safetensors --data table.csv --activation relu",
+            "the file has its own",
+        )]),
+    ),
+    (
+        "explain",
+        "normalize",
+        Refused(&[(
+            "explain model.safetensors --data table.csv --normalize 0,255",
+            "the file has its own",
+        )]),
+    ),
+    (
+        "explain",
+        "class-names",
+        Refused(&[(
+            "explain model.safetensors --data table.csv --class-names a,b,c",
+            "the file has its own",
+        )]),
+    ),
+    ("explain", "data", INPUT),
+    (
+        "explain",
+        "data-dir",
+        Refused(&[("explain model.safetensors --data table.csv --data-dir .", "named data sets")]),
+    ),
+    (
+        "explain",
+        "missing",
+        Refused(&[("explain model.safetensors --data arrays.npz --missing -9", "an .npz archive")]),
+    ),
+    (
+        "explain",
+        "drop",
+        Refused(&[
+            ("explain model.safetensors --data arrays.npz --drop 0", "an .npz archive"),
+            ("explain model.safetensors --data digits --drop u", "is for tables"),
+        ]),
+    ),
+    (
+        "explain",
+        "encoding",
+        Refused(&[(
+            "explain model.safetensors --data arrays.npz --encoding utf-8",
+            "an .npz archive",
+        )]),
+    ),
+    (
+        "explain",
+        "label-column",
+        Refused(&[
+            ("explain model.safetensors --data arrays.npz --label-column 0", "an .npz archive"),
+            ("explain model.safetensors --data digits --label-column 0", "column of a table"),
+        ]),
+    ),
+    (
+        "explain",
+        "image-size",
+        Refused(&[
+            ("explain model.safetensors --data table.csv --image-size 9", "a table"),
+            ("explain model.safetensors --data idx --image-size 9", "a folder of IDX files"),
+        ]),
+    ),
+    (
+        "explain",
+        "no-download",
+        Refused(&[("explain model.safetensors --data table.csv --no-download", "named data sets")]),
+    ),
+    (
+        "explain",
+        "row",
+        Refused(&[("explain model.safetensors --data table.csv --row 1 --column u", "--column")]),
+    ),
+    (
+        "explain",
+        "column",
+        Refused(&[
+            ("explain model.safetensors --data table.csv --column u --row 1", "--row"),
+            ("explain model.safetensors --data table.csv --column none", "no such column"),
+        ]),
+    ),
+    (
+        "explain",
+        "class",
+        Refused(&[
+            ("explain model.safetensors --data table.csv --class a", "--row"),
+            ("explain model.safetensors --data table.csv --row 1 --class none", "does not predict"),
+        ]),
+    ),
+    (
+        "explain",
+        "repeats",
+        Refused(&[
+            ("explain model.safetensors --data table.csv --row 1 --repeats 2", "--row"),
+            ("explain model.safetensors --data table.csv --column u --repeats 2", "--column"),
+        ]),
+    ),
+    (
+        "explain",
+        "samples",
+        Refused(&[("explain model.safetensors --data table.csv --row 1 --samples 5", "--row")]),
+    ),
+    (
+        "explain",
+        "seed",
+        Refused(&[("explain model.safetensors --data table.csv --row 1 --seed 5", "--row")]),
+    ),
+    ("explain", "threads", THREADS),
+    ("explain", "json", OUTPUT),
     ("report", "<input>", INPUT),
     (
         "report",

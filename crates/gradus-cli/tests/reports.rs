@@ -185,8 +185,17 @@ fn a_report_on_a_regression_model_shows_its_errors() {
     assert!(without.contains("give its path with --data") && plots(&without).len() == 3);
     run(at, "report model.safetensors --data table.csv");
     let with = page(at, "report.html");
-    assert_eq!(plots(&with).len(), 4);
-    assert!(with.contains("Predicted against true: sum") && with.contains(">R^2<"));
+    for heading in ["Importances", "Partial dependence", "Worst predictions"] {
+        assert!(
+            with.contains(&format!(">{heading}</h2>")) && !without.contains(heading),
+            "{heading}"
+        );
+    }
+    assert!(
+        with.contains("Predicted against true: sum")
+            && with.contains("Residuals: sum")
+            && with.contains(">R^2<")
+    );
     assert!(!with.contains("Confusion matrix"));
     run(at, "report model.safetensors --data table.csv --format csv -o out");
     let errors = fs::read_to_string(at.join("out/errors.csv")).unwrap();
@@ -197,7 +206,39 @@ fn a_report_on_a_regression_model_shows_its_errors() {
     let pairs = fs::read_to_string(at.join("out/predictions.csv")).unwrap();
     assert!(pairs.starts_with("index,sum,sum_predicted\n0,") && pairs.lines().count() > 2);
     run(at, "report model.safetensors --data table.csv --format svg -o out");
-    assert!(at.join("out/predictions.svg").exists());
+    for plot in ["predictions", "residuals", "importances", "importances-2", "dependence"] {
+        assert!(at.join(format!("out/{plot}.svg")).exists(), "{plot}");
+    }
+}
+
+#[test]
+fn a_report_on_raw_columns_shows_what_they_mean() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let row = |i: usize| {
+        let colour = ["red", "<b>blue</b>", ""][i % 3];
+        let kind = if i % 3 == 1 { "yes" } else { "no" };
+        format!("{i},{colour},2024-01-{:02},{kind}\n", 1 + i % 28)
+    };
+    let rows: String = (0..120).map(row).collect();
+    // A label that is certainly wrong.
+    fs::write(at.join("t.csv"), format!("n,colour,day,kind\n{rows}7,red,2024-01-03,yes\n"))
+        .unwrap();
+    run(at, "train --data t.csv --label-column kind --epochs 60 --learning-rate 0.02 --quiet");
+    run(at, "report model.safetensors --data t.csv");
+    let page = page(at, "report.html");
+    for heading in ["Calibration", "Importances", "Partial dependence", "Worst predictions"] {
+        assert!(page.contains(&format!(">{heading}</h2>")), "{heading}");
+    }
+    assert!(!page.contains("Most confident mistakes</h2>"));
+    assert!(page.contains("Importance by log loss") && page.contains("colour: mean prediction"));
+    // Raw values, escaped.
+    assert!(page.contains("&lt;b&gt;blue") && page.contains("<td>2024-01-03</td>"));
+    run(at, "report model.safetensors --data t.csv --format csv -o out");
+    let importances = fs::read_to_string(at.join("out/importances.csv")).unwrap();
+    assert!(importances.starts_with("column,accuracy,accuracy_std,log_loss,log_loss_std\ncolour,"));
+    let dependence = fs::read_to_string(at.join("out/dependence.csv")).unwrap();
+    assert!(dependence.contains("colour,missing,"), "{dependence}");
 }
 
 #[test]

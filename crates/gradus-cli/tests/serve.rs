@@ -230,10 +230,6 @@ fn problems_at_the_start_are_reported() {
     assert!(refused("--host nowhere.invalid", 1).contains("cannot listen on nowhere.invalid"));
     assert!(refused("--port 70000", 2).contains("--port"));
     table(at, "table.csv");
-    fs::write(at.join("values.csv"), "x,y\n".to_owned() + &"1,2\n2,4\n".repeat(20)).unwrap();
-    let values = "--data values.csv --loss squared --label-column y --epochs 1 --out v.safetensors";
-    run(at, &format!("train --quiet {values}"));
-    assert!(refused("v.safetensors", 1).contains("this is a regression model"));
     // A model that does not take images can be looked at.
     run(at, "train --data table.csv --epochs 1 --quiet --out t.safetensors");
     let server = Server::start(at, "t.safetensors");
@@ -242,6 +238,50 @@ fn problems_at_the_start_are_reported() {
     assert!(server.answer(&stroke()).refusal(400).contains("samples of 2 numbers"));
     let listed = server.get("/api/samples?data=digits").done();
     assert!(listed["note"].as_str().unwrap().contains("does not take the samples of digits"));
+}
+
+#[test]
+fn rows_of_tables_are_predicted_and_explained() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let row = |i: usize| {
+        format!("{},{},2024-01-{:02},{}\n", i % 9, ["a", "b", ""][i % 3], 1 + i % 28, 3 * (i % 9))
+    };
+    let rows: String = (0..90).map(row).collect();
+    fs::write(at.join("v.csv"), format!("n,kind,day,y\n{rows}")).unwrap();
+    run(
+        at,
+        "train --quiet --data v.csv --loss squared --label-column y --epochs 5 --out v.safetensors",
+    );
+    let server = Server::start(at, "v.safetensors");
+    let model = server.get("/api/state").done()["model"].clone();
+    let form = model["form"].as_array().unwrap();
+    let field = |name: &str| form.iter().find(|it| it["name"] == name).unwrap();
+    assert_eq!((form.len(), &field("n")["typical"]), (3, &json!("4")));
+    assert_eq!(field("kind")["values"], json!(["a", "b"]));
+    assert_eq!((&field("day")["kind"], &field("day")["time"]), (&json!("date"), &json!(false)));
+    let ask = |values: Value| {
+        server.post("/api/predict", &json!({"model": model["id"], "values": values}))
+    };
+    for values in [["7", "b", "2024-01-03"], ["", "", ""], ["2.5", "unknown", "01.05.2024 12:30"]] {
+        fs::write(at.join("row.csv"), format!("n,kind,day\n{}\n", values.join(","))).unwrap();
+        let expected =
+            json(&run(at, "predict v.safetensors row.csv --json"))["values"]["y"].clone();
+        let found = ask(json!(values)).done();
+        assert_eq!((&found["values"][0], &found["output"]), (&expected, &json!(0)));
+        let parts = found["contributions"].as_array().unwrap();
+        let sum: f64 = parts.iter().map(|part| part.as_f64().unwrap()).sum();
+        let difference = expected.as_f64().unwrap() - found["neutral"].as_f64().unwrap();
+        assert!((sum - difference).abs() < 0.01 * (1.0 + difference.abs()), "{found}");
+    }
+    assert!(ask(json!(["x", "a", ""])).refusal(400).starts_with("n: "));
+    assert!(ask(json!(["1", "a", "tomorrow"])).refusal(400).contains("is not a date"));
+    assert!(ask(json!(["1"])).refusal(400).contains("takes 3 columns"));
+    server.post("/api/predict", &json!({"model": 99, "values": ["1", "a", ""]})).refusal(409);
+    server.post("/api/predict", &json!({"model": model["id"], "values": "1"})).refusal(400);
+    let output = json!({"model": model["id"], "values": ["1", "a", ""], "output": 1});
+    assert!(server.post("/api/predict", &output).refusal(400).contains("no output 1"));
+    assert!(server.answer(&stroke()).refusal(400).contains("samples of 3 numbers"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ import { follow, post, request, server, subscribe } from "./api.js";
 import { start as startData } from "./data.js";
 import { options } from "./dom.js";
 import { startDraw } from "./draw.js";
+import { startForm } from "./form.js";
 import { percent } from "./format.js";
 import { start as startTrain } from "./train.js";
 import { visible, visibleName } from "./visible.js";
@@ -20,7 +21,20 @@ function showView() {
     if (name === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${view[0].toUpperCase()}${view.slice(1)} - gradus`;
+  nameView(view);
+}
+
+function nameView(view) {
+  document.title = `${document.querySelector(`nav a[href="#${view}"]`).textContent} - gradus`;
+}
+
+/** The first view is for drawings, or, where the model takes rows of a table, a form for these. */
+function showForm(isForm) {
+  const name = isForm ? "Predict" : "Draw";
+  document.querySelector('nav a[href="#draw"]').textContent = name;
+  element("draw").ariaLabel = name;
+  document.querySelector("#draw > .draw").hidden = isForm;
+  if (!element("draw").hidden) nameView("draw");
 }
 
 /** The server's prediction for a drawing, or for an image file as it is, so that the result equals `gradus predict`. */
@@ -34,8 +48,8 @@ async function predict({ canvas, file, units }) {
 
 /** The list of models, and what is shown about the chosen one. */
 class ModelChoice {
-  constructor(draw) {
-    Object.assign(this, { draw, list: element("model"), about: element("model-about") });
+  constructor(draw, useForm) {
+    Object.assign(this, { draw, useForm, list: element("model"), about: element("model-about") });
     this.problem = element("model-problem");
     this.list.addEventListener("change", () => this.choose(this.list.value));
   }
@@ -74,7 +88,10 @@ class ModelChoice {
 
   show(model) {
     const accuracy = model?.test_accuracy ? `; test accuracy ${percent(model.test_accuracy)}` : "";
-    this.problem.textContent = visible(model?.no_images ?? "");
+    const isForm = Boolean(model?.form);
+    showForm(isForm);
+    this.useForm(isForm ? model : null);
+    this.problem.textContent = visible((!isForm && model?.no_images) || "");
     this.about.textContent = model
       ? `${model.architecture}${accuracy}`
       : "Train one, or start gradus serve with a model.";
@@ -97,7 +114,7 @@ class ModelChoice {
 addEventListener("hashchange", showView);
 showView();
 const draw = startDraw(predict, { percent, visible });
-const choice = new ModelChoice(draw);
+const choice = new ModelChoice(draw, startForm(element("row")));
 subscribe((change) => choice.onChange(change));
 startTrain(element("train"));
 startData(element("data"), {

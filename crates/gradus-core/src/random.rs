@@ -34,6 +34,8 @@ pub enum Purpose {
     Sweep = 11,
     /// Initial biases that depend on the data.
     InitBias = 12,
+    /// Which rows a model is asked about, and how a column is shuffled.
+    Importance = 16,
 }
 
 /// The stream of `seed` for `purpose`.

@@ -15,7 +15,7 @@
 //! | [`metrics`] | predictions and targets | accuracy, confusion matrix, calibration, errors |
 //! | [`classifier`] | raw samples | predictions: the models |
 //! | [`model_file`] | a model or a file | .safetensors, .onnx, .npz and back; models of Keras and PyTorch |
-//! | `plot` | a history, an evaluation, weights | SVG text |
+//! | `plot` | a history, an evaluation, weights, importances | SVG text |
 //!
 //! Examples are in `crates/gradus/examples`.
 #![forbid(unsafe_code)]

@@ -1,6 +1,9 @@
 //! Plots as their readers meet them: well-formed, to scale, safe and bounded.
 
-use gradus::data::{Dataset, Inputs};
+use gradus::classifier::{
+    ColumnImportance, Contributions, Importance, Importances, PartialDependence, Score,
+};
+use gradus::data::{Cell, Dataset, Inputs};
 use gradus::metrics::{Calibration, ConfusionMatrix, SampleResult};
 use gradus::network::{Activation, Init, Network};
 use gradus::plot::{self, Figure};
@@ -187,6 +190,117 @@ fn predictions_are_drawn_to_scale_and_bounded() {
     for values in [vec![], vec![5.0; 4], vec![f32::NAN, f32::INFINITY, 1.0]] {
         texts_fit(&parse(&plot::predictions("y", &values, &values)));
     }
+}
+
+#[test]
+fn residuals_are_drawn_to_scale() {
+    let svg = plot::residuals("price", &[0.0, 100.0, 200.0], &[50.0, 100.0, 150.0]);
+    let document = parse(&svg);
+    texts_fit(&document);
+    let dots = elements(&document, "circle").map(|it| (number(it, "cx"), number(it, "cy")));
+    for ((x, y), (predicted, residual)) in dots.zip([(50.0, -50.0), (100.0, 0.0), (150.0, 50.0)]) {
+        let expected = (
+            between_ticks(&document, ["50", "100"], predicted, true),
+            between_ticks(&document, ["0", "50"], residual, false),
+        );
+        assert!((x - expected.0).abs() < 0.02 && (y - expected.1).abs() < 0.02, "{x} {y}");
+    }
+    for values in [vec![], vec![5.0; 4], vec![f32::NAN, f32::INFINITY, 1.0]] {
+        texts_fit(&parse(&plot::residuals("y", &values, &values)));
+    }
+}
+
+fn importances_of(means: &[f64]) -> Importances {
+    let importance = |mean: f64| Importance { mean, std: 0.01, repeats: vec![mean; 5] };
+    let column =
+        |&mean: &f64| ColumnImportance { by_score: [importance(mean / 2.0), importance(mean)] };
+    let scores = [(Score::Accuracy, 0.9), (Score::LogLoss, 0.3)];
+    Importances { samples: 100, scores, columns: means.iter().map(column).collect() }
+}
+
+/// Left end and width of the bars.
+fn bars(document: &Document) -> Vec<(f64, f64)> {
+    let rects = elements(document, "rect").filter(|it| it.attribute("class") != Some("ground"));
+    rects.map(|it| (number(it, "x"), number(it, "width"))).collect()
+}
+
+#[test]
+fn importances_are_bars_from_the_largest_to_the_smallest() {
+    let names = ["age", "<b> & more of a very long name of a column", "c"].map(String::from);
+    let svg = plot::importances(&names, &importances_of(&[0.1, 0.4, -0.1]), 1);
+    let document = parse(&svg);
+    texts_fit(&document);
+    let found = bars(&document);
+    let zero = between_ticks(&document, ["0", "0.2"], 0.0, true);
+    let wide = between_ticks(&document, ["0", "0.2"], 0.4, true) - zero;
+    for ((x, width), value) in found.iter().zip([0.4, 0.1, -0.1]) {
+        assert!((width - wide * f64::abs(value) / 0.4).abs() < 0.05, "{found:?}");
+        let start = if value < 0.0 { x + width } else { *x };
+        assert!((start - zero).abs() < 0.05, "{found:?}");
+    }
+    assert!(texts(&document).contains(&"age") && texts(&document).contains(&"rise of log loss"));
+    let many: Vec<f64> = (0..500).map(f64::from).collect();
+    let names: Vec<String> = (0..500).map(|at| format!("column {at}")).collect();
+    let svg = plot::importances(&names, &importances_of(&many), 0);
+    let document = parse(&svg);
+    texts_fit(&document);
+    assert_eq!(bars(&document).len(), 40);
+    texts_fit(&parse(&plot::importances(&[], &importances_of(&[]), 0)));
+    texts_fit(&parse(&plot::importances(&["a".into()], &importances_of(&[0.0]), 0)));
+}
+
+#[test]
+fn contributions_are_bars_to_either_side() {
+    let found = Contributions { prediction: 0.8, neutral: 0.3, columns: vec![-0.1, 0.6] };
+    let names = ["age = 31", "sex = (missing)"].map(String::from);
+    let svg = plot::contributions(&names, &found, ">50K");
+    let document = parse(&svg);
+    texts_fit(&document);
+    let [(right, _), (left, width)] = bars(&document)[..] else { panic!("{svg}") };
+    assert!((left + width - right).abs() < 0.05);
+    assert!(texts(&document).contains(&"0.8000 in place of 0.3000"));
+}
+
+#[test]
+fn dependence_is_a_curve_or_a_row_for_each_value() {
+    let of = |values: Vec<Cell>, means: &[f64]| PartialDependence {
+        column: 0,
+        values,
+        means: means.iter().flat_map(|&mean| [1.0 - mean, mean]).collect(),
+        outputs: 2,
+        samples: 1000,
+    };
+    let numbers = [1.0, 2.0, 4.0].map(Cell::Number).to_vec();
+    let svg = plot::dependence("age", &of(numbers, &[0.1, 0.2, 0.5]), 1, ">50K");
+    let document = parse(&svg);
+    texts_fit(&document);
+    let points = points(elements(&document, "path").next().unwrap());
+    for (&(x, y), (value, mean)) in points.iter().zip([(1.0, 0.1), (2.0, 0.2), (4.0, 0.5)]) {
+        let expected = (
+            between_ticks(&document, ["1", "2"], value, true),
+            between_ticks(&document, ["0.1", "0.2"], mean, false),
+        );
+        assert!(
+            (x - expected.0).abs() < 0.02 && (y - expected.1).abs() < 0.02,
+            "{x} {y} {expected:?}"
+        );
+    }
+    let categories = vec![Cell::Text("<red>".into()), Cell::Text("blue".into()), Cell::Gap];
+    let svg = plot::dependence("colour", &of(categories, &[0.1, 0.2, 0.4]), 1, "yes");
+    let document = parse(&svg);
+    texts_fit(&document);
+    assert_eq!(elements(&document, "circle").count(), 3);
+    for name in ["<red>", "blue", "(missing)"] {
+        assert!(texts(&document).contains(&name));
+    }
+    let svg = plot::dependence(
+        "day",
+        &of(vec![Cell::Time(0), Cell::Time(86_400)], &[0.1, 0.1]),
+        1,
+        "yes",
+    );
+    assert!(texts(&parse(&svg)).contains(&"1970-01-02"));
+    texts_fit(&parse(&plot::dependence("x", &of(vec![Cell::Number(1.0)], &[0.5]), 0, "y")));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod checkpoints;
 mod train;
 mod sweep;
 mod evaluate;
+mod explain;
 mod report;
 mod predict;
 mod data;
@@ -31,6 +32,7 @@ use gradus::training::settings::{Setting, spell};
 pub(crate) use bench::BenchArgs;
 pub(crate) use data::DataArgs;
 pub(crate) use evaluate::EvaluateArgs;
+pub(crate) use explain::ExplainArgs;
 pub(crate) use export::ExportArgs;
 pub(crate) use fetch::FetchArgs;
 pub(crate) use inspect::InspectArgs;
@@ -67,6 +69,7 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     Sweep(SweepArgs),
     Evaluate(EvaluateArgs),
+    Explain(ExplainArgs),
     Report(ReportArgs),
     Predict(PredictArgs),
     Data(DataArgs),

@@ -3,6 +3,7 @@
 pub(crate) mod train;
 pub(crate) mod sweep;
 pub(crate) mod evaluate;
+pub(crate) mod explain;
 pub(crate) mod report;
 pub(crate) mod predict;
 mod parquet_file;

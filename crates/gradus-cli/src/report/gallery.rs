@@ -9,6 +9,7 @@ use gradus::metrics::{Mistake, SampleResult};
 use gradus::plot::{escape, grouped, image_url};
 
 use super::report_data::MeasuredClasses;
+use crate::run::cells::cell_text;
 use crate::run::output::percent_fine;
 
 /// Maximum number of off-diagonal cells whose samples are shown: those with most samples.
@@ -172,8 +173,8 @@ fn figure(data: &Dataset, index: usize, words: &str, caption: &str) -> String {
 
 /// The first values of a sample, as text.
 pub(super) fn values(data: &Dataset, index: usize) -> String {
-    let values = data.sample(index);
-    let shown: Vec<String> = values.iter().take(MOST_VALUES).map(ToString::to_string).collect();
+    let shown = 0..data.features().min(MOST_VALUES);
+    let shown: Vec<String> = shown.map(|at| cell_text(&data.cell(index, at))).collect();
     let more = if data.features() > MOST_VALUES { ", \u{2026}" } else { "" };
     shown.join(", ") + more
 }

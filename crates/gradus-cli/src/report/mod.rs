@@ -7,6 +7,7 @@ mod training_facts;
 mod markup;
 mod class_rows;
 mod gallery;
+mod columns;
 mod page;
 mod pieces;
 mod png;

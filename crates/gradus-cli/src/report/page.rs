@@ -8,7 +8,7 @@ use gradus::training::History;
 use super::class_rows::{ClassRow, Share};
 use super::gallery::{self, Cells};
 use super::markup::{facts, paragraph, plots, section, table};
-use super::pieces::predictions;
+use super::pieces::{predictions, residuals};
 use super::report_data::{Measured, MeasuredClasses, MeasuredValues, ReportData};
 use super::training_facts;
 use crate::run::output::{figure, interval, percent_fine, with_interval};
@@ -45,10 +45,18 @@ pub(crate) fn page(report: &ReportData) -> String {
             }
             Ok(Measured::Values(measured)) => {
                 parts.push(("errors", "Errors", errors(measured, model.names())));
-                let drawn = plots(&predictions(measured, model.names()));
+                let drawn = plots(
+                    &[predictions(measured, model.names()), residuals(measured, model.names())]
+                        .concat(),
+                );
                 parts.push(("predictions", "Predicted against true", drawn));
             }
             Err(why) => parts.push(("samples", "Evaluation", missing(why))),
+        }
+        if let Some(columns) = &report.columns {
+            // The worst predictions with their raw values say more.
+            parts.retain(|(id, ..)| *id != "mistakes");
+            parts.extend(columns.sections(model.names()));
         }
         parts.push(("weights", "Weights", weights(model)));
     }

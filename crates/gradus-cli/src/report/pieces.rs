@@ -5,10 +5,12 @@ use gradus::metrics::{LabelEvaluation, LabelFigures};
 use gradus::plot::{self, Figure};
 
 use super::class_rows::{ClassRow, Share};
+use super::columns::{ColumnData, MOST_DEPENDENCES};
 use super::report_data::{Measured, MeasuredClasses, MeasuredValues, ReportData};
+use crate::run::cells::cell_text;
 
 /// The names of all plots that [`plots`] may give.
-pub(crate) const PLOTS: [&str; 12] = [
+pub(crate) const PLOTS: [&str; 22] = [
     "loss",
     "accuracy",
     "learning-rate",
@@ -19,6 +21,16 @@ pub(crate) const PLOTS: [&str; 12] = [
     PREDICTIONS[1],
     PREDICTIONS[2],
     PREDICTIONS[3],
+    RESIDUALS[0],
+    RESIDUALS[1],
+    RESIDUALS[2],
+    RESIDUALS[3],
+    IMPORTANCES[0],
+    IMPORTANCES[1],
+    DEPENDENCES[0],
+    DEPENDENCES[1],
+    DEPENDENCES[2],
+    DEPENDENCES[3],
     "first-layer",
     "weights",
 ];
@@ -27,8 +39,18 @@ pub(crate) const PLOTS: [&str; 12] = [
 /// names of files.
 const PREDICTIONS: [&str; 4] = ["predictions", "predictions-2", "predictions-3", "predictions-4"];
 
+/// The same of the residuals.
+const RESIDUALS: [&str; 4] = ["residuals", "residuals-2", "residuals-3", "residuals-4"];
+
+/// Those of the columns of a table, by each of two figures.
+const IMPORTANCES: [&str; 2] = ["importances", "importances-2"];
+
+/// Those of the most important columns.
+const DEPENDENCES: [&str; MOST_DEPENDENCES] =
+    ["dependence", "dependence-2", "dependence-3", "dependence-4"];
+
 /// The names of all tables that [`tables`] may give.
-pub(crate) const TABLES: [&str; 8] = [
+pub(crate) const TABLES: [&str; 10] = [
     "history",
     "classes",
     "confusion",
@@ -37,6 +59,8 @@ pub(crate) const TABLES: [&str; 8] = [
     "errors",
     "labels",
     "predictions",
+    "importances",
+    "dependence",
 ];
 
 /// A plot or a table.
@@ -75,8 +99,18 @@ pub(crate) fn plots(report: &ReportData) -> Vec<Piece> {
             let plots = predictions(measured, model.names());
             let named = PREDICTIONS.iter().zip(plots).map(|(name, plot)| Piece::new(name, plot));
             pieces.extend(named);
+            let plots = residuals(measured, model.names());
+            let named = RESIDUALS.iter().zip(plots).map(|(name, plot)| Piece::new(name, plot));
+            pieces.extend(named);
         }
         Ok(Measured::Labels(_)) | Err(_) => {}
+    }
+    if let Some(columns) = &report.columns {
+        let named = |names: &[&str], plots: Vec<String>| -> Vec<Piece> {
+            names.iter().zip(plots).map(|(name, plot)| Piece::new(name, plot)).collect()
+        };
+        pieces.extend(named(&IMPORTANCES, columns.bars()));
+        pieces.extend(named(&DEPENDENCES, columns.curves(model.names())));
     }
     if let Some(images) = plot::weights(&model.network, &model.image_shape()) {
         pieces.push(Piece::new("first-layer", images));
@@ -91,6 +125,16 @@ pub(super) fn predictions(measured: &MeasuredValues, names: &[String]) -> Vec<St
     let plot = |(at, name): (usize, &String)| {
         let [truth, predicted] = measured.output(at);
         plot::predictions(name, &truth, &predicted)
+    };
+    names.map(plot).collect()
+}
+
+/// Residuals over predicted values, a plot for each output.
+pub(super) fn residuals(measured: &MeasuredValues, names: &[String]) -> Vec<String> {
+    let names = names.iter().take(RESIDUALS.len()).enumerate();
+    let plot = |(at, name): (usize, &String)| {
+        let [truth, predicted] = measured.output(at);
+        plot::residuals(name, &truth, &predicted)
     };
     names.map(plot).collect()
 }
@@ -126,6 +170,10 @@ pub(crate) fn tables(report: &ReportData) -> Result<Vec<Piece>> {
         return Ok(pieces);
     };
     let names = model.names();
+    if let Some(columns) = &report.columns {
+        pieces.push(Piece::new("importances", importances(columns)?));
+        pieces.push(Piece::new("dependence", dependence(columns, names)?));
+    }
     let measured = match measured {
         Measured::Classes(measured) => measured,
         Measured::Labels(measured) => {
@@ -156,6 +204,37 @@ fn csv(rows: impl IntoIterator<Item = Vec<String>>) -> Result<String> {
 
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(String::from).to_vec()
+}
+
+/// How much worse each of two figures becomes without a column.
+fn importances(columns: &ColumnData) -> Result<String> {
+    let found = &columns.importances;
+    let figures = found.scores.iter().flat_map(|(score, _)| {
+        let key = score.key();
+        [key.to_owned(), format!("{key}_std")]
+    });
+    let heading = ["column".to_owned()].into_iter().chain(figures).collect();
+    let rows = found.order().into_iter().map(|at| {
+        let figures = found.columns[at].by_score.iter().flat_map(|it| [it.mean, it.std]);
+        let name = columns.names[at].clone();
+        [name].into_iter().chain(figures.map(|figure| figure.to_string())).collect()
+    });
+    csv([heading].into_iter().chain(rows))
+}
+
+/// The mean predictions at each value of the most important columns.
+fn dependence(columns: &ColumnData, names: &[String]) -> Result<String> {
+    let heading = [row(["column", "value"]), names.to_vec()].concat();
+    let rows = columns.dependences.iter().flat_map(|(found, _)| {
+        let name = &columns.names[found.column];
+        found.values.iter().zip(found.means.chunks_exact(found.outputs)).map(
+            move |(value, means)| {
+                let means = means.iter().map(f64::to_string);
+                [name.clone(), cell_text(value)].into_iter().chain(means).collect()
+            },
+        )
+    });
+    csv([heading].into_iter().chain(rows))
 }
 
 /// The errors of each output.

@@ -12,6 +12,7 @@ use gradus::metrics::{
 };
 use gradus::training::{Checkpoint, History};
 
+use super::columns::ColumnData;
 use crate::args::ReportArgs;
 use crate::run::labelled_data::labelled_data;
 use crate::run::model::load_from;
@@ -30,6 +31,8 @@ pub(crate) struct ReportData {
     model: Option<Model>,
     /// The model measured on labelled samples, or why there are none.
     pub(crate) measured: Result<Measured, String>,
+    /// What the columns of a table mean to the model.
+    pub(crate) columns: Option<ColumnData>,
 }
 
 /// A model measured on labelled samples.
@@ -86,11 +89,12 @@ impl ReportData {
             }
             let history = Some(History::load(path)?);
             let measured = Err("a history contains no model to measure".into());
-            return Ok(ReportData { name, history, model: None, measured });
+            return Ok(ReportData { name, history, model: None, measured, columns: None });
         }
         let model = load_from(path, &args.foreign)?.model;
         let history = history_of(&model, path);
-        let measured = match Measured::new(&model, args) {
+        let mut columns = None;
+        let measured = match Measured::new(&model, args, &mut columns) {
             Ok(measured) => Ok(measured),
             Err(error) if args.data.is_some() => return Err(error),
             Err(error) => {
@@ -99,7 +103,7 @@ impl ReportData {
                 Err(reason)
             }
         };
-        Ok(ReportData { name, history, model: Some(model), measured })
+        Ok(ReportData { name, history, model: Some(model), measured, columns })
     }
 
     /// The model; a history has none.
@@ -109,9 +113,11 @@ impl ReportData {
 }
 
 impl Measured {
-    fn new(model: &Model, args: &ReportArgs) -> Result<Measured> {
+    /// Measures the model on labelled samples; of a table also its `columns`.
+    fn new(model: &Model, args: &ReportArgs, columns: &mut Option<ColumnData>) -> Result<Measured> {
         let (name, data) = labelled_data(model, args.data.as_deref(), &args.source)?;
         let workers = workers(args.threads, data.len())?;
+        *columns = ColumnData::new(model, &data, &workers)?;
         if let Targets::Values { .. } = data.targets {
             let model = model.regressor()?;
             let predicted = model.predict(&data.inputs, &workers)?.values;

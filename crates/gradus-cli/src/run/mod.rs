@@ -8,6 +8,7 @@ pub(crate) mod stop;
 pub(crate) mod saving;
 pub(crate) mod workers;
 pub(crate) mod describe;
+pub(crate) mod cells;
 pub(crate) mod drawing;
 pub(crate) mod model;
 pub(crate) mod effects;

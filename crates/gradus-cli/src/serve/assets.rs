@@ -6,6 +6,7 @@ use crate::run::digit_page::DRAW;
 pub(super) fn index() -> String {
     include_str!("../../web/index.html")
         .replace("{draw}", DRAW)
+        .replace("{form}", include_str!("../../web/form.html"))
         .replace("{train}", include_str!("../../web/train.html"))
         .replace("{data}", include_str!("../../web/data.html"))
         .replace("{version}", env!("CARGO_PKG_VERSION"))
@@ -23,6 +24,7 @@ pub(super) fn asset(name: &str) -> Option<(&'static str, &'static str)> {
         "dom.js" => (SCRIPT, include_str!("../../web/dom.js")),
         "draw.js" => (SCRIPT, include_str!("../../web/draw.js")),
         "fields.js" => (SCRIPT, include_str!("../../web/fields.js")),
+        "form.js" => (SCRIPT, include_str!("../../web/form.js")),
         "format.js" => (SCRIPT, include_str!("../../web/format.js")),
         "runs.js" => (SCRIPT, include_str!("../../web/runs.js")),
         "settings.js" => (SCRIPT, include_str!("../../web/settings.js")),

@@ -20,6 +20,7 @@ use super::access::Access;
 use super::bodies::{self, Unread, Upload};
 use super::client::Client;
 use super::events::to_json;
+use super::form;
 use super::guard::Guard;
 use super::limits::{Limits, MOST_STREAMS};
 use super::model::{self, Served};
@@ -73,6 +74,7 @@ pub(super) fn router(site: Site) -> Router {
         .route("/api/events", get(events))
         .route("/api/model", post(choose_model))
         .route("/api/answer", post(answer))
+        .route("/api/predict", post(predict_row))
         .route("/api/samples", get(list_samples))
         .route("/api/runs", post(start_run))
         .route("/api/runs/{id}", get(run))
@@ -228,6 +230,28 @@ async fn answer(
 fn is_large(image: &Upload) -> bool {
     // A file that cannot be read is refused by the prediction, in words.
     parse_size(&image.bytes).is_ok_and(|(height, width)| height * width > MOST_DRAWING)
+}
+
+async fn predict_row(
+    State(site): Shared,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Response> {
+    let limits = &site.limits;
+    let row: form::Row = Unread { headers: &headers, body, client: &client, limits }.json().await?;
+    let lane = &limits.drawings;
+    let place = lane.enter()?;
+    let shared = site.shared.clone();
+    let text = lane.run(place, &client, move || {
+        let model = shared.lock().model.clone();
+        // The columns of the form are those of the model for which it was made.
+        let model = model.filter(|model| model.id == row.model).ok_or_else(|| {
+            Problem::new(StatusCode::CONFLICT, "the form is for a model that is no longer in use")
+        })?;
+        Ok(to_json(&model.answer_row(&row)?))
+    });
+    bodies::json(text.await?, &limits.responses)
 }
 
 async fn list_samples(

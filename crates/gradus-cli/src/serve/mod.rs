@@ -1,6 +1,6 @@
 //! The server of `gradus serve` and `gradus train --watch`: requests of the page in, answers and events out.
 //! `state.rs` holds the runs, the model in use and the listeners behind one lock; `runs.rs` trains,
-//! `model.rs` predicts, `samples.rs` lists samples, `saving.rs` writes models, and `streams.rs` sends events.
+//! `model.rs` predicts, for rows of tables with `form.rs`, `samples.rs` lists samples, `saving.rs` writes models, and `streams.rs` sends events.
 //!
 //! A request passes `connections.rs`, then `guard.rs` (where may it come from?) and `access.rs` (does it have the
 //! token?), and reaches the routes in `http.rs`. `limits.rs` has the numbers of everything that a client could ask
@@ -17,6 +17,7 @@ mod connections;
 mod bodies;
 mod assets;
 mod fields;
+mod form;
 mod model;
 mod events;
 mod saves;

@@ -1,15 +1,17 @@
-//! The model that the page uses: a classifier and images in, predictions and explanations out.
+//! The model that the page uses: images or rows of a table in, predictions and explanations out.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
-use gradus::classifier::{Classifier, Explanation, Model, Predictor, ValueRange};
+use gradus::classifier::{Explanation, Model, Predictor, ValueRange};
+use gradus::data::Task;
 use gradus::data::images::parse_grey;
 use gradus::metrics::most_probable;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::form::{self, Row, RowPrediction};
 use crate::args::ForeignArgs;
 use crate::run::describe::{architecture, hidden_of};
 use crate::run::escape::is_unprintable;
@@ -20,25 +22,31 @@ use crate::run::samples::{image_pixels, image_size};
 /// Maximum number of models in the list.
 const MOST_LISTED: usize = 200;
 
-/// A classifier that serves predictions.
+/// A model that serves predictions: a classifier, or one of the columns of a table.
 pub(crate) struct Served {
     /// Assigned by the shared state, different for every model.
     pub(super) id: usize,
     name: String,
     /// The run that produced it; none for a file.
     run: Option<usize>,
-    pub(super) model: Classifier,
+    pub(super) model: Model,
     predictor: Mutex<Predictor>,
 }
 
 impl Served {
     /// # Errors
-    /// If it is a regression model.
+    /// If it neither tells classes apart nor takes rows of a table.
     pub(super) fn new(model: Model, name: String, run: Option<usize>) -> Result<Served> {
-        let Ok(model) = model.into_classifier() else {
-            return Err(anyhow!("{name}: this is a regression model; the page is for classifiers"));
-        };
-        let bytes = model.inputs.values != ValueRange::Unit;
+        if model.task() != Task::Classification
+            && let Err(why) = form::check(&model)
+        {
+            let task = model.task().name();
+            return Err(anyhow!(
+                "{name}: this is a {task} model, and {why}; the page is for classifiers and tables"
+            ));
+        }
+        // Rows of tables are floats or raw columns.
+        let bytes = form::check(&model).is_err() && model.inputs.values != ValueRange::Unit;
         let predictor = Mutex::new(model.predictor(bytes)?);
         Ok(Served { id: 0, name, run, model, predictor })
     }
@@ -69,7 +77,7 @@ impl Served {
 
     /// The model as JSON for the page.
     pub(super) fn describe(&self) -> Value {
-        let Model { network, outputs, provenance, .. } = &*self.model;
+        let Model { network, outputs, provenance, .. } = &self.model;
         let hidden = hidden_of(network).into_iter().enumerate().map(|(index, units)| {
             json!({"units": units, "activation": network.activation_after(index).name()})
         });
@@ -77,6 +85,7 @@ impl Served {
             "id": self.id,
             "name": self.name,
             "run": self.run,
+            "task": self.model.task().name(),
             "classes": outputs.names,
             "shape": self.model.image_shape(),
             "architecture": architecture(network),
@@ -84,6 +93,7 @@ impl Served {
             "data": provenance.data,
             "test_accuracy": provenance.test_accuracy(),
             "no_images": image_size(&self.model).err().map(|why| why.to_string()),
+            "form": form::check(&self.model).is_ok().then(|| form::fields(&self.model)),
         })
     }
 
@@ -114,6 +124,15 @@ impl Served {
         self.predict(pixels, units)
     }
 
+    /// The prediction for a row of a table, and what each column adds to it.
+    ///
+    /// # Errors
+    /// If a value cannot be read, or the model does not take rows of tables.
+    pub(super) fn answer_row(&self, row: &Row) -> Result<RowPrediction> {
+        let mut predictor = self.predictor.lock().unwrap_or_else(PoisonError::into_inner);
+        form::predict(&self.model, &mut predictor, row)
+    }
+
     /// The prediction for an image in the form in which the model saw its training images.
     fn predict(&self, pixels: Vec<u8>, units: bool) -> Result<Answer> {
         let inputs = self.model.inputs.image(pixels.clone())?;
@@ -123,7 +142,7 @@ impl Served {
         };
         let label = most_probable(&probabilities);
         let Explanation { units: activities, contributions } =
-            self.model.explain(inputs.rows(), label)?;
+            self.model.classifier()?.explain(inputs.rows(), label)?;
         Ok(Answer::Found {
             input: pixels,
             probabilities,

@@ -127,7 +127,8 @@ impl SampleCache {
             Part::Training => &loaded.train,
         };
         let fits = |served: &&Served| {
-            served.model.class_names() == data.class_names()
+            served.model.task() == Task::Classification
+                && served.model.names() == data.class_names()
                 && served.model.features() == data.features()
         };
         let note = model.filter(|served| !fits(served)).map(|_| {
@@ -192,13 +193,13 @@ impl SampleCache {
         if let Some((_, found)) = all.iter().find(|(kept, _)| *kept == key) {
             return Ok(found.clone());
         }
-        let workers = workers(None, data.len())?;
+        let (workers, model) = (workers(None, data.len())?, served.model.classifier()?);
         let found = match &data.inputs {
             Inputs::Bytes(levels) if are_grey_levels(&served.model, levels) => {
                 let (data, _) = dataset_to_scale_of(&served.model, data.clone())?;
-                served.model.results(&data, &workers)?
+                model.results(&data, &workers)?
             }
-            _ => served.model.results(data, &workers)?,
+            _ => model.results(data, &workers)?,
         };
         let found = Arc::new(found);
         keep(&mut all, (key, found.clone()));

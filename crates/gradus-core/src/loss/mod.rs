@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::samples::{Targets, Task};
 
 mod names;
+mod slopes;
 
 /// What training minimizes: the formula of the loss and of its gradient, which targets it is for, and what the
 /// outputs of the last layer become in a prediction.

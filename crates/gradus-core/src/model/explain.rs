@@ -3,18 +3,11 @@
 
 use std::borrow::Borrow;
 
-use gradus_kernels::matrix::{MatMut, MatRef};
-
+use super::slopes::Stack;
 use super::{Classifier, Model};
 use crate::engine::cpu::kernels;
-use crate::engine::cpu::linear::{backward_input, forward};
 use crate::error::{Error, Result};
 use crate::samples::Rows;
-
-/// Values as a matrix of one row.
-fn row(values: &[f32]) -> MatRef<'_> {
-    MatRef::new(values, 1, values.len())
-}
 
 /// What one answer comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +22,7 @@ pub struct Explanation {
 
 impl<M: Borrow<Model>> Classifier<M> {
     /// What speaks for and against `class` in one sample of raw values: gradient times input
-    /// (Shrikumar et al. 2016), and what the hidden units do.
+    /// (Shrikumar et al. 2016), and what the hidden units do. [`Model::contributions`] is for the columns of tables.
     ///
     /// # Errors
     /// `InvalidArgument` if the sample has not the model's size, there is no such class, the network embeds columns, or the
@@ -37,7 +30,7 @@ impl<M: Borrow<Model>> Classifier<M> {
     pub fn explain(&self, sample: Rows, class: usize) -> Result<Explanation> {
         if self.transform.schema().is_some() {
             return Err(Error::argument(
-                "what a sample's features contribute is not computed for raw columns of tables",
+                "gradient times input is for models of numbers; for raw columns of a table there are contributions",
             ));
         }
         let (network, features) = (&self.network, self.network.inputs());
@@ -49,8 +42,8 @@ impl<M: Borrow<Model>> Classifier<M> {
         }
         if network.columns().is_some() {
             return Err(Error::argument(
-                "the model embeds the columns of a table; explanations are for networks of linear layers and \
-                 activations alone",
+                "the model embeds the columns of a table; gradient times input is for networks of linear layers and \
+                 activations alone, and for others there are contributions",
             ));
         }
         let classes = self.outputs.names.len();
@@ -58,42 +51,18 @@ impl<M: Borrow<Model>> Classifier<M> {
             return Err(Error::argument(format!("class {class}, but there are {classes} classes")));
         }
         let kernels = kernels()?;
-        let weight = |index: usize| {
-            let linear = network.linears()[index];
-            MatRef::new(network.weight(index), linear.inputs, linear.outputs)
-        };
         let mut input = vec![0.0; features];
         self.transform.apply(sample, 0, &mut input);
-        // Of each hidden layer what its derivative is computed from, and its output.
-        let (mut kept, mut units) = (Vec::new(), Vec::<Vec<f32>>::new());
-        let last = network.linears().len() - 1;
-        for (index, linear) in network.linears()[..last].iter().enumerate() {
-            let mut values = vec![0.0; linear.outputs];
-            let from = units.last().unwrap_or(&input);
-            let output = MatMut::new(&mut values, 1, linear.outputs);
-            forward(kernels, row(from), weight(index), network.bias(index), output);
-            let activation = network.activation_after(index);
-            let before = values.clone();
-            activation.forward(kernels, &mut values);
-            kept.push(if activation.needs_input() { before } else { values.clone() });
-            units.push(values);
-        }
+        let stack = Stack { kernels, network };
+        let saved = stack.forward(&input, 1);
         let mut slopes = vec![-1.0 / classes as f32; classes];
         slopes[class] += 1.0;
-        for (index, linear) in network.linears().iter().enumerate().rev() {
-            if index < last {
-                network.activation_after(index).backward(kernels, &kept[index], &mut slopes);
-            }
-            let mut before = vec![0.0; linear.inputs];
-            let into = MatMut::new(&mut before, 1, linear.inputs);
-            backward_input(kernels, row(&slopes), weight(index), into);
-            slopes = before;
-        }
+        let slopes = stack.backward(&saved, slopes);
         // A raw value moves its input away from where 0 is.
         let mut moved = vec![0.0; features];
         self.transform.values_times_slopes(sample, &mut moved);
         let contributions = moved.iter().zip(&slopes).map(|(moved, slope)| moved * slope).collect();
-        Ok(Explanation { units, contributions })
+        Ok(Explanation { units: saved.units, contributions })
     }
 }
 

@@ -5,20 +5,30 @@
 //! for many single predictions, [`Explanation`] what one prediction comes from, [`Provenance`] how it
 //! was trained, [`InputKind`] which raw values it takes. `forward.rs` takes samples through the network, for these and for training's
 //! validation.
+//!
+//! About columns of tables: [`Importances`] says how much worse predictions are without one, [`PartialDependence`] how they
+//! change along it, [`Contributions`] what each adds to one prediction.
 
 mod classifier;
+mod contributions;
 mod explain;
 mod forward;
+mod importance;
 mod inputs;
 mod labels;
+mod partial_dependence;
 mod parts;
 mod predictor;
 mod provenance;
 mod regressor;
+mod slopes;
 
 pub use classifier::{Classifier, Predictions};
+pub use contributions::Contributions;
 pub use explain::Explanation;
+pub use importance::{ColumnImportance, Importance, ImportanceSettings, Importances, Score};
 pub use inputs::{InputKind, ValueRange};
+pub use partial_dependence::{DependenceSettings, PartialDependence};
 pub use parts::{Check, Model, Outputs};
 pub use predictor::Predictor;
 pub use provenance::{Provenance, SampleCounts};

@@ -11,10 +11,12 @@ mod permute;
 mod table;
 mod digest;
 mod classes;
+mod cells;
 pub mod source;
 pub mod split;
 pub(crate) mod batches;
 
+pub use cells::Cell;
 pub use columns::Columns;
 pub use digest::DataDigest;
 pub use precision::needs_doubles;

@@ -98,6 +98,12 @@ impl Table {
         self.columns.iter().map(RawColumn::kind).collect()
     }
 
+    /// Puts a column of the same type and number of rows in place of column `at`.
+    pub(super) fn replace(&mut self, at: usize, column: RawColumn) {
+        debug_assert!(column.len() == self.rows && column.kind() == self.columns[at].kind());
+        self.columns[at] = column;
+    }
+
     /// The rows at `indices`, in that order. Texts are shared.
     pub(super) fn subset(&self, indices: &[usize]) -> Table {
         let columns = self.columns.iter().map(|column| column.subset(indices)).collect();

@@ -15,6 +15,7 @@
 //! | table.rs | all of these | the numbers and labels of every row |
 //! | raw.rs | a table | its features as raw columns, each of its type, with gaps |
 //! | typed.rs, times.rs | the fields of a column | numbers, text or times |
+//! | single.rs | a single field | a column of one row |
 //! | layout.rs | a table, and what is asked for | which columns are features and targets |
 //! | columns.rs | a table | its columns with their types |
 //! | task.rs | a table | which column is the target, and whether it holds classes or values |
@@ -34,6 +35,7 @@ mod packed;
 mod parquet;
 mod raw;
 mod records;
+mod single;
 mod table;
 mod task;
 mod times;
@@ -51,6 +53,7 @@ pub use encoding::{Encoding, TextForm};
 pub use extended::{Cell, Writer, extend, free_names};
 pub use options::TableOptions;
 pub use packed::{is_packed_table, unpack};
+pub use single::read_field;
 pub use task::{TargetGuess, guess_target};
 
 pub(crate) use fields::Labels as TextLabels;

@@ -24,7 +24,7 @@ impl SchemaColumn {
         };
         match self {
             SchemaColumn::Number(number) => with_flag("scaled".to_owned(), number.gaps),
-            SchemaColumn::Category { values, form } => match form {
+            SchemaColumn::Category { values, form, .. } => match form {
                 CategoryForm::Binary => format!("-1 for {}, 1 for {}", values[0], values[1]),
                 CategoryForm::OneHot => {
                     let shown: String = values.join(", ");
@@ -38,7 +38,7 @@ impl SchemaColumn {
                 }
                 CategoryForm::Code => format!("code of one of {} values", values.len()),
             },
-            SchemaColumn::Time { parts, gaps } => {
+            SchemaColumn::Time { parts, gaps, .. } => {
                 let parts: Vec<&str> = parts.iter().map(|it| it.part.name()).collect();
                 with_flag(parts.join(", "), *gaps)
             }

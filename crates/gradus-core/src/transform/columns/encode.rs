@@ -71,14 +71,14 @@ fn numbers_of(column: &SchemaColumn, raw: &RawColumn) -> Vec<u32> {
 /// Encodes one cell.
 fn encode(column: &SchemaColumn, raw: &RawColumn, numbers: &[u32], row: usize, out: &mut [f32]) {
     match (column, raw) {
-        (SchemaColumn::Number(Scaled { scale, gaps }), RawColumn::Numbers(values)) => {
+        (SchemaColumn::Number(Scaled { scale, gaps, .. }), RawColumn::Numbers(values)) => {
             let value = values[row];
             out[0] = if value.is_nan() { scale.fill } else { scale.apply(value) };
             if *gaps {
                 out[1] = f32::from(value.is_nan());
             }
         }
-        (SchemaColumn::Category { values, form }, RawColumn::Text { codes, .. }) => {
+        (SchemaColumn::Category { values, form, .. }, RawColumn::Text { codes, .. }) => {
             let code = codes[row];
             let number = if code == TEXT_GAP { UNKNOWN } else { numbers[code as usize] };
             match form {
@@ -99,7 +99,7 @@ fn encode(column: &SchemaColumn, raw: &RawColumn, numbers: &[u32], row: usize, o
                 }
             }
         }
-        (SchemaColumn::Time { parts, gaps }, RawColumn::Times(values)) => {
+        (SchemaColumn::Time { parts, gaps, .. }, RawColumn::Times(values)) => {
             let value = values[row];
             let is_gap = value == TIME_GAP;
             for (part, out) in parts.iter().zip(out.iter_mut()) {
@@ -124,7 +124,8 @@ mod tests {
     use std::sync::Arc;
 
     fn category(values: &[&str], form: CategoryForm) -> SchemaColumn {
-        SchemaColumn::Category { values: values.iter().map(|&it| it.to_owned()).collect(), form }
+        let values = values.iter().map(|&it| it.to_owned()).collect();
+        SchemaColumn::Category { values, form, typical: None }
     }
 
     fn text(cells: &[Option<&str>]) -> RawColumn {
@@ -144,9 +145,11 @@ mod tests {
     #[test]
     fn every_kind_of_column_and_its_gaps() {
         let scale = |fill| Scale { mean: 2.0, deviation: 4.0, fill, clip: false };
+        let number =
+            |fill, gaps| SchemaColumn::Number(Scaled { scale: scale(fill), gaps, typical: None });
         let schema = Schema::new(vec![
-            SchemaColumn::Number(Scaled { scale: scale(0.25), gaps: true }),
-            SchemaColumn::Number(Scaled { scale: scale(0.0), gaps: false }),
+            number(0.25, true),
+            number(0.0, false),
             category(&["no", "yes"], CategoryForm::Binary),
             category(&["a", "b", "c"], CategoryForm::OneHot),
             category(&["a", "b"], CategoryForm::Frequent),
@@ -154,6 +157,7 @@ mod tests {
             SchemaColumn::Time {
                 parts: vec![ScaledPart { part: TimePart::Hour, scale: scale(-1.0) }],
                 gaps: true,
+                typical: None,
             },
         ])
         .unwrap();

@@ -1,5 +1,6 @@
 //! Fits a schema to the training part of a table.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::calendar::TimePart;
@@ -58,7 +59,8 @@ fn number(kind: Normalization, values: Vec<f64>, rows: usize) -> SchemaColumn {
     if let Some(dropped) = useless(ColumnType::Number, values.is_empty(), is_constant && !gaps) {
         return dropped;
     }
-    SchemaColumn::Number(Scaled { scale: Scale::fit(kind, values), gaps })
+    let typical = Some(median(&mut values.clone(), f64::total_cmp));
+    SchemaColumn::Number(Scaled { scale: Scale::fit(kind, values), gaps, typical })
 }
 
 fn category(
@@ -89,9 +91,16 @@ fn category(
     // Of equally frequent values the order of their texts decides, so that the order of the rows does not.
     known.sort_by(|&a, &b| counts[b].cmp(&counts[a]).then_with(|| texts[a].cmp(&texts[b])));
     known.truncate(most);
+    let typical = known.first().map(|&code| texts[code].clone());
     let mut values: Vec<String> = known.into_iter().map(|code| texts[code].clone()).collect();
     values.sort_by(|a, b| number_of(a).total_cmp(&number_of(b)).then_with(|| a.cmp(b)));
-    SchemaColumn::Category { values, form }
+    SchemaColumn::Category { values, form, typical }
+}
+
+/// The value in the middle, the lower one of two. There is at least one value.
+fn median<T: Copy>(values: &mut [T], order: impl Fn(&T, &T) -> Ordering) -> T {
+    let middle = (values.len() - 1) / 2;
+    *values.select_nth_unstable_by(middle, order).1
 }
 
 /// Numbers come first, by value.
@@ -122,13 +131,14 @@ fn time(kind: Normalization, values: &[i64], rows: usize) -> SchemaColumn {
         Some(ScaledPart { part, scale })
     };
     let parts = TimePart::ALL.into_iter().enumerate().filter_map(part).collect();
-    SchemaColumn::Time { parts, gaps }
+    let typical = Some(median(&mut values.to_vec(), i64::cmp));
+    SchemaColumn::Time { parts, gaps, typical }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{Dataset, Inputs, Targets};
+    use crate::samples::{Cell, Dataset, Inputs, Targets};
     use crate::transform::columns::EncodedColumn;
     use std::sync::Arc;
 
@@ -200,6 +210,10 @@ mod tests {
         assert_eq!(schema.encoded(), expected);
         assert_eq!(schema.width(), expected.len());
         schema.check(11).unwrap();
+        let typical = |at: usize| schema.columns()[at].typical();
+        assert_eq!(typical(0), Cell::Number(14.0));
+        assert_eq!((typical(1), typical(3)), (Cell::Gap, Cell::Number(2.0)));
+        assert_eq!((typical(4), typical(10)), (Cell::Text("n0".into()), Cell::Time(14 * 86_400)));
         let text = serde_json::to_string(&schema).unwrap();
         assert_eq!(serde_json::from_str::<Schema>(&text).unwrap(), schema);
     }
@@ -218,7 +232,10 @@ mod tests {
         assert_eq!((number.scale.mean, number.gaps), (2.0, false));
         let values = vec!["a".to_owned(), "b".to_owned()];
         let form = CategoryForm::Binary;
-        assert_eq!(schema.columns()[1], SchemaColumn::Category { values, form });
+        assert_eq!(
+            schema.columns()[1],
+            SchemaColumn::Category { values, form, typical: Some("a".into()) }
+        );
     }
 
     #[test]
@@ -230,8 +247,10 @@ mod tests {
         // Each twice: values that occur once look like identifiers.
         let few = fit_all(vec![text(&[&cells[..60], &cells[..60]].concat())], false);
         assert_eq!(few.width(), 60);
-        let SchemaColumn::Category { values, form } = &schema.columns()[0] else { panic!() };
+        let SchemaColumn::Category { values, form, typical } = &schema.columns()[0] else {
+            panic!()
+        };
         assert_eq!((values.len(), *form, schema.width()), (64, CategoryForm::Frequent, 65));
-        assert!(values.contains(&"v99".to_owned()));
+        assert!(values.contains(&"v99".to_owned()) && typical.as_deref() == Some("v99"));
     }
 }

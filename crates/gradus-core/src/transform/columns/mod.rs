@@ -26,11 +26,12 @@ mod fit;
 mod scale;
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::samples::{ColumnType, Table};
+use crate::samples::{Cell, ColumnType, Table};
 
 pub use calendar::{TimePart, seconds_of, time_text};
 pub use encode::Encoder;
@@ -67,6 +68,9 @@ pub enum SchemaColumn {
         values: Vec<String>,
         /// What they become.
         form: CategoryForm,
+        /// The most frequent value; older models do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        typical: Option<String>,
     },
     /// A point in time.
     Time {
@@ -74,6 +78,9 @@ pub enum SchemaColumn {
         parts: Vec<ScaledPart>,
         /// Whether a flag of gaps follows: the training part has gaps.
         gaps: bool,
+        /// The median, in seconds; older models do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        typical: Option<i64>,
     },
     /// Not used.
     Dropped {
@@ -92,6 +99,9 @@ pub struct Scaled {
     pub scale: Scale,
     /// Whether a flag of gaps follows: the training part has gaps.
     pub gaps: bool,
+    /// The median; older models do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typical: Option<f64>,
 }
 
 /// A part of a time and how it is scaled.
@@ -175,6 +185,23 @@ impl Schema {
         self.columns.iter().map(SchemaColumn::width).sum()
     }
 
+    /// The encoded columns of each raw column: none for one that is not used.
+    pub fn spans(&self) -> Vec<Range<usize>> {
+        let mut end = 0;
+        let spans = self.columns.iter().map(|column| {
+            let start = end;
+            end += column.width();
+            start..end
+        });
+        spans.collect()
+    }
+
+    /// An encoded row that speaks for no value of any column: numbers and times are at the centre of the training part,
+    /// which also stands for gaps, and flags of values have the same share each. The code of a category is 0.
+    pub fn neutral(&self) -> Vec<f32> {
+        self.columns.iter().flat_map(SchemaColumn::neutral).collect()
+    }
+
     /// Checks that it is for so many raw columns and that its parts can be computed with.
     ///
     /// # Errors
@@ -239,15 +266,30 @@ impl SchemaColumn {
         }
     }
 
+    /// A typical value: the median of numbers and times, the most frequent of categories. A gap where the column is not used,
+    /// and where the model does not say it: older ones have only the centres of their numbers.
+    pub fn typical(&self) -> Cell {
+        match self {
+            SchemaColumn::Number(number) => {
+                let centred = number.scale.fill == 0.0;
+                let known = number.typical.or(centred.then_some(number.scale.mean));
+                known.map_or(Cell::Gap, Cell::Number)
+            }
+            SchemaColumn::Category { typical, .. } => typical.clone().map_or(Cell::Gap, Cell::Text),
+            SchemaColumn::Time { typical, .. } => typical.map_or(Cell::Gap, Cell::Time),
+            SchemaColumn::Dropped { .. } => Cell::Gap,
+        }
+    }
+
     fn width(&self) -> usize {
         match self {
-            SchemaColumn::Category { values, form } => match form {
+            SchemaColumn::Category { values, form, .. } => match form {
                 CategoryForm::Binary | CategoryForm::Code => 1,
                 CategoryForm::OneHot => values.len(),
                 CategoryForm::Frequent => values.len() + 1,
             },
             SchemaColumn::Number(number) => 1 + usize::from(number.gaps),
-            SchemaColumn::Time { parts, gaps } => parts.len() + usize::from(*gaps),
+            SchemaColumn::Time { parts, gaps, .. } => parts.len() + usize::from(*gaps),
             SchemaColumn::Dropped { .. } => 0,
         }
     }
@@ -258,10 +300,10 @@ impl SchemaColumn {
             SchemaColumn::Number(number) => {
                 [Some(EncodedColumn::Number), gap_flag(number.gaps)].into_iter().flatten().collect()
             }
-            SchemaColumn::Category { values, form: CategoryForm::Code } => {
+            SchemaColumn::Category { values, form: CategoryForm::Code, .. } => {
                 vec![EncodedColumn::Code { values: values.len() }]
             }
-            SchemaColumn::Time { parts, gaps } => {
+            SchemaColumn::Time { parts, gaps, .. } => {
                 let part = |it: &ScaledPart| match it.part.is_flag() {
                     true => EncodedColumn::Flag,
                     false => EncodedColumn::Number,
@@ -274,10 +316,28 @@ impl SchemaColumn {
         }
     }
 
+    fn neutral(&self) -> Vec<f32> {
+        let mut row = vec![0.0; self.width()];
+        match self {
+            SchemaColumn::Number(number) => row[0] = number.scale.fill,
+            SchemaColumn::Time { parts, .. } => {
+                row.iter_mut().zip(parts).for_each(|(value, part)| *value = part.scale.fill);
+            }
+            SchemaColumn::Category {
+                form: CategoryForm::OneHot | CategoryForm::Frequent, ..
+            } => {
+                let share = 1.0 / row.len() as f32;
+                row.fill(share);
+            }
+            SchemaColumn::Category { .. } | SchemaColumn::Dropped { .. } => {}
+        }
+        row
+    }
+
     fn check(&self) -> Result<(), String> {
         match self {
             SchemaColumn::Number(number) => number.scale.check(),
-            SchemaColumn::Category { values, form } => {
+            SchemaColumn::Category { values, form, .. } => {
                 let most = match form {
                     CategoryForm::Binary if values.len() != 2 => 0,
                     CategoryForm::Binary | CategoryForm::Code => MOST_VALUES,
