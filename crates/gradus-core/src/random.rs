@@ -36,6 +36,10 @@ pub enum Purpose {
     InitBias = 12,
     /// Which rows a model is asked about, and how a column is shuffled.
     Importance = 16,
+    /// The order of blocks of samples in each epoch.
+    Blocks = 14,
+    /// The order of the rows of a group of blocks.
+    BlockRows = 15,
 }
 
 /// The stream of `seed` for `purpose`.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use gradus::data::Dataset;
 use gradus::data::digits::{Part, generate};
+use gradus::data::{Dataset, Shuffle};
 use gradus::exchange::{Ranks, Threads};
 use gradus::optimizer::Optimizer;
 use gradus::training::{
@@ -68,6 +68,7 @@ fn any_number_of_ranks_gives_the_bits_of_one() {
     let configs = [
         ("full", full, &sparse),
         ("AdamW", adamw.clone(), &sparse),
+        ("blocks", TrainConfig { shuffle: Some(Shuffle::Blocks), ..adamw.clone() }, &sparse),
         ("dense", adamw.clone(), &floats),
         ("Muon", muon, &floats),
         ("everything sparse", with(everything(false, true)), &sparse),

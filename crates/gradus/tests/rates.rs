@@ -7,7 +7,7 @@ mod runs;
 use std::sync::atomic::AtomicBool;
 
 use common::golden::assert_close;
-use gradus::data::Dataset;
+use gradus::data::{Dataset, Shuffle};
 use gradus::network::Network;
 use gradus::optimizer::Optimizer;
 use gradus::schedule::{Adaptive, Schedule};
@@ -32,13 +32,17 @@ fn rates(session: &Session) -> Vec<f32> {
 fn without_shuffling_batches_are_taken_in_order() {
     let data = as_floats(&digits(100));
     let start = Session::new(&descent(1), &data, Start::Fresh).unwrap().model().network.clone();
-    let trained = |shuffle: bool, seed: u64| -> Network {
+    let trained = |shuffle, seed: u64| -> Network {
         let config = TrainConfig { shuffle: Some(shuffle), seed, ..descent(1) };
         let session = Session::new(&config, &data, Start::Network(start.clone())).unwrap();
         finish(session, &data).finish().model.network
     };
-    assert_eq!(trained(false, 1).parameters(), trained(false, 2).parameters());
-    assert_ne!(trained(true, 1).parameters(), trained(true, 2).parameters());
+    assert_eq!(trained(Shuffle::No, 1).parameters(), trained(Shuffle::No, 2).parameters());
+    assert_ne!(
+        trained(Shuffle::Samples, 1).parameters(),
+        trained(Shuffle::Samples, 2).parameters()
+    );
+    assert_ne!(trained(Shuffle::Blocks, 1).parameters(), trained(Shuffle::Blocks, 2).parameters());
     // The same two steps, each as a run on its half.
     let (first, second): (Vec<usize>, Vec<usize>) = ((0..50).collect(), (50..100).collect());
     let (first, second) = data.clone().divide(&first, &second);
@@ -52,7 +56,7 @@ fn without_shuffling_batches_are_taken_in_order() {
         let session = Session::new(&config, half, Start::Model(&model)).unwrap();
         network = finish(session, half).finish().model.network;
     }
-    assert_close(trained(false, 1).parameters(), network.parameters(), 1e-5, "parameters");
+    assert_close(trained(Shuffle::No, 1).parameters(), network.parameters(), 1e-5, "parameters");
 }
 
 #[test]

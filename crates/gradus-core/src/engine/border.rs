@@ -15,14 +15,15 @@ use crate::network::Parametrization;
 use crate::optimizer::Optimizer;
 use crate::optimizer::lbfgs::End;
 use crate::regularization::Regularization;
+use crate::samples::Shuffle;
 
 /// The settings of a run that its steps depend on.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Samples in a step.
     pub(crate) batch_size: usize,
-    /// Whether they are drawn in another order in every epoch.
-    pub(crate) shuffle: bool,
+    /// In which order they are drawn in every epoch.
+    pub(crate) shuffle: Shuffle,
     /// How parameters follow their gradients.
     pub(crate) optimizer: Optimizer,
     /// Of which weights the learning rate is.

@@ -2,9 +2,41 @@
 
 use rand::seq::SliceRandom;
 
+use super::blocks::Blocks;
 use super::source::check_count;
 use crate::error::Result;
 use crate::random::{Purpose, numbered_stream};
+
+/// How the samples of an epoch are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shuffle {
+    /// As they lie.
+    No,
+    /// Every sample by itself.
+    Samples,
+    /// Blocks of 8,192 samples, then the samples of some blocks among each other: the order of data that are larger than
+    /// memory.
+    Blocks,
+}
+
+impl Shuffle {
+    /// All orders.
+    pub const ALL: [Shuffle; 3] = [Shuffle::Samples, Shuffle::No, Shuffle::Blocks];
+
+    /// The name used in options and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Shuffle::No => "false",
+            Shuffle::Samples => "true",
+            Shuffle::Blocks => "blocks",
+        }
+    }
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<Shuffle> {
+        Shuffle::ALL.into_iter().find(|it| it.name() == name)
+    }
+}
 
 /// The samples of an epoch, batch by batch.
 #[derive(Debug, Clone)]
@@ -13,6 +45,8 @@ pub(crate) struct Batches {
     batch: usize,
     /// Whether a last batch of one sample is left out.
     without_single: bool,
+    /// How samples are read block by block; none to shuffle them one by one.
+    blocks: Option<Blocks>,
 }
 
 impl Batches {
@@ -24,13 +58,20 @@ impl Batches {
         // Before any memory is taken.
         check_count(samples)?;
         let order = (0..samples as u32).collect();
-        Ok(Batches { order, batch: batch.clamp(1, samples.max(1)), without_single: false })
+        let batch = batch.clamp(1, samples.max(1));
+        Ok(Batches { order, batch, without_single: false, blocks: None })
     }
 
     /// From now on a last batch of one sample is left out: another sample in each epoch. For what is computed over the
     /// samples of a batch, such as their standard deviation.
     pub(crate) fn leave_out_single(&mut self) {
         self.without_single = true;
+    }
+
+    /// From now on samples of `row_bytes` bytes are shuffled block by block, as if they were read from a disk, for
+    /// batches of so many micro-batches.
+    pub(crate) fn shuffle_blocks(&mut self, row_bytes: usize, micro_batches: usize) {
+        self.blocks = Some(Blocks::new(self.order.len(), row_bytes, micro_batches, self.batch));
     }
 
     /// Whether one batch holds all samples; there is nothing to shuffle then.
@@ -41,6 +82,9 @@ impl Batches {
     /// The order of `epoch`: drawn from its own stream of `seed`, from the sorted order, so
     /// that it does not depend on the epochs before.
     pub(crate) fn shuffle(&mut self, seed: u64, epoch: u64) {
+        if let Some(blocks) = self.blocks {
+            return blocks.order(seed, epoch, &mut self.order);
+        }
         for (at, index) in self.order.iter_mut().enumerate() {
             *index = at as u32;
         }

@@ -14,9 +14,11 @@ mod classes;
 mod cells;
 pub mod source;
 pub mod split;
+mod blocks;
 pub(crate) mod batches;
 
 pub use cells::Cell;
+pub use batches::Shuffle;
 pub use columns::Columns;
 pub use digest::DataDigest;
 pub use precision::needs_doubles;

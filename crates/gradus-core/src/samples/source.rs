@@ -77,6 +77,15 @@ impl<'a> Subset<'a> {
         self.data.features()
     }
 
+    /// Bytes of a sample, as it lies in memory; what would be zeros counts, too.
+    pub(crate) fn row_bytes(&self) -> usize {
+        let value = match self.rows() {
+            Rows::Bytes(_) => 1,
+            _ => 4,
+        };
+        value * self.features()
+    }
+
     /// The number that sample `at` of this subset has in the data set.
     #[inline]
     pub fn index(&self, at: usize) -> usize {

@@ -16,7 +16,7 @@ use crate::engine::cpu::trainer::Trainer;
 use crate::engine::cpu::update::StepSize;
 use crate::engine::{Epoch, Totals};
 use crate::error::{Error, Result};
-use crate::samples::{Subset, Targets};
+use crate::samples::{Shuffle, Subset, Targets};
 
 impl Trainer {
     /// Runs one epoch.
@@ -36,7 +36,7 @@ impl Trainer {
     /// # Errors
     /// Those of the exchange with other ranks.
     pub(super) fn pass_over(&mut self, data: &Subset, epoch: Epoch) -> Result<Totals> {
-        if self.shuffle && !self.batches.is_full() {
+        if self.shuffle != Shuffle::No && !self.batches.is_full() {
             self.batches.shuffle(self.seed, epoch.number as u64);
         }
         for micro_batch in &self.micro_batches {
@@ -176,7 +176,7 @@ mod tests {
         {
             let settings = Settings {
                 batch_size: micro_batches * MICRO_BATCH_SAMPLES,
-                shuffle: true,
+                shuffle: Shuffle::Samples,
                 optimizer: Optimizer::SGD,
                 parametrization: Parametrization::Standard,
                 bias_rate: 1.0,

@@ -24,8 +24,8 @@ use crate::engine::{Settings, Snapshot, TargetScale};
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::regularization::HiddenRegularization;
-use crate::samples::Subset;
 use crate::samples::batches::Batches;
+use crate::samples::{Shuffle, Subset};
 use crate::transform::Transform;
 
 /// A micro-batch is worth its own gradients from this many samples on: to sum them takes as long as some
@@ -55,7 +55,7 @@ pub(crate) struct Trainer {
     pub(super) lbfgs: Option<Box<LbfgsState>>,
     pub(super) input: InputPipeline,
     pub(super) seed: u64,
-    pub(super) shuffle: bool,
+    pub(super) shuffle: Shuffle,
     pub(super) smoothing: f32,
     /// Factor of each training sample's loss; none for 1.
     pub(super) weights: Option<Vec<f32>>,
@@ -110,6 +110,9 @@ impl Trainer {
         }
         let dense = settings.scaling_layer || network.columns().is_some();
         let count = micro_batches(settings, batches.batch_size());
+        if settings.shuffle == Shuffle::Blocks {
+            batches.shuffle_blocks(data.row_bytes(), count);
+        }
         let ranks = AllRanks::new(settings, count)?;
         let input = InputPipeline::new(kernels, transform, data, &batches, settings, dense)?;
         let (sparse, hidden) =

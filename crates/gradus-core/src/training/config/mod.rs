@@ -12,7 +12,7 @@ use crate::network::{
 };
 use crate::optimizer::Optimizer;
 use crate::regularization::Regularization;
-use crate::samples::{Dataset, Subset, Targets, Task};
+use crate::samples::{Dataset, Shuffle, Subset, Targets, Task};
 use crate::schedule::{Run, Schedule};
 use crate::training::data::Data;
 use crate::training::history::Monitor;
@@ -105,8 +105,8 @@ pub struct TrainConfig {
     pub epochs: usize,
     /// Samples in a step.
     pub batch_size: BatchSize,
-    /// Whether samples are shuffled in every epoch; otherwise batches take them in their order. `None` is true.
-    pub shuffle: Option<bool>,
+    /// How samples are ordered in every epoch. `None` is [`Shuffle::Samples`].
+    pub shuffle: Option<Shuffle>,
     /// How parameters follow their gradients, with weight decay.
     pub optimizer: Optimizer,
     /// Largest learning rate of the schedule.
@@ -224,7 +224,7 @@ impl TrainConfig {
     ) -> Settings {
         Settings {
             batch_size: self.samples_in_batch(samples),
-            shuffle: self.shuffle != Some(false),
+            shuffle: self.shuffle.unwrap_or(Shuffle::Samples),
             optimizer: self.optimizer,
             parametrization: self.parametrization,
             bias_rate: self.bias_rate,

@@ -37,7 +37,7 @@ impl Setting {
     fn json(&self, text: String) -> Value {
         match self.kind {
             Kind::Number | Kind::Whole => number(&text),
-            Kind::Flag => Value::Bool(text == "true"),
+            Kind::Flag => text.parse().map_or_else(|_| Value::String(text), Value::Bool),
             Kind::Name | Kind::Text => Value::String(text),
         }
     }
@@ -190,6 +190,7 @@ mod tests {
     use super::*;
     use crate::network::{Activation, Init};
     use crate::optimizer::Optimizer;
+    use crate::samples::Shuffle;
     use crate::schedule::{Plateau, Schedule};
     use crate::training::config::{BatchSize, EarlyStopping};
     use crate::training::{ClassWeights, Monitor, Regularization};
@@ -231,6 +232,7 @@ mod tests {
             },
             early_stopping: Some(EarlyStopping { patience: 3, min_delta: 0.01 }),
             monitor: Some(Monitor::ValLoss),
+            shuffle: Some(Shuffle::Blocks),
             seed: u64::MAX,
             threads: Some(2),
             ..Preset::Quick.config()
@@ -253,6 +255,7 @@ mod tests {
             ("beta2", json!(0.99)),
             ("schedule", json!("step:2:0.5")),
             ("batch_norm", json!(true)),
+            ("shuffle", json!("blocks")),
             ("class_weights", json!("1,2.5")),
             ("seed", json!(u64::MAX)),
             ("distort", json!("shift:2,rotate:10,scale:0.15,shear:0.15,elastic:36:5.5")),

@@ -12,6 +12,7 @@ use crate::loss::Loss;
 use crate::network::{Activation, Init, NumericEmbedding, Parametrization};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
+use crate::samples::Shuffle;
 use crate::schedule::Schedule;
 use crate::training::config::{BatchSize, EarlyStopping, KeepBest, MOST_THREADS, TrainConfig};
 use crate::training::history::Monitor;
@@ -111,10 +112,11 @@ pub static SETTINGS: &[Setting] = &[
         "Samples per step, or full for all of them in every step",
     )
     .of_steps(),
-    Setting::new::<bool>("shuffle", optional!(shuffle)).about(
+    Setting::new::<Shuffle>("shuffle", optional!(shuffle)).about(
         Group::Training,
-        "BOOL",
-        "Shuffle the samples in every epoch; false takes batches in the order of the data [default: true]",
+        "ORDER",
+        "Shuffle the samples in every epoch; false takes batches in the order of the data, blocks shuffles blocks of \
+         8192 samples, then the samples of about 64 MB of blocks [default: true]",
     ),
     Setting::new::<Optimizer>("optimizer", field!(optimizer))
         .about(Group::Training, "NAME", "Optimizer")

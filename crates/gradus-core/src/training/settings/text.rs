@@ -7,6 +7,7 @@ use crate::loss::Loss;
 use crate::network::{Activation, Init, NumericEmbedding, Parametrization};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
+use crate::samples::Shuffle;
 use crate::schedule::Schedule;
 use crate::training::config::{BatchSize, KeepBest};
 use crate::training::history::Monitor;
@@ -20,7 +21,7 @@ pub enum Kind {
     Number,
     /// A whole number.
     Whole,
-    /// `true` or `false`.
+    /// `true` or `false`, or a text for what is neither.
     Flag,
     /// One of the setting's choices.
     Name,
@@ -160,6 +161,24 @@ impl TextForm for bool {
 
     fn choices() -> Vec<&'static str> {
         vec!["true", "false"]
+    }
+}
+
+impl TextForm for Shuffle {
+    // A flag that has a third value.
+    const KIND: Kind = Kind::Flag;
+    const EXPECTED: &'static str = "one of true, false and blocks";
+
+    fn text(&self) -> String {
+        self.name().into()
+    }
+
+    fn read(text: &str) -> Option<Shuffle> {
+        Shuffle::from_name(text)
+    }
+
+    fn choices() -> Vec<&'static str> {
+        Shuffle::ALL.map(Shuffle::name).to_vec()
     }
 }
 
