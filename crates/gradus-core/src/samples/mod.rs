@@ -17,8 +17,8 @@ pub mod split;
 mod blocks;
 pub(crate) mod batches;
 
-pub use cells::Cell;
 pub use batches::Shuffle;
+pub use cells::Cell;
 pub use columns::Columns;
 pub use digest::DataDigest;
 pub use precision::needs_doubles;
