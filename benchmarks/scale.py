@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+"""Measures what docs/scale.md promises of training by several processes.
+
+    python3 benchmarks/scale.py PROGRAM --mpiexec MPIEXEC[,MPIEXEC ...]
+    python3 benchmarks/scale.py PROGRAM --mpiexec mpiexec --only bits,sweep
+    python3 benchmarks/scale.py PROGRAM --mpiexec mpiexec --write     # also into benchmarks/results/scale-YYYY-MM-DD.md
+
+| part | what is done | what must hold |
+|---|---|---|
+| bits | 1, 2, 4 and 8 ranks of 1 and 2 threads; full batch, 8,192, 1,024 in 8 micro-batches; SGD, AdamW, Muon; sparse, dense | all models equal that of one process |
+| speed | 2 ranks of 1 thread and 1 rank of 2 threads in turns, batches of 8,192 | the ratio of their times; at most 1.10 for 784-128-10, 1.05 for 784-1024-1024-10 |
+| micro | 8 micro-batches and 2 in turns, one process, batches of 8,192 | at most 1.03 |
+| kills | SIGKILL to a random rank at a random moment, then the same command with 1, 2 or 4 ranks | the model of the undisturbed run; all processes gone within 5 s |
+| sweep | 27 runs with --halve by one process and by 2 and 4 ranks | equal tables |
+
+Times of more ranks than cores mean nothing, because ranks wait busily: `speed` uses two. MNIST is taken if the program finds it,
+else the built-in digits. It needs Python 3.11, no packages, and Linux. A part that does not hold ends the script with
+status 1.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from harness import machine
+
+# More ranks than cores, also as root: names of Open MPI, which MPICH does not read.
+ALLOWED = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
+
+
+class Failed(Exception):
+    """A promise that did not hold."""
+
+
+class Job:
+    """A folder, the program and a launcher."""
+
+    def __init__(self, program, mpiexec):
+        self.program, self.mpiexec = program, mpiexec
+        self.folder = Path(tempfile.mkdtemp(prefix="gradus-scale-"))
+
+    def words(self, command, ranks=None):
+        words = [self.program, *command.split()]
+        if ranks:
+            words = [self.mpiexec, "-n", str(ranks), *words, "--mpi"]
+        return words
+
+    def environment(self):
+        path = f"{Path(self.mpiexec).resolve().parent}:{os.environ['PATH']}"
+        return {**os.environ, **ALLOWED, "PATH": path}
+
+    def run(self, command, ranks=None):
+        words = self.words(command, ranks)
+        done = subprocess.run(words, cwd=self.folder, env=self.environment(), capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed(f"status {done.returncode} of `{' '.join(words)}`: {done.stderr.strip()[-500:]}")
+        return done.stdout
+
+    def digest(self, name="model.safetensors"):
+        """SHA-256 of the tensors of a model; its notes hold what was typed."""
+        content = (self.folder / name).read_bytes()
+        header = int.from_bytes(content[:8], "little")
+        return hashlib.sha256(content[8 + header :]).hexdigest()
+
+
+def bits(job, _):
+    batches = {
+        "full batch": "--batch-size full",
+        "8,192": "--batch-size 8192 --micro-batches 8",
+        "1,024": "--batch-size 1024 --micro-batches 8",
+    }
+    kinds = {"sparse": "", "dense": "--normalize standard"}
+    rows = []
+    for kind, normalize in kinds.items():
+        for optimizer in ("sgd", "adamw", "muon"):
+            for batch, options in batches.items():
+                command = (
+                    f"train --data digits --hidden 48,32 --epochs 1 --optimizer {optimizer} --learning-rate 0.01"
+                    f" {normalize} {options} --out model.safetensors -q"
+                )
+                job.run(f"{command} --threads 1")
+                expected = job.digest()
+                for ranks in (1, 2, 4, 8):
+                    for threads in (1, 2):
+                        job.run(f"{command} --threads {threads}", ranks)
+                        if job.digest() != expected:
+                            raise Failed(f"{ranks} ranks of {threads} threads give another model: {command}")
+                rows.append([kind, optimizer, batch, expected[:12]])
+    return table(["inputs", "optimizer", "batch", "SHA-256 of one process and of all ranks and threads"], rows)
+
+
+def epoch_seconds(job, command, ranks=None):
+    """The fastest epoch and the accuracy of the model."""
+    lines = [json.loads(line) for line in job.run(f"{command} --json", ranks).splitlines()]
+    seconds = [line["seconds"] for line in lines if "epoch" in line and "seconds" in line]
+    return min(seconds), lines[-1].get("test_accuracy")
+
+
+def in_turns(rounds, first, second):
+    """The ratios of the first's times to the second's, and the accuracies."""
+    ratios, accuracies = [], set()
+    for turn in range(rounds):
+        pair = [first, second] if turn % 2 == 0 else [second, first]
+        found = {run: run() for run in pair}
+        ratios.append(found[first][0] / found[second][0])
+        accuracies |= {found[first][1], found[second][1]}
+    return ratios, accuracies
+
+
+def speed(job, options):
+    rows = []
+    for hidden, limit in (("128", 1.10), ("1024,1024", 1.05)):
+        command = f"train --hidden {hidden} --epochs 3 --batch-size 8192 --micro-batches 2 --out model.safetensors"
+        ratios, accuracies = in_turns(
+            options.rounds,
+            lambda: epoch_seconds(job, f"{command} --threads 1", 2),
+            lambda: epoch_seconds(job, f"{command} --threads 2", 1),
+        )
+        rows.append(ratio_row(f"784-{hidden.replace(',', '-')}-10: 2 ranks x 1 thread over 1 x 2", ratios, limit, accuracies))
+    return table(RATIOS, rows)
+
+
+def micro(job, options):
+    rows = []
+    command = "train --hidden 128 --epochs 3 --batch-size 8192 --threads 2 --out model.safetensors"
+    ratios, accuracies = in_turns(
+        options.rounds,
+        lambda: epoch_seconds(job, f"{command} --micro-batches 8"),
+        lambda: epoch_seconds(job, f"{command} --micro-batches 2"),
+    )
+    rows.append(ratio_row("784-128-10: 8 micro-batches over 2", ratios, 1.03, accuracies))
+    return table(RATIOS, rows)
+
+
+RATIOS = ["work", "median ratio", "from", "to", "asked", "accuracies"]
+
+
+def ratio_row(name, ratios, limit, accuracies):
+    figures = [statistics.median(ratios), min(ratios), max(ratios)]
+    shown = ", ".join(f"{100 * it:.2f} %" for it in sorted(accuracies) if it is not None)
+    return [name, *(f"{it:.3f}" for it in figures), f"{limit:.2f}", shown]
+
+
+def kills(job, options):
+    draw = random.Random(options.seed)
+    command = (
+        "train --data digits --hidden 32 --epochs 10 --batch-size 1024 --micro-batches 8 --threads 1 -q"
+        " --checkpoint run --continue --out model.safetensors"
+    )
+    job.run(command.replace("--checkpoint run --continue", ""))
+    expected = job.digest()
+    begin = time.monotonic()
+    job.run(command, 2)
+    whole = time.monotonic() - begin
+    slowest = done = 0
+    while done < options.kills:
+        (job.folder / "run").unlink(missing_ok=True)
+        (job.folder / "model.safetensors").unlink(missing_ok=True)
+        while True:
+            ranks = draw.choice([1, 2, 4])
+            process = subprocess.Popen(
+                job.words(command, ranks), cwd=job.folder, env=job.environment(),
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            if done < options.kills:
+                time.sleep(draw.uniform(0, whole))
+            victims = processes(job)
+            if done >= options.kills or not victims or process.poll() is not None:
+                if process.wait() == 0:
+                    break
+                continue
+            os.kill(draw.choice(victims), signal.SIGKILL)
+            done += 1
+            killed = time.monotonic()
+            process.wait()
+            while processes(job):
+                if time.monotonic() - killed > 30:
+                    raise Failed("processes are left after 30 s")
+                time.sleep(0.01)
+            slowest = max(slowest, time.monotonic() - killed)
+        if job.digest() != expected:
+            raise Failed(f"after {done} kills the model is another one")
+    if slowest > 5:
+        raise Failed(f"it took {slowest:.1f} s until all processes were gone")
+    return f"{done} kills; every run ended with the model of the undisturbed one; all processes were gone within {slowest:.2f} s."
+
+
+def processes(job):
+    """The ranks that work in the folder."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                here = os.readlink(f"/proc/{entry}/cwd") == str(job.folder)
+                if here and os.readlink(f"/proc/{entry}/exe") == str(Path(job.program).resolve()):
+                    found.append(int(entry))
+            except OSError:
+                pass  # It has ended meanwhile.
+    return found
+
+
+def sweep(job, _):
+    command = (
+        "sweep --vary learning-rate=0.0001..0.1:log --vary hidden=8..64:int --runs 27 --halve --jobs 1 --out {}"
+        " -- --data digits --epochs 9 --batch-size 256 --validation 0.2 --threads 1"
+    )
+
+    def found(name, ranks):
+        # Options of the program end at the first `--`.
+        words = command.format(name)
+        if ranks:
+            words = words.replace(" -- ", " --mpi -- ", 1)
+        lines = subprocess.run(
+            ([job.mpiexec, "-n", str(ranks)] if ranks else []) + [job.program, *words.split()],
+            cwd=job.folder, env=job.environment(), capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        # The seconds differ.
+        return re.sub(r"(?m)^(\d+ .*?\s)\d+\.\d\d(\s+[a-z])", r"\1\2", lines)
+
+    alone = found("alone.jsonl", None)
+    for ranks in (2, 4):
+        if found(f"{ranks}.jsonl", ranks) != alone:
+            raise Failed(f"{ranks} ranks give another table")
+    return "27 runs: the tables of one process, of 2 and of 4 ranks are equal."
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+
+
+def launcher_name(launcher):
+    said = subprocess.run([launcher, "--version"], capture_output=True, text=True).stdout
+    if found := re.search(r"HYDRA.*?Version:\s*(\S+)", said, re.DOTALL):
+        return f"MPICH {found[1]}"
+    return said.strip().split("\n")[0] or "MPI"
+
+
+PARTS = {"bits": bits, "speed": speed, "micro": micro, "kills": kills, "sweep": sweep}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("--mpiexec", required=True, help="launchers, separated by commas")
+    parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    if unknown := set(options.only.split(",")) - set(PARTS):
+        parser.error(f"there is no part {', '.join(unknown)}")
+    program = str(Path(options.program).resolve())
+    pages, failed = [], False
+    for launcher in options.mpiexec.split(","):
+        job = Job(program, launcher)
+        name = launcher_name(launcher)
+        for part in options.only.split(","):
+            begin = time.monotonic()
+            try:
+                text = PARTS[part](job, options)
+            except Failed as error:
+                failed, text = True, f"FAILED: {error}"
+            pages.append(f"## {part}, {name}\n\n{text}\n")
+            print(f"{pages[-1]}\n({time.monotonic() - begin:.0f} s)\n", flush=True)
+    if options.write:
+        today = datetime.date.today().isoformat()
+        path = Path(__file__).resolve().parent / "results" / f"scale-{today}.md"
+        here = "\n".join(f"- {name}: {value}" for name, value in machine.describe(2).items())
+        path.write_text(f"# Several processes, {today}\n\n{here}\n\n" + "\n".join(pages))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
