@@ -10,6 +10,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::errors::guarded;
+use crate::table::Table;
 
 /// Sparse samples: only the values other than 0 are stored.
 #[pyclass(frozen, module = "gradus._core")]
@@ -46,12 +47,13 @@ impl SparseRows {
     }
 }
 
-/// Samples as rows of an array, or sparse samples.
+/// Samples as rows of an array, sparse samples, or raw columns.
 pub(crate) enum Samples<'py> {
     Bytes(PyReadonlyArray2<'py, u8>),
     Floats(PyReadonlyArray2<'py, f32>),
     Doubles(PyReadonlyArray2<'py, f64>),
     Sparse(Bound<'py, SparseRows>),
+    Table(Bound<'py, Table>),
 }
 
 impl<'py> Samples<'py> {
@@ -66,6 +68,9 @@ impl<'py> Samples<'py> {
         if let Ok(rows) = array.cast::<SparseRows>() {
             return Some(Samples::Sparse(rows.clone()));
         }
+        if let Ok(table) = array.cast::<Table>() {
+            return Some(Samples::Table(table.clone()));
+        }
         array.cast::<PyArray2<u8>>().ok()?.try_readonly().ok().map(Samples::Bytes)
     }
 
@@ -76,6 +81,10 @@ impl<'py> Samples<'py> {
             Samples::Floats(array) => array.shape(),
             Samples::Doubles(array) => array.shape(),
             Samples::Sparse(rows) => return rows.get().shape(),
+            Samples::Table(table) => {
+                let table = &table.get().table;
+                return (table.rows(), table.columns().len());
+            }
         };
         (shape[0], shape[1])
     }
@@ -97,6 +106,7 @@ impl<'py> Samples<'py> {
                 array.as_slice().map(Rows::Doubles).map_err(|_| wrong())
             }
             Samples::Sparse(rows) => Ok(Rows::Sparse(&rows.get().rows)),
+            Samples::Table(table) => Ok(Rows::Table(&table.get().table)),
             _ => Err(wrong()),
         }
     }
@@ -116,7 +126,7 @@ impl<'py> FromPyObject<'_, 'py> for Samples<'py> {
     fn extract(array: Borrowed<'_, 'py, PyAny>) -> PyResult<Samples<'py>> {
         Samples::of(&array).ok_or_else(|| {
             PyTypeError::new_err(
-                "expected an array of float32, float64 or uint8, of two dimensions, or sparse rows",
+                "expected an array of float32, float64 or uint8, of two dimensions, sparse rows, or a table",
             )
         })
     }

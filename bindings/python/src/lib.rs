@@ -17,6 +17,7 @@ mod images;
 mod model;
 mod plots;
 mod settings;
+mod table;
 mod training;
 mod error_messages;
 
@@ -35,7 +36,11 @@ mod core {
         plot_calibration, plot_confusion, plot_curves, plot_weight_histograms, plot_weights,
     };
     #[pymodule_export]
-    use super::settings::{Setting, current_settings, outputs_per_target, settings};
+    use super::settings::{
+        Setting, current_settings, outputs_per_target, preset_settings, settings,
+    };
+    #[pymodule_export]
+    use super::table::Table;
     #[pymodule_export]
     use super::training::{Run, State, train};
     #[pymodule_export]

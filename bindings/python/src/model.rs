@@ -11,14 +11,17 @@ use gradus::model_file::{self, OnnxOptions, ReadOptions};
 use gradus::network::{Activation, Network, Workers, available_cores};
 use gradus::training::settings::current;
 use gradus::transform::Transform;
+use gradus::transform::columns::SchemaColumn;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use crate::arrays::{Samples, check_finite};
 use crate::error_messages;
 use crate::errors::{exception, guarded};
+use crate::table::{of_row, type_name};
 
 /// The number of samples that justifies another worker.
 const SAMPLES_A_WORKER: usize = 512;
@@ -29,11 +32,13 @@ pub(crate) struct Model {
     trained: Trained,
     /// Prepared for single samples of floats and of bytes; created with the first such sample.
     ready: [Mutex<Option<Predictor>>; 2],
+    /// The names of the features as Python's strings, once a row has asked for them.
+    names: PyOnceLock<Option<Vec<Py<PyString>>>>,
 }
 
 impl Model {
     pub(crate) fn new(trained: Trained) -> Model {
-        Model { trained, ready: Default::default() }
+        Model { trained, ready: Default::default(), names: PyOnceLock::new() }
     }
 
     pub(crate) fn trained(&self) -> &Trained {
@@ -48,7 +53,7 @@ impl Model {
     /// targets of a regressor.
     fn predict(&self, py: Python, samples: &Samples, threads: Option<usize>) -> PyResult<Vec<f32>> {
         let (count, features) = samples.shape();
-        let expected = self.network().inputs();
+        let expected = self.trained.features();
         if features != expected {
             return Err(PyValueError::new_err(format!(
                 "X has {features} features, but the model takes {expected}"
@@ -95,7 +100,10 @@ impl Model {
     /// `x` as a single sample; `None` if it is not a C-contiguous row of bytes or floats that fits the
     /// model.
     fn sample<'py>(&self, x: &Bound<'py, PyAny>) -> PyResult<Option<Samples<'py>>> {
-        let features = self.network().inputs();
+        if self.trained.transform.schema().is_some() {
+            return Ok(None);
+        }
+        let features = self.trained.features();
         let Some(sample) = Samples::one(x, features) else { return Ok(None) };
         let Ok(rows) = sample.rows() else { return Ok(None) };
         check_finite(rows, features, self.feature_names().as_deref())?;
@@ -107,9 +115,9 @@ impl Model {
     fn predict_one<T>(&self, sample: Rows, visit: impl Fn(&[f32]) -> T) -> PyResult<Option<T>> {
         let bytes = match sample {
             Rows::Bytes(_) => true,
-            Rows::Floats(_) | Rows::Doubles(_) => false,
-            // What is ready takes another way, with sums in another order. No array is a table.
-            Rows::Sparse(_) | Rows::Table(_) => return Ok(None),
+            Rows::Floats(_) | Rows::Doubles(_) | Rows::Table(_) => false,
+            // What is ready takes another way, with sums in another order.
+            Rows::Sparse(_) => return Ok(None),
         };
         let Ok(mut ready) = self.ready[usize::from(bytes)].try_lock() else { return Ok(None) };
         guarded(|| {
@@ -205,6 +213,21 @@ impl Model {
         self.in_rows(py, double(&values))
     }
 
+    /// The outputs for one row of raw columns: a dict by name, where the model knows names, or a list or tuple in the order of
+    /// the columns, where it knows none. `None` if the row is anything else or has cells of unusual types: [`Self::predict`]
+    /// takes these, or says what is wrong.
+    fn row_outputs<'py>(
+        &self,
+        py: Python<'py>,
+        row: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyArray1<f32>>>> {
+        let Some(schema) = self.trained.transform.schema() else { return Ok(None) };
+        let Some(cells) = self.cells(py, row)? else { return Ok(None) };
+        let missing = self.trained.columns.as_ref().and_then(Columns::missing);
+        let Some(table) = of_row(schema, &cells, missing) else { return Ok(None) };
+        self.predict_one(Rows::Table(&table), |outputs| PyArray1::from_slice(py, outputs))
+    }
+
     /// The weight of each layer, inputs x outputs.
     fn weights<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyArray2<f32>>>> {
         let network = self.network();
@@ -263,7 +286,30 @@ impl Model {
     /// The number of features.
     #[getter]
     fn features(&self) -> usize {
-        self.network().inputs()
+        self.trained.features()
+    }
+
+    /// The types of the raw columns that it takes, `number`, `text` or `time`, None for those that it does not use; None if
+    /// it takes numbers alone.
+    #[getter]
+    fn column_types(&self) -> Option<Vec<Option<&'static str>>> {
+        let schema = self.trained.transform.schema()?;
+        let is_used = |column: &SchemaColumn| !matches!(column, SchemaColumn::Dropped { .. });
+        let name = |column: &SchemaColumn| is_used(column).then(|| type_name(column.kind()));
+        Some(schema.columns().iter().map(name).collect())
+    }
+
+    /// For each raw column its kind, `number`, `category`, `date` or `dropped`, and what becomes of it, in words.
+    #[getter]
+    fn columns(&self) -> Option<Vec<(&'static str, String)>> {
+        let schema = self.trained.transform.schema()?;
+        Some(schema.columns().iter().map(|column| (column.name(), column.inputs())).collect())
+    }
+
+    /// The texts that are gaps, if they are not the usual ones.
+    #[getter]
+    fn missing(&self) -> Option<Vec<String>> {
+        Some(self.trained.columns.as_ref()?.missing()?.to_vec())
     }
 
     /// Units of each hidden layer.
@@ -388,6 +434,10 @@ impl Model {
     /// features or one for each. ValueError if it is more than that.
     fn normalization(&self) -> PyResult<(Vec<f64>, Vec<f32>)> {
         let transform = &self.trained.transform;
+        if transform.schema().is_some() {
+            let message = "the model takes raw columns of a table: text, dates and gaps, which no first layer can take";
+            return Err(PyValueError::new_err(message));
+        }
         if transform.is_clipped() {
             let message = "the normalization is robust: it ends with a smooth clip, which no first layer can do";
             return Err(PyValueError::new_err(message));
@@ -417,6 +467,39 @@ impl Model {
 }
 
 impl Model {
+    /// The cells of a row in the order of the columns; `None` in the cases of [`Self::row_outputs`].
+    fn cells<'py>(
+        &self,
+        py: Python<'py>,
+        row: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        let strings = || {
+            let names = self.feature_names()?;
+            Some(names.into_iter().map(|name| PyString::new(py, name).unbind()).collect())
+        };
+        let features = self.trained.features();
+        let cells: Vec<Bound<PyAny>> = match self.names.get_or_init(py, strings) {
+            Some(names) => {
+                let Ok(row) = row.cast::<PyDict>() else { return Ok(None) };
+                if row.len() != features {
+                    return Ok(None);
+                }
+                let cells: PyResult<Option<_>> =
+                    names.iter().map(|name| row.get_item(name.bind(py))).collect();
+                match cells? {
+                    Some(cells) => cells,
+                    None => return Ok(None),
+                }
+            }
+            None => match (row.cast::<PyList>(), row.cast::<PyTuple>()) {
+                (Ok(list), _) => list.iter().collect(),
+                (_, Ok(tuple)) => tuple.iter().collect(),
+                _ => return Ok(None),
+            },
+        };
+        Ok((cells.len() == features).then_some(cells))
+    }
+
     fn predictions(
         &self,
         py: Python,

@@ -120,6 +120,23 @@ pub(crate) fn current_settings(json: &str) -> PyResult<String> {
     Ok(Value::Object(current(&older)).to_string())
 }
 
+/// The texts of the settings of a preset, by the names of the settings; in regression, those for regression.
+#[pyfunction]
+pub(crate) fn preset_settings(preset: &str, task: &str) -> PyResult<HashMap<&'static str, String>> {
+    let all = [Task::Classification, Task::MultiLabel, Task::Regression];
+    let task = all.into_iter().find(|known| known.name() == task);
+    let (Some(preset), Some(task)) = (Preset::from_name(preset), task) else {
+        let names: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name()).collect();
+        return Err(PyValueError::new_err(format!(
+            "preset is '{preset}', but must be one of {}",
+            names.join(", ")
+        )));
+    };
+    let config = preset.config_for(task);
+    let texts = SETTINGS.iter().filter_map(|it| Some((it.name, it.get(&config)?)));
+    Ok(texts.collect())
+}
+
 /// The number of outputs for each target in a run with these texts of settings.
 #[pyfunction]
 pub(crate) fn outputs_per_target(texts: HashMap<String, String>) -> PyResult<usize> {

@@ -13,12 +13,15 @@ from gradus._core import version as _version
 from gradus._errors import NotFittedError
 from gradus._migration import from_sklearn, to_sklearn
 from gradus._regressor import MLPRegressor
+from gradus._tabular import TabularClassifier, TabularRegressor
 
 __version__ = _version()
 __all__ = [
     "MLPClassifier",
     "MLPRegressor",
     "NotFittedError",
+    "TabularClassifier",
+    "TabularRegressor",
     "__version__",
     "datasets",
     "from_sklearn",

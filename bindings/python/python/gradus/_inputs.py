@@ -1,5 +1,6 @@
 """From arrays, frames and sparse matrices to rows of bytes, float32 or sparse float32."""
 
+import numbers
 import re
 import warnings
 from collections import Counter
@@ -317,6 +318,31 @@ def _target_numbers(y, name):
                         f"Input {name} contains {what} in row {row}: a regressor needs numbers"
                     ) from None
         raise
+
+
+def is_gap(value):
+    """Return whether a cell is None, NaN, NaT or NA."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (numbers.Real, np.datetime64, np.timedelta64)) and bool(value != value)
+
+
+def missing_targets(y):
+    """Return for each row whether its target is a gap (one of several is enough); None if no row has one."""
+    if y is None or is_sparse(y):
+        return None
+    try:
+        y = np.asarray(y)
+    except ValueError:
+        return None
+    if y.ndim not in (1, 2) or y.dtype.kind not in "fO":
+        return None
+    if y.dtype.kind == "f":
+        gaps = np.isnan(y)
+    else:
+        gaps = np.array([is_gap(value) for value in y.flat], dtype=bool).reshape(y.shape)
+    gaps = gaps if gaps.ndim == 1 else gaps.any(axis=1)
+    return gaps if gaps.any() else None
 
 
 def single(values, name):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus import _core, _frames, _initial, _inputs, _settings
+from gradus import _columns, _core, _frames, _initial, _inputs, _kinds, _settings
 from gradus._errors import convergence_warning, not_fitted
 from gradus._saving import Savable, finite_or_none
 from gradus.plots import Plot, beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Literal
 
     from numpy.typing import ArrayLike, NDArray
@@ -77,6 +77,7 @@ class BaseMLP(Savable):
     ema_decay: float | None
     distort: str | None
     callbacks: Callable[[dict[str, float]], Any] | Sequence[Callable] | None
+    columns: str | Mapping | None
     n_jobs: int | None
 
     n_features_in_: int
@@ -113,18 +114,15 @@ class BaseMLP(Savable):
         if go_on:
             X = self._in_order(X, names, stacklevel=6)
             names = self.__dict__.get("feature_names_in_", names)
-        if go_on:
-            doubles = self._model.takes_doubles
-        else:
-            # Only what is normalized comes near 0 before it is rounded.
-            doubles = False if self.normalization == "none" else None
-        values, shape = _inputs.rows(X, doubles)
+        values, shape = self._first_rows(X, names) if not go_on else self._rows(X)
         if go_on:
             self._check_count(values.shape[1])
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
+        if isinstance(values, _core.Table):
+            values, y, sample_weight = _without_gaps(values, y, sample_weight, stacklevel=5)
         if go_on and not partial:
             self._check_warm_start(y, len(values))
         targets = self._targets(y, len(values), go_on=go_on, **known)
@@ -135,9 +133,8 @@ class BaseMLP(Savable):
         seed = self._seed if go_on else _settings.seed(self.random_state)
         early = _settings.truth("early_stopping", self.early_stopping) and self._stops_early()
         seen = self.t_ if go_on else 0
-        share = self._held_out(early and validation is None, len(values))
-        settings = _settings.texts(
-            self,
+        share = self._held_out(early, validation is not None, len(values))
+        settings = self._texts(
             _settings.Run(
                 samples=len(values),
                 seed=seed,
@@ -148,6 +145,8 @@ class BaseMLP(Savable):
                 weight=len(values) if weights is None else float(np.sum(weights, dtype=np.float64)),
                 seen=seen,
                 losses=self.loss_curve_ if go_on and partial else [],
+                validates=share > 0.0 or validation is not None,
+                task=getattr(targets, "task", self._task),
             ),
         )
         run = _core.train(
@@ -168,7 +167,8 @@ class BaseMLP(Savable):
         )
         # A run without a good epoch leaves the estimator as it was; what was never trained has nothing to lose by Ctrl-C.
         if run.outcome == "diverged":
-            raise run.error or ValueError(f"{run.message}. The estimator is as it was before the call")
+            message = self._worded(f"{run.message}. The estimator is as it was before the call")
+            raise run.error or ValueError(message)
         interrupted = run.error is not None and not run.history.get("loss")
         if not (interrupted and "_model" in self.__dict__):
             self._take(run, seed, targets, names, keep=partial and go_on, seen=seen)
@@ -224,7 +224,7 @@ class BaseMLP(Savable):
                 reason += " Learning rate too small."
             print(f"{reason} Stopping.", flush=True)
         for warning in run.warnings:
-            warnings.warn(warning, UserWarning, stacklevel=stacklevel)
+            warnings.warn(self._worded(warning), UserWarning, stacklevel=stacklevel)
         if run.outcome == "finished" and self.n_iter_no_change is not None:
             limit = "max_fun" if lbfgs and self.n_iter_ < self.max_iter else "max_iter"
             warnings.warn(
@@ -234,6 +234,10 @@ class BaseMLP(Savable):
                 stacklevel=stacklevel,
             )
 
+    def _worded(self, message):
+        """Returns a message of the core in the words of this estimator's parameters."""
+        return message
+
     def _initial(self, features, targets, settings):
         """Returns the weights and biases in ``init``, None if it names a distribution."""
         if isinstance(self.init, str):
@@ -241,6 +245,32 @@ class BaseMLP(Savable):
         hidden = _settings.hidden_layers(self.hidden_layer_sizes)
         outputs = targets * _core.outputs_per_target(settings)
         return _initial.parameters(self.init, [features, *hidden, outputs])
+
+    def _texts(self, run):
+        """Returns the texts of the settings of a run."""
+        return _settings.texts(self, run)
+
+    def _chosen_kinds(self, names, count):
+        """Returns the kinds that the user gives columns, by position; None if X holds numbers alone."""
+        return _kinds.chosen(self.columns, names, count)
+
+    def _first_rows(self, X, names):
+        """Returns samples in the form that the core takes, and the shape of one, where a training begins."""
+        kinds = self._chosen_kinds(names, _columns.count(X))
+        if kinds is not None:
+            table, shape = _columns.table(X, kinds)
+            if len(table) == 1:
+                raise ValueError("X has 1 sample, but what the columns of a table are is learned from several")
+            return table, shape
+        # Only what is normalized comes near 0 before it is rounded.
+        return _inputs.rows(X, False if self.normalization == "none" else None)
+
+    def _rows(self, X):
+        """Returns samples in the form that the model takes, and the shape of one."""
+        model = self._model
+        if model.column_types is not None:
+            return _columns.table(X, types=model.column_types, missing=model.missing)
+        return _inputs.rows(X, model.takes_doubles)
 
     def _validation(self, validation_data, values, names, targets):
         try:
@@ -251,8 +281,12 @@ class BaseMLP(Savable):
         found = _inputs.feature_names(X)
         if names is not None and found is not None:
             X = _inputs.in_order(X, found, names, "validation_data", stacklevel=6)
-        doubles = isinstance(values, np.ndarray) and values.dtype == np.float64
-        X, _ = _inputs.rows(X, doubles)
+        if isinstance(values, _core.Table):
+            X, _ = _columns.table(X, types=values.types)
+            X, y, _ = _without_gaps(X, y, None, stacklevel=6)
+        else:
+            doubles = isinstance(values, np.ndarray) and values.dtype == np.float64
+            X, _ = _inputs.rows(X, doubles)
         if X.shape[1] != values.shape[1]:
             raise ValueError(
                 f"validation_data has {X.shape[1]} features, but X has {values.shape[1]}"
@@ -271,8 +305,9 @@ class BaseMLP(Savable):
     def _check_warm_start(self, y, samples):
         """Checks that training can continue from an earlier fit on these targets."""
 
-    def _held_out(self, wanted, samples):
-        if not wanted:
+    def _held_out(self, early, given, samples):
+        """Returns the share of the samples that is held out for validation; ``given`` says whether there are others."""
+        if given or not early:
             return 0.0
         share = _settings.number("validation_fraction", self.validation_fraction)
         if not 0.0 < share < 1.0:
@@ -365,6 +400,15 @@ class BaseMLP(Savable):
     @intercepts_.setter
     def intercepts_(self, biases: Sequence[ArrayLike]) -> None:
         self._set_parameters("intercepts_", self._trained("intercepts_").weights(), biases)
+
+    @property
+    def column_kinds_(self) -> dict[Any, tuple[str, str]]:
+        """For each raw column, by name or position, its kind ('number', 'category', 'date' or 'dropped') and what becomes of it."""
+        columns = self._trained("column_kinds_").columns
+        if columns is None:
+            raise AttributeError(f"this {type(self).__name__} was trained on numbers, not on raw columns")
+        names = self.__dict__.get("feature_names_in_", range(len(columns)))
+        return dict(zip(names, columns, strict=True))
 
     def _set_parameters(self, attribute, weights, biases):
         """Replaces the weights and biases; training goes on from them with a new state of the solver."""
@@ -474,6 +518,8 @@ class BaseMLP(Savable):
                     "shape=(height, width) if they are pixels, or use plot_weight_histograms"
                 )
         height, width = _settings.pair("shape", shape)
+        if model.column_types is not None:
+            raise ValueError("the model takes raw columns, which are no pixels: use plot_weight_histograms")
         if height * width != features:
             raise ValueError(
                 f"shape ({height}, {width}) has {height * width} pixels, but the model takes {features} "
@@ -519,7 +565,7 @@ class BaseMLP(Savable):
         """Returns ``compute(rows, threads)`` for X."""
         X = _frames.collected(X)
         X = self._in_order(X, _inputs.feature_names(X), stacklevel=5)
-        values, _ = _inputs.rows(X, self._model.takes_doubles)
+        values, _ = self._rows(X)
         self._check_count(values.shape[1])
         return compute(values, _settings.threads(self.n_jobs))
 
@@ -587,6 +633,22 @@ class _EpochPrinter:
         print(f"Iteration {number}, loss = {report['loss']:.8f}{''.join(more)}", flush=True)
         if self.score in report:
             print(f"Validation score: {report[self.score]:f}", flush=True)
+
+
+def _without_gaps(table, y, sample_weight, stacklevel):
+    """Returns the rows that have a target, their targets and their weights; a warning counts the others."""
+    gaps = _inputs.missing_targets(y)
+    if gaps is None or len(gaps) != len(table):
+        return table, y, sample_weight
+    left = np.flatnonzero(~gaps)
+    if left.size == 0:
+        raise ValueError("Input y contains NaN in all rows: there is nothing to learn from")
+    count = len(gaps) - left.size
+    rows = "row" if count == 1 else "rows"
+    warnings.warn(f"{count} {rows} without a target left out", UserWarning, stacklevel=stacklevel)
+    if sample_weight is not None and np.ndim(sample_weight) == 1 and len(sample_weight) == len(gaps):
+        sample_weight = np.asarray(sample_weight)[left]
+    return table.take(left), np.asarray(y)[left], sample_weight
 
 
 def _read_only(array):

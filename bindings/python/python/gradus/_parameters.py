@@ -177,6 +177,12 @@ _OWN = {
         "dict, 'balanced' or None",
         "Weights of the classes in the loss.",
     ),
+    "columns": (
+        "None, 'infer' or dict",
+        "None takes numbers. 'infer' takes raw columns of frames and other tables: numbers, text, truth values and dates, "
+        "with gaps; their types decide what becomes of them (`TabularClassifier` describes it). A dict such as "
+        "``{'zip': 'category'}`` gives some columns, by name or position, another kind: 'number', 'category' or 'date'.",
+    ),
     "callbacks": (
         "callable, sequence of callables or None",
         "Called after every epoch with a dict of its metrics: 'epoch' (from 0), 'loss', 'learning_rate', "

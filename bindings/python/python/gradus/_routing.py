@@ -34,6 +34,8 @@ class Routed:
             return self._metadata_request
         request = MetadataRequest(owner=self)
         for method in _METHODS:
+            if not hasattr(type(self), method):
+                continue
             for name in _metadata(type(self), method):
                 getattr(request, method).add_request(param=name, alias=None)
         return request

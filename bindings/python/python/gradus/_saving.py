@@ -152,7 +152,7 @@ class Savable(Estimator):
         estimator = cls(**{name: value for name, value in current_names(given).items() if name in known})
         for name in ("hidden_layer_sizes", "activation"):
             # JSON has lists in place of tuples.
-            if isinstance(getattr(estimator, name), list):
+            if isinstance(getattr(estimator, name, None), list):
                 setattr(estimator, name, tuple(getattr(estimator, name)))
         # Earlier versions kept the names among their own entries.
         names = model.feature_names or ours.get("feature_names")

@@ -49,6 +49,10 @@ class Run(NamedTuple):
     seen: int
     # The training losses of those that a partial run continues.
     losses: list[float]
+    # Whether there are validation data, held out or given.
+    validates: bool
+    # What is learned: classes, several labels or values.
+    task: str
 
 
 def texts(estimator, run):
@@ -240,7 +244,7 @@ def _monitor(estimator, run):
     return estimator.monitor
 
 
-def _loss(estimator, run):
+def loss_of(estimator, run=None):
     """Return the regressor's loss; None for the usual one, as in files of earlier versions."""
     loss = estimator.loss
     if not isinstance(loss, str):
@@ -262,7 +266,7 @@ _OF_SETTINGS = {
 }
 
 _OWN = {
-    "loss": _loss,
+    "loss": loss_of,
     "schedule": _schedule,
     "learning_rate_init": _learning_rate_init,
     "momentum": _momentum,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::samples::Rows;
 use crate::transform::Transform;
-use crate::transform::columns::{Encoder, Schema};
+use crate::transform::columns::{Encoder, Places, Schema};
 
 /// A model ready for single predictions: its parameters are laid out, its buffers allocated.
 pub struct Predictor {
@@ -22,6 +22,8 @@ pub struct Predictor {
     pass: Pass,
     /// The encoded sample, of raw columns.
     encoded: Vec<f32>,
+    /// Where its texts are in the schema.
+    places: Option<Places>,
 }
 
 impl Model {
@@ -37,7 +39,8 @@ impl Model {
         let pass = Pass::new(&executor, &density, 1);
         let (loss, transform) = (self.loss().clone(), self.transform.clone());
         let encoded = vec![0.0; self.transform.schema().map_or(0, Schema::width)];
-        Ok(Predictor { loss, transform, executor, density, bytes, pass, encoded })
+        let places = transform.schema().map(Places::of);
+        Ok(Predictor { loss, transform, executor, density, bytes, pass, encoded, places })
     }
 }
 
@@ -49,12 +52,15 @@ impl Predictor {
     /// `InvalidArgument` if the sample does not have the model's size, or is not of the kind that this
     /// predictor was made for; `InvalidData` if a prediction is NaN or infinite.
     pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
-        if let (Some(schema), Rows::Table(table)) = (self.transform.schema(), sample) {
+        if let (Some(schema), Some(places), Rows::Table(table)) =
+            (self.transform.schema(), &self.places, sample)
+        {
             if table.rows() != 1 {
                 let rows = table.rows();
                 return Err(Error::argument(format!("a sample of {rows} rows; expected one")));
             }
-            Encoder::new(schema, table)?.encode_into(0..1, &mut self.encoded);
+            let encoder = Encoder::with_places(schema, places, table)?;
+            encoder.encode_into(0..1, &mut self.encoded);
             return self.predict_encoded();
         }
         self.transform.check_rows(sample)?;

@@ -104,8 +104,8 @@ impl Table {
         self.columns[at] = column;
     }
 
-    /// The rows at `indices`, in that order. Texts are shared.
-    pub(super) fn subset(&self, indices: &[usize]) -> Table {
+    /// The rows at `indices`, in that order. Texts are shared. Panics where there is no such row.
+    pub fn subset(&self, indices: &[usize]) -> Table {
         let columns = self.columns.iter().map(|column| column.subset(indices)).collect();
         Table { rows: indices.len(), columns }
     }

@@ -18,6 +18,7 @@
 //! | single.rs | a single field | a column of one row |
 //! | layout.rs | a table, and what is asked for | which columns are features and targets |
 //! | columns.rs | a table | its columns with their types |
+//! | in_memory.rs | columns of text in memory | what a table would have |
 //! | task.rs | a table | which column is the target, and whether it holds classes or values |
 //! | options.rs | | what is asked for |
 //! | extended.rs | a table and further columns | both, written as a table |
@@ -28,6 +29,7 @@ mod encoding;
 mod extended;
 mod fields;
 mod header;
+mod in_memory;
 mod layout;
 mod options;
 mod packed;
@@ -51,6 +53,7 @@ use crate::reading;
 pub use columns::{Column, read_columns};
 pub use encoding::{Encoding, TextForm};
 pub use extended::{Cell, Writer, extend, free_names};
+pub use in_memory::{column_of_texts, in_type};
 pub use options::TableOptions;
 pub use packed::{is_packed_table, unpack};
 pub use single::read_field;

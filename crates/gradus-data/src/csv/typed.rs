@@ -223,7 +223,7 @@ impl Texts {
 }
 
 /// A number as the only text of all its spellings.
-fn number_text(number: f64) -> String {
+pub(super) fn number_text(number: f64) -> String {
     match number.fract() == 0.0 && number.abs() < 1e15 {
         true => (number as i64).to_string(),
         false => number.to_string(),

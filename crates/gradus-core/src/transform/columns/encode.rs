@@ -9,6 +9,20 @@ use crate::samples::{RawColumn, TEXT_GAP, TIME_GAP, Table};
 /// The number of a text that the training part did not have.
 const UNKNOWN: u32 = u32::MAX;
 
+/// The numbers of the texts of a schema's categories, looked up by text: made once for many tables.
+pub struct Places(Vec<HashMap<String, u32>>);
+
+impl Places {
+    /// Of this schema.
+    pub fn of(schema: &Schema) -> Places {
+        let places = |column: &SchemaColumn| match column {
+            SchemaColumn::Category { values, .. } => values.iter().cloned().zip(0..).collect(),
+            _ => HashMap::new(),
+        };
+        Places(schema.columns().iter().map(places).collect())
+    }
+}
+
 /// A table and a schema, ready to encode rows.
 pub struct Encoder<'a> {
     columns: Vec<(&'a SchemaColumn, &'a RawColumn)>,
@@ -23,9 +37,22 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// Those of [`Schema::check_table`].
     pub fn new(schema: &'a Schema, table: &'a Table) -> Result<Encoder<'a>> {
+        Encoder::with_places(schema, &Places::of(schema), table)
+    }
+
+    /// The same with the places of this schema.
+    ///
+    /// # Errors
+    /// Those of [`Schema::check_table`].
+    pub fn with_places(
+        schema: &'a Schema,
+        places: &Places,
+        table: &'a Table,
+    ) -> Result<Encoder<'a>> {
         schema.check_table(table)?;
         let columns: Vec<_> = schema.columns().iter().zip(table.columns()).collect();
-        let numbers = columns.iter().map(|(column, raw)| numbers_of(column, raw)).collect();
+        let numbers = columns.iter().zip(&places.0);
+        let numbers = numbers.map(|((_, raw), places)| numbers_of(places, raw)).collect();
         Ok(Encoder { columns, numbers, width: schema.width() })
     }
 
@@ -58,14 +85,13 @@ impl<'a> Encoder<'a> {
 }
 
 /// The number in the schema of each value of a column of text; empty for other columns.
-fn numbers_of(column: &SchemaColumn, raw: &RawColumn) -> Vec<u32> {
-    let (SchemaColumn::Category { values: known, .. }, RawColumn::Text { values, .. }) =
-        (column, raw)
-    else {
-        return Vec::new();
-    };
-    let places: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).collect();
-    values.iter().map(|value| places.get(value.as_str()).copied().unwrap_or(UNKNOWN)).collect()
+fn numbers_of(places: &HashMap<String, u32>, raw: &RawColumn) -> Vec<u32> {
+    match raw {
+        RawColumn::Text { values, .. } => {
+            values.iter().map(|value| places.get(value).copied().unwrap_or(UNKNOWN)).collect()
+        }
+        RawColumn::Numbers(_) | RawColumn::Times(_) => Vec::new(),
+    }
 }
 
 /// Encodes one cell.
