@@ -13,6 +13,7 @@ use crate::errors::guarded;
 mod arrays;
 mod datasets;
 mod errors;
+mod exchange;
 mod images;
 mod model;
 mod plots;

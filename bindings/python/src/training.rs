@@ -13,6 +13,7 @@ use std::time::Duration;
 use gradus::data::images::is_in_mnist_form;
 use gradus::data::split::split_samples;
 use gradus::data::{Columns, Dataset};
+use gradus::exchange::Ranks;
 use gradus::network::{Network, available_cores};
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
 use gradus::{Error, Result};
@@ -23,6 +24,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::arrays::{Labelled, Samples, TargetArray, check_finite};
 use crate::errors::{exception, guarded, panicked};
+use crate::exchange::ranks_of;
 use crate::model::{Model, set_parameters};
 use crate::{error_messages, settings};
 
@@ -125,6 +127,8 @@ struct Job {
     patience: Option<Patience>,
     /// Sends reports and receives whether to stop; `None` without a listener.
     listener: Option<(Sender<EpochReport>, Receiver<bool>)>,
+    /// The processes that train together.
+    ranks: Ranks,
 }
 
 /// The result of a [`Job`].
@@ -146,7 +150,7 @@ impl Job {
             Start::Model(model) => gradus::training::Start::Model(model.get().trained()),
             Start::State(state) => gradus::training::Start::Continue(&state.get().checkpoint),
         };
-        let mut session = Session::new(config, data, start)?;
+        let mut session = Session::on_ranks(config, data, start, &self.ranks)?;
         let scale = session.model().inputs.divisor();
         let mnist_form = scale.is_ok_and(|scale| is_in_mnist_form(&self.data, scale));
         let mut no_progress = false;
@@ -159,7 +163,7 @@ impl Job {
                 }
                 None => false,
             };
-            if no_progress || stopped {
+            if no_progress || self.ranks.any(stopped)? {
                 break;
             }
         }
@@ -189,7 +193,7 @@ fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<N
 #[pyfunction]
 #[pyo3(signature = (
     settings, x, y, names, *, notes, shape, feature_names=None, weights=None, validation=None,
-    parameters=None, model=None, state=None, patience=None, report=None
+    parameters=None, model=None, state=None, patience=None, report=None, communicator=None
 ))]
 pub(crate) fn train<'py>(
     py: Python<'py>,
@@ -207,6 +211,7 @@ pub(crate) fn train<'py>(
     state: Option<Py<State>>,
     patience: Option<(f64, usize)>,
     report: Option<Py<PyAny>>,
+    communicator: Option<Py<PyAny>>,
 ) -> PyResult<Run> {
     // Before anything is copied.
     let config = settings::config(&settings).map_err(|error| exception(&error))?;
@@ -236,7 +241,8 @@ pub(crate) fn train<'py>(
     };
     let patience =
         patience.map(|(tol, epochs)| Patience { tol, epochs, best: f64::INFINITY, waited: 0 });
-    let job = Job { config, notes, data, validation, start, patience, listener: None };
+    let ranks = ranks_of(py, communicator)?;
+    let job = Job { config, notes, data, validation, start, patience, listener: None, ranks };
     carry_out(py, job, report)
 }
 

@@ -161,7 +161,7 @@ impl Ranks {
     ///
     /// # Errors
     /// Those of [`Exchange::exchange`].
-    pub(crate) fn any(&self, own: bool) -> Result<bool> {
+    pub fn any(&self, own: bool) -> Result<bool> {
         Ok(self.gather(&[own.into()])?.contains(&1))
     }
 }

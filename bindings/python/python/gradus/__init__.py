@@ -7,7 +7,7 @@
 0.9726
 """
 
-from gradus import datasets, plots
+from gradus import communicators, datasets, plots
 from gradus._classifier import MLPClassifier
 from gradus._core import version as _version
 from gradus._errors import NotFittedError
@@ -23,6 +23,7 @@ __all__ = [
     "TabularClassifier",
     "TabularRegressor",
     "__version__",
+    "communicators",
     "datasets",
     "from_sklearn",
     "plots",

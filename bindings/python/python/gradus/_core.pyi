@@ -93,6 +93,7 @@ def train(
     state: State | None = None,
     patience: tuple[float, int] | None = None,
     report: Callable[[dict[str, float]], bool] | None = None,
+    communicator: object = None,
 ) -> Run: ...
 
 class Setting:

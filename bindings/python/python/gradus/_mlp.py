@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus import _columns, _core, _frames, _initial, _inputs, _kinds, _settings
+from gradus import _columns, _core, _frames, _initial, _inputs, _kinds, _settings, communicators
 from gradus._errors import convergence_warning, not_fitted
 from gradus._saving import Savable, finite_or_none
 from gradus.plots import Plot, beside
@@ -95,9 +95,11 @@ class BaseMLP(Savable):
     history_: dict[str, list[float]]
     outcome_: str
 
-    def _fit(self, X, y, sample_weight, validation_data):
+    def _fit(self, X, y, sample_weight, validation_data, communicator=None):
         warm = _settings.truth("warm_start", self.warm_start) and "_model" in self.__dict__
-        return self._train(X, y, sample_weight, validation_data, go_on=warm, partial=False)
+        return self._train(
+            X, y, sample_weight, validation_data, go_on=warm, partial=False, communicator=communicator
+        )
 
     def _partial_fit(self, X, y, sample_weight, **known):
         if self.early_stopping:
@@ -108,7 +110,10 @@ class BaseMLP(Savable):
         go_on = "_model" in self.__dict__
         return self._train(X, y, sample_weight, None, go_on=go_on, partial=True, **known)
 
-    def _train(self, X, y, sample_weight, validation_data, *, go_on, partial, **known):
+    def _train(
+        self, X, y, sample_weight, validation_data, *, go_on, partial, communicator=None, **known
+    ):
+        communicator = communicators.checked(communicator)
         X = _frames.collected(X)
         names, precision = _inputs.feature_names(X), _inputs.precision(X)
         if go_on:
@@ -130,7 +135,7 @@ class BaseMLP(Savable):
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, values, names, targets)
-        seed = self._seed if go_on else _settings.seed(self.random_state)
+        seed = self._seed if go_on else communicators.agreed(communicator, _settings.seed(self.random_state))
         early = _settings.truth("early_stopping", self.early_stopping) and self._stops_early()
         seen = self.t_ if go_on else 0
         share = self._held_out(early, validation is not None, len(values))
@@ -164,6 +169,7 @@ class BaseMLP(Savable):
             state=self._state if go_on else None,
             patience=None if early else self._patience(),
             report=self._listener(partial and go_on),
+            communicator=communicator,
         )
         # A run without a good epoch leaves the estimator as it was; what was never trained has nothing to lose by Ctrl-C.
         if run.outcome == "diverged":

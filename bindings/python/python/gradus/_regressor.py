@@ -147,6 +147,7 @@ class MLPRegressor(BaseRegressor):
         sample_weight: ArrayLike | None = None,
         *,
         validation_data: tuple[Samples, ArrayLike] | None = None,
+        communicator: Any = None,
     ) -> MLPRegressor:
         """Train on samples and their targets.
 
@@ -161,12 +162,16 @@ class MLPRegressor(BaseRegressor):
             Weights of the samples in the loss.
         validation_data : tuple (X, y), default=None
             Evaluated after every epoch.
+        communicator : object, default=None
+            The processes that train together, of `gradus.communicators` or of mpi4py. All of them call `fit` with the same
+            parameters and data, and end with the same bits as one process. Their number, a power of two, must divide
+            the micro-batches of a batch (``micro_batches``).
 
         Returns
         -------
         self : MLPRegressor
         """
-        return self._fit(X, y, sample_weight, validation_data)
+        return self._fit(X, y, sample_weight, validation_data, communicator)
 
     @for_steps
     def partial_fit(
