@@ -164,11 +164,16 @@ impl Job {
                 None => false,
             };
             if no_progress || self.ranks.any(stopped)? {
+                // A bag that ends early is measured on its folds nevertheless.
+                if config.networks() > 1 {
+                    session.epoch(data, &AtomicBool::new(true))?;
+                }
                 break;
             }
         }
         let diverged = matches!(session.outcome(), Some(Outcome::Diverged { .. }));
-        let state = (!diverged).then(|| session.state());
+        // No run goes on from a bag.
+        let state = (!diverged && config.networks() == 1).then(|| session.state());
         let samples = session.history().epochs.len() * self.data.len();
         let mut trained = session.finish();
         trained.model.set_mnist_form(mnist_form);
@@ -372,7 +377,7 @@ impl Run {
 
 /// Holds out the share of the samples that the settings want for validation.
 fn hold_out(data: Dataset, config: &TrainConfig) -> Result<(Dataset, Option<Dataset>)> {
-    let share = config.validation;
+    let share = config.held_out_share();
     if share == 0.0 {
         return Ok((data, None));
     }

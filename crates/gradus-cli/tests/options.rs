@@ -228,6 +228,24 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("train", "scaling-rate", Refused(&[("train --data table.csv --scaling-rate 6", "1 without")])),
     (
         "train",
+        "members",
+        Refused(&[
+            ("train --data table.csv --members 3 --validation 0.1", "its fold"),
+            ("train --data table.csv --members 3 --init model.safetensors", "weights of its own"),
+            ("train --data table.csv --members 101", "between 1 and 100"),
+            ("train --data table.csv --members 100", "cannot be divided"),
+        ]),
+    ),
+    (
+        "train",
+        "refit",
+        Refused(&[
+            ("train --data table.csv --refit", "false without --members"),
+            ("train --data table.csv --members 2 --refit --schedule plateau:2:0.5", "follow figures"),
+        ]),
+    ),
+    (
+        "train",
         "weight-decay-schedule",
         Refused(&[
             (
@@ -836,6 +854,15 @@ const RULES: &[(&str, &str, Rule)] = &[
             ("predict model.safetensors table.csv --top 2 --out out.csv", "--top"),
         ]),
     ),
+    (
+        "predict",
+        "interval",
+        Refused(&[
+            ("predict model.safetensors table.csv --interval 0.9", "with probabilities"),
+            ("predict regression.safetensors values.csv --interval 0.9", "--members"),
+            ("predict regression.safetensors values.csv --interval 90", "above 0 and below 1"),
+        ]),
+    ),
     ("predict", "limit", Always("every file has a size")),
     ("predict", "threads", THREADS),
     (
@@ -1199,10 +1226,10 @@ fn sample_value(option: &str) -> &'static str {
         "category-embedding" => "=8",
         "loss" => "=squared",
         "normalize" => "=unit",
+        "refit" => "=true",
         "schedule" | "weight-decay-schedule" | "dropout-schedule" => "=cosine",
-        "batch-size" | "epochs" | "hidden" | "max-fun" | "micro-batches" | "patience" | "seed" => {
-            "=2"
-        }
+        "batch-size" | "epochs" | "hidden" | "max-fun" | "members" | "micro-batches" | "patience"
+        | "seed" => "=2",
         _ => "=0.5",
     }
 }

@@ -34,6 +34,10 @@ pub enum Purpose {
     Sweep = 11,
     /// Initial biases that depend on the data.
     InitBias = 12,
+    /// Dealing samples to folds.
+    Folds = 13,
+    /// The seeds of the members of a bag.
+    Members = 14,
     /// Which rows a model is asked about, and how a column is shuffled.
     Importance = 16,
     /// The order of blocks of samples in each epoch.

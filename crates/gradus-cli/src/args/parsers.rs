@@ -10,6 +10,7 @@ use gradus::files::reading;
 use gradus::loss::Loss;
 use gradus::network::Activation;
 use gradus::training::config::MOST_THREADS;
+use gradus::training::settings::fraction_of;
 use gradus::training::{Monitor, Preset};
 use gradus::transform::Transform;
 
@@ -83,6 +84,14 @@ pub(crate) fn class_names(text: &str) -> Result<ClassNames, String> {
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|&number: &usize| number > 0);
     number.ok_or_else(|| "expected a whole number from 1".into())
+}
+
+pub(crate) fn level(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|&number: &f64| number > 0.0 && number < 1.0);
+    let percent = || fraction_of(text);
+    number.ok_or_else(|| {
+        percent().unwrap_or_else(|| "expected a number above 0 and below 1, such as 0.9".into())
+    })
 }
 
 pub(crate) fn whole(text: &str) -> Result<u64, String> {

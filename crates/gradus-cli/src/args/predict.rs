@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::model::ModelArgs;
-use super::parsers::{at_least_one, bytes, threads};
+use super::parsers::{at_least_one, bytes, level, threads};
 use super::source::TableArgs;
 
 /// Predict classes or values for images or samples: PNG, JPEG, IDX, NPY, NPZ or CSV files, or folders of
@@ -23,7 +23,7 @@ use super::source::TableArgs;
     mass. --raw only scales the image.\n\n\
     --out writes a table, CSV or Parquet by its name: the columns of the input table as they are, or the file, or the index in an \
     array; then `prediction` and `probability_CLASS` for each class, or `prediction_NAME` for each of several \
-    values.")]
+    values, with --interval also `prediction_lower` and `prediction_upper`.")]
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -45,6 +45,11 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "K", allow_negative_numbers = true,
         value_parser = at_least_one)]
     pub(crate) top: Option<usize>,
+    /// Also print an interval around each value that holds the truth with this probability, such as 0.9; for models that
+    /// were trained with --members
+    #[arg(long, value_name = "LEVEL", allow_negative_numbers = true,
+        value_parser = level)]
+    pub(crate) interval: Option<f64>,
     /// Write the predictions to this CSV or Parquet file instead of the terminal; - for CSV on standard
     /// output
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath,

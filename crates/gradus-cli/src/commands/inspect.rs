@@ -41,6 +41,15 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     if !model.loss().is_usual() {
         out.line(format_args!("loss: {}", model.loss().name()))?;
     }
+    if model.members() > 1 {
+        out.line(format_args!(
+            "members: {} networks of these layers; predictions are means of theirs",
+            model.members()
+        ))?;
+    }
+    if let Some(intervals) = &model.intervals {
+        out.line(format_args!("intervals: from the errors of {} samples", intervals.samples()))?;
+    }
     out.line("")?;
     if let Some(schema) = model.transform.schema() {
         out.lines(table(&column_rows(&model, schema)))?;
@@ -141,6 +150,12 @@ fn as_json(model: &Model) -> Value {
         names: model.names(),
         "training": current(&model.provenance.to_json()),
     });
+    if model.members() > 1 {
+        found["members"] = json!(model.members());
+    }
+    if let Some(intervals) = &model.intervals {
+        found["interval_samples"] = json!(intervals.samples());
+    }
     if let Some(columns) = &model.columns {
         found["columns"] = json!(columns);
     }

@@ -4,6 +4,7 @@
 use std::io::Write;
 
 use anyhow::Result;
+use gradus::Error;
 use gradus::classifier::{Classifier, Model, Predictions};
 use gradus::data::Task;
 use serde::{Serialize, Serializer};
@@ -22,8 +23,9 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     let model = model::load(&args.model)?;
     check_top(args.top, &model)?;
     samples::check_options(args, &model)?;
+    let widths = args.interval.map(|level| half_widths(&model, level)).transpose()?;
     if let Some(out) = &args.out {
-        return predictions_file::write(out, &model, args);
+        return predictions_file::write(out, &model, widths, args);
     }
     let mut status = None;
     let mut attempt = |done: Result<()>| match done {
@@ -39,7 +41,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
         match samples::files_of(path, args.files.len() == 1) {
             Ok((files, warnings)) => {
                 warnings.iter().for_each(warn);
-                files.iter().try_for_each(|file| attempt(predict(file, &model, args)))?;
+                files.iter().try_for_each(|file| attempt(predict(file, &model, widths.as_deref(), args)))?;
             }
             Err(error) => attempt(Err(error.into()))?,
         }
@@ -47,7 +49,23 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     status.map_or(Ok(()), |status| Err(Exit(status).into()))
 }
 
-fn predict(file: &File, model: &Model, args: &PredictArgs) -> Result<()> {
+/// Half the widths of the intervals of this level, one for each value.
+fn half_widths(model: &Model, level: f64) -> Result<Vec<f32>> {
+    let found = match &model.intervals {
+        Some(intervals) => intervals.half_widths(level),
+        None if model.task() != Task::Regression => Err(Error::argument(format!(
+            "intervals are for values, but this model predicts {}, with probabilities; leave the option out",
+            model.task().outputs()
+        ))),
+        None => Err(Error::argument(
+            "the model has no intervals: they come from the folds of --members (train anew with --members 5), or from \
+             quantiles (--loss quantile:0.05,0.95)",
+        )),
+    };
+    Ok(found.map_err(|error| error.context(format_args!("--interval {level}")))?)
+}
+
+fn predict(file: &File, model: &Model, widths: Option<&[f32]>, args: &PredictArgs) -> Result<()> {
     let File { path, name: file } = file;
     let Samples { inputs, origin, warnings } = samples::read(path, model, args)?;
     let is_image = matches!(origin, Origin::Image);
@@ -80,8 +98,13 @@ fn predict(file: &File, model: &Model, args: &PredictArgs) -> Result<()> {
             let predictions = model.regressor()?.predict(&inputs, &workers)?;
             for index in 0..predictions.len() {
                 let names = model.names().iter().map(String::as_str);
-                let values = names.zip(predictions.row(index).iter().copied()).collect();
-                let prediction = PredictedRow { file, index, values };
+                let values: Vec<_> = names.zip(predictions.row(index).iter().copied()).collect();
+                let around = |widths: &[f32]| {
+                    let ends = values.iter().zip(widths);
+                    ends.map(|(&(name, value), width)| (name, [value - width, value + width])).collect()
+                };
+                let intervals = widths.map(around);
+                let prediction = PredictedRow { file, index, values, intervals };
                 write_prediction(&mut out, args.json, &prediction, || prediction.line(is_image))?;
             }
         }
@@ -105,15 +128,26 @@ struct PredictedRow<'a> {
     index: usize,
     #[serde(serialize_with = "as_map")]
     values: Vec<(&'a str, f32)>,
+    /// The ends of an interval around each value.
+    #[serde(serialize_with = "as_intervals", skip_serializing_if = "Option::is_none")]
+    intervals: Option<Vec<(&'a str, [f32; 2])>>,
 }
 
 impl PredictedRow<'_> {
-    /// `table.csv[3]: 12.5`, or several values with names.
+    /// `table.csv[3]: 12.5`, or several values with names; each with its interval, if there are any: `12.5 (11.25 to 13.75)`.
     fn line(&self, is_image: bool) -> String {
+        let shown = |at: usize| {
+            let value = self.values[at].1;
+            match self.intervals.as_ref().map(|intervals| intervals[at].1) {
+                Some([lower, upper]) => format!("{value} ({lower} to {upper})"),
+                None => value.to_string(),
+            }
+        };
         let values = match self.values[..] {
-            [(_, value)] => value.to_string(),
+            [_] => shown(0),
             _ => {
-                let named = self.values.iter().map(|(name, value)| format!("{name} = {value}"));
+                let named = self.values.iter().enumerate();
+                let named = named.map(|(at, (name, _))| format!("{name} = {}", shown(at)));
                 named.collect::<Vec<_>>().join(", ")
             }
         };
@@ -186,6 +220,13 @@ impl<'a> Prediction<'a> {
         };
         prefix(self.file, self.index, is_image) + &classes
     }
+}
+
+fn as_intervals<S: Serializer>(
+    intervals: &Option<Vec<(&str, [f32; 2])>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(intervals.iter().flatten().copied())
 }
 
 fn as_map<S: Serializer>(pairs: &[(&str, f32)], serializer: S) -> Result<S::Ok, S::Error> {

@@ -26,8 +26,14 @@ use crate::run::workers::workers;
 use crate::run::{saving, stop};
 
 /// Predicts the files and writes the table. If one of several images fails, the others are predicted nevertheless.
-pub(super) fn write(out: &Path, model: &Model, args: &PredictArgs) -> Result<()> {
+pub(super) fn write(
+    out: &Path,
+    model: &Model,
+    widths: Option<Vec<f32>>,
+    args: &PredictArgs,
+) -> Result<()> {
     check(out, args)?;
+    let model = &Predicting { model, widths };
     stop::listen()?;
     let mut target = match is_standard_input(out) {
         true => Target::Stdout,
@@ -213,6 +219,20 @@ fn is_replaceable(path: &Path) -> Result<bool> {
     Ok(start.is_empty() || cells.into_iter().any(is_prediction))
 }
 
+/// A model, and half the widths of the intervals around its values, if any are wanted.
+struct Predicting<'a> {
+    model: &'a Model,
+    widths: Option<Vec<f32>>,
+}
+
+impl std::ops::Deref for Predicting<'_> {
+    type Target = Model;
+
+    fn deref(&self) -> &Model {
+        self.model
+    }
+}
+
 /// What a model predicts for some samples.
 enum Predicted<'a> {
     Classes {
@@ -227,11 +247,13 @@ enum Predicted<'a> {
     Values {
         outputs: usize,
         values: Vec<f32>,
+        /// Half the width of the interval of each of them.
+        widths: Option<&'a [f32]>,
     },
 }
 
 impl<'a> Predicted<'a> {
-    fn of(model: &'a Model, samples: &Samples, args: &PredictArgs) -> Result<Predicted<'a>> {
+    fn of(model: &'a Predicting, samples: &Samples, args: &PredictArgs) -> Result<Predicted<'a>> {
         let count = samples.inputs.len() / model.features();
         let workers = workers(args.threads, count)?;
         Ok(match model.task() {
@@ -246,7 +268,8 @@ impl<'a> Predicted<'a> {
             Task::Regression => {
                 let predicted = model.regressor()?.predict(&samples.inputs, &workers)?;
                 let rows = (0..predicted.len()).flat_map(|index| predicted.row(index).to_vec());
-                Predicted::Values { outputs: model.names().len(), values: rows.collect() }
+                let widths = model.widths.as_deref();
+                Predicted::Values { outputs: model.names().len(), values: rows.collect(), widths }
             }
         })
     }
@@ -255,7 +278,7 @@ impl<'a> Predicted<'a> {
         match self {
             Predicted::Classes { of, .. } => of.len(),
             Predicted::Labels { outputs, probabilities: values }
-            | Predicted::Values { outputs, values } => values.len() / outputs,
+            | Predicted::Values { outputs, values, .. } => values.len() / outputs,
         }
     }
 
@@ -271,16 +294,21 @@ impl<'a> Predicted<'a> {
                 let chosen = row.iter().map(|&it| Cell::Count(usize::from(it > 0.5)));
                 chosen.chain(row.iter().map(|&it| Cell::Number(it))).collect()
             }
-            Predicted::Values { outputs, values } => {
+            Predicted::Values { outputs, values, widths } => {
                 let row = &values[index * outputs..][..*outputs];
-                row.iter().map(|&value| Cell::Number(value)).collect()
+                let ends = |at: usize| {
+                    let width = widths.map(|widths| widths[at]);
+                    width.into_iter().flat_map(move |width| [row[at] - width, row[at] + width])
+                };
+                let cells = (0..*outputs).flat_map(|at| std::iter::once(row[at]).chain(ends(at)));
+                cells.map(Cell::Number).collect()
             }
         }
     }
 }
 
 /// The names of the columns for the predictions of a model.
-fn columns(model: &Model) -> Vec<String> {
+fn columns(model: &Predicting) -> Vec<String> {
     let of_each = |what: &str| -> Vec<String> {
         model.names().iter().map(|name| format!("{what}_{name}")).collect()
     };
@@ -290,13 +318,20 @@ fn columns(model: &Model) -> Vec<String> {
             [vec!["prediction".to_owned()], probabilities].concat()
         }
         (Task::MultiLabel, _) => [of_each("prediction"), of_each("probability")].concat(),
-        (Task::Regression, [_]) => vec!["prediction".to_owned()],
-        (Task::Regression, _) => of_each("prediction"),
+        (Task::Regression, names) => {
+            let names: Vec<String> = match names {
+                [_] => vec!["prediction".to_owned()],
+                _ => of_each("prediction"),
+            };
+            let ends = if model.widths.is_some() { &["", "_lower", "_upper"][..] } else { &[""] };
+            let with_ends = |name: &String| ends.iter().map(|end| format!("{name}{end}")).collect();
+            names.iter().flat_map(|name| -> Vec<String> { with_ends(name) }).collect()
+        }
     }
 }
 
 /// Predicts a file of any kind.
-fn one(path: &Path, target: &mut Target, model: &Model, args: &PredictArgs) -> Result<Written> {
+fn one(path: &Path, target: &mut Target, model: &Predicting, args: &PredictArgs) -> Result<Written> {
     let bytes = samples::read_bytes(path, args.limit)?;
     let samples = samples::of_bytes(path, &bytes, model, args)?;
     samples.warnings.iter().for_each(warn);
@@ -327,7 +362,7 @@ fn of_table(
     form: TextForm,
     predicted: &Predicted,
     target: &mut Target,
-    model: &Model,
+    model: &Predicting,
     args: &PredictArgs,
 ) -> Result<Written> {
     if is_tsv(args) && form.separator != b'\t' {
@@ -375,7 +410,7 @@ fn new_table<'a>(
     first: &[&str],
     rows: impl Iterator<Item = Vec<Cell<'a>>>,
     target: &mut Target,
-    model: &Model,
+    model: &Predicting,
     args: &PredictArgs,
 ) -> Result<Written> {
     let names: Vec<String> =
@@ -462,7 +497,7 @@ fn rows_of_image<'a>(
 fn images(
     files: &[PathBuf],
     target: &mut Target,
-    model: &Model,
+    model: &Predicting,
     args: &PredictArgs,
 ) -> Result<(Written, Option<u8>)> {
     let (mut all, mut status) = (Vec::new(), None);

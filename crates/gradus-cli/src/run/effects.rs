@@ -1,6 +1,8 @@
 //! Refuses options of `train` that have no effect given the others, before anything is loaded. What
 //! depends on the data is checked when they are known.
 
+use std::ffi::OsStr;
+
 use gradus::Error;
 use gradus::data::Task;
 use gradus::optimizer::Optimizer;
@@ -8,7 +10,7 @@ use gradus::schedule::Schedule;
 use gradus::training::settings::{Kind, SETTINGS, Scope, Setting};
 use gradus::training::{BatchSize, Preset, TrainConfig};
 
-use crate::args::{TrainArgs, option};
+use crate::args::{TrainArgs, is_start_file, option};
 
 /// A run of `train` before it starts.
 pub(crate) struct Run<'a> {
@@ -28,6 +30,7 @@ pub(crate) fn check(run: &Run) -> Result<(), Error> {
     check_full_batch(run)?;
     check_hidden_layers(run)?;
     check_task(run)?;
+    check_members(run)?;
     check_monitor(run)?;
     if run.args.checkpoints.checkpoint_every.is_some() && run.args.checkpoints.path().is_none() {
         return Err(Error::argument(
@@ -117,6 +120,27 @@ fn refuse(some: fn(&Setting) -> bool, problem: &str, run: &Run, why: &str) -> Re
          --{name}{gap}{off}",
         run.preset.name()
     )))
+}
+
+/// The members of a bag validate each other, and begin with weights of their own.
+fn check_members(run: &Run) -> Result<(), Error> {
+    let members = run.config.networks();
+    if members == 1 {
+        return Ok(());
+    }
+    if let Some(validation) = run.args.settings.get("validation") {
+        return Err(Error::argument(format!(
+            "--validation {validation} cannot be used with --members {members}: each member is validated on its fold of \
+             the training data; leave one of them out"
+        )));
+    }
+    if let Some(file) = run.args.settings.get("init").filter(|it| is_start_file(OsStr::new(it))) {
+        return Err(Error::argument(format!(
+            "--init {file} cannot be used with --members {members}: each member begins with weights of its own; leave one \
+             of them out"
+        )));
+    }
+    Ok(())
 }
 
 /// A monitored metric must be watched by something, and must exist.

@@ -143,8 +143,10 @@ impl Settings {
         }
         // Whether data at a path have a validation part is seen when they are read.
         let is_path = args.data.as_deref().is_some_and(|data| !is_set_name(data));
-        let validated =
-            config.validation > 0.0 || validation_set.is_some() || (is_path && share.is_none());
+        let validated = config.validation > 0.0
+            || config.networks() > 1
+            || validation_set.is_some()
+            || (is_path && share.is_none());
         effects::check(&Run { args, preset, config: &config, validated })?;
         let is_free = |name: &&str| {
             let decided = match preset.is_tabular() {
@@ -203,6 +205,15 @@ fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result
                 _ => error,
             })?;
             loaded.warnings.iter().for_each(warn);
+            if loaded.model.members() > 1 {
+                return Err(Error::argument(format!(
+                    "--init {}: a bag of {} networks cannot be trained further; start from a single network, or leave \
+                     --init out",
+                    file.display(),
+                    loaded.model.members()
+                ))
+                .into());
+            }
             if loaded.model.task() != args.task() {
                 return Err(Error::argument(format!(
                     "{} is a model for {}, but this run is for {}: choose the loss with --loss",

@@ -4,6 +4,7 @@ use gradus::classifier::Model;
 use gradus::data::{Dataset, Task};
 use gradus::metrics::{Evaluation, LabelEvaluation, ValueErrors, ValueEvaluation};
 use gradus::network::Workers;
+use gradus::training::OutOfFoldFigures;
 use serde_json::{Value, json};
 
 use crate::run::output::{figure, percent, with_interval};
@@ -17,6 +18,16 @@ pub(crate) enum TestResult {
     Labels(LabelEvaluation),
     /// Regression.
     Values(ValueEvaluation),
+}
+
+impl From<OutOfFoldFigures> for TestResult {
+    fn from(figures: OutOfFoldFigures) -> TestResult {
+        match figures {
+            OutOfFoldFigures::Classes(found) => TestResult::Classes(found),
+            OutOfFoldFigures::Labels(found) => TestResult::Labels(found),
+            OutOfFoldFigures::Values(found) => TestResult::Values(found),
+        }
+    }
 }
 
 impl TestResult {

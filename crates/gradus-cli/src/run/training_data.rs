@@ -201,7 +201,7 @@ fn check_share(name: &str, part: &Dataset, settings: &Settings) -> Result<()> {
 
 /// Holds out a fraction of the samples for validation; none if the settings want none.
 fn hold_out(samples: &Dataset, settings: &Settings) -> Result<Option<Split>> {
-    let (fraction, seed) = (settings.config.validation, settings.config.seed);
+    let (fraction, seed) = (settings.config.held_out_share(), settings.config.seed);
     if fraction == 0.0 {
         return Ok(None);
     }

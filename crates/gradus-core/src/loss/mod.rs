@@ -9,6 +9,7 @@ pub use gradus_kernels::softmax::Targets as LabelTargets;
 use crate::error::{Error, Result};
 use crate::samples::{Targets, Task};
 
+mod mean;
 mod names;
 mod slopes;
 

@@ -118,8 +118,7 @@ impl Model {
             Some(schema) => schema.spans(),
             None => (0..width).map(|at| at..at + 1).collect(),
         };
-        let networks = std::iter::once(&self.network);
-        let each = networks.map(|it| self.along_path(it, &encoded, &neutral, &spans, output));
+        let each = self.networks().map(|it| self.along_path(it, &encoded, &neutral, &spans, output));
         Ok(Contributions::mean(&each.collect::<Result<Vec<_>>>()?))
     }
 

@@ -12,11 +12,11 @@ use crate::samples::Rows;
 /// What one answer comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
-    /// For each hidden layer the activity of its units.
+    /// For each hidden layer the activity of its units; of a bag those of all members, one after the other.
     pub units: Vec<Vec<f32>>,
     /// For each feature how much it speaks for the class, where positive, or against it: its raw
     /// value times the slope along it of how far the class's logit stands above the mean logit,
-    /// `x_i d(z_c - mean_k z_k) / dx_i`. A feature of value 0 speaks for nothing.
+    /// `x_i d(z_c - mean_k z_k) / dx_i`. A feature of value 0 speaks for nothing. Of a bag the mean over its members.
     pub contributions: Vec<f32>,
 }
 
@@ -53,16 +53,23 @@ impl<M: Borrow<Model>> Classifier<M> {
         let kernels = kernels()?;
         let mut input = vec![0.0; features];
         self.transform.apply(sample, 0, &mut input);
-        let stack = Stack { kernels, network };
-        let saved = stack.forward(&input, 1);
-        let mut slopes = vec![-1.0 / classes as f32; classes];
-        slopes[class] += 1.0;
-        let slopes = stack.backward(&saved, slopes);
+        let mut units = vec![Vec::new(); network.linears().len() - 1];
+        let mut slopes = vec![0.0; features];
+        let share = 1.0 / self.members() as f32;
+        for network in self.networks() {
+            let stack = Stack { kernels, network };
+            let saved = stack.forward(&input, 1);
+            let mut of_outputs = vec![-1.0 / classes as f32; classes];
+            of_outputs[class] += 1.0;
+            let own = stack.backward(&saved, of_outputs);
+            units.iter_mut().zip(saved.units).for_each(|(all, own)| all.extend(own));
+            slopes.iter_mut().zip(own).for_each(|(sum, slope)| *sum += share * slope);
+        }
         // A raw value moves its input away from where 0 is.
         let mut moved = vec![0.0; features];
         self.transform.values_times_slopes(sample, &mut moved);
         let contributions = moved.iter().zip(&slopes).map(|(moved, slope)| moved * slope).collect();
-        Ok(Explanation { units: saved.units, contributions })
+        Ok(Explanation { units, contributions })
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gradus_kernels::Kernels;
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::sparse::{TILE, Tile};
 use gradus_kernels::threads::{ThreadGroup, Workers};
@@ -44,9 +45,12 @@ impl<'a> Samples<'a> {
 
 /// A forward pass over many samples.
 pub(crate) struct Forward<'a> {
-    pub(crate) executor: &'a Executor,
+    /// One for each network whose predictions are averaged; they have the same plan.
+    pub(crate) executors: &'a [Executor],
     pub(crate) density: &'a Density,
     pub(crate) transform: &'a Transform,
+    /// What outputs become in a prediction.
+    pub(crate) loss: &'a Loss,
 }
 
 /// What one worker needs for a forward pass of some samples.
@@ -57,11 +61,16 @@ pub(crate) struct Pass {
     tiles: Vec<SharedTile>,
     dense: Vec<f32>,
     logits: Vec<f32>,
+    /// The logits of several networks, one after the other; empty for one network.
+    of_members: Vec<f32>,
+    /// Scratch for their mean.
+    norms: Vec<f64>,
 }
 
 impl Pass {
-    /// For up to `rows` samples at a time.
-    pub(crate) fn new(executor: &Executor, density: &Density, rows: usize) -> Pass {
+    /// For up to `rows` samples at a time; at least one executor is needed.
+    pub(crate) fn new(executors: &[Executor], density: &Density, rows: usize) -> Pass {
+        let (executor, members) = (&executors[0], executors.len());
         let layers = &executor.plan.layers;
         let (features, classes) = (executor.plan.inputs(), layers[layers.len() - 1].outputs);
         Pass {
@@ -76,17 +85,19 @@ impl Pass {
             },
             dense: vec![0.0; if density.is_sparse() { 0 } else { rows * features }],
             logits: vec![0.0; rows * classes],
+            of_members: vec![0.0; if members > 1 { members * rows * classes } else { 0 }],
+            norms: vec![0.0; members],
         }
     }
 
-    /// The logits of the samples `range` of `samples`, row after row.
+    /// The logits of the samples `range` of `samples`, row after row: of several networks those of their mean prediction.
     pub(crate) fn logits(
         &mut self,
         forward: &Forward,
         samples: Samples,
         range: Range<usize>,
     ) -> &mut [f32] {
-        let executor = forward.executor;
+        let executor = &forward.executors[0];
         let layers = &executor.plan.layers;
         let (features, classes) = (executor.plan.inputs(), layers[layers.len() - 1].outputs);
         let count = range.len();
@@ -108,14 +119,25 @@ impl Pass {
             }
         };
         let (pass, alone) = (engine::Pass::new(input, &self.workspace, None), self.group.thread(0));
-        for &operation in &executor.plan.operations {
-            // No barrier: one thread computes all of it.
-            executor.forward(operation, &pass, &alone, &mut self.scratch);
-        }
-        let computed = self.workspace.logits.read();
         let logits = &mut self.logits[..count * classes];
-        for (i, row) in logits.chunks_exact_mut(classes).enumerate() {
-            row.copy_from_slice(computed.view().row(i));
+        for (at, executor) in forward.executors.iter().enumerate() {
+            for &operation in &executor.plan.operations {
+                // No barrier: one thread computes all of it.
+                executor.forward(operation, &pass, &alone, &mut self.scratch);
+            }
+            let computed = self.workspace.logits.read();
+            let into = match forward.executors.len() {
+                1 => &mut *logits,
+                _ => &mut self.of_members[at * count * classes..][..count * classes],
+            };
+            for (i, row) in into.chunks_exact_mut(classes).enumerate() {
+                row.copy_from_slice(computed.view().row(i));
+            }
+        }
+        if forward.executors.len() > 1 {
+            let members = &self.of_members[..forward.executors.len() * count * classes];
+            let mean = MatMut::new(logits, count, classes);
+            forward.loss.mean_outputs(members, mean, &mut self.norms);
         }
         logits
     }
@@ -127,6 +149,11 @@ impl Pass {
 }
 
 impl Forward<'_> {
+    /// What computes.
+    pub(crate) fn kernels(&self) -> Kernels {
+        self.executors[0].kernels()
+    }
+
     /// Computes the logits of all samples, [`CHUNK`] at a time, chunks side by side on the workers;
     /// `visit(first sample, logits)` turns each into a result. The results come in order.
     pub(crate) fn each_chunk<R: Send>(
@@ -139,7 +166,7 @@ impl Forward<'_> {
         let next = AtomicUsize::new(0);
         let results = Mutex::new(Vec::new());
         workers.run(|_| {
-            let mut pass = Pass::new(self.executor, self.density, count.min(CHUNK));
+            let mut pass = Pass::new(self.executors, self.density, count.min(CHUNK));
             loop {
                 let start = next.fetch_add(1, Ordering::Relaxed) * CHUNK;
                 if start >= count {
@@ -179,7 +206,7 @@ impl Forward<'_> {
     /// The prediction for each sample, in order, with its label. Classes are
     /// ranked by their logits: probabilities have the same order, but the smallest are all 0.
     pub(crate) fn results(&self, labels: &[u32], mut logits: MatMut) -> Vec<SampleResult> {
-        let kernels = self.executor.kernels();
+        let kernels = self.kernels();
         let (rows, classes) = (logits.rows(), logits.columns());
         let mut probabilities = logits.as_ref().without_gaps().to_vec();
         Loss::SoftmaxCrossEntropy

@@ -3,7 +3,6 @@
 use gradus_kernels::threads::Workers;
 
 use super::Model;
-use super::forward::Samples;
 use super::parts::check_finite;
 use crate::error::Result;
 use crate::metrics::LabelEvaluation;
@@ -33,11 +32,7 @@ impl Model {
 
     fn label_logits(&self, data: Subset, workers: &Workers) -> Result<Vec<f32>> {
         self.check_task(Task::MultiLabel)?;
-        self.check_data(&data)?;
-        let parts = self.each_chunk(workers, Samples::of(&data), |_, _, logits| {
-            logits.as_ref().without_gaps().to_vec()
-        })?;
-        Ok(parts.concat())
+        self.raw_outputs(data, workers)
     }
 
     fn measure_labels(&self, logits: &[f32], data: Subset) -> Result<LabelEvaluation> {

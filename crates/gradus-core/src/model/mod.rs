@@ -3,7 +3,7 @@
 //!
 //! [`Model`] is the whole; [`Classifier`] and [`Regressor`] are views of it. [`Predictor`] is its form
 //! for many single predictions, [`Explanation`] what one prediction comes from, [`Provenance`] how it
-//! was trained, [`InputKind`] which raw values it takes. `forward.rs` takes samples through the network, for these and for training's
+//! was trained, [`Intervals`] how far its values are from the truth, [`InputKind`] which raw values it takes. `forward.rs` takes samples through the network, for these and for training's
 //! validation.
 //!
 //! About columns of tables: [`Importances`] says how much worse predictions are without one, [`PartialDependence`] how they
@@ -15,6 +15,7 @@ mod explain;
 mod forward;
 mod importance;
 mod inputs;
+mod intervals;
 mod labels;
 mod partial_dependence;
 mod parts;
@@ -28,8 +29,9 @@ pub use contributions::Contributions;
 pub use explain::Explanation;
 pub use importance::{ColumnImportance, Importance, ImportanceSettings, Importances, Score};
 pub use inputs::{InputKind, ValueRange};
+pub use intervals::Intervals;
 pub use partial_dependence::{DependenceSettings, PartialDependence};
-pub use parts::{Check, Model, Outputs};
+pub use parts::{Check, MOST_MEMBERS, Model, Outputs};
 pub use predictor::Predictor;
 pub use provenance::{Provenance, SampleCounts};
 pub use regressor::{PredictedValues, Regressor};

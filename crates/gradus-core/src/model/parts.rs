@@ -4,7 +4,7 @@ use gradus_kernels::matrix::MatMut;
 use gradus_kernels::threads::Workers;
 
 use super::forward::{Forward, Samples};
-use super::{InputKind, Provenance, ValueRange};
+use super::{InputKind, Intervals, Provenance, ValueRange};
 use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Loss;
@@ -17,8 +17,13 @@ use crate::transform::columns::Encoder;
 /// [`Regressor`](super::Regressor) are views of it with what only one of the two can do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// The layers and their parameters.
+    /// The layers and their parameters; of a bag those of its first member.
     pub network: Network,
+    /// The networks of the other members of a bag, with the same layers: what the model predicts is the mean of what all
+    /// of them predict. Empty for a single network.
+    pub others: Vec<Network>,
+    /// How far predictions of values are from the truth, for intervals around them; none if unknown.
+    pub intervals: Option<Intervals>,
     /// From raw values to the network's inputs.
     pub transform: Transform,
     /// Shape of one sample: `[28, 28]` for an image, `[features]` for a row of a table.
@@ -79,6 +84,9 @@ impl Outputs {
     }
 }
 
+/// Most networks of a bag.
+pub const MOST_MEMBERS: usize = 100;
+
 impl Model {
     /// A model of these parts. Nothing is known about its training; which raw values it takes is
     /// guessed from the transform ([`InputKind::guess`]).
@@ -93,11 +101,53 @@ impl Model {
         outputs: Outputs,
     ) -> Result<Model> {
         let (inputs, provenance) = (InputKind::guess(&transform), Provenance::default());
-        let columns = None;
-        let model =
-            Model { network, transform, sample_shape, outputs, inputs, columns, provenance };
+        let model = Model {
+            network,
+            others: Vec::new(),
+            intervals: None,
+            transform,
+            sample_shape,
+            outputs,
+            inputs,
+            columns: None,
+            provenance,
+        };
         model.check()?;
         Ok(model)
+    }
+
+    /// The networks whose mean it predicts: one, or those of all members of a bag.
+    pub fn networks(&self) -> impl Iterator<Item = &Network> + Clone {
+        std::iter::once(&self.network).chain(&self.others)
+    }
+
+    /// How many networks it has: more than one for a bag.
+    pub fn members(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// The model that one of its networks is alone, without intervals.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if there is no such member.
+    pub fn member(&self, index: usize) -> Result<Model> {
+        let Some(network) = self.networks().nth(index) else {
+            let members = self.members();
+            return Err(Error::argument(format!("member {index}, but there are {members}")));
+        };
+        let (network, others) = (network.clone(), Vec::new());
+        let Model { transform, sample_shape, outputs, inputs, columns, provenance, .. } = self;
+        Ok(Model {
+            network,
+            others,
+            intervals: None,
+            transform: transform.clone(),
+            sample_shape: sample_shape.clone(),
+            outputs: outputs.clone(),
+            inputs: *inputs,
+            columns: columns.clone(),
+            provenance: provenance.clone(),
+        })
     }
 
     /// Notes whether the training images looked like MNIST's, and puts into the provenance what programs
@@ -196,7 +246,20 @@ impl Model {
         let loss = self.loss().clone();
         let samples = Samples { rows: inputs, subset: None, count: inputs.len() / self.features() };
         let parts = self.each_chunk(workers, samples, |forward, _, mut outputs| {
-            loss.predictions(forward.executor.kernels(), outputs.reborrow());
+            loss.predictions(forward.kernels(), outputs.reborrow());
+            outputs.as_ref().without_gaps().to_vec()
+        })?;
+        Ok(parts.concat())
+    }
+
+    /// The outputs for each sample, row after row, before they become predictions: logits of classes and labels, logarithms of
+    /// Poisson's predictions.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the data do not have the model's shape and outputs.
+    pub(crate) fn raw_outputs(&self, data: Subset, workers: &Workers) -> Result<Vec<f32>> {
+        self.check_data(&data)?;
+        let parts = self.each_chunk(workers, Samples::of(&data), |_, _, outputs| {
             outputs.as_ref().without_gaps().to_vec()
         })?;
         Ok(parts.concat())
@@ -227,6 +290,9 @@ impl Model {
     /// Checks that the parts fit together.
     pub(super) fn check(&self) -> Result<()> {
         let Model { network, sample_shape, transform, .. } = self;
+        if self.others.iter().any(|other| other.layers() != network.layers()) {
+            return Err(Error::argument("the networks of a bag must have the same layers"));
+        }
         let features = self.features();
         let names = self.names().len();
         if network.inputs() != transform.width(features) || network.outputs() != names {
@@ -306,8 +372,11 @@ impl Model {
             None => &self.transform,
         };
         let density = Density::for_predictions(&self.network, transform, samples.rows);
-        let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
-        let forward = Forward { executor: &executor, density: &density, transform };
+        let kernels = kernels()?;
+        let executor = |network| Executor::new(kernels, network, density.is_sparse());
+        let executors: Vec<_> = self.networks().map(executor).collect();
+        let (executors, density, loss) = (&executors[..], &density, self.loss());
+        let forward = Forward { executors, density, transform, loss };
         match (self.transform.schema(), samples.rows) {
             (Some(schema), Rows::Table(table)) => {
                 let encoder = Encoder::new(schema, table)?;

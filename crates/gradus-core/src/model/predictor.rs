@@ -16,7 +16,7 @@ use crate::transform::columns::{Encoder, Places, Schema};
 pub struct Predictor {
     loss: Loss,
     transform: Transform,
-    executor: Executor,
+    executors: Vec<Executor>,
     density: Density,
     bytes: bool,
     pass: Pass,
@@ -35,12 +35,14 @@ impl Model {
     pub fn predictor(&self, bytes: bool) -> Result<Predictor> {
         let kind = if bytes { Rows::Bytes(&[]) } else { Rows::Floats(&[]) };
         let density = Density::for_predictions(&self.network, &self.transform, kind);
-        let executor = Executor::new(kernels()?, &self.network, density.is_sparse());
-        let pass = Pass::new(&executor, &density, 1);
+        let kernels = kernels()?;
+        let executor = |network| Executor::new(kernels, network, density.is_sparse());
+        let executors: Vec<_> = self.networks().map(executor).collect();
+        let pass = Pass::new(&executors, &density, 1);
         let (loss, transform) = (self.loss().clone(), self.transform.clone());
         let encoded = vec![0.0; self.transform.schema().map_or(0, Schema::width)];
         let places = transform.schema().map(Places::of);
-        Ok(Predictor { loss, transform, executor, density, bytes, pass, encoded, places })
+        Ok(Predictor { loss, transform, executors, density, bytes, pass, encoded, places })
     }
 }
 
@@ -64,7 +66,7 @@ impl Predictor {
             return self.predict_encoded();
         }
         self.transform.check_rows(sample)?;
-        let features = self.executor.plan.inputs();
+        let features = self.executors[0].plan.inputs();
         if sample.len() != features || matches!(sample, Rows::Bytes(_)) != self.bytes {
             return Err(Error::argument(format!(
                 "a sample of {} {}, but this predictor takes {features} {}",
@@ -73,21 +75,21 @@ impl Predictor {
                 if self.bytes { "bytes" } else { "floats" }
             )));
         }
-        let Predictor { loss, transform, executor, density, pass, .. } = self;
-        let forward = Forward { executor, density, transform };
+        let Predictor { loss, transform, executors, density, pass, .. } = self;
+        let forward = Forward { executors, density, transform, loss };
         let logits = pass.logits(&forward, Samples { rows: sample, subset: None, count: 1 }, 0..1);
-        loss.predictions(executor.kernels(), MatMut::new(logits, 1, logits.len()));
+        loss.predictions(forward.kernels(), MatMut::new(logits, 1, logits.len()));
         check_finite(pass.output(), pass.output().len())?;
         Ok(pass.output())
     }
 
     /// The same for the sample in `encoded`.
     fn predict_encoded(&mut self) -> Result<&[f32]> {
-        let Predictor { loss, executor, density, pass, encoded, .. } = self;
-        let forward = Forward { executor, density, transform: &Transform::IDENTITY };
+        let Predictor { loss, executors, density, pass, encoded, .. } = self;
+        let forward = Forward { executors, density, transform: &Transform::IDENTITY, loss };
         let samples = Samples { rows: Rows::Floats(encoded), subset: None, count: 1 };
         let logits = pass.logits(&forward, samples, 0..1);
-        loss.predictions(executor.kernels(), MatMut::new(logits, 1, logits.len()));
+        loss.predictions(forward.kernels(), MatMut::new(logits, 1, logits.len()));
         check_finite(pass.output(), pass.output().len())?;
         Ok(pass.output())
     }

@@ -109,7 +109,7 @@ impl<M: Borrow<Model>> Regressor<M> {
         self.loss().check_targets(&data.data().targets)?;
         let loss = self.loss();
         let parts = self.each_chunk(workers, Samples::of(data), |forward, _, mut outputs| {
-            loss.predictions(forward.executor.kernels(), outputs.reborrow());
+            loss.predictions(forward.kernels(), outputs.reborrow());
             outputs.as_ref().without_gaps().to_vec()
         })?;
         Ok(parts.concat())

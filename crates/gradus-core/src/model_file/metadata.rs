@@ -8,16 +8,19 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::error::{Error, Result, invalid};
 use crate::files::json;
 use crate::loss::Loss;
-use crate::model::{InputKind, Model, Outputs, Provenance, ValueRange};
+use crate::model::{InputKind, MOST_MEMBERS, Model, Outputs, Provenance, ValueRange};
 use crate::network::{Activation, Column, ColumnLayer, Layer, Linear, Network, NumericEmbedding};
 use crate::samples::Task;
 use crate::transform::Transform;
 
-/// The newest version of the model file: that of models for several labels, with another loss than the usual one, which decides what becomes of
+/// The newest version of the model file: that of bags of networks, and of models with errors for intervals.
+pub const FORMAT_VERSION: u32 = 6;
+
+/// The version of models for several labels, with another loss than the usual one, which decides what becomes of
 /// their outputs, with a layer of columns, or with raw columns of tables. Those with a robust normalization are as they were
 /// in version 4, those that take double precision as in version 3, other regressors as in version 2, other classifiers as
 /// in version 1, and are written so. All are read.
-pub const FORMAT_VERSION: u32 = 5;
+const COLUMNS_VERSION: u32 = 5;
 
 /// The version that introduced robust normalization.
 const CLIPPED_VERSION: u32 = 4;
@@ -40,6 +43,12 @@ pub const INPUTS: &str = "inputs";
 
 /// The key of the columns of the table that the model was trained on.
 const COLUMNS: &str = "columns";
+
+/// The key of the number of networks of a bag.
+const MEMBERS: &str = "members";
+
+/// The key of the errors that intervals are made from.
+const INTERVALS: &str = "intervals";
 
 /// Keys and their values, JSON texts except for the first two.
 pub type Metadata = BTreeMap<String, String>;
@@ -89,7 +98,7 @@ impl Columns {
 fn version_and_names(task: Task) -> (u32, &'static str) {
     match task {
         Task::Classification => (1, "class_names"),
-        Task::MultiLabel => (FORMAT_VERSION, "label_names"),
+        Task::MultiLabel => (COLUMNS_VERSION, "label_names"),
         Task::Regression => (2, "output_names"),
     }
 }
@@ -98,9 +107,10 @@ fn version_and_names(task: Task) -> (u32, &'static str) {
 pub fn write(model: &Model) -> Result<Metadata> {
     let (version, names_key) = version_and_names(model.task());
     let version = match &model.transform {
-        _ if model.task() == Task::MultiLabel => FORMAT_VERSION,
-        _ if !model.loss().is_usual() || model.network.columns().is_some() => FORMAT_VERSION,
-        transform if transform.schema().is_some() => FORMAT_VERSION,
+        _ if model.members() > 1 || model.intervals.is_some() => FORMAT_VERSION,
+        _ if model.task() == Task::MultiLabel => COLUMNS_VERSION,
+        _ if !model.loss().is_usual() || model.network.columns().is_some() => COLUMNS_VERSION,
+        transform if transform.schema().is_some() => COLUMNS_VERSION,
         transform if transform.is_clipped() => CLIPPED_VERSION,
         transform if transform.takes_doubles() => DOUBLES_VERSION,
         _ => version,
@@ -124,6 +134,12 @@ pub fn write(model: &Model) -> Result<Metadata> {
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
+    if model.members() > 1 {
+        metadata.insert(MEMBERS.to_owned(), json(&model.members())?);
+    }
+    if let Some(intervals) = &model.intervals {
+        metadata.insert(INTERVALS.to_owned(), json(intervals)?);
+    }
     if let Some(columns) = &model.columns {
         metadata.insert(COLUMNS.to_owned(), json(columns)?);
     }
@@ -203,14 +219,35 @@ pub(crate) fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
     layers.into_iter().map(read).collect()
 }
 
-/// The model around this network.
-pub(crate) fn read(metadata: &Metadata, network: Network) -> Result<Model> {
+/// How many networks the file holds.
+pub(crate) fn read_members(metadata: &Metadata) -> Result<usize> {
+    match metadata.contains_key(MEMBERS) {
+        false => Ok(1),
+        true => {
+            let members = value(metadata, MEMBERS)?;
+            let possible = 2..=MOST_MEMBERS;
+            match possible.contains(&members) {
+                true => Ok(members),
+                false => Err(damaged(format!("it has {members} members, expected 2 to {MOST_MEMBERS}"))),
+            }
+        }
+    }
+}
+
+/// The model around these networks, of which there is at least one.
+pub(crate) fn read(metadata: &Metadata, mut networks: Vec<Network>) -> Result<Model> {
     let transform = value(metadata, "normalization")?;
-    assemble(metadata, network, transform)
+    let others = networks.split_off(1);
+    let network = networks.remove(0);
+    let intervals =
+        metadata.contains_key(INTERVALS).then(|| value(metadata, INTERVALS)).transpose()?;
+    let model = Model { others, intervals, ..assemble(metadata, network, transform)? };
+    check(&model).map_err(damaged)?;
+    Ok(model)
 }
 
 /// The model of this network and transform that these metadata describe: a regression model if its
-/// outputs have names, else a classifier.
+/// outputs have names, else a classifier. It is a single network, whatever the metadata say of members.
 pub fn assemble(metadata: &Metadata, network: Network, transform: Transform) -> Result<Model> {
     let sample_shape = value(metadata, "sample_shape")?;
     let provenance = Provenance::from_json(value(metadata, "training")?).map_err(damaged)?;
@@ -231,7 +268,18 @@ pub fn assemble(metadata: &Metadata, network: Network, transform: Transform) -> 
     let outputs = with_loss(metadata, outputs)?;
     let inputs = inputs(metadata, &provenance, &transform)?;
     let columns = metadata.contains_key(COLUMNS).then(|| value(metadata, COLUMNS)).transpose()?;
-    let model = Model { network, transform, sample_shape, outputs, inputs, columns, provenance };
+    let (others, intervals) = (Vec::new(), None);
+    let model = Model {
+        network,
+        others,
+        intervals,
+        transform,
+        sample_shape,
+        outputs,
+        inputs,
+        columns,
+        provenance,
+    };
     check(&model).map_err(damaged)?;
     Ok(model)
 }
@@ -293,8 +341,20 @@ pub fn check(model: &Model) -> Result<()> {
     if let Some(columns) = &model.columns {
         columns.check(features)?;
     }
-    if let Some(at) = network.parameters().iter().position(|weight| !weight.is_finite()) {
-        let weight = network.parameters()[at];
+    if model.others.iter().any(|other| other.layers() != network.layers()) {
+        return wrong("the networks of a bag must have the same layers".into());
+    }
+    if model.members() > MOST_MEMBERS {
+        return wrong(format!("{} members, but at most {MOST_MEMBERS} are possible", model.members()));
+    }
+    if let Some(intervals) = &model.intervals {
+        if model.task() != Task::Regression {
+            return wrong("errors for intervals are for models that predict values".into());
+        }
+        intervals.check(outputs)?;
+    }
+    let parameters = || model.networks().flat_map(|network| network.parameters().iter().enumerate());
+    if let Some((at, weight)) = parameters().find(|(_, weight)| !weight.is_finite()) {
         return wrong(format!(
             "parameter {at} is {weight}, but all must be finite: the training that it comes from \
              diverged"
@@ -309,6 +369,10 @@ pub fn check(model: &Model) -> Result<()> {
 /// `InvalidArgument` naming what is wrong.
 pub fn check_for_export(model: &Model) -> Result<()> {
     let checked = match model.transform.schema() {
+        None if model.members() > 1 => Err(Error::argument(format!(
+            "it is a bag of {} networks, which only a .safetensors file of gradus holds",
+            model.members()
+        ))),
         None => check(model),
         Some(_) => Err(Error::argument(
             "it takes raw columns of a table, with text, dates or gaps, which only a .safetensors file of gradus \

@@ -2,7 +2,8 @@
 //!
 //! The file is a length (`u64`, little-endian), a JSON header of that length, and the weights. They
 //! are named and laid out as PyTorch's `nn.Sequential` has them: `0.weight` as `[outputs x
-//! inputs]`, `0.bias`, `2.weight`, ...; the number is the layer's position. Everything else stands
+//! inputs]`, `0.bias`, `2.weight`, ...; the number is the layer's position. Those of
+//! the other members of a bag follow `members.1.`, `members.2.`, ... Everything else stands
 //! in the header's `__metadata__` (`metadata.rs`). The header is written here because the
 //! safetensors library writes the metadata in another order each time, and the same classifier
 //! must give the same bytes.
@@ -10,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 use ::safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
@@ -73,25 +75,30 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
 pub fn to_bytes_with(model: &Model, extras: &Extras) -> Result<Vec<u8>> {
     let context = |error: Error| error.context("this model cannot be saved");
     metadata::check(model).map_err(context)?;
-    let network = &model.network;
     let mut tensors = BTreeMap::new();
-    let mut data: Vec<u8> = Vec::with_capacity(4 * network.parameters().len());
+    let parameters = model.network.parameters().len();
+    let mut data: Vec<u8> = Vec::with_capacity(4 * parameters * model.members());
     let mut add = |name: String, shape: Vec<usize>, values: &mut dyn Iterator<Item = &f32>| {
         let start = data.len();
         data.extend(values.flat_map(|value| value.to_le_bytes()));
         let data_offsets = (start, data.len());
         tensors.insert(name, TensorInfo { dtype: Dtype::F32, shape, data_offsets });
     };
-    for Tensor { name, shape, range, .. } in column_tensors(network.layers()) {
-        add(name, shape.to_vec(), &mut network.parameters()[range].iter());
-    }
-    for (position, linear) in linears(network.layers()) {
-        let Linear { inputs, outputs, .. } = linear;
-        let weight = &network.parameters()[linear.weight()];
-        let bias = &network.parameters()[linear.bias()];
-        let mut transposed = (0..outputs).flat_map(|at| weight.iter().skip(at).step_by(outputs));
-        add(format!("{position}.weight"), vec![outputs, inputs], &mut transposed);
-        add(format!("{position}.bias"), vec![outputs], &mut bias.iter());
+    for (member, network) in model.networks().enumerate() {
+        let prefix = prefix(member);
+        for Tensor { name, shape, range, .. } in column_tensors(network.layers()) {
+            let values = &mut network.parameters()[range].iter();
+            add(format!("{prefix}{name}"), shape.to_vec(), values);
+        }
+        for (position, linear) in linears(network.layers()) {
+            let Linear { inputs, outputs, .. } = linear;
+            let weight = &network.parameters()[linear.weight()];
+            let bias = &network.parameters()[linear.bias()];
+            let mut transposed =
+                (0..outputs).flat_map(|at| weight.iter().skip(at).step_by(outputs));
+            add(format!("{prefix}{position}.weight"), vec![outputs, inputs], &mut transposed);
+            add(format!("{prefix}{position}.bias"), vec![outputs], &mut bias.iter());
+        }
     }
     for (name, values) in &extras.tensors {
         add(format!("{EXTRA}{name}"), vec![values.len()], &mut values.iter());
@@ -151,18 +158,10 @@ pub fn from_bytes_with(bytes: &[u8]) -> Result<(Model, Extras)> {
     // Holes, overlaps and sizes that contradict the shapes are refused here.
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layers = metadata::read_layers(&header.metadata)?;
-    let columns = column_tensors(&layers);
-    let count = columns.len() + 2 * linears(&layers).count();
-    let (mut embeddings, mut weights) = (Vec::new(), Vec::new());
-    for Tensor { name, shape, range, .. } in columns {
-        embeddings.push((range, tensor(&tensors, &name, &shape)?));
-    }
-    for (position, linear) in linears(&layers) {
-        let Linear { inputs, outputs, .. } = linear;
-        let weight = tensor(&tensors, &format!("{position}.weight"), &[outputs, inputs])?;
-        let bias = tensor(&tensors, &format!("{position}.bias"), &[outputs])?;
-        weights.push((weight, bias));
-    }
+    let members = metadata::read_members(&header.metadata)?;
+    let count = members * (column_tensors(&layers).len() + 2 * linears(&layers).count());
+    let stored = (0..members).map(|member| Stored::find(&tensors, &layers, member));
+    let stored = stored.collect::<Result<Vec<_>>>()?;
     let mut extras = Extras::default();
     for (name, info) in &header.tensors {
         if let Some(name) = name.strip_prefix(EXTRA) {
@@ -176,20 +175,57 @@ pub fn from_bytes_with(bytes: &[u8]) -> Result<(Model, Extras)> {
         return Err(damaged(format!("it holds {found} tensors, but its layers need {count}")));
     }
     // Memory is only allocated now that every layer was found in the file with its full size.
-    let mut network = Network::from_layers(layers).map_err(damaged)?;
-    for (range, values) in embeddings {
-        let target = network.parameters_mut()[range].iter_mut();
-        target.zip(floats(values)).for_each(|(to, from)| *to = from);
-    }
-    for (index, (weight, bias)) in weights.into_iter().enumerate() {
-        let Linear { inputs, outputs, .. } = network.linears()[index];
-        let target = network.weight_mut(index);
-        for (at, value) in floats(weight).enumerate() {
-            target[at % inputs * outputs + at / inputs] = value;
+    let network = Network::from_layers(layers).map_err(damaged)?;
+    let networks = stored.into_iter().map(|stored| stored.fill(network.clone())).collect();
+    Ok((metadata::read(&header.metadata, networks)?, extras))
+}
+
+/// The bytes of the parameters of one network in a file.
+struct Stored<'a> {
+    embeddings: Vec<(Range<usize>, &'a [u8])>,
+    /// Of each linear layer weight and bias.
+    weights: Vec<(&'a [u8], &'a [u8])>,
+}
+
+impl<'a> Stored<'a> {
+    /// Those of a member.
+    fn find(tensors: &SafeTensors<'a>, layers: &[Layer], member: usize) -> Result<Stored<'a>> {
+        let prefix = prefix(member);
+        let (mut embeddings, mut weights) = (Vec::new(), Vec::new());
+        for Tensor { name, shape, range, .. } in column_tensors(layers) {
+            embeddings.push((range, tensor(tensors, &format!("{prefix}{name}"), &shape)?));
         }
-        network.bias_mut(index).iter_mut().zip(floats(bias)).for_each(|(to, from)| *to = from);
+        for (position, linear) in linears(layers) {
+            let Linear { inputs, outputs, .. } = linear;
+            let weight =
+                tensor(tensors, &format!("{prefix}{position}.weight"), &[outputs, inputs])?;
+            let bias = tensor(tensors, &format!("{prefix}{position}.bias"), &[outputs])?;
+            weights.push((weight, bias));
+        }
+        Ok(Stored { embeddings, weights })
     }
-    Ok((metadata::read(&header.metadata, network)?, extras))
+
+    /// Gives them to a network of the same layers.
+    fn fill(self, mut network: Network) -> Network {
+        for (range, values) in self.embeddings {
+            let target = network.parameters_mut()[range].iter_mut();
+            target.zip(floats(values)).for_each(|(to, from)| *to = from);
+        }
+        for (index, (weight, bias)) in self.weights.into_iter().enumerate() {
+            let Linear { inputs, outputs, .. } = network.linears()[index];
+            let target = network.weight_mut(index);
+            for (at, value) in floats(weight).enumerate() {
+                target[at % inputs * outputs + at / inputs] = value;
+            }
+            network.bias_mut(index).iter_mut().zip(floats(bias)).for_each(|(to, from)| *to = from);
+        }
+        network
+    }
+}
+
+/// What the names of a member's tensors begin with: nothing for the first, or a single network.
+fn prefix(member: usize) -> String {
+    if member == 0 { String::new() } else { format!("members.{member}.") }
 }
 
 /// SHA-256 of the metadata and the tensors, as 64 hexadecimal digits: of each metadata entry but the

@@ -15,12 +15,14 @@ mod cells;
 pub mod source;
 pub mod split;
 mod blocks;
+mod folds;
 pub(crate) mod batches;
 
 pub use batches::Shuffle;
 pub use cells::Cell;
 pub use columns::Columns;
 pub use digest::DataDigest;
+pub use folds::folds;
 pub use precision::needs_doubles;
 pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;

@@ -8,6 +8,7 @@
 //! [`Start::Resume`]: crate::training::Start::Resume
 //! [`Start::Continue`]: crate::training::Start::Continue
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,15 @@ pub struct Checkpoint {
     pub(super) snapshot: Snapshot,
     /// Parameters of the best epoch's network; empty if there is none.
     pub(super) best: Vec<f32>,
+    /// Of a bag what belongs to each member; the snapshot and the best parameters above are then empty.
+    pub(super) members: Vec<MemberVectors>,
+}
+
+/// The vectors of a member of a bag.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct MemberVectors {
+    snapshot: Snapshot,
+    best: Vec<f32>,
 }
 
 /// What the metadata's key `checkpoint` holds.
@@ -61,8 +71,22 @@ pub(super) struct State {
     /// In version 2, whether the vectors are in the engine's order for sparse inputs.
     #[serde(default, skip_serializing)]
     sparse: bool,
+    /// Of a bag what each member has seen; `progress` is then that of the whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    members: Vec<MemberState>,
     /// What the caller wants to find again.
     note: serde_json::Value,
+}
+
+/// What a member of a bag has seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct MemberState {
+    progress: Progress,
+    steps: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    evaluations: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target_scale: Option<TargetScale>,
 }
 
 impl State {
@@ -87,6 +111,7 @@ impl State {
             data,
             sets,
             sparse,
+            members: Vec::new(),
             note,
         }
     }
@@ -97,6 +122,46 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Checkpoint {
+    /// That of a bag: of each member its own, of the whole the settings and what it has seen.
+    pub(super) fn of_bag(
+        config: TrainConfig,
+        progress: Progress,
+        model: Model,
+        members: Vec<Checkpoint>,
+        sets: [Option<DataDigest>; 2],
+        note: serde_json::Value,
+    ) -> Checkpoint {
+        let snapshot = Snapshot::default();
+        let mut state = State::new(config, progress, &snapshot, None, sets, note);
+        let mut vectors = Vec::with_capacity(members.len());
+        for Checkpoint { state: of_member, snapshot, best, .. } in members {
+            let State { progress, steps, evaluations, target_scale, .. } = of_member;
+            state.members.push(MemberState { progress, steps, evaluations, target_scale });
+            vectors.push(MemberVectors { snapshot, best });
+        }
+        Checkpoint { model, state, snapshot, best: Vec::new(), members: vectors }
+    }
+
+    /// The checkpoint of one member of a bag, whose settings are these.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if there is no such member.
+    pub(super) fn member(&self, index: usize, config: TrainConfig) -> Result<Checkpoint> {
+        let found = self.state.members.get(index).zip(self.members.get(index));
+        let Some((state, MemberVectors { snapshot, best })) = found else {
+            return Err(Error::argument(format!(
+                "the checkpoint is that of {} networks, but the run has more",
+                self.model.members()
+            )));
+        };
+        let MemberState { progress, target_scale, .. } = state.clone();
+        let note = serde_json::Value::Null;
+        let state =
+            State::new(config, progress, snapshot, target_scale, Default::default(), note);
+        let (snapshot, best, members) = (snapshot.clone(), best.clone(), Vec::new());
+        Ok(Checkpoint { model: self.model.member(index)?, state, snapshot, best, members })
+    }
+
     /// Writes it next to `path` and renames it, so that there is a whole one at any moment.
     ///
     /// # Errors
@@ -113,6 +178,13 @@ impl Checkpoint {
         let mut tensors = self.snapshot.vectors.clone();
         if !self.best.is_empty() {
             tensors.insert(BEST.into(), self.best.clone());
+        }
+        for (at, MemberVectors { snapshot, best }) in self.members.iter().enumerate() {
+            let own = snapshot.vectors.iter().map(|(name, values)| (name.as_str(), values));
+            let best = Some((BEST, best)).filter(|(_, best)| !best.is_empty());
+            for (name, values) in own.chain(best) {
+                tensors.insert(format!("members.{at}.{name}"), values.clone());
+            }
         }
         let text = serde_json::to_string(&self.state)
             .map_err(|error| Error::argument(format!("this run cannot be saved: {error}")))?;
@@ -170,8 +242,26 @@ impl Checkpoint {
                 )));
             }
         };
-        let snapshot = Snapshot { steps: state.steps, evaluations: state.evaluations, vectors };
-        Ok(Checkpoint { model, state, snapshot, best })
+        let mut snapshot = Snapshot { steps: state.steps, evaluations: state.evaluations, vectors };
+        let of_members = |(at, state): (usize, &MemberState)| {
+            let prefix = format!("members.{at}.");
+            let own = |name: &str| name.strip_prefix(&prefix).map(str::to_owned);
+            let taken = snapshot.vectors.extract_if(.., |name, _| name.starts_with(&prefix));
+            let taken = taken.filter_map(|(name, values)| Some((own(&name)?, values)));
+            let mut vectors: BTreeMap<_, _> = taken.collect();
+            let best = vectors.remove(BEST).unwrap_or_default();
+            let MemberState { steps, evaluations, .. } = *state;
+            MemberVectors { snapshot: Snapshot { steps, evaluations, vectors }, best }
+        };
+        let members: Vec<_> = state.members.iter().enumerate().map(of_members).collect();
+        if !members.is_empty() && members.len() != model.members() {
+            return Err(invalid(format!(
+                "the checkpoint is damaged: it has the state of {} networks, but {} networks",
+                members.len(),
+                model.members()
+            )));
+        }
+        Ok(Checkpoint { model, state, snapshot, best, members })
     }
 
     /// The settings of the run.

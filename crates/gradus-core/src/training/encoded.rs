@@ -2,16 +2,36 @@
 //!
 //! The engine sees floats and no transform: text, dates and gaps are looked up once, not in every step.
 
-use crate::error::Result;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
 use crate::samples::{Dataset, Inputs, Rows, Subset};
 use crate::training::data::Data;
 use crate::transform::Transform;
 use crate::transform::columns::{Encoder, Schema};
 
 /// The samples of a run as the network takes them.
+#[derive(Debug, Clone)]
 pub(super) struct Encoded {
-    train: Dataset,
-    validation: Option<Dataset>,
+    train: Part,
+    validation: Option<Part>,
+}
+
+/// Some encoded samples; the members of a bag share them.
+#[derive(Debug, Clone)]
+struct Part {
+    samples: Arc<Dataset>,
+    /// None for all of them.
+    indices: Option<Vec<u32>>,
+}
+
+impl Part {
+    fn subset(&self) -> Result<Subset<'_>> {
+        match &self.indices {
+            Some(indices) => Subset::new(&self.samples, indices),
+            None => Ok((&*self.samples).into()),
+        }
+    }
 }
 
 impl Encoded {
@@ -22,14 +42,27 @@ impl Encoded {
     pub(super) fn of(transform: &Transform, data: &Data) -> Result<Option<Encoded>> {
         transform.check_rows(data.train.rows())?;
         let Some(schema) = transform.schema() else { return Ok(None) };
-        let train = encode(schema, &data.train)?;
-        let validation = data.validation.map(|it| encode(schema, &it)).transpose()?;
+        let part = |subset: &Subset| {
+            Ok::<_, Error>(Part { samples: Arc::new(encode(schema, subset)?), indices: None })
+        };
+        let train = part(&data.train)?;
+        let validation = data.validation.as_ref().map(part).transpose()?;
         Ok(Some(Encoded { train, validation }))
     }
 
+    /// Some of the training samples, and others to validate on: both by their numbers among the training samples.
+    pub(super) fn divided(&self, train: Vec<u32>, validation: Vec<u32>) -> Encoded {
+        let part = |indices| Part { samples: Arc::clone(&self.train.samples), indices: Some(indices) };
+        Encoded { train: part(train), validation: Some(part(validation)) }
+    }
+
     /// All of them.
-    pub(super) fn data(&self) -> Data<'_> {
-        Data::from((&self.train, self.validation.as_ref()))
+    ///
+    /// # Errors
+    /// Those of [`Subset::new`]; none for the samples of a data set.
+    pub(super) fn data(&self) -> Result<Data<'_>> {
+        let validation = self.validation.as_ref().map(Part::subset).transpose()?;
+        Ok(Data { train: self.train.subset()?, validation })
     }
 }
 

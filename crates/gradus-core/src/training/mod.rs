@@ -1,7 +1,8 @@
 //! Training: from data and settings to a model and its history.
 //!
 //! [`train`] is the whole run, [`Session`] the same epoch by epoch, with a [`Checkpoint`] wherever
-//! it is wanted: `session.rs` is the file to read first. `start.rs` begins runs where others ended,
+//! it is wanted: `member.rs`, the run of one network, is the file to read first. `bag.rs` trains several networks on folds,
+//! `start.rs` begins runs where others ended,
 //! `progress.rs` is what a run has seen so far, [`config`] and [`regularization`] hold the settings,
 //! [`settings`] their names, ranges and texts, [`history`] the figures of each epoch. The steps themselves are in [`crate::engine`].
 
@@ -15,8 +16,13 @@ pub mod config;
 pub mod settings;
 pub mod history;
 mod history_file;
+mod bag;
+mod member;
+mod out_of_fold;
+mod parallel;
 pub mod session;
 mod session_view;
+mod temperature;
 pub mod checkpoint;
 mod checkpoint_v2;
 mod data;
@@ -36,6 +42,8 @@ pub use checkpoint::Checkpoint;
 pub use config::{BatchSize, EarlyStopping, KeepBest, Preset, TrainConfig};
 pub use data::Data;
 pub use history::{Best, EpochReport, History, Monitor};
+pub use bag::member_seed;
+pub use out_of_fold::{OutOfFold, OutOfFoldFigures};
 pub use outcome::{Outcome, Trained};
 pub use session::Session;
 pub use start::Start;

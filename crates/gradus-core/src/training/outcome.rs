@@ -3,6 +3,7 @@
 use crate::model::Model;
 use crate::optimizer::Optimizer;
 use crate::training::history::{Best, History};
+use crate::training::out_of_fold::OutOfFold;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,4 +76,7 @@ pub struct Trained {
     pub learned: bool,
     /// What the user should know, such as that the run learned nothing, and what to change.
     pub warnings: Vec<String>,
+    /// How good the members of a bag are on the samples that they did not learn from; none for a single network, and if the
+    /// bag diverged or was stopped in its first epoch.
+    pub out_of_fold: Option<OutOfFold>,
 }

@@ -42,6 +42,32 @@ impl From<Option<Network>> for Start<'_> {
     }
 }
 
+/// What the run of a network shares with others.
+pub(super) struct Shared {
+    /// The processes that train the same network.
+    pub(super) ranks: Ranks,
+    pub(super) of_bag: Option<OfBag>,
+}
+
+/// What the members of a bag have in common: a transform that was fitted to the samples of all of them, and the samples of
+/// raw columns as it makes inputs of them.
+pub(super) struct OfBag {
+    pub(super) transform: Transform,
+    pub(super) encoded: Option<Encoded>,
+}
+
+impl Shared {
+    /// That of a single network.
+    pub(super) fn alone(ranks: &Ranks) -> Shared {
+        Shared { ranks: ranks.clone(), of_bag: None }
+    }
+
+    /// That of a member of a bag.
+    pub(super) fn of_bag(transform: Transform, encoded: Option<Encoded>) -> Shared {
+        Shared { ranks: Ranks::ALONE, of_bag: Some(OfBag { transform, encoded }) }
+    }
+}
+
 /// What a run begins with.
 pub(super) struct Beginning {
     pub(super) engine: Engine,
@@ -55,17 +81,29 @@ pub(super) struct Beginning {
 }
 
 impl Start<'_> {
-    /// Makes what a run with these valid settings begins with.
+    /// Makes what a run with these valid settings begins with; `shared` is what it has in common with others.
     pub(super) fn begin(
         self,
         config: &TrainConfig,
         data: &Data,
-        ranks: &Ranks,
+        shared: &Shared,
     ) -> Result<Beginning> {
         match &self {
             Start::Resume(checkpoint) => check_same_settings(checkpoint.config(), config)?,
             Start::Continue(checkpoint) => check_settings(checkpoint.config(), config)?,
             _ => {}
+        }
+        let begins_with_bag = match &self {
+            Start::Fresh | Start::Network(_) => false,
+            Start::Model(model) => model.members() > 1,
+            Start::Resume(checkpoint) | Start::Continue(checkpoint) => {
+                checkpoint.model().members() > 1
+            }
+        };
+        if begins_with_bag {
+            return Err(Error::argument(
+                "training cannot go on from a bag of networks: begin a new run, or take one of its members",
+            ));
         }
         let loss = config.check_loss(data)?;
         let target_scale = self.target_scale(config, &loss, data);
@@ -73,13 +111,16 @@ impl Start<'_> {
         if let Some(scale) = &target_scale {
             scale.check(outputs)?;
         }
-        let (mut network, transform) = self.model(config, data)?;
+        let (mut network, transform) = self.model(config, data, shared)?;
         if let (Start::Fresh, Some(scale)) = (&self, &target_scale) {
             // Weights are drawn for standardized targets; all other networks are in the targets' own units.
             scale.fold_into(&mut network);
         }
-        let encoded = Encoded::of(&transform, data)?;
-        let seen = encoded.as_ref().map_or(*data, Encoded::data);
+        let encoded = match &shared.of_bag {
+            Some(bag) => bag.encoded.clone(),
+            None => Encoded::of(&transform, data)?,
+        };
+        let seen = encoded.as_ref().map_or(Ok(*data), Encoded::data)?;
         let set = data.train.data();
         config.regularization.check_fit(network.linears().len() - 1, set)?;
         if network.columns().is_some_and(ColumnLayer::has_categories) {
@@ -95,8 +136,8 @@ impl Start<'_> {
             Start::Resume(it) | Start::Continue(it) => it.history().epochs.len(),
             Start::Fresh | Start::Network(_) | Start::Model(_) => 0,
         };
-        same_on_ranks::check(ranks, config, data, (&model, begun))?;
-        let (scale, ranks) = (target_scale.clone(), ranks.clone());
+        same_on_ranks::check(&shared.ranks, config, data, (&model, begun))?;
+        let (scale, ranks) = (target_scale.clone(), shared.ranks.clone());
         let settings = config.engine_settings(&model, data.train.len(), scale, ranks);
         let of_engine = if encoded.is_some() { Transform::IDENTITY } else { transform };
         let engine = Engine::cpu(&settings, &model.network, of_engine, &seen.train)?;
@@ -104,7 +145,13 @@ impl Start<'_> {
         let best = Vec::new();
         let fresh = Beginning { engine, model, target_scale, progress, best, encoded };
         match self {
-            Start::Resume(checkpoint) => fresh.resume(checkpoint, config, data),
+            Start::Resume(checkpoint) => {
+                // The data of a member are those of its bag, which have been looked at.
+                if shared.of_bag.is_none() {
+                    check_same_data(checkpoint, data)?;
+                }
+                fresh.resume(checkpoint, config)
+            }
             Start::Continue(checkpoint) => fresh.continue_from(checkpoint),
             _ => Ok(fresh),
         }
@@ -135,8 +182,14 @@ impl Start<'_> {
     }
 
     /// The network and the normalization.
-    fn model(&self, config: &TrainConfig, data: &Data) -> Result<(Network, Transform)> {
-        let fitted = || config.transform(data.train);
+    fn model(
+        &self,
+        config: &TrainConfig,
+        data: &Data,
+        shared: &Shared,
+    ) -> Result<(Network, Transform)> {
+        let fitted =
+            || shared.of_bag.as_ref().map_or_else(|| config.transform(data.train), |it| it.transform.clone());
         let of = |model: &Model| (model.network.clone(), model.transform.clone());
         Ok(match self {
             Start::Fresh => {
@@ -157,12 +210,7 @@ impl Start<'_> {
 
 impl Beginning {
     /// Goes on where `checkpoint` was made.
-    fn resume(
-        mut self,
-        checkpoint: &Checkpoint,
-        config: &TrainConfig,
-        data: &Data,
-    ) -> Result<Beginning> {
+    fn resume(mut self, checkpoint: &Checkpoint, config: &TrainConfig) -> Result<Beginning> {
         let done = checkpoint.history().epochs.len();
         if config.epochs < done {
             return Err(Error::argument(format!(
@@ -170,7 +218,6 @@ impl Beginning {
                 config.epochs
             )));
         }
-        check_same_data(checkpoint, data)?;
         checkpoint.check_progress(self.engine.steps_per_epoch())?;
         self.engine.restore(&checkpoint.snapshot)?;
         self.progress = checkpoint.state.progress.clone();
@@ -197,7 +244,7 @@ impl Beginning {
 
 /// Checks that a resumed run has the settings of its checkpoint, but for the number of epochs, which may be larger, and
 /// that of threads, which changes no result.
-fn check_same_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
+pub(super) fn check_same_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
     let free = |config: &TrainConfig| TrainConfig { threads: None, epochs: 1, ..config.clone() };
     if free(before) == free(now) {
         return Ok(());

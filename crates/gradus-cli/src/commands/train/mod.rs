@@ -88,6 +88,7 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         train_seconds: trained.seconds,
         total_seconds: earlier_seconds + begin.elapsed().as_secs_f64(),
         tested: tested.as_ref(),
+        out_of_fold: trained.out_of_fold.as_ref(),
         best: trained.best,
         model: out,
     });
@@ -188,6 +189,16 @@ fn announce(args: &TrainArgs, data: &str, sets: Sets, session: &Session) {
         sets.train.len(),
         session.steps_per_epoch(),
     ));
+    let members = session.config().networks();
+    if members > 1 {
+        let again = match session.config().refit {
+            Some(true) => ", then once more on all of them",
+            _ => "",
+        };
+        say(format_args!(
+            "{members} members, each trained without one of {members} folds of the samples{again}; figures are means"
+        ));
+    }
     if args.checkpoints.resume.is_none() && args.out.exists() {
         say(format_args!("{} exists and will be replaced", args.out.display()));
     }

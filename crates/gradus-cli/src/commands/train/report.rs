@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradus::loss::Loss;
-use gradus::training::{Best, EpochReport, History, Session};
+use gradus::training::{Best, EpochReport, History, OutOfFold, Session};
 use serde::{Serialize, Serializer};
 
 use super::terminal_curve;
@@ -49,6 +49,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) total_seconds: f64,
     /// None if there are no test data.
     pub(crate) tested: Option<&'a TestResult>,
+    /// Of a bag, how good its members are on their folds.
+    pub(crate) out_of_fold: Option<&'a OutOfFold>,
     /// The epoch whose weights were kept, with early stopping.
     pub(crate) best: Option<Best>,
     pub(crate) model: &'a Path,
@@ -86,6 +88,8 @@ struct DoneEvent<'a> {
     val_r2: Option<f64>,
     #[serde(flatten, serialize_with = "as_test")]
     test: Option<&'a TestResult>,
+    #[serde(flatten)]
+    out_of_fold: serde_json::Map<String, serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     best_epoch: Option<usize>,
     model: String,
@@ -143,7 +147,8 @@ impl TrainReport {
     /// If standard output could not be written, now or earlier.
     pub(crate) fn result(self, summary: &Summary) -> Result<()> {
         self.failure?;
-        let Summary { history, train_seconds, total_seconds, tested, best, model } = *summary;
+        let Summary { history, train_seconds, total_seconds, tested, out_of_fold, best, model } =
+            *summary;
         let epochs = history.epochs.len();
         let kept = match best {
             Some(best) => history.epochs.get(best.epoch),
@@ -159,6 +164,7 @@ impl TrainReport {
                 val_accuracy: kept.and_then(|kept| kept.val_accuracy),
                 val_r2: kept.and_then(|kept| kept.val_r2),
                 test: tested,
+                out_of_fold: out_of_fold.map(OutOfFold::to_json).unwrap_or_default(),
                 best_epoch: best.map(|best| best.epoch),
                 model: model.display().to_string(),
             });
@@ -182,6 +188,14 @@ impl TrainReport {
                 "Wrote {}: {epochs} {unit} in {train_seconds:.2} s, {total_seconds:.2} s in total",
                 model.display()
             ))?;
+        }
+        if let Some(found) = out_of_fold {
+            let temperature = found.temperature.map(|it| format!(", temperature = {it:.3}"));
+            let words = TestResult::from(found.figures.clone()).words();
+            print_line(&format!("Out of fold: {words}{}", temperature.unwrap_or_default()))?;
+            if tested.is_none() {
+                return Ok(());
+            }
         }
         match (tested, kept) {
             (Some(tested), _) => print_line(&tested.line()),

@@ -125,6 +125,12 @@ pub struct TrainConfig {
     pub warm_up: f32,
     /// Share of the training data kept for validation: 0 for none, below 1.
     pub validation: f64,
+    /// Networks of a bag, each trained without one of as many folds of the training data, on which it is validated; what the
+    /// model predicts is the mean of their predictions. `None` or 1 for a single network.
+    pub members: Option<usize>,
+    /// Whether each member of a bag is trained once more on all training data, for as many epochs as led to its best one;
+    /// `None` is false.
+    pub refit: Option<bool>,
     /// Regularization.
     pub regularization: Regularization,
     /// When to end before the last epoch; none for never.

@@ -107,6 +107,8 @@ impl Preset {
                 dropout_schedule: Schedule::Constant,
                 warm_up: 0.0,
                 validation: 0.0,
+                members: None,
+                refit: None,
                 regularization: Regularization::NONE,
                 early_stopping: None,
                 keep_best: None,

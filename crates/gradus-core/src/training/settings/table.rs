@@ -9,6 +9,7 @@ use super::setting::{Get, Group, Range, Scope, Set, Setting};
 use super::text::TextForm;
 use crate::engine::MOST_MICRO_BATCHES;
 use crate::loss::Loss;
+use crate::model::MOST_MEMBERS;
 use crate::network::{Activation, Init, NumericEmbedding, Parametrization};
 use crate::optimizer::Optimizer;
 use crate::regularization::ClassWeights;
@@ -79,6 +80,25 @@ pub static SETTINGS: &[Setting] = &[
         )
         .range(SHARE)
         .python("validation_fraction"),
+    Setting::new::<usize>("members", optional!(members))
+        .about(
+            Group::Data,
+            "N",
+            "Networks of a bag, one per core, each trained without one of N folds of the training data and validated on it; \
+             predictions are means of theirs [default: 1, a single network]",
+        )
+        .expects("a whole number from 1 to 100")
+        .range(Range::Numbers("between 1 and 100", (Included(1.0), Included(MOST_MEMBERS as f64)))),
+    Setting::new::<bool>("refit", optional!(refit))
+        .about(
+            Group::Data,
+            "BOOL",
+            "Train each member of the bag once more on all training data, for as many epochs as its best one took",
+        )
+        .range(Range::Check(
+            "false without `members`, and with the schedules plateau and adaptive, which follow figures of validation",
+            |config| config.refit != Some(true) || config.networks() > 1 && !config.follows_figures(),
+        )),
     Setting::new::<Loss>("loss", optional!(loss))
         .about(
             Group::Training,
