@@ -241,7 +241,10 @@ const RULES: &[(&str, &str, Rule)] = &[
         "refit",
         Refused(&[
             ("train --data table.csv --refit", "false without --members"),
-            ("train --data table.csv --members 2 --refit --schedule plateau:2:0.5", "follow figures"),
+            (
+                "train --data table.csv --members 2 --refit --schedule plateau:2:0.5",
+                "follow figures",
+            ),
         ]),
     ),
     (
@@ -1228,8 +1231,8 @@ fn sample_value(option: &str) -> &'static str {
         "normalize" => "=unit",
         "refit" => "=true",
         "schedule" | "weight-decay-schedule" | "dropout-schedule" => "=cosine",
-        "batch-size" | "epochs" | "hidden" | "max-fun" | "members" | "micro-batches" | "patience"
-        | "seed" => "=2",
+        "batch-size" | "epochs" | "hidden" | "max-fun" | "members" | "micro-batches"
+        | "patience" | "seed" => "=2",
         _ => "=0.5",
     }
 }

@@ -19,7 +19,7 @@
 //! | [`metrics`] | predictions and targets | accuracy, confusion matrix, calibration, errors |
 //! | [`model`] | raw samples | predictions; explanations; evaluations |
 //! | [`model_file`] | a model or a file | a file or a model |
-//! | [`training`] | data and settings | a model and its history; read `session.rs` first |
+//! | [`training`] | data and settings | a model and its history; read `member.rs` first |
 #![forbid(unsafe_code)]
 
 pub mod error;

@@ -13,7 +13,7 @@ use gradus::model_file;
 use gradus::network::Workers;
 use gradus::schedule::{Plateau, Schedule};
 use gradus::training::{
-    Checkpoint, Data, EarlyStopping, KeepBest, Outcome, OutOfFoldFigures, Session, Start,
+    Checkpoint, Data, EarlyStopping, KeepBest, OutOfFoldFigures, Outcome, Session, Start,
     TrainConfig, Trained, member_seed, train,
 };
 use runs::{adam, digits};
@@ -131,8 +131,11 @@ fn bits_do_not_depend_on_threads() {
         for refit in [false, true] {
             let files: Vec<_> = [1, 2, 3]
                 .map(|threads| {
-                    let config =
-                        TrainConfig { threads: Some(threads), refit: Some(refit), ..config.clone() };
+                    let config = TrainConfig {
+                        threads: Some(threads),
+                        refit: Some(refit),
+                        ..config.clone()
+                    };
                     model_file::to_bytes(&run(&config, &data).model).unwrap()
                 })
                 .into();
@@ -245,7 +248,8 @@ fn files_hold_all_members() {
         let single = Model { intervals: None, ..model.member(1).unwrap() };
         let single = model_file::to_bytes(&single).unwrap();
         assert!(!String::from_utf8_lossy(&single).contains("members.1."));
-        let other = model_file::to_bytes(&Model { others: model.others[1..].to_vec(), ..model.clone() });
+        let other =
+            model_file::to_bytes(&Model { others: model.others[1..].to_vec(), ..model.clone() });
         assert!(other.unwrap().len() < bytes.len());
     }
     let mut model = run(&bag(2, 1), &digits(50)).model;
@@ -323,7 +327,10 @@ fn what_does_not_fit_is_refused() {
     let model = run(&regression(2, 1), &data).model;
     for config in [regression(2, 1), TrainConfig { members: None, ..regression(2, 1) }] {
         let error = begin(&config, (&data).into(), Start::Model(&model));
-        assert!(error.contains("weights of their own") || error.contains("a bag of networks"), "{error}");
+        assert!(
+            error.contains("weights of their own") || error.contains("a bag of networks"),
+            "{error}"
+        );
     }
     // As many members as samples are possible.
     let trained = run(&TrainConfig { keep_best: None, ..regression(4, 1) }, &data);
@@ -338,7 +345,11 @@ fn rare_classes_are_told() {
     let data = Dataset::new(inputs, labels, vec![2], names).unwrap();
     let trained = run(&bag(3, 1), &data);
     let warning = &trained.warnings[0];
-    assert!(warning.contains("'c' has 1 of the training samples") && warning.contains("never predicted"), "{warning}");
+    assert!(
+        warning.contains("'c' has 1 of the training samples")
+            && warning.contains("never predicted"),
+        "{warning}"
+    );
     assert_eq!(trained.out_of_fold.unwrap().to_json().len(), 3);
 }
 

@@ -42,7 +42,9 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
     let exact = model::load(&args.model)?;
     let mut model = exact.clone();
     if args.int8 {
-        model.network = model_file::rounded_to_int8(&exact.network);
+        for network in std::iter::once(&mut model.network).chain(&mut model.others) {
+            *network = model_file::rounded_to_int8(network);
+        }
     }
     let (mut output, bytes) = if is_page {
         if args.uint8 {

@@ -41,7 +41,9 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
         match samples::files_of(path, args.files.len() == 1) {
             Ok((files, warnings)) => {
                 warnings.iter().for_each(warn);
-                files.iter().try_for_each(|file| attempt(predict(file, &model, widths.as_deref(), args)))?;
+                files
+                    .iter()
+                    .try_for_each(|file| attempt(predict(file, &model, widths.as_deref(), args)))?;
             }
             Err(error) => attempt(Err(error.into()))?,
         }
@@ -101,7 +103,8 @@ fn predict(file: &File, model: &Model, widths: Option<&[f32]>, args: &PredictArg
                 let values: Vec<_> = names.zip(predictions.row(index).iter().copied()).collect();
                 let around = |widths: &[f32]| {
                     let ends = values.iter().zip(widths);
-                    ends.map(|(&(name, value), width)| (name, [value - width, value + width])).collect()
+                    ends.map(|(&(name, value), width)| (name, [value - width, value + width]))
+                        .collect()
                 };
                 let intervals = widths.map(around);
                 let prediction = PredictedRow { file, index, values, intervals };

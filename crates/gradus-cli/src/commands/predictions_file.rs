@@ -331,7 +331,12 @@ fn columns(model: &Predicting) -> Vec<String> {
 }
 
 /// Predicts a file of any kind.
-fn one(path: &Path, target: &mut Target, model: &Predicting, args: &PredictArgs) -> Result<Written> {
+fn one(
+    path: &Path,
+    target: &mut Target,
+    model: &Predicting,
+    args: &PredictArgs,
+) -> Result<Written> {
     let bytes = samples::read_bytes(path, args.limit)?;
     let samples = samples::of_bytes(path, &bytes, model, args)?;
     samples.warnings.iter().for_each(warn);

@@ -11,11 +11,19 @@ use serde_json::Value;
 use crate::run::describe::{architecture, flatten, without_history};
 use crate::run::output::{figure, shape, with_interval};
 
+/// The architecture, and how many networks have it.
+fn of_members(model: &Model, architecture: String) -> String {
+    match model.members() {
+        1 => architecture,
+        members => format!("{members} members of {architecture} each"),
+    }
+}
+
 /// Facts about the model and its training, the most important first.
 pub(super) fn facts(model: &Model) -> Vec<(String, String)> {
     let training = &model.provenance.to_json();
     let mut facts = vec![
-        ("Network".to_owned(), architecture(&model.network)),
+        ("Network".to_owned(), of_members(model, architecture(&model.network))),
         ("Samples".to_owned(), shape(&model.sample_shape)),
         ("Normalization".to_owned(), model.transform.formula()),
     ];

@@ -62,6 +62,12 @@ pub(crate) fn digit_page(model: &Classifier<&Model>) -> Result<String> {
 
 /// Applies the rule by which `predict` converts images to the form of MNIST's.
 fn check(model: &Model) -> Result<()> {
+    if model.members() > 1 {
+        return Err(anyhow!(
+            "the page computes one network, but the model is a bag of {}: train without --members, or use gradus serve",
+            model.members()
+        ));
+    }
     let in_form = model.image_size() == Some((MNIST_SIDE, MNIST_SIDE))
         && model.inputs.mnist_form != Some(false)
         && model.inputs.divisor().is_ok();

@@ -78,6 +78,13 @@ impl Plan {
         };
         let mut first = train_args(&words(&common, &draws[0]))?;
         check_given(&first, train)?;
+        if let Some(members) = first.settings.get("members") {
+            return Err(Error::argument(format!(
+                "--members {members}: a sweep compares single networks on the same validation data; leave it out, and \
+                 train the best settings with --members afterwards"
+            ))
+            .into());
+        }
         let holds_out = !first.given.contains_key("validation");
         if holds_out {
             common.extend(["--validation".into(), VALIDATION.into()]);
@@ -102,14 +109,6 @@ impl Plan {
         };
         let runs: Vec<Run> = draws.into_iter().enumerate().map(run).collect::<Result<_>>()?;
         let settings = &runs[0].settings;
-        if let Some(run) = runs.iter().find(|run| run.settings.config.networks() > 1) {
-            let members = run.settings.config.networks();
-            return Err(Error::argument(format!(
-                "--members {members}: a sweep compares single networks on the same validation data; leave it out, and \
-                 train the best settings with --members afterwards"
-            ))
-            .into());
-        }
         if settings.config.validation == 0.0 && settings.validation_set.is_none() {
             let message = "--validation 0: a sweep compares its runs on validation data; give a \
                            fraction such as 0.1, or the path of a data set";

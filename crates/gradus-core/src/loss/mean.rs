@@ -18,9 +18,8 @@ impl Loss {
         let (rows, width, count) = (mean.rows(), mean.columns(), norms.len());
         assert_eq!(members.len(), rows * width * count);
         let at = |member: usize, row: usize| &members[(member * rows + row) * width..][..width];
-        let mean_of = |value: &dyn Fn(usize) -> f64| {
-            (0..count).map(value).sum::<f64>() / count as f64
-        };
+        let mean_of =
+            |value: &dyn Fn(usize) -> f64| (0..count).map(value).sum::<f64>() / count as f64;
         for row in 0..rows {
             match self {
                 Loss::SoftmaxCrossEntropy => {
@@ -52,7 +51,8 @@ impl Loss {
                     Loss::Poisson => log_sum_exp(count, &output) - (count as f64).ln(),
                     // The means of ordered quantiles are in order.
                     Loss::Quantile(levels) => {
-                        let (first, rank) = (column / levels.len() * levels.len(), column % levels.len());
+                        let (first, rank) =
+                            (column / levels.len() * levels.len(), column % levels.len());
                         mean_of(&|member| {
                             ranked(&at(member, row)[first..][..levels.len()], rank).into()
                         })
@@ -86,9 +86,8 @@ fn ranked(values: &[f32], rank: usize) -> f32 {
     let is_before = |(at, a): (usize, &f32), (other, b): (usize, &f32)| {
         a.total_cmp(b).then(at.cmp(&other)).is_lt()
     };
-    let rank_of = |it: (usize, &f32)| {
-        values.iter().enumerate().filter(|&other| is_before(other, it)).count()
-    };
+    let rank_of =
+        |it: (usize, &f32)| values.iter().enumerate().filter(|&other| is_before(other, it)).count();
     values.iter().enumerate().find(|&it| rank_of(it) == rank).map_or(f32::NAN, |(_, &value)| value)
 }
 
@@ -132,7 +131,11 @@ mod tests {
     fn nothing_underflows_and_nothing_is_hidden() {
         let mut mean = vec![0.0; 2];
         let mut of = |members: &[f32]| {
-            Loss::SoftmaxCrossEntropy.mean_outputs(members, MatMut::new(&mut mean, 1, 2), &mut [0.0; 2]);
+            Loss::SoftmaxCrossEntropy.mean_outputs(
+                members,
+                MatMut::new(&mut mean, 1, 2),
+                &mut [0.0; 2],
+            );
             mean.clone()
         };
         let found = of(&[0.0, 300.0, 0.0, 500.0]);

@@ -30,7 +30,8 @@ impl Intervals {
     pub fn of(errors: &[f32], outputs: usize) -> Intervals {
         let samples = errors.len() / outputs.max(1);
         let distances = (0..outputs).map(|output| {
-            let mut sorted: Vec<f32> = errors.iter().skip(output).step_by(outputs).copied().collect();
+            let mut sorted: Vec<f32> =
+                errors.iter().skip(output).step_by(outputs).copied().collect();
             sorted.sort_unstable_by(f32::total_cmp);
             ranks(samples).map(|rank| sorted[rank - 1]).collect()
         });
@@ -74,7 +75,10 @@ impl Intervals {
                 && distances.is_sorted()
                 && distances.iter().all(|it| it.is_finite() && *it >= 0.0)
         };
-        match self.samples > 0 && self.distances.len() == outputs && self.distances.iter().all(sound) {
+        match self.samples > 0
+            && self.distances.len() == outputs
+            && self.distances.iter().all(sound)
+        {
             true => Ok(()),
             false => Err(Error::argument(format!(
                 "the errors for intervals do not fit {outputs} outputs: expected for each of them {kept} finite numbers \
@@ -105,11 +109,16 @@ mod tests {
     fn the_rank_is_that_of_finite_samples() {
         let errors: Vec<f32> = (1..=99).rev().map(|at| at as f32).collect();
         let found = Intervals::of(&errors, 1);
-        for (level, expected) in [(0.9, 90.0), (0.95, 95.0), (0.5, 50.0), (0.001, 1.0), (0.99, 99.0), (0.901, 91.0)] {
+        for (level, expected) in
+            [(0.9, 90.0), (0.95, 95.0), (0.5, 50.0), (0.001, 1.0), (0.99, 99.0), (0.901, 91.0)]
+        {
             assert_eq!(found.half_widths(level).unwrap(), [expected], "{level}");
         }
         let error = found.half_widths(0.995).unwrap_err().to_string();
-        assert!(error.contains("at least 199 samples") && error.contains("measured on 99"), "{error}");
+        assert!(
+            error.contains("at least 199 samples") && error.contains("measured on 99"),
+            "{error}"
+        );
         for level in [0.0, 1.0, -0.5, f64::NAN, 90.0] {
             let error = found.half_widths(level).unwrap_err().to_string();
             assert!(error.contains("above 0 and below 1"), "{error}");

@@ -220,7 +220,10 @@ pub(crate) fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
 }
 
 /// How many networks the file holds.
-pub(crate) fn read_members(metadata: &Metadata) -> Result<usize> {
+///
+/// # Errors
+/// `InvalidData` for an impossible number.
+pub fn read_members(metadata: &Metadata) -> Result<usize> {
     match metadata.contains_key(MEMBERS) {
         false => Ok(1),
         true => {
@@ -228,7 +231,9 @@ pub(crate) fn read_members(metadata: &Metadata) -> Result<usize> {
             let possible = 2..=MOST_MEMBERS;
             match possible.contains(&members) {
                 true => Ok(members),
-                false => Err(damaged(format!("it has {members} members, expected 2 to {MOST_MEMBERS}"))),
+                false => {
+                    Err(damaged(format!("it has {members} members, expected 2 to {MOST_MEMBERS}")))
+                }
             }
         }
     }
@@ -345,7 +350,10 @@ pub fn check(model: &Model) -> Result<()> {
         return wrong("the networks of a bag must have the same layers".into());
     }
     if model.members() > MOST_MEMBERS {
-        return wrong(format!("{} members, but at most {MOST_MEMBERS} are possible", model.members()));
+        return wrong(format!(
+            "{} members, but at most {MOST_MEMBERS} are possible",
+            model.members()
+        ));
     }
     if let Some(intervals) = &model.intervals {
         if model.task() != Task::Regression {
@@ -353,7 +361,8 @@ pub fn check(model: &Model) -> Result<()> {
         }
         intervals.check(outputs)?;
     }
-    let parameters = || model.networks().flat_map(|network| network.parameters().iter().enumerate());
+    let parameters =
+        || model.networks().flat_map(|network| network.parameters().iter().enumerate());
     if let Some((at, weight)) = parameters().find(|(_, weight)| !weight.is_finite()) {
         return wrong(format!(
             "parameter {at} is {weight}, but all must be finite: the training that it comes from \
@@ -369,10 +378,6 @@ pub fn check(model: &Model) -> Result<()> {
 /// `InvalidArgument` naming what is wrong.
 pub fn check_for_export(model: &Model) -> Result<()> {
     let checked = match model.transform.schema() {
-        None if model.members() > 1 => Err(Error::argument(format!(
-            "it is a bag of {} networks, which only a .safetensors file of gradus holds",
-            model.members()
-        ))),
         None => check(model),
         Some(_) => Err(Error::argument(
             "it takes raw columns of a table, with text, dates or gaps, which only a .safetensors file of gradus \
@@ -380,6 +385,20 @@ pub fn check_for_export(model: &Model) -> Result<()> {
         )),
     };
     checked.map_err(|error| error.context("this model cannot be exported"))
+}
+
+/// Checks that a model is a single network, for forms that have no place for more.
+///
+/// # Errors
+/// `InvalidArgument` for a bag.
+pub fn check_single(model: &Model) -> Result<()> {
+    match model.members() {
+        1 => Ok(()),
+        members => Err(Error::argument(format!(
+            "this model cannot be exported: it is a bag of {members} networks, which this form has no place for; use \
+             .safetensors or .onnx, or train without `members`"
+        ))),
+    }
 }
 
 /// The text of a metadata value.

@@ -99,9 +99,8 @@ impl Bag {
         let mut of_folds: Vec<_> =
             (0..count).map(|_| Fold { train: Vec::new(), held_out: Vec::new() }).collect();
         let mut of_rows = of_folds.iter().map(|_| (Vec::new(), Vec::new())).collect::<Vec<_>>();
-        let fold_of = folds(data.train, count, config.seed).map_err(|error| {
-            error.context(format_args!("`members` is {count}"))
-        })?;
+        let fold_of = folds(data.train, count, config.seed)
+            .map_err(|error| error.context(format_args!("`members` is {count}")))?;
         for (row, (fold, index)) in fold_of.iter().zip(data.train.indices()).enumerate() {
             let (row, index) = (number(row)?, number(index)?);
             for (at, (of_fold, of_rows)) in of_folds.iter_mut().zip(&mut of_rows).enumerate() {
@@ -169,7 +168,8 @@ impl Bag {
                 .into_iter()
                 .collect::<Result<()>>()?;
             let done = |member: &Member| {
-                member.history().epochs.len() > epoch || member.ending().is_some_and(|it| it != Outcome::Stopped)
+                member.history().epochs.len() > epoch
+                    || member.ending().is_some_and(|it| it != Outcome::Stopped)
             };
             if self.members.iter().all(done) && !self.members.iter().any(is_diverged) {
                 let seconds = begin.elapsed().as_secs_f64();
@@ -221,7 +221,10 @@ impl Bag {
         let mean = |figure: fn(&EpochReport) -> Option<f64>, fold: fn(&Fold) -> usize| {
             let values = reports.iter().map(|report| figure(report)).collect::<Option<Vec<_>>>()?;
             let total: f64 = weights(fold).sum();
-            Some(values.iter().zip(weights(fold)).map(|(value, weight)| value * weight).sum::<f64>() / total)
+            Some(
+                values.iter().zip(weights(fold)).map(|(value, weight)| value * weight).sum::<f64>()
+                    / total,
+            )
         };
         let (train, held_out): (fn(&Fold) -> usize, fn(&Fold) -> usize) =
             (|fold| fold.train.len(), |fold| fold.held_out.len());
@@ -367,7 +370,13 @@ impl Bag {
         let verdicts: Vec<_> = self.members.iter().map(|member| member.verdict(&outcome)).collect();
         let learned = verdicts.iter().all(|(learned, _)| *learned);
         // They are the same, but for some figures.
-        warnings.extend(verdicts.into_iter().map(|(_, warnings)| warnings).find(|it| !it.is_empty()).unwrap_or_default());
+        warnings.extend(
+            verdicts
+                .into_iter()
+                .map(|(_, warnings)| warnings)
+                .find(|it| !it.is_empty())
+                .unwrap_or_default(),
+        );
         let result = self.result.unwrap_or_else(|| BagResult {
             networks: self.members.iter().map(Member::kept).collect(),
             intervals: None,
@@ -376,7 +385,8 @@ impl Bag {
         });
         let samples = self.folds.iter().map(|fold| fold.held_out.len()).sum();
         let samples = SampleCounts { train: samples, validation: 0, test: 0 };
-        let mut provenance = provenance(&self.config, samples, &self.progress.history, &outcome, None);
+        let mut provenance =
+            provenance(&self.config, samples, &self.progress.history, &outcome, None);
         let best = |member: &Member| member.kept_epoch().map(|report| report.epoch);
         let about = serde_json::json!({
             "best_epochs": self.members.iter().map(best).collect::<Vec<_>>(),

@@ -156,8 +156,7 @@ impl Checkpoint {
         };
         let MemberState { progress, target_scale, .. } = state.clone();
         let note = serde_json::Value::Null;
-        let state =
-            State::new(config, progress, snapshot, target_scale, Default::default(), note);
+        let state = State::new(config, progress, snapshot, target_scale, Default::default(), note);
         let (snapshot, best, members) = (snapshot.clone(), best.clone(), Vec::new());
         Ok(Checkpoint { model: self.model.member(index)?, state, snapshot, best, members })
     }

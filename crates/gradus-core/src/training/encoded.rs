@@ -52,7 +52,8 @@ impl Encoded {
 
     /// Some of the training samples, and others to validate on: both by their numbers among the training samples.
     pub(super) fn divided(&self, train: Vec<u32>, validation: Vec<u32>) -> Encoded {
-        let part = |indices| Part { samples: Arc::clone(&self.train.samples), indices: Some(indices) };
+        let part =
+            |indices| Part { samples: Arc::clone(&self.train.samples), indices: Some(indices) };
         Encoded { train: part(train), validation: Some(part(validation)) }
     }
 

@@ -97,11 +97,7 @@ impl Member {
     /// # Errors
     /// `InvalidArgument` for data of another size than the run was begun with; those of evaluating the
     /// validation data.
-    pub(super) fn epoch(
-        &mut self,
-        data: Data,
-        stop: &AtomicBool,
-    ) -> Result<Option<&EpochReport>> {
+    pub(super) fn epoch(&mut self, data: Data, stop: &AtomicBool) -> Result<Option<&EpochReport>> {
         let epoch = self.progress.history.epochs.len();
         if self.outcome.is_none() {
             self.outcome = self.end();

@@ -38,11 +38,11 @@ mod tabular_start;
 mod start;
 
 pub use crate::regularization::{self, ClassWeights, Regularization};
+pub use bag::member_seed;
 pub use checkpoint::Checkpoint;
 pub use config::{BatchSize, EarlyStopping, KeepBest, Preset, TrainConfig};
 pub use data::Data;
 pub use history::{Best, EpochReport, History, Monitor};
-pub use bag::member_seed;
 pub use out_of_fold::{OutOfFold, OutOfFoldFigures};
 pub use outcome::{Outcome, Trained};
 pub use session::Session;

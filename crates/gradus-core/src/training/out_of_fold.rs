@@ -41,7 +41,8 @@ impl OutOfFold {
         let (loss, more) = match &self.figures {
             OutOfFoldFigures::Classes(found) => (found.loss, vec![("accuracy", found.accuracy)]),
             OutOfFoldFigures::Labels(found) => {
-                let LabelEvaluation { subset_accuracy, hamming_loss, micro_f1, macro_f1, .. } = *found;
+                let LabelEvaluation { subset_accuracy, hamming_loss, micro_f1, macro_f1, .. } =
+                    *found;
                 let figures = [
                     ("accuracy", subset_accuracy),
                     ("hamming_loss", hamming_loss),
@@ -89,7 +90,8 @@ pub(super) fn out_of_fold(models: &mut [Model], folds: &[Subset], threads: usize
     let (mut found_temperature, mut intervals) = (None, None);
     let figures = match task {
         Task::Classification => {
-            let labels: Vec<u32> = folds.iter().flat_map(|fold| fold.labels().into_owned()).collect();
+            let labels: Vec<u32> =
+                folds.iter().flat_map(|fold| fold.labels().into_owned()).collect();
             let found = temperature(&outputs, &labels);
             found_temperature = Some(found);
             models.iter_mut().for_each(|model| divide_outputs(&mut model.network, found));
@@ -115,7 +117,8 @@ pub(super) fn out_of_fold(models: &mut [Model], folds: &[Subset], threads: usize
             loss.predictions(kernels()?, MatMut::new(&mut predicted, rows, width));
             let targets = folds.iter().map(|fold| models[0].regressor()?.targets_of_outputs(*fold));
             let targets = targets.collect::<Result<Vec<_>>>()?.concat();
-            let errors = predicted.iter().zip(&targets).map(|(found, wanted)| (found - wanted).abs());
+            let errors =
+                predicted.iter().zip(&targets).map(|(found, wanted)| (found - wanted).abs());
             let errors: Vec<f32> = errors.collect();
             // Quantiles are intervals themselves.
             if loss.outputs_per_target() == 1 && errors.iter().all(|error| error.is_finite()) {

@@ -32,9 +32,14 @@ pub(super) fn temperature(logits: &[f32], labels: &[u32]) -> f64 {
         if !slope.is_finite() || slope == 0.0 && curvature == 0.0 {
             return 1.0;
         }
-        if slope > 0.0 { most = at } else { least = at }
+        if slope > 0.0 {
+            most = at
+        } else {
+            least = at
+        }
         let newton = at - slope / curvature;
-        let next = if newton > least && newton < most { newton } else { f64::midpoint(least, most) };
+        let next =
+            if newton > least && newton < most { newton } else { f64::midpoint(least, most) };
         if (next - at).abs() <= 1e-10 * at {
             at = next;
             break;
@@ -122,7 +127,8 @@ mod tests {
         }
         // A slope of differences that is 0.
         let step = 1e-4;
-        let slope = loss(&logits, &labels, 4, found + step) - loss(&logits, &labels, 4, found - step);
+        let slope =
+            loss(&logits, &labels, 4, found + step) - loss(&logits, &labels, 4, found - step);
         assert!(slope.abs() / (2.0 * step) < 1e-6, "{slope}");
         // Larger logits are divided by more.
         let doubled: Vec<f32> = logits.iter().map(|logit| 2.0 * logit).collect();
@@ -133,7 +139,8 @@ mod tests {
     /// (crates/gradus/tests/golden/make_temperature.py).
     #[test]
     fn it_is_that_of_scipy() {
-        let logits = [2.0, -1.0, 0.5, 0.25, 1.75, -0.5, -2.0, 3.0, 1.0, 0.0, 0.5, 4.0, 1.5, 1.25, 1.0];
+        let logits =
+            [2.0, -1.0, 0.5, 0.25, 1.75, -0.5, -2.0, 3.0, 1.0, 0.0, 0.5, 4.0, 1.5, 1.25, 1.0];
         let found = temperature(&logits, &[0, 1, 0, 2, 1]);
         assert!((found - GOLDEN).abs() < 1e-6, "{found}");
     }
@@ -158,6 +165,8 @@ mod tests {
         divide_outputs(&mut network, 2.0);
         assert_eq!(network.weight(0), before.weight(0));
         assert_eq!(network.bias(1), [1.5, 1.5]);
-        assert!(network.weight(1).iter().zip(before.weight(1)).all(|(now, then)| *now == then / 2.0));
+        assert!(
+            network.weight(1).iter().zip(before.weight(1)).all(|(now, then)| *now == then / 2.0)
+        );
     }
 }

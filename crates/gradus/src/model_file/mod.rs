@@ -47,6 +47,7 @@ pub fn encode(model: &Model, path: &Path) -> Result<Vec<u8>> {
         "onnx" => onnx::to_bytes(model, &OnnxOptions::default()),
         "npz" => {
             metadata::check_for_export(model)?;
+            metadata::check_single(model)?;
             npz::write_network(&model.network, &model.transform)
         }
         "c" => encode_c_source(model, path, false),

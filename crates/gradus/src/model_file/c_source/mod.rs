@@ -34,6 +34,7 @@ pub struct CSourceOptions {
 /// it has more than 2^24 parameters.
 pub fn to_text(model: &Model, options: &CSourceOptions) -> Result<String> {
     metadata::check_for_export(model)?;
+    metadata::check_single(model)?;
     if model.network.columns().is_some() {
         return Err(Error::argument(
             "this model cannot be exported as C source: it embeds the columns of a table, and C source has linear layers and \

@@ -75,7 +75,7 @@ pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
 }
 
 fn graph(model: &Model, options: &OnnxOptions) -> Graph {
-    let Model { network, sample_shape, transform, .. } = model;
+    let Model { sample_shape, transform, .. } = model;
     let mut chain = Chain { nodes: Vec::new(), constants: Vec::new(), current: "input".into() };
     let kind_of_floats = if transform.takes_doubles() { element::DOUBLE } else { element::FLOAT };
     if options.uint8_input {
@@ -90,7 +90,7 @@ fn graph(model: &Model, options: &OnnxOptions) -> Graph {
         chain.step("Flatten", "flat", &[], vec![int("axis", 1)]);
     }
     chain.transform(transform);
-    let outputs = chain.outputs(network, model.loss());
+    let outputs = chain.outputs(model);
     let kind = if options.uint8_input { element::UINT8 } else { kind_of_floats };
     Graph {
         node: chain.nodes,
@@ -176,37 +176,90 @@ impl Chain {
     }
 
     /// The layers and the predictions, which are the graph's outputs.
-    fn outputs(&mut self, network: &Network, loss: &Loss) -> Vec<ValueInfo> {
-        let outputs = [network.outputs()];
-        if loss.task() == Task::Regression {
-            match loss {
-                Loss::Poisson => {
-                    self.layers(network, OUTPUTS);
-                    self.step("Exp", "values", &[], vec![]);
-                }
-                Loss::Quantile(levels) if levels.len() > 1 => {
-                    self.layers(network, OUTPUTS);
-                    self.in_order(network.outputs() / levels.len(), levels.len());
-                }
-                _ => self.layers(network, "values"),
+    fn outputs(&mut self, model: &Model) -> Vec<ValueInfo> {
+        let (loss, outputs) = (model.loss(), [model.network.outputs()]);
+        match model.members() {
+            1 => self.predictions(&model.network, loss),
+            _ => self.mean_predictions(model),
+        }
+        match loss.task() {
+            Task::Regression => vec![value("values", element::FLOAT, &outputs)],
+            Task::MultiLabel => {
+                self.constant("threshold", &[], &[0.5]);
+                self.step("Greater", "chosen", &["threshold"], vec![]);
+                self.step("Cast", "labels", &[], vec![int("to", element::INT64.into())]);
+                let labels = value("labels", element::INT64, &outputs);
+                vec![labels, value("probabilities", element::FLOAT, &outputs)]
             }
-            return vec![value("values", element::FLOAT, &outputs)];
+            Task::Classification => {
+                let first = vec![int("axis", 1), int("keepdims", 0), int("select_last_index", 0)];
+                self.step("ArgMax", "label", &[], first);
+                let label = value("label", element::INT64, &[]);
+                vec![label, value("probabilities", element::FLOAT, &outputs)]
+            }
         }
-        if loss.task() == Task::MultiLabel {
-            self.layers(network, OUTPUTS);
-            self.step("Sigmoid", "probabilities", &[], vec![]);
-            self.constant("threshold", &[], &[0.5]);
-            self.step("Greater", "chosen", &["threshold"], vec![]);
-            self.step("Cast", "labels", &[], vec![int("to", element::INT64.into())]);
-            let labels = value("labels", element::INT64, &outputs);
-            return vec![labels, value("probabilities", element::FLOAT, &outputs)];
+    }
+
+    /// The layers of a network, and what becomes of their outputs: `probabilities` or `values`.
+    fn predictions(&mut self, network: &Network, loss: &Loss) {
+        match loss {
+            Loss::SoftmaxCrossEntropy => {
+                self.layers(network, "logits");
+                self.step("Softmax", "probabilities", &[], vec![int("axis", 1)]);
+            }
+            Loss::BinaryCrossEntropy => {
+                self.layers(network, OUTPUTS);
+                self.step("Sigmoid", "probabilities", &[], vec![]);
+            }
+            Loss::Poisson => {
+                self.layers(network, OUTPUTS);
+                self.step("Exp", "values", &[], vec![]);
+            }
+            Loss::Quantile(levels) if levels.len() > 1 => {
+                self.layers(network, OUTPUTS);
+                self.in_order(network.outputs() / levels.len(), levels.len());
+            }
+            Loss::SquaredError | Loss::Huber { .. } | Loss::AbsoluteError | Loss::Quantile(_) => {
+                self.layers(network, "values")
+            }
         }
-        self.layers(network, "logits");
-        self.step("Softmax", "probabilities", &[], vec![int("axis", 1)]);
-        let first = vec![int("axis", 1), int("keepdims", 0), int("select_last_index", 0)];
-        self.step("ArgMax", "label", &[], first);
-        let label = value("label", element::INT64, &[]);
-        vec![label, value("probabilities", element::FLOAT, &outputs)]
+    }
+
+    /// The mean of what the members of a bag make of the current value, each of them with names of its own:
+    /// `member2_probabilities`.
+    fn mean_predictions(&mut self, model: &Model) {
+        let start = self.current.clone();
+        let mut predictions = Vec::new();
+        for (at, network) in model.networks().enumerate() {
+            let mut member =
+                Chain { nodes: Vec::new(), constants: Vec::new(), current: start.clone() };
+            member.predictions(network, model.loss());
+            member.rename(|name| match name == start || name.is_empty() {
+                true => name.to_owned(),
+                false => format!("member{}_{name}", at + 1),
+            });
+            predictions.push(member.current);
+            self.nodes.extend(member.nodes);
+            self.constants.extend(member.constants);
+        }
+        let mean = if model.task() == Task::Regression { "values" } else { "probabilities" };
+        let names: Vec<&str> = predictions.iter().map(String::as_str).collect();
+        self.nodes.push(node("Mean", &names, mean, vec![]));
+        self.current = mean.into();
+    }
+
+    /// Gives all values and nodes other names.
+    fn rename(&mut self, name: impl Fn(&str) -> String) {
+        for node in &mut self.nodes {
+            node.name = name(&node.name);
+            for value in node.input.iter_mut().chain(&mut node.output) {
+                *value = name(value);
+            }
+        }
+        for constant in &mut self.constants {
+            constant.name = name(&constant.name);
+        }
+        self.current = name(&self.current);
     }
 
     /// Sorts the quantiles of each target.
