@@ -188,8 +188,12 @@ impl Start<'_> {
         data: &Data,
         shared: &Shared,
     ) -> Result<(Network, Transform)> {
-        let fitted =
-            || shared.of_bag.as_ref().map_or_else(|| config.transform(data.train), |it| it.transform.clone());
+        let fitted = || {
+            shared
+                .of_bag
+                .as_ref()
+                .map_or_else(|| config.transform(data.train), |it| it.transform.clone())
+        };
         let of = |model: &Model| (model.network.clone(), model.transform.clone());
         Ok(match self {
             Start::Fresh => {
