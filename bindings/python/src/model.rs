@@ -13,7 +13,7 @@ use gradus::training::settings::current;
 use gradus::transform::Transform;
 use gradus::transform::columns::SchemaColumn;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
-use pyo3::exceptions::{PyUserWarning, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -43,6 +43,16 @@ impl Model {
 
     pub(crate) fn trained(&self) -> &Trained {
         &self.trained
+    }
+
+    /// Raises AttributeError for a bag: it has no single network whose weights could be shown.
+    fn check_single(&self) -> PyResult<()> {
+        match self.trained.members() {
+            1 => Ok(()),
+            members => Err(PyAttributeError::new_err(format!(
+                "the model is a bag of {members} networks: it has no weights of a single one"
+            ))),
+        }
     }
 
     fn network(&self) -> &Network {
@@ -230,6 +240,7 @@ impl Model {
 
     /// The weight of each layer, inputs x outputs.
     fn weights<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyArray2<f32>>>> {
+        self.check_single()?;
         let network = self.network();
         let layers = network.linears().iter().enumerate();
         layers
@@ -241,10 +252,28 @@ impl Model {
     }
 
     /// The bias of each layer.
-    fn biases<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyArray1<f32>>> {
+    fn biases<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyArray1<f32>>>> {
+        self.check_single()?;
         let network = self.network();
         let layers = 0..network.linears().len();
-        layers.map(|index| network.bias(index).to_vec().into_pyarray(py)).collect()
+        Ok(layers.map(|index| network.bias(index).to_vec().into_pyarray(py)).collect())
+    }
+
+    /// How many networks it has: more than one for a bag, whose predictions are their means.
+    #[getter]
+    fn members(&self) -> usize {
+        self.trained.members()
+    }
+
+    /// Half the widths of intervals of this level, one for each value; `None` if the model has none.
+    fn half_widths<'py>(
+        &self,
+        py: Python<'py>,
+        level: f64,
+    ) -> PyResult<Option<Bound<'py, PyArray1<f32>>>> {
+        let Some(intervals) = &self.trained.intervals else { return Ok(None) };
+        let widths = guarded(|| intervals.half_widths(level))?;
+        Ok(Some(widths.into_pyarray(py)))
     }
 
     /// The task: `classification`, `multi-label classification` or `regression`.
@@ -424,6 +453,7 @@ impl Model {
 
     /// The same model with other parameters, in the order of `of_parameters`.
     fn with_parameters(&self, parameters: PyReadonlyArray1<f32>) -> PyResult<Model> {
+        self.check_single()?;
         let mut model = self.trained.clone();
         let parameters = parameters.as_slice()?;
         guarded(|| set_parameters(&mut model.network, parameters))?;

@@ -56,6 +56,34 @@ class BaseRegressor(BaseMLP):
         values = values.astype(_inputs.precision(X), copy=False)
         return values.ravel() if self.n_outputs_ == 1 else values
 
+    def predict_interval(self, X: Samples, level: float = 0.9) -> NDArray[np.floating]:
+        """Return an interval around each predicted target that holds the truth with a probability of about `level`.
+
+        Intervals come from the errors that the members of a bag made on the samples that they did not learn from
+        (`members=5`): all samples have one width, the finite-sample quantile of these errors.
+
+        Parameters
+        ----------
+        X : array-like, frame or sparse matrix
+            The samples.
+        level : float, default=0.9
+            Above 0 and below 1.
+
+        Returns
+        -------
+        intervals : ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
+            The lower and the upper end of each.
+        """
+        widths = self._fitted().half_widths(float(level))
+        if widths is None:
+            raise ValueError(
+                "the model has no intervals: fit it with members=5, or learn quantiles (loss='quantile')"
+            )
+        predicted = self.predict(X)
+        widths = widths if predicted.ndim == 2 else widths[0]
+        widths = np.asarray(widths, predicted.dtype)
+        return np.stack([predicted - widths, predicted + widths], axis=-1)
+
     def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the coefficient of determination R^2, averaged over the targets if there are several.
 
