@@ -118,7 +118,8 @@ impl Model {
             Some(schema) => schema.spans(),
             None => (0..width).map(|at| at..at + 1).collect(),
         };
-        let each = self.networks().map(|it| self.along_path(it, &encoded, &neutral, &spans, output));
+        let each =
+            self.networks().map(|it| self.along_path(it, &encoded, &neutral, &spans, output));
         Ok(Contributions::mean(&each.collect::<Result<Vec<_>>>()?))
     }
 
