@@ -37,7 +37,7 @@ pub enum Purpose {
     /// Dealing samples to folds.
     Folds = 13,
     /// The seeds of the members of a bag.
-    Members = 14,
+    Members = 17,
     /// Which rows a model is asked about, and how a column is shuffled.
     Importance = 16,
     /// The order of blocks of samples in each epoch.
