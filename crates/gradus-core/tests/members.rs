@@ -1,24 +1,58 @@
 //! Bags: several networks on folds, whose mean is one model. Every part against what its members do alone.
 
-#[path = "common/runs.rs"]
-mod runs;
-
 use std::sync::atomic::AtomicBool;
 
-use gradus::classifier::Model;
-use gradus::data::normalize::Normalization;
-use gradus::data::{Dataset, Inputs, Rows, Subset, Targets, folds};
-use gradus::loss::Loss;
-use gradus::model_file;
-use gradus::network::Workers;
-use gradus::schedule::{Plateau, Schedule};
-use gradus::training::{
-    Checkpoint, Data, EarlyStopping, KeepBest, OutOfFoldFigures, Outcome, Session, Start,
-    TrainConfig, Trained, member_seed, train,
+use gradus_core::loss::Loss;
+use gradus_core::model::Model;
+use gradus_core::model_file;
+use gradus_core::optimizer::Optimizer;
+use gradus_core::samples::{Dataset, Inputs, Rows, Subset, Targets, folds};
+use gradus_core::schedule::{Plateau, Schedule};
+use gradus_core::training::{
+    BatchSize, Checkpoint, Data, EarlyStopping, KeepBest, OutOfFoldFigures, Outcome, Session,
+    Start, TrainConfig, Trained, member_seed, train,
 };
-use runs::{adam, digits};
+use gradus_core::transform::normalize::Normalization;
+use gradus_kernels::threads::Workers;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// Adam at a constant rate, in batches of 50, on one thread.
+fn adam(hidden: &[usize], epochs: usize) -> TrainConfig {
+    TrainConfig {
+        hidden: hidden.to_vec(),
+        batch_size: BatchSize::Samples(50),
+        epochs,
+        optimizer: Optimizer::ADAM,
+        learning_rate: 0.005,
+        schedule: Schedule::Constant,
+        threads: Some(1),
+        ..TrainConfig::default()
+    }
+}
+
+/// The run of a checkpoint, with another number of threads.
+fn resume(
+    checkpoint: &Checkpoint,
+    data: &Dataset,
+    threads: Option<usize>,
+) -> gradus_core::error::Result<Session> {
+    let config = TrainConfig { threads, ..checkpoint.config().clone() };
+    Session::new(&config, data, Start::Resume(checkpoint))
+}
+
+/// Rows of ten bytes, in four classes that overlap.
+fn digits(samples: usize) -> Dataset {
+    let class = |row: usize| row * 7 % 4;
+    let byte = |row: usize, at: usize| {
+        let noise = (row * 2_654_435_761 + at * 40_503) % 97;
+        (at % 4 == class(row)) as usize * 60 + noise
+    };
+    let inputs = (0..samples).flat_map(|row| (0..10).map(move |at| byte(row, at) as u8)).collect();
+    let labels = (0..samples).map(|row| class(row) as u32).collect();
+    let names = ["a", "b", "c", "d"].map(String::from).to_vec();
+    Dataset::new(Inputs::Bytes(inputs), labels, vec![10], names).unwrap()
+}
 
 fn bag(members: usize, epochs: usize) -> TrainConfig {
     TrainConfig { members: Some(members), ..adam(&[12], epochs) }
@@ -276,7 +310,7 @@ fn a_resumed_bag_gives_the_same_bits() {
             let bytes = session.checkpoint(&data, "note".into()).to_bytes().unwrap();
             let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
             assert_eq!(checkpoint.history(), session.history());
-            let mut session = runs::resume(&checkpoint, &data, Some(2)).unwrap();
+            let mut session = resume(&checkpoint, &data, Some(2)).unwrap();
             while session.epoch(&data, &NEVER).unwrap().is_some() {}
             let found = session.finish();
             assert!(
@@ -285,7 +319,7 @@ fn a_resumed_bag_gives_the_same_bits() {
             );
             assert_eq!(found.out_of_fold, expected.out_of_fold);
             // Other data, and other settings, are another run.
-            let error = runs::resume(&checkpoint, &noisy(90, 9), None).err().unwrap().to_string();
+            let error = resume(&checkpoint, &noisy(90, 9), None).err().unwrap().to_string();
             assert!(error.contains("the data are not those"), "{error}");
             let other = TrainConfig { members: Some(2), ..config.clone() };
             assert!(Session::new(&other, &data, Start::Resume(&checkpoint)).is_err());
