@@ -100,7 +100,7 @@ fn ranks(samples: usize) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 mod tests {
-    use rand::Rng as _;
+    use rand::RngExt as _;
 
     use super::*;
     use crate::random::{Purpose, numbered_stream};

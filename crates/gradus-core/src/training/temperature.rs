@@ -81,7 +81,7 @@ pub(super) fn divide_outputs(network: &mut Network, temperature: f64) {
 
 #[cfg(test)]
 mod tests {
-    use rand::Rng as _;
+    use rand::RngExt as _;
 
     use super::*;
     use crate::network::{Activation, Init};
