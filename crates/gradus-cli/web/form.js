@@ -131,10 +131,9 @@ class RowForm {
       ...used.slice(0, MOST_ADDS).map((at) => {
         const value = found.contributions[at];
         const share = value / most / 2;
-        const sign = value > 0 ? "+" : "";
         const text = `${visibleName(model.form[at].name)} = ${shown(this.inputs[at].value)}`;
         const range = [Math.min(0.5, 0.5 + share), Math.abs(share)];
-        return meter(text, range, value, `${sign}${amount(value)}`);
+        return meter(text, range, value, signed(amount(value)));
       }),
     );
   }
@@ -154,6 +153,9 @@ function verdict(model, found, order, amount) {
   if (names.length === 1) return [make("strong", {}, amount(found.values[0])), ` ${names[0]}`];
   return names.flatMap((name, at) => [at > 0 ? ", " : "", make("strong", {}, amount(found.values[at])), ` ${name}`]);
 }
+
+/** An amount with its sign; none for what is rounded to 0. */
+const signed = (text) => (/[1-9]/.test(text) ? (text.startsWith("-") ? text : `+${text}`) : text.replace("-", ""));
 
 /** A row of a list with a bar: from the share `start` of the track on, `width` of it; of the colour of its sign. */
 function meter(name, [start, width], value, amount) {

@@ -82,13 +82,16 @@ impl ColumnData {
         let matters = |&&at: &&usize| importances.columns[at].by_score[1].mean > 0.0;
         let dependence = |&at: &usize| {
             let found = model.partial_dependence(data, at, &settings, workers).ok()?;
-            // Of equally varying ones the last, which is the positive one of two classes.
             let spread = |output: &usize| {
                 let means = found.output(*output);
                 let low = means.iter().copied().fold(f64::INFINITY, f64::min);
                 means.iter().copied().fold(f64::NEG_INFINITY, f64::max) - low
             };
-            let output = (0..found.outputs).max_by(|a, b| spread(a).total_cmp(&spread(b)))?;
+            let output = match found.outputs {
+                // Two probabilities vary alike: the second class is the positive one by convention.
+                2 if model.task() == Task::Classification => 1,
+                outputs => (0..outputs).max_by(|a, b| spread(a).total_cmp(&spread(b)))?,
+            };
             Some((found, output))
         };
         let shown = order.iter().filter(matters).take(MOST_DEPENDENCES);

@@ -265,6 +265,20 @@ pub(crate) fn figure(value: f64) -> String {
     }
 }
 
+/// Numbers with as many decimals as show four digits of the largest.
+pub(crate) fn aligned(values: &[f64]) -> Vec<String> {
+    let largest =
+        values.iter().filter(|it| it.is_finite()).fold(0.0_f64, |most, it| most.max(it.abs()));
+    let digits = if largest > 0.0 { largest.log10().floor() } else { 0.0 };
+    let places = (3.0 - digits).clamp(0.0, 12.0) as usize;
+    let text = |value: &f64| {
+        let text = format!("{value:.places$}");
+        let is_zero = text.chars().all(|it| matches!(it, '-' | '0' | '.'));
+        if is_zero { text.replace('-', "") } else { text }
+    };
+    values.iter().map(text).collect()
+}
+
 /// An interval of fractions, in percent: `(98.16 to 98.65)`.
 pub(crate) fn interval((low, high): (f64, f64)) -> String {
     format!("({:.2} to {:.2})", 100.0 * low, 100.0 * high)
@@ -307,6 +321,14 @@ pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn numbers_have_the_decimals_of_the_largest() {
+        assert_eq!(aligned(&[0.0123, -0.5, -1e-9]), ["0.0123", "-0.5000", "0.0000"].map(|it| it));
+        assert_eq!(aligned(&[12_345.6, 1.0]), ["12346", "1"]);
+        assert_eq!(aligned(&[0.0, f64::NAN]), ["0.000", "NaN"]);
+        assert_eq!(aligned(&[2e-7, 1e-8]), ["0.0000002000", "0.0000000100"]);
+    }
 
     #[test]
     fn tables_are_aligned() {

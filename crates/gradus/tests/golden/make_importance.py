@@ -108,7 +108,7 @@ def main():
         arrays |= {f"{kind}/{key}": np.asarray(it, dtype=np.float32) for key, it in found.items()}
         arrays[f"{kind}/orders"] = orders
         print(kind, found["importances"].mean(axis=2).round(3).tolist(), found["dependence"].shape)
-    np.savez_compressed(folder / "importance.npz", **arrays)
+    np.savez(folder / "importance.npz", **arrays)
 
 
 if __name__ == "__main__":

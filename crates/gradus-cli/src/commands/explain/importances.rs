@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::ExplainArgs;
 use crate::run::describe::names_of_features;
-use crate::run::output::{figure, print_json, stdout, table};
+use crate::run::output::{aligned, figure, print_json, stdout, table};
 use crate::run::workers::workers;
 
 /// Columns that are listed; `--json` has all of them.
@@ -40,11 +40,19 @@ pub(super) fn explain(model: &Model, name: &str, data: &Dataset, args: &ExplainA
     out.line("")?;
     let heading = ["column", first.name(), "std", second.name(), "std"].map(String::from).to_vec();
     let order = found.order();
-    let row = |&column: &usize| {
-        let figures = found.columns[column].by_score.iter().flat_map(|it| [it.mean, it.std]);
-        [names[column].clone()].into_iter().chain(figures.map(figure)).collect()
+    let shown = &order[..order.len().min(MOST_LISTED)];
+    let figures = [0, 1].map(|score| {
+        let of = |&at: &usize| {
+            let it = &found.columns[at].by_score[score];
+            [it.mean, it.std]
+        };
+        aligned(&shown.iter().flat_map(of).collect::<Vec<f64>>())
+    });
+    let row = |(at, &column): (usize, &usize)| {
+        let figures = figures.iter().flat_map(|it| it[2 * at..][..2].to_vec());
+        [names[column].clone()].into_iter().chain(figures).collect()
     };
-    let rows: Vec<_> = order.iter().take(MOST_LISTED).map(row).collect();
+    let rows: Vec<Vec<String>> = shown.iter().enumerate().map(row).collect();
     out.lines(table(&[vec![heading], rows].concat()))?;
     match order.len().saturating_sub(MOST_LISTED) {
         0 => Ok(()),
