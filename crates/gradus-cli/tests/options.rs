@@ -228,6 +228,16 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("train", "scaling-rate", Refused(&[("train --data table.csv --scaling-rate 6", "1 without")])),
     (
         "train",
+        "scaling-decay",
+        Refused(&[("train --data table.csv --scaling-decay 36", "0 without")]),
+    ),
+    (
+        "train",
+        "category-decay",
+        Refused(&[("train --data table.csv --category-decay 1", "0 without")]),
+    ),
+    (
+        "train",
         "members",
         Refused(&[
             ("train --data table.csv --members 3 --validation 0.1", "its fold"),

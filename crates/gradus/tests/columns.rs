@@ -17,6 +17,7 @@ use gradus::engine::cpu::{Executor, Input, RngKey};
 use gradus::model_file;
 use gradus::network::Workers;
 use gradus::network::{Activation, Column, ColumnLayer, Init, Network, NumericEmbedding};
+use gradus::optimizer::Optimizer;
 use gradus::training::regularization::HiddenRegularization;
 use gradus::training::{BatchSize, Checkpoint, Session, Start, TrainConfig};
 use gradus::transform::Transform;
@@ -382,4 +383,39 @@ fn run_for(config: &TrainConfig, data: &Dataset, epochs: usize) -> Checkpoint {
         session.epoch(data, &runs_forever()).unwrap();
     }
     session.checkpoint(data, serde_json::Value::Null)
+}
+
+#[test]
+fn the_scaling_layer_and_categories_decay_by_their_factors() {
+    let data = texts(500);
+    let (rate, decay) = (0.1, 0.5);
+    let adamw = Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: decay };
+    let config = TrainConfig {
+        category_embedding: Some(3),
+        optimizer: adamw,
+        learning_rate: rate,
+        batch_size: BatchSize::Full,
+        ..TrainConfig { epochs: 1, ..config() }
+    };
+    let network = |scaling_decay, category_decay| {
+        run(&TrainConfig { scaling_decay, category_decay, ..config.clone() }, &data).model.network
+    };
+    let (plain, scaling, category) = (network(0.0, 0.0), network(3.0, 0.0), network(0.0, 2.0));
+    // The first step of Adam has the length of the rate: the factors are then 1.1 or 0.9, and 0.15 less with decay.
+    let ratios =
+        scaling.weight(0).iter().zip(plain.weight(0)).map(|(with, without)| with / without);
+    let mut found = [0; 2];
+    for ratio in ratios {
+        let at = [0.95 / 1.1, 0.75 / 0.9].iter().position(|wanted| (ratio - wanted).abs() < 1e-4);
+        found[at.unwrap_or_else(|| panic!("{ratio}"))] += 1;
+    }
+    assert!(found.iter().sum::<usize>() == plain.weight(0).len());
+    assert_eq!(category.weight(0), plain.weight(0));
+    let start = Session::new(&config, &data, Start::Fresh).unwrap().model().network.clone();
+    let table = start.columns().unwrap().parameters();
+    let tables = [&start, &plain, &category].map(|network| &network.parameters()[..table]);
+    for ((start, plain), found) in tables[0].iter().zip(tables[1]).zip(tables[2]) {
+        assert!((found - (plain - rate * decay * 2.0 * start)).abs() < 1e-6);
+    }
+    assert_eq!(&scaling.parameters()[..table], tables[1]);
 }

@@ -115,10 +115,19 @@ impl Settings {
         if !args.settings.has("dropout_schedule") && config.regularization.dropout == 0.0 {
             config.dropout_schedule = Schedule::Constant;
         }
-        if !args.settings.has("scaling_rate") && config.scaling_layer != Some(true) {
+        let scales = config.scaling_layer == Some(true);
+        let decays = config.optimizer.weight_decay() > 0.0;
+        if !args.settings.has("scaling_rate") && !scales {
             config.scaling_rate = 1.0;
         }
-        if !args.settings.has("weight_decay_schedule") && config.optimizer.weight_decay() == 0.0 {
+        if !args.settings.has("scaling_decay") && !(scales && decays) {
+            config.scaling_decay = 0.0;
+        }
+        if !args.settings.has("category_decay") && !(config.category_embedding.is_some() && decays)
+        {
+            config.category_decay = 0.0;
+        }
+        if !args.settings.has("weight_decay_schedule") && !decays {
             config.weight_decay_schedule = Schedule::Constant;
         }
         if config.regularization.batch_norm && config.batch_size == BatchSize::Samples(1) {

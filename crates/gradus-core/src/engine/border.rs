@@ -32,6 +32,10 @@ pub(crate) struct Settings {
     pub(crate) bias_rate: f32,
     /// Factor of the learning rate of the scaling layer.
     pub(crate) scaling_rate: f32,
+    /// Factor of the weight decay of the scaling layer.
+    pub(crate) scaling_decay: f32,
+    /// Factor of the weight decay of the tables of categories.
+    pub(crate) category_decay: f32,
     /// What keeps the network from learning its samples by heart.
     pub(crate) regularization: Regularization,
     /// Seed of all random numbers.

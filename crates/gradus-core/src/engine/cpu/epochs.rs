@@ -181,6 +181,8 @@ mod tests {
                 parametrization: Parametrization::Standard,
                 bias_rate: 1.0,
                 scaling_rate: 1.0,
+                scaling_decay: 0.0,
+                category_decay: 0.0,
                 regularization: Regularization::NONE,
                 seed: 0,
                 micro_batches: None,

@@ -37,6 +37,8 @@ pub(super) struct Updater {
     optimizer: Optimizer,
     /// Factor of the learning rate of each partition of the parameters.
     rate_factors: Vec<f32>,
+    /// Factor of the weight decay of each partition.
+    decay_factors: Vec<f32>,
     /// One for each weight but the last, for Muon.
     orthogonalizers: Vec<Orthogonalizer>,
     penalties: Penalties,
@@ -114,6 +116,7 @@ impl Updater {
             }),
             optimizer: *optimizer,
             rate_factors: rate_factors(settings, plan),
+            decay_factors: decay_factors(settings, plan),
             orthogonalizers,
             penalties: Penalties { l1: regularization.l1, l2: regularization.l2 },
             clip_norm: regularization.clip_norm,
@@ -210,7 +213,7 @@ impl Updater {
                 number: step + 1,
                 rate: pace.rate * self.rate_factors[partition],
                 decay_rate: pace.rate,
-                decay: if is_weight(plan, partition) { pace.decay } else { 0.0 },
+                decay: pace.decay * self.decay_factors[partition],
             },
             executor.parameters.write(partition).slice(),
             &gradients.read_partition(partition),
@@ -255,7 +258,7 @@ impl Updater {
     }
 }
 
-/// Whether weight decay and penalties apply: to weights, never to biases, scales and shifts.
+/// Whether penalties apply: to weights, never to biases, scales and shifts.
 fn is_weight(plan: &Plan, partition: usize) -> bool {
     plan.parameters.tensor(partition).role == Role::Weight
 }
@@ -276,6 +279,18 @@ fn rate_factors(settings: &Settings, plan: &Plan) -> Vec<f32> {
         }
     };
     partitions.map(factor).collect()
+}
+
+/// The factor of the weight decay of each partition, by the role of its tensor.
+fn decay_factors(settings: &Settings, plan: &Plan) -> Vec<f32> {
+    let factor = |partition| match plan.parameters.tensor(partition).role {
+        Role::Weight => 1.0,
+        Role::InputScale => settings.scaling_decay,
+        Role::CategoryEmbedding => settings.category_decay,
+        Role::Bias | Role::NumericEmbedding => 0.0,
+        Role::Scale | Role::Shift | Role::RunningStatistics => 0.0,
+    };
+    (0..plan.parameters.partitions.len()).map(factor).collect()
 }
 
 /// Copies the values of one vector to another with the same partitions.

@@ -117,6 +117,10 @@ pub struct TrainConfig {
     pub bias_rate: f32,
     /// Factor of the learning rate of the scaling layer.
     pub scaling_rate: f32,
+    /// Factor of the weight decay of the scaling layer; 0 for none.
+    pub scaling_decay: f32,
+    /// Factor of the weight decay of the tables of categories; 0 for none.
+    pub category_decay: f32,
     /// How weight decay changes: what it is multiplied by.
     pub weight_decay_schedule: Schedule,
     /// How dropout of hidden layers changes: what its share is multiplied by.
@@ -235,6 +239,8 @@ impl TrainConfig {
             parametrization: self.parametrization,
             bias_rate: self.bias_rate,
             scaling_rate: self.scaling_rate,
+            scaling_decay: self.scaling_decay,
+            category_decay: self.category_decay,
             regularization: self.regularization.clone(),
             seed: self.seed,
             micro_batches: self.micro_batches,

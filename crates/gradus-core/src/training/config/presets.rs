@@ -103,6 +103,8 @@ impl Preset {
                 schedule: Schedule::Constant,
                 bias_rate: 1.0,
                 scaling_rate: 1.0,
+                scaling_decay: 0.0,
+                category_decay: 0.0,
                 weight_decay_schedule: Schedule::Constant,
                 dropout_schedule: Schedule::Constant,
                 warm_up: 0.0,
@@ -200,6 +202,8 @@ impl Preset {
                     epsilon: 1e-8,
                     weight_decay: 0.02,
                 },
+                scaling_decay: 36.0,
+                category_decay: 1.0,
                 weight_decay_schedule: Schedule::FlatCosine,
                 dropout_schedule: Schedule::FlatCosine,
                 regularization: Regularization {

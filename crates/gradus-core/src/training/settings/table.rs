@@ -250,6 +250,34 @@ pub static SETTINGS: &[Setting] = &[
             rate >= 0.0 && rate.is_finite() && (rate == 1.0 || config.scaling_layer == Some(true))
         }))
         .of_steps(),
+    Setting::new::<f32>("scaling_decay", field!(scaling_decay))
+        .about(
+            Group::Training,
+            "FACTOR",
+            "Factor of the weight decay of the scaling layer, such as 36; weights have 1 [default: 0]",
+        )
+        .range(Range::Check(
+            "at least 0 and finite, and 0 without `scaling_layer` and `weight_decay`",
+            |config| {
+                let used = config.scaling_layer == Some(true) && config.optimizer.weight_decay() > 0.0;
+                is_factor(config.scaling_decay, used)
+            },
+        ))
+        .of_steps(),
+    Setting::new::<f32>("category_decay", field!(category_decay))
+        .about(
+            Group::Training,
+            "FACTOR",
+            "Factor of the weight decay of embedded categories, such as 1; weights have 1 [default: 0]",
+        )
+        .range(Range::Check(
+            "at least 0 and finite, and 0 without `category_embedding` and `weight_decay`",
+            |config| {
+                let used = config.category_embedding.is_some() && config.optimizer.weight_decay() > 0.0;
+                is_factor(config.category_decay, used)
+            },
+        ))
+        .of_steps(),
     Setting::new::<Schedule>("weight_decay_schedule", field!(weight_decay_schedule))
         .about(
             Group::Training,
@@ -575,6 +603,11 @@ fn fits(schedule: Schedule, used: bool) -> bool {
         Schedule::Plateau(_) | Schedule::Adaptive(_) => false,
         _ => used,
     }
+}
+
+/// Whether a factor of weight decay can be that of something which is in use or not.
+fn is_factor(factor: f32, used: bool) -> bool {
+    factor >= 0.0 && factor.is_finite() && (factor == 0.0 || used)
 }
 
 /// SGD has nothing to look ahead along without momentum.
