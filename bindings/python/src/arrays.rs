@@ -111,6 +111,22 @@ impl<'py> Samples<'py> {
         }
     }
 
+    /// A copy of the samples, made by so many threads.
+    pub(crate) fn copied(&self, py: Python, threads: usize) -> PyResult<Inputs> {
+        let rows = self.rows()?;
+        Ok(py.detach(|| match rows {
+            Rows::Bytes(values) => Inputs::Bytes(values.to_vec()),
+            Rows::Floats(values) => {
+                let mut copy = vec![0.0; values.len()];
+                in_parts(threads, values, &mut copy, |from, to| to.copy_from_slice(from));
+                Inputs::Floats(copy)
+            }
+            Rows::Doubles(values) => Inputs::Doubles(values.to_vec()),
+            Rows::Sparse(rows) => Inputs::Sparse(rows.clone()),
+            Rows::Table(table) => Inputs::Table(table.clone()),
+        }))
+    }
+
     /// A single sample of this many values; `None` for anything else.
     pub(crate) fn one(array: &Bound<'py, PyAny>, features: usize) -> Option<Samples<'py>> {
         let samples = Samples::of(array)?;
@@ -215,19 +231,8 @@ impl Labelled {
         weights: Option<&PyReadonlyArray1<f32>>,
         threads: usize,
     ) -> PyResult<Labelled> {
-        let rows = samples.rows()?;
         Ok(Labelled {
-            inputs: py.detach(|| match rows {
-                Rows::Bytes(values) => Inputs::Bytes(values.to_vec()),
-                Rows::Floats(values) => {
-                    let mut copy = vec![0.0; values.len()];
-                    in_parts(threads, values, &mut copy, |from, to| to.copy_from_slice(from));
-                    Inputs::Floats(copy)
-                }
-                Rows::Doubles(values) => Inputs::Doubles(values.to_vec()),
-                Rows::Sparse(rows) => Inputs::Sparse(rows.clone()),
-                Rows::Table(table) => Inputs::Table(table.clone()),
-            }),
+            inputs: samples.copied(py, threads)?,
             targets: targets.targets(names.to_vec())?,
             weights: weights.map(|weights| weights.to_vec()).transpose()?,
         })

@@ -14,6 +14,7 @@ mod arrays;
 mod datasets;
 mod errors;
 mod exchange;
+mod explanations;
 mod images;
 mod model;
 mod plots;
@@ -28,6 +29,8 @@ mod core {
     use super::arrays::{SparseRows, needs_doubles};
     #[pymodule_export]
     use super::datasets::{digits, load, names};
+    #[pymodule_export]
+    use super::explanations::{Kept, contributions, importances, kept, partial_dependence};
     #[pymodule_export]
     use super::images::image;
     #[pymodule_export]

@@ -15,7 +15,9 @@ use gradus::data::split::split_samples;
 use gradus::data::{Columns, Dataset};
 use gradus::exchange::Ranks;
 use gradus::network::{Network, available_cores};
-use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
+use gradus::training::{
+    BatchSize, Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained,
+};
 use gradus::{Error, Result};
 use numpy::{PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyRuntimeError;
@@ -25,11 +27,15 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::arrays::{Labelled, Samples, TargetArray, check_finite};
 use crate::errors::{exception, guarded, panicked};
 use crate::exchange::ranks_of;
+use crate::explanations::Kept;
 use crate::model::{Model, set_parameters};
 use crate::{error_messages, settings};
 
 /// The time between two checks for Ctrl-C.
 const POLL: Duration = Duration::from_millis(25);
+
+/// The most samples that a run keeps for importances.
+const MOST_KEPT: usize = 2_000;
 
 /// The state of a run, from which training can continue with other data.
 #[pyclass(frozen, module = "gradus._core")]
@@ -84,6 +90,8 @@ pub(crate) struct Run {
     error: Option<Py<PyAny>>,
     /// What the user should know of the run.
     warnings: Vec<String>,
+    /// Of a table: samples for importances, from those that were held out, or else trained on.
+    kept: Option<Py<Kept>>,
 }
 
 /// Where a run starts.
@@ -125,6 +133,8 @@ struct Job {
     validation: Option<Dataset>,
     start: Start,
     patience: Option<Patience>,
+    /// Whether samples are kept for importances.
+    keeps: bool,
     /// Sends reports and receives whether to stop; `None` without a listener.
     listener: Option<(Sender<EpochReport>, Receiver<bool>)>,
     /// The processes that train together.
@@ -137,6 +147,7 @@ struct Done {
     state: Option<Checkpoint>,
     samples: usize,
     no_progress: bool,
+    kept: Option<Dataset>,
 }
 
 impl Job {
@@ -180,8 +191,19 @@ impl Job {
         if let Some(settings) = trained.model.provenance.settings.as_object_mut() {
             settings.extend(self.notes.into_iter().map(|(key, note)| (key, note.into())));
         }
-        Ok(Done { trained, state, samples, no_progress })
+        let kept = self.keeps.then(|| some_of(self.validation.unwrap_or(self.data)));
+        Ok(Done { trained, state, samples, no_progress, kept })
     }
+}
+
+/// At most [`MOST_KEPT`] of the samples, evenly spaced.
+fn some_of(data: Dataset) -> Dataset {
+    let count = data.len();
+    if count <= MOST_KEPT {
+        return data;
+    }
+    let rows: Vec<usize> = (0..MOST_KEPT).map(|at| at * count / MOST_KEPT).collect();
+    data.subset(&rows)
 }
 
 /// The network of the settings and the data, with these parameters.
@@ -194,11 +216,12 @@ fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<N
 
 /// Trains a model: a classifier if `y` holds labels, a regressor if it holds targets. `settings` are the
 /// texts of the settings by their names, `names` those of the classes or of the targets; the model keeps
-/// `feature_names`, and `notes` among its settings.
+/// `feature_names`, and `notes` among its settings. With `tabular`, the batch size follows from the rows that are trained on, as in
+/// the program, and samples are kept for importances.
 #[pyfunction]
 #[pyo3(signature = (
     settings, x, y, names, *, notes, shape, feature_names=None, weights=None, validation=None,
-    parameters=None, model=None, state=None, patience=None, report=None, communicator=None
+    parameters=None, model=None, state=None, patience=None, report=None, communicator=None, tabular=false
 ))]
 pub(crate) fn train<'py>(
     py: Python<'py>,
@@ -217,9 +240,10 @@ pub(crate) fn train<'py>(
     patience: Option<(f64, usize)>,
     report: Option<Py<PyAny>>,
     communicator: Option<Py<PyAny>>,
+    tabular: bool,
 ) -> PyResult<Run> {
     // Before anything is copied.
-    let config = settings::config(&settings).map_err(|error| exception(&error))?;
+    let mut config = settings::config(&settings).map_err(|error| exception(&error))?;
     let threads = config.threads.unwrap_or_else(available_cores);
     let given_names: Option<Vec<&str>> =
         feature_names.as_ref().map(|names| names.iter().map(String::as_str).collect());
@@ -238,6 +262,9 @@ pub(crate) fn train<'py>(
         }
     };
     let (data, validation) = py.detach(|| guarded(sets))?;
+    if tabular {
+        config.batch_size = BatchSize::of_table(data.len());
+    }
     let start = match (state, model, parameters) {
         (Some(state), ..) => Start::State(state),
         (None, Some(model), _) => Start::Model(model),
@@ -247,7 +274,8 @@ pub(crate) fn train<'py>(
     let patience =
         patience.map(|(tol, epochs)| Patience { tol, epochs, best: f64::INFINITY, waited: 0 });
     let ranks = ranks_of(py, communicator)?;
-    let job = Job { config, notes, data, validation, start, patience, listener: None, ranks };
+    let (keeps, listener) = (tabular, None);
+    let job = Job { config, notes, data, validation, start, patience, keeps, listener, ranks };
     carry_out(py, job, report)
 }
 
@@ -338,7 +366,7 @@ fn figures_of(epoch: &EpochReport) -> [(&'static str, Option<f64>); 7] {
 
 impl Run {
     fn new(py: Python, done: Done, error: Option<PyErr>) -> PyResult<Run> {
-        let Done { trained, state, samples, no_progress } = done;
+        let Done { trained, state, samples, no_progress, kept } = done;
         let history = PyDict::new(py);
         let columns: Vec<_> = trained.history.epochs.iter().map(figures_of).collect();
         for at in 0..7 {
@@ -371,6 +399,7 @@ impl Run {
                 .map(|warning| error_messages::of_python(warning))
                 .collect(),
             error: error.map(|error| error.into_value(py).into_any()),
+            kept: kept.map(|data| Py::new(py, Kept { data })).transpose()?,
         })
     }
 }

@@ -209,6 +209,29 @@ class BaseClassifier(BaseMLP):
         targets = _Labels(self._model.names, None) if self._has_labels() else _Targets(self.classes_, None)
         return targets.encode(y, "y", samples)
 
+    def _encoded(self, y, samples):
+        """Return targets in the form that the core takes."""
+        return self._known(y, samples)
+
+    def _output(self, output):
+        """Return the place of a class, or of a label; None is the last."""
+        count = len(self._model.names)
+        if output is None:
+            return count - 1
+        found = np.flatnonzero(self.classes_ == output)
+        if found.size != 1:
+            raise ValueError(f"output is {output!r}, but must be one of {self.classes_.tolist()[:20]}")
+        return int(found[0])
+
+    def _output_of(self, place):
+        return self.classes_[place]
+
+    def _most_probable(self, row):
+        """Return the place of the most probable class or label of one row."""
+        model = self._model
+        compute = model.label_probabilities if self._has_labels() else model.probabilities
+        return int(np.argmax(compute(row, 1)))
+
     def _has_labels(self):
         """Return whether the model was trained on an indicator matrix."""
         model = self.__dict__.get("_model")

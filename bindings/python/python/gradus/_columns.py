@@ -10,7 +10,6 @@ list of texts that these are indices into, and whether it is a category whatever
 """
 
 import datetime
-import decimal
 import numbers
 
 import numpy as np
@@ -348,8 +347,9 @@ def _of_objects(values):
         return np.full(len(cells), np.nan)
     if all(issubclass(kind, (bool, np.bool_)) for kind in kinds):
         return _truths(np.array([np.nan if value is None else float(value) for value in cells]))
+    # A Decimal is a Number, but no Real.
     truths = any(issubclass(kind, (bool, np.bool_)) for kind in kinds)
-    if not truths and all(issubclass(kind, (numbers.Real, decimal.Decimal)) for kind in kinds):
+    if not truths and all(_is_real(kind) for kind in kinds):
         return np.array([np.nan if value is None else _number(value) for value in cells], dtype=np.float64)
     if all(issubclass(kind, (datetime.date, np.datetime64)) for kind in kinds):
         return np.array([_NO_TIME if value is None else _since_1970(value) for value in cells], dtype=np.int64)
@@ -358,9 +358,13 @@ def _of_objects(values):
     for row, value in enumerate(cells):
         if isinstance(value, (complex, np.complexfloating)):
             raise ValueError("Complex data not supported: X is complex, expected real numbers")
-        if value is not None and not isinstance(value, (str, bytes, numbers.Real, np.bool_, decimal.Decimal)):
+        if value is not None and not isinstance(value, (str, bytes, numbers.Number, np.bool_)):
             raise _Unreadable(f"{_short(value)}, which is of type {type(value).__name__},", row, TypeError)
     return _texts_of(cells)
+
+
+def _is_real(kind):
+    return issubclass(kind, numbers.Number) and (issubclass(kind, numbers.Real) or not issubclass(kind, numbers.Complex))
 
 
 def _number(value):

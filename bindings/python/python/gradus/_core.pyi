@@ -94,7 +94,38 @@ def train(
     patience: tuple[float, int] | None = None,
     report: Callable[[dict[str, float]], bool] | None = None,
     communicator: object = None,
+    tabular: bool = False,
 ) -> Run: ...
+def kept(model: Model, x: Samples, y: Targets, shape: Sequence[int]) -> Kept: ...
+def importances(
+    model: Model,
+    data: Kept,
+    names: Sequence[str],
+    *,
+    repeats: int,
+    most_samples: int | None,
+    seed: int,
+    threads: int | None,
+) -> tuple[list[tuple[str, float]], list[tuple[list[list[float]], str]], int]: ...
+def partial_dependence(
+    model: Model,
+    x: Samples,
+    column: int,
+    name: str,
+    *,
+    output: int,
+    output_name: str,
+    points: int,
+    most_samples: int | None,
+    seed: int,
+    threads: int | None,
+) -> tuple[list[float | str | None], list[list[float]], str, int]: ...
+def contributions(
+    model: Model, x: Samples, output: int, names: Sequence[str], output_name: str
+) -> tuple[float, float, list[float], str]: ...
+
+class Kept:
+    def __len__(self) -> int: ...
 
 class Setting:
     @property
@@ -210,5 +241,7 @@ class Run:
     def seconds(self) -> float: ...
     @property
     def error(self) -> BaseException | None: ...
+    @property
+    def kept(self) -> Kept | None: ...
     @property
     def warnings(self) -> list[str]: ...

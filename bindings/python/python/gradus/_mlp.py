@@ -11,6 +11,7 @@ import numpy as np
 
 from gradus import _columns, _core, _frames, _initial, _inputs, _kinds, _settings, communicators
 from gradus._errors import convergence_warning, not_fitted
+from gradus._explaining import Explaining
 from gradus._saving import Savable, finite_or_none
 from gradus.plots import Plot, beside
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Samples = Any
 
 
-class BaseMLP(Savable):
+class BaseMLP(Explaining, Savable):
     """A dense network and its training; subclasses decide what its outputs mean.
 
     A subclass defines the targets (``_targets``), the weights of classes (``_class_weights``), the metric
@@ -34,6 +35,9 @@ class BaseMLP(Savable):
 
     # What early stopping watches by default, and `validation_scores_` holds.
     _validation_score: str
+
+    # Whether a run is one of the presets for tables.
+    _tabular = False
 
     hidden_layer_sizes: int | Sequence[int]
     activation: str | Sequence[str]
@@ -170,6 +174,7 @@ class BaseMLP(Savable):
             patience=None if early else self._patience(),
             report=self._listener(partial and go_on),
             communicator=communicator,
+            tabular=self._tabular,
         )
         # A run without a good epoch leaves the estimator as it was; what was never trained has nothing to lose by Ctrl-C.
         if run.outcome == "diverged":
@@ -231,7 +236,7 @@ class BaseMLP(Savable):
             print(f"{reason} Stopping.", flush=True)
         for warning in run.warnings:
             warnings.warn(self._worded(warning), UserWarning, stacklevel=stacklevel)
-        if run.outcome == "finished" and self.n_iter_no_change is not None:
+        if run.outcome == "finished" and getattr(self, "n_iter_no_change", None) is not None:
             limit = "max_fun" if lbfgs and self.n_iter_ < self.max_iter else "max_iter"
             warnings.warn(
                 f"{self.n_iter_} epochs ({limit}) were run, and the loss had not settled: the optimization has not "
@@ -275,6 +280,8 @@ class BaseMLP(Savable):
         """Returns samples in the form that the model takes, and the shape of one."""
         model = self._model
         if model.column_types is not None:
+            if _columns.count(X) > 0:
+                self._check_count(_columns.count(X))
             return _columns.table(X, types=model.column_types, missing=model.missing)
         return _inputs.rows(X, model.takes_doubles)
 

@@ -136,6 +136,27 @@ class BaseRegressor(BaseMLP):
                 f"trained on {expected}"
             )
 
+    def _encoded(self, y, samples):
+        """Return targets in the form that the core takes."""
+        return _Targets(self._model.target_names, None).encode(y, "y", samples)
+
+    def _output(self, output):
+        """Return the place of a value among the outputs, by position or name; None is the first."""
+        names = self._model.names
+        if output is None:
+            return 0
+        if output in names:
+            return names.index(output)
+        if isinstance(output, (int, np.integer)) and 0 <= output < len(names):
+            return int(output)
+        raise ValueError(f"output is {output!r}, but must be a position below {len(names)} or one of {names[:20]}")
+
+    def _output_of(self, place):
+        return self._model.names[place]
+
+    def _most_probable(self, row):
+        return 0
+
     def _class_weights(self, targets):
         return "equal"
 

@@ -36,10 +36,10 @@ class BaseTabular(BaseMLP):
     schedule = "coslog4"
     normalization = "robust"
     init = "tabular"
+    # The batch size follows from the rows, and samples are kept for importances.
+    _tabular = True
     early_stopping = False
     warm_start = False
-    n_iter_no_change = None
-    tol = 0.0
 
     def _chosen_kinds(self, names, count):
         return _kinds.categorical(self.categorical_features, names, count)
@@ -49,6 +49,10 @@ class BaseTabular(BaseMLP):
         if not 0.0 <= share < 1.0:
             raise ValueError(f"validation_fraction is {share}, but must be at least 0 and below 1")
         return 0.0 if given or samples < _FEWEST_TO_HOLD_OUT else share
+
+    def _patience(self):
+        # The presets run all of their epochs.
+        return None
 
     def _texts(self, run):
         if self.preset not in _PRESETS:
@@ -88,6 +92,9 @@ class BaseTabular(BaseMLP):
         super()._take(run, *args, **kwargs)
         # Training does not go on: a pickle needs no state of the solver.
         self._state = None
+        # A run that is loaded has no samples.
+        self._kept = getattr(run, "kept", None)
+        self.__dict__.pop("_found_importances", None)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -175,6 +182,8 @@ class TabularClassifier(BaseTabular, BaseClassifier):
         The number of epochs, and the epoch (from 0) that the weights come from.
     history_ : dict of list
         All metrics of all epochs.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Permutation importances of the columns, computed when they are first asked for, on samples that were held out.
 
     Notes
     -----
@@ -257,6 +266,8 @@ class TabularRegressor(BaseTabular, BaseRegressor):
         The number of epochs, and the epoch (from 0) that the weights come from.
     history_ : dict of list
         All metrics of all epochs.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Permutation importances of the columns, computed when they are first asked for, on samples that were held out.
 
     Notes
     -----

@@ -70,20 +70,17 @@ pub(crate) fn follow(settings: &mut Settings, data: &Data) -> Result<Option<Stri
     Ok((!chosen.is_empty()).then_some(line))
 }
 
-/// The batch size of a table of so many rows, and a line about it if it is not the preset's: smaller batches make more
-/// steps of few rows, and larger ones keep many rows fast.
+/// The batch size of a table of so many rows, and a line about it if it is not the preset's.
 fn tabular_batch(settings: &mut Settings, rows: usize) -> Option<String> {
-    let batch = match rows {
-        ..1_000 => (rows / 4).next_power_of_two().clamp(32, 256),
-        1_000..=30_000 => 256,
-        30_001..=100_000 => 512,
-        _ => 1024,
-    };
-    let wanted = BatchSize::Samples(batch);
+    let wanted = BatchSize::of_table(rows);
     if !settings.free.contains(&"batch_size") || settings.config.batch_size == wanted {
         return None;
     }
     settings.config.batch_size = wanted;
+    let batch = match wanted {
+        BatchSize::Samples(batch) => batch,
+        BatchSize::Full => rows,
+    };
     Some(format!("Defaults for these data: --batch-size {batch} ({rows} rows)"))
 }
 

@@ -33,6 +33,19 @@ pub enum BatchSize {
     Samples(usize),
 }
 
+impl BatchSize {
+    /// What the presets for tables take where so many rows are trained on: smaller batches make more steps of few rows, and
+    /// larger ones keep many rows fast.
+    pub fn of_table(rows: usize) -> BatchSize {
+        BatchSize::Samples(match rows {
+            ..1_000 => (rows / 4).next_power_of_two().clamp(32, 256),
+            1_000..=30_000 => 256,
+            30_001..=100_000 => 512,
+            _ => 1024,
+        })
+    }
+}
+
 /// Ends a run when the monitored figure no longer gets better. The model is then that of the best
 /// epoch, also where the run came to its end.
 #[derive(Debug, Clone, Copy, PartialEq)]
