@@ -30,7 +30,7 @@ fn a_run_without_a_good_epoch_leaves_the_model() {
     table(at, "table.csv");
     // Nothing is written where nothing was.
     let hopeless = "--learning-rate 1e37 --optimizer sgd --schedule constant";
-    let reported = stderr(at, &format!("train --data table.csv {hopeless}"), 1);
+    let reported = stderr(at, &format!("train --preset quick --data table.csv {hopeless}"), 1);
     assert!(reported.contains("No epoch was completed; no model was written"), "{reported}");
     assert!(!at.join("model.safetensors").exists());
     run(at, &format!("train {TABLE} --quiet"));
@@ -183,7 +183,7 @@ fn a_model_is_trained_on() {
     fs::write(at.join("swapped.csv"), swapped).unwrap();
     let on =
         "--start model.safetensors --epochs 1 --learning-rate 1e-30 --json --out s.safetensors";
-    let printed = run(at, &format!("train --data swapped.csv {on}"));
+    let printed = run(at, &format!("train --preset quick --data swapped.csv {on}"));
     assert!(accuracy(printed.lines().last().unwrap()) < 0.5, "{printed}");
     for (options, words) in [
         ("--start model.safetensors --hidden 9", "--hidden 9 contradicts"),
@@ -212,7 +212,7 @@ fn defaults_follow_the_data() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     few(at, 60);
-    let output = gradus(at, "train --data few.csv --json").assert().success();
+    let output = gradus(at, "train --preset quick --data few.csv --json").assert().success();
     let reported = text(&output.get_output().stderr);
     let line = reported.lines().find(|line| line.starts_with("Defaults for these data:")).unwrap();
     for option in ["--normalize standard", "--batch-size", "--epochs"] {
@@ -226,7 +226,10 @@ fn defaults_follow_the_data() {
     let by_default = bytes(at, "model.safetensors");
     // What it says is what it did: the same options give the same weights.
     let options = line.split_once(": ").unwrap().1.replace("(a table)", "");
-    run(at, &format!("train --data few.csv {options} --out same.safetensors --quiet"));
+    run(
+        at,
+        &format!("train --preset quick --data few.csv {options} --out same.safetensors --quiet"),
+    );
     let network = |name| gradus::model_file::load_model(&at.join(name)).unwrap().network;
     assert!(network("same.safetensors") == network("model.safetensors"));
     assert!(!by_default.is_empty());

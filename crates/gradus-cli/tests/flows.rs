@@ -527,7 +527,7 @@ fn a_table_too_small_to_split_can_be_shown() {
     fs::write(at.join("two.csv"), "u,v,label\n1,2,a\n3,4,b\n").unwrap();
     let shown = run(at, "data two.csv");
     assert!(shown.contains("\ntrain        2 ") && !shown.contains("test"), "{shown}");
-    let failed = gradus(at, "train --data two.csv").assert().code(1);
+    let failed = gradus(at, "train --preset quick --data two.csv").assert().code(1);
     assert!(text(&failed.get_output().stderr).contains("too few"));
 }
 
@@ -650,7 +650,8 @@ mod unix {
             let folder = TempDir::new().unwrap();
             let at = folder.path();
             table(at, "table.csv");
-            let options = "train --data table.csv --epochs 10000000 --json --history h.json";
+            let options =
+                "train --preset quick --data table.csv --epochs 10000000 --json --history h.json";
             let mut child = spawn(at, &format!("{options}{patience}"));
             let mut stdout = BufReader::new(child.stdout.take().unwrap());
             let mut line = String::new();
@@ -712,7 +713,7 @@ mod unix {
         fs::write(at.join("many.csv"), "u,v\n".to_owned() + &"1,2\n".repeat(50_000)).unwrap();
         let predict =
             ["predict model.safetensors many.csv", "predict model.safetensors many.csv --json"];
-        let train = "train --data table.csv --epochs 2000 --out trained.safetensors";
+        let train = "train --preset quick --data table.csv --epochs 2000 --out trained.safetensors";
         for arguments in predict.into_iter().chain([train]) {
             let mut child = spawn(at, arguments);
             let mut line = String::new();

@@ -370,7 +370,9 @@ mod unix {
             cases.push(("/sys/c", "cannot write /sys/c"));
         }
         for (path, words) in cases {
-            let command = format!("train --data table.csv --epochs 1000000 --checkpoint {path}");
+            let command = format!(
+                "train --preset quick --data table.csv --epochs 1000000 --checkpoint {path}"
+            );
             let output = gradus(at, &command).assert().code(1).get_output().clone();
             assert!(text(&output.stderr).contains(words), "{path}: {}", text(&output.stderr));
             assert!(output.stdout.is_empty() && !at.join("model.safetensors").exists());

@@ -225,16 +225,12 @@ const RULES: &[(&str, &str, Rule)] = &[
             ("train --data table.csv --batch-size full --shuffle=false", "all samples"),
         ]),
     ),
-    ("train", "scaling-rate", Refused(&[("train --data table.csv --scaling-rate 6", "1 without")])),
-    (
-        "train",
-        "scaling-decay",
-        Refused(&[("train --data table.csv --scaling-decay 36", "0 without")]),
-    ),
+    ("train", "scaling-rate", Refused(&[("train --data digits --scaling-rate 6", "1 without")])),
+    ("train", "scaling-decay", Refused(&[("train --data digits --scaling-decay 36", "0 without")])),
     (
         "train",
         "category-decay",
-        Refused(&[("train --data table.csv --category-decay 1", "0 without")]),
+        Refused(&[("train --data digits --category-decay 1", "0 without")]),
     ),
     (
         "train",
@@ -280,7 +276,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         "train",
         "dropout-schedule",
         Refused(&[
-            ("train --data table.csv --dropout-schedule cosine", "constant without"),
+            ("train --data digits --dropout-schedule cosine", "constant without"),
             (
                 "train --data table.csv --dropout 0.1 --dropout-schedule plateau:2:0.5",
                 "other than plateau",

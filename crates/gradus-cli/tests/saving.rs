@@ -31,10 +31,13 @@ fn a_file_that_another_process_writes_is_refused_at_the_start() {
     run(at, &format!("train {TABLE} --quiet --out m.safetensors --history h.csv --checkpoint c"));
     fs::create_dir(at.join("plots")).unwrap();
     for (file, command) in [
-        ("o.safetensors", "train --data table.csv --epochs 1000000 --out o.safetensors"),
-        ("k", "train --data table.csv --epochs 1000000 --checkpoint k"),
+        (
+            "o.safetensors",
+            "train --preset quick --data table.csv --epochs 1000000 --out o.safetensors",
+        ),
+        ("k", "train --preset quick --data table.csv --epochs 1000000 --checkpoint k"),
         ("c", "train --resume c"),
-        ("h.json", "train --data table.csv --epochs 1000000 --history h.json"),
+        ("h.json", "train --preset quick --data table.csv --epochs 1000000 --history h.json"),
         ("s.jsonl", "sweep --out s.jsonl --vary epochs=100000/100001 -- --data table.csv"),
         ("e.onnx", "export m.safetensors e.onnx"),
         ("e.npz", "export m.safetensors e.npz"),
@@ -79,8 +82,7 @@ mod unix {
     use std::process::{Child, Command as Process};
     use std::time::{Duration, Instant};
 
-    const LONG: &str =
-        "train --data table.csv --epochs 10000000 --hidden 8 --schedule constant --json";
+    const LONG: &str = "train --preset quick --data table.csv --epochs 10000000 --hidden 8 --schedule constant --json";
 
     /// Sends a signal, such as `TERM`.
     fn send(child: &Child, signal: &str) {
@@ -204,7 +206,8 @@ mod unix {
         let mut saved = 0;
         for attempt in 0..6 {
             let out = format!("m{attempt}.safetensors");
-            let mut child = spawn(at, &format!("train --data table.csv {large} --out {out}"));
+            let mut child =
+                spawn(at, &format!("train --preset quick --data table.csv {large} --out {out}"));
             let begin = Instant::now();
             // From the moment on when the temporary file is there, the model is being saved.
             while !hidden(at).iter().any(|name| name.ends_with(".tmp")) {

@@ -231,7 +231,7 @@ fn problems_at_the_start_are_reported() {
     assert!(refused("--port 70000", 2).contains("--port"));
     table(at, "table.csv");
     // A model that does not take images can be looked at.
-    run(at, "train --data table.csv --epochs 1 --quiet --out t.safetensors");
+    run(at, "train --preset quick --data table.csv --epochs 1 --quiet --out t.safetensors");
     let server = Server::start(at, "t.safetensors");
     let model = server.get("/api/state").done()["model"].clone();
     assert!(model["no_images"].as_str().unwrap().contains("samples of 2 numbers"), "{model}");

@@ -177,7 +177,7 @@ fn dropped_columns_stay_dropped() {
     assert!(accuracy(at, "--data other.csv") > 0.95);
     let described = json(&run(at, "data table.csv --json --drop id --drop width"));
     assert_eq!(described["sample_shape"], serde_json::json!([1]));
-    let message = error(at, "train --data table.csv --drop size");
+    let message = error(at, "train --preset quick --data table.csv --drop size");
     assert!(
         message.contains("no column to drop \"size\"") && message.contains("\"length\""),
         "{message}"
@@ -262,7 +262,7 @@ fn suspicious_labels_are_warned_of() {
     );
     let rows: String = (0..20).map(|i| format!("0,{},{}\n", i, i % 3)).collect();
     fs::write(at.join("bare.csv"), rows).unwrap();
-    let warned = warnings(at, "train --data bare.csv --epochs 1 --quiet");
+    let warned = warnings(at, "train --preset quick --data bare.csv --epochs 1 --quiet");
     assert!(warned.contains("one class, \"0\"") && warned.contains("--label-column"), "{warned}");
     for gap in ["", "NA", "null", "nan"] {
         fs::write(at.join("gap.csv"), format!("a,label\r\n1,x\r\n2,{gap}\r\n")).unwrap();

@@ -32,7 +32,7 @@ pub(crate) struct TrainArgs {
     /// Test set, used instead of the test split of the data
     #[arg(long, value_name = "PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
     pub(crate) test: Option<PathBuf>,
-    /// Set of defaults to start from [default: quick]
+    /// Set of defaults to start from [default: tabular for tables, else quick]
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = presets())]
     pub(crate) preset: Option<Preset>,
     #[command(flatten)]

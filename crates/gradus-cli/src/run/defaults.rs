@@ -10,7 +10,7 @@ use gradus::data::Inputs;
 use gradus::data::normalize::Normalization;
 use gradus::training::{BatchSize, Data as Sets};
 
-use crate::run::settings::Settings;
+use crate::run::settings::{Settings, forget_validation};
 use crate::run::training_data::Data;
 
 /// A run makes at least so many steps in all, ...
@@ -31,7 +31,13 @@ const LEAST_BATCH: usize = 16;
 /// None for data that were loaded for these settings.
 pub(crate) fn follow(settings: &mut Settings, data: &Data) -> Result<Option<String>> {
     if settings.preset.is_tabular() {
-        return Ok(tabular_batch(settings, data.training.sets()?.train.len()));
+        let sets = data.training.sets()?;
+        if sets.validation.is_none() && settings.config.held_out_share() > 0.0 {
+            settings.config.validation = 0.0;
+            let free = settings.free.clone();
+            forget_validation(&mut settings.config, |name| free.contains(&name));
+        }
+        return Ok(tabular_batch(settings, sets.train.len()));
     }
     // The preset is made for named sets.
     if data.named {

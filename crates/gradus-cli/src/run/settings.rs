@@ -40,6 +40,9 @@ pub(crate) struct Settings {
 /// Settings that follow the data where nothing else decides them.
 const FOLLOW: [&str; 3] = ["normalize", "batch_size", "epochs"];
 
+/// The same of the presets for tables.
+const FOLLOW_IN_TABLES: [&str; 4] = ["batch_size", "validation", "keep_best", "monitor"];
+
 /// What a new run starts from in place of drawn weights.
 #[derive(Debug)]
 pub(crate) enum Initial {
@@ -127,6 +130,9 @@ impl Settings {
         {
             config.category_decay = 0.0;
         }
+        if preset.is_tabular() && config.validation == 0.0 && validation_set.is_none() {
+            forget_validation(&mut config, |name| !args.settings.has(name));
+        }
         if !args.settings.has("weight_decay_schedule") && !decays {
             config.weight_decay_schedule = Schedule::Constant;
         }
@@ -157,14 +163,13 @@ impl Settings {
             || validation_set.is_some()
             || (is_path && share.is_none());
         effects::check(&Run { args, preset, config: &config, validated })?;
-        let is_free = |name: &&str| {
-            let decided = match preset.is_tabular() {
-                true => *name != "batch_size",
-                false => args.preset.is_some(),
-            };
-            !decided && !args.settings.has(name)
+        let follow: &[&str] = match (preset.is_tabular(), args.preset) {
+            (true, _) => &FOLLOW_IN_TABLES,
+            (false, None) => &FOLLOW,
+            (false, Some(_)) => &[],
         };
-        let mut free: Vec<_> = FOLLOW.into_iter().filter(is_free).collect();
+        let untyped = |name: &&str| !args.settings.has(name);
+        let mut free: Vec<_> = follow.iter().copied().filter(untyped).collect();
         if !config.optimizer.is_stochastic() {
             free.retain(|name| *name == "normalize");
         }
@@ -178,6 +183,13 @@ impl Settings {
         };
         TrainConfig { epochs, ..config.clone() }.validate()?;
         Ok(Settings { preset, config, initial, validation_set, share, checkpoint: None, free })
+    }
+}
+
+/// Without validation data nothing watches them, and the model is that of the last epoch.
+pub(crate) fn forget_validation(config: &mut TrainConfig, is_free: impl Fn(&str) -> bool) {
+    if is_free("keep_best") && is_free("monitor") {
+        (config.keep_best, config.monitor) = (None, None);
     }
 }
 

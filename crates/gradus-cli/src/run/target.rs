@@ -1,12 +1,13 @@
-//! The target of a table and the task, where no option says what they are: the data and how to read them in, the
-//! task and what decided it out.
+//! The target of a table, the task and the preset, where no option says what they are: the data and how to read them
+//! in; the task, the preset and what decided them out.
 
 use std::path::Path;
 
-use gradus::data::csv::{TableOptions, TargetGuess, guess_target};
+use gradus::data::csv::{TableOptions, TargetGuess, guess_target, may_hold_images};
 use gradus::data::{Task, is_set_name};
+use gradus::training::Preset;
 
-use crate::args::SourceArgs;
+use crate::args::{SourceArgs, TrainArgs};
 use crate::run::file_kind::FileKind;
 
 /// Decides what is learned from a table at `data`, and returns the task and a line about it; the target is named in `source`
@@ -17,14 +18,8 @@ pub(crate) fn decide(data: Option<&Path>, source: &mut SourceArgs) -> Option<(Ta
     if FileKind::of(path) != FileKind::Table {
         return None;
     }
-    let options = TableOptions {
-        label_column: source.label_column.as_deref(),
-        drop: &source.table.drop,
-        encoding: source.table.encoding,
-        missing: source.table.missing.as_deref(),
-        ..TableOptions::default()
-    };
-    let TargetGuess { name, label_column, task, why } = guess_target(path, &options).ok()??;
+    let TargetGuess { name, label_column, task, why } =
+        guess_target(path, &options_of(source)).ok()??;
     if label_column.is_some() {
         source.label_column = label_column;
     }
@@ -34,4 +29,56 @@ pub(crate) fn decide(data: Option<&Path>, source: &mut SourceArgs) -> Option<(Ta
         Task::Regression => ("values", "cross-entropy learns classes"),
     };
     Some((task, format!("Target: {name}, {learned} ({why}; --loss {other})")))
+}
+
+/// Settings that say what the network is and how its steps are made. The parts of the recipe for tables are chosen for each
+/// other, so that a run which names one of these is not by the recipe, unless it asks for that.
+const OF_THE_RECIPE: [&str; 18] = [
+    "hidden",
+    "activation",
+    "init",
+    "parametrization",
+    "normalize",
+    "optimizer",
+    "learning_rate",
+    "momentum",
+    "nesterov",
+    "beta1",
+    "beta2",
+    "epsilon",
+    "max_fun",
+    "tolerance",
+    "schedule",
+    "warm_up",
+    "batch_norm",
+    "distort",
+];
+
+/// The preset of a run on a table, where the options name neither a preset nor settings that say otherwise, and a line about
+/// it. None for anything but a table: images in a table have names or the number of MNIST's pixels.
+pub(crate) fn recipe(args: &TrainArgs) -> Option<(Preset, String)> {
+    let path = args.data.as_deref().filter(|path| !is_set_name(path) && path.is_file())?;
+    let says_otherwise =
+        args.preset.is_some() || OF_THE_RECIPE.iter().any(|name| args.settings.has(name));
+    if says_otherwise || FileKind::of(path) != FileKind::Table {
+        return None;
+    }
+    let has_images = may_hold_images(path, &options_of(&args.source)).unwrap_or(false);
+    let preset = Preset::Tabular;
+    let line = format!(
+        "Preset: {} (a table; --preset {} takes seconds)",
+        preset.name(),
+        Preset::Quick.name()
+    );
+    (!has_images).then_some((preset, line))
+}
+
+fn options_of(source: &SourceArgs) -> TableOptions<'_> {
+    TableOptions {
+        label_column: source.label_column.as_deref(),
+        drop: &source.table.drop,
+        encoding: source.table.encoding,
+        missing: source.table.missing.as_deref(),
+        ..TableOptions::default()
+    }
 }

@@ -65,7 +65,7 @@ impl TestResult {
                 vec![
                     ("test_loss", found.loss.into()),
                     ("test_mean_squared_error", mean.mean_squared.into()),
-                    ("test_root_mean_squared_error", mean.root_mean_squared.into()),
+                    ("test_rmse", mean.root_mean_squared.into()),
                     ("test_mean_absolute_error", mean.mean_absolute.into()),
                     ("test_r2", mean.r2.into()),
                 ]

@@ -199,10 +199,14 @@ fn check_share(name: &str, part: &Dataset, settings: &Settings) -> Result<()> {
     }
 }
 
+/// Of fewer samples none are held out where nobody asks for it: they are needed to learn.
+const LEAST_TO_HOLD_OUT: usize = 20;
+
 /// Holds out a fraction of the samples for validation; none if the settings want none.
 fn hold_out(samples: &Dataset, settings: &Settings) -> Result<Option<Split>> {
     let (fraction, seed) = (settings.config.held_out_share(), settings.config.seed);
-    if fraction == 0.0 {
+    let few = samples.len() < LEAST_TO_HOLD_OUT && settings.free.contains(&"validation");
+    if fraction == 0.0 || few {
         return Ok(None);
     }
     let (train, held_out) = split_samples(samples, fraction, seed);

@@ -287,16 +287,20 @@ fn quoted_bytes(word: &[u8]) -> String {
     format!("$'{}'", shown.collect::<String>())
 }
 
-/// The options that say what is learned from a table, if neither an option nor the range of one does.
+/// The options that say what is learned from a table and how, if neither an option nor the range of one does.
 fn decided(first: &TrainArgs) -> Vec<OsString> {
     let mut source = first.source.clone();
+    let mut options: Vec<OsString> = Vec::new();
+    if let Some((preset, line)) = target::recipe(first) {
+        say(line);
+        options.extend(["--preset".into(), preset.name().into()]);
+    }
     if first.settings.has("loss") {
-        return Vec::new();
+        return options;
     }
     let Some((task, line)) = target::decide(first.data.as_deref(), &mut source) else {
-        return Vec::new();
+        return options;
     };
-    let mut options: Vec<OsString> = Vec::new();
     if task == Task::Regression {
         say(line);
         options.extend(["--loss".into(), Loss::SquaredError.name().into()]);

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use crate::Inputs;
 use crate::array::MAX_CLASSES;
-use crate::image_shape;
 
 /// Spellings of a missing value, besides the empty field.
 const GAPS: [&[u8]; 11] =
@@ -120,7 +119,7 @@ pub(super) fn shown(text: &[u8]) -> String {
     }
 }
 
-/// The features read so far: bytes until a number or the number of columns rules that out.
+/// The features read so far: of what may be pixels, bytes until a number rules that out.
 pub(super) struct Numbers {
     values: Values,
     pub(super) decimals: Decimals,
@@ -132,10 +131,10 @@ enum Values {
 }
 
 impl Numbers {
-    pub(super) fn new(features: usize, decimals: Decimals) -> Self {
-        let values = match image_shape(&[features]) {
-            Some(_) => Values::Bytes(Vec::new()),
-            None => Values::Doubles(Vec::new()),
+    pub(super) fn new(may_be_pixels: bool, decimals: Decimals) -> Self {
+        let values = match may_be_pixels {
+            true => Values::Bytes(Vec::new()),
+            false => Values::Doubles(Vec::new()),
         };
         Numbers { values, decimals }
     }

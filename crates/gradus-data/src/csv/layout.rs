@@ -7,7 +7,7 @@ use std::io::Read;
 use super::options::TableOptions;
 use super::table::{Layout, Table};
 use crate::error::{Error, Result};
-use crate::{Columns, invalid};
+use crate::{Columns, image_shape, invalid};
 
 /// Common names of a label column, the most reliable first.
 const LABEL_NAMES: [&str; 4] = ["label", "class", "target", "y"];
@@ -48,7 +48,27 @@ pub(super) fn of_samples_with_targets<R: Read>(
                 .with_missing(options.missing.map(<[_]>::to_vec))
         }
     };
-    Ok((Layout { features, targets, is_new: known.is_none() }, columns))
+    let may_be_pixels = may_be_pixels(features.len(), columns.feature_names());
+    Ok((Layout { features, targets, is_new: known.is_none(), may_be_pixels }, columns))
+}
+
+/// Features of MNIST, which most tables of images have.
+const MNIST: usize = 28 * 28;
+
+/// Whether whole numbers in so many features of these names may be grey levels: as many as an image of MNIST has, or a
+/// square number of them whose names say so, such as pixel0, px_3_4 or 1x1. All other tables stay tables.
+fn may_be_pixels(features: usize, names: Option<Vec<&str>>) -> bool {
+    let of_pixel = |name: &str| {
+        let name = name.trim().to_ascii_lowercase();
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || "_- ".contains(c));
+        let has_place = name.ends_with(|c: char| c.is_ascii_digit());
+        let is_pair =
+            name.split_once('x').is_some_and(|(row, column)| is_number(row) && is_number(column));
+        (has_place && ["pixel", "pix", "px"].contains(&stem)) || is_pair
+    };
+    let named = names.is_some_and(|names| names.into_iter().all(of_pixel));
+    features == MNIST || (named && image_shape(&[features]).is_some())
 }
 
 /// The columns of samples to predict for a model that takes `features` of them and whose outputs are
@@ -80,7 +100,9 @@ pub(super) fn of_samples<R: Read>(
     if taken.len() != features {
         return Err(table.wrong_count(features, &left_out));
     }
-    Ok(Layout { features: taken, targets: Vec::new(), is_new: false })
+    // What samples to predict are is for the model to say.
+    let may_be_pixels = image_shape(&[taken.len()]).is_some();
+    Ok(Layout { features: taken, targets: Vec::new(), is_new: false, may_be_pixels })
 }
 
 impl<R: Read> Table<R> {

@@ -57,7 +57,7 @@ pub use in_memory::{column_of_texts, in_type};
 pub use options::TableOptions;
 pub use packed::{is_packed_table, unpack};
 pub use single::read_field;
-pub use task::{TargetGuess, guess_target};
+pub use task::{TargetGuess, guess_target, may_hold_images};
 
 pub(crate) use fields::Labels as TextLabels;
 

@@ -80,7 +80,7 @@ impl<R: Read> Table<R> {
         }
         match plain(&columns).filter(|_| !options.names_types()) {
             Some(values) => {
-                let mut numbers = Numbers::new(columns.len(), decimals);
+                let mut numbers = Numbers::new(layout.may_be_pixels, decimals);
                 values.into_iter().for_each(|value| numbers.push_number(value));
                 Ok(numbers.finish(columns.len(), options.doubles))
             }

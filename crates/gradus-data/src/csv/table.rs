@@ -43,6 +43,8 @@ pub(super) struct Layout {
     pub(super) targets: Vec<usize>,
     /// Whether the roles of the columns come from this table, not from other data.
     pub(super) is_new: bool,
+    /// Whether the features may be the grey levels of an image, as far as their names and their number tell.
+    pub(super) may_be_pixels: bool,
 }
 
 impl<R: Read> Table<R> {
@@ -189,7 +191,7 @@ impl<R: Read> Table<R> {
         layout: &Layout,
         mut target: impl FnMut(&[u8]) -> Result<(), String>,
     ) -> Result<Inputs> {
-        let mut numbers = Numbers::new(layout.features.len(), self.decimals);
+        let mut numbers = Numbers::new(layout.may_be_pixels, self.decimals);
         let mut counter = RowCounter::default();
         let mut row = Record::default();
         while self.next(&mut row)? {

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
+use super::layout;
 use super::options::TableOptions;
 use super::packed::text_columns;
 use super::records::Record;
@@ -97,6 +98,22 @@ pub fn guess_target(path: &Path, options: &TableOptions) -> Result<Option<Target
         }
         _ => Ok(Some(TargetGuess { name, label_column: None, task, why })),
     }
+}
+
+/// Whether the samples of the table at `path` are images as far as the names and the number of its columns tell; false for a
+/// pipe, which could not be read again.
+///
+/// # Errors
+/// Those of [`super::read_table`], as far as the first rows show them.
+pub fn may_hold_images(path: &Path, options: &TableOptions) -> Result<bool> {
+    if reading::is_special(path) {
+        return Ok(false);
+    }
+    let stored = text_columns(reading::open(path)?)?;
+    let options = &TableOptions { stored: stored.as_deref(), ..*options };
+    let mut table = Table::open(unpack(reading::open(path)?)?, options)?;
+    let (layout, _) = layout::of_samples_with_targets(&mut table, options)?;
+    Ok(layout.may_be_pixels)
 }
 
 /// What a column holds.

@@ -61,6 +61,29 @@ fn a_table_of_pixels() {
 }
 
 #[test]
+fn whole_numbers_are_a_table_unless_names_or_mnist_say_pixels() {
+    let rows = format!("1{}\n2{}\n", ",3".repeat(64), ",255".repeat(64));
+    let named = |name: fn(usize) -> String| {
+        let names: Vec<String> = (0..64).map(name).collect();
+        parse(&format!("label,{}\n{rows}", names.join(",")))
+    };
+    for pixels in [
+        |at| format!("pixel{at}"),
+        |at| format!("pixel_{}_{}", at / 8, at % 8),
+        |at| format!("{}x{}", at / 8 + 1, at % 8 + 1),
+        |at| format!("PX {at}"),
+    ] {
+        let data = named(pixels);
+        assert_eq!(data.sample_shape, [8, 8]);
+        assert!(matches!(data.inputs, Inputs::Bytes(_)));
+    }
+    for table in [parse(&rows), named(|at| format!("q{at}")), named(|at| format!("x{at}"))] {
+        assert_eq!(table.sample_shape, [64]);
+        assert_eq!(floats(&table)[63..65], [3.0, 255.0]);
+    }
+}
+
+#[test]
 fn pixels_that_turn_out_to_be_fractions_become_floats() {
     let text = format!("1{}\n2{},0.5\n", ",3".repeat(64), ",255".repeat(63));
     let data = parse(&text);

@@ -118,6 +118,7 @@ fn resolve(args: &TrainArgs) -> Result<(TrainArgs, Settings)> {
         None => {
             let mut args = args.clone();
             decide_task(&mut args);
+            decide_preset(&mut args);
             let mut settings = Settings::resolve(&args)?;
             if args.mpi {
                 let threads = &mut settings.config.threads;
@@ -167,6 +168,15 @@ fn decide_task(args: &mut TrainArgs) {
     if task == Task::Regression {
         args.settings.set("loss", Loss::SquaredError.name());
     }
+    if !args.quiet {
+        say(line);
+    }
+}
+
+/// Takes the recipe for tables where the options name no other settings.
+fn decide_preset(args: &mut TrainArgs) {
+    let Some((preset, line)) = target::recipe(args) else { return };
+    args.preset = Some(preset);
     if !args.quiet {
         say(line);
     }
