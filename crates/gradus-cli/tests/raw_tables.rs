@@ -88,11 +88,21 @@ fn text_gaps_and_dates_need_no_option() {
         refused.contains("line 2, column 2 (\"size\"): \"large\" is not a number"),
         "{refused}"
     );
-    // A model of raw columns takes nothing else, and only its own format describes it.
-    for name in ["model.onnx", "weights.npz", "model.c"] {
+    // A model of raw columns takes nothing else; ONNX and C take raw columns, arrays have no place for a schema.
+    for name in ["weights.npz", "page.html"] {
         let refused = error(at, &format!("export model.safetensors {name}"));
         assert!(refused.contains("raw columns of a table"), "{refused}");
+        assert!(!at.join(name).exists());
     }
+    let refused = error(at, "export model.safetensors bytes.onnx --uint8");
+    assert!(refused.contains("bytes are for images"), "{refused}");
+    run(at, "export model.safetensors model.c --int8 --data table.csv");
+    run(at, "export model.safetensors model.onnx");
+    run(at, "export model.onnx again.safetensors");
+    let bytes = |name: &str| fs::read(at.join(name)).unwrap();
+    assert!(bytes("again.safetensors") == bytes("model.safetensors"));
+    let shown = run(at, "predict model.onnx other.csv --out -");
+    assert_eq!(shown, run(at, "predict model.safetensors other.csv --out -"));
     let refused = error(at, "train --data digits --start model.safetensors");
     assert!(refused.contains("values per sample"), "{refused}");
 }

@@ -51,6 +51,11 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
             let message = "--uint8 is for ONNX models: a page takes drawings";
             return Err(Error::argument(message).into());
         }
+        if model.transform.schema().is_some() {
+            let message = "a page is for drawings of digits, but this model takes raw columns of a table; export it to .onnx \
+                           or .c, or let `gradus predict` read rows";
+            return Err(Error::argument(message).into());
+        }
         model.inputs.image_warning().iter().for_each(warn);
         let output = page_file::claim(&args.out, "choose another path")?;
         (output, digit_page(&model.classifier()?)?.into_bytes())

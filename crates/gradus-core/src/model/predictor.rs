@@ -8,9 +8,9 @@ use super::parts::check_finite;
 use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
-use crate::samples::Rows;
+use crate::samples::{RawValue, Rows};
 use crate::transform::Transform;
-use crate::transform::columns::{Encoder, Places, Schema};
+use crate::transform::columns::RowEncoder;
 
 /// A model ready for single predictions: its parameters are laid out, its buffers allocated.
 pub struct Predictor {
@@ -20,10 +20,8 @@ pub struct Predictor {
     density: Density,
     bytes: bool,
     pass: Pass,
-    /// The encoded sample, of raw columns.
-    encoded: Vec<f32>,
-    /// Where its texts are in the schema.
-    places: Option<Places>,
+    /// For raw columns, what encodes a row, and the encoded row.
+    rows: Option<(RowEncoder, Vec<f32>)>,
 }
 
 impl Model {
@@ -40,30 +38,30 @@ impl Model {
         let executors: Vec<_> = self.networks().map(executor).collect();
         let pass = Pass::new(&executors, &density, 1);
         let (loss, transform) = (self.loss().clone(), self.transform.clone());
-        let encoded = vec![0.0; self.transform.schema().map_or(0, Schema::width)];
-        let places = transform.schema().map(Places::of);
-        Ok(Predictor { loss, transform, executors, density, bytes, pass, encoded, places })
+        let rows = self.transform.schema().map(|schema| {
+            let encoder = RowEncoder::new(schema);
+            let encoded = vec![0.0; encoder.width()];
+            (encoder, encoded)
+        });
+        Ok(Predictor { loss, transform, executors, density, bytes, pass, rows })
     }
 }
 
 impl Predictor {
     /// The probabilities of every class, or the values, for one sample of raw values; allocates
-    /// nothing after the first call, except to look up the texts of raw columns. They are the same bits as those of [`Model::predict`].
+    /// nothing after the first call. They are the same bits as those of [`Model::predict`].
     ///
     /// # Errors
     /// `InvalidArgument` if the sample does not have the model's size, or is not of the kind that this
     /// predictor was made for; `InvalidData` if a prediction is NaN or infinite.
     pub fn predict(&mut self, sample: Rows) -> Result<&[f32]> {
-        if let (Some(schema), Some(places), Rows::Table(table)) =
-            (self.transform.schema(), &self.places, sample)
-        {
+        if let (Some(schema), Rows::Table(table)) = (self.transform.schema(), sample) {
             if table.rows() != 1 {
                 let rows = table.rows();
                 return Err(Error::argument(format!("a sample of {rows} rows; expected one")));
             }
-            let encoder = Encoder::with_places(schema, places, table)?;
-            encoder.encode_into(0..1, &mut self.encoded);
-            return self.predict_encoded();
+            schema.check_table(table)?;
+            return self.predict_values(table.columns().iter().map(|column| column.value(0)));
         }
         self.transform.check_rows(sample)?;
         let features = self.executors[0].plan.inputs();
@@ -83,14 +81,95 @@ impl Predictor {
         Ok(pass.output())
     }
 
-    /// The same for the sample in `encoded`.
-    fn predict_encoded(&mut self) -> Result<&[f32]> {
-        let Predictor { loss, executors, density, pass, encoded, .. } = self;
+    /// The same for a row of raw values, one for each column of the model's schema in its order; texts are as in the table,
+    /// without spaces around them. Allocates nothing.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a model without a schema, or if the values are not those of its columns; `InvalidData` if a number
+    /// is infinite, or a prediction is NaN or infinite.
+    pub fn predict_row(&mut self, row: &[RawValue]) -> Result<&[f32]> {
+        self.predict_values(row.iter().copied())
+    }
+
+    fn predict_values<'v>(
+        &mut self,
+        row: impl ExactSizeIterator<Item = RawValue<'v>>,
+    ) -> Result<&[f32]> {
+        let Predictor { loss, executors, density, pass, rows, .. } = self;
+        let Some((encoder, encoded)) = rows else {
+            return Err(Error::argument(
+                "the model takes numbers, not raw values of columns: use `predict`",
+            ));
+        };
+        encoder.encode_into(row, encoded)?;
         let forward = Forward { executors, density, transform: &Transform::IDENTITY, loss };
         let samples = Samples { rows: Rows::Floats(encoded), subset: None, count: 1 };
         let logits = pass.logits(&forward, samples, 0..1);
         loss.predictions(forward.kernels(), MatMut::new(logits, 1, logits.len()));
         check_finite(pass.output(), pass.output().len())?;
         Ok(pass.output())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use gradus_kernels::threads::Workers;
+
+    use super::*;
+    use crate::model::Outputs;
+    use crate::network::{Activation, Init, Network};
+    use crate::samples::{Inputs, RawColumn, TEXT_GAP, TIME_GAP, Table};
+    use crate::transform::columns::{
+        CategoryForm, Scale, Scaled, ScaledPart, Schema, SchemaColumn, TimePart,
+    };
+
+    #[test]
+    fn a_row_gives_the_bits_of_the_table() {
+        let scale = Scale { mean: 1.5, deviation: 0.5, fill: 0.0, clip: true };
+        let values = ["a", "b", "c"].map(String::from).to_vec();
+        let schema = Schema::new(vec![
+            SchemaColumn::Number(Scaled { scale, gaps: true, typical: None }),
+            SchemaColumn::Category {
+                values: values.clone(),
+                form: CategoryForm::OneHot,
+                typical: None,
+            },
+            SchemaColumn::Time {
+                parts: vec![ScaledPart { part: TimePart::Month, scale }],
+                gaps: false,
+                typical: None,
+            },
+        ]);
+        let mut network = Network::dense(6, &[5], &[Activation::Mish], 2).unwrap();
+        network.initialize(Init::He, 1);
+        let outputs = Outputs::classes(["x", "y"].map(String::from).to_vec());
+        let transform = Transform::Columns(schema.unwrap());
+        let model = Model::new(network, transform, vec![3], outputs.clone()).unwrap();
+        let table = Table::new(vec![
+            RawColumn::Numbers(vec![0.25, f64::NAN, 9.0]),
+            RawColumn::Text {
+                codes: vec![2, TEXT_GAP, 0],
+                values: Arc::new(values),
+                is_chosen: false,
+            },
+            RawColumn::Times(vec![86_400 * 200, 0, TIME_GAP]),
+        ]);
+        let inputs = Inputs::Table(table.unwrap());
+        let all = model.predict(&inputs, &Workers::new(1).unwrap()).unwrap();
+        let Inputs::Table(table) = &inputs else { panic!() };
+        let mut predictor = model.predictor(false).unwrap();
+        for (row, expected) in all.chunks(2).enumerate() {
+            let values: Vec<RawValue> = table.columns().iter().map(|it| it.value(row)).collect();
+            assert_eq!(predictor.predict_row(&values).unwrap(), expected);
+        }
+        let error = predictor.predict_row(&[RawValue::Gap; 2]).unwrap_err().to_string();
+        assert!(error.contains("a row of 2 values"), "{error}");
+        let network = Network::dense(1, &[], &[], 2).unwrap();
+        let plain = Model::new(network, Transform::IDENTITY, vec![1], outputs).unwrap();
+        let mut plain = plain.predictor(false).unwrap();
+        let error = plain.predict_row(&[RawValue::Number(1.0)]).unwrap_err();
+        assert!(error.to_string().contains("use `predict`"));
     }
 }

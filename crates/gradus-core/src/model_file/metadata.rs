@@ -9,7 +9,9 @@ use crate::error::{Error, Result, invalid};
 use crate::files::json;
 use crate::loss::Loss;
 use crate::model::{InputKind, MOST_MEMBERS, Model, Outputs, Provenance, ValueRange};
-use crate::network::{Activation, Column, ColumnLayer, Layer, Linear, Network, NumericEmbedding};
+use crate::network::{
+    Activation, Column, ColumnLayer, Layer, Linear, Network, NumericEmbedding, Tensor,
+};
 use crate::samples::Task;
 use crate::transform::Transform;
 
@@ -36,6 +38,9 @@ const WEIGHTS: &str = "output_weights";
 
 /// The value of the key `format`.
 const FORMAT: &str = "gradus";
+
+/// The key of the layers.
+const ARCHITECTURE: &str = "architecture";
 
 /// The key of the raw values that the model takes. Every file has it since it was introduced, so that a
 /// file with it and without a digest is damaged.
@@ -125,7 +130,7 @@ pub fn write(model: &Model) -> Result<Metadata> {
     let mut metadata: Metadata = [
         ("format", FORMAT.to_owned()),
         ("gradus_version", version.to_string()),
-        ("architecture", json(&layers.collect::<Vec<_>>())?),
+        (ARCHITECTURE, json(&layers.collect::<Vec<_>>())?),
         ("normalization", json(&model.transform)?),
         ("sample_shape", json(&model.sample_shape)?),
         (names_key, json(&model.names())?),
@@ -203,7 +208,7 @@ pub(crate) fn check_version(metadata: &Metadata) -> Result<()> {
 
 /// The layers that `architecture` names.
 pub(crate) fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
-    let layers: Vec<StoredLayer> = value(metadata, "architecture")?;
+    let layers: Vec<StoredLayer> = value(metadata, ARCHITECTURE)?;
     let read = |layer| match layer {
         StoredLayer::Columns { columns } => columns.read().map(Layer::Columns),
         StoredLayer::Linear { linear } => {
@@ -237,6 +242,48 @@ pub fn read_members(metadata: &Metadata) -> Result<usize> {
             }
         }
     }
+}
+
+/// The model of these metadata, if they name its layers; `tensor` gives the values of each tensor by the number of
+/// its network in a bag, counted from 1, and its name. There are at most `stored` values in all. An ONNX file names the layers only where its graph does not tell.
+///
+/// # Errors
+/// `InvalidData` if a tensor or a key is missing or does not fit.
+#[doc(hidden)] // for the other crates of gradus
+pub fn read_with_tensors(
+    metadata: &Metadata,
+    stored: usize,
+    tensor: impl Fn(Option<usize>, &str) -> Result<Vec<f32>>,
+) -> Result<Option<Model>> {
+    if !metadata.contains_key(ARCHITECTURE) {
+        return Ok(None);
+    }
+    check_version(metadata)?;
+    let (layers, members) = (read_layers(metadata)?, read_members(metadata)?);
+    // Before memory is taken for the network.
+    let parameters = layers.iter().try_fold(0usize, |sum, layer| match layer {
+        Layer::Columns(columns) => sum.checked_add(columns.parameters()),
+        Layer::Linear(linear) => sum.checked_add(linear.inputs.checked_mul(linear.outputs)?),
+        Layer::Activation(_) => Some(sum),
+    });
+    let parameters = parameters.and_then(|count| count.checked_mul(members));
+    if parameters.is_none_or(|wanted| wanted > stored) {
+        return Err(damaged(format!("its layers need more weights than the {stored} in the file")));
+    }
+    let read_network = |member: Option<usize>| {
+        let mut network = Network::from_layers(layers.clone()).map_err(damaged)?;
+        for Tensor { name, range, .. } in network.tensors() {
+            let (found, target) = (tensor(member, &name)?, &mut network.parameters_mut()[range]);
+            if found.len() != target.len() {
+                let (found, wanted) = (found.len(), target.len());
+                return Err(damaged(format!("'{name}' has {found} values, expected {wanted}")));
+            }
+            target.copy_from_slice(&found);
+        }
+        Ok(network)
+    };
+    let networks = (1..=members).map(|at| read_network((members > 1).then_some(at)));
+    read(metadata, networks.collect::<Result<_>>()?).map(Some)
 }
 
 /// The model around these networks, of which there is at least one.
@@ -372,7 +419,7 @@ pub fn check(model: &Model) -> Result<()> {
     Ok(())
 }
 
-/// As [`check`], for files of other formats, which have no place for a schema.
+/// As [`check`], for formats without a place for a schema.
 ///
 /// # Errors
 /// `InvalidArgument` naming what is wrong.
@@ -380,8 +427,8 @@ pub fn check_for_export(model: &Model) -> Result<()> {
     let checked = match model.transform.schema() {
         None => check(model),
         Some(_) => Err(Error::argument(
-            "it takes raw columns of a table, with text, dates or gaps, which only a .safetensors file of gradus \
-             describes",
+            "it takes raw columns of a table, with text, dates or gaps, for which this format has no place; use \
+             .safetensors, .onnx or .c",
         )),
     };
     checked.map_err(|error| error.context("this model cannot be exported"))

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{Dataset, Inputs, RawColumn, TEXT_GAP, TIME_GAP};
+use super::{Dataset, Inputs, RawColumn, RawValue, TEXT_GAP, TIME_GAP};
 use crate::error::{Error, Result};
 
-/// A value of a column.
+/// A value of a column, as a value of its own; [`RawValue`] borrows its text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
     /// A number.
@@ -22,15 +22,11 @@ pub enum Cell {
 impl RawColumn {
     /// The value of a row.
     pub fn cell(&self, row: usize) -> Cell {
-        if self.is_gap(row) {
-            return Cell::Gap;
-        }
-        match self {
-            RawColumn::Numbers(values) => Cell::Number(values[row]),
-            RawColumn::Text { codes, values, .. } => {
-                Cell::Text(values[codes[row] as usize].clone())
-            }
-            RawColumn::Times(values) => Cell::Time(values[row]),
+        match self.value(row) {
+            RawValue::Gap => Cell::Gap,
+            RawValue::Number(value) => Cell::Number(value),
+            RawValue::Text(text) => Cell::Text(text.to_owned()),
+            RawValue::Time(seconds) => Cell::Time(seconds),
         }
     }
 

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+/// Spellings of a gap in a cell of a table, besides the empty cell.
+pub const GAP_SPELLINGS: [&str; 11] =
+    ["NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "?", "<NA>", "NaT"];
+
 /// The columns of the table that samples come from. Samples have one feature for each column that is
 /// neither a target nor dropped, in the order of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

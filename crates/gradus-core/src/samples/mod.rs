@@ -20,13 +20,14 @@ pub(crate) mod batches;
 
 pub use batches::Shuffle;
 pub use cells::Cell;
-pub use columns::Columns;
+pub use columns::{Columns, GAP_SPELLINGS};
 pub use digest::DataDigest;
 pub use folds::folds;
 pub use precision::needs_doubles;
 pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;
-pub use table::{ColumnType, RawColumn, TEXT_GAP, TIME_GAP, Table};
+pub(crate) use table::is_infinite;
+pub use table::{ColumnType, RawColumn, RawValue, TEXT_GAP, TIME_GAP, Table};
 pub use targets::{Targets, Task};
 
 use crate::error::{Result, invalid};

@@ -39,6 +39,19 @@ pub enum RawColumn {
     Times(Vec<i64>),
 }
 
+/// A raw value, whose text belongs to its table or to the caller.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RawValue<'a> {
+    /// Nothing.
+    Gap,
+    /// A number; NaN is a gap, too.
+    Number(f64),
+    /// A text.
+    Text(&'a str),
+    /// Seconds since 1970-01-01 00:00.
+    Time(i64),
+}
+
 /// The type of a raw column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -145,7 +158,7 @@ impl Table {
 }
 
 /// Whether a number is neither a gap nor finite in single precision.
-fn is_infinite(value: f64) -> bool {
+pub(crate) fn is_infinite(value: f64) -> bool {
     !value.is_nan() && !(value as f32).is_finite()
 }
 
@@ -179,6 +192,16 @@ impl RawColumn {
             RawColumn::Numbers(values) => values[row].is_nan(),
             RawColumn::Text { codes, .. } => codes[row] == TEXT_GAP,
             RawColumn::Times(values) => values[row] == TIME_GAP,
+        }
+    }
+
+    /// The value in a row.
+    pub fn value(&self, row: usize) -> RawValue<'_> {
+        match self {
+            _ if self.is_gap(row) => RawValue::Gap,
+            RawColumn::Numbers(values) => RawValue::Number(values[row]),
+            RawColumn::Text { codes, values, .. } => RawValue::Text(&values[codes[row] as usize]),
+            RawColumn::Times(values) => RawValue::Time(values[row]),
         }
     }
 

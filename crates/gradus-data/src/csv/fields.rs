@@ -3,17 +3,15 @@
 
 use std::collections::HashMap;
 
+use gradus_core::samples::GAP_SPELLINGS;
+
 use crate::Inputs;
 use crate::array::MAX_CLASSES;
-
-/// Spellings of a missing value, besides the empty field.
-const GAPS: [&[u8]; 11] =
-    [b"NA", b"N/A", b"#N/A", b"NaN", b"nan", b"null", b"NULL", b"None", b"?", b"<NA>", b"NaT"];
 
 /// Whether a field is a missing value.
 pub(super) fn is_missing(field: &[u8]) -> bool {
     let field = field.trim_ascii();
-    field.is_empty() || GAPS.contains(&field)
+    field.is_empty() || GAP_SPELLINGS.iter().any(|it| it.as_bytes() == field)
 }
 
 /// The spellings of a gap in a table. An empty field is always one.

@@ -16,6 +16,7 @@ use crate::files;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod npz;
+mod raw_table;
 mod c_source;
 mod npz_seal;
 mod halves;
@@ -38,8 +39,7 @@ pub use stack::ReadOptions;
 /// `.npz`, the bare arrays of [`npz::write_network`], or `.c`, the source of [`to_c_source`].
 ///
 /// # Errors
-/// `InvalidArgument` for another ending, for a model that could not be read back, or for one of raw columns in another
-/// form than `.safetensors`.
+/// `InvalidArgument` for another ending, for a model that could not be read back, or for one of raw columns as `.npz`.
 pub fn encode(model: &Model, path: &Path) -> Result<Vec<u8>> {
     match extension(path).as_str() {
         "safetensors" => to_bytes(model),

@@ -1,25 +1,28 @@
-//! Encodes rows of a table: raw columns and a schema in, rows of floats out.
+//! Encodes rows: raw columns or single rows and a schema in, rows of floats out.
 
 use std::collections::HashMap;
 
 use super::{CategoryForm, Scaled, Schema, SchemaColumn};
-use crate::error::Result;
-use crate::samples::{RawColumn, TEXT_GAP, TIME_GAP, Table};
+use crate::error::{Error, Result, invalid};
+use crate::samples::{ColumnType, RawColumn, RawValue, TEXT_GAP, TIME_GAP, Table, is_infinite};
 
 /// The number of a text that the training part did not have.
 const UNKNOWN: u32 = u32::MAX;
 
-/// The numbers of the texts of a schema's categories, looked up by text: made once for many tables.
-pub struct Places(Vec<HashMap<String, u32>>);
+/// The numbers of the texts of a category, looked up by text; none for other columns.
+type Places = HashMap<String, u32>;
 
-impl Places {
+/// Those of all columns: made once for many rows.
+struct AllPlaces(Vec<Places>);
+
+impl AllPlaces {
     /// Of this schema.
-    pub fn of(schema: &Schema) -> Places {
+    fn of(schema: &Schema) -> AllPlaces {
         let places = |column: &SchemaColumn| match column {
             SchemaColumn::Category { values, .. } => values.iter().cloned().zip(0..).collect(),
             _ => HashMap::new(),
         };
-        Places(schema.columns().iter().map(places).collect())
+        AllPlaces(schema.columns().iter().map(places).collect())
     }
 }
 
@@ -37,20 +40,9 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// Those of [`Schema::check_table`].
     pub fn new(schema: &'a Schema, table: &'a Table) -> Result<Encoder<'a>> {
-        Encoder::with_places(schema, &Places::of(schema), table)
-    }
-
-    /// The same with the places of this schema.
-    ///
-    /// # Errors
-    /// Those of [`Schema::check_table`].
-    pub fn with_places(
-        schema: &'a Schema,
-        places: &Places,
-        table: &'a Table,
-    ) -> Result<Encoder<'a>> {
         schema.check_table(table)?;
         let columns: Vec<_> = schema.columns().iter().zip(table.columns()).collect();
+        let places = AllPlaces::of(schema);
         let numbers = columns.iter().zip(&places.0);
         let numbers = numbers.map(|((_, raw), places)| numbers_of(places, raw)).collect();
         Ok(Encoder { columns, numbers, width: schema.width() })
@@ -77,10 +69,102 @@ impl<'a> Encoder<'a> {
                 continue;
             }
             for (row, out) in rows.clone().zip(out.chunks_exact_mut(self.width)) {
-                encode(column, raw, numbers, row, &mut out[start..start + width]);
+                encode(column, cell_of(raw, numbers, row), &mut out[start..start + width]);
             }
             start += width;
         }
+    }
+}
+
+/// A schema, ready to encode single rows: texts are looked up, and nothing is allocated.
+pub struct RowEncoder {
+    schema: Schema,
+    places: AllPlaces,
+    width: usize,
+}
+
+impl RowEncoder {
+    /// For rows of this schema.
+    pub fn new(schema: &Schema) -> RowEncoder {
+        RowEncoder { schema: schema.clone(), places: AllPlaces::of(schema), width: schema.width() }
+    }
+
+    /// The number of encoded columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Encodes a row, a value for each raw column, into `out`, which is as long as [`Self::width`]. The values of columns that
+    /// are not used may be anything.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if there are more or fewer values than columns, or a value is of another type than its column;
+    /// `InvalidData` for a number that is infinite in single precision.
+    pub fn encode_into<'v>(
+        &self,
+        row: impl ExactSizeIterator<Item = RawValue<'v>>,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let (found, expected) = (row.len(), self.places.0.len());
+        if found != expected {
+            return Err(Error::argument(format!(
+                "a row of {found} values, but the model takes {expected} columns"
+            )));
+        }
+        let mut rest = out;
+        for (at, (value, (column, places))) in
+            row.zip(self.schema.columns().iter().zip(&self.places.0)).enumerate()
+        {
+            let (own, others) = rest.split_at_mut(column.width());
+            rest = others;
+            if own.is_empty() {
+                continue;
+            }
+            match cell(column, places, value) {
+                Some(Taken::Number(number)) if is_infinite(number) => {
+                    return Err(invalid(format!(
+                        "feature column {at} has {number}, which is not a finite number"
+                    )));
+                }
+                Some(cell) => encode(column, cell, own),
+                None => {
+                    let expected = column.kind().plural();
+                    return Err(Error::argument(format!(
+                        "feature column {at} has {value:?}, but the training data had {expected} there"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A raw value as its column takes it.
+#[derive(Clone, Copy)]
+enum Taken {
+    /// NaN for a gap.
+    Number(f64),
+    /// The number of a text, and whether it is a gap, which has none.
+    Category { number: u32, is_gap: bool },
+    /// Seconds, or [`TIME_GAP`].
+    Time(i64),
+}
+
+/// The value as the column takes it; none if it is of another type.
+fn cell(column: &SchemaColumn, places: &Places, value: RawValue) -> Option<Taken> {
+    match (column.kind(), value) {
+        (ColumnType::Number, RawValue::Gap) => Some(Taken::Number(f64::NAN)),
+        (ColumnType::Number, RawValue::Number(value)) => Some(Taken::Number(value)),
+        (ColumnType::Text, RawValue::Gap) => {
+            Some(Taken::Category { number: UNKNOWN, is_gap: true })
+        }
+        (ColumnType::Text, RawValue::Text(text)) => {
+            let number = places.get(text).copied().unwrap_or(UNKNOWN);
+            Some(Taken::Category { number, is_gap: false })
+        }
+        (ColumnType::Time, RawValue::Gap) => Some(Taken::Time(TIME_GAP)),
+        (ColumnType::Time, RawValue::Time(seconds)) => Some(Taken::Time(seconds)),
+        _ => None,
     }
 }
 
@@ -94,19 +178,28 @@ fn numbers_of(places: &HashMap<String, u32>, raw: &RawColumn) -> Vec<u32> {
     }
 }
 
-/// Encodes one cell.
-fn encode(column: &SchemaColumn, raw: &RawColumn, numbers: &[u32], row: usize, out: &mut [f32]) {
-    match (column, raw) {
-        (SchemaColumn::Number(Scaled { scale, gaps, .. }), RawColumn::Numbers(values)) => {
-            let value = values[row];
+/// The value in a row of a column; `numbers` are those of its texts.
+fn cell_of(raw: &RawColumn, numbers: &[u32], row: usize) -> Taken {
+    match raw {
+        RawColumn::Numbers(values) => Taken::Number(values[row]),
+        RawColumn::Text { codes, .. } => match codes[row] {
+            TEXT_GAP => Taken::Category { number: UNKNOWN, is_gap: true },
+            code => Taken::Category { number: numbers[code as usize], is_gap: false },
+        },
+        RawColumn::Times(values) => Taken::Time(values[row]),
+    }
+}
+
+/// Encodes one value.
+fn encode(column: &SchemaColumn, cell: Taken, out: &mut [f32]) {
+    match (column, cell) {
+        (SchemaColumn::Number(Scaled { scale, gaps, .. }), Taken::Number(value)) => {
             out[0] = if value.is_nan() { scale.fill } else { scale.apply(value) };
             if *gaps {
                 out[1] = f32::from(value.is_nan());
             }
         }
-        (SchemaColumn::Category { values, form, .. }, RawColumn::Text { codes, .. }) => {
-            let code = codes[row];
-            let number = if code == TEXT_GAP { UNKNOWN } else { numbers[code as usize] };
+        (SchemaColumn::Category { values, form, .. }, Taken::Category { number, is_gap }) => {
             match form {
                 CategoryForm::Binary => {
                     out[0] = if number == UNKNOWN { 0.0 } else { 2.0 * number as f32 - 1.0 };
@@ -116,7 +209,7 @@ fn encode(column: &SchemaColumn, raw: &RawColumn, numbers: &[u32], row: usize, o
                 }
                 CategoryForm::OneHot | CategoryForm::Frequent => {
                     out.fill(0.0);
-                    let is_other = *form == CategoryForm::Frequent && code != TEXT_GAP;
+                    let is_other = *form == CategoryForm::Frequent && !is_gap;
                     match number {
                         UNKNOWN if is_other => out[values.len()] = 1.0,
                         UNKNOWN => {}
@@ -125,8 +218,7 @@ fn encode(column: &SchemaColumn, raw: &RawColumn, numbers: &[u32], row: usize, o
                 }
             }
         }
-        (SchemaColumn::Time { parts, gaps, .. }, RawColumn::Times(values)) => {
-            let value = values[row];
+        (SchemaColumn::Time { parts, gaps, .. }, Taken::Time(value)) => {
             let is_gap = value == TIME_GAP;
             for (part, out) in parts.iter().zip(out.iter_mut()) {
                 *out = match is_gap {
@@ -138,7 +230,7 @@ fn encode(column: &SchemaColumn, raw: &RawColumn, numbers: &[u32], row: usize, o
                 out[parts.len()] = f32::from(is_gap);
             }
         }
-        // `Encoder::new` has checked the types.
+        // The types have been checked.
         _ => out.fill(0.0),
     }
 }
@@ -208,6 +300,23 @@ mod tests {
             [0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, -0.5, 0.0],
         ];
         assert_eq!(encoded, expected.concat());
+        // Rows alone.
+        let (rows, mut single) = (RowEncoder::new(&schema), vec![f32::NAN; 13]);
+        for (row, expected) in expected.iter().enumerate() {
+            rows.encode_into(table.columns().iter().map(|it| it.value(row)), &mut single).unwrap();
+            assert_eq!(single, expected);
+        }
+        let refused = |row: &[RawValue]| {
+            let found = rows.encode_into(row.iter().copied(), &mut vec![0.0; 13]);
+            found.unwrap_err().to_string()
+        };
+        let mut row = [RawValue::Gap; 7];
+        assert!(refused(&row[1..]).contains("a row of 6 values, but the model takes 7 columns"));
+        row[2] = RawValue::Number(1.0);
+        let error = refused(&row);
+        assert!(error.contains("feature column 2 has Number(1.0), but the training"), "{error}");
+        row[0] = RawValue::Number(1e39);
+        assert!(refused(&row).contains("which is not a finite number"));
         // Any rows in any order.
         assert_eq!(encoder.encode([2, 0].into_iter()), [expected[2], expected[0]].concat());
         // Another type of column is refused.

@@ -34,7 +34,7 @@ use crate::error::{Error, Result};
 use crate::samples::{Cell, ColumnType, Table};
 
 pub use calendar::{TimePart, seconds_of, time_text};
-pub use encode::{Encoder, Places};
+pub use encode::{Encoder, RowEncoder};
 pub use scale::Scale;
 
 /// Categories of up to so many values have a flag for each, even where codes are possible.

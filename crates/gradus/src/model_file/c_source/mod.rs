@@ -1,9 +1,12 @@
-//! A model as C source: one file in C99 for devices that run nothing else. It takes raw numbers, allocates nothing and
-//! needs no library besides C's own mathematical functions.
+//! A model as C source: one file in C99 for devices that run nothing else. It takes raw numbers, or a row of raw columns,
+//! allocates nothing and needs no library besides C's own mathematical functions.
 //!
 //! In: a model, and a name for its functions. Out: the text of the file.
 
+mod text;
+mod formulas;
 mod int8;
+mod columns;
 mod write;
 
 use crate::classifier::Model;
@@ -30,17 +33,11 @@ pub struct CSourceOptions {
 /// The C source of this model. The same model always gives the same text.
 ///
 /// # Errors
-/// `InvalidArgument` if the parts of the model do not fit together, a number in it is not finite, it embeds columns, or
-/// it has more than 2^24 parameters.
+/// `InvalidArgument` if the parts of the model do not fit together, a number in it is not finite, it is a bag, or it has more
+/// than 2^24 parameters.
 pub fn to_text(model: &Model, options: &CSourceOptions) -> Result<String> {
-    metadata::check_for_export(model)?;
+    metadata::check(model).map_err(|error| error.context("this model cannot be exported"))?;
     metadata::check_single(model)?;
-    if model.network.columns().is_some() {
-        return Err(Error::argument(
-            "this model cannot be exported as C source: it embeds the columns of a table, and C source has linear layers and \
-             activations alone; use .onnx, or train without embeddings",
-        ));
-    }
     let parameters = model.network.parameters().len();
     if parameters > MOST_PARAMETERS {
         return Err(Error::argument(format!(
@@ -48,22 +45,12 @@ pub fn to_text(model: &Model, options: &CSourceOptions) -> Result<String> {
              written as text; use .onnx, or a smaller network"
         )));
     }
-    Ok(Source::new(model, identifier(&options.name), options.int8).text())
-}
-
-/// A name as C allows it: letters, digits and underscores, not beginning with a digit.
-fn identifier(name: &str) -> String {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let name: String = name.chars().map(allowed).collect();
-    match name.chars().next() {
-        Some(first) if first.is_ascii_alphabetic() => name,
-        _ => format!("model_{name}"),
-    }
+    Ok(Source::new(model, text::identifier(&options.name, "model_"), options.int8).text())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::identifier;
+    use super::text::{identifier, identifier_of_column};
 
     #[test]
     fn names_are_what_c_allows() {
@@ -74,7 +61,17 @@ mod tests {
             ("", "model_"),
             ("é", "model__"),
         ] {
-            assert_eq!(identifier(name), expected);
+            assert_eq!(identifier(name, "model_"), expected);
+        }
+        for (name, expected) in [
+            ("hours-per-week", "hours_per_week"),
+            ("2nd", "column_2nd"),
+            ("class", "class_"),
+            ("NAN", "NAN_"),
+            ("M_PI", "M_PI_"),
+            ("a class b", "a_class_b"),
+        ] {
+            assert_eq!(identifier_of_column(name), expected);
         }
     }
 }

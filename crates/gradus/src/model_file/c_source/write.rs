@@ -2,18 +2,17 @@
 
 use std::fmt::{Display, Write};
 
+use super::columns;
+use super::formulas::{formula, predictions};
 use super::int8::Int8Weight;
+use super::text::{array, comment, float, literal};
 use crate::classifier::Model;
 use crate::data::Task;
-use crate::loss::Loss;
 use crate::network::Activation;
 use crate::transform::Step;
 
 /// The first words of every file, by which gradus knows its own.
 pub(in crate::model_file) const MARK: &str = "/* Written by gradus";
-
-/// Numbers in a line.
-const IN_A_LINE: usize = 12;
 
 /// What is written: a model, the beginning of its names, and whether weights take 8 bits.
 pub(super) struct Source<'a> {
@@ -30,7 +29,16 @@ impl<'a> Source<'a> {
 
     pub(super) fn text(mut self) -> String {
         self.head();
-        self.normalization();
+        match self.model.transform.schema() {
+            None => self.normalization(),
+            Some(schema) => {
+                let encoding = columns::encoding(self.model, schema, &self.name);
+                self.line(encoding);
+            }
+        }
+        if let Some(layer) = self.model.network.columns() {
+            self.line(columns::embedding(&self.model.network, layer));
+        }
         self.parameters();
         self.activations();
         self.layer();
@@ -38,7 +46,10 @@ impl<'a> Source<'a> {
         if self.model.task() == Task::Classification {
             self.label();
         }
-        self.main();
+        match self.model.transform.schema() {
+            None => self.main(),
+            Some(_) => self.main_of_rows(),
+        }
         self.text
     }
 
@@ -48,13 +59,29 @@ impl<'a> Source<'a> {
     }
 
     fn lines(&mut self, lines: &str) {
-        let lines = lines.replace("NAME", &self.name).replace("REAL", self.real());
+        let [parameter, argument] = self.input();
+        let lines = lines.replace("PARAMETER", parameter).replace("ARGUMENT", argument);
+        // The name comes last, whatever it is.
+        let lines = lines.replace("REAL", self.real()).replace("NAME", &self.name);
         self.line(lines.trim_matches('\n'));
     }
 
     /// The type of a raw value.
     fn real(&self) -> &'static str {
         if self.model.transform.takes_doubles() { "double" } else { "float" }
+    }
+
+    /// The parameter of the functions, and what it is called.
+    fn input(&self) -> [&'static str; 2] {
+        match self.model.transform.schema() {
+            None => ["const REAL *input", "input"],
+            Some(_) => ["const NAME_row *row", "row"],
+        }
+    }
+
+    /// Whether all inputs of the first layer are computed before it.
+    fn is_of_columns(&self) -> bool {
+        self.model.transform.schema().is_some() || self.model.network.columns().is_some()
     }
 
     fn sizes(&self) -> (usize, usize) {
@@ -69,15 +96,14 @@ impl<'a> Source<'a> {
             "{MARK} {}: a dense network as C99, without any dependency.",
             env!("CARGO_PKG_VERSION")
         ));
-        let columns = model.columns.as_ref().and_then(|columns| columns.feature_names());
-        let shape: Vec<String> = model.sample_shape.iter().map(usize::to_string).collect();
-        self.line(format_args!(
-            " *\n * Raw values in: {inputs} of them, of shape {}, row by row.",
-            shape.join(" x ")
-        ));
-        if let Some(names) = columns {
-            let names: Vec<String> = names.into_iter().map(comment).collect();
-            self.line(format_args!(" * They are, in this order: {}.", names.join(", ")));
+        match model.transform.schema() {
+            None => self.describe_inputs(),
+            Some(schema) => {
+                let (name, columns) = (self.name.clone(), schema.summary());
+                self.line(format_args!(
+                    " *\n * A row of raw values in, {name}_row below: {columns}."
+                ));
+            }
         }
         let what = match model.task() {
             Task::Classification => "probabilities of the classes",
@@ -86,30 +112,65 @@ impl<'a> Source<'a> {
         };
         let names: Vec<String> = model.names().iter().map(|name| comment(name)).collect();
         self.line(format_args!(" * Out: {outputs} {what}: {}.", names.join(", ")));
-        let (even, odd) = self.widths();
+        let arrays: usize = self.arrays().iter().map(|(_, size)| size).sum();
         self.line(format_args!(
             " * A call takes {} bytes of stack and changes no memory but its output.",
-            4 * (even + odd)
+            4 * arrays
         ));
         if self.int8 {
             self.line(" * Weights have 8 bits and a scale for each unit.");
         }
-        self.lines(" *\n * void NAME_predict(const REAL *input, float *output);");
+        self.lines(" *\n * void NAME_predict(PARAMETER, float *output);");
         if classes {
             self.lines(
-                " * int NAME_label(const REAL *input);   the index of the most probable class\n * extern const char *const NAME_names[];",
+                " * int NAME_label(PARAMETER);   the index of the most probable class\n * extern const char *const NAME_names[];",
             );
         }
-        self.lines(
-            " *\n * To try it: cc -DNAME_MAIN FILE.c -lm, and give it lines of raw values separated by spaces or commas.\n */\n\n#include <math.h>\n",
-        );
-        let (name, upper) = (self.name.clone(), self.name.to_ascii_uppercase());
-        self.line(format_args!(
-            "#define {upper}_INPUTS {inputs}\n#define {upper}_OUTPUTS {outputs}\n"
+        let schema = model.transform.schema();
+        let lines = match schema {
+            None => "lines of raw values separated by spaces or commas",
+            Some(_) => "rows of raw values with tabs between them, none for a gap",
+        };
+        self.lines(&format!(
+            " *\n * To try it: cc -DNAME_MAIN FILE.c -lm, and give it {lines}.\n */\n\n#include <math.h>\n"
         ));
+        let (name, upper) = (self.name.clone(), self.name.to_ascii_uppercase());
+        if schema.is_none() {
+            self.line(format_args!("#define {upper}_INPUTS {inputs}"));
+        }
+        self.line(format_args!("#define {upper}_OUTPUTS {outputs}\n"));
+        if let Some(schema) = schema {
+            self.line(columns::row(model, schema, &name));
+        }
         let names: Vec<String> = model.names().iter().map(|name| literal(name)).collect();
         self.line(format_args!("extern const char *const {name}_names[];"));
         self.line(format_args!("const char *const {name}_names[] = {{{}}};\n", names.join(", ")));
+    }
+
+    /// The raw values of a model that takes numbers.
+    fn describe_inputs(&mut self) {
+        let model = self.model;
+        let columns = model.columns.as_ref().and_then(|columns| columns.feature_names());
+        let shape: Vec<String> = model.sample_shape.iter().map(usize::to_string).collect();
+        self.line(format_args!(
+            " *\n * Raw values in: {} of them, of shape {}, row by row.",
+            model.features(),
+            shape.join(" x ")
+        ));
+        if let Some(names) = columns {
+            let names: Vec<String> = names.into_iter().map(comment).collect();
+            self.line(format_args!(" * They are, in this order: {}.", names.join(", ")));
+        }
+    }
+
+    /// The arrays that a prediction needs, and how long they are.
+    fn arrays(&self) -> Vec<(&'static str, usize)> {
+        let network = &self.model.network;
+        let (even, odd) = self.widths();
+        let inputs = if self.is_of_columns() { network.inputs() } else { 0 };
+        let embedded = network.columns().map_or(0, |layer| layer.outputs());
+        let all = [("inputs", inputs), ("embedded", embedded), ("even", even), ("odd", odd)];
+        all.into_iter().filter(|(_, size)| *size > 0).collect()
     }
 
     /// The largest number of values of a layer with an even and with an odd number: outputs go from one array to the other.
@@ -181,9 +242,7 @@ impl<'a> Source<'a> {
     }
 
     fn array(&mut self, declaration: &str, values: impl Iterator<Item = String>) {
-        let values: Vec<String> = values.collect();
-        let lines: Vec<String> = values.chunks(IN_A_LINE).map(|line| line.join(", ")).collect();
-        self.line(format_args!("{declaration}[{}] = {{\n{}}};\n", values.len(), lines.join(",\n")));
+        array(&mut self.text, declaration, values);
     }
 
     /// A function for each activation that the network has.
@@ -241,14 +300,14 @@ static void layer(const signed char *weight, const float *scale, const float *bi
             }
         };
         // A network of one layer has none that follows another.
-        if self.model.network.linears().len() > 1 {
+        if self.model.network.linears().len() > 1 || self.is_of_columns() {
             self.line(text);
         }
     }
 
     fn predict(&mut self) {
         let network = &self.model.network;
-        let (linears, (even, odd)) = (network.linears(), self.widths());
+        let linears = network.linears();
         let mut body = String::new();
         let mut kinds: Vec<Activation> = Vec::new();
         for (index, linear) in linears.iter().enumerate() {
@@ -257,8 +316,14 @@ static void layer(const signed char *weight, const float *scale, const float *bi
             let from = ["odd", "even"][index % 2];
             let outputs = linear.outputs;
             match index {
-                0 => body += &self.first_layer(linear.inputs, outputs, to),
+                0 if !self.is_of_columns() => {
+                    body += &self.first_layer(linear.inputs, outputs, to);
+                }
                 _ => {
+                    let from = match index {
+                        0 => self.columns(&mut body),
+                        _ => from,
+                    };
                     let scale = if self.int8 { format!("scale_{index}, ") } else { String::new() };
                     let _ = writeln!(
                         body,
@@ -280,18 +345,39 @@ static void layer(const signed char *weight, const float *scale, const float *bi
                 );
             }
         }
-        let mut arrays = String::new();
-        for (name, size) in [("even", even), ("odd", odd)].into_iter().filter(|(_, size)| *size > 0)
-        {
-            let _ = writeln!(arrays, "    float {name}[{size}];");
-        }
-        self.lines("void NAME_predict(const REAL *input, float *output);");
-        self.lines("void NAME_predict(const REAL *input, float *output)\n{");
-        self.line(format_args!("{arrays}    int i, j;\n{}", body.trim_end()));
         if let Some(statements) = predictions(self.model.loss(), self.sizes().1) {
-            self.line(statements);
+            body += &(statements + "\n");
         }
-        self.line("}\n");
+        let mut locals = String::new();
+        for (name, size) in self.arrays() {
+            let _ = writeln!(locals, "    float {name}[{size}];");
+        }
+        let counters = ["i", "j"].into_iter().filter(|it| body.contains(&format!("for ({it} = ")));
+        let counters = counters.collect::<Vec<_>>().join(", ");
+        if !counters.is_empty() {
+            let _ = writeln!(locals, "    int {counters};");
+        }
+        self.lines("void NAME_predict(PARAMETER, float *output);");
+        self.lines("void NAME_predict(PARAMETER, float *output)\n{");
+        self.line(format_args!("{locals}{}\n}}\n", body.trim_end()));
+    }
+
+    /// The statements that compute the inputs of the first layer; returns the array that has them.
+    fn columns(&self, body: &mut String) -> &'static str {
+        *body += &match self.model.transform.schema() {
+            Some(_) => "    encode(row, inputs);\n".to_owned(),
+            None => format!(
+                "    for (i = 0; i < {}; i++)\n        inputs[i] = normalized(input, i);\n",
+                self.model.network.inputs()
+            ),
+        };
+        match self.model.network.columns() {
+            None => "inputs",
+            Some(_) => {
+                *body += "    embed(inputs, embedded);\n";
+                "embedded"
+            }
+        }
     }
 
     /// The statements of the layer that takes raw values.
@@ -317,18 +403,63 @@ static void layer(const signed char *weight, const float *scale, const float *bi
         let outputs = self.sizes().1;
         self.lines(&format!(
             "\
-int NAME_label(const REAL *input);
-int NAME_label(const REAL *input)
+int NAME_label(PARAMETER);
+int NAME_label(PARAMETER)
 {{
     float output[{outputs}];
     int j, best = 0;
-    NAME_predict(input, output);
+    NAME_predict(ARGUMENT, output);
     for (j = 1; j < {outputs}; j++)
         if (output[j] > output[best])
             best = j;
     return best;
 }}
 "
+        ));
+    }
+
+    /// A program that predicts for rows of a table.
+    fn main_of_rows(&mut self) {
+        let outputs = self.sizes().1;
+        let Some(schema) = self.model.transform.schema() else { return };
+        self.lines(
+            "\
+#ifdef NAME_MAIN
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The text up to the next tab or the end of the line. */
+static char *next_field(char **rest)
+{
+    char *field = *rest, *end = field;
+    while (*end && *end != '\\t' && *end != '\\n' && *end != '\\r')
+        end++;
+    *rest = *end == '\\t' ? end + 1 : end;
+    *end = 0;
+    return field;
+}
+
+int main(void)
+{
+    static char line[1 << 20];
+    static float output[NAME_COUNT];
+    NAME_row row;
+    int i;
+    while (fgets(line, sizeof line, stdin)) {
+        char *rest = line, *field;"
+                .replace("NAME_COUNT", &outputs.to_string())
+                .as_str(),
+        );
+        self.line(columns::reading(self.model, schema, &self.name).trim_end());
+        self.lines(&format!(
+            "        \
+        NAME_predict(&row, output);
+        for (i = 0; i < {outputs}; i++)
+            printf(i + 1 < {outputs} ? \"%.9g \" : \"%.9g\\n\", output[i]);
+    }}
+    return 0;
+}}
+#endif"
         ));
     }
 
@@ -359,92 +490,4 @@ int main(void)
 #endif"
         ));
     }
-}
-
-/// An activation in C.
-fn formula(activation: Activation) -> String {
-    match activation {
-        Activation::Identity => "x".into(),
-        Activation::Relu => "x > 0.0f ? x : 0.0f".into(),
-        Activation::LeakyRelu { slope } => format!("x > 0.0f ? x : {} * x", float(slope)),
-        Activation::Tanh => "tanhf(x)".into(),
-        Activation::Sigmoid => "1.0f / (1.0f + expf(-x))".into(),
-        Activation::Gelu => "0.5f * x * (1.0f + erff(0.70710678f * x))".into(),
-        Activation::Elu { alpha } => format!("x > 0.0f ? x : {} * expm1f(x)", float(alpha)),
-        Activation::Selu => "1.0507010f * (x > 0.0f ? x : 1.6732632f * expm1f(x))".into(),
-        Activation::Silu => "x / (1.0f + expf(-x))".into(),
-        Activation::Mish => "x * tanhf(log1pf(expf(x)))".into(),
-    }
-}
-
-/// The statements that make predictions of the outputs, where these are something else.
-fn predictions(loss: &Loss, outputs: usize) -> Option<String> {
-    match loss {
-        Loss::SoftmaxCrossEntropy => Some(softmax(outputs)),
-        Loss::BinaryCrossEntropy => Some(format!(
-            "    for (j = 0; j < {outputs}; j++)\n        output[j] = 1.0f / (1.0f + expf(-output[j]));"
-        )),
-        Loss::Poisson => Some(format!(
-            "    for (j = 0; j < {outputs}; j++)\n        output[j] = expf(output[j]);"
-        )),
-        Loss::Quantile(levels) if levels.len() > 1 => Some(in_order(outputs, levels.len())),
-        Loss::SquaredError | Loss::Huber { .. } | Loss::AbsoluteError | Loss::Quantile(_) => None,
-    }
-}
-
-/// The statements that sort the quantiles of each target, by insertion.
-fn in_order(outputs: usize, quantiles: usize) -> String {
-    format!(
-        "    for (j = 0; j < {outputs}; j++) {{
-        const float value = output[j];
-        for (i = j; i % {quantiles} > 0 && output[i - 1] > value; i--)
-            output[i] = output[i - 1];
-        output[i] = value;
-    }}"
-    )
-}
-
-/// The statements that make probabilities of the outputs.
-fn softmax(outputs: usize) -> String {
-    format!(
-        "    {{
-        float most = output[0], sum = 0.0f;
-        for (j = 1; j < {outputs}; j++)
-            if (output[j] > most)
-                most = output[j];
-        for (j = 0; j < {outputs}; j++) {{
-            output[j] = expf(output[j] - most);
-            sum += output[j];
-        }}
-        for (j = 0; j < {outputs}; j++)
-            output[j] /= sum;
-    }}"
-    )
-}
-
-/// The shortest decimal that is this number in single precision.
-fn float(value: f32) -> String {
-    format!("{value:?}f")
-}
-
-/// A text inside a comment: on one line, and without what would end the comment.
-fn comment(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    plain.replace("*/", "* /").replace("/*", "/ *").replace('\\', "/")
-}
-
-/// A string literal. All but letters, digits and spaces are written in octal, three digits, which no digit after them
-/// can change, so that neither escapes nor trigraphs can arise.
-fn literal(text: &str) -> String {
-    let mut written = String::from("\"");
-    for byte in text.bytes() {
-        match byte {
-            b' ' | b'-' | b'_' | b'.' => written.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => written.push(char::from(byte)),
-            _ => {
-                let _ = write!(written, "\\{byte:03o}");
-            }
-        }
-    }
-    written + "\""
 }

@@ -1,6 +1,8 @@
 //! The layer of columns as a graph (docs/maths.md M28): embedded numbers, then flags, then categories, then all of them in
 //! the order of the columns.
 //!
+//! Parameters are constants with the names of their tensors, so that gradus finds them again (`own.rs`).
+//!
 //! In: the layer and its parameters. Out: nodes and constants from the normalized inputs to the inputs of the first linear
 //! layer.
 
@@ -91,26 +93,26 @@ impl ColumnGraph {
         let NumericEmbedding::Pbld { frequencies, outputs, .. } = layer.numeric() else { return };
         let count = columns.len();
         let parameters = |suffix: &str| parameters(network, suffix);
-        let turns: Vec<f32> =
-            parameters("phase").iter().map(|phase| phase * (1.0 / std::f32::consts::TAU)).collect();
         self.constants.extend([
             integers("last_axes", &[2, 3]),
-            floats("frequency", &[count, 1, frequencies], parameters("frequency")),
-            floats("phase_turns", &[count, 1, frequencies], &turns),
+            floats("0.frequency", &[count, 1, frequencies], parameters("frequency")),
+            floats("0.phase", &[count, 1, frequencies], parameters("phase")),
+            floats("turns_of_angle", &[], &[1.0 / std::f32::consts::TAU]),
             floats("tau", &[], &[std::f32::consts::TAU]),
-            floats("mix", &[count, frequencies, outputs], parameters("mix")),
-            floats("mix_bias", &[count, 1, outputs], parameters("mix_bias")),
+            floats("0.mix", &[count, frequencies, outputs], parameters("mix")),
+            floats("0.mix_bias", &[count, 1, outputs], parameters("mix_bias")),
         ]);
         self.gather(input, "raw_numbers", columns);
         self.add("Unsqueeze", &["raw_numbers", "last_axes"], "single_numbers", None);
-        self.add("Mul", &["single_numbers", "frequency"], "scaled_turns", None);
+        self.add("Mul", &["single_numbers", "0.frequency"], "scaled_turns", None);
+        self.add("Mul", &["0.phase", "turns_of_angle"], "phase_turns", None);
         self.add("Add", &["scaled_turns", "phase_turns"], "turns", None);
         self.add("Round", &["turns"], "whole_turns", None);
         self.add("Sub", &["turns", "whole_turns"], "rest_turns", None);
         self.add("Mul", &["rest_turns", "tau"], "angles", None);
         self.add("Cos", &["angles"], "cosines", None);
-        self.add("MatMul", &["cosines", "mix"], "mixed", None);
-        self.add("Add", &["mixed", "mix_bias"], "periodic", None);
+        self.add("MatMul", &["cosines", "0.mix"], "mixed", None);
+        self.add("Add", &["mixed", "0.mix_bias"], "periodic", None);
         self.add("Concat", &["periodic", "single_numbers"], "both", Some(3));
         self.add("Flatten", &["both"], "numbers", Some(1));
     }
@@ -135,7 +137,7 @@ impl ColumnGraph {
             floats("category_sizes", &[sizes.len()], &sizes),
             integers("category_rows", &firsts),
             floats("missing", &[], &[0.0]),
-            floats("category_table", &[rows, layer.category_outputs()], table),
+            floats("0.embedding", &[rows, layer.category_outputs()], table),
         ]);
         self.gather(input, "codes", columns);
         self.add("Floor", &["codes"], "whole_codes", None);
@@ -148,7 +150,7 @@ impl ColumnGraph {
         let to = vec![int("to", super::messages::element::INT64.into())];
         self.nodes.push(node("Cast", &["known_codes"], "code_numbers", to));
         self.add("Add", &["code_numbers", "category_rows"], "table_rows", None);
-        self.add("Gather", &["category_table", "table_rows"], "found_rows", Some(0));
+        self.add("Gather", &["0.embedding", "table_rows"], "found_rows", Some(0));
         self.add("Flatten", &["found_rows"], "categories", Some(1));
     }
 }

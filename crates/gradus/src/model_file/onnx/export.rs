@@ -1,19 +1,25 @@
 //! A model in, the bytes of an ONNX model out.
 //!
-//! `input` takes raw values (float32, or float64 if single precision would blur them); the graph flattens and normalizes them, goes through the layers, and
-//! ends with `probabilities` (float32) and `label` (int64, the first of equals), or `labels` (int64, 1 for each label above 1/2),
+//! `input` takes raw values (float32, or float64 if single precision would blur them), which the graph flattens and
+//! normalizes; a model of raw columns has an input for each of them (`raw_columns.rs`). The graph goes through the layers, and
+//! ends with `probabilities` (float32) and `label` (int64, the first of equals; of raw columns its name), or `labels` (int64, 1 for each label above 1/2),
 //! or with `values`. Where values are not the
 //! outputs of the last layer (exponentials, or quantiles in order), these are called `outputs`.
+
+use std::ops::Range;
 
 use gradus_core::model_file::{digest, metadata};
 use prost::Message;
 
 use super::columns::{ColumnGraph, columns};
 use super::messages::{
-    self, Attribute, Dimension, Graph, Node, OperatorSet, Property, Shape, Tensor, TensorType,
-    Type, ValueInfo, attribute, element,
+    self, Attribute, Graph, Node, OperatorSet, Property, Tensor, ValueInfo, element,
 };
-use super::parts::{floats, int, node};
+use super::own::is_of_columns;
+use super::parts::{float, floats, int, list_of_integers, node, texts, value};
+use super::raw_columns::{
+    ENCODED, RawGraph, TEXT_DOMAIN, TEXT_OPSET, raw_columns, with_column_names,
+};
 use super::{LAST, ONNX_IR, OPSET, OUTPUTS, PRODUCER, seal};
 use crate::classifier::{InputKind, Model, ValueRange};
 use crate::data::Task;
@@ -30,11 +36,8 @@ pub struct OnnxOptions {
     pub uint8_input: bool,
 }
 
-/// The symbolic size of a batch.
-const BATCH: &str = "N";
-
 /// What describes the model besides the graph, and is read back from the file: everything but
-/// what the graph says itself.
+/// what the graph says itself. A graph of columns is not read (`own.rs`), so that it needs all.
 const IN_THE_GRAPH: [&str; 2] = ["architecture", "normalization"];
 
 /// The ONNX model of this model: opset 17, IR 8, one file. The same model always
@@ -42,17 +45,24 @@ const IN_THE_GRAPH: [&str; 2] = ["architecture", "normalization"];
 ///
 /// # Errors
 /// `InvalidArgument` if the parts of the model do not fit together, a number in it is not
-/// finite, or the file would exceed the 2 GiB that the format allows.
+/// finite, columns of a table are to be bytes, or the file would exceed the 2 GiB that the format allows.
 pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
     let context = |error: Error| error.context("this model cannot be exported");
-    metadata::check_for_export(model)?;
+    metadata::check(model).map_err(context)?;
+    if options.uint8_input && is_of_columns(model) {
+        return Err(context(Error::argument(
+            "it takes the columns of a table, but bytes are for images: leave `uint8` out",
+        )));
+    }
     let mut properties = metadata::write(model).map_err(context)?;
     if options.uint8_input && model.inputs.values == ValueRange::Unit {
         // The division is part of the graph, so that the graph takes bytes.
         let inputs = InputKind { values: ValueRange::Bytes, ..model.inputs };
         properties.insert(metadata::INPUTS.into(), metadata::json(&inputs).map_err(context)?);
     }
-    properties.retain(|key, _| !IN_THE_GRAPH.contains(&key.as_str()));
+    if !is_of_columns(model) {
+        properties.retain(|key, _| !IN_THE_GRAPH.contains(&key.as_str()));
+    }
     properties.insert(digest::KEY.into(), seal::PLACE.into());
     let pairs = properties.into_iter();
     let file = messages::Model {
@@ -60,7 +70,7 @@ pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
         producer_name: PRODUCER.into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
         graph: Some(graph(model, options)),
-        opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
+        opset_import: operator_sets(model),
         metadata_props: pairs.map(|(key, value)| Property { key, value }).collect(),
     };
     let length = file.encoded_len();
@@ -74,9 +84,35 @@ pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn graph(model: &Model, options: &OnnxOptions) -> Graph {
+/// The operators that the graph takes.
+fn operator_sets(model: &Model) -> Vec<OperatorSet> {
+    let usual = OperatorSet { domain: String::new(), version: OPSET };
+    let texts = OperatorSet { domain: TEXT_DOMAIN.into(), version: TEXT_OPSET };
+    match model.transform.schema() {
+        None => vec![usual],
+        Some(_) => vec![usual, texts],
+    }
+}
+
+pub(super) fn graph(model: &Model, options: &OnnxOptions) -> Graph {
+    if let Some(RawGraph { inputs, nodes, constants }) = raw_columns(model) {
+        let current = ENCODED.into();
+        let mut chain = Chain { nodes, constants, current, names_of_tensors: true };
+        let mut output = chain.outputs(model);
+        if model.task() == Task::Classification {
+            output[0] = chain.label_text(model.names());
+        }
+        let Chain { nodes: node, constants: initializer, .. } = chain;
+        let graph = Graph { node, name: PRODUCER.into(), initializer, input: inputs, output };
+        return with_column_names(graph, model);
+    }
     let Model { sample_shape, transform, .. } = model;
-    let mut chain = Chain { nodes: Vec::new(), constants: Vec::new(), current: "input".into() };
+    let mut chain = Chain {
+        nodes: Vec::new(),
+        constants: Vec::new(),
+        current: "input".into(),
+        names_of_tensors: is_of_columns(model),
+    };
     let kind_of_floats = if transform.takes_doubles() { element::DOUBLE } else { element::FLOAT };
     if options.uint8_input {
         chain.step("Cast", "floats", &[], vec![int("to", kind_of_floats.into())]);
@@ -107,6 +143,8 @@ struct Chain {
     constants: Vec<Tensor>,
     /// The value that the next step takes.
     current: String,
+    /// Whether weights and biases are called as in the model file, by which gradus finds them again.
+    names_of_tensors: bool,
 }
 
 impl Chain {
@@ -231,8 +269,9 @@ impl Chain {
         let start = self.current.clone();
         let mut predictions = Vec::new();
         for (at, network) in model.networks().enumerate() {
-            let mut member =
-                Chain { nodes: Vec::new(), constants: Vec::new(), current: start.clone() };
+            let names_of_tensors = self.names_of_tensors;
+            let (nodes, constants) = (Vec::new(), Vec::new());
+            let mut member = Chain { nodes, constants, current: start.clone(), names_of_tensors };
             member.predictions(network, model.loss());
             member.rename(|name| match name == start || name.is_empty() {
                 true => name.to_owned(),
@@ -260,6 +299,23 @@ impl Chain {
             constant.name = name(&constant.name);
         }
         self.current = name(&self.current);
+    }
+
+    /// Makes the label the name of the class; returns the output.
+    fn label_text(&mut self, names: &[String]) -> ValueInfo {
+        if let Some(node) = self.nodes.last_mut() {
+            node.output = vec!["label_index".into()];
+            node.name = "label_index".into();
+        }
+        let indices = (0..names.len() as i64).collect();
+        let pairs = vec![
+            list_of_integers("keys_int64s", indices),
+            texts("values_strings", names.iter().map(String::as_str)),
+        ];
+        let mut encoder = node("LabelEncoder", &["label_index"], "label", pairs);
+        encoder.domain = TEXT_DOMAIN.into();
+        self.nodes.push(encoder);
+        value("label", element::STRING, &[])
     }
 
     /// Sorts the quantiles of each target.
@@ -294,9 +350,17 @@ impl Chain {
             self.current = "embedded".into();
         }
         let last = network.linears().len();
+        let tensors = network.tensors();
+        let name_of = |range: Range<usize>| {
+            let found = tensors.iter().find(|tensor| tensor.range == range);
+            found.map(|tensor| tensor.name.clone()).unwrap_or_default()
+        };
         for (index, linear) in network.linears().iter().enumerate() {
             let number = index + 1;
-            let (weight, bias) = (format!("w{number}"), format!("b{number}"));
+            let (weight, bias) = match self.names_of_tensors {
+                false => (format!("w{number}"), format!("b{number}")),
+                true => (name_of(linear.weight()), name_of(linear.bias())),
+            };
             self.constant(&weight, &[linear.inputs, linear.outputs], network.weight(index));
             self.constant(&bias, &[linear.outputs], network.bias(index));
             let output = if number == last { name.into() } else { format!("z{number}") };
@@ -352,17 +416,4 @@ impl Chain {
         self.step("Mul", &format!("{output}_twice"), &[&x], vec![]);
         self.step("Mul", output, &["half"], vec![]);
     }
-}
-
-fn float(name: &str, value: f32) -> Attribute {
-    Attribute { name: name.into(), f: Some(value), kind: attribute::FLOAT, ..Attribute::default() }
-}
-
-/// An input or output: a batch of `dims`.
-fn value(name: &str, elem_type: i32, dims: &[usize]) -> ValueInfo {
-    let batch = Dimension { dim_value: None, dim_param: Some(BATCH.into()) };
-    let fixed = |&size: &usize| Dimension { dim_value: Some(size as i64), dim_param: None };
-    let shape = Shape { dim: std::iter::once(batch).chain(dims.iter().map(fixed)).collect() };
-    let tensor_type = Some(TensorType { elem_type, shape: Some(shape) });
-    ValueInfo { name: name.into(), kind: Some(Type { tensor_type }) }
 }

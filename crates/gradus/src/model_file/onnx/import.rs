@@ -15,7 +15,7 @@ use super::constants::Constant;
 use super::messages::{self, Graph, ValueInfo};
 use super::nodes;
 use super::values::{Stage, Step, Value, Values};
-use super::{OUTPUTS, PRODUCER, external, seal, size};
+use super::{OUTPUTS, PRODUCER, external, own, seal, size};
 use crate::error::{Error, Result};
 use crate::model_file::foreign::{Foreign, HALVES};
 use crate::model_file::scaling::Scaling;
@@ -53,6 +53,12 @@ pub(in crate::model_file) fn parse(
         return Err(Error::argument(
             "a normalization was given, but gradus wrote this model, and it holds its own",
         ));
+    }
+    if own
+        && let Some(graph) = &file.graph
+        && let Some(model) = own::model(&metadata, graph)?
+    {
+        return Ok(Foreign { has_class_names: true, ..Foreign::new(model) });
     }
     let members = metadata::read_members(&metadata).unwrap_or(1);
     if own && members > 1 {

@@ -20,6 +20,9 @@ pub(super) mod element {
 pub(super) mod attribute {
     pub(in super::super) const FLOAT: i32 = 1;
     pub(in super::super) const INT: i32 = 2;
+    pub(in super::super) const FLOATS: i32 = 6;
+    pub(in super::super) const INTS: i32 = 7;
+    pub(in super::super) const STRINGS: i32 = 8;
 }
 
 /// `ModelProto`: the whole file.

@@ -1,15 +1,18 @@
 //! ONNX: a [`Model`](crate::classifier::Model) to a file for other programs, and a file of others to a
 //! model.
 //!
-//! `messages.rs` is the format, `export.rs` writes, `seal.rs` adds and checks the digest, `import.rs` reads;
+//! `messages.rs` is the format, `export.rs` writes (`raw_columns.rs` what stands before the network), `seal.rs` adds and checks the digest, `import.rs` reads;
 //! `nodes.rs` and `values.rs` say what each node of a graph computes, `external.rs` reads weights from files beside the
 //! model. docs/formats.md has the layout, and what is
 //! understood.
 
 mod class_names;
 mod parts;
+mod calendar;
+mod raw_columns;
 mod columns;
 mod constants;
+mod own;
 mod export;
 mod external;
 mod import;
@@ -21,6 +24,8 @@ mod shapes;
 mod smooth_clip;
 mod size;
 mod values;
+#[cfg(test)]
+mod evaluate;
 
 pub use export::{OnnxOptions, to_bytes};
 pub(super) use import::parse;

@@ -17,6 +17,9 @@ const BYTES_PER_FIELD: usize = 64;
 /// Bytes of packed integers, which take eight bytes each in memory, that count as a field.
 const PACKED_PER_FIELD: usize = 16;
 
+/// An entry of a list in an attribute, such as the text of a category, takes so small a part of the memory of a field.
+const ENTRIES_PER_FIELD: usize = 8;
+
 /// The messages that are decoded.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -51,7 +54,7 @@ impl Kind {
 /// `InvalidData` if they do not. Broken messages are left to the decoder.
 pub(super) fn check(bytes: &[u8]) -> Result<()> {
     let most = FREE + bytes.len() / BYTES_PER_FIELD;
-    let mut left = most;
+    let mut left = most.saturating_mul(ENTRIES_PER_FIELD);
     match count(Kind::Model, bytes, &mut left) {
         Some(()) => Ok(()),
         None => Err(invalid(format!(
@@ -61,11 +64,15 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// Takes the fields of a message off `left`; none if there are more.
+/// Takes the fields of a message off `left`, which counts entries of lists; none if there are more.
 fn count(kind: Kind, mut bytes: &[u8], left: &mut usize) -> Option<()> {
     while !bytes.is_empty() {
-        *left = left.checked_sub(1)?;
         let Ok((tag, wire)) = decode_key(&mut bytes) else { return Some(()) };
+        *left = left.checked_sub(match (kind, tag) {
+            // `floats`, `ints` and `strings`.
+            (Kind::Attribute, 7..=9) => 1,
+            _ => ENTRIES_PER_FIELD,
+        })?;
         let length = match wire {
             WireType::Varint => {
                 if decode_varint(&mut bytes).is_err() {
@@ -87,7 +94,8 @@ fn count(kind: Kind, mut bytes: &[u8], left: &mut usize) -> Option<()> {
             (Some(inside), ..) => count(inside, content, left)?,
             // `dims`, `int32_data` and `int64_data`; `ints` of an attribute.
             (None, Kind::Tensor, 1 | 5 | 7) | (None, Kind::Attribute, 8) => {
-                *left = left.checked_sub(content.len() / PACKED_PER_FIELD)?;
+                let fields = content.len() / PACKED_PER_FIELD;
+                *left = left.checked_sub(fields.saturating_mul(ENTRIES_PER_FIELD))?;
             }
             (None, Kind::Other, _) if wire == WireType::LengthDelimited => {
                 // The type and shape of a value: its dimensions are messages, too.

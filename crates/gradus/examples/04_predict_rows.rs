@@ -1,0 +1,45 @@
+//! Predicts the rows of a table one at a time, from raw values, as a server does, and says how long a row takes:
+//! `cargo run --release --example 04_predict_rows MODEL.safetensors TABLE.csv`.
+//!
+//! The table has the columns that the model was trained on, the target among them.
+
+use std::time::Instant;
+
+use gradus::data::{Inputs, LoadOptions, RawValue, Task, load_single};
+use gradus::transform::columns::Schema;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args_os().skip(1);
+    let (Some(model), Some(table)) = (arguments.next(), arguments.next()) else {
+        return Err("expected MODEL.safetensors TABLE.csv".into());
+    };
+    let model = gradus::model_file::load_model(model.as_ref())?;
+    let options = LoadOptions {
+        types: model.transform.schema().map(Schema::types),
+        values: model.task() == Task::Regression,
+        columns: model.columns.clone(),
+        ..LoadOptions::default()
+    };
+    let (data, _) = load_single(table.as_ref(), &options)?;
+    let Inputs::Table(table) = &data.inputs else {
+        return Err("the model does not take raw columns".into());
+    };
+
+    // A row is a value for each column: RawValue::Number(39.0), RawValue::Text("Private"), RawValue::Gap, ...
+    let row = |at: usize| table.columns().iter().map(move |column| column.value(at));
+    let first: Vec<RawValue> = row(0).collect();
+    let mut predictor = model.predictor(false)?;
+    println!("{first:?}\n{:?}: {:?}", model.names(), predictor.predict_row(&first)?);
+
+    let rows: Vec<Vec<RawValue>> = (0..table.rows()).map(|at| row(at).collect()).collect();
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let start = Instant::now();
+        for row in &rows {
+            predictor.predict_row(row)?;
+        }
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    println!("{:.2} microseconds a row", 1e6 * best / rows.len() as f64);
+    Ok(())
+}
