@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn numbers_have_the_decimals_of_the_largest() {
-        assert_eq!(aligned(&[0.0123, -0.5, -1e-9]), ["0.0123", "-0.5000", "0.0000"].map(|it| it));
+        assert_eq!(aligned(&[0.0123, -0.5, -1e-9]), ["0.0123", "-0.5000", "0.0000"]);
         assert_eq!(aligned(&[12_345.6, 1.0]), ["12346", "1"]);
         assert_eq!(aligned(&[0.0, f64::NAN]), ["0.000", "NaN"]);
         assert_eq!(aligned(&[2e-7, 1e-8]), ["0.0000002000", "0.0000000100"]);

@@ -342,6 +342,30 @@ mod tests {
         }
     }
 
+    /// Of a bag they are the means of its members', for the mean of their predictions.
+    #[test]
+    fn contributions_in_a_bag_sum_to_the_difference_of_means() {
+        let (data, workers) = (table(40), Workers::new(1).unwrap());
+        let loss = Loss::SoftmaxCrossEntropy;
+        let mut bag = model(&data, loss, 3, NumericEmbedding::PBLD, Activation::Selu);
+        for seed in [8, 9] {
+            let mut other = bag.network.clone();
+            other.initialize(Init::Glorot, seed);
+            bag.others.push(other);
+        }
+        let sample = data.subset(&[7]);
+        let predictions = bag.predict(&sample.inputs, &workers).unwrap();
+        let found = bag.contributions(sample.inputs.rows(), 2).unwrap();
+        assert!((found.prediction - f64::from(predictions[2])).abs() < 1e-5);
+        let sizes: f64 = found.columns.iter().map(|it| it.abs()).sum();
+        assert!(found.gap().abs() <= 1e-3 * sizes && sizes > 1e-4, "{found:?}");
+        let each = |member: usize| {
+            bag.member(member).unwrap().contributions(sample.inputs.rows(), 2).unwrap().columns[0]
+        };
+        let mean = (each(0) + each(1) + each(2)) / 3.0;
+        assert!((found.columns[0] - mean).abs() < 1e-12);
+    }
+
     /// For a network of one linear layer they are weight times difference.
     #[test]
     fn contributions_in_a_linear_model_are_exact() {

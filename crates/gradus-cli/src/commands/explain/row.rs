@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::args::ExplainArgs;
 use crate::run::cells::{cell_json, cell_text};
 use crate::run::describe::names_of_features;
-use crate::run::output::{figure, print_json, stdout, table};
+use crate::run::output::{aligned, figure, print_json, stdout, table};
 use crate::run::workers::workers;
 
 /// Columns that are listed; `--json` has all of them.
@@ -69,18 +69,15 @@ pub(super) fn explain(
     out.line("")?;
     let heading = ["column", "value", "adds"].map(String::from).to_vec();
     let order = found.order();
-    let line =
-        |&at: &usize| vec![names[at].clone(), cell_text(&cells[at]), signed(found.columns[at])];
-    let rows = order.iter().take(MOST_LISTED).map(line);
+    let adds = aligned(&order.iter().map(|&at| found.columns[at]).collect::<Vec<f64>>());
+    let line = |(&at, adds): (&usize, &String)| {
+        let sign = if found.columns[at] > 0.0 { "+" } else { "" };
+        vec![names[at].clone(), cell_text(&cells[at]), format!("{sign}{adds}")]
+    };
+    let rows = order.iter().zip(&adds).take(MOST_LISTED).map(line);
     out.lines(table(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))?;
     match order.len().saturating_sub(MOST_LISTED) {
         0 => Ok(()),
         more => out.line(format_args!("... and {more} columns that add less (--json lists all)")),
     }
-}
-
-/// A difference with its sign.
-fn signed(value: f64) -> String {
-    let text = figure(value);
-    if value > 0.0 { format!("+{text}") } else { text }
 }
