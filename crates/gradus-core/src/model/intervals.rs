@@ -60,7 +60,7 @@ impl Intervals {
             return Err(Error::argument(format!(
                 "intervals of level {level} take at least {} samples to be measured on, but the model was measured on {}: \
                  ask for a lower level, or train on more samples",
-                (level / (1.0 - level) - 1e-9).ceil(),
+                (level / (1.0 - level) * (1.0 - 1e-9)).ceil(),
                 self.samples
             )));
         };
