@@ -71,6 +71,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         ]),
     ),
     ("train", "missing", Refused(&[("train --data arrays.npz --missing -9", "an .npz archive")])),
+    ("train", "no-header", Refused(&[("train --data arrays.npz --no-header", "an .npz archive")])),
     (
         "train",
         "drop",
@@ -518,6 +519,11 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "evaluate",
+        "no-header",
+        Refused(&[("evaluate model.safetensors --data arrays.npz --no-header", "an .npz archive")]),
+    ),
+    (
+        "evaluate",
         "missing",
         Refused(&[(
             "evaluate model.safetensors --data arrays.npz --missing -9",
@@ -729,6 +735,14 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "report",
+        "no-header",
+        Refused(&[
+            ("report history.json --no-header", "a history"),
+            ("report model.safetensors --data arrays.npz --no-header", "an .npz archive"),
+        ]),
+    ),
+    (
+        "report",
         "missing",
         Refused(&[
             ("report history.json --missing -9", "a history"),
@@ -814,6 +828,11 @@ const RULES: &[(&str, &str, Rule)] = &[
         "predict",
         "split",
         Refused(&[("predict model.safetensors table.csv --split", "is for images")]),
+    ),
+    (
+        "predict",
+        "no-header",
+        Refused(&[("predict digits.safetensors image.png --no-header", "an image")]),
     ),
     (
         "predict",
@@ -925,6 +944,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         ]),
     ),
     ("data", "missing", Refused(&[("data arrays.npz --missing -9", "an .npz archive")])),
+    ("data", "no-header", Refused(&[("data arrays.npz --no-header", "an .npz archive")])),
     (
         "data",
         "drop",
@@ -1052,7 +1072,7 @@ const RULES: &[(&str, &str, Rule)] = &[
 
 /// Options of `train` that a resumed run takes: they change where things are, not what is computed. More epochs continue a
 /// finished run.
-const WITH_RESUME: [&str; 21] = [
+const WITH_RESUME: [&str; 22] = [
     "checkpoint",
     "checkpoint-every",
     "continue",
@@ -1066,6 +1086,7 @@ const WITH_RESUME: [&str; 21] = [
     "label-column",
     "mpi",
     "no-download",
+    "no-header",
     "out",
     "quiet",
     "resume",

@@ -363,3 +363,126 @@ fn the_spellings_of_gaps_belong_to_the_model() {
         lines.lines().map(|line| json(line)["probabilities"].to_string()).collect();
     assert!(predicted[0] == predicted[1] && predicted[1] == predicted[2]);
 }
+
+#[test]
+fn columns_that_a_model_does_not_use_need_not_be_there() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let mut table = "id,constant,x,colour,y\n".to_owned();
+    for row in 0..80 {
+        writeln!(table, "n{row},7,{row}.5,{},{}", ["u", "v"][row % 2], ["p", "q"][row / 40])
+            .unwrap();
+    }
+    fs::write(at.join("table.csv"), &table).unwrap();
+    run(at, &format!("train --data table.csv {SHORT} --label-column y"));
+    let predicted = |name: &str, rows: &str| {
+        fs::write(at.join(name), rows).unwrap();
+        run(at, &format!("predict model.safetensors {name} --json --label-column y"));
+        let lines = run(at, &format!("predict model.safetensors {name} --json"));
+        lines.lines().map(|line| json(line)["probabilities"].to_string()).collect::<Vec<_>>()
+    };
+    let whole = predicted("whole.csv", "id,constant,x,colour,y\nn1,7,3.5,u,p\nn2,7,70.5,v,q\n");
+    // Another order, without them or with anything in them.
+    assert_eq!(predicted("less.csv", "colour,y,x\nu,p,3.5\nv,q,70.5\n"), whole);
+    assert_eq!(predicted("other.csv", "constant,colour,y,x\nmany,u,p,3.5\n,v,q,70.5\n"), whole);
+    fs::write(at.join("less.csv"), "colour,y,x\nu,p,3.5\nv,q,70.5\n").unwrap();
+    let evaluated = json(&run(at, "evaluate model.safetensors --data less.csv --json"));
+    assert_eq!(evaluated["samples"], 2);
+    fs::write(at.join("lacks.csv"), "id,constant,x\nn1,7,3.5\n").unwrap();
+    let refused = error(at, "predict model.safetensors lacks.csv");
+    assert!(refused.contains("the table has no column \"colour\""), "{refused}");
+}
+
+#[test]
+fn the_first_line_is_a_row_if_that_is_said() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let rows: String = (0..60)
+        .map(|row| {
+            format!(
+                "{},{},{}\n",
+                ["a", "b"][row % 2],
+                ["c", "d", "e"][row % 3],
+                ["x", "y"][row % 2]
+            )
+        })
+        .collect();
+    fs::write(at.join("table.csv"), rows).unwrap();
+    let count = |option: &str| {
+        let found = json(&run(at, &format!("data table.csv --json --label-column 2 {option}")));
+        found["train"]["samples"].as_u64().unwrap()
+    };
+    assert_eq!((count(""), count("--no-header")), (59, 60));
+    let train = format!("train --data table.csv --no-header --label-column 2 {SHORT}");
+    run(at, &format!("{train} --checkpoint run.checkpoint"));
+    run(at, "train --resume run.checkpoint --epochs 16 --quiet");
+    assert_eq!(labels(at, "table.csv --no-header").len(), 60);
+}
+
+#[test]
+fn a_folder_of_tables_needs_no_option_either() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("set")).unwrap();
+    for (name, rows) in [("train", 90), ("test", 30)] {
+        let rows: String =
+            (0..rows).map(|row| format!("{},{}.5\n", ["u", "v", "w"][row % 3], 7 * row)).collect();
+        fs::write(at.join(format!("set/{name}.csv")), format!("colour,cost\n{rows}")).unwrap();
+    }
+    let found = json(&run(at, "data set --json"));
+    assert_eq!((&found["train"]["samples"], &found["test"]["samples"]), (&90.into(), &30.into()));
+    assert_eq!(found["output_names"][0], "cost");
+    assert!(
+        messages(at, &format!("train --data set {SHORT}").replace("--quiet", ""))
+            .contains("Target: cost, values")
+    );
+    fs::create_dir(at.join("parts")).unwrap();
+    fs::write(at.join("parts/part-0.csv"), "a,b\n1,2\n").unwrap();
+    fs::write(at.join("parts/part-1.csv"), "a,b\n1,2\n").unwrap();
+    let refused = error(at, "data parts");
+    assert!(
+        refused.contains("part-0.csv") && refused.contains("a table of several files into one"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn parquet_goes_in_and_out_with_its_types() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/raw_tables");
+    for name in ["types.zstd.parquet", "types.arrow", "types.feather", "types.parquet"] {
+        fs::copy(source.join(name), at.join(name)).unwrap();
+    }
+    run(at, &format!("train {SHORT} --threads 1 --data types.arrow"));
+    let all: Vec<String> = ["types.parquet", "types.zstd.parquet", "types.arrow", "types.feather"]
+        .map(|name| run(at, &format!("predict model.safetensors {name} --out -")))
+        .to_vec();
+    assert!(all[1..].iter().all(|text| *text == all[0]));
+    assert_eq!(all[0].lines().count(), 61);
+    let header = "\"whole\",\"part\",\"flag\",\"code\",\"digits\",\"text\",\"day\",\"time\",\"price\",\"kind\",prediction,";
+    assert!(all[0].starts_with(header), "{}", &all[0][..200]);
+    assert!(all[0].contains("\n-19,0.125,false,\"001\",\"11\",\"say \"\"c\"\"\",2024-01-02,2024-01-01 07:00:00,-2.75,\"cold\","), "{}", &all[0][..400]);
+    run(at, "predict model.safetensors types.feather --out out.parquet");
+    let found = json(&run(at, "data out.parquet --json --label-column kind"));
+    let kinds: Vec<_> = found["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds[..9],
+        [
+            "number", "number", "category", "category", "category", "category", "date", "date",
+            "number"
+        ]
+    );
+    assert_eq!(found["columns"][6]["times"], serde_json::json!(["2024-01-02", "2024-02-29"]));
+    // An earlier file of predictions is replaced, other tables are not.
+    run(at, "predict model.safetensors types.feather --out out.parquet");
+    assert!(
+        error(at, "predict model.safetensors types.feather --out types.parquet")
+            .contains("is not overwritten")
+    );
+}

@@ -1,13 +1,15 @@
 //! Reading bytes into memory: the most that a file can hold, and filling a buffer while another thread computes its SHA-256.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::sync::mpsc;
 use std::thread;
 
 use flate2::bufread::MultiGzDecoder;
 use gradus_core::files::magic::Magic;
 use sha2::{Digest as _, Sha256};
+
+use crate::error::{Result, invalid};
 
 /// A SHA-256.
 pub(crate) type Digest = [u8; 32];
@@ -21,6 +23,20 @@ const CHUNK: usize = 128 << 10;
 /// The most bytes that `compressed` bytes of gzip or deflate can hold.
 pub(crate) fn most_inflated(compressed: u64) -> u64 {
     compressed.saturating_mul(MAX_EXPANSION)
+}
+
+/// The first bytes of a source, which is then read from its beginning again.
+///
+/// # Errors
+/// `InvalidData` if it cannot be read.
+pub(crate) fn start_of(source: &mut (impl Read + Seek)) -> Result<Vec<u8>> {
+    let unreadable = |error: io::Error| invalid(format!("cannot be read: {error}"));
+    let mut start = vec![0; 16];
+    source.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    let found = read_up_to(source, &mut start).map_err(unreadable)?;
+    source.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    start.truncate(found);
+    Ok(start)
 }
 
 /// The content of a file, decompressed if the file is gzip (which its first bytes decide, not its

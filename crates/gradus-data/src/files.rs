@@ -114,6 +114,19 @@ pub fn folder_kind(path: &Path) -> FolderKind {
     }
 }
 
+/// The table to learn from at a path: the file itself, or the training part of a folder of tables.
+pub fn training_table(path: &Path) -> Option<PathBuf> {
+    if path.is_file() {
+        return Some(path.to_owned());
+    }
+    match Content::of(path).ok()? {
+        Content::Tables(parts) => Some(parts.train),
+        Content::Within(inner) => training_table(&inner),
+        Content::Folders(parts) => training_table(&parts.train),
+        Content::Idx(_) | Content::Classes | Content::Unknown(_) => None,
+    }
+}
+
 /// The content of a folder, by the names in it.
 enum Content {
     Idx(IdxFiles),
@@ -171,7 +184,8 @@ fn table_stem(name: &str) -> Option<String> {
     let name = name.to_lowercase();
     let unpacked = [".gz", ".zip"].iter().find_map(|ending| name.strip_suffix(ending));
     let name = unpacked.unwrap_or(&name);
-    let stem = [".csv", ".tsv", ".txt", ".data"].iter().find_map(|it| name.strip_suffix(it));
+    let endings = [".csv", ".tsv", ".txt", ".data", ".parquet", ".arrow", ".feather"];
+    let stem = endings.iter().find_map(|it| name.strip_suffix(it));
     stem.map(str::to_owned)
 }
 
@@ -209,7 +223,7 @@ fn read_folder(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) ->
                 format!(
                     "expected IDX files (train-images-idx3-ubyte ...), tables called train.csv and \
                      test.csv, or one sub-folder of images per class; the folder holds {files}; for a \
-                     single file give its path"
+                     single file give its path, and put a table of several files into one"
                 ),
             ))
         }

@@ -50,7 +50,7 @@ mod testing;
 
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;
-pub use files::{FolderKind, folder_kind};
+pub use files::{FolderKind, folder_kind, training_table};
 pub use find_set::{fetch, is_set_name, sets_at_hand};
 pub use load::{find, load, load_matching, load_single, load_validation, note_on_name};
 pub use load_options::{ColumnKinds, Found, LoadOptions, Loaded};

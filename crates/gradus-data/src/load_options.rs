@@ -40,10 +40,14 @@ pub struct LoadOptions {
     pub missing: Option<Vec<String>>,
     /// The types of the features among `columns`, of a model that takes raw columns.
     pub types: Option<Vec<ColumnType>>,
+    /// Whether that model uses each of the features: those that it does not use need not be in a table.
+    pub used: Option<Vec<bool>>,
     /// What stands in place of a gap in each feature of a table, for a model of numbers: their means.
     pub fill: Option<Vec<f64>>,
     /// How the letters of a table are written as bytes, if it does not say so itself.
     pub encoding: Option<Encoding>,
+    /// Whether the first line of a text table is a header; by default it is found out.
+    pub header: Option<bool>,
     /// Whether 64-bit numbers stay so in any case: for a model that takes double precision.
     pub doubles: bool,
     /// Whether images in colour that are arrays stay so: for a model that takes them.
@@ -74,8 +78,10 @@ impl Default for LoadOptions {
             kinds: ColumnKinds::default(),
             missing: None,
             types: None,
+            used: None,
             fill: None,
             encoding: None,
+            header: None,
             columns: None,
             doubles: false,
             colour: false,
@@ -102,8 +108,10 @@ impl LoadOptions {
                 dates: &self.kinds.dates,
                 missing: self.missing.as_deref(),
                 types: self.types.as_deref(),
+                used: self.used.as_deref(),
                 fill: self.fill.as_deref(),
-                stored: None,
+                header: self.header,
+                decimal_comma: false,
             },
             image_size: self.image_size,
             colour: self.colour,

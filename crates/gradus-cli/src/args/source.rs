@@ -36,6 +36,16 @@ pub(crate) struct TableArgs {
     /// [default: NA,N/A,#N/A,NaN,nan,null,NULL,None,?,<NA>,NaT]
     #[arg(long, value_name = "TEXT,...", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) missing: Option<Vec<String>>,
+    /// Take the first line of a CSV table for a row, not for a header [default: what the line looks like]
+    #[arg(long)]
+    pub(crate) no_header: bool,
+}
+
+impl TableArgs {
+    /// Whether the first line of a table is a header, if that was said.
+    pub(crate) fn header(&self) -> Option<bool> {
+        self.no_header.then_some(false)
+    }
 }
 
 /// What the columns of a table are, where their content does not decide it.
@@ -49,7 +59,8 @@ pub(crate) struct KindArgs {
     /// Read a column of a table as numbers; any other text in it is an error
     #[arg(long, value_name = "COLUMN")]
     pub(crate) numeric: Vec<String>,
-    /// Read a column of a table as dates, such as 2024-05-01 or 01.05.2024 12:30; any other text in it is an error
+    /// Read a column of a table as dates, such as 2024-05-01 or 01.05.2024 12:30; any other text in it is an error;
+    /// COLUMN:day-first or COLUMN:month-first says how to read 05/01/2024 where no date of the column does
     #[arg(long, value_name = "COLUMN")]
     pub(crate) dates: Vec<String>,
 }

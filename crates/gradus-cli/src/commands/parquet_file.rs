@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use gradus::Error;
 use gradus::data::csv::Column;
-use parquet::basic::{LogicalType, Repetition, Type as PhysicalType};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type};
+use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as PhysicalType};
+use parquet::data_type::{
+    BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type,
+};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -29,7 +31,7 @@ pub(super) fn write<W: Write + Send>(out: W, columns: &[(String, Column)]) -> Re
         .set_created_by(concat!("gradus ", env!("CARGO_PKG_VERSION")).into());
     let mut file =
         SerializedFileWriter::new(out, Arc::new(schema.build()?), Arc::new(properties.build()))?;
-    let rows = columns.first().map_or(0, |(_, column)| length(column));
+    let rows = columns.first().map_or(0, |(_, column)| column.len());
     for start in (0..rows).step_by(ROWS_OF_A_GROUP) {
         let rows = start..(start + ROWS_OF_A_GROUP).min(rows);
         let mut group = file.next_row_group()?;
@@ -46,6 +48,12 @@ pub(super) fn write<W: Write + Send>(out: W, columns: &[(String, Column)]) -> Re
                     let bytes = |text: &String| ByteArray::from(text.as_str());
                     values_or_gaps::<ByteArrayType, _>(&mut writer, &values[rows.clone()], bytes)?
                 }
+                Column::Truth(values) => {
+                    values_or_gaps::<BoolType, _>(&mut writer, &values[rows.clone()], |&it| it)?
+                }
+                Column::Time(values) => {
+                    values_or_gaps::<Int64Type, _>(&mut writer, &values[rows.clone()], |&it| it)?
+                }
                 Column::Single(values) => {
                     writer.typed::<FloatType>().write_batch(&values[rows.clone()], None, None)?;
                 }
@@ -57,15 +65,6 @@ pub(super) fn write<W: Write + Send>(out: W, columns: &[(String, Column)]) -> Re
     file.into_inner()
 }
 
-fn length(column: &Column) -> usize {
-    match column {
-        Column::Whole(values) => values.len(),
-        Column::Double(values) => values.len(),
-        Column::Single(values) => values.len(),
-        Column::Text(values) => values.len(),
-    }
-}
-
 /// The column in the schema.
 fn field(name: &str, column: &Column) -> Result<TypePtr> {
     let (physical, logical) = match column {
@@ -73,6 +72,10 @@ fn field(name: &str, column: &Column) -> Result<TypePtr> {
         Column::Double(_) => (PhysicalType::DOUBLE, None),
         Column::Single(_) => (PhysicalType::FLOAT, None),
         Column::Text(_) => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
+        Column::Truth(_) => (PhysicalType::BOOLEAN, None),
+        Column::Time(_) => {
+            (PhysicalType::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)))
+        }
     };
     let repetition = match column {
         Column::Single(_) => Repetition::REQUIRED,
@@ -129,11 +132,13 @@ mod tests {
             ("x, \"y\"".to_owned(), Column::Double(vec![None, Some(0.1), Some(2.0)])),
             ("p".to_owned(), Column::Single(vec![0.25, 1.0, 0.1])),
             ("é".to_owned(), Column::Text(vec![Some("猫\n".into()), Some(String::new()), None])),
+            ("t".to_owned(), Column::Time(vec![Some(-1), None, Some(1_700_000_000_000_000)])),
+            ("b".to_owned(), Column::Truth(vec![None, Some(true), Some(false)])),
         ];
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("t.parquet");
         write(File::create(&path).unwrap(), &columns).unwrap();
-        assert_eq!(column_names(&path).unwrap(), ["n", "x, \"y\"", "p", "é"]);
+        assert_eq!(column_names(&path).unwrap(), ["n", "x, \"y\"", "p", "é", "t", "b"]);
         let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
         let rows: Vec<Vec<Field>> = reader
             .get_row_iter(None)
@@ -144,9 +149,30 @@ mod tests {
         assert_eq!(
             rows,
             [
-                [Field::Long(i64::MAX), Field::Null, Field::Float(0.25), text("猫\n")],
-                [Field::Null, Field::Double(0.1), Field::Float(1.0), text("")],
-                [Field::Long(-1), Field::Double(2.0), Field::Float(0.1), Field::Null],
+                vec![
+                    Field::Long(i64::MAX),
+                    Field::Null,
+                    Field::Float(0.25),
+                    text("猫\n"),
+                    Field::TimestampMicros(-1),
+                    Field::Null,
+                ],
+                vec![
+                    Field::Null,
+                    Field::Double(0.1),
+                    Field::Float(1.0),
+                    text(""),
+                    Field::Null,
+                    Field::Bool(true),
+                ],
+                vec![
+                    Field::Long(-1),
+                    Field::Double(2.0),
+                    Field::Float(0.1),
+                    Field::Null,
+                    Field::TimestampMicros(1_700_000_000_000_000),
+                    Field::Bool(false),
+                ],
             ]
         );
         std::fs::write(&path, "no parquet").unwrap();

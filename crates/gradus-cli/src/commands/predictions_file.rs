@@ -4,7 +4,7 @@
 //! Behind that is `prediction`, and for classes the probability of each.
 
 use std::fs::File;
-use std::io::{BufWriter, Cursor, Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
@@ -382,8 +382,7 @@ fn of_table(
     if is_parquet(args) {
         let options =
             TableOptions { encoding: Some(form.encoding), ..samples::table_options(model, args) };
-        let source = csv::unpack(Cursor::new(bytes))?;
-        let mut all = csv::read_columns(source, &options, form.decimal_comma)?;
+        let mut all = csv::read_columns(bytes, &options, form.decimal_comma)?;
         let taken: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
         let names = csv::free_names(&names, &taken);
         let rows = (0..predicted.len()).map(|index| predicted.cells(index));
@@ -398,9 +397,8 @@ fn of_table(
     let options =
         TableOptions { encoding: Some(form.encoding), ..samples::table_options(model, args) };
     let cells = |index| predicted.cells(index);
-    let (names, has_header) = target.write(|write| {
-        csv::extend(csv::unpack(Cursor::new(bytes))?, &options, written_as, &names, cells, write)
-    })?;
+    let (names, has_header) =
+        target.write(|write| csv::extend(bytes, &options, written_as, &names, cells, write))?;
     if !has_header {
         warn(format_args!(
             "the table has no header, so the predictions have none; behind its columns are {}",

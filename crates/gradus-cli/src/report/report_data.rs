@@ -175,6 +175,7 @@ fn check_no_data(args: &ReportArgs, why: &str) -> Result<()> {
         ("--drop", !source.table.drop.is_empty()),
         ("--missing", source.table.missing.is_some()),
         ("--encoding", source.table.encoding.is_some()),
+        ("--no-header", source.table.no_header),
         ("--image-size", source.image_size.is_some()),
         ("--no-download", source.named.no_download),
     ];

@@ -22,7 +22,7 @@ use crate::run::{model, saving};
 
 /// The options that a resumed run accepts: where the data are and what is written and printed. Everything
 /// else is fixed by the checkpoint.
-const ALLOWED: [&str; 21] = [
+const ALLOWED: [&str; 22] = [
     "epochs",
     "resume",
     "checkpoint",
@@ -31,6 +31,7 @@ const ALLOWED: [&str; 21] = [
     "test",
     "label_column",
     "encoding",
+    "no_header",
     "image_size",
     "data_dir",
     "no_download",
@@ -58,6 +59,9 @@ struct Note {
     label_column: Option<String>,
     #[serde(default)]
     encoding: Option<String>,
+    /// Whether the first line of the table is a row.
+    #[serde(default)]
+    no_header: bool,
     /// Whether targets are values, or labels.
     values: bool,
     image_size: Option<(usize, usize)>,
@@ -205,6 +209,7 @@ pub(crate) fn restore(args: &TrainArgs, path: &Path) -> Result<(TrainArgs, Setti
     let encoding = note.encoding.filter(|_| still(FileKind::Table));
     let encoding = encoding.and_then(|name| Encoding::from_name(&name));
     args.source.table.encoding = args.source.table.encoding.or(encoding);
+    args.source.table.no_header |= note.no_header && still(FileKind::Table);
     args.source.image_size = args.source.image_size.or(image_size);
     if let (false, Some(out)) = (args.given.contains_key("out"), note.out) {
         args.out = out.path();
@@ -292,6 +297,7 @@ impl CheckpointWriter {
             validation_set: settings.validation_set.as_ref().map(NotedPath::new),
             label_column: args.source.label_column.clone(),
             encoding: args.source.table.encoding.map(|it| it.name().to_owned()),
+            no_header: args.source.table.no_header,
             values: args.task() != Task::Classification,
             image_size: args.source.image_size,
             sample_weights: args.sample_weights.as_ref().map(NotedPath::new),

@@ -43,6 +43,7 @@ pub(crate) fn labelled_data(
     options.columns = model.columns.clone();
     options.doubles = model.transform.takes_doubles();
     options.types = source::types_of(model);
+    options.used = source::used_by(model);
     options.fill = source::fill_of(model);
     options.colour = model.sample_shape.len() == 3 && model.image_size().is_none();
     let knows_targets = model.columns.as_ref().is_some_and(|it| !it.targets().is_empty());

@@ -14,7 +14,7 @@ use crate::args::PredictArgs;
 use crate::run::file_kind::FileKind;
 use crate::run::output::shape;
 use crate::run::scale::to_scale_of;
-use crate::run::source::{check_table, fill_of, no_effect, types_of};
+use crate::run::source::{check_table, fill_of, no_effect, types_of, used_by};
 
 /// The most bytes of a file by default; of a pipe, a device or standard input, [`STREAM_LIMIT`].
 const FILE_LIMIT: u64 = 4 << 30;
@@ -219,9 +219,9 @@ fn parse(path: &Path, bytes: &[u8], model: &Model, args: &PredictArgs) -> Result
                 Task::Classification => Vec::new(),
                 Task::MultiLabel | Task::Regression => model.target_names(),
             };
-            let (types, fill) = (types_of(model), fill_of(model));
-            let (types, fill) = (types.as_deref(), fill.as_deref());
-            let options = TableOptions { types, fill, ..table_options(model, args) };
+            let (types, used, fill) = (types_of(model), used_by(model), fill_of(model));
+            let (types, used, fill) = (types.as_deref(), used.as_deref(), fill.as_deref());
+            let options = TableOptions { types, used, fill, ..table_options(model, args) };
             let features = model.features();
             let (mut inputs, of_table, form) =
                 csv::samples_of_bytes(bytes, features, &outputs, &options)?;
@@ -246,6 +246,7 @@ pub(crate) fn table_options<'a>(model: &'a Model, args: &'a PredictArgs) -> Tabl
         columns: model.columns.as_ref(),
         doubles: model.transform.takes_doubles(),
         missing: args.table.missing.as_deref(),
+        header: args.table.header(),
         ..TableOptions::default()
     }
 }

@@ -93,6 +93,7 @@ pub(crate) fn check_table(
         ("--drop", !args.drop.is_empty()),
         ("--encoding", args.encoding.is_some()),
         ("--missing", args.missing.is_some()),
+        ("--no-header", args.no_header),
     ];
     match given.into_iter().find(|(_, given)| *given && !is_table) {
         Some((option, _)) => {
@@ -125,8 +126,10 @@ pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOp
         kinds: request.kinds.map(KindArgs::kinds).unwrap_or_default(),
         missing: args.table.missing.clone(),
         types: None,
+        used: None,
         fill: None,
         encoding: args.table.encoding,
+        header: args.table.header(),
         columns: None,
         doubles: false,
         colour: false,
@@ -169,6 +172,11 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
 /// The types of the raw columns that a model takes, if it takes any.
 pub(crate) fn types_of(model: &Model) -> Option<Vec<ColumnType>> {
     model.transform.schema().map(Schema::types)
+}
+
+/// Whether a model uses each of the raw columns that it takes, if it takes any.
+pub(crate) fn used_by(model: &Model) -> Option<Vec<bool>> {
+    model.transform.schema().map(Schema::used)
 }
 
 /// What stands in place of gaps in tables for a model that was trained on columns without gaps: their means, which become 0.

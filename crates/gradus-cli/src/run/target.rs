@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use gradus::data::csv::{TableOptions, TargetGuess, guess_target, may_hold_images};
-use gradus::data::{Task, is_set_name};
+use gradus::data::{Task, is_set_name, training_table};
 use gradus::training::Preset;
 
 use crate::args::{SourceArgs, TrainArgs};
@@ -14,10 +14,12 @@ use crate::run::file_kind::FileKind;
 /// if readers would take another one. None for anything but a table, and for a table that cannot be read, whose problem is
 /// reported when it is.
 pub(crate) fn decide(data: Option<&Path>, source: &mut SourceArgs) -> Option<(Task, String)> {
-    let path = data.filter(|path| !is_set_name(path) && path.is_file())?;
+    let path = data.filter(|path| !is_set_name(path))?;
     if FileKind::of(path) != FileKind::Table {
         return None;
     }
+    // Of a folder of tables, the training part decides.
+    let path = &training_table(path)?;
     let TargetGuess { name, label_column, task, why } =
         guess_target(path, &options_of(source)).ok()??;
     if label_column.is_some() {
@@ -79,6 +81,7 @@ fn options_of(source: &SourceArgs) -> TableOptions<'_> {
         drop: &source.table.drop,
         encoding: source.table.encoding,
         missing: source.table.missing.as_deref(),
+        header: source.table.header(),
         ..TableOptions::default()
     }
 }

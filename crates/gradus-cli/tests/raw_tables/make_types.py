@@ -1,4 +1,5 @@
-"""Writes types.parquet (Snappy), types.brotli.parquet and types.csv: the same table, with the types that data frames have.
+"""Writes types.parquet (Snappy), types.brotli.parquet, types.zstd.parquet, types.arrow (a stream), types.feather (a file,
+LZ4) and types.csv: the same table, with the types that data frames have.
 
     python3 make_types.py       needs pyarrow 26
 """
@@ -7,7 +8,7 @@ import decimal
 from pathlib import Path
 
 import pyarrow
-import pyarrow.csv
+import pyarrow.feather
 import pyarrow.parquet
 
 FOLDER = Path(__file__).parent
@@ -47,6 +48,10 @@ types = {
 table = pyarrow.table({name: pyarrow.array(plain[name], types[name]) for name in plain})
 pyarrow.parquet.write_table(table, FOLDER / "types.parquet", compression="snappy", row_group_size=25)
 pyarrow.parquet.write_table(table, FOLDER / "types.brotli.parquet", compression="brotli")
+pyarrow.parquet.write_table(table, FOLDER / "types.zstd.parquet", compression="zstd")
+pyarrow.feather.write_feather(table, FOLDER / "types.feather", compression="lz4", chunksize=25)
+with pyarrow.ipc.new_stream(FOLDER / "types.arrow", table.schema) as stream:
+    stream.write_table(table)
 
 with open(FOLDER / "types.csv", "w", encoding="utf-8") as file:
     print(",".join(plain), file=file)

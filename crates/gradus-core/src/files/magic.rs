@@ -36,6 +36,10 @@ pub enum Magic {
     Heic,
     /// A table in Parquet.
     Parquet,
+    /// A table in Arrow's own form: a file (Feather of version 2) or a stream.
+    Arrow,
+    /// Feather of version 1, the form before Arrow's.
+    Feather,
     /// The old form of Office documents, such as `.xls`.
     OldOffice,
     /// Zstandard.
@@ -82,6 +86,10 @@ impl Magic {
             [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', ..] => Magic::Avif,
             [_, _, _, _, b'f', b't', b'y', b'p', ..] => Magic::Heic,
             [b'P', b'A', b'R', b'1', ..] => Magic::Parquet,
+            [b'A', b'R', b'R', b'O', b'W', b'1', 0, 0, ..] => Magic::Arrow,
+            // A message, and its size of less than 16 MiB.
+            [0xff, 0xff, 0xff, 0xff, _, _, _, 0, ..] => Magic::Arrow,
+            [b'F', b'E', b'A', b'1', ..] => Magic::Feather,
             [0xd0, 0xcf, 0x11, 0xe0, ..] => Magic::OldOffice,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Magic::Zstd,
             [0xfd, b'7', b'z', b'X', b'Z', ..] => Magic::Xz,
@@ -134,6 +142,8 @@ impl Magic {
             Magic::Avif => "an AVIF image",
             Magic::Heic => "a HEIC image",
             Magic::Parquet => "a Parquet file",
+            Magic::Arrow => "an Arrow file",
+            Magic::Feather => "a Feather file of version 1",
             Magic::OldOffice => "an Excel workbook (.xls)",
             Magic::Zstd => "a zstd file",
             Magic::Xz => "an xz file",
@@ -177,6 +187,9 @@ mod tests {
             (b"\x89", "PNG"),
             (b"\x89HDF\r\n", "HDF5"),
             (b"\0\0\0\x18ftypheic", "HEIC"),
+            (b"ARROW1\0\0", "Arrow"),
+            (b"\xff\xff\xff\xff\x80\0\0\0", "Arrow"),
+            (b"FEA1", "Feather"),
         ] {
             assert!(describe(start).contains(words), "{start:?}: {}", describe(start));
         }

@@ -29,6 +29,32 @@ pub struct Columns {
     /// Spellings of gaps in place of the usual ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<String>>,
+    /// What comes first in the dates of columns, by their positions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    date_orders: Vec<(usize, DateOrder)>,
+}
+
+/// What comes first in dates such as 05/01/2024.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateOrder {
+    /// The day.
+    DayFirst,
+    /// The month.
+    MonthFirst,
+}
+
+impl DateOrder {
+    /// Both.
+    pub const ALL: [DateOrder; 2] = [DateOrder::DayFirst, DateOrder::MonthFirst];
+
+    /// The name used in options.
+    pub fn name(self) -> &'static str {
+        match self {
+            DateOrder::DayFirst => "day-first",
+            DateOrder::MonthFirst => "month-first",
+        }
+    }
 }
 
 impl Columns {
@@ -43,7 +69,8 @@ impl Columns {
         targets: Vec<usize>,
         dropped: Vec<usize>,
     ) -> Result<Columns> {
-        let columns = Columns { count, names, targets, dropped, missing: None };
+        let (missing, date_orders) = (None, Vec::new());
+        let columns = Columns { count, names, targets, dropped, missing, date_orders };
         columns.check_positions()?;
         Ok(columns)
     }
@@ -51,7 +78,14 @@ impl Columns {
     /// The columns of a table of features alone, such as a data frame.
     pub fn of_features(names: Vec<String>) -> Columns {
         let count = names.len();
-        Columns { count, names: Some(names), targets: vec![], dropped: vec![], missing: None }
+        Columns {
+            count,
+            names: Some(names),
+            targets: vec![],
+            dropped: vec![],
+            missing: None,
+            date_orders: vec![],
+        }
     }
 
     /// The same columns, in whose cells these texts are gaps, in place of the usual ones.
@@ -59,9 +93,37 @@ impl Columns {
         Columns { missing, ..self }
     }
 
+    /// The same columns, with what comes first in the dates of each feature.
+    pub fn with_date_orders(self, orders: Vec<Option<DateOrder>>) -> Columns {
+        let orders = self.features().into_iter().zip(orders);
+        let date_orders = orders.filter_map(|(at, order)| Some((at, order?))).collect();
+        Columns { date_orders, ..self }
+    }
+
+    /// What comes first in the dates of a feature, if the table had such dates.
+    pub fn date_order(&self, feature: usize) -> Option<DateOrder> {
+        if self.date_orders.is_empty() {
+            return None;
+        }
+        let at = *self.features().get(feature)?;
+        self.date_orders.iter().find(|(place, _)| *place == at).map(|(_, order)| *order)
+    }
+
     /// The texts that are gaps, if they are not the usual ones.
     pub fn missing(&self) -> Option<&[String]> {
         self.missing.as_deref()
+    }
+
+    /// The same columns, without one that is a feature.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if it is no feature.
+    pub fn without(&self, feature: usize) -> Result<Columns> {
+        let mut columns = self.clone();
+        columns.dropped.push(feature);
+        columns.dropped.sort_unstable();
+        columns.check_positions()?;
+        Ok(columns)
     }
 
     /// Number of columns.

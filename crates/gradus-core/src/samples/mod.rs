@@ -20,7 +20,7 @@ pub(crate) mod batches;
 
 pub use batches::Shuffle;
 pub use cells::Cell;
-pub use columns::{Columns, GAP_SPELLINGS};
+pub use columns::{Columns, DateOrder, GAP_SPELLINGS};
 pub use digest::DataDigest;
 pub use folds::folds;
 pub use precision::needs_doubles;

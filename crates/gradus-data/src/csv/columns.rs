@@ -1,8 +1,7 @@
-//! The columns of a table, each with values of one type, for files that keep types.
+//! The columns of a table of text, each with values of one type, for files that keep types.
 
 use std::io::Read;
 
-use super::extended::free_names;
 use super::fields::{is_code, is_missing, parse_number};
 use super::options::TableOptions;
 use super::records::Record;
@@ -20,30 +19,52 @@ pub enum Column {
     Single(Vec<f32>),
     /// Text.
     Text(Vec<Option<String>>),
+    /// Truth values.
+    Truth(Vec<Option<bool>>),
+    /// Points in time: microseconds since 1970-01-01 00:00 UTC.
+    Time(Vec<Option<i64>>),
 }
 
-/// Reads all columns of a table, with their names; positions are the names in a table without a header, and a name
-/// that occurs again gets a number. A column is of whole numbers or of numbers if all of its fields are, missing values
-/// aside; otherwise it is text, and so are codes such as 00123, whose zeros would be lost.
+impl Column {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Column::Whole(values) | Column::Time(values) => values.len(),
+            Column::Double(values) => values.len(),
+            Column::Single(values) => values.len(),
+            Column::Text(values) => values.len(),
+            Column::Truth(values) => values.len(),
+        }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The columns of a table of text, with their names; positions are the names in a table without a header. A column is of
+/// whole numbers or of numbers if all of its fields are, missing values aside; otherwise it is text, and so are codes such as
+/// 00123, whose zeros would be lost.
 ///
 /// # Errors
 /// As [`super::parse_samples`].
-pub fn read_columns(
+pub(super) fn columns_of_text(
     source: impl Read,
     options: &TableOptions,
     decimal_comma: bool,
 ) -> Result<Vec<(String, Column)>> {
     let mut table = Table::open_as(source, options, true)?;
-    let mut columns = vec![Fields::default(); table.columns];
+    let mut columns = vec![Fields::default(); table.head.columns];
     let mut row = Record::default();
     while table.next_line(&mut row)?.is_some() {
         for (column, field) in columns.iter_mut().zip(row.fields()) {
             column.push(field);
         }
     }
-    let names: Vec<String> = (0..table.columns).map(|at| table.name(at)).collect();
+    let names: Vec<String> = (0..table.head.columns).map(|at| table.head.name(at)).collect();
     let columns = columns.iter().map(|fields| fields.column(decimal_comma));
-    Ok(free_names(&names, &[]).into_iter().zip(columns).collect())
+    Ok(names.into_iter().zip(columns).collect())
 }
 
 /// The fields of a column, one after the other in one text: a table may have millions.
@@ -105,7 +126,7 @@ mod tests {
     #[test]
     fn columns_have_the_type_of_all_their_fields() {
         let table = "n,x,code,name,n,none\n1,1,007,\"a,b\",x,\n-2,NA,008,,y,NA\n3,2.5,9,c,z,\n";
-        let found = read_columns(table.as_bytes(), &TableOptions::default(), false).unwrap();
+        let found = columns_of_text(table.as_bytes(), &TableOptions::default(), false).unwrap();
         let text = |values: [&str; 3]| {
             Column::Text(values.map(|it| Some(it.to_owned()).filter(|it| !it.is_empty())).to_vec())
         };
@@ -114,11 +135,11 @@ mod tests {
             ("x", Column::Double(vec![Some(1.0), None, Some(2.5)])),
             ("code", text(["007", "008", "9"])),
             ("name", text(["a,b", "", "c"])),
-            ("n_2", text(["x", "y", "z"])),
+            ("n", text(["x", "y", "z"])),
             ("none", text(["", "NA", ""])),
         ];
         assert_eq!(found, expected.map(|(name, column)| (name.to_owned(), column)));
-        let comma = read_columns(&b"1,5;2\n3;4\n"[..], &TableOptions::default(), true).unwrap();
+        let comma = columns_of_text(&b"1,5;2\n3;4\n"[..], &TableOptions::default(), true).unwrap();
         assert_eq!(comma[0], ("0".to_owned(), Column::Double(vec![Some(1.5), Some(3.0)])));
         assert_eq!(comma[1].1, Column::Whole(vec![Some(2), Some(4)]));
     }

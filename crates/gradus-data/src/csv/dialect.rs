@@ -1,6 +1,5 @@
 //! Detects the separator of a table from the beginning of its text.
 
-use super::encoding::{Encoding, Text};
 use super::fields::parse_number;
 use super::records::{Record, Records};
 
@@ -64,8 +63,7 @@ fn fit(start: &[u8], is_whole: bool, separator: u8) -> (usize, usize) {
 
 /// The first records, comments excluded.
 fn first_records(start: &[u8], is_whole: bool, separator: u8) -> Vec<Record> {
-    let Ok(text) = Text::open(start, Some(Encoding::Utf8)) else { return Vec::new() };
-    let mut records = Records::new(text, separator);
+    let mut records = Records::from(start, (0, 1), separator, false);
     let mut found: Vec<Record> = Vec::new();
     let mut record = Record::default();
     while found.len() < LOOKED_AT && records.next(&mut record).unwrap_or(false) {

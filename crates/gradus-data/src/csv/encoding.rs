@@ -9,6 +9,7 @@ use gradus_core::files::magic;
 
 use crate::error::Result;
 use crate::{bytes, invalid};
+
 /// Bytes decoded at a time.
 pub(super) const PIECE: usize = 1 << 16;
 
@@ -141,17 +142,20 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Whether the last byte was a carriage return, to which a line feed may belong.
-    pub(super) fn is_open(&self) -> bool {
-        self.after_return
-    }
-
     pub(super) fn pass(&mut self, text: &[u8]) {
-        for &byte in text {
-            self.ends += u64::from(byte == b'\r' || (byte == b'\n' && !self.after_return));
-            self.after_return = byte == b'\r';
-        }
+        let Some(&last) = text.last() else { return };
+        // The second half of a \r\n that began before.
+        let split = u64::from(self.after_return && text[0] == b'\n');
+        self.ends += lines_of(text) - split;
+        self.after_return = last == b'\r';
     }
+}
+
+/// The line ends in a text; a `\r\n` is one.
+pub(super) fn lines_of(text: &[u8]) -> u64 {
+    let feeds = memchr::memchr_iter(b'\n', text).count();
+    let lone = memchr::memchr_iter(b'\r', text).filter(|&at| text.get(at + 1) != Some(&b'\n'));
+    (feeds + lone.count()) as u64
 }
 
 impl<R: Read> Text<R> {
@@ -228,7 +232,7 @@ impl<R: Read> Text<R> {
             Encoding::Utf16Be => self.decode_utf16(u16::from_be_bytes)?,
             Encoding::Windows1252 => self.decode_windows()?,
         }
-        if let Some(at) = self.decoded.iter().position(|&byte| byte == 0) {
+        if let Some(at) = memchr::memchr(0, &self.decoded) {
             let problem = "a NUL byte, which no text has: the file is damaged or not a table";
             return Err(self.refusal(at, problem));
         }

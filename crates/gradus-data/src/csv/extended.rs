@@ -1,11 +1,17 @@
 //! Tables with further columns: a table and cells for each of its rows in, the table as it is with the cells behind
 //! each row out. And tables of cells alone.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 
+use super::columns::{Column, columns_of_text};
 use super::encoding::TextForm;
+#[cfg(feature = "parquet")]
+use super::exact::{StoredText, columns_of};
 use super::options::TableOptions;
+use super::packed::unpack;
 use super::records::Record;
+#[cfg(feature = "parquet")]
+use super::stored::StoredTable;
 use super::table::Table;
 use crate::error::Result;
 
@@ -102,13 +108,15 @@ fn number_text(number: f32) -> String {
 /// # Errors
 /// As [`super::parse_samples`], and those of `write`.
 pub fn extend<'a, C: IntoIterator<Item = Cell<'a>>>(
-    source: impl Read,
+    bytes: &[u8],
     options: &TableOptions,
     form: TextForm,
     names: &[String],
     mut cells: impl FnMut(usize) -> C,
     write: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<(Vec<String>, bool)> {
+    let (source, header) = text_of(bytes)?;
+    let options = &TableOptions { header: header.or(options.header), ..*options };
     let mut table = Table::open_as(source, options, true)?;
     let writer = Writer { line_end: table.line_end(), form };
     if table.is_marked {
@@ -118,7 +126,7 @@ pub fn extend<'a, C: IntoIterator<Item = Cell<'a>>>(
         let line = String::from_utf8_lossy(&table.separator_line);
         write(&writer.bytes(&(line.into_owned() + writer.line_end)))?;
     }
-    let names = free_names(names, table.header.as_deref().unwrap_or_default());
+    let names = free_names(names, table.head.header.as_deref().unwrap_or_default());
     if let Some(header) = table.header_source() {
         let header = String::from_utf8_lossy(header);
         write(&writer.line_after(Some(&header), names.iter().map(|name| Cell::Text(name))))?;
@@ -129,7 +137,39 @@ pub fn extend<'a, C: IntoIterator<Item = Cell<'a>>>(
         write(&writer.line_after(Some(&line), cells(index)))?;
         index += 1;
     }
-    Ok((names, table.header.is_some()))
+    Ok((names, table.head.header.is_some()))
+}
+
+/// The text of a table of any kind, and whether it is known to have a header.
+fn text_of(bytes: &[u8]) -> Result<(Box<dyn Read + '_>, Option<bool>)> {
+    #[cfg(feature = "parquet")]
+    if let Some(table) = StoredTable::of_bytes(bytes)? {
+        return Ok((Box::new(StoredText::new(&table)?), Some(true)));
+    }
+    Ok((unpack(Cursor::new(bytes))?, None))
+}
+
+/// Reads all columns of the table in the bytes of a file, with their names; positions are the names in a table without a
+/// header, and a name that occurs again gets a number. The columns of a file that keeps types have these types; those of a
+/// text are of whole numbers or of numbers if all of their fields are, missing values aside, and otherwise of text, and so are
+/// codes such as 00123, whose zeros would be lost.
+///
+/// # Errors
+/// As [`super::samples_of_bytes`], and `InvalidData` for columns of lists or groups.
+pub fn read_columns(
+    bytes: &[u8],
+    options: &TableOptions,
+    decimal_comma: bool,
+) -> Result<Vec<(String, Column)>> {
+    #[cfg(feature = "parquet")]
+    let columns = match StoredTable::of_bytes(bytes)? {
+        Some(table) => columns_of(&table)?,
+        None => columns_of_text(unpack(Cursor::new(bytes))?, options, decimal_comma)?,
+    };
+    #[cfg(not(feature = "parquet"))]
+    let columns = columns_of_text(unpack(Cursor::new(bytes))?, options, decimal_comma)?;
+    let (names, columns): (Vec<String>, Vec<Column>) = columns.into_iter().unzip();
+    Ok(free_names(&names, &[]).into_iter().zip(columns).collect())
 }
 
 /// The names, with a number where another column has the name: `prediction_2`.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use gradus_core::samples::GAP_SPELLINGS;
 
-use crate::Inputs;
 use crate::array::MAX_CLASSES;
 
 /// Whether a field is a missing value.
@@ -15,29 +14,52 @@ pub(super) fn is_missing(field: &[u8]) -> bool {
 }
 
 /// The spellings of a gap in a table. An empty field is always one.
-pub(super) struct Gaps<'a>(Option<&'a [String]>);
+pub(super) struct Gaps<'a> {
+    spellings: Option<&'a [String]>,
+    /// Whether a gap begins with a byte: most fields are told apart by that.
+    begins: [bool; 256],
+}
 
 impl<'a> Gaps<'a> {
     /// These spellings, or the usual ones.
     pub(super) fn new(spellings: Option<&'a [String]>) -> Gaps<'a> {
-        Gaps(spellings)
+        let mut begins = [false; 256];
+        let mut begin = |spelling: &[u8]| {
+            if let Some(&first) = spelling.first() {
+                begins[usize::from(first)] = true;
+            }
+        };
+        match spellings {
+            None => GAP_SPELLINGS.iter().for_each(|it| begin(it.as_bytes())),
+            Some(all) => all.iter().for_each(|it| begin(it.trim().as_bytes())),
+        }
+        Gaps { spellings, begins }
     }
 
     /// Whether a field is a gap.
     pub(super) fn contain(&self, field: &[u8]) -> bool {
         let field = field.trim_ascii();
-        match self.0 {
-            None => is_missing(field),
-            Some(spellings) => {
-                field.is_empty() || spellings.iter().any(|it| it.trim().as_bytes() == field)
+        let Some(&first) = field.first() else { return true };
+        self.begins[usize::from(first)]
+            && match self.spellings {
+                None => is_missing(field),
+                Some(spellings) => spellings.iter().any(|it| it.trim().as_bytes() == field),
             }
-        }
     }
 }
 
-/// The decimal mark of a table, as far as its fields have shown it.
+/// The marks in the numbers of a table, as far as its fields have shown them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Decimals {
+pub(super) struct Decimals {
+    /// The decimal mark.
+    pub(super) mark: Mark,
+    /// Whether a number had marks between thousands.
+    pub(super) has_groups: bool,
+}
+
+/// A decimal mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
     /// No field has shown one yet; a comma may be one.
     Unknown,
     Point,
@@ -45,12 +67,17 @@ pub(super) enum Decimals {
 }
 
 impl Decimals {
+    /// Of numbers with a decimal comma.
+    pub(super) const COMMA: Decimals = Decimals { mark: Mark::Comma, has_groups: false };
+
     /// Before any field is read.
     pub(super) fn of(separator: u8) -> Decimals {
-        if separator == b',' { Decimals::Point } else { Decimals::Unknown }
+        let mark = if separator == b',' { Mark::Point } else { Mark::Unknown };
+        Decimals { mark, has_groups: false }
     }
 
     /// The number in a field, if there is one and its decimal mark is that of the others.
+    #[inline]
     pub(super) fn try_number(&mut self, field: &[u8]) -> Option<f64> {
         let begins_so =
             |&byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b',');
@@ -60,25 +87,85 @@ impl Decimals {
     }
 
     /// The number in a field, or what is wrong with it.
+    #[inline]
     pub(super) fn number(&mut self, field: &[u8]) -> Result<f64, String> {
         let text = field.trim_ascii();
         let (has_comma, has_point) = (text.contains(&b','), text.contains(&b'.'));
-        match parse_number(text, has_comma && *self != Decimals::Point) {
-            Some(_) if has_point && *self == Decimals::Comma => Err(format!(
-                "{} has a decimal point, but other numbers of the table have a decimal comma",
-                shown(text)
-            )),
+        match parse_number(text, has_comma && self.mark != Mark::Point) {
+            Some(_) if has_point && self.mark == Mark::Comma => self.grouped_number(text).ok_or_else(|| {
+                format!(
+                    "{} has a decimal point, but other numbers of the table have a decimal comma",
+                    shown(text)
+                )
+            }),
             Some(number) => {
                 match (has_comma, has_point) {
-                    (true, _) => *self = Decimals::Comma,
-                    (false, true) => *self = Decimals::Point,
+                    (true, _) => self.mark = Mark::Comma,
+                    (false, true) => self.mark = Mark::Point,
                     (false, false) => {}
                 }
                 Ok(number)
             }
-            None => Err(why_no_number(text)),
+            None => self.grouped_number(text).ok_or_else(|| why_no_number(text)),
         }
     }
+
+    /// The number in a field with marks between thousands.
+    #[cold]
+    fn grouped_number(&mut self, text: &[u8]) -> Option<f64> {
+        let (number, mark) = parse_grouped(text, self.mark)?;
+        self.has_groups = true;
+        self.mark = mark;
+        Some(number)
+    }
+}
+
+/// A number whose thousands have marks between them, such as 1,234,567.5 or 1.234,5 or 1\u{2019}234, and the decimal mark that it
+/// shows, given the one that is known. None if it may also be another number: `1.234` or `1,234` where the decimal mark is
+/// not known, or where the mark is the decimal mark.
+fn parse_grouped(field: &[u8], known: Mark) -> Option<(f64, Mark)> {
+    let text = str::from_utf8(field).ok()?;
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let between = digits.chars().find(|letter| !letter.is_ascii_digit())?;
+    let (decimal, shown) = match between {
+        ',' => ('.', Mark::Point),
+        '.' => (',', Mark::Comma),
+        // An apostrophe, a narrow, a thin or an unbroken space, which stand between nothing else in a number.
+        '\'' | '\u{2019}' | '\u{202f}' | '\u{2009}' | '\u{a0}' => match digits.contains(',') {
+            true => (',', Mark::Comma),
+            false => ('.', Mark::Point),
+        },
+        _ => return None,
+    };
+    let (whole, fraction) =
+        digits.split_once(decimal).map_or((digits, None), |(a, b)| (a, Some(b)));
+    let mut groups = whole.split(between);
+    let first = groups.next()?;
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_first = (1..=3).contains(&first.len()) && is_digits(first) && !first.starts_with('0');
+    let count = groups.clone().count();
+    let are_groups = count > 0 && groups.all(|group| group.len() == 3 && is_digits(group));
+    if !is_first || !are_groups || !fraction.is_none_or(is_digits) {
+        return None;
+    }
+    let is_clear =
+        count > 1 || fraction.is_some() || !matches!(between, '.' | ',') || known == shown;
+    // Without a decimal mark of its own, a number between other marks shows none.
+    let shows = fraction.is_some() || matches!(between, '.' | ',');
+    if !is_clear || (shows && known != Mark::Unknown && known != shown) {
+        return None;
+    }
+    let plain = format!("{sign}{}.{}", whole.replace(between, ""), fraction.unwrap_or("0"));
+    let number = parse_number(plain.as_bytes(), false)?;
+    Some((number, if shows { shown } else { known }))
+}
+
+/// Whether a field is a number with both marks, one of which is the decimal mark.
+pub(super) fn has_both_marks(field: &[u8]) -> bool {
+    field.contains(&b',') && field.contains(&b'.') && parse_grouped(field, Mark::Unknown).is_some()
 }
 
 /// Why a field is not a number.
@@ -114,62 +201,6 @@ pub(super) fn shown(text: &[u8]) -> String {
     match text.char_indices().nth(LETTERS) {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}...", &text[..end]),
-    }
-}
-
-/// The features read so far: of what may be pixels, bytes until a number rules that out.
-pub(super) struct Numbers {
-    values: Values,
-    pub(super) decimals: Decimals,
-}
-
-enum Values {
-    Bytes(Vec<u8>),
-    Doubles(Vec<f64>),
-}
-
-impl Numbers {
-    pub(super) fn new(may_be_pixels: bool, decimals: Decimals) -> Self {
-        let values = match may_be_pixels {
-            true => Values::Bytes(Vec::new()),
-            false => Values::Doubles(Vec::new()),
-        };
-        Numbers { values, decimals }
-    }
-
-    pub(super) fn push(&mut self, field: &[u8]) -> Result<(), String> {
-        if let (Values::Bytes(values), Some(byte)) = (&mut self.values, parse_byte(field)) {
-            values.push(byte);
-            return Ok(());
-        }
-        let value = self.decimals.number(field)?;
-        check_size(value, field)?;
-        self.push_number(value);
-        Ok(())
-    }
-
-    /// Adds a number that single precision can hold.
-    pub(super) fn push_number(&mut self, value: f64) {
-        match &mut self.values {
-            Values::Doubles(values) => values.push(value),
-            Values::Bytes(values) if value == f64::from(value as u8) => values.push(value as u8),
-            Values::Bytes(values) => {
-                let bytes = values.iter().map(|&byte| f64::from(byte));
-                self.values = Values::Doubles(bytes.chain([value]).collect());
-            }
-        }
-    }
-
-    /// The features; zeros and ones alone are not grey levels.
-    pub(super) fn finish(self, features: usize, doubles: bool) -> Inputs {
-        match self.values {
-            Values::Bytes(values) if values.iter().all(|&value| value <= 1) => {
-                Inputs::Floats(values.into_iter().map(f32::from).collect())
-            }
-            Values::Bytes(values) => Inputs::Bytes(values),
-            Values::Doubles(values) if doubles => Inputs::Doubles(values),
-            Values::Doubles(values) => Inputs::of_doubles(values, features),
-        }
     }
 }
 
@@ -235,6 +266,20 @@ impl Labels {
         Ok(())
     }
 
+    /// Adds the labels of later rows.
+    ///
+    /// # Errors
+    /// If there are too many different ones.
+    pub(crate) fn append(&mut self, later: Labels) -> Result<(), String> {
+        let before = self.labels.len();
+        for name in &later.class_names {
+            self.push(name.as_bytes())?;
+        }
+        let indices = self.labels.split_off(before);
+        self.labels.extend(later.labels.into_iter().map(|label| indices[label as usize]));
+        Ok(())
+    }
+
     /// The labels and the names of the classes in order: by value where all are numbers, else by
     /// text.
     pub(crate) fn sorted(self) -> (Vec<u32>, Vec<String>) {
@@ -267,7 +312,7 @@ fn class_name(field: &[u8]) -> Result<String, String> {
 }
 
 /// One to three digits that make a number up to 255: nearly every cell of a table of pixels.
-fn parse_byte(field: &[u8]) -> Option<u8> {
+pub(super) fn parse_byte(field: &[u8]) -> Option<u8> {
     if field.is_empty() || field.len() > 3 || (field.len() > 1 && field[0] == b'0') {
         return None;
     }
@@ -293,7 +338,7 @@ fn parse_any_number(field: &[u8]) -> Option<f64> {
     let double: f64 = text.parse().ok()?;
     // Halfway between two single-precision numbers, the text itself decides which is nearer: rounding twice
     // must give what rounding once gives.
-    if double.to_bits() & 0x1fff_ffff == 0x1000_0000
+    if is_halfway(double)
         && let Ok(single) = text.parse::<f32>()
         && single != double as f32
     {
@@ -303,10 +348,57 @@ fn parse_any_number(field: &[u8]) -> Option<f64> {
     Some(double)
 }
 
+/// Powers of ten that are exact.
+const TENS: [f64; 16] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+/// The number in a field of at most 15 digits, perhaps with a sign and a decimal mark: most numbers are so. None for other
+/// fields, which may be numbers, too.
+///
+/// The digits are a whole number below 2^53 and the power of ten is exact, so that their quotient is the double that is
+/// nearest to the number (Clinger, How to read floating point numbers accurately, 1990).
+fn parse_short(field: &[u8], mark: u8) -> Option<f64> {
+    let (is_negative, digits) = match field {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, field),
+    };
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    let (mut whole, mut count, mut after) = (0_u64, 0, None);
+    for &byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                whole = 10 * whole + u64::from(byte - b'0');
+                count += 1;
+            }
+            _ if byte == mark && after.is_none() => after = Some(count),
+            _ => return None,
+        }
+    }
+    // A code such as 007 is no number.
+    if count == 0 || count > 15 || (after.is_none() && count > 1 && digits[0] == b'0') {
+        return None;
+    }
+    let number = whole as f64 / TENS[after.map_or(0, |at| count - at)];
+    if is_halfway(number) {
+        return None;
+    }
+    Some(if is_negative { -number } else { number })
+}
+
+/// Whether a number is halfway between two in single precision.
+fn is_halfway(number: f64) -> bool {
+    number.to_bits() & 0x1fff_ffff == 0x1000_0000
+}
+
 /// A finite number, spaces around it allowed; with a decimal comma in place of the point where
 /// `decimal_comma` says so.
 pub(super) fn parse_number(field: &[u8], decimal_comma: bool) -> Option<f64> {
     let field = field.trim_ascii();
+    if let Some(number) = parse_short(field, if decimal_comma { b',' } else { b'.' }) {
+        return Some(number);
+    }
     if is_code(field) {
         return None;
     }
@@ -324,8 +416,10 @@ pub(super) fn parse_number(field: &[u8], decimal_comma: bool) -> Option<f64> {
 /// Neither a number of any kind nor a missing value.
 pub(super) fn is_text(field: &[u8], decimal_comma: bool) -> bool {
     let is_number = || {
+        let mark = if decimal_comma { Mark::Unknown } else { Mark::Point };
         parse_number(field, decimal_comma).is_some()
             || (parse_any_number(field).is_some() && !is_code(field.trim_ascii()))
+            || parse_grouped(field.trim_ascii(), mark).is_some()
     };
     !is_missing(field) && !is_number()
 }
@@ -376,11 +470,48 @@ mod tests {
         assert_eq!(decimals.number(b"-1,5"), Ok(-1.5));
         assert_eq!(decimals.number(b"1,5e3"), Ok(1500.0));
         assert!(decimals.number(b"1.5").unwrap_err().contains("decimal comma"));
-        assert!(decimals.number(b"1.234,5").unwrap_err().contains("thousands"));
+        assert!(decimals.number(b"1.23,5").unwrap_err().contains("thousands"));
         let mut decimals = Decimals::of(b'\t');
         assert_eq!(decimals.number(b"1.5"), Ok(1.5));
         assert!(decimals.number(b"1,5").unwrap_err().contains("decimals with a point"));
-        assert!(Decimals::of(b',').number(b"1,234").is_err());
+        assert!(Decimals::of(b',').number(b"1,5").is_err());
+    }
+
+    #[test]
+    fn marks_between_thousands_are_read_where_they_are_clear() {
+        for (separator, text, number) in [
+            (b',', "1,234", Some(1234.0)),
+            (b',', "-1,234,567.5", Some(-1_234_567.5)),
+            (b',', "1,23", None),
+            (b',', "0,123", None),
+            (b',', "1234,567", None),
+            (b',', "1.234.567", None),
+            (b';', "1.234.567", Some(1_234_567.0)),
+            (b';', "1.234,5", Some(1234.5)),
+            (b';', "1,234.5", Some(1234.5)),
+            // Either decimals or thousands: what the decimal mark would be without other numbers.
+            (b';', "1.234", Some(1.234)),
+            (b';', "1,234", Some(1.234)),
+            (b';', "1'234'567.25", Some(1_234_567.25)),
+            (b';', "1\u{2019}234", Some(1234.0)),
+            (b'\t', "12\u{202f}345,5", Some(12_345.5)),
+            (b',', "12\u{a0}345", Some(12_345.0)),
+            // A space is also what stands between numbers.
+            (b',', "12 345", None),
+            (b',', "1,2345", None),
+            (b',', ",234", None),
+        ] {
+            assert_eq!(Decimals::of(separator).number(text.as_bytes()).ok(), number, "{text}");
+        }
+        let mut decimals = Decimals::of(b';');
+        decimals.number(b"1,5").unwrap();
+        assert_eq!(decimals.number(b"1.234"), Ok(1234.0));
+        assert!(decimals.has_groups);
+        assert!(decimals.number(b"1.23").unwrap_err().contains("decimal comma"));
+        let mut decimals = Decimals::of(b';');
+        decimals.number(b"1.5").unwrap();
+        assert_eq!(decimals.number(b"1,234"), Ok(1234.0));
+        assert!(decimals.number(b"1.234,5").is_err());
     }
 
     #[test]

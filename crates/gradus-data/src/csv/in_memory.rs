@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use gradus_core::samples::{ColumnType, RawColumn, TEXT_GAP, TIME_GAP};
 use gradus_core::transform::columns::time_text;
 
-use super::fields::{Decimals, Gaps};
-use super::typed::{TypedColumn, number_text};
+use super::fields::Gaps;
+use super::samples::convert;
+use super::typed::{Wanted, number_text};
 
 /// A column of text as a table would have it: spaces around values are trimmed, spellings of gaps (the usual ones, unless
 /// `missing` has others) are gaps, and numbers are written in one way. `codes` are indices into `values`, or
@@ -23,31 +24,11 @@ pub fn column_of_texts<S: AsRef<str>>(
     is_chosen: bool,
     missing: Option<&[String]>,
 ) -> Result<RawColumn, (usize, String)> {
-    let row_of = |value: usize| codes.iter().position(|&code| code as usize == value).unwrap_or(0);
-    let (gaps, mut decimals) = (Gaps::new(missing), Decimals::of(b','));
-    let mut column = match wanted {
-        None if !is_chosen => TypedColumn::of_text(),
-        None => TypedColumn::new(Some(ColumnType::Text), true),
-        Some(_) => TypedColumn::new(wanted, is_chosen),
-    };
-    for (at, value) in values.iter().enumerate() {
-        let read = column.push(value.as_ref().as_bytes(), at as u64, &mut decimals, &gaps);
-        read.map_err(|problem| (row_of(at), problem))?;
-    }
-    let of_values = column.finish().map_err(|(at, problem)| (row_of(at as usize), problem))?;
-    let place = |code: &u32| if *code == TEXT_GAP { None } else { Some(*code as usize) };
-    Ok(match of_values {
-        RawColumn::Numbers(numbers) => RawColumn::Numbers(
-            codes.iter().map(|code| place(code).map_or(f64::NAN, |at| numbers[at])).collect(),
-        ),
-        RawColumn::Times(times) => RawColumn::Times(
-            codes.iter().map(|code| place(code).map_or(TIME_GAP, |at| times[at])).collect(),
-        ),
-        RawColumn::Text { codes: known, values, is_chosen } => {
-            let codes = codes.iter().map(|code| place(code).map_or(TEXT_GAP, |at| known[at]));
-            RawColumn::Text { codes: codes.collect(), values, is_chosen }
-        }
-    })
+    let values: Vec<String> = values.iter().map(|value| value.as_ref().to_owned()).collect();
+    let column = RawColumn::Text { codes: codes.to_vec(), values: values.into(), is_chosen };
+    let kind = wanted.or(is_chosen.then_some(ColumnType::Text));
+    let wanted = Wanted { kind, is_chosen, ..Wanted::default() };
+    convert(column, wanted, &Gaps::new(missing)).map(|(column, _)| column)
 }
 
 /// A column in another type, where that is exact: numbers and times as their text, text as what it says; a column of gaps

@@ -1,11 +1,10 @@
 //! Decides which columns of a table are features and which are targets, from the options, the model's
 //! columns and the header.
 
-use std::collections::HashMap;
-use std::io::Read;
+use std::collections::{HashMap, HashSet};
 
+use super::head::{Head, Layout};
 use super::options::TableOptions;
-use super::table::{Layout, Table};
 use crate::error::{Error, Result};
 use crate::{Columns, image_shape, invalid};
 
@@ -14,8 +13,8 @@ const LABEL_NAMES: [&str; 4] = ["label", "class", "target", "y"];
 
 /// The columns of samples with targets, which are labels or values; and what the samples remember of
 /// the table.
-pub(super) fn of_samples_with_targets<R: Read>(
-    table: &mut Table<R>,
+pub(super) fn of_samples_with_targets(
+    table: &mut Head,
     options: &TableOptions,
 ) -> Result<(Layout, Columns)> {
     let dropped = table.dropped(options)?;
@@ -28,10 +27,13 @@ pub(super) fn of_samples_with_targets<R: Read>(
     };
     table.check_targets(&targets, &dropped)?;
     let left_out = [&targets[..], &dropped].concat();
-    let features = match known {
-        Some(known) => table.features_of(known, &left_out)?,
-        None => table.others(&left_out),
+    let found = match known {
+        Some(known) => table.features_of(known, options, &left_out)?,
+        None => table.others(&left_out).into_iter().map(Some).collect(),
     };
+    // What a model does not use may be worth showing.
+    let unread = (0..found.len()).filter(|&index| found[index].is_none()).collect();
+    let features: Vec<usize> = found.into_iter().flatten().collect();
     if features.is_empty() {
         return Err(invalid(format!(
             "the table has {}, and {} of them targets or left out: expected at least one more to \
@@ -49,7 +51,8 @@ pub(super) fn of_samples_with_targets<R: Read>(
         }
     };
     let may_be_pixels = may_be_pixels(features.len(), columns.feature_names());
-    Ok((Layout { features, targets, is_new: known.is_none(), may_be_pixels }, columns))
+    let is_new = known.is_none();
+    Ok((Layout { features, unread, targets, is_new, may_be_pixels }, columns))
 }
 
 /// Features of MNIST, which most tables of images have.
@@ -73,8 +76,8 @@ fn may_be_pixels(features: usize, names: Option<Vec<&str>>) -> bool {
 
 /// The columns of samples to predict for a model that takes `features` of them and whose outputs are
 /// values of these names, if it predicts values. Targets are left out, whatever they hold.
-pub(super) fn of_samples<R: Read>(
-    table: &mut Table<R>,
+pub(super) fn of_samples(
+    table: &mut Head,
     features: usize,
     outputs: &[String],
     options: &TableOptions,
@@ -84,7 +87,10 @@ pub(super) fn of_samples<R: Read>(
         left_out.extend(table.targets_called(wanted, !outputs.is_empty(), &left_out)?);
     }
     let taken = match options.columns {
-        Some(known) => table.features_of(known, &left_out)?,
+        Some(known) => {
+            let found = (0..).zip(table.features_of(known, options, &left_out)?);
+            found.filter_map(|(index, at)| at.filter(|_| options.uses(index))).collect()
+        }
         None => {
             let count = table.columns - left_out.len();
             if options.label_column.is_none() && count != features {
@@ -97,15 +103,17 @@ pub(super) fn of_samples<R: Read>(
             table.others(&left_out)
         }
     };
-    if taken.len() != features {
+    let unread = options.unread();
+    if taken.len() + unread.len() != features {
         return Err(table.wrong_count(features, &left_out));
     }
     // What samples to predict are is for the model to say.
     let may_be_pixels = image_shape(&[taken.len()]).is_some();
-    Ok(Layout { features: taken, targets: Vec::new(), is_new: false, may_be_pixels })
+    let targets = Vec::new();
+    Ok(Layout { features: taken, unread, targets, is_new: false, may_be_pixels })
 }
 
-impl<R: Read> Table<R> {
+impl Head {
     /// All columns but these.
     pub(super) fn others(&self, left_out: &[usize]) -> Vec<usize> {
         (0..self.columns).filter(|at| !left_out.contains(at)).collect()
@@ -221,15 +229,21 @@ impl<R: Read> Table<R> {
         }
     }
 
-    /// The features of other data in this table: by name, or by position without names.
-    fn features_of(&mut self, known: &Columns, left_out: &[usize]) -> Result<Vec<usize>> {
+    /// The features of other data in this table: by name, or by position without names; none for one that is not used and not
+    /// there.
+    fn features_of(
+        &mut self,
+        known: &Columns,
+        options: &TableOptions,
+        left_out: &[usize],
+    ) -> Result<Vec<Option<usize>>> {
         if let (Some(names), Some(wanted), Some(_)) =
             (known.names(), known.feature_names(), &self.header)
         {
             let others =
                 known.targets().iter().chain(known.dropped()).map(|&at| names[at].as_str());
-            let ignored: Vec<&str> = others.filter(|name| !wanted.contains(name)).collect();
-            return self.features_named(&wanted, &ignored, left_out);
+            let ignored: HashSet<&str> = others.filter(|name| !wanted.contains(name)).collect();
+            return self.features_named(&wanted, options, &ignored, left_out);
         }
         let (features, others) = (known.features(), self.others(left_out));
         let is_whole = self.columns == known.count();
@@ -239,18 +253,20 @@ impl<R: Read> Table<R> {
             false => others,
         };
         match of_training.len() == features.len() {
-            true => Ok(of_training),
+            true => Ok(of_training.into_iter().map(Some).collect()),
             false => Err(self.wrong_count(features.len(), left_out)),
         }
     }
 
-    /// The features of these names. Warns of columns that are neither these nor in `ignored`.
+    /// The features of these names, of which those that are not used need not be there. Warns of columns that are neither these
+    /// nor in `ignored`.
     fn features_named(
         &mut self,
         wanted: &[&str],
-        ignored: &[&str],
+        options: &TableOptions,
+        ignored: &HashSet<&str>,
         left_out: &[usize],
-    ) -> Result<Vec<usize>> {
+    ) -> Result<Vec<Option<usize>>> {
         let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, name) in self.header.as_deref().unwrap_or_default().iter().enumerate().rev() {
             if !left_out.contains(&at) {
@@ -263,8 +279,9 @@ impl<R: Read> Table<R> {
         let missing: Vec<&str> = wanted
             .iter()
             .zip(&found)
-            .filter(|(_, at)| at.is_none())
-            .map(|(name, _)| *name)
+            .enumerate()
+            .filter(|(index, (_, at))| at.is_none() && options.uses(*index))
+            .map(|(_, (name, _))| *name)
             .collect();
         if !missing.is_empty() {
             let header = self.header.as_deref().unwrap_or_default();
@@ -281,8 +298,7 @@ impl<R: Read> Table<R> {
         if let Some(twin) = twin {
             return Err(self.twins(&self.named(left_out, |name| name == *twin)));
         }
-        let features: Vec<usize> = found.into_iter().flatten().collect();
-        let rest = [&features[..], left_out].concat();
+        let rest: Vec<usize> = found.iter().flatten().chain(left_out).copied().collect();
         let strange = self.named(&rest, |name| !ignored.contains(&name));
         if !strange.is_empty() {
             let names: Vec<String> = strange.iter().map(|&at| self.name(at)).collect();
@@ -292,7 +308,7 @@ impl<R: Read> Table<R> {
                 list(&names)
             ));
         }
-        Ok(features)
+        Ok(found)
     }
 
     /// The error for several columns of one name.
@@ -367,7 +383,7 @@ impl<R: Read> Table<R> {
         if let Some(at) = found {
             return Ok(at);
         }
-        let texts = self.text_columns().into_iter().filter(|at| !left_out.contains(at));
+        let texts = self.texts.iter().copied().filter(|at| !left_out.contains(at));
         match texts.collect::<Vec<_>>()[..] {
             [only] => return Ok(only),
             [] => {}

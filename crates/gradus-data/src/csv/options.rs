@@ -34,16 +34,32 @@ pub struct TableOptions<'a> {
     /// The types of the features in `columns`, if these have types: the samples are then raw columns of these types. Without
     /// them, samples with known columns are numbers without gaps.
     pub types: Option<&'a [ColumnType]>,
+    /// Whether a model uses each of the features in `columns`: those that it does not use need not be in the table, and what
+    /// they hold does not matter. By default it uses all.
+    pub used: Option<&'a [bool]>,
     /// What stands in place of a gap in each feature, for a model of numbers: their means. Gaps are an error without it.
     pub fill: Option<&'a [f64]>,
-    /// For each column of a file that keeps types, whether it holds text; none for text files. Readers of files fill it in.
-    pub stored: Option<&'a [bool]>,
+    /// Whether the first line of a text table is a header; by default it is found out.
+    pub header: Option<bool>,
+    /// Whether numbers are known to have a decimal comma; otherwise the first mark decides.
+    pub decimal_comma: bool,
 }
 
 impl TableOptions<'_> {
     /// Whether the samples may be raw columns.
     pub(super) fn may_be_raw(&self) -> bool {
         self.columns.is_none() || self.types.is_some() || self.fill.is_some()
+    }
+
+    /// Whether a known feature is used.
+    pub(super) fn uses(&self, index: usize) -> bool {
+        self.used.is_none_or(|used| used.get(index) != Some(&false))
+    }
+
+    /// Which of the known features are not used, in ascending order.
+    pub(super) fn unread(&self) -> Vec<usize> {
+        let used = self.used.unwrap_or_default().iter().enumerate();
+        used.filter(|(_, used)| !**used).map(|(index, _)| index).collect()
     }
 
     /// What a gap is: the given spellings, else those of the known columns, else the usual ones.

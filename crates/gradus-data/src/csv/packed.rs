@@ -1,22 +1,21 @@
 //! Unpacks tables from gzip files and zip archives.
 
-use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek};
 
 use flate2::bufread::MultiGzDecoder;
 use gradus_core::files::magic::Magic;
 
 use super::encoding::PIECE;
-#[cfg(feature = "parquet")]
-use super::parquet::ParquetText;
-use crate::bytes;
+use crate::bytes::{self, start_of};
 use crate::error::Result;
 use crate::invalid;
 use crate::zip::{Archive, Entry};
+
 /// The bytes of a table, decompressed if the source is a gzip file or a zip archive with one table.
 ///
 /// # Errors
 /// `InvalidData` for an archive with another content, and for workbooks of spreadsheet programs.
-pub fn unpack<'a>(mut source: impl Read + Seek + 'a) -> Result<Box<dyn Read + 'a>> {
+pub(super) fn unpack<'a>(mut source: impl Read + Seek + 'a) -> Result<Box<dyn Read + 'a>> {
     let start = start_of(&mut source)?;
     match Magic::of(&start) {
         Magic::Zip => {
@@ -25,33 +24,10 @@ pub fn unpack<'a>(mut source: impl Read + Seek + 'a) -> Result<Box<dyn Read + 'a
             Ok(Box::new(Cursor::new(archive.read(&entry)?)))
         }
         Magic::Gzip => Ok(Box::new(MultiGzDecoder::new(BufReader::with_capacity(PIECE, source)))),
-        #[cfg(feature = "parquet")]
-        Magic::Parquet => Ok(Box::new(ParquetText::open(all_of(source)?)?)),
-        #[cfg(not(feature = "parquet"))]
-        it @ Magic::Parquet => Err(workbook(it.name())),
-        it @ Magic::OldOffice => Err(workbook(it.name())),
+        it @ (Magic::Parquet | Magic::Arrow | Magic::Feather | Magic::OldOffice) => {
+            Err(workbook(it.name()))
+        }
         _ => Ok(Box::new(source)),
-    }
-}
-
-/// For each column of a file that keeps types, whether it holds text; none for a text file.
-///
-/// # Errors
-/// As [`unpack`].
-pub(super) fn text_columns(mut source: impl Read + Seek) -> Result<Option<Vec<bool>>> {
-    match Magic::of(&start_of(&mut source)?) {
-        #[cfg(feature = "parquet")]
-        Magic::Parquet => super::parquet::text_columns(all_of(source)?).map(Some),
-        _ => Ok(None),
-    }
-}
-
-#[cfg(feature = "parquet")]
-fn all_of(mut source: impl Read) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    match source.read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(invalid(format!("cannot be read: {error}"))),
     }
 }
 
@@ -72,16 +48,6 @@ pub fn is_packed_table(mut source: impl Read + Seek) -> bool {
         }
         _ => false,
     }
-}
-
-fn start_of(source: &mut (impl Read + Seek)) -> Result<Vec<u8>> {
-    let unreadable = |error: std::io::Error| invalid(format!("cannot be read: {error}"));
-    let mut start = vec![0; 4];
-    source.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    let found = bytes::read_up_to(source, &mut start).map_err(unreadable)?;
-    source.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    start.truncate(found);
-    Ok(start)
 }
 
 /// The one table in an archive.

@@ -3,30 +3,36 @@
 //! Lines end in `\n`, `\r\n` or `\r`. A field that begins with a quotation mark ends at the next one, may hold
 //! separators and line ends, and `""` in it stands for one mark. Blank lines are skipped.
 
-use std::io::Read;
-
-use super::encoding::{Encoding, Lines, Text};
+use super::encoding::lines_of;
 use crate::error::Result;
 use crate::invalid;
 
 /// The most bytes of a line, with all lines that a quoted field holds.
-const LONGEST_LINE: usize = 16 << 20;
+pub(super) const LONGEST_LINE: usize = 16 << 20;
 
 /// The most fields of a line.
 const MOST_FIELDS: usize = 1_000_000;
+
+/// Whole records, one after the other.
+#[derive(Default)]
+pub(super) struct Block {
+    /// UTF-8, with the line end of the last record unless it ends the text.
+    pub(super) text: Vec<u8>,
+    /// The number of the first line, counted from 1.
+    pub(super) line: u64,
+}
 
 /// The fields of one line, or of several if a quoted field holds line ends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Record {
     text: Vec<u8>,
-    /// End of each field in `text`.
-    ends: Vec<usize>,
+    /// Where each field begins and ends in `text`.
+    places: Vec<(u32, u32)>,
     /// The number of its first line, counted from 1.
     pub(super) line: u64,
     /// Whether the line begins with `#`.
     pub(super) is_marked: bool,
-    /// Its text as it is, with quotation marks and spaces and without the line end; empty unless it is kept
-    /// ([`Records::keep_source`]).
+    /// Its text as it is, with quotation marks and spaces and without the line end; empty unless it is kept.
     pub(super) source: Vec<u8>,
     /// What ends it; empty at the end of the text.
     pub(super) line_end: &'static str,
@@ -34,12 +40,12 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.places.len()
     }
 
     pub(super) fn field(&self, at: usize) -> &[u8] {
-        let start = if at == 0 { 0 } else { self.ends[at - 1] };
-        &self.text[start..self.ends[at]]
+        let (start, end) = self.places[at];
+        &self.text[start as usize..end as usize]
     }
 
     pub(super) fn fields(&self) -> impl ExactSizeIterator<Item = &[u8]> {
@@ -65,28 +71,16 @@ impl Record {
 
     fn clear(&mut self, line: u64) {
         self.text.clear();
-        self.ends.clear();
+        self.places.clear();
         self.source.clear();
         (self.line, self.is_marked, self.line_end) = (line, false, "");
     }
 
-    /// Checks, once for each piece of text, that this may be a line of a table: it is kept in memory, with eight
-    /// bytes for each of its fields.
-    fn check_size(&self) -> Result<()> {
-        let line = self.line;
-        if self.text.len() > LONGEST_LINE {
-            return Err(invalid(format!(
-                "line {line} has more than 16 MiB; is a quotation mark not closed?"
-            )));
-        }
-        match self.len() > MOST_FIELDS {
-            false => Ok(()),
-            true => Err(invalid(format!("line {line} has more than {MOST_FIELDS} fields"))),
-        }
-    }
-
-    fn end_field(&mut self) {
-        self.ends.push(self.text.len());
+    /// Ends a field that began at `start` of `text`; spaces in front of it are no part of it.
+    fn end_field(&mut self, start: usize, end: usize) {
+        let spaces = self.text[start..end].iter().take_while(|&&byte| byte == b' ').count();
+        // A record is shorter than [`LONGEST_LINE`], which has been checked.
+        self.places.push(((start + spaces) as u32, end as u32));
     }
 
     fn is_blank(&self) -> bool {
@@ -94,157 +88,161 @@ impl Record {
     }
 }
 
-/// Position of the reader within a field.
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    /// Before its first letter.
-    Start,
-    /// In a field without quotation marks.
-    Plain,
-    /// After the opening quotation mark.
-    Quoted,
-    /// After a quotation mark in a quoted field: the closing one, or the first of two.
-    Closed,
-}
-
-/// The records of a text.
-pub(super) struct Records<R> {
-    text: Text<R>,
+/// The records of a block.
+#[derive(Debug, Clone)]
+pub(super) struct Records<'a> {
+    text: &'a [u8],
+    at: usize,
     separator: u8,
-    lines: Lines,
+    /// The number of the line at `at`.
+    line: u64,
     keeps_source: bool,
 }
 
-impl<R: Read> Records<R> {
-    pub(super) fn new(text: Text<R>, separator: u8) -> Records<R> {
-        Records { text, separator, lines: Lines::default(), keeps_source: false }
+impl<'a> Records<'a> {
+    pub(super) fn of(block: &'a Block, separator: u8) -> Records<'a> {
+        Records { text: &block.text, at: 0, separator, line: block.line, keeps_source: false }
     }
 
-    /// From now on records have their text as it is.
-    pub(super) fn keep_source(&mut self) {
-        self.keeps_source = true;
+    /// The records from a position on, where the line of this number begins. With `keeps_source` they have their text as it
+    /// is.
+    pub(super) fn from(
+        text: &'a [u8],
+        (at, line): (usize, u64),
+        separator: u8,
+        keeps_source: bool,
+    ) -> Records<'a> {
+        Records { text, at, separator, line, keeps_source }
     }
 
-    /// How letters are written as bytes, as far as the text has been read.
-    pub(super) fn encoding(&self) -> Encoding {
-        self.text.encoding()
-    }
-
-    /// Removes and returns the warnings about the text so far.
-    pub(super) fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.text.warnings)
+    /// Where the next record begins, and the number of its line.
+    pub(super) fn place(&self) -> (usize, u64) {
+        (self.at, self.line)
     }
 
     /// Reads the next record; `false` at the end.
     ///
     /// # Errors
-    /// `InvalidData` with the line for a quotation mark that is not closed, and for text that is not in its
-    /// encoding.
+    /// `InvalidData` with the line for a quotation mark that is not closed, and for a record that is too long.
     pub(super) fn next(&mut self, record: &mut Record) -> Result<bool> {
-        let Records { text, separator, lines, keeps_source } = self;
-        record.clear(lines.ends + 1);
-        let (mut state, mut opened) = (State::Start, 0);
         loop {
-            let piece = text.fill()?;
-            if piece.is_empty() {
-                return at_end(record, state, opened);
+            let (start, line) = self.place();
+            let rest = &self.text[start..];
+            if rest.is_empty() {
+                return Ok(false);
             }
-            record.check_size()?;
-            // Where what belongs to the record begins.
-            let (mut at, mut from) = (0, 0);
-            while at < piece.len() {
-                let byte = piece[at];
-                let is_end = byte == b'\n' || byte == b'\r';
-                match state {
-                    State::Quoted => {
-                        let run = piece[at..].iter().position(|&byte| byte == b'"');
-                        let run = &piece[at..][..run.unwrap_or(piece.len() - at)];
-                        lines.pass(run);
-                        record.text.extend_from_slice(run);
-                        at += run.len();
-                        if at < piece.len() {
-                            lines.pass(b"\"");
-                            state = State::Closed;
-                            at += 1;
-                        }
+            record.clear(line);
+            let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            let end = match memchr::memchr(b'"', &rest[..end]) {
+                None => {
+                    self.split_plain(&rest[..end], record)?;
+                    start + end
+                }
+                Some(_) => self.split_quoted(record)?,
+            };
+            let line_end = match self.text[end..] {
+                [b'\r', b'\n', ..] => "\r\n",
+                [b'\r', ..] => "\r",
+                [b'\n', ..] => "\n",
+                _ => "",
+            };
+            self.at = end + line_end.len();
+            self.line += u64::from(!line_end.is_empty());
+            if record.is_blank() {
+                continue;
+            }
+            record.line_end = line_end;
+            if record.len() > MOST_FIELDS {
+                return Err(invalid(format!("line {line} has more than {MOST_FIELDS} fields")));
+            }
+            if self.keeps_source {
+                record.source.extend_from_slice(&self.text[start..end]);
+            }
+            let first = record.places.first();
+            record.is_marked = first.is_some_and(|&(at, end)| {
+                at < end
+                    && record.text[at as usize] == b'#'
+                    && self.text[start..].trim_ascii_start()[0] == b'#'
+            });
+            return Ok(true);
+        }
+    }
+
+    /// Splits a line without quotation marks.
+    fn split_plain(&self, line: &[u8], record: &mut Record) -> Result<()> {
+        if line.len() > LONGEST_LINE {
+            return Err(too_long(record.line));
+        }
+        record.text.extend_from_slice(line);
+        let mut start = 0;
+        for end in memchr::memchr_iter(self.separator, line) {
+            record.end_field(start, end);
+            start = end + 1;
+        }
+        record.end_field(start, line.len());
+        Ok(())
+    }
+
+    /// Splits the record at `at`, which has quotation marks, and returns where it ends. Counts the lines in its fields.
+    fn split_quoted(&mut self, record: &mut Record) -> Result<usize> {
+        let text = self.text;
+        let is_end = |byte: u8| byte == b'\n' || byte == b'\r';
+        let mut at = self.at;
+        loop {
+            if record.text.len() > LONGEST_LINE {
+                return Err(too_long(record.line));
+            }
+            // A field begins.
+            let start = record.text.len();
+            at += text[at..].iter().take_while(|&&byte| byte == b' ').count();
+            let mut is_quoted = false;
+            if text.get(at) == Some(&b'"') {
+                is_quoted = true;
+                let opened = self.line;
+                at += 1;
+                loop {
+                    let Some(length) = memchr::memchr(b'"', &text[at..]) else {
+                        return Err(unclosed(opened));
+                    };
+                    let run = &text[at..][..length];
+                    self.line += lines_of(run);
+                    record.text.extend_from_slice(run);
+                    at += length + 1;
+                    if text.get(at) != Some(&b'"') {
+                        break;
                     }
-                    State::Closed if byte == b'"' => {
-                        record.text.push(byte);
-                        state = State::Quoted;
-                        at += 1;
+                    record.text.push(b'"');
+                    at += 1;
+                }
+                at += text[at..].iter().take_while(|&&byte| byte == b' ').count();
+                match text.get(at) {
+                    Some(&byte) if byte != self.separator && !is_end(byte) => {
+                        return Err(unclosed(opened));
                     }
-                    // The second half of a \r\n.
-                    State::Start if byte == b'\n' && record.ends.is_empty() && lines.is_open() => {
-                        lines.pass(b"\n");
-                        at += 1;
-                        from = at;
-                    }
-                    State::Start if byte == b'"' => {
-                        (state, opened) = (State::Quoted, lines.ends + 1);
-                        lines.pass(b"\"");
-                        at += 1;
-                    }
-                    State::Start | State::Closed if byte == b' ' => {
-                        lines.pass(b" ");
-                        at += 1;
-                    }
-                    _ if byte == *separator || is_end => {
-                        at += 1;
-                        record.end_field();
-                        lines.pass(&[byte]);
-                        if is_end && !record.is_blank() {
-                            if *keeps_source {
-                                record.source.extend_from_slice(&piece[from..at - 1]);
-                            }
-                            record.line_end = match (byte, piece.get(at)) {
-                                (b'\n', _) => "\n",
-                                // At the end of a piece, the second half is likely to follow.
-                                (_, Some(b'\n') | None) => "\r\n",
-                                _ => "\r",
-                            };
-                            text.consume(at);
-                            return Ok(true);
-                        }
-                        if is_end {
-                            record.clear(lines.ends + 1);
-                            from = at;
-                        }
-                        state = State::Start;
-                    }
-                    State::Closed => return Err(unclosed(opened)),
-                    State::Start | State::Plain => {
-                        let first = state == State::Start && record.ends.is_empty();
-                        record.is_marked |= first && byte == b'#';
-                        let ends =
-                            |&byte: &u8| byte == *separator || byte == b'\n' || byte == b'\r';
-                        let run = piece[at..].iter().position(ends);
-                        let run = &piece[at..][..run.unwrap_or(piece.len() - at)];
-                        // A run holds no line end: its first byte stands for all.
-                        lines.pass(&run[..1]);
-                        record.text.extend_from_slice(run);
-                        state = State::Plain;
-                        at += run.len();
-                    }
+                    _ => {}
                 }
             }
-            if *keeps_source {
-                record.source.extend_from_slice(&piece[from..]);
+            let run = text[at..].iter().position(|&byte| byte == self.separator || is_end(byte));
+            let run = &text[at..][..run.unwrap_or(text.len() - at)];
+            record.text.extend_from_slice(run);
+            at += run.len();
+            let end = record.text.len();
+            match is_quoted {
+                // Spaces between the marks belong to the field.
+                true => record.places.push((start as u32, end as u32)),
+                false => record.end_field(start, end),
             }
-            text.consume(at);
+            if text.get(at) != Some(&self.separator) {
+                return Ok(at);
+            }
+            at += 1;
         }
     }
 }
 
-/// The record that ends at the end of the text, if there is one.
-fn at_end(record: &mut Record, state: State, opened: u64) -> Result<bool> {
-    if state == State::Quoted {
-        return Err(unclosed(opened));
-    }
-    if record.ends.is_empty() && record.text.is_empty() && state == State::Start {
-        return Ok(false);
-    }
-    record.end_field();
-    Ok(!record.is_blank())
+/// The error for a record that is too long.
+pub(super) fn too_long(line: u64) -> crate::error::Error {
+    invalid(format!("line {line} has more than 16 MiB; is a quotation mark not closed?"))
 }
 
 fn unclosed(line: u64) -> crate::error::Error {
@@ -259,7 +257,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<(u64, Vec<String>)>> {
-        let mut records = Records::new(Text::open(text.as_bytes(), None)?, b',');
+        let block = Block { text: text.as_bytes().to_vec(), line: 1 };
+        let mut records = Records::of(&block, b',');
         let (mut record, mut all) = (Record::default(), Vec::new());
         while records.next(&mut record)? {
             let fields = record.fields().map(|field| String::from_utf8_lossy(field).into_owned());

@@ -3,7 +3,7 @@
 use gradus_core::samples::{ColumnType, RawColumn};
 
 use super::fields::{Decimals, Gaps};
-use super::typed::TypedColumn;
+use super::typed::{ReadColumn, TypedColumn, Wanted};
 
 /// A field as a column of one row, read as in a table whose column has this type; `missing` are the spellings of gaps, if they are
 /// not the usual ones.
@@ -15,9 +15,17 @@ pub fn read_field(
     kind: ColumnType,
     missing: Option<&[String]>,
 ) -> Result<RawColumn, String> {
-    let mut column = TypedColumn::new(Some(kind), false);
-    column.push(field.as_bytes(), 1, &mut Decimals::Unknown, &Gaps::new(missing))?;
-    column.finish().map_err(|(_, problem)| problem)
+    let wanted = Wanted { kind: Some(kind), ..Wanted::default() };
+    let mut column = TypedColumn::new(wanted, false);
+    // Without other fields, a comma may be a decimal mark.
+    column.push(field.as_bytes(), 1, &mut Decimals::of(b';'), &Gaps::new(missing))?;
+    match column.finish() {
+        Ok((ReadColumn::Raw(column), _)) => Ok(column),
+        Ok((ReadColumn::Bytes(bytes), _)) => {
+            Ok(RawColumn::Numbers(bytes.into_iter().map(f64::from).collect()))
+        }
+        Err((_, problem)) => Err(problem),
+    }
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use std::path::Path;
 
 use super::layout;
 use super::options::TableOptions;
-use super::packed::text_columns;
 use super::records::Record;
-use super::table::Table;
-use super::unpack;
+use super::source::Source;
+#[cfg(feature = "parquet")]
+use crate::RawColumn;
 use crate::error::Result;
 use crate::{Task, reading};
 
@@ -63,41 +63,38 @@ pub fn guess_target(path: &Path, options: &TableOptions) -> Result<Option<Target
     if reading::is_special(path) {
         return Ok(None);
     }
-    let stored = text_columns(reading::open(path)?)?;
-    let options = &TableOptions { stored: stored.as_deref(), ..*options };
-    let open = || Table::open(unpack(reading::open(path)?)?, options);
-    let mut table = open()?;
-    let left_out = table.dropped(options)?;
+    let mut source = Source::of_file(path, options)?;
+    let head = source.head();
+    let left_out = head.dropped(options)?;
     let targets = match options.label_column {
-        Some(wanted) => table.targets_called(wanted, true, &left_out)?,
-        None => vec![table.guess_label(&left_out, None)?],
+        Some(wanted) => head.targets_called(wanted, true, &left_out)?,
+        None => vec![head.guess_label(&left_out, None)?],
     };
     let &[at] = &targets[..] else {
         return Ok(Some(TargetGuess {
-            name: targets.iter().map(|&at| table.name(at)).collect::<Vec<_>>().join(", "),
+            name: targets.iter().map(|&at| head.name(at)).collect::<Vec<_>>().join(", "),
             label_column: None,
             task: Task::Regression,
             why: "several columns".to_owned(),
         }));
     };
-    let (name, last) = (table.name(at), table.others(&left_out).last().copied());
-    let Kind { task, why, is_doubtful } = kind_of(&mut table, at, options)?;
-    match last {
-        Some(last) if options.label_column.is_none() && is_doubtful && last != at => {
-            let mut table = open()?;
-            let name = table.name(last);
-            let is_unique = table.named(&[], |other| other == name).len() == 1;
-            let label_column = Some(if is_unique { name.clone() } else { last.to_string() });
-            let Kind { task, why, .. } = kind_of(&mut table, last, options)?;
-            Ok(Some(TargetGuess {
-                name,
-                label_column,
-                task,
-                why: format!("the last column, {why}"),
-            }))
+    let last = head.others(&left_out).last().copied().filter(|_| options.label_column.is_none());
+    let names = [Some(at), last].map(|at| at.map(|at| head.name(at)).unwrap_or_default());
+    let is_unique = head.named(&[], |other| other == names[1]).len() == 1;
+    let looked_at = [&[at][..], last.filter(|&last| last != at).as_slice()].concat();
+    let kinds = kinds_of(&mut source, &looked_at, options)?;
+    let [name, last_name] = names;
+    Ok(Some(match (&kinds[..], last) {
+        ([Kind { is_doubtful: true, .. }, Kind { task, why, .. }], Some(last)) => TargetGuess {
+            label_column: Some(if is_unique { last_name.clone() } else { last.to_string() }),
+            name: last_name,
+            task: *task,
+            why: format!("the last column, {why}"),
+        },
+        _ => {
+            TargetGuess { name, label_column: None, task: kinds[0].task, why: kinds[0].why.clone() }
         }
-        _ => Ok(Some(TargetGuess { name, label_column: None, task, why })),
-    }
+    }))
 }
 
 /// Whether the samples of the table at `path` are images as far as the names and the number of its columns tell; false for a
@@ -109,10 +106,8 @@ pub fn may_hold_images(path: &Path, options: &TableOptions) -> Result<bool> {
     if reading::is_special(path) {
         return Ok(false);
     }
-    let stored = text_columns(reading::open(path)?)?;
-    let options = &TableOptions { stored: stored.as_deref(), ..*options };
-    let mut table = Table::open(unpack(reading::open(path)?)?, options)?;
-    let (layout, _) = layout::of_samples_with_targets(&mut table, options)?;
+    let mut source = Source::of_file(path, options)?;
+    let (layout, _) = layout::of_samples_with_targets(source.head(), options)?;
     Ok(layout.may_be_pixels)
 }
 
@@ -136,47 +131,107 @@ impl Kind {
     }
 }
 
-/// Whether a column holds classes or values, and why.
-fn kind_of<R: Read>(table: &mut Table<R>, at: usize, options: &TableOptions) -> Result<Kind> {
-    let (gaps, mut decimals) = (options.gaps(), table.decimals);
-    let (mut row, mut rows, mut numbers) = (Record::default(), 0, HashSet::new());
-    let (mut texts, mut bytes) = (HashSet::new(), 0);
-    while rows < LOOKED_AT
-        && bytes < MOST_BYTES
-        && numbers.len() <= MOST_CLASSES
-        && table.next(&mut row)?
-    {
-        bytes += row.size();
-        let field = row.field(at).trim_ascii();
-        if gaps.contain(field) {
-            continue;
-        }
-        rows += 1;
-        // A number that begins with a zero is a code.
-        match decimals.try_number(field) {
-            None if rows < TEXTS => texts.insert(field.to_vec()),
-            None => break,
-            Some(_) if !texts.is_empty() => texts.insert(field.to_vec()),
-            Some(number) if number.fract() != 0.0 => {
-                return Ok(Kind::values("numbers with fractions"));
+/// Whether each of these columns holds classes or values, and why.
+fn kinds_of<R: Read>(
+    source: &mut Source<R>,
+    columns: &[usize],
+    options: &TableOptions,
+) -> Result<Vec<Kind>> {
+    let gaps = options.gaps();
+    match source {
+        Source::Text(table) => {
+            let mut looks: Vec<Look> = columns.iter().map(|_| Look::default()).collect();
+            let (mut row, mut bytes, mut decimals) = (Record::default(), 0, table.decimals);
+            while bytes < MOST_BYTES
+                && looks.iter().any(|look| !look.is_over)
+                && table.next(&mut row)?
+            {
+                bytes += row.size();
+                for (look, &at) in looks.iter_mut().zip(columns).filter(|(look, _)| !look.is_over) {
+                    let field = row.field(at).trim_ascii();
+                    if !gaps.contain(field) {
+                        look.see(decimals.try_number(field), field);
+                    }
+                }
             }
-            Some(number) => numbers.insert(number.to_bits()),
-        };
-    }
-    if !texts.is_empty() {
-        let are_names = rows > FEW_TEXTS && texts.len() as f64 >= NAMES_SHARE * rows as f64;
-        return Ok(Kind::classes("text", are_names));
-    }
-    let different = numbers.len();
-    let is_value =
-        different > MOST_CLASSES || (different > FEW_CLASSES && different * ROWS_OF_CLASS > rows);
-    Ok(match is_value {
-        true if different > MOST_CLASSES => {
-            Kind::values(format!("more than {MOST_CLASSES} different numbers"))
+            Ok(looks.iter().map(Look::kind).collect())
         }
-        true => Kind::values(format!("{different} different numbers in {rows} rows")),
-        false => Kind::classes(format!("{different} different whole numbers"), false),
-    })
+        #[cfg(feature = "parquet")]
+        Source::Stored(table) => {
+            let kind = |&at: &usize| {
+                let (column, mut look) = (table.column(at)?, Look::default());
+                for row in (0..column.len()).filter(|&row| !column.is_gap(row)) {
+                    match &column {
+                        _ if look.is_over => break,
+                        RawColumn::Numbers(values) => look.see(Some(values[row]), b""),
+                        RawColumn::Times(values) => look.see(None, &values[row].to_le_bytes()),
+                        RawColumn::Text { codes, values, .. } => {
+                            let text = values[codes[row] as usize].as_bytes();
+                            if !gaps.contain(text) {
+                                look.see(None, text);
+                            }
+                        }
+                    }
+                }
+                Ok(look.kind())
+            };
+            columns.iter().map(kind).collect()
+        }
+    }
+}
+
+/// A look at the values of a column.
+#[derive(Default)]
+struct Look {
+    rows: usize,
+    numbers: HashSet<u64>,
+    texts: HashSet<Vec<u8>>,
+    has_fractions: bool,
+    /// Whether nothing more will change the judgement.
+    is_over: bool,
+}
+
+impl Look {
+    /// Adds a value: a number, or text.
+    fn see(&mut self, number: Option<f64>, text: &[u8]) {
+        self.rows += 1;
+        match number {
+            None if self.rows < TEXTS => {
+                self.texts.insert(text.to_vec());
+            }
+            None => self.is_over = true,
+            Some(_) if !self.texts.is_empty() => {
+                self.texts.insert(text.to_vec());
+            }
+            Some(number) => {
+                self.has_fractions |= number.fract() != 0.0;
+                self.numbers.insert(number.to_bits());
+            }
+        }
+        self.is_over |=
+            self.has_fractions || self.numbers.len() > MOST_CLASSES || self.rows >= LOOKED_AT;
+    }
+
+    fn kind(&self) -> Kind {
+        let Look { rows, numbers, texts, .. } = self;
+        if self.has_fractions && texts.is_empty() {
+            return Kind::values("numbers with fractions");
+        }
+        if !texts.is_empty() {
+            let are_names = *rows > FEW_TEXTS && texts.len() as f64 >= NAMES_SHARE * *rows as f64;
+            return Kind::classes("text", are_names);
+        }
+        let different = numbers.len();
+        let is_value = different > MOST_CLASSES
+            || (different > FEW_CLASSES && different * ROWS_OF_CLASS > *rows);
+        match is_value {
+            true if different > MOST_CLASSES => {
+                Kind::values(format!("more than {MOST_CLASSES} different numbers"))
+            }
+            true => Kind::values(format!("{different} different numbers in {rows} rows")),
+            false => Kind::classes(format!("{different} different whole numbers"), false),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
         let distort = args.distort.map(|distortion| (distortion, args.seed.unwrap_or(0)));
         return show(part, data, index, distort);
     }
-    let description = Description::of(&found);
+    let description = Description::of(&found, decided.as_deref());
     if args.json {
         return print_json(&description);
     }
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
         Names::Values { output_names } => (output_names.len(), "targets"),
     };
     out.line(format_args!("samples of {sizes} {values}, {count} {what}"))?;
-    if let Some(decided) = decided.filter(|_| description.columns.is_some()) {
+    if let Some(decided) = description.decided.filter(|_| description.columns.is_some()) {
         out.line(decided)?;
     }
     out.line("")?;
@@ -99,6 +99,9 @@ struct Description<'a> {
     values: &'static str,
     #[serde(flatten)]
     targets: Names<'a>,
+    /// What is learned from a table and what decided it, if no option did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided: Option<&'a str>,
     train: Figures,
     #[serde(skip_serializing_if = "Option::is_none")]
     validation: Option<Figures>,
@@ -156,7 +159,7 @@ struct ValueFigures {
 }
 
 impl<'a> Description<'a> {
-    fn of(found: &'a Found) -> Self {
+    fn of(found: &'a Found, decided: Option<&'a str>) -> Self {
         let Found { name, train, validation, test, origin, .. } = found;
         Description {
             name,
@@ -168,6 +171,7 @@ impl<'a> Description<'a> {
                 Targets::Labels { names, .. } => Names::Labels { label_names: names },
                 Targets::Values { names, .. } => Names::Values { output_names: names },
             },
+            decided,
             train: Figures::of(train),
             validation: validation.as_ref().map(Figures::of),
             test: test.as_ref().map(Figures::of),

@@ -175,6 +175,12 @@ impl Schema {
         self.columns.iter().map(SchemaColumn::kind).collect()
     }
 
+    /// Whether each raw column is used.
+    pub fn used(&self) -> Vec<bool> {
+        let is_used = |column: &SchemaColumn| !matches!(column, SchemaColumn::Dropped { .. });
+        self.columns.iter().map(is_used).collect()
+    }
+
     /// The encoded columns, in the order of a row.
     pub fn encoded(&self) -> Vec<EncodedColumn> {
         self.columns.iter().flat_map(SchemaColumn::encoded).collect()

@@ -1,6 +1,12 @@
 //! Tables from text to samples, and the errors for malformed tables.
 
+mod large;
+mod oddities;
+#[cfg(feature = "parquet")]
+mod stored;
+
 use super::*;
+use crate::Targets;
 use crate::{Columns, RawColumn};
 use proptest::prelude::*;
 
@@ -457,7 +463,12 @@ fn headers_of_numbers_and_index_columns_are_noticed() {
     };
     let warned =
         |text: String| read(&text, None).1.iter().any(|it| it.contains("numbers of the rows"));
-    assert!(warned(format!(",x,kind\n{}", rows(&|row| row))));
+    // Without a name it is nothing else, and is left out.
+    for first in [0, 1] {
+        let (data, warnings) = read(&format!(",x,kind\n{}", rows(&|row| row + first)), None);
+        assert!(warnings[0].contains("counts the rows"), "{warnings:?}");
+        assert_eq!((data.features(), data.columns.unwrap().dropped()), (1, &[0][..]));
+    }
     assert!(warned(format!("Unnamed: 0,x,kind\n{}", rows(&|row| row * 5 % 9))));
     assert!(warned(format!("id,x,kind\n{}", rows(&|row| row + 1))));
     assert!(warned(rows(&|row| row)));
@@ -551,7 +562,7 @@ fn gaps_have_the_spellings_that_are_asked_for() {
 }
 
 #[test]
-fn text_or_a_gap_after_the_first_rows_is_read_a_second_time() {
+fn text_or_a_gap_may_come_after_the_first_rows() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("late.csv");
     let mut text = "a,y\n".to_owned();

@@ -1,0 +1,241 @@
+//! A table in any kind of file and what is asked for in, samples out.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use gradus_core::samples::{DateOrder, RawColumn};
+
+use super::encoding::TextForm;
+use super::fields::Mark;
+use super::head::{Head, Layout};
+use super::layout;
+use super::options::TableOptions;
+use super::packed::unpack;
+use super::rows::{Plan, ReadRows};
+#[cfg(feature = "parquet")]
+use super::stored::StoredTable;
+use super::table::Table;
+use super::targets::{ReadTargets, TargetKind};
+use super::typed::ReadColumn;
+use crate::error::Result;
+use crate::{Columns, Dataset, Inputs, image_shape, invalid, reading};
+
+/// A table, opened: its columns are known, its rows are still to be read.
+pub(super) enum Source<R> {
+    /// Text.
+    Text(Table<R>),
+    /// Columns with types.
+    #[cfg(feature = "parquet")]
+    Stored(StoredTable),
+}
+
+/// What was read.
+struct Features {
+    columns: Vec<ReadColumn>,
+    /// What comes first in the dates of each.
+    orders: Vec<Option<DateOrder>>,
+    targets: ReadTargets,
+}
+
+/// Reads a table that may be packed.
+type Unpacked<'a> = Box<dyn Read + 'a>;
+
+impl<'a> Source<Unpacked<'a>> {
+    /// The table in the bytes of a file.
+    ///
+    /// # Errors
+    /// `InvalidData` if they are no table.
+    pub(super) fn of_bytes(bytes: &'a [u8], options: &TableOptions) -> Result<Self> {
+        #[cfg(feature = "parquet")]
+        if let Some(table) = StoredTable::of_bytes(bytes)? {
+            return Ok(Source::Stored(table));
+        }
+        Ok(Source::Text(Table::open(unpack(Cursor::new(bytes))?, options)?))
+    }
+}
+
+impl Source<Unpacked<'static>> {
+    /// The table in a file.
+    ///
+    /// # Errors
+    /// `NotFound` or `Io` if it cannot be read; `InvalidData` if it is no table.
+    pub(super) fn of_file(path: &Path, options: &TableOptions) -> Result<Self> {
+        let file: File = reading::open(path)?;
+        #[cfg(feature = "parquet")]
+        if let Some(table) = StoredTable::of_file(path)? {
+            return Ok(Source::Stored(table));
+        }
+        Ok(Source::Text(Table::open(unpack(file)?, options)?))
+    }
+}
+
+impl<R: Read> Source<R> {
+    pub(super) fn head(&mut self) -> &mut Head {
+        match self {
+            Source::Text(table) => &mut table.head,
+            #[cfg(feature = "parquet")]
+            Source::Stored(table) => &mut table.head,
+        }
+    }
+
+    /// The samples with their targets, and what the user ought to know, a line each.
+    pub(super) fn labelled(mut self, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
+        if self.head().columns < 2 {
+            return Err(invalid(
+                "the table has one column: expected a label and at least one number",
+            ));
+        }
+        let (mut layout, mut columns) = layout::of_samples_with_targets(self.head(), options)?;
+        let kind = if options.values { TargetKind::Values } else { TargetKind::Classes };
+        let Features { columns: mut features, orders, targets } =
+            self.read(&layout, kind, options)?;
+        if layout.is_new {
+            columns = columns.with_date_orders(orders);
+        }
+        if layout.is_new && layout.features.first() == Some(&0) {
+            self.look_for_index(&mut layout, &mut features, &mut columns)?;
+        }
+        Head::add_unread(&mut features, &layout, options);
+        let inputs = self.head().inputs(features, layout.may_be_pixels, options)?;
+        let names = layout.targets.iter().map(|&at| self.head().name(at)).collect();
+        let features = layout.features.len() + layout.unread.len();
+        let shape = match &inputs {
+            Inputs::Bytes(_) => image_shape(&[features]).unwrap_or(vec![features]),
+            _ => vec![features],
+        };
+        let data =
+            Dataset::with_targets(inputs, targets.finish(names), shape)?.with_columns(columns)?;
+        Ok((data, std::mem::take(&mut self.head().warnings)))
+    }
+
+    /// The samples for a model that takes so many features, whose values have the names `outputs`; what the user ought to
+    /// know; and the form of the text.
+    pub(super) fn samples(
+        mut self,
+        features: usize,
+        outputs: &[String],
+        options: &TableOptions,
+    ) -> Result<(Inputs, Vec<String>, TextForm)> {
+        let layout = layout::of_samples(self.head(), features, outputs, options)?;
+        let Features { mut columns, .. } = self.read(&layout, TargetKind::None, options)?;
+        Head::add_unread(&mut columns, &layout, options);
+        let inputs = self.head().inputs(columns, layout.may_be_pixels, options)?;
+        let form = match &self {
+            Source::Text(table) => table.form(),
+            #[cfg(feature = "parquet")]
+            Source::Stored(_) => TextForm::default(),
+        };
+        Ok((inputs, std::mem::take(&mut self.head().warnings), form))
+    }
+
+    /// Reads the features and targets of all rows.
+    fn read(
+        &mut self,
+        layout: &Layout,
+        kind: TargetKind,
+        options: &TableOptions,
+    ) -> Result<Features> {
+        let wanted = self.head().wanted(layout, options)?;
+        let gaps = options.gaps();
+        let leaves_out = options.may_be_raw();
+        match self {
+            Source::Text(table) => {
+                let head = table.head.clone();
+                let plan = Plan {
+                    head: &head,
+                    layout,
+                    wanted: &wanted,
+                    targets: kind,
+                    gaps: &gaps,
+                    leaves_out,
+                    bytes: layout.may_be_pixels,
+                    separator: table.separator,
+                };
+                let ReadRows { rows, left_out, decimals, columns, orders, targets } =
+                    table.read(&plan)?;
+                table.decimals = decimals;
+                let warnings = table.blocks.take_warnings();
+                table.head.warnings.extend(warnings);
+                if decimals.mark == Mark::Comma {
+                    let warning = "numbers have a decimal comma: 1,5 is read as 1.5";
+                    table.head.warnings.push(warning.to_owned());
+                }
+                if decimals.has_groups {
+                    let warning = match decimals.mark {
+                        Mark::Comma => {
+                            "numbers have marks between thousands: 1.234 is read as 1234"
+                        }
+                        _ => "numbers have marks between thousands: 1,234 is read as 1234",
+                    };
+                    table.head.warnings.push(warning.to_owned());
+                }
+                if !layout.targets.is_empty() {
+                    table.head.tell_left_out(left_out, rows)?;
+                }
+                Ok(Features { columns, orders, targets })
+            }
+            #[cfg(feature = "parquet")]
+            Source::Stored(table) => {
+                let (columns, targets) = table.samples(layout, &wanted, kind, &gaps, leaves_out)?;
+                let (columns, orders) = columns.into_iter().unzip();
+                Ok(Features { columns, orders, targets })
+            }
+        }
+    }
+
+    /// Leaves out a first column without a name that counts the rows, and warns of one with a name.
+    fn look_for_index(
+        &mut self,
+        layout: &mut Layout,
+        features: &mut Vec<ReadColumn>,
+        columns: &mut Columns,
+    ) -> Result<()> {
+        const NAMES: [&str; 5] = ["", "index", "id", "row", "no"];
+        let head = self.head();
+        let name = head.header.as_ref().map(|names| names[0].to_lowercase());
+        let is_unnamed =
+            name.as_ref().is_some_and(|it| it.is_empty() || it.starts_with("unnamed:"));
+        let may_count = name.is_none_or(|name| NAMES.contains(&name.as_str()));
+        let counts = features.first().is_some_and(counts_rows);
+        if !is_unnamed && !(may_count && counts) {
+            return Ok(());
+        }
+        let column = head.column(0);
+        if is_unnamed && counts && features.len() > 1 {
+            head.warnings.push(format!(
+                "{column} has no name and counts the rows, such as the index that pandas writes: it is left out"
+            ));
+            features.remove(0);
+            layout.features.remove(0);
+            *columns = columns.without(0)?;
+        } else {
+            let at = head.name(0);
+            let at = if at.is_empty() { "0".to_owned() } else { at };
+            head.warnings.push(format!(
+                "{column} looks like the numbers of the rows, such as the index that pandas writes, and \
+                 says nothing about new samples: leave it out with `drop` {at}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a column counts the rows from 0 or 1.
+fn counts_rows(column: &ReadColumn) -> bool {
+    /// The number of rows from which consecutive numbers are not a coincidence.
+    const ENOUGH: usize = 5;
+    let counts = |first: f64, numbers: &mut dyn Iterator<Item = f64>| {
+        (first == 0.0 || first == 1.0)
+            && numbers.enumerate().all(|(row, number)| number == first + row as f64)
+    };
+    match column {
+        ReadColumn::Bytes(bytes) if bytes.len() >= ENOUGH => {
+            counts(bytes[0].into(), &mut bytes.iter().map(|&byte| byte.into()))
+        }
+        ReadColumn::Raw(RawColumn::Numbers(numbers)) if numbers.len() >= ENOUGH => {
+            counts(numbers[0], &mut numbers.iter().copied())
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,331 @@
+//! Tables in files that keep types (Parquet and Arrow): a file in, the columns that are wanted out, each of one type.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, DataType, Schema};
+use bytes::Bytes;
+use gradus_core::files::magic::Magic;
+use gradus_core::samples::{DateOrder, RawColumn};
+use rayon::prelude::*;
+
+use super::arrow::{Growing, Misfit, type_of};
+use super::fields::Gaps;
+use super::head::{Head, Layout};
+use super::ipc::ArrowFile;
+use super::parquet::{Content, ParquetFile};
+use super::samples::convert;
+use super::targets::{ReadTargets, TargetKind, has_targets, of_columns};
+use super::typed::{ReadColumn, Wanted};
+use crate::bytes::start_of;
+use crate::error::{Error, Result};
+use crate::{ColumnType, invalid, reading};
+
+/// The values that each byte of a file may stand for, ...
+const VALUES_OF_BYTE: u64 = 128;
+
+/// ... and the values that any file may have.
+const ALWAYS_VALUES: u64 = 8 << 20;
+
+/// A table whose columns have types.
+pub(super) struct StoredTable {
+    pub(super) head: Head,
+    file: StoredFile,
+}
+
+enum StoredFile {
+    Parquet(ParquetFile),
+    Arrow(ArrowFile),
+}
+
+impl StoredTable {
+    /// The table in these bytes; none if they are of another kind.
+    ///
+    /// # Errors
+    /// `InvalidData` if they are damaged.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Result<Option<StoredTable>> {
+        guarded(|| match Magic::of(bytes) {
+            Magic::Parquet => {
+                let content = Content::Bytes(Bytes::copy_from_slice(bytes));
+                ParquetFile::open(content)
+                    .and_then(|it| StoredTable::new(StoredFile::Parquet(it)))
+                    .map(Some)
+            }
+            Magic::Arrow => ArrowFile::open(bytes.to_vec())
+                .and_then(|it| StoredTable::new(StoredFile::Arrow(it)))
+                .map(Some),
+            _ => Ok(None),
+        })
+    }
+
+    /// The table in a file, of which no more is read than is needed; none if it is of another kind.
+    ///
+    /// # Errors
+    /// `NotFound` or `Io` if it cannot be read; `InvalidData` if it is damaged.
+    pub(super) fn of_file(path: &Path) -> Result<Option<StoredTable>> {
+        let mut file = reading::open(path)?;
+        let start = start_of(&mut file)?;
+        guarded(|| match Magic::of(&start) {
+            Magic::Parquet => {
+                let content =
+                    Content::of_file(file).map_err(|error| Error::io("read", path, error))?;
+                ParquetFile::open(content)
+                    .and_then(|it| StoredTable::new(StoredFile::Parquet(it)))
+                    .map(Some)
+            }
+            Magic::Arrow => ArrowFile::open(reading::read(path)?)
+                .and_then(|it| StoredTable::new(StoredFile::Arrow(it)))
+                .map(Some),
+            _ => Ok(None),
+        })
+    }
+
+    fn new(file: StoredFile) -> Result<StoredTable> {
+        let schema = file.schema();
+        let names = schema.fields().iter().map(|field| field.name().trim().to_owned()).collect();
+        let is_text = |at: &usize| type_of(schema.field(*at).data_type()) == Ok(ColumnType::Text);
+        let columns = schema.fields().len();
+        let head = Head {
+            columns,
+            header: Some(names),
+            texts: (0..columns).filter(is_text).collect(),
+            warnings: Vec::new(),
+        };
+        match (columns, file.rows()) {
+            (0, _) => Err(invalid("the table has no columns")),
+            (_, 0) => Err(invalid("the table has no rows")),
+            _ => Ok(StoredTable { head, file }),
+        }
+    }
+
+    /// Reads the features and the targets of all rows. Rows without a target are left out with a warning if `leaves_out`
+    /// says so.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn samples(
+        &mut self,
+        layout: &Layout,
+        wanted: &[Wanted],
+        kind: TargetKind,
+        gaps: &Gaps,
+        leaves_out: bool,
+    ) -> Result<(Vec<(ReadColumn, Option<DateOrder>)>, ReadTargets)> {
+        let targets = if kind == TargetKind::None { &[][..] } else { &layout.targets[..] };
+        let places = [&layout.features[..], targets].concat();
+        let as_text = wanted.iter().map(|it| it.kind == Some(ColumnType::Text));
+        let as_text: Vec<bool> =
+            as_text.chain(targets.iter().map(|_| kind == TargetKind::Classes)).collect();
+        let mut features = guarded(|| self.read(&places, &as_text))?;
+        let mut of_targets = features.split_off(layout.features.len());
+        let misfit = |head: &Head, row: usize, at: usize, problem: &str| {
+            invalid(format!("row {} (counted from 1), {}: {problem}", row + 1, head.column(at)))
+        };
+        let mut kept = None;
+        if leaves_out && !of_targets.is_empty() {
+            let has = has_targets(&of_targets, gaps);
+            let count = has.iter().filter(|&&has| has).count();
+            self.head.tell_left_out((has.len() - count) as u64, has.len() as u64)?;
+            if count < has.len() {
+                of_targets = of_targets.into_iter().map(|column| keep(column, &has)).collect();
+                kept = Some(has);
+            }
+        }
+        let row_of = |row: usize| match &kept {
+            Some(has) => has.iter().enumerate().filter(|it| *it.1).nth(row).map_or(row, |it| it.0),
+            None => row,
+        };
+        let read = of_columns(&of_targets, kind)
+            .map_err(|(row, at, problem)| misfit(&self.head, row_of(row), targets[at], &problem))?;
+        let convert = |((column, &wanted), &at): ((RawColumn, &Wanted), &usize)| {
+            let column = match &kept {
+                Some(has) => keep(column, has),
+                None => column,
+            };
+            let column = convert(column, wanted, gaps);
+            column
+                .map(|(column, order)| (ReadColumn::Raw(column), order))
+                .map_err(|(row, problem)| misfit(&self.head, row_of(row), at, &problem))
+        };
+        let columns: Vec<Result<(ReadColumn, Option<DateOrder>)>> =
+            features.into_par_iter().zip(wanted).zip(&layout.features).map(convert).collect();
+        Ok((columns.into_iter().collect::<Result<_>>()?, read))
+    }
+
+    /// Reads these columns, in this order; whole numbers that become text keep all their digits.
+    ///
+    /// # Errors
+    /// `InvalidData` naming the column if it holds lists, groups or anything else that is no number, text or time, if a
+    /// value cannot be used, or if the file is damaged.
+    fn read(&mut self, columns: &[usize], as_text: &[bool]) -> Result<Vec<RawColumn>> {
+        self.file.check_size(columns.len())?;
+        let kind = |(&at, &as_text): (&usize, &bool)| {
+            let is_long = matches!(self.data_type(at), DataType::Int64 | DataType::UInt64);
+            if as_text && is_long { Ok(ColumnType::Text) } else { self.kind(at) }
+        };
+        let kinds = columns.iter().zip(as_text).map(kind).collect::<Result<Vec<_>>>()?;
+        let misfit = |at: usize, rows: usize, (row, problem): Misfit| {
+            invalid(format!(
+                "row {} (counted from 1), {}: {problem}",
+                rows + row + 1,
+                self.head.column(at)
+            ))
+        };
+        let growing: Vec<Growing> = match &self.file {
+            StoredFile::Parquet(file) => {
+                let read = |(&at, &kind): (&usize, &ColumnType)| {
+                    let (mut column, mut rows) = (Growing::new(kind), 0);
+                    for batch in file.batches(&[at])? {
+                        let batch = batch.map_err(unreadable)?;
+                        column.push(batch.column(0)).map_err(|it| misfit(at, rows, it))?;
+                        rows += batch.num_rows();
+                    }
+                    Ok(column)
+                };
+                let read: Vec<Result<Growing>> = columns.par_iter().zip(&kinds).map(read).collect();
+                read.into_iter().collect::<Result<_>>()?
+            }
+            StoredFile::Arrow(file) => {
+                let mut growing: Vec<Growing> =
+                    kinds.iter().map(|&kind| Growing::new(kind)).collect();
+                let mut rows = 0;
+                for batch in file.batches() {
+                    let batch = batch?;
+                    let push = |(column, &at): (&mut Growing, &usize)| {
+                        column.push(batch.column(at)).map_err(|it| misfit(at, rows, it))
+                    };
+                    let pushed: Vec<Result<()>> =
+                        growing.par_iter_mut().zip(columns).map(push).collect();
+                    pushed.into_iter().collect::<Result<()>>()?;
+                    rows += batch.num_rows();
+                }
+                growing
+            }
+        };
+        for (column, &at) in growing.iter().zip(columns) {
+            if column.is_rounded {
+                let warning = format!(
+                    "{} has whole numbers beyond 2^53, which are rounded to double precision: if they are codes, name it \
+                     with `categorical`, or leave it out with `drop`",
+                    self.head.column(at)
+                );
+                self.head.warnings.push(warning);
+            }
+        }
+        let columns: Vec<RawColumn> = growing.into_iter().map(Growing::finish).collect();
+        match columns.iter().all(|column| column.len() as u64 == self.file.rows()) {
+            true => Ok(columns),
+            false => Err(invalid(format!(
+                "the file is damaged: it should have {} rows, but a column has another number of them",
+                self.file.rows()
+            ))),
+        }
+    }
+
+    /// Calls `take` with all columns, some rows at a time.
+    ///
+    /// # Errors
+    /// `InvalidData` if the file is damaged, and those of `take`.
+    pub(super) fn each_batch(
+        &self,
+        take: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        self.file.check_size(self.head.columns)?;
+        guarded(|| match &self.file {
+            StoredFile::Parquet(file) => {
+                let all: Vec<usize> = (0..self.head.columns).collect();
+                for batch in file.batches(&all)? {
+                    take(&batch.map_err(unreadable)?)?;
+                }
+                Ok(())
+            }
+            StoredFile::Arrow(file) => {
+                for batch in file.batches() {
+                    take(&batch?)?;
+                }
+                Ok(())
+            }
+        })
+    }
+
+    /// The values of one column.
+    ///
+    /// # Errors
+    /// As for samples.
+    pub(super) fn column(&mut self, at: usize) -> Result<RawColumn> {
+        let mut columns = guarded(|| self.read(&[at], &[false]))?;
+        Ok(columns.remove(0))
+    }
+
+    pub(super) fn data_type(&self, at: usize) -> &DataType {
+        self.file.schema().field(at).data_type()
+    }
+
+    /// The type of a column.
+    fn kind(&self, at: usize) -> Result<ColumnType> {
+        type_of(self.data_type(at)).map_err(|held| {
+            invalid(format!(
+                "{} holds {held}, expected one number, text or time in each row: leave it out with `drop`",
+                self.head.column(at)
+            ))
+        })
+    }
+}
+
+impl StoredFile {
+    fn schema(&self) -> &Schema {
+        match self {
+            StoredFile::Parquet(file) => file.schema(),
+            StoredFile::Arrow(file) => file.schema(),
+        }
+    }
+
+    fn rows(&self) -> u64 {
+        match self {
+            StoredFile::Parquet(file) => file.rows(),
+            StoredFile::Arrow(file) => file.rows(),
+        }
+    }
+
+    /// Checks that the bytes of the file can justify the values of so many columns.
+    fn check_size(&self, columns: usize) -> Result<()> {
+        let bytes = match self {
+            StoredFile::Parquet(file) => file.size(),
+            StoredFile::Arrow(file) => file.size(),
+        };
+        let most = bytes.saturating_mul(VALUES_OF_BYTE).max(ALWAYS_VALUES);
+        match self.rows().saturating_mul(columns as u64) <= most {
+            true => Ok(()),
+            false => Err(invalid(format!(
+                "the file says that it has {} rows of {columns} columns, which its {bytes} bytes cannot hold",
+                self.rows()
+            ))),
+        }
+    }
+}
+
+/// What `work` gives, or an error if a crate that reads these files panics, as some do on damaged ones: what has been read is
+/// thrown away then.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(invalid("the file is damaged: its parts do not fit together")))
+}
+
+fn unreadable(error: ArrowError) -> Error {
+    invalid(format!("a Parquet file that cannot be read: {error}"))
+}
+
+/// The rows of a column that are to be kept.
+fn keep(column: RawColumn, has: &[bool]) -> RawColumn {
+    fn kept<T>(values: Vec<T>, has: &[bool]) -> Vec<T> {
+        values.into_iter().zip(has).filter(|(_, has)| **has).map(|(value, _)| value).collect()
+    }
+    match column {
+        RawColumn::Numbers(values) => RawColumn::Numbers(kept(values, has)),
+        RawColumn::Times(values) => RawColumn::Times(kept(values, has)),
+        RawColumn::Text { codes, values, is_chosen } => {
+            RawColumn::Text { codes: kept(codes, has), values, is_chosen }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The targets of the rows of a table: labels or values, row by row from text or as whole columns of a file with types.
+
+use gradus_core::samples::{RawColumn, TEXT_GAP};
+use gradus_core::transform::columns::time_text;
+
+use super::fields::{Decimals, Gaps, Labels, Rows};
+use super::typed::number_text;
+use crate::Targets;
+
+/// What targets are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TargetKind {
+    /// There are none, or it does not matter what they hold.
+    None,
+    Classes,
+    Values,
+}
+
+/// The targets of some rows.
+pub(super) enum ReadTargets {
+    None,
+    Classes(Labels),
+    Values(Rows),
+}
+
+impl ReadTargets {
+    /// Of no row.
+    pub(super) fn new(kind: TargetKind, decimals: Decimals) -> ReadTargets {
+        match kind {
+            TargetKind::None => ReadTargets::None,
+            TargetKind::Classes => ReadTargets::Classes(Labels::default()),
+            TargetKind::Values => ReadTargets::Values(Rows::new(decimals)),
+        }
+    }
+
+    /// Adds the next field of the next row.
+    pub(super) fn push(&mut self, field: &[u8]) -> Result<(), String> {
+        match self {
+            ReadTargets::None => Ok(()),
+            ReadTargets::Classes(labels) => labels.push(field),
+            ReadTargets::Values(rows) => rows.push(field),
+        }
+    }
+
+    /// Adds the targets of later rows.
+    pub(super) fn append(&mut self, later: ReadTargets) -> Result<(), String> {
+        match (self, later) {
+            (ReadTargets::Classes(labels), ReadTargets::Classes(more)) => labels.append(more),
+            (ReadTargets::Values(rows), ReadTargets::Values(more)) => {
+                rows.values.extend(more.values);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The targets, of which values have these names.
+    pub(super) fn finish(self, names: Vec<String>) -> Targets {
+        match self {
+            ReadTargets::None => Targets::Values { values: Vec::new(), names },
+            ReadTargets::Classes(labels) => {
+                let (labels, names) = labels.sorted();
+                Targets::Classes { labels, names }
+            }
+            ReadTargets::Values(rows) => Targets::Values { values: rows.values, names },
+        }
+    }
+}
+
+/// Whether each row has all of the targets in these columns.
+pub(super) fn has_targets(columns: &[RawColumn], gaps: &Gaps) -> Vec<bool> {
+    let rows = columns.first().map_or(0, RawColumn::len);
+    let is_gap: Vec<Vec<bool>> = columns
+        .iter()
+        .map(|column| match column {
+            RawColumn::Text { values, .. } => {
+                values.iter().map(|it| gaps.contain(it.as_bytes())).collect()
+            }
+            _ => Vec::new(),
+        })
+        .collect();
+    let has = |(column, is_gap): (&RawColumn, &Vec<bool>), row| match column {
+        RawColumn::Text { codes, .. } => codes[row] != TEXT_GAP && !is_gap[codes[row] as usize],
+        _ => !column.is_gap(row),
+    };
+    (0..rows).map(|row| columns.iter().zip(&is_gap).all(|it| has(it, row))).collect()
+}
+
+/// The targets in these columns, of rows that have all of them.
+///
+/// # Errors
+/// The row and the column of a value that is no target, and what is wrong with it.
+pub(super) fn of_columns(
+    columns: &[RawColumn],
+    kind: TargetKind,
+) -> Result<ReadTargets, (usize, usize, String)> {
+    let mut targets = ReadTargets::new(kind, Decimals::of(b','));
+    let rows = columns.first().map_or(0, RawColumn::len);
+    for row in 0..rows {
+        for (at, column) in columns.iter().enumerate() {
+            let pushed = match (column, &mut targets) {
+                (RawColumn::Numbers(numbers), ReadTargets::Values(rows)) => {
+                    rows.values.push(numbers[row] as f32);
+                    Ok(())
+                }
+                (RawColumn::Numbers(numbers), targets) => {
+                    targets.push(number_text(numbers[row]).as_bytes())
+                }
+                (RawColumn::Text { codes, values, .. }, targets) => {
+                    let text = values.get(codes[row] as usize).map_or("", String::as_str);
+                    targets.push(text.as_bytes())
+                }
+                (RawColumn::Times(times), targets) => {
+                    targets.push(time_text(times[row]).as_bytes())
+                }
+            };
+            pushed.map_err(|problem| (row, at, problem))?;
+        }
+    }
+    Ok(targets)
+}
