@@ -348,6 +348,12 @@ impl Model {
         linears[..linears.len() - 1].iter().map(|layer| layer.outputs).collect()
     }
 
+    /// Whether hidden units have strengths of their activation.
+    #[getter]
+    fn parametric(&self) -> bool {
+        self.network().has_strengths()
+    }
+
     /// The activation after each hidden layer.
     #[getter]
     fn activations(&self) -> Vec<String> {
@@ -443,7 +449,7 @@ impl Model {
                 if hidden.is_empty() { vec![Activation::Identity] } else { activations };
             let mut network = Network::dense(*features, hidden, &activations, *outputs)?;
             set_parameters(&mut network, parameters)?;
-            let outputs = Outputs { loss, names, weights: Vec::new() };
+            let outputs = Outputs { loss, ..Outputs::values(names) };
             let mut model = Trained::new(network, Transform::IDENTITY, vec![*features], outputs)?;
             model.columns = feature_names.map(Columns::of_features);
             Ok(model)
@@ -570,13 +576,25 @@ fn known(names: Vec<String>) -> PyResult<Vec<Activation>> {
 
 /// Replaces the parameters of a network.
 pub(crate) fn set_parameters(network: &mut Network, parameters: &[f32]) -> gradus::Result<()> {
-    let (found, expected) = (parameters.len(), network.parameters().len());
+    let linears = network.linears().to_vec();
+    let expected: usize = linears.iter().map(|it| (it.inputs + 1) * it.outputs).sum();
+    let found = parameters.len();
     if found != expected {
         return Err(gradus::Error::argument(format!(
             "{found} weights and biases, but the network has {expected}"
         )));
     }
-    network.parameters_mut().copy_from_slice(parameters);
+    // Embeddings of columns and strengths of activations stay as they are.
+    let mut rest = parameters;
+    for index in 0..linears.len() {
+        for part in [0, 1] {
+            let target =
+                if part == 0 { network.weight_mut(index) } else { network.bias_mut(index) };
+            let (values, more) = rest.split_at(target.len());
+            target.copy_from_slice(values);
+            rest = more;
+        }
+    }
     Ok(())
 }
 

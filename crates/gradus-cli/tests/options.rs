@@ -306,6 +306,11 @@ const RULES: &[(&str, &str, Rule)] = &[
         "activation",
         Refused(&[("train --data table.csv --hidden none --activation tanh", "no hidden layer")]),
     ),
+    (
+        "train",
+        "parametric",
+        Refused(&[("train --data table.csv --hidden none --parametric", "no hidden layer")]),
+    ),
     ("train", "init", EVERY_RUN),
     ("train", "normalize", EVERY_RUN),
     (

@@ -275,6 +275,57 @@ impl Kernels {
         });
     }
 
+    /// `values = x + strengths (values - x)`, element by element: each unit's share of an activation, of whose inputs `x`
+    /// the outputs are `values`. Reference: [`crate::reference::strengthen`].
+    ///
+    /// Panics where the lengths differ.
+    pub fn strengthen(self, values: &mut [f32], x: &[f32], strengths: &[f32]) {
+        assert!(values.len() == x.len() && values.len() == strengths.len());
+        dispatch!(self, (values: &mut [f32], x: &[f32], strengths: &[f32]), |_S| {
+            for ((value, &x), &strength) in values.iter_mut().zip(x).zip(strengths) {
+                *value = x + strength * (*value - x);
+            }
+        });
+    }
+
+    /// The part of the backward pass of [`Self::strengthen`] that does not depend on the activation: `grad_strengths += grad
+    /// (values - x)` for the outputs `values` of the activation itself, `through = strengths grad`, which goes on through
+    /// its derivative, and `grad -= through`, which goes past it. Reference: [`crate::reference::strengthen_backward`].
+    ///
+    /// Panics where the lengths differ.
+    pub fn strengthen_backward(
+        self,
+        (values, x): (&[f32], &[f32]),
+        strengths: &[f32],
+        grad: &mut [f32],
+        through: &mut [f32],
+        grad_strengths: &mut [f32],
+    ) {
+        let length = values.len();
+        assert!(length == x.len() && length == strengths.len() && length == grad.len());
+        assert!(length == through.len() && length == grad_strengths.len());
+        dispatch!(
+            self,
+            (
+                values: &[f32],
+                x: &[f32],
+                strengths: &[f32],
+                grad: &mut [f32],
+                through: &mut [f32],
+                grad_strengths: &mut [f32]
+            ),
+            |_S| {
+                let of_activation = values.iter().zip(x).zip(strengths);
+                let gradients = grad.iter_mut().zip(through).zip(grad_strengths);
+                for (((&value, &x), &strength), ((grad, through), sum)) in of_activation.zip(gradients) {
+                    *sum += *grad * (value - x);
+                    *through = strength * *grad;
+                    *grad -= *through;
+                }
+            }
+        );
+    }
+
     /// `sums += values`. Panics where the lengths differ.
     pub fn add(self, sums: &mut [f32], values: &[f32]) {
         assert_eq!(sums.len(), values.len());

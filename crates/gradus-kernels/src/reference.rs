@@ -14,6 +14,7 @@ mod output_losses;
 mod periodic;
 mod random;
 mod squared;
+mod strengths;
 mod weights;
 
 pub use batch_norm::*;
@@ -23,6 +24,7 @@ pub use output_losses::*;
 pub use periodic::*;
 pub use random::*;
 pub use squared::*;
+pub use strengths::*;
 pub use weights::*;
 
 /// `C (+)= A B`, `A^T B` or `A B^T`, with `C` `[m x n]`: `A` is `[m x k]` (`[k x m]` for `First`), `B` is

@@ -474,3 +474,23 @@ fn periodic_embeddings() {
         }
     }
 }
+
+#[test]
+fn strengths_match_the_loops() {
+    for kernels in Kernels::available() {
+        for count in [1, 7, 16, 100, 257] {
+            let [x, f, s, g] = [1, 2, 3, 4].map(|seed| numbers(count, seed));
+            let mut found = f.clone();
+            kernels.strengthen(&mut found, &x, &s);
+            assert_close(&found, &reference::strengthen(&f, &x, &s), 1e-6, "values");
+            let (mut past, mut through, mut sums) = (g.clone(), vec![9.0; count], vec![0.5; count]);
+            kernels.strengthen_backward((&f, &x), &s, &mut past, &mut through, &mut sums);
+            let expected = reference::strengthen_backward(&f, &x, &s, &g);
+            let part = |at: usize| expected.iter().map(|it| it[at]).collect::<Vec<_>>();
+            sums.iter_mut().for_each(|sum| *sum -= 0.5);
+            assert_close(&sums, &part(0), 1e-6, "gradients of the strengths");
+            assert_close(&through, &part(1), 1e-6, "through");
+            assert_close(&past, &part(2), 1e-6, "past");
+        }
+    }
+}

@@ -119,6 +119,29 @@ fn every_activation_is_computed() {
 }
 
 #[test]
+fn strengths_are_computed() {
+    if !has_compiler() {
+        return;
+    }
+    for activation in [Activation::Selu, Activation::Mish] {
+        for classes in [true, false] {
+            let mut model = model(&[7, 6], &[activation], Transform::IDENTITY, classes);
+            let mut network = model.network.clone().with_strengths().unwrap();
+            for index in 0..3 {
+                network.weight_mut(index).copy_from_slice(model.network.weight(index));
+                network.bias_mut(index).copy_from_slice(model.network.bias(index));
+            }
+            for index in 0..2 {
+                let strengths = network.strengths_mut(index).into_iter().flatten();
+                strengths.enumerate().for_each(|(unit, it)| *it = 1.3 - unit as f32 * 0.4);
+            }
+            model.network = network;
+            compare(&model, &samples());
+        }
+    }
+}
+
+#[test]
 fn every_normalization_and_depth_is_computed() {
     if !has_compiler() {
         return;

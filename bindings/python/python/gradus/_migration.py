@@ -116,7 +116,7 @@ def to_sklearn(estimator: BaseMLP) -> Any:
     Raises
     ------
     ValueError
-        If the network has an activation that scikit-learn does not have.
+        If the network has an activation, or strengths of activations, that scikit-learn does not have.
     NotFittedError
         Before the model is trained.
     """
@@ -125,6 +125,8 @@ def to_sklearn(estimator: BaseMLP) -> Any:
 
     model = estimator._fitted()
     activation = _their_activation(model.activations)
+    if model.parametric:
+        raise ValueError("the activations have trained strengths (parametric), which scikit-learn's do not")
     weights = [it.astype(np.float64) for it in model.weights()]
     biases = [it.astype(np.float64) for it in model.biases()]
     # x W + b with x = (raw - mean) / deviation.

@@ -103,6 +103,10 @@ fn layer_rows(layers: &[Layer]) -> Vec<Vec<String>> {
                 vec!["linear".into(), sizes, parameters.to_string()]
             }
             Layer::Activation(activation) => vec![activation.name().into()],
+            Layer::Parametric(parametric) => {
+                let units = parametric.strengths().len().to_string();
+                vec![format!("{} (parametric)", parametric.activation.name()), units.clone(), units]
+            }
         });
     }
     rows
@@ -122,6 +126,11 @@ fn as_json(model: &Model) -> Value {
             json!({"kind": "linear", "inputs": linear.inputs, "outputs": linear.outputs})
         }
         Layer::Activation(activation) => json!({"kind": activation.name()}),
+        Layer::Parametric(parametric) => json!({
+            "kind": "parametric",
+            "activation": parametric.activation.name(),
+            "units": parametric.strengths().len(),
+        }),
     };
     let names = match model.task() {
         Task::Classification => "class_names",

@@ -45,11 +45,15 @@ pub(crate) fn architecture(network: &Network) -> String {
         names.truncate(1);
     }
     let activations: String = names.iter().map(|name| format!(", {name}")).collect();
+    let parametric = if network.has_strengths() { " (parametric)" } else { "" };
     let embedding = match network.columns() {
         Some(columns) => format!(", columns embedded as {} numbers", columns.outputs()),
         None => String::new(),
     };
-    format!("{sizes}{embedding}{activations}, {} parameters", network.parameters().len())
+    format!(
+        "{sizes}{embedding}{activations}{parametric}, {} parameters",
+        network.parameters().len()
+    )
 }
 
 /// The number of units of each hidden layer.

@@ -68,6 +68,12 @@ fn check(model: &Model) -> Result<()> {
             model.members()
         ));
     }
+    if model.network.has_strengths() {
+        return Err(anyhow!(
+            "the page computes plain activations, but those of this model have strengths: train with \
+             --parametric=false"
+        ));
+    }
     let in_form = model.image_size() == Some((MNIST_SIDE, MNIST_SIDE))
         && model.inputs.mnist_form != Some(false)
         && model.inputs.divisor().is_ok();

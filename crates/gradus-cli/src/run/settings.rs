@@ -291,6 +291,17 @@ fn start_from(file: &Path, args: &TrainArgs, config: &mut TrainConfig) -> Result
         config.normalization = normalization_of(model);
     }
     config.activation = activations_of(initial.network());
+    let parametric = initial.network().has_strengths();
+    if let (Some(wanted), true) =
+        (args.settings.get("parametric"), config.parametric.unwrap_or(false) != parametric)
+    {
+        let what = match parametric {
+            true => "whose activations have strengths".to_owned(),
+            false => "whose activations have no strengths".to_owned(),
+        };
+        return contradicts("--parametric", wanted, what);
+    }
+    config.parametric = parametric.then_some(true);
     Ok(initial)
 }
 

@@ -76,7 +76,7 @@ impl<M: Borrow<Model>> Classifier<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Activation, Init, Network};
+    use crate::network::{Activation, Init, Layer, Network};
     use crate::transform::Transform;
     use crate::transform::normalize::Affine;
     use gradus_kernels::threads::Workers;
@@ -109,6 +109,16 @@ mod tests {
                 if hidden.len() == 2 {
                     let transform = model.transform.clone();
                     model.transform = transform.clipped(6);
+                    let weights = model.network.clone();
+                    let network = weights.clone().with_strengths().unwrap();
+                    model.network = network;
+                    for index in 0..3 {
+                        model.network.weight_mut(index).copy_from_slice(weights.weight(index));
+                    }
+                    for layer in model.network.layers().to_vec() {
+                        let Layer::Parametric(parametric) = layer else { continue };
+                        model.network.parameters_mut()[parametric.strengths()].fill(0.6);
+                    }
                 }
                 let sample = [1.5, -2.0, 0.0, 4.0, 0.25, 3.0];
                 for class in 0..3 {

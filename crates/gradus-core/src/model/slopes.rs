@@ -47,6 +47,15 @@ impl Stack<'_> {
             let activation = self.network.activation_after(index);
             let before = values.clone();
             activation.forward(self.kernels, &mut values);
+            if let Some(strengths) = self.network.strengths(index) {
+                let (mut mixed, width) = (values.clone(), linear.outputs);
+                for (mixed, before) in mixed.chunks_mut(width).zip(before.chunks(width)) {
+                    self.kernels.strengthen(mixed, before, strengths);
+                }
+                kept.push(if activation.needs_input() { before } else { values });
+                units.push(mixed);
+                continue;
+            }
             kept.push(if activation.needs_input() { before } else { values.clone() });
             units.push(values);
         }
@@ -59,7 +68,16 @@ impl Stack<'_> {
         for (index, linear) in linears.iter().enumerate().rev() {
             if index + 1 < linears.len() {
                 let activation = self.network.activation_after(index);
+                let past =
+                    self.network.strengths(index).map(|strengths| (strengths, slopes.clone()));
                 activation.backward(self.kernels, &saved.kept[index], &mut slopes);
+                if let Some((strengths, past)) = past {
+                    // `s f' + 1 - s`
+                    let units = linear.outputs;
+                    for (slopes, past) in slopes.chunks_mut(units).zip(past.chunks(units)) {
+                        self.kernels.strengthen(slopes, past, strengths);
+                    }
+                }
             }
             let mut before = vec![0.0; saved.rows * linear.inputs];
             let from = MatRef::new(&slopes, saved.rows, linear.outputs);

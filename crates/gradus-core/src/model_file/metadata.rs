@@ -10,7 +10,7 @@ use crate::files::json;
 use crate::loss::Loss;
 use crate::model::{InputKind, MOST_MEMBERS, Model, Outputs, Provenance, ValueRange};
 use crate::network::{
-    Activation, Column, ColumnLayer, Layer, Linear, Network, NumericEmbedding, Tensor,
+    Activation, Column, ColumnLayer, Layer, Linear, Network, NumericEmbedding, Parametric, Tensor,
 };
 use crate::samples::Task;
 use crate::transform::Transform;
@@ -19,7 +19,7 @@ use crate::transform::Transform;
 pub const FORMAT_VERSION: u32 = 6;
 
 /// The version of models for several labels, with another loss than the usual one, which decides what becomes of
-/// their outputs, with a layer of columns, or with raw columns of tables. Those with a robust normalization are as they were
+/// their outputs, with a layer of columns or strengths of activations, or with raw columns of tables. Those with a robust normalization are as they were
 /// in version 4, those that take double precision as in version 3, other regressors as in version 2, other classifiers as
 /// in version 1, and are written so. All are read.
 const COLUMNS_VERSION: u32 = 5;
@@ -65,6 +65,7 @@ pub type Metadata = BTreeMap<String, String>;
 enum StoredLayer {
     Linear { linear: Size },
     Columns { columns: Columns },
+    Parametric { parametric: String },
     Activation(String),
 }
 
@@ -115,6 +116,7 @@ pub fn write(model: &Model) -> Result<Metadata> {
         _ if model.members() > 1 || model.intervals.is_some() => FORMAT_VERSION,
         _ if model.task() == Task::MultiLabel => COLUMNS_VERSION,
         _ if !model.loss().is_usual() || model.network.columns().is_some() => COLUMNS_VERSION,
+        _ if model.network.has_strengths() => COLUMNS_VERSION,
         transform if transform.schema().is_some() => COLUMNS_VERSION,
         transform if transform.is_clipped() => CLIPPED_VERSION,
         transform if transform.takes_doubles() => DOUBLES_VERSION,
@@ -126,6 +128,9 @@ pub fn write(model: &Model) -> Result<Metadata> {
             StoredLayer::Linear { linear: Size { inputs: linear.inputs, outputs: linear.outputs } }
         }
         Layer::Activation(activation) => StoredLayer::Activation(activation.name().into()),
+        Layer::Parametric(parametric) => {
+            StoredLayer::Parametric { parametric: parametric.activation.name().into() }
+        }
     });
     let mut metadata: Metadata = [
         ("format", FORMAT.to_owned()),
@@ -209,16 +214,20 @@ pub(crate) fn check_version(metadata: &Metadata) -> Result<()> {
 /// The layers that `architecture` names.
 pub(crate) fn read_layers(metadata: &Metadata) -> Result<Vec<Layer>> {
     let layers: Vec<StoredLayer> = value(metadata, ARCHITECTURE)?;
+    let activation = |name: &str| {
+        Activation::from_name(name).ok_or_else(|| {
+            let known = Activation::known();
+            damaged(format!("its architecture names the layer '{name}', known are {known}"))
+        })
+    };
     let read = |layer| match layer {
         StoredLayer::Columns { columns } => columns.read().map(Layer::Columns),
         StoredLayer::Linear { linear } => {
             Ok(Layer::Linear(Linear::new(linear.inputs, linear.outputs)))
         }
-        StoredLayer::Activation(name) => {
-            Activation::from_name(&name).map(Layer::Activation).ok_or_else(|| {
-                let known = Activation::known();
-                damaged(format!("its architecture names the layer '{name}', known are {known}"))
-            })
+        StoredLayer::Activation(name) => activation(&name).map(Layer::Activation),
+        StoredLayer::Parametric { parametric } => {
+            activation(&parametric).map(|found| Layer::Parametric(Parametric::new(found)))
         }
     };
     layers.into_iter().map(read).collect()
@@ -264,7 +273,8 @@ pub fn read_with_tensors(
     let parameters = layers.iter().try_fold(0usize, |sum, layer| match layer {
         Layer::Columns(columns) => sum.checked_add(columns.parameters()),
         Layer::Linear(linear) => sum.checked_add(linear.inputs.checked_mul(linear.outputs)?),
-        Layer::Activation(_) => Some(sum),
+        // Those of a linear layer are more than its strengths.
+        Layer::Activation(_) | Layer::Parametric(_) => Some(sum),
     });
     let parameters = parameters.and_then(|count| count.checked_mul(members));
     if parameters.is_none_or(|wanted| wanted > stored) {

@@ -99,6 +99,12 @@ pub fn to_bytes_with(model: &Model, extras: &Extras) -> Result<Vec<u8>> {
             add(format!("{prefix}{position}.weight"), vec![outputs, inputs], &mut transposed);
             add(format!("{prefix}{position}.bias"), vec![outputs], &mut bias.iter());
         }
+        for (position, layer) in network.layers().iter().enumerate() {
+            let Layer::Parametric(parametric) = layer else { continue };
+            let strengths = &network.parameters()[parametric.strengths()];
+            let name = format!("{prefix}{position}.strength");
+            add(name, vec![strengths.len()], &mut strengths.iter());
+        }
     }
     for (name, values) in &extras.tensors {
         add(format!("{EXTRA}{name}"), vec![values.len()], &mut values.iter());
@@ -159,7 +165,9 @@ pub fn from_bytes_with(bytes: &[u8]) -> Result<(Model, Extras)> {
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layers = metadata::read_layers(&header.metadata)?;
     let members = metadata::read_members(&header.metadata)?;
-    let count = members * (column_tensors(&layers).len() + 2 * linears(&layers).count());
+    let of_member =
+        column_tensors(&layers).len() + 2 * linears(&layers).count() + parametric(&layers).count();
+    let count = members * of_member;
     let stored = (0..members).map(|member| Stored::find(&tensors, &layers, member));
     let stored = stored.collect::<Result<Vec<_>>>()?;
     let mut extras = Extras::default();
@@ -185,6 +193,8 @@ struct Stored<'a> {
     embeddings: Vec<(Range<usize>, &'a [u8])>,
     /// Of each linear layer weight and bias.
     weights: Vec<(&'a [u8], &'a [u8])>,
+    /// Strengths of activations, by the position of their layer.
+    strengths: Vec<(usize, &'a [u8])>,
 }
 
 impl<'a> Stored<'a> {
@@ -202,13 +212,23 @@ impl<'a> Stored<'a> {
             let bias = tensor(tensors, &format!("{prefix}{position}.bias"), &[outputs])?;
             weights.push((weight, bias));
         }
-        Ok(Stored { embeddings, weights })
+        let mut strengths = Vec::new();
+        for (position, units) in parametric(layers) {
+            let name = format!("{prefix}{position}.strength");
+            strengths.push((position, tensor(tensors, &name, &[units])?));
+        }
+        Ok(Stored { embeddings, weights, strengths })
     }
 
     /// Gives them to a network of the same layers.
     fn fill(self, mut network: Network) -> Network {
         for (range, values) in self.embeddings {
             let target = network.parameters_mut()[range].iter_mut();
+            target.zip(floats(values)).for_each(|(to, from)| *to = from);
+        }
+        for (position, values) in self.strengths {
+            let Layer::Parametric(parametric) = network.layers()[position] else { continue };
+            let target = network.parameters_mut()[parametric.strengths()].iter_mut();
             target.zip(floats(values)).for_each(|(to, from)| *to = from);
         }
         for (index, (weight, bias)) in self.weights.into_iter().enumerate() {
@@ -348,7 +368,15 @@ fn header_length(bytes: &[u8]) -> Result<usize> {
 fn linears(layers: &[Layer]) -> impl Iterator<Item = (usize, Linear)> {
     layers.iter().enumerate().filter_map(|(position, layer)| match layer {
         Layer::Linear(linear) => Some((position, *linear)),
-        Layer::Columns(_) | Layer::Activation(_) => None,
+        Layer::Columns(_) | Layer::Activation(_) | Layer::Parametric(_) => None,
+    })
+}
+
+/// The positions of activations with strengths among all layers, and the number of units of each.
+fn parametric(layers: &[Layer]) -> impl Iterator<Item = (usize, usize)> {
+    layers.windows(2).enumerate().filter_map(|(position, pair)| match pair {
+        [Layer::Linear(linear), Layer::Parametric(_)] => Some((position + 1, linear.outputs)),
+        _ => None,
     })
 }
 

@@ -77,6 +77,7 @@ impl Network {
     /// [`Init::Sklearn`] and [`Init::Ntk`]. Embeddings of columns have their own distributions, whatever `init` is.
     pub fn initialize(&mut self, init: Init, seed: u64) {
         self.initialize_columns(seed);
+        self.reset_strengths();
         for index in 0..self.linears().len() {
             let linear = self.linears()[index];
             let mut rng = numbered_stream(seed, Purpose::Init, index as u64);

@@ -11,6 +11,7 @@ pub mod activation;
 mod activation_names;
 pub mod columns;
 pub mod init;
+mod parametric;
 mod parametrization;
 mod tensor;
 mod tensors;
@@ -18,6 +19,7 @@ mod tensors;
 pub use activation::Activation;
 pub use columns::{Column, ColumnLayer, NumericEmbedding};
 pub use init::Init;
+pub use parametric::Parametric;
 pub use parametrization::Parametrization;
 pub use tensor::MOST_PARAMETERS;
 #[doc(hidden)] // for the tests of gradus
@@ -32,6 +34,8 @@ pub enum Layer {
     Linear(Linear),
     /// `a = f(z)`, value by value
     Activation(Activation),
+    /// `a = z + s (f(z) - z)` with a strength `s` for each unit
+    Parametric(Parametric),
 }
 
 /// Shape of a linear layer, and where its parameters start in the network's vector: first the
@@ -99,7 +103,7 @@ impl Network {
         Network::from_layers(layers)
     }
 
-    /// A network of these layers, all parameters 0. Linear layers must fit together; between two of
+    /// A network of these layers, all parameters 0 but for strengths of activations, which are 1. Linear layers must fit together; between two of
     /// them, and after the last, stands at most one activation; the first layer is linear, or one of columns before a
     /// linear one.
     ///
@@ -150,7 +154,8 @@ impl Network {
                     linears.push(*linear);
                     after_linear = true;
                 }
-                Layer::Activation(activation) => {
+                Layer::Activation(activation)
+                | Layer::Parametric(Parametric { activation, .. }) => {
                     if !after_linear {
                         return wrong(format!(
                             "the activation {} does not follow a linear layer",
@@ -166,13 +171,19 @@ impl Network {
                     after_linear = false;
                 }
             }
+            if let Layer::Parametric(parametric) = layer {
+                parametric.place(total, width.unwrap_or(0));
+                total = parametric.strengths().end;
+            }
         }
         if !after_linear {
             return wrong(
                 "a network must end with a linear layer, whose outputs are logits".into(),
             );
         }
-        Ok(Network { layers, linears, parameters: vec![0.0; total] })
+        let mut network = Network { layers, linears, parameters: vec![0.0; total] };
+        network.reset_strengths();
+        Ok(network)
     }
 
     /// The layers in order.
@@ -192,8 +203,13 @@ impl Network {
             match layer {
                 Layer::Columns(_) => {}
                 Layer::Linear(_) => seen += 1,
-                Layer::Activation(activation) if seen == index + 1 => return *activation,
-                Layer::Activation(_) => {}
+                Layer::Activation(activation)
+                | Layer::Parametric(Parametric { activation, .. })
+                    if seen == index + 1 =>
+                {
+                    return *activation;
+                }
+                Layer::Activation(_) | Layer::Parametric(_) => {}
             }
         }
         Activation::Identity
@@ -216,6 +232,58 @@ impl Network {
         Network::from_layers(first.chain(self.layers).collect())
     }
 
+    /// The same network in which each hidden unit has a strength of its activation, 1 at the start; all other parameters
+    /// are 0.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the parameters would be too many.
+    pub fn with_strengths(self) -> Result<Network> {
+        let layers = self.layers.into_iter().map(|layer| match layer {
+            Layer::Activation(activation) => Layer::Parametric(Parametric::new(activation)),
+            other => other,
+        });
+        Network::from_layers(layers.collect())
+    }
+
+    /// The strengths of the activation after linear layer `index`, one for each unit; none where it has none.
+    pub fn strengths(&self, index: usize) -> Option<&[f32]> {
+        Some(&self.parameters[self.place_of_strengths(index)?])
+    }
+
+    /// The same, writable.
+    pub fn strengths_mut(&mut self, index: usize) -> Option<&mut [f32]> {
+        let place = self.place_of_strengths(index)?;
+        Some(&mut self.parameters[place])
+    }
+
+    fn place_of_strengths(&self, index: usize) -> Option<Range<usize>> {
+        let mut seen = 0;
+        for layer in &self.layers {
+            match layer {
+                Layer::Linear(_) => seen += 1,
+                Layer::Parametric(parametric) if seen == index + 1 => {
+                    return Some(parametric.strengths());
+                }
+                Layer::Columns(_) | Layer::Activation(_) | Layer::Parametric(_) => {}
+            }
+        }
+        None
+    }
+
+    /// Whether a hidden layer has strengths of its activation.
+    pub fn has_strengths(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::Parametric(_)))
+    }
+
+    /// Sets all strengths of activations to 1.
+    fn reset_strengths(&mut self) {
+        for layer in &self.layers {
+            if let Layer::Parametric(parametric) = layer {
+                self.parameters[parametric.strengths()].fill(1.0);
+            }
+        }
+    }
+
     /// Values of one sample.
     pub fn inputs(&self) -> usize {
         match self.columns() {
@@ -229,8 +297,8 @@ impl Network {
         self.linears.last().map_or(0, |linear| linear.outputs)
     }
 
-    /// All parameters: those of the layer of columns, if there is one; weight and bias of the first linear layer, then of
-    /// the second, ...
+    /// All parameters: those of the layer of columns, if there is one; weight and bias of the first linear layer and the
+    /// strengths of its activation, if it has some; then of the second, ...
     pub fn parameters(&self) -> &[f32] {
         &self.parameters
     }

@@ -12,6 +12,8 @@ pub enum Role {
     Weight,
     /// Bias of a linear layer.
     Bias,
+    /// Strengths of an activation, one for each unit.
+    Strength,
     /// Parameters that embed numbers.
     NumericEmbedding,
     /// The table of each category.

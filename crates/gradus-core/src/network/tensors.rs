@@ -12,6 +12,15 @@ impl Network {
                 Layer::Columns(columns) => return columns.tensors(position),
                 Layer::Linear(linear) => linear,
                 Layer::Activation(_) => return Vec::new(),
+                Layer::Parametric(parametric) => {
+                    let range = parametric.strengths();
+                    return vec![Tensor {
+                        name: format!("{position}.strength"),
+                        shape: [1, range.len()],
+                        range,
+                        role: Role::Strength,
+                    }];
+                }
             };
             let (name, outputs) = (|what: &str| format!("{position}.{what}"), linear.outputs);
             vec![
@@ -51,5 +60,15 @@ mod tests {
             end = tensor.range.end;
         }
         assert_eq!(end, network.parameters().len());
+        let network = network.with_strengths().unwrap();
+        let tensors = network.tensors();
+        let names: Vec<_> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        assert_eq!(names[..4], ["0.weight", "0.bias", "1.strength", "2.weight"]);
+        let ends = tensors.iter().map(|tensor| tensor.range.end);
+        let starts = tensors.iter().skip(1).map(|tensor| tensor.range.start);
+        assert!(ends.clone().zip(starts).all(|(end, start)| end == start));
+        assert_eq!(ends.last(), Some(network.parameters().len()));
+        assert_eq!(network.strengths(1), Some(&[1.0; 5][..]));
+        assert_eq!(network.strengths(2), None);
     }
 }

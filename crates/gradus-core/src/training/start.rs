@@ -265,6 +265,7 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
         let TrainConfig {
             hidden,
             activation,
+            parametric,
             optimizer,
             regularization,
             standardize_targets,
@@ -277,6 +278,7 @@ fn check_settings(before: &TrainConfig, now: &TrainConfig) -> Result<()> {
         [
             ("the hidden layers", format!("{hidden:?}")),
             ("the activations", format!("{activation:?}")),
+            ("whether activations have strengths", (parametric == Some(true)).to_string()),
             ("the optimizer", format!("{} with {} moments", optimizer.name(), optimizer.moments())),
             ("batch normalization", regularization.batch_norm.to_string()),
             ("whether weights are averaged", regularization.ema_decay.is_some().to_string()),

@@ -52,12 +52,19 @@ pub fn parse_network(bytes: &[u8], prefix: &str, activations: &[Activation]) -> 
 /// `u / sqrt(1 + (u / clip)^2)` takes the place of `u = (x - mean) / deviation`.
 ///
 /// # Errors
-/// `Io` if the archive cannot be written, for one above 4 GiB; `InvalidArgument` for a network that embeds columns.
+/// `Io` if the archive cannot be written, for one above 4 GiB; `InvalidArgument` for a network that embeds columns or has
+/// strengths of activations.
 pub fn write_network(network: &Network, transform: &Transform) -> Result<Vec<u8>> {
     if network.columns().is_some() {
         return Err(Error::argument(
             "this model cannot be exported as arrays: they hold weights and biases alone, but it embeds the columns of a \
              table; use .safetensors or .onnx",
+        ));
+    }
+    if network.has_strengths() {
+        return Err(Error::argument(
+            "this model cannot be exported as arrays: they hold weights and biases alone, but its activations have \
+             strengths; use .safetensors or .onnx, or train with --parametric=false",
         ));
     }
     let mut npz = NpzWriter::new(Cursor::new(Vec::new()));

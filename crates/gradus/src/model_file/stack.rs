@@ -11,7 +11,7 @@ use super::scaling::Scaling;
 use crate::classifier::{Model, Outputs};
 use crate::data::image_shape;
 use crate::error::Result;
-use crate::network::{Activation, Layer, Linear, Network, check_activations};
+use crate::network::{Activation, Layer, Linear, Network, Parametric, check_activations};
 use crate::transform::Transform;
 
 /// What the file of another program does not say.
@@ -54,6 +54,8 @@ pub(super) struct Stack {
     /// Whether the smooth clip of a robust normalization follows it.
     clipped: bool,
     layers: Vec<(Dense, Option<Activation>)>,
+    /// Layers by number whose activations have strengths, and these.
+    strengths: Vec<(usize, Vec<f32>)>,
     /// What happened to the output of the last activation.
     after: Option<Scaling>,
     /// Whether the probabilities or the label are reached.
@@ -103,7 +105,8 @@ impl Stack {
     /// Nothing yet but the normalization that the user names.
     pub(super) fn new(transform: Option<&Transform>) -> Stack {
         let normalization = Scaling::of(transform.unwrap_or(&Transform::IDENTITY));
-        Stack { normalization, clipped: false, layers: Vec::new(), after: None, ended: false }
+        let (layers, strengths) = (Vec::new(), Vec::new());
+        Stack { normalization, clipped: false, layers, strengths, after: None, ended: false }
     }
 
     /// These layers with `activations` after all but the last, one for all or one for each.
@@ -161,6 +164,26 @@ impl Stack {
                 Ok(())
             }
         }
+    }
+
+    /// `z + s (f(z) - z)`, with one strength for each unit.
+    #[cfg(feature = "onnx")]
+    pub(super) fn parametric(&mut self, activation: Activation, strengths: Vec<f32>) -> Result<()> {
+        self.activation(activation)?;
+        let Some(at) = self.layers.len().checked_sub(1) else { return Ok(()) };
+        let units = self.layers[at].0.outputs;
+        let strengths = match strengths.len() {
+            1 => vec![strengths[0]; units],
+            _ => strengths,
+        };
+        if strengths.len() != units {
+            let count = strengths.len();
+            return Err(invalid(format!(
+                "{units} units have {count} strengths of their activation"
+            )));
+        }
+        self.strengths.push((at, strengths));
+        Ok(())
     }
 
     pub(super) fn affine(&mut self, affine: Scaling) -> Result<()> {
@@ -239,7 +262,7 @@ impl Stack {
         };
         let shape = sample_shape.unwrap_or_else(|| vec![inputs]);
         let shape = image_shape(&shape).unwrap_or(shape);
-        let network = network(self.layers)?;
+        let network = network(self.layers, self.strengths)?;
         let outputs = match outputs {
             1 => Outputs::values(vec![VALUE.to_owned()]),
             _ => Outputs::classes((0..outputs).map(|class| class.to_string()).collect()),
@@ -292,16 +315,31 @@ fn check_end(last: &Dense, activation: Option<Activation>, ended: bool) -> Resul
     }
 }
 
-fn network(layers: Vec<(Dense, Option<Activation>)>) -> Result<Network> {
-    let shapes = layers.iter().flat_map(|(layer, activation)| {
+fn network(
+    layers: Vec<(Dense, Option<Activation>)>,
+    strengths: Vec<(usize, Vec<f32>)>,
+) -> Result<Network> {
+    let of_kind = |index: usize, activation: Activation| match strengths
+        .iter()
+        .any(|(layer, _)| *layer == index)
+    {
+        true => Layer::Parametric(Parametric::new(activation)),
+        false => Layer::Activation(activation),
+    };
+    let shapes = layers.iter().enumerate().flat_map(|(index, (layer, activation))| {
         let linear = Layer::Linear(Linear::new(layer.inputs, layer.outputs));
-        [Some(linear), activation.map(Layer::Activation)].into_iter().flatten()
+        [Some(linear), activation.map(|it| of_kind(index, it))].into_iter().flatten()
     });
     let mut network =
         Network::from_layers(shapes.collect()).map_err(|error| invalid(error.to_string()))?;
     for (index, (layer, _)) in layers.into_iter().enumerate() {
         network.weight_mut(index).copy_from_slice(&layer.weight);
         network.bias_mut(index).copy_from_slice(&layer.bias);
+    }
+    for (index, strengths) in strengths {
+        if let Some(to) = network.strengths_mut(index) {
+            to.copy_from_slice(&strengths);
+        }
     }
     Ok(network)
 }

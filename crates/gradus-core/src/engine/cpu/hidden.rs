@@ -23,6 +23,9 @@ pub const EPSILON: f32 = 1e-5;
 /// Weight of a batch in the running mean and variance of batch normalization.
 const MOMENTUM: f32 = 0.1;
 
+/// Units that an activation with strengths takes at a time, on the stack.
+const PIECE: usize = 128;
+
 /// Where the random numbers of a pass come from.
 #[derive(Debug, Clone, Copy)]
 pub struct RngKey {
@@ -51,6 +54,7 @@ pub(super) struct HiddenLayer<'a> {
     pub(super) index: usize,
     pub(super) layer: &'a PlannedLayer,
     pub(super) workspace: &'a Workspace,
+    pub(super) parameters: &'a SharedMatrix,
     /// None for a prediction.
     pub(super) key: Option<RngKey>,
 }
@@ -144,14 +148,13 @@ impl HiddenLayer<'_> {
                 }
             }
         }
-        if activation.needs_input() {
+        let takes_input = activation.needs_input() || !self.layer.strengths.is_empty();
+        if takes_input {
             self.save(block, rows.clone(), output.as_ref());
         }
-        for sample in 0..output.rows() {
-            activation.forward(self.kernels, output.row_mut(sample));
-        }
+        self.apply(block, &mut output);
         if let Some(masks) = &self.workspace.masks[self.index] {
-            if !activation.needs_input() {
+            if !takes_input {
                 self.save(block, rows.clone(), output.as_ref());
             }
             let mut masks = masks.write(block);
@@ -162,6 +165,51 @@ impl HiddenLayer<'_> {
                     self.kernels.dropout_mask(stream, start, self.hidden.dropout, mask);
                     self.kernels.multiply(output.row_mut(sample), mask);
                 }
+            }
+        }
+    }
+
+    /// The activation alone, in place.
+    fn apply(&self, block: usize, output: &mut MatMut) {
+        let (kernels, activation) = (self.kernels, self.layer.activation);
+        let Some(&strengths) = self.layer.strengths.get(block) else {
+            return (0..output.rows())
+                .for_each(|sample| activation.forward(kernels, output.row_mut(sample)));
+        };
+        let strengths = self.parameters.read_partition(strengths);
+        let mut inputs = [0.0; PIECE];
+        for sample in 0..output.rows() {
+            let (units, padding) = output.row_mut(sample).split_at_mut(strengths.len());
+            for (values, strengths) in units.chunks_mut(PIECE).zip(strengths.chunks(PIECE)) {
+                let inputs = &mut inputs[..values.len()];
+                inputs.copy_from_slice(values);
+                activation.forward(kernels, values);
+                kernels.strengthen(values, inputs, strengths);
+            }
+            activation.forward(kernels, padding);
+        }
+    }
+
+    /// From the gradient of the activation's output to that of its input, for saved inputs; adds to the gradients of the
+    /// strengths.
+    fn apply_backward(&self, strengths: usize, saved: MatRef, grad: &mut MatMut) {
+        let (kernels, activation) = (self.kernels, self.layer.activation);
+        let mut sums = self.workspace.gradients.write(strengths);
+        let strengths = self.parameters.read_partition(strengths);
+        let (mut outputs, mut through) = ([0.0; PIECE], [0.0; PIECE]);
+        for sample in 0..saved.rows() {
+            let pieces = saved.row(sample).chunks(PIECE).zip(strengths.chunks(PIECE));
+            let grads = grad.row_mut(sample).chunks_mut(PIECE);
+            let sums = sums.slice().chunks_mut(PIECE);
+            for ((inputs, strengths), (grad, sums)) in pieces.zip(grads.zip(sums)) {
+                let (outputs, through) =
+                    (&mut outputs[..inputs.len()], &mut through[..inputs.len()]);
+                outputs.copy_from_slice(inputs);
+                activation.forward(kernels, outputs);
+                kernels.strengthen_backward((outputs, inputs), strengths, grad, through, sums);
+                let kept = if activation.needs_input() { inputs } else { outputs };
+                activation.backward(kernels, kept, through);
+                kernels.add(grad, through);
             }
         }
     }
@@ -192,6 +240,9 @@ impl HiddenLayer<'_> {
         };
         let saved = saved.read_partition(block);
         let saved = saved.view().part(rows, units);
+        if let Some(&strengths) = self.layer.strengths.get(block) {
+            return self.apply_backward(strengths, saved, &mut grad);
+        }
         for sample in 0..saved.rows() {
             let grad = grad.row_mut(sample);
             self.layer.activation.backward(self.kernels, saved.row(sample), grad);

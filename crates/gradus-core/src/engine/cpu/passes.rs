@@ -329,6 +329,11 @@ impl Executor {
             if index + 1 < self.plan.layers.len() {
                 self.backward_rows(index + 1, block, pass, update);
             }
+            if let (Some(&strengths), Update::Overwrite) =
+                (self.plan.layers[index].strengths.get(block), update)
+            {
+                pass.workspace.gradients.write(strengths).slice().fill(0.0);
+            }
             match self.plan.layers[index].gradient {
                 GradientPlace::Logits => self.backward_logits(index, block, pass, update),
                 GradientPlace::Workspace => self.backward_units(index, block, pass, update),
@@ -541,7 +546,8 @@ impl Executor {
         let (kernels, layer) = (self.kernels, &self.plan.layers[index]);
         let mut hidden = self.plan.hidden;
         hidden.dropout *= pass.dropout;
-        HiddenLayer { kernels, hidden, index, layer, workspace: pass.workspace, key: pass.key }
+        let (workspace, parameters, key) = (pass.workspace, &self.parameters, pass.key);
+        HiddenLayer { kernels, hidden, index, layer, workspace, parameters, key }
     }
 }
 

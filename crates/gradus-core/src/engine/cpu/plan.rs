@@ -86,6 +86,8 @@ pub struct PlannedLayer {
     pub weights: Vec<usize>,
     /// Partitions of the bias, one for each block.
     pub biases: Vec<usize>,
+    /// Partitions of the strengths of the activation, one for each block; empty where it has none.
+    pub strengths: Vec<usize>,
     /// Batch normalization of each block; empty where there is none.
     pub norms: Vec<NormPartitions>,
     feeds_loss: bool,
@@ -159,7 +161,8 @@ impl Plan {
             let feeds_loss = index + 1 == linears.len();
             let mut layer = PlannedLayer::new(linear, operand, feeds_loss, sparse);
             layer.activation = network.activation_after(index);
-            plan.add(layer, tensors.by_ref().take(2));
+            let count = 2 + usize::from(network.strengths(index).is_some());
+            plan.add(layer, tensors.by_ref().take(count));
         }
         if let Some(columns) = plan.columns.as_mut().filter(|_| scaling) {
             columns.add_scaling(&mut plan.parameters);
@@ -170,7 +173,7 @@ impl Plan {
         plan
     }
 
-    /// Adds a layer with its weight and its bias.
+    /// Adds a layer with its weight, its bias and the strengths of its activation, if there are any.
     fn add(&mut self, mut layer: PlannedLayer, tensors: impl Iterator<Item = Tensor>) {
         let start = self.parameters.len();
         for tensor in tensors {
@@ -202,7 +205,11 @@ impl Plan {
                 _ => {
                     let blocks = layer.blocks.iter().cloned();
                     let add = |block: Range<usize>| add((0..1, block.clone(), block.len()));
-                    layer.biases = blocks.map(add).collect();
+                    let added = blocks.map(add).collect();
+                    match role {
+                        Role::Strength => layer.strengths = added,
+                        _ => layer.biases = added,
+                    }
                 }
             }
             if role == Role::Weight {
@@ -247,7 +254,9 @@ impl Plan {
     /// is not the layer's output: the activation needs its input, or an output that dropout has not scaled.
     pub(super) fn saves(&self, layer: usize) -> bool {
         let activation = self.layers[layer].activation;
-        activation.needs_input() || (self.hidden.dropout > 0.0 && activation.needs_exact_output())
+        !self.layers[layer].strengths.is_empty()
+            || activation.needs_input()
+            || (self.hidden.dropout > 0.0 && activation.needs_exact_output())
     }
 
     /// Whether a partition belongs to the weight of one of these layers.
@@ -266,6 +275,7 @@ impl Plan {
         for (index, layer) in self.layers.iter().enumerate() {
             for block in thread.share(layer.blocks.len()) {
                 visit(layer.biases[block]);
+                layer.strengths.get(block).copied().into_iter().for_each(&mut visit);
                 if let Some(norm) = layer.norms.get(block) {
                     visit(norm.gamma);
                     visit(norm.beta);
@@ -342,6 +352,7 @@ impl PlannedLayer {
             weight: 0..0,
             weights: Vec::new(),
             biases: Vec::new(),
+            strengths: Vec::new(),
             norms: Vec::new(),
             feeds_loss,
         }

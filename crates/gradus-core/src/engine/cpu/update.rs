@@ -15,7 +15,7 @@ use crate::engine::cpu::micro_batch::MicroBatch;
 use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::plan::{Operand, Plan, PlannedLayer};
 use crate::engine::{Pace, Settings};
-use crate::network::{NumericEmbedding, Role};
+use crate::network::{NumericEmbedding, Parametric, Role};
 use crate::optimizer::muon::{Orthogonalizer, momentum_step};
 use crate::optimizer::{Optimizer, Step};
 
@@ -273,6 +273,7 @@ fn rate_factors(settings: &Settings, plan: &Plan) -> Vec<f32> {
             Role::Weight => optimizer.rate_factor(parametrization.scale(tensor.shape[0])),
             Role::Bias => *bias_rate,
             Role::InputScale => *scaling_rate,
+            Role::Strength => Parametric::RATE_FACTOR,
             Role::NumericEmbedding => NumericEmbedding::RATE_FACTOR,
             Role::CategoryEmbedding => 1.0,
             Role::Scale | Role::Shift | Role::RunningStatistics => 1.0,
@@ -287,7 +288,7 @@ fn decay_factors(settings: &Settings, plan: &Plan) -> Vec<f32> {
         Role::Weight => 1.0,
         Role::InputScale => settings.scaling_decay,
         Role::CategoryEmbedding => settings.category_decay,
-        Role::Bias | Role::NumericEmbedding => 0.0,
+        Role::Bias | Role::Strength | Role::NumericEmbedding => 0.0,
         Role::Scale | Role::Shift | Role::RunningStatistics => 0.0,
     };
     (0..plan.parameters.partitions.len()).map(factor).collect()

@@ -92,6 +92,8 @@ pub struct TrainConfig {
     pub hidden: Vec<usize>,
     /// After the hidden layers: one for all of them, or one for each.
     pub activation: Vec<Activation>,
+    /// Whether each hidden unit has a trainable strength of its activation (docs/maths.md M3); `None` is false.
+    pub parametric: Option<bool>,
     /// Distribution of the initial weights.
     pub init: Init,
     /// Of which weights the learning rate is.
@@ -302,6 +304,9 @@ impl TrainConfig {
         };
         let inputs = columns.as_ref().map_or(features, ColumnLayer::outputs);
         let mut network = Network::dense(inputs, &self.hidden, &self.activation, outputs)?;
+        if self.parametric == Some(true) {
+            network = network.with_strengths()?;
+        }
         if let Some(columns) = columns {
             network = network.after_columns(columns)?;
         }

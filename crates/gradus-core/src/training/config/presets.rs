@@ -86,6 +86,7 @@ impl Preset {
             Preset::Notebook => TrainConfig {
                 hidden: vec![128],
                 activation: vec![Activation::Relu],
+                parametric: None,
                 init: Init::Normal(0.01),
                 parametrization: Parametrization::Standard,
                 normalization: Normalization::None,
@@ -193,6 +194,7 @@ impl Preset {
                 ..Preset::Quick.config()
             },
             Preset::Tabular => TrainConfig {
+                parametric: Some(true),
                 init: Init::Tabular,
                 numeric_embedding: Some(NumericEmbedding::PBLD),
                 category_embedding: Some(CATEGORY_OUTPUTS),

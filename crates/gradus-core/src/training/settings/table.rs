@@ -345,6 +345,13 @@ pub static SETTINGS: &[Setting] = &[
              as relu or relu,tanh: identity, relu, leaky_relu (slope 0.01), \
              leaky_relu:SLOPE, tanh, sigmoid, gelu, elu (alpha 1), elu:ALPHA, selu, silu or mish",
     ),
+    Setting::new::<bool>("parametric", optional!(parametric))
+        .about(
+            Group::Network,
+            "BOOL",
+            "Give each hidden unit a trainable strength s of its activation f: x + s (f(x) - x), with s = 1 at the start",
+        )
+        .scope(Scope::HiddenLayers),
     Setting::new::<Init>("init", field!(init)).label("Initial weights").about(
         Group::Network,
         "NAME",

@@ -238,6 +238,10 @@ impl<'a> Source<'a> {
             }
             let bias = network.bias(index).iter().map(|&value| float(value));
             self.array(&format!("static const float bias_{index}"), bias);
+            if let Some(strengths) = network.strengths(index) {
+                let strengths = strengths.iter().map(|&value| float(value));
+                self.array(&format!("static const float strength_{index}"), strengths);
+            }
         }
     }
 
@@ -339,10 +343,13 @@ static void layer(const signed char *weight, const float *scale, const float *bi
                         kinds.push(activation);
                         kinds.len() - 1
                     });
-                let _ = writeln!(
-                    body,
-                    "    for (j = 0; j < {outputs}; j++)\n        {to}[j] = activation_{number}({to}[j]);"
-                );
+                let statement = match network.strengths(index) {
+                    None => format!("{to}[j] = activation_{number}({to}[j]);"),
+                    Some(_) => format!(
+                        "{to}[j] += strength_{index}[j] * (activation_{number}({to}[j]) - {to}[j]);"
+                    ),
+                };
+                let _ = writeln!(body, "    for (j = 0; j < {outputs}; j++)\n        {statement}");
             }
         }
         if let Some(statements) = predictions(self.model.loss(), self.sizes().1) {

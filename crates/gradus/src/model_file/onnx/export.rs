@@ -365,8 +365,36 @@ impl Chain {
             self.constant(&bias, &[linear.outputs], network.bias(index));
             let output = if number == last { name.into() } else { format!("z{number}") };
             self.step("Gemm", &output, &[&weight, &bias], vec![]);
-            self.activation(network.activation_after(index), &format!("a{number}"));
+            let activation = network.activation_after(index);
+            match network.strengths(index) {
+                None => self.activation(activation, &format!("a{number}")),
+                Some(strengths) => {
+                    // They stand behind the bias.
+                    let start = linear.bias().end;
+                    let name = match self.names_of_tensors {
+                        false => format!("s{number}"),
+                        true => name_of(start..start + strengths.len()),
+                    };
+                    self.parametric(activation, number, (&name, strengths));
+                }
+            }
         }
+    }
+
+    /// `z + s (f(z) - z)`
+    fn parametric(
+        &mut self,
+        activation: Activation,
+        number: usize,
+        (name, strengths): (&str, &[f32]),
+    ) {
+        let z = self.current.clone();
+        let part = |what: &str| format!("a{number}_{what}");
+        self.activation(activation, &part("full"));
+        self.step("Sub", &part("change"), &[&z], vec![]);
+        self.constant(name, &[strengths.len()], strengths);
+        self.step("Mul", &part("strength"), &[name], vec![]);
+        self.step("Add", &format!("a{number}"), &[&z], vec![]);
     }
 
     fn activation(&mut self, activation: Activation, output: &str) {

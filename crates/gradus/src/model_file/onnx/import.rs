@@ -224,6 +224,12 @@ fn push(stack: &mut Stack, step: &Step, shape: Option<&[usize]>, most: usize) ->
         Step::BatchNorm { parts, epsilon } => stack.affine(batch_norm(parts, *epsilon)?),
         Step::Scaler { offset, scale } => stack.affine(scaler(offset, scale)?),
         Step::SmoothClip => stack.smooth_clip(),
+        Step::Parametric { activation, strengths } => {
+            stack.parametric(*activation, strengths.clone())
+        }
+        Step::Change => Err(invalid(
+            "the change that an activation makes stands alone, expected it in z + s (f(z) - z)",
+        )),
         Step::Square | Step::SquareRoot => {
             Err(invalid("a square or a root stands alone, expected it as a part of a smooth clip"))
         }

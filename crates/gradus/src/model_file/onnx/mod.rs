@@ -22,6 +22,7 @@ mod nodes;
 mod seal;
 mod shapes;
 mod smooth_clip;
+mod strengths;
 mod size;
 mod values;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::gelu;
 use super::messages::{Graph, Node};
 use super::shapes;
 use super::smooth_clip;
+use super::strengths;
 use super::values::{Step, Value, Values};
 use crate::error::{Error, Result};
 use crate::model_file::scaling::Elementwise;
@@ -292,9 +293,13 @@ fn binary<'a>(
         Some(Value::Stage(root)) if kind == Elementwise::Divide => {
             smooth_clip::quotient(values, node, stage, root)
         }
-        Some(Value::Stage(_)) => Err(invalid(
-            "it brings two ways from the input together; gradus has layers one after the other only",
-        )),
+        Some(Value::Stage(other)) if kind == Elementwise::Subtract => {
+            strengths::difference(values, node, stage, other)
+        }
+        Some(Value::Stage(other)) if kind == Elementwise::Add => {
+            strengths::sum(values, node, stage, other)
+        }
+        Some(Value::Stage(_)) => Err(strengths::two_ways()),
         Some(Value::Unknown(why)) => Ok(Value::Unknown(why)),
         None => Err(invalid("its second input is missing")),
     }

@@ -38,6 +38,12 @@ pub(super) enum Step<'a> {
         beta: f32,
     },
     Activation(Activation),
+    /// `f(z) - z` of an activation, and `z + s (f(z) - z)`.
+    Change,
+    Parametric {
+        activation: Activation,
+        strengths: Vec<f32>,
+    },
     /// The square of a value, and a square root: parts of the smooth clip.
     Square,
     SquareRoot,
