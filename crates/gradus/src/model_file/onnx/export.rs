@@ -15,7 +15,7 @@ use super::columns::{ColumnGraph, columns};
 use super::messages::{
     self, Attribute, Graph, Node, OperatorSet, Property, Tensor, ValueInfo, element,
 };
-use super::own::is_of_columns;
+use super::own::is_by_name;
 use super::parts::{float, floats, int, list_of_integers, node, texts, value};
 use super::raw_columns::{
     ENCODED, RawGraph, TEXT_DOMAIN, TEXT_OPSET, raw_columns, with_column_names,
@@ -37,7 +37,7 @@ pub struct OnnxOptions {
 }
 
 /// What describes the model besides the graph, and is read back from the file: everything but
-/// what the graph says itself. A graph of columns is not read (`own.rs`), so that it needs all.
+/// what the graph says itself. A graph of columns or of a bag is not read (`own.rs`), so that it needs all.
 const IN_THE_GRAPH: [&str; 2] = ["architecture", "normalization"];
 
 /// The ONNX model of this model: opset 17, IR 8, one file. The same model always
@@ -49,7 +49,9 @@ const IN_THE_GRAPH: [&str; 2] = ["architecture", "normalization"];
 pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
     let context = |error: Error| error.context("this model cannot be exported");
     metadata::check(model).map_err(context)?;
-    if options.uint8_input && is_of_columns(model) {
+    if options.uint8_input
+        && (model.network.columns().is_some() || model.transform.schema().is_some())
+    {
         return Err(context(Error::argument(
             "it takes the columns of a table, but bytes are for images: leave `uint8` out",
         )));
@@ -59,8 +61,10 @@ pub fn to_bytes(model: &Model, options: &OnnxOptions) -> Result<Vec<u8>> {
         // The division is part of the graph, so that the graph takes bytes.
         let inputs = InputKind { values: ValueRange::Bytes, ..model.inputs };
         properties.insert(metadata::INPUTS.into(), metadata::json(&inputs).map_err(context)?);
+        let transform = metadata::json(&model.transform.in_units_of(255.0)).map_err(context)?;
+        properties.insert("normalization".into(), transform);
     }
-    if !is_of_columns(model) {
+    if !is_by_name(model) {
         properties.retain(|key, _| !IN_THE_GRAPH.contains(&key.as_str()));
     }
     properties.insert(digest::KEY.into(), seal::PLACE.into());
@@ -111,7 +115,7 @@ pub(super) fn graph(model: &Model, options: &OnnxOptions) -> Graph {
         nodes: Vec::new(),
         constants: Vec::new(),
         current: "input".into(),
-        names_of_tensors: is_of_columns(model),
+        names_of_tensors: is_by_name(model),
     };
     let kind_of_floats = if transform.takes_doubles() { element::DOUBLE } else { element::FLOAT };
     if options.uint8_input {

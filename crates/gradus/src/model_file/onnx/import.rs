@@ -60,13 +60,6 @@ pub(in crate::model_file) fn parse(
     {
         return Ok(Foreign { has_class_names: true, ..Foreign::new(model) });
     }
-    let members = metadata::read_members(&metadata).unwrap_or(1);
-    if own && members > 1 {
-        return Err(invalid(format!(
-            "this ONNX model is a bag of {members} networks, which gradus reads from its .safetensors file alone: give \
-             that file"
-        )));
-    }
     if own && let Some(graph) = &mut file.graph {
         leave_predictions_out(graph);
     }

@@ -1,4 +1,4 @@
-//! Reads graphs of columns that gradus wrote: the layers and the schema stand in the metadata, the parameters in constants
+//! Reads graphs of columns and of bags that gradus wrote: the layers and the schema stand in the metadata, the parameters in constants
 //! with the names of their tensors, so that no node is looked at.
 
 use std::collections::HashMap;
@@ -11,8 +11,8 @@ use crate::classifier::Model;
 use crate::error::Result;
 
 /// Whether the graph of this model is read so: its nodes are more than a row of layers.
-pub(super) fn is_of_columns(model: &Model) -> bool {
-    model.network.columns().is_some() || model.transform.schema().is_some()
+pub(super) fn is_by_name(model: &Model) -> bool {
+    model.network.columns().is_some() || model.transform.schema().is_some() || model.members() > 1
 }
 
 /// The model in a graph with such metadata; none for other graphs.
