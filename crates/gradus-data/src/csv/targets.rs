@@ -1,9 +1,14 @@
 //! The targets of the rows of a table: labels or values, row by row from text or as whole columns of a file with types.
 
+#[cfg(feature = "parquet")]
 use gradus_core::samples::{RawColumn, TEXT_GAP};
+#[cfg(feature = "parquet")]
 use gradus_core::transform::columns::time_text;
 
-use super::fields::{Decimals, Gaps, Labels, Rows};
+#[cfg(feature = "parquet")]
+use super::fields::Gaps;
+use super::fields::{Decimals, Labels, Rows};
+#[cfg(feature = "parquet")]
 use super::typed::number_text;
 use crate::Targets;
 
@@ -68,6 +73,7 @@ impl ReadTargets {
 }
 
 /// Whether each row has all of the targets in these columns.
+#[cfg(feature = "parquet")]
 pub(super) fn has_targets(columns: &[RawColumn], gaps: &Gaps) -> Vec<bool> {
     let rows = columns.first().map_or(0, RawColumn::len);
     let is_gap: Vec<Vec<bool>> = columns
@@ -90,6 +96,7 @@ pub(super) fn has_targets(columns: &[RawColumn], gaps: &Gaps) -> Vec<bool> {
 ///
 /// # Errors
 /// The row and the column of a value that is no target, and what is wrong with it.
+#[cfg(feature = "parquet")]
 pub(super) fn of_columns(
     columns: &[RawColumn],
     kind: TargetKind,
