@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PRESETS = ("tabular", "tabular-small", "tabular-quick")
 
 # With fewer samples none are held out: a share of them would say nothing.
-_FEWEST_TO_HOLD_OUT = 10
+_FEWEST_TO_HOLD_OUT = 20
 
 
 class BaseTabular(BaseMLP):
@@ -119,7 +119,7 @@ _PARAMETERS = """
         Columns that are categories although they are numbers, by name, position or a mask. Text, truth values and the
         categorical types of frames always are.
     validation_fraction : float, default=0.2
-        Share of the samples (of each class) that is held out to find the best epoch; 0 keeps the last epoch. Fewer than 10
+        Share of the samples (of each class) that is held out to find the best epoch; 0 keeps the last epoch. Fewer than 20
         samples are all trained on.
 """
 
