@@ -230,6 +230,22 @@ def test_losses_of_the_regressor(table):
         TabularRegressor(loss="cross").fit(frame, wage)
 
 
+def test_members_of_a_bag(table, classifier, regressor):
+    frame, label, wage = people(seed=1)
+    for single, y in ((classifier, label), (regressor, wage)):
+        trained_on = table[1] if single is classifier else table[2]
+        bag = type(single)(**QUICK, members=3).fit(table[0], trained_on)
+        assert bag.score(frame, y) > single.score(frame, y) - 0.05
+        record = frame.iloc[0].to_dict()
+        assert np.array_equal(bag.predict([record]), bag.predict(frame.iloc[:1]))
+        assert np.array_equal(pickle.loads(pickle.dumps(bag)).predict(frame), bag.predict(frame))
+        assert bag.importances(frame, y, n_repeats=2).importances.shape == (5, 2)
+    low, high = bag.predict_interval(frame, 0.8).T
+    assert 0.6 < np.mean((low <= wage) & (wage <= high)) < 0.97
+    with pytest.raises(ValueError, match="members is 0"):
+        TabularClassifier(members=0).fit(frame, label)
+
+
 def test_several_targets_and_labels(table):
     frame, label, wage = table
     both = TabularRegressor(**QUICK).fit(frame, np.c_[wage, frame["age"]])

@@ -46,8 +46,7 @@ fn a_bag_of_values_has_intervals() {
     let at = folder.path();
     let done = last(&run(at, &format!("train {VALUES} --members 3 --json --history history.json")));
     let number = |key: &str| done[key].as_f64().unwrap_or_else(|| panic!("{key}: {done}"));
-    let (found, tested) =
-        (number("out_of_fold_root_mean_squared_error"), number("test_root_mean_squared_error"));
+    let (found, tested) = (number("out_of_fold_rmse"), number("test_rmse"));
     assert!(found > 0.0 && (0.5..2.0).contains(&(found / tested)), "{done}");
     assert!(done.get("temperature").is_none() && done.get("best_epoch").is_none());
     let history = json(&fs::read_to_string(at.join("history.json")).unwrap());

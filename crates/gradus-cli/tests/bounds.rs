@@ -190,9 +190,10 @@ fn lines_of_tables_are_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for (name, begin, more, times, words) in [
-        ("commas", "", ",", 40 << 20, "line 1 has more than 1000000 fields"),
-        ("columns", "label", ",a", 20 << 20, "line 1 has more than 1000000 fields"),
-        ("row", "label,a\n1,2\n", ",1", 20 << 20, "line 3 has more than 1000000 fields"),
+        ("commas", "", ",", 40 << 20, "line 1 has more than 16 MiB"),
+        ("columns", "label", ",a", 20 << 20, "line 1 has more than 16 MiB"),
+        ("row", "label,a\n1,2\n", ",1", 20 << 20, "line 3 has more than 16 MiB"),
+        ("fields", "label,a\n1,2\n", ",1", 4 << 20, "line 3 has more than 1000000 fields"),
         ("quote", "label,a\n1,\"", "x,1\n", 10 << 20, "is a quotation mark not closed?"),
     ] {
         let mut file = File::create(folder.join(format!("{name}.csv"))).unwrap();

@@ -212,7 +212,7 @@ fn defaults_follow_the_data() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     few(at, 60);
-    let output = gradus(at, "train --preset quick --data few.csv --json").assert().success();
+    let output = gradus(at, "train --activation relu --data few.csv --json").assert().success();
     let reported = text(&output.get_output().stderr);
     let line = reported.lines().find(|line| line.starts_with("Defaults for these data:")).unwrap();
     for option in ["--normalize standard", "--batch-size", "--epochs"] {

@@ -115,7 +115,7 @@ fn what_contradicts_a_checkpoint_is_refused() {
         ("--checkpoint table.csv", 1, "would be lost"),
         ("--min-delta 0.1", 2, "--patience"),
         ("--patience 0", 2, "expected a whole number from 1"),
-        ("--patience 3 --monitor val_loss", 2, "there are no validation data"),
+        ("--hidden 8 --patience 3 --monitor val_loss", 2, "there are no validation data"),
     ] {
         let command = format!("train --data table.csv {options}");
         let message = refused(&mut gradus(at, &command), status);

@@ -447,8 +447,8 @@ const RULES: &[(&str, &str, Rule)] = &[
         "train",
         "monitor",
         Refused(&[
-            ("train --data table.csv --monitor loss", "--patience"),
-            ("train --data table.csv --monitor val_loss --patience 2", "--validation"),
+            ("train --data table.csv --hidden 8 --monitor loss", "--patience"),
+            ("train --data table.csv --hidden 8 --monitor val_loss --patience 2", "--validation"),
             (
                 "train --data values.csv --loss squared --monitor accuracy --patience 2",
                 "regression",
@@ -625,6 +625,11 @@ const RULES: &[(&str, &str, Rule)] = &[
         "explain",
         "missing",
         Refused(&[("explain model.safetensors --data arrays.npz --missing -9", "an .npz archive")]),
+    ),
+    (
+        "explain",
+        "no-header",
+        Refused(&[("explain model.safetensors --data arrays.npz --no-header", "an .npz archive")]),
     ),
     (
         "explain",

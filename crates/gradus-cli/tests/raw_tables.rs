@@ -292,7 +292,7 @@ fn sweeps_and_targets_of_values() {
     fs::write(at.join("table.csv"), table).unwrap();
     let sweep = "sweep --out runs.jsonl --vary learning-rate=0.01/0.02 --jobs 1 --";
     let said = messages(at, &format!("{sweep} --data table.csv --hidden 4 --epochs 2"));
-    assert!(said.contains("Target: cost, values"), "{said}");
+    assert!(said.contains("Target: target, values"), "{said}");
 }
 
 #[test]
@@ -427,11 +427,11 @@ fn a_folder_of_tables_needs_no_option_either() {
     for (name, rows) in [("train", 90), ("test", 30)] {
         let rows: String =
             (0..rows).map(|row| format!("{},{}.5\n", ["u", "v", "w"][row % 3], 7 * row)).collect();
-        fs::write(at.join(format!("set/{name}.csv")), format!("colour,cost\n{rows}")).unwrap();
+        fs::write(at.join(format!("set/{name}.csv")), format!("colour,target\n{rows}")).unwrap();
     }
     let found = json(&run(at, "data set --json"));
     assert_eq!((&found["train"]["samples"], &found["test"]["samples"]), (&90.into(), &30.into()));
-    assert_eq!(found["output_names"][0], "cost");
+    assert_eq!(found["output_names"][0], "target", "{found}");
     assert!(
         messages(at, &format!("train --data set {SHORT}").replace("--quiet", ""))
             .contains("Target: cost, values")

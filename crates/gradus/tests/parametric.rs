@@ -21,7 +21,7 @@ use gradus::training::{Checkpoint, Session, Start, TrainConfig};
 use gradus::transform::Transform;
 use gradus_kernels::Kernels;
 use gradus_kernels::matrix::MatRef;
-use runs::{adam, as_floats, digits, everything, resume, run};
+use runs::{adam, digits, everything, resume, run};
 
 const DRAW: Option<RngKey> = Some(RngKey { seed: 3, step: 5, first: 0 });
 
@@ -96,7 +96,8 @@ fn check_strengths(executor: &Executor, input: Input, labels: &[u32]) {
             let expected = (loss_at(step) - loss_at(-step)) / (2.0 * step);
             let found = gradients[partition.range.start + at];
             assert!(
-                (found - expected).abs() < 3e-4 + 2e-3 * expected.abs(),
+                // SELU has a kink at 0, which some samples cross in a step.
+                (found - expected).abs() < 5e-4 + 5e-3 * expected.abs(),
                 "{} at {at}: {found} {expected}",
                 tensor.name
             );
@@ -160,7 +161,7 @@ fn threads_change_no_bit() {
 
 #[test]
 fn runs_resume_and_train_the_strengths() {
-    let data = as_floats(&digits(200));
+    let data = digits(200);
     let plain = TrainConfig {
         activation: vec![Activation::Selu],
         parametric: Some(true),

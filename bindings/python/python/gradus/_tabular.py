@@ -28,6 +28,7 @@ class BaseTabular(BaseMLP):
 
     preset: str
     epochs: int | None
+    members: int | None
     categorical_features: Any
 
     # What the presets decide, where training asks for it.
@@ -48,7 +49,11 @@ class BaseTabular(BaseMLP):
         share = _settings.number("validation_fraction", self.validation_fraction)
         if not 0.0 <= share < 1.0:
             raise ValueError(f"validation_fraction is {share}, but must be at least 0 and below 1")
-        return 0.0 if given or samples < _FEWEST_TO_HOLD_OUT else share
+        return 0.0 if given or self._is_bag() or samples < _FEWEST_TO_HOLD_OUT else share
+
+    def _is_bag(self):
+        """Returns whether there are several networks, which validate each other on their folds."""
+        return self.members is not None and _settings.whole("members", self.members, least=1) > 1
 
     def _patience(self):
         # The presets run all of their epochs.
@@ -65,6 +70,7 @@ class BaseTabular(BaseMLP):
             "random_state": run.seed,
             "validation_fraction": run.validation,
             "class_weight": run.class_weights,
+            "members": self.members if self._is_bag() else None,
             "n_jobs": _settings.threads(self.n_jobs),
             **self._own_settings(),
         }
@@ -73,7 +79,7 @@ class BaseTabular(BaseMLP):
         for parameter, value in own.items():
             if value is not None:
                 texts[_settings.BY_PARAMETER[parameter].name] = _settings.text(parameter, value)
-        if not run.validates:
+        if not run.validates and not self._is_bag():
             # Without validation data the last epoch is kept.
             texts.pop("keep_best", None)
             texts.pop("monitor", None)
@@ -115,6 +121,9 @@ _PARAMETERS = """
         dropout, 'tabular-quick' with an eighth of the epochs.
     epochs : int or None, default=None
         Passes over the training part; None leaves it to the preset.
+    members : int or None, default=None
+        Networks of a bag, each trained without one of as many folds of the samples and validated on it; predictions are
+        their means, and `predict_interval` of the regressor has intervals. None or 1 is a single network.
     categorical_features : 'from_dtype', None, mask, or sequence of str or int, default='from_dtype'
         Columns that are categories although they are numbers, by name, position or a mask. Text, truth values and the
         categorical types of frames always are.
@@ -203,6 +212,7 @@ class TabularClassifier(BaseTabular, BaseClassifier):
         preset: Literal["tabular", "tabular-small", "tabular-quick"] = "tabular",
         *,
         epochs: int | None = None,
+        members: int | None = None,
         categorical_features: Any = "from_dtype",
         validation_fraction: float = 0.2,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
@@ -288,6 +298,7 @@ class TabularRegressor(BaseTabular, BaseRegressor):
         *,
         loss: str = "squared_error",
         epochs: int | None = None,
+        members: int | None = None,
         categorical_features: Any = "from_dtype",
         validation_fraction: float = 0.2,
         random_state: int | np.random.RandomState | np.random.Generator | None = None,

@@ -123,11 +123,10 @@ impl Settings {
         if !args.settings.has("scaling_rate") && !scales {
             config.scaling_rate = 1.0;
         }
-        if !args.settings.has("scaling_decay") && !(scales && decays) {
+        if !(args.settings.has("scaling_decay") || scales && decays) {
             config.scaling_decay = 0.0;
         }
-        if !args.settings.has("category_decay") && !(config.category_embedding.is_some() && decays)
-        {
+        if !(args.settings.has("category_decay") || config.category_embedding.is_some() && decays) {
             config.category_decay = 0.0;
         }
         if preset.is_tabular() && config.validation == 0.0 && validation_set.is_none() {

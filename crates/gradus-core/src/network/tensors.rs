@@ -64,10 +64,10 @@ mod tests {
         let tensors = network.tensors();
         let names: Vec<_> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
         assert_eq!(names[..4], ["0.weight", "0.bias", "1.strength", "2.weight"]);
-        let ends = tensors.iter().map(|tensor| tensor.range.end);
+        let mut ends = tensors.iter().map(|tensor| tensor.range.end);
         let starts = tensors.iter().skip(1).map(|tensor| tensor.range.start);
         assert!(ends.clone().zip(starts).all(|(end, start)| end == start));
-        assert_eq!(ends.last(), Some(network.parameters().len()));
+        assert_eq!(ends.next_back(), Some(network.parameters().len()));
         assert_eq!(network.strengths(1), Some(&[1.0; 5][..]));
         assert_eq!(network.strengths(2), None);
     }

@@ -15,14 +15,14 @@ mod cells;
 pub mod source;
 pub mod split;
 mod blocks;
-mod folds;
+mod deal;
 pub(crate) mod batches;
 
 pub use batches::Shuffle;
 pub use cells::Cell;
 pub use columns::{Columns, DateOrder, GAP_SPELLINGS};
+pub use deal::folds;
 pub use digest::DataDigest;
-pub use folds::folds;
 pub use precision::needs_doubles;
 pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;

@@ -226,8 +226,8 @@ impl Bag {
                     / total,
             )
         };
-        let (train, held_out): (fn(&Fold) -> usize, fn(&Fold) -> usize) =
-            (|fold| fold.train.len(), |fold| fold.held_out.len());
+        let train = |fold: &Fold| fold.train.len();
+        let held_out = |fold: &Fold| fold.held_out.len();
         let going = self.members.iter().find_map(|member| member.history().epochs.get(epoch));
         EpochReport {
             epoch,

@@ -245,8 +245,11 @@ impl Checkpoint {
         let of_members = |(at, state): (usize, &MemberState)| {
             let prefix = format!("members.{at}.");
             let own = |name: &str| name.strip_prefix(&prefix).map(str::to_owned);
-            let taken = snapshot.vectors.extract_if(.., |name, _| name.starts_with(&prefix));
-            let taken = taken.filter_map(|(name, values)| Some((own(&name)?, values)));
+            let all = std::mem::take(&mut snapshot.vectors);
+            let (taken, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                all.into_iter().partition(|(name, _)| name.starts_with(&prefix));
+            snapshot.vectors = left;
+            let taken = taken.into_iter().filter_map(|(name, values)| Some((own(&name)?, values)));
             let mut vectors: BTreeMap<_, _> = taken.collect();
             let best = vectors.remove(BEST).unwrap_or_default();
             let MemberState { steps, evaluations, .. } = *state;

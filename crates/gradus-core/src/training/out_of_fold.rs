@@ -36,7 +36,7 @@ pub enum OutOfFoldFigures {
 
 impl OutOfFold {
     /// The figures with their keys in JSON and in the metadata of models: `out_of_fold_loss`, and what else there is of
-    /// `out_of_fold_accuracy`, `out_of_fold_root_mean_squared_error`, ... and `temperature`; means over several outputs.
+    /// `out_of_fold_accuracy`, `out_of_fold_rmse`, ... and `temperature`; means over several outputs.
     pub fn to_json(&self) -> Map<String, Value> {
         let (loss, more) = match &self.figures {
             OutOfFoldFigures::Classes(found) => (found.loss, vec![("accuracy", found.accuracy)]),
@@ -55,7 +55,7 @@ impl OutOfFold {
                 let mean = found.mean();
                 let figures = [
                     ("mean_squared_error", mean.mean_squared),
-                    ("root_mean_squared_error", mean.root_mean_squared),
+                    ("rmse", mean.root_mean_squared),
                     ("mean_absolute_error", mean.mean_absolute),
                     ("r2", mean.r2),
                 ];

@@ -137,7 +137,8 @@ impl Growing {
             Values::Text { values: known, places: of_known, .. },
         ) = (&mut alone.values, &mut self.values)
         {
-            (std::mem::swap(values, known), std::mem::swap(places, of_known));
+            std::mem::swap(values, known);
+            std::mem::swap(places, of_known);
         }
         alone.push(dictionary.values().as_ref()).map_err(|(_, problem)| (0, problem))?;
         self.is_rounded |= alone.is_rounded;

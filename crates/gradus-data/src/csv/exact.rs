@@ -39,7 +39,7 @@ pub(super) fn columns_of(table: &StoredTable) -> Result<Vec<(String, Column)>> {
         .collect::<Result<_>>()?;
     table.each_batch(&mut |batch| {
         for (column, array) in columns.iter_mut().zip(batch.columns()) {
-            push(column, array.as_ref()).map_err(|problem| invalid(problem))?;
+            push(column, array.as_ref()).map_err(invalid)?;
         }
         Ok(())
     })?;

@@ -145,7 +145,7 @@ pub fn parse_values(source: impl Read, columns: Option<&str>) -> Result<Dataset>
 /// # Errors
 /// As [`read_table`].
 pub fn parse_table(source: impl Read, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
-    Source::Text(Table::open(source, options)?).labelled(options)
+    Source::Text(Box::new(Table::open(source, options)?)).labelled(options)
 }
 
 /// The samples of a table for a model that takes `features` numbers, and what the user ought to know, a line
@@ -175,7 +175,7 @@ pub fn samples_of_text(
     outputs: &[String],
     options: &TableOptions,
 ) -> Result<(Inputs, Vec<String>, TextForm)> {
-    Source::Text(Table::open(source, options)?).samples(features, outputs, options)
+    Source::Text(Box::new(Table::open(source, options)?)).samples(features, outputs, options)
 }
 
 /// As [`samples_of_text`], from the bytes of a file of any kind.

@@ -69,11 +69,11 @@ impl Head {
     fn dates_called(&self, name: &str) -> (String, Option<DateOrder>) {
         let is_column = !self.named(&[], |other| other == name).is_empty();
         let orders = DateOrder::ALL.iter().filter(|_| !is_column);
-        let found = orders.filter_map(|&order| {
+        let mut found = orders.filter_map(|&order| {
             let name = name.strip_suffix(order.name())?.strip_suffix(':')?;
             Some((name.to_owned(), Some(order)))
         });
-        found.last().unwrap_or_else(|| (name.to_owned(), None))
+        found.next_back().unwrap_or_else(|| (name.to_owned(), None))
     }
 
     /// The positions of features that an option names.

@@ -24,7 +24,7 @@ use crate::{Columns, Dataset, Inputs, image_shape, invalid, reading};
 /// A table, opened: its columns are known, its rows are still to be read.
 pub(super) enum Source<R> {
     /// Text.
-    Text(Table<R>),
+    Text(Box<Table<R>>),
     /// Columns with types.
     #[cfg(feature = "parquet")]
     Stored(StoredTable),
@@ -51,7 +51,7 @@ impl<'a> Source<Unpacked<'a>> {
         if let Some(table) = StoredTable::of_bytes(bytes)? {
             return Ok(Source::Stored(table));
         }
-        Ok(Source::Text(Table::open(unpack(Cursor::new(bytes))?, options)?))
+        Ok(Source::Text(Box::new(Table::open(unpack(Cursor::new(bytes))?, options)?)))
     }
 }
 
@@ -66,7 +66,7 @@ impl Source<Unpacked<'static>> {
         if let Some(table) = StoredTable::of_file(path)? {
             return Ok(Source::Stored(table));
         }
-        Ok(Source::Text(Table::open(unpack(file)?, options)?))
+        Ok(Source::Text(Box::new(Table::open(unpack(file)?, options)?)))
     }
 }
 
@@ -198,7 +198,7 @@ impl<R: Read> Source<R> {
             name.as_ref().is_some_and(|it| it.is_empty() || it.starts_with("unnamed:"));
         let may_count = name.is_none_or(|name| NAMES.contains(&name.as_str()));
         let counts = features.first().is_some_and(counts_rows);
-        if !is_unnamed && !(may_count && counts) {
+        if !(is_unnamed || may_count && counts) {
             return Ok(());
         }
         let column = head.column(0);

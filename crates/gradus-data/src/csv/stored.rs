@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, Schema};
 use bytes::Bytes;
 use gradus_core::files::magic::Magic;
-use gradus_core::samples::{DateOrder, RawColumn};
+use gradus_core::samples::RawColumn;
 use rayon::prelude::*;
 
 use super::arrow::{Growing, Misfit, type_of};
@@ -17,7 +17,7 @@ use super::ipc::ArrowFile;
 use super::parquet::{Content, ParquetFile};
 use super::samples::convert;
 use super::targets::{ReadTargets, TargetKind, has_targets, of_columns};
-use super::typed::{ReadColumn, Wanted};
+use super::typed::{DatedColumn, ReadColumn, Wanted};
 use crate::bytes::start_of;
 use crate::error::{Error, Result};
 use crate::{ColumnType, invalid, reading};
@@ -111,7 +111,7 @@ impl StoredTable {
         kind: TargetKind,
         gaps: &Gaps,
         leaves_out: bool,
-    ) -> Result<(Vec<(ReadColumn, Option<DateOrder>)>, ReadTargets)> {
+    ) -> Result<(Vec<DatedColumn>, ReadTargets)> {
         let targets = if kind == TargetKind::None { &[][..] } else { &layout.targets[..] };
         let places = [&layout.features[..], targets].concat();
         let as_text = wanted.iter().map(|it| it.kind == Some(ColumnType::Text));
@@ -148,7 +148,7 @@ impl StoredTable {
                 .map(|(column, order)| (ReadColumn::Raw(column), order))
                 .map_err(|(row, problem)| misfit(&self.head, row_of(row), at, &problem))
         };
-        let columns: Vec<Result<(ReadColumn, Option<DateOrder>)>> =
+        let columns: Vec<Result<DatedColumn>> =
             features.into_par_iter().zip(wanted).zip(&layout.features).map(convert).collect();
         Ok((columns.into_iter().collect::<Result<_>>()?, read))
     }

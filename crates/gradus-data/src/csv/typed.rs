@@ -59,6 +59,9 @@ pub(super) enum ReadColumn {
     Raw(RawColumn),
 }
 
+/// A column, and what comes first in its dates.
+pub(super) type DatedColumn = (ReadColumn, Option<DateOrder>);
+
 impl ReadColumn {
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
@@ -125,12 +128,12 @@ impl TypedColumn {
         gaps: &Gaps,
     ) -> Result<(), String> {
         let field = field.trim_ascii();
-        if let Values::Bytes(bytes) = &mut self.values {
-            if let Some(byte) = parse_byte(field).filter(|_| !gaps.contain(field)) {
-                bytes.push(byte);
-                self.numbers += 1;
-                return Ok(());
-            }
+        if let Values::Bytes(bytes) = &mut self.values
+            && let Some(byte) = parse_byte(field).filter(|_| !gaps.contain(field))
+        {
+            bytes.push(byte);
+            self.numbers += 1;
+            return Ok(());
         }
         if !self.wanted.is_full && gaps.contain(field) {
             match &mut self.values {
@@ -139,27 +142,24 @@ impl TypedColumn {
             }
             return Ok(());
         }
-        match self.values.numbers() {
-            Some(values) => {
-                let number = match self.wanted.kind {
-                    Some(_) => Some(decimals.number(field)?),
-                    None => decimals.try_number(field),
-                };
-                if let Some(value) = number {
-                    check_size(value, field)?;
-                    values.push(value);
-                    self.numbers += 1;
-                    return Ok(());
-                }
-                let has_other_mark =
-                    || parse_number(field, true).or_else(|| parse_number(field, false)).is_some();
-                if has_other_mark() || has_both_marks(field) {
-                    // A number with the other decimal mark is no text: the error says so.
-                    decimals.number(field)?;
-                }
-                self.values = Values::Text(Texts::of_numbers(values));
+        if let Some(values) = self.values.numbers() {
+            let number = match self.wanted.kind {
+                Some(_) => Some(decimals.number(field)?),
+                None => decimals.try_number(field),
+            };
+            if let Some(value) = number {
+                check_size(value, field)?;
+                values.push(value);
+                self.numbers += 1;
+                return Ok(());
             }
-            None => {}
+            let has_other_mark =
+                || parse_number(field, true).or_else(|| parse_number(field, false)).is_some();
+            if has_other_mark() || has_both_marks(field) {
+                // A number with the other decimal mark is no text: the error says so.
+                decimals.number(field)?;
+            }
+            self.values = Values::Text(Texts::of_numbers(values));
         }
         self.push_text(field, line, decimals)
     }
@@ -226,7 +226,7 @@ impl TypedColumn {
 
     /// The column, and what comes first in dates such as 05/01/2024 if it has any; or the line of a field that is probably a
     /// mistake, and what is wrong with it.
-    pub(super) fn finish(self) -> Result<(ReadColumn, Option<DateOrder>), (u64, String)> {
+    pub(super) fn finish(self) -> Result<DatedColumn, (u64, String)> {
         let Wanted { kind, is_chosen, order, .. } = self.wanted;
         let share = self.texts as f64 / (self.texts + self.numbers).max(1) as f64;
         let is_mistake =

@@ -64,7 +64,7 @@ pub fn write_network(network: &Network, transform: &Transform) -> Result<Vec<u8>
     if network.has_strengths() {
         return Err(Error::argument(
             "this model cannot be exported as arrays: they hold weights and biases alone, but its activations have \
-             strengths; use .safetensors or .onnx, or train with --parametric=false",
+             strengths; use .safetensors or .onnx, or train without `parametric`",
         ));
     }
     let mut npz = NpzWriter::new(Cursor::new(Vec::new()));

@@ -307,7 +307,7 @@ mod tests {
             assert_eq!(single, expected);
         }
         let refused = |row: &[RawValue]| {
-            let found = rows.encode_into(row.iter().copied(), &mut vec![0.0; 13]);
+            let found = rows.encode_into(row.iter().copied(), &mut [0.0; 13]);
             found.unwrap_err().to_string()
         };
         let mut row = [RawValue::Gap; 7];

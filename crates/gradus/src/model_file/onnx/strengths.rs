@@ -54,15 +54,19 @@ pub(super) fn sum<'a>(
     Err(two_ways())
 }
 
-/// The activation that the stage is, and the stage before it. GELU has a factor of 1 behind it.
-fn activation(values: &Values, stage: usize) -> Option<(Activation, usize)> {
-    let it = &values.stages[stage];
-    match it.step {
-        Step::Activation(activation) => Some((activation, it.before)),
-        Step::Scalar { scale, shift: 0.0 } if (scale - 1.0).abs() < TOLERANCE => {
-            activation(values, it.before)
+/// The activation that the stage is, and the stage before it. GELU has factors behind it, whose product is 1.
+fn activation(values: &Values, mut stage: usize) -> Option<(Activation, usize)> {
+    let mut factor = 1.0_f64;
+    loop {
+        let it = &values.stages[stage];
+        match it.step {
+            Step::Activation(activation) if (factor - 1.0).abs() < TOLERANCE => {
+                return Some((activation, it.before));
+            }
+            Step::Scalar { scale, shift: 0.0 } => factor *= scale,
+            _ => return None,
         }
-        _ => None,
+        stage = it.before;
     }
 }
 
