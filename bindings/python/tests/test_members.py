@@ -16,7 +16,7 @@ def values(samples, seed):
 
 def test_intervals_hold_new_samples():
     X, y = values(500, 0)
-    model = MLPRegressor((16,), members=4, max_iter=30, random_state=0).fit(X, y)
+    model = MLPRegressor(hidden_layer_sizes=(16,), members=4, max_iter=30, random_state=0).fit(X, y)
     new, truth = values(3000, 1)
     intervals = model.predict_interval(new, 0.9)
     assert intervals.shape == (3000, 2)
@@ -36,7 +36,7 @@ def test_a_bag_has_no_weights_of_one_network():
     assert model.predict_proba(X).shape == (90, 2)
     assert not hasattr(model, "coefs_")
     with pytest.raises(ValueError, match="no intervals"):
-        MLPRegressor((8,), max_iter=2, random_state=0).fit(X, y).predict_interval(X)
+        MLPRegressor(hidden_layer_sizes=(8,), max_iter=2, random_state=0).fit(X, y).predict_interval(X)
     with pytest.raises(ValueError, match="members"):
         MLPClassifier((8,), members=200).fit(X, y > 5)
     single = MLPClassifier((8,), max_iter=5, random_state=0).fit(X, y > 5)

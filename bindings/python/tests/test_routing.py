@@ -34,7 +34,7 @@ def test_requests_are_kept_and_cloned(routing):
     model = small().set_fit_request(sample_weight=True).set_score_request(sample_weight="weights")
     for found in (model, clone(model)):
         requests = found.get_metadata_routing()
-        assert requests.fit.requests == {"sample_weight": True, "validation_data": None}
+        assert requests.fit.requests == {"sample_weight": True, "validation_data": None, "communicator": None}
         assert requests.score.requests == {"sample_weight": "weights"}
         assert requests.partial_fit.requests == {"classes": None, "sample_weight": None}
     assert MLPRegressor().get_metadata_routing().partial_fit.requests == {"sample_weight": None}

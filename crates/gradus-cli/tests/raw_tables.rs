@@ -292,7 +292,7 @@ fn sweeps_and_targets_of_values() {
     fs::write(at.join("table.csv"), table).unwrap();
     let sweep = "sweep --out runs.jsonl --vary learning-rate=0.01/0.02 --jobs 1 --";
     let said = messages(at, &format!("{sweep} --data table.csv --hidden 4 --epochs 2"));
-    assert!(said.contains("Target: target, values"), "{said}");
+    assert!(said.contains("Target: cost, values"), "{said}");
 }
 
 #[test]
@@ -434,7 +434,7 @@ fn a_folder_of_tables_needs_no_option_either() {
     assert_eq!(found["output_names"][0], "target", "{found}");
     assert!(
         messages(at, &format!("train --data set {SHORT}").replace("--quiet", ""))
-            .contains("Target: cost, values")
+            .contains("Target: target, values")
     );
     fs::create_dir(at.join("parts")).unwrap();
     fs::write(at.join("parts/part-0.csv"), "a,b\n1,2\n").unwrap();

@@ -68,14 +68,16 @@ fn gradients_match_central_differences() {
                 let network = network(36, &hidden, activation, 10);
                 let kernels = Kernels::detect().unwrap();
                 let executor = Executor::for_training(kernels, &network, sparse, treatment);
-                check_strengths(&executor, input, &labels);
+                // SELU has a kink at 0, which some samples cross in a step.
+                let margin = if activation == Activation::Selu { 8.0 } else { 1.0 };
+                check_strengths(&executor, input, &labels, margin);
             }
         }
     }
 }
 
 /// Every gradient of a strength, and some others, against a central difference.
-fn check_strengths(executor: &Executor, input: Input, labels: &[u32]) {
+fn check_strengths(executor: &Executor, input: Input, labels: &[u32], margin: f32) {
     let gradients = pass(executor, input, labels, 2, DRAW).gradients;
     let step = 1.0 / 256.0;
     for (number, partition) in executor.plan.parameters.partitions.iter().enumerate() {
@@ -96,8 +98,7 @@ fn check_strengths(executor: &Executor, input: Input, labels: &[u32]) {
             let expected = (loss_at(step) - loss_at(-step)) / (2.0 * step);
             let found = gradients[partition.range.start + at];
             assert!(
-                // SELU has a kink at 0, which some samples cross in a step.
-                (found - expected).abs() < 5e-4 + 5e-3 * expected.abs(),
+                (found - expected).abs() < margin * (3e-4 + 2e-3 * expected.abs()),
                 "{} at {at}: {found} {expected}",
                 tensor.name
             );

@@ -18,6 +18,9 @@ static JOB: OnceLock<Arc<Mpi>> = OnceLock::new();
 /// How long another rank waits before it reports an error that rank 0 may have, too: rank 0 reports it first, and ends all.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a launcher is given to hand a message on.
+const FORWARDING: Duration = Duration::from_millis(300);
+
 /// Joins the job if `--mpi` says so. From then on only rank 0 prints.
 ///
 /// # Errors
@@ -68,6 +71,8 @@ pub(crate) fn leave(result: Result<()>) -> Result<()> {
                 thread::sleep(PATIENCE);
             }
             output::print_error(error);
+            // The launcher ends with the job and may not have read the message before.
+            thread::sleep(FORWARDING);
             job.abort(output::exit_status(error));
         }
         _ => job.finish(),
