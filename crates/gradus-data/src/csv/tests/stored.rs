@@ -259,12 +259,10 @@ fn damaged_files_are_errors() {
         let error = labelled(&bytes[..bytes.len() / 2], &options).unwrap_err().to_string();
         assert!(error.contains("cannot be read"), "{name}: {error}");
         // Whatever a flipped byte does, it is no panic.
-        for at in (0..bytes.len()).step_by(7) {
-            for flip in [0x80, 0xff] {
-                let mut bytes = bytes.clone();
-                bytes[at] ^= flip;
-                let _ = labelled(&bytes, &options);
-            }
+        for (nth, at) in (0..bytes.len()).step_by(47).enumerate() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= [0x80, 0xff][nth % 2];
+            let _ = labelled(&bytes, &options);
         }
     }
     // More rows than bytes can stand for.
