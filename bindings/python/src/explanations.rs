@@ -74,6 +74,9 @@ pub(crate) fn kept(
     Ok(Kept { data })
 }
 
+/// Values of a column, the mean predictions of each output at these, their plot, and how many samples they are the mean of.
+type Dependence<'py> = (Bound<'py, PyList>, Vec<Vec<f64>>, String, usize);
+
 /// The values of a column and the mean predictions at them, values x outputs; their plot for one output; the number of samples
 /// that counted. Values are numbers, texts, times as text, or None for a gap.
 #[pyfunction]
@@ -90,7 +93,7 @@ pub(crate) fn partial_dependence<'py>(
     most_samples: Option<usize>,
     seed: u64,
     threads: Option<usize>,
-) -> PyResult<(Bound<'py, PyList>, Vec<Vec<f64>>, String, usize)> {
+) -> PyResult<Dependence<'py>> {
     let trained = model.trained();
     if output >= trained.names().len() {
         return Err(PyValueError::new_err(format!("there is no output {output}")));
