@@ -230,7 +230,7 @@ def test_fields_are_options_and_choices_are_accepted(server, open_page):
 # Settings that a run has only once they are set.
 UNSET = {
     "monitor", "patience", "min-delta", "keep-best", "shuffle", "micro-batches", "numeric-embedding",
-    "category-embedding", "scaling-layer",
+    "category-embedding", "members", "parametric", "refit", "scaling-layer",
 }  # fmt: skip
 
 
