@@ -158,7 +158,9 @@ fn start(config: &Value) -> String {
 fn tested(training: &Value) -> String {
     let number = |key: &str| training[key].as_f64();
     let loss = number("test_loss").map_or(String::new(), |loss| format!(", loss {loss:.4}"));
-    if let (Some(error), Some(r2)) = (number("test_rmse"), number("test_r2")) {
+    // Models of earlier versions call it by its longer name.
+    let error = number("test_rmse").or_else(|| number("test_root_mean_squared_error"));
+    if let (Some(error), Some(r2)) = (error, number("test_r2")) {
         let loss = number("test_loss").map_or(String::new(), |it| format!(", loss {}", figure(it)));
         return format!("root mean squared error {}, R^2 {r2:.4}{loss}", figure(error));
     }
