@@ -113,20 +113,22 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
 
 /// The arguments and settings of a run: those of its checkpoint, if it goes on, else those that were typed.
 fn resolve(args: &TrainArgs) -> Result<(TrainArgs, Settings)> {
-    match &args.checkpoints.resume {
-        Some(path) => checkpoints::restore(args, path),
+    let (args, mut settings) = match &args.checkpoints.resume {
+        Some(path) => checkpoints::restore(args, path)?,
         None => {
             let mut args = args.clone();
             decide_task(&mut args);
             decide_preset(&mut args);
-            let mut settings = Settings::resolve(&args)?;
-            if args.mpi {
-                let threads = &mut settings.config.threads;
-                *threads = threads.or_else(ranks::threads);
-            }
-            Ok((args, settings))
+            let settings = Settings::resolve(&args)?;
+            (args, settings)
         }
+    };
+    if args.mpi {
+        // Of a run that goes on, too: threads change no result.
+        let threads = &mut settings.config.threads;
+        *threads = threads.or_else(ranks::threads);
     }
+    Ok((args, settings))
 }
 
 /// What ranks other than 0 do: they train along, but print and write nothing.
