@@ -30,6 +30,9 @@ const FIXED: usize = 512 << 10;
 const MESSAGES: usize = 64;
 /// The same for HDF5, whose structure is read, and given back, for each of some sixty parts.
 const PARTS: usize = 512;
+/// What its reader reserves, whatever the file's length, if one byte of an object's header changes: the header counts its
+/// messages in 16 bits, a message takes 144 bytes, and a header is read twice at most.
+const COUNTED: usize = 2 * 65_535 * 144;
 /// What deflate can expand by.
 const EXPANSION: usize = 1032;
 
@@ -163,11 +166,11 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
         early in any::<bool>(),
     ) {
-        for (name, factor) in [
-            ("foreign.onnx", MESSAGES),
-            ("keras.weights.h5", PARTS),
-            ("foreign/old.h5", PARTS),
-            ("foreign/state_old.pth", PARTS),
+        for (name, factor, counted) in [
+            ("foreign.onnx", MESSAGES, 0),
+            ("keras.weights.h5", PARTS, COUNTED),
+            ("foreign/old.h5", PARTS, COUNTED),
+            ("foreign/state_old.pth", PARTS, 0),
         ] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
             let mut bytes = std::fs::read(folder.join(name)).unwrap();
@@ -177,7 +180,8 @@ proptest! {
                 bytes[at.index(end)] = *value;
             }
             let taken = allocated(|| model_file::read(&bytes, &ReadOptions::default()));
-            prop_assert!(taken <= factor * bytes.len() + FIXED, "{name}: {taken}");
+            let most = factor * bytes.len() + counted * changes.len() + FIXED;
+            prop_assert!(taken <= most, "{name}: {taken}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! Arrays of an HDF5 file in the layout of Keras 3's weights, `layers/dense/vars/0`, `1`, ..., and in that of
 //! Keras 2, `model_weights/NAME/NAME/kernel:0`, ..., whose files have the configuration, too.
 //!
-//! The reader gets no more memory than the file has bytes.
+//! The reader gets no more memory than the file has bytes, but for what it reserves by the number of messages that an
+//! object's header names: at most 9 MB, given back before the next header is read.
 
 use gradus_core::error::invalid;
 use gradus_core::model_file::damaged;
