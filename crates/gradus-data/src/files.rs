@@ -11,7 +11,8 @@ use super::csv::TableOptions;
 use super::idx_files::{self, IdxFiles};
 use super::listing::{Listing, file_name, some_names};
 use super::parts::{self, Part, Parts};
-use super::{Dataset, Inputs, csv, emnist, images, npz};
+use super::shards::{self, Shards};
+use super::{Dataset, Inputs, Task, csv, emnist, images, npz};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reading;
 
@@ -98,12 +99,17 @@ pub enum FolderKind {
     Tables,
     /// Images in folders that are their classes.
     Images,
+    /// Shards.
+    Shards,
     /// Something else, or it cannot be read.
     Unknown,
 }
 
 /// The kind of a folder. Its files are not read.
 pub fn folder_kind(path: &Path) -> FolderKind {
+    if shards::is_shards(path) {
+        return FolderKind::Shards;
+    }
     match Content::of(path) {
         Ok(Content::Idx(_)) => FolderKind::Idx,
         Ok(Content::Tables(_)) => FolderKind::Tables,
@@ -189,7 +195,25 @@ fn table_stem(name: &str) -> Option<String> {
     stem.map(str::to_owned)
 }
 
+/// Reads a folder of shards into memory, with targets of the kind that is wanted.
+fn read_shards(path: &Path, values: bool) -> Result<Dataset> {
+    let shards = Shards::open(path)?;
+    match (values, shards.task()) {
+        (true, Task::Classification) => Err(no_values(&path.display().to_string())),
+        (false, task @ (Task::Regression | Task::MultiLabel)) => Err(Error::argument(format!(
+            "{}: its samples have {}, no classes; choose a `loss` for {}",
+            path.display(),
+            task.outputs(),
+            task.name()
+        ))),
+        _ => shards.load(),
+    }
+}
+
 fn read_folder(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> Result<Parts> {
+    if shards::is_shards(path) {
+        return read_shards(path, options.table.values).map(Parts::only);
+    }
     let content = Content::of(path)?;
     if options.table.values && matches!(content, Content::Idx(_) | Content::Classes) {
         return Err(no_values(&path.display().to_string()));

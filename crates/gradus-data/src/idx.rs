@@ -80,6 +80,15 @@ fn parse_hashed(mut content: Content) -> Result<(Array, Digest)> {
     Ok((Array { values: header.element.decode(values), shape: header.shape }, digest))
 }
 
+/// The shape, the place where the values begin, and their type, from the first bytes of a file that is not compressed.
+///
+/// # Errors
+/// As [`parse_idx`].
+pub(crate) fn row_header(start: &[u8]) -> Result<(Vec<usize>, usize, Element)> {
+    let header = read_header(&mut Content::of_bytes(start))?;
+    Ok((header.shape, header.raw.len(), header.element))
+}
+
 /// The bytes of the values, and the SHA-256 of `hash_after` followed by them, if that is given.
 fn read_values(
     content: &mut Content,
@@ -182,7 +191,7 @@ impl Header {
 
 /// The six element types of IDX.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Element {
+pub(crate) enum Element {
     U8,
     I8,
     I16,
@@ -204,7 +213,7 @@ impl Element {
         })
     }
 
-    fn size(self) -> usize {
+    pub(crate) fn size(self) -> usize {
         match self {
             Element::U8 | Element::I8 => 1,
             Element::I16 => 2,
@@ -213,7 +222,7 @@ impl Element {
         }
     }
 
-    fn decode(self, bytes: Vec<u8>) -> Values {
+    pub(crate) fn decode(self, bytes: Vec<u8>) -> Values {
         match self {
             Element::U8 => Values::U8(bytes),
             Element::I8 => Values::I8(numbers(&bytes, i8::from_be_bytes)),

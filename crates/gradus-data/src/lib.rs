@@ -8,6 +8,8 @@
 //! | find_set.rs | a named set, on this machine or downloaded |
 //! | files.rs | detects the format of a path from its content and calls the reader |
 //! | listing.rs, parts.rs, idx_files.rs, emnist.rs | what names in a folder mean: clutter, parts, IDX files, EMNIST's |
+//! | row_file.rs | any rows of an array in a file that may be larger than memory |
+//! | shards/ | a folder of shards: data beyond memory, packed and read |
 //! | idx.rs, npz.rs, npz_names.rs, npy.rs, zip.rs, csv/, images/ | the readers |
 //! | label_warnings.rs | labels that are probably not what they were meant to be |
 //! | assemble.rs, array.rs, labels.rs | arrays and labels become samples: checks, bytes or floats, shapes, classes |
@@ -24,6 +26,7 @@ mod array;
 mod parts;
 pub mod idx;
 pub mod npy;
+mod row_file;
 pub mod zip;
 pub mod csv;
 mod labels;
@@ -42,6 +45,7 @@ mod idx_files;
 mod http;
 mod fetch;
 mod files;
+pub mod shards;
 mod load_options;
 mod find_set;
 mod load;
@@ -55,6 +59,7 @@ pub use find_set::{fetch, is_set_name, sets_at_hand};
 pub use load::{find, load, load_matching, load_single, load_validation, note_on_name};
 pub use load_options::{ColumnKinds, Found, LoadOptions, Loaded};
 pub use parts::Parts;
+pub use row_file::RowFile;
 pub use sets::set_names;
 pub use weights::read_sample_weights;
 

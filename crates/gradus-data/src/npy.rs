@@ -130,6 +130,62 @@ pub(crate) fn described(start: &[u8]) -> Option<(Vec<usize>, String)> {
     Some((header.shape, header.descr.to_owned()))
 }
 
+/// The header of an NPY file whose rows are read at their places.
+pub(crate) struct RowHeader {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) descr: String,
+    /// Where the values begin.
+    pub(crate) start: usize,
+    /// Bytes of a value.
+    pub(crate) size: usize,
+}
+
+/// The header in the first bytes of an NPY file.
+///
+/// # Errors
+/// As [`parse_npy`], and for an array in column-major order, whose rows lie nowhere together.
+pub(crate) fn row_header(start: &[u8]) -> Result<RowHeader> {
+    let (Header { descr, fortran_order, shape }, data) = Header::parse(start)?;
+    let (size, _) = element_type(descr)?;
+    if fortran_order && shape.len() > 1 {
+        return Err(invalid(
+            "the array is in column-major (Fortran) order, whose rows cannot be read one by one: save it with \
+             np.ascontiguousarray(array)",
+        ));
+    }
+    Ok(RowHeader { descr: descr.to_owned(), start: start.len() - data.len(), size, shape })
+}
+
+/// Values of the type `descr` from their bytes.
+///
+/// # Errors
+/// As [`parse_npy`].
+pub(crate) fn decode(descr: &str, bytes: Vec<u8>) -> Result<Values> {
+    match descr {
+        "|u1" => Ok(Values::U8(bytes)),
+        _ => element_type(descr)?.1(&bytes),
+    }
+}
+
+/// The header of a version 1 NPY file of an array in row-major order, in a multiple of 64 bytes as NumPy writes it.
+pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+    // A tuple of one has a comma.
+    let comma = if shape.len() == 1 { "," } else { "" };
+    let shape = format!("({}{comma})", sizes.join(", "));
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    let length = (MAGIC.len() + 4 + text.len() + 1).next_multiple_of(64).max(SHORTEST_HEADER);
+    let mut header = [MAGIC, &[1, 0]].concat();
+    header.extend(((length - MAGIC.len() - 4) as u16).to_le_bytes());
+    header.extend(text.as_bytes());
+    header.resize(length - 1, b' ');
+    header.push(b'\n');
+    header
+}
+
+/// Headers have room for any number of rows of the usual shapes: the number of rows can be corrected in place.
+const SHORTEST_HEADER: usize = 128;
+
 /// What an NPY file of labels may hold.
 pub(crate) enum Content {
     Numbers(Array),
@@ -401,6 +457,17 @@ mod tests {
         assert_eq!(values(">u8", &7_u64.to_be_bytes()), Values::I64(vec![7]));
         assert_eq!(values("<f4", &1.5_f32.to_le_bytes()), Values::F32(vec![1.5]));
         assert_eq!(values(">f8", &1.5_f64.to_be_bytes()), Values::F64(vec![1.5]));
+    }
+
+    #[test]
+    fn a_header_is_read_again() {
+        for shape in [&[7][..], &[0, 28, 28], &[123_456_789_012, 784], &[1; 30]] {
+            let header = header("<f4", shape);
+            assert!(header.len().is_multiple_of(64) && header.ends_with(b"\n"));
+            let found = row_header(&header).unwrap();
+            assert_eq!((&found.shape[..], found.start, found.size), (shape, header.len(), 4));
+        }
+        assert_eq!(header("|u1", &[1]).len(), header("|u1", &[usize::MAX, 28, 28]).len());
     }
 
     #[test]

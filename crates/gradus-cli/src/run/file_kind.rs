@@ -27,6 +27,8 @@ pub(crate) enum FileKind {
     IdxFolder,
     /// A folder with a sub-folder of images for each class.
     ImageFolder,
+    /// A folder of shards.
+    Shards,
     /// A missing, unreadable or empty file, whose problem is reported when it is read; a pipe or device.
     Unknown,
 }
@@ -76,6 +78,7 @@ impl FileKind {
             FolderKind::Idx => FileKind::IdxFolder,
             FolderKind::Tables => FileKind::Table,
             FolderKind::Images => FileKind::ImageFolder,
+            FolderKind::Shards => FileKind::Shards,
             FolderKind::Unknown => FileKind::Unknown,
         }
     }
@@ -90,6 +93,7 @@ impl FileKind {
             FileKind::Image => "an image",
             FileKind::IdxFolder => "a folder of IDX files",
             FileKind::ImageFolder => "a folder of images",
+            FileKind::Shards => "a folder of shards",
             FileKind::Unknown => "of an unknown kind",
         }
     }

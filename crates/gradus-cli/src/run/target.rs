@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use gradus::data::csv::{TableOptions, TargetGuess, guess_target, may_hold_images};
+use gradus::data::shards::Shards;
 use gradus::data::{Task, is_set_name, training_table};
 use gradus::training::Preset;
 
@@ -15,8 +16,10 @@ use crate::run::file_kind::FileKind;
 /// reported when it is.
 pub(crate) fn decide(data: Option<&Path>, source: &mut SourceArgs) -> Option<(Task, String)> {
     let path = data.filter(|path| !is_set_name(path))?;
-    if FileKind::of(path) != FileKind::Table {
-        return None;
+    match FileKind::of(path) {
+        FileKind::Table => {}
+        FileKind::Shards => return of_shards(path),
+        _ => return None,
     }
     // Of a folder of tables, the training part decides.
     let path = &training_table(path)?;
@@ -31,6 +34,14 @@ pub(crate) fn decide(data: Option<&Path>, source: &mut SourceArgs) -> Option<(Ta
         Task::Regression => ("values", "cross-entropy learns classes"),
     };
     Some((task, format!("Target: {name}, {learned} ({why}; --loss {other})")))
+}
+
+/// The task of a folder of shards, whose index says it. None for classes, which are the usual ones.
+fn of_shards(path: &Path) -> Option<(Task, String)> {
+    let shards = Shards::open(path).ok()?;
+    let task = shards.task();
+    let line = format!("Target: {} (the index of the shards)", shards.output_names().join(", "));
+    (task != Task::Classification).then_some((task, line))
 }
 
 /// Settings that say what the network is and how its steps are made. The parts of the recipe for tables are chosen for each

@@ -1,4 +1,4 @@
-//! The hidden files next to a target: their names, and which of them this process has made.
+//! The hidden files and folders next to a target: their names, and which of them this process has made.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -13,7 +13,7 @@ fn own() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     OWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A hidden file of this process, removed when it is dropped.
+/// A hidden file or folder of this process, removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct HiddenFile(PathBuf);
 
@@ -32,16 +32,23 @@ impl HiddenFile {
 impl Drop for HiddenFile {
     fn drop(&mut self) {
         // It may have got another name. What cannot be removed does no harm: the next writer does it.
-        let _ = fs::remove_file(&self.0);
+        remove(&self.0);
         own().remove(&self.0);
     }
 }
 
-/// Removes the locks and temporary files of this process: for a program that is about to exit without returning from
+/// Removes the locks and temporary files and folders of this process: for a program that is about to exit without returning from
 /// the functions that hold them. They must not be writing.
 pub fn remove_hidden_files() {
     for path in std::mem::take(&mut *own()) {
-        let _ = fs::remove_file(path);
+        remove(&path);
+    }
+}
+
+/// Removes a file, or a folder with all that is in it.
+fn remove(path: &Path) {
+    if fs::remove_file(path).is_err() {
+        let _ = fs::remove_dir_all(path);
     }
 }
 

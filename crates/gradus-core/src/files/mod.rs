@@ -13,6 +13,8 @@
 //! - **Nothing is left behind**: temporary files of killed processes are removed by the next one that writes the
 //!   same file.
 //!
+//! A folder of several files is written whole or not at all, too (`folder.rs`).
+//!
 //! Reading has guarantees of its own: `reading.rs` opens every path, waits for nothing and reads no endless stream;
 //! `json.rs` parses texts whose values take memory in proportion to their length. `magic.rs` tells what a file is.
 //!
@@ -22,12 +24,14 @@
 pub mod json;
 pub mod magic;
 pub mod reading;
+mod folder;
 mod hidden;
 mod lock;
 mod output;
 mod target;
 mod temporary;
 
+pub use folder::OutputFolder;
 pub use hidden::remove_hidden_files;
 pub use output::{NewFile, OutputFile};
 pub use target::Stamp;

@@ -34,10 +34,14 @@ impl Dataset {
     }
 
     /// The same samples with labels in place of values, which must all be 0 or 1: a sample has the labels whose value is 1.
+    /// Labels stay as they are.
     ///
     /// # Errors
     /// `InvalidData` for another value, or targets that are classes.
     pub fn with_labels(mut self) -> Result<Dataset> {
+        if matches!(self.targets, Targets::Labels { .. }) {
+            return Ok(self);
+        }
         let Targets::Values { values, names } = self.targets else {
             return Err(invalid("the targets are no numbers, expected 0 or 1 for each label"));
         };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::error::Result;
 use super::{Dataset, RawColumn, Rows, Subset, Targets};
 
 /// Digests of a data set, of all and part by part: SHA-256, each as 64 hexadecimal digits. Names and shapes are not
@@ -66,6 +67,7 @@ impl Subset<'_> {
         let inputs = hash.clone();
         let (mut targets, mut weights) = (Sha256::new(), None);
         for hash in [&mut hash, &mut targets] {
+            begin_targets(&self.data().targets, hash);
             self.add_targets(hash);
         }
         if let Some(values) = &self.data().sample_weights {
@@ -130,20 +132,79 @@ impl Subset<'_> {
     }
 
     fn add_targets(&self, hash: &mut Sha256) {
-        match &self.data().targets {
-            Targets::Classes { .. } => update(hash, &self.labels(), u32::to_le_bytes),
-            Targets::Labels { values, names } => {
-                hash.update(b"labels");
-                for sample in self.indices() {
-                    hash.update(&values[sample * names.len()..][..names.len()]);
-                }
+        add_targets(&self.data().targets, self.indices(), hash);
+    }
+}
+
+/// The digest of a data set that comes in parts, one after the other: the same as that of the whole ([`Subset::digest`]).
+#[derive(Debug, Clone, Default)]
+pub struct DigestOfParts {
+    samples: usize,
+    inputs: Sha256,
+    targets: Sha256,
+}
+
+impl DigestOfParts {
+    /// Adds the next part: dense values without sample weights.
+    pub fn add(&mut self, part: &Dataset) {
+        let subset = Subset::from(part);
+        subset.add_inputs(&mut self.inputs);
+        if self.samples == 0 {
+            begin_targets(&part.targets, &mut self.targets);
+        }
+        subset.add_targets(&mut self.targets);
+        self.samples += part.len();
+    }
+
+    /// The digest of all parts. It ends with all targets, which are given once more, part by part.
+    ///
+    /// # Errors
+    /// The first of `targets`.
+    pub fn finish(self, targets: impl IntoIterator<Item = Result<Targets>>) -> Result<DataDigest> {
+        let mut all = self.inputs.clone();
+        for (number, part) in targets.into_iter().enumerate() {
+            let part = part?;
+            if number == 0 {
+                begin_targets(&part, &mut all);
             }
-            Targets::Values { values, names } => {
-                hash.update(b"values");
-                for sample in self.indices() {
-                    let values = &values[sample * names.len()..][..names.len()];
-                    update(hash, values, f32::to_le_bytes);
-                }
+            let every = 0..part.samples();
+            add_targets(&part, every, &mut all);
+        }
+        Ok(DataDigest {
+            samples: self.samples,
+            all: hex(all),
+            inputs: hex(self.inputs),
+            targets: hex(self.targets),
+            weights: None,
+        })
+    }
+}
+
+/// What comes before the targets, so that no labels look like values.
+fn begin_targets(targets: &Targets, hash: &mut Sha256) {
+    match targets {
+        Targets::Classes { .. } => {}
+        Targets::Labels { .. } => hash.update(b"labels"),
+        Targets::Values { .. } => hash.update(b"values"),
+    }
+}
+
+/// Adds the targets of the samples at `indices`.
+fn add_targets(targets: &Targets, indices: impl Iterator<Item = usize>, hash: &mut Sha256) {
+    match targets {
+        Targets::Classes { labels, .. } => {
+            let labels: Vec<u32> = indices.map(|sample| labels[sample]).collect();
+            update(hash, &labels, u32::to_le_bytes);
+        }
+        Targets::Labels { values, names } => {
+            for sample in indices {
+                hash.update(&values[sample * names.len()..][..names.len()]);
+            }
+        }
+        Targets::Values { values, names } => {
+            for sample in indices {
+                let values = &values[sample * names.len()..][..names.len()];
+                update(hash, values, f32::to_le_bytes);
             }
         }
     }
@@ -183,6 +244,24 @@ mod tests {
         for indices in [&[1][..], &[1, 0, 1]] {
             let subset = Subset::new(&weighted, indices).unwrap();
             assert_eq!(subset.sha256(), subset.to_dataset().sha256());
+        }
+    }
+
+    #[test]
+    fn parts_have_the_digest_of_the_whole() {
+        let targets = [
+            Targets::Classes { labels: vec![0, 1, 1, 0, 1], names: vec!["a".into(), "b".into()] },
+            Targets::Labels { values: vec![0, 1, 1, 0, 1], names: vec!["a".into()] },
+            Targets::Values { values: vec![0.5, 1.0, 1.5, 0.0, 1.0], names: vec!["a".into()] },
+        ];
+        for targets in targets {
+            let inputs = Inputs::Floats((0..10).map(|at| at as f32).collect());
+            let whole = Dataset::with_targets(inputs, targets, vec![2]).unwrap();
+            let parts = [vec![0], vec![1, 2, 3], vec![4]].map(|part| whole.subset(&part));
+            let mut digest = DigestOfParts::default();
+            parts.iter().for_each(|part| digest.add(part));
+            let targets = parts.iter().map(|part| Ok(part.targets.clone()));
+            assert_eq!(digest.finish(targets).unwrap(), Subset::from(&whole).digest());
         }
     }
 }

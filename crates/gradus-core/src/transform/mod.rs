@@ -9,7 +9,7 @@ pub mod distort;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
-use crate::samples::{Rows, Subset};
+use crate::samples::{Rows, Subset, Sums};
 use columns::{Encoder, Schema};
 use normalize::{Affine, Normalization};
 
@@ -70,6 +70,14 @@ impl Transform {
                 Transform::Affine(affine)
             }
         }
+    }
+
+    /// Fits `kind` to the sums over training data that are not in memory: the same as [`Transform::fit`].
+    ///
+    /// # Errors
+    /// `InvalidArgument` for [`Normalization::Robust`].
+    pub fn of_sums(kind: Normalization, sums: &Sums) -> Result<Transform> {
+        Affine::of_sums(kind, sums).map(Transform::Affine)
     }
 
     /// The part that shifts and scales; that of a schema, whose columns have scales of their own, does nothing.

@@ -1,7 +1,8 @@
 //! Normalization: each raw value shifted and scaled, by numbers fitted to the training data.
 
 use super::robust;
-use crate::samples::{Inputs, Subset};
+use crate::error::{Error, Result};
+use crate::samples::{Inputs, Subset, Sums};
 
 /// Which normalization is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -81,7 +82,6 @@ impl Affine {
     /// becomes 0.
     pub fn fit<'a>(kind: Normalization, data: impl Into<Subset<'a>>) -> Affine {
         let data = data.into();
-        let image = data.data().sample_shape.len() > 1;
         match (kind, &data.data().inputs) {
             (Normalization::None, _) => Affine::IDENTITY,
             (Normalization::Robust, _) => {
@@ -89,37 +89,23 @@ impl Affine {
                 Affine::of_doubles(&centres, scales)
             }
             (Normalization::Unit, Inputs::Bytes(_)) => Affine::Scalar { mean: 0.0, std: 255.0 },
-            (Normalization::Standard, Inputs::Bytes(values)) if image => {
-                let mut counts = [0u64; 256];
-                for row in data.rows_of(values) {
-                    row.iter().for_each(|&value| counts[value as usize] += 1);
-                }
-                let total = data.values().max(1) as f64;
-                let mean = |power: i32| {
-                    let sum = |(v, &n): (usize, &u64)| (v as f64).powi(power) * n as f64;
-                    counts.iter().enumerate().map(sum).sum::<f64>() / total
-                };
-                let variance = mean(2) - mean(1) * mean(1);
-                Affine::Scalar { mean: mean(1) as f32, std: not_zero(variance.sqrt()) }
-            }
-            // The same inputs, but for rounding, as the same images in bytes.
-            (Normalization::Unit, Inputs::Floats(values)) if image && are_shares(&data, values) => {
-                Affine::IDENTITY
-            }
-            (Normalization::Standard, Inputs::Floats(values))
-                if image && are_shares(&data, values) =>
-            {
-                let total = data.values().max(1) as f64;
-                let mean = |power: i32| {
-                    let rows = data.rows_of(values);
-                    let sum =
-                        rows.flatten().map(|&value| f64::from(value).powi(power)).sum::<f64>();
-                    sum / total
-                };
-                let variance = mean(2) - mean(1) * mean(1);
-                Affine::Scalar { mean: mean(1) as f32, std: not_zero(variance.sqrt()) }
-            }
-            (kind, _) => by_feature(kind, &data),
+            (Normalization::Unit | Normalization::Standard, _) => of_sums(kind, &Sums::of(data)),
+        }
+    }
+
+    /// Fits `kind` to the sums over training data: the bits of [`Affine::fit`].
+    ///
+    /// # Errors
+    /// `InvalidArgument` for [`Normalization::Robust`], which needs the quartiles of all values.
+    pub fn of_sums(kind: Normalization, sums: &Sums) -> Result<Affine> {
+        match kind {
+            Normalization::None => Ok(Affine::IDENTITY),
+            Normalization::Unit | Normalization::Standard => Ok(of_sums(kind, sums)),
+            Normalization::Robust => Err(Error::setting(
+                "normalize",
+                kind.name(),
+                "none, unit or standard for data that are not in memory: medians and quartiles need all values at once",
+            )),
         }
     }
 
@@ -219,98 +205,62 @@ const PRECISION: f32 = 1.0 / 4096.0;
 /// Smaller shares of a mean are noise: 256 units in the last place of a double.
 const NOISE: f32 = 5e-14;
 
-/// Whether all values are grey levels from 0 to 1.
-fn are_shares(data: &Subset, values: &[f32]) -> bool {
-    data.rows_of(values).all(|row| row.iter().all(|value| (0.0..=1.0).contains(value)))
-}
-
 fn not_zero(std: f64) -> f32 {
     if std > 0.0 && std.is_finite() { std as f32 } else { 1.0 }
 }
 
-fn by_feature(kind: Normalization, data: &Subset) -> Affine {
-    if let Inputs::Doubles(values) = &data.data().inputs {
-        return of_doubles(kind, data, values);
-    }
-    let features = data.features();
-    let mut stats = vec![(f64::INFINITY, f64::NEG_INFINITY, 0.0, 0.0); features];
-    let mut add = |at: usize, value: f64| {
-        let (min, max, sum, squares) = &mut stats[at % features];
-        *min = value.min(*min);
-        *max = value.max(*max);
-        *sum += value;
-        *squares += value * value;
+/// From the sums over training data to `kind`, which is unit or standard.
+fn of_sums(kind: Normalization, sums: &Sums) -> Affine {
+    let features = &sums.features;
+    let is_standard = kind == Normalization::Standard;
+    let scalar = |total: f64, sum: f64, squares: f64| {
+        let mean = sum / total;
+        let variance = squares / total - mean * mean;
+        Affine::Scalar { mean: mean as f32, std: not_zero(variance.sqrt()) }
     };
-    match &data.data().inputs {
-        Inputs::Bytes(values) => {
-            for row in data.rows_of(values) {
-                row.iter().enumerate().for_each(|(i, &value)| add(i, f64::from(value)));
-            }
+    // Images of bytes, and floats that are the same images but for rounding.
+    match &sums.image {
+        _ if !sums.levels.is_empty() && !is_standard => {
+            return Affine::Scalar { mean: 0.0, std: 255.0 };
         }
-        Inputs::Floats(values) => {
-            for row in data.rows_of(values) {
-                row.iter().enumerate().for_each(|(i, &value)| add(i, f64::from(value)));
-            }
+        _ if !sums.levels.is_empty() && features.sum.is_empty() => {
+            let sum = |power: i32| {
+                let of_level = |(v, &n): (usize, &u64)| (v as f64).powi(power) * n as f64;
+                sums.levels.iter().enumerate().map(of_level).sum::<f64>()
+            };
+            let total = sums.levels.iter().sum::<u64>().max(1) as f64;
+            return scalar(total, sum(1), sum(2));
         }
-        // Doubles are taken above, and raw columns have a schema.
-        Inputs::Doubles(_) | Inputs::Table(_) => {}
-        Inputs::Sparse(rows) => {
-            let mut kept = vec![0; features];
-            for sample in data.indices() {
-                let (columns, values) = rows.row(sample);
-                for (&column, &value) in columns.iter().zip(values) {
-                    kept[column as usize] += 1;
-                    add(column as usize, f64::from(value));
-                }
-            }
-            // Zeros change no sum.
-            let with_zeros = (0..features).filter(|&at| kept[at] < data.len());
-            with_zeros.for_each(|at| add(at, 0.0));
+        Some(image) if image.are_shares && is_standard => {
+            let total = (sums.samples * features.sum.len()).max(1) as f64;
+            return scalar(total, image.sum, image.squares);
         }
+        Some(image) if image.are_shares => return Affine::IDENTITY,
+        _ => {}
     }
-    let samples = data.len() as f64;
-    let (means, stds) = stats
-        .iter()
-        .map(|&(min, max, sum, squares)| match kind {
-            Normalization::Standard => {
-                let mean = sum / samples;
-                let variance = (squares / samples - mean * mean).max(0.0);
+    let samples = sums.samples as f64;
+    let of_feature = |at: usize| {
+        let (min, max) = (features.min[at], features.max[at]);
+        match is_standard {
+            true => {
+                let mean = features.sum[at] / samples;
+                let variance = (features.squares[at] / samples - mean * mean).max(0.0);
                 // What is left of a constant column by rounding is no standard deviation.
-                let constant = max <= min;
-                (mean as f32, if constant { 1.0 } else { not_zero(variance.sqrt()) })
+                let std = if max <= min { 1.0 } else { not_zero(variance.sqrt()) };
+                (features.origin.get(at).map_or(mean, |origin| origin + mean), std)
             }
-            _ => (min as f32, not_zero(max - min)),
-        })
-        .unzip();
-    Affine::PerFeature { means, stds }
-}
-
-/// As [`by_feature`], of values that single precision would blur: distances to the first sample are summed, whose
-/// squares keep the digits that the squares of the values lose.
-fn of_doubles(kind: Normalization, data: &Subset, values: &[f64]) -> Affine {
-    let features = data.features();
-    let first: Vec<f64> = data.rows_of(values).next().unwrap_or_default()[..features].to_vec();
-    let mut stats = vec![(f64::INFINITY, f64::NEG_INFINITY, 0.0, 0.0); features];
-    for row in data.rows_of(values).flat_map(|rows| rows.chunks_exact(features)) {
-        for ((it, &value), first) in stats.iter_mut().zip(row).zip(&first) {
-            let distance = value - first;
-            *it = (it.0.min(value), it.1.max(value), it.2 + distance, it.3 + distance * distance);
+            false => (min, not_zero(max - min)),
         }
+    };
+    let (means, stds): (Vec<f64>, Vec<f32>) = (0..features.sum.len()).map(of_feature).unzip();
+    match features.origin.is_empty() {
+        true => {
+            let means = means.into_iter().map(|mean| mean as f32).collect();
+            Affine::PerFeature { means, stds }
+        }
+        // Single precision would blur these values, and possibly their means.
+        false => Affine::of_doubles(&means, stds),
     }
-    let samples = data.len() as f64;
-    let (means, stds): (Vec<f64>, Vec<f32>) = stats
-        .iter()
-        .zip(&first)
-        .map(|(&(min, max, sum, squares), first)| match kind {
-            Normalization::Standard => {
-                let mean = sum / samples;
-                let variance = (squares / samples - mean * mean).max(0.0);
-                (first + mean, if max <= min { 1.0 } else { not_zero(variance.sqrt()) })
-            }
-            _ => (min, not_zero(max - min)),
-        })
-        .unzip();
-    Affine::of_doubles(&means, stds)
 }
 
 #[cfg(test)]

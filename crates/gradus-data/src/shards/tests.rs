@@ -1,0 +1,181 @@
+use std::fs;
+
+use gradus_core::samples::Subset;
+
+use super::*;
+use crate::testing::npy_file;
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn bytes(samples: usize) -> Dataset {
+    let inputs = Inputs::Bytes((0..samples * 6).map(|at| (at * 7 % 251) as u8).collect());
+    let labels = (0..samples).map(|at| (at % 3) as u32).collect();
+    Dataset::new(inputs, labels, vec![2, 3], names(&["a", "b", "c"])).unwrap()
+}
+
+/// Data of every type and with every kind of targets.
+fn sets() -> Vec<Dataset> {
+    let floats = |count: usize| -> Vec<f32> { (0..count).map(|at| (at as f32).sin()).collect() };
+    let values = Targets::Values { values: floats(40), names: names(&["h", "w"]) };
+    let labels = (0..40).map(|at| u8::from(at % 3 == 0)).collect();
+    let labels = Targets::Labels { values: labels, names: names(&["x", "y"]) };
+    let many: Vec<String> = (0..300).map(|class| class.to_string()).collect();
+    let classes = Targets::Classes { labels: (0..20).map(|at| at * 15).collect(), names: many };
+    let table = Dataset::with_targets(Inputs::Floats(floats(80)), values, vec![4]).unwrap();
+    let columns = names(&["a", "b", "c", "d"]);
+    let table = table.with_columns(Columns::of_features(columns)).unwrap();
+    let seconds = (0..20).map(|at| 1.7e9 + f64::from(at)).collect();
+    vec![
+        bytes(20),
+        table,
+        Dataset::with_targets(Inputs::Floats(floats(120)), labels, vec![2, 3]).unwrap(),
+        Dataset::with_targets(Inputs::Doubles(seconds), classes, vec![1]).unwrap(),
+    ]
+}
+
+/// Packs a set in parts of `part` samples.
+fn pack(path: &Path, data: &Dataset, part: usize, shard_rows: usize) -> Shards {
+    let options = ShardOptions { shard_rows: Some(shard_rows), ..ShardOptions::default() };
+    let mut writer = ShardWriter::create(path, options).unwrap();
+    let every: Vec<usize> = (0..data.len()).collect();
+    every.chunks(part).for_each(|part| writer.push(&data.subset(part)).unwrap());
+    writer.finish().unwrap();
+    Shards::open(path).unwrap()
+}
+
+#[test]
+fn what_is_packed_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, data) in sets().into_iter().enumerate() {
+        for (part, rows) in [(20, 20), (3, 7), (20, 1), (1, 100)] {
+            let path = folder.path().join(format!("{number}-{part}-{rows}"));
+            let shards = pack(&path, &data, part, rows);
+            assert!(is_shards(&path));
+            assert_eq!((shards.samples(), shards.count()), (20, 20_usize.div_ceil(rows)));
+            assert_eq!(shards.load().unwrap(), data);
+            assert_eq!(shards.targets().unwrap(), data.targets);
+            assert_eq!(shards.digest(), Subset::from(&data).digest());
+            assert_eq!(shards.sums(), &Sums::of(&data));
+            assert_eq!(shards.output_names(), data.targets.names());
+            for range in [0..1, 6..8, 3..20, 19..20] {
+                let rows: Vec<usize> = range.clone().collect();
+                assert_eq!(shards.read(range).unwrap(), data.subset(&rows));
+            }
+        }
+    }
+}
+
+#[test]
+fn classes_are_counted_and_files_are_those_of_numpy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shards");
+    let shards = pack(&path, &bytes(8), 8, 5);
+    assert_eq!(shards.class_counts(), [3, 3, 2]);
+    let Inputs::Bytes(values) = bytes(8).inputs else { panic!() };
+    let first = crate::npy::parse_npy(&fs::read(path.join("shard-00000.npy")).unwrap()).unwrap();
+    assert_eq!((first.shape, first.values), (vec![5, 2, 3], Values::U8(values[..30].to_vec())));
+    let last = fs::read(path.join("shard-00001.targets.npy")).unwrap();
+    let last = crate::npy::parse_npy(&last).unwrap();
+    assert_eq!((last.shape, last.values), (vec![3], Values::U8(vec![2, 0, 1])));
+}
+
+/// Spoils a folder of shards and gives the error of opening and verifying it.
+fn fault(spoil: impl FnOnce(&Path)) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shards");
+    pack(&path, &bytes(20), 20, 7);
+    spoil(&path);
+    assert!(is_shards(&path));
+    let checked = Shards::open(&path).and_then(|shards| shards.verify(&mut |_| {}));
+    let loaded = Shards::open(&path).and_then(|shards| shards.load());
+    let error = checked.unwrap_err().to_string();
+    assert_eq!(loaded.unwrap_err().to_string(), error);
+    error
+}
+
+#[test]
+fn every_fault_names_its_shard() {
+    let file = |number: usize, path: &Path| path.join(format!("shard-0000{number}.npy"));
+    let has = |error: String, words: [&str; 2]| {
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    let missing = fault(|path| fs::remove_file(file(1, path)).unwrap());
+    has(missing, ["shard-00001.npy", "missing"]);
+    let truncated = fault(|path| {
+        let content = fs::read(file(1, path)).unwrap();
+        fs::write(file(1, path), &content[..content.len() - 1]).unwrap();
+    });
+    has(truncated, ["shard-00001.npy", "truncated"]);
+    let damaged = fault(|path| {
+        let mut content = fs::read(file(2, path)).unwrap();
+        *content.last_mut().unwrap() ^= 1;
+        fs::write(file(2, path), content).unwrap();
+    });
+    has(damaged, ["shard-00002.npy", "damaged, or was swapped"]);
+    let swapped = fault(|path| {
+        let [a, b] = [0, 1].map(|number| fs::read(file(number, path)).unwrap());
+        fs::write(file(0, path), b).unwrap();
+        fs::write(file(1, path), a).unwrap();
+    });
+    has(swapped, ["shard-00000.npy", "swapped"]);
+    let shorter = fault(|path| {
+        fs::copy(file(2, path), file(0, path)).unwrap();
+    });
+    has(shorter, ["shard-00000.npy", "belongs to other data"]);
+    let floats = fault(|path| {
+        fs::write(file(0, path), npy_file("<f4", "(7, 2, 3)", &[0; 168])).unwrap();
+    });
+    has(floats, ["shard-00000.npy", "belongs to other data"]);
+    let of_targets = fault(|path| fs::remove_file(path.join("shard-00002.targets.npy")).unwrap());
+    has(of_targets, ["shard-00002.targets.npy", "missing"]);
+    has(fault(|path| fs::remove_file(path.join(INDEX)).unwrap()), ["index.json", "cannot read"]);
+    let edit = |from: &'static str, to: &'static str| {
+        move |path: &Path| {
+            let text = fs::read_to_string(path.join(INDEX)).unwrap();
+            assert!(text.contains(from));
+            fs::write(path.join(INDEX), text.replace(from, to)).unwrap();
+        }
+    };
+    let version = fault(edit("\"gradus_shards\": 1", "\"gradus_shards\": 2"));
+    has(version, ["index.json", "version 2"]);
+    has(fault(edit("\"samples\": 20", "\"samples\": 21")), ["index.json", "do not make 21"]);
+    has(fault(edit("shard-00001.npy", "../secret")), ["index.json", "not the name of a file"]);
+    has(fault(edit("\"uint8\"", "\"uint9\"")), ["index.json", "damaged"]);
+    has(fault(edit("    7,", "    -7,")), ["index.json", "damaged"]);
+}
+
+#[test]
+fn a_shard_that_shrinks_while_it_is_read_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shards");
+    let shards = pack(&path, &bytes(20), 20, 7);
+    let file = path.join("shard-00001.npy");
+    let content = fs::read(&file).unwrap();
+    fs::write(&file, &content[..content.len() / 2]).unwrap();
+    assert!(shards.read(0..7).is_ok());
+    let error = shards.read(0..8).unwrap_err().to_string();
+    assert!(error.contains("shard-00001.npy") && error.contains("changed"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_packed_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shards");
+    let create = || ShardWriter::create(&path, ShardOptions::default()).unwrap();
+    assert!(create().finish().unwrap_err().to_string().contains("no samples to pack"));
+    let weighted = bytes(2).with_sample_weights(vec![1.0, 2.0]).unwrap();
+    assert!(create().push(&weighted).unwrap_err().to_string().contains("sample weights"));
+    let mut writer = create();
+    writer.push(&bytes(2)).unwrap();
+    let error = writer.push(&sets()[2]).unwrap_err().to_string();
+    assert!(error.contains("samples of one form"), "{error}");
+    drop(writer);
+    let none = ShardOptions { shard_rows: Some(0), ..ShardOptions::default() };
+    assert!(ShardWriter::create(&path, none).is_err());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    pack(&path, &bytes(2), 2, 2);
+    let error = ShardWriter::create(&path, ShardOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("exists already"), "{error}");
+}
