@@ -44,6 +44,8 @@ pub enum Purpose {
     Blocks = 14,
     /// The order of the rows of a group of blocks.
     BlockRows = 15,
+    /// The order of samples that are packed into shards.
+    Pack = 18,
 }
 
 /// The stream of `seed` for `purpose`.

@@ -94,7 +94,8 @@ impl RowFile {
         let values = shape.iter().try_fold(size, |bytes, &length| bytes.checked_mul(length));
         let promised = values.map(|bytes| bytes as u64 + start as u64);
         if promised != Some(length) {
-            let promised = promised.map_or("more than any file has".to_owned(), |it| it.to_string());
+            let promised =
+                promised.map_or("more than any file has".to_owned(), |it| it.to_string());
             return Err(invalid(format!(
                 "the file has {length} bytes, but its header promises an array of shape {shape:?}, for which it must \
                  have {promised}: it is truncated or damaged; copy it again"

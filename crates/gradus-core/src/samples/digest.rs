@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::Result;
 use super::{Dataset, RawColumn, Rows, Subset, Targets};
+use crate::error::Result;
 
 /// Digests of a data set, of all and part by part: SHA-256, each as 64 hexadecimal digits. Names and shapes are not
 /// part of them: training does not depend on them.

@@ -81,9 +81,10 @@ impl Moments {
 
     fn is_sound(&self, features: usize) -> bool {
         let columns = [&self.min, &self.max, &self.sum, &self.squares];
-        columns.iter().all(|column| {
-            column.len() == features && column.iter().all(|value| value.is_finite())
-        }) && (self.origin.is_empty() || self.origin.len() == features)
+        columns
+            .iter()
+            .all(|column| column.len() == features && column.iter().all(|value| value.is_finite()))
+            && (self.origin.is_empty() || self.origin.len() == features)
     }
 }
 
@@ -230,7 +231,10 @@ mod tests {
     fn sums_are_those_of_a_plain_loop() {
         let sums = Sums::of(&set(Inputs::Floats(vec![1.0, -2.0, 3.0, 5.0]), &[2]));
         assert_eq!((&sums.features.min, &sums.features.max), (&vec![1.0, -2.0], &vec![3.0, 5.0]));
-        assert_eq!((&sums.features.sum, &sums.features.squares), (&vec![4.0, 3.0], &vec![10.0, 29.0]));
+        assert_eq!(
+            (&sums.features.sum, &sums.features.squares),
+            (&vec![4.0, 3.0], &vec![10.0, 29.0])
+        );
         let sums = Sums::of(&set(Inputs::Doubles(vec![10.0, 12.0, 13.0]), &[1]));
         assert_eq!((sums.features.sum[0], sums.features.squares[0]), (5.0, 13.0));
         let sums = Sums::of(&set(Inputs::Bytes(vec![0, 7, 7, 255]), &[2, 2]));

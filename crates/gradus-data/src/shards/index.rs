@@ -7,7 +7,7 @@ use gradus_core::samples::{DataDigest, Sums};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, invalid};
-use crate::{Columns, Inputs, Rows, Task, Targets, reading};
+use crate::{Columns, Inputs, Rows, Targets, Task, reading};
 
 /// The name of the index in its folder.
 pub(super) const INDEX: &str = "index.json";
@@ -258,7 +258,9 @@ impl Index {
                     return wrong(format!("{file:?} is not the name of a file in this folder"));
                 }
                 if sha256.len() != 64 || !sha256.bytes().all(|it| it.is_ascii_hexdigit()) {
-                    return wrong(format!("the SHA-256 of {file} does not have 64 hexadecimal digits"));
+                    return wrong(format!(
+                        "the SHA-256 of {file} does not have 64 hexadecimal digits"
+                    ));
                 }
             }
             let counts = match self.targets {
@@ -266,7 +268,9 @@ impl Index {
                 TargetKind::Classes | TargetKind::Labels => self.names.len(),
             };
             if shard.counts.len() != counts {
-                return wrong(format!("shard {number} does not count the samples of {counts} classes"));
+                return wrong(format!(
+                    "shard {number} does not count the samples of {counts} classes"
+                ));
             }
         }
         self.sums.check(self.samples, &self.sample_shape, self.kind.rows())?;

@@ -9,8 +9,10 @@
 //! |---|---|
 //! | index.rs | `index.json`, read and checked |
 //! | writer.rs | samples, part after part, become shards |
+//! | pack.rs | shuffles or sorts samples on their way into shards |
 
 mod index;
+mod pack;
 mod writer;
 
 use std::fs::File;
@@ -27,6 +29,7 @@ use crate::row_file::RowFile;
 use crate::{Columns, Dataset, Inputs, Targets, Task};
 
 use index::{Entry, INDEX, Index, Kind, TargetKind};
+pub use pack::{Order, PackOptions, pack};
 pub use writer::{ShardOptions, ShardWriter};
 
 /// A folder of shards. The samples stay in their files.
@@ -237,7 +240,8 @@ impl Shards {
     pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let mut done = 0;
         for (shard, entry) in self.shards.iter().zip(&self.index.shards) {
-            for (file, entry) in [(&shard.inputs, &entry.inputs), (&shard.targets, &entry.targets)] {
+            for (file, entry) in [(&shard.inputs, &entry.inputs), (&shard.targets, &entry.targets)]
+            {
                 let found = file.sha256(|count| {
                     done += count as u64;
                     progress(done);
@@ -268,7 +272,8 @@ impl Shards {
                 }
                 // From unsigned ones, which are all positive; others are no classes.
                 (Targets::Classes { labels, .. }, Values::I64(values)) => {
-                    labels.extend(values.into_iter().map(|it| u32::try_from(it).unwrap_or(u32::MAX)));
+                    labels
+                        .extend(values.into_iter().map(|it| u32::try_from(it).unwrap_or(u32::MAX)));
                 }
                 (Targets::Labels { values: all, .. }, Values::U8(values)) => all.extend(values),
                 (Targets::Values { values: all, .. }, Values::F32(values)) => all.extend(values),
@@ -341,6 +346,3 @@ fn check_file(file: &RowFile, expected: (usize, &[usize], usize), index: &Index)
         ),
     ))
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,8 +8,8 @@ use gradus_core::files::OutputFolder;
 use gradus_core::samples::DigestOfParts;
 use sha2::{Digest as _, Sha256};
 
-use super::index::{Entry, INDEX, Index, Kind, Shard, TargetKind};
 use super::Shards;
+use super::index::{Entry, INDEX, Index, Kind, Shard, TargetKind};
 use crate::bytes::{hex, read_up_to};
 use crate::error::{Error, Result, invalid};
 use crate::row_file::PIECE;
@@ -70,8 +70,13 @@ impl ShardWriter {
     }
 
     /// The folder that is written into, for other files that go with it.
-    pub(crate) fn inside(&self) -> &Path {
+    pub(super) fn inside(&self) -> &Path {
         self.folder.inside()
+    }
+
+    /// The error that a file in the folder could not be written or read again.
+    pub(super) fn explain(&self, error: io::Error) -> Error {
+        self.folder.explain(error)
     }
 
     /// Adds samples, which must be like those before: of the same type and shape, with targets of the same names.
@@ -102,9 +107,10 @@ impl ShardWriter {
             )));
         }
         let row_bytes = kind.size() * part.features();
-        self.rows = self.options.shard_rows.unwrap_or_else(|| {
-            (SHARD_BYTES / (BLOCK * row_bytes).max(1)).max(1) * BLOCK
-        });
+        self.rows = self
+            .options
+            .shard_rows
+            .unwrap_or_else(|| (SHARD_BYTES / (BLOCK * row_bytes).max(1)).max(1) * BLOCK);
         index.sums.add(part);
         index.samples += part.len();
         self.digest.add(part);
@@ -156,9 +162,9 @@ impl ShardWriter {
         // The targets are read once more for the digest, which has them after all inputs.
         write(&index).map_err(|error| self.folder.explain(error))?;
         let shards = Shards::open(&inside)?;
-        let targets = (0..shards.samples()).step_by(PIECE).map(|first| {
-            shards.targets_of(first..(first + PIECE).min(shards.samples()))
-        });
+        let targets = (0..shards.samples())
+            .step_by(PIECE)
+            .map(|first| shards.targets_of(first..(first + PIECE).min(shards.samples())));
         index.digest = self.digest.finish(targets)?;
         write(&index).map_err(|error| self.folder.explain(error))?;
         self.folder.commit()
@@ -224,7 +230,12 @@ impl OpenShard {
 
     fn close(self) -> io::Result<Shard> {
         let OpenShard { inputs, targets, samples, counts } = self;
-        Ok(Shard { samples, inputs: inputs.close(samples)?, targets: targets.close(samples)?, counts })
+        Ok(Shard {
+            samples,
+            inputs: inputs.close(samples)?,
+            targets: targets.close(samples)?,
+            counts,
+        })
     }
 }
 

@@ -1,9 +1,12 @@
+//! Folders of shards: what is packed is read again, and every fault is found and names its file.
+
 use std::fs;
+use std::path::Path;
 
-use gradus_core::samples::Subset;
+use gradus::data::shards::{ShardOptions, ShardWriter, Shards, is_shards};
+use gradus::data::{Columns, Dataset, Inputs, Subset, Sums, Targets, Values, npy};
 
-use super::*;
-use crate::testing::npy_file;
+const INDEX: &str = "index.json";
 
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
@@ -74,10 +77,10 @@ fn classes_are_counted_and_files_are_those_of_numpy() {
     let shards = pack(&path, &bytes(8), 8, 5);
     assert_eq!(shards.class_counts(), [3, 3, 2]);
     let Inputs::Bytes(values) = bytes(8).inputs else { panic!() };
-    let first = crate::npy::parse_npy(&fs::read(path.join("shard-00000.npy")).unwrap()).unwrap();
+    let first = npy::parse_npy(&fs::read(path.join("shard-00000.npy")).unwrap()).unwrap();
     assert_eq!((first.shape, first.values), (vec![5, 2, 3], Values::U8(values[..30].to_vec())));
     let last = fs::read(path.join("shard-00001.targets.npy")).unwrap();
-    let last = crate::npy::parse_npy(&last).unwrap();
+    let last = npy::parse_npy(&last).unwrap();
     assert_eq!((last.shape, last.values), (vec![3], Values::U8(vec![2, 0, 1])));
 }
 
@@ -125,7 +128,8 @@ fn every_fault_names_its_shard() {
     });
     has(shorter, ["shard-00000.npy", "belongs to other data"]);
     let floats = fault(|path| {
-        fs::write(file(0, path), npy_file("<f4", "(7, 2, 3)", &[0; 168])).unwrap();
+        let header = npy::header("<f4", &[7, 2, 3]);
+        fs::write(file(0, path), [header, vec![0; 168]].concat()).unwrap();
     });
     has(floats, ["shard-00000.npy", "belongs to other data"]);
     let of_targets = fault(|path| fs::remove_file(path.join("shard-00002.targets.npy")).unwrap());
