@@ -186,7 +186,7 @@ pub(crate) enum TargetArray<'py> {
 
 impl TargetArray<'_> {
     /// The targets, with the names of the classes or of the regression targets.
-    fn targets(&self, names: Vec<String>) -> PyResult<Targets> {
+    pub(crate) fn targets(&self, names: Vec<String>) -> PyResult<Targets> {
         Ok(match self {
             TargetArray::Labels(labels) => Targets::Classes { labels: labels.to_vec()?, names },
             TargetArray::Indicators(values) => Targets::Labels { values: values.to_vec()?, names },

@@ -19,6 +19,7 @@ mod images;
 mod model;
 mod plots;
 mod settings;
+mod shards;
 mod table;
 mod training;
 mod error_messages;
@@ -43,6 +44,8 @@ mod core {
     use super::settings::{
         Setting, current_settings, outputs_per_target, preset_settings, settings,
     };
+    #[pymodule_export]
+    use super::shards::{Shards, pack_shards};
     #[pymodule_export]
     use super::table::Table;
     #[pymodule_export]

@@ -157,6 +157,16 @@ impl Array {
     }
 }
 
+/// The shape of the samples of an array whose bytes stay bytes and whose other numbers stay as they are: rows of bytes are
+/// images if they have a square number of columns and hold more than 0 and 1.
+pub(crate) fn image_or_row(array: &Array) -> Vec<usize> {
+    let sample_shape = without_channel(&array.shape[1..]);
+    match (&array.values, super::image_shape(&sample_shape), &sample_shape[..]) {
+        (Values::U8(values), Some(shape), [_]) if values.iter().any(|&it| it > 1) => shape,
+        _ => sample_shape,
+    }
+}
+
 fn of_doubles(values: Vec<f64>, sample_shape: &[usize], doubles: bool) -> Inputs {
     match doubles {
         true => Inputs::Doubles(values),

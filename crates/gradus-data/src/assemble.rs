@@ -87,17 +87,23 @@ pub(crate) fn valued_parts(parts: Parts<(Array, Array)>, doubles: bool) -> Resul
     fitted(train, parts.validation, parts.test, build)
 }
 
+/// The names of the values in the columns of an array of targets.
+///
+/// # Errors
+/// `InvalidData` for an array that is neither a list nor rows.
+pub(crate) fn value_names(values: &Array) -> Result<Vec<String>> {
+    match values.shape[..] {
+        [_] | [_, 1] => Ok(vec!["y".to_owned()]),
+        [_, outputs] => Ok((0..outputs).map(|index| format!("y{index}")).collect()),
+        _ => Err(invalid(format!(
+            "an array of shape {:?} is not a list of targets: expected one row for each sample",
+            values.shape
+        ))),
+    }
+}
+
 fn valued(samples: Array, values: Array, doubles: bool) -> Result<Dataset> {
-    let outputs = match values.shape[..] {
-        [_] => 1,
-        [_, outputs] => outputs,
-        _ => {
-            return Err(invalid(format!(
-                "an array of shape {:?} is not a list of targets: expected one row for each sample",
-                values.shape
-            )));
-        }
-    };
+    let names = value_names(&values)?;
     if samples.samples() != values.samples() {
         return Err(invalid(format!(
             "{} samples but targets for {}: they do not belong together, or one of them is truncated",
@@ -105,10 +111,6 @@ fn valued(samples: Array, values: Array, doubles: bool) -> Result<Dataset> {
             values.samples()
         )));
     }
-    let names = match outputs {
-        1 => vec!["y".to_owned()],
-        _ => (0..outputs).map(|index| format!("y{index}")).collect(),
-    };
     let answers = Targets::Values { values: values.values.to_f32(), names };
     let (inputs, sample_shape) = samples.into_inputs_as(doubles)?;
     Dataset::with_targets(inputs, answers, sample_shape)

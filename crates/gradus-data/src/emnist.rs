@@ -85,7 +85,7 @@ fn named(line: &str, classes: &[String]) -> String {
 }
 
 /// Whether a file is one of EMNIST's by its name.
-pub(crate) fn is_name(images: &Path) -> bool {
+pub fn is_name(images: &Path) -> bool {
     name_of(images).is_some()
 }
 

@@ -47,6 +47,17 @@ enum Element {
     Idx(idx::Element),
 }
 
+/// What the values of a file are, as far as samples are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// Unsigned bytes.
+    Bytes,
+    /// Single-precision floats.
+    Floats,
+    /// Other numbers.
+    Others,
+}
+
 impl RowFile {
     /// Whether the file at `path` is one whose rows can be read at their place.
     pub fn is_one(path: &Path) -> bool {
@@ -125,6 +136,17 @@ impl RowFile {
     /// The shape of a row: empty for a list of numbers.
     pub fn sample_shape(&self) -> &[usize] {
         &self.sample_shape
+    }
+
+    /// What the values are.
+    pub fn kind(&self) -> RowKind {
+        match &self.element {
+            Element::Npy(descr) if descr == "|u1" => RowKind::Bytes,
+            Element::Npy(descr) if descr == "<f4" => RowKind::Floats,
+            Element::Idx(idx::Element::U8) => RowKind::Bytes,
+            Element::Idx(idx::Element::F32) => RowKind::Floats,
+            Element::Npy(_) | Element::Idx(_) => RowKind::Others,
+        }
     }
 
     /// Bytes of a row.

@@ -3,8 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use gradus::data::shards::{ShardOptions, ShardWriter, Shards, is_shards};
+use gradus::data::digits::{Part, generate};
+use gradus::data::distort::{Distorter, Distortion, Scratch};
+use gradus::data::shards::{
+    Order, PackOptions, Pieces, ShardOptions, ShardWriter, Shards, is_shards, pack,
+};
 use gradus::data::{Columns, Dataset, Inputs, Subset, Sums, Targets, Values, npy};
+use gradus::network::Kernels;
 
 const INDEX: &str = "index.json";
 
@@ -39,7 +44,7 @@ fn sets() -> Vec<Dataset> {
 }
 
 /// Packs a set in parts of `part` samples.
-fn pack(path: &Path, data: &Dataset, part: usize, shard_rows: usize) -> Shards {
+fn written(path: &Path, data: &Dataset, part: usize, shard_rows: usize) -> Shards {
     let options = ShardOptions { shard_rows: Some(shard_rows), ..ShardOptions::default() };
     let mut writer = ShardWriter::create(path, options).unwrap();
     let every: Vec<usize> = (0..data.len()).collect();
@@ -54,7 +59,7 @@ fn what_is_packed_is_read_again() {
     for (number, data) in sets().into_iter().enumerate() {
         for (part, rows) in [(20, 20), (3, 7), (20, 1), (1, 100)] {
             let path = folder.path().join(format!("{number}-{part}-{rows}"));
-            let shards = pack(&path, &data, part, rows);
+            let shards = written(&path, &data, part, rows);
             assert!(is_shards(&path));
             assert_eq!((shards.samples(), shards.count()), (20, 20_usize.div_ceil(rows)));
             assert_eq!(shards.load().unwrap(), data);
@@ -74,7 +79,7 @@ fn what_is_packed_is_read_again() {
 fn classes_are_counted_and_files_are_those_of_numpy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shards");
-    let shards = pack(&path, &bytes(8), 8, 5);
+    let shards = written(&path, &bytes(8), 8, 5);
     assert_eq!(shards.class_counts(), [3, 3, 2]);
     let Inputs::Bytes(values) = bytes(8).inputs else { panic!() };
     let first = npy::parse_npy(&fs::read(path.join("shard-00000.npy")).unwrap()).unwrap();
@@ -88,7 +93,7 @@ fn classes_are_counted_and_files_are_those_of_numpy() {
 fn fault(spoil: impl FnOnce(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shards");
-    pack(&path, &bytes(20), 20, 7);
+    written(&path, &bytes(20), 20, 7);
     spoil(&path);
     assert!(is_shards(&path));
     let checked = Shards::open(&path).and_then(|shards| shards.verify(&mut |_| {}));
@@ -147,14 +152,14 @@ fn every_fault_names_its_shard() {
     has(fault(edit("\"samples\": 20", "\"samples\": 21")), ["index.json", "do not make 21"]);
     has(fault(edit("shard-00001.npy", "../secret")), ["index.json", "not the name of a file"]);
     has(fault(edit("\"uint8\"", "\"uint9\"")), ["index.json", "damaged"]);
-    has(fault(edit("    7,", "    -7,")), ["index.json", "damaged"]);
+    has(fault(edit("\"samples\": 7", "\"samples\": -7")), ["index.json", "damaged"]);
 }
 
 #[test]
 fn a_shard_that_shrinks_while_it_is_read_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shards");
-    let shards = pack(&path, &bytes(20), 20, 7);
+    let shards = written(&path, &bytes(20), 20, 7);
     let file = path.join("shard-00001.npy");
     let content = fs::read(&file).unwrap();
     fs::write(&file, &content[..content.len() / 2]).unwrap();
@@ -179,7 +184,166 @@ fn what_cannot_be_packed_is_refused_and_leaves_nothing() {
     let none = ShardOptions { shard_rows: Some(0), ..ShardOptions::default() };
     assert!(ShardWriter::create(&path, none).is_err());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    pack(&path, &bytes(2), 2, 2);
+    written(&path, &bytes(2), 2, 2);
     let error = ShardWriter::create(&path, ShardOptions::default()).unwrap_err().to_string();
     assert!(error.contains("exists already"), "{error}");
+}
+
+/// Samples whose first values are their numbers.
+fn numbered(samples: usize, features: usize) -> Dataset {
+    let mut values = vec![0.0; samples * features];
+    values.chunks_mut(features).enumerate().for_each(|(at, row)| row[0] = at as f32);
+    let labels = (0..samples).map(|at| (at % 7) as u32).collect();
+    let classes = (0..7).map(|class| class.to_string()).collect();
+    Dataset::new(Inputs::Floats(values), labels, vec![features], classes).unwrap()
+}
+
+/// Packs samples in an order, and gives their numbers in the shards, after checking that all have kept their classes.
+fn packed(data: &Dataset, order: Order) -> Vec<usize> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shards");
+    let options = PackOptions { order, shard_rows: Some(data.len() / 3 + 1) };
+    let Pieces { samples, pieces } = Pieces::of_dataset(data);
+    pack(&path, samples, pieces, &options, &mut |_| true).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let shards = Shards::open(&path).unwrap();
+    let found = shards.load().unwrap();
+    assert_eq!(shards.count(), 3);
+    let Inputs::Floats(values) = &found.inputs else { panic!() };
+    let numbers: Vec<usize> = values.chunks(data.features()).map(|row| row[0] as usize).collect();
+    assert!(numbers.iter().zip(found.labels()).all(|(at, &label)| at % 7 == label as usize));
+    numbers
+}
+
+#[test]
+fn a_shuffle_keeps_all_samples_and_the_seed_decides() {
+    // Of 4 MB each, so that there are several buckets.
+    for (samples, features) in [(1000, 3), (60, 1 << 20)] {
+        let data = numbered(samples, features);
+        let first = packed(&data, Order::Shuffled(1));
+        let mut sorted = first.clone();
+        sorted.sort();
+        assert!(sorted.into_iter().eq(0..samples));
+        assert!(first.iter().enumerate().filter(|&(at, &number)| at == number).count() < 10);
+        assert_eq!(packed(&data, Order::Shuffled(1)), first);
+        assert_ne!(packed(&data, Order::Shuffled(2)), first);
+    }
+}
+
+/// Each sample must be at each place about equally often: 50 times of 200, and the square root of 200 * 1/4 * 3/4 is 6.
+#[test]
+fn every_order_is_equally_probable() {
+    let data = numbered(4, 1);
+    let mut counts = [[0_i32; 4]; 4];
+    for seed in 0..200 {
+        let order = packed_small(&data, seed);
+        order.into_iter().enumerate().for_each(|(place, number)| counts[number][place] += 1);
+    }
+    assert!(counts.as_flattened().iter().all(|count| (count - 50).abs() < 25), "{counts:?}");
+}
+
+fn packed_small(data: &Dataset, seed: u64) -> Vec<usize> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shards");
+    let options = PackOptions { order: Order::Shuffled(seed), shard_rows: None };
+    let Pieces { samples, pieces } = Pieces::of_dataset(data);
+    pack(&path, samples, pieces, &options, &mut |_| true).unwrap();
+    let Inputs::Floats(values) = Shards::open(&path).unwrap().inputs(0..4).unwrap() else {
+        panic!()
+    };
+    values.into_iter().map(|value| value as usize).collect()
+}
+
+#[test]
+fn samples_are_sorted_or_stay_in_their_order() {
+    let data = numbered(100, 2);
+    assert!(packed(&data, Order::Source).into_iter().eq(0..100));
+    let sorted = packed(&data, Order::Sorted);
+    let mut expected: Vec<usize> = (0..100).collect();
+    expected.sort_by_key(|at| at % 7);
+    assert_eq!(sorted, expected);
+}
+
+#[test]
+fn a_stopped_or_failed_packing_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shards");
+    let data = numbered(100, 2);
+    let options = PackOptions::default();
+    let Pieces { samples, pieces } = Pieces::of_dataset(&data);
+    let error = pack(&path, samples, pieces, &options, &mut |_| false).unwrap_err().to_string();
+    assert!(error.contains("stopped"), "{error}");
+    let Pieces { pieces, .. } = Pieces::of_dataset(&data);
+    let error = pack(&path, 101, pieces, &options, &mut |_| true).unwrap_err().to_string();
+    assert!(error.contains("100 samples were read, but 101"), "{error}");
+    let broken = [Ok(data.clone()), Err(gradus::Error::argument("broken"))];
+    assert!(pack(&path, 200, broken, &options, &mut |_| true).is_err());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn drawn_digits_are_those_that_are_built_in() {
+    let all = generate(20_500, 5, Part::Train).unwrap();
+    let drawn = Pieces::of_digits(20_500, 5);
+    assert_eq!(drawn.samples, 20_500);
+    let mut first = 0;
+    for piece in drawn.pieces {
+        let piece = piece.unwrap();
+        let rows: Vec<usize> = (first..first + piece.len()).collect();
+        assert_eq!(piece, all.subset(&rows));
+        first += piece.len();
+    }
+    assert_eq!(first, 20_500);
+}
+
+#[test]
+fn distorted_images_depend_on_the_seed_and_their_number() {
+    let images = generate(50, 0, Part::Train).unwrap();
+    let kernels = Kernels::detect().unwrap();
+    let distorter = Distorter::for_data(Distortion::STANDARD, &images, kernels).unwrap();
+    let make = |seed, samples| {
+        let pieces = Pieces::of_distorted(&images, &distorter, seed, samples).unwrap().pieces;
+        let parts: Vec<Dataset> = pieces.collect::<Result<_, _>>().unwrap();
+        assert_eq!(parts.len(), 1);
+        parts.into_iter().next().unwrap()
+    };
+    let (few, many) = (make(1, 70), make(1, 120));
+    assert_eq!(few, many.subset(&(0..70).collect::<Vec<_>>()));
+    assert_ne!(few.inputs, make(2, 70).inputs);
+    assert_eq!(many.labels()[50..100], images.labels()[..]);
+    // Image 3 in its second version, as training distorts it in epoch 1.
+    let (Inputs::Bytes(made), Inputs::Bytes(original)) = (&many.inputs, &images.inputs) else {
+        panic!()
+    };
+    let (mut out, mut scratch) = (vec![0; 784], Scratch::default());
+    distorter.distort(1, 1, 3, &original[3 * 784..][..784], &mut out, &mut scratch);
+    assert_eq!(made[53 * 784..][..784], out);
+}
+
+#[test]
+fn arrays_and_their_labels_are_packed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let file = |name: &str, descr: &str, shape: &[usize], bytes: &[u8]| {
+        fs::write(at(name), [npy::header(descr, shape), bytes.to_vec()].concat()).unwrap();
+    };
+    let pixels: Vec<u8> = (0..5 * 64).map(|at| (at % 256) as u8).collect();
+    file("x.npy", "|u1", &[5, 64], &pixels);
+    file("y.npy", "|u1", &[5], &[1, 0, 2, 1, 1]);
+    file("short.npy", "|u1", &[4], &[1, 0, 2, 1]);
+    let targets: Vec<u8> = (0..5).flat_map(|at| (at as f32).to_le_bytes()).collect();
+    file("t.npy", "<f4", &[5, 1], &targets);
+    let all = |labels: &str, values| -> Result<Dataset, gradus::Error> {
+        let pieces = Pieces::of_array(&at("x.npy"), &at(labels), values)?;
+        assert_eq!(pieces.samples, 5);
+        pieces.pieces.into_iter().next().unwrap()
+    };
+    let data = all("y.npy", false).unwrap();
+    assert_eq!(data.inputs, Inputs::Bytes(pixels));
+    assert_eq!((&data.sample_shape[..], data.labels()), (&[8, 8][..], &[1, 0, 2, 1, 1][..]));
+    let targets = all("t.npy", true).unwrap().targets;
+    let expected = Targets::Values { values: vec![0.0, 1.0, 2.0, 3.0, 4.0], names: names(&["y"]) };
+    assert_eq!(targets, expected);
+    let error = all("short.npy", false).unwrap_err().to_string();
+    assert!(error.contains("holds 5 samples") && error.contains("labels for 4"), "{error}");
 }

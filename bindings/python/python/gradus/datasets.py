@@ -16,7 +16,7 @@ import numpy as np
 from gradus import _core, _settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from os import PathLike
 
     from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Part = tuple[NDArray[Any], NDArray[Any]]
 
 __all__ = [
+    "Shards",
     "digits",
     "load",
     "load_digits",
@@ -32,6 +33,7 @@ __all__ = [
     "load_mnist",
     "load_qmnist",
     "names",
+    "pack",
     "read_image",
 ]
 
@@ -293,3 +295,169 @@ def _grey(values):
             f"the image has values {values.min()} to {values.max()}, expected 0 to 255"
         )
     return values.astype(np.uint8)
+
+
+class Shards:
+    """A folder of shards: samples that stay in their files, for data beyond memory.
+
+    Such a folder is written by ``gradus data pack`` or `pack`. Slices are read when they are asked for.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n, height, width) of images, (n, features) of tables.
+    dtype : numpy.dtype
+        uint8, float32 or float64.
+    target_names : list of str
+        The names of the classes, labels or values.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder or one of its files is missing.
+    ValueError
+        If the index is damaged or a file does not fit it; the message names the file. The content of the files is
+        checked by `verify`.
+
+    Examples
+    --------
+    >>> shards = Shards("mnist-shards")  # doctest: +SKIP
+    >>> for X, y in shards.batches(8192):  # doctest: +SKIP
+    ...     classifier.partial_fit(X, y, classes=shards.target_names)
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self._shards = _core.Shards(os.fspath(path))
+        self.path = os.fspath(path)
+        self.shape: tuple[int, ...] = (len(self._shards), *self._shards.sample_shape)
+        self.dtype: np.dtype[Any] = np.dtype(self._shards.dtype)
+        self.target_names: list[str] = self._shards.names
+        self._is_numbered = self.target_names == [str(at) for at in range(len(self.target_names))]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"Shards({self.path!r}, shape={self.shape}, dtype={self.dtype})"
+
+    def __getitem__(self, key: int | slice) -> Part:
+        """Read samples and their targets.
+
+        Parameters
+        ----------
+        key : int or slice
+            A number, or a range of numbers; negative ones count from the end.
+
+        Returns
+        -------
+        X, y : ndarray
+            As `load` returns them. For a number, one sample and its target.
+        """
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
+            wanted = range(start, stop, step)
+            if not wanted:
+                x, y = self._read(0, 1)
+                return x[:0], y[:0]
+            first, last = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1])
+            x, y = self._read(first, last + 1)
+            return x[::step], y[::step]
+        at = range(len(self))[key]
+        x, y = self._read(at, at + 1)
+        return x[0], y[0]
+
+    def batches(self, size: int = 8192) -> Iterator[Part]:
+        """Read all samples, ``size`` of them at a time, in their order.
+
+        Parameters
+        ----------
+        size : int, default=8192
+            Samples of a batch; the last one may have fewer.
+
+        Yields
+        ------
+        X, y : ndarray
+        """
+        if size < 1:
+            raise ValueError(f"size is {size}, but must be at least 1")
+        for start in range(0, len(self), size):
+            yield self._read(start, min(start + size, len(self)))
+
+    def verify(self) -> None:
+        """Read all files and compare them with the digests in the index.
+
+        Raises
+        ------
+        ValueError
+            If a file is another one than was packed; the message names it.
+        """
+        self._shards.verify()
+
+    def _read(self, start: int, stop: int) -> Part:
+        x, y = self._shards.read(start, stop)
+        if not self._shards.has_classes:
+            return x, (y.ravel() if len(self.target_names) == 1 else y)
+        return x, (y if self._is_numbered else np.array(self.target_names)[y])
+
+
+def pack(
+    path: str | PathLike[str],
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    shuffle: bool = True,
+    random_state: int = 0,
+    shard_rows: int | None = None,
+) -> Shards:
+    """Pack arrays into a folder of shards, piece by piece.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder to create; it appears when all of it is written.
+    X : array-like of shape (n, features) or (n, height, width)
+        Samples, for example a ``np.memmap`` larger than memory. uint8 and float64 stay as they are, other numbers become
+        float32.
+    y : array-like of shape (n,) or (n, n_outputs)
+        Classes: integers, text or booleans. Floats are regression targets.
+    shuffle : bool, default=True
+        Whether to shuffle the samples: every order is equally probable, in memory that does not depend on n.
+    random_state : int, default=0
+        Decides the order.
+    shard_rows : int, default=None
+        Samples of a shard. None is as many blocks of 8192 as have about 256 MiB.
+
+    Returns
+    -------
+    Shards
+    """
+    X, y = np.asanyarray(X), np.asarray(y)
+    if X.ndim < 2:
+        raise ValueError(f"X has {X.ndim} dimensions, but must have one row for each sample")
+    if X.dtype not in (np.uint8, np.float32, np.float64):
+        X = X.astype(np.float32)
+    rows = np.ascontiguousarray(X).reshape(len(X), -1)
+    if y.dtype.kind == "f":
+        targets = np.ascontiguousarray(y.reshape(len(y), -1), dtype=np.float32)
+        count = targets.shape[1]
+        target_names = ["y"] if count == 1 else [f"y{at}" for at in range(count)]
+    else:
+        if y.ndim != 1:
+            raise ValueError(f"y has {y.ndim} dimensions, but classes have one")
+        classes, codes = np.unique(y, return_inverse=True)
+        targets, target_names = codes.astype(np.uint32), [str(name) for name in classes]
+    _core.pack_shards(
+        os.fspath(path),
+        rows,
+        targets,
+        target_names,
+        shape=X.shape[1:],
+        seed=random_state if shuffle else None,
+        shard_rows=shard_rows,
+    )
+    return Shards(path)

@@ -30,7 +30,7 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use gradus::training::settings::{Setting, spell};
 
 pub(crate) use bench::BenchArgs;
-pub(crate) use data::DataArgs;
+pub(crate) use data::{DataAction, DataArgs, PackArgs};
 pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use export::ExportArgs;

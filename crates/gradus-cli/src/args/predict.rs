@@ -17,7 +17,8 @@ use super::source::TableArgs;
     gradus predict model.safetensors photos --json\n  \
     gradus predict model.safetensors postcode.jpg --split\n  \
     gradus predict model.safetensors table.csv --out predictions.csv\n  \
-    gradus predict model.safetensors t10k-images-idx3-ubyte.gz --json\n\n\
+    gradus predict model.safetensors t10k-images-idx3-ubyte.gz --json\n  \
+    gradus predict model.safetensors shards --out predictions.npy\n\n\
     For a model trained on 28 x 28 images like MNIST's, the largest digit in an image (PNG, JPEG, WebP, \
     BMP, TIFF) is converted to the same form: light on dark, fitted into 20 x 20 pixels, centred by \
     mass. --raw only scales the image.\n\n\
@@ -28,7 +29,7 @@ pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// Files to predict, or folders of images: all in them and in the folders below are predicted, named
-    /// by their paths from there; - for standard input
+    /// by their paths from there; a folder of shards; - for standard input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) files: Vec<PathBuf>,
     /// Only scale images to the size the model takes
@@ -51,7 +52,8 @@ pub(crate) struct PredictArgs {
         value_parser = level)]
     pub(crate) interval: Option<f64>,
     /// Write the predictions to this CSV or Parquet file instead of the terminal; - for CSV on standard
-    /// output
+    /// output. For a folder of shards or one large array, also an .npy file of samples x classes or values; these
+    /// are predicted piece by piece, whatever their size
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath,
         conflicts_with = "top")]
     pub(crate) out: Option<PathBuf>,

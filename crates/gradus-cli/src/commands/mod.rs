@@ -8,6 +8,7 @@ pub(crate) mod report;
 pub(crate) mod predict;
 mod parquet_file;
 mod predictions_file;
+mod predictions_pieces;
 pub(crate) mod data;
 pub(crate) mod fetch;
 pub(crate) mod inspect;

@@ -9,7 +9,7 @@ use gradus::classifier::{Classifier, Model, Predictions};
 use gradus::data::Task;
 use serde::{Serialize, Serializer};
 
-use super::predictions_file;
+use super::{predictions_file, predictions_pieces};
 use crate::args::PredictArgs;
 use crate::run::model::{self, check_top};
 use crate::run::output::{
@@ -25,6 +25,9 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     samples::check_options(args, &model)?;
     let widths = args.interval.map(|level| half_widths(&model, level)).transpose()?;
     if let Some(out) = &args.out {
+        if predictions_pieces::write(out, &model, widths.as_deref(), args)? {
+            return Ok(());
+        }
         return predictions_file::write(out, &model, widths, args);
     }
     let mut status = None;

@@ -32,32 +32,27 @@ pub(super) fn write(
     widths: Option<Vec<f32>>,
     args: &PredictArgs,
 ) -> Result<()> {
-    check(out, args)?;
     let model = &Predicting { model, widths };
-    stop::listen()?;
-    let mut target = match is_standard_input(out) {
-        true => Target::Stdout,
-        false => Target::File(claim(out, args)?),
-    };
+    let mut target = Target::claim(out, args)?;
+    if has_extension(args, "npy") {
+        return Err(Error::argument(format!(
+            "--out {}: predictions are written as an array for a folder of shards, or for one array of bytes or float32 \
+             whose rows are samples; choose a name that ends in .csv or .parquet",
+            out.display()
+        ))
+        .into());
+    }
     let (written, status) = match &args.files[..] {
         [file] if !file.is_dir() => (one(file, &mut target, model, args)?, None),
         files => images(files, &mut target, model, args)?,
     };
-    if let Target::File(file) = &target {
-        let file = file.path().display();
-        match args.json {
-            true => print_json(&Written { out: file.to_string(), ..written })?,
-            false => {
-                stdout().line(format_args!("Wrote {file}: {} predictions", written.samples))?
-            }
-        }
-    }
+    target.report(written, args)?;
     status.map_or(Ok(()), |status| Err(Exit(status).into()))
 }
 
 /// What was written.
 #[derive(Serialize)]
-struct Written {
+pub(super) struct Written {
     out: String,
     samples: usize,
     /// The names of the columns that are not of the input.
@@ -67,20 +62,43 @@ struct Written {
 }
 
 impl Written {
-    fn new(samples: usize, columns: Vec<String>, header: bool) -> Written {
+    pub(super) fn new(samples: usize, columns: Vec<String>, header: bool) -> Written {
         Written { out: String::new(), samples, columns, header }
     }
 }
 
 /// Where the table goes.
-enum Target {
+pub(super) enum Target {
     Stdout,
     File(OutputFile),
 }
 
 impl Target {
+    /// Takes possession of the file.
+    ///
+    /// # Errors
+    /// If it cannot be written for these inputs, or something else is there.
+    pub(super) fn claim(out: &Path, args: &PredictArgs) -> Result<Target> {
+        check(out, args)?;
+        stop::listen()?;
+        Ok(match is_standard_input(out) {
+            true => Target::Stdout,
+            false => Target::File(claim(out, args)?),
+        })
+    }
+
+    /// Prints what was written to the file.
+    pub(super) fn report(&self, written: Written, args: &PredictArgs) -> Result<()> {
+        let Target::File(file) = self else { return Ok(()) };
+        let file = file.path().display();
+        match args.json {
+            true => print_json(&Written { out: file.to_string(), ..written }),
+            false => stdout().line(format_args!("Wrote {file}: {} predictions", written.samples)),
+        }
+    }
+
     /// Writes all that `content` gives, in one step in place of an earlier file.
-    fn write<T>(
+    pub(super) fn write<T>(
         &mut self,
         content: impl FnOnce(&mut dyn FnMut(&[u8]) -> gradus::Result<()>) -> gradus::Result<T>,
     ) -> Result<T> {
@@ -147,9 +165,9 @@ fn check(out: &Path, args: &PredictArgs) -> Result<(), Error> {
             false => Ok(()),
         };
     }
-    if !["csv", "tsv", "txt", "parquet"].contains(&extension.as_str()) {
+    if !["csv", "tsv", "txt", "parquet", "npy"].contains(&extension.as_str()) {
         return Err(Error::argument(format!(
-            "--out {shown}: expected a name that ends in .csv, .tsv, .txt or .parquet, or - for CSV on standard \
+            "--out {shown}: expected a name that ends in .csv, .tsv, .txt, .parquet or .npy, or - for CSV on standard \
              output"
         )));
     }
@@ -220,9 +238,9 @@ fn is_replaceable(path: &Path) -> Result<bool> {
 }
 
 /// A model, and half the widths of the intervals around its values, if any are wanted.
-struct Predicting<'a> {
-    model: &'a Model,
-    widths: Option<Vec<f32>>,
+pub(super) struct Predicting<'a> {
+    pub(super) model: &'a Model,
+    pub(super) widths: Option<Vec<f32>>,
 }
 
 impl std::ops::Deref for Predicting<'_> {
@@ -234,7 +252,7 @@ impl std::ops::Deref for Predicting<'_> {
 }
 
 /// What a model predicts for some samples.
-enum Predicted<'a> {
+pub(super) enum Predicted<'a> {
     Classes {
         names: &'a [String],
         of: Predictions,
@@ -274,7 +292,7 @@ impl<'a> Predicted<'a> {
         })
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Predicted::Classes { of, .. } => of.len(),
             Predicted::Labels { outputs, probabilities: values }
@@ -283,7 +301,7 @@ impl<'a> Predicted<'a> {
     }
 
     /// The cells for a sample, in the order of [`columns`].
-    fn cells(&self, index: usize) -> Vec<Cell<'_>> {
+    pub(super) fn cells(&self, index: usize) -> Vec<Cell<'_>> {
         match self {
             Predicted::Classes { names, of } => {
                 let numbers = of.row(index).iter().map(|&probability| Cell::Number(probability));
@@ -308,7 +326,7 @@ impl<'a> Predicted<'a> {
 }
 
 /// The names of the columns for the predictions of a model.
-fn columns(model: &Predicting) -> Vec<String> {
+pub(super) fn columns(model: &Predicting) -> Vec<String> {
     let of_each = |what: &str| -> Vec<String> {
         model.names().iter().map(|name| format!("{what}_{name}")).collect()
     };
@@ -465,15 +483,15 @@ fn columns_of<'a>(rows: impl Iterator<Item = Vec<Cell<'a>>>) -> Vec<Column> {
 }
 
 /// Whether the file is called a table with tabs.
-fn is_tsv(args: &PredictArgs) -> bool {
+pub(super) fn is_tsv(args: &PredictArgs) -> bool {
     has_extension(args, "tsv")
 }
 
-fn is_parquet(args: &PredictArgs) -> bool {
+pub(super) fn is_parquet(args: &PredictArgs) -> bool {
     has_extension(args, "parquet")
 }
 
-fn has_extension(args: &PredictArgs, extension: &str) -> bool {
+pub(super) fn has_extension(args: &PredictArgs, extension: &str) -> bool {
     let found = args.out.as_deref().and_then(Path::extension);
     found.is_some_and(|it| it.eq_ignore_ascii_case(extension))
 }

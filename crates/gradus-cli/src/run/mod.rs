@@ -19,6 +19,7 @@ pub(crate) mod source;
 pub(crate) mod training_data;
 pub(crate) mod defaults;
 pub(crate) mod labelled_data;
+pub(crate) mod pieces;
 pub(crate) mod samples;
 pub(crate) mod target;
 pub(crate) mod test_result;

@@ -184,6 +184,33 @@ impl Epochs {
     }
 }
 
+/// Bytes that are read or written; nothing if standard error is not a terminal.
+pub(crate) struct Bytes(ProgressBar);
+
+impl Bytes {
+    /// A bar of so many bytes.
+    pub(crate) fn new(total: u64) -> Self {
+        match std::io::stderr().is_terminal() {
+            true => Bytes(bar(
+                total,
+                "[{wide_bar}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+            )),
+            false => Bytes(ProgressBar::hidden()),
+        }
+    }
+
+    /// Sets how many bytes are done.
+    pub(crate) fn set(&self, done: u64) {
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn bar(length: u64, template: &str) -> ProgressBar {
     // If the template could not be parsed, the default bar would do.
     let style = ProgressStyle::with_template(template)

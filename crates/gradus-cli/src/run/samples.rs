@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use gradus::classifier::Model;
 use gradus::data::csv::{TableOptions, TextForm};
 use gradus::data::images::{self, GreyImage, MNIST_SIDE};
+use gradus::data::shards::is_shards;
 use gradus::data::{Array, Inputs, Task, csv, emnist, idx, npy, npz};
 use gradus::files::reading::{self, STREAM_LIMIT};
 use gradus::{Error, ErrorKind, Result};
@@ -99,8 +100,18 @@ pub(crate) fn check_options(args: &PredictArgs, model: &Model) -> Result<()> {
     let files = args.files.iter().filter(|path| !is_standard_input(path));
     for path in files {
         // Of a folder, the images are predicted.
-        let kind = if path.is_dir() { FileKind::ImageFolder } else { FileKind::of(path) };
+        let kind = match path.is_dir() && !is_shards(path) {
+            true => FileKind::ImageFolder,
+            false => FileKind::of(path),
+        };
         check_kind(path, kind, args)?;
+        if kind == FileKind::Shards && (args.out.is_none() || args.files.len() > 1) {
+            return Err(Error::argument(format!(
+                "{}: shards are predicted one folder at a time, into a file: give --out with a name that ends in .npy or \
+                 .csv",
+                path.display()
+            )));
+        }
         if kind == FileKind::ImageFolder {
             image_size(model).map_err(|error| error.context(name_of(path)))?;
         }

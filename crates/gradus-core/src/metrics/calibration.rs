@@ -27,21 +27,34 @@ impl Calibration {
 
     /// Sorts the results into [`Self::BINS`] bins.
     pub fn new(results: &[SampleResult]) -> Calibration {
-        let mut bins = vec![CalibrationBin::default(); Self::BINS];
-        for result in results {
-            let confidence = f64::from(result.confidence);
-            // Exact: a single-precision number times 15 has fewer than 53 bits.
-            let above = (confidence * Self::BINS as f64).ceil() as usize;
-            let bin = &mut bins[above.clamp(1, Self::BINS) - 1];
-            bin.count += 1;
-            bin.confidence += confidence;
-            bin.accuracy += f64::from(u8::from(result.is_correct()));
-        }
-        for bin in bins.iter_mut().filter(|bin| bin.count > 0) {
+        let mut calibration = Calibration::empty();
+        results.iter().for_each(|result| calibration.add(result));
+        calibration.into_means()
+    }
+
+    /// Empty bins, which hold sums until they become means.
+    pub(super) fn empty() -> Calibration {
+        Calibration { bins: vec![CalibrationBin::default(); Self::BINS] }
+    }
+
+    /// Adds a result to the sums.
+    pub(super) fn add(&mut self, result: &SampleResult) {
+        let confidence = f64::from(result.confidence);
+        // Exact: a single-precision number times 15 has fewer than 53 bits.
+        let above = (confidence * Self::BINS as f64).ceil() as usize;
+        let bin = &mut self.bins[above.clamp(1, Self::BINS) - 1];
+        bin.count += 1;
+        bin.confidence += confidence;
+        bin.accuracy += f64::from(u8::from(result.is_correct()));
+    }
+
+    /// The means in place of the sums.
+    pub(super) fn into_means(mut self) -> Calibration {
+        for bin in self.bins.iter_mut().filter(|bin| bin.count > 0) {
             bin.confidence /= bin.count as f64;
             bin.accuracy /= bin.count as f64;
         }
-        Calibration { bins }
+        self
     }
 
     /// Expected calibration error (docs/maths.md M20): the mean distance between confidence and

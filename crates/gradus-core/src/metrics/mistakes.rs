@@ -17,6 +17,16 @@ pub struct Mistake {
     pub label_probability: f32,
 }
 
+impl Mistake {
+    /// The order of mistakes: the highest probability of a wrong class first, of equals the one with the lower probability
+    /// of its own class.
+    pub fn by_confidence(a: &Mistake, b: &Mistake) -> std::cmp::Ordering {
+        b.probability
+            .total_cmp(&a.probability)
+            .then(a.label_probability.total_cmp(&b.label_probability))
+    }
+}
+
 /// Of the results for a data set at most `most` mistakes, the highest probability of a wrong class
 /// first; of equals the one with the lower probability of its own class, then the earlier sample.
 pub fn most_confident_mistakes(results: &[SampleResult], most: usize) -> Vec<Mistake> {
@@ -31,11 +41,7 @@ pub fn most_confident_mistakes(results: &[SampleResult], most: usize) -> Vec<Mis
         })
         .collect();
     // Stable: the earlier of equals stays first.
-    mistakes.sort_by(|a, b| {
-        b.probability
-            .total_cmp(&a.probability)
-            .then(a.label_probability.total_cmp(&b.label_probability))
-    });
+    mistakes.sort_by(Mistake::by_confidence);
     mistakes.truncate(most);
     mistakes
 }

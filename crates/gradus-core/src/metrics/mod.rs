@@ -20,7 +20,7 @@ pub use labels::{LabelEvaluation, LabelFigures};
 pub use mistakes::most_confident_mistakes as worst_mistakes;
 pub use mistakes::{Mistake, most_confident_mistakes};
 pub use results::{SampleResult, most_probable, rank};
-pub use values::{ValueErrors, ValueEvaluation};
+pub use values::{ValueErrors, ValueEvaluation, ValueSums};
 
 use confusion::ratio;
 
@@ -39,25 +39,60 @@ pub struct Evaluation {
     pub calibration: Calibration,
 }
 
+/// The results of samples, summed up part after part: the same figures as of all results at once, for more samples than
+/// there is memory for.
+#[derive(Debug, Clone)]
+pub struct EvaluationSums {
+    loss: f64,
+    samples: usize,
+    confusion: ConfusionMatrix,
+    ranks: Vec<u64>,
+    calibration: Calibration,
+}
+
+impl EvaluationSums {
+    /// No results yet, for `classes` classes.
+    pub fn new(classes: usize) -> EvaluationSums {
+        EvaluationSums {
+            loss: 0.0,
+            samples: 0,
+            confusion: ConfusionMatrix::new(classes),
+            ranks: vec![0; classes],
+            calibration: Calibration::empty(),
+        }
+    }
+
+    /// Adds the results of the next samples. Panics where a class or rank is out of range.
+    pub fn add(&mut self, results: &[SampleResult]) {
+        for result in results {
+            self.confusion.add(result.label as usize, result.predicted as usize);
+            self.ranks[result.rank as usize] += 1;
+            self.loss += f64::from(result.loss);
+            self.calibration.add(result);
+        }
+        self.samples += results.len();
+    }
+
+    /// The figures of all results.
+    pub fn finish(self) -> Evaluation {
+        let EvaluationSums { loss, samples, confusion, ranks, calibration } = self;
+        Evaluation {
+            loss: loss / samples.max(1) as f64,
+            accuracy: confusion.accuracy(),
+            confusion,
+            ranks,
+            calibration: calibration.into_means(),
+        }
+    }
+}
+
 impl Evaluation {
     /// Sums up the results for the samples of a data set of `classes` classes; all figures are 0
     /// where there is no sample. Panics where a class or rank is out of range.
     pub fn new(classes: usize, results: &[SampleResult]) -> Evaluation {
-        let mut confusion = ConfusionMatrix::new(classes);
-        let mut ranks = vec![0; classes];
-        let mut loss = 0.0;
-        for result in results {
-            confusion.add(result.label as usize, result.predicted as usize);
-            ranks[result.rank as usize] += 1;
-            loss += f64::from(result.loss);
-        }
-        Evaluation {
-            loss: loss / results.len().max(1) as f64,
-            accuracy: confusion.accuracy(),
-            confusion,
-            ranks,
-            calibration: Calibration::new(results),
-        }
+        let mut sums = EvaluationSums::new(classes);
+        sums.add(results);
+        sums.finish()
     }
 
     /// Wilson's interval of 95 % for the accuracy.
@@ -84,6 +119,22 @@ impl Evaluation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_give_the_figures_of_the_whole() {
+        let result = |at: u32| SampleResult {
+            label: at % 3,
+            predicted: at % 2,
+            rank: u32::from(at % 3 != at % 2),
+            confidence: 1.0 / (1.0 + at as f32),
+            label_probability: 0.1,
+            loss: (at as f32).sin().abs(),
+        };
+        let results: Vec<_> = (0..50).map(result).collect();
+        let mut sums = EvaluationSums::new(3);
+        [0..1, 1..30, 30..50].into_iter().for_each(|part| sums.add(&results[part]));
+        assert_eq!(sums.finish(), Evaluation::new(3, &results));
+    }
 
     #[test]
     fn without_samples_all_figures_are_zero() {

@@ -33,21 +33,110 @@ pub struct ValueEvaluation {
     pub outputs: Vec<ValueErrors>,
 }
 
+/// The errors of values, summed up part after part: the same figures as of all values at once, for more samples than there
+/// is memory for. The means of the true values must be known before.
+#[derive(Debug, Clone)]
+pub struct ValueSums {
+    loss: Loss,
+    /// The share of each output in the loss; empty for the squared error of equal outputs.
+    shares: Vec<f64>,
+    samples: usize,
+    outputs: Vec<OutputSums>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct OutputSums {
+    /// The mean of the true values.
+    mean: f64,
+    squares: f64,
+    absolute: f64,
+    spread: f64,
+    loss: f64,
+    /// True values that are not above the predicted ones.
+    below: usize,
+}
+
+impl ValueSums {
+    /// No values yet: for a model with this loss, whose outputs have these weights in it ([`shares`]); the true values have
+    /// these means, one for each output.
+    pub fn new(loss: &Loss, weights: &[f32], means: &[f64]) -> ValueSums {
+        let shares = match *loss == Loss::SquaredError && weights.is_empty() {
+            true => Vec::new(),
+            false => shares(weights, means.len()).into_iter().collect(),
+        };
+        let outputs = means.iter().map(|&mean| OutputSums { mean, ..OutputSums::default() });
+        ValueSums { loss: loss.clone(), shares, samples: 0, outputs: outputs.collect() }
+    }
+
+    /// Adds the values of the next samples, both samples x outputs. Panics where their numbers differ.
+    pub fn add(&mut self, predicted: &[f32], wanted: &[f32]) {
+        assert_eq!(predicted.len(), wanted.len());
+        let outputs = self.outputs.len().max(1);
+        self.samples += wanted.len() / outputs;
+        let has_loss = !self.shares.is_empty();
+        for (predicted, wanted) in predicted.chunks_exact(outputs).zip(wanted.chunks_exact(outputs))
+        {
+            let pairs = predicted.iter().zip(wanted);
+            for (at, (sums, (&predicted, &wanted))) in
+                self.outputs.iter_mut().zip(pairs).enumerate()
+            {
+                let (predicted, wanted) = (f64::from(predicted), f64::from(wanted));
+                let (error, distance) = (predicted - wanted, wanted - sums.mean);
+                sums.squares += error * error;
+                sums.absolute += error.abs();
+                sums.spread += distance * distance;
+                if has_loss {
+                    sums.loss += self.loss.of_prediction(predicted, wanted, at);
+                    sums.below += usize::from(wanted <= predicted);
+                }
+            }
+        }
+    }
+
+    /// The figures of all values.
+    pub fn finish(self) -> ValueEvaluation {
+        let count = self.samples.max(1) as f64;
+        let outputs: Vec<ValueErrors> =
+            self.outputs.iter().map(|sums| sums.errors(count, &self.loss)).collect();
+        let loss = match self.shares.is_empty() {
+            true => {
+                let squares: f64 = outputs.iter().map(|errors| errors.mean_squared).sum();
+                squares / (2 * outputs.len().max(1)) as f64
+            }
+            false => {
+                let means = self.outputs.iter().map(|sums| sums.loss / count);
+                self.shares.iter().zip(means).map(|(share, mean)| share * mean).sum()
+            }
+        };
+        ValueEvaluation { loss, outputs }
+    }
+}
+
+impl OutputSums {
+    /// The figures of `count` samples. R^2 of a constant output is 1 where all predictions are right, else 0.
+    fn errors(&self, count: f64, loss: &Loss) -> ValueErrors {
+        let (is_poisson, is_quantile) =
+            (matches!(loss, Loss::Poisson), matches!(loss, Loss::Quantile(_)));
+        ValueErrors {
+            mean_squared: self.squares / count,
+            root_mean_squared: (self.squares / count).sqrt(),
+            mean_absolute: self.absolute / count,
+            r2: match self.spread > 0.0 {
+                true => 1.0 - self.squares / self.spread,
+                false => f64::from(u8::from(self.squares == 0.0)),
+            },
+            mean_poisson_deviance: is_poisson.then(|| 2.0 * (self.loss / count)),
+            mean_pinball: is_quantile.then(|| self.loss / count),
+            coverage: is_quantile.then(|| self.below as f64 / count),
+        }
+    }
+}
+
 impl ValueEvaluation {
     /// Compares values, both samples x `outputs`; all figures but R^2 are 0 where there is no sample.
     /// Panics where their numbers differ.
     pub fn new(outputs: usize, predicted: &[f32], wanted: &[f32]) -> ValueEvaluation {
-        assert_eq!(predicted.len(), wanted.len());
-        let outputs: Vec<ValueErrors> = (0..outputs)
-            .map(|output| {
-                let column = |values: &[f32]| -> Vec<f64> {
-                    values.iter().skip(output).step_by(outputs).map(|&x| f64::from(x)).collect()
-                };
-                ValueErrors::new(&column(predicted), &column(wanted))
-            })
-            .collect();
-        let squares: f64 = outputs.iter().map(|errors| errors.mean_squared).sum();
-        ValueEvaluation { loss: squares / (2 * outputs.len().max(1)) as f64, outputs }
+        ValueEvaluation::with_loss(&Loss::SquaredError, &[], outputs, predicted, wanted)
     }
 
     /// The same for a model with this loss, whose outputs have these weights in it ([`shares`]).
@@ -58,32 +147,15 @@ impl ValueEvaluation {
         predicted: &[f32],
         wanted: &[f32],
     ) -> ValueEvaluation {
-        let mut found = ValueEvaluation::new(outputs, predicted, wanted);
-        if *loss == Loss::SquaredError && weights.is_empty() {
-            return found;
-        }
-        found.loss = 0.0;
-        let shares = shares(weights, outputs);
-        for (at, (errors, share)) in found.outputs.iter_mut().zip(shares).enumerate() {
-            let column = |values: &[f32]| -> Vec<f64> {
-                values.iter().skip(at).step_by(outputs).map(|&x| f64::from(x)).collect()
-            };
-            let (predicted, wanted) = (column(predicted), column(wanted));
-            let pairs = || predicted.iter().zip(&wanted);
-            let count = wanted.len().max(1) as f64;
-            let mean = pairs().map(|(&y, &t)| loss.of_prediction(y, t, at)).sum::<f64>() / count;
-            found.loss += share * mean;
-            match loss {
-                Loss::Poisson => errors.mean_poisson_deviance = Some(2.0 * mean),
-                Loss::Quantile(_) => {
-                    let below = pairs().filter(|(y, t)| t <= y).count();
-                    errors.mean_pinball = Some(mean);
-                    errors.coverage = Some(below as f64 / count);
-                }
-                _ => {}
-            }
-        }
-        found
+        let count = (wanted.len() / outputs.max(1)).max(1) as f64;
+        let mean = |output: usize| {
+            let column = wanted.iter().skip(output).step_by(outputs).map(|&x| f64::from(x));
+            column.sum::<f64>() / count
+        };
+        let means: Vec<f64> = (0..outputs).map(mean).collect();
+        let mut sums = ValueSums::new(loss, weights, &means);
+        sums.add(predicted, wanted);
+        sums.finish()
     }
 
     /// The means of the figures over the outputs.
@@ -111,29 +183,6 @@ impl ValueEvaluation {
     }
 }
 
-impl ValueErrors {
-    /// Of one output. R^2 of a constant output is 1 where all predictions are right, else 0.
-    fn new(predicted: &[f64], wanted: &[f64]) -> ValueErrors {
-        let count = wanted.len().max(1) as f64;
-        let errors = || predicted.iter().zip(wanted).map(|(predicted, wanted)| predicted - wanted);
-        let mean = wanted.iter().sum::<f64>() / count;
-        let squares: f64 = errors().map(|error| error * error).sum();
-        let spread: f64 = wanted.iter().map(|value| (value - mean) * (value - mean)).sum();
-        ValueErrors {
-            mean_squared: squares / count,
-            root_mean_squared: (squares / count).sqrt(),
-            mean_absolute: errors().map(f64::abs).sum::<f64>() / count,
-            r2: match spread > 0.0 {
-                true => 1.0 - squares / spread,
-                false => f64::from(u8::from(squares == 0.0)),
-            },
-            mean_poisson_deviance: None,
-            mean_pinball: None,
-            coverage: None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +207,30 @@ mod tests {
         let constant = |predicted| ValueEvaluation::new(1, &[predicted; 3], &[2.0; 3]).mean().r2;
         assert_eq!([constant(2.0), constant(2.5)], [1.0, 0.0]);
         assert_eq!(ValueEvaluation::new(1, &[], &[]).loss, 0.0);
+    }
+
+    #[test]
+    fn parts_give_the_figures_of_the_whole() {
+        let value = |at: usize| (at as f32 * 0.7).sin() + 2.0;
+        let (predicted, wanted): (Vec<f32>, Vec<f32>) =
+            (0..60).map(|at| (value(at), value(at + 5))).unzip();
+        let losses = [
+            (Loss::SquaredError, vec![]),
+            (Loss::SquaredError, vec![1.0, 2.0]),
+            (Loss::Poisson, vec![]),
+            (Loss::Quantile(vec![0.1, 0.9]), vec![]),
+        ];
+        for (loss, weights) in losses {
+            let whole = ValueEvaluation::with_loss(&loss, &weights, 2, &predicted, &wanted);
+            let mean = |output: usize| {
+                wanted.iter().skip(output).step_by(2).map(|&it| f64::from(it)).sum::<f64>() / 30.0
+            };
+            let mut sums = ValueSums::new(&loss, &weights, &[mean(0), mean(1)]);
+            for part in [0..2, 2..40, 40..60] {
+                sums.add(&predicted[part.clone()], &wanted[part]);
+            }
+            assert_eq!(sums.finish(), whole);
+        }
     }
 
     const POISSON: f64 = 0.601_187_954_046_684_8;

@@ -101,6 +101,36 @@ impl Sums {
         self.add_subset(&part.into());
     }
 
+    /// The smallest and the largest value.
+    pub fn range(&self) -> (f64, f64) {
+        let levels = || (0..self.levels.len()).filter(|&level| self.levels[level] > 0);
+        match (levels().next(), levels().next_back()) {
+            (Some(least), Some(most)) => (least as f64, most as f64),
+            _ => (
+                self.features.min.iter().copied().fold(f64::INFINITY, f64::min),
+                self.features.max.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            ),
+        }
+    }
+
+    /// The mean of all values of samples of so many features.
+    pub fn mean(&self, features: usize) -> f64 {
+        let samples = self.samples as f64;
+        let sum: f64 = match self.levels.is_empty() {
+            true => {
+                let origins = self.features.origin.iter().map(|origin| samples * origin);
+                self.features.sum.iter().sum::<f64>() + origins.sum::<f64>()
+            }
+            false => self.levels.iter().enumerate().map(|(at, &n)| at as f64 * n as f64).sum(),
+        };
+        sum / (samples * features as f64)
+    }
+
+    /// How many of the values are 0; none if they are not counted, as for floats.
+    pub fn zeros(&self) -> Option<u64> {
+        self.levels.first().copied()
+    }
+
     fn add_subset(&mut self, data: &Subset) {
         let (features, is_image) = (data.features(), data.data().sample_shape.len() > 1);
         let is_first = self.samples == 0;
@@ -237,8 +267,11 @@ mod tests {
         );
         let sums = Sums::of(&set(Inputs::Doubles(vec![10.0, 12.0, 13.0]), &[1]));
         assert_eq!((sums.features.sum[0], sums.features.squares[0]), (5.0, 13.0));
+        assert_eq!((sums.range(), sums.zeros()), ((10.0, 13.0), None));
+        assert!((sums.mean(1) - 35.0 / 3.0).abs() < 1e-12);
         let sums = Sums::of(&set(Inputs::Bytes(vec![0, 7, 7, 255]), &[2, 2]));
         assert_eq!((sums.levels[0], sums.levels[7], sums.levels[255]), (1, 2, 1));
         assert!(sums.features.is_empty());
+        assert_eq!((sums.range(), sums.mean(4), sums.zeros()), ((0.0, 255.0), 67.25, Some(1)));
     }
 }

@@ -163,8 +163,13 @@ impl Targets {
         }
     }
 
+    /// The targets of the samples `rows`.
+    pub fn rows(&self, rows: std::ops::Range<usize>) -> Targets {
+        self.subset(&rows.collect::<Vec<_>>())
+    }
+
     /// The targets of the samples at `indices`, in that order.
-    pub(crate) fn subset(&self, indices: &[usize]) -> Targets {
+    pub fn subset(&self, indices: &[usize]) -> Targets {
         match self {
             Targets::Classes { labels, names } => Targets::Classes {
                 labels: indices.iter().map(|&i| labels[i]).collect(),

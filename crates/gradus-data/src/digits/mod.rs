@@ -17,6 +17,8 @@ mod path;
 mod raster;
 mod skeletons;
 
+use std::ops::Range;
+
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
@@ -54,6 +56,21 @@ pub fn generate(samples: usize, seed: u64, part: Part) -> Result<Dataset> {
             "cannot draw {samples} digits: expected 1 to {MOST_SAMPLES} samples"
         )));
     }
+    generate_rows(0..samples, seed, part)
+}
+
+/// The samples of a run, which are drawn together.
+pub(crate) const RUN: usize = CLASSES;
+
+/// Some of the digits that [`generate`] draws, of any number: `rows` begin with a run of ten.
+///
+/// # Errors
+/// `InvalidArgument` if they begin within a run, or there are none.
+pub(crate) fn generate_rows(rows: Range<usize>, seed: u64, part: Part) -> Result<Dataset> {
+    if !rows.start.is_multiple_of(RUN) {
+        return Err(Error::argument(format!("digits {rows:?} begin within a run of {RUN}")));
+    }
+    let (samples, first) = (rows.len(), (rows.start / RUN) as u64);
     let mut pixels = vec![0; samples * PIXELS];
     let mut labels = vec![0; samples];
     pixels
@@ -61,7 +78,7 @@ pub fn generate(samples: usize, seed: u64, part: Part) -> Result<Dataset> {
         .zip(labels.par_chunks_mut(CLASSES))
         .enumerate()
         .for_each_init(path::Path::default, |path, (block, (pixels, labels))| {
-            draw_block(seed, part, block as u64, path, pixels, labels);
+            draw_block(seed, part, first + block as u64, path, pixels, labels);
         });
     let class_names = (0..CLASSES).map(|digit| digit.to_string()).collect();
     Dataset::new(Inputs::Bytes(pixels), labels, vec![SIDE, SIDE], class_names)
@@ -121,6 +138,9 @@ mod tests {
             (generate(37, 8, Part::Test).unwrap(), generate(200, 8, Part::Test).unwrap());
         assert_eq!(bytes(&short), &bytes(&long)[..37 * PIXELS]);
         assert_eq!(short.labels(), &long.labels()[..37]);
+        let middle = generate_rows(30..75, 8, Part::Test).unwrap();
+        assert_eq!(middle, long.subset(&(30..75).collect::<Vec<_>>()));
+        assert!(generate_rows(31..75, 8, Part::Test).is_err());
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::{Columns, Inputs, Rows, Targets, Task, reading};
 /// The name of the index in its folder.
 pub(super) const INDEX: &str = "index.json";
 
+/// The most classes whose labels are bytes in files.
+pub(super) const MOST_BYTE_CLASSES: usize = 256;
+
 /// The version of the format that is written and read.
 const VERSION: u32 = 1;
 
@@ -40,7 +43,7 @@ impl Kind {
             Inputs::Sparse(_) => Err(Error::argument("sparse rows cannot be packed into shards")),
             Inputs::Table(_) => Err(Error::argument(
                 "the table has text, dates or gaps, which shards cannot hold, as they are arrays of numbers: leave these \
-                 columns out with --drop, or turn them into numbers first",
+                 columns out (`drop`), or turn them into numbers first",
             )),
         }
     }

@@ -271,7 +271,8 @@ impl Buckets {
             Order::Shuffled(seed) => Some(numbered_stream(seed, Purpose::Pack, 0)),
             Order::Source | Order::Sorted => None,
         };
-        let most = (WAITING / count).clamp(form.row(), 1 << 20);
+        // At least a sample, however long it is.
+        let most = (WAITING / count).min(1 << 20).max(form.row());
         Ok(Buckets { folder: folder.to_owned(), waiting: vec![Vec::new(); count], most, draw })
     }
 

@@ -8,15 +8,12 @@ use gradus_core::files::OutputFolder;
 use gradus_core::samples::DigestOfParts;
 use sha2::{Digest as _, Sha256};
 
-use super::Shards;
-use super::index::{Entry, INDEX, Index, Kind, Shard, TargetKind};
+use super::index::{Entry, INDEX, Index, Kind, MOST_BYTE_CLASSES, Shard, TargetKind};
+use super::reader::Shards;
 use crate::bytes::{hex, read_up_to};
 use crate::error::{Error, Result, invalid};
 use crate::row_file::PIECE;
 use crate::{Dataset, Inputs, Targets, npy};
-
-/// The most classes whose labels are bytes in files.
-pub(super) const MOST_BYTE_CLASSES: usize = 256;
 
 /// The rows of a shard are a multiple of this, so that a block of a shuffled epoch lies in one file.
 const BLOCK: usize = 8192;

@@ -1,30 +1,42 @@
-//! `gradus data`: a data set in, its statistics or a drawing of one sample out.
+//! `gradus data`: a data set in, its statistics or a drawing of one sample out; `pack` makes shards of it.
 
 mod columns;
+mod pack;
+mod shards;
+mod show;
 mod suspicious;
+
+use std::path::Path;
 
 use anyhow::Result;
 use gradus::Error;
-use gradus::data::distort::{Distorter, Distortion, Scratch};
-use gradus::data::{Dataset, Found, Inputs, Targets, Task};
-use gradus::network::Kernels;
+use gradus::data::shards::is_shards;
+use gradus::data::{Dataset, Found, Inputs, Targets, Task, is_set_name};
 use serde::Serialize;
 
 use columns::ColumnFacts;
+use show::{check_distortion, show};
 
-use crate::args::DataArgs;
+use crate::args::{DataAction, DataArgs};
 use crate::run::describe::value_type;
-use crate::run::drawing::{draw, draw_values, output_width, side_by_side};
 use crate::run::output::{percent, print_json, shape, stdout, table};
-use crate::run::source::{self, DataRequest};
+use crate::run::source::{self, DataRequest, no_effect};
 use crate::run::target;
 use crate::run::training_data::with_labels;
 
-/// Number of distorted versions of a sample to draw.
-const VERSIONS: u64 = 4;
-
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs) -> Result<()> {
+    if let Some(DataAction::Pack(args)) = &args.action {
+        return pack::run(args);
+    }
+    if let Some(folder) = args.data.as_deref().filter(|data| is_shards(data) && !is_set_name(data))
+    {
+        return shards::run(folder, args);
+    }
+    if args.verify {
+        let data = args.data.as_deref().unwrap_or(Path::new("mnist")).display();
+        return Err(no_effect("--verify", data, "it is for folders of shards").into());
+    }
     let mut reading = args.source.clone();
     let (task, decided) = match &args.loss {
         Some(loss) => (loss.task(), None),
@@ -37,12 +49,7 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
     if task == Task::MultiLabel {
         found = with_labels(found)?;
     }
-    if args.distort == Some(Distortion::NONE) {
-        return Err(Error::argument(
-            "--distort none has no effect: it leaves the sample as it is; leave it out",
-        )
-        .into());
-    }
+    check_distortion(args)?;
     if let Some(index) = args.show {
         let part = args.part.as_deref().unwrap_or("train");
         let data = match part {
@@ -57,8 +64,7 @@ pub(crate) fn run(args: &DataArgs) -> Result<()> {
                 found.name
             ))
         })?;
-        let distort = args.distort.map(|distortion| (distortion, args.seed.unwrap_or(0)));
-        return show(part, data, index, distort);
+        return show(part, data, index, args);
     }
     let description = Description::of(&found, decided.as_deref());
     if args.json {
@@ -330,65 +336,6 @@ impl Spread {
             deviation: (squares / count).sqrt(),
         }
     }
-}
-
-/// Prints one sample and its target under their names in the notebook, then distorted versions of it if
-/// asked for.
-fn show(part: &str, data: &Dataset, index: u64, distort: Option<(Distortion, u64)>) -> Result<()> {
-    let position = usize::try_from(index).ok().filter(|&index| index < data.len());
-    let Some(index) = position else {
-        let last = data.len() - 1;
-        let message = format!("--show {index}: the {part} part has samples 0 to {last}");
-        return Err(Error::argument(message).into());
-    };
-    let distorted = match distort {
-        Some((distortion, seed)) => versions(data, index, distortion, seed)?,
-        None => Vec::new(),
-    };
-    let (sizes, kind) = (shape(&data.sample_shape), value_type(&data.inputs));
-    let answer = match &data.targets {
-        Targets::Classes { labels, names } => names[labels[index] as usize].clone(),
-        Targets::Labels { values, names } => {
-            let row = values[index * names.len()..][..names.len()].iter();
-            let own =
-                row.zip(names).filter(|(value, _)| **value == 1).map(|(_, name)| name.as_str());
-            let own: Vec<&str> = own.collect();
-            if own.is_empty() { "no label".to_owned() } else { own.join(", ") }
-        }
-        Targets::Values { values, names } => {
-            let row = &values[index * names.len()..][..names.len()];
-            row.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")
-        }
-    };
-    let mut out = stdout();
-    out.line(format_args!("x_{part}[{index}]: {sizes} {kind}"))?;
-    out.lines(draw(data, index))?;
-    out.line(format_args!("y_{part}[{index}]: {answer}"))?;
-    out.lines(distorted)
-}
-
-/// A heading and drawings of distorted versions of sample `index`.
-fn versions(
-    data: &Dataset,
-    index: usize,
-    distortion: Distortion,
-    seed: u64,
-) -> Result<Vec<String>> {
-    let kernels = Kernels::detect().map_err(Error::argument)?;
-    let distorter = Distorter::for_data(distortion, data, kernels)
-        .map_err(|error| error.context("--distort"))?;
-    let Inputs::Bytes(bytes) = &data.inputs else { return Ok(Vec::new()) };
-    let image = &bytes[index * data.features()..][..data.features()];
-    let (mut scratch, mut out) = (Scratch::default(), vec![0; image.len()]);
-    let drawings: Vec<Vec<String>> = (0..VERSIONS)
-        .map(|version| {
-            distorter.distort(seed, version, index as u64, image, &mut out, &mut scratch);
-            let values: Vec<f32> = out.iter().map(|&value| value.into()).collect();
-            draw_values(&values, &data.sample_shape)
-        })
-        .collect();
-    let heading = format!("distorted by {}, seed {seed}:", distortion.name());
-    Ok([heading].into_iter().chain(side_by_side(&drawings, output_width())).collect())
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! The output of `evaluate --errors`: the most confident mistakes and their samples in, text out.
 
-use gradus::data::Dataset;
 use gradus::metrics::Mistake;
 use serde::Serialize;
 
-use crate::run::drawing::{draw, output_width, side_by_side};
+use crate::run::drawing::{output_width, side_by_side};
 use crate::run::escape::cut;
 use crate::run::output::WIDEST_CELL;
 
@@ -38,14 +37,18 @@ impl<'a> NamedMistake<'a> {
     }
 }
 
-/// The given mistakes, out of `all`, each with its sample below it.
-pub(crate) fn mistake_lines(worst: &[Mistake], all: u64, data: &Dataset) -> Vec<String> {
+/// The given mistakes, out of `all`, each with the drawing of its sample below it.
+pub(crate) fn mistake_lines(
+    worst: &[(Mistake, Vec<String>)],
+    all: u64,
+    names: &[String],
+) -> Vec<String> {
     if worst.is_empty() {
         return vec!["No mistakes.".to_owned()];
     }
-    let block = |mistake: &Mistake| {
-        let mut lines = vec![NamedMistake::new(mistake, data.class_names()).caption()];
-        lines.extend(draw(data, mistake.index));
+    let block = |(mistake, drawing): &(Mistake, Vec<String>)| {
+        let mut lines = vec![NamedMistake::new(mistake, names).caption()];
+        lines.extend(drawing.iter().cloned());
         lines
     };
     let blocks: Vec<_> = worst.iter().map(block).collect();

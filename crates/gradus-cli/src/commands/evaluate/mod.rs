@@ -3,17 +3,20 @@
 mod figures;
 mod labels;
 mod mistakes;
+mod streamed;
 
 use anyhow::Result;
 use gradus::classifier::{Classifier, Model, Regressor};
 use gradus::data::Task;
-use gradus::metrics::{Evaluation, most_confident_mistakes};
+use gradus::metrics::{Evaluation, Mistake, most_confident_mistakes};
 
 use figures::{Figures, ValueFigures, confusion_table};
 use labels::LabelRows;
 use mistakes::{NamedMistake, mistake_lines};
+use streamed::Measured;
 
 use crate::args::EvaluateArgs;
+use crate::run::drawing::draw;
 use crate::run::labelled_data::labelled_data;
 use crate::run::model::{self, check_classes, check_top};
 use crate::run::output::{print_json, stdout};
@@ -40,15 +43,22 @@ fn evaluate_classifier(classifier: &Classifier, args: &EvaluateArgs) -> Result<(
     check_top(args.top, classifier)?;
     let default = (classifier.class_names().len() >= TOP_FROM).then_some(DEFAULT_TOP);
     let top = args.top.or(default);
-    let (name, data) = labelled_data(classifier, args.data.as_deref(), &args.source)?;
-    let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
     let names = classifier.class_names();
-    let evaluation = Evaluation::new(names.len(), &results);
-    let worst = args.errors.map(|most| most_confident_mistakes(&results, most));
+    let Measured { name, evaluation, worst } = match streamed::shards_of(classifier, args)? {
+        Some(shards) => streamed::classifier(classifier, &shards, args)?,
+        None => {
+            let (name, data) = labelled_data(classifier, args.data.as_deref(), &args.source)?;
+            let results = classifier.results(&data, &workers(args.threads, data.len())?)?;
+            let worst = args.errors.map(|most| most_confident_mistakes(&results, most));
+            let drawn = |it: Mistake| (it, draw(&data, it.index));
+            let worst = worst.map(|worst| worst.into_iter().map(drawn).collect());
+            Measured { name, evaluation: Evaluation::new(names.len(), &results), worst }
+        }
+    };
     let confusion = &evaluation.confusion;
     if args.json {
         let errors =
-            worst.map(|worst| worst.iter().map(|it| NamedMistake::new(it, names)).collect());
+            worst.map(|worst| worst.iter().map(|it| NamedMistake::new(&it.0, names)).collect());
         return print_json(&Figures::new(&name, names, &evaluation, top, errors));
     }
     let figures = Figures::new(&name, names, &evaluation, top, None);
@@ -61,7 +71,7 @@ fn evaluate_classifier(classifier: &Classifier, args: &EvaluateArgs) -> Result<(
     if let Some(worst) = worst {
         let mistakes = confusion.total() - confusion.correct();
         out.line("")?;
-        out.lines(mistake_lines(&worst, mistakes, &data))?;
+        out.lines(mistake_lines(&worst, mistakes, names))?;
     }
     Ok(())
 }
@@ -87,9 +97,15 @@ fn evaluate_regressor(regressor: &Regressor, args: &EvaluateArgs) -> Result<()> 
     if args.errors.is_some() {
         check_classes("--errors", regressor)?;
     }
-    let (name, data) = labelled_data(regressor, args.data.as_deref(), &args.source)?;
-    let evaluation = regressor.evaluate(&data, &workers(args.threads, data.len())?)?;
-    let figures = ValueFigures::new(&name, data.len(), regressor.output_names(), &evaluation);
+    let (name, samples, evaluation) = match streamed::shards_of(regressor, args)? {
+        Some(shards) => streamed::regressor(regressor, &shards, args)?,
+        None => {
+            let (name, data) = labelled_data(regressor, args.data.as_deref(), &args.source)?;
+            let workers = workers(args.threads, data.len())?;
+            (name, data.len(), regressor.evaluate(&data, &workers)?)
+        }
+    };
+    let figures = ValueFigures::new(&name, samples, regressor.output_names(), &evaluation);
     match args.json {
         true => print_json(&figures),
         false => stdout().lines(figures.lines()),

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Measures what docs/formats.md promises of shards: packing and bulk prediction in bounded memory.
+
+    python3 benchmarks/shards.py PROGRAM
+    python3 benchmarks/shards.py PROGRAM --samples 8100000 --folder /big/disk     # 6.35 GB of digits
+
+| part | what is done | what must hold |
+|---|---|---|
+| pack | digits are drawn and packed in their order, then these shards are shuffled into others | at least 100 MB/s of inputs for the shuffle; at most 300 MB of memory |
+| verify | all files are read and compared with their digests | at most 300 MB |
+| predict | all samples of shards and of one array by 784-256-10, into an array | at least 0.8 of the rate of evaluating the same samples in memory or of the disk, whichever is less; at most 300 MB; equal predictions |
+| evaluate | the same model on the shards, and on the same samples in an .npz, in memory | at most 300 MB for the shards; equal figures |
+
+It needs Python 3.11, no packages, and Linux. A part that does not hold ends the script with status 1.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+MEMORY = 300e6
+ROW = 784
+
+
+class Failed(Exception):
+    """A promise that did not hold."""
+
+
+def run(program, folder, command):
+    """Runs a command: its output, seconds and peak of resident memory in bytes."""
+    read, write = os.pipe()
+    begin = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        os.chdir(folder)
+        os.dup2(write, 1)
+        os.execv(program, [program, *command.split()])
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        output = pipe.read()
+    _, status, usage = os.wait4(child, 0)
+    seconds = time.monotonic() - begin
+    if status != 0:
+        raise Failed(f"status {status} of `{command}`")
+    return output, seconds, usage.ru_maxrss * 1024
+
+
+def check(what, memory):
+    if memory > MEMORY:
+        raise Failed(f"{what} took {memory / 1e6:.0f} MB")
+
+
+def disk_rate(path):
+    """Bytes a second of reading a file without the cache."""
+    with open(path, "rb", buffering=0) as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        begin, count = time.monotonic(), 0
+        while piece := file.read(4 << 20):
+            count += len(piece)
+        return count / (time.monotonic() - begin)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program")
+    parser.add_argument("--samples", type=int, default=1_000_000)
+    parser.add_argument("--folder", help="where the shards are written")
+    options = parser.parse_args()
+    program = str(Path(options.program).resolve())
+    with tempfile.TemporaryDirectory(prefix="gradus-shards-", dir=options.folder) as folder:
+        size = options.samples * ROW
+        rows = []
+
+        def measured(what, command, scale=size):
+            output, seconds, memory = run(program, folder, command)
+            check(what, memory)
+            rate = scale / 1e6 / seconds
+            rows.append((what, f"{seconds:.1f}", f"{rate:.0f}", f"{memory / 1e6:.0f}"))
+            return output, rate
+
+        measured("draw digits and pack them in order", f"data pack digits plain --samples {options.samples} --no-shuffle")
+        _, rate = measured("shuffle the shards into others", "data pack plain shards")
+        if rate < 100:
+            raise Failed(f"packing took {rate:.0f} MB/s")
+        measured("verify", "data shards --verify")
+        measured("one shard of all", f"data pack shards one --no-shuffle --shard-rows {options.samples}")
+        run(program, folder, "train --data digits --hidden 256 --epochs 3 -q --out model.safetensors")
+        _, bulk = measured("predict shards", "predict model.safetensors shards --out p.npy")
+        measured("predict one array", "predict model.safetensors one/shard-00000.npy --out q.npy")
+        files = [(Path(folder) / name).read_bytes() for name in ("p.npy", "q.npy")]
+        if files[0] != files[1]:
+            raise Failed("the predictions of shards and of an array differ")
+        _, streamed = measured("evaluate shards", "evaluate model.safetensors --data shards --json")
+        with zipfile.ZipFile(Path(folder) / "all.npz", "w") as archive:
+            archive.write(Path(folder) / "one/shard-00000.npy", "x_train.npy")
+            archive.write(Path(folder) / "one/shard-00000.targets.npy", "y_train.npy")
+        command = "evaluate model.safetensors --data all.npz --json"
+        output, seconds, memory = run(program, folder, command)
+        in_memory = size / 1e6 / seconds
+        rows.append(("evaluate the same in memory", f"{seconds:.1f}", f"{in_memory:.0f}", f"{memory / 1e6:.0f}"))
+        figures = [json.loads(run(program, folder, f"evaluate model.safetensors --data {data} --json")[0])
+                   for data in ("shards", "all.npz")]  # fmt: skip
+        if {**figures[0], "data": ""} != {**figures[1], "data": ""}:
+            raise Failed("the figures of shards and of the samples in memory differ")
+        disk = disk_rate(Path(folder) / "one/shard-00000.npy") / 1e6
+        print("| what | s | MB/s | MB of memory |\n|---|---|---|---|")
+        for row in rows:
+            print(f"| {' | '.join(row)} |")
+        accuracy = json.loads(output)["accuracy"]
+        print(f"\n{options.samples} digits; accuracy {100 * accuracy:.2f} %; reading the disk {disk:.0f} MB/s")
+        share = bulk / min(disk, in_memory)
+        print(f"bulk prediction reaches {share:.2f} of the lesser of disk and memory; evaluation {streamed / in_memory:.2f} of memory")
+        if share < 0.8:
+            raise Failed("bulk prediction is too slow")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failed as error:
+        sys.exit(f"failed: {error}")

@@ -1,0 +1,87 @@
+"""Data beyond memory: folders of shards, and memory-mapped arrays."""
+
+import numpy as np
+import pytest
+
+from gradus import MLPClassifier, MLPRegressor, datasets
+
+
+def test_what_is_packed_is_read_again(tmp_path):
+    x, y = datasets.digits(100)
+    shards = datasets.pack(tmp_path / "shards", x, y, shuffle=False, shard_rows=30)
+    assert (len(shards), shards.shape, shards.dtype) == (100, (100, 28, 28), np.uint8)
+    assert shards.target_names == [str(digit) for digit in range(10)]
+    everything = shards[:]
+    assert np.array_equal(everything[0], x) and np.array_equal(everything[1], y)
+    for part in [slice(25, 65), slice(-5, None), slice(90, 10, -7), slice(3, 50, 4), slice(7, 7)]:
+        found = shards[part]
+        assert np.array_equal(found[0], x[part]) and np.array_equal(found[1], y[part])
+    image, label = shards[-1]
+    assert np.array_equal(image, x[-1]) and label == y[-1]
+    batches = list(shards.batches(40))
+    assert [len(batch[0]) for batch in batches] == [40, 40, 20]
+    assert np.array_equal(np.concatenate([batch[0] for batch in batches]), x)
+    shards.verify()
+    with pytest.raises(IndexError):
+        shards[100]
+    with pytest.raises(ValueError, match="size is 0"):
+        next(shards.batches(0))
+    with pytest.raises(ValueError, match="exists already"):
+        datasets.pack(tmp_path / "shards", x, y)
+
+
+def test_a_shuffle_keeps_each_sample_with_its_target(tmp_path):
+    x = np.arange(200, dtype=np.float32).reshape(100, 2)
+    y = np.array(["even" if at % 2 == 0 else "odd" for at in range(100)])
+    shards = datasets.pack(tmp_path / "a", x, y, random_state=3)
+    found, names = shards[:]
+    assert not np.array_equal(found, x)
+    assert np.array_equal(found[np.argsort(found[:, 0])], x)
+    assert all((row[0] // 2) % 2 == (name == "odd") for row, name in zip(found, names))
+    again = datasets.pack(tmp_path / "b", x, y, random_state=3)
+    assert np.array_equal(again[:][0], found)
+    other = datasets.pack(tmp_path / "c", x, y, random_state=4)
+    assert not np.array_equal(other[:][0], found)
+
+
+def test_regression_targets(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(50, 3)), rng.normal(size=(50, 2))
+    shards = datasets.pack(tmp_path / "two", x, y, shuffle=False)
+    assert (shards.dtype, shards.target_names) == (np.float64, ["y0", "y1"])
+    assert np.array_equal(shards[:][1], y.astype(np.float32))
+    one = datasets.pack(tmp_path / "one", x.astype(np.float32), y[:, 0], shuffle=False)
+    assert one[5:9][1].shape == (4,)
+
+
+def test_a_damaged_shard_is_named(tmp_path):
+    x, y = datasets.digits(50)
+    shards = datasets.pack(tmp_path / "shards", x, y, shard_rows=20)
+    path = tmp_path / "shards" / "shard-00001.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"shard-00001\.npy.*damaged"):
+        shards.verify()
+    path.write_bytes(content[:-1])
+    with pytest.raises(ValueError, match=r"shard-00001\.npy.*truncated"):
+        datasets.Shards(tmp_path / "shards")
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"shard-00001\.npy"):
+        datasets.Shards(tmp_path / "shards")
+
+
+def test_memory_maps_are_samples(tmp_path):
+    x, y = datasets.digits(300)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    options = dict(hidden_layer_sizes=(16,), max_iter=2, random_state=0)
+    plain = MLPClassifier(**options).fit(x, y)
+    of_map = MLPClassifier(**options).fit(mapped, y)
+    assert np.array_equal(plain.predict_proba(x), of_map.predict_proba(mapped))
+    table = np.memmap(tmp_path / "table", dtype=np.float32, mode="w+", shape=(200, 3))
+    table[:] = np.random.default_rng(0).normal(size=(200, 3))
+    regressor = MLPRegressor(**options).fit(table, table[:, 0])
+    assert np.array_equal(regressor.predict(table), regressor.predict(np.array(table)))
+    shards = datasets.pack(tmp_path / "shards", mapped, y, shuffle=False)
+    assert np.array_equal(shards[:][0], x)
