@@ -124,6 +124,7 @@ impl<'py> Samples<'py> {
             Rows::Doubles(values) => Inputs::Doubles(values.to_vec()),
             Rows::Sparse(rows) => Inputs::Sparse(rows.clone()),
             Rows::Table(table) => Inputs::Table(table.clone()),
+            Rows::Streamed(rows) => Inputs::Streamed(rows.clone()),
         }))
     }
 
@@ -259,6 +260,11 @@ pub(crate) fn to_arrays<'py>(
         Inputs::Floats(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
         Inputs::Doubles(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
         Inputs::Sparse(rows) => Py::new(py, SparseRows { rows })?.into_bound(py).into_any(),
+        Inputs::Streamed(_) => {
+            return Err(PyValueError::new_err(
+                "the samples are not in memory: load them before they become an array",
+            ));
+        }
         Inputs::Table(_) => {
             return Err(PyValueError::new_err(
                 "the table has text, dates or gaps, which an array of numbers cannot hold: read it as a data frame",

@@ -125,7 +125,7 @@ impl Model {
     fn predict_one<T>(&self, sample: Rows, visit: impl Fn(&[f32]) -> T) -> PyResult<Option<T>> {
         let bytes = match sample {
             Rows::Bytes(_) => true,
-            Rows::Floats(_) | Rows::Doubles(_) | Rows::Table(_) => false,
+            Rows::Floats(_) | Rows::Doubles(_) | Rows::Table(_) | Rows::Streamed(_) => false,
             // What is ready takes another way, with sums in another order.
             Rows::Sparse(_) => return Ok(None),
         };

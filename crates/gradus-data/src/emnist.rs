@@ -49,7 +49,9 @@ pub fn turn_samples_upright(file: &Path, samples: &mut Inputs) -> bool {
         Inputs::Floats(values) => {
             values.chunks_exact_mut(SIDE * SIDE).for_each(|image| transpose(image, SIDE));
         }
-        Inputs::Doubles(_) | Inputs::Sparse(_) | Inputs::Table(_) => return false,
+        Inputs::Doubles(_) | Inputs::Sparse(_) | Inputs::Table(_) | Inputs::Streamed(_) => {
+            return false;
+        }
     }
     true
 }

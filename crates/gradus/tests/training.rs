@@ -501,7 +501,7 @@ fn a_prediction_does_not_depend_on_the_samples_beside_it() {
             gradus::data::Rows::Bytes(values) => gradus::data::Rows::Bytes(&values[..784]),
             gradus::data::Rows::Floats(values) => gradus::data::Rows::Floats(&values[..784]),
             gradus::data::Rows::Doubles(values) => gradus::data::Rows::Doubles(&values[..784]),
-            rows @ (gradus::data::Rows::Sparse(_) | gradus::data::Rows::Table(_)) => rows,
+            rows => rows,
         };
         predictor.predict(one).unwrap();
         assert_eq!(region.change().allocations, 0);

@@ -150,8 +150,8 @@ fn non_zeros(inputs: &Inputs) -> usize {
         Rows::Floats(values) => values.iter().filter(|&&value| value != 0.0).count(),
         Rows::Doubles(values) => values.iter().filter(|&&value| value != 0.0).count(),
         Rows::Sparse(rows) => rows.values().iter().filter(|&&value| value != 0.0).count(),
-        // No named data set is a table.
-        Rows::Table(_) => inputs.len(),
+        // No named data set is a table, or too large for memory.
+        Rows::Table(_) | Rows::Streamed(_) => inputs.len(),
     }
 }
 
@@ -315,7 +315,7 @@ impl Machine {
             Rows::Floats(values) => Rows::Floats(&values[index * features..][..features]),
             Rows::Doubles(values) => Rows::Doubles(&values[index * features..][..features]),
             // Named data sets are neither sparse nor tables; the predictor would refuse them.
-            rows @ (Rows::Sparse(_) | Rows::Table(_)) => rows,
+            rows @ (Rows::Sparse(_) | Rows::Table(_) | Rows::Streamed(_)) => rows,
         };
         let mut predictor = classifier.predictor(matches!(test.inputs, Inputs::Bytes(_)))?;
         let mut times = Vec::new();

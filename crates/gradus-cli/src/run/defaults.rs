@@ -6,8 +6,8 @@
 //! cross-validation on training parts of public ones, never on test data (docs/decisions.md).
 
 use anyhow::Result;
-use gradus::data::Inputs;
 use gradus::data::normalize::Normalization;
+use gradus::data::{Inputs, Rows};
 use gradus::training::{BatchSize, Data as Sets};
 
 use crate::run::settings::{Settings, forget_validation};
@@ -99,6 +99,16 @@ fn needs_standard(Sets { train, .. }: Sets) -> Option<&'static str> {
         (_, 1) | (Inputs::Table(_), _) => Some("a table"),
         // Grey levels fit into single precision.
         (Inputs::Doubles(_), _) => None,
+        (Inputs::Streamed(rows), _) => {
+            // What cannot be read is reported when training begins.
+            let sums = gradus::data::Subset::from(data).sums().ok()?;
+            let ends = match rows.kind() {
+                Rows::Bytes(_) => (0.0, 255.0),
+                Rows::Doubles(_) => return None,
+                _ => sums.range(),
+            };
+            is_dark_on_light(sums.mean(data.features()), ends)
+        }
         // Inputs that are mostly 1 train worse than those that are mostly 0.
         (Inputs::Bytes(values), _) => {
             dark_on_light(values.iter().map(|&value| value.into()), (0.0, 255.0))
@@ -119,6 +129,10 @@ fn dark_on_light(
     (low, high): (f64, f64),
 ) -> Option<&'static str> {
     let count = levels.len().max(1) as f64;
-    let mean = levels.sum::<f64>() / count;
+    is_dark_on_light(levels.sum::<f64>() / count, (low, high))
+}
+
+/// The same, from their mean.
+fn is_dark_on_light(mean: f64, (low, high): (f64, f64)) -> Option<&'static str> {
     (mean > (low + high) / 2.0).then_some("dark on light")
 }

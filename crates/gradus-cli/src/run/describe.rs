@@ -1,7 +1,7 @@
 //! Models and their training in words: a network or metadata in, text out.
 
 use gradus::classifier::Model;
-use gradus::data::{Columns, Inputs};
+use gradus::data::{Columns, Inputs, Rows};
 use gradus::network::{Activation, Network};
 use gradus::training::settings;
 use serde_json::Value;
@@ -14,6 +14,11 @@ pub(crate) fn value_type(inputs: &Inputs) -> &'static str {
         Inputs::Doubles(_) => "float64",
         Inputs::Sparse(_) => "sparse float32",
         Inputs::Table(_) => "typed columns",
+        Inputs::Streamed(rows) => match rows.kind() {
+            Rows::Bytes(_) => "bytes",
+            Rows::Doubles(_) => "float64",
+            _ => "float32",
+        },
     }
 }
 

@@ -278,6 +278,10 @@ fn set_of(shared: &SharedState, model: Option<&Served>, asked: Option<&str>) -> 
 fn pixels(data: &Dataset, index: usize) -> &[u8] {
     match &data.inputs {
         Inputs::Bytes(values) => &values[index * data.features()..][..data.features()],
-        Inputs::Floats(_) | Inputs::Doubles(_) | Inputs::Sparse(_) | Inputs::Table(_) => &[],
+        Inputs::Floats(_)
+        | Inputs::Doubles(_)
+        | Inputs::Sparse(_)
+        | Inputs::Table(_)
+        | Inputs::Streamed(_) => &[],
     }
 }

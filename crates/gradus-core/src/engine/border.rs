@@ -5,7 +5,8 @@
 //! that another engine could continue from it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use crate::engine::target_scale::TargetScale;
 use crate::error::{Error, Result};
@@ -66,6 +67,42 @@ pub(crate) struct Epoch<'a> {
     pub(crate) pace: &'a (dyn Fn(u64) -> Pace + Sync),
     /// Raised from any thread, it ends the epoch after the step in progress.
     pub(crate) stop: &'a AtomicBool,
+    /// The epoch is left after the step in progress at this moment, to be taken up again.
+    pub(crate) pause: Option<Instant>,
+    /// What of it has been made already; none at its beginning.
+    pub(crate) done: Option<&'a PartialEpoch>,
+}
+
+impl Epoch<'_> {
+    /// Why it is to be left now; none if it is to go on.
+    pub(crate) fn halt(&self) -> Option<Halt> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Some(Halt::Stop);
+        }
+        self.pause.is_some_and(|pause| Instant::now() >= pause).then_some(Halt::Pause)
+    }
+}
+
+/// Why an epoch was left before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// The run ends.
+    Stop,
+    /// The epoch will be taken up again.
+    Pause,
+}
+
+/// The first steps of an epoch: what is summed over an epoch, as far as it has come.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct PartialEpoch {
+    /// Steps made.
+    pub(crate) steps: usize,
+    /// The sum of the losses of each micro-batch of all ranks.
+    pub(crate) losses: Vec<f64>,
+    /// Samples whose class was predicted.
+    pub(crate) correct: usize,
+    /// Wall time.
+    pub(crate) seconds: f64,
 }
 
 /// What schedules make of a step.
@@ -80,15 +117,15 @@ pub(crate) struct Pace {
 }
 
 /// The figures of an epoch.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Totals {
     /// Mean training loss, each sample's on the pass before the step that it led to; of regression in the targets' own
     /// units.
     pub(crate) loss: f64,
     /// Share of the samples whose class was predicted on the same passes; none in regression.
     pub(crate) accuracy: Option<f64>,
-    /// Whether the epoch was stopped before its end.
-    pub(crate) stopped: bool,
+    /// Why the epoch was left before its end, and what was made of it; none if it is complete.
+    pub(crate) left: Option<(Halt, PartialEpoch)>,
     /// Length of the step of an optimizer that has no learning rate.
     pub(crate) step_length: Option<f64>,
     /// Why such an optimizer makes no more steps.

@@ -14,7 +14,9 @@ use std::sync::atomic::AtomicU64;
 
 use gradus_kernels::threads::Workers;
 
-pub(crate) use border::{Epoch, LBFGS_CHANGES, LBFGS_STEPS, Pace, Settings, Snapshot, Totals};
+pub(crate) use border::{
+    Epoch, Halt, LBFGS_CHANGES, LBFGS_STEPS, Pace, PartialEpoch, Settings, Snapshot, Totals,
+};
 pub(crate) use cpu::MOST_MICRO_BATCHES;
 pub(crate) use target_scale::TargetScale;
 

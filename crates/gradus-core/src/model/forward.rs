@@ -38,7 +38,7 @@ impl<'a> Samples<'a> {
     }
 
     /// The row of a sample.
-    fn index(&self, at: usize) -> usize {
+    pub(super) fn index(&self, at: usize) -> usize {
         self.subset.map_or(at, |subset| subset.index(at))
     }
 }

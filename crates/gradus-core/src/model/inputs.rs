@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::samples::{Inputs, Rows};
+use crate::samples::{Inputs, Rows, Subset, Sums};
 use crate::transform::Transform;
 
 /// Numbers beyond this do not count as numbers from 0 to 1: an unseen sample of scaled data may
@@ -63,7 +63,29 @@ impl ValueRange {
             Rows::Floats(values) => ValueRange::of_floats(values),
             // Grey levels need no double precision.
             Rows::Doubles(_) | Rows::Table(_) => ValueRange::Floats,
+            Rows::Streamed(_) => ValueRange::Unknown,
             Rows::Sparse(rows) => ValueRange::of_floats(rows.values()),
+        }
+    }
+
+    /// The range of the values of these samples.
+    ///
+    /// # Errors
+    /// Those of reading samples that are not in memory.
+    pub(crate) fn of_subset(data: &Subset) -> Result<ValueRange> {
+        match data.streamed() {
+            Some(streamed) => Ok(ValueRange::of_sums(&data.sums()?, streamed.kind())),
+            None => Ok(ValueRange::of(data.data().inputs.rows())),
+        }
+    }
+
+    /// The range of the values, of the kind of `rows`, that these are the sums of.
+    fn of_sums(sums: &Sums, rows: Rows) -> ValueRange {
+        match (rows, sums.range()) {
+            (Rows::Bytes(_), (_, most)) if most == 1.0 => ValueRange::Unit,
+            (Rows::Bytes(_), _) => ValueRange::Bytes,
+            (Rows::Floats(_), (least, most)) if least >= 0.0 && most <= 1.0 => ValueRange::Unit,
+            _ => ValueRange::Floats,
         }
     }
 
@@ -141,7 +163,10 @@ impl InputKind {
     /// whether samples are images.
     pub fn mismatch(&self, inputs: Rows, image: bool) -> Option<String> {
         match (self.values, inputs) {
-            (ValueRange::Unknown | ValueRange::Floats, _) | (_, Rows::Table(_)) => return None,
+            (ValueRange::Unknown | ValueRange::Floats, _)
+            | (_, Rows::Table(_) | Rows::Streamed(_)) => {
+                return None;
+            }
             // The usual case, without looking at all of the values.
             (ValueRange::Bytes, Rows::Bytes(values)) if values.iter().any(|&it| it > 1) => {
                 return None;
@@ -191,6 +216,8 @@ fn range(inputs: Rows) -> (f32, f32, bool) {
         }
         // Its columns have ranges of their own.
         Rows::Table(_) => (f32::NEG_INFINITY, f32::INFINITY, false),
+        // The first sample says nothing about the others, so that nobody is warned.
+        Rows::Streamed(_) => (f32::NEG_INFINITY, f32::INFINITY, false),
     }
 }
 

@@ -5,13 +5,16 @@ use gradus_kernels::threads::Workers;
 
 use super::forward::{Forward, Samples};
 use super::{InputKind, Intervals, Provenance, ValueRange};
-use crate::engine::cpu::{Density, Executor, kernels};
+use crate::engine::cpu::{CHUNK, Density, Executor, kernels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Loss;
 use crate::network::Network;
-use crate::samples::{Columns, Dataset, Rows, Subset, Targets, Task, image_shape};
+use crate::samples::{Columns, Dataset, Rows, Streamed, Subset, Targets, Task, image_shape};
 use crate::transform::Transform;
 use crate::transform::columns::Encoder;
+
+/// Samples that are read at a time where they are not in memory: a multiple of those that workers take at a time.
+const PIECE: usize = 32 * CHUNK;
 
 /// A network and everything that its predictions depend on. [`Classifier`](super::Classifier) and
 /// [`Regressor`](super::Regressor) are views of it with what only one of the two can do.
@@ -367,6 +370,18 @@ impl Model {
         samples: Samples,
         visit: impl Fn(&Forward, usize, MatMut) -> R + Sync,
     ) -> Result<Vec<R>> {
+        if let Rows::Streamed(streamed) = samples.rows {
+            return self.each_piece(workers, (samples, streamed), visit);
+        }
+        self.each_chunk_in_memory(workers, samples, visit)
+    }
+
+    fn each_chunk_in_memory<R: Send>(
+        &self,
+        workers: &Workers,
+        samples: Samples,
+        visit: impl Fn(&Forward, usize, MatMut) -> R + Sync,
+    ) -> Result<Vec<R>> {
         let transform = match self.transform.schema() {
             Some(_) => &Transform::IDENTITY,
             None => &self.transform,
@@ -386,6 +401,26 @@ impl Model {
             _ => Ok(forward
                 .each_chunk(workers, samples, |start, outputs| visit(&forward, start, outputs))),
         }
+    }
+
+    /// The same for samples that are not in memory, which are read piece by piece.
+    fn each_piece<R: Send>(
+        &self,
+        workers: &Workers,
+        (samples, streamed): (Samples, &Streamed),
+        visit: impl Fn(&Forward, usize, MatMut) -> R + Sync,
+    ) -> Result<Vec<R>> {
+        let mut results = Vec::new();
+        for first in (0..samples.count).step_by(PIECE) {
+            let count = PIECE.min(samples.count - first);
+            let mut inputs = streamed.none(count);
+            streamed.read((first..first + count).map(|at| samples.index(at)), &mut inputs)?;
+            let piece = Samples { rows: inputs.rows(), subset: None, count };
+            let visit =
+                |forward: &Forward, start, outputs: MatMut| visit(forward, first + start, outputs);
+            results.extend(self.each_chunk_in_memory(workers, piece, visit)?);
+        }
+        Ok(results)
     }
 }
 

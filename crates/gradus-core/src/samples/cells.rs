@@ -83,6 +83,7 @@ impl Dataset {
             Inputs::Floats(values) => Cell::Number(values[at].into()),
             Inputs::Doubles(values) => Cell::Number(values[at]),
             Inputs::Sparse(rows) => Cell::Number(rows.dense_row(sample)[feature].into()),
+            Inputs::Streamed(rows) => Cell::Number(rows.row(sample)[feature].into()),
         }
     }
 
@@ -96,6 +97,9 @@ impl Dataset {
             Inputs::Bytes(values) => Ok(column(values, feature, width)),
             Inputs::Floats(values) => Ok(column(values, feature, width)),
             Inputs::Doubles(values) => Ok(column(values, feature, width)),
+            Inputs::Streamed(_) => Err(Error::argument(
+                "importances and partial dependence need all samples in memory: load them",
+            )),
             Inputs::Sparse(_) | Inputs::Table(_) => Err(Error::argument(
                 "importances and partial dependence are computed for dense rows, but these samples are sparse: make \
                  them dense",
@@ -117,7 +121,7 @@ impl Dataset {
             Inputs::Doubles(values) => {
                 places(values.len()).zip(from).for_each(|(at, &value)| values[at] = value);
             }
-            Inputs::Sparse(_) | Inputs::Table(_) => {}
+            Inputs::Sparse(_) | Inputs::Table(_) | Inputs::Streamed(_) => {}
         }
     }
 

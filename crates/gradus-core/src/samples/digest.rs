@@ -61,6 +61,9 @@ impl Subset<'_> {
 
     /// The digests of a data set of these samples alone.
     pub fn digest(&self) -> DataDigest {
+        if let Some(streamed) = self.streamed() {
+            return self.digest_of_streamed(streamed);
+        }
         let mut hash = Sha256::new();
         self.add_inputs(&mut hash);
         // The inputs are most of the data: they go through the hash once for both digests.
@@ -87,6 +90,18 @@ impl Subset<'_> {
         }
     }
 
+    /// The digests of targets and weights alone.
+    pub(super) fn digests_of_targets_and_weights(&self) -> (String, Option<String>) {
+        let (mut targets, mut weights) = (Sha256::new(), Sha256::new());
+        begin_targets(&self.data().targets, &mut targets);
+        self.add_targets(&mut targets);
+        let given = self.data().sample_weights.as_ref();
+        for sample in self.indices().filter(|_| given.is_some()) {
+            weights.update(given.map_or(0.0, |values| values[sample]).to_le_bytes());
+        }
+        (hex(targets), given.map(|_| hex(weights)))
+    }
+
     fn add_inputs(&self, hash: &mut Sha256) {
         match self.rows() {
             Rows::Bytes(values) => self.rows_of(values).for_each(|row| hash.update(row)),
@@ -105,6 +120,8 @@ impl Subset<'_> {
                 }
             }
             Rows::Table(table) => table.columns().iter().for_each(|it| self.add_column(it, hash)),
+            // Their digest is that of the source.
+            Rows::Streamed(_) => {}
         }
     }
 
@@ -210,7 +227,7 @@ fn add_targets(targets: &Targets, indices: impl Iterator<Item = usize>, hash: &m
     }
 }
 
-fn hex(hash: Sha256) -> String {
+pub(super) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -15,8 +15,10 @@ mod classes;
 mod cells;
 pub mod source;
 pub mod split;
-mod blocks;
+pub(crate) mod blocks;
 mod deal;
+pub mod stream;
+mod streamed;
 pub(crate) mod batches;
 
 pub use batches::Shuffle;
@@ -27,6 +29,8 @@ pub use digest::{DataDigest, DigestOfParts};
 pub use precision::needs_doubles;
 pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;
+pub use stream::Source;
+pub use streamed::Streamed;
 pub use sums::Sums;
 pub(crate) use table::is_infinite;
 pub use table::{ColumnType, RawColumn, RawValue, TEXT_GAP, TIME_GAP, Table};
@@ -49,6 +53,8 @@ pub enum Inputs {
     Sparse(SparseRows),
     /// Raw columns of a table, each of its own type, with gaps.
     Table(Table),
+    /// Rows that are not in memory: they are read when they are asked for.
+    Streamed(Streamed),
 }
 
 /// Samples as rows, borrowed: the whole of [`Inputs`] or values from elsewhere.
@@ -64,6 +70,8 @@ pub enum Rows<'a> {
     Sparse(&'a SparseRows),
     /// Raw columns.
     Table(&'a Table),
+    /// Rows that are not in memory.
+    Streamed(&'a Streamed),
 }
 
 impl<'a> From<&'a Inputs> for Rows<'a> {
@@ -82,6 +90,7 @@ impl Rows<'_> {
             // More than can be counted are too many for any set.
             Rows::Sparse(rows) => rows.len().saturating_mul(rows.features()),
             Rows::Table(table) => table.rows().saturating_mul(table.columns().len()),
+            Rows::Streamed(rows) => rows.samples().saturating_mul(rows.features()),
         }
     }
 
@@ -109,6 +118,8 @@ impl Rows<'_> {
             }
             // Gaps are no error there.
             Rows::Table(table) => table.not_finite(),
+            // They are checked when they are read.
+            Rows::Streamed(_) => None,
         }
     }
 
@@ -120,6 +131,16 @@ impl Rows<'_> {
             Rows::Doubles(_) => "double-precision floats",
             Rows::Sparse(_) => "values in sparse rows",
             Rows::Table(_) => "values in typed columns",
+            Rows::Streamed(rows) => rows.kind().kind(),
+        }
+    }
+
+    /// Bytes of a value, as far as the order of blocks is concerned: it does not tell doubles from floats.
+    pub(crate) fn bytes_of_value(&self) -> usize {
+        match self {
+            Rows::Bytes(_) => 1,
+            Rows::Streamed(rows) => rows.kind().bytes_of_value(),
+            _ => 4,
         }
     }
 }
@@ -241,6 +262,7 @@ impl Dataset {
                 Inputs::Doubles(values) => Inputs::Doubles(rows_at(values, features, indices)),
                 Inputs::Sparse(rows) => Inputs::Sparse(rows.subset(indices)),
                 Inputs::Table(table) => Inputs::Table(table.subset(indices)),
+                Inputs::Streamed(rows) => Inputs::Streamed(rows.pick(indices)),
             },
             targets: self.targets.subset(indices),
             sample_shape: self.sample_shape.clone(),
@@ -278,7 +300,8 @@ impl Dataset {
         self.len() == 0
     }
 
-    /// The raw values of one sample; of typed columns the index of a text, the seconds of a time, NaN for a gap. Panics where there is no such sample.
+    /// The raw values of one sample; of typed columns the index of a text, the seconds of a time, NaN for a gap; NaN for what
+    /// cannot be read from where it is. Panics where there is no such sample.
     pub fn sample(&self, index: usize) -> Vec<f32> {
         let range = index * self.features()..(index + 1) * self.features();
         match &self.inputs {
@@ -287,6 +310,7 @@ impl Dataset {
             Inputs::Doubles(values) => values[range].iter().map(|&value| value as f32).collect(),
             Inputs::Sparse(rows) => rows.dense_row(index),
             Inputs::Table(table) => table.row_as_numbers(index),
+            Inputs::Streamed(rows) => rows.row(index),
         }
     }
 
@@ -315,6 +339,46 @@ impl Inputs {
             Inputs::Doubles(values) => Rows::Doubles(values),
             Inputs::Sparse(rows) => Rows::Sparse(rows),
             Inputs::Table(table) => Rows::Table(table),
+            Inputs::Streamed(rows) => Rows::Streamed(rows),
+        }
+    }
+
+    /// Adds some values of other dense rows of the same kind.
+    pub(crate) fn append_values(&mut self, other: &Inputs, values: std::ops::Range<usize>) {
+        match (self, other) {
+            (Inputs::Bytes(all), Inputs::Bytes(more)) => all.extend_from_slice(&more[values]),
+            (Inputs::Floats(all), Inputs::Floats(more)) => all.extend_from_slice(&more[values]),
+            (Inputs::Doubles(all), Inputs::Doubles(more)) => all.extend_from_slice(&more[values]),
+            _ => {}
+        }
+    }
+
+    /// Removes all dense rows; their memory stays.
+    pub(crate) fn clear(&mut self) {
+        match self {
+            Inputs::Bytes(all) => all.clear(),
+            Inputs::Floats(all) => all.clear(),
+            Inputs::Doubles(all) => all.clear(),
+            Inputs::Sparse(_) | Inputs::Table(_) | Inputs::Streamed(_) => {}
+        }
+    }
+
+    /// Adds other dense rows of the same kind, and says whether they are of it and have so many values.
+    pub(crate) fn append(&mut self, other: &Inputs, values: usize) -> bool {
+        match (self, other) {
+            (Inputs::Bytes(all), Inputs::Bytes(more)) => all.extend_from_slice(more),
+            (Inputs::Floats(all), Inputs::Floats(more)) => all.extend_from_slice(more),
+            (Inputs::Doubles(all), Inputs::Doubles(more)) => all.extend_from_slice(more),
+            _ => return false,
+        }
+        other.len() == values
+    }
+
+    /// Rows of the same kind: of those that are not in memory the first one.
+    pub(crate) fn kind(&self) -> Rows<'_> {
+        match self {
+            Inputs::Streamed(rows) => rows.kind(),
+            _ => self.rows(),
         }
     }
 

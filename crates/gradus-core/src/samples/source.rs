@@ -79,11 +79,12 @@ impl<'a> Subset<'a> {
 
     /// Bytes of a sample, as it lies in memory; what would be zeros counts, too.
     pub(crate) fn row_bytes(&self) -> usize {
-        let value = match self.rows() {
-            Rows::Bytes(_) => 1,
-            _ => 4,
-        };
-        value * self.features()
+        self.rows().bytes_of_value() * self.features()
+    }
+
+    /// Whether these are all samples in their order.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.indices.is_none()
     }
 
     /// The number that sample `at` of this subset has in the data set.

@@ -79,6 +79,9 @@ impl Dataset {
                 let (first, second) = table.divide(&order, first.len());
                 (Inputs::Table(first), Inputs::Table(second))
             }
+            Inputs::Streamed(rows) => {
+                (Inputs::Streamed(rows.pick(first)), Inputs::Streamed(rows.pick(second)))
+            }
         };
         let part = |inputs: Inputs, indices: &[usize]| Dataset {
             inputs,

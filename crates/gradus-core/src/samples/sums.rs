@@ -186,8 +186,8 @@ impl Sums {
                 let with_zeros = (0..features).filter(|&at| kept[at] < data.len());
                 with_zeros.for_each(|at| self.features.add(at, 0.0, 0.0));
             }
-            // Raw columns have a schema.
-            Inputs::Table(_) => {}
+            // Raw columns have a schema, and streamed samples are read before.
+            Inputs::Table(_) | Inputs::Streamed(_) => {}
         }
     }
 

@@ -168,6 +168,23 @@ impl Targets {
         self.subset(&rows.collect::<Vec<_>>())
     }
 
+    /// Adds the targets of more samples, of the same kind.
+    pub(crate) fn append(&mut self, more: &Targets) {
+        match (self, more) {
+            (Targets::Classes { labels, .. }, Targets::Classes { labels: more, .. }) => {
+                labels.extend_from_slice(more);
+            }
+            (Targets::Labels { values, .. }, Targets::Labels { values: more, .. }) => {
+                values.extend_from_slice(more);
+            }
+            (Targets::Values { values, .. }, Targets::Values { values: more, .. }) => {
+                values.extend_from_slice(more);
+            }
+            // A source has targets of one kind.
+            _ => {}
+        }
+    }
+
     /// The targets of the samples at `indices`, in that order.
     pub fn subset(&self, indices: &[usize]) -> Targets {
         match self {

@@ -115,7 +115,7 @@ fn scales(config: &TrainConfig, data: &Subset) -> String {
 fn different_scales(config: &TrainConfig, data: &Subset) -> Option<String> {
     // Pixels share one scale.
     let table = data.data().sample_shape.len() == 1
-        && matches!(data.rows(), Rows::Floats(_) | Rows::Doubles(_));
+        && matches!(data.data().inputs.kind(), Rows::Floats(_) | Rows::Doubles(_));
     if config.normalization != Normalization::None || !table {
         return None;
     }
@@ -139,6 +139,13 @@ impl InputScale {
     fn of(data: &Subset) -> InputScale {
         let features = data.features();
         let step = data.len().div_ceil(LOOKED_AT).max(1);
+        if data.streamed().is_some() {
+            // What cannot be read is reported where it is needed: this is only for advice.
+            return match data.read((0..data.len()).step_by(step)) {
+                Ok(read) => InputScale::of(&(&read).into()),
+                Err(_) => InputScale { least: f64::INFINITY, most: 0.0 },
+            };
+        }
         let mut sums = vec![(0.0, 0.0, 0.0); features];
         let mut count = 0.0;
         let first = data.data().sample(data.index(0));
@@ -193,7 +200,15 @@ fn usual_rate(optimizer: &Optimizer) -> f32 {
 fn smaller_rate(config: &TrainConfig, data: &Subset, trial: Trial) -> Option<f32> {
     let step = data.len().div_ceil(TRIAL_SAMPLES).max(1);
     let indices: Vec<u32> = data.indices().step_by(step).map(|index| index as u32).collect();
-    let some = Subset::new(data.data(), &indices).ok()?;
+    // Of streamed samples a copy, which short runs go through many times.
+    let read = match data.streamed() {
+        Some(_) => Some(data.read((0..data.len()).step_by(step)).ok()?),
+        None => None,
+    };
+    let some = match &read {
+        Some(read) => read.into(),
+        None => Subset::new(data.data(), &indices).ok()?,
+    };
     let batch = match config.batch_size {
         BatchSize::Full => some.len(),
         BatchSize::Samples(count) => count.min(some.len()),

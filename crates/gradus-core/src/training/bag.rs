@@ -76,6 +76,12 @@ impl Bag {
     /// members.
     pub(super) fn new(config: &TrainConfig, data: Data, start: Start, count: usize) -> Result<Bag> {
         config.validate()?;
+        if data.train.streamed().is_some() {
+            return Err(Error::argument(
+                "`members` divides the samples into folds, which must be in memory: load them into memory, or leave \
+                 `members` out",
+            ));
+        }
         if data.validation.is_some() {
             return Err(Error::argument(
                 "`members` makes validation data itself, a fold for each of them: leave out the validation data, or give \
@@ -162,7 +168,7 @@ impl Bag {
             let going = self.members.iter_mut().zip(&self.folds);
             let going = going.filter(|(member, _)| member.ending().is_none()).collect();
             let run = |(member, fold): (&mut Member, &Fold)| {
-                member.epoch(fold.data(set)?, stop).map(|_| ())
+                member.epoch(fold.data(set)?, stop, None).map(|_| ())
             };
             in_parallel(self.config.members_at_once(), going, run)
                 .into_iter()
@@ -299,7 +305,7 @@ impl Bag {
                 if stop.load(Ordering::Relaxed) {
                     return Ok(Refit::Stopped);
                 }
-                if again.epoch(data, stop)?.is_none() {
+                if again.epoch(data, stop, None)?.is_none() {
                     break;
                 }
             }

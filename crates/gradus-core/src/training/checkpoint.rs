@@ -1,4 +1,4 @@
-//! A run between two epochs as a file, and back: resumed, it gives the bits of the uninterrupted run.
+//! A run between two epochs or within one as a file, and back: resumed, it gives the bits of the uninterrupted run.
 //!
 //! A checkpoint is a model file (docs/formats.md) that holds more: any command that takes a model takes it.
 //! Beside the model it has the engine's `Snapshot`, in the order of the network, and the history. Random
@@ -31,7 +31,7 @@ const VERSION: u32 = 3;
 /// The name in the file of the parameters of the best epoch's network.
 const BEST: &str = "best";
 
-/// A run between two epochs.
+/// A run between two epochs, or within one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     pub(super) model: Model,
@@ -297,21 +297,23 @@ impl Checkpoint {
         }
     }
 
-    /// Checks that the figures agree with each other: the checkpoint was made between two epochs, of so many
-    /// steps each, and is not damaged.
+    /// Checks that the figures agree with each other: the checkpoint is not damaged, and epochs have so many steps.
     pub(super) fn check_progress(&self, steps_per_epoch: usize) -> Result<()> {
         let State { config, progress, steps, .. } = &self.state;
         let epochs = progress.history.epochs.len();
         let numbered = progress.history.epochs.iter().enumerate().all(|(at, it)| it.epoch == at);
         let best = progress.best.is_none_or(|best| best.epoch < epochs);
         let own = steps.checked_sub(progress.before.steps);
-        let whole = (epochs as u64).checked_mul(steps_per_epoch as u64) == own && own.is_some();
-        if numbered && best && whole && epochs <= config.epochs {
+        let partial = progress.partial.as_ref().map_or(0, |partial| partial.steps);
+        let whole = (epochs as u64).checked_mul(steps_per_epoch as u64);
+        let counted = whole.and_then(|steps| steps.checked_add(partial as u64)) == own;
+        let sound = counted && own.is_some() && (partial == 0 || partial < steps_per_epoch);
+        if numbered && best && sound && epochs <= config.epochs {
             return Ok(());
         }
         Err(Error::argument(format!(
-            "the checkpoint cannot be resumed: {steps} steps in {epochs} of {} epochs, expected whole \
-             epochs of {steps_per_epoch} steps; it is damaged, or was made in the middle of an epoch",
+            "the checkpoint cannot be resumed: {steps} steps in {epochs} of {} epochs and {partial} steps of the next, \
+             expected epochs of {steps_per_epoch} steps; it is damaged, or was made by another version",
             config.epochs
         )))
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::engine::{Engine, Epoch, Pace, Snapshot, TargetScale};
+use crate::engine::{Engine, Epoch, Halt, Pace, PartialEpoch, Snapshot, TargetScale};
 use crate::error::Result;
 use crate::exchange::Ranks;
 use crate::model::{Model, SampleCounts, ValueRange};
@@ -70,7 +70,7 @@ impl Member {
         config.validate()?;
         let Beginning { engine, mut model, target_scale, progress, best, encoded } =
             start.begin(config, &data, &shared)?;
-        model.inputs.values = ValueRange::of(data.train.data().inputs.rows());
+        model.inputs.values = ValueRange::of_subset(&data.train.data().into())?;
         let validation = data.validation.map_or(0, |set| set.len());
         let samples = SampleCounts { train: data.train.len(), validation, test: 0 };
         Ok(Member {
@@ -92,12 +92,18 @@ impl Member {
         })
     }
 
-    /// Runs the next epoch and gives its figures; none if the run is over.
+    /// Runs the next epoch, or what is left of it, and gives its figures; none if the run is over, or if the epoch was left
+    /// at `pause`.
     ///
     /// # Errors
     /// `InvalidArgument` for data of another size than the run was begun with; those of evaluating the
-    /// validation data.
-    pub(super) fn epoch(&mut self, data: Data, stop: &AtomicBool) -> Result<Option<&EpochReport>> {
+    /// validation data, and of reading data that are not in memory.
+    pub(super) fn epoch(
+        &mut self,
+        data: Data,
+        stop: &AtomicBool,
+        pause: Option<Instant>,
+    ) -> Result<Option<&EpochReport>> {
         let epoch = self.progress.history.epochs.len();
         if self.outcome.is_none() {
             self.outcome = self.end();
@@ -114,14 +120,17 @@ impl Member {
         // The schedules start again with this run, whatever steps were made before it.
         let rate =
             |step| factor * config.schedule.at(config.learning_rate, step - steps_before, run);
-        let pace = |step| Pace {
+        let pace_of = |step| Pace {
             rate: rate(step),
             decay: config.weight_decay_schedule.at(1.0, step - steps_before, &rested),
             dropout: config.dropout_schedule.at(1.0, step - steps_before, &rested),
         };
         let number = before.epochs + epoch;
         let seen = self.encoded.as_ref().map_or(Ok(data), Encoded::data)?;
-        let totals = self.engine.epoch(&seen.train, Epoch { number, pace: &pace, stop })?;
+        let done = self.progress.partial.as_ref();
+        let totals =
+            self.engine.epoch(&seen.train, Epoch { number, pace: &pace_of, stop, pause, done })?;
+        let seconds_before = self.progress.partial.take().map_or(0.0, |done| done.seconds);
         // That of the last step; of the first if there was none.
         let last = self.engine.steps().saturating_sub(1).max(steps_before);
         let learning_rate = totals.step_length.map_or_else(|| rate(last), |length| length as f32);
@@ -146,9 +155,14 @@ impl Member {
             return Ok(None);
         }
         self.engine.store(&mut self.model.network);
-        if totals.stopped {
-            self.outcome = Some(Outcome::Stopped);
-            self.progress.seconds += begin.elapsed().as_secs_f64();
+        if let Some((halt, partial)) = totals.left {
+            let seconds = begin.elapsed().as_secs_f64();
+            self.progress.seconds += seconds;
+            // What L-BFGS has made of an iteration is undone.
+            let seconds = seconds_before + seconds;
+            self.progress.partial =
+                (partial.steps > 0).then_some(PartialEpoch { seconds, ..partial });
+            self.outcome = (halt == Halt::Stop).then_some(Outcome::Stopped);
             return Ok(None);
         }
         let check = |set| match self.encoded {
@@ -166,7 +180,7 @@ impl Member {
             val_accuracy: validated.and_then(|found| found.accuracy),
             val_r2: validated.and_then(|found| found.r2),
             learning_rate,
-            seconds,
+            seconds: seconds_before + seconds,
         };
         let validates = data.validation.is_some();
         if self.progress.watch(&self.config, &report, validates, &mut self.waited) {
@@ -243,7 +257,7 @@ impl Member {
         &self.model
     }
 
-    /// The run as it is between two epochs, for [`Start::Resume`]; `data` are those of the run. `note` is
+    /// The run as it is between two epochs or within one, for [`Start::Resume`]; `data` are those of the run. `note` is
     /// kept with it.
     pub(super) fn checkpoint(&self, data: Data, note: serde_json::Value) -> Checkpoint {
         // The data stay the same, and a digest takes seconds for gigabytes.
@@ -356,7 +370,7 @@ fn trial(config: &TrainConfig, data: Subset, model: Option<&Model>) -> Option<Ep
     let mut session = Member::new(config, data, start, Shared::alone(&Ranks::ALONE)).ok()?;
     // Its own divergence needs no advice, which would take more trials.
     session.gives_advice = false;
-    while session.epoch(data, &stop).ok()?.is_some() {}
+    while session.epoch(data, &stop, None).ok()?.is_some() {}
     match session.outcome() {
         Some(Outcome::Diverged { .. }) => None,
         _ => session.history().epochs.last().cloned(),

@@ -1,5 +1,6 @@
 //! What a run has seen so far: it is kept in checkpoints as JSON.
 
+use crate::engine::PartialEpoch;
 use crate::optimizer::lbfgs::End;
 use crate::schedule::{PlateauState, Schedule};
 use crate::training::{Best, EarlyStopping, EpochReport, History, KeepBest, TrainConfig};
@@ -14,6 +15,9 @@ pub(super) struct Progress {
     /// Samples seen in whole epochs.
     #[serde(default)]
     pub(super) samples: u64,
+    /// What was made of the epoch that comes next, if the run was left within it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) partial: Option<PartialEpoch>,
     /// Why the optimizer makes no more steps, if it is one that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) end: Option<End>,

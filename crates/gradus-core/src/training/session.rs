@@ -5,6 +5,7 @@
 //! [`Trained`] model. What a run says of itself between two epochs is in `session_view.rs`.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::exchange::Ranks;
@@ -70,19 +71,34 @@ impl Session {
     ///
     /// # Errors
     /// `InvalidArgument` for data of another size than the run was begun with; those of evaluating the
-    /// validation data.
+    /// validation data, and of reading data that are not in memory.
     pub fn epoch<'d>(
         &mut self,
         data: impl Into<Data<'d>>,
         stop: &AtomicBool,
     ) -> Result<Option<&EpochReport>> {
+        self.epoch_until(data, stop, None)
+    }
+
+    /// The same; at the moment `pause` the epoch is left after the step in progress, so that a [`Self::checkpoint`] can be
+    /// made, and none is returned while [`Self::outcome`] is none. The next call takes the epoch up again. L-BFGS and bags
+    /// do not pause. Of several ranks, all pause if one is to.
+    ///
+    /// # Errors
+    /// Those of [`Self::epoch`].
+    pub fn epoch_until<'d>(
+        &mut self,
+        data: impl Into<Data<'d>>,
+        stop: &AtomicBool,
+        pause: Option<Instant>,
+    ) -> Result<Option<&EpochReport>> {
         match &mut self.0 {
-            Run::Single(member) => member.epoch(data.into(), stop),
+            Run::Single(member) => member.epoch(data.into(), stop, pause),
             Run::Bag(bag) => bag.epoch(data.into(), stop),
         }
     }
 
-    /// The run as it is between two epochs, for [`Start::Resume`]; `data` are those of the run. `note` is
+    /// The run as it is between two epochs or, of a single network, within one, for [`Start::Resume`]; `data` are those of the run. `note` is
     /// kept with it.
     pub fn checkpoint<'d>(&self, data: impl Into<Data<'d>>, note: serde_json::Value) -> Checkpoint {
         match &self.0 {

@@ -27,7 +27,7 @@ const IN_A_BIAS: usize = 5;
 /// Sets scales and biases of all layers.
 ///
 /// # Errors
-/// `InvalidArgument` for a wrong `GRADUS_ISA`.
+/// `InvalidArgument` for a wrong `GRADUS_ISA`; those of reading samples that are not in memory.
 pub(super) fn apply(
     network: &mut Network,
     transform: &Transform,
@@ -35,7 +35,7 @@ pub(super) fn apply(
     seed: u64,
 ) -> Result<()> {
     let kernels = kernels()?;
-    let mut values = inputs(transform, data);
+    let mut values = inputs(transform, data)?;
     let samples = values.len() / network.inputs();
     if network.columns().is_some() {
         let executor = Executor::new(kernels, network, false);
@@ -53,20 +53,27 @@ pub(super) fn apply(
 }
 
 /// The network's inputs for some of the samples, row after row.
-fn inputs(transform: &Transform, data: &Subset) -> Vec<f32> {
+fn inputs(transform: &Transform, data: &Subset) -> Result<Vec<f32>> {
     let count = data.len().min(MOST_SAMPLES);
     let features = transform.width(data.features());
     let indices: Vec<usize> = data.indices().collect();
     if let (Some(schema), Rows::Table(table)) = (transform.schema(), data.rows())
         && let Ok(encoder) = Encoder::new(schema, table)
     {
-        return encoder.encode((0..count).map(|at| indices[at * indices.len() / count]));
+        return Ok(encoder.encode((0..count).map(|at| indices[at * indices.len() / count])));
     }
     let mut values = vec![0.0; count * features];
+    let read = match data.streamed() {
+        Some(_) => Some(data.read((0..count).map(|at| at * data.len() / count))?),
+        None => None,
+    };
     for (at, row) in values.chunks_exact_mut(features).enumerate() {
-        transform.apply(data.rows(), indices[at * indices.len() / count], row);
+        match &read {
+            Some(read) => transform.apply(read.inputs.rows(), at, row),
+            None => transform.apply(data.rows(), indices[at * indices.len() / count], row),
+        }
     }
-    values
+    Ok(values)
 }
 
 /// `x W` of one layer.
@@ -162,7 +169,7 @@ mod tests {
     fn pre_activations_vary_by_1_and_are_0_among_the_data() {
         let (network, data) = (started(5), data());
         let kernels = kernels().unwrap();
-        let mut values = inputs(&Transform::IDENTITY, &(&data).into());
+        let mut values = inputs(&Transform::IDENTITY, &(&data).into()).unwrap();
         for index in 0..3 {
             let width = network.linears()[index].outputs;
             let mut outputs = products(kernels, &network, index, &values, 200);

@@ -298,6 +298,8 @@ impl Transform {
             Rows::Sparse(rows) => self.affine().apply_sparse(rows.row(index), row),
             // `check_rows` refuses these beforehand.
             Rows::Table(_) => row.fill(f32::NAN),
+            // They are read before.
+            Rows::Streamed(_) => row.fill(f32::NAN),
         }
     }
 

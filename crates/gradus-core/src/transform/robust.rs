@@ -84,8 +84,8 @@ pub(super) fn fit(data: &Subset) -> (Vec<f64>, Vec<f32>) {
                 column.resize(data.len(), 0.0);
             })
         }
-        // Raw columns have a schema.
-        Inputs::Table(_) => Vec::new(),
+        // Raw columns have a schema, and medians of what is not in memory are refused.
+        Inputs::Table(_) | Inputs::Streamed(_) => Vec::new(),
     };
     pairs.into_iter().unzip()
 }

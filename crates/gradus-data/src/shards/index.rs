@@ -41,6 +41,9 @@ impl Kind {
             Inputs::Floats(_) => Ok(Kind::Float32),
             Inputs::Doubles(_) => Ok(Kind::Float64),
             Inputs::Sparse(_) => Err(Error::argument("sparse rows cannot be packed into shards")),
+            Inputs::Streamed(_) => Err(Error::argument(
+                "the samples are not in memory: pack the files that they are read from",
+            )),
             Inputs::Table(_) => Err(Error::argument(
                 "the table has text, dates or gaps, which shards cannot hold, as they are arrays of numbers: leave these \
                  columns out (`drop`), or turn them into numbers first",

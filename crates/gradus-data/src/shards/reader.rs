@@ -5,7 +5,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use gradus_core::samples::{DataDigest, Sums};
+use gradus_core::samples::{DataDigest, Source, Sums};
 
 use super::index::{Entry, INDEX, Index, Kind, MOST_BYTE_CLASSES, TargetKind};
 use crate::array::Values;
@@ -339,4 +339,27 @@ fn check_file(file: &RowFile, expected: (usize, &[usize], usize), index: &Index)
             features * size
         ),
     ))
+}
+
+/// Training and evaluation read shards piece by piece.
+impl Source for Shards {
+    fn samples(&self) -> usize {
+        self.samples()
+    }
+
+    fn read(&self, rows: Range<usize>) -> Result<Dataset> {
+        self.read(rows)
+    }
+
+    fn targets(&self) -> Result<Targets> {
+        self.targets()
+    }
+
+    fn digest(&self) -> DataDigest {
+        self.digest()
+    }
+
+    fn sums(&self) -> Result<Sums> {
+        Ok(self.sums().clone())
+    }
 }

@@ -198,7 +198,7 @@ impl OpenShard {
             Inputs::Floats(all) => self.inputs.write_all(&all[values], f32::to_le_bytes)?,
             Inputs::Doubles(all) => self.inputs.write_all(&all[values], f64::to_le_bytes)?,
             // `Kind::of` has refused them.
-            Inputs::Sparse(_) | Inputs::Table(_) => {}
+            Inputs::Sparse(_) | Inputs::Table(_) | Inputs::Streamed(_) => {}
         }
         self.samples += rows.len();
         match &data.targets {

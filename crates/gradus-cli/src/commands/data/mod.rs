@@ -280,7 +280,7 @@ impl ValueFigures {
             zeros += if value == 0.0 { times } else { 0 };
         };
         match inputs {
-            Inputs::Table(_) => return None,
+            Inputs::Table(_) | Inputs::Streamed(_) => return None,
             Inputs::Bytes(values) => {
                 let mut counts = [0; 256];
                 values.iter().for_each(|&value| counts[usize::from(value)] += 1);

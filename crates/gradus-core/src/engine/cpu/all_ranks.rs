@@ -5,16 +5,16 @@
 //! thread of a rank exchanges; the others wait at the barriers of `step.rs`.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use gradus_kernels::threads::SharedMatrix;
 
-use crate::engine::Settings;
 use crate::engine::cpu::lock;
 use crate::engine::cpu::micro_batch::MicroBatch;
 use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::portion::Portion;
+use crate::engine::{Halt, Settings};
 use crate::error::{Error, Result};
 use crate::exchange::Ranks;
 use crate::optimizer::Optimizer;
@@ -24,13 +24,16 @@ pub(super) struct AllRanks {
     ranks: Ranks,
     portion: Portion,
     memory: Mutex<Memory>,
-    /// Whether a rank was asked to stop before the last exchange.
-    stop: AtomicBool,
+    /// What the ranks were asked for before the last exchange: how many to stop, and [`PAUSE`] for each that is to pause.
+    asked: AtomicU32,
     /// Why the last exchange failed.
     error: Mutex<Option<Error>>,
     failed: AtomicBool,
     nanoseconds: AtomicU64,
 }
+
+/// A rank that is to pause counts so much beside those that are to stop: more than there are ranks.
+const PAUSE: u32 = 1 << 16;
 
 /// What is exchanged, and what arrives.
 #[derive(Default)]
@@ -68,7 +71,7 @@ impl AllRanks {
             portion: Portion::of(ranks.rank(), size, micro_batches),
             ranks,
             memory: Mutex::default(),
-            stop: AtomicBool::new(false),
+            asked: AtomicU32::new(0),
             error: Mutex::new(None),
             failed: AtomicBool::new(false),
             nanoseconds: AtomicU64::new(0),
@@ -87,18 +90,23 @@ impl AllRanks {
 
     /// Begins a pass over all batches.
     pub(super) fn begin(&self) {
-        self.stop.store(false, Ordering::Relaxed);
+        self.asked.store(0, Ordering::Relaxed);
     }
 
-    /// Adds the gradient of the other ranks to this one's and tells them whether this one was asked to stop. One thread
-    /// does it, while no other one has the gradient.
-    pub(super) fn sum(&self, executor: &Executor, gradient: &SharedMatrix, stop: bool) {
+    /// Adds the gradient of the other ranks to this one's and tells them whether this one was asked to leave the epoch. One
+    /// thread does it, while no other one has the gradient.
+    pub(super) fn sum(&self, executor: &Executor, gradient: &SharedMatrix, halt: Option<Halt>) {
         let begin = Instant::now();
         let mut memory = lock(&self.memory);
         let Memory { values, received } = &mut *memory;
         values.clear();
         values.extend_from_slice(&gradient.read());
-        values.push(f32::from(u8::from(stop)));
+        // Single precision holds the sums of these over all ranks.
+        values.push(match halt {
+            None => 0.0,
+            Some(Halt::Stop) => 1.0,
+            Some(Halt::Pause) => PAUSE as f32,
+        });
         received.resize(values.len(), 0.0);
         match self.ranks.sum(executor.kernels(), values, received) {
             Ok(()) => {
@@ -107,7 +115,8 @@ impl AllRanks {
                     let summed = &values[partition.range.clone()];
                     gradient.write(number).slice().copy_from_slice(summed);
                 }
-                self.stop.store(values.last() > Some(&0.0), Ordering::Relaxed);
+                let asked = values.last().map_or(0, |&asked| asked as u32);
+                self.asked.store(asked, Ordering::Relaxed);
             }
             Err(error) => self.fail(error),
         }
@@ -132,9 +141,13 @@ impl AllRanks {
         Ok(figures)
     }
 
-    /// Whether all ranks are to stop. All of them have the same answer between two exchanges.
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    /// Why all ranks are to leave the epoch. All of them have the same answer between two exchanges.
+    pub(super) fn halt(&self) -> Option<Halt> {
+        match self.asked.load(Ordering::Relaxed) {
+            0 => None,
+            asked if asked % PAUSE > 0 => Some(Halt::Stop),
+            _ => Some(Halt::Pause),
+        }
     }
 
     /// Whether the last exchange failed.

@@ -10,6 +10,7 @@ use gradus_kernels::threads::in_parts;
 
 use crate::engine::cpu::linear::InputScale;
 use crate::engine::cpu::passes::SharedTile;
+use crate::error::Result;
 use crate::network::Network;
 use crate::regularization::Regularization;
 use crate::samples::{Inputs, Rows, Subset};
@@ -83,6 +84,31 @@ impl Density {
                 }
             }
             _ => (Density::Dense, None),
+        }
+    }
+
+    /// The kind for training in an order of blocks: the same whether the samples are in memory or not, because it depends
+    /// on the whole data set, whose sums are known, and floats stay floats.
+    ///
+    /// # Errors
+    /// Those of reading samples that are not in memory.
+    pub(crate) fn of_all(transform: &Transform, data: &Subset) -> Result<Density> {
+        let data = Subset::from(data.data());
+        let kind = data.data().inputs.kind();
+        let zeros = match (data.rows(), kind) {
+            (Rows::Bytes(values), _) => {
+                let zeros = |row: &[u8]| row.iter().filter(|&&value| value == 0).count();
+                data.rows_of(values).map(zeros).sum()
+            }
+            (Rows::Streamed(_), Rows::Bytes(_)) => data.sums()?.zeros().unwrap_or(0) as usize,
+            (Rows::Sparse(rows), _) => {
+                data.values() - data.indices().map(|index| rows.row(index).0.len()).sum::<usize>()
+            }
+            _ => 0,
+        };
+        match zeros as f64 >= SPARSE_FROM * data.values() as f64 {
+            true => Ok(Density::of(transform, kind)),
+            false => Ok(Density::Dense),
         }
     }
 
@@ -172,6 +198,6 @@ pub(crate) fn fill_tile(
             tile.fill_pairs(features, indices.map(|index| rows.row(index)), sorted);
         }
         // These are dense always; raw columns are encoded beforehand.
-        Rows::Floats(_) | Rows::Doubles(_) | Rows::Table(_) => {}
+        Rows::Floats(_) | Rows::Doubles(_) | Rows::Table(_) | Rows::Streamed(_) => {}
     }
 }

@@ -14,7 +14,8 @@ use crate::engine::cpu::portion::share;
 use crate::engine::cpu::step::Step;
 use crate::engine::cpu::trainer::Trainer;
 use crate::engine::cpu::update::StepSize;
-use crate::engine::{Epoch, Totals};
+use crate::engine::cpu::windows::{Plan, Windows};
+use crate::engine::{Epoch, Halt, PartialEpoch, Totals};
 use crate::error::{Error, Result};
 use crate::samples::{Shuffle, Subset, Targets};
 
@@ -31,39 +32,93 @@ impl Trainer {
         }
     }
 
-    /// Makes the steps of all batches.
+    /// Makes the steps of all batches, or those that are left of them.
     ///
     /// # Errors
-    /// Those of the exchange with other ranks.
+    /// `InvalidArgument` if the steps that were made are those of another run; those of reading samples that are not in
+    /// memory, and of the exchange with other ranks.
     pub(super) fn pass_over(&mut self, data: &Subset, epoch: Epoch) -> Result<Totals> {
         if self.shuffle != Shuffle::No && !self.batches.is_full() {
             self.batches.shuffle(self.seed, epoch.number as u64);
         }
-        for micro_batch in &self.micro_batches {
-            *lock(&micro_batch.loss) = 0.0;
-            micro_batch.correct.store(0, Ordering::Relaxed);
-        }
-        self.halt.store(false, Ordering::Relaxed);
+        let done = self.take_up(epoch.done)?;
+        *lock(&self.halt) = None;
         self.ranks.begin();
-        let (this, first) = (&*self, self.steps());
-        self.workers.run(|index| this.work(index, data, epoch, first));
-        self.begun = true;
+        let (this, steps) = (&*self, self.steps());
+        let first = steps.wrapping_sub(done as u64);
+        match data.streamed() {
+            None => this.workers.run(|index| this.work(index, data, (epoch, first), None)),
+            Some(_) => this.pass_over_streamed(data, epoch, first)?,
+        }
+        let made = (self.steps() - steps) as usize;
+        self.begun |= made > 0;
         self.ranks.check()?;
-        self.totals(data, (self.steps() - first) as usize)
+        let halt = *lock(&self.halt);
+        self.totals(data, (done + made, halt))
     }
 
-    /// The figures of the first `done` batches.
+    /// Makes the steps of batches whose inputs are read meanwhile.
+    fn pass_over_streamed(&self, data: &Subset, epoch: Epoch, first: u64) -> Result<()> {
+        let done = (self.steps() - first) as usize;
+        let plan = Plan {
+            data: *data,
+            order: &self.batches,
+            batches: done..self.batches.len(),
+            round: self.input.round(),
+            needed: &|samples| self.input.needed(self.ranks.portion(), samples),
+        };
+        let windows = Windows::default();
+        std::thread::scope(|scope| {
+            let _closing = windows.closing();
+            let reader = std::thread::Builder::new().name("reader".into());
+            let reader = reader.spawn_scoped(scope, || windows.read(&plan));
+            reader.map_err(|error| Error::argument(format!("no thread to read data: {error}")))?;
+            self.workers.run(|index| self.work(index, data, (epoch, first), Some(&windows)));
+            windows.check()
+        })
+    }
+
+    /// Sets the sums of an epoch to what they were after the steps that were made of it, whose number is returned.
+    fn take_up(&self, done: Option<&PartialEpoch>) -> Result<usize> {
+        let portion = self.ranks.portion();
+        if let Some(done) = done
+            && (done.losses.len() != portion.all() || done.steps >= self.batches.len())
+        {
+            return Err(Error::argument(format!(
+                "an epoch of {} steps in {} micro-batches cannot go on after {} steps in {}: the checkpoint is that of \
+                 other settings, or damaged",
+                self.batches.len(),
+                portion.all(),
+                done.steps,
+                done.losses.len()
+            )));
+        }
+        for (number, micro_batch) in portion.numbers().zip(&self.micro_batches) {
+            *lock(&micro_batch.loss) = done.map_or(0.0, |done| done.losses[number]);
+            // Only their sum over all ranks counts.
+            let correct = done.filter(|_| number == 0).map_or(0, |done| done.correct);
+            micro_batch.correct.store(correct, Ordering::Relaxed);
+        }
+        Ok(done.map_or(0, |done| done.steps))
+    }
+
+    /// The figures of the first `done` batches, and why the epoch was left after them.
     ///
     /// # Errors
     /// Those of the exchange with other ranks.
-    pub(super) fn totals(&self, data: &Subset, done: usize) -> Result<Totals> {
+    pub(super) fn totals(
+        &self,
+        data: &Subset,
+        (done, halt): (usize, Option<Halt>),
+    ) -> Result<Totals> {
         let batches = || (0..done).map(|batch| self.batches.batch(batch));
         let samples: usize = batches().map(<[u32]>::len).sum();
         let weight: f64 = batches().map(|batch| self.weight_of(batch)).sum();
         let mean = |sum: f64, count: f64| if count == 0.0 { 0.0 } else { sum / count };
         let (losses, correct) = self.ranks.losses(&self.micro_batches)?;
-        let loss: f64 = losses.into_iter().sum();
+        let loss: f64 = losses.iter().sum();
         let unit = loss_unit(self.terms.as_ref(), self.target_scale.as_ref());
+        let made = || PartialEpoch { steps: done, losses, correct, seconds: 0.0 };
         Ok(Totals {
             loss: unit * mean(loss, weight),
             accuracy: match &data.data().targets {
@@ -72,7 +127,7 @@ impl Trainer {
                 }
                 Targets::Values { .. } => None,
             },
-            stopped: done < self.batches.len(),
+            left: (done < self.batches.len()).then(|| (halt.unwrap_or(Halt::Stop), made())),
             step_length: None,
             end: None,
         })
@@ -91,39 +146,53 @@ impl Trainer {
         }
     }
 
-    /// What thread `index` does in an epoch, whose first step is number `first_step`.
-    fn work(&self, index: usize, data: &Subset, epoch: Epoch, first_step: u64) {
+    /// What thread `index` does in an epoch, whose first step is number `first_step`, from the batch on that comes next;
+    /// `windows` have the inputs of samples that are not in memory.
+    fn work(
+        &self,
+        index: usize,
+        data: &Subset,
+        (epoch, first_step): (Epoch, u64),
+        windows: Option<&Windows>,
+    ) {
         let place = self.place(index);
         let mut state = lock(&self.states[index]);
         let per_round = self.input.round();
-        for (number, first) in (0..self.batches.len()).step_by(per_round).enumerate() {
+        let begin = (self.steps().wrapping_sub(first_step)) as usize;
+        for (number, first) in (begin..self.batches.len()).step_by(per_round).enumerate() {
             let batches = first..(first + per_round).min(self.batches.len());
+            let window = match windows.map(|windows| windows.with(first)) {
+                // It cannot be read; all threads are told the same.
+                Some(None) => return,
+                Some(window) => window,
+                None => None,
+            };
             if self.input.is_needed(!self.begun) {
                 let step = first_step + first as u64;
                 let round = Round { number, batches: batches.clone(), epoch: epoch.number, step };
-                let of = (&self.batches, self.ranks.portion());
-                self.input.fill_tiles(data, of, &round, &place.all, &mut state.buffers);
+                let (of, round) =
+                    ((&self.batches, self.ranks.portion()), (&round, window.as_deref()));
+                self.input.fill_tiles(data, of, round, &place.all, &mut state.buffers);
             }
-            let stop = match self.ranks.is_alone() {
-                true => epoch.stop.load(Ordering::Relaxed),
-                false => self.ranks.is_stopped(),
-            };
-            if index == 0 && stop {
-                self.halt.store(true, Ordering::Relaxed);
+            if index == 0 {
+                *lock(&self.halt) = match self.ranks.is_alone() {
+                    true => epoch.halt(),
+                    false => self.ranks.halt(),
+                };
             }
             // Barrier: any thread may read any tile of the round, and all must stop at the same step.
             place.all.barrier();
-            if self.halt.load(Ordering::Relaxed) {
+            if lock(&self.halt).is_some() {
                 return;
             }
             for batch in batches {
                 let step = first_step + batch as u64;
                 let step = Step {
-                    epoch: epoch.number,
+                    of: &epoch,
                     size: StepSize { step, pace: (epoch.pace)(step) },
                     batch: self.batches.batch(batch),
                     tiles: self.input.batch_tiles(number, batch - first),
-                    stop: epoch.stop,
+                    stored: window.as_ref().map(|window| window.batch(batch, &self.batches)),
                 };
                 self.step(&step, data, &place, &mut state);
                 if self.ranks.has_failed() {

@@ -10,7 +10,7 @@ use crate::engine::cpu::lbfgs_state::LbfgsState;
 use crate::engine::cpu::lock;
 use crate::engine::cpu::partition::Partitioned;
 use crate::engine::cpu::trainer::Trainer;
-use crate::engine::{Epoch, Totals};
+use crate::engine::{Epoch, Halt, Totals};
 use crate::error::Result;
 use crate::network::Role;
 use crate::optimizer::lbfgs::Evaluation;
@@ -24,6 +24,8 @@ impl Trainer {
         epoch: Epoch,
         mut state: Box<LbfgsState>,
     ) -> Result<Totals> {
+        // An iteration is not left half-way: it would begin anew.
+        let epoch = Epoch { pause: None, ..epoch };
         let first = self.steps();
         let memory = &self.executor.parameters;
         let mut parameters = self.executor.plan.parameters.from_memory(&memory.read());
@@ -36,7 +38,7 @@ impl Trainer {
         self.lbfgs = Some(state);
         let Some(iteration) = iteration else {
             self.steps.store(first, Ordering::Relaxed);
-            return self.totals(data, 0);
+            return self.totals(data, (0, Some(Halt::Stop)));
         };
         let mut figures = iteration.figures;
         if self.minimize_standardized(false) {
@@ -75,7 +77,7 @@ impl Trainer {
         let figures = self.pass_over(data, epoch).ok()?;
         // The step that counts is the iteration.
         self.steps.store(first, Ordering::Relaxed);
-        if figures.stopped {
+        if figures.left.is_some() {
             return None;
         }
         let order = &self.executor.plan.parameters;

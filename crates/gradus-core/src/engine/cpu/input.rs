@@ -15,13 +15,14 @@ use rand_distr::{Beta, Distribution};
 use crate::engine::Settings;
 use crate::engine::cpu::passes::SharedTile;
 use crate::engine::cpu::portion::Portion;
+use crate::engine::cpu::windows::{Stored, Window};
 use crate::engine::cpu::workspace::Workspace;
 use crate::engine::cpu::{Density, fill_tile};
 use crate::error::Result;
 use crate::random::{Purpose, numbered_stream, step_stream};
 use crate::regularization::Regularization;
 use crate::samples::batches::Batches;
-use crate::samples::{Rows, Subset};
+use crate::samples::{Rows, Shuffle, Subset};
 use crate::transform::Transform;
 use crate::transform::distort::{self, Distorter};
 
@@ -75,6 +76,8 @@ pub(super) struct Chunk<'a> {
     pub(super) first: usize,
     /// How many they are.
     pub(super) count: usize,
+    /// The inputs of the whole batch, if the samples are not in memory.
+    pub(super) stored: Option<Stored<'a>>,
 }
 
 /// The memory that one thread needs to make its part.
@@ -120,6 +123,9 @@ impl InputPipeline {
         let Regularization { input_dropout, input_noise, mixup, distortion, .. } = *regularization;
         let (density, bytes) = match dense {
             true => (Density::Dense, None),
+            false if settings.shuffle == Shuffle::Blocks => {
+                (Density::of_all(&transform, data)?, None)
+            }
             false => Density::for_training(kernels, &transform, data, *threads),
         };
         let density = density.after(regularization, &data.data().inputs);
@@ -128,7 +134,8 @@ impl InputPipeline {
             false => Some(Distorter::for_data(distortion, data.data(), kernels)?),
         };
         let per_batch = batches.batch_size().div_ceil(TILE);
-        let cached = batches.is_full() && distorter.is_none() && input_dropout == 0.0;
+        let in_memory = data.streamed().is_none();
+        let cached = batches.is_full() && distorter.is_none() && input_dropout == 0.0 && in_memory;
         let per_round = if cached { 1 } else { threads.div_ceil(per_batch) };
         let seed = *seed;
         let slots = match density.is_sparse() {
@@ -196,7 +203,7 @@ impl InputPipeline {
         &self,
         data: &Subset,
         (order, portion): (&Batches, &Portion),
-        round: &Round,
+        (round, window): (&Round, Option<&Window>),
         all: &Thread,
         buffers: &mut InputBuffers,
     ) {
@@ -211,14 +218,16 @@ impl InputPipeline {
             }
             let slot = &self.batch_tiles(round.number, nth)[tile];
             let rows = tile_rows(tile, batch.len());
+            let (epoch, step) = (round.epoch, round.step + nth as u64);
+            let stored = window.map(|window| window.batch(round.batches.start + nth, order));
+            let (first, count) = (rows.start, rows.len());
+            let chunk = Chunk { epoch, step, batch, first, count, stored };
             if self.changes_bytes() {
-                let step = round.step + nth as u64;
-                let chunk =
-                    Chunk { epoch: round.epoch, step, batch, first: rows.start, count: rows.len() };
                 self.fill_changed_tile(data, slot, chunk, buffers);
             } else {
-                let samples = batch[rows].iter().map(|&sample| self.stored_at(data, sample));
-                fill_tile(self.kernels, slot, self.stored(data), self.features, samples, true);
+                let samples = rows.map(|place| self.stored_at(data, &chunk, place));
+                let stored = self.stored(data, &chunk);
+                fill_tile(self.kernels, slot, stored, self.features, samples, true);
             }
             if self.tiles.cached {
                 // It stays for the whole run.
@@ -238,7 +247,7 @@ impl InputPipeline {
         let InputBuffers { bytes, row, distortion } = buffers;
         let places = chunk.first..chunk.first + chunk.count;
         for (place, out) in places.zip(bytes.chunks_exact_mut(self.features)) {
-            self.bytes(data, chunk.epoch, chunk.batch[place], out, distortion);
+            self.bytes(data, &chunk, place, out, distortion);
             self.drop_bytes(chunk.step, place, row, out);
         }
         let changed = 0..chunk.count;
@@ -246,36 +255,39 @@ impl InputPipeline {
     }
 
     /// All samples that are stored, as bytes if they are or were bytes.
-    fn stored<'a>(&'a self, data: &Subset<'a>) -> Rows<'a> {
-        match &self.bytes {
-            Some(bytes) => Rows::Bytes(bytes),
-            None => data.rows(),
+    fn stored<'a>(&'a self, data: &Subset<'a>, chunk: &Chunk<'a>) -> Rows<'a> {
+        match (&self.bytes, chunk.stored) {
+            (_, Some(stored)) => stored.rows,
+            (Some(bytes), None) => Rows::Bytes(bytes),
+            (None, None) => data.rows(),
         }
     }
 
-    /// The place of a training sample among the stored ones.
-    fn stored_at(&self, data: &Subset, sample: u32) -> usize {
-        match &self.bytes {
-            Some(_) => sample as usize,
-            None => data.index(sample as usize),
+    /// Which of the stored samples is at this place of the batch.
+    fn stored_at(&self, data: &Subset, chunk: &Chunk, place: usize) -> usize {
+        match (&self.bytes, chunk.stored) {
+            (_, Some(stored)) => stored.places[place] as usize,
+            (Some(_), None) => chunk.batch[place] as usize,
+            (None, None) => data.index(chunk.batch[place] as usize),
         }
     }
 
-    /// The bytes of a training sample, distorted if the settings say so.
+    /// The bytes of the sample at a place of the batch, distorted if the settings say so.
     fn bytes(
         &self,
         data: &Subset,
-        epoch: usize,
-        sample: u32,
+        chunk: &Chunk,
+        place: usize,
         out: &mut [u8],
         scratch: &mut distort::Scratch,
     ) {
-        let Rows::Bytes(values) = self.stored(data) else { return };
-        let start = self.stored_at(data, sample) * out.len();
+        let Rows::Bytes(values) = self.stored(data, chunk) else { return };
+        let start = self.stored_at(data, chunk, place) * out.len();
         let image = &values[start..start + out.len()];
         match &self.distorter {
             Some(distorter) => {
-                distorter.distort(self.seed, epoch as u64, sample.into(), image, out, scratch);
+                let (epoch, sample) = (chunk.epoch as u64, chunk.batch[place].into());
+                distorter.distort(self.seed, epoch, sample, image, out, scratch);
             }
             None => out.copy_from_slice(image),
         }
@@ -334,12 +346,12 @@ impl InputPipeline {
         row: &mut [f32],
         buffers: &mut InputBuffers,
     ) {
-        let Chunk { epoch, step, batch, .. } = chunk;
-        self.normalized(data, epoch, batch[place], row, buffers);
+        let Chunk { step, batch, .. } = chunk;
+        self.normalized(data, &chunk, place, row, buffers);
         if let Some(mix) = mix {
             let mut other = std::mem::take(&mut buffers.row);
-            let partner = batch[mix.partner(place, batch.len())];
-            self.normalized(data, epoch, partner, &mut other, buffers);
+            let partner = mix.partner(place, batch.len());
+            self.normalized(data, &chunk, partner, &mut other, buffers);
             self.kernels.blend(row, &other, mix.share);
             buffers.row = other;
         }
@@ -353,22 +365,33 @@ impl InputPipeline {
         }
     }
 
-    /// A training sample, distorted if the settings say so, and normalized.
+    /// The sample at a place of the batch, distorted if the settings say so, and normalized.
     fn normalized(
         &self,
         data: &Subset,
-        epoch: usize,
-        sample: u32,
+        chunk: &Chunk,
+        place: usize,
         row: &mut [f32],
         buffers: &mut InputBuffers,
     ) {
         if self.distorter.is_some() {
             let bytes = &mut buffers.bytes[..row.len()];
-            self.bytes(data, epoch, sample, bytes, &mut buffers.distortion);
+            self.bytes(data, chunk, place, bytes, &mut buffers.distortion);
             self.transform.apply_bytes(bytes, row);
         } else {
-            self.transform.apply(data.rows(), data.index(sample as usize), row);
+            // Bytes in place of floats are kept for tiles alone.
+            self.transform.apply(self.stored(data, chunk), self.stored_at(data, chunk, place), row);
         }
+    }
+
+    /// Which samples of a batch of so many are needed by those who compute `portion` of it, by their places: other samples
+    /// of the batch may be mixed into its own.
+    pub(super) fn needed(&self, portion: &Portion, samples: usize) -> Range<usize> {
+        if self.mixup.is_some() {
+            return 0..samples;
+        }
+        let tiles = portion.tiles(samples.div_ceil(TILE));
+        tile_rows(tiles.start, samples).start..tile_rows(tiles.end, samples).start
     }
 }
 

@@ -7,7 +7,7 @@
 //! passes. [`partition`] is the order of parameters in memory. `density.rs` decides whether zeros are skipped, `input.rs` makes the inputs of a step, `losses.rs` turns
 //! outputs into losses and gradients, `output_terms.rs` says how those of several outputs are summed, `update.rs` gradients into new parameters. `trainer.rs` holds what a run
 //! keeps, `micro_batch.rs` what a batch is cut into, `portion.rs` and `all_ranks.rs` how processes share it; `epochs.rs` runs the epochs,
-//! `full_batch.rs` those of L-BFGS, whose memory is in `lbfgs_state.rs`.
+//! `windows.rs` reads inputs that are not in memory, `full_batch.rs` runs the epochs of L-BFGS, whose memory is in `lbfgs_state.rs`.
 
 mod all_ranks;
 pub mod column_blocks;
@@ -29,6 +29,7 @@ mod portion;
 mod step;
 mod trainer;
 mod update;
+mod windows;
 pub mod workspace;
 
 use std::sync::{Mutex, MutexGuard};

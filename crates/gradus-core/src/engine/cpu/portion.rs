@@ -22,6 +22,16 @@ impl Portion {
         Portion { own: share(all, rank, ranks), all }
     }
 
+    /// How many micro-batches a batch has.
+    pub(super) fn all(&self) -> usize {
+        self.all
+    }
+
+    /// The numbers of this rank's micro-batches.
+    pub(super) fn numbers(&self) -> Range<usize> {
+        self.own.clone()
+    }
+
     /// How many micro-batches this rank has.
     pub(super) fn len(&self) -> usize {
         self.own.len()

@@ -4,12 +4,11 @@
 //! of them writes, others may read only after a barrier. Every barrier is here, with its reason, but for
 //! those of the update (`update.rs`), which only clipping by norm, max norm and Muon need.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use gradus_kernels::dense::Update;
 use gradus_kernels::sparse::TILE;
 use gradus_kernels::threads::Reading;
 
+use crate::engine::Epoch;
 use crate::engine::cpu::Density;
 use crate::engine::cpu::hidden::RngKey;
 use crate::engine::cpu::input::{Chunk, tile_rows};
@@ -18,18 +17,20 @@ use crate::engine::cpu::passes::{Input, Pass, SharedTile};
 use crate::engine::cpu::plan::GradientPlace;
 use crate::engine::cpu::trainer::Trainer;
 use crate::engine::cpu::update::{StepSize, sum};
+use crate::engine::cpu::windows::Stored;
 use crate::samples::Subset;
 
 /// A batch on its way through a step.
 pub(super) struct Step<'a> {
-    pub(super) epoch: usize,
     pub(super) size: StepSize,
     /// Numbers of training samples.
     pub(super) batch: &'a [u32],
     /// The tiles of the batch; none if inputs are dense.
     pub(super) tiles: &'a [SharedTile],
-    /// Whether the run is to stop.
-    pub(super) stop: &'a AtomicBool,
+    /// Its inputs, if the samples are not in memory.
+    pub(super) stored: Option<Stored<'a>>,
+    /// The epoch that it is in.
+    pub(super) of: &'a Epoch<'a>,
 }
 
 impl Trainer {
@@ -79,7 +80,7 @@ impl Trainer {
         if !self.ranks.is_alone() {
             place.all.barrier(); // The exchange takes the sums of all partitions.
             if place.all.index() == 0 {
-                self.ranks.sum(&self.executor, gradients, step.stop.load(Ordering::Relaxed));
+                self.ranks.sum(&self.executor, gradients, step.of.halt());
             }
             place.all.barrier(); // The update takes what the exchange has brought.
             if self.ranks.has_failed() {
@@ -112,8 +113,9 @@ impl Trainer {
                 let end = (start + per_chunk).min(tiles.end);
                 let first = tile_rows(start, samples).start;
                 let count = tile_rows(end - 1, samples).end - first;
-                let (epoch, number, batch) = (step.epoch, step.size.step, step.batch);
-                let chunk = Chunk { epoch, step: number, batch, first, count };
+                let (epoch, number, batch) = (step.of.number, step.size.step, step.batch);
+                let stored = step.stored;
+                let chunk = Chunk { epoch, step: number, batch, first, count, stored };
                 let update = if start == tiles.start { Update::Overwrite } else { Update::Add };
                 (micro_batch, chunk, update)
             })

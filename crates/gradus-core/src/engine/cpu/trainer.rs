@@ -4,7 +4,7 @@
 //! In: settings, a network, samples; a [`Snapshot`]. Out: a [`Trainer`]; from it the network as it is now, and
 //! a snapshot. Its steps are in `step.rs`, its epochs in `epochs.rs`.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gradus_kernels::sparse::TILE;
@@ -20,9 +20,10 @@ use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::portion::share;
 use crate::engine::cpu::update::Updater;
 use crate::engine::cpu::{CHUNK, kernels};
-use crate::engine::{Settings, Snapshot, TargetScale};
+use crate::engine::{Halt, Settings, Snapshot, TargetScale};
 use crate::error::{Error, Result};
 use crate::network::Network;
+use crate::optimizer::Optimizer;
 use crate::regularization::HiddenRegularization;
 use crate::samples::batches::Batches;
 use crate::samples::{Shuffle, Subset};
@@ -45,6 +46,23 @@ fn micro_batches(settings: &Settings, samples: usize) -> usize {
         None if settings.regularization.batch_norm => 1,
         None => 1 << worth.ilog2(),
     }
+}
+
+/// Refuses what takes samples that are read as they are needed in another order than they can be read in.
+fn check_streamed(settings: &Settings, batches: &Batches) -> Result<()> {
+    let problem = if settings.shuffle != Shuffle::Blocks {
+        "are read in an order of blocks: set `shuffle` to blocks"
+    } else if matches!(settings.optimizer, Optimizer::Lbfgs { .. }) {
+        "cannot be trained on with L-BFGS, which goes through all of them several times in a step: choose another \
+         `optimizer`"
+    } else if batches.is_full() {
+        "cannot make one batch: set a smaller `batch_size`"
+    } else {
+        return Ok(());
+    };
+    Err(Error::argument(format!(
+        "samples that are not in memory {problem}, or load them into memory"
+    )))
 }
 
 /// What trains a network on the cores of this machine.
@@ -80,8 +98,8 @@ pub(crate) struct Trainer {
     pub(super) steps: Arc<AtomicU64>,
     /// Whether an epoch was run; the first one of a resumed run is not number 0.
     pub(super) begun: bool,
-    /// Set by the first thread, so that all of them stop at the same step.
-    pub(super) halt: AtomicBool,
+    /// Set by the first thread, so that all of them leave the epoch at the same step.
+    pub(super) halt: Mutex<Option<Halt>>,
 }
 
 impl Trainer {
@@ -107,6 +125,9 @@ impl Trainer {
                 ));
             }
             batches.leave_out_single();
+        }
+        if data.streamed().is_some() {
+            check_streamed(settings, &batches)?;
         }
         let dense = settings.scaling_layer || network.columns().is_some();
         let count = micro_batches(settings, batches.batch_size());
@@ -158,7 +179,7 @@ impl Trainer {
             batches,
             steps: Arc::default(),
             begun: false,
-            halt: AtomicBool::new(false),
+            halt: Mutex::new(None),
             executor,
             input,
         })

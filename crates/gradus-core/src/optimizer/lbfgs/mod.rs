@@ -80,7 +80,7 @@ struct Found<F> {
     evaluation: Evaluation<F>,
 }
 
-impl<F: Copy> Lbfgs<F> {
+impl<F: Clone> Lbfgs<F> {
     /// Before the first iteration.
     pub fn new() -> Lbfgs<F> {
         Lbfgs { memory: Memory::default(), current: None, evaluations: 0 }
@@ -140,7 +140,7 @@ impl<F: Copy> Lbfgs<F> {
             false => self.step(parameters, &current, evaluate)?,
         };
         let Some(Found { step, parameters: new, evaluation }) = found else {
-            let figures = current.figures;
+            let figures = current.figures.clone();
             self.current = Some(current);
             return Some(Iteration { figures, step: 0.0, end: Some(End::Converged) });
         };
@@ -154,7 +154,7 @@ impl<F: Copy> Lbfgs<F> {
             (settled || largest(&evaluation.gradient) <= limits.tolerance).then_some(End::Converged)
         };
         *parameters = new;
-        let figures = evaluation.figures;
+        let figures = evaluation.figures.clone();
         self.current = Some(evaluation);
         Some(Iteration { figures, step, end })
     }
@@ -256,7 +256,7 @@ impl<F: Copy> Lbfgs<F> {
     }
 }
 
-impl<F: Copy> Default for Lbfgs<F> {
+impl<F: Clone> Default for Lbfgs<F> {
     fn default() -> Self {
         Lbfgs::new()
     }

@@ -10,7 +10,7 @@ use gradus_kernels::random::GROUP;
 use super::{Distortion, Elastic};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, step_stream};
-use crate::samples::{Dataset, Inputs};
+use crate::samples::{Dataset, Rows};
 
 /// An affine distortion: what was drawn for one sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -111,14 +111,14 @@ impl Distorter {
     /// # Errors
     /// `InvalidArgument` if these are not images of bytes, and as [`Distorter::new`].
     pub fn for_data(distortion: Distortion, data: &Dataset, kernels: Kernels) -> Result<Distorter> {
-        match (&data.inputs, &data.sample_shape[..]) {
-            (Inputs::Bytes(_), &[height, width]) => {
+        match (data.inputs.kind(), &data.sample_shape[..]) {
+            (Rows::Bytes(_), &[height, width]) => {
                 Distorter::new(distortion, height, width, kernels)
             }
-            (inputs, shape) => Err(Error::argument(format!(
+            (rows, shape) => Err(Error::argument(format!(
                 "distortions are for grey images, bytes with a height and a width; these samples \
                  are {} of shape {shape:?}",
-                inputs.rows().kind()
+                rows.kind()
             ))),
         }
     }
@@ -177,6 +177,7 @@ mod tests {
     use rayon::prelude::*;
 
     use super::*;
+    use crate::samples::Inputs;
 
     const STILL: Drawn = Drawn { shift: [0.0; 2], angle: 0.0, scale: [1.0; 2], shear: 0.0 };
 

@@ -1,0 +1,368 @@
+//! Samples whose inputs stay where they are, such as in files larger than memory, and are read piece by piece.
+//!
+//! In: a [`Source`]. Out: [`Streamed`], the inputs of a [`Dataset`] that has its targets in memory, but reads its inputs when
+//! they are asked for. Training and evaluation take such a data set as any other; what needs all inputs at once refuses it.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::digest::hex;
+use super::streamed::Streamed;
+use super::{DataDigest, Dataset, Inputs, Rows, Subset, Sums, Targets};
+use crate::error::{Error, Result, invalid};
+
+/// Bytes that are read at a time where all samples are gone through in their order.
+const PIECE_BYTES: usize = 4 << 20;
+
+/// Where samples are read from.
+pub trait Source: Send + Sync {
+    /// Number of samples.
+    fn samples(&self) -> usize;
+
+    /// The samples `rows`, which are among those that there are. All of them have dense inputs of one kind, one shape, finite
+    /// values, and targets of one kind.
+    ///
+    /// # Errors
+    /// Those of reading.
+    fn read(&self, rows: Range<usize>) -> Result<Dataset>;
+
+    /// The targets of all samples.
+    ///
+    /// # Errors
+    /// Those of reading.
+    fn targets(&self) -> Result<Targets>;
+
+    /// The digest of all samples, as [`Subset::digest`] gives it for the same samples in memory.
+    fn digest(&self) -> DataDigest;
+
+    /// The sums over the inputs of all samples.
+    ///
+    /// # Errors
+    /// Those of reading, if they are not known.
+    fn sums(&self) -> Result<Sums>;
+}
+
+/// What [`Streamed`] leads to.
+struct Shared {
+    source: Box<dyn Source>,
+    /// The first sample: the kind and the shape of all.
+    first: Dataset,
+    /// The sums over some of the samples, with a digest of their numbers: a run asks for them several times.
+    sums: Mutex<Option<(String, Sums)>>,
+}
+
+impl std::fmt::Debug for Streamed {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("Streamed").field("samples", &self.samples()).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Streamed {
+    fn eq(&self, other: &Streamed) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.source().digest() == other.source().digest()
+    }
+}
+
+impl Dataset {
+    /// The samples of a source, whose inputs are read when they are asked for. The targets are read now.
+    ///
+    /// # Errors
+    /// Those of reading; `InvalidData` if there is no sample, for inputs that are not dense rows of numbers, and for
+    /// targets that are none.
+    pub fn streamed(source: impl Source + 'static) -> Result<Dataset> {
+        let samples = source.samples();
+        if samples == 0 {
+            return Err(invalid("no data: a source without samples"));
+        }
+        let first = source.read(0..1)?;
+        if !matches!(first.inputs, Inputs::Bytes(_) | Inputs::Floats(_) | Inputs::Doubles(_)) {
+            return Err(invalid(format!(
+                "{} cannot be read piece by piece: load them into memory",
+                first.inputs.rows().kind()
+            )));
+        }
+        let targets = source.targets()?;
+        targets.check()?;
+        if targets.samples() != samples {
+            return Err(invalid(format!("{} targets for {samples} samples", targets.samples())));
+        }
+        let (sample_shape, columns) = (first.sample_shape.clone(), first.columns.clone());
+        let shared = Shared { source: Box::new(source), first, sums: Mutex::default() };
+        let inputs = Inputs::Streamed(Streamed(Arc::new(shared)));
+        Ok(Dataset { inputs, targets, sample_shape, sample_weights: None, columns })
+    }
+}
+
+impl Streamed {
+    fn shared(&self) -> &Shared {
+        match self.0.downcast_ref() {
+            Some(shared) => shared,
+            None => unreachable!("nothing else is made here"),
+        }
+    }
+
+    fn source(&self) -> &dyn Source {
+        &*self.shared().source
+    }
+
+    /// Number of samples.
+    pub fn samples(&self) -> usize {
+        self.source().samples()
+    }
+
+    /// Values in one sample.
+    pub fn features(&self) -> usize {
+        self.shared().first.features()
+    }
+
+    /// The first sample: its rows are of the kind of all.
+    pub fn kind(&self) -> Rows<'_> {
+        self.shared().first.inputs.rows()
+    }
+
+    /// Adds the inputs of the samples `numbers` to `inputs`, which are of the same kind or empty.
+    ///
+    /// # Errors
+    /// Those of reading; `InvalidData` if the source gives others than were asked for.
+    pub(crate) fn read(
+        &self,
+        numbers: impl Iterator<Item = usize>,
+        inputs: &mut Inputs,
+    ) -> Result<()> {
+        for run in runs(numbers) {
+            let wanted = run.len();
+            let found = self.source().read(run.clone())?;
+            let fits = match inputs.is_empty() && same_kind(inputs, &found.inputs) {
+                // The usual case, without a copy.
+                true => {
+                    *inputs = found.inputs;
+                    inputs.len() == wanted * self.features()
+                }
+                false => inputs.append(&found.inputs, wanted * self.features()),
+            };
+            if !fits {
+                return Err(invalid(format!(
+                    "samples {} to {} are not {wanted} samples of {} {}, as the first one is",
+                    run.start,
+                    run.end - 1,
+                    self.features(),
+                    self.kind().kind()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// No inputs of the same kind, with room for so many samples.
+    pub(crate) fn none(&self, samples: usize) -> Inputs {
+        let values = samples * self.features();
+        match self.kind() {
+            Rows::Bytes(_) => Inputs::Bytes(Vec::with_capacity(values)),
+            Rows::Doubles(_) => Inputs::Doubles(Vec::with_capacity(values)),
+            _ => Inputs::Floats(Vec::with_capacity(values)),
+        }
+    }
+
+    /// Some of the samples, in another order: they are read when they are asked for. There are no more than can be
+    /// numbered.
+    pub(crate) fn pick(&self, numbers: &[usize]) -> Streamed {
+        let numbers = numbers.iter().map(|&number| number as u32).collect();
+        let first = self.shared().first.clone();
+        let source = Box::new(Part { whole: self.clone(), numbers });
+        Streamed(Arc::new(Shared { source, first, sums: Mutex::default() }))
+    }
+
+    /// The values of a sample; NaN if they cannot be read.
+    pub(crate) fn row(&self, sample: usize) -> Vec<f32> {
+        let mut inputs = self.none(1);
+        match (self.read(std::iter::once(sample), &mut inputs), inputs) {
+            (Ok(()), Inputs::Bytes(values)) => values.iter().map(|&value| value.into()).collect(),
+            (Ok(()), Inputs::Floats(values)) => values,
+            (Ok(()), Inputs::Doubles(values)) => values.iter().map(|&it| it as f32).collect(),
+            _ => vec![f32::NAN; self.features()],
+        }
+    }
+}
+
+impl Subset<'_> {
+    /// The inputs of the samples, if they are read piece by piece.
+    pub(crate) fn streamed(&self) -> Option<&Streamed> {
+        match &self.data().inputs {
+            Inputs::Streamed(streamed) => Some(streamed),
+            _ => None,
+        }
+    }
+
+    /// A copy of the samples at these places of the subset, in this order.
+    ///
+    /// # Errors
+    /// Those of reading samples that are not in memory.
+    pub fn read(&self, places: impl Iterator<Item = usize>) -> Result<Dataset> {
+        let numbers: Vec<usize> = places.map(|place| self.index(place)).collect();
+        let Some(streamed) = self.streamed() else { return Ok(self.data().subset(&numbers)) };
+        let mut inputs = streamed.none(numbers.len());
+        streamed.read(numbers.iter().copied(), &mut inputs)?;
+        let data = self.data();
+        let weights = data.sample_weights.as_ref();
+        Ok(Dataset {
+            inputs,
+            targets: data.targets.subset(&numbers),
+            sample_shape: data.sample_shape.clone(),
+            sample_weights: weights.map(|it| numbers.iter().map(|&at| it[at]).collect()),
+            columns: data.columns.clone(),
+        })
+    }
+
+    /// The sums over the inputs. Those over all samples of a source are known; for a part of them they are read.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn sums(&self) -> Result<Sums> {
+        let Some(streamed) = self.streamed() else { return Ok(Sums::of(*self)) };
+        if self.is_whole() {
+            return streamed.source().sums();
+        }
+        let key = digest_of(&[], self.indices());
+        let mut kept = streamed.shared().sums.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, sums)) = kept.as_ref().filter(|(of, _)| *of == key) {
+            return Ok(sums.clone());
+        }
+        let sums = sums_of(self.len(), self.row_bytes(), |places| self.read(places))?;
+        *kept = Some((key, sums.clone()));
+        Ok(sums)
+    }
+
+    /// The digests of streamed samples: those of the source for all of them, as if they were in memory. Of a part of them that
+    /// of the inputs is made of the source's and of their numbers, because it must not read them.
+    pub(super) fn digest_of_streamed(&self, streamed: &Streamed) -> DataDigest {
+        let source = streamed.source().digest();
+        let inputs = match self.is_whole() {
+            true => source.inputs,
+            false => digest_of(&[&source.inputs], self.indices()),
+        };
+        let (targets, weights) = self.digests_of_targets_and_weights();
+        let all = match self.is_whole() && targets == source.targets && weights == source.weights {
+            true => source.all,
+            false => {
+                let weights = weights.as_deref().unwrap_or_default();
+                digest_of(&[&inputs, &targets, weights], std::iter::empty())
+            }
+        };
+        DataDigest { samples: self.len(), all, inputs, targets, weights }
+    }
+}
+
+/// The sums over so many samples of `row_bytes` bytes, which `read` reads.
+fn sums_of(
+    samples: usize,
+    row_bytes: usize,
+    read: impl Fn(Range<usize>) -> Result<Dataset>,
+) -> Result<Sums> {
+    let mut sums = Sums::default();
+    let piece = (PIECE_BYTES / row_bytes.max(1)).max(1);
+    for start in (0..samples).step_by(piece) {
+        sums.add(&read(start..(start + piece).min(samples))?);
+    }
+    Ok(sums)
+}
+
+/// A digest of texts and numbers.
+fn digest_of(texts: &[&str], numbers: impl Iterator<Item = usize>) -> String {
+    let mut hash = Sha256::new();
+    texts.iter().for_each(|text| hash.update(text.as_bytes()));
+    numbers.for_each(|number| hash.update((number as u64).to_le_bytes()));
+    hex(hash)
+}
+
+/// Some samples of a source.
+struct Part {
+    whole: Streamed,
+    numbers: Vec<u32>,
+}
+
+impl Source for Part {
+    fn samples(&self) -> usize {
+        self.numbers.len()
+    }
+
+    fn read(&self, rows: Range<usize>) -> Result<Dataset> {
+        let numbers = self.numbers.get(rows.clone());
+        let numbers = numbers.ok_or_else(|| Error::argument(format!("no samples {rows:?}")))?;
+        let runs = runs(numbers.iter().map(|&number| number as usize));
+        let mut parts = runs.into_iter().map(|run| self.whole.source().read(run));
+        let mut all = parts.next().unwrap_or_else(|| Ok(self.whole.shared().first.subset(&[])))?;
+        for part in parts {
+            let part = part?;
+            all.inputs.append(&part.inputs, part.inputs.len());
+            all.targets.append(&part.targets);
+        }
+        Ok(all)
+    }
+
+    fn targets(&self) -> Result<Targets> {
+        let numbers: Vec<usize> = self.numbers.iter().map(|&number| number as usize).collect();
+        Ok(self.whole.source().targets()?.subset(&numbers))
+    }
+
+    fn digest(&self) -> DataDigest {
+        let source = self.whole.source().digest();
+        let of = |text: &str| digest_of(&[text], self.numbers.iter().map(|&it| it as usize));
+        DataDigest {
+            samples: self.numbers.len(),
+            all: of(&source.all),
+            inputs: of(&source.inputs),
+            targets: of(&source.targets),
+            weights: None,
+        }
+    }
+
+    fn sums(&self) -> Result<Sums> {
+        let row_bytes = self.whole.features() * self.whole.kind().bytes_of_value();
+        sums_of(self.samples(), row_bytes, |rows| self.read(rows))
+    }
+}
+
+/// A data set in memory, read as if it were elsewhere.
+impl Source for Dataset {
+    fn samples(&self) -> usize {
+        self.len()
+    }
+
+    fn read(&self, rows: Range<usize>) -> Result<Dataset> {
+        if rows.end > self.len() {
+            return Err(Error::argument(format!("no samples {rows:?} among {}", self.len())));
+        }
+        Ok(self.subset(&rows.collect::<Vec<_>>()))
+    }
+
+    fn targets(&self) -> Result<Targets> {
+        Ok(self.targets.clone())
+    }
+
+    fn digest(&self) -> DataDigest {
+        Subset::from(self).digest()
+    }
+
+    fn sums(&self) -> Result<Sums> {
+        Ok(Sums::of(self))
+    }
+}
+
+/// Whether both are of one kind.
+fn same_kind(one: &Inputs, other: &Inputs) -> bool {
+    std::mem::discriminant(one) == std::mem::discriminant(other)
+}
+
+/// Numbers that follow each other, as ranges.
+fn runs(numbers: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some(last) if last.end == number => last.end += 1,
+            _ => runs.push(number..number + 1),
+        }
+    }
+    runs
+}
