@@ -927,6 +927,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         ]),
     ),
     ("data", "seed", Refused(&[("data digits --show 0 --seed 1", "--distort")])),
+    ("data", "verify", Refused(&[("data table.csv --verify", "folders of shards")])),
     ("data", "json", Refused(&[("data table.csv --show 0 --json", "--show")])),
     ("data", "data-dir", Refused(&[("data table.csv --data-dir .", "named data sets")])),
     (

@@ -241,7 +241,7 @@ fn nothing_else_is_overwritten() {
     for (options, code, words) in [
         ("table.csv --out notes.csv", 1, "has no column `prediction`"),
         ("table.csv --out table.csv", 2, "is the file to predict"),
-        ("table.csv --out out.xlsx", 2, ".csv, .tsv, .txt or .parquet"),
+        ("table.csv --out out.xlsx", 2, ".csv, .tsv, .txt, .parquet or .npy"),
         ("table.csv --out out.json", 2, "ends in .csv"),
         ("table.csv --out no/such.csv", 1, "does not exist"),
         ("table.csv --out out.tsv", 2, "not by tabs"),

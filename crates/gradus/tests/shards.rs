@@ -217,8 +217,8 @@ fn packed(data: &Dataset, order: Order) -> Vec<usize> {
 
 #[test]
 fn a_shuffle_keeps_all_samples_and_the_seed_decides() {
-    // Of 4 MB each, so that there are several buckets.
-    for (samples, features) in [(1000, 3), (60, 1 << 20)] {
+    // Of 2 MB each, so that there are two buckets.
+    for (samples, features) in [(1000, 3), (40, 1 << 19)] {
         let data = numbered(samples, features);
         let first = packed(&data, Order::Shuffled(1));
         let mut sorted = first.clone();
