@@ -4,7 +4,8 @@
 //! From outside in: `product` goes over panels of the second factor's columns; `panel_product` packs
 //! one and goes over the rows of the result; `rows` computes a block of the result, in registers, by
 //! `multiply`. Packing copies the columns of a panel so that they lie row after row, each row in whole
-//! registers; the first factor is read in place, one value at a time, so that it can be transposed.
+//! registers; the first factor is read in place, one value at a time, so that it can be transposed. For a few rows of the
+//! result, such as a single prediction, packing would take longer than multiplying: `few_rows` reads the second factor in place.
 //!
 //! Every value of the result is one sum (one for each 1,024 inner indices) in the order of the inner
 //! index. It depends neither on how many rows and columns are computed together nor on the machine's
@@ -126,19 +127,19 @@ fn pack_columns<const C: usize>(columns: [&[f32]; C], panel: &mut [f32], width: 
 ///
 /// # Safety
 /// The machine must have `S`; `a` must be readable at `r * row + l * step` for `r < R` and
-/// `l < depth`, `panel` for `depth * V * LANES` values.
+/// `l < depth`, `panel` for `V * LANES` values at `l * stride`.
 #[inline(always)]
 unsafe fn multiply<S: Simd, const R: usize, const V: usize>(
     a: *const f32,
     (row, step): (usize, usize),
     depth: usize,
-    panel: *const f32,
+    (panel, stride): (*const f32, usize),
 ) -> [[S::Vector; V]; R] {
     // SAFETY: the caller's contract.
     unsafe {
         let mut sums = [[S::splat(0.0); V]; R];
         for l in 0..depth {
-            let from = panel.add(l * V * S::LANES);
+            let from = panel.add(l * stride);
             let b: [S::Vector; V] = std::array::from_fn(|v| S::load(from.add(v * S::LANES)));
             for (r, sums) in sums.iter_mut().enumerate() {
                 let value = S::splat(*a.add(r * row + l * step));
@@ -168,7 +169,7 @@ fn rows<S: Simd, const R: usize, const V: usize>(
     // lie inside the first factor (checked by `Kernels::matmul`), the panel has the rows and columns.
     let sums = unsafe {
         let from = a.matrix.pointer().add(i * a.row + depth.start * a.step);
-        multiply::<S, R, V>(from, (a.row, a.step), depth.len(), panel.as_ptr())
+        multiply::<S, R, V>(from, (a.row, a.step), depth.len(), (panel.as_ptr(), width))
     };
     for (r, sums) in sums.iter().enumerate() {
         let to = &mut c.row_mut(i + r)[columns.clone()];
@@ -230,6 +231,50 @@ fn panel_product<S: Simd, const V: usize>(
     }
 }
 
+/// Fewer rows than this take longer to pack for than to multiply: no block of [`panel_product`] but the smallest fits them.
+const FEW_ROWS: usize = 4;
+
+/// The columns from `first` on for a few rows of the result, `V` registers at a time while there are as many; returns the first
+/// column that is left. The second factor is read in place: its values are used once. The sums are those of the panels.
+#[inline(always)]
+fn few_rows<S: Simd, const V: usize>(
+    a: Left,
+    b: MatRef,
+    inner: usize,
+    c: &mut MatMut,
+    mut first: usize,
+    update: Update,
+) -> usize {
+    let (width, n) = (V * S::LANES, c.columns());
+    while first + width <= n {
+        for i in 0..c.rows() {
+            let to = &mut c.row_mut(i)[first..first + width];
+            let mut update = update;
+            for start in (0..inner).step_by(DEPTH) {
+                let depth = DEPTH.min(inner - start);
+                // SAFETY: reached through dispatch, so the machine has S. Row i and the indices from `start` on lie inside
+                // the first factor, these indices and the columns inside the second (checked by `Kernels::matmul`); `to`
+                // has `width` values.
+                unsafe {
+                    let left = a.matrix.pointer().add(i * a.row + start * a.step);
+                    let right = b.pointer().add(start * b.stride() + first);
+                    let [sums] =
+                        multiply::<S, 1, V>(left, (a.row, a.step), depth, (right, b.stride()));
+                    for (v, sum) in sums.iter().enumerate() {
+                        let place = to.as_mut_ptr().add(v * S::LANES);
+                        let before =
+                            if update == Update::Add { S::load(place) } else { S::splat(0.0) };
+                        S::store(place, S::add(before, *sum));
+                    }
+                }
+                update = Update::Add;
+            }
+        }
+        first += width;
+    }
+    first
+}
+
 /// [`Kernels::matmul`] for one instruction set.
 #[inline(always)]
 fn product<S: Simd>(
@@ -248,8 +293,13 @@ fn product<S: Simd>(
     if panel.len() < needed {
         *panel = Aligned::zeros(needed);
     }
-    let n = c.columns();
-    for first in (0..n).step_by(widest) {
+    let (n, mut start) = (c.columns(), 0);
+    if c.rows() < FEW_ROWS && !transposed {
+        // Eight sums at once, so that none waits for its last multiply-add.
+        start = few_rows::<S, 8>(a, b, inner, &mut c, start, update);
+        start = few_rows::<S, 4>(a, b, inner, &mut c, start, update);
+    }
+    for first in (start..n).step_by(widest) {
         let columns = first..(first + widest).min(n);
         // Ten columns take one register, not three that are mostly zeros.
         let vectors = columns.len().div_ceil(S::LANES);

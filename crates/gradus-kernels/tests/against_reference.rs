@@ -141,6 +141,8 @@ fn check_dense(kernels: Kernels) {
         (17, 5, 100),
         (5, 300, 1),
         (64, 17, 33),
+        (1, 300, 203),
+        (3, 2100, 150),
     ] {
         for transpose in [Transpose::Neither, Transpose::First, Transpose::Second] {
             for update in [Update::Overwrite, Update::Add] {
@@ -160,6 +162,34 @@ fn check_dense(kernels: Kernels) {
                 };
                 kernels.matmul(transpose, a, b, MatMut::new(&mut found, m, n), update);
                 assert_close(&found, &expected, 3e-5, "matmul");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_has_the_same_bits_alone_and_among_others() {
+    let (m, k, n) = (9, 1500, 300);
+    let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+    // Columns of a wider matrix, as blocks of units are.
+    let part = 20..297;
+    for kernels in Kernels::available() {
+        let product = |rows: std::ops::Range<usize>, update| {
+            let mut found = numbers(m * part.len(), 3)[rows.start * part.len()..].to_vec();
+            let a = MatRef::new(&a, m, k).part_rows(rows.clone());
+            let b = MatRef::new(&b, k, n).part_columns(part.clone());
+            found.truncate(rows.len() * part.len());
+            let c = MatMut::new(&mut found, rows.len(), part.len());
+            kernels.matmul(Transpose::Neither, a, b, c, update);
+            found.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        for update in [Update::Overwrite, Update::Add] {
+            let all = product(0..m, update);
+            for count in [1, 2, 3] {
+                for first in 0..=m - count {
+                    let some = product(first..first + count, update);
+                    assert!(some == all[first * part.len()..][..some.len()], "{count} {first}");
+                }
             }
         }
     }

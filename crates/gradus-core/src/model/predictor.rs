@@ -91,6 +91,11 @@ impl Predictor {
         self.predict_values(row.iter().copied())
     }
 
+    /// Whether a text stands for a value that a column of the model's schema had in training.
+    pub fn knows(&self, column: usize, text: &str) -> bool {
+        self.rows.as_ref().is_some_and(|(encoder, _)| encoder.knows(column, text))
+    }
+
     fn predict_values<'v>(
         &mut self,
         row: impl ExactSizeIterator<Item = RawValue<'v>>,
