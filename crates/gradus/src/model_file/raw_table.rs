@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::classifier::Model;
 use crate::data::GAP_SPELLINGS;
-use crate::transform::columns::CategoryForm;
+use crate::transform::columns::{CategoryForm, texts_of};
 
 /// The names of the raw columns: no two are equal, none is empty. `form` makes of a name what the export allows.
 pub(super) fn column_names(model: &Model, form: impl Fn(&str) -> String) -> Vec<String> {
@@ -54,8 +54,13 @@ impl<'a> TextCodes<'a> {
             CategoryForm::Binary => 2.0 * at as f32 - 1.0,
             CategoryForm::OneHot | CategoryForm::Frequent | CategoryForm::Code => (at + 1) as f32,
         };
+        let texts = texts_of(values).into_iter();
+        // What the table counts among its gaps is no other spelling of a value.
+        let texts = texts.filter(|(text, at)| {
+            values[*at as usize] == *text || !gaps.iter().any(|gap| gap == text)
+        });
         let mut known: Vec<(&str, f32)> =
-            values.iter().enumerate().map(|(at, value)| (value.as_str(), number(at))).collect();
+            texts.map(|(text, at)| (text, number(at as usize))).collect();
         let (other, flags) = match form {
             CategoryForm::Binary | CategoryForm::Code => (0.0, 0),
             CategoryForm::OneHot => (0.0, values.len()),
@@ -66,5 +71,22 @@ impl<'a> TextCodes<'a> {
             }
         };
         TextCodes { known, other, flags }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_spellings_of_truth_values_have_their_codes_unless_they_are_gaps() {
+        let values = ["false", "true"].map(String::from);
+        let gaps = ["", "True"].map(String::from);
+        let codes = TextCodes::new(&values, CategoryForm::Binary, &gaps);
+        let mut known = codes.known;
+        known.sort_by_key(|it| it.0);
+        let expected =
+            [("FALSE", -1.0), ("False", -1.0), ("TRUE", 1.0), ("false", -1.0), ("true", 1.0)];
+        assert_eq!(known, expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{CategoryForm, Scaled, Schema, SchemaColumn};
+use super::{CategoryForm, Scaled, Schema, SchemaColumn, texts_of};
 use crate::error::{Error, Result, invalid};
 use crate::samples::{ColumnType, RawColumn, RawValue, TEXT_GAP, TIME_GAP, Table, is_infinite};
 
@@ -19,7 +19,9 @@ impl AllPlaces {
     /// Of this schema.
     fn of(schema: &Schema) -> AllPlaces {
         let places = |column: &SchemaColumn| match column {
-            SchemaColumn::Category { values, .. } => values.iter().cloned().zip(0..).collect(),
+            SchemaColumn::Category { values, .. } => {
+                texts_of(values).into_iter().map(|(text, at)| (text.to_owned(), at)).collect()
+            }
             _ => HashMap::new(),
         };
         AllPlaces(schema.columns().iter().map(places).collect())
@@ -92,6 +94,11 @@ impl RowEncoder {
     /// The number of encoded columns.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// Whether a text stands for one of the values of a category.
+    pub fn knows(&self, column: usize, text: &str) -> bool {
+        self.places.0.get(column).is_some_and(|places| places.contains_key(text))
     }
 
     /// Encodes a row, a value for each raw column, into `out`, which is as long as [`Self::width`]. The values of columns that
@@ -258,6 +265,16 @@ mod tests {
         };
         let codes = cells.iter().map(code).collect();
         RawColumn::Text { codes, values: Arc::new(values), is_chosen: false }
+    }
+
+    #[test]
+    fn truth_values_are_known_in_any_spelling() {
+        let schema = vec![category(&["False", "True"], CategoryForm::Binary)];
+        let schema = Schema::new(schema).unwrap();
+        let cells = ["true", "FALSE", "True", "yes"].map(Some);
+        let table = Table::new(vec![text(&cells)]).unwrap();
+        let encoded = Encoder::new(&schema, &table).unwrap().encode(0..4);
+        assert_eq!(encoded, [1.0, -1.0, 1.0, 0.0]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | fit.rs | the training part of a table | its schema |
 //! | encode.rs | a table and a schema | rows of floats |
+//! | truths.rs | the values of a category | the texts that stand for them |
 //! | scale.rs | a number | the number on the scale of a normalization |
 //! | calendar.rs | seconds since 1970 | year, month, day of the week, ... |
 //! | describe.rs | a schema | its columns in words |
@@ -24,6 +25,7 @@ mod describe;
 mod encode;
 mod fit;
 mod scale;
+mod truths;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -36,6 +38,7 @@ use crate::samples::{Cell, ColumnType, Table};
 pub use calendar::{TimePart, seconds_of, time_text};
 pub use encode::{Encoder, RowEncoder};
 pub use scale::Scale;
+pub use truths::texts_of;
 
 /// Categories of up to so many values have a flag for each, even where codes are possible.
 pub const MOST_FLAGS: usize = 8;
