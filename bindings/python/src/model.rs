@@ -21,7 +21,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use crate::arrays::{Samples, check_finite};
 use crate::error_messages;
 use crate::errors::{exception, guarded};
-use crate::table::{of_row, type_name};
+use crate::table::{predict_row, type_name};
 
 /// The number of samples that justifies another worker.
 const SAMPLES_A_WORKER: usize = 512;
@@ -129,13 +129,22 @@ impl Model {
             // What is ready takes another way, with sums in another order.
             Rows::Sparse(_) => return Ok(None),
         };
+        self.with_predictor(bytes, |ready| Ok(visit(ready.predict(sample)?)))
+    }
+
+    /// What `work` makes with the prepared predictor for bytes or for anything else; `None` if another thread is using it.
+    fn with_predictor<T>(
+        &self,
+        bytes: bool,
+        work: impl FnOnce(&mut Predictor) -> gradus::Result<T>,
+    ) -> PyResult<Option<T>> {
         let Ok(mut ready) = self.ready[usize::from(bytes)].try_lock() else { return Ok(None) };
         guarded(|| {
             let predictor = match &mut *ready {
                 Some(predictor) => predictor,
                 none => none.insert(self.trained.predictor(bytes)?),
             };
-            Ok(Some(visit(predictor.predict(sample)?)))
+            work(predictor).map(Some)
         })
     }
 }
@@ -234,8 +243,10 @@ impl Model {
         let Some(schema) = self.trained.transform.schema() else { return Ok(None) };
         let Some(cells) = self.cells(py, row)? else { return Ok(None) };
         let missing = self.trained.columns.as_ref().and_then(Columns::missing);
-        let Some(table) = of_row(schema, &cells, missing) else { return Ok(None) };
-        self.predict_one(Rows::Table(&table), |outputs| PyArray1::from_slice(py, outputs))
+        let visit = |outputs: &[f32]| PyArray1::from_slice(py, outputs);
+        let found =
+            self.with_predictor(false, |ready| predict_row(ready, schema, &cells, missing, visit))?;
+        Ok(found.flatten())
     }
 
     /// The weight of each layer, inputs x outputs.

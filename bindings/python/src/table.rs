@@ -1,8 +1,9 @@
 //! Raw columns of a table: arrays of numbers, of text or of times in, the library's table out.
 
+use gradus::classifier::Predictor;
 use gradus::data::csv::{column_of_texts, in_type};
-use gradus::data::{ColumnType, RawColumn, Table as RawTable};
-use gradus::transform::columns::{MOST_FLAGS, Schema, SchemaColumn};
+use gradus::data::{ColumnType, RawColumn, RawValue, Table as RawTable};
+use gradus::transform::columns::{Schema, SchemaColumn};
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -153,50 +154,78 @@ fn copied<T: numpy::Element + Copy>(array: &PyReadonlyArray1<T>) -> Vec<T> {
     array.as_array().to_vec()
 }
 
-/// One row as a table for a model with this schema; `None` if a cell is not one of the usual kinds, or not what the model
-/// takes there: then [`Table::new`] says more.
-pub(crate) fn of_row(
+/// What one row has in a column of a model: a value as it is, or a column of one row where it had to be converted.
+enum CellValue<'a> {
+    Plain(RawValue<'a>),
+    Converted(RawColumn),
+}
+
+impl CellValue<'_> {
+    fn value(&self) -> RawValue<'_> {
+        match self {
+            CellValue::Plain(value) => *value,
+            CellValue::Converted(column) => column.value(0),
+        }
+    }
+}
+
+/// What `predictor` says of one row of a model with this schema; `None` if a cell is not one of the usual kinds, or not what the
+/// model takes there: then [`Table::new`] says more.
+pub(crate) fn predict_row<T>(
+    predictor: &mut Predictor,
     schema: &Schema,
     cells: &[Bound<PyAny>],
     missing: Option<&[String]>,
-) -> Option<RawTable> {
-    let columns = schema.columns().iter().zip(cells);
-    let columns = columns.map(|(column, cell)| of_cell(column, cell, missing));
-    RawTable::new(columns.collect::<Option<_>>()?).ok()
+    visit: impl Fn(&[f32]) -> T,
+) -> gradus::Result<Option<T>> {
+    let columns = schema.columns().iter().zip(cells).enumerate();
+    let values = columns.map(|(at, (column, cell))| of_cell(predictor, at, column, cell, missing));
+    let Some(values) = values.collect::<Option<Vec<CellValue>>>() else { return Ok(None) };
+    let row: Vec<RawValue> = values.iter().map(CellValue::value).collect();
+    predictor.predict_row(&row).map(|outputs| Some(visit(outputs)))
 }
 
-fn of_cell(
+fn of_cell<'a>(
+    predictor: &Predictor,
+    at: usize,
     column: &SchemaColumn,
-    cell: &Bound<PyAny>,
+    cell: &'a Bound<PyAny>,
     missing: Option<&[String]>,
-) -> Option<RawColumn> {
-    if let SchemaColumn::Dropped { .. } = column {
-        return Some(RawColumn::Numbers(vec![f64::NAN]));
+) -> Option<CellValue<'a>> {
+    if cell.is_none() || matches!(column, SchemaColumn::Dropped { .. }) {
+        return Some(CellValue::Plain(RawValue::Gap));
     }
-    let given = if cell.is_none() {
-        Given::Numbers(vec![f64::NAN])
-    } else if let Ok(number) = cell.cast::<PyFloat>() {
-        Given::Numbers(vec![number.value()])
-    } else if let Ok(text) = cell.cast::<PyString>() {
-        let text = text.to_str().ok()?;
-        if let SchemaColumn::Category { values, .. } = column
-            && values.len() <= MOST_FLAGS
-            && values.iter().any(|it| it == text)
-        {
-            // What the model knows is in the form of tables already.
-            let values = vec![text.to_owned()].into();
-            return Some(RawColumn::Text { codes: vec![0], values, is_chosen: false });
-        }
-        Given::Texts { codes: vec![0], values: vec![text.to_owned()], is_chosen: false }
-    } else if let Ok(truth) = cell.cast::<PyBool>() {
-        let text = if truth.is_true() { "True" } else { "False" };
-        Given::Texts { codes: vec![0], values: vec![text.to_owned()], is_chosen: false }
-    } else if let Ok(number) = cell.cast::<PyInt>() {
-        Given::Numbers(vec![number.extract().ok()?])
-    } else {
-        return None;
+    let kind = column.kind();
+    let texts = |text: &str| Given::Texts {
+        codes: vec![0],
+        values: vec![text.to_owned()],
+        is_chosen: false,
     };
-    given.column(Some(column.kind()), missing).ok()
+    let given = if let Ok(text) = cell.cast::<PyString>() {
+        let text = text.to_str().ok()?;
+        if kind == ColumnType::Text && predictor.knows(at, text) {
+            // What the model knows is in the form of tables already.
+            return Some(CellValue::Plain(RawValue::Text(text)));
+        }
+        texts(text)
+    } else if let Ok(truth) = cell.cast::<PyBool>() {
+        texts(if truth.is_true() { "True" } else { "False" })
+    } else {
+        let number = match cell.cast::<PyFloat>() {
+            Ok(number) => number.value(),
+            Err(_) => cell.cast::<PyInt>().ok()?.extract().ok()?,
+        };
+        if kind == ColumnType::Number {
+            let is_infinite = !number.is_nan() && !(number as f32).is_finite();
+            return (!is_infinite).then_some(CellValue::Plain(match number.is_nan() {
+                true => RawValue::Gap,
+                false => RawValue::Number(number),
+            }));
+        }
+        Given::Numbers(vec![number])
+    };
+    let column = given.column(Some(kind), missing).ok()?;
+    infinite(&column).is_none().then_some(CellValue::Converted(column))
 }
 
 /// The first number that is infinite in single precision, and its row.
