@@ -92,6 +92,28 @@ fn contributions_sum_to_the_prediction() {
     assert!((number(&opposite["prediction"]) + number(&found["prediction"]) - 1.0).abs() < 1e-6);
     let shown = run(at, "explain model.safetensors --data t.csv --row 5");
     assert!(shown.contains("[5]: probability of ") && shown.contains("\ncolumn"), "{shown}");
+    // Rows without targets, in another order of the columns, are explained in the same way.
+    let table = fs::read_to_string(at.join("t.csv")).unwrap();
+    let turned = |line: &str| {
+        let mut cells: Vec<&str> = line.split(',').take(4).collect();
+        cells.reverse();
+        cells.join(",")
+    };
+    let rows: Vec<String> = table.lines().map(turned).collect();
+    fs::write(at.join("rows.csv"), rows.join("\n")).unwrap();
+    fs::write(at.join("labelled.csv"), &table).unwrap();
+    let of = |name: &str| {
+        json(&run(at, &format!("explain model.safetensors --data {name} --row 7 --json")))
+    };
+    let (plain, labelled) = (of("rows.csv"), of("labelled.csv"));
+    for key in ["row", "output", "prediction", "neutral", "contributions"] {
+        assert_eq!(plain[key], labelled[key], "{key}");
+    }
+    fs::write(at.join("less.csv"), "n,colour\n3,red\n").unwrap();
+    let less = refused(at, "model.safetensors --data less.csv --row 0", 1);
+    assert!(less.contains("less.csv") && less.contains("\"noise\""), "{less}");
+    let without = refused(at, "model.safetensors --data rows.csv", 2);
+    assert!(without.contains("kind"), "{without}");
     assert!(
         refused(at, "model.safetensors --data t.csv --row 900", 2)
             .contains("expected a number below")

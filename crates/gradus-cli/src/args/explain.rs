@@ -19,7 +19,7 @@ use super::source::SourceArgs;
     samples, value after value, and shows the mean prediction (partial dependence). --row divides the difference between a \
     prediction and that for a neutral sample among the columns (integrated gradients).\n\n\
     Uses the test split if the data has one, or the one held out during training; otherwise all samples. Samples are \
-    counted from 0 within that.")]
+    counted from 0 within that. For --row, a table needs no targets.")]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,

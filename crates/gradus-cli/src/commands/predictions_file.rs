@@ -397,9 +397,11 @@ fn of_table(
         .into());
     }
     let names = columns(model);
+    // What is known of the whole text need not be found out again.
+    let label_column = args.label_column.as_deref();
+    let options = samples::table_options(model, label_column, &args.table);
+    let options = TableOptions { encoding: Some(form.encoding), ..options };
     if is_parquet(args) {
-        let options =
-            TableOptions { encoding: Some(form.encoding), ..samples::table_options(model, args) };
         let mut all = csv::read_columns(bytes, &options, form.decimal_comma)?;
         let taken: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
         let names = csv::free_names(&names, &taken);
@@ -411,9 +413,6 @@ fn of_table(
     let texts = names.iter().chain(model.names()).map(String::as_str);
     let (written_as, warning) = form.for_texts(texts);
     warning.iter().for_each(warn);
-    // What is known of the whole text need not be found out again.
-    let options =
-        TableOptions { encoding: Some(form.encoding), ..samples::table_options(model, args) };
     let cells = |index| predicted.cells(index);
     let (names, has_header) =
         target.write(|write| csv::extend(bytes, &options, written_as, &names, cells, write))?;

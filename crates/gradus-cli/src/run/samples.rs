@@ -11,7 +11,7 @@ use gradus::data::{Array, Inputs, Task, csv, emnist, idx, npy, npz};
 use gradus::files::reading::{self, STREAM_LIMIT};
 use gradus::{Error, ErrorKind, Result};
 
-use crate::args::PredictArgs;
+use crate::args::{PredictArgs, TableArgs};
 use crate::run::file_kind::FileKind;
 use crate::run::output::shape;
 use crate::run::scale::to_scale_of;
@@ -226,16 +226,8 @@ fn parse(path: &Path, bytes: &[u8], model: &Model, args: &PredictArgs) -> Result
             array(samples, model, &mut warnings)?
         }
         _ => {
-            let outputs = match model.task() {
-                Task::Classification => Vec::new(),
-                Task::MultiLabel | Task::Regression => model.target_names(),
-            };
-            let (types, used, fill) = (types_of(model), used_by(model), fill_of(model));
-            let (types, used, fill) = (types.as_deref(), used.as_deref(), fill.as_deref());
-            let options = TableOptions { types, used, fill, ..table_options(model, args) };
-            let features = model.features();
             let (mut inputs, of_table, form) =
-                csv::samples_of_bytes(bytes, features, &outputs, &options)?;
+                of_table(bytes, model, args.label_column.as_deref(), &args.table)?;
             (warnings, origin) = (of_table, Origin::Table(form));
             if emnist::turn_samples_upright(path, &mut inputs) {
                 warnings.push(TURNED.to_owned());
@@ -248,16 +240,61 @@ fn parse(path: &Path, bytes: &[u8], model: &Model, args: &PredictArgs) -> Result
     Ok(Samples { inputs, origin, warnings })
 }
 
+/// The samples in a table, whatever its targets hold; what the user ought to know; and the form of its text.
+fn of_table(
+    bytes: &[u8],
+    model: &Model,
+    label_column: Option<&str>,
+    table: &TableArgs,
+) -> Result<(Inputs, Vec<String>, TextForm)> {
+    let outputs = match model.task() {
+        Task::Classification => Vec::new(),
+        Task::MultiLabel | Task::Regression => model.target_names(),
+    };
+    let (types, used, fill) = (types_of(model), used_by(model), fill_of(model));
+    let (types, used, fill) = (types.as_deref(), used.as_deref(), fill.as_deref());
+    let options = table_options(model, label_column, table);
+    let options = TableOptions { types, used, fill, ..options };
+    csv::samples_of_bytes(bytes, model.features(), &outputs, &options)
+}
+
+/// The rows of a table, which need no targets, and warnings, a line each.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_table(
+    path: &Path,
+    model: &Model,
+    label_column: Option<&str>,
+    table: &TableArgs,
+) -> Result<(Inputs, Vec<String>)> {
+    let read = |bytes: &[u8]| {
+        let (inputs, mut warnings, _) = of_table(bytes, model, label_column, table)?;
+        let (inputs, mismatch) = to_scale_of(model, inputs)?;
+        check_finite(&inputs, model)?;
+        warnings.extend(mismatch);
+        Ok((inputs, warnings))
+    };
+    let (inputs, warnings) =
+        read(&read_bytes(path, None)?).map_err(|error: Error| error.context(name_of(path)))?;
+    let name = name_of(path);
+    Ok((inputs, warnings.into_iter().map(|warning| format!("{name}: {warning}")).collect()))
+}
+
 /// How a table to predict is read.
-pub(crate) fn table_options<'a>(model: &'a Model, args: &'a PredictArgs) -> TableOptions<'a> {
+pub(crate) fn table_options<'a>(
+    model: &'a Model,
+    label_column: Option<&'a str>,
+    table: &'a TableArgs,
+) -> TableOptions<'a> {
     TableOptions {
-        label_column: args.label_column.as_deref(),
-        drop: &args.table.drop,
-        encoding: args.table.encoding,
+        label_column,
+        drop: &table.drop,
+        encoding: table.encoding,
         columns: model.columns.as_ref(),
         doubles: model.transform.takes_doubles(),
-        missing: args.table.missing.as_deref(),
-        header: args.table.header(),
+        missing: table.missing.as_deref(),
+        header: table.header(),
         ..TableOptions::default()
     }
 }

@@ -73,11 +73,11 @@ pub(crate) enum SavedColumn {
     Raw(RawColumn),
 }
 
-impl Dataset {
-    /// The value of a feature of a sample. Panics where there is no such sample or feature.
-    pub fn cell(&self, sample: usize, feature: usize) -> Cell {
-        let at = sample * self.features() + feature;
-        match &self.inputs {
+impl Inputs {
+    /// The value of a feature of a sample, of samples of so many features. Panics where there is no such sample or feature.
+    pub fn cell(&self, features: usize, sample: usize, feature: usize) -> Cell {
+        let at = sample * features + feature;
+        match self {
             Inputs::Table(table) => table.columns()[feature].cell(sample),
             Inputs::Bytes(values) => Cell::Number(values[at].into()),
             Inputs::Floats(values) => Cell::Number(values[at].into()),
@@ -85,6 +85,13 @@ impl Dataset {
             Inputs::Sparse(rows) => Cell::Number(rows.dense_row(sample)[feature].into()),
             Inputs::Streamed(rows) => Cell::Number(rows.row(sample)[feature].into()),
         }
+    }
+}
+
+impl Dataset {
+    /// The value of a feature of a sample. Panics where there is no such sample or feature.
+    pub fn cell(&self, sample: usize, feature: usize) -> Cell {
+        self.inputs.cell(self.features(), sample, feature)
     }
 
     /// The numbers of a feature in all samples.

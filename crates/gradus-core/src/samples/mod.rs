@@ -254,16 +254,8 @@ impl Dataset {
 
     /// The samples at `indices`, in that order.
     pub fn subset(&self, indices: &[usize]) -> Dataset {
-        let features = self.features();
         Dataset {
-            inputs: match &self.inputs {
-                Inputs::Bytes(values) => Inputs::Bytes(rows_at(values, features, indices)),
-                Inputs::Floats(values) => Inputs::Floats(rows_at(values, features, indices)),
-                Inputs::Doubles(values) => Inputs::Doubles(rows_at(values, features, indices)),
-                Inputs::Sparse(rows) => Inputs::Sparse(rows.subset(indices)),
-                Inputs::Table(table) => Inputs::Table(table.subset(indices)),
-                Inputs::Streamed(rows) => Inputs::Streamed(rows.pick(indices)),
-            },
+            inputs: self.inputs.subset(self.features(), indices),
             targets: self.targets.subset(indices),
             sample_shape: self.sample_shape.clone(),
             sample_weights: self
@@ -379,6 +371,18 @@ impl Inputs {
         match self {
             Inputs::Streamed(rows) => rows.kind(),
             _ => self.rows(),
+        }
+    }
+
+    /// The samples at `indices`, in that order, of samples of so many features.
+    pub fn subset(&self, features: usize, indices: &[usize]) -> Inputs {
+        match self {
+            Inputs::Bytes(values) => Inputs::Bytes(rows_at(values, features, indices)),
+            Inputs::Floats(values) => Inputs::Floats(rows_at(values, features, indices)),
+            Inputs::Doubles(values) => Inputs::Doubles(rows_at(values, features, indices)),
+            Inputs::Sparse(rows) => Inputs::Sparse(rows.subset(indices)),
+            Inputs::Table(table) => Inputs::Table(table.subset(indices)),
+            Inputs::Streamed(rows) => Inputs::Streamed(rows.pick(indices)),
         }
     }
 

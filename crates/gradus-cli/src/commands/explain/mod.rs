@@ -1,5 +1,5 @@
-//! `gradus explain`: a model and labelled data in; the importances of the columns, how predictions depend on one of them, or
-//! what each adds to one prediction out.
+//! `gradus explain`: a model and data in; the importances of the columns, how predictions depend on one of them, or what each
+//! adds to one prediction out.
 
 mod column;
 mod importances;
@@ -8,11 +8,14 @@ mod row;
 use anyhow::Result;
 use gradus::Error;
 use gradus::classifier::Model;
+use gradus::data::Inputs;
 
-use crate::args::ExplainArgs;
+use crate::args::{ExplainArgs, SourceArgs};
 use crate::run::describe::names_of_features;
+use crate::run::file_kind::FileKind;
 use crate::run::labelled_data::labelled_data;
-use crate::run::model;
+use crate::run::output::warn;
+use crate::run::{model, samples, source};
 
 /// Runs the command.
 pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
@@ -20,11 +23,32 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
     // Before the data are read.
     let column = args.column.as_deref().map(|name| position_of(&model, name)).transpose()?;
     let output = args.class.as_deref().map(|name| output_of(&model, name)).transpose()?;
+    if let Some(row) = args.row {
+        let (name, inputs) = samples_of(&model, args)?;
+        return row::explain(&model, &name, &inputs, row, output, args);
+    }
     let (name, data) = labelled_data(&model, args.data.as_deref(), &args.source)?;
-    match (args.row, column) {
-        (Some(row), _) => row::explain(&model, &name, &data, row, output, args),
-        (None, Some(column)) => column::explain(&model, &name, &data, column, args),
-        (None, None) => importances::explain(&model, &name, &data, args),
+    match column {
+        Some(column) => column::explain(&model, &name, &data, column, args),
+        None => importances::explain(&model, &name, &data, args),
+    }
+}
+
+/// The samples of which one is explained, and what to call them. They need no targets: a table without them is read as one to
+/// predict.
+fn samples_of(model: &Model, args: &ExplainArgs) -> Result<(String, Inputs)> {
+    let labelled = labelled_data(model, args.data.as_deref(), &args.source);
+    let table = args.data.as_deref().filter(|path| path.is_file());
+    match (labelled, table) {
+        (Ok((name, data)), _) => Ok((name, data.inputs)),
+        (Err(_), Some(path)) if FileKind::of(path) == FileKind::Table => {
+            let SourceArgs { label_column, table, .. } = &args.source;
+            let (inputs, warnings) =
+                samples::read_table(path, model, label_column.as_deref(), table)?;
+            warnings.iter().for_each(warn);
+            Ok((source::short_name(path), inputs))
+        }
+        (Err(error), _) => Err(error),
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use gradus::Error;
 use gradus::classifier::Model;
-use gradus::data::{Cell, Dataset, Task};
+use gradus::data::{Cell, Inputs, Task};
 use gradus::metrics::most_probable;
 use serde_json::{Value, json};
 
@@ -19,29 +19,30 @@ const MOST_LISTED: usize = 50;
 pub(super) fn explain(
     model: &Model,
     name: &str,
-    data: &Dataset,
+    inputs: &Inputs,
     row: usize,
     output: Option<usize>,
     args: &ExplainArgs,
 ) -> Result<()> {
-    let samples = data.len();
+    let features = model.features();
+    let samples = inputs.len() / features;
     if row >= samples {
         return Err(Error::argument(format!(
             "--row {row}: {name} has {samples} samples there; expected a number below that"
         ))
         .into());
     }
-    let sample = data.subset(&[row]);
+    let sample = inputs.subset(features, &[row]);
     let output = match output {
         Some(output) => output,
         None => {
-            let predicted = model.predict(&sample.inputs, &workers(args.threads, 1)?)?;
+            let predicted = model.predict(&sample, &workers(args.threads, 1)?)?;
             if model.task() == Task::Regression { 0 } else { most_probable(&predicted) }
         }
     };
-    let found = model.contributions(sample.inputs.rows(), output)?;
+    let found = model.contributions(sample.rows(), output)?;
     let (names, predicted) = (names_of_features(model), &model.names()[output]);
-    let cells: Vec<Cell> = (0..names.len()).map(|at| data.cell(row, at)).collect();
+    let cells: Vec<Cell> = (0..names.len()).map(|at| inputs.cell(features, row, at)).collect();
     if args.json {
         let column = |at: usize| {
             let (column, value) = (&names[at], cell_json(&cells[at]));
