@@ -36,6 +36,51 @@ def people(rows=400, seed=0):
     return frame, np.where(wage > np.median(wage), "much", "little"), wage
 
 
+def test_advice_is_about_parameters_that_there_are():
+    frame, _, _ = people(60)
+    noise = np.random.default_rng(3).standard_cauchy(60) * 1e4
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        TabularRegressor(preset="tabular-small", epochs=1, random_state=0).fit(frame, noise)
+    said = [str(it.message) for it in caught]
+    assert said and not any("learning_rate_init" in it and "(of MLPRegressor" not in it for it in said), said
+    worded = TabularRegressor()._worded("try more max_iter or another learning_rate_init")
+    assert worded == "try more epochs"
+    worded = TabularClassifier()._worded("use a smaller learning_rate_init, such as 0.001")
+    assert "MLPClassifier" in worded and "such as 0.001" in worded
+
+
+def test_truth_values_are_the_same_in_all_spellings():
+    frame, _, wage = people(200)
+    frame["senior"] = frame["age"] > 45
+    model = quick(frame[["senior", "hours"]], wage)
+    assert model.column_kinds_["senior"][0] == "category"
+    rows = frame[["senior", "hours"]].head(8)
+    expected = model.predict(rows)
+    for true, false in (("true", "false"), ("TRUE", "FALSE"), ("True", "False")):
+        spelled = rows.assign(senior=np.where(rows["senior"], true, false))
+        np.testing.assert_array_equal(model.predict(spelled), expected)
+    for row, value in zip(rows.to_dict("records"), expected, strict=True):
+        assert model.predict([row])[0] == value
+        assert model.predict([{**row, "senior": str(row["senior"]).lower()}])[0] == value
+
+
+def test_a_row_alone_is_predicted_as_among_others(table, classifier):
+    frame = table[0].head(30)
+    expected = classifier.predict_proba(frame)
+    for at, row in enumerate(frame.to_dict("records")):
+        cells = {name: None if value != value else value for name, value in row.items()}
+        cells["since"] = str(cells["since"])
+        np.testing.assert_array_equal(classifier.predict_proba([cells])[0], expected[at])
+        # Text and numbers in other forms that mean the same.
+        if cells["job"] is not None:
+            np.testing.assert_array_equal(classifier.predict_proba([{**cells, "job": f" {cells['job']} "}])[0], expected[at])
+        np.testing.assert_array_equal(classifier.predict_proba([{**cells, "age": int(cells["age"])}])[0], expected[at])
+        np.testing.assert_array_equal(classifier.predict_proba([{**cells, "age": str(cells["age"])}])[0], expected[at])
+    with pytest.raises(ValueError, match="infinity"):
+        classifier.predict([{**cells, "age": float("inf")}])
+
+
 @pytest.fixture(scope="module")
 def table():
     return people()

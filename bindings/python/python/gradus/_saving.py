@@ -68,16 +68,19 @@ class Savable(Estimator):
     def to_onnx(self, path: str | PathLike[str] | None = None, *, uint8: bool = False) -> bytes | None:
         """Return the model as ONNX, or write it to a file.
 
-        The graph takes raw samples in their own shape, ``(N, 28, 28)`` for images; it contains the
-        normalization. The outputs of a classifier are ``label``, the index of the class in ``classes_``,
-        and ``probabilities``. The output of a regressor is ``values``.
+        The graph takes raw values and contains all that happens to them. For a model of numbers it has one
+        input, ``input``: samples in their own shape, such as ``(N, 8)``, or ``(N, 28, 28)`` for images. For a
+        model of raw columns it has an input of shape ``(N, 1)`` for each column that the model uses: numbers
+        as float64 (NaN is a gap), text as strings (an empty one is a gap), dates as int64, seconds since 1970.
+        The outputs of a classifier are ``label``, which is the index of the class in ``classes_``, or for raw
+        columns its name, and ``probabilities``. The output of a regressor is ``values``.
 
         Parameters
         ----------
         path : str or path-like, default=None
             Must end in ``.onnx``; an existing file is replaced.
         uint8 : bool, default=False
-            Whether the graph takes bytes instead of float32.
+            Whether the graph takes bytes instead of float32: for images.
 
         Returns
         -------

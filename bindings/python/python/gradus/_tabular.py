@@ -90,7 +90,13 @@ class BaseTabular(BaseMLP):
         return {}
 
     def _worded(self, message):
-        for theirs, ours in ((" or another learning_rate_init", ""), ("max_iter", "epochs")):
+        # Some advice is about parameters that a recipe decides.
+        other = f"MLP{self._estimator_type.capitalize()}"
+        for theirs, ours in (
+            (" or another learning_rate_init", ""),
+            ("learning_rate_init", f"learning_rate_init (of {other}, which takes tables with columns='infer')"),
+            ("max_iter", "epochs"),
+        ):
             message = message.replace(theirs, ours)
         return message
 

@@ -1,6 +1,7 @@
 //! What to change after a run that failed: its settings and its data in, a sentence out. It names nothing that is set
 //! already, and a learning rate only if a short run with it went well.
 
+use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::samples::{Rows, Subset, Targets};
 use crate::schedule::Schedule;
@@ -105,7 +106,8 @@ fn scales(config: &TrainConfig, data: &Subset) -> String {
     if config.normalization == Normalization::None && InputScale::of(data).most >= LARGE {
         advice += ", or `normalize` standard for inputs of this size";
     }
-    if config.standardize_targets != Some(true) && target_size(data) >= LARGE {
+    let can_standardize = config.loss.as_ref().is_none_or(Loss::can_standardize);
+    if config.standardize_targets != Some(true) && can_standardize && target_size(data) >= LARGE {
         advice += ", or `standardize_targets` for targets of this size";
     }
     advice
