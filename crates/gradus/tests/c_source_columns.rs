@@ -57,7 +57,9 @@ fn compare(model: &Model, inputs: &Inputs, lines: &str) {
     for int8 in [false, true] {
         let mut expected = model.clone();
         if int8 {
-            expected.network = rounded_to_int8(&model.network);
+            for network in std::iter::once(&mut expected.network).chain(&mut expected.others) {
+                *network = rounded_to_int8(network);
+            }
         }
         let expected = expected.predict(inputs, &workers).unwrap();
         let text = to_c_source(model, &CSourceOptions { name: "model".into(), int8 }).unwrap();
@@ -220,4 +222,33 @@ fn numbers_are_embedded() {
     let lines: String = values.iter().map(|value| format!("{value} ")).collect();
     compare(&model, &Inputs::Floats(values.clone()), &lines);
     assert!(model.predict(Rows::Floats(&values), &Workers::new(1).unwrap()).is_ok());
+}
+
+/// The model with another network beside its own.
+fn bag(model: &Model) -> Model {
+    let mut other = model.network.clone();
+    other.initialize(Init::Normal(0.4), 9);
+    Model { others: vec![other], ..model.clone() }
+}
+
+#[test]
+fn a_bag_predicts_the_mean_of_its_members() {
+    if !has_compiler() {
+        return;
+    }
+    let (schema, names, table) = mixed();
+    let lines = lines(&schema, &table);
+    for (hidden, embeds) in [(&[7, 4][..], false), (&[5], true)] {
+        let network = network(&schema, hidden, embeds);
+        let model = model(network, Transform::Columns(schema.clone()), &names);
+        compare(&bag(&model), &Inputs::Table(table.clone()), &lines);
+    }
+    let layers = [Linear::new(2, 4), Linear::new(4, 3)].map(Layer::Linear);
+    let [first, last] = layers;
+    let mut network =
+        Network::from_layers(vec![first, Layer::Activation(Activation::Tanh), last]).unwrap();
+    network.initialize(Init::Normal(0.4), 3);
+    let model = model(network, Transform::IDENTITY, &["a", "b"]);
+    let values = vec![0.5, -1.5, 3.0, 0.25];
+    compare(&bag(&model), &Inputs::Floats(values), "0.5 -1.5\n3 0.25\n");
 }

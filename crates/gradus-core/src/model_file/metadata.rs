@@ -453,7 +453,7 @@ pub fn check_single(model: &Model) -> Result<()> {
         1 => Ok(()),
         members => Err(Error::argument(format!(
             "this model cannot be exported: it is a bag of {members} networks, which this form has no place for; use \
-             .safetensors or .onnx, or train without `members`"
+             .safetensors, .onnx or .c, or train without `members`"
         ))),
     }
 }

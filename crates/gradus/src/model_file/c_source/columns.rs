@@ -221,13 +221,13 @@ static parts time_of(long long seconds)
 
 ";
 
-/// The function that embeds the inputs, and its parameters.
-pub(super) fn embedding(network: &Network, layer: &ColumnLayer) -> String {
+/// The function that embeds the inputs, and its parameters; their names begin with `member`.
+pub(super) fn embedding(network: &Network, layer: &ColumnLayer, member: &str) -> String {
     let mut text = String::new();
     for tensor in network.tensors() {
         let Some(name) = tensor.name.strip_prefix("0.") else { continue };
         let values = network.parameters()[tensor.range].iter().map(|&value| float(value));
-        array(&mut text, &format!("static const float {name}"), values);
+        array(&mut text, &format!("static const float {member}{name}"), values);
     }
     let mut body = String::new();
     let (mut number, mut first) = (0, 0);
@@ -236,12 +236,16 @@ pub(super) fn embedding(network: &Network, layer: &ColumnLayer) -> String {
         let _ = match column {
             Column::Number if embeds => {
                 number += 1;
-                writeln!(body, "    z = periodic(x[{at}], {}, z);", number - 1)
+                writeln!(body, "    z = {member}periodic(x[{at}], {}, z);", number - 1)
             }
             Column::Number | Column::Flag => writeln!(body, "    *z++ = x[{at}];"),
             Column::Category(size) => {
                 first += size + 1;
-                writeln!(body, "    z = category(x[{at}], {size}, {}L, z);", first - size - 1)
+                writeln!(
+                    body,
+                    "    z = {member}category(x[{at}], {size}, {}L, z);",
+                    first - size - 1
+                )
             }
         };
     }
@@ -250,31 +254,33 @@ pub(super) fn embedding(network: &Network, layer: &ColumnLayer) -> String {
     {
         let values = PERIODIC
             .replace("FREQUENCIES", &frequencies.to_string())
-            .replace("OUTPUTS", &outputs.to_string());
+            .replace("OUTPUTS", &outputs.to_string())
+            .replace("MEMBER_", member);
         text += &values;
     }
     if first > 0 {
-        text += &CATEGORY.replace("OUTPUTS", &layer.category_outputs().to_string());
+        let outputs = layer.category_outputs().to_string();
+        text += &CATEGORY.replace("OUTPUTS", &outputs).replace("MEMBER_", member);
     }
-    text + "/* The inputs of the first layer, of those of the network. */\nstatic void embed(const float *x, float *z)\n{\n"
-        + &body
-        + "}\n"
+    let front = "/* The inputs of the first layer, of those of the network. */\nstatic void";
+    format!("{text}{front} {member}embed(const float *x, float *z)\n{{\n{body}}}\n")
 }
 
 /// A number as a linear map of cosines, and the number itself.
 const PERIODIC: &str = "\
-static float *periodic(float x, int number, float *z)
+static float *MEMBER_periodic(float x, int number, float *z)
 {
     float cosine[FREQUENCIES];
     int j, k;
     for (k = 0; k < FREQUENCIES; k++) {
-        const float turns = phase[number * FREQUENCIES + k] * 0.15915494f + x * frequency[number * FREQUENCIES + k];
+        const float turns = MEMBER_phase[number * FREQUENCIES + k] * 0.15915494f
+                            + x * MEMBER_frequency[number * FREQUENCIES + k];
         cosine[k] = cosf(6.2831855f * (turns - roundf(turns)));
     }
     for (j = 0; j < OUTPUTS; j++) {
-        float sum = mix_bias[number * OUTPUTS + j];
+        float sum = MEMBER_mix_bias[number * OUTPUTS + j];
         for (k = 0; k < FREQUENCIES; k++)
-            sum += cosine[k] * mix[(number * FREQUENCIES + k) * OUTPUTS + j];
+            sum += cosine[k] * MEMBER_mix[(number * FREQUENCIES + k) * OUTPUTS + j];
         *z++ = sum;
     }
     *z++ = x;
@@ -285,10 +291,10 @@ static float *periodic(float x, int number, float *z)
 
 /// The row of a category in the tables.
 const CATEGORY: &str = "\
-static float *category(float x, int size, long first, float *z)
+static float *MEMBER_category(float x, int size, long first, float *z)
 {
     const int is_known = x >= 1.0f && x <= (float)size && x == floorf(x);
-    const float *row = embedding + (first + (is_known ? (long)x : 0)) * OUTPUTS;
+    const float *row = MEMBER_embedding + (first + (is_known ? (long)x : 0)) * OUTPUTS;
     int i;
     for (i = 0; i < OUTPUTS; i++)
         *z++ = row[i];

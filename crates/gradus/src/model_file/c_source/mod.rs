@@ -33,12 +33,11 @@ pub struct CSourceOptions {
 /// The C source of this model. The same model always gives the same text.
 ///
 /// # Errors
-/// `InvalidArgument` if the parts of the model do not fit together, a number in it is not finite, it is a bag, or it has more
-/// than 2^24 parameters.
+/// `InvalidArgument` if the parts of the model do not fit together, a number in it is not finite, or it has more than 2^24
+/// parameters.
 pub fn to_text(model: &Model, options: &CSourceOptions) -> Result<String> {
     metadata::check(model).map_err(|error| error.context("this model cannot be exported"))?;
-    metadata::check_single(model)?;
-    let parameters = model.network.parameters().len();
+    let parameters: usize = model.networks().map(|network| network.parameters().len()).sum();
     if parameters > MOST_PARAMETERS {
         return Err(Error::argument(format!(
             "this model cannot be exported as C source: it has {parameters} parameters, at most {MOST_PARAMETERS} are \

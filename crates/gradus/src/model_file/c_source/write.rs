@@ -8,7 +8,7 @@ use super::int8::Int8Weight;
 use super::text::{array, comment, float, literal};
 use crate::classifier::Model;
 use crate::data::Task;
-use crate::network::Activation;
+use crate::network::{Activation, Network};
 use crate::transform::Step;
 
 /// The first words of every file, by which gradus knows its own.
@@ -17,6 +17,9 @@ pub(in crate::model_file) const MARK: &str = "/* Written by gradus";
 /// What is written: a model, the beginning of its names, and whether weights take 8 bits.
 pub(super) struct Source<'a> {
     model: &'a Model,
+    /// The network that is being written, and the beginning of its names: none for the only one.
+    network: &'a Network,
+    member: String,
     name: String,
     int8: bool,
     text: String,
@@ -24,7 +27,8 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(model: &'a Model, name: String, int8: bool) -> Source<'a> {
-        Source { model, name, int8, text: String::new() }
+        let (network, member, text) = (&model.network, String::new(), String::new());
+        Source { model, network, member, name, int8, text }
     }
 
     pub(super) fn text(mut self) -> String {
@@ -36,13 +40,20 @@ impl<'a> Source<'a> {
                 self.line(encoding);
             }
         }
-        if let Some(layer) = self.model.network.columns() {
-            self.line(columns::embedding(&self.model.network, layer));
-        }
-        self.parameters();
         self.activations();
         self.layer();
-        self.predict();
+        match self.model.members() {
+            1 => self.network_of("void NAME_predict(PARAMETER, float *output)"),
+            members => {
+                for (at, network) in self.model.networks().enumerate() {
+                    (self.network, self.member) = (network, format!("member{}_", at + 1));
+                    let function =
+                        format!("static void {}predict(PARAMETER, float *output)", self.member);
+                    self.network_of(&function);
+                }
+                self.mean(members);
+            }
+        }
         if self.model.task() == Task::Classification {
             self.label();
         }
@@ -51,6 +62,34 @@ impl<'a> Source<'a> {
             Some(_) => self.main_of_rows(),
         }
         self.text
+    }
+
+    /// The parameters of a network, and the function that predicts with it.
+    fn network_of(&mut self, function: &str) {
+        if let Some(layer) = self.network.columns() {
+            self.line(columns::embedding(self.network, layer, &self.member));
+        }
+        self.parameters();
+        self.predict(function);
+    }
+
+    /// The mean of what the members of a bag predict.
+    fn mean(&mut self, members: usize) {
+        let outputs = self.sizes().1;
+        let mut body = format!(
+            "    float one[{outputs}];\n    int j;\n    member1_predict(ARGUMENT, output);\n"
+        );
+        for member in 2..=members {
+            let _ = writeln!(
+                body,
+                "    member{member}_predict(ARGUMENT, one);\n    for (j = 0; j < {outputs}; j++)\n        output[j] += one[j];"
+            );
+        }
+        let _ =
+            write!(body, "    for (j = 0; j < {outputs}; j++)\n        output[j] /= {members}.0f;");
+        self.lines("void NAME_predict(PARAMETER, float *output);");
+        self.lines(&format!("void NAME_predict(PARAMETER, float *output)\n{{\n{body}\n}}\n"));
+        self.line("");
     }
 
     fn line(&mut self, line: impl Display) {
@@ -113,6 +152,8 @@ impl<'a> Source<'a> {
         let names: Vec<String> = model.names().iter().map(|name| comment(name)).collect();
         self.line(format_args!(" * Out: {outputs} {what}: {}.", names.join(", ")));
         let arrays: usize = self.arrays().iter().map(|(_, size)| size).sum();
+        // The members of a bag need them one after the other.
+        let arrays = arrays + if model.members() > 1 { outputs } else { 0 };
         self.line(format_args!(
             " * A call takes {} bytes of stack and changes no memory but its output.",
             4 * arrays
@@ -215,32 +256,32 @@ impl<'a> Source<'a> {
     }
 
     fn parameters(&mut self) {
-        let network = &self.model.network;
+        let (network, member) = (self.network, self.member.clone());
         for (index, linear) in network.linears().iter().enumerate() {
             self.line(format_args!("/* Layer {index}: {} x {}. */", linear.inputs, linear.outputs));
             match self.int8 {
                 false => {
                     let weight = network.weight(index).iter().map(|&value| float(value));
-                    self.array(&format!("static const float weight_{index}"), weight);
+                    self.array(&format!("static const float {member}weight_{index}"), weight);
                 }
                 true => {
                     let Int8Weight { values, scales } =
                         Int8Weight::new(network.weight(index), linear.outputs);
                     self.array(
-                        &format!("static const signed char weight_{index}"),
+                        &format!("static const signed char {member}weight_{index}"),
                         values.iter().map(i8::to_string),
                     );
                     self.array(
-                        &format!("static const float scale_{index}"),
+                        &format!("static const float {member}scale_{index}"),
                         scales.iter().map(|&it| float(it)),
                     );
                 }
             }
             let bias = network.bias(index).iter().map(|&value| float(value));
-            self.array(&format!("static const float bias_{index}"), bias);
+            self.array(&format!("static const float {member}bias_{index}"), bias);
             if let Some(strengths) = network.strengths(index) {
                 let strengths = strengths.iter().map(|&value| float(value));
-                self.array(&format!("static const float strength_{index}"), strengths);
+                self.array(&format!("static const float {member}strength_{index}"), strengths);
             }
         }
     }
@@ -309,8 +350,8 @@ static void layer(const signed char *weight, const float *scale, const float *bi
         }
     }
 
-    fn predict(&mut self) {
-        let network = &self.model.network;
+    fn predict(&mut self, function: &str) {
+        let (network, member) = (self.network, self.member.clone());
         let linears = network.linears();
         let mut body = String::new();
         let mut kinds: Vec<Activation> = Vec::new();
@@ -328,10 +369,11 @@ static void layer(const signed char *weight, const float *scale, const float *bi
                         0 => self.columns(&mut body),
                         _ => from,
                     };
-                    let scale = if self.int8 { format!("scale_{index}, ") } else { String::new() };
+                    let scale =
+                        if self.int8 { format!("{member}scale_{index}, ") } else { String::new() };
                     let _ = writeln!(
                         body,
-                        "    layer(weight_{index}, {scale}bias_{index}, {}, {outputs}, {from}, {to});",
+                        "    layer({member}weight_{index}, {scale}{member}bias_{index}, {}, {outputs}, {from}, {to});",
                         linear.inputs
                     );
                 }
@@ -346,7 +388,7 @@ static void layer(const signed char *weight, const float *scale, const float *bi
                 let statement = match network.strengths(index) {
                     None => format!("{to}[j] = activation_{number}({to}[j]);"),
                     Some(_) => format!(
-                        "{to}[j] += strength_{index}[j] * (activation_{number}({to}[j]) - {to}[j]);"
+                        "{to}[j] += {member}strength_{index}[j] * (activation_{number}({to}[j]) - {to}[j]);"
                     ),
                 };
                 let _ = writeln!(body, "    for (j = 0; j < {outputs}; j++)\n        {statement}");
@@ -364,8 +406,10 @@ static void layer(const signed char *weight, const float *scale, const float *bi
         if !counters.is_empty() {
             let _ = writeln!(locals, "    int {counters};");
         }
-        self.lines("void NAME_predict(PARAMETER, float *output);");
-        self.lines("void NAME_predict(PARAMETER, float *output)\n{");
+        if self.member.is_empty() {
+            self.lines(&format!("{function};"));
+        }
+        self.lines(&format!("{function}\n{{"));
         self.line(format_args!("{locals}{}\n}}\n", body.trim_end()));
     }
 
@@ -381,7 +425,7 @@ static void layer(const signed char *weight, const float *scale, const float *bi
         match self.model.network.columns() {
             None => "inputs",
             Some(_) => {
-                *body += "    embed(inputs, embedded);\n";
+                *body += &format!("    {}embed(inputs, embedded);\n", self.member);
                 "embedded"
             }
         }
@@ -389,13 +433,14 @@ static void layer(const signed char *weight, const float *scale, const float *bi
 
     /// The statements of the layer that takes raw values.
     fn first_layer(&self, inputs: usize, outputs: usize, to: &str) -> String {
+        let member = &self.member;
         let (start, weight, end) = match self.int8 {
-            false => ("bias_0[j]", "weight_0", String::new()),
+            false => (format!("{member}bias_0[j]"), format!("{member}weight_0"), String::new()),
             true => (
-                "0.0f",
-                "(float)weight_0",
+                "0.0f".to_owned(),
+                format!("(float){member}weight_0"),
                 format!(
-                    "    for (j = 0; j < {outputs}; j++)\n        {to}[j] = {to}[j] * scale_0[j] + bias_0[j];\n"
+                    "    for (j = 0; j < {outputs}; j++)\n        {to}[j] = {to}[j] * {member}scale_0[j] + {member}bias_0[j];\n"
                 ),
             ),
         };
