@@ -3,6 +3,7 @@
 
     python3 benchmarks/tables.py                                   all peers, six tables, five seeds: many hours
     python3 benchmarks/tables.py --peers gradus,lightgbm --seeds 1 --sets california
+    python3 benchmarks/tables.py --runs runs.jsonl                 keeps each run there, and goes on from those that are there
     python3 benchmarks/tables.py --write                           also into benchmarks/results/tables-DATE.md and .json
 
 It makes a virtual environment in target/benchmarks/tables with the peers of tables_requirements.txt (pytabkit brings
@@ -49,6 +50,8 @@ def options():
     parser.add_argument("--python", type=Path, metavar="FILE", help="an interpreter that has the peers")
     parser.add_argument("--gradus", type=Path, metavar="FILE", help="a program that is built already")
     parser.add_argument("--data", type=Path, default=PLACE / "data", metavar="FOLDER")
+    parser.add_argument("--runs", type=Path, metavar="FILE", help="JSON lines of runs: those that are there are not made again")
+    parser.add_argument("--note", default="", metavar="TEXT", help="what readers of the results should know of the machine")
     parser.add_argument("--write", action="store_true")
     wanted = parser.parse_args()
     wanted.sets, wanted.peers = wanted.sets.split(","), wanted.peers.split(",")
@@ -88,6 +91,14 @@ def measure(python, gradus, peer, name, seed, wanted):
     return found | ({"failure": outcome.error} if outcome.error else outcome.lines[-1])
 
 
+def earlier(wanted):
+    """Returns the runs that an earlier call has kept; one that failed is made again."""
+    if wanted.runs is None or not wanted.runs.exists():
+        return []
+    runs = [json.loads(line) for line in wanted.runs.read_text(encoding="utf-8").splitlines()]
+    return [run for run in runs if "failure" not in run]
+
+
 def summary(runs, wanted):
     """The lines of the tables: one for each set, one row for each peer."""
     lines = []
@@ -108,7 +119,8 @@ def summary(runs, wanted):
             if extra:
                 cells += [f"{mean(key):.4f}" if key in good[0] else "" for key in ("auc", "log_loss")]
             cells += [f"{mean(key):.1f}" for key in ("fit_seconds", "predict_seconds", "peak_mb")]
-            lines.append(f"| {peer} | {' | '.join(cells)} |")
+            few = "" if len(good) >= wanted.seeds else f" ({len(good)} of {wanted.seeds} seeds)"
+            lines.append(f"| {peer}{few} | {' | '.join(cells)} |")
     return lines
 
 
@@ -119,13 +131,19 @@ def main():
     prepare = "import sys, pathlib, table_sets; table_sets.prepare(pathlib.Path(sys.argv[1]), sys.argv[2:])"
     subprocess.run([str(python), "-c", prepare, str(wanted.data), *wanted.sets], check=True, cwd=HERE)
     gradus = program(wanted)
-    facts, runs = machine.describe(wanted.threads), []
+    facts, runs = machine.describe(wanted.threads), earlier(wanted)
+    done = {(run["peer"], run["set"], run["seed"]) for run in runs}
     for seed in range(wanted.seeds):
         for name in wanted.sets:
             # In turns: a slow hour of the machine meets all peers alike.
             for peer in wanted.peers:
+                if (peer, name, seed) in done:
+                    continue
                 runs.append(measure(python, gradus, peer, name, seed, wanted))
                 print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
+                if wanted.runs:
+                    with wanted.runs.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(runs[-1]) + "\n")
     today = datetime.date.today().isoformat()
     lines = [f"# Tables beside other models, {today}", ""]
     lines += [f"- {key}: {value}" for key, value in facts.items()]
@@ -134,6 +152,7 @@ def main():
         f"Means over {wanted.seeds} seeds with their standard deviations, on the test files; defaults everywhere. Times of gradus "
         "are those of whole commands, reading and writing files included; peak memory is that of the whole process.",
     ]
+    lines += ["", wanted.note] if wanted.note else []
     lines += summary(runs, wanted)
     text = "\n".join(lines) + "\n"
     print(text)
