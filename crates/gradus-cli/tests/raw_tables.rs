@@ -436,14 +436,72 @@ fn a_folder_of_tables_needs_no_option_either() {
         messages(at, &format!("train --data set {SHORT}").replace("--quiet", ""))
             .contains("Target: target, values")
     );
-    fs::create_dir(at.join("parts")).unwrap();
-    fs::write(at.join("parts/part-0.csv"), "a,b\n1,2\n").unwrap();
-    fs::write(at.join("parts/part-1.csv"), "a,b\n1,2\n").unwrap();
-    let refused = error(at, "data parts");
-    assert!(
-        refused.contains("part-0.csv") && refused.contains("a table of several files into one"),
-        "{refused}"
-    );
+}
+
+#[test]
+fn one_table_in_several_files() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let whole = mixed(300);
+    fs::write(at.join("table.csv"), &whole).unwrap();
+    fs::create_dir(at.join("pieces")).unwrap();
+    let (header, rows) = whole.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().collect();
+    for (number, rows) in rows.chunks(100).enumerate() {
+        // The second has its columns in another order.
+        let turned = |line: &str| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            cells.rotate_left(number);
+            cells.join(",")
+        };
+        let lines: Vec<String> =
+            std::iter::once(header).chain(rows.iter().copied()).map(turned).collect();
+        fs::write(at.join(format!("pieces/part-{number}.csv")), lines.join("\n")).unwrap();
+    }
+    fs::write(at.join("pieces/readme.txt"), "what these are").unwrap();
+    let model = |data: &str| {
+        run(at, &format!("train --data {data} --label-column kind {SHORT}"));
+        let shown = json(&run(at, "inspect model.safetensors --json"));
+        (shown["normalization"].clone(), shown["training"]["test_accuracy"].clone())
+    };
+    let expected = model("table.csv");
+    for data in ["pieces", "pieces/part-*.csv", "pieces/part-?.csv"] {
+        assert_eq!(model(data), expected, "{data}");
+    }
+    assert_eq!(accuracy(at, "pieces"), accuracy(at, "table.csv"));
+    let said = messages(at, "train --data pieces --epochs 1");
+    assert!(said.contains("Target: kind, classes") && said.contains("Preset: tabular"), "{said}");
+    assert!(error(at, "data pieces/*.tsv").contains("no file matches pieces/*.tsv"));
+    // A file with other columns is named, and so are these.
+    let odd = whole.replace("size", "width");
+    fs::write(at.join("pieces/part-3.csv"), odd).unwrap();
+    let refused = error(at, "data pieces");
+    for words in ["part-3.csv: ", "part-0.csv: \"size\" is missing, and \"width\" is new"] {
+        assert!(refused.contains(words), "{words}: {refused}");
+    }
+}
+
+#[test]
+fn a_model_of_100_columns_is_small() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    // 50 numbers, and 50 categories of up to 100 values.
+    let names: Vec<String> = (0..50).map(|at| format!("number {at},category {at}")).collect();
+    let mut table = format!("{},kind\n", names.join(","));
+    for row in 0..600_usize {
+        let cell =
+            |at: usize| format!("{}.5,value {}", row * (at + 3) % 97, row * 7 % (2 * at + 3));
+        let cells: Vec<String> = (0..50).map(cell).collect();
+        writeln!(table, "{},{}", cells.join(","), ["a", "b", "c"][row % 3]).unwrap();
+    }
+    fs::write(at.join("table.csv"), table).unwrap();
+    run(at, "train --data table.csv --preset tabular --epochs 1 --quiet");
+    let kinds = json(&run(at, "inspect model.safetensors --json"))["normalization"].clone();
+    let count =
+        |kind| kinds["columns"].as_array().unwrap().iter().filter(|it| !it[kind].is_null()).count();
+    assert_eq!((count("number"), count("category")), (50, 50));
+    let size = fs::metadata(at.join("model.safetensors")).unwrap().len();
+    assert!(size < 3_000_000, "{size} bytes");
 }
 
 #[test]

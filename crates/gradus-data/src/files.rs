@@ -11,6 +11,7 @@ use super::csv::TableOptions;
 use super::idx_files::{self, IdxFiles};
 use super::listing::{Listing, file_name, some_names};
 use super::parts::{self, Part, Parts};
+use super::pattern::files_matching;
 use super::shards::{self, Shards};
 use super::{Dataset, Inputs, Task, csv, emnist, images, npz};
 use crate::error::{Error, ErrorKind, Result};
@@ -41,11 +42,25 @@ pub(crate) fn read_path(
     options: ReadOptions,
     warnings: &mut Vec<String>,
 ) -> Result<Parts> {
+    if let Some(files) = files_matching(path)? {
+        return read_pieces(&files, options, warnings);
+    }
     match fs::metadata(path) {
         Ok(data) if data.is_dir() => read_folder(path, options, warnings),
         Ok(_) => read_file(path, options, warnings),
         Err(error) => Err(Error::io("read", path, error)),
     }
+}
+
+/// Reads the files of one table.
+fn read_pieces(
+    files: &[PathBuf],
+    options: ReadOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Parts> {
+    let (data, of_the_tables) = csv::read_tables(files, &options.table)?;
+    warnings.extend(of_the_tables);
+    Ok(Parts::only(data))
 }
 
 fn read_file(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> Result<Parts> {
@@ -95,7 +110,7 @@ fn read_file(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> R
 pub enum FolderKind {
     /// IDX files.
     Idx,
-    /// Tables, one for each part.
+    /// Tables: one for each part, or one in several files.
     Tables,
     /// Images in folders that are their classes.
     Images,
@@ -112,7 +127,7 @@ pub fn folder_kind(path: &Path) -> FolderKind {
     }
     match Content::of(path) {
         Ok(Content::Idx(_)) => FolderKind::Idx,
-        Ok(Content::Tables(_)) => FolderKind::Tables,
+        Ok(Content::Tables(_) | Content::Pieces(_)) => FolderKind::Tables,
         Ok(Content::Within(inner)) => folder_kind(&inner),
         Ok(Content::Folders(parts)) => folder_kind(&parts.train),
         Ok(Content::Classes) => FolderKind::Images,
@@ -120,13 +135,18 @@ pub fn folder_kind(path: &Path) -> FolderKind {
     }
 }
 
-/// The table to learn from at a path: the file itself, or the training part of a folder of tables.
+/// The table to learn from at a path: the file itself, the training part of a folder of tables, or the first file of several
+/// that are one table.
 pub fn training_table(path: &Path) -> Option<PathBuf> {
     if path.is_file() {
         return Some(path.to_owned());
     }
+    if let Some(files) = files_matching(path).ok()? {
+        return files.into_iter().next();
+    }
     match Content::of(path).ok()? {
         Content::Tables(parts) => Some(parts.train),
+        Content::Pieces(files) => files.into_iter().next(),
         Content::Within(inner) => training_table(&inner),
         Content::Folders(parts) => training_table(&parts.train),
         Content::Idx(_) | Content::Classes | Content::Unknown(_) => None,
@@ -140,6 +160,8 @@ enum Content {
     Folders(Parts<PathBuf>),
     /// One table for each part.
     Tables(Parts<PathBuf>),
+    /// One table in several files, sorted by name.
+    Pieces(Vec<PathBuf>),
     /// Everything is in this folder.
     Within(PathBuf),
     /// One sub-folder of images for each class.
@@ -170,7 +192,10 @@ impl Content {
         match &listing.folders[..] {
             // An archive that was unpacked into a folder of its name, or a training part alone.
             [only] if is_around_data(only) => Ok(Content::Within(only.clone())),
-            [] => Ok(Content::Unknown(listing)),
+            [] => Ok(match pieces_of(&listing) {
+                files if files.len() > 1 => Content::Pieces(files),
+                _ => Content::Unknown(listing),
+            }),
             _ => Ok(Content::Classes),
         }
     }
@@ -183,6 +208,17 @@ fn is_around_data(folder: &Path) -> bool {
         Ok(Content::Unknown(_)) => false,
         _ => !listing.files.iter().any(|path| images::is_read_image(path)),
     }
+}
+
+/// The tables in a folder without parts. Text files may say something about them.
+fn pieces_of(listing: &Listing) -> Vec<PathBuf> {
+    let is_table = |path: &&PathBuf| is_named_table(&file_name(path));
+    listing.files.iter().filter(is_table).cloned().collect()
+}
+
+/// Whether a name is one of tables only.
+fn is_named_table(name: &str) -> bool {
+    table_stem(name).is_some() && !name.to_lowercase().ends_with(".txt")
 }
 
 /// The name of a table without its ending.
@@ -227,11 +263,11 @@ fn read_folder(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) ->
             read_parts(path, parts, options, warnings)
         }
         Content::Tables(parts) => {
-            let is_table = |name: &str| table_stem(name).is_some() && !name.ends_with(".txt");
-            let others = others(&Listing::of(path)?.files, &parts, is_table);
+            let others = others(&Listing::of(path)?.files, &parts, is_named_table);
             warnings.extend(others.map(|line| format!("{}: {line}", path.display())));
             read_parts(path, parts, options, warnings)
         }
+        Content::Pieces(files) => read_pieces(&files, options, warnings),
         Content::Classes => {
             images::load_with_warnings(path, options.image_size, warnings).map(Parts::only)
         }
@@ -246,8 +282,8 @@ fn read_folder(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) ->
                 path,
                 format!(
                     "expected IDX files (train-images-idx3-ubyte ...), tables called train.csv and \
-                     test.csv, or one sub-folder of images per class; the folder holds {files}; for a \
-                     single file give its path, and put a table of several files into one"
+                     test.csv or several of equal columns, or one sub-folder of images per class; the folder \
+                     holds {files}; for a single file give its path"
                 ),
             ))
         }

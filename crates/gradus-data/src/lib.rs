@@ -7,7 +7,7 @@
 //! | load.rs, load_options.rs | [`load`]: the one entry point; finds a named set or a path, splits off a test part |
 //! | find_set.rs | a named set, on this machine or downloaded |
 //! | files.rs | detects the format of a path from its content and calls the reader |
-//! | listing.rs, parts.rs, idx_files.rs, emnist.rs | what names in a folder mean: clutter, parts, IDX files, EMNIST's |
+//! | listing.rs, pattern.rs, parts.rs, idx_files.rs, emnist.rs | what names in a folder mean: clutter, patterns, parts, IDX files, EMNIST's |
 //! | row_file.rs | any rows of an array in a file that may be larger than memory |
 //! | shards/ | a folder of shards: data beyond memory, packed and read |
 //! | idx.rs, npz.rs, npz_names.rs, npy.rs, zip.rs, csv/, images/ | the readers |
@@ -22,6 +22,7 @@
 
 mod bytes;
 mod listing;
+mod pattern;
 mod array;
 mod parts;
 pub mod idx;

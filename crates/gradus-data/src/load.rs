@@ -164,7 +164,8 @@ impl From<Loaded> for Found {
 
 fn at_path(path: &Path, options: &LoadOptions) -> Result<Found> {
     let name = path.display().to_string();
-    if !path.exists() {
+    // Reading a pattern says whether there are files of it.
+    if !path.exists() && !name.contains(['*', '?']) {
         return Err(unknown(&name));
     }
     let mut warnings = Vec::new();

@@ -25,7 +25,7 @@ use super::source::{KindArgs, SourceArgs};
     saves the model.")]
 pub(crate) struct TrainArgs {
     /// Name of a data set (mnist, fashion-mnist, digits, ...) or a path: a folder of IDX files, an
-    /// .npz, a .csv, a folder with one sub-folder of images per class [default: mnist, else the built-in
+    /// .npz, a .csv, several as 'part-*.csv', a folder with one sub-folder of images per class [default: mnist, else the built-in
     /// digits]
     #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Option<PathBuf>,

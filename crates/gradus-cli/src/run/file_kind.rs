@@ -6,7 +6,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use gradus::data::csv::is_packed_table;
-use gradus::data::{FolderKind, folder_kind};
+use gradus::data::{FolderKind, folder_kind, training_table};
 use gradus::files::magic::Magic;
 use gradus::files::reading;
 
@@ -49,6 +49,8 @@ impl FileKind {
         match read {
             Ok(_) if File::open(path).is_ok_and(is_packed_table) => FileKind::Table,
             Ok(_) => FileKind::of_start(&start),
+            // Several files that a pattern stands for are one table.
+            Err(_) if training_table(path).is_some() => FileKind::Table,
             Err(_) => FileKind::Unknown,
         }
     }

@@ -70,13 +70,14 @@ const OF_THE_RECIPE: [&str; 18] = [
 /// The preset of a run on a table, where the options name neither a preset nor settings that say otherwise, and a line about
 /// it. None for anything but a table: images in a table have names or the number of MNIST's pixels.
 pub(crate) fn recipe(args: &TrainArgs) -> Option<(Preset, String)> {
-    let path = args.data.as_deref().filter(|path| !is_set_name(path) && path.is_file())?;
+    let path = args.data.as_deref().filter(|path| !is_set_name(path))?;
     let says_otherwise =
         args.preset.is_some() || OF_THE_RECIPE.iter().any(|name| args.settings.has(name));
     if says_otherwise || FileKind::of(path) != FileKind::Table {
         return None;
     }
-    let has_images = may_hold_images(path, &options_of(&args.source)).unwrap_or(false);
+    let has_images =
+        may_hold_images(&training_table(path)?, &options_of(&args.source)).unwrap_or(false);
     let preset = Preset::Tabular;
     let line = format!(
         "Preset: {} (a table; --preset {} takes seconds)",

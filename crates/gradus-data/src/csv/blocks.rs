@@ -62,7 +62,7 @@ impl<R: Read> Blocks<R> {
                 return Ok(None);
             }
             if self.rest.len() > LONGEST_LINE {
-                return Err(too_long(self.lines.ends + 1));
+                return Err(too_long(self.lines.ends + 1, &self.rest));
             }
             size = 2 * self.rest.len();
         }

@@ -13,7 +13,7 @@
 //! | records.rs | a block | records of fields, with their lines |
 //! | header.rs | the first records | whether the first one is a header |
 //! | table.rs | all of these | the columns of a text table, and its rows one by one |
-//! | stored.rs, parquet.rs, ipc.rs, arrow.rs | a file that keeps types | its columns |
+//! | stored.rs, parquet.rs, ipc.rs, arrow.rs, quiet.rs | a file that keeps types | its columns |
 //! | head.rs | | what is known of columns before rows are read |
 //! | layout.rs | columns, and what is asked for | which are features and targets |
 //! | fields.rs, times.rs | fields | numbers, labels, times |
@@ -23,6 +23,7 @@
 //! | rows.rs | a text table | its features and targets, blocks side by side |
 //! | targets.rs | fields or columns | labels or values |
 //! | samples.rs | features and targets | inputs |
+//! | several.rs | files of equal columns | the samples of all of them |
 //! | task.rs | a table | which column is the target, and whether it holds classes or values |
 //! | options.rs | | what is asked for |
 //! | columns.rs, exact.rs | a table | its columns with their types, to be written again |
@@ -48,9 +49,12 @@ mod options;
 mod packed;
 #[cfg(feature = "parquet")]
 mod parquet;
+#[cfg(feature = "parquet")]
+mod quiet;
 mod records;
 mod rows;
 mod samples;
+mod several;
 mod single;
 mod source;
 #[cfg(feature = "parquet")]
@@ -74,6 +78,7 @@ pub use extended::{Cell, Writer, extend, free_names, read_columns};
 pub use in_memory::{column_of_texts, in_type};
 pub use options::TableOptions;
 pub use packed::is_packed_table;
+pub use several::read_tables;
 pub use single::read_field;
 pub use task::{TargetGuess, guess_target, may_hold_images};
 

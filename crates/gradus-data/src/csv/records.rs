@@ -171,7 +171,7 @@ impl<'a> Records<'a> {
     /// Splits a line without quotation marks.
     fn split_plain(&self, line: &[u8], record: &mut Record) -> Result<()> {
         if line.len() > LONGEST_LINE {
-            return Err(too_long(record.line));
+            return Err(too_long(record.line, line));
         }
         record.text.extend_from_slice(line);
         let mut start = 0;
@@ -190,7 +190,7 @@ impl<'a> Records<'a> {
         let mut at = self.at;
         loop {
             if record.text.len() > LONGEST_LINE {
-                return Err(too_long(record.line));
+                return Err(too_long(record.line, b"\""));
             }
             // A field begins.
             let start = record.text.len();
@@ -240,9 +240,16 @@ impl<'a> Records<'a> {
     }
 }
 
-/// The error for a record that is too long.
-pub(super) fn too_long(line: u64) -> crate::error::Error {
-    invalid(format!("line {line} has more than 16 MiB; is a quotation mark not closed?"))
+/// The error for a record that is too long and begins with this text, or is of it.
+pub(super) fn too_long(line: u64, text: &[u8]) -> crate::error::Error {
+    let advice = match memchr::memchr(b'"', text) {
+        Some(_) => "; is a quotation mark not closed?".to_owned(),
+        None => format!(
+            ": a row has at most that, and {MOST_FIELDS} fields; does another character end the lines? Arrays of very \
+             many features are read from .npy and .npz"
+        ),
+    };
+    invalid(format!("line {line} has more than 16 MiB{advice}"))
 }
 
 fn unclosed(line: u64) -> crate::error::Error {

@@ -31,11 +31,48 @@ pub(super) enum Source<R> {
 }
 
 /// What was read.
-struct Features {
-    columns: Vec<ReadColumn>,
+pub(super) struct Features {
+    pub(super) columns: Vec<ReadColumn>,
     /// What comes first in the dates of each.
-    orders: Vec<Option<DateOrder>>,
-    targets: ReadTargets,
+    pub(super) orders: Vec<Option<DateOrder>>,
+    pub(super) targets: ReadTargets,
+}
+
+/// A table whose rows have been read: all of a data set, or a part of it.
+pub(super) struct Part {
+    pub(super) head: Head,
+    pub(super) layout: Layout,
+    /// The roles of the columns.
+    pub(super) columns: Columns,
+    pub(super) features: Features,
+}
+
+impl Part {
+    /// Removes and returns the warnings so far, a line each, which begins with the name of the file.
+    pub(super) fn take_warnings(&mut self, path: &Path) -> Vec<String> {
+        let warnings = std::mem::take(&mut self.head.warnings).into_iter();
+        warnings.map(|warning| format!("{}: {warning}", path.display())).collect()
+    }
+
+    /// The samples with their targets, and what else the user ought to know, a line each.
+    pub(super) fn finish(self, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
+        let Part { mut head, layout, mut columns, features: read } = self;
+        let Features { columns: mut features, orders, targets } = read;
+        if layout.is_new {
+            columns = columns.with_date_orders(orders);
+        }
+        Head::add_unread(&mut features, &layout, options);
+        let inputs = head.inputs(features, layout.may_be_pixels, options)?;
+        let names = layout.targets.iter().map(|&at| head.name(at)).collect();
+        let features = layout.features.len() + layout.unread.len();
+        let shape = match &inputs {
+            Inputs::Bytes(_) => image_shape(&[features]).unwrap_or(vec![features]),
+            _ => vec![features],
+        };
+        let data =
+            Dataset::with_targets(inputs, targets.finish(names), shape)?.with_columns(columns)?;
+        Ok((data, head.warnings))
+    }
 }
 
 /// Reads a table that may be packed.
@@ -80,7 +117,12 @@ impl<R: Read> Source<R> {
     }
 
     /// The samples with their targets, and what the user ought to know, a line each.
-    pub(super) fn labelled(mut self, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
+    pub(super) fn labelled(self, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
+        self.part(options)?.finish(options)
+    }
+
+    /// The rows with their targets, to which others may be added.
+    pub(super) fn part(mut self, options: &TableOptions) -> Result<Part> {
         if self.head().columns < 2 {
             return Err(invalid(
                 "the table has one column: expected a label and at least one number",
@@ -88,25 +130,11 @@ impl<R: Read> Source<R> {
         }
         let (mut layout, mut columns) = layout::of_samples_with_targets(self.head(), options)?;
         let kind = if options.values { TargetKind::Values } else { TargetKind::Classes };
-        let Features { columns: mut features, orders, targets } =
-            self.read(&layout, kind, options)?;
-        if layout.is_new {
-            columns = columns.with_date_orders(orders);
-        }
+        let mut features = self.read(&layout, kind, options)?;
         if layout.is_new && layout.features.first() == Some(&0) {
             self.look_for_index(&mut layout, &mut features, &mut columns)?;
         }
-        Head::add_unread(&mut features, &layout, options);
-        let inputs = self.head().inputs(features, layout.may_be_pixels, options)?;
-        let names = layout.targets.iter().map(|&at| self.head().name(at)).collect();
-        let features = layout.features.len() + layout.unread.len();
-        let shape = match &inputs {
-            Inputs::Bytes(_) => image_shape(&[features]).unwrap_or(vec![features]),
-            _ => vec![features],
-        };
-        let data =
-            Dataset::with_targets(inputs, targets.finish(names), shape)?.with_columns(columns)?;
-        Ok((data, std::mem::take(&mut self.head().warnings)))
+        Ok(Part { head: std::mem::take(self.head()), layout, columns, features })
     }
 
     /// The samples for a model that takes so many features, whose values have the names `outputs`; what the user ought to
@@ -188,7 +216,7 @@ impl<R: Read> Source<R> {
     fn look_for_index(
         &mut self,
         layout: &mut Layout,
-        features: &mut Vec<ReadColumn>,
+        features: &mut Features,
         columns: &mut Columns,
     ) -> Result<()> {
         const NAMES: [&str; 5] = ["", "index", "id", "row", "no"];
@@ -197,16 +225,17 @@ impl<R: Read> Source<R> {
         let is_unnamed =
             name.as_ref().is_some_and(|it| it.is_empty() || it.starts_with("unnamed:"));
         let may_count = name.is_none_or(|name| NAMES.contains(&name.as_str()));
-        let counts = features.first().is_some_and(counts_rows);
+        let counts = features.columns.first().is_some_and(counts_rows);
         if !(is_unnamed || may_count && counts) {
             return Ok(());
         }
         let column = head.column(0);
-        if is_unnamed && counts && features.len() > 1 {
+        if is_unnamed && counts && features.columns.len() > 1 {
             head.warnings.push(format!(
                 "{column} has no name and counts the rows, such as the index that pandas writes: it is left out"
             ));
-            features.remove(0);
+            features.columns.remove(0);
+            features.orders.remove(0);
             layout.features.remove(0);
             *columns = columns.without(0)?;
         } else {

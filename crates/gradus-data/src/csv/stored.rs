@@ -1,6 +1,5 @@
 //! Tables in files that keep types (Parquet and Arrow): a file in, the columns that are wanted out, each of one type.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use arrow_array::RecordBatch;
@@ -15,6 +14,7 @@ use super::fields::Gaps;
 use super::head::{Head, Layout};
 use super::ipc::ArrowFile;
 use super::parquet::{Content, ParquetFile};
+use super::quiet::quietly;
 use super::samples::convert;
 use super::targets::{ReadTargets, TargetKind, has_targets, of_columns};
 use super::typed::{DatedColumn, ReadColumn, Wanted};
@@ -174,14 +174,17 @@ impl StoredTable {
         };
         let growing: Vec<Growing> = match &self.file {
             StoredFile::Parquet(file) => {
+                // Each on a thread of its own.
                 let read = |(&at, &kind): (&usize, &ColumnType)| {
-                    let (mut column, mut rows) = (Growing::new(kind), 0);
-                    for batch in file.batches(&[at])? {
-                        let batch = batch.map_err(unreadable)?;
-                        column.push(batch.column(0)).map_err(|it| misfit(at, rows, it))?;
-                        rows += batch.num_rows();
-                    }
-                    Ok(column)
+                    guarded(|| {
+                        let (mut column, mut rows) = (Growing::new(kind), 0);
+                        for batch in file.batches(&[at])? {
+                            let batch = batch.map_err(unreadable)?;
+                            column.push(batch.column(0)).map_err(|it| misfit(at, rows, it))?;
+                            rows += batch.num_rows();
+                        }
+                        Ok(column)
+                    })
                 };
                 let read: Vec<Result<Growing>> = columns.par_iter().zip(&kinds).map(read).collect();
                 read.into_iter().collect::<Result<_>>()?
@@ -193,7 +196,7 @@ impl StoredTable {
                 for batch in file.batches() {
                     let batch = batch?;
                     let push = |(column, &at): (&mut Growing, &usize)| {
-                        column.push(batch.column(at)).map_err(|it| misfit(at, rows, it))
+                        guarded(|| column.push(batch.column(at)).map_err(|it| misfit(at, rows, it)))
                     };
                     let pushed: Vec<Result<()>> =
                         growing.par_iter_mut().zip(columns).map(push).collect();
@@ -308,8 +311,8 @@ impl StoredFile {
 /// What `work` gives, or an error if a crate that reads these files panics, as some do on damaged ones: what has been read is
 /// thrown away then.
 fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(invalid("the file is damaged: its parts do not fit together")))
+    quietly(work)
+        .unwrap_or_else(|| Err(invalid("the file is damaged: its parts do not fit together")))
 }
 
 fn unreadable(error: ArrowError) -> Error {

@@ -2,6 +2,7 @@
 
 mod large;
 mod oddities;
+mod several;
 #[cfg(feature = "parquet")]
 mod stored;
 
