@@ -490,7 +490,7 @@ fn a_model_of_100_columns_is_small() {
     let mut table = format!("{},kind\n", names.join(","));
     for row in 0..600_usize {
         let cell =
-            |at: usize| format!("{}.5,value {}", row * (at + 3) % 97, row * 7 % (2 * at + 3));
+            |at: usize| format!("{}.5,value {}", row * (at + 3) % 97, row * 8 % (2 * at + 3));
         let cells: Vec<String> = (0..50).map(cell).collect();
         writeln!(table, "{},{}", cells.join(","), ["a", "b", "c"][row % 3]).unwrap();
     }

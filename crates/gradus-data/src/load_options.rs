@@ -112,6 +112,7 @@ impl LoadOptions {
                 fill: self.fill.as_deref(),
                 header: self.header,
                 decimal_comma: false,
+                finds_types: false,
             },
             image_size: self.image_size,
             colour: self.colour,

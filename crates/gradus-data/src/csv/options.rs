@@ -34,6 +34,9 @@ pub struct TableOptions<'a> {
     /// The types of the features in `columns`, if these have types: the samples are then raw columns of these types. Without
     /// them, samples with known columns are numbers without gaps.
     pub types: Option<&'a [ColumnType]>,
+    /// Whether `columns` say only which columns are features and targets, and what they hold is found out, as in a further file
+    /// of the same table.
+    pub finds_types: bool,
     /// Whether a model uses each of the features in `columns`: those that it does not use need not be in the table, and what
     /// they hold does not matter. By default it uses all.
     pub used: Option<&'a [bool]>,
@@ -48,7 +51,7 @@ pub struct TableOptions<'a> {
 impl TableOptions<'_> {
     /// Whether the samples may be raw columns.
     pub(super) fn may_be_raw(&self) -> bool {
-        self.columns.is_none() || self.types.is_some() || self.fill.is_some()
+        self.columns.is_none() || self.types.is_some() || self.fill.is_some() || self.finds_types
     }
 
     /// Whether a known feature is used.

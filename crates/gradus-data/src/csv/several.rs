@@ -33,9 +33,13 @@ pub fn read_tables(paths: &[PathBuf], options: &TableOptions) -> Result<(Dataset
         let options = match options.columns {
             Some(_) => *options,
             // The roles of the columns are known by now.
-            None => {
-                TableOptions { label_column: None, drop: &[], columns: Some(&columns), ..*options }
-            }
+            None => TableOptions {
+                label_column: None,
+                drop: &[],
+                columns: Some(&columns),
+                finds_types: true,
+                ..*options
+            },
         };
         let mut part = part_of(path, Some((first, &whole.head)), &options)?;
         warnings.extend(part.take_warnings(path));
