@@ -79,8 +79,8 @@ fn category(values: &[&str], form: CategoryForm) -> SchemaColumn {
     }
 }
 
-fn number(scale: Scale, gaps: bool) -> SchemaColumn {
-    SchemaColumn::Number(Scaled { scale, gaps, typical: None })
+fn number(scale: Scale, gaps: bool, values: &[f64]) -> SchemaColumn {
+    SchemaColumn::Number(Scaled { scale, gaps, typical: None, values: values.to_vec() })
 }
 
 /// All kinds of columns, and rows with gaps and unknown values.
@@ -90,9 +90,9 @@ fn mixed() -> (Schema, Vec<&'static str>, Table) {
     let plain = |part| ScaledPart { part, scale: Scale::IDENTITY };
     let unused = SchemaColumn::Dropped { kind: ColumnType::Text, why: DropReason::Constant };
     let columns = vec![
-        ("size \"cm\" */", number(scale(1.7e9, 2.0), true)),
+        ("size \"cm\" */", number(scale(1.7e9, 2.0), true, &[])),
         ("class", category(&["no", "NAME REAL PARAMETER"], CategoryForm::Binary)),
-        ("größe", number(scale(-1.0, 0.5), false)),
+        ("größe", number(scale(-1.0, 0.5), false, &[])),
         ("unused", unused),
         ("x", category(&["ü", "a b", "c"], CategoryForm::OneHot)),
         ("x ", category(&["?", "b"], CategoryForm::Frequent)),
@@ -108,6 +108,8 @@ fn mixed() -> (Schema, Vec<&'static str>, Table) {
             },
         ),
         ("", SchemaColumn::Time { parts: vec![], gaps: true, typical: None }),
+        ("gains", number(scale(0.0, 50.0), true, &[-1.5, 0.0, 0.1, 16_777_217.0])),
+        ("losses", number(scale(0.0, 0.5), false, &[2.0])),
     ];
     let (names, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
     let texts = |rows: [&str; 5]| {
@@ -128,6 +130,8 @@ fn mixed() -> (Schema, Vec<&'static str>, Table) {
         texts(["r", "", "q??/", "p", "pp"]),
         times.clone(),
         times,
+        RawColumn::Numbers(vec![0.1, f64::NAN, 16_777_217.0, 16_777_216.0, -0.0]),
+        RawColumn::Numbers(vec![2.0, f64::NAN, 2.5, 0.0, -2.0]),
     ]);
     (Schema::new(columns).unwrap(), names, table.unwrap())
 }

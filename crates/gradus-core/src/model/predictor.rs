@@ -135,7 +135,12 @@ mod tests {
         let scale = Scale { mean: 1.5, deviation: 0.5, fill: 0.0, clip: true };
         let values = ["a", "b", "c"].map(String::from).to_vec();
         let schema = Schema::new(vec![
-            SchemaColumn::Number(Scaled { scale, gaps: true, typical: None }),
+            SchemaColumn::Number(Scaled {
+                scale,
+                gaps: true,
+                typical: None,
+                values: vec![-1.0, 0.25, 2.0],
+            }),
             SchemaColumn::Category {
                 values: values.clone(),
                 form: CategoryForm::OneHot,
@@ -147,7 +152,7 @@ mod tests {
                 typical: None,
             },
         ]);
-        let mut network = Network::dense(6, &[5], &[Activation::Mish], 2).unwrap();
+        let mut network = Network::dense(7, &[5], &[Activation::Mish], 2).unwrap();
         network.initialize(Init::He, 1);
         let outputs = Outputs::classes(["x", "y"].map(String::from).to_vec());
         let transform = Transform::Columns(schema.unwrap());

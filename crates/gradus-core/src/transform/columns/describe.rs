@@ -23,7 +23,13 @@ impl SchemaColumn {
             false => text,
         };
         match self {
-            SchemaColumn::Number(number) => with_flag("scaled".to_owned(), number.gaps),
+            SchemaColumn::Number(number) => {
+                let inputs = with_flag("scaled".to_owned(), number.gaps);
+                match number.values.len() {
+                    0 => inputs,
+                    values => format!("{inputs}, code of one of {values} values"),
+                }
+            }
             SchemaColumn::Category { values, form, .. } => match form {
                 CategoryForm::Binary => format!("-1 for {}, 1 for {}", values[0], values[1]),
                 CategoryForm::OneHot => {

@@ -200,10 +200,14 @@ fn cell_of(raw: &RawColumn, numbers: &[u32], row: usize) -> Taken {
 /// Encodes one value.
 fn encode(column: &SchemaColumn, cell: Taken, out: &mut [f32]) {
     match (column, cell) {
-        (SchemaColumn::Number(Scaled { scale, gaps, .. }), Taken::Number(value)) => {
+        (SchemaColumn::Number(number), Taken::Number(value)) => {
+            let Scaled { scale, gaps, .. } = number;
             out[0] = if value.is_nan() { scale.fill } else { scale.apply(value) };
             if *gaps {
                 out[1] = f32::from(value.is_nan());
+            }
+            if number.has_code() {
+                out[1 + usize::from(*gaps)] = number.code(value);
             }
         }
         (SchemaColumn::Category { values, form, .. }, Taken::Category { number, is_gap }) => {
@@ -281,10 +285,10 @@ mod tests {
     fn every_kind_of_column_and_its_gaps() {
         let scale = |fill| Scale { mean: 2.0, deviation: 4.0, fill, clip: false };
         let number =
-            |fill, gaps| SchemaColumn::Number(Scaled { scale: scale(fill), gaps, typical: None });
+            |fill, gaps, values| SchemaColumn::Number(Scaled { scale: scale(fill), gaps, typical: None, values });
         let schema = Schema::new(vec![
-            number(0.25, true),
-            number(0.0, false),
+            number(0.25, true, vec![-1.5, 2.0]),
+            number(0.0, false, vec![4.0]),
             category(&["no", "yes"], CategoryForm::Binary),
             category(&["a", "b", "c"], CategoryForm::OneHot),
             category(&["a", "b"], CategoryForm::Frequent),
@@ -308,23 +312,23 @@ mod tests {
         ])
         .unwrap();
         let encoder = Encoder::new(&schema, &table).unwrap();
-        assert_eq!(encoder.width(), 13);
+        assert_eq!(encoder.width(), 15);
         let encoded = encoder.encode(0..3);
         #[rustfmt::skip]
         let expected = [
-            [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 3.0, 1.0, 0.0],
-            [0.25, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 1.0],
-            [0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, -0.5, 0.0],
+            [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 3.0, 1.0, 0.0],
+            [0.25, 1.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 1.0],
+            [0.0, 0.0, 2.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, -0.5, 0.0],
         ];
         assert_eq!(encoded, expected.concat());
         // Rows alone.
-        let (rows, mut single) = (RowEncoder::new(&schema), vec![f32::NAN; 13]);
+        let (rows, mut single) = (RowEncoder::new(&schema), vec![f32::NAN; 15]);
         for (row, expected) in expected.iter().enumerate() {
             rows.encode_into(table.columns().iter().map(|it| it.value(row)), &mut single).unwrap();
             assert_eq!(single, expected);
         }
         let refused = |row: &[RawValue]| {
-            let found = rows.encode_into(row.iter().copied(), &mut [0.0; 13]);
+            let found = rows.encode_into(row.iter().copied(), &mut [0.0; 15]);
             found.unwrap_err().to_string()
         };
         let mut row = [RawValue::Gap; 7];

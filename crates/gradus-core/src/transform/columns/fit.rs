@@ -1,6 +1,6 @@
 //! Fits a schema to the training part of a table.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 
 use super::calendar::TimePart;
@@ -18,6 +18,12 @@ const IDENTIFIER_SHARE: f64 = 0.95;
 /// ... and there are more different texts than this.
 const FEW_TEXTS: usize = 20;
 
+/// Values of a number that are told apart are in at least so many rows, ...
+const LEAST_ROWS: usize = 10;
+
+/// ... and there are no more than these, the most frequent.
+const MOST_TOLD_APART: usize = 512;
+
 impl Schema {
     /// What the columns of `table` are, of which `rows` are the training part. Numbers are scaled by `kind`;
     /// `codes` says whether the network takes categories of many values as codes.
@@ -25,7 +31,7 @@ impl Schema {
         let column = |raw: &RawColumn| match raw {
             RawColumn::Numbers(values) => {
                 let all = rows.indices().map(|row| values[row]);
-                number(kind, all.filter(|value| !value.is_nan()).collect(), rows.len())
+                number(kind, all.filter(|value| !value.is_nan()).collect(), codes, rows.len())
             }
             RawColumn::Text { codes: texts, values, is_chosen } => {
                 let mut counts = vec![0_usize; values.len()];
@@ -53,14 +59,47 @@ fn useless(kind: ColumnType, is_empty: bool, is_constant: bool) -> Option<Schema
 }
 
 /// A number, of `rows` rows of which some may be gaps, which are not among the `values`.
-fn number(kind: Normalization, values: Vec<f64>, rows: usize) -> SchemaColumn {
+fn number(kind: Normalization, values: Vec<f64>, codes: bool, rows: usize) -> SchemaColumn {
     let gaps = values.len() < rows;
     let is_constant = values.windows(2).all(|pair| pair[0] == pair[1]);
     if let Some(dropped) = useless(ColumnType::Number, values.is_empty(), is_constant && !gaps) {
         return dropped;
     }
     let typical = Some(median(&mut values.clone(), f64::total_cmp));
-    SchemaColumn::Number(Scaled { scale: Scale::fit(kind, values), gaps, typical })
+    let told_apart = if codes { told_apart(values.clone()) } else { Vec::new() };
+    SchemaColumn::Number(Scaled {
+        scale: Scale::fit(kind, values),
+        gaps,
+        typical,
+        values: told_apart,
+    })
+}
+
+/// The values of a number that get codes, in ascending order. Such a column has one value in most rows and single amounts
+/// in the others, like the capital gains of a census: what an amount means is known from the rows that have exactly it,
+/// and neighbours on the scale of the column are too close for a smooth function. None if the quartiles differ, if there
+/// are few such values, or if most of the other rows have values that do not come back.
+fn told_apart(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let (count, quarter) = (values.len(), values.len() / 4);
+    let usual = values[count / 2];
+    if values[quarter] != usual || values[count - 1 - quarter] != usual {
+        return Vec::new();
+    }
+    // The sum makes 0 of -0.
+    let runs = values.chunk_by(|a, b| a == b).map(|run| (run[0] + 0.0, run.len()));
+    let mut frequent: Vec<_> = runs.filter(|&(_, rows)| rows >= LEAST_ROWS).collect();
+    frequent.sort_by_key(|&(_, rows)| Reverse(rows));
+    frequent.truncate(MOST_TOLD_APART);
+    let others = values.iter().filter(|&&value| value != usual).count();
+    let covered = frequent.iter().filter(|(value, _)| *value != usual);
+    let covered: usize = covered.map(|(_, rows)| rows).sum();
+    if frequent.len() <= MOST_FLAGS || 2 * covered < others {
+        return Vec::new();
+    }
+    let mut found: Vec<f64> = frequent.into_iter().map(|(value, _)| value).collect();
+    found.sort_by(f64::total_cmp);
+    found
 }
 
 fn category(
@@ -236,6 +275,55 @@ mod tests {
             schema.columns()[1],
             SchemaColumn::Category { values, form, typical: Some("a".into()) }
         );
+    }
+
+    #[test]
+    fn amounts_that_come_back_get_codes() {
+        // Three quarters and more are 0, as a negative zero, too; twelve amounts are in 10 rows each, others in one.
+        let amounts = |different: usize, single: usize| -> Vec<f64> {
+            let mut values = vec![0.0; 700];
+            values.extend([-0.0; 20]);
+            (0..different).for_each(|at| values.extend([1000.0 - at as f64; LEAST_ROWS]));
+            values.extend((0..single).map(|at| 0.5 + at as f64));
+            values
+        };
+        let of = |values: Vec<f64>| match number(Normalization::Robust, values, true, 2000) {
+            SchemaColumn::Number(number) => number,
+            other => panic!("{other:?}"),
+        };
+        let found = of(amounts(12, 30));
+        let mut expected = vec![0.0];
+        expected.extend((989..=1000).map(f64::from));
+        assert_eq!(found.values, expected);
+        let codes = [0.0, -0.0, 989.0, 1000.0, 0.5, 988.5, f64::NAN, f64::INFINITY];
+        assert_eq!(codes.map(|it| found.code(it)), [1.0, 1.0, 2.0, 13.0, 0.0, 0.0, 0.0, 0.0]);
+        found.check().unwrap();
+        // Few amounts; amounts that mostly do not come back; quartiles that differ; no codes.
+        assert!(!of(amounts(7, 0)).has_code());
+        assert!(!of(amounts(12, 121)).has_code());
+        let spread = (0..100).flat_map(|at| [f64::from(at); LEAST_ROWS]).collect();
+        assert!(!of(spread).has_code());
+        let without = number(Normalization::Robust, amounts(12, 0), false, 2000);
+        assert!(matches!(without, SchemaColumn::Number(number) if !number.has_code()));
+        // No more than the most frequent.
+        let mut many = vec![3.0; 20_000];
+        (0..600).for_each(|at| many.extend(vec![10.0 + f64::from(at); 10 + at as usize % 2]));
+        let found = of(many);
+        assert_eq!(found.values.len(), MOST_TOLD_APART);
+        let frequent = (0..600).filter(|at| at % 2 == 1);
+        assert!(frequent.clone().all(|at| found.code(10.0 + f64::from(at)) > 0.0));
+        let text = serde_json::to_string(&SchemaColumn::Number(found.clone())).unwrap();
+        assert_eq!(serde_json::from_str::<SchemaColumn>(&text).unwrap(), SchemaColumn::Number(found));
+    }
+
+    #[test]
+    fn numbers_of_older_models_have_no_codes() {
+        let text = r#"{"number":{"scale":{"mean":1.0,"deviation":2.0,"fill":0.0},"gaps":false}}"#;
+        let SchemaColumn::Number(number) = serde_json::from_str(text).unwrap() else { panic!() };
+        assert!(!number.has_code() && number.code(1.0) == 0.0);
+        for values in [vec![2.0, 1.0], vec![1.0, 1.0], vec![f64::NAN], vec![f64::INFINITY]] {
+            assert!(Scaled { values, ..number.clone() }.check().is_err());
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //!
 //! | raw column | encoded columns |
 //! |---|---|
-//! | number | the number on the scale of the setting `normalize`; a flag of gaps if the training part has gaps |
+//! | number | the number on the scale of the setting `normalize`; a flag of gaps if the training part has gaps; the code of its value where codes are possible, most rows have one value and others come back exactly |
 //! | category of two values | -1 or +1; 0 for a gap or an unknown value |
 //! | category of one or 3 to 8 values | a flag for each value; all 0 for a gap or an unknown value |
 //! | category of more values | its code: 1 to K, 0 for a gap or an unknown value; without codes a flag for each of up to 64 values, the most frequent ones, and if there are more, one for all others |
@@ -105,6 +105,37 @@ pub struct Scaled {
     /// The median; older models do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub typical: Option<f64>,
+    /// Values that are told apart besides, in ascending order: a last code is 1 to K for these, and 0 for a gap or any other
+    /// number. There is none if this is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<f64>,
+}
+
+impl Scaled {
+    /// Whether a code of values follows.
+    pub fn has_code(&self) -> bool {
+        !self.values.is_empty()
+    }
+
+    /// The code of a number; `NaN` is a gap.
+    pub fn code(&self, number: f64) -> f32 {
+        let place = self.values.binary_search_by(|value| {
+            value.partial_cmp(&number).unwrap_or(std::cmp::Ordering::Less)
+        });
+        place.map_or(0.0, |at| (at + 1) as f32)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let in_order = self.values.windows(2).all(|pair| pair[0] < pair[1]);
+        let usable = in_order && self.values.iter().all(|value| value.is_finite());
+        match usable && self.values.len() <= MOST_VALUES {
+            true => self.scale.check(),
+            false => Err(format!(
+                "tells {} numbers apart, which must be finite, in ascending order and at most {MOST_VALUES}",
+                self.values.len()
+            )),
+        }
+    }
 }
 
 /// A part of a time and how it is scaled.
@@ -206,7 +237,7 @@ impl Schema {
     }
 
     /// An encoded row that speaks for no value of any column: numbers and times are at the centre of the training part,
-    /// which also stands for gaps, and flags of values have the same share each. The code of a category is 0.
+    /// which also stands for gaps, and flags of values have the same share each. Codes are 0.
     pub fn neutral(&self) -> Vec<f32> {
         self.columns.iter().flat_map(SchemaColumn::neutral).collect()
     }
@@ -297,7 +328,9 @@ impl SchemaColumn {
                 CategoryForm::OneHot => values.len(),
                 CategoryForm::Frequent => values.len() + 1,
             },
-            SchemaColumn::Number(number) => 1 + usize::from(number.gaps),
+            SchemaColumn::Number(number) => {
+                1 + usize::from(number.gaps) + usize::from(number.has_code())
+            }
             SchemaColumn::Time { parts, gaps, .. } => parts.len() + usize::from(*gaps),
             SchemaColumn::Dropped { .. } => 0,
         }
@@ -307,7 +340,12 @@ impl SchemaColumn {
         let gap_flag = |gaps: bool| gaps.then_some(EncodedColumn::Flag);
         match self {
             SchemaColumn::Number(number) => {
-                [Some(EncodedColumn::Number), gap_flag(number.gaps)].into_iter().flatten().collect()
+                let values = number.values.len();
+                let code = number.has_code().then_some(EncodedColumn::Code { values });
+                [Some(EncodedColumn::Number), gap_flag(number.gaps), code]
+                    .into_iter()
+                    .flatten()
+                    .collect()
             }
             SchemaColumn::Category { values, form: CategoryForm::Code, .. } => {
                 vec![EncodedColumn::Code { values: values.len() }]
@@ -345,7 +383,7 @@ impl SchemaColumn {
 
     fn check(&self) -> Result<(), String> {
         match self {
-            SchemaColumn::Number(number) => number.scale.check(),
+            SchemaColumn::Number(number) => number.check(),
             SchemaColumn::Category { values, form, .. } => {
                 let most = match form {
                     CategoryForm::Binary if values.len() != 2 => 0,

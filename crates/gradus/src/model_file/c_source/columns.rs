@@ -48,6 +48,9 @@ pub(super) fn encoding(model: &Model, schema: &Schema, name: &str) -> String {
     if has(|it| matches!(it, SchemaColumn::Category { .. })) {
         text += FIND;
     }
+    if has(|it| matches!(it, SchemaColumn::Number(number) if number.has_code())) {
+        text += FIND_NUMBER;
+    }
     if has(|it| matches!(it, SchemaColumn::Time { .. })) {
         text += &CALENDAR.replace("NAME", name);
     }
@@ -62,6 +65,13 @@ pub(super) fn encoding(model: &Model, schema: &Schema, name: &str) -> String {
                 );
                 if number.gaps {
                     let _ = writeln!(body, "    *x++ = isnan(row->{field}) ? 1.0f : 0.0f;");
+                }
+                if number.has_code() {
+                    let values = number.values.iter().map(|value| format!("{value:?}"));
+                    array(&mut tables, &format!("static const double value_{at}"), values);
+                    let count = number.values.len();
+                    let _ =
+                        writeln!(body, "    *x++ = place_of(row->{field}, value_{at}, {count});");
                 }
             }
             SchemaColumn::Category { values, form, .. } => {
@@ -183,6 +193,26 @@ static float code_of(const char *text, const char *const *texts, const float *co
             low = middle + 1;
     }
     return other;
+}
+
+";
+
+/// The search for a number.
+const FIND_NUMBER: &str = "\
+/* The place of a number among values in ascending order, from 1; 0 for any other, and for a gap. */
+static float place_of(double number, const double *values, int count)
+{
+    int low = 0, high = count;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (number == values[middle])
+            return (float)(middle + 1);
+        if (number < values[middle])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return 0.0f;
 }
 
 ";

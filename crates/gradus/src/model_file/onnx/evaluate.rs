@@ -105,6 +105,14 @@ fn compute(node: &Node, inputs: &[&Value]) -> Value {
             each(inputs[1].kind, inputs, |it| if it[0] != 0.0 { it[1] } else { it[2] })
         }
         "Cast" => each(node.int("to", 0) as i32, inputs, |cell| cell[0]),
+        // By a single column.
+        "MatMul" => {
+            let column = &inputs[1].numbers;
+            assert_eq!((inputs[0].columns, kind), (column.len(), inputs[1].kind));
+            let rows = inputs[0].numbers.chunks_exact(column.len());
+            let sum = |row: &[f64]| row.iter().zip(column).map(|(x, y)| x * y).sum();
+            Value::new(kind, 1, rows.map(sum).collect())
+        }
         "Concat" => {
             let kinds: HashSet<i32> = inputs.iter().map(|it| it.kind).collect();
             assert_eq!(kinds.len(), 1, "{node:?}");
@@ -260,10 +268,16 @@ fn text(rows: &[&str]) -> RawColumn {
 }
 
 fn number(mean: f64, deviation: f32, clip: bool, gaps: bool) -> SchemaColumn {
+    told_apart((mean, deviation), clip, gaps, &[])
+}
+
+/// A number of which these values are told apart.
+fn told_apart(scale: (f64, f32), clip: bool, gaps: bool, values: &[f64]) -> SchemaColumn {
     SchemaColumn::Number(Scaled {
-        scale: Scale { mean, deviation, fill: 0.25, clip },
+        scale: Scale { mean: scale.0, deviation: scale.1, fill: 0.25, clip },
         gaps,
         typical: None,
+        values: values.to_vec(),
     })
 }
 
@@ -298,6 +312,8 @@ fn every_kind_of_column_is_encoded_as_by_the_library() {
                 gaps: false,
                 typical: None,
             },
+            told_apart((7.0, 2.5), true, true, &[-2.0, 0.0, 16_777_217.0]),
+            told_apart((0.0, 1.0), false, false, &[0.1]),
         ]
     };
     let table = vec![
@@ -311,6 +327,9 @@ fn every_kind_of_column_is_encoded_as_by_the_library() {
         text(&["r", "nan", "NA", "p"]),
         times.clone(),
         times,
+        // In single precision one of the values told apart would be another number.
+        RawColumn::Numbers(vec![-0.0, f64::NAN, 16_777_217.0, 16_777_216.0]),
+        RawColumn::Numbers(vec![0.1, f64::NAN, 0.1 + 1e-9, -0.1]),
     ];
     // An empty text of a table is a gap; here it stands for one.
     let mut table = table;
@@ -318,12 +337,17 @@ fn every_kind_of_column_is_encoded_as_by_the_library() {
     codes[3] = TEXT_GAP;
     compare(schema(), table.clone(), &[]);
     // Names of columns that are names of values of the graph, too, two that are equal and an empty one.
-    let names =
-        ["label", "encoded_blocks", "is_gap", "x", "int_0", "w1", "w1", "", "0.weight", "logits"];
+    let names = [
+        "label", "encoded_blocks", "is_gap", "x", "int_0", "w1", "w1", "", "0.weight", "logits", "code_3", "known_4",
+    ];
     compare(schema(), table, &names);
     // A single column of each kind.
     for (column, raw) in [
         (number(1.0, 2.0, true, false), RawColumn::Numbers(vec![1.0, f64::NAN])),
+        (
+            told_apart((1.0, 2.0), false, false, &[3.0, 4.0]),
+            RawColumn::Numbers(vec![4.0, f64::NAN, 3.0, 3.5]),
+        ),
         (category(&["a"], CategoryForm::OneHot), text(&["a", "nan"])),
         (category(&["a", "b"], CategoryForm::Binary), text(&["a", "x"])),
         (

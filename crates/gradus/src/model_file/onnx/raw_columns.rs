@@ -95,7 +95,7 @@ struct Builder {
     /// For each part, the column of times that it is of.
     parts: Vec<(TimePart, usize)>,
     scales: Vec<Scale>,
-    /// The values of codes, one of each category.
+    /// The values of codes, one of each category, and of each number whose values are told apart.
     codes: Vec<String>,
     /// For each flag of a category, its code and the number that it stands for.
     flags: Vec<(i64, f32)>,
@@ -116,6 +116,9 @@ impl Builder {
                     self.scales.push(number.scale);
                     self.places.push(Place::Number(at));
                     self.places.extend(number.gaps.then_some(Place::GapFlag(at)));
+                    if number.has_code() {
+                        self.code_of_number(name, &number.values);
+                    }
                 }
                 SchemaColumn::Time { parts, gaps, .. } => {
                     self.inputs.push(value(name, element::INT64, &[1]));
@@ -173,6 +176,23 @@ impl Builder {
             self.places.push(Place::CategoryFlag(self.flags.len()));
             self.flags.push((code as i64, number as f32));
         }
+    }
+
+    /// The code of a number: which of these values it is, in double precision, or 0.
+    fn code_of_number(&mut self, name: &str, values: &[f64]) {
+        let code = self.codes.len();
+        let names = ["known", "numbers", "truths", "hits", "code"].map(|it| format!("{it}_{code}"));
+        let [known, numbers, truths, hits, output] = &names;
+        let count = values.len();
+        self.constants.extend([
+            doubles(known, &[count], values),
+            floats(numbers, &[count, 1], &(1..=count).map(|it| it as f32).collect::<Vec<_>>()),
+        ]);
+        self.step("Equal", &[name, known], truths);
+        self.cast(truths, element::FLOAT, hits);
+        self.step("MatMul", &[hits, numbers], output);
+        self.codes.push(output.clone());
+        self.places.push(Place::Code(code));
     }
 
     /// What follows on all columns.
