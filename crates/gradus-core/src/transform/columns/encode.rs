@@ -284,8 +284,9 @@ mod tests {
     #[test]
     fn every_kind_of_column_and_its_gaps() {
         let scale = |fill| Scale { mean: 2.0, deviation: 4.0, fill, clip: false };
-        let number =
-            |fill, gaps, values| SchemaColumn::Number(Scaled { scale: scale(fill), gaps, typical: None, values });
+        let number = |fill, gaps, values| {
+            SchemaColumn::Number(Scaled { scale: scale(fill), gaps, typical: None, values })
+        };
         let schema = Schema::new(vec![
             number(0.25, true, vec![-1.5, 2.0]),
             number(0.0, false, vec![4.0]),

@@ -313,7 +313,10 @@ mod tests {
         let frequent = (0..600).filter(|at| at % 2 == 1);
         assert!(frequent.clone().all(|at| found.code(10.0 + f64::from(at)) > 0.0));
         let text = serde_json::to_string(&SchemaColumn::Number(found.clone())).unwrap();
-        assert_eq!(serde_json::from_str::<SchemaColumn>(&text).unwrap(), SchemaColumn::Number(found));
+        assert_eq!(
+            serde_json::from_str::<SchemaColumn>(&text).unwrap(),
+            SchemaColumn::Number(found)
+        );
     }
 
     #[test]

@@ -338,7 +338,18 @@ fn every_kind_of_column_is_encoded_as_by_the_library() {
     compare(schema(), table.clone(), &[]);
     // Names of columns that are names of values of the graph, too, two that are equal and an empty one.
     let names = [
-        "label", "encoded_blocks", "is_gap", "x", "int_0", "w1", "w1", "", "0.weight", "logits", "code_3", "known_4",
+        "label",
+        "encoded_blocks",
+        "is_gap",
+        "x",
+        "int_0",
+        "w1",
+        "w1",
+        "",
+        "0.weight",
+        "logits",
+        "code_3",
+        "known_4",
     ];
     compare(schema(), table, &names);
     // A single column of each kind.
