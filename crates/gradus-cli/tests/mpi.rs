@@ -1,68 +1,23 @@
 //! Training by several processes of MPI: the same model at any number of ranks, errors that name the rank, and runs that go
 //! on after a rank was killed.
 //!
-//! The launchers are those of the environment variable `GRADUS_TEST_MPIEXEC`, separated by `:`, else `mpiexec` on the path;
-//! without one, the tests that need it say that they were skipped.
+//! The launchers are those of common/launchers.rs; without one, the tests that need it say that they were skipped.
 
 mod common;
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{gradus, json, table, text};
+use common::launchers::{all_gone, apart, can_see_ranks, launchers, message, on_ranks, ranks_in};
+use common::{gradus, table, text};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 const TRAIN: &str = "train --data digits --hidden 32 --epochs 3 --batch-size 1024 --micro-batches 8 --threads 1 \
                      --out model.safetensors";
-
-/// The launchers of MPI on this machine.
-fn launchers() -> Vec<PathBuf> {
-    let named = env::var_os("GRADUS_TEST_MPIEXEC");
-    let found: Vec<PathBuf> = match &named {
-        Some(paths) => env::split_paths(paths).collect(),
-        None => env::var_os("PATH")
-            .iter()
-            .flat_map(|path| env::split_paths(path).collect::<Vec<_>>())
-            .map(|folder| folder.join("mpiexec"))
-            .find(|path| path.is_file())
-            .into_iter()
-            .collect(),
-    };
-    assert!(named.is_none() || found.iter().all(|path| path.is_file()), "{found:?}");
-    if found.is_empty() {
-        eprintln!("skipped: there is no mpiexec on the path, and GRADUS_TEST_MPIEXEC is not set");
-    }
-    found
-}
-
-/// The program as `ranks` processes of a launcher; more of them than cores are allowed.
-fn on_ranks(launcher: &Path, ranks: usize, folder: &Path, arguments: &str) -> Command {
-    let mut command = Command::new(launcher);
-    let beside = launcher.parent().unwrap().to_owned();
-    let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths(std::iter::once(beside).chain(env::split_paths(&path))).unwrap();
-    command
-        .args(["-n", &ranks.to_string(), env!("CARGO_BIN_EXE_gradus")])
-        .args(arguments.split_whitespace())
-        .current_dir(folder)
-        .env("PATH", path)
-        .env("HOME", folder)
-        .env("GRADUS_DATA", "")
-        .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
-        .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-        .env("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe")
-        .stdin(Stdio::null());
-    command
-}
-
-fn message(output: &Output) -> String {
-    text(&output.stderr) + &text(&output.stdout)
-}
 
 /// The digest of a model, without what it notes about when and by how many it was trained: that of its tensors.
 fn digest(path: &Path) -> String {
@@ -145,76 +100,9 @@ fn what_processes_cannot_share_is_an_error_of_rank_0() {
     }
 }
 
-/// The table of a sweep without its column of seconds, and what follows it.
-fn printed(output: &[u8]) -> Vec<Vec<String>> {
-    let lines = text(output);
-    let words = lines.lines().map(|line| line.split_whitespace().map(str::to_owned).collect());
-    let cut = |mut words: Vec<String>| {
-        if words.len() == 8 && words[0].parse::<usize>().is_ok() {
-            words.remove(5);
-        }
-        words
-    };
-    words.map(cut).filter(|words: &Vec<String>| !words.is_empty()).collect()
-}
-
-#[test]
-fn processes_share_the_runs_of_a_sweep() {
-    for launcher in launchers() {
-        for halve in ["", "--halve"] {
-            let folder = TempDir::new().unwrap();
-            table(folder.path(), "table.csv");
-            let sweep = |out: &str, mpi: &str| {
-                format!(
-                    "sweep --vary learning-rate=0.0001..0.1:log --runs 13 --jobs 1 {halve} {mpi} --out {out} -- --data \
-                     table.csv --hidden 8 --epochs 9 --batch-size 16 --validation 0.2 --threads 1"
-                )
-            };
-            // The file has the seconds and the order in which runs ended; the figures must be the same.
-            let results = |name: &str| {
-                let text = fs::read_to_string(folder.path().join(name)).unwrap();
-                let mut lines: Vec<_> = text.lines().map(json).collect();
-                lines.sort_by_key(|line| line["run"].as_u64());
-                for line in &mut lines {
-                    line.as_object_mut().unwrap().remove("seconds");
-                }
-                lines
-            };
-            let alone = gradus(folder.path(), &sweep("alone.jsonl", "")).assert().success();
-            let alone = printed(&alone.get_output().stdout);
-            for ranks in [2, 4] {
-                let name = format!("{ranks}.jsonl");
-                let output = on_ranks(&launcher, ranks, folder.path(), &sweep(&name, "--mpi"))
-                    .output()
-                    .unwrap();
-                assert!(output.status.success(), "{}", message(&output));
-                assert_eq!(printed(&output.stdout), alone, "{ranks} ranks {halve}");
-                assert_eq!(results(&name), results("alone.jsonl"), "{ranks} ranks {halve}");
-                // A file that is complete takes no training.
-                let again =
-                    on_ranks(&launcher, 2, folder.path(), &sweep(&name, "--mpi")).output().unwrap();
-                assert_eq!(printed(&again.stdout), alone);
-                assert!(text(&again.stderr).contains("13 of 13 runs are already done"));
-            }
-        }
-    }
-}
-
-/// The processes of the program that work in a folder.
-fn ranks_in(folder: &Path) -> Vec<u32> {
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-    let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    ids.filter(|id| {
-        let at = |name: &str| fs::read_link(format!("/proc/{id}/{name}")).unwrap_or_default();
-        at("cwd") == folder && at("exe") == Path::new(env!("CARGO_BIN_EXE_gradus"))
-    })
-    .collect()
-}
-
 #[test]
 fn a_run_goes_on_after_a_rank_was_killed() {
-    if !Path::new("/proc/self/exe").exists() {
-        eprintln!("skipped: there is no /proc to find the ranks by");
+    if !can_see_ranks() {
         return;
     }
     for launcher in launchers() {
@@ -243,11 +131,7 @@ fn a_run_goes_on_after_a_rank_was_killed() {
                 Command::new("kill").args(["-9", &id.to_string()]).status().unwrap();
             }
             job.wait().unwrap();
-            let end = Instant::now();
-            while !ranks_in(&place).is_empty() {
-                assert!(end.elapsed() < Duration::from_secs(20), "ranks are left");
-                sleep(Duration::from_millis(50));
-            }
+            all_gone(&place);
         }
         let output = on_ranks(&launcher, 1, &place, &line).output().unwrap();
         assert!(output.status.success(), "{}", message(&output));
@@ -259,5 +143,77 @@ fn a_run_goes_on_after_a_rank_was_killed() {
             said.contains("was begun with --hidden 32, and this command is with --hidden 33"),
             "{said}"
         );
+    }
+}
+
+#[test]
+fn ranks_that_differ_end_together_and_say_in_what() {
+    for launcher in launchers() {
+        let folder = TempDir::new().unwrap();
+        let place = folder.path().canonicalize().unwrap();
+        table(&place, "table.csv");
+        let other = fs::read_to_string(place.join("table.csv")).unwrap().replacen("0.0", "0.1", 1);
+        fs::write(place.join("other.csv"), other).unwrap();
+        let line = "train --data table.csv --epochs 2 --batch-size 32 --micro-batches 4 --mpi \
+                    --checkpoint run.safetensors";
+        for (what, isa, second) in [
+            ("settings of rank 0: start all ranks", None, line.replace("epochs 2", "epochs 3")),
+            ("training data of rank 0: give all", None, line.replace("table.csv", "other.csv")),
+            ("instruction set of rank 0: set the environment", Some("portable"), line.to_owned()),
+            // It dies at the start: rank 0 must not wait for it.
+            ("cannot read gone.csv", None, line.replace("table.csv", "gone.csv")),
+        ] {
+            let output = apart(&launcher, &place, [(None, line), (isa, &second)]).output().unwrap();
+            let said = message(&output);
+            assert!(!output.status.success() && said.contains(what), "{what}: {said}");
+            assert!(what.starts_with("cannot") || said.contains("rank 1 does not have"), "{said}");
+            all_gone(&place);
+            for file in ["model.safetensors", "run.safetensors"] {
+                assert!(!place.join(file).exists(), "{what}: {file}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_belongs_to_one_job_which_ctrl_c_stops() {
+    if !can_see_ranks() {
+        return;
+    }
+    for launcher in launchers() {
+        let folder = TempDir::new().unwrap();
+        let place = folder.path().canonicalize().unwrap();
+        let checkpoint = place.join("run.safetensors");
+        let line = TRAIN.replace("--epochs 3", "--epochs 100000");
+        let line = format!("{line} --mpi --checkpoint run.safetensors");
+        let mut job = on_ranks(&launcher, 2, &place, &line)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begin = Instant::now();
+        while !checkpoint.exists() {
+            assert!(begin.elapsed() < Duration::from_secs(120), "no checkpoint");
+            sleep(Duration::from_millis(10));
+        }
+        let second = line.replace("model.safetensors", "second.safetensors");
+        let output = on_ranks(&launcher, 2, &place, &second).output().unwrap();
+        let said = message(&output);
+        assert!(!output.status.success(), "{said}");
+        assert!(said.contains("run.safetensors") && said.contains("is being written by"), "{said}");
+        // The first job goes on, until somebody presses Ctrl-C, which the launcher hands to all ranks.
+        assert!(job.try_wait().unwrap().is_none());
+        Command::new("kill").args(["-INT", &job.id().to_string()]).status().unwrap();
+        let end = Instant::now();
+        while job.try_wait().unwrap().is_none() {
+            assert!(end.elapsed() < Duration::from_secs(60), "Ctrl-C does not stop the job");
+            sleep(Duration::from_millis(20));
+        }
+        all_gone(&place);
+        // What the run had is there, and another job can take it up.
+        let resume = "train --resume run.safetensors --epochs 1 --mpi --out model.safetensors";
+        let output = on_ranks(&launcher, 2, &place, resume).output().unwrap();
+        let said = message(&output);
+        assert!(!said.contains("is being written by") && !said.contains("internal"), "{said}");
     }
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use gradus_kernels::Kernels;
 use gradus_kernels::bytes::{bytes_of, bytes_of_mut};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -155,6 +156,46 @@ impl Ranks {
         // Of no width if nobody has anything.
         let list = |(rank, length): (usize, &usize)| all[rank * longest..][..*length].to_vec();
         Ok(lengths.iter().enumerate().map(list).collect())
+    }
+
+    /// Checks that all ranks have the same version of gradus, instruction set, and `things`: what each is, its value on this
+    /// rank, and what to do if that of another rank differs.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with the number of the first rank that differs from rank 0, in what, and what to do; it is the same on
+    /// all ranks. Those of [`Exchange::exchange`].
+    pub fn compare(&self, things: &[(&str, &[u8], &str)]) -> Result<()> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        let isa = Kernels::detect().map_err(Error::argument)?.isa().name();
+        let program = [
+            (
+                "version of gradus",
+                env!("CARGO_PKG_VERSION").as_bytes(),
+                "install the same version everywhere",
+            ),
+            (
+                "instruction set",
+                isa.as_bytes(),
+                "set the environment variable GRADUS_ISA=avx2 (the one that all machines have) on all ranks",
+            ),
+        ];
+        let compared = || program.iter().chain(things);
+        let own: Vec<u8> = compared().flat_map(|(_, value, _)| Sha256::digest(value)).collect();
+        let all = self.gather(&own)?;
+        let (first, length) = (&all[..own.len()], own.len() / compared().count());
+        for (rank, other) in all.chunks_exact(own.len()).enumerate() {
+            for (at, (what, _, remedy)) in compared().enumerate() {
+                let place = at * length..(at + 1) * length;
+                if first[place.clone()] != other[place] {
+                    return Err(Error::argument(format!(
+                        "rank {rank} does not have the {what} of rank 0: {remedy}"
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether any rank says so.

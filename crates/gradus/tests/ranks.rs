@@ -9,15 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use gradus::data::digits::{Part, generate};
-use gradus::data::{Dataset, Shuffle};
+use gradus::data::{Dataset, Shuffle, Targets};
 use gradus::exchange::{Ranks, Threads};
+use gradus::loss::Loss;
+use gradus::network::Workers;
 use gradus::optimizer::Optimizer;
 use gradus::training::{
     BatchSize, Checkpoint, Data, EpochReport, Outcome, Regularization, Session, Start, TrainConfig,
     Trained,
 };
 use gradus::{Error, model_file};
-use runs::{adam, as_floats, digits, everything};
+use runs::{adam, as_floats, as_sparse, digits, everything};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -206,4 +208,80 @@ fn a_rank_that_is_lost_ends_the_epoch_of_the_others() {
         session.epoch(set, &NEVER).err().map(|error| error.to_string())
     });
     assert_eq!(errors, [Some("rank 1 has gone".to_owned()), None]);
+}
+
+/// The same digits with other targets: the digit itself as a value, and whether it is even or large as labels.
+fn other_targets(data: &Dataset) -> [Dataset; 2] {
+    let digits = data.labels();
+    let values = digits.iter().map(|&label| label as f32).collect();
+    let labels = digits.iter().flat_map(|label| [u8::from(label % 2 == 0), u8::from(*label > 4)]);
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    [
+        Targets::Values { values, names: names(&["digit"]) },
+        Targets::Labels { values: labels.collect(), names: names(&["even", "large"]) },
+    ]
+    .map(|targets| Dataset { targets, ..data.clone() })
+}
+
+#[test]
+fn ranks_share_predictions_and_find_the_figures_of_one() {
+    // Two whole chunks of 512 samples and a part of one: of 4 and 8 ranks some have none.
+    let samples = generate(1300, 1, Part::Test).unwrap();
+    let [values, labels] = other_targets(&samples);
+    let (sparse, floats) = (as_sparse(&samples), as_floats(&samples));
+    let train = |data: &Dataset, loss: Option<Loss>, members| {
+        let config = TrainConfig { loss, members, ..adam(&[24], 2) };
+        run(&config, Data::from((data, None)), Start::Fresh, &Ranks::ALONE, &NEVER).unwrap().model
+    };
+    let bytes = digits(300);
+    let [valued, labelled] = other_targets(&bytes);
+    let workers = |count| Workers::new(count).unwrap();
+    let bits = |values: Vec<f32>| values.iter().map(|it| it.to_bits()).collect::<Vec<_>>();
+    for (name, model, data) in [
+        ("bytes", train(&bytes, None, None), &samples),
+        ("sparse", train(&as_sparse(&bytes), None, None), &sparse),
+        ("floats", train(&as_floats(&bytes), None, None), &floats),
+        ("bag", train(&bytes, None, Some(3)), &samples),
+        ("values", train(&valued, Some(Loss::SquaredError), None), &values),
+        ("labels", train(&labelled, Some(Loss::BinaryCrossEntropy), None), &labels),
+    ] {
+        let figures = |threads, ranks: &Ranks| {
+            let workers = &workers(threads);
+            let predicted = bits(model.predict_on_ranks(&data.inputs, workers, ranks).unwrap());
+            let measured = match data.targets {
+                Targets::Classes { .. } => {
+                    let classifier = model.classifier().unwrap();
+                    let results = classifier.results_on_ranks(data, workers, ranks).unwrap();
+                    format!("{results:?}")
+                }
+                Targets::Values { .. } => {
+                    let regressor = model.regressor().unwrap();
+                    format!("{:?}", regressor.evaluate_on_ranks(data, workers, ranks).unwrap())
+                }
+                Targets::Labels { .. } => {
+                    format!("{:?}", model.evaluate_labels_on_ranks(data, workers, ranks).unwrap())
+                }
+            };
+            (predicted, measured)
+        };
+        let alone = figures(1, &Ranks::ALONE);
+        assert_eq!(bits(model.predict(&data.inputs, &workers(2)).unwrap()), alone.0, "{name}");
+        for size in [2, 4, 8] {
+            for (rank, found) in on_ranks(size, |ranks| figures(2, ranks)).iter().enumerate() {
+                assert!(*found == alone, "{name}: rank {rank} of {size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ranks_compare_what_they_have() {
+    let found = on_ranks(4, |ranks| {
+        let own = if ranks.rank() == 2 { "another" } else { "model" };
+        let same = ranks.compare(&[("model", b"model", "give all the same")]);
+        let other = ranks.compare(&[("size", b"1", "?"), ("model", own.as_bytes(), "give it")]);
+        (same.is_ok(), other.unwrap_err().to_string())
+    });
+    let said = "rank 2 does not have the model of rank 0: give it".to_owned();
+    assert_eq!(found, vec![(true, said); 4]);
 }

@@ -61,6 +61,10 @@ pub(crate) struct PredictArgs {
     /// pipes and devices]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(crate) limit: Option<u64>,
+    /// Predict as one of the processes that mpirun or srun has started: they share the samples of each file; same output as
+    /// one process
+    #[arg(long)]
+    pub(crate) mpi: bool,
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = threads)]

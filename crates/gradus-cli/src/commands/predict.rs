@@ -5,8 +5,9 @@ use std::io::Write;
 
 use anyhow::Result;
 use gradus::Error;
-use gradus::classifier::{Classifier, Model, Predictions};
+use gradus::classifier::{Model, Predictions};
 use gradus::data::Task;
+use gradus::exchange::Ranks;
 use serde::{Serialize, Serializer};
 
 use super::{predictions_file, predictions_pieces};
@@ -15,43 +16,68 @@ use crate::run::model::{self, check_top};
 use crate::run::output::{
     Exit, Output, buffered_stdout, exit_status, is_closed_pipe, print_error, warn,
 };
+use crate::run::ranks;
+use crate::run::same_files::{files_of, read_bytes};
 use crate::run::samples::{self, File, Origin, Samples};
 use crate::run::workers::workers;
 
 /// Runs the command. If one file fails, the others are predicted nevertheless.
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
+    let ranks = &ranks::join(args.mpi)?;
     let model = model::load(&args.model)?;
+    ranks::compare_models(ranks, &model)?;
     check_top(args.top, &model)?;
     samples::check_options(args, &model)?;
     let widths = args.interval.map(|level| half_widths(&model, level)).transpose()?;
     if let Some(out) = &args.out {
-        if predictions_pieces::write(out, &model, widths.as_deref(), args)? {
+        if predictions_pieces::write(out, &model, widths.as_deref(), args, ranks)? {
             return Ok(());
         }
-        return predictions_file::write(out, &model, widths, args);
+        return predictions_file::write(out, &model, widths, args, ranks);
     }
-    let mut status = None;
-    let mut attempt = |done: Result<()>| match done {
-        Ok(()) => Ok(()),
-        Err(error) if is_closed_pipe(&error) => Err(error),
-        Err(error) => {
-            print_error(&error);
-            status = status.max(Some(exit_status(&error)));
-            Ok(())
-        }
-    };
+    let mut progress = Progress { ranks, is_silent: ranks.rank() > 0, status: None };
     for path in &args.files {
-        match samples::files_of(path, args.files.len() == 1) {
+        match files_of(path, args.files.len() == 1, ranks) {
             Ok((files, warnings)) => {
                 warnings.iter().for_each(warn);
-                files
-                    .iter()
-                    .try_for_each(|file| attempt(predict(file, &model, widths.as_deref(), args)))?;
+                for file in &files {
+                    let done = predict(file, &model, widths.as_deref(), args, &progress);
+                    progress.after(done)?;
+                }
             }
-            Err(error) => attempt(Err(error.into()))?,
+            Err(error) => progress.after(Err(error.into()))?,
         }
     }
-    status.map_or(Ok(()), |status| Err(Exit(status).into()))
+    progress.status.map_or(Ok(()), |status| Err(Exit(status).into()))
+}
+
+/// How the files before went.
+struct Progress<'a> {
+    ranks: &'a Ranks,
+    /// Whether another rank prints, or nobody reads what is printed; the other ranks need this one all the same.
+    is_silent: bool,
+    /// The exit status if a file has failed.
+    status: Option<u8>,
+}
+
+impl Progress<'_> {
+    /// Reports the error of a file, if any.
+    ///
+    /// # Errors
+    /// If nobody reads what is printed, and no other rank needs this one.
+    fn after(&mut self, done: Result<()>) -> Result<()> {
+        let Err(error) = done else { return Ok(()) };
+        if is_closed_pipe(&error) {
+            self.is_silent = true;
+            return if self.ranks.is_alone() { Err(error) } else { Ok(()) };
+        }
+        // All ranks have it.
+        if self.ranks.rank() == 0 {
+            print_error(&error);
+        }
+        self.status = self.status.max(Some(exit_status(&error)));
+        Ok(())
+    }
 }
 
 /// Half the widths of the intervals of this level, one for each value.
@@ -70,18 +96,29 @@ fn half_widths(model: &Model, level: f64) -> Result<Vec<f32>> {
     Ok(found.map_err(|error| error.context(format_args!("--interval {level}")))?)
 }
 
-fn predict(file: &File, model: &Model, widths: Option<&[f32]>, args: &PredictArgs) -> Result<()> {
+fn predict(
+    file: &File,
+    model: &Model,
+    widths: Option<&[f32]>,
+    args: &PredictArgs,
+    progress: &Progress,
+) -> Result<()> {
     let File { path, name: file } = file;
-    let Samples { inputs, origin, warnings } = samples::read(path, model, args)?;
+    let bytes = read_bytes(path, args.limit, progress.ranks)?;
+    let Samples { inputs, origin, warnings } = samples::of_bytes(path, &bytes, model, args)?;
+    drop(bytes);
     let is_image = matches!(origin, Origin::Image);
     warnings.iter().for_each(warn);
-    let count = inputs.len() / model.features();
-    let workers = workers(args.threads, count)?;
+    let workers = workers(args.threads, inputs.len() / model.features())?;
+    let predicted = model.predict_on_ranks(&inputs, &workers, progress.ranks)?;
+    if progress.is_silent {
+        return Ok(());
+    }
     let mut out = buffered_stdout();
     match model.task() {
         Task::Classification => {
-            let model = &model.classifier()?;
-            let predictions = model.predict(&inputs, &workers)?;
+            let predictions =
+                Predictions { classes: model.names().len(), probabilities: predicted };
             for index in 0..predictions.len() {
                 let prediction = Prediction::new(file, index, model, &predictions, args.top);
                 let line = || prediction.line(is_image, args.top);
@@ -89,8 +126,7 @@ fn predict(file: &File, model: &Model, widths: Option<&[f32]>, args: &PredictArg
             }
         }
         Task::MultiLabel => {
-            let probabilities = model.predict(&inputs, &workers)?;
-            for (index, row) in probabilities.chunks_exact(model.names().len()).enumerate() {
+            for (index, row) in predicted.chunks_exact(model.names().len()).enumerate() {
                 let names = model.names().iter().map(String::as_str);
                 let probabilities: Vec<_> = names.zip(row.iter().copied()).collect();
                 let chosen = probabilities.iter().filter(|(_, probability)| *probability > 0.5);
@@ -100,10 +136,9 @@ fn predict(file: &File, model: &Model, widths: Option<&[f32]>, args: &PredictArg
             }
         }
         Task::Regression => {
-            let predictions = model.regressor()?.predict(&inputs, &workers)?;
-            for index in 0..predictions.len() {
+            for (index, row) in predicted.chunks_exact(model.names().len()).enumerate() {
                 let names = model.names().iter().map(String::as_str);
-                let values: Vec<_> = names.zip(predictions.row(index).iter().copied()).collect();
+                let values: Vec<_> = names.zip(row.iter().copied()).collect();
                 let around = |widths: &[f32]| {
                     let ends = values.iter().zip(widths);
                     ends.map(|(&(name, value), width)| (name, [value - width, value + width]))
@@ -201,7 +236,7 @@ impl<'a> Prediction<'a> {
     fn new(
         file: &'a str,
         index: usize,
-        model: &'a Classifier<&Model>,
+        model: &'a Model,
         predictions: &Predictions,
         top: Option<usize>,
     ) -> Self {

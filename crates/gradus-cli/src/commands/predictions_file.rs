@@ -12,6 +12,7 @@ use gradus::Error;
 use gradus::classifier::{Model, Predictions};
 use gradus::data::Task;
 use gradus::data::csv::{self, Cell, Column, TableOptions, TextForm, Writer};
+use gradus::exchange::Ranks;
 use gradus::files::OutputFile;
 use serde::Serialize;
 
@@ -21,6 +22,7 @@ use crate::run::file_kind::FileKind;
 use crate::run::output::{
     Exit, buffered_stdout, exit_status, print_error, print_json, stdout, warn,
 };
+use crate::run::same_files::{files_of, read_bytes};
 use crate::run::samples::{self, Origin, Samples, is_standard_input, name_of};
 use crate::run::workers::workers;
 use crate::run::{saving, stop};
@@ -31,9 +33,10 @@ pub(super) fn write(
     model: &Model,
     widths: Option<Vec<f32>>,
     args: &PredictArgs,
+    ranks: &Ranks,
 ) -> Result<()> {
-    let model = &Predicting { model, widths };
-    let mut target = Target::claim(out, args)?;
+    let model = &Predicting { model, widths, ranks };
+    let mut target = Target::claim(out, args, ranks)?;
     if has_extension(args, "npy") {
         return Err(Error::argument(format!(
             "--out {}: predictions are written as an array for a folder of shards, or for one array of bytes or float32 \
@@ -71,17 +74,20 @@ impl Written {
 pub(super) enum Target {
     Stdout,
     File(OutputFile),
+    /// Another rank writes it.
+    Nowhere,
 }
 
 impl Target {
-    /// Takes possession of the file.
+    /// Takes possession of the file, on rank 0.
     ///
     /// # Errors
     /// If it cannot be written for these inputs, or something else is there.
-    pub(super) fn claim(out: &Path, args: &PredictArgs) -> Result<Target> {
+    pub(super) fn claim(out: &Path, args: &PredictArgs, ranks: &Ranks) -> Result<Target> {
         check(out, args)?;
         stop::listen()?;
         Ok(match is_standard_input(out) {
+            _ if ranks.rank() > 0 => Target::Nowhere,
             true => Target::Stdout,
             false => Target::File(claim(out, args)?),
         })
@@ -122,6 +128,7 @@ impl Target {
                     }
                 }
             }
+            Target::Nowhere => unreachable!("ranks that write nothing end before"),
             Target::File(file) => stop::saving(|| {
                 let path = file.path().to_owned();
                 let refused = |error| Error::io("write", &path, error);
@@ -241,6 +248,8 @@ fn is_replaceable(path: &Path) -> Result<bool> {
 pub(super) struct Predicting<'a> {
     pub(super) model: &'a Model,
     pub(super) widths: Option<Vec<f32>>,
+    /// Those that share the samples.
+    pub(super) ranks: &'a Ranks,
 }
 
 impl std::ops::Deref for Predicting<'_> {
@@ -274,20 +283,16 @@ impl<'a> Predicted<'a> {
     fn of(model: &'a Predicting, samples: &Samples, args: &PredictArgs) -> Result<Predicted<'a>> {
         let count = samples.inputs.len() / model.features();
         let workers = workers(args.threads, count)?;
+        let values = model.predict_on_ranks(&samples.inputs, &workers, model.ranks)?;
+        let (names, outputs) = (model.names(), model.names().len());
         Ok(match model.task() {
             Task::Classification => {
-                let of = model.classifier()?.predict(&samples.inputs, &workers)?;
-                Predicted::Classes { names: model.names(), of }
+                let of = Predictions { classes: outputs, probabilities: values };
+                Predicted::Classes { names, of }
             }
-            Task::MultiLabel => Predicted::Labels {
-                outputs: model.names().len(),
-                probabilities: model.predict(&samples.inputs, &workers)?,
-            },
+            Task::MultiLabel => Predicted::Labels { outputs, probabilities: values },
             Task::Regression => {
-                let predicted = model.regressor()?.predict(&samples.inputs, &workers)?;
-                let rows = (0..predicted.len()).flat_map(|index| predicted.row(index).to_vec());
-                let widths = model.widths.as_deref();
-                Predicted::Values { outputs: model.names().len(), values: rows.collect(), widths }
+                Predicted::Values { outputs, values, widths: model.widths.as_deref() }
             }
         })
     }
@@ -355,10 +360,13 @@ fn one(
     model: &Predicting,
     args: &PredictArgs,
 ) -> Result<Written> {
-    let bytes = samples::read_bytes(path, args.limit)?;
+    let bytes = read_bytes(path, args.limit, model.ranks)?;
     let samples = samples::of_bytes(path, &bytes, model, args)?;
     samples.warnings.iter().for_each(warn);
     let predicted = Predicted::of(model, &samples, args)?;
+    if let Target::Nowhere = target {
+        return Ok(Written::new(predicted.len(), Vec::new(), true));
+    }
     match samples.origin {
         Origin::Table(form) => {
             let written = of_table(&bytes, form, &predicted, target, model, args);
@@ -522,7 +530,8 @@ fn images(
 ) -> Result<(Written, Option<u8>)> {
     let (mut all, mut status) = (Vec::new(), None);
     let predicted = |path: &Path| -> Result<Predicted> {
-        let samples = samples::read(path, model, args)?;
+        let bytes = read_bytes(path, args.limit, model.ranks)?;
+        let samples = samples::of_bytes(path, &bytes, model, args)?;
         if !matches!(samples.origin, Origin::Image | Origin::Digits) {
             return Err(several(path).into());
         }
@@ -530,11 +539,14 @@ fn images(
         Predicted::of(model, &samples, args)
     };
     let mut failed = |error: anyhow::Error| {
-        print_error(&error);
+        // All ranks have it.
+        if model.ranks.rank() == 0 {
+            print_error(&error);
+        }
         status = status.max(Some(exit_status(&error)));
     };
     for path in files {
-        let found = match samples::files_of(path, files.len() == 1) {
+        let found = match files_of(path, files.len() == 1, model.ranks) {
             Ok((found, warnings)) => {
                 warnings.iter().for_each(warn);
                 found
@@ -554,6 +566,9 @@ fn images(
     if all.is_empty() {
         // Nothing is better than an empty table in place of earlier predictions.
         return Err(Exit(status.unwrap_or(1)).into());
+    }
+    if let Target::Nowhere = target {
+        return Ok((Written::new(all.len(), Vec::new(), true), status));
     }
     let rows = all.iter().flat_map(|(file, predicted)| rows_of_image(file, predicted, args));
     Ok((new_table(&of_images(args), rows, target, model, args)?, status))

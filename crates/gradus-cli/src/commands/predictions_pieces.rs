@@ -9,6 +9,7 @@ use gradus::classifier::{Model, Predictions};
 use gradus::data::csv::{Cell, TextForm, Writer};
 use gradus::data::shards::is_shards;
 use gradus::data::{Inputs, Task, npy};
+use gradus::exchange::Ranks;
 use gradus::files::reading;
 use gradus::network::Workers;
 use gradus::{Error, ErrorKind};
@@ -41,6 +42,7 @@ pub(super) fn write(
     model: &Model,
     widths: Option<&[f32]>,
     args: &PredictArgs,
+    ranks: &Ranks,
 ) -> Result<bool> {
     let [path] = &args.files[..] else { return Ok(false) };
     if is_parquet(args) {
@@ -60,8 +62,9 @@ pub(super) fn write(
         false => Form::Table(if is_tsv(args) { b'\t' } else { b',' }),
     };
     check(path, &pieces, form, widths, args)?;
-    let model = &Predicting { model, widths: widths.map(<[f32]>::to_vec) };
-    let mut target = Target::claim(out, args)?;
+    pieces.compare(ranks)?;
+    let model = &Predicting { model, widths: widths.map(<[f32]>::to_vec), ranks };
+    let mut target = Target::claim(out, args, ranks)?;
     let written = write_pieces(path, &pieces, form, &mut target, model, args)?;
     target.report(written, args)?;
     Ok(true)
@@ -87,6 +90,7 @@ fn write_pieces(
     };
     let work = Work { path, pieces, form, model, workers: &workers(args.threads, samples)? };
     match target {
+        Target::Nowhere => work.each_piece(&mut |_| Ok(()))?,
         Target::Stdout => target.write(|write| {
             write(&header)?;
             work.each_piece(write)
@@ -124,8 +128,12 @@ impl Work<'_> {
             // Of the first piece, so that nothing is said twice.
             let warning = (first == 0).then(|| model.scale_mismatch(&inputs)).flatten();
             warning.iter().for_each(|it| warn(format_args!("{}: {it}", name_of(self.path))));
-            let values = model.predict(&inputs, self.workers)?;
+            let values = model.predict_on_ranks(&inputs, self.workers, model.ranks)?;
             let count = values.len() / outputs;
+            if model.ranks.rank() > 0 {
+                first += count;
+                return Ok(());
+            }
             let bytes = match self.form {
                 Form::Npy => values.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>(),
                 Form::Table(separator) => self.rows(first, values, separator),

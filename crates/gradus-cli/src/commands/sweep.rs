@@ -3,7 +3,8 @@
 use anyhow::Result;
 use gradus::data::{Inputs, Subset};
 use gradus::exchange::Ranks;
-use gradus::network::{Kernels, available_cores};
+use gradus::files::OutputFile;
+use gradus::network::available_cores;
 use gradus::training::Data as Sets;
 use gradus::{Error, ErrorKind};
 use serde_json::Value;
@@ -13,7 +14,9 @@ use crate::run::output::{Exit, exit_with_usage, say, stdout, warn};
 use crate::run::progress::Epochs;
 use crate::run::training_data::Data;
 use crate::run::{ranks, saving, source, stop};
-use crate::sweep::{Plan, Record, Results, Sweep, VALIDATION, begin, epochs, rank, show};
+use crate::sweep::{
+    Plan, Record, Results, Sweep, VALIDATION, begin, epochs, rank, rank_files, show,
+};
 
 /// Runs the command.
 pub(crate) fn run(args: &SweepArgs) -> Result<()> {
@@ -23,7 +26,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     })?;
     stop::listen()?;
     let ranks = ranks::join(args.mpi)?;
-    let file = (ranks.rank() == 0).then(|| saving::claim(&args.out)).transpose()?;
+    let file = saving::claim(&rank_files::path_of(&args.out, ranks.rank()))?;
     let (first, settings) = (&plan.first, &plan.runs[0].settings);
     let wanted = source::training_options(first, settings)?;
     let data = Data::load(first.task(), &wanted, settings, first.sample_weights.as_deref())?;
@@ -40,18 +43,9 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     let jobs = share_cores(args.jobs, &mut plan);
     check_fit(&plan, &data)?;
     let identity = plan.identity(&data)?;
-    check_ranks(&ranks, &identity)?;
-    let (results, known) = match file {
-        Some(file) => {
-            let (results, known) = Results::read(file, &identity, &plan.runs)?;
-            (Some(results), known)
-        }
-        None => (None, Vec::new()),
-    };
-    // What the file holds, rank 0 tells the others.
-    let lists = ranks.lists(&serde_json::to_vec(&known)?)?;
-    let known = serde_json::from_slice(&lists[0])?;
-    let progress = Progress { results, known, identity };
+    let options = serde_json::to_vec(&identity)?;
+    ranks.compare(&[("sweep", &options, "start all ranks with the same command and data")])?;
+    let progress = known(file, args, &plan, identity, &ranks)?;
     let (mut records, is_displaced) = train(&plan, data, progress, jobs, &ranks)?;
     if ranks.rank() > 0 {
         return Ok(());
@@ -61,19 +55,30 @@ pub(crate) fn run(args: &SweepArgs) -> Result<()> {
     if is_displaced { Err(Exit::FAILED.into()) } else { Ok(()) }
 }
 
-/// Checks that all ranks make the same sweep, with the same bits.
-fn check_ranks(ranks: &Ranks, identity: &Value) -> Result<()> {
-    let isa = Kernels::detect().map_err(Error::argument)?.isa().name();
-    let own = serde_json::to_vec(&(isa, identity))?;
-    let lists = ranks.lists(&own)?;
-    match lists.iter().position(|list| *list != lists[0]) {
-        None => Ok(()),
-        Some(rank) => Err(Error::argument(format!(
-            "rank {rank} does not have the options, data, version or instruction set of rank 0: start all ranks with \
-             the same command and data, and set the environment variable GRADUS_ISA to one that all machines have"
-        ))
-        .into()),
+/// The results of this sweep that its files have, those of all ranks and of earlier ones. The file of rank 0 has all of them
+/// then.
+fn known(
+    file: OutputFile,
+    args: &SweepArgs,
+    plan: &Plan,
+    identity: Value,
+    ranks: &Ranks,
+) -> Result<Progress> {
+    let (results, in_file) = Results::read(file, &identity, &plan.runs)?;
+    let (mut known, mut left) = (in_file.clone(), Vec::new());
+    if ranks.rank() == 0 {
+        left = rank_files::left(&args.out, ranks.size())?;
+        rank_files::add(&left, &mut known, &identity, &plan.runs)?;
     }
+    for list in ranks.lists(&serde_json::to_vec(&known)?)? {
+        rank_files::merge(&mut known, serde_json::from_slice(&list)?);
+    }
+    if ranks.rank() == 0 {
+        let new = known.iter().zip(&in_file).filter(|(_, in_file)| in_file.is_none());
+        new.filter_map(|(record, _)| record.as_ref()).try_for_each(|it| results.append(it))?;
+        rank_files::remove(&left)?;
+    }
+    Ok(Progress { results, known, identity })
 }
 
 /// The number of runs to train in parallel, which share the cores.
@@ -102,9 +107,9 @@ fn check_fit(plan: &Plan, data: &Data) -> Result<()> {
 
 /// The results of a sweep so far.
 struct Progress {
-    /// The file, which takes more results; none on ranks other than 0.
-    results: Option<Results>,
-    /// The record of each run, if the file contains one.
+    /// The file of this rank, which takes more results.
+    results: Results,
+    /// The record of each run, if a file contains one.
     known: Vec<Option<Record>>,
     /// [`Plan::identity`], which is part of every record.
     identity: Value,
@@ -140,8 +145,14 @@ fn train(
     let sweep = Sweep { plan, sets, results, identity, jobs, stop, bar, ranks };
     let records = sweep.run(known);
     sweep.bar.finish();
-    let is_displaced = sweep.results.is_some_and(|results| results.is_displaced());
-    Ok((records?, is_displaced))
+    if records.as_ref().err().is_none_or(|error| error.is::<Exit>()) {
+        // Rank 0 has the results of all of them in its file before the others remove theirs.
+        sweep.ranks.any(false)?;
+        if sweep.ranks.rank() > 0 {
+            sweep.results.remove()?;
+        }
+    }
+    Ok((records?, sweep.results.is_displaced()))
 }
 
 /// Prints the table and the command that trains the best run again.

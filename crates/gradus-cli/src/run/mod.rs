@@ -21,6 +21,7 @@ pub(crate) mod defaults;
 pub(crate) mod labelled_data;
 pub(crate) mod pieces;
 pub(crate) mod samples;
+pub(crate) mod same_files;
 pub(crate) mod target;
 pub(crate) mod test_result;
 pub(crate) mod metadata;

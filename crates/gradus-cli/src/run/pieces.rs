@@ -9,6 +9,7 @@ use std::thread;
 use gradus::classifier::{Model, ValueRange};
 use gradus::data::shards::{Shards, is_shards};
 use gradus::data::{Dataset, Inputs, RowFile, RowKind, Values, emnist, image_shape};
+use gradus::exchange::Ranks;
 use gradus::{Error, ErrorKind, Result};
 
 use crate::run::output::{shape, warn};
@@ -80,6 +81,19 @@ impl Pieces {
             ));
         }
         Ok(Pieces { source: Source::Shards(shards), divides })
+    }
+
+    /// Checks that all ranks have the same samples: shards by the digest of their index, an array, which is not read twice, by
+    /// the length of its file.
+    ///
+    /// # Errors
+    /// Those of [`Ranks::compare`].
+    pub(crate) fn compare(&self, ranks: &Ranks) -> Result<()> {
+        let what = match &self.source {
+            Source::Shards(shards) => shards.digest().all.clone(),
+            Source::Rows(rows) => rows.length().to_string(),
+        };
+        ranks.compare(&[("samples", what.as_bytes(), "give all ranks the same data")])
     }
 
     /// Number of samples.

@@ -5,12 +5,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use gradus::Error;
+use gradus::classifier::Model;
 use gradus::exchange::{Exchange, Ranks};
 use gradus::network::available_cores;
+use gradus::{Error, model_file};
 use gradus_mpi::{Launcher, Mpi, launcher};
 
-use crate::run::output::{self, Exit};
+use crate::run::output::{self, Exit, percent};
 
 /// The job that this process has joined.
 static JOB: OnceLock<Arc<Mpi>> = OnceLock::new();
@@ -44,8 +45,8 @@ pub(crate) fn join(mpi: bool) -> Result<Ranks> {
 
 fn missing_option(Launcher { variable, .. }: &Launcher) -> Error {
     Error::argument(format!(
-        "a launcher of MPI started this process ({variable} is set), but --mpi is not given: every process would train by \
-         itself and write the same files. Add --mpi, or start gradus without the launcher"
+        "a launcher of MPI started this process ({variable} is set), but --mpi is not given: every process would do \
+         all of the work and write the same files. Add --mpi, or start gradus without the launcher"
     ))
 }
 
@@ -55,11 +56,47 @@ pub(crate) fn threads() -> Option<usize> {
     Some((available_cores() / local).max(1))
 }
 
+/// Checks that all ranks have the same model, so that the predictions of one are those of any.
+///
+/// # Errors
+/// Those of [`Ranks::compare`].
+pub(crate) fn compare_models(ranks: &Ranks, model: &Model) -> gradus::Result<()> {
+    if ranks.is_alone() {
+        return Ok(());
+    }
+    let model = model_file::to_bytes(model)?;
+    ranks.compare(&[("model", &model, "give all ranks the same file")])
+}
+
 /// What the ranks are, for the announcement of a run.
 pub(crate) fn describe() -> Option<String> {
     let job = JOB.get()?;
     Some(format!("Ranks: {}, by {}", job.size(), job.library()))
 }
+
+/// What the exchange between ranks has cost: `share` of the time, in steps of this many samples of all ranks together; and
+/// the samples of a rank at which computing a step takes as long as its exchange, and those of a step that are worth it
+/// (docs/scale.md).
+pub(crate) fn exchange_line(share: f64, in_step: f64, ranks: &Ranks) -> String {
+    exchange_of(share, in_step, ranks.size() as f64)
+}
+
+fn exchange_of(share: f64, in_step: f64, ranks: f64) -> String {
+    let line = format!("Exchange between ranks: {} of the time", percent(share));
+    let equal = in_step / ranks * share / (1.0 - share);
+    if ranks == 1.0 || !equal.is_finite() || equal < 1.0 {
+        return line;
+    }
+    let worth = equal * ranks * WORTH / (1.0 - WORTH);
+    format!(
+        "{line}; a step takes as long as its exchange at b* = {equal:.0} samples a rank. Batches of {worth:.0} samples \
+         would spend {} in it",
+        percent(1.0 - WORTH)
+    )
+}
+
+/// The share of the time in which ranks compute, with a batch that is worth them.
+const WORTH: f64 = 0.9;
 
 /// Leaves the job at the end of a command: together with the other ranks, or, after an error, with all of them at once.
 pub(crate) fn leave(result: Result<()>) -> Result<()> {
@@ -78,4 +115,23 @@ pub(crate) fn leave(result: Result<()>) -> Result<()> {
         _ => job.finish(),
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_batch_that_is_worth_it_follows_from_the_share_of_the_exchange() {
+        // 4,096 samples a rank: 4,096 x 0.12 / 0.88 = 558.5; at 9 times that, a tenth of the time is exchange.
+        assert_eq!(
+            exchange_of(0.12, 8192.0, 2.0),
+            "Exchange between ranks: 12.0 % of the time; a step takes as long as its exchange at b* = 559 samples a rank. \
+             Batches of 10054 samples would spend 10.0 % in it"
+        );
+        for nothing in [exchange_of(0.0, 8192.0, 2.0), exchange_of(0.0, 8192.0, 1.0)] {
+            assert_eq!(nothing, "Exchange between ranks: 0.0 % of the time");
+        }
+        assert_eq!(exchange_of(1.0, 64.0, 4.0), "Exchange between ranks: 100.0 % of the time");
+    }
 }

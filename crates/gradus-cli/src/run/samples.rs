@@ -150,19 +150,10 @@ fn check_kind(path: &Path, kind: FileKind, args: &PredictArgs) -> Result<()> {
     Ok(())
 }
 
-/// Reads the samples of one file for `model`.
+/// The samples in the content of a file, for `model`.
 ///
 /// # Errors
-/// If the file cannot be read, has an unknown format, or contains samples of a size the model does not
-/// take; the message names the file.
-pub(crate) fn read(path: &Path, model: &Model, args: &PredictArgs) -> Result<Samples> {
-    of_bytes(path, &read_bytes(path, args.limit)?, model, args)
-}
-
-/// As [`read`], from the content of the file.
-///
-/// # Errors
-/// As [`read`].
+/// If the file has an unknown format, or contains samples of a size the model does not take; the message names the file.
 pub(crate) fn of_bytes(
     path: &Path,
     bytes: &[u8],

@@ -2,11 +2,12 @@
 //! (docs/formats.md), and read when the sweep continues.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, anyhow};
-use gradus::ErrorKind;
 use gradus::files::{OutputFile, json, reading};
+use gradus::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -125,6 +126,20 @@ impl Results {
         Ok(())
     }
 
+    /// Removes the file: another one has its results.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub(crate) fn remove(&self) -> Result<()> {
+        let lines = self.lines();
+        let path = lines.file.path();
+        // A rank without runs has none.
+        if path.exists() {
+            fs::remove_file(path).map_err(|error| Error::io("remove", path, error))?;
+        }
+        Ok(())
+    }
+
     /// Whether the results are elsewhere than where they were wanted, which was reported.
     pub(crate) fn is_displaced(&self) -> bool {
         self.lines().is_displaced
@@ -187,7 +202,6 @@ mod tests {
     use crate::args::Command;
     use crate::sweep::plan::Plan;
     use serde_json::json;
-    use std::fs;
     use std::path::Path;
 
     fn runs() -> Vec<Run> {

@@ -16,15 +16,12 @@ use super::record::{End, Record, Results};
 use crate::run::output::{Exit, STOPPED, say};
 use crate::run::progress::Epochs;
 
-/// How many runs for each of its jobs a rank trains before it tells the others.
-const ROUNDS: usize = 4;
-
 /// What all runs share.
 pub(crate) struct Sweep<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) sets: Data<'a>,
-    /// The file; none on ranks other than 0.
-    pub(crate) results: Option<Results>,
+    /// The file of this rank; that of rank 0 gets the results of all.
+    pub(crate) results: Results,
     /// [`Plan::identity`].
     pub(crate) identity: Value,
     pub(crate) jobs: usize,
@@ -114,26 +111,11 @@ impl<'a> Sweep<'a> {
         Ok(results)
     }
 
-    /// Trains the runs that have not ended up to `bound` epochs. Ranks tell each other of theirs now and then, so that
-    /// little is lost if one of them is.
+    /// Trains the runs that have not ended up to `bound` epochs: each rank its own.
     fn train(&self, going: &mut [ActiveRun<'a>], bound: usize) -> Result<()> {
-        let size = self.ranks.size();
-        let most = if size == 1 { going.len().max(1) } else { ROUNDS * self.jobs };
-        let waits = |active: &&ActiveRun| active.record.is_none();
-        // All ranks count alike.
-        let of =
-            |rank| going.iter().filter(waits).filter(|it| it.run.number % size == rank).count();
-        let longest = (0..size).map(of).max().unwrap_or(0);
-        let own: Vec<usize> = (0..going.len())
-            .filter(|&at| going[at].record.is_none() && self.is_own(going[at].run))
-            .collect();
-        for wave in 0..longest.div_ceil(most) {
-            let places = own.chunks(most).nth(wave).unwrap_or_default();
-            let waiting = going.iter_mut().enumerate().filter(|(at, _)| places.contains(at));
-            self.train_these(waiting.map(|(_, active)| active).collect(), bound)?;
-            self.share(going)?;
-        }
-        Ok(())
+        let waits = |active: &&mut ActiveRun| active.record.is_none() && self.is_own(active.run);
+        self.train_these(going.iter_mut().filter(waits).collect(), bound)?;
+        self.share(going)
     }
 
     /// Whether this rank trains the run.
@@ -141,7 +123,7 @@ impl<'a> Sweep<'a> {
         run.number % self.ranks.size() == self.ranks.rank()
     }
 
-    /// Tells the other ranks of this one's runs, and hears of theirs. Rank 0 has the file.
+    /// Tells the other ranks of this one's runs, and hears of theirs.
     fn share(&self, runs: &mut [ActiveRun]) -> Result<()> {
         if self.ranks.is_alone() {
             return Ok(());
@@ -162,7 +144,9 @@ impl<'a> Sweep<'a> {
                 };
                 active.passed = news.passed;
                 if let (None, Some(record)) = (&active.record, news.record) {
-                    self.write(&record, active.run)?;
+                    if self.ranks.rank() == 0 {
+                        self.write(&record, active.run)?;
+                    }
                     active.record = Some(record);
                 }
             }
@@ -245,10 +229,8 @@ impl<'a> Sweep<'a> {
 
     /// Adds a result to the file, and says it.
     fn write(&self, record: &Record, run: &Run) -> Result<()> {
-        if let Some(results) = &self.results {
-            results.append(record)?;
-            self.bar.suspend(|| say(line(record, run, self.plan.monitor)));
-        }
+        self.results.append(record)?;
+        self.bar.suspend(|| say(line(record, run, self.plan.monitor)));
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use assert_cmd::Command;
 use gradus::data::images::{GreyImage, encode_png};
 use serde_json::Value;
 
+pub(crate) mod launchers;
 pub(crate) mod server;
 
 /// The program, started in `folder`, isolated from the data of this machine.

@@ -8,6 +8,7 @@ use super::forward::Samples;
 use super::parts::{check_finite, view};
 use super::{Model, Outputs};
 use crate::error::Result;
+use crate::exchange::Ranks;
 use crate::loss::Loss;
 use crate::metrics::{Evaluation, Mistake, SampleResult, most_confident_mistakes, most_probable};
 use crate::network::Network;
@@ -126,7 +127,21 @@ impl<M: Borrow<Model>> Classifier<M> {
         data: impl Into<Subset<'a>>,
         workers: &Workers,
     ) -> Result<Vec<SampleResult>> {
-        let results = self.unchecked_results(data.into(), workers)?;
+        self.results_on_ranks(data, workers, &Ranks::ALONE)
+    }
+
+    /// The same by all ranks, which have the same data: each computes a part of the samples, and all get the results of all,
+    /// with the bits of one process.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`]; those of the exchange.
+    pub fn results_on_ranks<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        workers: &Workers,
+        ranks: &Ranks,
+    ) -> Result<Vec<SampleResult>> {
+        let results = self.unchecked_results(data.into(), (workers, ranks))?;
         let confidences: Vec<f32> = results.iter().map(|result| result.confidence).collect();
         check_finite(&confidences, 1)?;
         Ok(results)
@@ -134,15 +149,15 @@ impl<M: Borrow<Model>> Classifier<M> {
 
     /// As [`Self::evaluate`], also for a model whose predictions are not finite.
     pub(super) fn measure(&self, data: Subset, workers: &Workers) -> Result<Evaluation> {
-        Ok(Evaluation::new(self.names().len(), &self.unchecked_results(data, workers)?))
+        let results = self.unchecked_results(data, (workers, &Ranks::ALONE))?;
+        Ok(Evaluation::new(self.names().len(), &results))
     }
 
-    fn unchecked_results(&self, data: Subset, workers: &Workers) -> Result<Vec<SampleResult>> {
+    fn unchecked_results(&self, data: Subset, by: (&Workers, &Ranks)) -> Result<Vec<SampleResult>> {
         self.check_data(&data)?;
         let labels = data.labels();
-        let parts = self.each_chunk(workers, Samples::of(&data), |forward, start, logits| {
+        self.each_sample(by, Samples::of(&data), |forward, start, logits| {
             forward.results(&labels[start..start + logits.rows()], logits)
-        })?;
-        Ok(parts.concat())
+        })
     }
 }

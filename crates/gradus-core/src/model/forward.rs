@@ -28,17 +28,30 @@ pub(crate) struct Samples<'a> {
     pub(crate) rows: Rows<'a>,
     /// None for all samples in their order.
     pub(crate) subset: Option<Subset<'a>>,
+    /// The first of them: those before it are another rank's.
+    pub(crate) first: usize,
     pub(crate) count: usize,
 }
 
 impl<'a> Samples<'a> {
     /// The samples of a subset.
     pub(crate) fn of(subset: &Subset<'a>) -> Samples<'a> {
-        Samples { rows: subset.rows(), subset: Some(*subset), count: subset.len() }
+        Samples { rows: subset.rows(), subset: Some(*subset), first: 0, count: subset.len() }
+    }
+
+    /// All of these rows.
+    pub(crate) fn all(rows: Rows<'a>, count: usize) -> Samples<'a> {
+        Samples { rows, subset: None, first: 0, count }
+    }
+
+    /// Those of them at these places.
+    pub(crate) fn part(self, places: Range<usize>) -> Samples<'a> {
+        Samples { first: self.first + places.start, count: places.len(), ..self }
     }
 
     /// The row of a sample.
     pub(super) fn index(&self, at: usize) -> usize {
+        let at = self.first + at;
         self.subset.map_or(at, |subset| subset.index(at))
     }
 }
@@ -196,7 +209,7 @@ impl Forward<'_> {
         for start in (0..samples.count).step_by(ENCODED) {
             let range = start..(start + ENCODED).min(samples.count);
             let encoded = encoder.encode(range.clone().map(|at| samples.index(at)));
-            let piece = Samples { rows: Rows::Floats(&encoded), subset: None, count: range.len() };
+            let piece = Samples::all(Rows::Floats(&encoded), range.len());
             results
                 .extend(self.each_chunk(workers, piece, |at, outputs| visit(start + at, outputs)));
         }

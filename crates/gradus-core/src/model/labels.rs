@@ -5,6 +5,7 @@ use gradus_kernels::threads::Workers;
 use super::Model;
 use super::parts::check_finite;
 use crate::error::Result;
+use crate::exchange::Ranks;
 use crate::metrics::LabelEvaluation;
 use crate::samples::{Subset, Targets, Task};
 
@@ -19,20 +20,34 @@ impl Model {
         data: impl Into<Subset<'a>>,
         workers: &Workers,
     ) -> Result<LabelEvaluation> {
+        self.evaluate_labels_on_ranks(data, workers, &Ranks::ALONE)
+    }
+
+    /// The same by all ranks, which have the same data: each computes a part of the samples, and all get the figures of one
+    /// process.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate_labels`]; those of the exchange.
+    pub fn evaluate_labels_on_ranks<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        workers: &Workers,
+        ranks: &Ranks,
+    ) -> Result<LabelEvaluation> {
         let data = data.into();
-        let logits = self.label_logits(data, workers)?;
+        let logits = self.label_logits(data, (workers, ranks))?;
         check_finite(&logits, self.names().len())?;
         self.measure_labels(&logits, data)
     }
 
     /// The same, also for a model whose predictions are not finite.
     pub(super) fn check_labels(&self, data: Subset, workers: &Workers) -> Result<LabelEvaluation> {
-        self.measure_labels(&self.label_logits(data, workers)?, data)
+        self.measure_labels(&self.label_logits(data, (workers, &Ranks::ALONE))?, data)
     }
 
-    fn label_logits(&self, data: Subset, workers: &Workers) -> Result<Vec<f32>> {
+    fn label_logits(&self, data: Subset, by: (&Workers, &Ranks)) -> Result<Vec<f32>> {
         self.check_task(Task::MultiLabel)?;
-        self.raw_outputs(data, workers)
+        self.raw_outputs_on_ranks(data, by)
     }
 
     fn measure_labels(&self, logits: &[f32], data: Subset) -> Result<LabelEvaluation> {

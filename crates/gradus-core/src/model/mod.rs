@@ -4,7 +4,7 @@
 //! [`Model`] is the whole; [`Classifier`] and [`Regressor`] are views of it. [`Predictor`] is its form
 //! for many single predictions, [`Explanation`] what one prediction comes from, [`Provenance`] how it
 //! was trained, [`Intervals`] how far its values are from the truth, [`InputKind`] which raw values it takes. `forward.rs` takes samples through the network, for these and for training's
-//! validation.
+//! validation; `shared.rs` shares them among ranks.
 //!
 //! About columns of tables: [`Importances`] says how much worse predictions are without one, [`PartialDependence`] how they
 //! change along it, [`Contributions`] what each adds to one prediction.
@@ -22,6 +22,7 @@ mod parts;
 mod predictor;
 mod provenance;
 mod regressor;
+mod shared;
 mod slopes;
 
 pub use classifier::{Classifier, Predictions};

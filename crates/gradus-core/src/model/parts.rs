@@ -7,6 +7,7 @@ use super::forward::{Forward, Samples};
 use super::{InputKind, Intervals, Provenance, ValueRange};
 use crate::engine::cpu::{CHUNK, Density, Executor, kernels};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Ranks;
 use crate::loss::Loss;
 use crate::network::Network;
 use crate::samples::{Columns, Dataset, Rows, Streamed, Subset, Targets, Task, image_shape};
@@ -238,21 +239,31 @@ impl Model {
     /// `InvalidArgument` if the values do not make whole samples; `InvalidData` if a prediction is NaN
     /// or infinite.
     pub fn predict<'a>(&self, inputs: impl Into<Rows<'a>>, workers: &Workers) -> Result<Vec<f32>> {
-        let predictions = self.predict_unchecked(inputs.into(), workers)?;
-        check_finite(&predictions, self.names().len())?;
-        Ok(predictions)
+        self.predict_on_ranks(inputs, workers, &Ranks::ALONE)
     }
 
-    /// The same without a look at what was predicted, for measuring a model in the middle of training.
-    pub(super) fn predict_unchecked(&self, inputs: Rows, workers: &Workers) -> Result<Vec<f32>> {
+    /// The same by all ranks, which have the same `inputs`: each computes a part of the samples, and all get the predictions
+    /// of all, with the bits of one process.
+    ///
+    /// # Errors
+    /// As [`Self::predict`]; those of the exchange.
+    pub fn predict_on_ranks<'a>(
+        &self,
+        inputs: impl Into<Rows<'a>>,
+        workers: &Workers,
+        ranks: &Ranks,
+    ) -> Result<Vec<f32>> {
+        let inputs = inputs.into();
         self.check_inputs(inputs)?;
         let loss = self.loss().clone();
-        let samples = Samples { rows: inputs, subset: None, count: inputs.len() / self.features() };
-        let parts = self.each_chunk(workers, samples, |forward, _, mut outputs| {
-            loss.predictions(forward.kernels(), outputs.reborrow());
-            outputs.as_ref().without_gaps().to_vec()
-        })?;
-        Ok(parts.concat())
+        let samples = Samples::all(inputs, inputs.len() / self.features());
+        let predictions =
+            self.each_sample((workers, ranks), samples, |forward, _, mut outputs| {
+                loss.predictions(forward.kernels(), outputs.reborrow());
+                outputs.as_ref().without_gaps().to_vec()
+            })?;
+        check_finite(&predictions, self.names().len())?;
+        Ok(predictions)
     }
 
     /// The outputs for each sample, row after row, before they become predictions: logits of classes and labels, logarithms of
@@ -261,11 +272,19 @@ impl Model {
     /// # Errors
     /// `InvalidArgument` if the data do not have the model's shape and outputs.
     pub(crate) fn raw_outputs(&self, data: Subset, workers: &Workers) -> Result<Vec<f32>> {
+        self.raw_outputs_on_ranks(data, (workers, &Ranks::ALONE))
+    }
+
+    /// The same by all ranks.
+    pub(super) fn raw_outputs_on_ranks(
+        &self,
+        data: Subset,
+        by: (&Workers, &Ranks),
+    ) -> Result<Vec<f32>> {
         self.check_data(&data)?;
-        let parts = self.each_chunk(workers, Samples::of(&data), |_, _, outputs| {
+        self.each_sample(by, Samples::of(&data), |_, _, outputs| {
             outputs.as_ref().without_gaps().to_vec()
-        })?;
-        Ok(parts.concat())
+        })
     }
 
     /// How good it is on labelled data.
@@ -415,7 +434,7 @@ impl Model {
             let count = PIECE.min(samples.count - first);
             let mut inputs = streamed.none(count);
             streamed.read((first..first + count).map(|at| samples.index(at)), &mut inputs)?;
-            let piece = Samples { rows: inputs.rows(), subset: None, count };
+            let piece = Samples::all(inputs.rows(), count);
             let visit =
                 |forward: &Forward, start, outputs: MatMut| visit(forward, first + start, outputs);
             results.extend(self.each_chunk_in_memory(workers, piece, visit)?);

@@ -75,7 +75,7 @@ impl Predictor {
         }
         let Predictor { loss, transform, executors, density, pass, .. } = self;
         let forward = Forward { executors, density, transform, loss };
-        let logits = pass.logits(&forward, Samples { rows: sample, subset: None, count: 1 }, 0..1);
+        let logits = pass.logits(&forward, Samples::all(sample, 1), 0..1);
         loss.predictions(forward.kernels(), MatMut::new(logits, 1, logits.len()));
         check_finite(pass.output(), pass.output().len())?;
         Ok(pass.output())
@@ -108,7 +108,7 @@ impl Predictor {
         };
         encoder.encode_into(row, encoded)?;
         let forward = Forward { executors, density, transform: &Transform::IDENTITY, loss };
-        let samples = Samples { rows: Rows::Floats(encoded), subset: None, count: 1 };
+        let samples = Samples::all(Rows::Floats(encoded), 1);
         let logits = pass.logits(&forward, samples, 0..1);
         loss.predictions(forward.kernels(), MatMut::new(logits, 1, logits.len()));
         check_finite(pass.output(), pass.output().len())?;

@@ -8,6 +8,7 @@ use super::forward::Samples;
 use super::parts::{check_finite, view};
 use super::{Model, Outputs};
 use crate::error::Result;
+use crate::exchange::Ranks;
 use crate::loss::Loss;
 use crate::metrics::ValueEvaluation;
 use crate::network::Network;
@@ -93,26 +94,39 @@ impl<M: Borrow<Model>> Regressor<M> {
         data: impl Into<Subset<'a>>,
         workers: &Workers,
     ) -> Result<ValueEvaluation> {
+        self.evaluate_on_ranks(data, workers, &Ranks::ALONE)
+    }
+
+    /// The same by all ranks, which have the same data: each computes a part of the samples, and all get the figures of one
+    /// process.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`]; those of the exchange.
+    pub fn evaluate_on_ranks<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        workers: &Workers,
+        ranks: &Ranks,
+    ) -> Result<ValueEvaluation> {
         let data = data.into();
-        let predicted = self.unchecked_values(&data, workers)?;
+        let predicted = self.unchecked_values(&data, (workers, ranks))?;
         check_finite(&predicted, self.names().len())?;
         self.errors_of(&predicted, &data)
     }
 
     /// As [`Self::evaluate`], also for a model whose predictions are not finite.
     pub(super) fn measure(&self, data: Subset, workers: &Workers) -> Result<ValueEvaluation> {
-        self.errors_of(&self.unchecked_values(&data, workers)?, &data)
+        self.errors_of(&self.unchecked_values(&data, (workers, &Ranks::ALONE))?, &data)
     }
 
-    fn unchecked_values(&self, data: &Subset, workers: &Workers) -> Result<Vec<f32>> {
+    fn unchecked_values(&self, data: &Subset, by: (&Workers, &Ranks)) -> Result<Vec<f32>> {
         self.check_data(data)?;
         self.loss().check_targets(&data.data().targets)?;
         let loss = self.loss();
-        let parts = self.each_chunk(workers, Samples::of(data), |forward, _, mut outputs| {
+        self.each_sample(by, Samples::of(data), |forward, _, mut outputs| {
             loss.predictions(forward.kernels(), outputs.reborrow());
             outputs.as_ref().without_gaps().to_vec()
-        })?;
-        Ok(parts.concat())
+        })
     }
 
     fn errors_of(&self, predicted: &[f32], data: &Subset) -> Result<ValueEvaluation> {

@@ -1,8 +1,5 @@
 //! Whether all ranks train the same model: what the bits of a run depend on, compared before its first step.
 
-use sha2::{Digest, Sha256};
-
-use crate::engine::cpu::kernels;
 use crate::error::{Error, Result};
 use crate::exchange::Ranks;
 use crate::model::Model;
@@ -29,38 +26,12 @@ pub(super) fn check(
         serde_json::to_string(&settings).map_err(|error| Error::argument(error.to_string()))?;
     let [train, validation] = data.digests();
     let parameters = model.network.parameters().iter().flat_map(|value| value.to_le_bytes());
-    let compared: [(&str, Vec<u8>, &str); 6] = [
-        (
-            "version of gradus",
-            env!("CARGO_PKG_VERSION").into(),
-            "install the same version everywhere",
-        ),
-        (
-            "instruction set",
-            kernels()?.isa().name().into(),
-            "set the environment variable GRADUS_ISA=avx2 (the one that all machines have) on all ranks",
-        ),
-        ("settings", settings.into(), "start all ranks with the same command"),
-        ("training data", whole(&train).into(), "give all ranks the same data"),
-        ("validation data", whole(&validation).into(), "give all ranks the same validation data"),
-        (
-            "network or checkpoint to begin with",
-            parameters.chain(begun.to_le_bytes()).collect(),
-            "give all ranks the same file",
-        ),
-    ];
-    let own: Vec<u8> = compared.iter().flat_map(|(_, value, _)| Sha256::digest(value)).collect();
-    let all = ranks.gather(&own)?;
-    let (first, length) = (&all[..own.len()], own.len() / compared.len());
-    for (rank, other) in all.chunks_exact(own.len()).enumerate() {
-        for (at, (what, _, remedy)) in compared.iter().enumerate() {
-            let place = at * length..(at + 1) * length;
-            if first[place.clone()] != other[place] {
-                return Err(Error::argument(format!(
-                    "rank {rank} does not have the {what} of rank 0: {remedy}"
-                )));
-            }
-        }
-    }
-    Ok(())
+    let start: Vec<u8> = parameters.chain(begun.to_le_bytes()).collect();
+    let (train, validation) = (whole(&train), whole(&validation));
+    ranks.compare(&[
+        ("settings", settings.as_bytes(), "start all ranks with the same command"),
+        ("training data", train.as_bytes(), "give all ranks the same data"),
+        ("validation data", validation.as_bytes(), "give all ranks the same validation data"),
+        ("network or checkpoint to begin with", &start, "give all ranks the same file"),
+    ])
 }

@@ -6,6 +6,7 @@ use gradus::Error;
 use gradus::classifier::{Classifier, Model, Regressor};
 use gradus::data::shards::{Shards, is_shards};
 use gradus::data::{Targets, Task, is_set_name};
+use gradus::exchange::Ranks;
 use gradus::metrics::{
     Evaluation, EvaluationSums, Mistake, ValueEvaluation, ValueSums, most_confident_mistakes,
 };
@@ -54,6 +55,7 @@ pub(super) fn classifier(
     classifier: &Classifier,
     shards: &Shards,
     args: &EvaluateArgs,
+    ranks: &Ranks,
 ) -> Result<Measured> {
     let name = source::short_name(shards.folder());
     let workers = workers(args.threads, shards.samples())?;
@@ -61,10 +63,11 @@ pub(super) fn classifier(
     let (mut worst, mut first) = (Vec::<Mistake>::new(), 0);
     // Opened again: the pieces own theirs.
     let pieces = Pieces::of_shards(Shards::open(shards.folder())?, classifier)?;
+    pieces.compare(ranks)?;
     pieces.each_samples(classifier, |data| {
         let data = data.with_classes(classifier.class_names());
         let data = data.map_err(|error| error.context(shards.folder().display()))?;
-        let results = classifier.results(&data, &workers)?;
+        let results = classifier.results_on_ranks(&data, &workers, ranks)?;
         sums.add(&results);
         if let Some(most) = args.errors {
             let found = most_confident_mistakes(&results, most).into_iter();
@@ -91,17 +94,19 @@ pub(super) fn regressor(
     regressor: &Regressor,
     shards: &Shards,
     args: &EvaluateArgs,
+    ranks: &Ranks,
 ) -> Result<(String, usize, ValueEvaluation)> {
     let name = source::short_name(shards.folder());
     let (samples, workers) = (shards.samples(), workers(args.threads, shards.samples())?);
     let means = means(regressor, shards)?;
     let mut sums = ValueSums::new(regressor.loss(), &regressor.outputs.weights, &means);
     let pieces = Pieces::of_shards(Shards::open(shards.folder())?, regressor)?;
+    pieces.compare(ranks)?;
     pieces.each_samples(regressor, |data| {
         regressor.loss().check_targets(&data.targets)?;
         let wanted = regressor.targets_of_outputs(&data)?;
-        let predicted = regressor.predict(&data.inputs, &workers)?;
-        sums.add(&predicted.values, &wanted);
+        let predicted = regressor.predict_on_ranks(&data.inputs, &workers, ranks)?;
+        sums.add(&predicted, &wanted);
         Ok(())
     })?;
     Ok((name, samples, sums.finish()))

@@ -22,7 +22,7 @@ use crate::args::TrainArgs;
 use crate::run::checkpoints::{self, CheckpointWriter};
 use crate::run::describe::{architecture, names_of_features, value_type};
 use crate::run::metadata::conclude;
-use crate::run::output::{Exit, STOPPED, percent, print_error, say, shape, warn};
+use crate::run::output::{Exit, STOPPED, print_error, say, shape, warn};
 use crate::run::outputs::{self, Outputs};
 use crate::run::settings::Settings;
 use crate::run::test_result::TestResult;
@@ -65,7 +65,8 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         watch.ready(&data.name, sets.train.len(), &session);
     }
     let mut checkpoints = CheckpointWriter::new(args, &settings, data.test.as_ref(), checkpoint)?;
-    let trained = run_epochs(session, sets, &mut report, &mut checkpoints, watch.as_ref(), args);
+    let trained =
+        run_epochs(session, sets, &mut report, &mut checkpoints, watch.as_ref(), args, &ranks);
     // Remove the progress bar even if training failed.
     report.end_of_epochs();
     let mut trained = trained?;
@@ -252,6 +253,7 @@ fn run_epochs(
     checkpoints: &mut CheckpointWriter,
     watch: Option<&Watch>,
     args: &TrainArgs,
+    ranks: &Ranks,
 ) -> Result<Trained> {
     let (stop, before) = (stop::hold(), session.seconds());
     while let Some(epoch) = session.epoch(sets, stop)? {
@@ -264,8 +266,9 @@ fn run_epochs(
     if args.mpi && !args.quiet {
         let seconds = (session.seconds() - before).max(f64::MIN_POSITIVE);
         let share = session.exchange_seconds() / seconds;
+        let in_step = sets.train.len() as f64 / session.steps_per_epoch() as f64;
         report.end_of_epochs();
-        say(format_args!("Exchange between ranks: {} of the time", percent(share)));
+        say(ranks::exchange_line(share, in_step, ranks));
     }
     Ok(session.finish())
 }
