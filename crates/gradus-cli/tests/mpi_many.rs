@@ -24,7 +24,7 @@ fn processes_share_the_samples_to_evaluate_and_to_predict() {
             "train --data digits --hidden 16 --epochs 1 --threads 1 --out digits.safetensors -q";
         run(at, train);
         table(at, "table.csv");
-        run(at, &format!("train {TABLE} --epochs 1 --out table.safetensors -q"));
+        run(at, &format!("train {TABLE} --out table.safetensors -q"));
         let mut rows = fs::read_to_string(at.join("table.csv")).unwrap();
         // More rows than one chunk of 512, and not a multiple of it.
         let more: Vec<String> = rows.lines().skip(1).map(str::to_owned).collect();
