@@ -36,7 +36,7 @@ pub(crate) struct EvaluateArgs {
         value_parser = at_least_one)]
     pub(crate) errors: Option<usize>,
     /// Evaluate as one of the processes that mpirun or srun has started: they share the samples; same figures as one process
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) mpi: bool,
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", help_heading = "Output", allow_negative_numbers = true,
