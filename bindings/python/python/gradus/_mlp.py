@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus import _columns, _core, _frames, _initial, _inputs, _kinds, _settings, communicators
+from gradus import _columns, _core, _frames, _initial, _inputs, _kinds, _settings
 from gradus._errors import convergence_warning, not_fitted
 from gradus._explaining import Explaining
 from gradus._saving import Savable, finite_or_none
@@ -117,6 +117,8 @@ class BaseMLP(Explaining, Savable):
     def _train(
         self, X, y, sample_weight, validation_data, *, go_on, partial, communicator=None, **known
     ):
+        from gradus import communicators
+
         communicator = communicators.checked(communicator)
         X = _frames.collected(X)
         names, precision = _inputs.feature_names(X), _inputs.precision(X)
