@@ -8,6 +8,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use gradus_core::random::ChaCha8Rng;
 use rand::RngExt;
@@ -53,8 +55,8 @@ impl Default for PackOptions {
 }
 
 /// Packs the samples that `pieces` gives, `samples` in all, as the folder `path`, which must not exist. It appears under
-/// its name at the end, or not at all. `progress` hears how many bytes of inputs and targets have been read and written;
-/// packing ends with an error when it says `false`.
+/// its name at the end, or not at all. A piece is made while the one before is packed. `progress` hears how many bytes of
+/// inputs and targets have been read and written; packing ends with an error when it says `false`.
 ///
 /// # Errors
 /// The first of `pieces`; those of [`ShardWriter`]; `InvalidArgument` for an order that the samples cannot have;
@@ -62,7 +64,26 @@ impl Default for PackOptions {
 pub fn pack(
     path: &Path,
     samples: usize,
-    pieces: impl IntoIterator<Item = Result<Dataset>>,
+    pieces: impl IntoIterator<Item = Result<Dataset>, IntoIter: Send>,
+    options: &PackOptions,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<()> {
+    let mut pieces = pieces.into_iter();
+    thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(1);
+        scope.spawn(move || {
+            // Nobody waits for more where packing has failed.
+            while pieces.next().is_some_and(|piece| sender.send(piece).is_ok()) {}
+        });
+        pack_pieces(path, samples, receiver.into_iter(), options, progress)
+    })
+}
+
+/// As [`pack`], with the pieces as they come.
+fn pack_pieces(
+    path: &Path,
+    samples: usize,
+    mut pieces: impl Iterator<Item = Result<Dataset>>,
     options: &PackOptions,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<()> {
@@ -80,7 +101,6 @@ pub fn pack(
             false => Err(Error::new(ErrorKind::Io, "packing was stopped; nothing was written")),
         }
     };
-    let mut pieces = pieces.into_iter();
     match options.order {
         Order::Source => {
             for piece in pieces {

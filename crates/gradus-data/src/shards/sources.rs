@@ -20,14 +20,14 @@ pub struct Pieces<'a> {
     /// Number of samples in all pieces.
     pub samples: usize,
     /// The pieces, one after the other.
-    pub pieces: Box<dyn Iterator<Item = Result<Dataset>> + 'a>,
+    pub pieces: Box<dyn Iterator<Item = Result<Dataset>> + Send + 'a>,
 }
 
 impl<'a> Pieces<'a> {
     fn new(
         samples: usize,
         each: usize,
-        read: impl Fn(Range<usize>) -> Result<Dataset> + 'a,
+        read: impl Fn(Range<usize>) -> Result<Dataset> + Send + 'a,
     ) -> Pieces<'a> {
         let each = each.max(1);
         let starts = (0..samples).step_by(each);

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use gradus_core::files::OutputFolder;
-use gradus_core::samples::DigestOfParts;
+use gradus_core::samples::{DigestOfParts, Sums};
 use sha2::{Digest as _, Sha256};
 
 use super::index::{Entry, INDEX, Index, Kind, MOST_BYTE_CLASSES, Shard, TargetKind};
@@ -38,6 +38,9 @@ pub struct ShardWriter {
     /// None before the first samples, whose type all others have.
     index: Option<Index>,
     digest: DigestOfParts,
+    sums: Sums,
+    /// Those that are full.
+    shards: Vec<Shard>,
     open: Option<OpenShard>,
     /// Samples of a full shard.
     rows: usize,
@@ -62,8 +65,16 @@ impl ShardWriter {
             return Err(Error::argument("a shard of 0 rows is none: expected at least 1"));
         }
         let folder = OutputFolder::create(path)?;
-        let digest = DigestOfParts::default();
-        Ok(ShardWriter { folder, options, index: None, digest, open: None, rows: 0 })
+        Ok(ShardWriter {
+            folder,
+            options,
+            index: None,
+            digest: DigestOfParts::default(),
+            sums: Sums::default(),
+            shards: Vec::new(),
+            open: None,
+            rows: 0,
+        })
     }
 
     /// The folder that is written into, for other files that go with it.
@@ -108,30 +119,17 @@ impl ShardWriter {
             .options
             .shard_rows
             .unwrap_or_else(|| (SHARD_BYTES / (BLOCK * row_bytes).max(1)).max(1) * BLOCK);
-        index.sums.add(part);
         index.samples += part.len();
-        self.digest.add(part);
-        let mut from = 0;
-        while from < part.len() {
-            let number = index.shards.len();
-            let open = match &mut self.open {
-                Some(open) => open,
-                None => {
-                    let opened = OpenShard::create(self.folder.inside(), number, self.rows, index);
-                    self.open.insert(opened.map_err(|error| self.folder.explain(error))?)
-                }
-            };
-            let count = (self.rows - open.samples).min(part.len() - from);
-            open.push(part, from..from + count).map_err(|error| self.folder.explain(error))?;
-            from += count;
-            if open.samples == self.rows
-                && let Some(full) = self.open.take()
-            {
-                let closed = full.close().map_err(|error| self.folder.explain(error))?;
-                index.shards.push(closed);
-            }
-        }
-        Ok(())
+        let ShardWriter { folder, open, rows, shards, sums, digest, .. } = self;
+        // The digest of all samples takes as long as writing them.
+        let (written, ()) = rayon::join(
+            || write_part(part, folder, index, *rows, open, shards),
+            || {
+                sums.add(part);
+                digest.add(part);
+            },
+        );
+        written
     }
 
     /// Writes the index and gives the folder its name.
@@ -144,8 +142,9 @@ impl ShardWriter {
         };
         if let Some(open) = self.open.take() {
             let closed = open.close().map_err(|error| self.folder.explain(error))?;
-            index.shards.push(closed);
+            self.shards.push(closed);
         }
+        (index.shards, index.sums) = (self.shards, self.sums);
         index.shuffle_seed = self.options.shuffle_seed;
         index.digest.samples = index.samples;
         let inside = self.folder.inside().to_owned();
@@ -166,6 +165,37 @@ impl ShardWriter {
         write(&index).map_err(|error| self.folder.explain(error))?;
         self.folder.commit()
     }
+}
+
+/// Adds samples to the open shard, and to as many more as they fill.
+fn write_part(
+    part: &Dataset,
+    folder: &OutputFolder,
+    index: &Index,
+    rows: usize,
+    open: &mut Option<OpenShard>,
+    shards: &mut Vec<Shard>,
+) -> Result<()> {
+    let explain = |error| folder.explain(error);
+    let mut from = 0;
+    while from < part.len() {
+        let shard = match open {
+            Some(shard) => shard,
+            None => {
+                let created = OpenShard::create(folder.inside(), shards.len(), rows, index);
+                open.insert(created.map_err(explain)?)
+            }
+        };
+        let count = (rows - shard.samples).min(part.len() - from);
+        shard.push(part, from..from + count).map_err(explain)?;
+        from += count;
+        if shard.samples == rows
+            && let Some(full) = open.take()
+        {
+            shards.push(full.close().map_err(explain)?);
+        }
+    }
+    Ok(())
 }
 
 impl OpenShard {
