@@ -26,6 +26,8 @@ pub(crate) struct ReadOptions<'a> {
     pub(crate) image_size: Option<(usize, usize)>,
     /// Whether images in colour that are arrays stay so.
     pub(crate) colour: bool,
+    /// Whether the inputs of shards stay in their files.
+    pub(crate) streamed: bool,
 }
 
 /// The error for regression targets from a set that has classes.
@@ -231,8 +233,8 @@ fn table_stem(name: &str) -> Option<String> {
     stem.map(str::to_owned)
 }
 
-/// Reads a folder of shards into memory, with targets of the kind that is wanted.
-fn read_shards(path: &Path, values: bool) -> Result<Dataset> {
+/// Reads a folder of shards, with targets of the kind that is wanted: into memory, or only what is needed to read them later.
+fn read_shards(path: &Path, values: bool, streamed: bool) -> Result<Dataset> {
     let shards = Shards::open(path)?;
     match (values, shards.task()) {
         (true, Task::Classification) => Err(no_values(&path.display().to_string())),
@@ -242,13 +244,14 @@ fn read_shards(path: &Path, values: bool) -> Result<Dataset> {
             task.outputs(),
             task.name()
         ))),
+        _ if streamed => Dataset::streamed(shards),
         _ => shards.load(),
     }
 }
 
 fn read_folder(path: &Path, options: ReadOptions, warnings: &mut Vec<String>) -> Result<Parts> {
     if shards::is_shards(path) {
-        return read_shards(path, options.table.values).map(Parts::only);
+        return read_shards(path, options.table.values, options.streamed).map(Parts::only);
     }
     let content = Content::of(path)?;
     if options.table.values && matches!(content, Content::Idx(_) | Content::Classes) {

@@ -57,7 +57,7 @@ pub use array::{Array, Values};
 pub use fetch::FetchProgress;
 pub use files::{FolderKind, folder_kind, training_table};
 pub use find_set::{fetch, is_set_name, sets_at_hand};
-pub use load::{find, load, load_matching, load_single, load_validation, note_on_name};
+pub use load::{find, held_out, load, load_matching, load_single, load_validation, note_on_name};
 pub use load_options::{ColumnKinds, Found, LoadOptions, Loaded};
 pub use parts::Parts;
 pub use row_file::{RowFile, RowKind};
@@ -69,6 +69,6 @@ pub(crate) use gradus_core::files::reading;
 pub(crate) use gradus_core::random;
 pub(crate) use gradus_core::samples::image_shape;
 pub use gradus_core::samples::{
-    ColumnType, Columns, Dataset, Inputs, RawColumn, Rows, SparseRows, Table, Targets, Task,
-    needs_doubles, split,
+    ColumnType, Columns, Dataset, Inputs, RawColumn, Rows, Source, SparseRows, Streamed, Sums,
+    Table, Targets, Task, needs_doubles, split,
 };

@@ -10,8 +10,9 @@ use super::load_options::{Found, LoadOptions, Loaded};
 use super::parts::{Part, Parts};
 use super::search_path::Environment;
 use super::sets;
+use super::shards::{self, Shards};
 use super::split::split_samples;
-use super::{Dataset, invalid};
+use super::{Dataset, Inputs, invalid};
 use crate::error::{Error, Result};
 
 /// The share of samples that is held out if the data have no test part.
@@ -128,7 +129,8 @@ impl Found {
         let (train, test) = match self.test {
             Some(test) => (self.train, test),
             None => {
-                let (training, held_out) = split_samples(&self.train, TEST_FRACTION, seed);
+                let (training, held_out) =
+                    held_out(&self.train, self.is_shuffled, TEST_FRACTION, seed);
                 let samples = self.train.len();
                 let (of_what, each) = match self.train.class_names().len() {
                     0 => (String::new(), ""),
@@ -141,24 +143,49 @@ impl Found {
                         self.name
                     )));
                 }
+                let how = match self.is_shuffled {
+                    true => "the last 20 %".to_owned(),
+                    false => format!("20 %{each}, drawn with seed {seed}"),
+                };
                 self.warnings.push(format!(
-                    "{} has no test part: {} of its {samples} samples (20 %{each}, drawn \
-                     with seed {seed}) are held out for testing",
+                    "{} has no test part: {} of its {samples} samples ({how}) are held out for testing",
                     self.name,
                     held_out.len(),
                 ));
                 self.train.divide(&training, &held_out)
             }
         };
-        let Found { name, validation, origin, warnings, .. } = self;
-        Ok(Loaded { name, train, validation, test, origin, warnings })
+        let Found { name, validation, origin, warnings, is_shuffled, .. } = self;
+        Ok(Loaded { name, train, validation, test, origin, warnings, is_shuffled })
     }
+}
+
+/// The numbers of samples that stay, and of those that are held out: the last ones of samples that were shuffled when they
+/// were packed, else drawn from all classes with `seed`. Samples that are not in memory stay in their order.
+pub fn held_out(
+    data: &Dataset,
+    is_shuffled: bool,
+    fraction: f64,
+    seed: u64,
+) -> (Vec<usize>, Vec<usize>) {
+    if is_shuffled {
+        let samples = data.len();
+        let count = (samples as f64 * fraction).round() as usize;
+        let first = samples - count.min(samples);
+        return ((0..first).collect(), (first..samples).collect());
+    }
+    let (mut training, mut held_out) = split_samples(data, fraction, seed);
+    if matches!(data.inputs, Inputs::Streamed(_)) {
+        training.sort_unstable();
+        held_out.sort_unstable();
+    }
+    (training, held_out)
 }
 
 impl From<Loaded> for Found {
     fn from(loaded: Loaded) -> Found {
-        let Loaded { name, train, validation, test, origin, warnings } = loaded;
-        Found { name, train, validation, test: Some(test), origin, warnings }
+        let Loaded { name, train, validation, test, origin, warnings, is_shuffled } = loaded;
+        Found { name, train, validation, test: Some(test), origin, warnings, is_shuffled }
     }
 }
 
@@ -171,7 +198,8 @@ fn at_path(path: &Path, options: &LoadOptions) -> Result<Found> {
     let mut warnings = Vec::new();
     let Parts { train, validation, test } = read_path(path, options.reading(), &mut warnings)?;
     warnings.extend(label_warning(&train).map(|warning| format!("{name}: {warning}")));
-    Ok(Found { origin: name.clone(), name, train, validation, test, warnings })
+    let is_shuffled = shards::is_shards(path) && Shards::open(path)?.shuffle_seed().is_some();
+    Ok(Found { origin: name.clone(), name, train, validation, test, warnings, is_shuffled })
 }
 
 /// A note that a file or folder has the name of a set, if `path` exists: it is not read for it.

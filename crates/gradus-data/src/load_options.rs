@@ -64,6 +64,8 @@ pub struct LoadOptions {
     pub seed: u64,
     /// Whether a named set that is not on this machine is downloaded.
     pub download: bool,
+    /// Whether the inputs of a folder of shards stay in its files, to be read piece by piece.
+    pub streamed: bool,
 }
 
 impl Default for LoadOptions {
@@ -89,6 +91,7 @@ impl Default for LoadOptions {
             image_size: None,
             seed: 0,
             download: true,
+            streamed: false,
         }
     }
 }
@@ -116,6 +119,7 @@ impl LoadOptions {
             },
             image_size: self.image_size,
             colour: self.colour,
+            streamed: self.streamed,
         }
     }
 }
@@ -131,6 +135,9 @@ pub struct Found {
     pub validation: Option<Dataset>,
     /// The test part, if there is one, like the validation part.
     pub test: Option<Dataset>,
+    /// Whether the samples were shuffled when they were packed: what is held out are then the last ones, which are read in
+    /// their order.
+    pub is_shuffled: bool,
     /// Where the data come from: a folder, a file, or "built in".
     pub origin: String,
     /// Warnings, one line each: that another set was used, that a local copy was passed over, or which column
@@ -145,6 +152,8 @@ pub struct Loaded {
     pub name: String,
     /// The training part.
     pub train: Dataset,
+    /// Whether its samples were shuffled when they were packed.
+    pub is_shuffled: bool,
     /// The validation part, if the data have one: the same sample shape and classes as the training part.
     pub validation: Option<Dataset>,
     /// The test part, like the validation part.

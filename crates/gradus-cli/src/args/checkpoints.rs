@@ -15,8 +15,8 @@ pub(crate) struct CheckpointArgs {
     /// Save the state of the run to this file regularly, for --resume; it is also a model file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) checkpoint: Option<PathBuf>,
-    /// How often to save a checkpoint: every N epochs, or at the end of the first epoch after so many
-    /// minutes (such as 10m) [default: 1]
+    /// How often to save a checkpoint: every N epochs, or after so many minutes (such as 10m), also within an epoch
+    /// [default: 1]
     #[arg(long, value_name = "N|Nm", allow_negative_numbers = true, value_parser = interval)]
     pub(crate) checkpoint_every: Option<Interval>,
     /// Resume the run of --checkpoint if that file exists, else begin it: the same command as often as needed

@@ -141,7 +141,7 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
 
 pub(crate) fn interval(text: &str) -> Result<Interval, String> {
     let minutes = |text: &str| text.parse().ok().filter(|&m: &f64| m.is_finite() && m > 0.0);
-    match text.strip_suffix('m') {
+    match text.strip_suffix("min").or(text.strip_suffix('m')) {
         Some(text) => minutes(text).map(Interval::Minutes),
         None => at_least_one(text).ok().map(Interval::Epochs),
     }

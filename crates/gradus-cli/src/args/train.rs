@@ -25,13 +25,16 @@ use super::source::{KindArgs, SourceArgs};
     saves the model.")]
 pub(crate) struct TrainArgs {
     /// Name of a data set (mnist, fashion-mnist, digits, ...) or a path: a folder of IDX files, an
-    /// .npz, a .csv, several as 'part-*.csv', a folder with one sub-folder of images per class [default: mnist, else the built-in
-    /// digits]
+    /// .npz, a .csv, several as 'part-*.csv', a folder with one sub-folder of images per class, a folder of shards, which may
+    /// be larger than memory [default: mnist, else the built-in digits]
     #[arg(long, value_name = "NAME|PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Option<PathBuf>,
     /// Test set, used instead of the test split of the data
     #[arg(long, value_name = "PATH", help_heading = "Data", value_hint = ValueHint::AnyPath)]
     pub(crate) test: Option<PathBuf>,
+    /// Load a folder of shards into memory, in place of reading it piece by piece
+    #[arg(long, help_heading = "Data")]
+    pub(crate) in_memory: bool,
     /// Set of defaults to start from [default: tabular for tables, else quick]
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = presets())]
     pub(crate) preset: Option<Preset>,

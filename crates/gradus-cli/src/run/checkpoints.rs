@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use gradus::data::csv::Encoding;
@@ -22,12 +22,13 @@ use crate::run::{model, saving};
 
 /// The options that a resumed run accepts: where the data are and what is written and printed. Everything
 /// else is fixed by the checkpoint.
-const ALLOWED: [&str; 22] = [
+const ALLOWED: [&str; 23] = [
     "epochs",
     "resume",
     "checkpoint",
     "checkpoint_every",
     "data",
+    "in_memory",
     "test",
     "label_column",
     "encoding",
@@ -320,16 +321,33 @@ impl CheckpointWriter {
     /// Writes a checkpoint after an epoch if one is due. If that fails, it warns once per reason and the
     /// run continues, because its model is still useful.
     pub(crate) fn epoch(&mut self, session: &Session, sets: Data) {
-        let Some(output) = &mut self.output else { return };
+        if self.output.is_none() {
+            return;
+        }
         self.epochs += 1;
         let due = match self.every {
             Interval::Epochs(count) => self.epochs >= count,
             Interval::Minutes(minutes) => self.last.elapsed().as_secs_f64() >= 60.0 * minutes,
         };
-        if !due {
-            return;
+        if due {
+            self.save(session, sets);
         }
-        (self.epochs, self.last) = (0, Instant::now());
+    }
+
+    /// When the run is to be left within an epoch, for a checkpoint; none if they are not written by the clock.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        match (&self.output, self.every) {
+            (Some(_), Interval::Minutes(minutes)) => {
+                self.last.checked_add(Duration::try_from_secs_f64(60.0 * minutes).ok()?)
+            }
+            _ => None,
+        }
+    }
+
+    /// Writes a checkpoint now.
+    pub(crate) fn save(&mut self, session: &Session, sets: Data) {
+        let Some(output) = &mut self.output else { return };
+        self.epochs = 0;
         let checkpoint = session.checkpoint(sets, self.note.clone());
         let saved = checkpoint.to_bytes().and_then(|bytes| saving::save(output, &bytes));
         let failure = match saving::is_in_place(saved) {
@@ -343,6 +361,8 @@ impl CheckpointWriter {
             warn(format!("cannot write the checkpoint: {failure}; the run continues without it"));
         }
         self.failure = failure;
+        // From its end on, so that steps are made between two checkpoints, however long one takes.
+        self.last = Instant::now();
     }
 
     /// Whether checkpoints are elsewhere than where they were wanted, which was reported.

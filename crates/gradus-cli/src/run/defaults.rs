@@ -7,7 +7,7 @@
 
 use anyhow::Result;
 use gradus::data::normalize::Normalization;
-use gradus::data::{Inputs, Rows};
+use gradus::data::{Inputs, Rows, Shuffle};
 use gradus::training::{BatchSize, Data as Sets};
 
 use crate::run::settings::{Settings, forget_validation};
@@ -30,6 +30,10 @@ const LEAST_BATCH: usize = 16;
 /// # Errors
 /// None for data that were loaded for these settings.
 pub(crate) fn follow(settings: &mut Settings, data: &Data) -> Result<Option<String>> {
+    if data.training.are_streamed() {
+        // The only order in which they can be read; another one that was asked for is refused when training begins.
+        settings.config.shuffle = settings.config.shuffle.or(Some(Shuffle::Blocks));
+    }
     if settings.preset.is_tabular() {
         let sets = data.training.sets()?;
         if sets.validation.is_none() && settings.config.held_out_share() > 0.0 {

@@ -138,6 +138,7 @@ pub(crate) fn options(request: &DataRequest, args: &SourceArgs) -> Result<LoadOp
         image_size: args.image_size,
         seed: request.seed,
         download: !args.named.no_download,
+        streamed: false,
     })
 }
 
@@ -163,6 +164,13 @@ pub(crate) fn training_options(args: &TrainArgs, settings: &Settings) -> Result<
         options.columns = Some(columns);
         options.types = earlier.and_then(types_of);
     }
+    let is_shards = request.kind() == Some(FileKind::Shards);
+    if args.in_memory && !is_shards {
+        let why = "it is for folders of shards, which are read piece by piece without it";
+        let data = args.data.as_deref().unwrap_or(Path::new("mnist"));
+        return Err(no_effect("--in-memory", data.display(), why).into());
+    }
+    options.streamed = is_shards && !args.in_memory;
     options.doubles = earlier.is_some_and(|model| model.transform.takes_doubles());
     options.colour =
         earlier.is_some_and(|model| model.sample_shape.len() == 3 && model.image_size().is_none());

@@ -6,9 +6,9 @@ use anyhow::Result;
 use gradus::Error;
 use gradus::classifier::Model;
 use gradus::data::distort::{Distorter, Distortion};
-use gradus::data::split::split_samples;
 use gradus::data::{
-    Dataset, Found, LoadOptions, Subset, Targets, Task, is_set_name, load_validation,
+    Dataset, Found, Inputs, LoadOptions, Subset, Targets, Task, held_out, is_set_name,
+    load_validation,
 };
 use gradus::network::Kernels;
 use gradus::training::Data as Sets;
@@ -56,7 +56,7 @@ impl Data {
         if task == Task::MultiLabel {
             found = with_labels(found)?;
         }
-        let Found { name, train: samples, validation, test, origin, .. } = found;
+        let Found { name, train: samples, validation, test, origin, is_shuffled, .. } = found;
         let part = |part: Option<Dataset>| match (settings.model(), part) {
             (Some(model), Some(part)) => for_model(model, part).map(Some),
             (_, part) => Ok(part),
@@ -87,7 +87,7 @@ impl Data {
                 ));
                 (None, Some(part))
             }
-            (None, None) => (hold_out(&samples, settings)?, None),
+            (None, None) => (hold_out(&samples, is_shuffled, settings)?, None),
         };
         let name = match &wanted.data {
             Some(data) => source::short_name(data),
@@ -121,6 +121,11 @@ impl TrainingSamples {
                 validation: self.validation_set.as_ref().map(Subset::from),
             },
         })
+    }
+
+    /// Whether the samples are read piece by piece.
+    pub(crate) fn are_streamed(&self) -> bool {
+        matches!(self.samples.inputs, Inputs::Streamed(_))
     }
 
     /// Checks that the data are images where these settings distort them.
@@ -203,13 +208,13 @@ fn check_share(name: &str, part: &Dataset, settings: &Settings) -> Result<()> {
 const LEAST_TO_HOLD_OUT: usize = 20;
 
 /// Holds out a fraction of the samples for validation; none if the settings want none.
-fn hold_out(samples: &Dataset, settings: &Settings) -> Result<Option<Split>> {
+fn hold_out(samples: &Dataset, is_shuffled: bool, settings: &Settings) -> Result<Option<Split>> {
     let (fraction, seed) = (settings.config.held_out_share(), settings.config.seed);
     let few = samples.len() < LEAST_TO_HOLD_OUT && settings.free.contains(&"validation");
     if fraction == 0.0 || few {
         return Ok(None);
     }
-    let (train, held_out) = split_samples(samples, fraction, seed);
+    let (train, held_out) = held_out(samples, is_shuffled, fraction, seed);
     let numbers = |indices: Vec<usize>| indices.into_iter().map(u32::try_from).collect();
     let split = match (numbers(train), numbers(held_out)) {
         (Ok(train), Ok(held_out)) => Split { train, held_out },

@@ -51,7 +51,8 @@ pub(crate) fn run(args: &TrainArgs, begin: Instant) -> Result<()> {
         describe(&data, &settings)?;
     }
     let sets = data.training.sets()?;
-    let session = Session::on_ranks(&settings.config, sets, settings.start(), &ranks)?;
+    let session = Session::on_ranks(&settings.config, sets, settings.start(), &ranks);
+    let session = session.map_err(|error| needs_memory(error, &data))?;
     check_category_embedding(args, &session)?;
     if !args.quiet {
         chosen.iter().for_each(say);
@@ -141,11 +142,20 @@ fn follow(args: &TrainArgs, ranks: &Ranks) -> Result<()> {
     let sets = data.training.sets()?;
     let mut session = Session::on_ranks(&settings.config, sets, settings.start(), ranks)?;
     let stop = stop::hold();
-    while session.epoch(sets, stop)?.is_some() {}
+    // Rank 0 may leave an epoch for a checkpoint.
+    while session.epoch(sets, stop)?.is_some() || session.outcome().is_none() {}
     match session.outcome() {
         Some(Outcome::Stopped) => Err(Exit(STOPPED).into()),
         Some(Outcome::Diverged { .. }) => Err(Exit::FAILED.into()),
         Some(Outcome::Finished | Outcome::NoProgress) | None => Ok(()),
+    }
+}
+
+/// The error with the option that helps, if samples that are read piece by piece cannot be trained on so.
+fn needs_memory(error: Error, data: &Data) -> Error {
+    match data.training.are_streamed() && error.to_string().ends_with("load them into memory") {
+        true => Error::argument(format!("{error} (--in-memory)")),
+        false => error,
     }
 }
 
@@ -256,12 +266,22 @@ fn run_epochs(
     ranks: &Ranks,
 ) -> Result<Trained> {
     let (stop, before) = (stop::hold(), session.seconds());
-    while let Some(epoch) = session.epoch(sets, stop)? {
-        report.epoch(epoch);
-        if let Some(watch) = watch {
-            watch.epoch(epoch);
+    loop {
+        if let Some(epoch) = session.epoch_until(sets, stop, checkpoints.due())? {
+            report.epoch(epoch);
+            if let Some(watch) = watch {
+                watch.epoch(epoch);
+            }
+            checkpoints.epoch(&session, sets);
+            continue;
         }
-        checkpoints.epoch(&session, sets);
+        if session.outcome().is_some() {
+            break;
+        }
+        checkpoints.save(&session, sets);
+    }
+    if matches!(session.outcome(), Some(Outcome::Stopped)) {
+        checkpoints.save(&session, sets);
     }
     if args.mpi && !args.quiet {
         let seconds = (session.seconds() - before).max(f64::MIN_POSITIVE);
@@ -321,6 +341,7 @@ fn without_model(trained: &Trained, args: &TrainArgs) -> Result<()> {
         }
         _ => {
             say(format_args!("Stopped in the first epoch; {left}"));
+            say_how_to_resume(args);
             Err(Exit(STOPPED).into())
         }
     }
