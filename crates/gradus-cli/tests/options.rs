@@ -464,6 +464,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("train", "continue", Refused(&[("train --data table.csv --continue", "--checkpoint")])),
     ("train", "resume", EVERY_RUN),
     ("train", "mpi", Always("every training run can be that of one rank")),
+    ("train", "in-memory", Refused(&[("train --data table.csv --in-memory", "--in-memory")])),
     ("train", "out", OUTPUT),
     ("train", "history", OUTPUT),
     ("train", "watch", OUTPUT),
@@ -589,6 +590,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         Refused(&[("evaluate regression.safetensors --data values.csv --errors 2", "regression")]),
     ),
     ("evaluate", "threads", THREADS),
+    ("evaluate", "mpi", Always("every evaluation can be that of one rank")),
     ("evaluate", "json", OUTPUT),
     ("explain", "<model>", INPUT),
     (
@@ -901,6 +903,7 @@ const RULES: &[(&str, &str, Rule)] = &[
         ]),
     ),
     ("predict", "limit", Always("every file has a size")),
+    ("predict", "mpi", Always("every prediction can be that of one rank")),
     ("predict", "threads", THREADS),
     (
         "predict",
@@ -1083,7 +1086,7 @@ const RULES: &[(&str, &str, Rule)] = &[
 
 /// Options of `train` that a resumed run takes: they change where things are, not what is computed. More epochs continue a
 /// finished run.
-const WITH_RESUME: [&str; 22] = [
+const WITH_RESUME: [&str; 23] = [
     "checkpoint",
     "checkpoint-every",
     "continue",
@@ -1093,6 +1096,7 @@ const WITH_RESUME: [&str; 22] = [
     "epochs",
     "history",
     "image-size",
+    "in-memory",
     "json",
     "label-column",
     "mpi",

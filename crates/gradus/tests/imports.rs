@@ -60,6 +60,7 @@ const ALLOWED: [(&str, &str, &[&str]); 26] = [
         &[
             "gradus_kernels",
             "error",
+            "exchange",
             "random",
             "samples",
             "transform",

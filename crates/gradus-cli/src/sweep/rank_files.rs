@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -24,7 +25,8 @@ pub(crate) fn path_of(out: &Path, rank: usize) -> PathBuf {
     name.into()
 }
 
-/// The files of ranks that this job of `size` ranks does not have, which a job of more ranks has left.
+/// The files of ranks that this job of `size` ranks does not have, which a job of more ranks has left. A rank that was
+/// killed while it wrote its first result has left only its lock and a temporary file: its file is named, too.
 ///
 /// # Errors
 /// If the folder cannot be read.
@@ -40,11 +42,17 @@ pub(crate) fn left(out: &Path, size: usize) -> Result<Vec<PathBuf>> {
     let mut ranks: Vec<usize> = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| Error::io("read", folder, error))? {
         let name = entry.map_err(|error| Error::io("read", folder, error))?.file_name();
-        let rank: Option<usize> =
-            name.to_str().and_then(|name| name.strip_prefix(&begin)?.parse().ok());
-        ranks.extend(rank.filter(|&rank| rank >= size));
+        let rank = |name: &str| -> Option<usize> {
+            let number = match name.strip_prefix('.').and_then(|name| name.strip_prefix(&begin)) {
+                Some(hidden) => hidden.split('.').next()?,
+                None => name.strip_prefix(&begin)?,
+            };
+            number.parse().ok()
+        };
+        ranks.extend(name.to_str().and_then(rank).filter(|&rank| rank >= size));
     }
     ranks.sort_unstable();
+    ranks.dedup();
     Ok(ranks.into_iter().map(|rank| path_of(out, rank)).collect())
 }
 
@@ -74,13 +82,18 @@ pub(crate) fn merge(known: &mut [Option<Record>], found: Vec<Option<Record>>) {
     }
 }
 
-/// Removes files whose results are elsewhere, too.
+/// Removes files whose results are elsewhere, too; those that are not there are none to remove.
 ///
 /// # Errors
 /// If the operating system refuses.
 pub(crate) fn remove(files: &[PathBuf]) -> Result<()> {
     for path in files {
-        fs::remove_file(path).map_err(|error| Error::io("remove", path, error))?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", path, error).into());
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -97,10 +110,13 @@ mod tests {
         for rank in [0, 1, 2, 3, 11] {
             fs::write(path_of(&out, rank), "").unwrap();
         }
-        for other in ["s.jsonl.rank", "s.jsonl.rank2x", "t.jsonl.rank5"] {
+        for hidden in [".s.jsonl.rank3.lock", ".s.jsonl.rank7.lock", ".s.jsonl.rank7.12-0.tmp"] {
+            fs::write(folder.path().join(hidden), "").unwrap();
+        }
+        for other in ["s.jsonl.rank", "s.jsonl.rank2x", "t.jsonl.rank5", ".t.jsonl.rank5.lock"] {
             fs::write(folder.path().join(other), "").unwrap();
         }
-        let expected = [2, 3, 11].map(|rank| path_of(&out, rank));
+        let expected = [2, 3, 7, 11].map(|rank| path_of(&out, rank));
         assert_eq!(left(&out, 2).unwrap(), expected);
         remove(&expected).unwrap();
         assert!(left(&out, 2).unwrap().is_empty());

@@ -176,7 +176,8 @@ impl Trainer {
             }
             if index == 0 {
                 *lock(&self.halt) = match self.ranks.is_alone() {
-                    true => epoch.halt(),
+                    // A step is made between two pauses, however short the time between them is.
+                    true => epoch.halt().filter(|halt| *halt == Halt::Stop || first > begin),
                     false => self.ranks.halt(),
                 };
             }
