@@ -334,9 +334,9 @@ fn arrays_and_their_labels_are_packed() {
     let targets: Vec<u8> = (0..5).flat_map(|at| (at as f32).to_le_bytes()).collect();
     file("t.npy", "<f4", &[5, 1], &targets);
     let all = |labels: &str, values| -> Result<Dataset, gradus::Error> {
-        let pieces = Pieces::of_array(&at("x.npy"), &at(labels), values)?;
+        let mut pieces = Pieces::of_array(&at("x.npy"), &at(labels), values)?;
         assert_eq!(pieces.samples, 5);
-        pieces.pieces.into_iter().next().unwrap()
+        pieces.pieces.next().unwrap()
     };
     let data = all("y.npy", false).unwrap();
     assert_eq!(data.inputs, Inputs::Bytes(pixels));

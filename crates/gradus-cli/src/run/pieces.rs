@@ -28,7 +28,7 @@ pub(crate) struct Pieces {
 }
 
 enum Source {
-    Shards(Shards),
+    Shards(Box<Shards>),
     /// The rows of an array.
     Rows(RowFile),
 }
@@ -80,7 +80,7 @@ impl Pieces {
                 "{folder}: the model was trained on numbers from 0 to 1: grey levels are divided by 255"
             ));
         }
-        Ok(Pieces { source: Source::Shards(shards), divides })
+        Ok(Pieces { source: Source::Shards(shards.into()), divides })
     }
 
     /// Checks that all ranks have the same samples: shards by the digest of their index, an array, which is not read twice, by

@@ -82,7 +82,7 @@ impl ValueRange {
     /// The range of the values, of the kind of `rows`, that these are the sums of.
     fn of_sums(sums: &Sums, rows: Rows) -> ValueRange {
         match (rows, sums.range()) {
-            (Rows::Bytes(_), (_, most)) if most == 1.0 => ValueRange::Unit,
+            (Rows::Bytes(_), (_, 1.0)) => ValueRange::Unit,
             (Rows::Bytes(_), _) => ValueRange::Bytes,
             (Rows::Floats(_), (least, most)) if least >= 0.0 && most <= 1.0 => ValueRange::Unit,
             _ => ValueRange::Floats,
