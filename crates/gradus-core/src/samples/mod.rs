@@ -1,4 +1,5 @@
-//! Samples in memory: inputs as rows of bytes, floats or sparse values, or as typed columns, and the target of each sample.
+//! Samples: inputs as rows of bytes, floats or sparse values, or as typed columns, in memory or left where they are stored
+//! (`stream.rs`), and the target of each sample.
 //!
 //! In: numbers, from a program or a reader of files. Out: a checked [`Dataset`], and how it is divided:
 //! into parts ([`split`]) and into the batches of an epoch (`batches.rs`).
