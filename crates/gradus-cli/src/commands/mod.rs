@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod report;
 pub(crate) mod predict;
 mod parquet_file;
+mod predictions_target;
 mod predictions_file;
 mod predictions_pieces;
 pub(crate) mod data;

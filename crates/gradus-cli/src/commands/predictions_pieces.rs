@@ -14,9 +14,8 @@ use gradus::files::reading;
 use gradus::network::Workers;
 use gradus::{Error, ErrorKind};
 
-use super::predictions_file::{
-    Predicted, Predicting, Target, Written, columns, has_extension, is_parquet, is_tsv,
-};
+use super::predictions_file::{Predicted, Predicting, columns, has_extension, is_parquet, is_tsv};
+use super::predictions_target::{Target, Written};
 use crate::args::PredictArgs;
 use crate::run::output::warn;
 use crate::run::pieces::Pieces;
