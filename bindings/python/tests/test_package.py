@@ -50,7 +50,7 @@ def test_every_parameter_is_documented(kind):
 def test_both_estimators_say_the_same_of_the_same_parameters():
     classifier, regressor = MLPClassifier().get_params(), MLPRegressor().get_params()
     assert set(classifier) - set(regressor) == {"label_smoothing", "class_weight"}
-    assert set(regressor) - set(classifier) == {"loss", "output_weights", "standardize_targets"}
+    assert set(regressor) - set(classifier) == {"loss", "output_weights", "standardize_targets", "clip_predictions"}
     assert all(classifier.get(name, value) == value for name, value in regressor.items())
     texts = [_parameter_texts(kind) for kind in (MLPClassifier, MLPRegressor)]
     assert all(texts[0].get(name, text) == text for name, text in texts[1].items())

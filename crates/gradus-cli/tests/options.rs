@@ -337,6 +337,14 @@ const RULES: &[(&str, &str, Rule)] = &[
     ),
     (
         "train",
+        "clip-predictions",
+        Refused(&[(
+            "train --data table.csv --clip-predictions",
+            "classification has no targets",
+        )]),
+    ),
+    (
+        "train",
         "dropout",
         Refused(&[
             ("train --data table.csv --hidden none --dropout 0.5", "no hidden layer"),

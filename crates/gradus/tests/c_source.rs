@@ -182,6 +182,27 @@ fn predictions_of_every_loss_are_computed() {
 }
 
 #[test]
+fn predictions_are_clipped() {
+    if !has_compiler() {
+        return;
+    }
+    let of_values = Loss::examples().into_iter().filter(|loss| loss.can_standardize());
+    for loss in of_values.chain([Loss::Poisson]) {
+        for members in [1, 2] {
+            let mut model = model(&[6], &[Activation::Tanh], Transform::IDENTITY, false);
+            for seed in 1..members {
+                let mut other = model.network.clone();
+                other.initialize(Init::Normal(0.6), seed);
+                model.others.push(other);
+            }
+            let range = [[0.1, 0.3], [0.5, 0.75], [0.0, 1.0 / 3.0]].to_vec();
+            model.outputs = Outputs { loss: loss.clone(), range, ..model.outputs };
+            compare(&model, &samples());
+        }
+    }
+}
+
+#[test]
 fn a_file_is_the_same_each_time_and_replaced() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("My net.c");

@@ -158,6 +158,11 @@ _OWN = {
         "``predict``, ``coefs_`` and losses are in the units of y either way; penalties and clipping act on the "
         "standardized network.",
     ),
+    "clip_predictions": (
+        "bool",
+        "Whether `predict` stays in the range of y in training and validation, per output: rows unlike all others get no "
+        "prediction that no target ever was. ``coefs_`` are those of the network before its predictions are clipped.",
+    ),
     "init": (
         "str or sequence of array-like",
         "Initial weights: 'sklearn' as scikit-learn draws them (Glorot, also the biases), 'auto' (He before ReLU, "

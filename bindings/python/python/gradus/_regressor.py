@@ -86,6 +86,7 @@ class MLPRegressor(BaseRegressor):
     """
 
     standardize_targets: bool
+    clip_predictions: bool
     output_weights: Sequence[float] | None
     def __init__(
         self,
@@ -120,6 +121,7 @@ class MLPRegressor(BaseRegressor):
         monitor: Literal["loss", "val_loss", "val_r2"] | None = None,
         normalization: Literal["none", "unit", "standard"] = "none",
         standardize_targets: bool = False,
+        clip_predictions: bool = False,
         output_weights: Sequence[float] | None = None,
         init: str | Sequence[ArrayLike] = "sklearn",
         dropout: float = 0.0,

@@ -150,6 +150,7 @@ class Savable(Estimator):
             "activation": _in_short(model.activations),
             "normalization": config.get("normalize", "none"),
             "standardize_targets": config.get("standardize_targets", False),
+            "clip_predictions": config.get("clip_predictions", False),
             "loss": "squared_error" if model.loss == "squared" else model.loss,
         }
         estimator = cls(**{name: value for name, value in current_names(given).items() if name in known})

@@ -41,6 +41,11 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     if !model.loss().is_usual() {
         out.line(format_args!("loss: {}", model.loss().name()))?;
     }
+    if !model.outputs.range.is_empty() {
+        let bounds = model.outputs.range.iter().map(|[least, most]| format!("[{least}, {most}]"));
+        let bounds = bounds.collect::<Vec<_>>().join(", ");
+        out.line(format_args!("predictions: clipped to {bounds}"))?;
+    }
     if model.members() > 1 {
         out.line(format_args!(
             "members: {} networks of these layers; predictions are means of theirs",
@@ -159,6 +164,9 @@ fn as_json(model: &Model) -> Value {
         names: model.names(),
         "training": current(&model.provenance.to_json()),
     });
+    if !model.outputs.range.is_empty() {
+        found["prediction_range"] = json!(model.outputs.range);
+    }
     if model.members() > 1 {
         found["members"] = json!(model.members());
     }

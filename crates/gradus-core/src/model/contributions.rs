@@ -92,6 +92,8 @@ impl Model {
     /// the training part, and a category is the mean of its values, each embedded or encoded. For samples without a schema
     /// that is 0 after normalization: the mean, the median or the smallest value, whichever the normalization maps to 0.
     ///
+    /// Where predictions are clipped, the clipped one is explained: a part of the path beyond the range adds nothing.
+    ///
     /// # Errors
     /// `InvalidArgument` if it is not one sample of the model's size and kind, or there is no such output.
     pub fn contributions(&self, sample: Rows, output: usize) -> Result<Contributions> {
@@ -170,7 +172,7 @@ impl Model {
             let of_rows =
                 saved.outputs.chunks_exact(outputs).zip(predictions.chunks_exact(outputs));
             let slopes = of_rows.flat_map(|(found, predictions)| {
-                self.loss().prediction_slopes(found, predictions, output)
+                self.outputs.prediction_slopes(found, predictions, output)
             });
             let slopes = stack.backward(&saved, slopes.collect());
             for row in slopes.chunks_exact(width) {
@@ -185,7 +187,7 @@ impl Model {
     fn predictions_of(&self, stack: &Stack, saved: &Saved) -> Vec<f32> {
         let (mut values, outputs) = (saved.outputs.clone(), self.names().len());
         let rows = values.len() / outputs;
-        self.loss().predictions(stack.kernels, MatMut::new(&mut values, rows, outputs));
+        self.outputs.predictions(stack.kernels, MatMut::new(&mut values, rows, outputs));
         values
     }
 }
@@ -299,7 +301,7 @@ mod tests {
         let first = network.linears()[0].weight();
         network.parameters_mut()[first].iter_mut().for_each(|weight| *weight *= 2.0);
         let names = (0..outputs).map(|at| format!("o{at}")).collect();
-        let outputs = Outputs { loss, names, weights: Vec::new() };
+        let outputs = Outputs::with_loss(loss, names);
         Model::new(network, transform, vec![data.features()], outputs).unwrap()
     }
 
@@ -338,6 +340,28 @@ mod tests {
                         assert_eq!((found.columns.len(), found.columns[1]), (7, 0.0));
                     }
                 }
+            }
+        }
+    }
+
+    /// They explain clipped predictions: beyond the range nothing is added.
+    #[test]
+    fn contributions_sum_to_the_difference_of_clipped_predictions() {
+        let (data, workers) = (table(40), Workers::new(1).unwrap());
+        for loss in [Loss::SquaredError, Loss::Poisson] {
+            let mut model = model(&data, loss, 1, NumericEmbedding::PBLD, Activation::Mish);
+            let free = model.predict(&data.inputs, &workers).unwrap();
+            let mut sorted = free.clone();
+            sorted.sort_by(f32::total_cmp);
+            model.outputs.range = vec![[sorted[10].max(0.0), sorted[30]]];
+            let clipped = model.predict(&data.inputs, &workers).unwrap();
+            assert!(free.iter().zip(&clipped).filter(|(a, b)| a != b).count() >= 9);
+            for (row, expected) in clipped.iter().enumerate() {
+                let sample = data.subset(&[row]);
+                let found = model.contributions(sample.inputs.rows(), 0).unwrap();
+                assert!((found.prediction - f64::from(*expected)).abs() < 1e-5 * found.prediction);
+                let sizes: f64 = found.columns.iter().map(|it| it.abs()).sum();
+                assert!(found.gap().abs() <= 1e-3 * sizes + 1e-5, "{row}: {found:?}");
             }
         }
     }

@@ -9,6 +9,7 @@ use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::sparse::{TILE, Tile};
 use gradus_kernels::threads::{ThreadGroup, Workers};
 
+use super::Outputs;
 use crate::engine::cpu::{
     self as engine, CHUNK, Density, Executor, Input, Scratch, SharedTile, Workspace, fill_tile,
     lock,
@@ -63,7 +64,7 @@ pub(crate) struct Forward<'a> {
     pub(crate) density: &'a Density,
     pub(crate) transform: &'a Transform,
     /// What outputs become in a prediction.
-    pub(crate) loss: &'a Loss,
+    pub(crate) outputs: &'a Outputs,
 }
 
 /// What one worker needs for a forward pass of some samples.
@@ -146,11 +147,14 @@ impl Pass {
             for (i, row) in into.chunks_exact_mut(classes).enumerate() {
                 row.copy_from_slice(computed.view().row(i));
             }
+            if forward.executors.len() > 1 {
+                forward.outputs.clip_outputs(into);
+            }
         }
         if forward.executors.len() > 1 {
             let members = &self.of_members[..forward.executors.len() * count * classes];
             let mean = MatMut::new(logits, count, classes);
-            forward.loss.mean_outputs(members, mean, &mut self.norms);
+            forward.outputs.loss.mean_outputs(members, mean, &mut self.norms);
         }
         logits
     }

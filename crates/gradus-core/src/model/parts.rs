@@ -4,13 +4,13 @@ use gradus_kernels::matrix::MatMut;
 use gradus_kernels::threads::Workers;
 
 use super::forward::{Forward, Samples};
-use super::{InputKind, Intervals, Provenance, ValueRange};
+use super::{InputKind, Intervals, Outputs, Provenance, ValueRange};
 use crate::engine::cpu::{CHUNK, Density, Executor, kernels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Ranks;
 use crate::loss::Loss;
 use crate::network::Network;
-use crate::samples::{Columns, Dataset, Rows, Streamed, Subset, Targets, Task, image_shape};
+use crate::samples::{Columns, Dataset, Rows, Streamed, Subset, Task, image_shape};
 use crate::transform::Transform;
 use crate::transform::columns::Encoder;
 
@@ -43,18 +43,6 @@ pub struct Model {
     pub provenance: Provenance,
 }
 
-/// What a network's outputs are.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outputs {
-    /// The loss that the network was trained with: it decides whether outputs are classes or values, and what becomes of
-    /// them in a prediction.
-    pub loss: Loss,
-    /// One name for each output: of the class, or of the value; for quantiles such as `price:0.1`.
-    pub names: Vec<String>,
-    /// Weight of each target in the loss; empty if all count the same.
-    pub weights: Vec<f32>,
-}
-
 /// The figures of a model on labelled data, as training needs them after each epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Check {
@@ -64,28 +52,6 @@ pub struct Check {
     pub accuracy: Option<f64>,
     /// R^2, averaged over the outputs; none for classes.
     pub r2: Option<f64>,
-}
-
-impl Outputs {
-    /// One output for each class.
-    pub fn classes(names: Vec<String>) -> Outputs {
-        Outputs { loss: Loss::SoftmaxCrossEntropy, names, weights: Vec::new() }
-    }
-
-    /// One output for each label.
-    pub fn labels(names: Vec<String>) -> Outputs {
-        Outputs { loss: Loss::BinaryCrossEntropy, names, weights: Vec::new() }
-    }
-
-    /// One output for each value.
-    pub fn values(names: Vec<String>) -> Outputs {
-        Outputs { loss: Loss::SquaredError, names, weights: Vec::new() }
-    }
-
-    /// The outputs of a model that learns these targets with this loss.
-    pub fn of(targets: &Targets, loss: Loss, weights: Vec<f32>) -> Outputs {
-        Outputs { names: loss.output_names(targets.names()), loss, weights }
-    }
 }
 
 /// Most networks of a bag.
@@ -255,11 +221,10 @@ impl Model {
     ) -> Result<Vec<f32>> {
         let inputs = inputs.into();
         self.check_inputs(inputs)?;
-        let loss = self.loss().clone();
         let samples = Samples::all(inputs, inputs.len() / self.features());
         let predictions =
             self.each_sample((workers, ranks), samples, |forward, _, mut outputs| {
-                loss.predictions(forward.kernels(), outputs.reborrow());
+                forward.outputs.predictions(forward.kernels(), outputs.reborrow());
                 outputs.as_ref().without_gaps().to_vec()
             })?;
         check_finite(&predictions, self.names().len())?;
@@ -326,6 +291,7 @@ impl Model {
                 self.task().with(names)
             )));
         }
+        self.outputs.check_range()?;
         self.transform.check(features)
     }
 
@@ -409,8 +375,8 @@ impl Model {
         let kernels = kernels()?;
         let executor = |network| Executor::new(kernels, network, density.is_sparse());
         let executors: Vec<_> = self.networks().map(executor).collect();
-        let (executors, density, loss) = (&executors[..], &density, self.loss());
-        let forward = Forward { executors, density, transform, loss };
+        let (executors, density, outputs) = (&executors[..], &density, &self.outputs);
+        let forward = Forward { executors, density, transform, outputs };
         match (self.transform.schema(), samples.rows) {
             (Some(schema), Rows::Table(table)) => {
                 let encoder = Encoder::new(schema, table)?;
@@ -474,7 +440,7 @@ macro_rules! view {
                 sample_shape: Vec<usize>,
                 names: Vec<String>,
             ) -> Result<$view> {
-                let outputs = Outputs { loss: $loss, names, weights: Vec::new() };
+                let outputs = Outputs::with_loss($loss, names);
                 Model::new(network, transform, sample_shape, outputs).map($view)
             }
         }

@@ -2,19 +2,18 @@
 
 use gradus_kernels::matrix::MatMut;
 
-use super::Model;
+use super::{Model, Outputs};
 use super::forward::{Forward, Pass, Samples};
 use super::parts::check_finite;
 use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, Result};
-use crate::loss::Loss;
 use crate::samples::{RawValue, Rows};
 use crate::transform::Transform;
 use crate::transform::columns::RowEncoder;
 
 /// A model ready for single predictions: its parameters are laid out, its buffers allocated.
 pub struct Predictor {
-    loss: Loss,
+    outputs: Outputs,
     transform: Transform,
     executors: Vec<Executor>,
     density: Density,
@@ -37,13 +36,13 @@ impl Model {
         let executor = |network| Executor::new(kernels, network, density.is_sparse());
         let executors: Vec<_> = self.networks().map(executor).collect();
         let pass = Pass::new(&executors, &density, 1);
-        let (loss, transform) = (self.loss().clone(), self.transform.clone());
+        let (outputs, transform) = (self.outputs.clone(), self.transform.clone());
         let rows = self.transform.schema().map(|schema| {
             let encoder = RowEncoder::new(schema);
             let encoded = vec![0.0; encoder.width()];
             (encoder, encoded)
         });
-        Ok(Predictor { loss, transform, executors, density, bytes, pass, rows })
+        Ok(Predictor { outputs, transform, executors, density, bytes, pass, rows })
     }
 }
 
@@ -73,10 +72,10 @@ impl Predictor {
                 if self.bytes { "bytes" } else { "floats" }
             )));
         }
-        let Predictor { loss, transform, executors, density, pass, .. } = self;
-        let forward = Forward { executors, density, transform, loss };
+        let Predictor { outputs, transform, executors, density, pass, .. } = self;
+        let forward = Forward { executors, density, transform, outputs };
         let logits = pass.logits(&forward, Samples::all(sample, 1), 0..1);
-        loss.predictions(forward.kernels(), MatMut::new(logits, 1, logits.len()));
+        outputs.predictions(forward.kernels(), MatMut::new(logits, 1, logits.len()));
         check_finite(pass.output(), pass.output().len())?;
         Ok(pass.output())
     }
@@ -100,17 +99,17 @@ impl Predictor {
         &mut self,
         row: impl ExactSizeIterator<Item = RawValue<'v>>,
     ) -> Result<&[f32]> {
-        let Predictor { loss, executors, density, pass, rows, .. } = self;
+        let Predictor { outputs, executors, density, pass, rows, .. } = self;
         let Some((encoder, encoded)) = rows else {
             return Err(Error::argument(
                 "the model takes numbers, not raw values of columns: use `predict`",
             ));
         };
         encoder.encode_into(row, encoded)?;
-        let forward = Forward { executors, density, transform: &Transform::IDENTITY, loss };
+        let forward = Forward { executors, density, transform: &Transform::IDENTITY, outputs };
         let samples = Samples::all(Rows::Floats(encoded), 1);
         let logits = pass.logits(&forward, samples, 0..1);
-        loss.predictions(forward.kernels(), MatMut::new(logits, 1, logits.len()));
+        outputs.predictions(forward.kernels(), MatMut::new(logits, 1, logits.len()));
         check_finite(pass.output(), pass.output().len())?;
         Ok(pass.output())
     }
@@ -123,7 +122,6 @@ mod tests {
     use gradus_kernels::threads::Workers;
 
     use super::*;
-    use crate::model::Outputs;
     use crate::network::{Activation, Init, Network};
     use crate::samples::{Inputs, RawColumn, TEXT_GAP, TIME_GAP, Table};
     use crate::transform::columns::{

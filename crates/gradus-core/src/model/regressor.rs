@@ -122,9 +122,8 @@ impl<M: Borrow<Model>> Regressor<M> {
     fn unchecked_values(&self, data: &Subset, by: (&Workers, &Ranks)) -> Result<Vec<f32>> {
         self.check_data(data)?;
         self.loss().check_targets(&data.data().targets)?;
-        let loss = self.loss();
         self.each_sample(by, Samples::of(data), |forward, _, mut outputs| {
-            loss.predictions(forward.kernels(), outputs.reborrow());
+            forward.outputs.predictions(forward.kernels(), outputs.reborrow());
             outputs.as_ref().without_gaps().to_vec()
         })
     }

@@ -15,8 +15,11 @@ use crate::network::{
 use crate::samples::Task;
 use crate::transform::Transform;
 
-/// The newest version of the model file: that of bags of networks, and of models with errors for intervals.
-pub const FORMAT_VERSION: u32 = 6;
+/// The newest version of the model file: that of models whose predictions are clipped.
+pub const FORMAT_VERSION: u32 = 7;
+
+/// The version of bags of networks, and of models with errors for intervals.
+const BAGS_VERSION: u32 = 6;
 
 /// The version of models for several labels, with another loss than the usual one, which decides what becomes of
 /// their outputs, with a layer of columns or strengths of activations, or with raw columns of tables. Those with a robust normalization are as they were
@@ -35,6 +38,9 @@ const LOSS: &str = "loss";
 
 /// The key of the weights of the targets in the loss, where they are not the same.
 const WEIGHTS: &str = "output_weights";
+
+/// The key of the range of the predictions of each output, where they are clipped.
+const RANGE: &str = "prediction_range";
 
 /// The value of the key `format`.
 const FORMAT: &str = "gradus";
@@ -113,7 +119,8 @@ fn version_and_names(task: Task) -> (u32, &'static str) {
 pub fn write(model: &Model) -> Result<Metadata> {
     let (version, names_key) = version_and_names(model.task());
     let version = match &model.transform {
-        _ if model.members() > 1 || model.intervals.is_some() => FORMAT_VERSION,
+        _ if !model.outputs.range.is_empty() => FORMAT_VERSION,
+        _ if model.members() > 1 || model.intervals.is_some() => BAGS_VERSION,
         _ if model.task() == Task::MultiLabel => COLUMNS_VERSION,
         _ if !model.loss().is_usual() || model.network.columns().is_some() => COLUMNS_VERSION,
         _ if model.network.has_strengths() => COLUMNS_VERSION,
@@ -158,6 +165,9 @@ pub fn write(model: &Model) -> Result<Metadata> {
     }
     if !model.outputs.weights.is_empty() {
         metadata.insert(WEIGHTS.to_owned(), json(&model.outputs.weights)?);
+    }
+    if !model.outputs.range.is_empty() {
+        metadata.insert(RANGE.to_owned(), json(&model.outputs.range)?);
     }
     Ok(metadata)
 }
@@ -346,7 +356,7 @@ pub fn assemble(metadata: &Metadata, network: Network, transform: Transform) -> 
     Ok(model)
 }
 
-/// The outputs with the loss and the weights that the file says they have.
+/// The outputs with the loss, the weights and the range that the file says they have.
 fn with_loss(metadata: &Metadata, outputs: Outputs) -> Result<Outputs> {
     let loss = match metadata.contains_key(LOSS) {
         false => outputs.loss.clone(),
@@ -362,7 +372,11 @@ fn with_loss(metadata: &Metadata, outputs: Outputs) -> Result<Outputs> {
         false => Vec::new(),
         true => value(metadata, WEIGHTS)?,
     };
-    Ok(Outputs { loss, weights, ..outputs })
+    let range = match metadata.contains_key(RANGE) {
+        false => Vec::new(),
+        true => value(metadata, RANGE)?,
+    };
+    Ok(Outputs { loss, weights, range, ..outputs })
 }
 
 /// Checks that the parts of a model fit together and hold only finite numbers, so that every
@@ -399,6 +413,7 @@ pub fn check(model: &Model) -> Result<()> {
     if !fit && !weights.is_empty() {
         return wrong(format!("the weights {weights:?} do not fit {targets} targets"));
     }
+    model.outputs.check_range()?;
     transform.check(features)?;
     if let Some(columns) = &model.columns {
         columns.check(features)?;

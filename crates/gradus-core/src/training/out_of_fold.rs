@@ -114,7 +114,7 @@ pub(super) fn out_of_fold(models: &mut [Model], folds: &[Subset], threads: usize
         Task::Regression => {
             let mut predicted = outputs;
             let rows = predicted.len() / width;
-            loss.predictions(kernels()?, MatMut::new(&mut predicted, rows, width));
+            models[0].outputs.predictions(kernels()?, MatMut::new(&mut predicted, rows, width));
             let targets = folds.iter().map(|fold| models[0].regressor()?.targets_of_outputs(*fold));
             let targets = targets.collect::<Result<Vec<_>>>()?.concat();
             let errors =

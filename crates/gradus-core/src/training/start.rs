@@ -94,14 +94,7 @@ impl Start<'_> {
             Start::Continue(checkpoint) => check_settings(checkpoint.config(), config)?,
             _ => {}
         }
-        let begins_with_bag = match &self {
-            Start::Fresh | Start::Network(_) => false,
-            Start::Model(model) => model.members() > 1,
-            Start::Resume(checkpoint) | Start::Continue(checkpoint) => {
-                checkpoint.model().members() > 1
-            }
-        };
-        if begins_with_bag {
+        if self.earlier().is_some_and(|model| model.members() > 1) {
             return Err(Error::argument(
                 "training cannot go on from a bag of networks: begin a new run, or take one of its members",
             ));
@@ -134,6 +127,11 @@ impl Start<'_> {
         let mut model = Model::new(network, transform.clone(), shape, described)?;
         model.columns = set.columns.clone().or_else(|| self.columns());
         config.check_validation(set, data.validation.map(|it| it.data()))?;
+        if config.clip_predictions == Some(true) {
+            // All members of a bag see the same samples, in one part or the other: they have one range.
+            let sets = [Some(data.train), data.validation].into_iter().flatten();
+            model.outputs.clip_to(sets, self.earlier().map(|model| &model.outputs));
+        }
         let begun = match &self {
             Start::Resume(it) | Start::Continue(it) => it.history().epochs.len(),
             Start::Fresh | Start::Network(_) | Start::Model(_) => 0,
@@ -159,15 +157,18 @@ impl Start<'_> {
         }
     }
 
-    /// The columns of the table that an earlier run learned from.
-    fn columns(&self) -> Option<Columns> {
+    /// The model that an earlier run learned.
+    fn earlier(&self) -> Option<&Model> {
         match self {
             Start::Fresh | Start::Network(_) => None,
-            Start::Model(model) => model.columns.clone(),
-            Start::Resume(checkpoint) | Start::Continue(checkpoint) => {
-                checkpoint.model().columns.clone()
-            }
+            Start::Model(model) => Some(model),
+            Start::Resume(checkpoint) | Start::Continue(checkpoint) => Some(checkpoint.model()),
         }
+    }
+
+    /// The columns of the table that an earlier run learned from.
+    fn columns(&self) -> Option<Columns> {
+        self.earlier().and_then(|model| model.columns.clone())
     }
 
     /// The scale on which regression targets are learned: that of the run that goes on, else that of the data.

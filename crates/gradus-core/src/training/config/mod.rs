@@ -103,6 +103,9 @@ pub struct TrainConfig {
     /// Whether regression targets are learned with mean 0 and standard deviation 1; `None` is false. The model predicts
     /// in the targets' own units either way.
     pub standardize_targets: Option<bool>,
+    /// Whether predicted values are clipped to the range of the training and validation targets, one range for each target
+    /// (docs/maths.md M21); `None` is false.
+    pub clip_predictions: Option<bool>,
     /// How the numbers of a table are embedded before the first linear layer; `None` is not at all.
     pub numeric_embedding: Option<NumericEmbedding>,
     /// How many numbers each category of more than eight values becomes; `None` for flags of its values.

@@ -72,6 +72,8 @@ impl Preset {
                 activation: vec![Activation::Mish],
                 learning_rate: if self == Preset::TabularSmall { 0.07 } else { 0.2 },
                 standardize_targets: Some(true),
+                // As in RealMLP-TD; TD-S does not clip.
+                clip_predictions: (self != Preset::TabularSmall).then_some(true),
                 monitor: Some(Monitor::ValLoss),
                 regularization: Regularization { label_smoothing: 0.0, ..config.regularization },
                 ..config
@@ -91,6 +93,7 @@ impl Preset {
                 parametrization: Parametrization::Standard,
                 normalization: Normalization::None,
                 standardize_targets: None,
+                clip_predictions: None,
                 numeric_embedding: None,
                 category_embedding: None,
                 scaling_layer: None,

@@ -389,6 +389,14 @@ pub static SETTINGS: &[Setting] = &[
              layer of the saved model",
         )
         .scope(Scope::Regression),
+    Setting::new::<bool>("clip_predictions", optional!(clip_predictions))
+        .about(
+            Group::Network,
+            "BOOL",
+            "In regression, clip what the saved model predicts to the range of the targets that it was trained and \
+             validated on",
+        )
+        .scope(Scope::Regression),
     Setting::new::<NumericEmbedding>("numeric_embedding", optional!(numeric_embedding)).about(
         Group::Network,
         "NAME",

@@ -35,6 +35,17 @@ pub(super) fn predictions(loss: &Loss, outputs: usize) -> Option<String> {
     }
 }
 
+/// The statements that clip predictions; NaN stays what it is.
+pub(super) fn clip(outputs: usize) -> String {
+    format!(
+        "    for (j = 0; j < {outputs}; j++)
+        if (output[j] < least[j])
+            output[j] = least[j];
+        else if (output[j] > most[j])
+            output[j] = most[j];"
+    )
+}
+
 /// The statements that sort the quantiles of each target, by insertion.
 fn in_order(outputs: usize, quantiles: usize) -> String {
     format!(

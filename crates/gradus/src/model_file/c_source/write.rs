@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::columns;
-use super::formulas::{formula, predictions};
+use super::formulas::{clip, formula, predictions};
 use super::int8::Int8Weight;
 use super::text::{array, comment, float, literal};
 use crate::classifier::Model;
@@ -41,6 +41,7 @@ impl<'a> Source<'a> {
             }
         }
         self.activations();
+        self.range();
         self.layer();
         match self.model.members() {
             1 => self.network_of("void NAME_predict(PARAMETER, float *output)"),
@@ -309,6 +310,18 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The bounds that predictions are clipped to.
+    fn range(&mut self) {
+        let range = &self.model.outputs.range;
+        if range.is_empty() {
+            return;
+        }
+        self.line("/* The least and the largest prediction of each output. */");
+        self.array("static const float least", range.iter().map(|bounds| float(bounds[0])));
+        self.array("static const float most", range.iter().map(|bounds| float(bounds[1])));
+        self.line("");
+    }
+
     /// The function that computes a layer from the layer below.
     fn layer(&mut self) {
         let text = match self.int8 {
@@ -396,6 +409,9 @@ static void layer(const signed char *weight, const float *scale, const float *bi
         }
         if let Some(statements) = predictions(self.model.loss(), self.sizes().1) {
             body += &(statements + "\n");
+        }
+        if !self.model.outputs.range.is_empty() {
+            body += &(clip(self.sizes().1) + "\n");
         }
         let mut locals = String::new();
         for (name, size) in self.arrays() {

@@ -4,7 +4,7 @@
 //! normalizes; a model of raw columns has an input for each of them (`raw_columns.rs`). The graph goes through the layers, and
 //! ends with `probabilities` (float32) and `label` (int64, the first of equals; of raw columns its name), or `labels` (int64, 1 for each label above 1/2),
 //! or with `values`. Where values are not the
-//! outputs of the last layer (exponentials, or quantiles in order), these are called `outputs`.
+//! outputs of the last layer (exponentials, quantiles in order, or clipped), these are called `outputs`.
 
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ use super::raw_columns::{
     ENCODED, RawGraph, TEXT_DOMAIN, TEXT_OPSET, raw_columns, with_column_names,
 };
 use super::{LAST, ONNX_IR, OPSET, OUTPUTS, PRODUCER, seal};
-use crate::classifier::{InputKind, Model, ValueRange};
+use crate::classifier::{InputKind, Model, Outputs, ValueRange};
 use crate::data::Task;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
@@ -221,7 +221,7 @@ impl Chain {
     fn outputs(&mut self, model: &Model) -> Vec<ValueInfo> {
         let (loss, outputs) = (model.loss(), [model.network.outputs()]);
         match model.members() {
-            1 => self.predictions(&model.network, loss),
+            1 => self.predictions(&model.network, &model.outputs),
             _ => self.mean_predictions(model),
         }
         match loss.task() {
@@ -243,8 +243,10 @@ impl Chain {
     }
 
     /// The layers of a network, and what becomes of their outputs: `probabilities` or `values`.
-    fn predictions(&mut self, network: &Network, loss: &Loss) {
-        match loss {
+    fn predictions(&mut self, network: &Network, outputs: &Outputs) {
+        let is_clipped = !outputs.range.is_empty();
+        let values = if is_clipped { "unclipped" } else { "values" };
+        match &outputs.loss {
             Loss::SoftmaxCrossEntropy => {
                 self.layers(network, "logits");
                 self.step("Softmax", "probabilities", &[], vec![int("axis", 1)]);
@@ -255,15 +257,22 @@ impl Chain {
             }
             Loss::Poisson => {
                 self.layers(network, OUTPUTS);
-                self.step("Exp", "values", &[], vec![]);
+                self.step("Exp", values, &[], vec![]);
             }
             Loss::Quantile(levels) if levels.len() > 1 => {
                 self.layers(network, OUTPUTS);
-                self.in_order(network.outputs() / levels.len(), levels.len());
+                self.in_order(network.outputs() / levels.len(), levels.len(), values);
             }
             Loss::SquaredError | Loss::Huber { .. } | Loss::AbsoluteError | Loss::Quantile(_) => {
-                self.layers(network, "values")
+                self.layers(network, if is_clipped { OUTPUTS } else { values });
             }
+        }
+        if is_clipped {
+            let bounds = |at: usize| outputs.range.iter().map(|it| it[at]).collect::<Vec<_>>();
+            self.constant("least_prediction", &[network.outputs()], &bounds(0));
+            self.constant("most_prediction", &[network.outputs()], &bounds(1));
+            self.step("Max", "clipped_below", &["least_prediction"], vec![]);
+            self.step("Min", "values", &["most_prediction"], vec![]);
         }
     }
 
@@ -276,7 +285,7 @@ impl Chain {
             let names_of_tensors = self.names_of_tensors;
             let (nodes, constants) = (Vec::new(), Vec::new());
             let mut member = Chain { nodes, constants, current: start.clone(), names_of_tensors };
-            member.predictions(network, model.loss());
+            member.predictions(network, &model.outputs);
             member.rename(|name| match name == start || name.is_empty() {
                 true => name.to_owned(),
                 false => format!("member{}_{name}", at + 1),
@@ -323,7 +332,7 @@ impl Chain {
     }
 
     /// Sorts the quantiles of each target.
-    fn in_order(&mut self, targets: usize, quantiles: usize) {
+    fn in_order(&mut self, targets: usize, quantiles: usize, output: &str) {
         self.whole_numbers("quantiles", &[quantiles as i64]);
         self.whole_numbers("by_target", &[-1, targets as i64, quantiles as i64]);
         self.whole_numbers("by_sample", &[-1, (targets * quantiles) as i64]);
@@ -334,7 +343,7 @@ impl Chain {
         if let Some(node) = self.nodes.last_mut() {
             node.output.push("places".into());
         }
-        self.step("Reshape", "values", &["by_sample"], vec![]);
+        self.step("Reshape", output, &["by_sample"], vec![]);
     }
 
     fn whole_numbers(&mut self, name: &str, values: &[i64]) {
