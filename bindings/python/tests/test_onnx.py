@@ -40,6 +40,30 @@ def test_a_regressor(table):
     np.testing.assert_allclose(found["values"], model.predict(x), atol=1e-5)
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "poisson", "quantile:0.1,0.9"])
+@pytest.mark.parametrize("members", [None, 3])
+def test_clipped_predictions(loss, members, tmp_path):
+    x = np.linspace(0, 1, 200)[:, None]
+    y = 3 + 5 * x[:, 0]
+    model = MLPRegressor(
+        loss, (8,), learning_rate_init=0.05, max_iter=20, members=members, clip_predictions=True, random_state=0
+    ).fit(x, y)
+    far = np.linspace(-9, 9, 50)[:, None]
+    predicted = model.predict(far)
+    assert predicted.min() == np.float32(3) and predicted.max() == np.float32(8)
+    found = _run(model.to_onnx(), far.astype(np.float32))
+    np.testing.assert_allclose(found["values"].reshape(predicted.shape), predicted, rtol=1e-6)
+    model.save(tmp_path / "model.safetensors")
+    again = MLPRegressor.load(tmp_path / "model.safetensors")
+    assert again.clip_predictions is True
+    np.testing.assert_array_equal(again.predict(far), predicted)
+    free = MLPRegressor(
+        loss, (8,), learning_rate_init=0.05, max_iter=20, members=members, random_state=0
+    ).fit(x, y)
+    np.testing.assert_allclose(np.clip(free.predict(far), 3, 8), predicted, rtol=0.2)
+    assert free.predict(far).max() > 8
+
+
 def test_into_a_file(fitted, table, tmp_path):
     path = tmp_path / "model.onnx"
     assert fitted.to_onnx(path) is None

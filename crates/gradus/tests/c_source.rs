@@ -91,6 +91,7 @@ fn compare(model: &Model, samples: &[f64]) {
         let mut expected = model.clone();
         if int8 {
             expected.network = rounded_to_int8(&model.network);
+            expected.others.iter_mut().for_each(|other| *other = rounded_to_int8(other));
         }
         let workers = Workers::new(1).unwrap();
         let expected = expected.predict(&inputs, &workers).unwrap();
