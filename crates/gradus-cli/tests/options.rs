@@ -338,10 +338,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     (
         "train",
         "clip-predictions",
-        Refused(&[(
-            "train --data table.csv --clip-predictions",
-            "classification has no targets",
-        )]),
+        Refused(&[("train --data table.csv --clip-predictions", "classification has no targets")]),
     ),
     (
         "train",

@@ -2,9 +2,9 @@
 
 use gradus_kernels::matrix::MatMut;
 
-use super::{Model, Outputs};
 use super::forward::{Forward, Pass, Samples};
 use super::parts::check_finite;
+use super::{Model, Outputs};
 use crate::engine::cpu::{Density, Executor, kernels};
 use crate::error::{Error, Result};
 use crate::samples::{RawValue, Rows};
