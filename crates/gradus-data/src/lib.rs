@@ -7,10 +7,11 @@
 //! | load.rs, load_options.rs | [`load`]: the one entry point; finds a named set or a path, splits off a test part |
 //! | find_set.rs | a named set, on this machine or downloaded |
 //! | files.rs | detects the format of a path from its content and calls the reader |
+//! | folders.rs | what a folder holds: files of one format, parts, classes |
 //! | listing.rs, pattern.rs, parts.rs, idx_files.rs, emnist.rs | what names in a folder mean: clutter, patterns, parts, IDX files, EMNIST's |
 //! | row_file.rs | any rows of an array in a file that may be larger than memory |
 //! | shards/ | a folder of shards: data beyond memory, packed and read |
-//! | idx.rs, npz.rs, npz_names.rs, npy.rs, zip.rs, csv/, images/ | the readers |
+//! | idx.rs, npz.rs, npz_names.rs, npy/, zip.rs, csv/, images/ | the readers |
 //! | label_warnings.rs | labels that are probably not what they were meant to be |
 //! | assemble.rs, array.rs, labels.rs | arrays and labels become samples: checks, bytes or floats, shapes, classes |
 //! | bytes.rs | sizes are checked before memory is allocated |
@@ -46,6 +47,7 @@ pub mod emnist;
 mod idx_files;
 mod http;
 mod fetch;
+mod folders;
 mod files;
 mod load_options;
 mod find_set;
@@ -55,8 +57,8 @@ mod testing;
 
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;
-pub use files::{FolderKind, folder_kind, training_table};
 pub use find_set::{fetch, is_set_name, sets_at_hand};
+pub use folders::{FolderKind, folder_kind, training_table};
 pub use load::{find, held_out, load, load_matching, load_single, load_validation, note_on_name};
 pub use load_options::{ColumnKinds, Found, LoadOptions, Loaded};
 pub use parts::Parts;

@@ -4,17 +4,18 @@
 //! `descr`, `fortran_order`, `shape`), then the values. The header has a fixed form, so a small parser of
 //! our own suffices; a general parser of Python literals would be open to attacks by deep nesting.
 
-use gradus_core::files::magic;
+mod element;
+mod header;
 
-use super::array::{Array, Values, element_count};
-use super::idx::numbers;
-use super::invalid;
-use crate::error::Result;
+use super::array::{Array, Values};
+use crate::error::{Result, invalid};
 
-const MAGIC: &[u8] = b"\x93NUMPY";
+use element::element_type;
+use header::{Header, damaged};
 
-/// NumPy itself allows 32 dimensions (64 from version 2 on); a header with more is damaged.
-const MAX_DIMENSIONS: usize = 64;
+pub use element::half;
+pub use header::header;
+pub(crate) use header::{described, row_header};
 
 /// The array in the bytes of an NPY file, in row-major order whatever the order of the file.
 ///
@@ -78,84 +79,6 @@ fn into_floats(mut bytes: Vec<u8>, start: usize) -> Vec<f32> {
     values
 }
 
-/// The header of an NPY file.
-struct Header<'a> {
-    descr: &'a str,
-    fortran_order: bool,
-    shape: Vec<usize>,
-}
-
-impl<'a> Header<'a> {
-    /// The header, checked against the values, and the values.
-    fn of(bytes: &'a [u8]) -> Result<(Header<'a>, &'a [u8])> {
-        let (header, data) = Header::parse(bytes)?;
-        let (size, _) = element_type(header.descr)?;
-        header.check(size, data)?;
-        Ok((header, data))
-    }
-
-    /// The header, and the values as far as they are there.
-    fn parse(bytes: &'a [u8]) -> Result<(Header<'a>, &'a [u8])> {
-        let (header, data) = split_header(bytes)?;
-        let descr = quoted(value_of(header, "descr")?)?;
-        let fortran_order = match value_of(header, "fortran_order")? {
-            rest if rest.starts_with("False") => false,
-            rest if rest.starts_with("True") => true,
-            _ => return Err(damaged("'fortran_order' is neither True nor False")),
-        };
-        let shape = parse_shape(value_of(header, "shape")?)?;
-        Ok((Header { descr, fortran_order, shape }, data))
-    }
-
-    /// Checks that there are as many values of `size` bytes as the header promises.
-    fn check(&self, size: usize, data: &[u8]) -> Result<()> {
-        let Header { descr, shape, .. } = self;
-        let promised = element_count(shape).and_then(|count| count.checked_mul(size));
-        if promised != Some(data.len()) {
-            let promised = promised
-                .map_or("more than memory can hold".to_owned(), |size| format!("{size} bytes"));
-            return Err(invalid(format!(
-                "the .npy header promises an array of shape {shape:?} and type {descr:?}, {promised}, but \
-                 there are {} bytes of values; the file is truncated or damaged",
-                data.len()
-            )));
-        }
-        Ok(())
-    }
-}
-
-/// The shape and the type of the array that an NPY file of this beginning holds; `None` for another file.
-pub(crate) fn described(start: &[u8]) -> Option<(Vec<usize>, String)> {
-    let (header, _) = Header::parse(start).ok()?;
-    Some((header.shape, header.descr.to_owned()))
-}
-
-/// The header of an NPY file whose rows are read at their places.
-pub(crate) struct RowHeader {
-    pub(crate) shape: Vec<usize>,
-    pub(crate) descr: String,
-    /// Where the values begin.
-    pub(crate) start: usize,
-    /// Bytes of a value.
-    pub(crate) size: usize,
-}
-
-/// The header in the first bytes of an NPY file.
-///
-/// # Errors
-/// As [`parse_npy`], and for an array in column-major order, whose rows lie nowhere together.
-pub(crate) fn row_header(start: &[u8]) -> Result<RowHeader> {
-    let (Header { descr, fortran_order, shape }, data) = Header::parse(start)?;
-    let (size, _) = element_type(descr)?;
-    if fortran_order && shape.len() > 1 {
-        return Err(invalid(
-            "the array is in column-major (Fortran) order, whose rows cannot be read one by one: save it with \
-             np.ascontiguousarray(array)",
-        ));
-    }
-    Ok(RowHeader { descr: descr.to_owned(), start: start.len() - data.len(), size, shape })
-}
-
 /// Values of the type `descr` from their bytes.
 ///
 /// # Errors
@@ -166,25 +89,6 @@ pub(crate) fn decode(descr: &str, bytes: Vec<u8>) -> Result<Values> {
         _ => element_type(descr)?.1(&bytes),
     }
 }
-
-/// The header of a version 1 NPY file of an array in row-major order, in a multiple of 64 bytes as NumPy writes it.
-pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
-    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
-    // A tuple of one has a comma.
-    let comma = if shape.len() == 1 { "," } else { "" };
-    let shape = format!("({}{comma})", sizes.join(", "));
-    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-    let length = (MAGIC.len() + 4 + text.len() + 1).next_multiple_of(64).max(SHORTEST_HEADER);
-    let mut header = [MAGIC, &[1, 0]].concat();
-    header.extend(((length - MAGIC.len() - 4) as u16).to_le_bytes());
-    header.extend(text.as_bytes());
-    header.resize(length - 1, b' ');
-    header.push(b'\n');
-    header
-}
-
-/// Headers have room for any number of rows of the usual shapes: the number of rows can be corrected in place.
-const SHORTEST_HEADER: usize = 128;
 
 /// What an NPY file of labels may hold.
 pub(crate) enum Content {
@@ -255,150 +159,6 @@ pub(crate) fn into_content(bytes: Vec<u8>) -> Result<Content> {
     Ok(Content::Texts(Texts { shape, start, size, letter, bytes }))
 }
 
-fn damaged(problem: &str) -> crate::error::Error {
-    invalid(format!("the .npy header is damaged: {problem}"))
-}
-
-/// The text of the header and the bytes after it.
-fn split_header(bytes: &[u8]) -> Result<(&str, &[u8])> {
-    let Some(rest) = bytes.strip_prefix(MAGIC) else {
-        return Err(invalid(format!(
-            "not a .npy file: expected the bytes 93 'NUMPY'; this is {}",
-            magic::describe(bytes)
-        )));
-    };
-    let (length, rest) = match rest {
-        [1, _, a, b, rest @ ..] => (u32::from(u16::from_le_bytes([*a, *b])), rest),
-        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]), rest),
-        [version, ..] if *version > 3 => {
-            return Err(invalid(format!(
-                "version {version} of the .npy format is not supported: expected version 1, 2 or 3"
-            )));
-        }
-        _ => return Err(damaged("it ends too early")),
-    };
-    let Some((header, data)) = rest.split_at_checked(length as usize) else {
-        return Err(damaged("it ends too early"));
-    };
-    let header = std::str::from_utf8(header).map_err(|_| damaged("it is not text"))?;
-    Ok((header, data))
-}
-
-/// What follows `'key':` in the header.
-fn value_of<'a>(header: &'a str, key: &str) -> Result<&'a str> {
-    for quote in ['\'', '"'] {
-        if let Some((_, rest)) = header.split_once(&format!("{quote}{key}{quote}"))
-            && let Some(value) = rest.trim_start().strip_prefix(':')
-        {
-            return Ok(value.trim_start());
-        }
-    }
-    Err(damaged(&format!("it has no '{key}'")))
-}
-
-/// The string literal at the start of `text`.
-fn quoted(text: &str) -> Result<&str> {
-    let quote = text.chars().next().filter(|quote| matches!(quote, '\'' | '"'));
-    let closed = quote.and_then(|quote| text[1..].split_once(quote));
-    closed.map(|(content, _)| content).ok_or_else(|| {
-        invalid("the .npy file contains records of several fields: expected an array of numbers")
-    })
-}
-
-/// The tuple at the start of `text`: `()`, `(3,)`, `(3, 4)`.
-fn parse_shape(text: &str) -> Result<Vec<usize>> {
-    let tuple = text.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-    let (tuple, _) = tuple.ok_or_else(|| damaged("'shape' is not a tuple"))?;
-    let sizes = tuple.split(',').map(str::trim).filter(|size| !size.is_empty());
-    let shape: Option<Vec<usize>> =
-        sizes.map(|size| size.trim_end_matches('L').parse().ok()).collect();
-    shape
-        .filter(|shape| shape.len() <= MAX_DIMENSIONS)
-        .ok_or_else(|| damaged("'shape' is not a tuple of sizes"))
-}
-
-type Decode = fn(&[u8]) -> Result<Values>;
-
-/// Bytes of one value of the type `descr`, and the conversion from bytes to values.
-fn element_type(descr: &str) -> Result<(usize, Decode)> {
-    /// Chooses the conversion from little-endian or big-endian bytes, and the type of the result.
-    macro_rules! either {
-        ($from:ty as $to:ty, $variant:ident) => {
-            match descr.starts_with('>') {
-                true => |bytes| {
-                    Ok(Values::$variant(numbers(bytes, |b| <$from>::from_be_bytes(b) as $to)))
-                },
-                false => |bytes| {
-                    Ok(Values::$variant(numbers(bytes, |b| <$from>::from_le_bytes(b) as $to)))
-                },
-            }
-        };
-    }
-    let kind = descr.strip_prefix(['<', '>', '|', '=']).unwrap_or(descr);
-    Ok(match kind {
-        "u1" => (1, |bytes| Ok(Values::U8(bytes.to_vec()))),
-        "b1" | "?" => {
-            (1, |bytes| Ok(Values::U8(bytes.iter().map(|&b| u8::from(b != 0)).collect())))
-        }
-        "i1" => (1, |bytes| Ok(Values::I8(numbers(bytes, i8::from_le_bytes)))),
-        "i2" => (2, either!(i16 as i16, I16)),
-        "i4" => (4, either!(i32 as i32, I32)),
-        "i8" => (8, either!(i64 as i64, I64)),
-        "u2" => (2, either!(u16 as i32, I32)),
-        "u4" => (4, either!(u32 as i64, I64)),
-        "u8" => match descr.starts_with('>') {
-            true => (8, |bytes| signed(numbers(bytes, u64::from_be_bytes))),
-            false => (8, |bytes| signed(numbers(bytes, u64::from_le_bytes))),
-        },
-        "f2" => match descr.starts_with('>') {
-            true => (2, |bytes| Ok(Values::F32(numbers(bytes, |b| half(u16::from_be_bytes(b)))))),
-            false => (2, |bytes| Ok(Values::F32(numbers(bytes, |b| half(u16::from_le_bytes(b)))))),
-        },
-        "f4" => (4, either!(f32 as f32, F32)),
-        "f8" => (8, either!(f64 as f64, F64)),
-        _ => {
-            let what = match kind.as_bytes().first() {
-                Some(b'O' | b'T') => {
-                    return Err(invalid(format!(
-                        "the array holds Python objects (type {descr:?}), which are pickles and are never \
-                         loaded, because a pickle can run any program: save numbers with \
-                         .astype(\"float32\"), and class names with .astype(str)"
-                    )));
-                }
-                Some(b'U' | b'S') => "only labels may be text",
-                Some(b'M' | b'm') => "save dates as numbers, such as days",
-                _ => "convert it in NumPy with .astype(\"float32\")",
-            };
-            return Err(invalid(format!(
-                "the .npy file holds values of type {descr:?}: expected bool, int8 to int64, uint8 \
-                 to uint64, float16, float32 or float64; {what}"
-            )));
-        }
-    })
-}
-
-/// The number that the bits of a half-precision float stand for: sign, five bits of exponent, ten of mantissa.
-#[doc(hidden)] // for the other crates of gradus
-pub fn half(bits: u16) -> f32 {
-    let (exponent, mantissa) = (u32::from((bits >> 10) & 0x1f), u32::from(bits & 0x3ff));
-    let magnitude = match exponent {
-        // Steps of 2^-24 below the smallest normal number.
-        0 => mantissa as f32 * f32::from_bits(0x3380_0000),
-        0x1f if mantissa == 0 => f32::INFINITY,
-        0x1f => f32::NAN,
-        // The exponents of both types count from different numbers: 15 and 127.
-        _ => f32::from_bits(((exponent + 112) << 23) | (mantissa << 13)),
-    };
-    if bits >> 15 == 1 { -magnitude } else { magnitude }
-}
-
-fn signed(values: Vec<u64>) -> Result<Values> {
-    let signed: Option<_> = values.into_iter().map(|value| i64::try_from(value).ok()).collect();
-    signed.map(Values::I64).ok_or_else(|| {
-        invalid("the .npy file contains uint64 values above 2^63, which are not supported")
-    })
-}
-
 /// Moves values of `size` bytes from column-major to row-major order.
 fn to_row_major(data: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
     if data.is_empty() {
@@ -431,6 +191,7 @@ fn to_row_major(data: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::header::MAGIC;
     use super::*;
     use crate::testing::npy_file as file;
     use ndarray::{Array2, Array3, ShapeBuilder};
