@@ -2,26 +2,26 @@
 
 use std::ffi::CString;
 use std::path::PathBuf;
-use std::sync::Mutex;
 
-use gradus::classifier::{Model as Trained, Outputs, Predictions, Predictor, Provenance};
+use gradus::classifier::{Model as Trained, Outputs, Predictions, Provenance};
 use gradus::data::{Columns, Rows, Task};
 use gradus::loss::Loss;
 use gradus::model_file::{self, OnnxOptions, ReadOptions};
-use gradus::network::{Activation, Network, Workers, available_cores};
+use gradus::network::{Network, Workers, available_cores};
 use gradus::training::settings::current;
 use gradus::transform::Transform;
 use gradus::transform::columns::SchemaColumn;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::{PyAttributeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::PyBytes;
 
 use crate::arrays::{Samples, check_finite};
 use crate::error_messages;
 use crate::errors::{exception, guarded};
-use crate::table::{predict_row, type_name};
+use crate::parameters::{known, network_of, set_parameters};
+use crate::single::Single;
+use crate::table::type_name;
 
 /// The number of samples that justifies another worker.
 const SAMPLES_A_WORKER: usize = 512;
@@ -30,15 +30,12 @@ const SAMPLES_A_WORKER: usize = 512;
 #[pyclass(frozen, module = "gradus._core")]
 pub(crate) struct Model {
     trained: Trained,
-    /// Prepared for single samples of floats and of bytes; created with the first such sample.
-    ready: [Mutex<Option<Predictor>>; 2],
-    /// The names of the features as Python's strings, once a row has asked for them.
-    names: PyOnceLock<Option<Vec<Py<PyString>>>>,
+    single: Single,
 }
 
 impl Model {
     pub(crate) fn new(trained: Trained) -> Model {
-        Model { trained, ready: Default::default(), names: PyOnceLock::new() }
+        Model { trained, single: Single::default() }
     }
 
     pub(crate) fn trained(&self) -> &Trained {
@@ -73,7 +70,7 @@ impl Model {
         check_finite(rows, features, self.feature_names().as_deref())?;
         self.warn_of_scale(py, rows)?;
         if count == 1
-            && let Some(outputs) = self.predict_one(rows, <[f32]>::to_vec)?
+            && let Some(outputs) = self.single.predict(&self.trained, rows, <[f32]>::to_vec)?
         {
             return Ok(outputs);
         }
@@ -120,33 +117,6 @@ impl Model {
         self.warn_of_scale(x.py(), rows)?;
         Ok(Some(sample))
     }
-
-    /// `visit(outputs)` of one sample, with the prepared predictor; `None` if another thread is using it.
-    fn predict_one<T>(&self, sample: Rows, visit: impl Fn(&[f32]) -> T) -> PyResult<Option<T>> {
-        let bytes = match sample {
-            Rows::Bytes(_) => true,
-            Rows::Floats(_) | Rows::Doubles(_) | Rows::Table(_) | Rows::Streamed(_) => false,
-            // What is ready takes another way, with sums in another order.
-            Rows::Sparse(_) => return Ok(None),
-        };
-        self.with_predictor(bytes, |ready| Ok(visit(ready.predict(sample)?)))
-    }
-
-    /// What `work` makes with the prepared predictor for bytes or for anything else; `None` if another thread is using it.
-    fn with_predictor<T>(
-        &self,
-        bytes: bool,
-        work: impl FnOnce(&mut Predictor) -> gradus::Result<T>,
-    ) -> PyResult<Option<T>> {
-        let Ok(mut ready) = self.ready[usize::from(bytes)].try_lock() else { return Ok(None) };
-        guarded(|| {
-            let predictor = match &mut *ready {
-                Some(predictor) => predictor,
-                none => none.insert(self.trained.predictor(bytes)?),
-            };
-            work(predictor).map(Some)
-        })
-    }
 }
 
 #[pymethods]
@@ -156,7 +126,7 @@ impl Model {
     fn label(&self, x: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
         self.check_task(Task::Classification)?;
         let Some(sample) = self.sample(x)? else { return Ok(None) };
-        self.predict_one(sample.rows()?, |probabilities| {
+        self.single.predict(&self.trained, sample.rows()?, |probabilities| {
             // The first of equals, as in `Predictions::label`.
             let better = |best: usize, at: usize| match probabilities[at] > probabilities[best] {
                 true => at,
@@ -215,7 +185,7 @@ impl Model {
     ) -> PyResult<Option<Bound<'py, PyArray2<f64>>>> {
         self.check_task(Task::Regression)?;
         let Some(sample) = self.sample(x)? else { return Ok(None) };
-        let values = self.predict_one(sample.rows()?, double)?;
+        let values = self.single.predict(&self.trained, sample.rows()?, double)?;
         values.map(|values| self.in_rows(py, values)).transpose()
     }
 
@@ -240,13 +210,8 @@ impl Model {
         py: Python<'py>,
         row: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyArray1<f32>>>> {
-        let Some(schema) = self.trained.transform.schema() else { return Ok(None) };
-        let Some(cells) = self.cells(py, row)? else { return Ok(None) };
-        let missing = self.trained.columns.as_ref().and_then(Columns::missing);
-        let visit = |outputs: &[f32]| PyArray1::from_slice(py, outputs);
-        let found =
-            self.with_predictor(false, |ready| predict_row(ready, schema, &cells, missing, visit))?;
-        Ok(found.flatten())
+        let array = |outputs: &[f32]| PyArray1::from_slice(py, outputs);
+        self.single.predict_row(&self.trained, row, array)
     }
 
     /// The weight of each layer, inputs x outputs.
@@ -450,18 +415,12 @@ impl Model {
         let Some(loss) = Loss::from_name(loss) else {
             return Err(PyValueError::new_err(format!("there is no loss {loss}")));
         };
-        let ([features, hidden @ .., outputs], activations) = (&sizes[..], known(activations)?)
-        else {
-            return Err(PyValueError::new_err("a network has at least one layer"));
-        };
         let parameters = parameters.as_slice()?;
+        let network = network_of(&sizes, known(activations)?, parameters)?;
         let make = || {
-            let activations =
-                if hidden.is_empty() { vec![Activation::Identity] } else { activations };
-            let mut network = Network::dense(*features, hidden, &activations, *outputs)?;
-            set_parameters(&mut network, parameters)?;
             let outputs = Outputs { loss, ..Outputs::values(names) };
-            let mut model = Trained::new(network, Transform::IDENTITY, vec![*features], outputs)?;
+            let shape = vec![network.inputs()];
+            let mut model = Trained::new(network, Transform::IDENTITY, shape, outputs)?;
             model.columns = feature_names.map(Columns::of_features);
             Ok(model)
         };
@@ -514,39 +473,6 @@ impl Model {
 }
 
 impl Model {
-    /// The cells of a row in the order of the columns; `None` in the cases of [`Self::row_outputs`].
-    fn cells<'py>(
-        &self,
-        py: Python<'py>,
-        row: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
-        let strings = || {
-            let names = self.feature_names()?;
-            Some(names.into_iter().map(|name| PyString::new(py, name).unbind()).collect())
-        };
-        let features = self.trained.features();
-        let cells: Vec<Bound<PyAny>> = match self.names.get_or_init(py, strings) {
-            Some(names) => {
-                let Ok(row) = row.cast::<PyDict>() else { return Ok(None) };
-                if row.len() != features {
-                    return Ok(None);
-                }
-                let cells: PyResult<Option<_>> =
-                    names.iter().map(|name| row.get_item(name.bind(py))).collect();
-                match cells? {
-                    Some(cells) => cells,
-                    None => return Ok(None),
-                }
-            }
-            None => match (row.cast::<PyList>(), row.cast::<PyTuple>()) {
-                (Ok(list), _) => list.iter().collect(),
-                (_, Ok(tuple)) => tuple.iter().collect(),
-                _ => return Ok(None),
-            },
-        };
-        Ok((cells.len() == features).then_some(cells))
-    }
-
     fn predictions(
         &self,
         py: Python,
@@ -577,36 +503,6 @@ impl Model {
         model.provenance = Provenance::from_json(training).map_err(|error| exception(&error))?;
         Ok(model)
     }
-}
-
-/// The activations of these names.
-fn known(names: Vec<String>) -> PyResult<Vec<Activation>> {
-    let known = |name| Activation::try_from(name).map_err(PyValueError::new_err);
-    names.into_iter().map(known).collect()
-}
-
-/// Replaces the parameters of a network.
-pub(crate) fn set_parameters(network: &mut Network, parameters: &[f32]) -> gradus::Result<()> {
-    let linears = network.linears().to_vec();
-    let expected: usize = linears.iter().map(|it| (it.inputs + 1) * it.outputs).sum();
-    let found = parameters.len();
-    if found != expected {
-        return Err(gradus::Error::argument(format!(
-            "{found} weights and biases, but the network has {expected}"
-        )));
-    }
-    // Embeddings of columns and strengths of activations stay as they are.
-    let mut rest = parameters;
-    for index in 0..linears.len() {
-        for part in [0, 1] {
-            let target =
-                if part == 0 { network.weight_mut(index) } else { network.bias_mut(index) };
-            let (values, more) = rest.split_at(target.len());
-            target.copy_from_slice(values);
-            rest = more;
-        }
-    }
-    Ok(())
 }
 
 fn double(values: &[f32]) -> Vec<f64> {

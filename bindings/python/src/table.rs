@@ -1,13 +1,11 @@
 //! Raw columns of a table: arrays of numbers, of text or of times in, the library's table out.
 
-use gradus::classifier::Predictor;
 use gradus::data::csv::{column_of_texts, in_type};
-use gradus::data::{ColumnType, RawColumn, RawValue, Table as RawTable};
-use gradus::transform::columns::{Schema, SchemaColumn};
+use gradus::data::{ColumnType, RawColumn, Table as RawTable};
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyTuple};
+use pyo3::types::PyTuple;
 
 use crate::errors::exception;
 
@@ -18,7 +16,7 @@ pub(crate) struct Table {
 }
 
 /// A column as Python gives it.
-enum Given {
+pub(crate) enum Given {
     Numbers(Vec<f64>),
     Texts { codes: Vec<u32>, values: Vec<String>, is_chosen: bool },
     Times(Vec<i64>),
@@ -127,7 +125,7 @@ impl Given {
     }
 
     /// The column in this type; or the row of a value that has none, and what is wrong with it.
-    fn column(
+    pub(crate) fn column(
         self,
         wanted: Option<ColumnType>,
         missing: Option<&[String]>,
@@ -154,82 +152,8 @@ fn copied<T: numpy::Element + Copy>(array: &PyReadonlyArray1<T>) -> Vec<T> {
     array.as_array().to_vec()
 }
 
-/// What one row has in a column of a model: a value as it is, or a column of one row where it had to be converted.
-enum CellValue<'a> {
-    Plain(RawValue<'a>),
-    Converted(RawColumn),
-}
-
-impl CellValue<'_> {
-    fn value(&self) -> RawValue<'_> {
-        match self {
-            CellValue::Plain(value) => *value,
-            CellValue::Converted(column) => column.value(0),
-        }
-    }
-}
-
-/// What `predictor` says of one row of a model with this schema; `None` if a cell is not one of the usual kinds, or not what the
-/// model takes there: then [`Table::new`] says more.
-pub(crate) fn predict_row<T>(
-    predictor: &mut Predictor,
-    schema: &Schema,
-    cells: &[Bound<PyAny>],
-    missing: Option<&[String]>,
-    visit: impl Fn(&[f32]) -> T,
-) -> gradus::Result<Option<T>> {
-    let columns = schema.columns().iter().zip(cells).enumerate();
-    let values = columns.map(|(at, (column, cell))| of_cell(predictor, at, column, cell, missing));
-    let Some(values) = values.collect::<Option<Vec<CellValue>>>() else { return Ok(None) };
-    let row: Vec<RawValue> = values.iter().map(CellValue::value).collect();
-    predictor.predict_row(&row).map(|outputs| Some(visit(outputs)))
-}
-
-fn of_cell<'a>(
-    predictor: &Predictor,
-    at: usize,
-    column: &SchemaColumn,
-    cell: &'a Bound<PyAny>,
-    missing: Option<&[String]>,
-) -> Option<CellValue<'a>> {
-    if cell.is_none() || matches!(column, SchemaColumn::Dropped { .. }) {
-        return Some(CellValue::Plain(RawValue::Gap));
-    }
-    let kind = column.kind();
-    let texts = |text: &str| Given::Texts {
-        codes: vec![0],
-        values: vec![text.to_owned()],
-        is_chosen: false,
-    };
-    let given = if let Ok(text) = cell.cast::<PyString>() {
-        let text = text.to_str().ok()?;
-        if kind == ColumnType::Text && predictor.knows(at, text) {
-            // What the model knows is in the form of tables already.
-            return Some(CellValue::Plain(RawValue::Text(text)));
-        }
-        texts(text)
-    } else if let Ok(truth) = cell.cast::<PyBool>() {
-        texts(if truth.is_true() { "True" } else { "False" })
-    } else {
-        let number = match cell.cast::<PyFloat>() {
-            Ok(number) => number.value(),
-            Err(_) => cell.cast::<PyInt>().ok()?.extract().ok()?,
-        };
-        if kind == ColumnType::Number {
-            let is_infinite = !number.is_nan() && !(number as f32).is_finite();
-            return (!is_infinite).then_some(CellValue::Plain(match number.is_nan() {
-                true => RawValue::Gap,
-                false => RawValue::Number(number),
-            }));
-        }
-        Given::Numbers(vec![number])
-    };
-    let column = given.column(Some(kind), missing).ok()?;
-    infinite(&column).is_none().then_some(CellValue::Converted(column))
-}
-
 /// The first number that is infinite in single precision, and its row.
-fn infinite(column: &RawColumn) -> Option<(usize, f64)> {
+pub(crate) fn infinite(column: &RawColumn) -> Option<(usize, f64)> {
     let RawColumn::Numbers(values) = column else { return None };
     let row = values.iter().position(|&it| !it.is_nan() && !(it as f32).is_finite())?;
     Some((row, values[row]))

@@ -28,7 +28,8 @@ use crate::arrays::{Labelled, Samples, TargetArray, check_finite};
 use crate::errors::{exception, guarded, panicked};
 use crate::exchange::ranks_of;
 use crate::explanations::Kept;
-use crate::model::{Model, set_parameters};
+use crate::model::Model;
+use crate::parameters::set_parameters;
 use crate::{error_messages, settings};
 
 /// The time between two checks for Ctrl-C.
