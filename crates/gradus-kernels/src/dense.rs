@@ -5,7 +5,8 @@
 //! one and goes over the rows of the result; `rows` computes a block of the result, in registers, by
 //! `multiply`. Packing copies the columns of a panel so that they lie row after row, each row in whole
 //! registers; the first factor is read in place, one value at a time, so that it can be transposed. For a few rows of the
-//! result, such as a single prediction, packing would take longer than multiplying: `few_rows` reads the second factor in place.
+//! result, such as a single prediction, packing would take longer than multiplying: `few_rows` reads the second factor in
+//! place.
 //!
 //! Every value of the result is one sum (one for each 1,024 inner indices) in the order of the inner
 //! index. It depends neither on how many rows and columns are computed together nor on the machine's
@@ -172,28 +173,33 @@ fn rows<S: Simd, const R: usize, const V: usize>(
         multiply::<S, R, V>(from, (a.row, a.step), depth.len(), (panel.as_ptr(), width))
     };
     for (r, sums) in sums.iter().enumerate() {
-        let to = &mut c.row_mut(i + r)[columns.clone()];
-        if to.len() == width {
-            for (v, sum) in sums.iter().enumerate() {
-                let place = to[v * S::LANES..][..S::LANES].as_mut_ptr();
-                // SAFETY: LANES writable values; the machine has S.
-                unsafe {
-                    let before = if update == Update::Add { S::load(place) } else { S::splat(0.0) };
-                    S::store(place, S::add(before, *sum));
-                }
+        write_sums::<S, V>(sums, &mut c.row_mut(i + r)[columns.clone()], update);
+    }
+}
+
+/// Writes sums to columns of one row of the result, or adds them.
+#[inline(always)]
+fn write_sums<S: Simd, const V: usize>(sums: &[S::Vector; V], to: &mut [f32], update: Update) {
+    if to.len() == V * S::LANES {
+        for (v, sum) in sums.iter().enumerate() {
+            let place = to[v * S::LANES..][..S::LANES].as_mut_ptr();
+            // SAFETY: LANES writable values; reached through dispatch, so the machine has S.
+            unsafe {
+                let before = if update == Update::Add { S::load(place) } else { S::splat(0.0) };
+                S::store(place, S::add(before, *sum));
             }
-        } else {
-            // Through the stack, so that nothing behind the columns is written: it may belong to another
-            // thread.
-            let mut all = [0.0; 64];
-            for (v, sum) in sums.iter().enumerate() {
-                let place = all[v * S::LANES..][..S::LANES].as_mut_ptr();
-                // SAFETY: LANES writable values; the machine has S.
-                unsafe { S::store(place, *sum) };
-            }
-            for (to, sum) in to.iter_mut().zip(all) {
-                *to = if update == Update::Add { *to + sum } else { sum };
-            }
+        }
+    } else {
+        // Through the stack, so that nothing behind the columns is written: it may belong to another
+        // thread.
+        let mut all = [0.0; 64];
+        for (v, sum) in sums.iter().enumerate() {
+            let place = all[v * S::LANES..][..S::LANES].as_mut_ptr();
+            // SAFETY: as above.
+            unsafe { S::store(place, *sum) };
+        }
+        for (to, sum) in to.iter_mut().zip(all) {
+            *to = if update == Update::Add { *to + sum } else { sum };
         }
     }
 }
@@ -234,45 +240,91 @@ fn panel_product<S: Simd, const V: usize>(
 /// Fewer rows than this take longer to pack for than to multiply: no block of [`panel_product`] but the smallest fits them.
 const FEW_ROWS: usize = 4;
 
-/// The columns from `first` on for a few rows of the result, `V` registers at a time while there are as many; returns the first
-/// column that is left. The second factor is read in place: its values are used once. The sums are those of the panels.
+/// Columns from `first` on of a few rows of the result: those of `V` registers, or fewer for a single register. The second
+/// factor is read in place, since its values are used once. The sums are those of the panels.
 #[inline(always)]
-fn few_rows<S: Simd, const V: usize>(
+fn few_rows_part<S: Simd, const V: usize>(
     a: Left,
     b: MatRef,
     inner: usize,
     c: &mut MatMut,
-    mut first: usize,
+    columns: Range<usize>,
     update: Update,
-) -> usize {
-    let (width, n) = (V * S::LANES, c.columns());
-    while first + width <= n {
-        for i in 0..c.rows() {
-            let to = &mut c.row_mut(i)[first..first + width];
-            let mut update = update;
-            for start in (0..inner).step_by(DEPTH) {
-                let depth = DEPTH.min(inner - start);
-                // SAFETY: reached through dispatch, so the machine has S. Row i and the indices from `start` on lie inside
-                // the first factor, these indices and the columns inside the second (checked by `Kernels::matmul`); `to`
-                // has `width` values.
-                unsafe {
-                    let left = a.matrix.pointer().add(i * a.row + start * a.step);
-                    let right = b.pointer().add(start * b.stride() + first);
-                    let [sums] =
-                        multiply::<S, 1, V>(left, (a.row, a.step), depth, (right, b.stride()));
-                    for (v, sum) in sums.iter().enumerate() {
-                        let place = to.as_mut_ptr().add(v * S::LANES);
-                        let before =
-                            if update == Update::Add { S::load(place) } else { S::splat(0.0) };
-                        S::store(place, S::add(before, *sum));
+) {
+    let count = columns.len();
+    assert!(count == V * S::LANES || (V == 1 && count < S::LANES));
+    for i in 0..c.rows() {
+        let to = &mut c.row_mut(i)[columns.clone()];
+        let mut update = update;
+        for start in (0..inner).step_by(DEPTH) {
+            let depth = DEPTH.min(inner - start);
+            // SAFETY: reached through dispatch, so the machine has S. Row i and the indices from `start` on lie inside
+            // the first factor, these indices and the columns inside the second (checked by `Kernels::matmul`).
+            let sums = unsafe {
+                let left = a.matrix.pointer().add(i * a.row + start * a.step);
+                let right = b.pointer().add(start * b.stride() + columns.start);
+                match count < S::LANES {
+                    true => {
+                        [multiply_part::<S>(left, a.step, depth, (right, b.stride()), count); V]
+                    }
+                    false => {
+                        let [sums] =
+                            multiply::<S, 1, V>(left, (a.row, a.step), depth, (right, b.stride()));
+                        sums
                     }
                 }
-                update = Update::Add;
-            }
+            };
+            write_sums::<S, V>(&sums, to, update);
+            update = Update::Add;
+        }
+    }
+}
+
+/// `sum over l of a(l) b[l]` for `count < LANES` columns: [`multiply`] for a single register that is not full.
+///
+/// # Safety
+/// The machine must have `S`; `a` must be readable at `l * step` for `l < depth`, `b` for `count` values at `l * stride`.
+#[inline(always)]
+unsafe fn multiply_part<S: Simd>(
+    a: *const f32,
+    step: usize,
+    depth: usize,
+    (b, stride): (*const f32, usize),
+    count: usize,
+) -> S::Vector {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let mut sum = S::splat(0.0);
+        for l in 0..depth {
+            let value = S::splat(*a.add(l * step));
+            sum = S::multiply_add(value, S::load_part(b.add(l * stride), count), sum);
+        }
+        sum
+    }
+}
+
+/// All columns of a few rows of the result.
+#[inline(always)]
+fn few_rows<S: Simd>(a: Left, b: MatRef, inner: usize, c: &mut MatMut, update: Update) {
+    let (n, mut first) = (c.columns(), 0);
+    while first < n {
+        // Eight sums at once, so that none waits for its last multiply-add.
+        let vectors = (n - first) / S::LANES;
+        let width = match vectors {
+            8.. => 8 * S::LANES,
+            4.. => 4 * S::LANES,
+            2.. => 2 * S::LANES,
+            _ => S::LANES.min(n - first),
+        };
+        let columns = first..first + width;
+        match vectors {
+            8.. => few_rows_part::<S, 8>(a, b, inner, c, columns, update),
+            4.. => few_rows_part::<S, 4>(a, b, inner, c, columns, update),
+            2.. => few_rows_part::<S, 2>(a, b, inner, c, columns, update),
+            _ => few_rows_part::<S, 1>(a, b, inner, c, columns, update),
         }
         first += width;
     }
-    first
 }
 
 /// [`Kernels::matmul`] for one instruction set.
@@ -286,6 +338,9 @@ fn product<S: Simd>(
     update: Update,
     panel: &mut Aligned,
 ) {
+    if c.rows() < FEW_ROWS && !transposed {
+        return few_rows::<S>(a, b, inner, &mut c, update);
+    }
     // The sums of a block, one row of the panel and one value of the first factor must all be in
     // registers: 8 x 3 sums of 32, or 6 x 2 of 16. A single sum that is not makes AVX2 half as fast.
     let widest = if S::REGISTERS >= 32 { 3 } else { 2 } * S::LANES;
@@ -293,13 +348,8 @@ fn product<S: Simd>(
     if panel.len() < needed {
         *panel = Aligned::zeros(needed);
     }
-    let (n, mut start) = (c.columns(), 0);
-    if c.rows() < FEW_ROWS && !transposed {
-        // Eight sums at once, so that none waits for its last multiply-add.
-        start = few_rows::<S, 8>(a, b, inner, &mut c, start, update);
-        start = few_rows::<S, 4>(a, b, inner, &mut c, start, update);
-    }
-    for first in (start..n).step_by(widest) {
+    let n = c.columns();
+    for first in (0..n).step_by(widest) {
         let columns = first..(first + widest).min(n);
         // Ten columns take one register, not three that are mostly zeros.
         let vectors = columns.len().div_ceil(S::LANES);

@@ -2,8 +2,8 @@
 //! map of them.
 //!
 //! In: a number for each sample. Out: a few numbers for each, or the gradients of the embedding's parameters. The
-//! samples are the lanes: each cosine is computed for [`LANES`] of them at a time, in plain loops that the compiler
-//! vectorizes.
+//! samples are the lanes (of a single one the frequencies): each cosine is computed for [`LANES`] of them at a time, in plain
+//! loops that the compiler vectorizes.
 
 use std::f32::consts::TAU;
 
@@ -81,6 +81,36 @@ impl Kernels {
                 }
                 for (row, sum) in outputs.chunks_exact_mut(count).zip(&sums) {
                     row[at * LANES..][..LANES].copy_from_slice(sum);
+                }
+            }
+        });
+    }
+
+    /// [`Self::periodic`] of a single value, with the same bits: the frequencies are the lanes.
+    ///
+    /// Panics where the lengths do not fit.
+    pub fn periodic_single(self, value: f32, parameters: Periodic<&[f32]>, outputs: &mut [f32]) {
+        let Periodic { frequency, phase, mix, bias } = parameters;
+        assert!(outputs.len() == bias.len() && phase.len() == frequency.len());
+        assert_eq!(mix.len(), frequency.len() * bias.len());
+        dispatch!(self, (value: f32, parameters: Periodic<&[f32]>, outputs: &mut [f32]), |_S| {
+            let Periodic { frequency, phase, mix, bias } = parameters;
+            outputs.copy_from_slice(bias);
+            // Without outputs there are no chunks of mixes.
+            let mixes = mix.chunks(LANES * bias.len().max(1));
+            for ((w, phase), mix) in frequency.chunks(LANES).zip(phase.chunks(LANES)).zip(mixes) {
+                let mut turns = [0.0f32; LANES];
+                for ((turns, &w), &phase) in turns.iter_mut().zip(w).zip(phase) {
+                    *turns = w * value + phase * (1.0 / std::f32::consts::TAU);
+                }
+                let mut cosines = [0.0f32; LANES];
+                for (cosine, &turns) in cosines.iter_mut().zip(&turns) {
+                    *cosine = cos_sin(turns).0;
+                }
+                for (mix, &cosine) in mix.chunks_exact(outputs.len()).zip(&cosines) {
+                    for (output, &v) in outputs.iter_mut().zip(mix) {
+                        *output += v * cosine;
+                    }
                 }
             }
         });

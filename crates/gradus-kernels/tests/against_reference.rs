@@ -171,9 +171,11 @@ fn check_dense(kernels: Kernels) {
 fn a_row_has_the_same_bits_alone_and_among_others() {
     let (m, k, n) = (9, 1500, 300);
     let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
-    // Columns of a wider matrix, as blocks of units are.
-    let part = 20..297;
-    for kernels in Kernels::available() {
+    // Columns of a wider matrix, as blocks of units are: of many registers, of some, and fewer than one has.
+    let parts = [20..297, 0..300, 7..71, 3..40, 0..10, 299..300];
+    for (kernels, part) in
+        Kernels::available().into_iter().flat_map(|it| parts.clone().map(|part| (it, part)))
+    {
         let product = |rows: std::ops::Range<usize>, update| {
             let mut found = numbers(m * part.len(), 3)[rows.start * part.len()..].to_vec();
             let a = MatRef::new(&a, m, k).part_rows(rows.clone());
@@ -472,9 +474,14 @@ fn losses_of_outputs_match_the_reference() {
 #[test]
 fn periodic_embeddings() {
     for kernels in Kernels::available() {
-        for (count, frequencies, outputs) in
-            [(0, 16, 3), (LANES, 16, 3), (5 * LANES, 7, 1), (2 * LANES, 1, 16), (LANES, 0, 2)]
-        {
+        for (count, frequencies, outputs) in [
+            (0, 16, 3),
+            (LANES, 16, 3),
+            (5 * LANES, 7, 1),
+            (2 * LANES, 1, 16),
+            (LANES, 40, 4),
+            (LANES, 0, 2),
+        ] {
             let values: Vec<f32> = numbers(count, 1).iter().map(|x| 3.0 * x).collect();
             let (frequency, phase) = (numbers(frequencies, 2), numbers(frequencies, 3));
             let (mix, bias) = (numbers(frequencies * outputs, 4), numbers(outputs, 5));
@@ -485,6 +492,12 @@ fn periodic_embeddings() {
             kernels.periodic(&values, parameters, &mut found);
             reference::periodic(&values, parameters, &mut expected);
             assert_close(&found, &expected, 1e-5, "outputs");
+            for (at, &value) in values.iter().enumerate() {
+                let mut single = vec![9.0; outputs];
+                kernels.periodic_single(value, parameters, &mut single);
+                let row: Vec<f32> = found[at..].iter().copied().step_by(count).collect();
+                assert_eq!(single, row);
+            }
 
             let grad = numbers(outputs * count, 6);
             let mut found = [frequencies, frequencies, frequencies * outputs, outputs]

@@ -50,6 +50,19 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn load_part(from: *const f32, count: usize) -> __m256 {
+        /// Eight marks of lanes that are loaded, then as many of lanes that are not.
+        const MARKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+        debug_assert!(count < 8);
+        // SAFETY: the caller guarantees the instruction set and `count < 8` readable values; of the marks, 8 from
+        // 8 - count on are read, and lanes without a mark read nothing.
+        unsafe {
+            let marks = _mm256_loadu_si256(MARKS.as_ptr().add(8 - count).cast());
+            _mm256_maskload_ps(from, marks)
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store(to: *mut f32, value: __m256) {
         // SAFETY: the caller guarantees the instruction set and 8 writable values.
         unsafe { _mm256_storeu_ps(to, value) }

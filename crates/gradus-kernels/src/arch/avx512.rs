@@ -51,6 +51,13 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn load_part(from: *const f32, count: usize) -> __m512 {
+        // SAFETY: the caller guarantees the instruction set and `count < 16` readable values; lanes without a bit read
+        // nothing.
+        unsafe { _mm512_maskz_loadu_ps((1 << count) - 1, from) }
+    }
+
+    #[inline(always)]
     unsafe fn store(to: *mut f32, value: __m512) {
         // SAFETY: the caller guarantees the instruction set and 16 writable values.
         unsafe { _mm512_storeu_ps(to, value) }

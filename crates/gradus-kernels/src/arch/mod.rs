@@ -30,7 +30,7 @@ pub(crate) const SQUARE: usize = 16;
 /// # Safety
 /// A method may be called only on a machine that has the instruction set, which means: from code
 /// reached through [`crate::dispatch::Kernels`]. `load` reads and `store` writes `LANES` values at
-/// their pointer, `four_bytes` and `four_values` read four; no pointer needs to be aligned.
+/// their pointer, `four_bytes` and `four_values` read four, `load_part` as many as it is told; no pointer needs to be aligned.
 pub(crate) trait Simd: Copy {
     /// The register.
     type Vector: Copy;
@@ -50,6 +50,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn one_of_four<const I: i32>(fours: Self::Vector) -> Self::Vector;
     /// `LANES` values from `from`.
     unsafe fn load(from: *const f32) -> Self::Vector;
+    /// `count < LANES` values from `from`, and zeros.
+    unsafe fn load_part(from: *const f32, count: usize) -> Self::Vector;
     /// `LANES` values to `to`.
     unsafe fn store(to: *mut f32, value: Self::Vector);
     /// `a + b`.
@@ -93,6 +95,8 @@ mod tests {
                 store(S::one_of_four::<1>(fours)),
                 store(S::one_of_four::<2>(fours)),
                 store(S::one_of_four::<3>(fours)),
+                store(S::load_part(values.as_ptr().add(1), 0)),
+                store(S::load_part(values.as_ptr().add(1), 5)),
                 store(S::add(a, b)),
                 store(S::multiply(a, fours)),
                 store(S::multiply_add(a, fours, b)),
@@ -115,9 +119,11 @@ mod tests {
                 (1..8).all(period),
                 "{kernels:?}: the upper lanes do not repeat the lower ones"
             );
-            let sums = lanes(0).zip(lanes(8)).all(|(a, sum)| *sum == a + 0.75);
-            let products = lanes(0).zip(lanes(2)).zip(lanes(9)).all(|((a, b), ab)| *ab == a * b);
+            let sums = lanes(0).zip(lanes(10)).all(|(a, sum)| *sum == a + 0.75);
+            let products = lanes(0).zip(lanes(2)).zip(lanes(11)).all(|((a, b), ab)| *ab == a * b);
             assert!(sums && products, "{kernels:?}: the upper lanes are not computed");
+            let rest = lanes(8).chain(lanes(9).skip(5)).all(|&value| value == 0.0);
+            assert!(rest, "{kernels:?}: what is not loaded is not 0");
         }
     }
 }

@@ -52,6 +52,14 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_part(from: *const f32, count: usize) -> [f32; 8] {
+        // SAFETY: the caller guarantees `count` readable values.
+        std::array::from_fn(
+            |i| if i < count { unsafe { from.add(i).read_unaligned() } } else { 0.0 },
+        )
+    }
+
+    #[inline(always)]
     unsafe fn store(to: *mut f32, value: [f32; 8]) {
         // SAFETY: the caller guarantees 8 writable values.
         unsafe { to.cast::<[f32; 8]>().write_unaligned(value) }
