@@ -11,8 +11,8 @@ use gradus_kernels::threads::{ThreadGroup, Workers};
 
 use super::Outputs;
 use crate::engine::cpu::{
-    self as engine, CHUNK, Density, Executor, Input, Scratch, SharedTile, Workspace, fill_tile,
-    lock,
+    self as engine, CHUNK, Density, Executor, Input, Scratch, SharedTile, SingleRow, Workspace,
+    fill_tile, lock,
 };
 use crate::loss::{LabelTargets, Loss};
 use crate::metrics::{SampleResult, most_probable, rank};
@@ -71,6 +71,7 @@ pub(crate) struct Forward<'a> {
 pub(crate) struct Pass {
     workspace: Workspace,
     scratch: Scratch,
+    single: SingleRow,
     group: ThreadGroup,
     tiles: Vec<SharedTile>,
     dense: Vec<f32>,
@@ -90,6 +91,7 @@ impl Pass {
         Pass {
             workspace: Workspace::new(&executor.plan, rows, false),
             scratch: Scratch::new(&executor.plan, rows),
+            single: SingleRow::new(&executor.plan),
             group: ThreadGroup::new(1),
             tiles: match density {
                 Density::Sparse(_) => {
@@ -135,15 +137,20 @@ impl Pass {
         let (pass, alone) = (engine::Pass::new(input, &self.workspace, None), self.group.thread(0));
         let logits = &mut self.logits[..count * classes];
         for (at, executor) in forward.executors.iter().enumerate() {
+            let into = match forward.executors.len() {
+                1 => &mut *logits,
+                _ => &mut self.of_members[at * count * classes..][..count * classes],
+            };
+            if let (1, Input::Dense(_)) = (count, input) {
+                let logits = executor.forward_single(&pass, &mut self.scratch, &mut self.single);
+                into.copy_from_slice(logits);
+                continue;
+            }
             for &operation in &executor.plan.operations {
                 // No barrier: one thread computes all of it.
                 executor.forward(operation, &pass, &alone, &mut self.scratch);
             }
             let computed = self.workspace.logits.read();
-            let into = match forward.executors.len() {
-                1 => &mut *logits,
-                _ => &mut self.of_members[at * count * classes..][..count * classes],
-            };
             for (i, row) in into.chunks_exact_mut(classes).enumerate() {
                 row.copy_from_slice(computed.view().row(i));
             }

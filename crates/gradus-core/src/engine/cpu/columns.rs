@@ -111,10 +111,17 @@ impl ColumnPass<'_> {
         scratch: &mut [f32],
     ) {
         let embedded = span.outputs.len() - 1;
+        let tensors = self.tensors(columns);
+        if self.input.rows() == 1 {
+            let value = self.input.row(0)[span.inputs.start];
+            let outputs = &mut outputs.row_mut(0)[span.outputs.clone()];
+            let (found, itself) = outputs.split_at_mut(embedded);
+            self.kernels.periodic_single(value, self.periodic(&tensors, row), found);
+            return itself[0] = value;
+        }
         let Gathered { values, outputs: found, stride } =
             Gathered::new(scratch, self.input.rows(), embedded);
         gather(self.input, span.inputs.start, values);
-        let tensors = self.tensors(columns);
         self.kernels.periodic(values, self.periodic(&tensors, row), found);
         for sample in 0..self.input.rows() {
             let outputs = &mut outputs.row_mut(sample)[span.outputs.clone()];

@@ -13,7 +13,7 @@ use gradus_kernels::threads::SharedMatrix;
 
 use crate::engine::cpu::plan::{Plan, PlannedLayer};
 use crate::engine::cpu::workspace::Workspace;
-use crate::network::Network;
+use crate::network::{Activation, Network};
 use crate::random::{Purpose, Stream, step_stream};
 use crate::regularization::HiddenRegularization;
 
@@ -171,22 +171,11 @@ impl HiddenLayer<'_> {
 
     /// The activation alone, in place.
     fn apply(&self, block: usize, output: &mut MatMut) {
-        let (kernels, activation) = (self.kernels, self.layer.activation);
-        let Some(&strengths) = self.layer.strengths.get(block) else {
-            return (0..output.rows())
-                .for_each(|sample| activation.forward(kernels, output.row_mut(sample)));
-        };
-        let strengths = self.parameters.read_partition(strengths);
-        let mut inputs = [0.0; PIECE];
+        let strengths = self.layer.strengths.get(block);
+        let strengths = strengths.map(|&strengths| self.parameters.read_partition(strengths));
         for sample in 0..output.rows() {
-            let (units, padding) = output.row_mut(sample).split_at_mut(strengths.len());
-            for (values, strengths) in units.chunks_mut(PIECE).zip(strengths.chunks(PIECE)) {
-                let inputs = &mut inputs[..values.len()];
-                inputs.copy_from_slice(values);
-                activation.forward(kernels, values);
-                kernels.strengthen(values, inputs, strengths);
-            }
-            activation.forward(kernels, padding);
+            let strengths = strengths.as_deref().unwrap_or_default();
+            activate(self.kernels, self.layer.activation, strengths, output.row_mut(sample));
         }
     }
 
@@ -248,6 +237,24 @@ impl HiddenLayer<'_> {
             self.layer.activation.backward(self.kernels, saved.row(sample), grad);
         }
     }
+}
+
+/// The activation of the units of a sample, in place, with the strengths of the first of them, if any have one.
+pub(super) fn activate(
+    kernels: Kernels,
+    activation: Activation,
+    strengths: &[f32],
+    values: &mut [f32],
+) {
+    let (units, plain) = values.split_at_mut(strengths.len());
+    let mut inputs = [0.0; PIECE];
+    for (values, strengths) in units.chunks_mut(PIECE).zip(strengths.chunks(PIECE)) {
+        let inputs = &mut inputs[..values.len()];
+        inputs.copy_from_slice(values);
+        activation.forward(kernels, values);
+        kernels.strengthen(values, inputs, strengths);
+    }
+    activation.forward(kernels, plain);
 }
 
 /// Folds batch normalization into the linear layers before it: with `f = gamma / sqrt(variance +

@@ -1,8 +1,8 @@
 //! The engine for the cores of this machine.
 //!
 //! `step.rs` shows one step of training on one page and is the file to read first. [`plan`] says which
-//! operations a network consists of and how they are divided among threads, [`passes`] holds the forward and
-//! the backward pass of a layer, [`linear`] and [`hidden`] their maths, [`workspace`] the memory,
+//! operations a network consists of and how they are divided among threads, [`passes`] holds the forward
+//! pass of a layer, `single.rs` that of one sample, `backward.rs` the backward pass, [`linear`] and [`hidden`] their maths, [`workspace`] the memory,
 //! [`column_blocks`] and `columns.rs` are what acts on input columns before the first layer: how it is divided, and its
 //! passes. [`partition`] is the order of parameters in memory. `density.rs` decides whether zeros are skipped, `input.rs` makes the inputs of a step, `losses.rs` turns
 //! outputs into losses and gradients, `output_terms.rs` says how those of several outputs are summed, `update.rs` gradients into new parameters. `trainer.rs` holds what a run
@@ -10,6 +10,7 @@
 //! `windows.rs` reads inputs that are not in memory, `full_batch.rs` runs the epochs of L-BFGS, whose memory is in `lbfgs_state.rs`.
 
 mod all_ranks;
+mod backward;
 pub mod column_blocks;
 mod columns;
 mod density;
@@ -26,6 +27,7 @@ pub mod partition;
 pub mod passes;
 pub mod plan;
 mod portion;
+mod single;
 mod step;
 mod trainer;
 mod update;
@@ -42,6 +44,7 @@ use crate::error::{Error, Result};
 pub(crate) use density::{Density, fill_tile};
 pub use hidden::RngKey;
 pub use passes::{Executor, Input, Pass, SharedTile};
+pub(crate) use single::SingleRow;
 pub(crate) use trainer::{MOST_MICRO_BATCHES, Trainer};
 pub use workspace::{Scratch, Workspace};
 

@@ -1,8 +1,7 @@
 //! The passes over a network: its parameters in the order of the plan, and for each layer what the
-//! forward pass computes and, below it, what the backward pass does.
+//! forward pass computes; `backward.rs` has the backward pass, `single.rs` the forward pass of one sample.
 //!
-//! In: samples, or the gradient with respect to the logits. Out: the logits, or the gradients of all
-//! parameters. All threads of a group call these functions at the same time; each computes the blocks or
+//! In: samples. Out: the logits. All threads of a group call these functions at the same time; each computes the blocks or
 //! samples that are its share. Where one needs what others have computed, the caller puts a barrier:
 //! `step.rs` shows them all.
 
@@ -10,7 +9,6 @@ use std::ops::Range;
 use std::sync::{RwLock, RwLockReadGuard};
 
 use gradus_kernels::Kernels;
-use gradus_kernels::dense::Update;
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::sparse::Tile;
 use gradus_kernels::threads::{Reading, SharedMatrix, Thread, ThreadGroup};
@@ -18,7 +16,7 @@ use gradus_kernels::threads::{Reading, SharedMatrix, Thread, ThreadGroup};
 use crate::engine::cpu::columns::{self, ColumnPass};
 use crate::engine::cpu::hidden::{self, HiddenLayer, RngKey};
 use crate::engine::cpu::linear::{self, InputScale};
-use crate::engine::cpu::plan::{GradientPlace, Operand, Operation, Plan};
+use crate::engine::cpu::plan::{Operand, Operation, Plan};
 use crate::engine::cpu::workspace::{Scratch, Workspace};
 use crate::network::Network;
 use crate::regularization::HiddenRegularization;
@@ -49,16 +47,16 @@ impl Input<'_> {
 const EMBEDDED_ROWS: usize = 512;
 
 /// A tile for reading. A lock is poisoned only by a panic, which ends the run anyway.
-fn locked(tile: &SharedTile) -> RwLockReadGuard<'_, Tile> {
+pub(super) fn locked(tile: &SharedTile) -> RwLockReadGuard<'_, Tile> {
     tile.read().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Some samples on their way through the network.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
-    input: Input<'a>,
-    samples: usize,
-    workspace: &'a Workspace,
+    pub(super) input: Input<'a>,
+    pub(super) samples: usize,
+    pub(super) workspace: &'a Workspace,
     /// Where the random numbers of a training pass come from; without it hidden layers are their
     /// activation alone.
     key: Option<RngKey>,
@@ -95,7 +93,7 @@ pub struct Executor {
     pub parameters: SharedMatrix,
     /// Running means and variances of batch normalization.
     pub statistics: SharedMatrix,
-    kernels: Kernels,
+    pub(super) kernels: Kernels,
 }
 
 impl Executor {
@@ -223,7 +221,7 @@ impl Executor {
     }
 
     /// What acts on the input columns in a pass, if anything does.
-    fn columns<'a>(&'a self, pass: &'a Pass<'a>) -> Option<ColumnPass<'a>> {
+    pub(super) fn columns<'a>(&'a self, pass: &'a Pass<'a>) -> Option<ColumnPass<'a>> {
         let Input::Dense(input) = pass.input else { return None };
         Some(ColumnPass {
             kernels: self.kernels,
@@ -314,235 +312,8 @@ impl Executor {
         linear::forward(self.kernels, inputs, weight, bias, outputs);
     }
 
-    /// One layer of the backward pass, this thread's share of it. With a block of units go the gradients
-    /// of the parameters that its owner updates: of the weight rows of the layer above that start from
-    /// them, and of the layer's own parameters but for such rows.
-    pub fn backward(
-        &self,
-        index: usize,
-        pass: &Pass,
-        thread: &Thread,
-        scratch: &mut Scratch,
-        update: Update,
-    ) {
-        for block in thread.share(self.plan.layers[index].blocks.len()) {
-            if index + 1 < self.plan.layers.len() {
-                self.backward_rows(index + 1, block, pass, update);
-            }
-            if let (Some(&strengths), Update::Overwrite) =
-                (self.plan.layers[index].strengths.get(block), update)
-            {
-                pass.workspace.gradients.write(strengths).slice().fill(0.0);
-            }
-            match self.plan.layers[index].gradient {
-                GradientPlace::Logits => self.backward_logits(index, block, pass, update),
-                GradientPlace::Workspace => self.backward_units(index, block, pass, update),
-                GradientPlace::Scratch => {
-                    self.backward_panel(index, block, pass, scratch, update);
-                }
-            }
-        }
-    }
-
-    /// The backward pass of what acts on the input columns, this thread's share of it: the gradients of the rows of
-    /// the first weight that start from a block, then those of the block's own parameters. Nothing needs the gradient
-    /// of the batch.
-    pub fn backward_columns(
-        &self,
-        pass: &Pass,
-        thread: &Thread,
-        scratch: &mut Scratch,
-        update: Update,
-    ) {
-        let Some(columns) = self.columns(pass) else { return };
-        let width = self.plan.layers[0].outputs;
-        for block in thread.share(columns.blocks()) {
-            self.backward_rows(0, block, pass, update);
-            let above = self.grad_preactivations(0, pass);
-            let above = above.view().part(0..pass.samples, 0..width);
-            let weight = self.parameters.read_partition(self.plan.layers[0].weights[block]);
-            let units = weight.len() / width;
-            let weight = MatRef::new(&weight, units, width);
-            let grad = &mut scratch.grad_preactivation[..pass.samples * units];
-            let mut grad = MatMut::new(grad, pass.samples, units);
-            linear::backward_input(self.kernels, above, weight, grad.reborrow());
-            columns.backward(block, grad, &mut scratch.column, update);
-        }
-    }
-
-    /// Gradient of the weight rows of a layer that start from one block of the columns or of the layer below.
-    fn backward_rows(&self, index: usize, block: usize, pass: &Pass, update: Update) {
-        let (layer, workspace) = (&self.plan.layers[index], pass.workspace);
-        let (activations, units) = match (layer.operand, &self.plan.columns) {
-            (Operand::Layer(below), _) => {
-                let units = self.plan.layers[below].blocks[block].len();
-                (workspace.activations[below].as_ref(), units)
-            }
-            (_, Some(columns)) => {
-                let outputs = workspace.columns.as_ref().map(|columns| &columns.outputs);
-                (outputs, columns.blocks[block].outputs.len())
-            }
-            (_, None) => return,
-        };
-        let Some(activations) = activations else { return };
-        let activations = activations.read_partition(block);
-        let inputs = activations.view().part(0..pass.samples, 0..units);
-        let grad = self.grad_preactivations(index, pass);
-        let grad = grad.view().part(0..pass.samples, 0..layer.outputs);
-        let mut grad_weight = pass.workspace.gradients.write(layer.weights[block]);
-        let grad_weight = MatMut::new(grad_weight.slice(), units, layer.outputs);
-        linear::backward_weight(self.kernels, inputs, grad, grad_weight, update);
-    }
-
-    /// Gradient of the bias of the layer whose outputs are the logits; the loss has computed the gradient
-    /// with respect to these.
-    fn backward_logits(&self, index: usize, block: usize, pass: &Pass, update: Update) {
-        let grad = pass.workspace.logits.read();
-        let grad = grad.view().part_rows(0..pass.samples);
-        self.backward_bias(index, block, grad, pass, update);
-    }
-
-    /// Gradient with respect to the pre-activations of one block, for the layer below, and of its bias.
-    fn backward_units(&self, index: usize, block: usize, pass: &Pass, update: Update) {
-        let Some(gradients) = &pass.workspace.grad_preactivations[index] else { return };
-        let mut grad = gradients.write(block);
-        let mut grad = grad.view();
-        let mut grad = grad.part_rows(0..pass.samples);
-        self.grad_block(index, block, 0..pass.samples, pass, grad.reborrow());
-        self.normalize_backward(index, block, pass, grad.reborrow());
-        self.backward_bias(index, block, grad.as_ref(), pass, update);
-    }
-
-    /// Gradients of the panel of the weight and of the bias of one block, whose inputs are the batch. No
-    /// layer needs the gradient with respect to these units: it goes through the scratch.
-    fn backward_panel(
-        &self,
-        index: usize,
-        block: usize,
-        pass: &Pass,
-        scratch: &mut Scratch,
-        update: Update,
-    ) {
-        let layer = &self.plan.layers[index];
-        let width = layer.padded[block].len();
-        let Scratch { grad_preactivation: grad, row, .. } = scratch;
-        let mut grad_weight = pass.workspace.gradients.write(layer.weights[block]);
-        let grad_weight = grad_weight.slice();
-        let normalizes = !layer.norms.is_empty();
-        match pass.input {
-            Input::Tiles(tiles, scale) => {
-                if normalizes {
-                    // The gradient through batch normalization depends on all samples.
-                    self.grad_panel(index, block, 0..pass.samples, pass, grad);
-                }
-                let mut update = update;
-                for (tile, rows) in in_order(tiles) {
-                    let count = rows.len();
-                    let grad = match normalizes {
-                        true => &mut grad[rows.start * width..rows.end * width],
-                        // One tile at a time, so that it stays in the nearest cache.
-                        false => {
-                            self.grad_panel(index, block, rows, pass, grad);
-                            &mut grad[..count * width]
-                        }
-                    };
-                    let grad = MatRef::new(grad, count, width);
-                    self.backward_bias(index, block, grad, pass, update);
-                    let (tile, row) = (&*locked(tile), &mut row[..width]);
-                    let kernels = self.kernels;
-                    linear::backward_weight_sparse(
-                        kernels,
-                        tile,
-                        &scale,
-                        grad,
-                        row,
-                        grad_weight,
-                        update,
-                    );
-                    update = Update::Add;
-                }
-            }
-            Input::Dense(values) => {
-                self.grad_panel(index, block, 0..pass.samples, pass, grad);
-                let grad = MatRef::new(&grad[..pass.samples * width], pass.samples, width);
-                self.backward_bias(index, block, grad, pass, update);
-                let grad_weight = MatMut::new(grad_weight, layer.inputs, width);
-                linear::backward_weight(self.kernels, values, grad, grad_weight, update);
-            }
-        }
-    }
-
-    /// Gradient with respect to the pre-activations of a block for some samples, in rows as wide as its
-    /// panel.
-    fn grad_panel(
-        &self,
-        index: usize,
-        block: usize,
-        rows: Range<usize>,
-        pass: &Pass,
-        grad: &mut [f32],
-    ) {
-        let layer = &self.plan.layers[index];
-        let (units, width) = (layer.blocks[block].len(), layer.padded[block].len());
-        let grad = &mut grad[..rows.len() * width];
-        if units < width {
-            // What pads a panel must add nothing to the gradient of its padding.
-            grad.fill(0.0);
-        }
-        let mut grad = MatMut::with_stride(grad, rows.len(), units, width);
-        self.grad_block(index, block, rows, pass, grad.reborrow());
-        self.normalize_backward(index, block, pass, grad);
-    }
-
-    /// `grad = (G W^T) * f'` for some samples and one block of units, where `G` is the gradient with
-    /// respect to the pre-activations of the layer above and `W` its weight; for the logits the gradient
-    /// of the loss.
-    fn grad_block(
-        &self,
-        index: usize,
-        block: usize,
-        rows: Range<usize>,
-        pass: &Pass,
-        mut grad: MatMut,
-    ) {
-        let units = self.plan.layers[index].blocks[block].clone();
-        let Some(above) = self.plan.layers.get(index + 1) else {
-            return copy(pass.workspace.logits.read().view().part(rows, units), grad);
-        };
-        let grad_above = self.grad_preactivations(index + 1, pass);
-        let grad_above = grad_above.view().part(rows.clone(), 0..above.outputs);
-        let weight = self.parameters.read_partition(above.weights[block]);
-        let weight = MatRef::new(&weight, units.len(), above.outputs);
-        linear::backward_input(self.kernels, grad_above, weight, grad.reborrow());
-        self.hidden(index, pass).activate_backward(block, rows, grad);
-    }
-
-    /// The gradient with respect to the pre-activations of a layer, complete after a barrier.
-    fn grad_preactivations<'a>(&self, index: usize, pass: &Pass<'a>) -> Reading<'a> {
-        let workspace: &'a Workspace = pass.workspace;
-        workspace.grad_preactivations[index].as_ref().unwrap_or(&workspace.logits).read()
-    }
-
-    /// From the gradient after batch normalization of all samples of a block, if there is any, to the
-    /// gradient before it.
-    fn normalize_backward(&self, index: usize, block: usize, pass: &Pass, mut grad: MatMut) {
-        let layer = &self.plan.layers[index];
-        if !layer.norms.is_empty() {
-            let grad = grad.first_columns(layer.blocks[block].len());
-            self.hidden(index, pass).normalize_backward(block, &self.parameters, grad);
-        }
-    }
-
-    /// Gradient of the bias of one block: the sum over samples.
-    fn backward_bias(&self, index: usize, block: usize, grad: MatRef, pass: &Pass, update: Update) {
-        let layer = &self.plan.layers[index];
-        let grad = grad.part_columns(0..layer.blocks[block].len());
-        let mut grad_bias = pass.workspace.gradients.write(layer.biases[block]);
-        linear::backward_bias(self.kernels, grad, grad_bias.slice(), update);
-    }
-
     /// What follows the product of a layer.
-    fn hidden<'a>(&'a self, index: usize, pass: &Pass<'a>) -> HiddenLayer<'a> {
+    pub(super) fn hidden<'a>(&'a self, index: usize, pass: &Pass<'a>) -> HiddenLayer<'a> {
         let (kernels, layer) = (self.kernels, &self.plan.layers[index]);
         let mut hidden = self.plan.hidden;
         hidden.dropout *= pass.dropout;
@@ -552,7 +323,7 @@ impl Executor {
 }
 
 /// The tiles of a pass, each with its samples' rows.
-fn in_order(tiles: &[SharedTile]) -> impl Iterator<Item = (&SharedTile, Range<usize>)> {
+pub(super) fn in_order(tiles: &[SharedTile]) -> impl Iterator<Item = (&SharedTile, Range<usize>)> {
     let mut start = 0;
     tiles.iter().map(move |tile| {
         let rows = start..start + locked(tile).samples();
@@ -562,7 +333,7 @@ fn in_order(tiles: &[SharedTile]) -> impl Iterator<Item = (&SharedTile, Range<us
 }
 
 /// Copies a matrix, row after row.
-fn copy(from: MatRef, mut to: MatMut) {
+pub(super) fn copy(from: MatRef, mut to: MatMut) {
     for row in 0..from.rows() {
         to.row_mut(row).copy_from_slice(from.row(row));
     }

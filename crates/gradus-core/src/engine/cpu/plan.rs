@@ -81,6 +81,10 @@ pub struct PlannedLayer {
     pub padded: Vec<Range<usize>>,
     /// The weight in the vector of parameters.
     pub weight: Range<usize>,
+    /// The bias there.
+    pub bias: Range<usize>,
+    /// The strengths of the activation there.
+    pub strength: Range<usize>,
     /// Partitions of the weight: one for each block of this layer where the inputs are the batch, else
     /// one for each block of the columns or of the layer below.
     pub weights: Vec<usize>,
@@ -175,8 +179,8 @@ impl Plan {
 
     /// Adds a layer with its weight, its bias and the strengths of its activation, if there are any.
     fn add(&mut self, mut layer: PlannedLayer, tensors: impl Iterator<Item = Tensor>) {
-        let start = self.parameters.len();
         for tensor in tensors {
+            let start = self.parameters.len();
             let (role, [inputs, outputs]) = (tensor.role, tensor.shape);
             let number = self.parameters.add_tensor(tensor);
             let parameters = &mut self.parameters;
@@ -212,9 +216,12 @@ impl Plan {
                     }
                 }
             }
-            if role == Role::Weight {
-                layer.weight = start..self.parameters.len();
-            }
+            let place = match role {
+                Role::Weight => &mut layer.weight,
+                Role::Strength => &mut layer.strength,
+                _ => &mut layer.bias,
+            };
+            *place = start..self.parameters.len();
         }
         let index = self.layers.len();
         match layer.gradient {
@@ -350,6 +357,8 @@ impl PlannedLayer {
             padded: blocks.iter().map(padded).collect(),
             blocks,
             weight: 0..0,
+            bias: 0..0,
+            strength: 0..0,
             weights: Vec::new(),
             biases: Vec::new(),
             strengths: Vec::new(),
