@@ -57,6 +57,14 @@ pub(super) struct Decimals {
     pub(super) has_groups: bool,
 }
 
+/// Why a field has no number.
+enum NoNumber {
+    /// It has a decimal point where the table has decimal commas.
+    OtherMark,
+    /// Anything else.
+    Other,
+}
+
 /// A decimal mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -83,21 +91,47 @@ impl Decimals {
             |&byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b',');
         // Most fields of text columns are told apart by their first letter.
         let begins = field.trim_ascii_start().first().is_some_and(begins_so);
-        begins.then(|| self.number(field).ok()).flatten()
+        begins.then(|| self.find(field.trim_ascii()).ok()).flatten()
     }
 
     /// The number in a field, or what is wrong with it.
     #[inline]
     pub(super) fn number(&mut self, field: &[u8]) -> Result<f64, String> {
         let text = field.trim_ascii();
+        self.find(text).map_err(|problem| match problem {
+            NoNumber::Other => why_no_number(text),
+            NoNumber::OtherMark => format!(
+                "{} has a decimal point, but other numbers of the table have a decimal comma",
+                shown(text)
+            ),
+        })
+    }
+
+    /// The number in a trimmed field. What is wrong with it becomes words only where they are needed.
+    #[inline]
+    fn find(&mut self, text: &[u8]) -> Result<f64, NoNumber> {
+        let (byte, mark) = match self.mark {
+            Mark::Comma => (b',', Mark::Comma),
+            Mark::Point | Mark::Unknown => (b'.', Mark::Point),
+        };
+        match parse_short(text, byte) {
+            Some((number, has_mark)) => {
+                if has_mark {
+                    self.mark = mark;
+                }
+                Ok(number)
+            }
+            None => self.find_long(text),
+        }
+    }
+
+    /// The same for a field that is not as most numbers are.
+    fn find_long(&mut self, text: &[u8]) -> Result<f64, NoNumber> {
         let (has_comma, has_point) = (text.contains(&b','), text.contains(&b'.'));
         match parse_number(text, has_comma && self.mark != Mark::Point) {
-            Some(_) if has_point && self.mark == Mark::Comma => self.grouped_number(text).ok_or_else(|| {
-                format!(
-                    "{} has a decimal point, but other numbers of the table have a decimal comma",
-                    shown(text)
-                )
-            }),
+            Some(_) if has_point && self.mark == Mark::Comma => {
+                self.grouped_number(text).ok_or(NoNumber::OtherMark)
+            }
             Some(number) => {
                 match (has_comma, has_point) {
                     (true, _) => self.mark = Mark::Comma,
@@ -106,7 +140,7 @@ impl Decimals {
                 }
                 Ok(number)
             }
-            None => self.grouped_number(text).ok_or_else(|| why_no_number(text)),
+            None => self.grouped_number(text).ok_or(NoNumber::Other),
         }
     }
 
@@ -352,39 +386,56 @@ fn parse_any_number(field: &[u8]) -> Option<f64> {
 const TENS: [f64; 16] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-/// The number in a field of at most 15 digits, perhaps with a sign and a decimal mark: most numbers are so. None for other
-/// fields, which may be numbers, too.
+/// The number in a field of at most 15 digits, perhaps with a sign and a decimal mark, and whether it has one: most numbers are
+/// so. None for other fields, which may be numbers, too.
 ///
 /// The digits are a whole number below 2^53 and the power of ten is exact, so that their quotient is the double that is
 /// nearest to the number (Clinger, How to read floating point numbers accurately, 1990).
-fn parse_short(field: &[u8], mark: u8) -> Option<f64> {
+#[inline]
+fn parse_short(field: &[u8], mark: u8) -> Option<(f64, bool)> {
     let (is_negative, digits) = match field {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, field),
     };
-    if digits.is_empty() || digits.len() > 16 {
+    if digits.len() > 16 {
         return None;
     }
-    let (mut whole, mut count, mut after) = (0_u64, 0, None);
-    for &byte in digits {
-        match byte {
-            b'0'..=b'9' => {
-                whole = 10 * whole + u64::from(byte - b'0');
-                count += 1;
+    let (whole, before) = parse_digits(0, digits);
+    let (whole, after) = match digits.get(before) {
+        None => (whole, None),
+        Some(&byte) if byte == mark => {
+            let rest = &digits[before + 1..];
+            let (whole, after) = parse_digits(whole, rest);
+            if after < rest.len() {
+                return None;
             }
-            _ if byte == mark && after.is_none() => after = Some(count),
-            _ => return None,
+            (whole, Some(after))
         }
-    }
+        Some(_) => return None,
+    };
+    let count = before + after.unwrap_or(0);
     // A code such as 007 is no number.
     if count == 0 || count > 15 || (after.is_none() && count > 1 && digits[0] == b'0') {
         return None;
     }
-    let number = whole as f64 / TENS[after.map_or(0, |at| count - at)];
+    let number = whole as f64 / TENS[after.unwrap_or(0)];
     if is_halfway(number) {
         return None;
     }
-    Some(if is_negative { -number } else { number })
+    Some((if is_negative { -number } else { number }, after.is_some()))
+}
+
+/// Adds the digits at the start of at most 16 bytes to a number; returns it and how many they are.
+#[inline]
+fn parse_digits(mut number: u64, bytes: &[u8]) -> (u64, usize) {
+    for (at, byte) in bytes.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (number, at);
+        }
+        number = 10 * number + u64::from(digit);
+    }
+    (number, bytes.len())
 }
 
 /// Whether a number is halfway between two in single precision.
@@ -396,7 +447,7 @@ fn is_halfway(number: f64) -> bool {
 /// `decimal_comma` says so.
 pub(super) fn parse_number(field: &[u8], decimal_comma: bool) -> Option<f64> {
     let field = field.trim_ascii();
-    if let Some(number) = parse_short(field, if decimal_comma { b',' } else { b'.' }) {
+    if let Some((number, _)) = parse_short(field, if decimal_comma { b',' } else { b'.' }) {
         return Some(number);
     }
     if is_code(field) {
