@@ -141,11 +141,15 @@ unsafe fn multiply<S: Simd, const R: usize, const V: usize>(
         let mut sums = [[S::splat(0.0); V]; R];
         for l in 0..depth {
             let from = panel.add(l * stride);
-            let b: [S::Vector; V] = std::array::from_fn(|v| S::load(from.add(v * S::LANES)));
-            for (r, sums) in sums.iter_mut().enumerate() {
+            // No closures: they lack the features of the instruction set, so that loads in them may remain calls.
+            let mut b = [S::splat(0.0); V];
+            for v in 0..V {
+                b[v] = S::load(from.add(v * S::LANES));
+            }
+            for r in 0..R {
                 let value = S::splat(*a.add(r * row + l * step));
-                for (sum, b) in sums.iter_mut().zip(b) {
-                    *sum = S::multiply_add(value, b, *sum);
+                for v in 0..V {
+                    sums[r][v] = S::multiply_add(value, b[v], sums[r][v]);
                 }
             }
         }
