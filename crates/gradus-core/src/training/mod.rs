@@ -1,7 +1,7 @@
 //! Training: from data and settings to a model and its history.
 //!
 //! [`train`] is the whole run, [`Session`] the same epoch by epoch, with a [`Checkpoint`] wherever
-//! it is wanted: `member.rs`, the run of one network, is the file to read first. `bag.rs` trains several networks on folds,
+//! it is wanted: `member.rs`, the run of one network, is the file to read first. `bag.rs` trains several networks on folds, each with the settings from `bag_settings.rs`,
 //! `start.rs` begins runs where others ended,
 //! `progress.rs` is what a run has seen so far, [`config`] and [`regularization`] hold the settings,
 //! [`settings`] their names, ranges and texts, [`history`] the figures of each epoch. The steps themselves are in [`crate::engine`].
@@ -17,6 +17,7 @@ pub mod settings;
 pub mod history;
 mod history_file;
 mod bag;
+mod bag_settings;
 mod member;
 mod out_of_fold;
 mod parallel;
@@ -38,7 +39,7 @@ mod tabular_start;
 mod start;
 
 pub use crate::regularization::{self, ClassWeights, Regularization};
-pub use bag::member_seed;
+pub use bag_settings::member_seed;
 pub use checkpoint::Checkpoint;
 pub use config::{BatchSize, EarlyStopping, KeepBest, Preset, TrainConfig};
 pub use data::Data;
