@@ -4,19 +4,22 @@
 #[path = "common/golden.rs"]
 #[allow(dead_code)]
 mod golden;
+#[path = "common/valued.rs"]
+mod valued;
 
 use std::sync::atomic::AtomicBool;
 
 use golden::{Golden, assert_close};
 use gradus::classifier::Model;
 use gradus::data::normalize::Normalization;
-use gradus::data::{Dataset, Inputs, Rows, Targets};
+use gradus::data::{Dataset, Inputs, Rows};
 use gradus::loss::Loss;
 use gradus::model_file;
 use gradus::network::{Activation, Init, Workers};
 use gradus::optimizer::Optimizer;
 use gradus::schedule::Schedule;
 use gradus::training::{BatchSize, ClassWeights, Session, Start, TrainConfig, Trained};
+use valued::valued;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -46,12 +49,6 @@ fn train(
     let mut session = Session::new(config, data, start)?;
     while session.epoch(data, stop)?.is_some() {}
     Ok(session.finish())
-}
-
-fn valued(inputs: Vec<f32>, features: usize, values: Vec<f32>, names: &[&str]) -> Dataset {
-    let names = names.iter().map(|&name| name.to_owned()).collect();
-    let targets = Targets::Values { values, names };
-    Dataset::with_targets(Inputs::Floats(inputs), targets, vec![features]).unwrap()
 }
 
 fn quantiles(levels: &[f32]) -> Loss {

@@ -6,6 +6,8 @@
 mod golden;
 #[path = "common/runs.rs"]
 mod runs;
+#[path = "common/valued.rs"]
+mod valued;
 
 use std::sync::atomic::AtomicBool;
 
@@ -24,6 +26,7 @@ use gradus::training::{
 };
 use runs::{as_floats, digits, everything, resume, run};
 use tempfile::TempDir;
+use valued::valued;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -40,12 +43,6 @@ fn descent(epochs: usize, learning_rate: f32) -> TrainConfig {
         threads: Some(2),
         ..TrainConfig::default()
     }
-}
-
-fn valued(inputs: Vec<f32>, features: usize, values: Vec<f32>, names: &[&str]) -> Dataset {
-    let names = names.iter().map(|&name| name.to_owned()).collect();
-    let targets = Targets::Values { values, names };
-    Dataset::with_targets(Inputs::Floats(inputs), targets, vec![features]).unwrap()
 }
 
 /// Digits whose values are the digit itself and whether it is even.
