@@ -44,7 +44,7 @@ use crate::error::{Error, Result};
 pub(crate) use density::{Density, fill_tile};
 pub use hidden::RngKey;
 pub use passes::{Executor, Input, Pass, SharedTile};
-pub(crate) use single::SingleRow;
+pub use single::SingleRow;
 pub(crate) use trainer::{MOST_MICRO_BATCHES, Trainer};
 pub use workspace::{Scratch, Workspace};
 

@@ -180,7 +180,7 @@ impl Plan {
     /// Adds a layer with its weight, its bias and the strengths of its activation, if there are any.
     fn add(&mut self, mut layer: PlannedLayer, tensors: impl Iterator<Item = Tensor>) {
         for tensor in tensors {
-            let start = self.parameters.len();
+            let first = self.parameters.partitions.len();
             let (role, [inputs, outputs]) = (tensor.role, tensor.shape);
             let number = self.parameters.add_tensor(tensor);
             let parameters = &mut self.parameters;
@@ -221,7 +221,8 @@ impl Plan {
                 Role::Strength => &mut layer.strength,
                 _ => &mut layer.bias,
             };
-            *place = start..self.parameters.len();
+            let partitions = &self.parameters.partitions[first..];
+            *place = partitions.first().map_or(0, |it| it.range.start)..self.parameters.len();
         }
         let index = self.layers.len();
         match layer.gradient {
