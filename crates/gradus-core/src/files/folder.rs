@@ -109,14 +109,7 @@ fn remove_leftovers(target: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let names = fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> =
-            names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
+    use crate::files::testing::names;
 
     #[test]
     fn a_folder_appears_whole_or_not_at_all() {

@@ -4,7 +4,7 @@
 //! Everything that gradus writes goes through an [`OutputFile`]. It gives four guarantees:
 //!
 //! - **Whole**: the bytes go into a temporary file in the same folder (`temporary.rs`), are forced to the disk, and
-//!   take the place of the old file in one step. Readers see the old file or the new one, never a part, whatever
+//!   take the place of the old file in one step (`naming.rs`). Readers see the old file or the new one, never a part, whatever
 //!   happens to the program, the disk or the machine.
 //! - **One writer**: a lock next to the file (`lock.rs`) keeps other programs away. The operating system releases it
 //!   when the process ends, however it ends.
@@ -27,9 +27,12 @@ pub mod reading;
 mod folder;
 mod hidden;
 mod lock;
+mod naming;
 mod output;
 mod target;
 mod temporary;
+#[cfg(test)]
+mod testing;
 
 pub use folder::OutputFolder;
 pub use hidden::remove_hidden_files;
@@ -54,17 +57,9 @@ mod tests {
     use std::fs;
     use std::io::Write;
 
+    use super::testing::names;
     use super::*;
     use crate::error::ErrorKind;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
 
     #[test]
     fn a_file_is_created_and_replaced_and_nothing_else_stays() {

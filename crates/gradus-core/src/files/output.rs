@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::hidden::HiddenFile;
 use super::lock::Lock;
+use super::naming::{Naming, SYSTEM};
 use super::target::{Stamp, folder_of, numbered, refused, resolve};
 use super::temporary::{self, remove_leftovers};
 use crate::error::{Error, ErrorKind, Result};
@@ -24,6 +25,7 @@ pub struct OutputFile {
     /// What was there at the start, or what was written last; none for no file.
     seen: Option<Stamp>,
     lock: Lock,
+    naming: Naming,
 }
 
 impl OutputFile {
@@ -40,7 +42,7 @@ impl OutputFile {
             remove_leftovers(&target);
         }
         let seen = Stamp::of(&target)?;
-        Ok(OutputFile { path: path.to_owned(), target, seen, lock })
+        Ok(OutputFile { path: path.to_owned(), target, seen, lock, naming: SYSTEM })
     }
 
     /// The file, as the caller has named it; another one after an error of kind `Conflict`.
@@ -123,25 +125,28 @@ impl OutputFile {
     fn put(&mut self, temporary: &Path, file: &File) -> Result<()> {
         let there = Stamp::of(&self.target)?;
         let is_put = match there {
-            None => put_new(temporary, &self.target),
-            Some(_) if there == self.seen => replace(temporary, file, &self.target).map(|()| true),
+            None => self.naming.put_new(temporary, file, &self.target),
+            Some(_) if there == self.seen => {
+                self.naming.replace(temporary, file, &self.target).map(|()| true)
+            }
             Some(_) => Ok(false),
         };
         match is_put.map_err(|source| refused(&self.path, source))? {
             true => self.note(),
-            false => self.put_beside(temporary),
+            false => self.put_beside(temporary, file),
         }
     }
 
     /// Gives the temporary file a free name next to the one that somebody else has taken.
-    fn put_beside(&mut self, temporary: &Path) -> Result<()> {
+    fn put_beside(&mut self, temporary: &Path, file: &File) -> Result<()> {
         for number in 1..=MOST_NAMES {
             let target = numbered(&self.target, number);
             if target.exists() {
                 continue;
             }
             let Ok(lock) = Lock::take(&target, &target) else { continue };
-            if put_new(temporary, &target).map_err(|source| refused(&target, source))? {
+            let put = self.naming.put_new(temporary, file, &target);
+            if put.map_err(|source| refused(&target, source))? {
                 // Behind a link, the new file is where the link leads to.
                 let path = match fs::read_link(&self.path) {
                     Ok(_) => target.clone(),
@@ -210,20 +215,74 @@ fn conflict(taken: &Path, instead: &Path) -> Error {
     )
 }
 
-/// Gives the temporary file the name `target` unless something has it: whether that was so. A hard link is made in one
-/// step, unlike a rename after a look.
-fn put_new(temporary: &Path, target: &Path) -> io::Result<bool> {
-    match fs::hard_link(temporary, target) {
-        Ok(()) => Ok(true),
-        Err(source) if source.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        // A file system without hard links.
-        Err(_) if target.exists() => Ok(false),
-        Err(_) => fs::rename(temporary, target).map(|()| true),
-    }
-}
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::files::naming::faults::{FORGETTING, REFUSING};
+    use crate::files::testing::names;
 
-/// Replaces `target`; the new file is as private as the old one.
-fn replace(temporary: &Path, file: &File, target: &Path) -> io::Result<()> {
-    file.set_permissions(fs::metadata(target)?.permissions())?;
-    fs::rename(temporary, target)
+    #[test]
+    fn a_name_that_is_refused_is_an_error_and_the_old_file_stays() {
+        for (naming, words) in REFUSING {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("m.bin");
+            let mut output = OutputFile::claim(&path).unwrap();
+            output.naming = naming;
+            let check = |output: &mut OutputFile| {
+                let error = output.write(b"new").unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Io);
+                let said = error.to_string();
+                assert!(said.contains("m.bin") && said.contains(words), "{said}");
+            };
+            check(&mut output);
+            assert_eq!(names(folder.path()), [".m.bin.lock"]);
+            // A server that recovers is used again, as for the next checkpoint.
+            output.naming = SYSTEM;
+            output.write(b"old").unwrap();
+            output.naming = naming;
+            check(&mut output);
+            assert_eq!(fs::read(&path).unwrap(), b"old");
+            drop(output);
+            assert_eq!(names(folder.path()), ["m.bin"]);
+        }
+    }
+
+    #[test]
+    fn a_name_that_was_given_though_an_error_came_back_counts() {
+        for naming in FORGETTING {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("m.bin");
+            let mut output = OutputFile::claim(&path).unwrap();
+            output.naming = naming;
+            for content in [b"first", b"other"] {
+                output.write(content).unwrap();
+                assert_eq!(fs::read(&path).unwrap(), content);
+            }
+            // A file of somebody else is still told from one's own.
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, "precious").unwrap();
+            assert_eq!(output.write(b"third").unwrap_err().kind(), ErrorKind::Conflict);
+            assert_eq!(fs::read(&path).unwrap(), b"precious");
+            assert_eq!(fs::read(output.path()).unwrap(), b"third");
+            drop(output);
+            assert_eq!(names(folder.path()), ["m-1.bin", "m.bin"]);
+        }
+    }
+
+    #[test]
+    fn a_folder_in_the_place_of_the_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.bin");
+        let mut output = OutputFile::claim(&path).unwrap();
+        output.write(b"old").unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("a"), "theirs").unwrap();
+        let error = output.write(b"new").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert_eq!(fs::read(folder.path().join("m-1.bin")).unwrap(), b"new");
+        assert_eq!(fs::read(path.join("a")).unwrap(), b"theirs");
+        drop(output);
+        assert_eq!(names(folder.path()), ["m-1.bin", "m.bin"]);
+    }
 }
