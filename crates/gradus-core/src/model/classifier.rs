@@ -148,8 +148,8 @@ impl<M: Borrow<Model>> Classifier<M> {
     }
 
     /// As [`Self::evaluate`], also for a model whose predictions are not finite.
-    pub(super) fn measure(&self, data: Subset, workers: &Workers) -> Result<Evaluation> {
-        let results = self.unchecked_results(data, (workers, &Ranks::ALONE))?;
+    pub(super) fn measure(&self, data: Subset, by: (&Workers, &Ranks)) -> Result<Evaluation> {
+        let results = self.unchecked_results(data, by)?;
         Ok(Evaluation::new(self.names().len(), &results))
     }
 

@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 
 use super::Model;
 use crate::error::{Error, Result};
+use crate::exchange::Ranks;
 use crate::random::{Purpose, numbered_stream};
 use crate::samples::{Dataset, Subset, Task};
 use crate::transform::columns::SchemaColumn;
@@ -197,17 +198,18 @@ impl Model {
 
     /// The figures of [`Score::of`].
     fn scores(&self, data: &Dataset, workers: &Workers) -> Result<[f64; 2]> {
+        let (data, by) = (Subset::from(data), (workers, &Ranks::ALONE));
         Ok(match self.task() {
             Task::Classification => {
-                let found = self.classifier()?.measure(data.into(), workers)?;
+                let found = self.classifier()?.measure(data, by)?;
                 [found.accuracy, found.loss]
             }
             Task::MultiLabel => {
-                let found = self.check_labels(data.into(), workers)?;
+                let found = self.check_labels(data, by)?;
                 [found.subset_accuracy, found.loss]
             }
             Task::Regression => {
-                let found = self.regressor()?.measure(data.into(), workers)?.mean();
+                let found = self.regressor()?.measure(data, by)?.mean();
                 [found.r2, found.root_mean_squared]
             }
         })

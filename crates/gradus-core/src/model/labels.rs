@@ -41,8 +41,12 @@ impl Model {
     }
 
     /// The same, also for a model whose predictions are not finite.
-    pub(super) fn check_labels(&self, data: Subset, workers: &Workers) -> Result<LabelEvaluation> {
-        self.measure_labels(&self.label_logits(data, (workers, &Ranks::ALONE))?, data)
+    pub(super) fn check_labels(
+        &self,
+        data: Subset,
+        by: (&Workers, &Ranks),
+    ) -> Result<LabelEvaluation> {
+        self.measure_labels(&self.label_logits(data, by)?, data)
     }
 
     fn label_logits(&self, data: Subset, by: (&Workers, &Ranks)) -> Result<Vec<f32>> {

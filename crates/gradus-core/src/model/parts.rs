@@ -257,18 +257,23 @@ impl Model {
     /// # Errors
     /// `InvalidArgument` if the data do not have the model's shape and outputs.
     pub fn check_on<'a>(&self, data: impl Into<Subset<'a>>, workers: &Workers) -> Result<Check> {
-        let data = data.into();
+        self.check_on_ranks(data.into(), (workers, &Ranks::ALONE))
+    }
+
+    /// The same by all ranks, which have the same data: each computes a part of the samples, and all get the figures of one
+    /// process.
+    pub(crate) fn check_on_ranks(&self, data: Subset, by: (&Workers, &Ranks)) -> Result<Check> {
         match self.task() {
             Task::Classification => {
-                let found = self.classifier()?.measure(data, workers)?;
+                let found = self.classifier()?.measure(data, by)?;
                 Ok(Check { loss: found.loss, accuracy: Some(found.accuracy), r2: None })
             }
             Task::MultiLabel => {
-                let found = self.check_labels(data, workers)?;
+                let found = self.check_labels(data, by)?;
                 Ok(Check { loss: found.loss, accuracy: Some(found.subset_accuracy), r2: None })
             }
             Task::Regression => {
-                let found = self.regressor()?.measure(data, workers)?;
+                let found = self.regressor()?.measure(data, by)?;
                 Ok(Check { loss: found.loss, accuracy: None, r2: Some(found.mean().r2) })
             }
         }

@@ -115,8 +115,8 @@ impl<M: Borrow<Model>> Regressor<M> {
     }
 
     /// As [`Self::evaluate`], also for a model whose predictions are not finite.
-    pub(super) fn measure(&self, data: Subset, workers: &Workers) -> Result<ValueEvaluation> {
-        self.errors_of(&self.unchecked_values(&data, (workers, &Ranks::ALONE))?, &data)
+    pub(super) fn measure(&self, data: Subset, by: (&Workers, &Ranks)) -> Result<ValueEvaluation> {
+        self.errors_of(&self.unchecked_values(&data, by)?, &data)
     }
 
     fn unchecked_values(&self, data: &Subset, by: (&Workers, &Ranks)) -> Result<Vec<f32>> {

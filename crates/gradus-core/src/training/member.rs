@@ -165,9 +165,10 @@ impl Member {
             self.outcome = (halt == Halt::Stop).then_some(Outcome::Stopped);
             return Ok(None);
         }
+        let by = (self.engine.workers(), &self.ranks);
         let check = |set| match self.encoded {
-            Some(_) => self.model.of_encoded().check_on(set, self.engine.workers()),
-            None => self.model.check_on(set, self.engine.workers()),
+            Some(_) => self.model.of_encoded().check_on_ranks(set, by),
+            None => self.model.check_on_ranks(set, by),
         };
         let validated = seen.validation.map(check).transpose()?;
         let seconds = begin.elapsed().as_secs_f64();
