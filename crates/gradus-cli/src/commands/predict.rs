@@ -17,9 +17,9 @@ use crate::run::output::{
     Exit, Output, buffered_stdout, exit_status, is_closed_pipe, print_error, warn,
 };
 use crate::run::ranks;
-use crate::run::same_files::{files_of, read_bytes};
-use crate::run::samples::{self, File, Origin, Samples};
-use crate::run::workers::workers;
+use crate::run::same_files::files_of;
+use crate::run::samples::{self, File};
+use crate::run::shared_files::{self, FilePredictions, Kind};
 
 /// Runs the command. If one file fails, the others are predicted nevertheless.
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
@@ -40,10 +40,12 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
         match files_of(path, args.files.len() == 1, ranks) {
             Ok((files, warnings)) => {
                 warnings.iter().for_each(warn);
-                for file in &files {
-                    let done = predict(file, &model, widths.as_deref(), args, &progress);
-                    progress.after(done)?;
-                }
+                shared_files::each(&files, &model, args, ranks, |file, found| {
+                    let shown =
+                        |found| show(file, found, &model, widths.as_deref(), args, &progress);
+                    let done = found.and_then(shown);
+                    progress.after(done)
+                })?;
             }
             Err(error) => progress.after(Err(error.into()))?,
         }
@@ -96,21 +98,18 @@ fn half_widths(model: &Model, level: f64) -> Result<Vec<f32>> {
     Ok(found.map_err(|error| error.context(format_args!("--interval {level}")))?)
 }
 
-fn predict(
-    file: &File,
+/// Prints what was predicted for a file.
+fn show(
+    File { name: file, .. }: &File,
+    found: FilePredictions,
     model: &Model,
     widths: Option<&[f32]>,
     args: &PredictArgs,
     progress: &Progress,
 ) -> Result<()> {
-    let File { path, name: file } = file;
-    let bytes = read_bytes(path, args.limit, progress.ranks)?;
-    let Samples { inputs, origin, warnings } = samples::of_bytes(path, &bytes, model, args)?;
-    drop(bytes);
-    let is_image = matches!(origin, Origin::Image);
-    warnings.iter().for_each(warn);
-    let workers = workers(args.threads, inputs.len() / model.features())?;
-    let predicted = model.predict_on_ranks(&inputs, &workers, progress.ranks)?;
+    let is_image = found.kind == Kind::Image;
+    found.warnings.iter().for_each(warn);
+    let predicted = found.values();
     if progress.is_silent {
         return Ok(());
     }

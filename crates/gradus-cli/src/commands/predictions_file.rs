@@ -17,6 +17,7 @@ use crate::commands::predictions_target::{Target, Written, several};
 use crate::run::output::{Exit, exit_status, print_error, warn};
 use crate::run::same_files::{files_of, read_bytes};
 use crate::run::samples::{self, Origin, Samples, name_of};
+use crate::run::shared_files::{self, FilePredictions, Kind};
 use crate::run::workers::workers;
 
 /// Predicts the files and writes the table. If one of several images fails, the others are predicted nevertheless.
@@ -84,9 +85,13 @@ impl<'a> Predicted<'a> {
     fn of(model: &'a Predicting, samples: &Samples, args: &PredictArgs) -> Result<Predicted<'a>> {
         let count = samples.inputs.len() / model.features();
         let workers = workers(args.threads, count)?;
-        let values = model.predict_on_ranks(&samples.inputs, &workers, model.ranks)?;
+        Ok(Predicted::new(model, model.predict_on_ranks(&samples.inputs, &workers, model.ranks)?))
+    }
+
+    /// What the values that a model predicts are.
+    fn new(model: &'a Predicting, values: Vec<f32>) -> Predicted<'a> {
         let (names, outputs) = (model.names(), model.names().len());
-        Ok(match model.task() {
+        match model.task() {
             Task::Classification => {
                 let of = Predictions { classes: outputs, probabilities: values };
                 Predicted::Classes { names, of }
@@ -95,7 +100,7 @@ impl<'a> Predicted<'a> {
             Task::Regression => {
                 Predicted::Values { outputs, values, widths: model.widths.as_deref() }
             }
-        })
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -330,14 +335,12 @@ fn images(
     args: &PredictArgs,
 ) -> Result<(Written, Option<u8>)> {
     let (mut all, mut status) = (Vec::new(), None);
-    let predicted = |path: &Path| -> Result<Predicted> {
-        let bytes = read_bytes(path, args.limit, model.ranks)?;
-        let samples = samples::of_bytes(path, &bytes, model, args)?;
-        if !matches!(samples.origin, Origin::Image | Origin::Digits) {
+    let predicted = |path: &Path, found: FilePredictions| -> Result<Predicted> {
+        if found.kind == Kind::Rows {
             return Err(several(path).into());
         }
-        samples.warnings.iter().for_each(warn);
-        Predicted::of(model, &samples, args)
+        found.warnings.iter().for_each(warn);
+        Ok(Predicted::new(model, found.values()))
     };
     let mut failed = |error: anyhow::Error| {
         // All ranks have it.
@@ -357,12 +360,13 @@ fn images(
                 continue;
             }
         };
-        for samples::File { path, name } in found {
-            match predicted(&path) {
-                Ok(predicted) => all.push((name, predicted)),
+        shared_files::each(&found, model, args, model.ranks, |file, found| {
+            match found.and_then(|found| predicted(&file.path, found)) {
+                Ok(predicted) => all.push((file.name.clone(), predicted)),
                 Err(error) => failed(error),
             }
-        }
+            Ok(())
+        })?;
     }
     if all.is_empty() {
         // Nothing is better than an empty table in place of earlier predictions.

@@ -122,7 +122,7 @@ impl Work<'_> {
     fn each_piece(&self, write: &mut dyn FnMut(&[u8]) -> gradus::Result<()>) -> gradus::Result<()> {
         let (model, outputs) = (self.model, self.model.names().len());
         let mut first = 0;
-        self.pieces.each_inputs(model, |inputs| {
+        self.pieces.each_inputs(model, model.ranks, |inputs| {
             self.check_finite(&inputs, first)?;
             // Of the first piece, so that nothing is said twice.
             let warning = (first == 0).then(|| model.scale_mismatch(&inputs)).flatten();

@@ -22,6 +22,7 @@ pub(crate) mod labelled_data;
 pub(crate) mod pieces;
 pub(crate) mod samples;
 pub(crate) mod same_files;
+pub(crate) mod shared_files;
 pub(crate) mod target;
 pub(crate) mod test_result;
 pub(crate) mod metadata;

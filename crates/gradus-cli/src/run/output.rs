@@ -20,7 +20,7 @@ use crate::run::escape::{columns, cut, escaped, escaped_but, is_unprintable, pad
 /// Stopped by Ctrl-C: 128 plus the number of the signal, the convention of shells.
 pub(crate) const STOPPED: u8 = 130;
 const FAILED: u8 = 1;
-const USAGE_ERROR: u8 = 2;
+pub(crate) const USAGE_ERROR: u8 = 2;
 
 /// Columns of a terminal that a cell of a table takes at most, which names of classes may exceed.
 pub(crate) const WIDEST_CELL: usize = 64;

@@ -1,6 +1,7 @@
 //! Samples beyond memory: a folder of shards or an array in a file in, one piece of samples after the other out, while the
 //! next one is read.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -16,6 +17,9 @@ use crate::run::output::{shape, warn};
 
 /// Bytes of a piece.
 const PIECE: usize = 16 << 20;
+
+/// What to do about ranks with different samples.
+const REMEDY: &str = "give all ranks the same data";
 
 /// Samples of a piece are a multiple of this.
 const BLOCK: usize = 512;
@@ -83,8 +87,8 @@ impl Pieces {
         Ok(Pieces { source: Source::Shards(shards.into()), divides })
     }
 
-    /// Checks that all ranks have the same samples: shards by the digest of their index, an array, which is not read twice, by
-    /// the length of its file.
+    /// Checks that all ranks have the same samples: shards by the digest of their index, an array by the length of its file;
+    /// its samples are compared when they are read ([`Self::each_inputs`]).
     ///
     /// # Errors
     /// Those of [`Ranks::compare`].
@@ -93,7 +97,7 @@ impl Pieces {
             Source::Shards(shards) => shards.digest().all.clone(),
             Source::Rows(rows) => rows.length().to_string(),
         };
-        ranks.compare(&[("samples", what.as_bytes(), "give all ranks the same data")])
+        ranks.compare(&[("samples", what.as_bytes(), REMEDY)])
     }
 
     /// Number of samples.
@@ -112,13 +116,14 @@ impl Pieces {
         }
     }
 
-    /// Hands the inputs of all samples to `take`, piece by piece.
+    /// Hands the inputs of all samples to `take`, piece by piece; those of an array once all ranks have read the same.
     ///
     /// # Errors
-    /// Those of reading and of `take`.
+    /// Those of reading, of [`Ranks::compare`] and of `take`.
     pub(crate) fn each_inputs(
         &self,
         model: &Model,
+        ranks: &Ranks,
         mut take: impl FnMut(Inputs) -> Result<()>,
     ) -> Result<()> {
         let (read, row_bytes): (&(dyn Fn(Range<usize>) -> Result<Inputs> + Sync), _) =
@@ -134,7 +139,13 @@ impl Pieces {
                     file.row_bytes(),
                 ),
             };
-        each(self.samples(), row_bytes, read, &mut |inputs| take(self.scaled(inputs, model)?))
+        let is_array = matches!(self.source, Source::Rows(_));
+        each(self.samples(), row_bytes, read, &mut |inputs| {
+            if is_array && !ranks.is_alone() {
+                ranks.compare(&[("samples", &bytes_of(&inputs), REMEDY)])?;
+            }
+            take(self.scaled(inputs, model)?)
+        })
     }
 
     /// Hands all samples of shards with their targets to `take`, piece by piece.
@@ -161,6 +172,16 @@ impl Pieces {
             Inputs::Bytes(levels) if self.divides => model.inputs.image(levels),
             inputs => Ok(inputs),
         }
+    }
+}
+
+/// What inputs of an array are compared by.
+fn bytes_of(inputs: &Inputs) -> Cow<'_, [u8]> {
+    match inputs {
+        Inputs::Bytes(bytes) => bytes.into(),
+        Inputs::Floats(values) => values.iter().flat_map(|it| it.to_le_bytes()).collect(),
+        // An array becomes nothing else.
+        _ => Cow::default(),
     }
 }
 

@@ -114,7 +114,12 @@ pub(crate) fn leave(result: Result<()>) -> Result<()> {
         }
         _ => job.finish(),
     }
-    result
+    match &result {
+        // A launcher ends the whole job when one rank exits with an error, and may lose what rank 0 has printed. So only
+        // rank 0 exits with the status of an outcome that all ranks have.
+        Err(error) if job.rank() > 0 && error.is::<Exit>() => Ok(()),
+        _ => result,
+    }
 }
 
 #[cfg(test)]

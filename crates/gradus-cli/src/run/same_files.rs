@@ -1,5 +1,6 @@
 //! Files to predict on all ranks of a run: as for one process, and an error where a rank has others than rank 0.
 
+use std::fs;
 use std::path::Path;
 
 use gradus::exchange::Ranks;
@@ -21,9 +22,13 @@ pub(crate) fn files_of(
 ) -> Result<(Vec<File>, Vec<String>)> {
     let found = samples::files_of(path, is_only);
     let names = match &found {
-        Ok((files, _)) => {
-            files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join("\0")
+        // Each of several files is read by one rank only, so that their lengths are compared as well.
+        Ok((files, _)) if !ranks.is_alone() => {
+            let length = |file: &File| fs::metadata(&file.path).map_or(0, |data| data.len());
+            let line = |file: &File| format!("{} {}", file.name, length(file));
+            files.iter().map(line).collect::<Vec<_>>().join("\0")
         }
+        Ok(_) => String::new(),
         Err(error) => error.to_string(),
     };
     ranks.compare(&[("files to predict", names.as_bytes(), REMEDY)])?;
