@@ -6,32 +6,18 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::launchers::{all_gone, apart, can_see_ranks, launchers, message, on_ranks, ranks_in};
+use common::launchers::{
+    all_gone, apart, can_see_ranks, digest, expected, launchers, message, on_ranks, ranks_in,
+};
 use common::{gradus, table, text};
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 const TRAIN: &str = "train --data digits --hidden 32 --epochs 3 --batch-size 1024 --micro-batches 8 --threads 1 \
                      --out model.safetensors";
-
-/// The digest of a model, without what it notes about when and by how many it was trained: that of its tensors.
-fn digest(path: &Path) -> String {
-    let bytes = fs::read(path).unwrap();
-    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    format!("{:x?}", Sha256::digest(&bytes[8 + header..]))
-}
-
-/// The model of one process.
-fn expected(folder: &Path, arguments: &str) -> String {
-    let arguments = arguments.replace("model.safetensors", "alone.safetensors");
-    gradus(folder, &arguments).assert().success();
-    digest(&folder.join("alone.safetensors"))
-}
 
 #[test]
 fn any_number_of_processes_gives_the_model_of_one() {

@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::launchers::{all_gone, can_see_ranks, launchers, message, on_ranks, ranks_in};
-use common::{TABLE, gradus, json, run, table, text};
+use common::launchers::{all_gone, apart, can_see_ranks, launchers, message, on_ranks, ranks_in};
+use common::{TABLE, gradus, image_classes, json, run, table, text};
 use tempfile::TempDir;
 
 #[test]
@@ -61,6 +61,77 @@ fn processes_share_the_samples_to_evaluate_and_to_predict() {
             on_ranks(&launcher, 2, at, "predict table.safetensors - --mpi").output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{}", message(&output));
         assert!(message(&output).contains("standard input reaches only one of several ranks"));
+    }
+}
+
+#[test]
+fn processes_share_images_and_report_what_one_reports() {
+    for launcher in launchers() {
+        let folder = TempDir::new().unwrap();
+        let at = folder.path();
+        image_classes(at, ["light", "dark"]);
+        run(at, "train --data classes --epochs 3 --hidden 8 --threads 1 --out m.safetensors -q");
+        // Neither the first nor the last, so that some rank other than 0 finds it.
+        let whole = fs::read(at.join("classes/light/4.png")).unwrap();
+        fs::write(at.join("classes/light/4.png"), &whole[..50]).unwrap();
+        fs::write(at.join("rows.csv"), "no,image\n1,2\n").unwrap();
+        for line in [
+            "predict m.safetensors classes",
+            "predict m.safetensors classes/dark classes/light --json",
+            "predict m.safetensors classes gone.png rows.csv",
+        ] {
+            let alone = gradus(at, line).assert().failure().get_output().clone();
+            for ranks in [2, 4] {
+                let output =
+                    on_ranks(&launcher, ranks, at, &format!("{line} --mpi")).output().unwrap();
+                assert_eq!(text(&output.stdout), text(&alone.stdout), "{}", message(&output));
+                assert_eq!(output.status.code(), alone.status.code(), "{line}");
+                let said = text(&output.stderr);
+                assert!(text(&alone.stderr).lines().all(|line| said.contains(line)), "{said}");
+            }
+        }
+        let line = "predict m.safetensors classes --out";
+        gradus(at, &format!("{line} 1.csv")).assert().code(1);
+        let output = on_ranks(&launcher, 4, at, &format!("{line} 4.csv --mpi")).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", message(&output));
+        assert!(message(&output).contains("4.png"), "{}", message(&output));
+        let files = ["1.csv", "4.csv"].map(|name| fs::read_to_string(at.join(name)).unwrap());
+        assert_eq!(files[0], files[1]);
+        assert_eq!(files[0].lines().count(), 1 + 19);
+    }
+}
+
+#[test]
+fn arrays_that_differ_between_ranks_are_refused() {
+    for launcher in launchers() {
+        let folder = TempDir::new().unwrap();
+        let place = folder.path().canonicalize().unwrap();
+        run(&place, "train --data digits --hidden 8 --epochs 1 --threads 1 --out m.safetensors -q");
+        let rows: Vec<u8> = (0..784 * 30_000).map(|at| (at % 251) as u8).collect();
+        let write = |name: &str, rows: &[u8]| {
+            let header = gradus::data::npy::header("|u1", &[rows.len() / 784, 784]);
+            fs::write(place.join(name), [&header, rows].concat()).unwrap();
+        };
+        write("a.npy", &rows);
+        let mut others = rows.clone();
+        // In the last piece, so that predictions were written before.
+        others[784 * 29_999] ^= 1;
+        write("b.npy", &others);
+        for out in ["p.npy", "p.csv"] {
+            let line = |array: &str| format!("predict m.safetensors {array} --out {out} --mpi");
+            let lines = [line("a.npy"), line("b.npy")];
+            let lines = [(None, lines[0].as_str()), (None, lines[1].as_str())];
+            let output = apart(&launcher, &place, lines).output().unwrap();
+            let said = message(&output);
+            assert!(!output.status.success(), "{said}");
+            assert!(said.contains("rank 1 does not have the samples of rank 0"), "{said}");
+            all_gone(&place);
+            let names = fs::read_dir(&place).unwrap().map(|it| it.unwrap().file_name());
+            assert!(names.into_iter().all(|it| !it.to_string_lossy().contains(out)), "{out}");
+            let same = on_ranks(&launcher, 2, &place, &line("a.npy")).output().unwrap();
+            assert!(same.status.success(), "{}", message(&same));
+            fs::remove_file(place.join(out)).unwrap();
+        }
     }
 }
 

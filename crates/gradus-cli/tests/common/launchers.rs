@@ -9,7 +9,9 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::text;
+use sha2::{Digest, Sha256};
+
+use super::{gradus, text};
 
 /// The launchers of MPI on this machine.
 pub(crate) fn launchers() -> Vec<PathBuf> {
@@ -103,4 +105,18 @@ pub(crate) fn all_gone(folder: &Path) {
         assert!(begin.elapsed() < Duration::from_secs(20), "ranks are left");
         sleep(Duration::from_millis(50));
     }
+}
+
+/// The digest of a model, without what it notes about when and by how many it was trained: that of its tensors.
+pub(crate) fn digest(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    format!("{:x?}", Sha256::digest(&bytes[8 + header..]))
+}
+
+/// The model of one process.
+pub(crate) fn expected(folder: &Path, arguments: &str) -> String {
+    let arguments = arguments.replace("model.safetensors", "alone.safetensors");
+    gradus(folder, &arguments).assert().success();
+    digest(&folder.join("alone.safetensors"))
 }
