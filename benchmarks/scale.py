@@ -3,28 +3,30 @@
 
     python3 benchmarks/scale.py PROGRAM --mpiexec MPIEXEC[,MPIEXEC ...]
     python3 benchmarks/scale.py PROGRAM --mpiexec mpiexec --only bits,sweep
-    python3 benchmarks/scale.py PROGRAM --mpiexec mpiexec --write     # also into benchmarks/results/scale-YYYY-MM-DD.md
+    python3 benchmarks/scale.py PROGRAM --mpiexec mpiexec --write     # also into benchmarks/results/ranks-YYYY-MM-DD.md
 
 | part | what is done | what must hold |
 |---|---|---|
-| bits | 1, 2, 4 and 8 ranks of 1 and 2 threads; full batch, 8,192, 1,024 in 8 micro-batches; SGD, AdamW, Muon; sparse, dense | all models equal that of one process |
+| bits | 1, 2, 4 and 8 ranks of 1 and 2 threads; full batch, 8,192, 1,024 in 8 micro-batches; SGD, AdamW, Muon; sparse, dense; the library's own ABI and that of MPI 5, if it has both | all models equal that of one process |
 | speed | 2 ranks of 1 thread and 1 rank of 2 threads in turns, batches of 8,192 | the ratio of their times; at most 1.10 for 784-128-10, 1.05 for 784-1024-1024-10 |
 | micro | 8 micro-batches and 2 in turns, one process, batches of 8,192 | at most 1.03 |
-| kills | SIGKILL to a random rank at a random moment, then the same command with 1, 2 or 4 ranks | the model of the undisturbed run; all processes gone within 5 s |
+| kills | SIGKILL to a random rank at a random moment, then the same command with 1, 2 or 4 ranks | the model of the undisturbed run; at most one checkpoint interval (here an epoch) lost; all processes gone within 5 s |
 | sweep | 27 runs with --halve by one process and by 2 and 4 ranks | equal tables |
 
-Times of more ranks than cores mean nothing, because ranks wait busily: `speed` uses two. MNIST is taken if the program finds it,
-else the built-in digits. It needs Python 3.11, no packages, and Linux. A part that does not hold ends the script with
-status 1.
+Times of more ranks than cores mean nothing, because ranks wait busily: `speed` uses two. MNIST is taken if GRADUS_DATA has its
+folder `mnist`, for `bits` the first 9,000 images of it, else the built-in digits. It needs Python 3.11, no packages, and
+Linux. A part that does not hold ends the script with status 1.
 """
 
 import argparse
 import datetime
+import gzip
 import hashlib
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -50,10 +52,10 @@ class Failed(Exception):
 
 
 class Job:
-    """A folder, the program and a launcher."""
+    """A folder, the program, a launcher, and the library of MPI if it is not the one that the program finds."""
 
-    def __init__(self, program, mpiexec):
-        self.program, self.mpiexec = program, mpiexec
+    def __init__(self, program, mpiexec, library=None):
+        self.program, self.mpiexec, self.library = program, mpiexec, library
         self.folder = Path(tempfile.mkdtemp(prefix="gradus-scale-"))
 
     def words(self, command, ranks=None):
@@ -64,7 +66,8 @@ class Job:
 
     def environment(self):
         path = f"{Path(self.mpiexec).resolve().parent}:{os.environ['PATH']}"
-        return {**os.environ, **ALLOWED, "PATH": path}
+        library = {"GRADUS_MPI": str(self.library)} if self.library else {}
+        return {**os.environ, **ALLOWED, **library, "PATH": path}
 
     def run(self, command, ranks=None):
         words = self.words(command, ranks)
@@ -80,30 +83,77 @@ class Job:
         return hashlib.sha256(content[8 + header :]).hexdigest()
 
 
-def bits(job, _):
-    batches = {
-        "full batch": "--batch-size full",
-        "8,192": "--batch-size 8192 --micro-batches 8",
-        "1,024": "--batch-size 1024 --micro-batches 8",
-    }
-    kinds = {"sparse": "", "dense": "--normalize standard"}
-    rows = []
-    for kind, normalize in kinds.items():
+def bits(job, options):
+    data = digits_of(job)
+    digests = {}
+    for library in libraries(job.mpiexec):
+        digests[library] = bits_of(Job(job.program, job.mpiexec, library), data)
+    first, *others = digests.values()
+    # Those of the launchers before, too.
+    options.digests = options.digests or first
+    if any(other != options.digests for other in [first, *others]):
+        raise Failed("the libraries give different models")
+    names = ", ".join(library.name if library else "the one that the program finds" for library in digests)
+    runs = len(digests) * len(first) * len(RANKS) * len(THREADS)
+    rows = [[*key, digest[:16]] for key, digest in first.items()]
+    head = ["inputs", "optimizer", "batch", "SHA-256 of the model"]
+    what = data if data == "digits" else "9,000 images of MNIST"
+    return f"{runs} runs; {what}; libraries: {names}. All models are equal:\n\n" + table(head, rows)
+
+
+RANKS = (1, 2, 4, 8)
+THREADS = (1, 2)
+BATCHES = {
+    "full batch": "--batch-size full --micro-batches 8",
+    "8,192": "--batch-size 8192 --micro-batches 8",
+    "1,024": "--batch-size 1024 --micro-batches 8",
+}
+
+
+def bits_of(job, data):
+    """What is trained -> the digest of the model of one process, which is that of all ranks and threads."""
+    digests = {}
+    for inputs, normalize in {"sparse": "", "dense": "--normalize standard"}.items():
         for optimizer in ("sgd", "adamw", "muon"):
-            for batch, options in batches.items():
+            for batch, options in BATCHES.items():
                 command = (
-                    f"train --data digits --hidden 48,32 --epochs 1 --optimizer {optimizer} --learning-rate 0.01"
+                    f"train --data {data} --hidden 48,32 --epochs 2 --optimizer {optimizer} --learning-rate 0.01"
                     f" {normalize} {options} --out model.safetensors -q"
                 )
                 job.run(f"{command} --threads 1")
-                expected = job.digest()
-                for ranks in (1, 2, 4, 8):
-                    for threads in (1, 2):
+                digests[inputs, optimizer, batch] = expected = job.digest()
+                for ranks in RANKS:
+                    for threads in THREADS:
+                        (job.folder / "model.safetensors").unlink()
                         job.run(f"{command} --threads {threads}", ranks)
                         if job.digest() != expected:
                             raise Failed(f"{ranks} ranks of {threads} threads give another model: {command}")
-                rows.append([kind, optimizer, batch, expected[:12]])
-    return table(["inputs", "optimizer", "batch", "SHA-256 of one process and of all ranks and threads"], rows)
+    return digests
+
+
+def libraries(mpiexec):
+    """Those that go with a launcher: the one that the program finds, and the one of MPI 5 beside it."""
+    standard = Path(mpiexec).resolve().parent.parent / "lib" / "libmpi_abi.so.1"
+    return [None, standard] if standard.exists() else [None]
+
+
+def digits_of(job):
+    """A folder with some of MNIST, or the name of the built-in digits."""
+    source = Path(os.environ.get("GRADUS_DATA") or ".") / "mnist"
+    place = job.folder / "images"
+    place.mkdir(exist_ok=True)
+    for part, count in (("train", 9000), ("t10k", 1000)):
+        # The header of an IDX file, then the number of samples in four bytes, then what each sample has.
+        for kind, size in (("images-idx3", 784), ("labels-idx1", 1)):
+            name = f"{part}-{kind}-ubyte"
+            packed = source / f"{name}.gz"
+            if not packed.exists():
+                return "digits"
+            content = gzip.decompress(packed.read_bytes())
+            header = len(content) - int.from_bytes(content[4:8], "big") * size
+            head = content[:4] + count.to_bytes(4, "big") + content[8:header]
+            (place / name).write_bytes(head + content[header : header + count * size])
+    return place
 
 
 def epoch_seconds(job, command, ranks=None):
@@ -161,7 +211,7 @@ def ratio_row(name, ratios, limit, accuracies):
 def kills(job, options):
     draw = random.Random(options.seed)
     command = (
-        "train --data digits --hidden 32 --epochs 10 --batch-size 1024 --micro-batches 8 --threads 1 -q"
+        "train --data digits --hidden 32 --epochs 10 --batch-size 1024 --micro-batches 8 --threads 1 --json"
         " --checkpoint run --continue --out model.safetensors"
     )
     job.run(command.replace("--checkpoint run --continue", ""))
@@ -169,37 +219,56 @@ def kills(job, options):
     begin = time.monotonic()
     job.run(command, 2)
     whole = time.monotonic() - begin
-    slowest = done = 0
+    slowest = most_lost = done = relaunched = runs = 0
     while done < options.kills:
         (job.folder / "run").unlink(missing_ok=True)
         (job.folder / "model.safetensors").unlink(missing_ok=True)
+        reported = 0
         while True:
             ranks = draw.choice([1, 2, 4])
-            process = subprocess.Popen(
-                job.words(command, ranks), cwd=job.folder, env=job.environment(),
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+            lines = job.folder / "lines"
+            with lines.open("wb") as out:
+                process = subprocess.Popen(
+                    job.words(command, ranks), cwd=job.folder, env=job.environment(),
+                    stdout=out, stderr=subprocess.DEVNULL,
+                )  # fmt: skip
             if done < options.kills:
                 time.sleep(draw.uniform(0, whole))
             victims = processes(job)
-            if done >= options.kills or not victims or process.poll() is not None:
-                if process.wait() == 0:
-                    break
-                continue
-            os.kill(draw.choice(victims), signal.SIGKILL)
-            done += 1
+            is_killed = done < options.kills and victims and process.poll() is None
+            if is_killed:
+                os.kill(draw.choice(victims), signal.SIGKILL)
+                done += 1
             killed = time.monotonic()
-            process.wait()
-            while processes(job):
-                if time.monotonic() - killed > 30:
-                    raise Failed("processes are left after 30 s")
-                time.sleep(0.01)
-            slowest = max(slowest, time.monotonic() - killed)
+            status = process.wait()
+            if is_killed:
+                while processes(job):
+                    if time.monotonic() - killed > 30:
+                        raise Failed("processes are left after 30 s")
+                    time.sleep(0.01)
+                slowest = max(slowest, time.monotonic() - killed)
+            # A rank that is killed may leave half a line.
+            whole_lines = [json.loads(line) for line in lines.read_text().splitlines() if line.endswith("}")]
+            epochs = [line["epoch"] for line in whole_lines if line.get("event") == "epoch"]
+            if epochs and reported:
+                # An epoch that was reported before the kill and is trained again was lost.
+                most_lost = max(most_lost, reported - min(epochs) + 1)
+            reported = max([reported, *epochs])
+            relaunched += 1
+            if status == 0:
+                break
+        runs += 1
         if job.digest() != expected:
             raise Failed(f"after {done} kills the model is another one")
     if slowest > 5:
         raise Failed(f"it took {slowest:.1f} s until all processes were gone")
-    return f"{done} kills; every run ended with the model of the undisturbed one; all processes were gone within {slowest:.2f} s."
+    if most_lost > 1:
+        raise Failed(f"{most_lost} epochs were lost, with a checkpoint after each")
+    return (
+        f"{done} kills in {runs} runs of {relaunched} launches; every run ended with the model of the undisturbed one "
+        f"({expected[:16]}); at most {most_lost} epoch was trained again, with a checkpoint after each; all processes were "
+        f"gone within {slowest:.2f} s."
+    )
 
 
 def processes(job):
@@ -269,6 +338,7 @@ def main():
     if unknown := set(options.only.split(",")) - set(PARTS):
         parser.error(f"there is no part {', '.join(unknown)}")
     program = str(Path(options.program).resolve())
+    options.digests = None
     pages, failed = [], False
     for launcher in options.mpiexec.split(","):
         job = Job(program, launcher)
@@ -281,9 +351,10 @@ def main():
                 failed, text = True, f"FAILED: {error}"
             pages.append(f"## {part}, {name}\n\n{text}\n")
             print(f"{pages[-1]}\n({time.monotonic() - begin:.0f} s)\n", flush=True)
+        shutil.rmtree(job.folder)
     if options.write:
         today = datetime.date.today().isoformat()
-        path = Path(__file__).resolve().parent / "results" / f"scale-{today}.md"
+        path = Path(__file__).resolve().parent / "results" / f"ranks-{today}.md"
         here = "\n".join(f"- {name}: {value}" for name, value in machine.describe(2).items())
         path.write_text(f"# Several processes, {today}\n\n{here}\n\n" + "\n".join(pages))
     return 1 if failed else 0

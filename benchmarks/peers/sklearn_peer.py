@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier, float32: mini-batches with Adam, prediction."""
+"""scikit-learn's MLPClassifier, float32: mini-batches with Adam, from memory or from a memory map; prediction."""
 
 import numpy as np
 import sklearn
@@ -48,6 +48,22 @@ def minibatch(options):
     return {"epoch_seconds": seconds, "test_accuracy": float(model.score(x_test, y_test))}
 
 
+def memmap(options):
+    """Data that stay in their file: `partial_fit` on each of its batches, in the order in which they lie."""
+    images = np.memmap(options.files / "train-images.u8", np.uint8, "r").reshape(-1, 784)
+    _, y, x_test, y_test = common.load(options.files)
+    model = classifier(options)
+
+    def run(_):
+        for first in range(0, len(images), options.batch):
+            rows = slice(first, first + options.batch)
+            model.partial_fit(images[rows].astype(np.float32) / 255, y[rows], classes=np.arange(10))
+
+    seconds = common.timed_epochs(options.epochs, run)
+    accuracy = float(model.score(x_test.astype(np.float32) / 255, y_test))
+    return {"epoch_seconds": seconds, "test_accuracy": accuracy}
+
+
 def predict(options):
     x, y, x_test, y_test = data(options)
     model = classifier(options)
@@ -63,6 +79,6 @@ def predict(options):
 
 
 if __name__ == "__main__":
-    works = {"minibatch": minibatch, "predict": predict}
+    works = {"minibatch": minibatch, "memmap": memmap, "predict": predict}
     options = common.options(__doc__.splitlines()[0], works)
     common.report(**works[options.work](options), version=f"scikit-learn {sklearn.__version__}")
