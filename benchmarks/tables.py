@@ -39,6 +39,11 @@ PEERS = (
 # The figure that a set is judged by, and in which unit it is shown.
 FIGURES = {True: ("error", 100.0, "error, %"), False: ("rmse", 1.0, "RMSE")}
 
+# Name of a column -> the figure of a run.
+TIMES = {
+    "fit, s": "fit_seconds", "fit, processor s": "fit_cpu_seconds", "predict, s": "predict_seconds", "peak, MB": "peak_mb",
+}  # fmt: skip
+
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -105,8 +110,8 @@ def summary(runs, wanted):
     for name in wanted.sets:
         figure, factor, unit = FIGURES[SETS[name].classes]
         extra = ["AUC", "log loss"] if SETS[name].classes else []
-        lines += ["", f"## {name}", "", f"| | {' | '.join([unit, *extra, 'fit, s', 'predict, s', 'peak, MB'])} |"]
-        lines.append("|---" * (5 + len(extra)) + "|")
+        lines += ["", f"## {name}", "", f"| | {' | '.join([unit, *extra, *TIMES])} |"]
+        lines.append("|---" * (2 + len(extra) + len(TIMES)) + "|")
         for peer in wanted.peers:
             of_peer = [run for run in runs if (run["peer"], run["set"]) == (peer, name)]
             good = [run for run in of_peer if "failure" not in run]
@@ -118,7 +123,7 @@ def summary(runs, wanted):
             cells = [f"{factor * mean(figure):.4g} ± {factor * spread:.2g}"]
             if extra:
                 cells += [f"{mean(key):.4f}" if key in good[0] else "" for key in ("auc", "log_loss")]
-            cells += [f"{mean(key):.1f}" for key in ("fit_seconds", "predict_seconds", "peak_mb")]
+            cells += [f"{mean(key):.1f}" if key in good[0] else "" for key in TIMES.values()]
             few = "" if len(good) >= wanted.seeds else f" ({len(good)} of {wanted.seeds} seeds)"
             lines.append(f"| {peer}{few} | {' | '.join(cells)} |")
     return lines
@@ -150,7 +155,8 @@ def main():
     lines += [
         "",
         f"Means over {wanted.seeds} seeds with their standard deviations, on the test files; defaults everywhere. Times of gradus "
-        "are those of whole commands, reading and writing files included; peak memory is that of the whole process.",
+        "are those of whole commands, reading and writing files included; processor time is that of all threads, which other work on "
+        "the machine hardly changes; peak memory is that of the whole process.",
     ]
     lines += ["", wanted.note] if wanted.note else []
     lines += summary(runs, wanted)
