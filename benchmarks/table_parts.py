@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """What each part of the preset `tabular` brings: the preset without it, on validation parts of the training files.
 
-    python3 benchmarks/table_parts.py                              six tables, two seeds: about an hour of two cores
+    python3 benchmarks/table_parts.py                              six tables, two seeds: some ten minutes of two cores
     python3 benchmarks/table_parts.py --sets magic --seeds 1
     python3 benchmarks/table_parts.py --runs runs.jsonl --write    goes on from the runs there; also into results/
 
-Of each training file of tables.py (--data: its folder), at most --rows rows, drawn with one seed; a fifth of them is held
-out and judges, the others train (of these the preset holds a fifth out itself, to choose the epoch). Test files are not
-read. Needs Python 3.11 and the program (--gradus; otherwise it is built); runs are side by side, each with one thread.
+Of each training file of tables.py (--data: its folder), --rows rows, drawn with one seed, train (of these the preset holds a
+fifth out itself, to choose the epoch), and up to --judges others judge. Test files are not read. Needs Python 3.11 and the program (--gradus; otherwise it is built); runs are side by side, each with one thread.
 """
 
 import argparse
@@ -57,8 +56,9 @@ SPLIT_SEED = 11
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", default=",".join(SETS), metavar="LIST")
-    parser.add_argument("--rows", type=int, default=10_000, metavar="N")
-    parser.add_argument("--epochs", type=int, default=64, metavar="N")
+    parser.add_argument("--rows", type=int, default=5_000, metavar="N", help="rows that train")
+    parser.add_argument("--judges", type=int, default=8_000, metavar="N", help="at most so many others judge")
+    parser.add_argument("--epochs", type=int, default=32, metavar="N")
     parser.add_argument("--seeds", type=int, default=2, metavar="N")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="runs side by side")
     parser.add_argument("--data", type=Path, default=PLACE / "data", metavar="FOLDER")
@@ -77,9 +77,8 @@ def split(wanted, name, folder):
     with (wanted.data / f"{name}.train.csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     random.Random(SPLIT_SEED).shuffle(rows)
-    rows = rows[: wanted.rows]
-    cut = len(rows) // 5
-    for part, of_part in (("judge", rows[:cut]), ("fit", rows[cut:])):
+    judges = rows[wanted.rows : wanted.rows + wanted.judges]
+    for part, of_part in (("fit", rows[: wanted.rows]), ("judge", judges)):
         with (folder / f"{name}.{part}.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([header, *of_part])
 
@@ -98,29 +97,31 @@ def measure(gradus, folder, wanted, name, part, seed):
     command = [gradus, "train", *files, *settings, *changed, "--json", "--out", out]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     out.unlink(missing_ok=True)
-    found = {"set": name, "part": part, "seed": seed, "rows": wanted.rows, "epochs": wanted.epochs}
+    found = {"set": name, "part": part, "seed": seed} | scale(wanted)
     if done.returncode != 0:
         return found | {"failure": done.stderr.strip().splitlines()[-1]}
     last = json.loads(done.stdout.splitlines()[-1])
     error = 1.0 - last["test_accuracy"] if SETS[name].classes else last["test_rmse"]
-    return found | {"error": error, "seconds": last.get("seconds")}
+    return found | {"error": error}
 
 
-def key(run):
-    return tuple(run[it] for it in ("set", "part", "seed", "rows", "epochs"))
+def scale(wanted):
+    """What runs have in common that are compared."""
+    return {"rows": wanted.rows, "judges": wanted.judges, "epochs": wanted.epochs}
 
 
 def all_runs(gradus, wanted):
     runs = []
     if wanted.runs and wanted.runs.exists():
         runs = [json.loads(line) for line in wanted.runs.read_text(encoding="utf-8").splitlines()]
-    done = {key(run) for run in runs}
+        runs = [run for run in runs if scale(wanted).items() <= run.items()]
+    done = {(run["set"], run["part"], run["seed"]) for run in runs}
     plan = [
         (name, part, seed)
         for seed in range(wanted.seeds)
         for name in wanted.sets
         for part in parts_of(name)
-        if (name, part, seed, wanted.rows, wanted.epochs) not in done
+        if (name, part, seed) not in done
     ]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(wanted.workers) as workers:
         for name in {name for name, _, _ in plan}:
@@ -132,7 +133,7 @@ def all_runs(gradus, wanted):
             if wanted.runs:
                 with wanted.runs.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(runs[-1]) + "\n")
-    return [run for run in runs if (run["rows"], run["epochs"]) == (wanted.rows, wanted.epochs)]
+    return runs
 
 
 def errors(runs, name, part):
@@ -185,8 +186,8 @@ def main():
     lines += [
         "",
         f"By how many percent the error (classes) or the RMSE (values) is larger without each part of the preset `tabular`: "
-        f"{wanted.rows:,} rows of each training file, of which a fifth judges, {wanted.epochs} epochs, means of {wanted.seeds} "
-        "seeds. Nothing else was tuned for what remains. The last column is the geometric mean.",
+        f"{wanted.rows:,} rows of each training file train, up to {wanted.judges:,} others judge; {wanted.epochs} epochs, "
+        f"{'one seed' if wanted.seeds == 1 else f'means of {wanted.seeds} seeds'}. Nothing else was tuned for what remains. The last column is the geometric mean.",
         "",
         f"The whole recipe, by seed: {base(runs, wanted)}.",
         "",

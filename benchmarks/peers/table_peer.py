@@ -112,9 +112,10 @@ def pytabkit(name):
     return make
 
 
-# gradus's presets for tables; "gradus" is what it does without any option.
+# gradus's presets for tables; "gradus" is what it does without any option, "gradus-bag" five of these networks.
 GRADUS = {
     "gradus": [],
+    "gradus-bag": ["--members", "5"],
     "gradus-tabular": ["--preset", "tabular"],
     "gradus-tabular-small": ["--preset", "tabular-small"],
     "gradus-tabular-quick": ["--preset", "tabular-quick"],
