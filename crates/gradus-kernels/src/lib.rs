@@ -46,6 +46,7 @@ pub mod distort;
 mod batch_norm;
 mod elementwise;
 pub mod periodic;
+pub mod piecewise;
 pub mod softmax;
 mod squared;
 pub mod output_losses;

@@ -3,6 +3,7 @@
 use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::periodic::{LANES, Periodic};
+use gradus_kernels::piecewise::{Edges, Piecewise};
 use gradus_kernels::random::{GROUP, Stream};
 use gradus_kernels::softmax::Targets;
 use gradus_kernels::sparse::{PANEL, PANEL_STEP, TILE, Tile};
@@ -513,6 +514,56 @@ fn periodic_embeddings() {
             }
             for (found, expected) in found.iter().zip(&expected) {
                 assert_close(found, expected, 5e-5, "gradients");
+            }
+        }
+    }
+}
+
+#[test]
+fn piecewise_embeddings() {
+    // Many bins, some without width, a single one, none at all; numbers at edges and beyond.
+    let even: Vec<f32> = (0..=48).map(|at| at as f32 / 12.0 - 2.0).collect();
+    let few = vec![-1.0, -0.25, -0.25 + 1e-3, 2.0, 2.0, 2.0];
+    for kernels in Kernels::available() {
+        for edges in [even.clone(), few.clone(), vec![-0.5, 1.5], vec![0.5, 0.5, 0.5], vec![0.0; 2]]
+        {
+            for (count, outputs) in [(0, 3), (LANES, 4), (5 * LANES, 1), (2 * LANES, 16)] {
+                let mut values: Vec<f32> = numbers(count, 1).iter().map(|x| 3.0 * x).collect();
+                values.iter_mut().zip(&edges).for_each(|(value, edge)| *value = *edge);
+                let bins = edges.len() - 1;
+                let (rise, slope, offset) =
+                    (numbers(bins * outputs, 4), numbers(outputs, 5), numbers(outputs, 6));
+                let parameters = Piecewise { rise: &rise[..], slope: &slope, offset: &offset };
+                let mut scratch = vec![7.0; Kernels::piecewise_scratch(bins, outputs)];
+                let (mut found, mut expected) =
+                    (vec![9.0; outputs * count], vec![0.0; outputs * count]);
+                let edges = Edges(&edges);
+                kernels.piecewise(&values, edges, parameters, &mut scratch, &mut found);
+                reference::piecewise(&values, edges, parameters, &mut expected);
+                // Next to a narrow bin a line is steep.
+                let far = if edges.0.len() == 6 { 1e-3 } else { 2e-5 };
+                assert_close(&found, &expected, far, "outputs");
+
+                let grad = numbers(outputs * count, 7);
+                let mut found = [bins * outputs, outputs, outputs].map(|length| numbers(length, 8));
+                let mut expected = found.clone();
+                for (parts, optimized) in [(&mut found, true), (&mut expected, false)] {
+                    let [rise, slope, offset] = parts;
+                    let gradients = Piecewise { rise: &mut rise[..], slope, offset };
+                    match optimized {
+                        true => kernels.piecewise_backward(
+                            &values,
+                            edges,
+                            &grad,
+                            &mut scratch,
+                            gradients,
+                        ),
+                        false => reference::piecewise_backward(&values, edges, &grad, gradients),
+                    }
+                }
+                for (found, expected) in found.iter().zip(&expected) {
+                    assert_close(found, expected, far, "gradients");
+                }
             }
         }
     }

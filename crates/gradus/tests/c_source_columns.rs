@@ -216,16 +216,31 @@ fn numbers_are_embedded() {
         return;
     }
     let columns = vec![Column::Number, Column::Category(3), Column::Flag, Column::Number];
-    let layer = ColumnLayer::new(columns, NumericEmbedding::PBLD, 2).unwrap();
-    let linear = Layer::Linear(Linear::new(layer.outputs(), 3));
-    let mut network = Network::from_layers(vec![Layer::Columns(layer), linear]).unwrap();
-    network.initialize(Init::Normal(0.4), 3);
-    let model = model(network, Transform::IDENTITY, &["a", "b", "c", "d"]);
-    let values: Vec<f32> =
-        [[0.5, 1.0, -2.0, 300.25], [-1e4, 4.0, 0.5, 0.0], [3.0, 2.5, 1.0, -7.5]].concat();
-    let lines: String = values.iter().map(|value| format!("{value} ")).collect();
-    compare(&model, &Inputs::Floats(values.clone()), &lines);
-    assert!(model.predict(Rows::Floats(&values), &Workers::new(1).unwrap()).is_ok());
+    // Three bins and a single one.
+    let edges = [[-2.0, 0.5, 0.75, 9.0, 9.0], [-3.0, 200.0, 200.0, 200.0, 200.0]].concat();
+    for numeric in [NumericEmbedding::PBLD, NumericEmbedding::Ple { bins: 4, outputs: 2 }] {
+        let layer = ColumnLayer::new(columns.clone(), numeric, 2).unwrap();
+        let linear = Layer::Linear(Linear::new(layer.outputs(), 3));
+        let mut network = Network::from_layers(vec![Layer::Columns(layer), linear]).unwrap();
+        network.initialize(Init::Normal(0.4), 3);
+        if numeric != NumericEmbedding::PBLD {
+            let (edge, rise) = network.parameters_mut()[..26].split_at_mut(10);
+            edge.copy_from_slice(&edges);
+            rise.iter_mut().enumerate().for_each(|(at, it)| *it = 0.5 - at as f32 / 7.0);
+        }
+        let model = model(network, Transform::IDENTITY, &["a", "b", "c", "d"]);
+        let values: Vec<f32> = [
+            [0.5, 1.0, -2.0, 300.25],
+            [-10.0, 4.0, 0.5, 0.0],
+            [3.0, 2.5, 1.0, -7.5],
+            [0.6, 2.0, 1.0, 199.5],
+        ]
+        .concat();
+        let lines: String = values.iter().map(|value| format!("{value} ")).collect();
+        compare(&model, &Inputs::Floats(values.clone()), &lines);
+        compare(&bag(&model), &Inputs::Floats(values.clone()), &lines);
+        assert!(model.predict(Rows::Floats(&values), &Workers::new(1).unwrap()).is_ok());
+    }
 }
 
 /// The model with another network beside its own.

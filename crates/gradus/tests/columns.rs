@@ -69,9 +69,14 @@ fn check_gradients(executor: &Executor, input: Input, labels: &[u32], stride: us
                 executor.parameters.write(number).slice()[at] = before;
                 loss
             };
-            let expected = (loss_at(step) - loss_at(-step)) / (2.0 * step);
             let found = gradients[partition.range.start + at];
             let name = &executor.plan.parameters.tensor(number).name;
+            if name == "0.edge" {
+                // Training leaves the edges of bins alone.
+                assert_eq!(found, 0.0);
+                continue;
+            }
+            let expected = (loss_at(step) - loss_at(-step)) / (2.0 * step);
             assert!(
                 (found - expected).abs() < 3e-4 + 2e-3 * expected.abs(),
                 "{name} at {at}: {found} {expected}"
@@ -95,8 +100,12 @@ fn gradients_match_central_differences() {
     }
 }
 
+const PIECEWISE: NumericEmbedding = NumericEmbedding::Ple { bins: 6, outputs: 3 };
+
+const EMBEDDINGS: [NumericEmbedding; 2] = [NumericEmbedding::PBLD, PIECEWISE];
+
 /// Numbers, flags and categories side by side; enough of them for several blocks.
-fn mixed(columns: usize) -> ColumnLayer {
+fn mixed(columns: usize, numeric: NumericEmbedding) -> ColumnLayer {
     let kinds = [
         Column::Number,
         Column::Number,
@@ -108,13 +117,29 @@ fn mixed(columns: usize) -> ColumnLayer {
         Column::Category(1),
     ];
     let columns = (0..columns).map(|at| kinds[at % 8]).collect();
-    ColumnLayer::new(columns, NumericEmbedding::PBLD, 5).unwrap()
+    ColumnLayer::new(columns, numeric, 5).unwrap()
 }
 
-/// A network over mixed columns.
+/// A network over mixed columns; of bins some numbers have all, others fewer or none.
 fn embedding(layer: &ColumnLayer, hidden: &[usize]) -> Network {
     let mut network = dense(layer.outputs(), hidden).after_columns(layer.clone()).unwrap();
     network.initialize(Init::Glorot, 5);
+    for tensor in network.tensors() {
+        let values = &mut network.parameters_mut()[tensor.range];
+        match tensor.name.as_str() {
+            "0.edge" => {
+                for (row, edges) in values.chunks_mut(tensor.shape[1]).enumerate() {
+                    let used = [6, 3, 1, 0][row % 4];
+                    let edge = |at: usize| 0.7 * at.min(used) as f32 - 1.8 + row as f32 / 40.0;
+                    edges.iter_mut().enumerate().for_each(|(at, it)| *it = edge(at));
+                }
+            }
+            "0.rise" => {
+                values.iter_mut().enumerate().for_each(|(at, it)| *it = (at as f32 * 1.3).sin());
+            }
+            _ => {}
+        }
+    }
     network
 }
 
@@ -135,21 +160,26 @@ fn rows(layer: &ColumnLayer, samples: usize) -> Vec<f32> {
 #[test]
 fn gradients_of_embeddings_match_central_differences() {
     let kernels = Kernels::detect().unwrap();
-    let layer = mixed(17);
-    for hidden in [&[][..], &[9], &[9, 6]] {
-        let (x, network) = (rows(&layer, 30), embedding(&layer, hidden));
-        let input = Input::Dense(MatRef::new(&x, 30, 17));
-        check_gradients(&Executor::new(kernels, &network, false), input, &labels(30), 3);
-        let executor = scaled(kernels, &network, HiddenRegularization::PLAIN);
-        check_gradients(&executor, input, &labels(30), 3);
+    for numeric in EMBEDDINGS {
+        let layer = mixed(17, numeric);
+        for hidden in [&[][..], &[9], &[9, 6]] {
+            let (x, network) = (rows(&layer, 30), embedding(&layer, hidden));
+            let input = Input::Dense(MatRef::new(&x, 30, 17));
+            check_gradients(&Executor::new(kernels, &network, false), input, &labels(30), 3);
+            let executor = scaled(kernels, &network, HiddenRegularization::PLAIN);
+            check_gradients(&executor, input, &labels(30), 3);
+        }
     }
 }
 
 #[test]
 fn embeddings_have_the_same_bits_at_any_number_of_threads() {
-    for kernels in Kernels::available() {
+    let kernels = Kernels::available();
+    for (kernels, numeric) in
+        kernels.into_iter().flat_map(|it| EMBEDDINGS.map(|numeric| (it, numeric)))
+    {
         for (columns, samples) in [(1, 1), (8, 33), (90, 150)] {
-            let layer = mixed(columns);
+            let layer = mixed(columns, numeric);
             let (x, network) = (rows(&layer, samples), embedding(&layer, &[70]));
             let input = Input::Dense(MatRef::new(&x, samples, columns));
             let run = |threads| {
@@ -170,7 +200,14 @@ fn embeddings_have_the_same_bits_at_any_number_of_threads() {
 
 #[test]
 fn logits_and_gradients_are_those_of_numpy() {
-    let golden = Golden::open("columns.npz");
+    let pbld = NumericEmbedding::Pbld { frequencies: 6, outputs: 2, scale: 0.5 };
+    let ple = NumericEmbedding::Ple { bins: 5, outputs: 2 };
+    for (file, numeric) in [("columns.npz", pbld), ("piecewise.npz", ple)] {
+        compare_with_numpy(&Golden::open(file), numeric);
+    }
+}
+
+fn compare_with_numpy(golden: &Golden, numeric: NumericEmbedding) {
     let columns = vec![
         Column::Number,
         Column::Category(5),
@@ -178,7 +215,6 @@ fn logits_and_gradients_are_those_of_numpy() {
         Column::Number,
         Column::Category(2),
     ];
-    let numeric = NumericEmbedding::Pbld { frequencies: 6, outputs: 2, scale: 0.5 };
     let layer = ColumnLayer::new(columns, numeric, 3).unwrap();
     let (x, labels) = (golden.floats("x"), golden.labels("labels"));
     let mut network = dense(layer.outputs(), &[8]).after_columns(layer).unwrap();
@@ -208,7 +244,16 @@ fn classifier(network: Network, shape: Vec<usize>) -> Classifier {
 
 #[test]
 fn files_hold_the_embeddings() {
-    let layer = mixed(17);
+    EMBEDDINGS.into_iter().for_each(save_and_read);
+    // Edges in disorder are no bins.
+    let mut model = classifier(embedding(&mixed(3, PIECEWISE), &[]), vec![3]);
+    model.network.parameters_mut()[2] = -9.0;
+    let error = model_file::to_bytes(&model).unwrap_err().to_string();
+    assert!(error.contains("edges of the bins"), "{error}");
+}
+
+fn save_and_read(numeric: NumericEmbedding) {
+    let layer = mixed(17, numeric);
     let model = classifier(embedding(&layer, &[9]), vec![17]);
     let read = model_file::from_bytes(&model_file::to_bytes(&model).unwrap()).unwrap();
     assert_eq!(read, model);
@@ -228,28 +273,33 @@ fn files_hold_the_embeddings() {
         assert_eq!(single, found.row(sample));
     }
     // 100 numeric columns stay small.
-    let wide = ColumnLayer::new(vec![Column::Number; 100], NumericEmbedding::PBLD, 8).unwrap();
+    let wide = ColumnLayer::new(vec![Column::Number; 100], numeric, 8).unwrap();
     let model = classifier(embedding(&wide, &[256, 256, 256]), vec![100]);
     assert!(model_file::to_bytes(&model).unwrap().len() < 1_100_000);
 }
 
 #[test]
 fn what_cannot_hold_embeddings_refuses() {
-    let network = embedding(&mixed(17), &[9]);
+    for numeric in EMBEDDINGS {
+        let model = classifier(embedding(&mixed(17, numeric), &[9]), vec![17]);
+        let error = model_file::encode(&model, Path::new("m.npz")).unwrap_err().to_string();
+        assert!(error.contains("embeds the columns"), "{error}");
+        assert!(model_file::encode(&model, Path::new("m.c")).is_ok());
+        let onnx = model_file::encode(&model, Path::new("m.onnx")).unwrap();
+        let read = model_file::read(&onnx, &model_file::ReadOptions::default()).unwrap().model;
+        assert_eq!(read, *model);
+    }
+    let network = embedding(&mixed(17, PIECEWISE), &[9]);
     let model = classifier(network.clone(), vec![17]);
-    let error = model_file::encode(&model, Path::new("m.npz")).unwrap_err().to_string();
-    assert!(error.contains("embeds the columns"), "{error}");
-    assert!(model_file::encode(&model, Path::new("m.c")).is_ok());
-    let onnx = model_file::encode(&model, Path::new("m.onnx")).unwrap();
-    let read = model_file::read(&onnx, &model_file::ReadOptions::default()).unwrap().model;
-    assert_eq!(read, *model);
     let error = model.explain(Rows::Floats(&[0.0; 17]), 0).unwrap_err().to_string();
     assert!(error.contains("embeds the columns"), "{error}");
     let error = model_file::to_bytes(&classifier(network, vec![1, 17])).unwrap_err().to_string();
     assert!(error.contains("rows of a table"), "{error}");
-    let config = TrainConfig { numeric_embedding: Some(NumericEmbedding::PBLD), ..config() };
-    let error = Session::new(&config, &digits(40), Start::Fresh).err().unwrap().to_string();
-    assert!(error.contains("is for tables"), "{error}");
+    for numeric in EMBEDDINGS {
+        let config = TrainConfig { numeric_embedding: Some(numeric), ..config() };
+        let error = Session::new(&config, &digits(40), Start::Fresh).err().unwrap().to_string();
+        assert!(error.contains("is for tables"), "{error}");
+    }
 }
 
 #[test]
@@ -302,11 +352,16 @@ fn runs_have_the_same_bits_at_any_number_of_threads_and_across_resuming() {
         init: Init::Tabular,
         ..config()
     };
+    let piecewise = TrainConfig { numeric_embedding: Some(PIECEWISE), ..embedded.clone() };
     let mut regularized = config();
     regularized.regularization = everything(true, false);
-    for (config, data) in
-        [(config(), &table), (embedded, &table), (full, &sparse), (regularized, &digits)]
-    {
+    for (config, data) in [
+        (config(), &table),
+        (embedded, &table),
+        (piecewise, &table),
+        (full, &sparse),
+        (regularized, &digits),
+    ] {
         let whole = run(&config, data).model;
         for threads in [2, 7, 16] {
             let config = TrainConfig { threads: Some(threads), ..config.clone() };
@@ -370,6 +425,55 @@ fn categories_of_tables_are_embedded() {
     noisy.regularization.input_noise = 0.1;
     let error = Session::new(&noisy, &data, Start::Fresh).err().unwrap().to_string();
     assert!(error.contains("codes of categories"), "{error}");
+}
+
+/// What an edge stands for is decided before training: no step, no decay and no average moves it, and more bins bend more.
+#[test]
+fn bins_stay_where_the_data_put_them() {
+    let data = table(600);
+    let edges = |network: &Network| {
+        let tensor = network.tensors().into_iter().find(|it| it.name == "0.edge").unwrap();
+        network.parameters()[tensor.range].to_vec()
+    };
+    let config = |bins: usize| TrainConfig {
+        numeric_embedding: Some(NumericEmbedding::Ple { bins, outputs: 4 }),
+        hidden: vec![],
+        scaling_layer: None,
+        epochs: 60,
+        learning_rate: 0.05,
+        ..config()
+    };
+    let mut errors = Vec::new();
+    for bins in [1, 16] {
+        let mut config = config(bins);
+        let fresh = Session::new(&config, &data, Start::Fresh).unwrap().model().network.clone();
+        let trained = run(&config, &data);
+        assert_eq!(edges(&trained.model.network), edges(&fresh));
+        let first = &edges(&fresh)[..=bins];
+        assert!(first.windows(2).all(|pair| pair[0] < pair[1]), "{first:?}");
+        let Inputs::Floats(values) = &data.inputs else { panic!() };
+        let normalized = |value: f32| {
+            let mut row = [value, 0.0, 0.0];
+            trained.model.transform.apply(Rows::Floats(&row.clone()), 0, &mut row);
+            row[0]
+        };
+        let column: Vec<f32> = values.chunks(3).map(|row| normalized(row[0])).collect();
+        assert_eq!(first[0], column.iter().copied().fold(f32::MAX, f32::min));
+        assert_eq!(first[bins], column.iter().copied().fold(f32::MIN, f32::max));
+        errors.push(trained.history.epochs.last().unwrap().loss);
+        // Whatever the optimizer, its decay and its averages.
+        config.regularization = everything(false, false);
+        for optimizer in Optimizer::ALL.into_iter().filter(|it| it.is_stochastic()) {
+            let config = TrainConfig { optimizer, epochs: 2, hidden: vec![8], ..config.clone() };
+            let (fresh, trained) = (
+                Session::new(&config, &data, Start::Fresh).unwrap().model().network.clone(),
+                run(&config, &data).model.network,
+            );
+            assert_eq!(edges(&trained), edges(&fresh), "{optimizer:?}");
+        }
+    }
+    // The target is a sine of the first number: a linear model needs the bins for it.
+    assert!(errors[1] < 0.5 * errors[0], "{errors:?}");
 }
 
 fn runs_forever() -> std::sync::atomic::AtomicBool {

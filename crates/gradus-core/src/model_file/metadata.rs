@@ -433,6 +433,9 @@ pub fn check(model: &Model) -> Result<()> {
         }
         intervals.check(outputs)?;
     }
+    if !model.networks().all(Network::has_sound_bins) {
+        return wrong("the edges of the bins of its numbers are not in ascending order".into());
+    }
     let parameters =
         || model.networks().flat_map(|network| network.parameters().iter().enumerate());
     if let Some((at, weight)) = parameters().find(|(_, weight)| !weight.is_finite()) {

@@ -36,6 +36,14 @@ pub enum NumericEmbedding {
         /// Standard deviation of the frequencies before training.
         scale: f32,
     },
+    /// A line that bends at the edges of bins: "PLE" (Gorishniy, Rubachev and Babenko 2022), in the form of TabM
+    /// (Gorishniy, Kotelnikov and Babenko 2025).
+    Ple {
+        /// Bins of each number; they hold as many training samples each.
+        bins: usize,
+        /// Lines of each number.
+        outputs: usize,
+    },
 }
 
 /// The first layer of a network for tables. What the columns become is concatenated in their order.
@@ -53,10 +61,15 @@ pub(super) enum Start {
     Normal(f32),
     /// Uniform up to this bound, with either sign.
     Uniform(f32),
+    /// 0.
+    Zero,
 }
 
 /// Most frequencies of a number.
 const MOST_FREQUENCIES: usize = 256;
+
+/// Most bins of a number.
+const MOST_BINS: usize = 256;
 
 /// Most categories of a column: larger whole numbers are not exact as inputs.
 const MOST_CATEGORIES: usize = 1 << 24;
@@ -69,10 +82,13 @@ impl NumericEmbedding {
     pub const PBLD: NumericEmbedding =
         NumericEmbedding::Pbld { frequencies: 16, outputs: 3, scale: 0.1 };
 
+    /// PLE with the bins of its paper and as many outputs as PBLD has.
+    pub const PLE: NumericEmbedding = NumericEmbedding::Ple { bins: 48, outputs: 4 };
+
     /// Factor of the learning rate of its parameters (Holzmueller et al. 2024).
     pub(crate) const RATE_FACTOR: f32 = 0.1;
 
-    /// Reads `none`, `pbld` or `pbld:FREQUENCIES:OUTPUTS:SCALE`; `None` for anything else.
+    /// Reads `none`, `pbld`, `pbld:FREQUENCIES:OUTPUTS:SCALE`, `ple` or `ple:BINS:OUTPUTS`; `None` for anything else.
     pub fn parse(text: &str) -> Option<NumericEmbedding> {
         let mut parts = text.split(':');
         let (name, rest): (_, Vec<&str>) = (parts.next()?, parts.collect());
@@ -84,6 +100,10 @@ impl NumericEmbedding {
                 outputs: outputs.parse().ok()?,
                 scale: scale.parse().ok()?,
             },
+            ("ple", []) => NumericEmbedding::PLE,
+            ("ple", [bins, outputs]) => {
+                NumericEmbedding::Ple { bins: bins.parse().ok()?, outputs: outputs.parse().ok()? }
+            }
             _ => return None,
         };
         embedding.is_valid().then_some(embedding)
@@ -97,6 +117,8 @@ impl NumericEmbedding {
             NumericEmbedding::Pbld { frequencies, outputs, scale } => {
                 format!("pbld:{frequencies}:{outputs}:{scale}")
             }
+            NumericEmbedding::PLE => "ple".into(),
+            NumericEmbedding::Ple { bins, outputs } => format!("ple:{bins}:{outputs}"),
         }
     }
 
@@ -110,6 +132,9 @@ impl NumericEmbedding {
                     && scale.is_finite()
                     && scale > 0.0
             }
+            NumericEmbedding::Ple { bins, outputs } => {
+                (1..=MOST_BINS).contains(&bins) && (1..=MOST_OUTPUTS).contains(&outputs)
+            }
         }
     }
 
@@ -118,21 +143,36 @@ impl NumericEmbedding {
         match self {
             NumericEmbedding::None => 1,
             NumericEmbedding::Pbld { outputs, .. } => outputs + 1,
+            NumericEmbedding::Ple { outputs, .. } => outputs,
         }
     }
 
     /// The tensors of `numbers` embedded numbers: names, shapes, and what they are before training.
-    fn tensors(self, numbers: usize) -> Vec<(&'static str, [usize; 2], Start)> {
-        let NumericEmbedding::Pbld { frequencies, outputs, scale } = self else {
-            return Vec::new();
-        };
-        let bound = 1.0 / (frequencies as f32).sqrt();
-        vec![
-            ("frequency", [numbers, frequencies], Start::Normal(scale)),
-            ("phase", [numbers, frequencies], Start::Uniform(std::f32::consts::PI)),
-            ("mix", [numbers, frequencies * outputs], Start::Uniform(bound)),
-            ("mix_bias", [numbers, outputs], Start::Uniform(bound)),
-        ]
+    fn tensors(self, numbers: usize) -> Vec<(&'static str, [usize; 2], Role, Start)> {
+        let role = Role::NumericEmbedding;
+        match self {
+            NumericEmbedding::None => Vec::new(),
+            NumericEmbedding::Pbld { frequencies, outputs, scale } => {
+                let bound = Start::Uniform(1.0 / (frequencies as f32).sqrt());
+                let turn = Start::Uniform(std::f32::consts::PI);
+                vec![
+                    ("frequency", [numbers, frequencies], role, Start::Normal(scale)),
+                    ("phase", [numbers, frequencies], role, turn),
+                    ("mix", [numbers, frequencies * outputs], role, bound),
+                    ("mix_bias", [numbers, outputs], role, bound),
+                ]
+            }
+            NumericEmbedding::Ple { bins, outputs } => {
+                let bound = Start::Uniform(1.0 / (outputs as f32).sqrt());
+                vec![
+                    // The data decide them (`bins.rs`).
+                    ("edge", [numbers, bins + 1], Role::BinEdges, Start::Zero),
+                    ("rise", [numbers, bins * outputs], role, Start::Zero),
+                    ("slope", [numbers, outputs], role, bound),
+                    ("offset", [numbers, outputs], role, bound),
+                ]
+            }
+        }
     }
 }
 
@@ -152,8 +192,8 @@ impl ColumnLayer {
         }
         if !numeric.is_valid() {
             return wrong(format!(
-                "there is no numeric embedding {}: the frequencies must be 1 to {MOST_FREQUENCIES}, the outputs 1 to \
-                 {MOST_OUTPUTS}, and the scale above 0",
+                "there is no numeric embedding {}: the frequencies must be 1 to {MOST_FREQUENCIES}, the bins 1 to {MOST_BINS}, \
+                 the outputs 1 to {MOST_OUTPUTS}, and the scale above 0",
                 numeric.name()
             ));
         }
@@ -228,7 +268,7 @@ impl ColumnLayer {
 
     /// Number of parameters; `None` if it overflows.
     fn count(&self) -> Option<usize> {
-        let each = self.numeric.tensors(1).iter().map(|(_, [_, width], _)| width).sum();
+        let each = self.numeric.tensors(1).iter().map(|(_, [_, width], ..)| width).sum();
         let numbers = self.numbers().checked_mul(each)?;
         self.table_rows()?.checked_mul(self.category_outputs)?.checked_add(numbers)
     }
@@ -260,8 +300,6 @@ impl ColumnLayer {
     /// Its tensors that are not empty.
     fn parts(&self) -> Vec<(&'static str, [usize; 2], Role, Start)> {
         let numeric = self.numeric.tensors(self.numbers()).into_iter();
-        let numeric =
-            numeric.map(|(name, shape, start)| (name, shape, Role::NumericEmbedding, start));
         let table = [self.table_rows().unwrap_or(0), self.category_outputs];
         let table = ("embedding", table, Role::CategoryEmbedding, Start::Normal(1.0));
         numeric.chain([table]).filter(|(_, [rows, _], ..)| *rows > 0).collect()
@@ -280,7 +318,10 @@ mod tests {
     #[test]
     fn names_are_read_back() {
         let wide = NumericEmbedding::Pbld { frequencies: 8, outputs: 4, scale: 0.25 };
-        for embedding in [NumericEmbedding::None, NumericEmbedding::PBLD, wide] {
+        let bins = NumericEmbedding::Ple { bins: 12, outputs: 2 };
+        let [none, pbld, ple] =
+            [NumericEmbedding::None, NumericEmbedding::PBLD, NumericEmbedding::PLE];
+        for embedding in [none, pbld, wide, ple, bins] {
             assert_eq!(NumericEmbedding::parse(&embedding.name()), Some(embedding));
         }
         for wrong in [
@@ -291,6 +332,12 @@ mod tests {
             "pbld:16:17:0.1",
             "pbld:16:3:0",
             "pbld:1:2:nan",
+            "ple:",
+            "ple:48",
+            "ple:0:4",
+            "ple:257:4",
+            "ple:48:17",
+            "ple:48:4:1",
         ] {
             assert_eq!(NumericEmbedding::parse(wrong), None, "{wrong}");
         }

@@ -157,6 +157,7 @@ impl Network {
             let values = &mut self.parameters_mut()[tensor.range.clone()];
             // Both distributions are valid for the scales of a layer, so that neither can fail here.
             match start {
+                Start::Zero => values.fill(0.0),
                 Start::Normal(std) => {
                     let Ok(normal) = Normal::new(0.0, std) else { continue };
                     values.iter_mut().for_each(|value| *value = normal.sample(&mut rng));

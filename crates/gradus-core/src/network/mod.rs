@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 
 pub mod activation;
 mod activation_names;
+mod bins;
 pub mod columns;
 pub mod init;
 mod parametric;

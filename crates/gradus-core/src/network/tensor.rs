@@ -16,6 +16,8 @@ pub enum Role {
     Strength,
     /// Parameters that embed numbers.
     NumericEmbedding,
+    /// Edges of the bins of numbers: data decide them, and training leaves them alone.
+    BinEdges,
     /// The table of each category.
     CategoryEmbedding,
     /// Factors of the scaling layer, one for each input of the first linear layer.

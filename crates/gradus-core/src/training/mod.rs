@@ -35,6 +35,7 @@ mod progress;
 mod provenance;
 mod same_data;
 mod same_on_ranks;
+mod some_inputs;
 mod tabular_start;
 mod start;
 

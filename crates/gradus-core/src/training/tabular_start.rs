@@ -13,9 +13,9 @@ use crate::engine::cpu::{Executor, kernels, linear};
 use crate::error::Result;
 use crate::network::Network;
 use crate::random::{Purpose, numbered_stream};
-use crate::samples::{Rows, Subset};
+use crate::samples::Subset;
+use crate::training::some_inputs::some_inputs;
 use crate::transform::Transform;
-use crate::transform::columns::Encoder;
 
 /// Samples that decide at most, evenly spread over the training part: more change the standard deviations by less than a
 /// hundredth.
@@ -35,7 +35,7 @@ pub(super) fn apply(
     seed: u64,
 ) -> Result<()> {
     let kernels = kernels()?;
-    let mut values = inputs(transform, data)?;
+    let mut values = some_inputs(transform, data, MOST_SAMPLES)?;
     let samples = values.len() / network.inputs();
     if network.columns().is_some() {
         let executor = Executor::new(kernels, network, false);
@@ -50,30 +50,6 @@ pub(super) fn apply(
         values = outputs;
     }
     Ok(())
-}
-
-/// The network's inputs for some of the samples, row after row.
-fn inputs(transform: &Transform, data: &Subset) -> Result<Vec<f32>> {
-    let count = data.len().min(MOST_SAMPLES);
-    let features = transform.width(data.features());
-    let indices: Vec<usize> = data.indices().collect();
-    if let (Some(schema), Rows::Table(table)) = (transform.schema(), data.rows())
-        && let Ok(encoder) = Encoder::new(schema, table)
-    {
-        return Ok(encoder.encode((0..count).map(|at| indices[at * indices.len() / count])));
-    }
-    let mut values = vec![0.0; count * features];
-    let read = match data.streamed() {
-        Some(_) => Some(data.read((0..count).map(|at| at * data.len() / count))?),
-        None => None,
-    };
-    for (at, row) in values.chunks_exact_mut(features).enumerate() {
-        match &read {
-            Some(read) => transform.apply(read.inputs.rows(), at, row),
-            None => transform.apply(data.rows(), indices[at * indices.len() / count], row),
-        }
-    }
-    Ok(values)
 }
 
 /// `x W` of one layer.
@@ -169,7 +145,7 @@ mod tests {
     fn pre_activations_vary_by_1_and_are_0_among_the_data() {
         let (network, data) = (started(5), data());
         let kernels = kernels().unwrap();
-        let mut values = inputs(&Transform::IDENTITY, &(&data).into()).unwrap();
+        let mut values = some_inputs(&Transform::IDENTITY, &(&data).into(), MOST_SAMPLES).unwrap();
         for index in 0..3 {
             let width = network.linears()[index].outputs;
             let mut outputs = products(kernels, &network, index, &values, 200);

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use gradus_kernels::Kernels;
 use gradus_kernels::periodic::LANES;
 
 use crate::engine::cpu::partition::Partitioned;
@@ -96,9 +97,14 @@ impl PlannedColumns {
         self.blocks.last().map_or(0, |block| block.outputs.end)
     }
 
-    /// Memory for the samples of one column and its outputs, in rows that the kernels take.
+    /// Memory for the samples of one column and its outputs, in rows that the kernels take, and for sums over its bins.
     pub(super) fn column_scratch(&self, samples: usize) -> usize {
-        samples.next_multiple_of(LANES) * (1 + self.layer.numeric().outputs())
+        let numeric = self.layer.numeric();
+        let sums = match numeric {
+            NumericEmbedding::Ple { bins, outputs } => Kernels::piecewise_scratch(bins, outputs),
+            NumericEmbedding::None | NumericEmbedding::Pbld { .. } => 0,
+        };
+        samples.next_multiple_of(LANES) * (1 + numeric.outputs()) + sums
     }
 
     /// Adds a tensor of the layer: each block has the rows of its columns.

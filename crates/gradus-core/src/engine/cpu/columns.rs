@@ -8,6 +8,7 @@ use gradus_kernels::Kernels;
 use gradus_kernels::dense::Update;
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::periodic::{LANES, Periodic};
+use gradus_kernels::piecewise::{Edges, Piecewise};
 use gradus_kernels::threads::{Reading, SharedMatrix, Writing};
 
 use crate::engine::cpu::column_blocks::{ColumnBlock, PlannedColumns, Span, SpanKind};
@@ -29,6 +30,8 @@ pub(super) struct ColumnPass<'a> {
 struct Gathered<'s> {
     values: &'s mut [f32],
     outputs: &'s mut [f32],
+    /// What is left of the scratch: for sums over bins.
+    sums: &'s mut [f32],
     /// Length of a row.
     stride: usize,
 }
@@ -36,8 +39,9 @@ struct Gathered<'s> {
 impl<'s> Gathered<'s> {
     fn new(scratch: &'s mut [f32], samples: usize, outputs: usize) -> Gathered<'s> {
         let stride = samples.next_multiple_of(LANES);
-        let (values, outputs) = scratch[..stride * (1 + outputs)].split_at_mut(stride);
-        Gathered { values, outputs, stride }
+        let (values, rest) = scratch.split_at_mut(stride);
+        let (outputs, sums) = rest.split_at_mut(stride * outputs);
+        Gathered { values, outputs, sums, stride }
     }
 }
 
@@ -101,7 +105,7 @@ impl ColumnPass<'_> {
         }
     }
 
-    /// The embedding of a number, then the number itself.
+    /// The embedding of a number, and the number itself next to cosines.
     fn embed(
         &self,
         columns: &ColumnBlock,
@@ -110,25 +114,40 @@ impl ColumnPass<'_> {
         outputs: &mut MatMut,
         scratch: &mut [f32],
     ) {
-        let embedded = span.outputs.len() - 1;
+        let (embedded, numeric) = (self.embedded(), self.columns.layer.numeric());
         let tensors = self.tensors(columns);
-        if self.input.rows() == 1 {
+        if let (NumericEmbedding::Pbld { .. }, 1) = (numeric, self.input.rows()) {
             let value = self.input.row(0)[span.inputs.start];
             let outputs = &mut outputs.row_mut(0)[span.outputs.clone()];
             let (found, itself) = outputs.split_at_mut(embedded);
             self.kernels.periodic_single(value, self.periodic(&tensors, row), found);
             return itself[0] = value;
         }
-        let Gathered { values, outputs: found, stride } =
+        let Gathered { values, outputs: found, sums, stride } =
             Gathered::new(scratch, self.input.rows(), embedded);
         gather(self.input, span.inputs.start, values);
-        self.kernels.periodic(values, self.periodic(&tensors, row), found);
+        match numeric {
+            NumericEmbedding::None => {}
+            NumericEmbedding::Pbld { .. } => {
+                self.kernels.periodic(values, self.periodic(&tensors, row), found);
+            }
+            NumericEmbedding::Ple { bins, outputs } => {
+                let [edge, rise, slope, offset] = &tensors;
+                let parameters = Piecewise {
+                    rise: &rise[row * bins * outputs..][..bins * outputs],
+                    slope: &slope[row * outputs..][..outputs],
+                    offset: &offset[row * outputs..][..outputs],
+                };
+                let edges = Edges(&edge[row * (bins + 1)..][..bins + 1]);
+                self.kernels.piecewise(values, edges, parameters, sums, found);
+            }
+        }
         for sample in 0..self.input.rows() {
             let outputs = &mut outputs.row_mut(sample)[span.outputs.clone()];
             for (output, found) in outputs.iter_mut().zip(found.chunks_exact(stride)) {
                 *output = found[sample];
             }
-            outputs[embedded] = values[sample];
+            outputs[embedded..].fill(values[sample]);
         }
     }
 
@@ -200,9 +219,8 @@ impl ColumnPass<'_> {
         grad: MatRef,
         scratch: &mut [f32],
     ) {
-        let embedded = span.outputs.len() - 1;
-        let Gathered { values, outputs: gathered, stride } =
-            Gathered::new(scratch, self.input.rows(), embedded);
+        let Gathered { values, outputs: gathered, sums, stride } =
+            Gathered::new(scratch, self.input.rows(), self.embedded());
         gather(self.input, span.inputs.start, values);
         for (output, gathered) in span.outputs.clone().zip(gathered.chunks_exact_mut(stride)) {
             gather(grad, output, gathered);
@@ -210,16 +228,42 @@ impl ColumnPass<'_> {
         let tensors = self.tensors(columns);
         let mut gradients: [Writing; 4] =
             std::array::from_fn(|at| self.gradients.write(columns.parameters[at]));
-        let [frequency, phase, mix, bias] = &mut gradients;
-        let [frequencies, mixes, outputs] = self.widths();
-        let gradients = Periodic {
-            frequency: &mut frequency.slice()[row * frequencies..][..frequencies],
-            phase: &mut phase.slice()[row * frequencies..][..frequencies],
-            mix: &mut mix.slice()[row * mixes..][..mixes],
-            bias: &mut bias.slice()[row * outputs..][..outputs],
-        };
-        let parameters = self.periodic(&tensors, row);
-        self.kernels.periodic_backward(values, parameters, gathered, gradients);
+        let [first, second, third, fourth] = &mut gradients;
+        match self.columns.layer.numeric() {
+            NumericEmbedding::None => {}
+            NumericEmbedding::Pbld { frequencies, outputs, .. } => {
+                let mixes = frequencies * outputs;
+                let gradients = Periodic {
+                    frequency: &mut first.slice()[row * frequencies..][..frequencies],
+                    phase: &mut second.slice()[row * frequencies..][..frequencies],
+                    mix: &mut third.slice()[row * mixes..][..mixes],
+                    bias: &mut fourth.slice()[row * outputs..][..outputs],
+                };
+                let parameters = self.periodic(&tensors, row);
+                self.kernels.periodic_backward(values, parameters, gathered, gradients);
+            }
+            NumericEmbedding::Ple { bins, outputs } => {
+                // The edges of the bins, the first tensor, stay where they are.
+                let rises = bins * outputs;
+                let gradients = Piecewise {
+                    rise: &mut second.slice()[row * rises..][..rises],
+                    slope: &mut third.slice()[row * outputs..][..outputs],
+                    offset: &mut fourth.slice()[row * outputs..][..outputs],
+                };
+                let edges = Edges(&tensors[0][row * (bins + 1)..][..bins + 1]);
+                self.kernels.piecewise_backward(values, edges, gathered, sums, gradients);
+            }
+        }
+    }
+
+    /// Outputs of a number that are computed, without the number itself.
+    fn embedded(&self) -> usize {
+        match self.columns.layer.numeric() {
+            NumericEmbedding::None => 0,
+            NumericEmbedding::Pbld { outputs, .. } | NumericEmbedding::Ple { outputs, .. } => {
+                outputs
+            }
+        }
     }
 
     /// The parameters of the embeddings of a block's numbers.
@@ -230,22 +274,16 @@ impl ColumnPass<'_> {
     /// The parameters of the embedding in one row of a block's tensors.
     fn periodic<'t>(&self, tensors: &'t [Reading; 4], row: usize) -> Periodic<&'t [f32]> {
         let [frequency, phase, mix, bias] = tensors;
-        let [frequencies, mixes, outputs] = self.widths();
+        let (frequencies, outputs) = match self.columns.layer.numeric() {
+            NumericEmbedding::Pbld { frequencies, outputs, .. } => (frequencies, outputs),
+            NumericEmbedding::None | NumericEmbedding::Ple { .. } => (0, 0),
+        };
+        let mixes = frequencies * outputs;
         Periodic {
             frequency: &frequency[row * frequencies..][..frequencies],
             phase: &phase[row * frequencies..][..frequencies],
             mix: &mix[row * mixes..][..mixes],
             bias: &bias[row * outputs..][..outputs],
-        }
-    }
-
-    /// Frequencies, weights of the linear map, and outputs of an embedded number.
-    fn widths(&self) -> [usize; 3] {
-        match self.columns.layer.numeric() {
-            NumericEmbedding::None => [0; 3],
-            NumericEmbedding::Pbld { frequencies, outputs, .. } => {
-                [frequencies, frequencies * outputs, outputs]
-            }
         }
     }
 

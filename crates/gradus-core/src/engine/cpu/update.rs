@@ -275,6 +275,7 @@ fn rate_factors(settings: &Settings, plan: &Plan) -> Vec<f32> {
             Role::InputScale => *scaling_rate,
             Role::Strength => Parametric::RATE_FACTOR,
             Role::NumericEmbedding => NumericEmbedding::RATE_FACTOR,
+            Role::BinEdges => 0.0,
             Role::CategoryEmbedding => 1.0,
             Role::Scale | Role::Shift | Role::RunningStatistics => 1.0,
         }
@@ -288,7 +289,7 @@ fn decay_factors(settings: &Settings, plan: &Plan) -> Vec<f32> {
         Role::Weight => 1.0,
         Role::InputScale => settings.scaling_decay,
         Role::CategoryEmbedding => settings.category_decay,
-        Role::Bias | Role::Strength | Role::NumericEmbedding => 0.0,
+        Role::Bias | Role::Strength | Role::NumericEmbedding | Role::BinEdges => 0.0,
         Role::Scale | Role::Shift | Role::RunningStatistics => 0.0,
     };
     (0..plan.parameters.partitions.len()).map(factor).collect()

@@ -16,6 +16,7 @@ use crate::samples::{Dataset, Shuffle, Subset, Targets, Task};
 use crate::schedule::{Run, Schedule};
 use crate::training::data::Data;
 use crate::training::history::Monitor;
+use crate::training::some_inputs::some_inputs;
 use crate::transform::Transform;
 use crate::transform::columns::EncodedColumn;
 use crate::transform::normalize::Normalization;
@@ -314,6 +315,9 @@ impl TrainConfig {
             network = network.after_columns(columns)?;
         }
         network.initialize(self.init, self.seed);
+        if matches!(numeric, NumericEmbedding::Ple { .. }) {
+            network.fit_bins(&some_inputs(transform, &data, BIN_SAMPLES)?);
+        }
         Ok(network)
     }
 
@@ -362,6 +366,9 @@ impl TrainConfig {
         Run { steps, steps_per_epoch, warm_up: warm_up.min(steps), samples, seen: 0 }
     }
 }
+
+/// Samples that decide the edges of bins at most, evenly spread over the training part.
+const BIN_SAMPLES: usize = 1 << 16;
 
 /// Numbers that a category becomes.
 pub(super) const CATEGORY_OUTPUTS: usize = 8;

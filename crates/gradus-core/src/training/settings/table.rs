@@ -400,8 +400,9 @@ pub static SETTINGS: &[Setting] = &[
     Setting::new::<NumericEmbedding>("numeric_embedding", optional!(numeric_embedding)).about(
         Group::Network,
         "NAME",
-        "Embedding of the numbers of a table: none, pbld (16 cosines of each number, mapped to 3 values next to it) or \
-         pbld:FREQUENCIES:OUTPUTS:SCALE (SCALE is the standard deviation of the initial frequencies)",
+        "Embedding of the numbers of a table: none, pbld (16 cosines of each number, mapped to 3 values next to it), \
+         pbld:FREQUENCIES:OUTPUTS:SCALE (SCALE is the standard deviation of the initial frequencies), ple (4 lines that \
+         bend at the edges of 48 bins with as many samples each) or ple:BINS:OUTPUTS",
     ),
     Setting::new::<Option<usize>>("category_embedding", field!(category_embedding))
         .about(

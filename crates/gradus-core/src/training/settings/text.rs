@@ -280,8 +280,9 @@ impl TextForm for KeepBest {
 
 impl TextForm for NumericEmbedding {
     const KIND: Kind = Kind::Text;
-    const EXPECTED: &'static str = "none, pbld or pbld:FREQUENCIES:OUTPUTS:SCALE (1 to 256 frequencies, 1 to 16 outputs and \
-        a scale above 0, such as pbld:16:3:0.1)";
+    const EXPECTED: &'static str = "none, pbld, pbld:FREQUENCIES:OUTPUTS:SCALE (1 to 256 frequencies, 1 to 16 outputs and \
+        a scale above 0, such as pbld:16:3:0.1), ple or ple:BINS:OUTPUTS (1 to 256 bins and 1 to 16 outputs, such as \
+        ple:48:4)";
 
     fn text(&self) -> String {
         self.name()
@@ -472,7 +473,7 @@ mod tests {
         read_back([0.0, 0.1f64, 1e-9, 1.0 / 3.0, f64::MAX]);
         read_back([None, Some(0.5f32)]);
         read_back([None, Some(8usize)]);
-        read_back([NumericEmbedding::None, NumericEmbedding::PBLD]);
+        read_back([NumericEmbedding::None, NumericEmbedding::PBLD, NumericEmbedding::PLE]);
         read_back([BatchSize::Full, BatchSize::Samples(128)]);
         read_back([vec![], vec![256usize, 64]]);
         read_back([vec![Activation::Relu], vec![Activation::Tanh, Activation::LEAKY_RELU]]);

@@ -266,7 +266,7 @@ pub(super) fn embedding(network: &Network, layer: &ColumnLayer, member: &str) ->
         let _ = match column {
             Column::Number if embeds => {
                 number += 1;
-                writeln!(body, "    z = {member}periodic(x[{at}], {}, z);", number - 1)
+                writeln!(body, "    z = {member}number(x[{at}], {}, z);", number - 1)
             }
             Column::Number | Column::Flag => writeln!(body, "    *z++ = x[{at}];"),
             Column::Category(size) => {
@@ -279,11 +279,14 @@ pub(super) fn embedding(network: &Network, layer: &ColumnLayer, member: &str) ->
             }
         };
     }
-    if let (NumericEmbedding::Pbld { frequencies, outputs, .. }, true) =
-        (layer.numeric(), number > 0)
-    {
-        let values = PERIODIC
-            .replace("FREQUENCIES", &frequencies.to_string())
+    if number > 0 {
+        let (function, size, outputs) = match layer.numeric() {
+            NumericEmbedding::None => ("", 0, 0),
+            NumericEmbedding::Pbld { frequencies, outputs, .. } => (PERIODIC, frequencies, outputs),
+            NumericEmbedding::Ple { bins, outputs } => (PIECEWISE, bins, outputs),
+        };
+        let values = function
+            .replace("SIZE", &size.to_string())
             .replace("OUTPUTS", &outputs.to_string())
             .replace("MEMBER_", member);
         text += &values;
@@ -298,22 +301,46 @@ pub(super) fn embedding(network: &Network, layer: &ColumnLayer, member: &str) ->
 
 /// A number as a linear map of cosines, and the number itself.
 const PERIODIC: &str = "\
-static float *MEMBER_periodic(float x, int number, float *z)
+static float *MEMBER_number(float x, int number, float *z)
 {
-    float cosine[FREQUENCIES];
+    float cosine[SIZE];
     int j, k;
-    for (k = 0; k < FREQUENCIES; k++) {
-        const float turns = MEMBER_phase[number * FREQUENCIES + k] * 0.15915494f
-                            + x * MEMBER_frequency[number * FREQUENCIES + k];
+    for (k = 0; k < SIZE; k++) {
+        const float turns = MEMBER_phase[number * SIZE + k] * 0.15915494f
+                            + x * MEMBER_frequency[number * SIZE + k];
         cosine[k] = cosf(6.2831855f * (turns - roundf(turns)));
     }
     for (j = 0; j < OUTPUTS; j++) {
         float sum = MEMBER_mix_bias[number * OUTPUTS + j];
-        for (k = 0; k < FREQUENCIES; k++)
-            sum += cosine[k] * MEMBER_mix[(number * FREQUENCIES + k) * OUTPUTS + j];
+        for (k = 0; k < SIZE; k++)
+            sum += cosine[k] * MEMBER_mix[(number * SIZE + k) * OUTPUTS + j];
         *z++ = sum;
     }
     *z++ = x;
+    return z;
+}
+
+";
+
+/// A number as lines that bend at the edges of bins. Bins without width stand at the end, and are not used.
+const PIECEWISE: &str = "\
+static float *MEMBER_number(float x, int number, float *z)
+{
+    const float *edge = MEMBER_edge + number * (SIZE + 1);
+    const float *rise = MEMBER_rise + number * SIZE * OUTPUTS;
+    int used = 0, bin = 0, j, t;
+    while (used < SIZE && edge[used] < edge[SIZE])
+        used++;
+    while (bin + 1 < used && edge[bin + 1] <= x)
+        bin++;
+    for (j = 0; j < OUTPUTS; j++) {
+        float sum = 0.0f;
+        for (t = 0; t < bin; t++)
+            sum += rise[t * OUTPUTS + j];
+        if (used > 0)
+            sum += (x - edge[bin]) / (edge[bin + 1] - edge[bin]) * rise[bin * OUTPUTS + j];
+        *z++ = MEMBER_offset[number * OUTPUTS + j] + MEMBER_slope[number * OUTPUTS + j] * x + sum;
+    }
     return z;
 }
 

@@ -87,14 +87,32 @@ impl ColumnGraph {
         self.add("Gather", &[from, &places], output, Some(1));
     }
 
-    /// PBLD of some columns, as values of `samples x columns x 1 x frequencies`. Whole turns are taken off before the cosine,
-    /// which is exact and keeps large angles as precise as gradus has them.
+    /// The embeddings of some columns, as values of `samples x columns x 1 x outputs`.
     fn numbers(&mut self, network: &Network, layer: &ColumnLayer, input: &str, columns: &[usize]) {
-        let NumericEmbedding::Pbld { frequencies, outputs, .. } = layer.numeric() else { return };
+        self.constants.push(integers("last_axes", &[2, 3]));
+        self.gather(input, "raw_numbers", columns);
+        self.add("Unsqueeze", &["raw_numbers", "last_axes"], "single_numbers", None);
         let count = columns.len();
+        match layer.numeric() {
+            NumericEmbedding::None => {}
+            NumericEmbedding::Pbld { frequencies, outputs, .. } => {
+                self.periodic(network, (count, frequencies, outputs));
+            }
+            NumericEmbedding::Ple { bins, outputs } => {
+                self.piecewise(network, (count, bins, outputs));
+            }
+        }
+    }
+
+    /// PBLD. Whole turns are taken off before the cosine, which is exact and keeps large angles as precise as gradus has
+    /// them.
+    fn periodic(
+        &mut self,
+        network: &Network,
+        (count, frequencies, outputs): (usize, usize, usize),
+    ) {
         let parameters = |suffix: &str| parameters(network, suffix);
         self.constants.extend([
-            integers("last_axes", &[2, 3]),
             floats("0.frequency", &[count, 1, frequencies], parameters("frequency")),
             floats("0.phase", &[count, 1, frequencies], parameters("phase")),
             floats("turns_of_angle", &[], &[1.0 / std::f32::consts::TAU]),
@@ -102,8 +120,6 @@ impl ColumnGraph {
             floats("0.mix", &[count, frequencies, outputs], parameters("mix")),
             floats("0.mix_bias", &[count, 1, outputs], parameters("mix_bias")),
         ]);
-        self.gather(input, "raw_numbers", columns);
-        self.add("Unsqueeze", &["raw_numbers", "last_axes"], "single_numbers", None);
         self.add("Mul", &["single_numbers", "0.frequency"], "scaled_turns", None);
         self.add("Mul", &["0.phase", "turns_of_angle"], "phase_turns", None);
         self.add("Add", &["scaled_turns", "phase_turns"], "turns", None);
@@ -115,6 +131,50 @@ impl ColumnGraph {
         self.add("Add", &["mixed", "0.mix_bias"], "periodic", None);
         self.add("Concat", &["periodic", "single_numbers"], "both", Some(3));
         self.add("Flatten", &["both"], "numbers", Some(1));
+    }
+
+    /// PLE: the part of each bin that lies below a number, then a linear map of these parts. Each bin has bounds of its part:
+    /// 0 and 1, but for the outer ones, which have no end; a bin without width has no part.
+    fn piecewise(&mut self, network: &Network, (count, bins, outputs): (usize, usize, usize)) {
+        let edges = parameters(network, "edge");
+        let (mut least, mut most) = (Vec::new(), Vec::new());
+        for edges in edges.chunks_exact(bins + 1) {
+            let used = edges.iter().take_while(|&&edge| edge < edges[bins]).count();
+            least.extend((0..bins).map(|bin| if bin == 0 && used > 0 { f32::MIN } else { 0.0 }));
+            most.extend((0..bins).map(|bin| match bin + 1 {
+                next if next < used => 1.0,
+                next if next == used => f32::MAX,
+                _ => 0.0,
+            }));
+        }
+        let parameters = |suffix: &str| parameters(network, suffix);
+        let places = |first: usize| (first..first + bins).map(|at| at as i64).collect::<Vec<_>>();
+        self.constants.extend([
+            floats("0.edge", &[count, 1, bins + 1], edges),
+            integers("low_places", &places(0)),
+            integers("high_places", &places(1)),
+            floats("no_width", &[], &[0.0]),
+            floats("any_width", &[], &[1.0]),
+            floats("least_parts", &[count, 1, bins], &least),
+            floats("most_parts", &[count, 1, bins], &most),
+            floats("0.rise", &[count, bins, outputs], parameters("rise")),
+            floats("0.slope", &[count, 1, outputs], parameters("slope")),
+            floats("0.offset", &[count, 1, outputs], parameters("offset")),
+        ]);
+        self.add("Gather", &["0.edge", "low_places"], "low_edges", Some(2));
+        self.add("Gather", &["0.edge", "high_places"], "high_edges", Some(2));
+        self.add("Sub", &["high_edges", "low_edges"], "all_widths", None);
+        self.add("Greater", &["all_widths", "no_width"], "have_width", None);
+        self.add("Where", &["have_width", "all_widths", "any_width"], "widths", None);
+        self.add("Sub", &["single_numbers", "low_edges"], "distances", None);
+        self.add("Div", &["distances", "widths"], "unbounded_parts", None);
+        self.add("Max", &["unbounded_parts", "least_parts"], "large_parts", None);
+        self.add("Min", &["large_parts", "most_parts"], "bin_parts", None);
+        self.add("MatMul", &["bin_parts", "0.rise"], "risen", None);
+        self.add("Mul", &["single_numbers", "0.slope"], "sloped", None);
+        self.add("Add", &["sloped", "0.offset"], "lines", None);
+        self.add("Add", &["lines", "risen"], "piecewise", None);
+        self.add("Flatten", &["piecewise"], "numbers", Some(1));
     }
 
     /// The rows of the tables of some columns. What is not the number of a category is 0, the missing one.
