@@ -18,7 +18,7 @@ use gradus::model_file;
 use gradus::network::Workers;
 use gradus::network::{Activation, Column, ColumnLayer, Init, Network, NumericEmbedding};
 use gradus::optimizer::Optimizer;
-use gradus::training::regularization::HiddenRegularization;
+use gradus::training::regularization::{HiddenRegularization, Regularization};
 use gradus::training::{BatchSize, Checkpoint, Session, Start, TrainConfig};
 use gradus::transform::Transform;
 use gradus_kernels::Kernels;
@@ -462,7 +462,15 @@ fn bins_stay_where_the_data_put_them() {
         assert_eq!(first[bins], column.iter().copied().fold(f32::MIN, f32::max));
         errors.push(trained.history.epochs.last().unwrap().loss);
         // Whatever the optimizer, its decay and its averages.
-        config.regularization = everything(false, false);
+        config.regularization = Regularization {
+            dropout: 0.2,
+            mixup: 0.3,
+            l2: 1e-4,
+            max_norm: Some(1.0),
+            clip_norm: Some(0.5),
+            ema_decay: Some(0.9),
+            ..Regularization::NONE
+        };
         for optimizer in Optimizer::ALL.into_iter().filter(|it| it.is_stochastic()) {
             let config = TrainConfig { optimizer, epochs: 2, hidden: vec![8], ..config.clone() };
             let (fresh, trained) = (

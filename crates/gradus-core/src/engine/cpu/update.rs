@@ -311,6 +311,10 @@ impl Ema {
         let (kernels, plan) = (executor.kernels(), &executor.plan);
         let decay = self.decay.min((1 + step) as f32 / (10 + step) as f32);
         plan.for_own_partitions(all, |partition| {
+            // What never changes would change by rounding.
+            if plan.parameters.tensor(partition).role == Role::BinEdges {
+                return;
+            }
             let parameters = executor.parameters.read_partition(partition);
             kernels.blend(self.parameters.write(partition).slice(), &parameters, decay);
         });

@@ -326,19 +326,19 @@ static float *MEMBER_number(float x, int number, float *z)
 const PIECEWISE: &str = "\
 static float *MEMBER_number(float x, int number, float *z)
 {
-    const float *edge = MEMBER_edge + number * (SIZE + 1);
-    const float *rise = MEMBER_rise + number * SIZE * OUTPUTS;
+    const float *edges = MEMBER_edge + number * (SIZE + 1);
+    const float *rises = MEMBER_rise + number * SIZE * OUTPUTS;
     int used = 0, bin = 0, j, t;
-    while (used < SIZE && edge[used] < edge[SIZE])
+    while (used < SIZE && edges[used] < edges[SIZE])
         used++;
-    while (bin + 1 < used && edge[bin + 1] <= x)
+    while (bin + 1 < used && edges[bin + 1] <= x)
         bin++;
     for (j = 0; j < OUTPUTS; j++) {
         float sum = 0.0f;
         for (t = 0; t < bin; t++)
-            sum += rise[t * OUTPUTS + j];
+            sum += rises[t * OUTPUTS + j];
         if (used > 0)
-            sum += (x - edge[bin]) / (edge[bin + 1] - edge[bin]) * rise[bin * OUTPUTS + j];
+            sum += (x - edges[bin]) / (edges[bin + 1] - edges[bin]) * rises[bin * OUTPUTS + j];
         *z++ = MEMBER_offset[number * OUTPUTS + j] + MEMBER_slope[number * OUTPUTS + j] * x + sum;
     }
     return z;
