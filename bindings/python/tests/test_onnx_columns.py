@@ -138,7 +138,13 @@ def made_up(rows):
     return text
 
 
-@pytest.mark.parametrize("options", ["", "--preset tabular-small", "--preset tabular", "--normalize standard", "--loss squared"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        *("", "--preset tabular-small", "--preset tabular", "--normalize standard", "--loss squared"),
+        *("--preset tabular --numeric-embedding ple", "--preset tabular --loss squared --numeric-embedding ple:30:2"),
+    ],
+)
 def test_all_kinds_of_columns(tmp_path, options):
     table = made_up(400)
     if "squared" in options:

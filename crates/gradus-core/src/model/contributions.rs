@@ -297,12 +297,24 @@ mod tests {
         let network = Network::dense(layer.outputs(), &[16, 8], &[hidden], outputs).unwrap();
         let mut network = network.after_columns(layer).unwrap();
         network.initialize(Init::Glorot, 3);
+        bend(&mut network);
         // Larger weights, so that predictions bend along the path.
         let first = network.linears()[0].weight();
         network.parameters_mut()[first].iter_mut().for_each(|weight| *weight *= 2.0);
         let names = (0..outputs).map(|at| format!("o{at}")).collect();
         let outputs = Outputs::with_loss(loss, names);
         Model::new(network, transform, vec![data.features()], outputs).unwrap()
+    }
+
+    /// Gives the numbers bins that are not straight on.
+    fn bend(network: &mut Network) {
+        let rows: Vec<f32> =
+            (0..50 * network.inputs()).map(|at| (at as f32 * 0.7).sin() * 3.0).collect();
+        network.fit_bins(&rows);
+        let rise = network.tensors().into_iter().find(|it| it.name == "0.rise");
+        let rises = rise.map_or(0..0, |it| it.range);
+        let rises = &mut network.parameters_mut()[rises];
+        rises.iter_mut().enumerate().for_each(|(at, it)| *it = (at as f32 * 1.9).sin());
     }
 
     #[test]
@@ -319,6 +331,7 @@ mod tests {
                 (NumericEmbedding::None, Activation::Relu),
                 (NumericEmbedding::PBLD, Activation::Selu),
                 (NumericEmbedding::PBLD, Activation::Mish),
+                (NumericEmbedding::PLE, Activation::Mish),
             ] {
                 let model = model(&data, loss.clone(), outputs, numeric, hidden);
                 let predictions = model.predict(&data.inputs, &workers).unwrap();
