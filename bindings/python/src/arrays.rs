@@ -10,6 +10,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::errors::guarded;
+use crate::file_rows::FileRows;
 use crate::table::Table;
 
 /// Sparse samples: only the values other than 0 are stored.
@@ -54,6 +55,8 @@ pub(crate) enum Samples<'py> {
     Doubles(PyReadonlyArray2<'py, f64>),
     Sparse(Bound<'py, SparseRows>),
     Table(Bound<'py, Table>),
+    /// Rows that stay in their file.
+    File(Bound<'py, FileRows>),
 }
 
 impl<'py> Samples<'py> {
@@ -71,6 +74,9 @@ impl<'py> Samples<'py> {
         if let Ok(table) = array.cast::<Table>() {
             return Some(Samples::Table(table.clone()));
         }
+        if let Ok(rows) = array.cast::<FileRows>() {
+            return Some(Samples::File(rows.clone()));
+        }
         array.cast::<PyArray2<u8>>().ok()?.try_readonly().ok().map(Samples::Bytes)
     }
 
@@ -81,6 +87,7 @@ impl<'py> Samples<'py> {
             Samples::Floats(array) => array.shape(),
             Samples::Doubles(array) => array.shape(),
             Samples::Sparse(rows) => return rows.get().shape(),
+            Samples::File(rows) => return rows.get().size(),
             Samples::Table(table) => {
                 let table = &table.get().table;
                 return (table.rows(), table.columns().len());
@@ -92,7 +99,7 @@ impl<'py> Samples<'py> {
     /// The values, row after row.
     ///
     /// # Errors
-    /// `ValueError` if the array is not C-contiguous.
+    /// `ValueError` if the array is not C-contiguous, or its rows are not in memory.
     pub(crate) fn rows(&self) -> PyResult<Rows<'_>> {
         let wrong = || PyValueError::new_err("the array is not C-contiguous");
         match self {
@@ -218,9 +225,15 @@ impl<'py> FromPyObject<'_, 'py> for TargetArray<'py> {
 
 /// A copy of the samples and targets that Python gives.
 pub(crate) struct Labelled {
-    inputs: Inputs,
+    inputs: Values,
     targets: Targets,
     weights: Option<Vec<f32>>,
+}
+
+/// The samples themselves, or where they are.
+enum Values {
+    Memory(Inputs),
+    File(Py<FileRows>),
 }
 
 impl Labelled {
@@ -233,14 +246,20 @@ impl Labelled {
         threads: usize,
     ) -> PyResult<Labelled> {
         Ok(Labelled {
-            inputs: samples.copied(py, threads)?,
+            inputs: match samples {
+                Samples::File(rows) => Values::File(rows.clone().unbind()),
+                samples => Values::Memory(samples.copied(py, threads)?),
+            },
             targets: targets.targets(names.to_vec())?,
             weights: weights.map(|weights| weights.to_vec()).transpose()?,
         })
     }
 
     pub(crate) fn into_dataset(self, shape: Vec<usize>) -> gradus::Result<Dataset> {
-        let data = Dataset::with_targets(self.inputs, self.targets, shape)?;
+        let data = match self.inputs {
+            Values::Memory(inputs) => Dataset::with_targets(inputs, self.targets, shape)?,
+            Values::File(rows) => rows.get().dataset(self.targets, shape)?,
+        };
         match self.weights {
             Some(weights) => data.with_sample_weights(weights),
             None => Ok(data),

@@ -14,6 +14,7 @@ mod arrays;
 mod datasets;
 mod errors;
 mod exchange;
+mod file_rows;
 mod explanations;
 mod images;
 mod model;
@@ -34,6 +35,8 @@ mod core {
     use super::datasets::{digits, load, names};
     #[pymodule_export]
     use super::explanations::{Kept, contributions, importances, kept, partial_dependence};
+    #[pymodule_export]
+    use super::file_rows::FileRows;
     #[pymodule_export]
     use super::images::image;
     #[pymodule_export]

@@ -11,8 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use gradus::data::images::is_in_mnist_form;
-use gradus::data::split::split_samples;
-use gradus::data::{Columns, Dataset};
+use gradus::data::{Columns, Dataset, Shuffle, held_out};
 use gradus::exchange::Ranks;
 use gradus::network::{Network, available_cores};
 use gradus::training::{
@@ -248,7 +247,11 @@ pub(crate) fn train<'py>(
     let threads = config.threads.unwrap_or_else(available_cores);
     let given_names: Option<Vec<&str>> =
         feature_names.as_ref().map(|names| names.iter().map(String::as_str).collect());
-    check_finite(x.rows()?, x.shape().1, given_names.as_deref())?;
+    match &x {
+        // They are checked where they are read, in an order in which that takes no jumps between samples.
+        Samples::File(_) => config.shuffle = Some(Shuffle::Blocks),
+        x => check_finite(x.rows()?, x.shape().1, given_names.as_deref())?,
+    }
     let labelled = Labelled::new(py, &x, &y, &names, weights.as_ref(), threads)?;
     let set = validation.map(|(x, y)| Labelled::new(py, &x, &y, &names, None, threads));
     let set = set.transpose()?;
@@ -411,7 +414,7 @@ fn hold_out(data: Dataset, config: &TrainConfig) -> Result<(Dataset, Option<Data
     if share == 0.0 {
         return Ok((data, None));
     }
-    let (train, held_out) = split_samples(&data, share, config.seed);
+    let (train, held_out) = held_out(&data, false, share, config.seed);
     if train.is_empty() || held_out.is_empty() {
         return Err(Error::argument(format!(
             "`validation` is {share}, but {} samples are too few for that",

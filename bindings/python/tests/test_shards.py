@@ -1,5 +1,9 @@
 """Data beyond memory: folders of shards, and memory-mapped arrays."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -85,3 +89,58 @@ def test_memory_maps_are_samples(tmp_path):
     assert np.array_equal(regressor.predict(table), regressor.predict(np.array(table)))
     shards = datasets.pack(tmp_path / "shards", mapped, y, shuffle=False)
     assert np.array_equal(shards[:][0], x)
+
+
+# Trains on a map of zeros that is larger than the memory that it may take, and prints what it took.
+_LARGE_MAP = """
+import sys
+import numpy as np
+from gradus import MLPClassifier
+
+def own():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) * 1024
+
+samples, kind = 600_000, sys.argv[2]
+mapped = np.memmap(sys.argv[1], dtype=kind, mode="w+", shape=(samples + 1, 28, 28 if kind == "uint8" else 7))[1:]
+mapped[:5000, 3, 3] = 1
+y = np.arange(samples) < 5000
+before = own()
+model = MLPClassifier((4,), batch_size=4096, max_iter=1, random_state=0, normalization="none").fit(mapped, y)
+assert model.n_features_in_ == mapped[0].size
+print(own() - before, mapped.nbytes)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_memory_maps_are_trained_on_in_their_files(tmp_path, kind):
+    run = [sys.executable, "-c", _LARGE_MAP, str(tmp_path / "map"), kind]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    grown, size = map(int, done.stdout.split())
+    assert size > 400e6
+    # Two groups of 64 MB, what is read ahead, the targets and the order of the samples.
+    assert grown < 300e6
+
+
+def test_rows_of_a_memory_map_are_found_in_its_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("gradus._memory_maps.LEAST_BYTES", 1)
+    x, y = datasets.digits(9000)
+    np.save(tmp_path / "x.npy", x)
+    options = dict(hidden_layer_sizes=(16,), max_iter=2, random_state=0)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    whole = MLPClassifier(**options).fit(mapped, y)
+    # A part has the samples of the part.
+    part = MLPClassifier(**options).fit(mapped[100:], y[100:])
+    np.save(tmp_path / "part.npy", x[100:])
+    of_part = MLPClassifier(**options).fit(np.load(tmp_path / "part.npy", mmap_mode="r"), y[100:])
+    assert np.array_equal(part.predict_proba(x), of_part.predict_proba(x))
+    assert not np.array_equal(part.predict_proba(x), whole.predict_proba(x))
+    stopped = MLPClassifier(**options, early_stopping=True).fit(mapped, y)
+    assert stopped.score(x, y) > 0.8
+    floats = np.memmap(tmp_path / "floats", dtype=np.float32, mode="w+", shape=(9000, 784))
+    floats[:] = x.reshape(9000, 784)
+    floats[8500, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        MLPClassifier(**options).fit(floats, y)

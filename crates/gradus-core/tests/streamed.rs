@@ -208,11 +208,16 @@ fn validation_is_read_in_pieces() {
     let expected = run(&config(), parts(&data), &Ranks::ALONE).unwrap();
     assert!(run(&config(), parts(&source), &Ranks::ALONE).unwrap() == expected);
     assert!(in_pieces(&config(), parts(&source), 2) == expected);
+    for numbers in [train, held_out] {
+        let digest = |data| Subset::new(data, numbers).unwrap().digest();
+        assert_eq!(digest(&source), digest(&data));
+    }
     // Samples in any order are found, too.
     let mixed: Vec<usize> = (0..500).map(|at| at * 7919 % 20_000).collect();
     let (picked, found) = (data.subset(&mixed), source.subset(&mixed));
     assert_eq!(Subset::from(&found).read(0..500).unwrap(), picked);
     assert_eq!(Subset::from(&found).sums().unwrap(), Sums::of(&picked));
+    assert_eq!(Subset::from(&found).digest(), Subset::from(&picked).digest());
     let workers = Workers::new(1).unwrap();
     let mut session = Session::new(&config(), &data, Start::Fresh).unwrap();
     session.epoch(&data, &NEVER).unwrap();

@@ -42,7 +42,7 @@ pub(crate) fn start_of(source: &mut (impl Read + Seek)) -> Result<Vec<u8>> {
 /// The content of a file, decompressed if the file is gzip (which its first bytes decide, not its
 /// name), and an upper bound of its size.
 pub(crate) struct Content<'a> {
-    reader: Box<dyn Read + 'a>,
+    reader: Box<dyn Read + Send + 'a>,
     /// The first bytes of the file as it is stored.
     pub(crate) start: Vec<u8>,
     /// Bytes of the file as it is stored.
@@ -52,7 +52,7 @@ pub(crate) struct Content<'a> {
 impl<'a> Content<'a> {
     /// The content of a file in memory.
     pub(crate) fn of_bytes(bytes: &'a [u8]) -> Self {
-        let reader: Box<dyn Read> = match Magic::of(bytes) == Magic::Gzip {
+        let reader: Box<dyn Read + Send> = match Magic::of(bytes) == Magic::Gzip {
             true => Box::new(MultiGzDecoder::new(bytes)),
             false => Box::new(bytes),
         };
@@ -66,7 +66,7 @@ impl<'a> Content<'a> {
         let found = read_up_to(&mut file, &mut start)?;
         start.truncate(found);
         let raw = Cursor::new(start.clone()).chain(file);
-        let reader: Box<dyn Read> = match Magic::of(&start) == Magic::Gzip {
+        let reader: Box<dyn Read + Send> = match Magic::of(&start) == Magic::Gzip {
             true => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, raw))),
             false => Box::new(raw),
         };

@@ -10,6 +10,7 @@ use std::path::Path;
 use gradus_core::files::magic;
 
 use super::array::{Array, Values, element_count};
+use super::array_rows::ArrayRows;
 use super::bytes::{self, Content, Digest};
 use super::invalid;
 use crate::error::{Error, Result};
@@ -87,6 +88,23 @@ fn parse_hashed(mut content: Content) -> Result<(Array, Digest)> {
 pub(crate) fn row_header(start: &[u8]) -> Result<(Vec<usize>, usize, Element)> {
     let header = read_header(&mut Content::of_bytes(start))?;
     Ok((header.shape, header.raw.len(), header.element))
+}
+
+/// The array in an IDX file, plain or gzip, to be read row by row.
+///
+/// # Errors
+/// As [`read_idx`], as far as the header shows it.
+pub(crate) fn rows_of(path: &Path) -> Result<ArrayRows> {
+    let read = |error| Error::io("read", path, error);
+    let file = reading::open(path)?;
+    let length = file.metadata().map_err(read)?.len();
+    let mut content = Content::of_file(file, length).map_err(read)?;
+    let header = read_header(&mut content).map_err(|error| error.context(path.display()))?;
+    header.size_justified_by(&content).map_err(|error| error.context(path.display()))?;
+    let Header { shape, element, .. } = header;
+    let decode = Box::new(move |bytes| Ok(element.decode(bytes)));
+    let are_bytes = element == Element::U8;
+    Ok(ArrayRows::new(shape, element.size(), decode, Box::new(content), are_bytes))
 }
 
 /// The bytes of the values, and the SHA-256 of `hash_after` followed by them, if that is given.

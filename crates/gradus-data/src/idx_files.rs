@@ -9,10 +9,12 @@ use super::array::Array;
 use super::assemble::{fit_part, numbered_parts};
 use super::emnist::{self, Emnist};
 use super::idx::read_idx;
+use super::labels::{Classes, Labels};
 use super::listing::{Listing, file_name};
 use super::named::{first_column, transpose_images};
+use super::npy::Content;
 use super::parts::{Part, Parts};
-use super::{Dataset, invalid};
+use super::{Dataset, Targets, invalid};
 use crate::error::{Error, Result};
 
 /// The part in the name of a file; of none if it names no part.
@@ -75,6 +77,17 @@ impl IdxFiles {
         self.pairs()
             .and_then(|pairs| read_parts(pairs, warnings))
             .map_err(|error| error.context(folder.display()))
+    }
+
+    /// The images and the labels of the training part, and which other parts there are.
+    ///
+    /// # Errors
+    /// If images or labels are missing.
+    pub(crate) fn training(self, folder: &Path) -> Result<(PathBuf, PathBuf, Vec<Part>)> {
+        let Parts { train, validation, test } =
+            self.pairs().map_err(|error| error.context(folder.display()))?;
+        let others = [validation.map(|_| Part::Validation), test.map(|_| Part::Test)];
+        Ok((train.images, train.labels, others.into_iter().flatten().collect()))
     }
 
     fn pairs(self) -> Result<Parts<Pair>> {
@@ -208,8 +221,19 @@ pub(crate) fn read_single(path: &Path, warnings: &mut Vec<String>) -> Result<Par
     read_parts(Parts::only(pair), warnings).map_err(|error| error.context(path.display()))
 }
 
+/// The labels of IDX images, as classes.
+///
+/// # Errors
+/// If they cannot be read, or are no classes.
+pub(crate) fn targets_in(labels: &Path) -> Result<Targets> {
+    let numbers = first_column(read_idx(labels)?);
+    let classes = Labels::of(Content::Numbers(numbers)).and_then(Classes::of_training);
+    let (labels, classes) = classes.map_err(|error| error.context(labels.display()))?;
+    Ok(Targets::Classes { labels, names: classes.names })
+}
+
 /// The file of the labels for a file of images, or the name that it should have.
-fn labels_of(images: &Path) -> Result<PathBuf, String> {
+pub(crate) fn labels_of(images: &Path) -> Result<PathBuf, String> {
     let name = file_name(images);
     let stem = name.strip_suffix(".gz").unwrap_or(&name);
     let labels = stem.replace("images", "labels").replace("image", "label");

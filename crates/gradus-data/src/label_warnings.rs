@@ -13,14 +13,19 @@ pub(crate) fn label_warning(data: &Dataset) -> Option<String> {
     let Targets::Classes { labels, names } = &data.targets else { return None };
     let mut is_used = vec![false; names.len()];
     labels.iter().for_each(|&label| is_used[label as usize] = true);
-    let (samples, classes) = (labels.len(), is_used.iter().filter(|&&used| used).count());
+    warning_of(labels.len(), names, &is_used)
+}
+
+/// As [`label_warning`], of so many samples in classes of these names, some of which are not used.
+pub(crate) fn warning_of(samples: usize, names: &[String], is_used: &[bool]) -> Option<String> {
+    let classes = is_used.iter().filter(|&&used| used).count();
     let are_numbers = names.iter().all(|name| name.parse::<f64>().is_ok());
     let is_one_each = classes > MANY && classes * 2 > samples;
     match classes {
         1 => Some(format!(
             "all {samples} samples are of one class, {:?}: there is nothing to learn; is it the right \
              label column (`label_column`)?",
-            names[labels[0] as usize]
+            names[is_used.iter().position(|&used| used).unwrap_or(0)]
         )),
         _ if are_numbers && (is_one_each || classes > VERY_MANY && classes * 10 > samples) => {
             Some(format!(

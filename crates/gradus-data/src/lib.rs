@@ -10,10 +10,11 @@
 //! | folders.rs | what a folder holds: files of one format, parts, classes |
 //! | listing.rs, pattern.rs, parts.rs, idx_files.rs, emnist.rs | what names in a folder mean: clutter, patterns, parts, IDX files, EMNIST's |
 //! | row_file.rs | any rows of an array in a file that may be larger than memory |
+//! | pieces.rs, array_rows.rs | data of any kind, piece by piece |
 //! | shards/ | a folder of shards: data beyond memory, packed and read |
 //! | idx.rs, npz.rs, npz_names.rs, npy/, zip.rs, csv/, images/ | the readers |
 //! | label_warnings.rs | labels that are probably not what they were meant to be |
-//! | assemble.rs, array.rs, labels.rs | arrays and labels become samples: checks, bytes or floats, shapes, classes |
+//! | assemble.rs, array.rs, array_form.rs, labels.rs | arrays and labels become samples: checks, bytes or floats, shapes, classes |
 //! | bytes.rs | sizes are checked before memory is allocated |
 //! | sets.rs, search_path.rs, named.rs | the named sets, where they may be on this machine, whether files are genuine |
 //! | fetch.rs, http.rs | downloads into the cache |
@@ -25,6 +26,8 @@ mod bytes;
 mod listing;
 mod pattern;
 mod array;
+mod array_rows;
+mod array_form;
 mod parts;
 pub mod idx;
 pub mod npy;
@@ -51,6 +54,7 @@ mod folders;
 mod files;
 mod load_options;
 mod find_set;
+mod pieces;
 mod load;
 #[cfg(test)]
 mod testing;
@@ -61,7 +65,8 @@ pub use find_set::{fetch, is_set_name, sets_at_hand};
 pub use folders::{FolderKind, folder_kind, training_table};
 pub use load::{find, held_out, load, load_matching, load_single, load_validation, note_on_name};
 pub use load_options::{ColumnKinds, Found, LoadOptions, Loaded};
-pub use parts::Parts;
+pub use parts::{Part, Parts};
+pub use pieces::{FoundPieces, find_pieces};
 pub use row_file::{RowFile, RowKind};
 pub use sets::set_names;
 pub use weights::read_sample_weights;

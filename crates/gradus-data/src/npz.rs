@@ -18,6 +18,8 @@ use super::zip::{Archive, Entry};
 use crate::error::{Error, Result};
 use crate::reading;
 
+pub(crate) mod rows;
+
 /// The arrays of an `.npz` file, read one at a time.
 pub struct Npz<R> {
     archive: Archive<R>,
@@ -237,17 +239,20 @@ fn parts<R: Read + Seek>(
         if part == Part::Train {
             doubts.extend(labels.doubt().map(|doubt| format!("{targets}: {doubt}")));
         }
-        doubts.extend(labels.one_hot().map(|classes| {
-            format!(
-                "{targets} has one-hot rows: each is read as the class of its 1, from 0 to {}; with `loss` \
-                 squared they are {classes} values",
-                classes - 1
-            )
-        }));
+        doubts.extend(labels.one_hot().map(|classes| of_one_hot(targets, classes)));
         Ok((samples, labels))
     });
     warnings.append(&mut doubts);
     labelled_parts(read?, options.doubles)
+}
+
+/// What is said of labels in one-hot rows.
+fn of_one_hot(targets: &str, classes: usize) -> String {
+    format!(
+        "{targets} has one-hot rows: each is read as the class of its 1, from 0 to {}; with `loss` squared they are \
+         {classes} values",
+        classes - 1
+    )
 }
 
 fn texts_as_values(name: &str) -> Error {

@@ -48,10 +48,13 @@ impl<T> Parts<T> {
 }
 
 /// A part of data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// What is learned from.
     Train,
+    /// What settings are chosen by.
     Validation,
+    /// What a model is judged by.
     Test,
 }
 
@@ -69,8 +72,8 @@ const NAMES: [(Part, &[&str]); 3] = [
 const FILLERS: [&str; 6] = ["set", "data", "dataset", "part", "split", "images"];
 
 impl Part {
-    /// The part in messages.
-    pub(crate) fn name(self) -> &'static str {
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
         match self {
             Part::Train => "training",
             Part::Validation => "validation",
@@ -78,8 +81,8 @@ impl Part {
         }
     }
 
-    /// The part in names of arrays.
-    pub(crate) fn short_name(self) -> &'static str {
+    /// Its name in those of arrays and options.
+    pub fn short_name(self) -> &'static str {
         match self {
             Part::Train => "train",
             Part::Validation => "val",

@@ -167,13 +167,17 @@ impl RowFile {
     pub fn read(&self, rows: Range<usize>) -> Result<Array> {
         let mut shape = vec![rows.len()];
         shape.extend(&self.sample_shape);
-        let bytes = self.bytes(rows)?;
+        let values = self.decode(self.bytes(rows)?)?;
+        Ok(Array { shape, values })
+    }
+
+    /// The values that bytes of this file are.
+    pub(crate) fn decode(&self, bytes: Vec<u8>) -> Result<Values> {
         let values = match &self.element {
             Element::Npy(descr) => npy::decode(descr, bytes),
             Element::Idx(element) => Ok(element.decode(bytes)),
         };
-        let values: Values = values.map_err(|error| error.context(self.path.display()))?;
-        Ok(Array { shape, values })
+        values.map_err(|error| error.context(self.path.display()))
     }
 
     /// The bytes of these rows as they are in the file.

@@ -111,6 +111,26 @@ impl<R: Read + Seek> Archive<R> {
         Ok(start)
     }
 
+    /// The decompressed content of `entry`, to be read piece by piece. Its size and its checksum are verified at its end.
+    ///
+    /// # Errors
+    /// As [`Archive::read`].
+    pub(crate) fn into_reader(mut self, entry: &Entry) -> Result<EntryReader>
+    where
+        R: Send + 'static,
+    {
+        let start = self.place(entry)?;
+        self.reader.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+        let raw = BufReader::with_capacity(1 << 16, self.reader.take(entry.compressed));
+        let reader: Box<dyn Read + Send> = match entry.method {
+            0 => Box::new(raw),
+            8 => Box::new(DeflateDecoder::new(raw)),
+            other => return Err(unknown_method(other)),
+        };
+        let (left, checksum) = (entry.size, entry.checksum);
+        Ok(EntryReader { reader, left, checksum, found: Crc::new() })
+    }
+
     fn content(&mut self, entry: &Entry) -> Result<Vec<u8>> {
         read_exactly(self.reader_of(entry)?, entry)
     }
@@ -123,9 +143,7 @@ impl<R: Read + Seek> Archive<R> {
         match entry.method {
             0 => Ok(Box::new(raw)),
             8 => Ok(Box::new(DeflateDecoder::new(raw))),
-            other => Err(invalid(format!(
-                "compression method {other} is not supported: pack the archive again with deflate"
-            ))),
+            other => Err(unknown_method(other)),
         }
     }
 
@@ -150,6 +168,43 @@ impl<R: Read + Seek> Archive<R> {
             return Err(damaged("an entry promises more bytes than the file can hold"));
         }
         Ok(start)
+    }
+}
+
+fn unknown_method(method: u16) -> Error {
+    invalid(format!(
+        "compression method {method} is not supported: pack the archive again with deflate"
+    ))
+}
+
+/// The content of an entry, read from its beginning to its end.
+pub(crate) struct EntryReader {
+    reader: Box<dyn Read + Send>,
+    /// Bytes that should follow.
+    left: u64,
+    checksum: u32,
+    found: Crc,
+}
+
+impl Read for EntryReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wrong = |problem| io::Error::new(io::ErrorKind::InvalidData, problem);
+        let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let count = self.reader.read(&mut buffer[..most])?;
+        self.found.update(&buffer[..count]);
+        self.left -= count as u64;
+        if count == 0 && most > 0 {
+            return Err(wrong("the entry ends too early"));
+        }
+        if self.left == 0 && count > 0 {
+            if !bytes::at_end(&mut self.reader)? {
+                return Err(wrong("the entry is longer than the table of contents says"));
+            }
+            if self.found.sum() != self.checksum {
+                return Err(wrong("the entry fails its checksum"));
+            }
+        }
+        Ok(count)
     }
 }
 

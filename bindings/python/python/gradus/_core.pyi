@@ -19,6 +19,13 @@ class SparseRows:
     def shape(self) -> tuple[int, int]: ...
     def __len__(self) -> int: ...
 
+class FileRows:
+    def __init__(
+        self, path: str | PathLike[str], start: int, shape: tuple[int, int], type: str
+    ) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
 class Table:
     def __init__(
         self,
@@ -36,7 +43,7 @@ class Table:
     def __len__(self) -> int: ...
     def take(self, rows: NDArray[np.int64]) -> Table: ...
 
-Samples = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64] | SparseRows | Table
+Samples = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64] | SparseRows | Table | FileRows
 # Labels, or values (samples x values).
 Targets = NDArray[np.uint32] | NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus import _columns, _core, _frames, _initial, _inputs, _kinds, _settings
+from gradus import _columns, _core, _frames, _initial, _inputs, _kinds, _memory_maps, _settings
 from gradus._errors import convergence_warning, not_fitted
 from gradus._explaining import Explaining
 from gradus._saving import Savable, finite_or_none
@@ -160,9 +160,10 @@ class BaseMLP(Explaining, Savable):
                 task=getattr(targets, "task", self._task),
             ),
         )
+        in_file = None if go_on or partial or not self._reads_blocks() else _memory_maps.rows_in_file(X)
         run = _core.train(
             settings,
-            values,
+            values if in_file is None else in_file,
             targets.values,
             targets.names,
             notes=self._notes(weights),
@@ -191,6 +192,11 @@ class BaseMLP(Explaining, Savable):
         if not partial:
             self._warn(run, stacklevel=5)
         return self
+
+    def _reads_blocks(self):
+        """Returns whether training can read samples when it needs them, in an order of blocks."""
+        in_blocks = _settings.truth("shuffle", self.shuffle) and _settings.makes_steps(self)
+        return in_blocks and not self._tabular and self.normalization != "robust"
 
     @property
     def _no_improvement_count(self):

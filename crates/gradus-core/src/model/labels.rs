@@ -34,10 +34,25 @@ impl Model {
         workers: &Workers,
         ranks: &Ranks,
     ) -> Result<LabelEvaluation> {
+        let mut results = LabelResults::default();
+        self.add_labels_on_ranks(data, (workers, ranks), &mut results)?;
+        Ok(results.evaluation())
+    }
+
+    /// Adds what is predicted for further samples to `results`, by all ranks as above.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate_labels_on_ranks`].
+    pub fn add_labels_on_ranks<'a>(
+        &self,
+        data: impl Into<Subset<'a>>,
+        by: (&Workers, &Ranks),
+        results: &mut LabelResults,
+    ) -> Result<()> {
         let data = data.into();
-        let logits = self.label_logits(data, (workers, ranks))?;
+        let logits = self.label_logits(data, by)?;
         check_finite(&logits, self.names().len())?;
-        self.measure_labels(&logits, data)
+        results.add(self, logits, data)
     }
 
     /// The same, also for a model whose predictions are not finite.
@@ -46,21 +61,45 @@ impl Model {
         data: Subset,
         by: (&Workers, &Ranks),
     ) -> Result<LabelEvaluation> {
-        self.measure_labels(&self.label_logits(data, by)?, data)
+        let mut results = LabelResults::default();
+        results.add(self, self.label_logits(data, by)?, data)?;
+        Ok(results.evaluation())
     }
 
     fn label_logits(&self, data: Subset, by: (&Workers, &Ranks)) -> Result<Vec<f32>> {
         self.check_task(Task::MultiLabel)?;
         self.raw_outputs_on_ranks(data, by)
     }
+}
 
-    fn measure_labels(&self, logits: &[f32], data: Subset) -> Result<LabelEvaluation> {
-        let Targets::Labels { values, .. } = &data.data().targets else {
-            return Err(self.misfit(data.data()));
+/// What is predicted for samples with several labels, part after part: how well they are ranked is known only of all together, so
+/// that every prediction is kept, but no inputs.
+#[derive(Debug, Clone, Default)]
+pub struct LabelResults {
+    logits: Vec<f32>,
+    labels: Vec<u8>,
+    outputs: usize,
+}
+
+impl LabelResults {
+    fn add(&mut self, model: &Model, logits: Vec<f32>, data: Subset) -> Result<()> {
+        let count = model.names().len();
+        let values = match &data.data().targets {
+            Targets::Labels { values, names } if names.len() == count => values,
+            _ => return Err(model.misfit(data.data())),
         };
-        let count = self.names().len();
         let of_sample = |sample: usize| &values[sample * count..][..count];
-        let labels: Vec<u8> = data.indices().flat_map(of_sample).copied().collect();
-        Ok(LabelEvaluation::new(count, logits, &labels))
+        self.labels.extend(data.indices().flat_map(of_sample));
+        match self.logits.is_empty() {
+            true => self.logits = logits,
+            false => self.logits.extend(logits),
+        }
+        self.outputs = count;
+        Ok(())
+    }
+
+    /// The figures of all samples.
+    pub fn evaluation(&self) -> LabelEvaluation {
+        LabelEvaluation::new(self.outputs, &self.logits, &self.labels)
     }
 }

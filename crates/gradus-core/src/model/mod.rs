@@ -32,6 +32,7 @@ pub use explain::Explanation;
 pub use importance::{ColumnImportance, Importance, ImportanceSettings, Importances, Score};
 pub use inputs::{InputKind, ValueRange};
 pub use intervals::Intervals;
+pub use labels::LabelResults;
 pub use outputs::Outputs;
 pub use partial_dependence::{DependenceSettings, PartialDependence};
 pub use parts::{Check, MOST_MEMBERS, Model};

@@ -1,4 +1,5 @@
-//! Whether numbers lose in single precision what tells them apart: double-precision values in, yes or no out.
+//! Whether numbers lose in single precision what tells them apart: double-precision values in, at once or in parts, yes or
+//! no out.
 
 /// A rounding error beyond this share of a column's standard deviation is too large.
 const TOLERANCE: f64 = 1.0 / 4096.0;
@@ -9,37 +10,73 @@ pub fn needs_doubles(values: &[f64], features: usize) -> bool {
     if features == 0 || values.iter().all(|&value| f64::from(value as f32) == value) {
         return false;
     }
-    let samples = (values.len() / features) as f64;
-    let mut columns = vec![Column::default(); features];
-    for row in values.chunks_exact(features) {
-        for (at, (column, &value)) in columns.iter_mut().zip(row).enumerate() {
-            column.sum += value;
-            column.varies |= value != values[at];
-            column.error = column.error.max((value - f64::from(value as f32)).abs());
-        }
-    }
-    // In a second pass, for the squares of values far from 0 lose the same digits.
-    for row in values.chunks_exact(features) {
-        for (column, &value) in columns.iter_mut().zip(row) {
-            let distance = value - column.sum / samples;
-            column.squares += distance * distance;
-        }
-    }
-    columns.iter().any(|column| {
-        let std = (column.squares / samples).sqrt();
-        // The mean of equal values is rounded: their standard deviation is not quite 0.
-        column.varies && std.is_finite() && column.error > TOLERANCE * std
-    })
+    let mut precision = Precision::default();
+    precision.add(values, features);
+    precision.needs_doubles()
 }
 
-#[derive(Clone, Default)]
+/// As [`needs_doubles`], of values that come in parts, one after the other.
+#[derive(Debug, Clone, Default)]
+pub struct Precision {
+    samples: f64,
+    columns: Vec<Column>,
+}
+
+#[derive(Debug, Clone, Default)]
 struct Column {
-    sum: f64,
+    first: f64,
+    mean: f64,
+    /// The sum of the squared distances to the mean.
     squares: f64,
     /// The largest rounding error.
     error: f64,
     /// Whether any value differs from the first.
     varies: bool,
+}
+
+impl Precision {
+    /// Adds rows of `features` values.
+    pub fn add(&mut self, values: &[f64], features: usize) {
+        let Some(first) = values.get(..features).filter(|first| !first.is_empty()) else { return };
+        let count = (values.len() / features) as f64;
+        if self.columns.is_empty() {
+            let column = |&first: &f64| Column { first, ..Column::default() };
+            self.columns = first.iter().map(column).collect();
+        }
+        let mut sums = vec![0.0; features];
+        for row in values.chunks_exact(features) {
+            for ((column, sum), &value) in self.columns.iter_mut().zip(&mut sums).zip(row) {
+                *sum += value;
+                column.varies |= value != column.first;
+                column.error = column.error.max((value - f64::from(value as f32)).abs());
+            }
+        }
+        // In a second pass, for the squares of values far from 0 lose the same digits.
+        let means: Vec<f64> = sums.iter().map(|sum| sum / count).collect();
+        let mut squares = vec![0.0; features];
+        for row in values.chunks_exact(features) {
+            for ((squares, mean), value) in squares.iter_mut().zip(&means).zip(row) {
+                *squares += (value - mean) * (value - mean);
+            }
+        }
+        // Chan, Golub and LeVeque: the squares around the mean of both parts.
+        let (before, all) = (self.samples, self.samples + count);
+        for (column, (squares, mean)) in self.columns.iter_mut().zip(squares.iter().zip(&means)) {
+            let distance = mean - column.mean;
+            column.squares += squares + distance * distance * before * count / all;
+            column.mean += distance * count / all;
+        }
+        self.samples = all;
+    }
+
+    /// Whether a column needs double precision.
+    pub fn needs_doubles(&self) -> bool {
+        self.columns.iter().any(|column| {
+            let std = (column.squares / self.samples).sqrt();
+            // The mean of equal values is rounded: their standard deviation is not quite 0.
+            column.varies && std.is_finite() && column.error > TOLERANCE * std
+        })
+    }
 }
 
 #[cfg(test)]
@@ -69,5 +106,25 @@ mod tests {
             assert!(!needs_doubles(&ordinary, 1), "{ordinary:?}");
         }
         assert!(!needs_doubles(&[], 3));
+    }
+
+    #[test]
+    fn parts_are_judged_as_the_whole() {
+        let column = |origin: f64, step: f64| -> Vec<f64> {
+            (0..1000).map(|i| origin + step * (i * 7919 % 1000) as f64).collect()
+        };
+        for values in [column(1.7e9, 60.0), column(1.7e9, 1.0), column(1e9, 0.1), column(0.1, 0.3)]
+        {
+            let both: Vec<f64> = values.iter().flat_map(|&value| [0.5, value]).collect();
+            let mut parts = Precision::default();
+            both.chunks(34).for_each(|part| parts.add(part, 2));
+            assert_eq!(parts.needs_doubles(), needs_doubles(&both, 2), "{}", values[0]);
+        }
+        // The first part does not vary, the second does.
+        let mut parts = Precision::default();
+        parts.add(&[1.7e9 + 1.0; 5], 1);
+        assert!(!parts.needs_doubles());
+        parts.add(&[1.7e9 + 2.0; 5], 1);
+        assert!(parts.needs_doubles());
     }
 }

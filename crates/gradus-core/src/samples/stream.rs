@@ -4,13 +4,13 @@
 //! they are asked for. Training and evaluation take such a data set as any other; what needs all inputs at once refuses it.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sha2::{Digest, Sha256};
 
 use super::digest::hex;
 use super::streamed::Streamed;
-use super::{DataDigest, Dataset, Inputs, Rows, Subset, Sums, Targets};
+use super::{DataDigest, Dataset, DigestOfParts, Inputs, Rows, Subset, Sums, Targets};
 use crate::error::{Error, Result, invalid};
 
 /// Bytes that are read at a time where all samples are gone through in their order.
@@ -49,8 +49,19 @@ struct Shared {
     source: Box<dyn Source>,
     /// The first sample: the kind and the shape of all.
     first: Dataset,
-    /// The sums over some of the samples, with a digest of their numbers: a run asks for them several times.
-    sums: Mutex<Option<(String, Sums)>>,
+    /// What is known of some of the samples, with a digest of their numbers: a run asks for it several times.
+    parts: Mutex<Vec<(String, Summary)>>,
+}
+
+/// The parts of a source of which something is kept: training, validation, and some to spare.
+const MOST_PARTS: usize = 4;
+
+/// What is known of samples that have been read once.
+#[derive(Clone)]
+struct Summary {
+    sums: Sums,
+    /// Their digest without sample weights.
+    digest: DataDigest,
 }
 
 impl std::fmt::Debug for Streamed {
@@ -89,7 +100,7 @@ impl Dataset {
             return Err(invalid(format!("{} targets for {samples} samples", targets.samples())));
         }
         let (sample_shape, columns) = (first.sample_shape.clone(), first.columns.clone());
-        let shared = Shared { source: Box::new(source), first, sums: Mutex::default() };
+        let shared = Shared { source: Box::new(source), first, parts: Mutex::default() };
         let inputs = Inputs::Streamed(Streamed(Arc::new(shared)));
         Ok(Dataset { inputs, targets, sample_shape, sample_weights: None, columns })
     }
@@ -170,8 +181,8 @@ impl Streamed {
     pub(crate) fn pick(&self, numbers: &[usize]) -> Streamed {
         let numbers = numbers.iter().map(|&number| number as u32).collect();
         let first = self.shared().first.clone();
-        let source = Box::new(Part { whole: self.clone(), numbers });
-        Streamed(Arc::new(Shared { source, first, sums: Mutex::default() }))
+        let source = Box::new(Part { whole: self.clone(), numbers, summary: OnceLock::new() });
+        Streamed(Arc::new(Shared { source, first, parts: Mutex::default() }))
     }
 
     /// The values of a sample; NaN if they cannot be read.
@@ -221,29 +232,42 @@ impl Subset<'_> {
     /// Those of reading.
     pub fn sums(&self) -> Result<Sums> {
         let Some(streamed) = self.streamed() else { return Ok(Sums::of(*self)) };
-        if self.is_whole() {
-            return streamed.source().sums();
+        match self.is_whole() {
+            true => streamed.source().sums(),
+            false => Ok(self.summary(streamed)?.sums),
         }
-        let key = digest_of(&[], self.indices());
-        let mut kept = streamed.shared().sums.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, sums)) = kept.as_ref().filter(|(of, _)| *of == key) {
-            return Ok(sums.clone());
-        }
-        let sums = sums_of(self.len(), self.row_bytes(), |places| self.read(places))?;
-        *kept = Some((key, sums.clone()));
-        Ok(sums)
     }
 
-    /// The digests of streamed samples: those of the source for all of them, as if they were in memory. Of a part of them that
-    /// of the inputs is made of the source's and of their numbers, because it must not read them.
+    /// What is known of a part of the samples, which is read once for it.
+    fn summary(&self, streamed: &Streamed) -> Result<Summary> {
+        let key = digest_of(&[], self.indices());
+        let mut kept = streamed.shared().parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, summary)) = kept.iter().find(|(of, _)| *of == key) {
+            return Ok(summary.clone());
+        }
+        let summary = summary_of(self.len(), self.row_bytes(), |places| self.read(places))?;
+        if kept.len() == MOST_PARTS {
+            kept.remove(0);
+        }
+        kept.push((key, summary.clone()));
+        Ok(summary)
+    }
+
+    /// The digests of streamed samples, as if they were in memory: those of the source for all of them; a part of them is read.
+    /// Where that fails, as training on them will, they are made of the source's and of their numbers.
     pub(super) fn digest_of_streamed(&self, streamed: &Streamed) -> DataDigest {
-        let source = streamed.source().digest();
-        let inputs = match self.is_whole() {
+        let source = match self.is_whole() {
+            true => Ok(streamed.source().digest()),
+            false => self.summary(streamed).map(|summary| summary.digest),
+        };
+        let is_known = source.is_ok();
+        let source = source.unwrap_or_else(|_| streamed.source().digest());
+        let inputs = match is_known {
             true => source.inputs,
             false => digest_of(&[&source.inputs], self.indices()),
         };
         let (targets, weights) = self.digests_of_targets_and_weights();
-        let all = match self.is_whole() && targets == source.targets && weights == source.weights {
+        let all = match is_known && targets == source.targets && weights == source.weights {
             true => source.all,
             false => {
                 let weights = weights.as_deref().unwrap_or_default();
@@ -254,18 +278,24 @@ impl Subset<'_> {
     }
 }
 
-/// The sums over so many samples of `row_bytes` bytes, which `read` reads.
-fn sums_of(
+/// What is known of so many samples of `row_bytes` bytes, which `read` reads.
+fn summary_of(
     samples: usize,
     row_bytes: usize,
     read: impl Fn(Range<usize>) -> Result<Dataset>,
-) -> Result<Sums> {
-    let mut sums = Sums::default();
+) -> Result<Summary> {
+    let (mut sums, mut digest, mut targets) = (Sums::default(), DigestOfParts::default(), None);
     let piece = (PIECE_BYTES / row_bytes.max(1)).max(1);
     for start in (0..samples).step_by(piece) {
-        sums.add(&read(start..(start + piece).min(samples))?);
+        let part = read(start..(start + piece).min(samples))?;
+        sums.add(&part);
+        digest.add(&part);
+        match &mut targets {
+            None => targets = Some(part.targets),
+            Some(all) => all.append(&part.targets),
+        }
     }
-    Ok(sums)
+    Ok(Summary { sums, digest: digest.finish(targets.map(Ok))? })
 }
 
 /// A digest of texts and numbers.
@@ -280,6 +310,23 @@ fn digest_of(texts: &[&str], numbers: impl Iterator<Item = usize>) -> String {
 struct Part {
     whole: Streamed,
     numbers: Vec<u32>,
+    /// None if they could not be read.
+    summary: OnceLock<Option<Summary>>,
+}
+
+impl Part {
+    fn summary(&self) -> Result<Summary> {
+        let row_bytes = self.whole.features() * self.whole.kind().bytes_of_value();
+        let read = || summary_of(self.samples(), row_bytes, |rows| self.read(rows));
+        let mut error = None;
+        let known = self.summary.get_or_init(|| read().map_err(|it| error = Some(it)).ok());
+        match (known, error) {
+            (Some(summary), _) => Ok(summary.clone()),
+            (None, Some(error)) => Err(error),
+            // It failed before.
+            (None, None) => read(),
+        }
+    }
 }
 
 impl Source for Part {
@@ -307,6 +354,10 @@ impl Source for Part {
     }
 
     fn digest(&self) -> DataDigest {
+        if let Ok(summary) = self.summary() {
+            return summary.digest;
+        }
+        // Training on them will fail.
         let source = self.whole.source().digest();
         let of = |text: &str| digest_of(&[text], self.numbers.iter().map(|&it| it as usize));
         DataDigest {
@@ -319,8 +370,7 @@ impl Source for Part {
     }
 
     fn sums(&self) -> Result<Sums> {
-        let row_bytes = self.whole.features() * self.whole.kind().bytes_of_value();
-        sums_of(self.samples(), row_bytes, |rows| self.read(rows))
+        Ok(self.summary()?.sums)
     }
 }
 

@@ -300,6 +300,18 @@ impl Labels {
         Ok(())
     }
 
+    /// No labels yet, of classes that are known in their order.
+    pub(super) fn of_classes(names: &[String]) -> Labels {
+        let indices = names.iter().zip(0..).map(|(name, index)| (name.clone().into_bytes(), index));
+        let class_indices = indices.collect();
+        Labels { labels: Vec::new(), class_names: names.to_vec(), class_indices }
+    }
+
+    /// Forgets the labels, but not the classes.
+    pub(super) fn forget_rows(&mut self) {
+        self.labels.clear();
+    }
+
     /// Adds the labels of later rows.
     ///
     /// # Errors

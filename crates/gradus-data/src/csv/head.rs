@@ -49,4 +49,14 @@ impl Head {
             None => format!("column {at}"),
         }
     }
+
+    /// Warns that whole numbers of a column were rounded.
+    #[cfg(feature = "parquet")]
+    pub(super) fn tell_rounded(&mut self, at: usize) {
+        self.warnings.push(format!(
+            "{} has whole numbers beyond 2^53, which are rounded to double precision: if they are codes, name it with \
+             `categorical`, or leave it out with `drop`",
+            self.column(at)
+        ));
+    }
 }

@@ -8,7 +8,8 @@ use gradus_core::transform::columns::time_text;
 
 use super::fields::Gaps;
 use super::samples::convert;
-use super::typed::{Wanted, number_text};
+use super::texts::number_text;
+use super::typed::Wanted;
 
 /// A column of text as a table would have it: spaces around values are trimmed, spellings of gaps (the usual ones, unless
 /// `missing` has others) are gaps, and numbers are written in one way. `codes` are indices into `values`, or

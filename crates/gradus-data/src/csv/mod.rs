@@ -13,17 +13,19 @@
 //! | records.rs | a block | records of fields, with their lines |
 //! | header.rs | the first records | whether the first one is a header |
 //! | table.rs | all of these | the columns of a text table, and its rows one by one |
-//! | stored.rs, parquet.rs, ipc.rs, arrow.rs, quiet.rs | a file that keeps types | its columns |
+//! | stored.rs, stored_rows.rs, parquet.rs, ipc.rs, arrow.rs, quiet.rs | a file that keeps types | its columns |
 //! | head.rs | | what is known of columns before rows are read |
 //! | layout.rs | columns, and what is asked for | which are features and targets |
 //! | fields.rs, times.rs | fields | numbers, labels, times |
-//! | typed.rs | the fields of a column | numbers, text or times |
+//! | typed.rs, texts.rs | the fields of a column | numbers, text or times |
 //! | single.rs | a single field | a column of one row |
 //! | in_memory.rs | columns of text in memory | what a table would have |
 //! | rows.rs | a text table | its features and targets, blocks side by side |
 //! | targets.rs | fields or columns | labels or values |
 //! | samples.rs | features and targets | inputs |
 //! | several.rs | files of equal columns | the samples of all of them |
+//! | survey.rs | parts of a column | what must be known of all of it |
+//! | pieces.rs | files of any size | samples, some rows at a time |
 //! | task.rs | a table | which column is the target, and whether it holds classes or values |
 //! | options.rs | | what is asked for |
 //! | columns.rs, exact.rs | a table | its columns with their types, to be written again |
@@ -47,6 +49,7 @@ mod ipc;
 mod layout;
 mod options;
 mod packed;
+mod pieces;
 #[cfg(feature = "parquet")]
 mod parquet;
 #[cfg(feature = "parquet")]
@@ -59,9 +62,13 @@ mod single;
 mod source;
 #[cfg(feature = "parquet")]
 mod stored;
+#[cfg(feature = "parquet")]
+mod stored_rows;
+mod survey;
 mod table;
 mod targets;
 mod task;
+mod texts;
 mod times;
 mod typed;
 
@@ -83,6 +90,7 @@ pub use single::read_field;
 pub use task::{TargetGuess, guess_target, may_hold_images};
 
 pub(crate) use fields::Labels as TextLabels;
+pub(crate) use pieces::survey;
 
 use source::Source;
 use table::Table;

@@ -48,7 +48,22 @@ pub struct TableOptions<'a> {
     pub decimal_comma: bool,
 }
 
-impl TableOptions<'_> {
+impl<'a> TableOptions<'a> {
+    /// The options for a further file of a table whose first file has these columns.
+    pub(super) fn of_further_file(&self, columns: &'a Columns) -> TableOptions<'a> {
+        match self.columns {
+            Some(_) => *self,
+            // The roles of the columns are known by now.
+            None => TableOptions {
+                label_column: None,
+                drop: &[],
+                columns: Some(columns),
+                finds_types: true,
+                ..*self
+            },
+        }
+    }
+
     /// Whether the samples may be raw columns.
     pub(super) fn may_be_raw(&self) -> bool {
         self.columns.is_none() || self.types.is_some() || self.fill.is_some() || self.finds_types

@@ -15,7 +15,9 @@ use crate::zip::{Archive, Entry};
 ///
 /// # Errors
 /// `InvalidData` for an archive with another content, and for workbooks of spreadsheet programs.
-pub(super) fn unpack<'a>(mut source: impl Read + Seek + 'a) -> Result<Box<dyn Read + 'a>> {
+pub(super) fn unpack<'a>(
+    mut source: impl Read + Seek + Send + 'a,
+) -> Result<Box<dyn Read + Send + 'a>> {
     let start = start_of(&mut source)?;
     match Magic::of(&start) {
         Magic::Zip => {

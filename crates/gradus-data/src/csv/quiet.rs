@@ -4,19 +4,28 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
+use crate::error::{Result, invalid};
+
 thread_local! {
     /// Whether a panic of this thread is expected.
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The result of `work`, none if it panics; what it was working on must not be used then.
-pub(super) fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(silence);
     let was_quiet = IS_QUIET.replace(true);
     let found = catch_unwind(AssertUnwindSafe(work));
     IS_QUIET.set(was_quiet);
     found.ok()
+}
+
+/// What `work` gives, or an error if a crate that reads these files panics, as some do on damaged ones: what has been read is
+/// thrown away then.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    quietly(work)
+        .unwrap_or_else(|| Err(invalid("the file is damaged: its parts do not fit together")))
 }
 
 /// Panics are reported before they are caught: from now on only those of other work are, as before.

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::fields::{Decimals, Gaps, Mark, is_missing};
 use super::head::{Head, Layout};
 use super::records::{Block, Record, Records};
+use super::survey::Traits;
 use super::table::{Table, check_width};
 use super::targets::{ReadTargets, TargetKind};
 use super::typed::{ReadColumn, TypedColumn, Wanted};
@@ -31,6 +32,8 @@ pub(super) struct Plan<'a> {
     pub(super) wanted: &'a [Wanted],
     /// What the targets are.
     pub(super) targets: TargetKind,
+    /// The classes in their order, if they are known; others may follow.
+    pub(super) classes: &'a [String],
     /// What a gap is.
     pub(super) gaps: &'a Gaps<'a>,
     /// Whether rows without a target are left out; otherwise they are refused.
@@ -62,40 +65,47 @@ impl<R: Read> Table<R> {
     /// `InvalidData` with line and column for a field that is not what it should be.
     pub(super) fn read(&mut self, plan: &Plan) -> Result<ReadRows> {
         let mut whole = Piece::new(plan, self.decimals);
+        while self.read_round(&mut whole)? {}
+        whole.finish()
+    }
+
+    /// Adds the rows of the next blocks, a few for each thread; `false` at the end.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn read_round(&mut self, whole: &mut Piece) -> Result<bool> {
         while let Some(row) = self.next_ahead()? {
             whole.take(&row)?;
         }
         let (block, place) = self.rest_of_block();
-        whole.take_records(Records::from(&block.text, place, plan.separator, false))?;
-        while let Some(first) = self.blocks.next(BLOCK)? {
-            let (mut blocks, mut failed) = (vec![first], None);
-            // Two for each thread, so that one that is slow delays no other.
-            while blocks.len() < 2 * rayon::current_num_threads() && failed.is_none() {
-                match self.blocks.next(BLOCK) {
-                    Ok(Some(block)) => blocks.push(block),
-                    Ok(None) => break,
-                    Err(error) => failed = Some(error),
-                }
+        whole.take_records(Records::from(&block.text, place, whole.plan.separator, false))?;
+        let Some(first) = self.blocks.next(BLOCK)? else { return Ok(false) };
+        let (mut blocks, mut failed) = (vec![first], None);
+        // Two for each thread, so that one that is slow delays no other.
+        while blocks.len() < 2 * rayon::current_num_threads() && failed.is_none() {
+            match self.blocks.next(BLOCK) {
+                Ok(Some(block)) => blocks.push(block),
+                Ok(None) => break,
+                Err(error) => failed = Some(error),
             }
-            let read = |block: &Block| {
-                let mut piece = whole.continued();
-                piece.take_block(block).map(|()| piece)
-            };
-            let pieces: Vec<Result<Piece>> = blocks.par_iter().map(read).collect();
-            for (block, piece) in blocks.into_iter().zip(pieces) {
-                match piece {
-                    Ok(piece) if whole.may_append(&piece) => whole.append(piece, block.line)?,
-                    _ => whole.take_block(&block)?,
-                }
-            }
-            failed.map_or(Ok(()), Err)?;
         }
-        whole.finish()
+        let read = |block: &Block| {
+            let mut piece = whole.continued();
+            piece.take_block(block).map(|()| piece)
+        };
+        let pieces: Vec<Result<Piece>> = blocks.par_iter().map(read).collect();
+        for (block, piece) in blocks.into_iter().zip(pieces) {
+            match piece {
+                Ok(piece) if whole.may_append(&piece) => whole.append(piece, block.line)?,
+                _ => whole.take_block(&block)?,
+            }
+        }
+        failed.map_or(Ok(true), Err)
     }
 }
 
 /// What has been read of rows that follow each other.
-struct Piece<'a> {
+pub(super) struct Piece<'a> {
     plan: &'a Plan<'a>,
     decimals: Decimals,
     columns: Vec<TypedColumn>,
@@ -105,17 +115,23 @@ struct Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
-    fn new(plan: &'a Plan<'a>, decimals: Decimals) -> Piece<'a> {
+    pub(super) fn new(plan: &'a Plan<'a>, decimals: Decimals) -> Piece<'a> {
         let columns = plan.wanted.iter().map(|&wanted| TypedColumn::new(wanted, plan.bytes));
-        let targets = ReadTargets::new(plan.targets, decimals);
+        let targets = ReadTargets::new(plan.targets, decimals, plan.classes);
         Piece { plan, decimals, columns: columns.collect(), targets, rows: 0, left_out: 0 }
     }
 
     /// No rows yet, of those that follow.
     fn continued(&self) -> Piece<'a> {
         let columns = self.columns.iter().map(TypedColumn::continued).collect();
-        let targets = ReadTargets::new(self.plan.targets, self.decimals);
+        let targets = ReadTargets::new(self.plan.targets, self.decimals, self.plan.classes);
         Piece { columns, targets, rows: 0, left_out: 0, ..*self }
+    }
+
+    /// Forgets the rows so far, but not what they say about their columns and targets.
+    pub(super) fn forget_rows(&mut self, traits: &mut [Traits]) {
+        self.columns.iter_mut().zip(traits).for_each(|(column, it)| column.forget_rows(it));
+        self.targets.forget_rows();
     }
 
     fn take_block(&mut self, block: &Block) -> Result<()> {
@@ -181,7 +197,7 @@ impl<'a> Piece<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Result<ReadRows> {
+    pub(super) fn finish(self) -> Result<ReadRows> {
         let Piece { plan, decimals, columns, targets, rows, left_out } = self;
         let finished = columns.into_iter().zip(&plan.layout.features).map(|(column, &at)| {
             column.finish().map_err(|(line, problem)| {

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::fields::{Decimals, Gaps};
 use super::head::{Head, Layout};
 use super::options::TableOptions;
-use super::typed::{ReadColumn, Texts, Wanted};
+use super::texts::Texts;
+use super::typed::{ReadColumn, Wanted};
 use crate::error::{Error, Result};
 use crate::{Inputs, invalid, needs_doubles};
 
@@ -102,13 +103,7 @@ impl Head {
         if !options.names_types() && columns.iter().all(is_plain) {
             return Ok(numbers(&columns, may_be_pixels, options.doubles));
         }
-        let raw = columns.into_iter().map(|column| match column {
-            ReadColumn::Raw(column) => column,
-            ReadColumn::Bytes(bytes) => {
-                RawColumn::Numbers(bytes.into_iter().map(f64::from).collect())
-            }
-        });
-        Ok(Inputs::Table(RawTable::new(raw.collect())?))
+        Ok(Inputs::Table(RawTable::new(columns.into_iter().map(ReadColumn::into_raw).collect())?))
     }
 
     /// Adds gaps in place of the features that were not read.
@@ -177,29 +172,68 @@ fn is_plain(column: &ReadColumn) -> bool {
     }
 }
 
-/// Columns of numbers as rows: bytes if they have the shape of images and are no flags, else floats.
-fn numbers(columns: &[ReadColumn], may_be_pixels: bool, doubles: bool) -> Inputs {
-    let value = |column: &ReadColumn, row: usize| match column {
+/// What columns of numbers become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// Grey levels of images.
+    Bytes,
+    Floats,
+    Doubles,
+}
+
+impl Numbers {
+    /// What numbers without gaps become: bytes if they may be pixels, all of them are whole numbers from 0 to 255 and one is
+    /// above 1, since zeros and ones alone are not grey levels; else floats, of double precision where that is needed.
+    pub(super) fn of(
+        may_be_pixels: bool,
+        are_bytes: impl FnOnce() -> bool,
+        exceed_one: impl FnOnce() -> bool,
+        need_doubles: impl FnOnce() -> bool,
+    ) -> Numbers {
+        match may_be_pixels && are_bytes() {
+            true if exceed_one() => Numbers::Bytes,
+            true => Numbers::Floats,
+            false if need_doubles() => Numbers::Doubles,
+            false => Numbers::Floats,
+        }
+    }
+
+    /// Columns of numbers as rows.
+    pub(super) fn rows(self, columns: &[ReadColumn]) -> Inputs {
+        match self {
+            Numbers::Bytes => Inputs::Bytes(rows_of(columns, |it, row| value_of(it, row) as u8)),
+            Numbers::Floats => Inputs::Floats(rows_of(columns, |it, row| value_of(it, row) as f32)),
+            Numbers::Doubles => Inputs::Doubles(rows_of(columns, value_of)),
+        }
+    }
+}
+
+fn value_of(column: &ReadColumn, row: usize) -> f64 {
+    match column {
         ReadColumn::Bytes(bytes) => f64::from(bytes[row]),
         ReadColumn::Raw(RawColumn::Numbers(values)) => values[row],
         ReadColumn::Raw(_) => f64::NAN,
-    };
-    if may_be_pixels && columns.iter().all(are_bytes) {
-        let bytes = rows_of(columns, |column, row| value(column, row) as u8);
-        return match bytes.iter().all(|&value| value <= 1) {
-            // Zeros and ones alone are not grey levels.
-            true => Inputs::Floats(bytes.into_iter().map(f32::from).collect()),
-            false => Inputs::Bytes(bytes),
-        };
     }
+}
+
+/// Columns of numbers as rows: bytes if they have the shape of images and are no flags, else floats.
+fn numbers(columns: &[ReadColumn], may_be_pixels: bool, doubles: bool) -> Inputs {
+    let exceeds_one = |column: &ReadColumn| match column {
+        ReadColumn::Bytes(bytes) => bytes.iter().any(|&byte| byte > 1),
+        ReadColumn::Raw(RawColumn::Numbers(values)) => values.iter().any(|&value| value > 1.0),
+        ReadColumn::Raw(_) => false,
+    };
     let is_blurred = |column: &ReadColumn| match column {
         ReadColumn::Raw(RawColumn::Numbers(values)) => needs_doubles(values, 1),
         _ => false,
     };
-    match doubles || columns.par_iter().any(is_blurred) {
-        true => Inputs::Doubles(rows_of(columns, value)),
-        false => Inputs::Floats(rows_of(columns, |column, row| value(column, row) as f32)),
-    }
+    let form = Numbers::of(
+        may_be_pixels,
+        || columns.iter().all(are_bytes),
+        || columns.iter().any(exceeds_one),
+        || doubles || columns.par_iter().any(is_blurred),
+    );
+    form.rows(columns)
 }
 
 /// Whether a column holds whole numbers from 0 to 255.

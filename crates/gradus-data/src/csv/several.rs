@@ -15,7 +15,7 @@ use super::in_memory::in_type;
 use super::options::TableOptions;
 use super::source::{Part, Source};
 use super::typed::ReadColumn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::listing::some_names;
 use crate::{Dataset, invalid};
 
@@ -30,17 +30,7 @@ pub fn read_tables(paths: &[PathBuf], options: &TableOptions) -> Result<(Dataset
     warnings.extend(whole.take_warnings(first));
     let columns = whole.columns.clone();
     for path in files {
-        let options = match options.columns {
-            Some(_) => *options,
-            // The roles of the columns are known by now.
-            None => TableOptions {
-                label_column: None,
-                drop: &[],
-                columns: Some(&columns),
-                finds_types: true,
-                ..*options
-            },
-        };
+        let options = options.of_further_file(&columns);
         let mut part = part_of(path, Some((first, &whole.head)), &options)?;
         warnings.extend(part.take_warnings(path));
         append(&mut whole, part, options.missing).map_err(|error| error.context(path.display()))?;
@@ -62,7 +52,7 @@ fn part_of(path: &Path, first: Option<(&PathBuf, &Head)>, options: &TableOptions
 }
 
 /// Checks that two tables have the same columns, by name or without names as many.
-fn check_columns(first: &Path, head: &Head, found: &Head) -> Result<()> {
+pub(super) fn check_columns(first: &Path, head: &Head, found: &Head) -> Result<()> {
     let lacking = |names: &[String], others: &[String]| {
         let mut left = others.to_vec();
         let mut lacking = Vec::new();
@@ -101,11 +91,8 @@ fn append(whole: &mut Part, later: Part, missing: Option<&[String]>) -> Result<(
     let Part { head, layout, features, .. } = whole;
     let columns = std::mem::take(&mut features.columns).into_iter().zip(later.features.columns);
     for ((own, more), &at) in columns.zip(&layout.features) {
-        let joined = join(own, more, missing).map_err(|problem| {
-            let column = head.column(at);
-            invalid(format!("{column}: {problem}; read it as text with `categorical`, or leave it out with `drop`"))
-        });
-        features.columns.push(joined?);
+        let joined = join(own, more, missing);
+        features.columns.push(joined.map_err(|problem| misfit_of(head, at, &problem))?);
     }
     for (own, more) in features.orders.iter_mut().zip(later.features.orders) {
         *own = own.or(more);
@@ -127,20 +114,10 @@ fn join(
             own.extend(more);
             return Ok(ReadColumn::Bytes(own));
         }
-        (own, more) => (raw(own), raw(more)),
+        (own, more) => (own.into_raw(), more.into_raw()),
     };
     let is_empty = |column: &RawColumn| (0..column.len()).all(|row| column.is_gap(row));
-    let kind = match (own.kind(), more.kind()) {
-        (kind, other) if kind == other => kind,
-        (_, other) if is_empty(&own) => other,
-        (kind, _) if is_empty(&more) => kind,
-        (ColumnType::Number | ColumnType::Text, ColumnType::Number | ColumnType::Text) => {
-            ColumnType::Text
-        }
-        (kind, other) => {
-            return Err(format!("{} where earlier files have {}", other.plural(), kind.plural()));
-        }
-    };
+    let kind = joined_kind((own.kind(), || is_empty(&own)), (more.kind(), || is_empty(&more)))?;
     let of_kind = |column| in_type(column, kind, missing).map_err(|(_, problem)| problem);
     let joined = match (of_kind(own)?, of_kind(more)?) {
         (RawColumn::Numbers(mut own), RawColumn::Numbers(mut more)) => {
@@ -164,11 +141,30 @@ fn join(
     Ok(joined.into())
 }
 
-fn raw(column: ReadColumn) -> RawColumn {
-    match column {
-        ReadColumn::Raw(column) => column,
-        ReadColumn::Bytes(bytes) => RawColumn::Numbers(bytes.into_iter().map(f64::from).collect()),
+/// The type of a column whose parts are of these types, of which either may have gaps alone.
+///
+/// # Errors
+/// What is wrong, if no type has the values of both.
+pub(super) fn joined_kind(
+    (kind, is_empty): (ColumnType, impl FnOnce() -> bool),
+    (other, other_is_empty): (ColumnType, impl FnOnce() -> bool),
+) -> Result<ColumnType, String> {
+    use ColumnType::{Number, Text};
+    match (kind, other) {
+        _ if kind == other => Ok(kind),
+        _ if is_empty() => Ok(other),
+        _ if other_is_empty() => Ok(kind),
+        (Number | Text, Number | Text) => Ok(Text),
+        _ => Err(format!("{} where earlier files have {}", other.plural(), kind.plural())),
     }
+}
+
+/// What to do about a column whose parts are of different types.
+pub(super) fn misfit_of(head: &Head, at: usize, problem: &str) -> Error {
+    let column = head.column(at);
+    invalid(format!(
+        "{column}: {problem}; read it as text with `categorical`, or leave it out with `drop`"
+    ))
 }
 
 /// Codes and the texts that they stand for.

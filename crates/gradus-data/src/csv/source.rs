@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use gradus_core::samples::{DateOrder, RawColumn};
+use gradus_core::samples::DateOrder;
 
 use super::encoding::TextForm;
 use super::fields::Mark;
@@ -76,7 +76,7 @@ impl Part {
 }
 
 /// Reads a table that may be packed.
-type Unpacked<'a> = Box<dyn Read + 'a>;
+pub(super) type Unpacked<'a> = Box<dyn Read + Send + 'a>;
 
 impl<'a> Source<Unpacked<'a>> {
     /// The table in the bytes of a file.
@@ -121,18 +121,29 @@ impl<R: Read> Source<R> {
         self.part(options)?.finish(options)
     }
 
-    /// The rows with their targets, to which others may be added.
-    pub(super) fn part(mut self, options: &TableOptions) -> Result<Part> {
+    /// Which columns are features and targets.
+    pub(super) fn layout_with_targets(
+        &mut self,
+        options: &TableOptions,
+    ) -> Result<(Layout, Columns)> {
         if self.head().columns < 2 {
             return Err(invalid(
                 "the table has one column: expected a label and at least one number",
             ));
         }
-        let (mut layout, mut columns) = layout::of_samples_with_targets(self.head(), options)?;
-        let kind = if options.values { TargetKind::Values } else { TargetKind::Classes };
-        let mut features = self.read(&layout, kind, options)?;
+        layout::of_samples_with_targets(self.head(), options)
+    }
+
+    /// The rows with their targets, to which others may be added.
+    pub(super) fn part(mut self, options: &TableOptions) -> Result<Part> {
+        let (mut layout, mut columns) = self.layout_with_targets(options)?;
+        let mut features = self.read(&layout, TargetKind::of(options), options)?;
         if layout.is_new && layout.features.first() == Some(&0) {
-            self.look_for_index(&mut layout, &mut features, &mut columns)?;
+            let counts = features.columns.first().is_some_and(ReadColumn::counts_rows);
+            if self.head().leaves_index_out(&mut layout, &mut columns, counts)? {
+                features.columns.remove(0);
+                features.orders.remove(0);
+            }
         }
         Ok(Part { head: std::mem::take(self.head()), layout, columns, features })
     }
@@ -175,6 +186,7 @@ impl<R: Read> Source<R> {
                     layout,
                     wanted: &wanted,
                     targets: kind,
+                    classes: &[],
                     gaps: &gaps,
                     leaves_out,
                     bytes: layout.may_be_pixels,
@@ -183,21 +195,7 @@ impl<R: Read> Source<R> {
                 let ReadRows { rows, left_out, decimals, columns, orders, targets } =
                     table.read(&plan)?;
                 table.decimals = decimals;
-                let warnings = table.blocks.take_warnings();
-                table.head.warnings.extend(warnings);
-                if decimals.mark == Mark::Comma {
-                    let warning = "numbers have a decimal comma: 1,5 is read as 1.5";
-                    table.head.warnings.push(warning.to_owned());
-                }
-                if decimals.has_groups {
-                    let warning = match decimals.mark {
-                        Mark::Comma => {
-                            "numbers have marks between thousands: 1.234 is read as 1234"
-                        }
-                        _ => "numbers have marks between thousands: 1,234 is read as 1234",
-                    };
-                    table.head.warnings.push(warning.to_owned());
-                }
+                table.tell_marks();
                 if !layout.targets.is_empty() {
                     table.head.tell_left_out(left_out, rows)?;
                 }
@@ -211,60 +209,59 @@ impl<R: Read> Source<R> {
             }
         }
     }
+}
 
-    /// Leaves out a first column without a name that counts the rows, and warns of one with a name.
-    fn look_for_index(
-        &mut self,
-        layout: &mut Layout,
-        features: &mut Features,
-        columns: &mut Columns,
-    ) -> Result<()> {
-        const NAMES: [&str; 5] = ["", "index", "id", "row", "no"];
-        let head = self.head();
-        let name = head.header.as_ref().map(|names| names[0].to_lowercase());
-        let is_unnamed =
-            name.as_ref().is_some_and(|it| it.is_empty() || it.starts_with("unnamed:"));
-        let may_count = name.is_none_or(|name| NAMES.contains(&name.as_str()));
-        let counts = features.columns.first().is_some_and(counts_rows);
-        if !(is_unnamed || may_count && counts) {
-            return Ok(());
+impl<R: Read> Table<R> {
+    /// Warns of what the text and the numbers in it look like, as far as it has been read.
+    pub(super) fn tell_marks(&mut self) {
+        let warnings = self.blocks.take_warnings();
+        self.head.warnings.extend(warnings);
+        if self.decimals.mark == Mark::Comma {
+            let warning = "numbers have a decimal comma: 1,5 is read as 1.5";
+            self.head.warnings.push(warning.to_owned());
         }
-        let column = head.column(0);
-        if is_unnamed && counts && features.columns.len() > 1 {
-            head.warnings.push(format!(
-                "{column} has no name and counts the rows, such as the index that pandas writes: it is left out"
-            ));
-            features.columns.remove(0);
-            features.orders.remove(0);
-            layout.features.remove(0);
-            *columns = columns.without(0)?;
-        } else {
-            let at = head.name(0);
-            let at = if at.is_empty() { "0".to_owned() } else { at };
-            head.warnings.push(format!(
-                "{column} looks like the numbers of the rows, such as the index that pandas writes, and \
-                 says nothing about new samples: leave it out with `drop` {at}"
-            ));
+        if self.decimals.has_groups {
+            let warning = match self.decimals.mark {
+                Mark::Comma => "numbers have marks between thousands: 1.234 is read as 1234",
+                _ => "numbers have marks between thousands: 1,234 is read as 1234",
+            };
+            self.head.warnings.push(warning.to_owned());
         }
-        Ok(())
     }
 }
 
-/// Whether a column counts the rows from 0 or 1.
-fn counts_rows(column: &ReadColumn) -> bool {
-    /// The number of rows from which consecutive numbers are not a coincidence.
-    const ENOUGH: usize = 5;
-    let counts = |first: f64, numbers: &mut dyn Iterator<Item = f64>| {
-        (first == 0.0 || first == 1.0)
-            && numbers.enumerate().all(|(row, number)| number == first + row as f64)
-    };
-    match column {
-        ReadColumn::Bytes(bytes) if bytes.len() >= ENOUGH => {
-            counts(bytes[0].into(), &mut bytes.iter().map(|&byte| byte.into()))
+impl Head {
+    /// Whether the first column, which is the first feature and `counts` the rows or does not, has no name and is left out;
+    /// warns of it, and of one with a name.
+    pub(super) fn leaves_index_out(
+        &mut self,
+        layout: &mut Layout,
+        columns: &mut Columns,
+        counts: bool,
+    ) -> Result<bool> {
+        const NAMES: [&str; 5] = ["", "index", "id", "row", "no"];
+        let name = self.header.as_ref().map(|names| names[0].to_lowercase());
+        let is_unnamed =
+            name.as_ref().is_some_and(|it| it.is_empty() || it.starts_with("unnamed:"));
+        let may_count = name.is_none_or(|name| NAMES.contains(&name.as_str()));
+        if !(is_unnamed || may_count && counts) {
+            return Ok(false);
         }
-        ReadColumn::Raw(RawColumn::Numbers(numbers)) if numbers.len() >= ENOUGH => {
-            counts(numbers[0], &mut numbers.iter().copied())
+        let column = self.column(0);
+        if is_unnamed && counts && layout.features.len() > 1 {
+            self.warnings.push(format!(
+                "{column} has no name and counts the rows, such as the index that pandas writes: it is left out"
+            ));
+            layout.features.remove(0);
+            *columns = columns.without(0)?;
+            return Ok(true);
         }
-        _ => false,
+        let at = self.name(0);
+        let at = if at.is_empty() { "0".to_owned() } else { at };
+        self.warnings.push(format!(
+            "{column} looks like the numbers of the rows, such as the index that pandas writes, and says nothing about new \
+             samples: leave it out with `drop` {at}"
+        ));
+        Ok(false)
     }
 }

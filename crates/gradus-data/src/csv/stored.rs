@@ -14,10 +14,10 @@ use super::fields::Gaps;
 use super::head::{Head, Layout};
 use super::ipc::ArrowFile;
 use super::parquet::{Content, ParquetFile};
-use super::quiet::quietly;
-use super::samples::convert;
-use super::targets::{ReadTargets, TargetKind, has_targets, of_columns};
-use super::typed::{DatedColumn, ReadColumn, Wanted};
+use super::quiet::guarded;
+use super::stored_rows::{Batches, StoredPieces, StoredRows, misfit, places_of};
+use super::targets::{ReadTargets, TargetKind};
+use super::typed::{DatedColumn, Wanted};
 use crate::bytes::start_of;
 use crate::error::{Error, Result};
 use crate::{ColumnType, invalid, reading};
@@ -112,45 +112,16 @@ impl StoredTable {
         gaps: &Gaps,
         leaves_out: bool,
     ) -> Result<(Vec<DatedColumn>, ReadTargets)> {
-        let targets = if kind == TargetKind::None { &[][..] } else { &layout.targets[..] };
-        let places = [&layout.features[..], targets].concat();
-        let as_text = wanted.iter().map(|it| it.kind == Some(ColumnType::Text));
-        let as_text: Vec<bool> =
-            as_text.chain(targets.iter().map(|_| kind == TargetKind::Classes)).collect();
-        let mut features = guarded(|| self.read(&places, &as_text))?;
-        let mut of_targets = features.split_off(layout.features.len());
-        let misfit = |head: &Head, row: usize, at: usize, problem: &str| {
-            invalid(format!("row {} (counted from 1), {}: {problem}", row + 1, head.column(at)))
-        };
-        let mut kept = None;
-        if leaves_out && !of_targets.is_empty() {
-            let has = has_targets(&of_targets, gaps);
-            let count = has.iter().filter(|&&has| has).count();
-            self.head.tell_left_out((has.len() - count) as u64, has.len() as u64)?;
-            if count < has.len() {
-                of_targets = of_targets.into_iter().map(|column| keep(column, &has)).collect();
-                kept = Some(has);
-            }
+        let (places, as_text) = places_of(layout, wanted, kind);
+        let columns = guarded(|| self.read(&places, &as_text))?;
+        let mut rows = StoredRows::new(layout, columns, 0);
+        let all = rows.count();
+        if leaves_out && kind != TargetKind::None {
+            let left_out = rows.leave_out(gaps);
+            self.head.tell_left_out(left_out as u64, all as u64)?;
         }
-        let row_of = |row: usize| match &kept {
-            Some(has) => has.iter().enumerate().filter(|it| *it.1).nth(row).map_or(row, |it| it.0),
-            None => row,
-        };
-        let read = of_columns(&of_targets, kind)
-            .map_err(|(row, at, problem)| misfit(&self.head, row_of(row), targets[at], &problem))?;
-        let convert = |((column, &wanted), &at): ((RawColumn, &Wanted), &usize)| {
-            let column = match &kept {
-                Some(has) => keep(column, has),
-                None => column,
-            };
-            let column = convert(column, wanted, gaps);
-            column
-                .map(|(column, order)| (ReadColumn::Raw(column), order))
-                .map_err(|(row, problem)| misfit(&self.head, row_of(row), at, &problem))
-        };
-        let columns: Vec<Result<DatedColumn>> =
-            features.into_par_iter().zip(wanted).zip(&layout.features).map(convert).collect();
-        Ok((columns.into_iter().collect::<Result<_>>()?, read))
+        let targets = rows.targets(&self.head, kind, &[])?;
+        Ok((rows.features(&self.head, wanted, gaps)?, targets))
     }
 
     /// Reads these columns, in this order; whole numbers that become text keep all their digits.
@@ -160,17 +131,9 @@ impl StoredTable {
     /// value cannot be used, or if the file is damaged.
     fn read(&mut self, columns: &[usize], as_text: &[bool]) -> Result<Vec<RawColumn>> {
         self.file.check_size(columns.len())?;
-        let kind = |(&at, &as_text): (&usize, &bool)| {
-            let is_long = matches!(self.data_type(at), DataType::Int64 | DataType::UInt64);
-            if as_text && is_long { Ok(ColumnType::Text) } else { self.kind(at) }
-        };
-        let kinds = columns.iter().zip(as_text).map(kind).collect::<Result<Vec<_>>>()?;
+        let kinds = self.kinds(columns, as_text)?;
         let misfit = |at: usize, rows: usize, (row, problem): Misfit| {
-            invalid(format!(
-                "row {} (counted from 1), {}: {problem}",
-                rows + row + 1,
-                self.head.column(at)
-            ))
+            misfit(&self.head, rows + row, at, &problem)
         };
         let growing: Vec<Growing> = match &self.file {
             StoredFile::Parquet(file) => {
@@ -208,22 +171,56 @@ impl StoredTable {
         };
         for (column, &at) in growing.iter().zip(columns) {
             if column.is_rounded {
-                let warning = format!(
-                    "{} has whole numbers beyond 2^53, which are rounded to double precision: if they are codes, name it \
-                     with `categorical`, or leave it out with `drop`",
-                    self.head.column(at)
-                );
-                self.head.warnings.push(warning);
+                self.head.tell_rounded(at);
             }
         }
         let columns: Vec<RawColumn> = growing.into_iter().map(Growing::finish).collect();
-        match columns.iter().all(|column| column.len() as u64 == self.file.rows()) {
-            true => Ok(columns),
+        columns.iter().try_for_each(|column| self.check_rows(column.len()))?;
+        Ok(columns)
+    }
+
+    /// Checks that so many rows were found.
+    ///
+    /// # Errors
+    /// `InvalidData` if the file says that it has another number of them.
+    pub(super) fn check_rows(&self, rows: usize) -> Result<()> {
+        match rows as u64 == self.file.rows() {
+            true => Ok(()),
             false => Err(invalid(format!(
                 "the file is damaged: it should have {} rows, but a column has another number of them",
                 self.file.rows()
             ))),
         }
+    }
+
+    /// The features and targets of all rows, about `bytes` of them at a time.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn pieces(
+        &self,
+        layout: &Layout,
+        wanted: &[Wanted],
+        kind: TargetKind,
+        bytes: usize,
+    ) -> Result<StoredPieces> {
+        let (columns, as_text) = places_of(layout, wanted, kind);
+        self.file.check_size(columns.len())?;
+        let kinds = self.kinds(&columns, &as_text)?;
+        let (batches, places): (Batches, Vec<usize>) = guarded(|| match &self.file {
+            StoredFile::Parquet(file) => {
+                let mut read = columns.clone();
+                read.sort_unstable();
+                read.dedup();
+                let place = |at: &usize| read.partition_point(|other| other < at);
+                let places = columns.iter().map(place).collect();
+                let batches = file.batches(&read)?.map(|batch| batch.map_err(unreadable));
+                Ok((Box::new(batches) as Batches, places))
+            }
+            StoredFile::Arrow(file) => Ok((Box::new(file.batches()) as Batches, columns.clone())),
+        })?;
+        let rows_of_piece = (bytes / (8 * columns.len().max(1))).max(1);
+        Ok(StoredPieces { batches, places, columns, kinds, rows_of_piece, rows: 0 })
     }
 
     /// Calls `take` with all columns, some rows at a time.
@@ -263,6 +260,15 @@ impl StoredTable {
 
     pub(super) fn data_type(&self, at: usize) -> &DataType {
         self.file.schema().field(at).data_type()
+    }
+
+    /// The types of these columns; whole numbers of 64 bits may be wanted as text.
+    fn kinds(&self, columns: &[usize], as_text: &[bool]) -> Result<Vec<ColumnType>> {
+        let kind = |(&at, &as_text): (&usize, &bool)| {
+            let is_long = matches!(self.data_type(at), DataType::Int64 | DataType::UInt64);
+            if as_text && is_long { Ok(ColumnType::Text) } else { self.kind(at) }
+        };
+        columns.iter().zip(as_text).map(kind).collect()
     }
 
     /// The type of a column.
@@ -308,27 +314,6 @@ impl StoredFile {
     }
 }
 
-/// What `work` gives, or an error if a crate that reads these files panics, as some do on damaged ones: what has been read is
-/// thrown away then.
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    quietly(work)
-        .unwrap_or_else(|| Err(invalid("the file is damaged: its parts do not fit together")))
-}
-
 fn unreadable(error: ArrowError) -> Error {
     invalid(format!("a Parquet file that cannot be read: {error}"))
-}
-
-/// The rows of a column that are to be kept.
-fn keep(column: RawColumn, has: &[bool]) -> RawColumn {
-    fn kept<T>(values: Vec<T>, has: &[bool]) -> Vec<T> {
-        values.into_iter().zip(has).filter(|(_, has)| **has).map(|(value, _)| value).collect()
-    }
-    match column {
-        RawColumn::Numbers(values) => RawColumn::Numbers(kept(values, has)),
-        RawColumn::Times(values) => RawColumn::Times(kept(values, has)),
-        RawColumn::Text { codes, values, is_chosen } => {
-            RawColumn::Text { codes: kept(codes, has), values, is_chosen }
-        }
-    }
 }

@@ -8,8 +8,9 @@ use gradus_core::transform::columns::time_text;
 #[cfg(feature = "parquet")]
 use super::fields::Gaps;
 use super::fields::{Decimals, Labels, Rows};
+use super::options::TableOptions;
 #[cfg(feature = "parquet")]
-use super::typed::number_text;
+use super::texts::number_text;
 use crate::Targets;
 
 /// What targets are.
@@ -21,6 +22,13 @@ pub(super) enum TargetKind {
     Values,
 }
 
+impl TargetKind {
+    /// That of samples with targets.
+    pub(super) fn of(options: &TableOptions) -> TargetKind {
+        if options.values { TargetKind::Values } else { TargetKind::Classes }
+    }
+}
+
 /// The targets of some rows.
 pub(super) enum ReadTargets {
     None,
@@ -29,11 +37,11 @@ pub(super) enum ReadTargets {
 }
 
 impl ReadTargets {
-    /// Of no row.
-    pub(super) fn new(kind: TargetKind, decimals: Decimals) -> ReadTargets {
+    /// Of no row; `classes` are those that are known, in their order.
+    pub(super) fn new(kind: TargetKind, decimals: Decimals, classes: &[String]) -> ReadTargets {
         match kind {
             TargetKind::None => ReadTargets::None,
-            TargetKind::Classes => ReadTargets::Classes(Labels::default()),
+            TargetKind::Classes => ReadTargets::Classes(Labels::of_classes(classes)),
             TargetKind::Values => ReadTargets::Values(Rows::new(decimals)),
         }
     }
@@ -56,6 +64,15 @@ impl ReadTargets {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Forgets the rows, but not the classes.
+    pub(super) fn forget_rows(&mut self) {
+        match self {
+            ReadTargets::None => {}
+            ReadTargets::Classes(labels) => labels.forget_rows(),
+            ReadTargets::Values(rows) => rows.values.clear(),
         }
     }
 
@@ -92,7 +109,7 @@ pub(super) fn has_targets(columns: &[RawColumn], gaps: &Gaps) -> Vec<bool> {
     (0..rows).map(|row| columns.iter().zip(&is_gap).all(|it| has(it, row))).collect()
 }
 
-/// The targets in these columns, of rows that have all of them.
+/// The targets in these columns, of rows that have all of them; `classes` are those that are known.
 ///
 /// # Errors
 /// The row and the column of a value that is no target, and what is wrong with it.
@@ -100,8 +117,9 @@ pub(super) fn has_targets(columns: &[RawColumn], gaps: &Gaps) -> Vec<bool> {
 pub(super) fn of_columns(
     columns: &[RawColumn],
     kind: TargetKind,
+    classes: &[String],
 ) -> Result<ReadTargets, (usize, usize, String)> {
-    let mut targets = ReadTargets::new(kind, Decimals::of(b','));
+    let mut targets = ReadTargets::new(kind, Decimals::of(b','), classes);
     let rows = columns.first().map_or(0, RawColumn::len);
     for row in 0..rows {
         for (at, column) in columns.iter().enumerate() {

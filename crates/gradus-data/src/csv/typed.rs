@@ -4,27 +4,20 @@
 //! written in one way (`3`, `3.0` and `3.00` are `3`), so that nothing is lost by that. Text is of times if all of its
 //! values are.
 
-use std::collections::HashMap;
-use std::hash::BuildHasher;
-use std::sync::Arc;
-
 use gradus_core::samples::{ColumnType, DateOrder, RawColumn, TEXT_GAP, TIME_GAP};
-use gradus_core::transform::columns::time_text;
-use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::fields::{
     Decimals, Gaps, check_size, has_both_marks, is_code, parse_byte, parse_number, shown,
 };
-use super::times::{NoTime, order_of, parse_time};
+use super::survey::{Counting, Traits};
+use super::texts::{Texts, no_time};
+use super::times::{NoTime, parse_time};
 
 /// A column of numbers with so small a share of texts ...
 const FEW_TEXTS: f64 = 0.05;
 
 /// ... among so many fields is not taken for text: they are mistakes, or gaps of another spelling.
 const MANY_FIELDS: usize = 20;
-
-/// From this number on, double precision does not tell all whole numbers apart.
-const EXACT: f64 = (1_u64 << 53) as f64;
 
 /// A column that is being read.
 pub(super) struct TypedColumn {
@@ -36,6 +29,8 @@ pub(super) struct TypedColumn {
     has_codes: bool,
     /// The first text among numbers, and its line.
     first_text: Option<(u64, String)>,
+    /// A number of rows that were forgotten.
+    forgotten: Option<f64>,
 }
 
 /// What a column must hold.
@@ -68,6 +63,49 @@ impl ReadColumn {
         match self {
             ReadColumn::Bytes(bytes) => bytes.len(),
             ReadColumn::Raw(column) => column.len(),
+        }
+    }
+}
+
+impl ReadColumn {
+    /// A column of this type with one row, which is a gap.
+    pub(super) fn gap(kind: Option<ColumnType>) -> ReadColumn {
+        match kind {
+            None | Some(ColumnType::Number) => RawColumn::Numbers(vec![f64::NAN]).into(),
+            Some(ColumnType::Time) => RawColumn::Times(vec![TIME_GAP]).into(),
+            Some(ColumnType::Text) => {
+                let (codes, values) = (vec![TEXT_GAP], Vec::new().into());
+                RawColumn::Text { codes, values, is_chosen: false }.into()
+            }
+        }
+    }
+
+    /// The column as it is kept where not all are numbers.
+    pub(super) fn into_raw(self) -> RawColumn {
+        match self {
+            ReadColumn::Raw(column) => column,
+            ReadColumn::Bytes(bytes) => {
+                RawColumn::Numbers(bytes.into_iter().map(f64::from).collect())
+            }
+        }
+    }
+
+    /// Whether it counts the rows from 0 or 1.
+    pub(super) fn counts_rows(&self) -> bool {
+        let mut counting = Counting::default();
+        match self {
+            ReadColumn::Bytes(bytes) => counting.add(bytes.iter().map(|&byte| byte.into())),
+            ReadColumn::Raw(RawColumn::Numbers(numbers)) => counting.add(numbers.iter().copied()),
+            ReadColumn::Raw(_) => {}
+        }
+        counting.holds()
+    }
+
+    /// What it holds.
+    pub(super) fn kind(&self) -> ColumnType {
+        match self {
+            ReadColumn::Bytes(_) => ColumnType::Number,
+            ReadColumn::Raw(column) => column.kind(),
         }
     }
 }
@@ -105,7 +143,9 @@ impl TypedColumn {
             _ if bytes => Values::Bytes(Vec::new()),
             _ => Values::Numbers(Vec::new()),
         };
-        TypedColumn { wanted, values, numbers: 0, texts: 0, has_codes: false, first_text: None }
+        let (numbers, texts) = (0, 0);
+        let (has_codes, first_text, forgotten) = (false, None, None);
+        TypedColumn { wanted, values, numbers, texts, has_codes, first_text, forgotten }
     }
 
     /// An empty column for the rows that follow these: text if these are.
@@ -159,7 +199,8 @@ impl TypedColumn {
                 // A number with the other decimal mark is no text: the error says so.
                 decimals.number(field)?;
             }
-            self.values = Values::Text(Texts::of_numbers(values));
+            let texts = Texts::of_numbers(values);
+            self.become_text(texts);
         }
         self.push_text(field, line, decimals)
     }
@@ -188,6 +229,33 @@ impl TypedColumn {
         Ok(())
     }
 
+    /// A column of numbers so far is one of these texts.
+    fn become_text(&mut self, mut texts: Texts) {
+        self.forgotten.take().into_iter().for_each(|number| texts.note(number));
+        self.values = Values::Text(texts);
+    }
+
+    /// Forgets the rows so far, but not what they say about the column.
+    pub(super) fn forget_rows(&mut self, traits: &mut Traits) {
+        match &mut self.values {
+            Values::Bytes(bytes) => {
+                self.forgotten = self.forgotten.or(bytes.first().map(|&byte| byte.into()));
+                traits.add_bytes(bytes);
+                bytes.clear();
+            }
+            Values::Numbers(numbers) => {
+                let known = numbers.iter().copied().find(|number| !number.is_nan());
+                self.forgotten = self.forgotten.or(known);
+                traits.add_numbers(numbers);
+                numbers.clear();
+            }
+            Values::Text(texts) => {
+                traits.add_others(texts.codes().iter().map(|&code| code == TEXT_GAP));
+                texts.forget_rows();
+            }
+        }
+    }
+
     /// Whether fields that were read on their own mean the same behind these: not numbers behind text, which has all of their
     /// digits.
     pub(super) fn may_append(&self, later: &TypedColumn) -> bool {
@@ -214,7 +282,7 @@ impl TypedColumn {
                 let mut texts =
                     values.numbers().map(|it| Texts::of_numbers(it)).unwrap_or_default();
                 texts.append(more);
-                self.values = Values::Text(texts);
+                self.become_text(texts);
             }
             (values, mut more) => {
                 if let (Some(values), Some(more)) = (values.numbers(), more.numbers()) {
@@ -254,209 +322,6 @@ impl TypedColumn {
             }
             _ => Ok((texts.column(is_chosen).into(), None)),
         }
-    }
-}
-
-/// What is wrong with a text that should be a date.
-pub(super) fn no_time(text: &[u8]) -> String {
-    format!(
-        "{} is not a date, which is expected here: 2024-05-01, 01.05.2024 or 2024-05-01 12:30",
-        shown(text)
-    )
-}
-
-/// What is wrong with a date in which day and month may be either way round.
-fn unordered(text: &str) -> String {
-    format!(
-        "{} is a date in which day or month may come first, and the other dates of the column do not tell: say which \
-         with `dates` COLUMN:day-first or COLUMN:month-first, or read the column as text with `categorical`",
-        shown(text.as_bytes())
-    )
-}
-
-/// Texts, each different one kept once.
-#[derive(Default)]
-pub(super) struct Texts {
-    codes: Vec<u32>,
-    values: Vec<String>,
-    /// Whether each value is a number.
-    are_numbers: Vec<bool>,
-    /// The codes of the values, by their texts.
-    places: HashTable<u32>,
-    /// The code of each number, by every other spelling that was found.
-    spellings: HashMap<Box<[u8]>, u32>,
-    hasher: DefaultHashBuilder,
-    /// The last field and its code: equal fields often follow each other.
-    last: (Vec<u8>, u32),
-}
-
-impl Texts {
-    /// The texts of numbers.
-    pub(super) fn of_numbers(numbers: &[f64]) -> Texts {
-        let (mut texts, mut last) = (Texts::default(), (f64::NAN, TEXT_GAP));
-        for &number in numbers {
-            if number.to_bits() != last.0.to_bits() && !number.is_nan() {
-                last = (number, texts.code_of(&number_text(number), true));
-            }
-            texts.codes.push(if number.is_nan() { TEXT_GAP } else { last.1 });
-        }
-        texts
-    }
-
-    /// The texts of times.
-    pub(super) fn of_times(times: &[i64]) -> Texts {
-        let mut texts = Texts::default();
-        for &time in times {
-            let code =
-                if time == TIME_GAP { TEXT_GAP } else { texts.code_of(&time_text(time), false) };
-            texts.codes.push(code);
-        }
-        texts
-    }
-
-    /// Texts that a file stores as such, with the code of each row: gaps among them become gaps, and numbers have one
-    /// spelling.
-    pub(super) fn of_stored(codes: &[u32], values: &[String], gaps: &Gaps) -> Texts {
-        let mut texts = Texts::default();
-        let mut decimals = Decimals::of(b',');
-        let code = |value: &String| match gaps.contain(value.as_bytes()) {
-            true => TEXT_GAP,
-            false => {
-                texts.push(value.as_bytes().trim_ascii(), &mut decimals);
-                texts.last.1
-            }
-        };
-        let new: Vec<u32> = values.iter().map(code).collect();
-        texts.codes =
-            codes.iter().map(|&code| new.get(code as usize).copied().unwrap_or(TEXT_GAP)).collect();
-        texts
-    }
-
-    /// Adds a field; whether it is a number.
-    fn push(&mut self, field: &[u8], decimals: &mut Decimals) -> bool {
-        let code = match self.last.0 == field && !self.codes.is_empty() {
-            true => self.last.1,
-            false => {
-                let code = self.code_of_field(field, decimals);
-                self.last.0.clear();
-                self.last.0.extend_from_slice(field);
-                self.last.1 = code;
-                code
-            }
-        };
-        self.codes.push(code);
-        self.are_numbers[code as usize]
-    }
-
-    /// The code of a field, a number in any spelling.
-    fn code_of_field(&mut self, field: &[u8], decimals: &mut Decimals) -> u32 {
-        if let Some(code) = self.find(field).or_else(|| self.spellings.get(field).copied()) {
-            return code;
-        }
-        match decimals.try_number(field) {
-            // All digits of long codes count.
-            Some(number) if number.abs() >= EXACT => {
-                self.code_of(&String::from_utf8_lossy(field), true)
-            }
-            Some(number) => {
-                let code = self.code_of(&number_text(number), true);
-                self.spellings.insert(field.into(), code);
-                code
-            }
-            None => self.code_of(&String::from_utf8_lossy(field), false),
-        }
-    }
-
-    fn find(&self, text: &[u8]) -> Option<u32> {
-        let values = &self.values;
-        let is_it = |&code: &u32| values[code as usize].as_bytes() == text;
-        self.places.find(self.hasher.hash_one(text), is_it).copied()
-    }
-
-    /// The code of a value.
-    fn code_of(&mut self, value: &str, is_number: bool) -> u32 {
-        if let Some(code) = self.find(value.as_bytes()) {
-            return code;
-        }
-        let code = self.values.len() as u32;
-        self.values.push(value.to_owned());
-        self.are_numbers.push(is_number);
-        let (values, hasher) = (&self.values, &self.hasher);
-        let hash = |&code: &u32| hasher.hash_one(values[code as usize].as_bytes());
-        self.places.insert_unique(hash(&code), code, hash);
-        code
-    }
-
-    /// Adds the texts of later rows.
-    fn append(&mut self, later: Texts) {
-        let pairs = later.values.iter().zip(&later.are_numbers);
-        let codes: Vec<u32> =
-            pairs.map(|(value, &is_number)| self.code_of(value, is_number)).collect();
-        let code = |code: u32| codes.get(code as usize).copied().unwrap_or(TEXT_GAP);
-        self.codes.extend(later.codes.into_iter().map(code));
-    }
-
-    /// Points in time if all values are, else text; and what comes first in dates such as 05/01/2024, if there are any. If they
-    /// `must` be times, text is refused.
-    ///
-    /// # Errors
-    /// The first row of a value that is no time or may be two, and what is wrong with it.
-    pub(super) fn times_or_text(
-        self,
-        order: Option<DateOrder>,
-        must: bool,
-        is_chosen: bool,
-    ) -> Result<(RawColumn, Option<DateOrder>), (usize, String)> {
-        let mut orders: Vec<DateOrder> =
-            self.values.iter().filter_map(|value| order_of(value.as_bytes())).collect();
-        orders.dedup();
-        let order = order.or(if orders.len() == 1 { Some(orders[0]) } else { None });
-        let time = |(code, value): (usize, &String)| {
-            parse_time(value.as_bytes(), order).map_err(|problem| (code, problem))
-        };
-        let times: Result<Vec<i64>, _> = self.values.iter().enumerate().map(time).collect();
-        let row = |code: usize| self.codes.iter().position(|&it| it as usize == code).unwrap_or(0);
-        match times {
-            Ok(times) => {
-                let time = |&code: &u32| times.get(code as usize).copied().unwrap_or(TIME_GAP);
-                Ok((RawColumn::Times(self.codes.iter().map(time).collect()), order))
-            }
-            Err((code, NoTime::Other)) if must => {
-                Err((row(code), no_time(self.values[code].as_bytes())))
-            }
-            // Without any that shows the order, they are dates nevertheless; with both, they are none.
-            Err((code, NoTime::Unordered)) if must || (orders.is_empty() && self.are_times()) => {
-                Err((row(code), unordered(&self.values[code])))
-            }
-            Err(_) => Ok((self.column(is_chosen), None)),
-        }
-    }
-
-    /// Whether all values are times, in one order of day and month or the other.
-    fn are_times(&self) -> bool {
-        self.values.iter().all(|value| parse_time(value.as_bytes(), None) != Err(NoTime::Other))
-    }
-
-    /// The different values.
-    pub(super) fn values(&self) -> &[String] {
-        &self.values
-    }
-
-    /// The code of each row.
-    pub(super) fn codes(&self) -> &[u32] {
-        &self.codes
-    }
-
-    pub(super) fn column(self, is_chosen: bool) -> RawColumn {
-        RawColumn::Text { codes: self.codes, values: Arc::new(self.values), is_chosen }
-    }
-}
-
-/// A number as the only text of all its spellings.
-pub(super) fn number_text(number: f64) -> String {
-    match number.fract() == 0.0 && number.abs() < 1e15 {
-        true => (number as i64).to_string(),
-        false => number.to_string(),
     }
 }
 

@@ -62,9 +62,105 @@ pub(crate) fn load_with_warnings(
     size: Option<(usize, usize)>,
     warnings: &mut Vec<String>,
 ) -> Result<Dataset> {
-    if let Some((height, width)) = size {
-        check_size(height, width)?;
+    let folder = ImageFolder::open(path, size, warnings)?;
+    let pixels = folder.read_all()?;
+    folder.samples(0..folder.files.len(), pixels)
+}
+
+/// A folder of images that are still to be read.
+pub(crate) struct ImageFolder {
+    root: PathBuf,
+    /// The images, class after class, ...
+    files: Vec<PathBuf>,
+    /// ... and the class of each.
+    labels: Vec<u32>,
+    class_names: Vec<String>,
+    height: usize,
+    width: usize,
+}
+
+impl ImageFolder {
+    /// Finds the images, and their size if none is given. Warnings about what was skipped are added to `warnings`.
+    ///
+    /// # Errors
+    /// As [`load_folder`].
+    pub(crate) fn open(
+        path: &Path,
+        size: Option<(usize, usize)>,
+        warnings: &mut Vec<String>,
+    ) -> Result<ImageFolder> {
+        if let Some((height, width)) = size {
+            check_size(height, width)?;
+        }
+        let (files, labels, class_names) = images_by_class(path, warnings)?;
+        let (height, width) = match size {
+            Some(size) => size,
+            None => most_common_size(&files)?,
+        };
+        Ok(ImageFolder { root: path.to_owned(), files, labels, class_names, height, width })
     }
+
+    /// The class of each image.
+    pub(crate) fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// Bytes of an image.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Some of the images.
+    ///
+    /// # Errors
+    /// As [`load_folder`].
+    pub(crate) fn read(&self, images: std::ops::Range<usize>) -> Result<Dataset> {
+        let pixels = self.pixels(&self.files[images.clone()])?;
+        self.samples(images, pixels)
+    }
+
+    fn samples(&self, images: std::ops::Range<usize>, pixels: Vec<u8>) -> Result<Dataset> {
+        let (labels, shape) = (self.labels[images].to_vec(), vec![self.height, self.width]);
+        Dataset::new(Inputs::Bytes(pixels), labels, shape, self.class_names.clone())
+            .map_err(|error| error.context(self.root.display()))
+    }
+
+    /// The pixels of all images.
+    fn read_all(&self) -> Result<Vec<u8>> {
+        let ImageFolder { root, files, height, width, .. } = self;
+        if self.row_bytes().saturating_mul(files.len()) > MAX_SET_BYTES {
+            return Err(Error::data(
+                root,
+                format!(
+                    "{} images of {height} x {width} pixels take more than 64 GiB; give a smaller size, such as 28 x 28",
+                    files.len()
+                ),
+            ));
+        }
+        // Memory grows with the images that were actually read, not with the sizes in their headers.
+        let mut pixels = Vec::new();
+        for round in files.chunks((ROUND_BYTES / self.row_bytes()).max(1)) {
+            pixels.append(&mut self.pixels(round)?);
+        }
+        Ok(pixels)
+    }
+
+    /// The pixels of these images, which are read side by side.
+    fn pixels(&self, files: &[PathBuf]) -> Result<Vec<u8>> {
+        let read = |file: &PathBuf| to_size(&read_grey(file)?, self.height, self.width);
+        let mut pixels = Vec::new();
+        for image in first_error(files.par_iter().map(read).collect())? {
+            pixels.extend_from_slice(image.pixels());
+        }
+        Ok(pixels)
+    }
+}
+
+/// The images of each class, the class of each, and the names of the classes.
+fn images_by_class(
+    path: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<(Vec<PathBuf>, Vec<u32>, Vec<String>)> {
     let mut remarks = Remarks::default();
     let classes = find_classes(path, &mut remarks)?;
     let mut files = Vec::new();
@@ -77,13 +173,7 @@ pub(crate) fn load_with_warnings(
         class_names.push(name(class));
     }
     warnings.extend(remarks.warnings(path));
-    let (height, width) = match size {
-        Some(size) => size,
-        None => most_common_size(&files)?,
-    };
-    let pixels = read_all(path, &files, height, width)?;
-    Dataset::new(Inputs::Bytes(pixels), labels, vec![height, width], class_names)
-        .map_err(|error| error.context(path.display()))
+    Ok((files, labels, class_names))
 }
 
 /// All images in a folder and in the folders below it, by their content, as paths relative to it in sorted
@@ -289,30 +379,6 @@ fn most_common_size(files: &[PathBuf]) -> Result<(usize, usize)> {
 /// All values or the first error in order, so that the message does not depend on the threads.
 fn first_error<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
     results.into_iter().collect()
-}
-
-/// `files.len() x height x width` bytes.
-fn read_all(root: &Path, files: &[PathBuf], height: usize, width: usize) -> Result<Vec<u8>> {
-    let one = height * width;
-    if one.saturating_mul(files.len()) > MAX_SET_BYTES {
-        return Err(Error::data(
-            root,
-            format!(
-                "{} images of {height} x {width} pixels take more than 64 GiB; give a \
-                 smaller size, such as 28 x 28",
-                files.len()
-            ),
-        ));
-    }
-    // Memory grows with the images that were actually read, not with the sizes in their headers.
-    let mut pixels = Vec::new();
-    for round in files.chunks((ROUND_BYTES / one).max(1)) {
-        let read = |file: &PathBuf| to_size(&read_grey(file)?, height, width);
-        for image in first_error(round.par_iter().map(read).collect())? {
-            pixels.extend_from_slice(image.pixels());
-        }
-    }
-    Ok(pixels)
 }
 
 #[cfg(test)]

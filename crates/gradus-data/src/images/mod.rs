@@ -24,7 +24,7 @@ mod resize;
 pub use codec::encode_png;
 pub(crate) use decode::is_read_image;
 pub use decode::{is_image, parse_grey, parse_size, read_grey};
-pub(crate) use folder::load_with_warnings;
+pub(crate) use folder::{ImageFolder, load_with_warnings};
 pub use folder::{images_below, load_folder};
 pub use form::is_in_mnist_form;
 pub use grey::{GreyImage, MAX_SIDE};

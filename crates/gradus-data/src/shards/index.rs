@@ -6,6 +6,7 @@ use gradus_core::files::json;
 use gradus_core::samples::{DataDigest, Sums};
 use serde::{Deserialize, Serialize};
 
+use super::checks::BLOCK;
 use crate::error::{Error, Result, invalid};
 use crate::{Columns, Inputs, Rows, Targets, Task, reading};
 
@@ -132,6 +133,9 @@ pub(super) struct Entry {
     pub(super) file: String,
     /// Its SHA-256, as 64 hexadecimal digits.
     pub(super) sha256: String,
+    /// The CRC-32 of each block of 8,192 rows, and of what is left at the end; none of shards that lack them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) crc32: Vec<u32>,
 }
 
 /// A shard: a file of inputs and one of the targets of the same samples.
@@ -258,10 +262,13 @@ impl Index {
             if shard.samples == 0 {
                 return wrong(format!("shard {number} has no samples"));
             }
-            for Entry { file, sha256 } in [&shard.inputs, &shard.targets] {
+            for Entry { file, sha256, crc32 } in [&shard.inputs, &shard.targets] {
                 let is_plain = Path::new(file).file_name().is_some_and(|name| name == &file[..]);
                 if !is_plain || file.contains(['/', '\\']) {
                     return wrong(format!("{file:?} is not the name of a file in this folder"));
+                }
+                if ![0, shard.samples.div_ceil(BLOCK)].contains(&crc32.len()) {
+                    return wrong(format!("{file} has {} checksums of blocks", crc32.len()));
                 }
                 if sha256.len() != 64 || !sha256.bytes().all(|it| it.is_ascii_hexdigit()) {
                     return wrong(format!(

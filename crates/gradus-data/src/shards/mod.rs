@@ -8,12 +8,14 @@
 //! | file | what it does |
 //! |---|---|
 //! | index.rs | `index.json`, read and checked |
+//! | checks.rs | checksums of blocks of rows |
 //! | reader.rs | the samples of a folder of shards |
 //! | writer.rs | samples, part after part, become shards |
 //! | sources.rs | what is packed, in pieces |
 //! | pack.rs | shuffles or sorts samples on their way into shards |
 
 mod index;
+mod checks;
 mod reader;
 mod writer;
 mod sources;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use gradus_core::samples::{DataDigest, Source, Sums};
 
+use super::checks;
 use super::index::{Entry, INDEX, Index, Kind, MOST_BYTE_CLASSES, TargetKind};
 use crate::array::Values;
 use crate::bytes::hex;
@@ -29,6 +30,8 @@ struct Shard {
     first: usize,
     inputs: RowFile,
     targets: RowFile,
+    /// The checksums of their blocks.
+    sums: [Vec<u32>; 2],
 }
 
 /// Whether `path` is a folder of shards, be it damaged or not.
@@ -50,8 +53,8 @@ const FIRST: &str = "shard-00000.npy";
 const MARK: &[u8] = b"\"gradus_shards\"";
 
 impl Shards {
-    /// Opens a folder of shards: the index and the size of each file are checked, the content of the files is not
-    /// ([`Shards::verify`]).
+    /// Opens a folder of shards: the index and the size of each file are checked; the content is, block by block, when it is
+    /// read, and as a whole by [`Shards::verify`].
     ///
     /// # Errors
     /// `NotFound` or `Io` if a file cannot be read, `InvalidData` if the index is damaged or a file does not have the size
@@ -80,7 +83,8 @@ impl Shards {
                 TargetKind::Labels | TargetKind::Values => &[outputs],
             };
             check_file(&targets, (entry.samples, shape, size), &index)?;
-            shards.push(Shard { first, inputs, targets });
+            let sums = [entry.inputs.crc32.clone(), entry.targets.crc32.clone()];
+            shards.push(Shard { first, inputs, targets, sums });
             first += entry.samples;
         }
         Ok(Shards { folder: folder.to_owned(), index, shards })
@@ -169,8 +173,9 @@ impl Shards {
     /// The samples `rows`, read at their places.
     ///
     /// # Errors
-    /// `Io` if the operating system refuses; `InvalidData` if a file has been truncated since the folder was opened, or has
-    /// values that are not allowed. Panics for samples beyond the last.
+    /// `Io` if the operating system refuses; `InvalidData` if a file has been truncated since the folder was opened, a block of
+    /// 8,192 rows that is read as a whole does not have its checksum, or there are values that are not allowed. Panics for
+    /// samples beyond the last.
     pub fn read(&self, rows: Range<usize>) -> Result<Dataset> {
         let inputs = self.inputs(rows.clone())?;
         let targets = self.targets_of(rows)?;
@@ -194,7 +199,7 @@ impl Shards {
             Kind::Float64 => Inputs::Doubles(Vec::with_capacity(rows.len() * features)),
         };
         for (shard, part) in self.parts(rows) {
-            match (&mut inputs, shard.inputs.read(part)?.values) {
+            match (&mut inputs, shard.read(&shard.inputs, &shard.sums[0], part)?) {
                 (Inputs::Bytes(all), Values::U8(values)) if all.is_empty() => *all = values,
                 (Inputs::Bytes(all), Values::U8(values)) => all.extend(values),
                 (Inputs::Floats(all), Values::F32(values)) if all.is_empty() => *all = values,
@@ -260,7 +265,7 @@ impl Shards {
     pub fn targets_of(&self, rows: Range<usize>) -> Result<Targets> {
         let mut targets = self.index.targets.none(self.index.names.clone());
         for (shard, part) in self.parts(rows) {
-            match (&mut targets, shard.targets.read(part)?.values) {
+            match (&mut targets, shard.read(&shard.targets, &shard.sums[1], part)?) {
                 (Targets::Classes { labels, .. }, Values::U8(values)) => {
                     labels.extend(values.into_iter().map(u32::from));
                 }
@@ -303,6 +308,25 @@ impl Shards {
                 self.index.kind.name()
             ),
         )
+    }
+}
+
+impl Shard {
+    /// The values in these rows of one of its files. Blocks that are read as a whole are checked.
+    fn read(&self, file: &RowFile, sums: &[u32], rows: Range<usize>) -> Result<Values> {
+        let bytes = file.bytes(rows.clone())?;
+        checks::check(sums, file.samples(), rows, &bytes).map_err(|block| {
+            Error::data(
+                file.path(),
+                format!(
+                    "this shard is damaged, or was swapped with another file: its rows {} to {} do not have the checksum \
+                     in the index; copy it again",
+                    block.start,
+                    block.end - 1
+                ),
+            )
+        })?;
+        file.decode(bytes)
     }
 }
 

@@ -24,7 +24,8 @@ pub struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    fn new(
+    /// Samples of which `read` gives any, `each` at a time.
+    pub(crate) fn new(
         samples: usize,
         each: usize,
         read: impl Fn(Range<usize>) -> Result<Dataset> + Send + 'a,

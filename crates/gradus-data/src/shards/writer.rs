@@ -8,15 +8,13 @@ use gradus_core::files::OutputFolder;
 use gradus_core::samples::{DigestOfParts, Sums};
 use sha2::{Digest as _, Sha256};
 
+use super::checks::{BLOCK, BlockSums};
 use super::index::{Entry, INDEX, Index, Kind, MOST_BYTE_CLASSES, Shard, TargetKind};
 use super::reader::Shards;
 use crate::bytes::{hex, read_up_to};
 use crate::error::{Error, Result, invalid};
 use crate::row_file::PIECE;
 use crate::{Dataset, Inputs, Targets, npy};
-
-/// The rows of a shard are a multiple of this, so that a block of a shuffled epoch lies in one file.
-const BLOCK: usize = 8192;
 
 /// About how many bytes of inputs a shard has unless the caller decides.
 const SHARD_BYTES: usize = 256 << 20;
@@ -118,6 +116,7 @@ impl ShardWriter {
         self.rows = self
             .options
             .shard_rows
+            // A multiple of blocks, so that a block of a shuffled epoch lies in one file.
             .unwrap_or_else(|| (SHARD_BYTES / (BLOCK * row_bytes).max(1)).max(1) * BLOCK);
         index.samples += part.len();
         let ShardWriter { folder, open, rows, shards, sums, digest, .. } = self;
@@ -201,19 +200,21 @@ fn write_part(
 impl OpenShard {
     fn create(folder: &Path, number: usize, rows: usize, index: &Index) -> io::Result<OpenShard> {
         let (outputs, classes) = (index.names.len(), index.names.len() <= MOST_BYTE_CLASSES);
-        let (descr, shape, counts) = match index.targets {
-            TargetKind::Classes if classes => ("|u1", vec![], outputs),
-            TargetKind::Classes => ("<u4", vec![], outputs),
-            TargetKind::Labels => ("|u1", vec![outputs], outputs),
-            TargetKind::Values => ("<f4", vec![outputs], 0),
+        let (descr, size, shape, counts) = match index.targets {
+            TargetKind::Classes if classes => ("|u1", 1, vec![], outputs),
+            TargetKind::Classes => ("<u4", 4, vec![], outputs),
+            TargetKind::Labels => ("|u1", 1, vec![outputs], outputs),
+            TargetKind::Values => ("<f4", 4, vec![outputs], 0),
         };
-        let create = |ending: &str, descr: &'static str, shape: Vec<usize>| {
+        let create = |ending: &str, descr: &'static str, size: usize, shape: Vec<usize>| {
             let name = format!("shard-{number:05}{ending}.npy");
-            ArrayFile::create(folder.join(&name), name, descr, rows, shape)
+            let row_bytes = size * shape.iter().product::<usize>();
+            ArrayFile::create(folder.join(&name), name, descr, rows, shape, row_bytes)
         };
+        let kind = index.kind;
         Ok(OpenShard {
-            inputs: create("", index.kind.descr(), index.sample_shape.clone())?,
-            targets: create(".targets", descr, shape)?,
+            inputs: create("", kind.descr(), kind.size(), index.sample_shape.clone())?,
+            targets: create(".targets", descr, size, shape)?,
             samples: 0,
             counts: vec![0; counts],
         })
@@ -273,6 +274,7 @@ struct ArrayFile {
     name: String,
     path: PathBuf,
     hash: Sha256,
+    sums: BlockSums,
     descr: &'static str,
     row_shape: Vec<usize>,
     /// The rows that the header promises.
@@ -286,12 +288,14 @@ impl ArrayFile {
         descr: &'static str,
         promised: usize,
         row_shape: Vec<usize>,
+        row_bytes: usize,
     ) -> io::Result<ArrayFile> {
         let file = File::create_new(&path)?;
-        let hash = Sha256::new();
-        let mut created = ArrayFile { file, name, path, hash, descr, row_shape, promised };
+        let (hash, sums) = (Sha256::new(), BlockSums::new(row_bytes));
+        let mut created = ArrayFile { file, name, path, hash, sums, descr, row_shape, promised };
         let header = created.header(promised);
-        created.write(&header)?;
+        created.file.write_all(&header)?;
+        created.hash.update(&header);
         Ok(created)
     }
 
@@ -306,6 +310,7 @@ impl ArrayFile {
         for piece in bytes.chunks(1 << 18) {
             self.file.write_all(piece)?;
             self.hash.update(piece);
+            self.sums.add(piece);
         }
         Ok(())
     }
@@ -340,6 +345,7 @@ impl ArrayFile {
             }
         }
         self.file.sync_all()?;
-        Ok(Entry { file: self.name, sha256: hex(&self.hash.finalize().into()) })
+        let (sha256, crc32) = (hex(&self.hash.finalize().into()), self.sums.finish());
+        Ok(Entry { file: self.name, sha256, crc32 })
     }
 }

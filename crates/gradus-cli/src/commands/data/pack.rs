@@ -6,7 +6,9 @@ use std::time::Instant;
 use anyhow::Result;
 use gradus::data::distort::{Distorter, Distortion};
 use gradus::data::shards::{self, Order, PackOptions, Pieces, Shards, is_shards};
-use gradus::data::{Dataset, Found, Inputs, RowFile, Task, is_set_name};
+use gradus::data::{
+    Dataset, Found, FoundPieces, Inputs, LoadOptions, Part, RowFile, Task, find_pieces, is_set_name,
+};
 use gradus::loss::Loss;
 use gradus::network::Kernels;
 use gradus::{Error, ErrorKind};
@@ -50,11 +52,22 @@ pub(super) fn run(args: &PackArgs) -> Result<()> {
             pack(args, Pieces::of_shards(&source), source.row_bytes())
         }
         (.., None) => {
-            let data = load(args)?;
-            pack(args, Pieces::of_dataset(&data), row_bytes(&data))
+            let (options, task) = reading(args)?;
+            let found = match args.part.as_deref() {
+                None | Some("train") => find_pieces(&options)?,
+                Some(_) => None,
+            };
+            match found {
+                Some(found) => pack_found(args, found, task),
+                None => {
+                    let data = load(args, &options, task)?;
+                    pack(args, Pieces::of_dataset(&data), row_bytes(&data))
+                }
+            }
         }
         (.., Some(samples)) => {
-            let data = load(args)?;
+            let (options, task) = reading(args)?;
+            let data = load(args, &options, task)?;
             let kernels = Kernels::detect().map_err(Error::argument)?;
             let distortion = args.distort.unwrap_or(Distortion::STANDARD);
             let distorter = Distorter::for_data(distortion, &data, kernels);
@@ -72,7 +85,7 @@ const DIGIT: usize = 28 * 28;
 fn row_bytes(data: &Dataset) -> usize {
     let value = match data.inputs {
         Inputs::Bytes(_) => 1,
-        Inputs::Doubles(_) => 8,
+        Inputs::Doubles(_) | Inputs::Table(_) => 8,
         _ => 4,
     };
     value * data.features()
@@ -135,8 +148,8 @@ impl Kind {
     }
 }
 
-/// The samples in memory.
-fn load(args: &PackArgs) -> Result<Dataset> {
+/// How the data are read, and what is learned from them.
+fn reading(args: &PackArgs) -> Result<(LoadOptions, Task)> {
     let mut reading = args.source.clone();
     let (task, decided) = match &args.loss {
         Some(loss) => (loss.task(), None),
@@ -148,7 +161,35 @@ fn load(args: &PackArgs) -> Result<Dataset> {
     }
     let kinds = Some(&args.kinds);
     let request = DataRequest { kinds, ..DataRequest::new(task, Some(&args.data), 0) };
-    let mut found = source::find(&source::options(&request, &reading)?)?;
+    Ok((source::options(&request, &reading)?, task))
+}
+
+/// Packs data that are read piece by piece.
+fn pack_found(args: &PackArgs, found: FoundPieces, task: Task) -> Result<()> {
+    let FoundPieces { pieces: Pieces { samples, pieces }, like, others, warnings } = found;
+    warnings.iter().for_each(warn);
+    let others: Vec<&str> = others.into_iter().map(Part::short_name).collect();
+    tell_others(args, args.data.display(), &others);
+    let row = row_bytes(&like);
+    let pieces: Box<dyn Iterator<Item = _> + Send> = match task {
+        Task::MultiLabel => Box::new(pieces.map(|piece| piece?.with_labels())),
+        _ => pieces,
+    };
+    pack(args, Pieces { samples, pieces }, row)
+}
+
+/// Says which parts of the data are not packed, if no option names one.
+fn tell_others(args: &PackArgs, name: impl std::fmt::Display, others: &[&str]) {
+    if args.part.is_none() && !others.is_empty() {
+        let options: Vec<String> = others.iter().map(|part| format!("--part {part}")).collect();
+        let options = options.join(" and ");
+        warn(format_args!("{name}: the training part is packed; pack the rest with {options}"));
+    }
+}
+
+/// The samples in memory.
+fn load(args: &PackArgs, options: &LoadOptions, task: Task) -> Result<Dataset> {
+    let mut found = source::find(options)?;
     if task == Task::MultiLabel {
         found = with_labels(found)?;
     }
@@ -161,13 +202,7 @@ fn load(args: &PackArgs) -> Result<Dataset> {
         Some("test") => ("test", test),
         Some(_) => ("training", Some(train)),
         None => {
-            if !others.is_empty() {
-                let options = others.iter().map(|part| format!("--part {part}"));
-                let options = options.collect::<Vec<_>>().join(" and ");
-                warn(format_args!(
-                    "{name}: the training part is packed; pack the rest with {options}"
-                ));
-            }
+            tell_others(args, &name, &others);
             ("training", Some(train))
         }
     };

@@ -99,9 +99,14 @@ fn evaluate_labels(model: &Model, args: &EvaluateArgs, ranks: &Ranks) -> Result<
     if args.errors.is_some() {
         check_classes("--errors", model)?;
     }
-    let (name, data) = data(model, args, ranks)?;
-    let workers = workers(args.threads, data.len())?;
-    let evaluation = model.evaluate_labels_on_ranks(&data, &workers, ranks)?;
+    let (name, evaluation) = match streamed::shards_of(model, args)? {
+        Some(shards) => streamed::labels(model, shards, args, ranks)?,
+        None => {
+            let (name, data) = data(model, args, ranks)?;
+            let workers = workers(args.threads, data.len())?;
+            (name, model.evaluate_labels_on_ranks(&data, &workers, ranks)?)
+        }
+    };
     if ranks.rank() > 0 {
         return Ok(());
     }

@@ -3,12 +3,13 @@
 
 use anyhow::Result;
 use gradus::Error;
-use gradus::classifier::{Classifier, Model, Regressor};
+use gradus::classifier::{Classifier, LabelResults, Model, Regressor};
 use gradus::data::shards::{Shards, is_shards};
-use gradus::data::{Targets, Task, is_set_name};
+use gradus::data::{Targets, is_set_name};
 use gradus::exchange::Ranks;
 use gradus::metrics::{
-    Evaluation, EvaluationSums, Mistake, ValueEvaluation, ValueSums, most_confident_mistakes,
+    Evaluation, EvaluationSums, LabelEvaluation, Mistake, ValueEvaluation, ValueSums,
+    most_confident_mistakes,
 };
 
 use crate::args::EvaluateArgs;
@@ -47,7 +48,7 @@ pub(super) fn shards_of(model: &Model, args: &EvaluateArgs) -> Result<Option<Sha
         ))
         .into());
     }
-    Ok((model.task() != Task::MultiLabel).then_some(shards))
+    Ok(Some(shards))
 }
 
 /// Measures a classifier.
@@ -87,6 +88,25 @@ pub(super) fn classifier(
 fn keep_worst(mistakes: &mut Vec<Mistake>, most: usize) {
     mistakes.sort_by(Mistake::by_confidence);
     mistakes.truncate(most);
+}
+
+/// Measures a model for several labels: the name of the data, and its figures. Inputs are read piece by piece; the predictions for
+/// all samples are kept.
+pub(super) fn labels(
+    model: &Model,
+    shards: Shards,
+    args: &EvaluateArgs,
+    ranks: &Ranks,
+) -> Result<(String, LabelEvaluation)> {
+    let name = source::short_name(shards.folder());
+    let workers = workers(args.threads, shards.samples())?;
+    let pieces = Pieces::of_shards(shards, model)?;
+    pieces.compare(ranks)?;
+    let mut results = LabelResults::default();
+    pieces.each_samples(model, |data| {
+        model.add_labels_on_ranks(&data, (&workers, ranks), &mut results)
+    })?;
+    Ok((name, results.evaluation()))
 }
 
 /// Measures a regressor: its name, the number of samples and its errors.
