@@ -155,12 +155,15 @@ fn of_idx<'a>(images: &Path, labels: &Path) -> Result<Option<FoundPieces<'a>>> {
         return Ok(None);
     }
     let (targets, place) = (idx_files::targets_in(labels)?, images.display().to_string());
-    of_array(|| idx::rows_of(images), targets, false, place).map(Some)
+    let mut found = of_array(|| idx::rows_of(images), targets, false, place)?;
+    found.warnings.iter_mut().for_each(|it| *it = format!("{}: {it}", images.display()));
+    Ok(Some(found))
 }
 
 fn of_npz<'a>(npz: NpzRows, doubles: bool) -> Result<FoundPieces<'a>> {
     let found = of_array(|| npz.rows(), npz.targets.clone(), doubles, npz.place())?;
-    let warnings = npz.warnings.into_iter().chain(found.warnings).collect();
+    let of_array = found.warnings.into_iter().map(|it| format!("{}: {it}", npz.path.display()));
+    let warnings = of_array.chain(npz.warnings).collect();
     Ok(FoundPieces { warnings, others: npz.others, ..found })
 }
 
@@ -191,7 +194,7 @@ fn array_pieces<'a>(
     }
     let (colour, form) = form_of(&mut rows, doubles)?;
     let colour_warning = colour.map(|colour| colour.conversion()).transpose()?;
-    let mut warnings = Vec::from_iter(colour_warning.map(|it| format!("{place}: {it}")));
+    let mut warnings = Vec::from_iter(colour_warning);
     let form = move |array: Array, targets: Targets| {
         let values = match colour {
             Some(colour) => colour.to_grey(array.values),
@@ -206,8 +209,7 @@ fn array_pieces<'a>(
     if let Targets::Classes { labels, names } = &targets {
         let mut is_used = vec![false; names.len()];
         labels.iter().for_each(|&label| is_used[label as usize] = true);
-        let warning = warning_of(samples, names, &is_used);
-        warnings.extend(warning.map(|warning| format!("{place}: {warning}")));
+        warnings.extend(warning_of(samples, names, &is_used));
     }
     let (mut rows, mut done, place) = (open()?, 0, place.to_owned());
     let each = rows_of_piece(&rows);

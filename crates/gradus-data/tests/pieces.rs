@@ -19,6 +19,12 @@ fn options(path: &Path) -> LoadOptions {
 
 /// Checks that the pieces are what is read at once, and returns that and the number of pieces.
 fn check(options: &LoadOptions) -> (Dataset, usize) {
+    // A piece of text is as long as all threads read at a time.
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    threads.install(|| check_here(options))
+}
+
+fn check_here(options: &LoadOptions) -> (Dataset, usize) {
     let Found { train, warnings: expected, .. } = find(options, &mut |_| {}).unwrap();
     let FoundPieces { pieces, like, warnings, .. } = find_pieces(options).unwrap().unwrap();
     assert_eq!((pieces.samples, warnings), (train.len(), expected));

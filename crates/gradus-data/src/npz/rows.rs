@@ -17,7 +17,7 @@ use crate::{Targets, reading};
 
 /// The training part of a file, of which the samples are still to be read.
 pub(crate) struct NpzRows {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     entry: Entry,
     pub(crate) targets: Targets,
     /// The other parts of the file.
