@@ -44,8 +44,8 @@ impl NpzRows {
     /// `InvalidData` if the file is damaged.
     pub(crate) fn rows(&self) -> Result<ArrayRows> {
         let mut archive = Archive::open(reading::open(&self.path)?)?;
-        let npy::RowHeader { shape, descr, start, size } =
-            npy::row_header(&archive.start(&self.entry, LONGEST_HEADER)?)?;
+        let header = npy::row_header(&archive.start(&self.entry, LONGEST_HEADER)?)?;
+        let (shape, descr, start, size) = (header.shape, header.descr, header.start, header.size);
         let bytes = shape.iter().try_fold(size, |all, &it| all.checked_mul(it));
         if bytes.and_then(|it| it.checked_add(start)).map(|it| it as u64) != Some(self.entry.size) {
             return Err(invalid("the size of the array is not that which its header promises"));
