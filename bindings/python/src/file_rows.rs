@@ -62,7 +62,20 @@ impl FileRows {
         let (mut digest, mut sums) = (DigestOfParts::default(), Sums::default());
         let each = (PIECE / reader.rows.row_bytes().max(1)).max(1);
         for first in (0..self.samples).step_by(each) {
-            let part = reader.read(first..(first + each).min(self.samples))?;
+            let rows = first..(first + each).min(self.samples);
+            let inputs = reader.inputs(rows.clone())?;
+            if let Some((value, (row, column))) = inputs.rows().not_finite(self.features) {
+                let what = if value.is_nan() { "NaN" } else { "infinity" };
+                return Err(Error::new(
+                    ErrorKind::InvalidData,
+                    format!(
+                        "X has {what} in row {}, column {column}; expected finite numbers only: fill the gap or leave the \
+                         row out",
+                        first + row
+                    ),
+                ));
+            }
+            let part = reader.samples(inputs, rows)?;
             digest.add(&part);
             sums.add(&part);
         }
@@ -94,7 +107,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&self, rows: Range<usize>) -> Result<Dataset> {
+    fn inputs(&self, rows: Range<usize>) -> Result<Inputs> {
         let row_bytes = self.rows.row_bytes();
         let mut bytes = vec![0; rows.len() * row_bytes];
         {
@@ -104,13 +117,14 @@ impl Reader {
                 .and_then(|_| file.read_exact(&mut bytes))
                 .map_err(|error| self.rows.unreadable(&error))?;
         }
-        let inputs = match self.rows.are_bytes {
-            true => Inputs::Bytes(bytes),
-            false => {
-                let values = bytes.as_chunks::<4>().0.iter();
-                Inputs::Floats(values.map(|&value| f32::from_ne_bytes(value)).collect())
-            }
-        };
+        if self.rows.are_bytes {
+            return Ok(Inputs::Bytes(bytes));
+        }
+        let values = bytes.as_chunks::<4>().0.iter();
+        Ok(Inputs::Floats(values.map(|&value| f32::from_ne_bytes(value)).collect()))
+    }
+
+    fn samples(&self, inputs: Inputs, rows: Range<usize>) -> Result<Dataset> {
         Dataset::with_targets(inputs, self.targets.rows(rows), self.shape.clone())
     }
 }
@@ -128,7 +142,7 @@ impl Source for FileSource {
     }
 
     fn read(&self, rows: Range<usize>) -> Result<Dataset> {
-        self.reader.read(rows)
+        self.reader.samples(self.reader.inputs(rows.clone())?, rows)
     }
 
     fn targets(&self) -> Result<Targets> {

@@ -142,5 +142,5 @@ def test_rows_of_a_memory_map_are_found_in_its_file(tmp_path, monkeypatch):
     floats = np.memmap(tmp_path / "floats", dtype=np.float32, mode="w+", shape=(9000, 784))
     floats[:] = x.reshape(9000, 784)
     floats[8500, 3] = np.nan
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match="NaN in row 8500, column 3"):
         MLPClassifier(**options).fit(floats, y)
