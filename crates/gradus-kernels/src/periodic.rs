@@ -95,21 +95,22 @@ impl Kernels {
         assert_eq!(mix.len(), frequency.len() * bias.len());
         dispatch!(self, (value: f32, parameters: Periodic<&[f32]>, outputs: &mut [f32]), |_S| {
             let Periodic { frequency, phase, mix, bias } = parameters;
+            let (count, rows) = (frequency.len(), bias.len());
             outputs.copy_from_slice(bias);
-            // Without outputs there are no chunks of mixes.
-            let mixes = mix.chunks(LANES * bias.len().max(1));
-            for ((w, phase), mix) in frequency.chunks(LANES).zip(phase.chunks(LANES)).zip(mixes) {
-                let mut turns = [0.0f32; LANES];
-                for ((turns, &w), &phase) in turns.iter_mut().zip(w).zip(phase) {
-                    *turns = w * value + phase * (1.0 / std::f32::consts::TAU);
-                }
+            for first in (0..count).step_by(LANES) {
+                let width = LANES.min(count - first);
+                let (mut ws, mut phases) = ([0.0f32; LANES], [0.0f32; LANES]);
+                ws[..width].copy_from_slice(&frequency[first..][..width]);
+                phases[..width].copy_from_slice(&phase[first..][..width]);
                 let mut cosines = [0.0f32; LANES];
-                for (cosine, &turns) in cosines.iter_mut().zip(&turns) {
-                    *cosine = cos_sin(turns).0;
+                for lane in 0..LANES {
+                    let turn = phases[lane] * (1.0 / std::f32::consts::TAU);
+                    cosines[lane] = cos_sin(ws[lane] * value + turn).0;
                 }
-                for (mix, &cosine) in mix.chunks_exact(outputs.len()).zip(&cosines) {
-                    for (output, &v) in outputs.iter_mut().zip(mix) {
-                        *output += v * cosine;
+                let mix = &mix[first * rows..][..width * rows];
+                for k in 0..width {
+                    for j in 0..rows {
+                        outputs[j] += mix[k * rows + j] * cosines[k];
                     }
                 }
             }
