@@ -22,6 +22,8 @@
 //! | weights.rs | weights of samples from a file |
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod testing;
 mod bytes;
 mod listing;
 mod pattern;
@@ -56,8 +58,6 @@ mod load_options;
 mod find_set;
 mod pieces;
 mod load;
-#[cfg(test)]
-mod testing;
 
 pub use array::{Array, Values};
 pub use fetch::FetchProgress;
