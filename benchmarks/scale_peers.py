@@ -89,7 +89,7 @@ WORKS = {
 def outcome(words, threads, options):
     """The seconds of an epoch and the accuracy, or what went wrong."""
     words = [str(word) for word in words]
-    done = subprocess.run(words, env=environment(options, threads), capture_output=True, text=True)
+    done = subprocess.run(words, env=environment(options, threads), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
         return None, (done.stderr.strip().splitlines() or ["no message"])[-1]
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
