@@ -53,10 +53,11 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn load_part(from: *const f32, count: usize) -> [f32; 8] {
-        // SAFETY: the caller guarantees `count` readable values.
-        std::array::from_fn(
-            |i| if i < count { unsafe { from.add(i).read_unaligned() } } else { 0.0 },
-        )
+        std::array::from_fn(|i| match i < count {
+            // SAFETY: the caller guarantees `count` readable values.
+            true => unsafe { from.add(i).read_unaligned() },
+            false => 0.0,
+        })
     }
 
     #[inline(always)]
