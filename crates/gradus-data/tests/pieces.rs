@@ -97,15 +97,20 @@ fn tables_of_numbers() {
     fs::write(&path, &pixels).unwrap();
     let (data, count) = check(&options(&path));
     assert!(count > 1 && matches!(data.inputs, Inputs::Bytes(_)) && data.sample_shape == [8, 8]);
-    // An index column, rows without a target, which are left out.
-    let mut indexed = ",v,label\n".to_owned();
-    (0..400_000).for_each(|at| {
-        let label = if at % 1000 == 3 { "" } else { ["p", "q"][at % 2] };
-        indexed += &format!("{at},{},{label}\n", drawn(at));
-    });
-    fs::write(&path, &indexed).unwrap();
+    // An index column, and rows without a target, which are left out.
+    let rows = 800_000;
+    let of = |line: &dyn Fn(usize) -> String| (0..rows).map(line).collect::<String>();
+    let counted = of(&|at| format!("{at},{},{}\n", drawn(at), ["p", "q"][at % 2]));
+    fs::write(&path, format!(",v,label\n{counted}")).unwrap();
     let (data, count) = check(&options(&path));
-    assert!(count > 1 && data.features() == 1 && data.len() == 399_600);
+    assert_eq!((data.features(), data.len()), (1, rows));
+    assert!(count > 1);
+    let label = |at: usize| if at % 1000 == 3 { "" } else { ["p", "q"][at % 2] };
+    let some = of(&|at| format!("{},{},{}\n", drawn(at), drawn(at + 5), label(at)));
+    fs::write(&path, format!("u,v,label\n{some}")).unwrap();
+    let (data, count) = check(&options(&path));
+    assert_eq!((data.features(), data.len()), (2, rows - 800));
+    assert!(count > 1);
 }
 
 #[test]

@@ -308,9 +308,9 @@ fn strangers_are_named() {
 #[test]
 fn newer_files_are_named_before_they_are_understood() {
     let newer = with_header(|header| {
-        header["__metadata__"] = json!({"format": "gradus", "gradus_version": "7"});
+        header["__metadata__"] = json!({"format": "gradus", "gradus_version": "8"});
     });
-    refused(&newer, "format 7, this program reads 6; update gradus");
+    refused(&newer, "format 8, this program reads 7; update gradus");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("newer.safetensors");
     fs::write(&path, &newer).unwrap();
@@ -318,7 +318,7 @@ fn newer_files_are_named_before_they_are_understood() {
     let message = model_file::load(&path).unwrap_err().to_string();
     assert!(message.contains("newer.safetensors: written by a newer gradus"), "{message}");
     refused(&with_metadata("gradus_version", "one"), "'one'");
-    refused(&with_metadata("gradus_version", "0"), "expected 1 to 6");
+    refused(&with_metadata("gradus_version", "0"), "expected 1 to 7");
     refused(&with_metadata("output_names", "[\"a\"]"), "both 'class_names' and 'output_names'");
 }
 

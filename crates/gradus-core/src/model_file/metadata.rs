@@ -15,7 +15,7 @@ use crate::network::{
 use crate::samples::Task;
 use crate::transform::Transform;
 
-/// The newest version of the model file: that of models whose predictions are clipped.
+/// The newest version of the model file: that of models whose predictions are clipped, or whose numbers are embedded in bins.
 pub const FORMAT_VERSION: u32 = 7;
 
 /// The version of bags of networks, and of models with errors for intervals.
@@ -115,11 +115,17 @@ fn version_and_names(task: Task) -> (u32, &'static str) {
     }
 }
 
+/// Whether numbers are embedded as lines that bend at the edges of bins.
+fn has_bins(model: &Model) -> bool {
+    let columns = model.network.columns();
+    columns.is_some_and(|it| matches!(it.numeric(), NumericEmbedding::Ple { .. }))
+}
+
 /// The metadata of this model.
 pub fn write(model: &Model) -> Result<Metadata> {
     let (version, names_key) = version_and_names(model.task());
     let version = match &model.transform {
-        _ if !model.outputs.range.is_empty() => FORMAT_VERSION,
+        _ if !model.outputs.range.is_empty() || has_bins(model) => FORMAT_VERSION,
         _ if model.members() > 1 || model.intervals.is_some() => BAGS_VERSION,
         _ if model.task() == Task::MultiLabel => COLUMNS_VERSION,
         _ if !model.loss().is_usual() || model.network.columns().is_some() => COLUMNS_VERSION,

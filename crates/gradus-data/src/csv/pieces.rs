@@ -6,7 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use gradus_core::samples::{ColumnType, DateOrder, RawColumn, Table as RawTable};
+#[cfg(feature = "parquet")]
+use gradus_core::samples::RawColumn;
+use gradus_core::samples::{ColumnType, DateOrder, Table as RawTable};
 
 use super::either_mark;
 use super::fields::Decimals;
