@@ -50,7 +50,8 @@ def test_clipped_predictions(loss, members, tmp_path):
     ).fit(x, y)
     far = np.linspace(-9, 9, 50)[:, None]
     predicted = model.predict(far)
-    assert predicted.min() == np.float32(3) and predicted.max() == np.float32(8)
+    # The logarithms of a bag for counts need not reach the lower end.
+    assert predicted.min() >= np.float32(3) and predicted.max() == np.float32(8)
     found = _run(model.to_onnx(), far.astype(np.float32))
     np.testing.assert_allclose(found["values"].reshape(predicted.shape), predicted, rtol=1e-6)
     model.save(tmp_path / "model.safetensors")
@@ -60,7 +61,9 @@ def test_clipped_predictions(loss, members, tmp_path):
     free = MLPRegressor(
         loss, (8,), learning_rate_init=0.05, max_iter=20, members=members, random_state=0
     ).fit(x, y)
-    np.testing.assert_allclose(np.clip(free.predict(far), 3, 8), predicted, rtol=0.2)
+    if members is None:
+        # A bag is the mean of clipped members instead.
+        np.testing.assert_allclose(np.clip(free.predict(far), 3, 8), predicted, rtol=1e-6)
     assert free.predict(far).max() > 8
 
 

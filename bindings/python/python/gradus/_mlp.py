@@ -195,8 +195,9 @@ class BaseMLP(Explaining, Savable):
 
     def _reads_blocks(self):
         """Returns whether training can read samples when it needs them, in an order of blocks."""
-        in_blocks = _settings.truth("shuffle", self.shuffle) and _settings.makes_steps(self)
-        return in_blocks and not self._tabular and self.normalization != "robust"
+        if self._tabular or self.normalization == "robust":
+            return False
+        return _settings.truth("shuffle", self.shuffle) and _settings.makes_steps(self)
 
     @property
     def _no_improvement_count(self):
