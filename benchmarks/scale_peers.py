@@ -50,7 +50,7 @@ def peer(options, script, work, start, epochs, *flags, threads=2):
 
 def gradus(options, start, epochs, *flags, ranks=None):
     fixed = ["--data", options.data, "--init", start, "--epochs", epochs, "--normalize", "unit", "--json"]
-    fixed += ["--weight-decay", 0, "--schedule", "constant", "--out", options.files / "model.safetensors"]
+    fixed += ["--out", options.files / "model.safetensors"]
     words = [options.program, "train", *fixed, *flags, "--threads", 1 if ranks else 2]
     if ranks:
         words = [options.mpiexec, "-n", ranks, *words, "--mpi"]
@@ -61,6 +61,7 @@ def adam(options, layers, epochs):
     start = options.files / f"start-{layers}.npz"
     hidden = ",".join(layers.split("-")[1:-1])
     flags = ["--hidden", hidden, "--optimizer", "adam", "--learning-rate", 0.001, "--batch-size", BATCH]
+    flags += ["--weight-decay", 0, "--schedule", "constant"]
     return {
         "gradus, 1 process of 2 threads": gradus(options, start, epochs, *flags),
         "gradus, 2 ranks of 1 thread": gradus(options, start, epochs, *flags, ranks=2),
