@@ -72,9 +72,6 @@ impl Preset {
                 activation: vec![Activation::Mish],
                 learning_rate: if self == Preset::TabularSmall { 0.07 } else { 0.2 },
                 standardize_targets: Some(true),
-                // On held-out parts of tables of values lines that bend at quantiles have less error than RealMLP's
-                // cosines (docs/tables.md); TD-S embeds no numbers.
-                numeric_embedding: config.numeric_embedding.map(|_| NumericEmbedding::PLE),
                 // As in RealMLP-TD; TD-S does not clip.
                 clip_predictions: (self != Preset::TabularSmall).then_some(true),
                 monitor: Some(Monitor::ValLoss),
