@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from harness import machine
+from harness import machine, process
 from table_sets import SETS
 from tables import PLACE, program
 
@@ -129,10 +129,7 @@ def all_runs(gradus, wanted):
         pending = [workers.submit(measure, gradus, Path(folder), wanted, *run) for run in plan]
         for future in as_completed(pending):
             runs.append(future.result())
-            print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
-            if wanted.runs:
-                with wanted.runs.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(runs[-1]) + "\n")
+            process.keep(runs[-1], wanted.runs)
     return runs
 
 

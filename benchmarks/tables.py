@@ -193,10 +193,7 @@ def all_runs(runs, wanted):
                 if (peer, name, seed) in done:
                     continue
                 runs.append(measure(python, gradus, peer, name, seed, wanted))
-                print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
-                if wanted.runs:
-                    with wanted.runs.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(runs[-1]) + "\n")
+                process.keep(runs[-1], wanted.runs)
     return runs
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -127,3 +128,12 @@ def last_words(stderr):
     lines = [line.strip() for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["no message"])[-1][:200]
+
+
+def keep(run, path):
+    """Tells what a run found, and adds it to the JSON lines of a file, if there is one, so that it need not be made again."""
+    line = json.dumps(run)
+    print(line, file=sys.stderr, flush=True)
+    if path:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
