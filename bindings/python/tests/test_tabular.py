@@ -231,6 +231,20 @@ def test_rows_without_a_target_are_left_out(table, gap):
         TabularRegressor(**QUICK).fit(frame, np.full(len(frame), np.nan))
 
 
+@pytest.mark.parametrize("name", ["Unnamed: 0", ""])
+def test_an_index_column_is_warned_of(table, name):
+    frame, label, _ = table
+    frame = frame.copy()
+    frame.insert(0, name, np.arange(len(frame)))
+    with pytest.warns(UserWarning, match="looks like the index") as found:
+        model = quick(frame, label)
+    assert [it.filename for it in found if "the index" in str(it.message)] == [__file__]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*the index of a frame")
+        model.predict(frame)
+        quick(frame.rename(columns={name: "count"}), label)
+
+
 def test_validation_data_and_weights(table):
     frame, label, wage = table
     for kind, y in ((TabularClassifier, label), (TabularRegressor, wage)):

@@ -106,6 +106,10 @@ fn tables_of_numbers() {
     assert_eq!((data.features(), data.len()), (1, rows));
     assert!(count > 1);
     let label = |at: usize| if at % 1000 == 3 { "" } else { ["p", "q"][at % 2] };
+    let counted = of(&|at| format!("{at},{},{}\n", drawn(at), label(at)));
+    fs::write(&path, format!(",v,label\n{counted}")).unwrap();
+    let (data, _) = check(&options(&path));
+    assert_eq!((data.features(), data.len()), (1, rows - 800));
     let some = of(&|at| format!("{},{},{}\n", drawn(at), drawn(at + 5), label(at)));
     fs::write(&path, format!("u,v,label\n{some}")).unwrap();
     let (data, count) = check(&options(&path));

@@ -128,6 +128,8 @@ class BaseMLP(Explaining, Savable):
         values, shape = self._first_rows(X, names) if not go_on else self._rows(X)
         if go_on:
             self._check_count(values.shape[1])
+        else:
+            _warn_of_index(names, stacklevel=5)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
@@ -655,6 +657,17 @@ class _EpochPrinter:
         print(f"Iteration {number}, loss = {report['loss']:.8f}{''.join(more)}", flush=True)
         if self.score in report:
             print(f"Validation score: {report[self.score]:f}", flush=True)
+
+
+def _warn_of_index(names, stacklevel):
+    """Warns if the first column has the name that readers of CSV files give one without a name: that of an index."""
+    if names is not None and (names[0] == "" or names[0].startswith("Unnamed: ")):
+        warnings.warn(
+            f"column 0 ({names[0]!r}) of X has no name and looks like the index of a frame that was written to a file, which "
+            "says nothing about new samples: leave it out of X, or read the file with pandas.read_csv(..., index_col=0)",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def _without_gaps(table, y, sample_weight, stacklevel):

@@ -17,8 +17,11 @@ pub(super) fn of_samples_with_targets(
     table: &mut Head,
     options: &TableOptions,
 ) -> Result<(Layout, Columns)> {
-    let dropped = table.dropped(options)?;
     let known = options.columns;
+    let mut dropped = table.dropped(options)?;
+    if known.is_none() {
+        table.drop_index(&mut dropped, options);
+    }
     let targets = match (options.label_column, known) {
         (Some(wanted), _) => table.targets_called(wanted, options.values, &dropped)?,
         (None, Some(known)) if !known.targets().is_empty() => table.targets_of(known, &dropped)?,
@@ -129,6 +132,25 @@ impl Head {
     /// The columns to drop, each once.
     pub(super) fn dropped(&self, options: &TableOptions) -> Result<Vec<usize>> {
         self.positions_of(options.drop, "column to drop")
+    }
+
+    /// Drops the index of a pandas frame, which is a column of a Parquet file, unless it is asked for; warns of it.
+    fn drop_index(&mut self, dropped: &mut Vec<usize>, options: &TableOptions) {
+        let is_index = |name: &str| {
+            let level = name.strip_prefix("__index_level_").and_then(|it| it.strip_suffix("__"));
+            level.is_some_and(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()))
+        };
+        let asked: Vec<&str> = options.label_column.iter().flat_map(|it| it.split(',')).collect();
+        for at in self.named(dropped, is_index) {
+            let is_asked = |name: &&str| **name == self.name(at) || self.position(name) == Some(at);
+            if !asked.iter().any(is_asked) {
+                let column = self.column(at);
+                self.warnings
+                    .push(format!("{column} is the index of a pandas frame: it is left out"));
+                dropped.push(at);
+            }
+        }
+        dropped.sort_unstable();
     }
 
     /// The columns of these names, or at these positions, each once; `what` they are.

@@ -20,6 +20,8 @@ use super::several::{check_columns, joined_kind, misfit_of};
 use super::source::{Source, Unpacked};
 #[cfg(feature = "parquet")]
 use super::stored_rows::{StoredPieces, StoredRows};
+#[cfg(feature = "parquet")]
+use super::survey::Counting;
 use super::survey::Traits;
 use super::table::Table;
 use super::targets::{ReadTargets, TargetKind};
@@ -216,7 +218,7 @@ fn look_through(
     traits.resize(wanted.len(), Traits::default());
     let (kind, gaps) = (TargetKind::of(options), options.gaps());
     let leaves_out = options.may_be_raw();
-    let (mut head, mut types, mut orders, targets, samples, decimals) = match source {
+    let (mut head, mut types, mut orders, targets, samples, decimals, counts) = match source {
         Source::Text(mut table) => {
             let head = table.head.clone();
             let plan = Plan {
@@ -238,13 +240,16 @@ fn look_through(
                     break;
                 }
             }
-            let ReadRows { rows, left_out, decimals, columns, orders, targets } = whole.finish()?;
+            let read = whole.finish()?;
+            let ReadRows { rows, left_out, decimals, columns, orders, .. } = read;
+            let (targets, counts) = (read.targets, read.first_counts);
             table.decimals = decimals;
             table.tell_marks();
             table.head.tell_left_out(left_out, rows)?;
             let types: Vec<_> = columns.iter().map(ReadColumn::kind).collect();
             let samples = rows - left_out;
-            (std::mem::take(&mut table.head), types, orders, targets, samples, decimals)
+            let head = std::mem::take(&mut table.head);
+            (head, types, orders, targets, samples, decimals, counts)
         }
         #[cfg(feature = "parquet")]
         Source::Stored(mut table) => {
@@ -252,12 +257,14 @@ fn look_through(
             let mut targets = ReadTargets::new(kind, Decimals::of(b','), &[]);
             let mut found: Vec<RawColumn> = Vec::new();
             let (mut left_out, mut rounded) = (0, Vec::new());
+            let mut counting = Counting::default();
             while let Some(piece) = pieces.next(&table.head)? {
                 rounded.extend(piece.rounded);
                 let mut rows = StoredRows::new(&layout, piece.columns, piece.first);
                 if leaves_out {
                     left_out += rows.leave_out(&gaps);
                 }
+                rows.count_first(&mut counting);
                 let more = rows.targets(&table.head, kind, &[])?;
                 targets.append(more).map_err(|problem| {
                     let column = table.head.column(layout.targets[0]);
@@ -278,11 +285,11 @@ fn look_through(
             let (types, orders): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
             let types = types.iter().map(ReadColumn::kind).collect();
             let samples = (pieces.rows - left_out) as u64;
-            (table.head, types, orders, targets, samples, Decimals::of(b','))
+            let (decimals, counts) = (Decimals::of(b','), counting.holds());
+            (table.head, types, orders, targets, samples, decimals, counts)
         }
     };
     if layout.is_new && layout.features.first() == Some(&0) {
-        let counts = traits.first().is_some_and(|it| it.counting.holds());
         if head.leaves_index_out(&mut layout, &mut columns, counts)? {
             traits.remove(0);
             types.remove(0);

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::fields::{Decimals, Gaps, Mark, is_missing};
 use super::head::{Head, Layout};
 use super::records::{Block, Record, Records};
-use super::survey::Traits;
+use super::survey::{Counting, Traits};
 use super::table::{Table, check_width};
 use super::targets::{ReadTargets, TargetKind};
 use super::typed::{ReadColumn, TypedColumn, Wanted};
@@ -56,6 +56,8 @@ pub(super) struct ReadRows {
     pub(super) orders: Vec<Option<DateOrder>>,
     /// The targets.
     pub(super) targets: ReadTargets,
+    /// Whether the first feature counts the rows.
+    pub(super) first_counts: bool,
 }
 
 impl<R: Read> Table<R> {
@@ -112,20 +114,24 @@ pub(super) struct Piece<'a> {
     targets: ReadTargets,
     rows: u64,
     left_out: u64,
+    /// Whether the first feature counts the rows.
+    counting: Counting,
 }
 
 impl<'a> Piece<'a> {
     pub(super) fn new(plan: &'a Plan<'a>, decimals: Decimals) -> Piece<'a> {
         let columns = plan.wanted.iter().map(|&wanted| TypedColumn::new(wanted, plan.bytes));
         let targets = ReadTargets::new(plan.targets, decimals, plan.classes);
-        Piece { plan, decimals, columns: columns.collect(), targets, rows: 0, left_out: 0 }
+        let (columns, counting) = (columns.collect(), Counting::default());
+        Piece { plan, decimals, columns, targets, rows: 0, left_out: 0, counting }
     }
 
     /// No rows yet, of those that follow.
     fn continued(&self) -> Piece<'a> {
         let columns = self.columns.iter().map(TypedColumn::continued).collect();
         let targets = ReadTargets::new(self.plan.targets, self.decimals, self.plan.classes);
-        Piece { columns, targets, rows: 0, left_out: 0, ..*self }
+        let counting = Counting::default();
+        Piece { columns, targets, rows: 0, left_out: 0, counting, ..*self }
     }
 
     /// Forgets the rows so far, but not what they say about their columns and targets.
@@ -154,6 +160,7 @@ impl<'a> Piece<'a> {
         self.rows += 1;
         if leaves_out && layout.targets.iter().any(|&at| gaps.contain(row.field(at))) {
             self.left_out += 1;
+            self.counting.skip();
             return Ok(());
         }
         for &at in &layout.targets {
@@ -169,6 +176,7 @@ impl<'a> Piece<'a> {
                 });
             }
         }
+        self.counting.add(self.columns.first().and_then(TypedColumn::last_number));
         Ok(())
     }
 
@@ -184,6 +192,7 @@ impl<'a> Piece<'a> {
     fn append(&mut self, later: Piece, line: u64) -> Result<()> {
         self.rows += later.rows;
         self.left_out += later.left_out;
+        self.counting.append(later.counting);
         if self.decimals.mark == Mark::Unknown {
             self.decimals.mark = later.decimals.mark;
         }
@@ -198,14 +207,15 @@ impl<'a> Piece<'a> {
     }
 
     pub(super) fn finish(self) -> Result<ReadRows> {
-        let Piece { plan, decimals, columns, targets, rows, left_out } = self;
+        let Piece { plan, decimals, columns, targets, rows, left_out, counting } = self;
         let finished = columns.into_iter().zip(&plan.layout.features).map(|(column, &at)| {
             column.finish().map_err(|(line, problem)| {
                 invalid(format!("line {line}, {}: {problem}", plan.head.column(at)))
             })
         });
         let (columns, orders) = finished.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        Ok(ReadRows { rows, left_out, decimals, columns, orders, targets })
+        let first_counts = counting.holds();
+        Ok(ReadRows { rows, left_out, decimals, columns, orders, targets, first_counts })
     }
 
     /// The error for a feature that is not what it should be.

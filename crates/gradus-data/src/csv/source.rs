@@ -36,6 +36,8 @@ pub(super) struct Features {
     /// What comes first in the dates of each.
     pub(super) orders: Vec<Option<DateOrder>>,
     pub(super) targets: ReadTargets,
+    /// Whether the first of them counts the rows.
+    pub(super) first_counts: bool,
 }
 
 /// A table whose rows have been read: all of a data set, or a part of it.
@@ -57,7 +59,7 @@ impl Part {
     /// The samples with their targets, and what else the user ought to know, a line each.
     pub(super) fn finish(self, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
         let Part { mut head, layout, mut columns, features: read } = self;
-        let Features { columns: mut features, orders, targets } = read;
+        let Features { columns: mut features, orders, targets, .. } = read;
         if layout.is_new {
             columns = columns.with_date_orders(orders);
         }
@@ -139,7 +141,7 @@ impl<R: Read> Source<R> {
         let (mut layout, mut columns) = self.layout_with_targets(options)?;
         let mut features = self.read(&layout, TargetKind::of(options), options)?;
         if layout.is_new && layout.features.first() == Some(&0) {
-            let counts = features.columns.first().is_some_and(ReadColumn::counts_rows);
+            let counts = features.first_counts;
             if self.head().leaves_index_out(&mut layout, &mut columns, counts)? {
                 features.columns.remove(0);
                 features.orders.remove(0);
@@ -192,20 +194,22 @@ impl<R: Read> Source<R> {
                     bytes: layout.may_be_pixels,
                     separator: table.separator,
                 };
-                let ReadRows { rows, left_out, decimals, columns, orders, targets } =
-                    table.read(&plan)?;
+                let read = table.read(&plan)?;
+                let ReadRows { rows, left_out, decimals, columns, orders, .. } = read;
+                let (targets, first_counts) = (read.targets, read.first_counts);
                 table.decimals = decimals;
                 table.tell_marks();
                 if !layout.targets.is_empty() {
                     table.head.tell_left_out(left_out, rows)?;
                 }
-                Ok(Features { columns, orders, targets })
+                Ok(Features { columns, orders, targets, first_counts })
             }
             #[cfg(feature = "parquet")]
             Source::Stored(table) => {
-                let (columns, targets) = table.samples(layout, &wanted, kind, &gaps, leaves_out)?;
+                let (columns, targets, first_counts) =
+                    table.samples(layout, &wanted, kind, &gaps, leaves_out)?;
                 let (columns, orders) = columns.into_iter().unzip();
-                Ok(Features { columns, orders, targets })
+                Ok(Features { columns, orders, targets, first_counts })
             }
         }
     }

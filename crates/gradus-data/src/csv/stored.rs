@@ -16,6 +16,7 @@ use super::ipc::ArrowFile;
 use super::parquet::{Content, ParquetFile};
 use super::quiet::guarded;
 use super::stored_rows::{Batches, StoredPieces, StoredRows, misfit, places_of};
+use super::survey::Counting;
 use super::targets::{ReadTargets, TargetKind};
 use super::typed::{DatedColumn, Wanted};
 use crate::bytes::start_of;
@@ -99,8 +100,8 @@ impl StoredTable {
         }
     }
 
-    /// Reads the features and the targets of all rows. Rows without a target are left out with a warning if `leaves_out`
-    /// says so.
+    /// Reads the features and the targets of all rows, and says whether the first feature counts them. Rows without a target
+    /// are left out with a warning if `leaves_out` says so.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -111,7 +112,7 @@ impl StoredTable {
         kind: TargetKind,
         gaps: &Gaps,
         leaves_out: bool,
-    ) -> Result<(Vec<DatedColumn>, ReadTargets)> {
+    ) -> Result<(Vec<DatedColumn>, ReadTargets, bool)> {
         let (places, as_text) = places_of(layout, wanted, kind);
         let columns = guarded(|| self.read(&places, &as_text))?;
         let mut rows = StoredRows::new(layout, columns, 0);
@@ -121,7 +122,9 @@ impl StoredTable {
             self.head.tell_left_out(left_out as u64, all as u64)?;
         }
         let targets = rows.targets(&self.head, kind, &[])?;
-        Ok((rows.features(&self.head, wanted, gaps)?, targets))
+        let mut counting = Counting::default();
+        rows.count_first(&mut counting);
+        Ok((rows.features(&self.head, wanted, gaps)?, targets, counting.holds()))
     }
 
     /// Reads these columns, in this order; whole numbers that become text keep all their digits.

@@ -10,6 +10,7 @@ use super::fields::Gaps;
 use super::head::{Head, Layout};
 use super::quiet::guarded;
 use super::samples::convert;
+use super::survey::Counting;
 use super::targets::{ReadTargets, TargetKind, has_targets, of_columns};
 use super::typed::{DatedColumn, ReadColumn, Wanted};
 use crate::error::{Error, Result};
@@ -113,6 +114,27 @@ impl<'a> StoredRows<'a> {
         let pairs = features.into_par_iter().zip(wanted).zip(&self.layout.features);
         let columns: Vec<Result<DatedColumn>> = pairs.map(convert).collect();
         columns.into_iter().collect()
+    }
+
+    /// Adds the rows of the first feature to those before, those that were left out among them.
+    pub(super) fn count_first(&self, counting: &mut Counting) {
+        let Some(first) = self.features.first() else { return };
+        let number = |row: usize| match first {
+            RawColumn::Numbers(numbers) => numbers.get(row).copied(),
+            RawColumn::Text { .. } | RawColumn::Times(_) => None,
+        };
+        match &self.kept {
+            None => (0..first.len()).for_each(|row| counting.add(number(row))),
+            Some(kept) => {
+                let mut rows = 0..;
+                for &kept in kept {
+                    match kept {
+                        true => counting.add(rows.next().and_then(number)),
+                        false => counting.skip(),
+                    }
+                }
+            }
+        }
     }
 
     /// The features as they are in the file.

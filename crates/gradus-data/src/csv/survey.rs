@@ -23,8 +23,6 @@ pub(super) struct Traits {
     pub(super) are_bytes: bool,
     /// Whether one of them is above 1.
     pub(super) exceed_one: bool,
-    /// Whether the numbers count the rows.
-    pub(super) counting: Counting,
     /// What single precision would blur.
     pub(super) precision: Precision,
 }
@@ -36,7 +34,6 @@ impl Default for Traits {
             has_gaps: false,
             are_bytes: true,
             exceed_one: false,
-            counting: Counting::default(),
             precision: Precision::default(),
         }
     }
@@ -47,7 +44,6 @@ impl Traits {
     pub(super) fn add_bytes(&mut self, bytes: &[u8]) {
         self.has_values |= !bytes.is_empty();
         self.exceed_one |= bytes.iter().any(|&byte| byte > 1);
-        self.counting.add(bytes.iter().map(|&byte| byte.into()));
         let numbers: Vec<f64> = bytes.iter().map(|&byte| byte.into()).collect();
         self.precision.add(&numbers, 1);
     }
@@ -58,7 +54,6 @@ impl Traits {
         self.has_gaps |= numbers.iter().any(|number| number.is_nan());
         self.are_bytes &= numbers.iter().all(|&number| number == f64::from(number as u8));
         self.exceed_one |= numbers.iter().any(|&number| number > 1.0);
-        self.counting.add(numbers.iter().copied());
         // With gaps the column is raw, and keeps its precision in any case.
         if !self.has_gaps {
             self.precision.add(numbers, 1);
@@ -66,18 +61,12 @@ impl Traits {
     }
 
     /// Adds further rows of text or times.
-    pub(super) fn add_others(&mut self, mut are_gaps: impl Iterator<Item = bool>) {
-        let mut rows = 0;
-        for is_gap in are_gaps.by_ref() {
+    pub(super) fn add_others(&mut self, are_gaps: impl Iterator<Item = bool>) {
+        for is_gap in are_gaps {
             self.has_values |= !is_gap;
             self.has_gaps |= is_gap;
-            rows += 1;
+            self.are_bytes = false;
         }
-        if rows == 0 {
-            return;
-        }
-        self.are_bytes = false;
-        self.counting.stop();
     }
 
     /// Adds further rows of a column of a file with types; `found` keeps its type and what shows whether its texts are dates.
@@ -104,35 +93,52 @@ impl Traits {
     }
 }
 
-/// Whether numbers count the rows from 0 or 1.
+/// Whether numbers count the rows of a file from 0 or 1, those that are left out among them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counting {
-    first: Option<f64>,
+    /// What a row's number is greater by than the rows before it.
+    offset: Option<f64>,
     rows: usize,
+    numbers: usize,
     has_stopped: bool,
 }
 
 impl Counting {
-    /// Adds the numbers of further rows.
-    pub(super) fn add(&mut self, numbers: impl Iterator<Item = f64>) {
-        for number in numbers {
-            if self.has_stopped {
-                return;
+    /// Adds the value of the next row, if it is a number.
+    pub(super) fn add(&mut self, number: Option<f64>) {
+        match number {
+            Some(number) => {
+                self.begins(number - self.rows as f64);
+                self.numbers += 1;
             }
-            let first = *self.first.get_or_insert(number);
-            let counts = (first == 0.0 || first == 1.0) && number == first + self.rows as f64;
-            self.has_stopped = !counts;
-            self.rows += 1;
+            None => self.has_stopped = true,
         }
+        self.rows += 1;
     }
 
-    fn stop(&mut self) {
-        self.has_stopped = true;
+    /// Adds a row that is left out, whatever its number.
+    pub(super) fn skip(&mut self) {
+        self.rows += 1;
+    }
+
+    /// Adds later rows.
+    pub(super) fn append(&mut self, later: Counting) {
+        self.has_stopped |= later.has_stopped;
+        if let Some(offset) = later.offset {
+            self.begins(offset - self.rows as f64);
+        }
+        self.rows += later.rows;
+        self.numbers += later.numbers;
+    }
+
+    fn begins(&mut self, offset: f64) {
+        self.has_stopped |= *self.offset.get_or_insert(offset) != offset;
     }
 
     /// Whether they do, in so many rows that it is no coincidence.
     pub(super) fn holds(self) -> bool {
         const ENOUGH: usize = 5;
-        !self.has_stopped && self.rows >= ENOUGH
+        let begins = self.offset.is_some_and(|offset| offset == 0.0 || offset == 1.0);
+        begins && !self.has_stopped && self.numbers >= ENOUGH
     }
 }

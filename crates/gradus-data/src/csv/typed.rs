@@ -9,7 +9,7 @@ use gradus_core::samples::{ColumnType, DateOrder, RawColumn, TEXT_GAP, TIME_GAP}
 use super::fields::{
     Decimals, Gaps, check_size, has_both_marks, is_code, parse_byte, parse_number, shown,
 };
-use super::survey::{Counting, Traits};
+use super::survey::Traits;
 use super::texts::{Texts, no_time};
 use super::times::{NoTime, parse_time};
 
@@ -88,17 +88,6 @@ impl ReadColumn {
                 RawColumn::Numbers(bytes.into_iter().map(f64::from).collect())
             }
         }
-    }
-
-    /// Whether it counts the rows from 0 or 1.
-    pub(super) fn counts_rows(&self) -> bool {
-        let mut counting = Counting::default();
-        match self {
-            ReadColumn::Bytes(bytes) => counting.add(bytes.iter().map(|&byte| byte.into())),
-            ReadColumn::Raw(RawColumn::Numbers(numbers)) => counting.add(numbers.iter().copied()),
-            ReadColumn::Raw(_) => {}
-        }
-        counting.holds()
     }
 
     /// What it holds.
@@ -227,6 +216,15 @@ impl TypedColumn {
             }
         }
         Ok(())
+    }
+
+    /// The number in the last row; none for text.
+    pub(super) fn last_number(&self) -> Option<f64> {
+        match &self.values {
+            Values::Bytes(bytes) => bytes.last().map(|&byte| byte.into()),
+            Values::Numbers(numbers) => numbers.last().copied(),
+            Values::Text(_) => None,
+        }
     }
 
     /// A column of numbers so far is one of these texts.

@@ -123,4 +123,14 @@ fn rows_without_a_target_are_left_out() {
     let (data, warnings) = same_at_any_number_of_threads(&text, &TableOptions::default()).unwrap();
     assert_eq!(data.len(), ROWS - ROWS / 10);
     assert!(warnings.contains(&"12000 rows without a target left out".to_owned()), "{warnings:?}");
+    // They are counted among those that an index counts, also where blocks begin with them.
+    let mut text = ",x,kind\n".to_owned();
+    for row in 0..ROWS {
+        let kind = if row % 4000 < 3000 { "" } else { ["p", "q"][row % 2] };
+        writeln!(text, "{row},{row}.{:030},{kind}", row % 1000).unwrap();
+    }
+    assert!(text.len() > 4 << 20);
+    let options = TableOptions { label_column: Some("kind"), ..TableOptions::default() };
+    let (data, _) = same_at_any_number_of_threads(&text, &options).unwrap();
+    assert_eq!((data.features(), data.len()), (1, ROWS / 4));
 }

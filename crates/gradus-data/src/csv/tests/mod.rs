@@ -470,6 +470,16 @@ fn headers_of_numbers_and_index_columns_are_noticed() {
         assert!(warnings[0].contains("counts the rows"), "{warnings:?}");
         assert_eq!((data.features(), data.columns.unwrap().dropped()), (1, &[0][..]));
     }
+    // Rows without a target and comments change nothing: the former are rows, the latter are not.
+    let gaps = rows(&|row| row).replace("0,0.5,a", "0,0.5,").replace("5,35.5,b", "# one\n5,35.5,");
+    for name in ["", "Unnamed: 0"] {
+        let (data, warnings) = read(&format!("{name},x,kind\n{gaps}"), None);
+        assert!(warnings.iter().any(|it| it.contains("counts the rows")), "{warnings:?}");
+        assert_eq!((data.features(), data.len()), (1, 7));
+    }
+    // That does not make the numbers of the other rows count.
+    let others = gaps.replace("5,35.5", "4,35.5").replace("6,42.5", "5,42.5");
+    assert_eq!(read(&format!(",x,kind\n{others}"), None).0.features(), 2);
     assert!(warned(format!("Unnamed: 0,x,kind\n{}", rows(&|row| row * 5 % 9))));
     assert!(warned(format!("id,x,kind\n{}", rows(&|row| row + 1))));
     assert!(warned(rows(&|row| row)));

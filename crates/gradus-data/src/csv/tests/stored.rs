@@ -307,3 +307,34 @@ fn tables_are_written_again_as_they_were() {
         "-19,1,0.125,-2.75,false,\"b,\"\"c\"\"\",\"001\",1970-01-02,1970-01-01 00:00:01.500000,0.5,\"q\",1"
     );
 }
+
+#[test]
+fn an_index_is_left_out() {
+    let at = |row: usize| row as i64;
+    let index = |first: &dyn Fn(usize) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values((0..ROWS).map(first)))
+    };
+    let labels: ArrayRef = Arc::new(StringArray::from(gaps(10, |row| ["p", "q"][row % 2])));
+    let values: ArrayRef = Arc::new(Float64Array::from_iter_values((0..ROWS).map(|it| it as f64)));
+    let table = |columns: Vec<(&str, ArrayRef)>| RecordBatch::try_from_iter(columns).unwrap();
+    let both = [("x", values), ("kind", labels)];
+    // Rows without a target are counted, the first one among them.
+    let first = table([vec![("Unnamed: 0", index(&at))], both.to_vec()].concat());
+    // The name that pandas gives the index in Parquet, whatever it holds.
+    let drawn = index(&|row| (row as i64 * 7) % 300);
+    let last = table([both.to_vec(), vec![("__index_level_0__", drawn)]].concat());
+    for (batch, words, dropped) in [(first, "counts the rows", 0), (last, "index of a pandas", 2)] {
+        for (name, bytes) in files(&batch) {
+            let (data, warnings) = labelled(&bytes, &TableOptions::default()).unwrap();
+            assert!(warnings.iter().any(|it| it.contains(words)), "{name}: {warnings:?}");
+            assert_eq!((data.features(), data.len()), (1, ROWS - ROWS / 10), "{name}");
+            assert_eq!(data.columns.unwrap().dropped(), [dropped], "{name}");
+        }
+    }
+    // Asked for, it is a column like any other.
+    let values = [("x", both[0].1.clone()), ("__index_level_0__", index(&at))].to_vec();
+    let column = Some("__index_level_0__");
+    let options = TableOptions { values: true, label_column: column, ..TableOptions::default() };
+    let (data, _) = labelled(&files(&table(values))[0].1, &options).unwrap();
+    assert_eq!(data.features(), 1);
+}
