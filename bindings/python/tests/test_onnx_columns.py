@@ -157,11 +157,13 @@ def test_all_kinds_of_columns(tmp_path, options):
 
 
 @pytest.mark.skipif(TABLES is None, reason="GRADUS_TABLES names no folder of tables")
+@pytest.mark.parametrize("embedding", ["pbld", "ple"])
 @pytest.mark.parametrize("name", SETS)
-def test_rows_of_real_tables(tmp_path, name):
+def test_rows_of_real_tables(tmp_path, name, embedding):
     train, test = (pathlib.Path(TABLES) / f"{name}.{part}.csv" for part in ("train", "test"))
     run(
         *("train", "--data", train, "--preset", "tabular", "--epochs", "2", "--hidden", "32", "--quiet"),
+        *("--numeric-embedding", embedding),
         cwd=tmp_path,
     )
     assert compare(tmp_path, test, SETS[name] == "class") > 3000
