@@ -20,7 +20,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     /// Adding and subtracting 1.5 * 2^23 rounds to the nearest integer: no bits are left for a fraction.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.clamp(-87.3, 88.0);
-    let n = (clamped * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let rounded = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = (clamped - n * LN2_HIGH) - n * LN2_LOW;
     let mut p = 1.987_569_1e-4f32;
     p = p * r + 1.398_2e-3;
@@ -28,7 +29,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     p = p * r + 4.166_579_6e-2;
     p = p * r + 1.666_666_6e-1;
     p = p * r + 0.5;
-    let power = f32::from_bits(((n as i32 + 127) as u32) << 23);
+    // `n` is in the last bits of `rounded`, too: a conversion, which has to care about NaN, would be made value by value.
+    let power = f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23));
     let value = (p * r * r + r + 1.0) * power;
     if x < -87.3 { 0.0 } else { value }
 }

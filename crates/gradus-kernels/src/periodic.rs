@@ -108,9 +108,10 @@ impl Kernels {
                     cosines[lane] = cos_sin(ws[lane] * value + turn).0;
                 }
                 let mix = &mix[first * rows..][..width * rows];
-                for k in 0..width {
-                    for j in 0..rows {
-                        outputs[j] += mix[k * rows + j] * cosines[k];
+                for (j, output) in outputs.iter_mut().enumerate() {
+                    let mix = mix[j..].iter().step_by(rows);
+                    for (&v, &cosine) in mix.zip(&cosines) {
+                        *output += v * cosine;
                     }
                 }
             }

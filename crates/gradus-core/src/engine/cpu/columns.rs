@@ -76,13 +76,19 @@ impl ColumnPass<'_> {
         let mut outputs = self.matrices.outputs.write(block);
         let mut outputs = outputs.view();
         let mut outputs = outputs.part_rows(0..self.input.rows());
+        // Held for all columns: to ask for them takes a good part of the time of a single sample.
+        let (mut tensors, mut table) = (None, None);
         for span in &columns.spans {
             match span.kind {
                 SpanKind::Plain => self.hand_on(span, &mut outputs),
-                SpanKind::Number(row) => self.embed(columns, span, row, &mut outputs, scratch),
+                SpanKind::Number(row) => {
+                    let tensors = tensors.get_or_insert_with(|| self.tensors(columns));
+                    self.embed(tensors, span, row, &mut outputs, scratch);
+                }
                 SpanKind::Category { first, size } => {
-                    let table = self.parameters.read_partition(table_of(columns));
-                    self.look_up(span, (first, size), &table, &mut outputs);
+                    let table = table
+                        .get_or_insert_with(|| self.parameters.read_partition(table_of(columns)));
+                    self.look_up(span, (first, size), table, &mut outputs);
                 }
             }
         }
@@ -108,19 +114,18 @@ impl ColumnPass<'_> {
     /// The embedding of a number, and the number itself next to cosines.
     fn embed(
         &self,
-        columns: &ColumnBlock,
+        tensors: &[Reading; 4],
         span: &Span,
         row: usize,
         outputs: &mut MatMut,
         scratch: &mut [f32],
     ) {
         let (embedded, numeric) = (self.embedded(), self.columns.layer.numeric());
-        let tensors = self.tensors(columns);
         if let (NumericEmbedding::Pbld { .. }, 1) = (numeric, self.input.rows()) {
             let value = self.input.row(0)[span.inputs.start];
             let outputs = &mut outputs.row_mut(0)[span.outputs.clone()];
             let (found, itself) = outputs.split_at_mut(embedded);
-            self.kernels.periodic_single(value, self.periodic(&tensors, row), found);
+            self.kernels.periodic_single(value, self.periodic(tensors, row), found);
             return itself[0] = value;
         }
         let Gathered { values, outputs: found, sums, stride } =
@@ -129,10 +134,10 @@ impl ColumnPass<'_> {
         match numeric {
             NumericEmbedding::None => {}
             NumericEmbedding::Pbld { .. } => {
-                self.kernels.periodic(values, self.periodic(&tensors, row), found);
+                self.kernels.periodic(values, self.periodic(tensors, row), found);
             }
             NumericEmbedding::Ple { bins, outputs } => {
-                let [edge, rise, slope, offset] = &tensors;
+                let [edge, rise, slope, offset] = tensors;
                 let parameters = Piecewise {
                     rise: &rise[row * bins * outputs..][..bins * outputs],
                     slope: &slope[row * outputs..][..outputs],
