@@ -3,6 +3,7 @@
 
     python3 benchmarks/scale.py PROGRAM --mpiexec MPIEXEC[,MPIEXEC ...]
     python3 benchmarks/scale.py PROGRAM --mpiexec mpiexec --only bits,sweep
+    python3 benchmarks/scale.py PROGRAM --mpiexec mpiexec --only speed,micro,before --before OLD_PROGRAM    # on a quiet machine
     python3 benchmarks/scale.py PROGRAM --mpiexec mpiexec --write     # also into benchmarks/results/ranks-YYYY-MM-DD.md
 
 | part | what is done | what must hold |
@@ -10,12 +11,22 @@
 | bits | 1, 2, 4 and 8 ranks of 1 and 2 threads; full batch, 8,192, 1,024 in 8 micro-batches; SGD, AdamW, Muon; sparse, dense; the library's own ABI and that of MPI 5, if it has both | all models equal that of one process |
 | speed | 2 ranks of 1 thread and 1 rank of 2 threads in turns, batches of 8,192 | the ratio of their times; at most 1.10 for 784-128-10, 1.05 for 784-1024-1024-10 |
 | micro | 8 micro-batches and 2 in turns, one process, batches of 8,192 | at most 1.03 |
+| before | one process of this program and of an earlier one, `--before`, in turns, batches of 8,192 | at most 1.01 |
 | kills | SIGKILL to a random rank at a random moment, then the same command with 1, 2 or 4 ranks | the model of the undisturbed run; at most one checkpoint interval (here an epoch) lost; all processes gone within 5 s |
 | sweep | 27 runs with --halve by one process and by 2 and 4 ranks | equal tables |
 
 Times of more ranks than cores mean nothing, because ranks wait busily: `speed` uses two. MNIST is taken if GRADUS_DATA has its
 folder `mnist`, for `bits` the first 9,000 images of it, else the built-in digits. It needs Python 3.11, no packages, and
 Linux. A part that does not hold ends the script with status 1.
+
+What else docs/scale.md promises is measured by
+
+| script | what |
+|---|---|
+| `streamed.py` | training on shards: the bits, the rate and the accuracy of training in memory |
+| `shards.py` | packing, verifying, evaluating and predicting shards in bounded memory |
+| `grid_search.py` | scikit-learn's grid search by processes |
+| `scale_peers.py` | PyTorch's DDP, Spark and scikit-learn's `partial_fit` on the same work |
 """
 
 import argparse
@@ -65,7 +76,9 @@ class Job:
         return words
 
     def environment(self):
-        path = f"{Path(self.mpiexec).resolve().parent}:{os.environ['PATH']}"
+        path = os.environ["PATH"]
+        if self.mpiexec:
+            path = f"{Path(self.mpiexec).resolve().parent}:{path}"
         library = {"GRADUS_MPI": str(self.library)} if self.library else {}
         return {**os.environ, **ALLOWED, **library, "PATH": path}
 
@@ -199,6 +212,21 @@ def micro(job, options):
     return table(RATIOS, rows)
 
 
+def before(job, options):
+    if not options.before:
+        return "left out: no --before"
+    rows = []
+    earlier = Job(str(Path(options.before).resolve()), None)
+    for hidden in ("128", "1024,1024"):
+        command = f"train --hidden {hidden} --epochs 3 --batch-size 8192 --threads 2 --out model.safetensors"
+        ratios, accuracies = in_turns(
+            options.rounds, lambda: epoch_seconds(job, command), lambda: epoch_seconds(earlier, command)
+        )
+        rows.append(ratio_row(f"784-{hidden.replace(',', '-')}-10: this program over the earlier one", ratios, 1.01, accuracies))
+    shutil.rmtree(earlier.folder)
+    return table(RATIOS, rows)
+
+
 RATIOS = ["work", "median ratio", "from", "to", "asked", "accuracies"]
 
 
@@ -326,7 +354,7 @@ def launcher_name(launcher):
     return said.strip().split("\n")[0] or "MPI"
 
 
-PARTS = {"bits": bits, "speed": speed, "micro": micro, "kills": kills, "sweep": sweep}
+PARTS = {"bits": bits, "speed": speed, "micro": micro, "before": before, "kills": kills, "sweep": sweep}
 
 
 def main():
@@ -334,6 +362,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--mpiexec", required=True, help="launchers, separated by commas")
     parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--before", help="an earlier version of the program, for the part of that name")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
