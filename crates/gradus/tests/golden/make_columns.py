@@ -1,96 +1,38 @@
-"""Makes columns.npz: a network over mixed columns, its logits and all gradients, in float64.
-
-Run with NumPy. The formulas are those of docs/maths.md, M28, one sample at a time.
-"""
-
-from pathlib import Path
+"""Makes columns.npz: a network over mixed columns, its logits and all gradients, in float64. Run with NumPy."""
 
 import numpy as np
+from mixed_columns import make
 
-SAMPLES, FREQUENCIES, EMBEDDED, WIDTH = 30, 6, 2, 3
-SIZES = {1: 5, 4: 2}  # categories by their columns
-NUMBERS = [0, 3]
-rng = np.random.default_rng(11)
+FREQUENCIES, EMBEDDED = 6, 2
 
 
-def single(values):
-    """What single precision holds, so that both sides begin with the same numbers."""
-    return np.asarray(values, np.float32).astype(np.float64)
+class Cosines:
+    """A linear map of cosines of a number, and the number itself."""
+
+    outputs = EMBEDDED + 1
+
+    def parameters(self, rng):
+        return {
+            "0.frequency": rng.normal(0, 0.5, (2, FREQUENCIES)),
+            "0.phase": rng.uniform(-np.pi, np.pi, (2, FREQUENCIES)),
+            "0.mix": rng.uniform(-0.4, 0.4, (2, FREQUENCIES * EMBEDDED)),
+            "0.mix_bias": rng.uniform(-0.4, 0.4, (2, EMBEDDED)),
+        }
+
+    def forward(self, p, n, value):
+        c = np.cos(2 * np.pi * p["0.frequency"][n] * value + p["0.phase"][n])
+        mixed = c @ p["0.mix"][n].reshape(FREQUENCIES, EMBEDDED) + p["0.mix_bias"][n]
+        return np.concatenate([mixed, [value]])
+
+    def backward(self, p, n, value, down, grad):
+        down = down[:EMBEDDED]
+        u = 2 * np.pi * p["0.frequency"][n] * value + p["0.phase"][n]
+        mix = p["0.mix"][n].reshape(FREQUENCIES, EMBEDDED)
+        h = -np.sin(u) * (mix @ down)
+        grad["0.mix_bias"][n] += down
+        grad["0.mix"][n] += np.outer(np.cos(u), down).ravel()
+        grad["0.phase"][n] += h
+        grad["0.frequency"][n] += 2 * np.pi * value * h
 
 
-x = single(rng.normal(0, 2, (SAMPLES, 5)))
-for column, size in SIZES.items():
-    x[:, column] = rng.integers(0, size + 2, SAMPLES)  # the last one is unknown
-x[:, 2] = x[:, 2] > 0
-labels = rng.integers(0, 3, SAMPLES)
-outputs = len(NUMBERS) * (EMBEDDED + 1) + 1 + len(SIZES) * WIDTH
-p = {
-    "0.frequency": rng.normal(0, 0.5, (2, FREQUENCIES)),
-    "0.phase": rng.uniform(-np.pi, np.pi, (2, FREQUENCIES)),
-    "0.mix": rng.uniform(-0.4, 0.4, (2, FREQUENCIES * EMBEDDED)),
-    "0.mix_bias": rng.uniform(-0.4, 0.4, (2, EMBEDDED)),
-    "0.embedding": rng.normal(0, 1, (sum(size + 1 for size in SIZES.values()), WIDTH)),
-    "1.weight": rng.normal(0, 0.3, (outputs, 8)),
-    "1.bias": rng.normal(0, 0.3, 8),
-    "3.weight": rng.normal(0, 0.3, (8, 3)),
-    "3.bias": rng.normal(0, 0.3, 3),
-}
-p = {name: single(values) for name, values in p.items()}
-first_row = {1: 0, 4: SIZES[1] + 1}
-
-
-def row_of(column, value):
-    return first_row[column] + (int(value) if value <= SIZES[column] else 0)
-
-
-def embedded(row):
-    """The outputs of the layer of columns for one sample."""
-    parts = []
-    for column, value in enumerate(row):
-        if column in NUMBERS:
-            n = NUMBERS.index(column)
-            c = np.cos(2 * np.pi * p["0.frequency"][n] * value + p["0.phase"][n])
-            parts += [c @ p["0.mix"][n].reshape(FREQUENCIES, EMBEDDED) + p["0.mix_bias"][n], [value]]
-        elif column in SIZES:
-            parts.append(p["0.embedding"][row_of(column, value)])
-        else:
-            parts.append([value])
-    return np.concatenate(parts)
-
-
-def backward(row, g, grad):
-    """Adds the gradients of the layer of columns for one sample."""
-    at = 0
-    for column, value in enumerate(row):
-        if column in NUMBERS:
-            n, down = NUMBERS.index(column), g[at : at + EMBEDDED]
-            u = 2 * np.pi * p["0.frequency"][n] * value + p["0.phase"][n]
-            mix = p["0.mix"][n].reshape(FREQUENCIES, EMBEDDED)
-            h = -np.sin(u) * (mix @ down)
-            grad["0.mix_bias"][n] += down
-            grad["0.mix"][n] += np.outer(np.cos(u), down).ravel()
-            grad["0.phase"][n] += h
-            grad["0.frequency"][n] += 2 * np.pi * value * h
-            at += EMBEDDED + 1
-        elif column in SIZES:
-            grad["0.embedding"][row_of(column, value)] += g[at : at + WIDTH]
-            at += WIDTH
-        else:
-            at += 1
-
-
-e = np.stack([embedded(row) for row in x])
-a = np.tanh(e @ p["1.weight"] + p["1.bias"])
-logits = a @ p["3.weight"] + p["3.bias"]
-probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-g2 = (probabilities - np.eye(3)[labels]) / SAMPLES
-g1 = (g2 @ p["3.weight"].T) * (1 - a**2)
-grad = {name: np.zeros_like(values) for name, values in p.items()}
-grad["3.weight"], grad["3.bias"] = a.T @ g2, g2.sum(0)
-grad["1.weight"], grad["1.bias"] = e.T @ g1, g1.sum(0)
-for row, g in zip(x, g1 @ p["1.weight"].T):
-    backward(row, g, grad)
-
-arrays = p | {f"grad.{name}": values for name, values in grad.items()} | {"x": x, "logits": logits}
-arrays = {name: values.astype(np.float32) for name, values in arrays.items()}
-np.savez(Path(__file__).parent / "columns.npz", labels=labels.astype(np.uint32), **arrays)
+make("columns.npz", Cosines(), samples=30, seed=11)
