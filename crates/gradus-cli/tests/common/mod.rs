@@ -74,3 +74,13 @@ pub(crate) fn spawn(folder: &Path, arguments: &str) -> Child {
         .spawn()
         .unwrap()
 }
+
+/// 300 rows with targets that are functions of two columns.
+pub(crate) fn valued_table(folder: &Path, name: &str) {
+    let mut text = String::from("height,u,v,width\n");
+    for i in 0..300 {
+        let (u, v) = ((i as f64 * 0.7).sin(), (i as f64 * 1.3).cos());
+        text += &format!("{:.4},{u:.4},{v:.4},{:.4}\n", 10.0 + 2.0 * u - v, u * v);
+    }
+    fs::write(folder.join(name), text).unwrap();
+}
