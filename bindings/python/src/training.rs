@@ -14,9 +14,7 @@ use gradus::data::images::is_in_mnist_form;
 use gradus::data::{Columns, Dataset, Shuffle, held_out};
 use gradus::exchange::Ranks;
 use gradus::network::{Network, available_cores};
-use gradus::training::{
-    BatchSize, Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained,
-};
+use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
 use gradus::{Error, Result};
 use numpy::{PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyRuntimeError;
@@ -216,12 +214,12 @@ fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<N
 
 /// Trains a model: a classifier if `y` holds labels, a regressor if it holds targets. `settings` are the
 /// texts of the settings by their names, `names` those of the classes or of the targets; the model keeps
-/// `feature_names`, and `notes` among its settings. With `tabular`, the batch size follows from the rows that are trained on, as in
-/// the program, and samples are kept for importances.
+/// `feature_names`, and `notes` among its settings. `free` names the settings of a preset for tables that follow the rows that
+/// are trained on, as in the program; then samples are kept for importances.
 #[pyfunction]
 #[pyo3(signature = (
     settings, x, y, names, *, notes, shape, feature_names=None, weights=None, validation=None,
-    parameters=None, model=None, state=None, patience=None, report=None, communicator=None, tabular=false
+    parameters=None, model=None, state=None, patience=None, report=None, communicator=None, free=None
 ))]
 pub(crate) fn train<'py>(
     py: Python<'py>,
@@ -240,7 +238,7 @@ pub(crate) fn train<'py>(
     patience: Option<(f64, usize)>,
     report: Option<Py<PyAny>>,
     communicator: Option<Py<PyAny>>,
-    tabular: bool,
+    free: Option<Vec<String>>,
 ) -> PyResult<Run> {
     // Before anything is copied.
     let mut config = settings::config(&settings).map_err(|error| exception(&error))?;
@@ -266,8 +264,9 @@ pub(crate) fn train<'py>(
         }
     };
     let (data, validation) = py.detach(|| guarded(sets))?;
-    if tabular {
-        config.batch_size = BatchSize::of_table(data.len());
+    if let Some(free) = &free {
+        let is_free = |name: &str| free.iter().any(|it| it == name);
+        config.follow_rows(data.len(), data.targets.task(), is_free);
     }
     let start = match (state, model, parameters) {
         (Some(state), ..) => Start::State(state),
@@ -278,7 +277,7 @@ pub(crate) fn train<'py>(
     let patience =
         patience.map(|(tol, epochs)| Patience { tol, epochs, best: f64::INFINITY, waited: 0 });
     let ranks = ranks_of(py, communicator)?;
-    let (keeps, listener) = (tabular, None);
+    let (keeps, listener) = (free.is_some(), None);
     let job = Job { config, notes, data, validation, start, patience, keeps, listener, ranks };
     carry_out(py, job, report)
 }

@@ -36,9 +36,6 @@ class BaseMLP(Explaining, Savable):
     # What early stopping watches by default, and `validation_scores_` holds.
     _validation_score: str
 
-    # Whether a run is one of the presets for tables.
-    _tabular = False
-
     hidden_layer_sizes: int | Sequence[int]
     activation: str | Sequence[str]
     solver: str
@@ -179,7 +176,7 @@ class BaseMLP(Explaining, Savable):
             patience=None if early else self._patience(),
             report=self._listener(partial and go_on),
             communicator=communicator,
-            tabular=self._tabular,
+            free=self._free_settings(),
         )
         # A run without a good epoch leaves the estimator as it was; what was never trained has nothing to lose by Ctrl-C.
         if run.outcome == "diverged":
@@ -195,9 +192,13 @@ class BaseMLP(Explaining, Savable):
             self._warn(run, stacklevel=5)
         return self
 
+    def _free_settings(self):
+        """Returns the settings of a preset for tables that no parameter decides; None without a preset."""
+        return None
+
     def _reads_blocks(self):
         """Returns whether training can read samples when it needs them, in an order of blocks."""
-        if self._tabular or self.normalization == "robust":
+        if self._free_settings() is not None or self.normalization == "robust":
             return False
         return _settings.truth("shuffle", self.shuffle) and _settings.makes_steps(self)
 

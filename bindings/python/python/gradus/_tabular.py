@@ -37,8 +37,6 @@ class BaseTabular(BaseMLP):
     schedule = "coslog4"
     normalization = "robust"
     init = "tabular"
-    # The batch size follows from the rows, and samples are kept for importances.
-    _tabular = True
     early_stopping = False
     warm_start = False
 
@@ -85,6 +83,9 @@ class BaseTabular(BaseMLP):
             texts.pop("monitor", None)
         return {name: value for name, value in texts.items() if _is_for(name, self._task)}
 
+    def _free_settings(self):
+        return ["batch_size", "numeric_embedding"]
+
     def _own_settings(self):
         """Returns the parameters of this kind of estimator that are settings, with their values."""
         return {}
@@ -124,9 +125,9 @@ def _is_for(name, task):
 _PARAMETERS = """
     preset : {'tabular', 'tabular-small', 'tabular-quick'}, default='tabular'
         The recipe: 'tabular' with embeddings of numbers and categories, 'tabular-small' without them and without
-        dropout, 'tabular-quick' with an eighth of the epochs.
+        dropout, 'tabular-quick' with a quarter of the epochs.
     epochs : int or None, default=None
-        Passes over the training part; None leaves it to the preset.
+        Passes over the training part; None leaves it to the preset: 128, of 'tabular-quick' 32.
     members : int or None, default=None
         Networks of a bag, each trained without one of as many folds of the samples and validated on it; predictions are
         their means, and `predict_interval` of the regressor has intervals. None or 1 is a single network.

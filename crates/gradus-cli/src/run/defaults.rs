@@ -7,9 +7,11 @@
 
 use anyhow::Result;
 use gradus::data::normalize::Normalization;
-use gradus::data::{Inputs, Rows, Shuffle};
+use gradus::data::{Inputs, Rows, Shuffle, Task};
+use gradus::training::settings::SETTINGS;
 use gradus::training::{BatchSize, Data as Sets};
 
+use crate::args::option;
 use crate::run::settings::{Settings, forget_validation};
 use crate::run::training_data::Data;
 
@@ -41,7 +43,8 @@ pub(crate) fn follow(settings: &mut Settings, data: &Data) -> Result<Option<Stri
             let free = settings.free.clone();
             forget_validation(&mut settings.config, |name| free.contains(&name));
         }
-        return Ok(tabular_batch(settings, sets.train.len()));
+        let task = sets.train.data().targets.task();
+        return Ok(follow_rows(settings, sets.train.len(), task));
     }
     // The preset is made for named sets.
     if data.named {
@@ -80,18 +83,19 @@ pub(crate) fn follow(settings: &mut Settings, data: &Data) -> Result<Option<Stri
     Ok((!chosen.is_empty()).then_some(line))
 }
 
-/// The batch size of a table of so many rows, and a line about it if it is not the preset's.
-fn tabular_batch(settings: &mut Settings, rows: usize) -> Option<String> {
-    let wanted = BatchSize::of_table(rows);
-    if !settings.free.contains(&"batch_size") || settings.config.batch_size == wanted {
-        return None;
-    }
-    settings.config.batch_size = wanted;
-    let batch = match wanted {
-        BatchSize::Samples(batch) => batch,
-        BatchSize::Full => rows,
-    };
-    Some(format!("Defaults for these data: --batch-size {batch} ({rows} rows)"))
+/// Adapts the preset to the number of rows, and returns a line about what is not the preset's now.
+fn follow_rows(settings: &mut Settings, rows: usize, task: Task) -> Option<String> {
+    let before = settings.config.clone();
+    let free = &settings.free;
+    settings.config.follow_rows(rows, task, |name| free.contains(&name));
+    let changed = SETTINGS.iter().filter_map(|setting| {
+        let now = setting.get(&settings.config)?;
+        (setting.get(&before).as_ref() != Some(&now))
+            .then(|| format!("--{} {now}", option(setting)))
+    });
+    let changed: Vec<String> = changed.collect();
+    (!changed.is_empty())
+        .then(|| format!("Defaults for these data: {} ({rows} rows)", changed.join(" ")))
 }
 
 /// Why inputs should have mean 0 and standard deviation 1 where the preset only scales them: a few words.

@@ -41,7 +41,8 @@ pub(crate) struct Settings {
 const FOLLOW: [&str; 3] = ["normalize", "batch_size", "epochs"];
 
 /// The same of the presets for tables.
-const FOLLOW_IN_TABLES: [&str; 4] = ["batch_size", "validation", "keep_best", "monitor"];
+const FOLLOW_IN_TABLES: [&str; 5] =
+    ["batch_size", "numeric_embedding", "validation", "keep_best", "monitor"];
 
 /// What a new run starts from in place of drawn weights.
 #[derive(Debug)]
@@ -174,6 +175,10 @@ impl Settings {
         }
         if matches!(initial, Some(Initial::Model(_))) {
             free.retain(|name| *name != "normalize");
+        }
+        if initial.is_some() {
+            // The file has the first layer.
+            free.retain(|name| *name != "numeric_embedding");
         }
         let epochs = match free.contains(&"epochs") {
             // How long the warm-up may be is decided with the data.

@@ -34,19 +34,6 @@ pub enum BatchSize {
     Samples(usize),
 }
 
-impl BatchSize {
-    /// What the presets for tables take where so many rows are trained on: smaller batches make more steps of few rows, and
-    /// larger ones keep many rows fast.
-    pub fn of_table(rows: usize) -> BatchSize {
-        BatchSize::Samples(match rows {
-            ..1_000 => (rows / 4).next_power_of_two().clamp(32, 256),
-            1_000..=30_000 => 256,
-            30_001..=100_000 => 512,
-            _ => 1024,
-        })
-    }
-}
-
 /// Ends a run when the monitored figure no longer gets better. The model is then that of the best
 /// epoch, also where the run came to its end.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -401,6 +388,30 @@ mod tests {
         assert_eq!(config.workers(&large, 10), 1);
         let asked = TrainConfig { threads: Some(3), ..config };
         assert_eq!(asked.workers(&small, 1000), 3);
+    }
+
+    #[test]
+    fn presets_for_tables_follow_the_rows() {
+        use Preset::{Tabular, TabularQuick, TabularSmall};
+        use Task::{Classification, Regression};
+        let adapted = |preset: Preset, rows, task: Task, taken: &str| {
+            let mut config = preset.config_for(task);
+            config.follow_rows(rows, task, |name| name != taken);
+            (config.batch_size, config.numeric_embedding)
+        };
+        let (pbld, ple) = (Some(NumericEmbedding::PBLD), Some(NumericEmbedding::PLE));
+        let batch = BatchSize::Samples;
+        for (rows, samples) in
+            [(20, 32), (200, 64), (600, 128), (3_000, 256), (30_001, 512), (100_001, 1024)]
+        {
+            assert_eq!(adapted(Tabular, rows, Classification, ""), (batch(samples), pbld));
+        }
+        assert_eq!(adapted(Tabular, 2_999, Regression, ""), (batch(128), pbld));
+        assert_eq!(adapted(TabularQuick, 3_000, Regression, ""), (batch(256), ple));
+        assert_eq!(adapted(TabularSmall, 9_000, Regression, ""), (batch(256), None));
+        // What a user has set stays.
+        assert_eq!(adapted(Tabular, 9_000, Regression, "numeric_embedding").1, pbld);
+        assert_eq!(adapted(Tabular, 100, Regression, "batch_size").0, batch(256));
     }
 
     #[test]

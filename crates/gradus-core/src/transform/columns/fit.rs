@@ -18,10 +18,11 @@ const IDENTIFIER_SHARE: f64 = 0.95;
 /// ... and there are more different texts than this.
 const FEW_TEXTS: usize = 20;
 
-/// Values of a number that are told apart are in at least so many rows, ...
+/// Values that get codes are in at least so many rows: from fewer nothing is learned but these rows. Of the categories of a
+/// small table, a hundredth of its rows is enough.
 const LEAST_ROWS: usize = 10;
 
-/// ... and there are no more than these, the most frequent.
+/// Of a number, no more than these get codes, the most frequent.
 const MOST_TOLD_APART: usize = 512;
 
 impl Schema {
@@ -118,6 +119,14 @@ fn category(
     let is_unique = known.len() as f64 >= IDENTIFIER_SHARE * filled as f64;
     if is_unique && known.len() > FEW_TEXTS && !is_chosen {
         return SchemaColumn::Dropped { kind: ColumnType::Text, why: DropReason::Identifier };
+    }
+    if codes && known.len() > MOST_FLAGS {
+        let least = (rows / 100).min(LEAST_ROWS);
+        // The others have the code of unknown values, which learns from them what a value means that training has not seen.
+        let is_frequent = |code: &usize| counts[*code] >= least;
+        if known.iter().any(is_frequent) {
+            known.retain(is_frequent);
+        }
     }
     let (form, most) = match known.len() {
         2 => (CategoryForm::Binary, 2),
@@ -255,6 +264,35 @@ mod tests {
         assert_eq!((typical(4), typical(10)), (Cell::Text("n0".into()), Cell::Time(14 * 86_400)));
         let text = serde_json::to_string(&schema).unwrap();
         assert_eq!(serde_json::from_str::<Schema>(&text).unwrap(), schema);
+    }
+
+    #[test]
+    fn rare_categories_count_as_unknown_in_large_tables() {
+        // Twelve values in 100 rows and more, one in 10, one in 9, and more in one row each.
+        let counts = |single: usize| {
+            let mut counts: Vec<usize> = (0..12).map(|at| 100 + at).collect();
+            counts.extend([10, 9]);
+            counts.extend(vec![1; single]);
+            counts
+        };
+        let texts: Vec<String> = (0..1000).map(|at| format!("v{at:03}")).collect();
+        let of = |counts: &[usize], codes: bool, rows: usize| match category(
+            counts, &texts, false, codes, rows,
+        ) {
+            SchemaColumn::Category { values, form, .. } => (values.len(), form),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(of(&counts(50), true, 10_000), (13, CategoryForm::Code));
+        assert_eq!(of(&counts(50), true, 900), (14, CategoryForm::Code));
+        // As many as there are in a small table, and as flags of their own where nothing is embedded.
+        assert_eq!(of(&counts(50), true, 199), (64, CategoryForm::Code));
+        assert_eq!(of(&counts(40), false, 10_000), (54, CategoryForm::OneHot));
+        // Few frequent ones need no embedding; where no value is frequent, all are told apart.
+        assert_eq!(
+            of(&[&[500; 5][..], &[1; 50]].concat(), true, 10_000),
+            (5, CategoryForm::OneHot)
+        );
+        assert_eq!(of(&[5; 500], true, 10_000), (500, CategoryForm::Code));
     }
 
     #[test]

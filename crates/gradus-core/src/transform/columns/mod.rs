@@ -17,7 +17,7 @@
 //! | number | the number on the scale of the setting `normalize`; a flag of gaps if the training part has gaps; the code of its value where codes are possible, most rows have one value and others come back exactly |
 //! | category of two values | -1 or +1; 0 for a gap or an unknown value |
 //! | category of one or 3 to 8 values | a flag for each value; all 0 for a gap or an unknown value |
-//! | category of more values | its code: 1 to K, 0 for a gap or an unknown value; without codes a flag for each of up to 64 values, the most frequent ones, and if there are more, one for all others |
+//! | category of more values | its code: 1 to K, 0 for a gap, an unknown or a rare value: one in fewer than 10 training rows, and in less than a hundredth of them; without codes a flag for each of up to 64 values, the most frequent ones, and if there are more, one for all others |
 //! | time | year, month, day of the week, sine and cosine of the day of the year, elapsed days, hour: those that vary |
 
 mod calendar;
