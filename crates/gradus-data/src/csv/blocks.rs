@@ -1,10 +1,12 @@
-//! Divides the text of a table into blocks of whole records: text in, blocks out, which can be read side by side.
+//! Divides the text of a table into blocks of whole records: text in, blocks out, which can be read side by side, some of them
+//! before they are needed.
 
+use std::collections::VecDeque;
 use std::io::Read;
 
 use super::encoding::{Encoding, Lines, Text};
 use super::records::{Block, LONGEST_LINE, too_long};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The blocks of a text.
 pub(super) struct Blocks<R> {
@@ -15,12 +17,16 @@ pub(super) struct Blocks<R> {
     lines: Lines,
     /// Whether `rest` is the end of the text.
     is_at_end: bool,
+    /// Blocks that have been read ahead, ...
+    ahead: VecDeque<Block>,
+    /// ... and what is wrong with the text behind them.
+    failed: Option<Error>,
 }
 
 impl<R: Read> Blocks<R> {
     pub(super) fn new(text: Text<R>, separator: u8) -> Blocks<R> {
-        let (rest, lines, is_at_end) = (Vec::new(), Lines::default(), false);
-        Blocks { text, separator, rest, lines, is_at_end }
+        let (rest, lines, ahead) = (Vec::new(), Lines::default(), VecDeque::new());
+        Blocks { text, separator, rest, lines, is_at_end: false, ahead, failed: None }
     }
 
     /// How letters are written as bytes, as far as the text has been read.
@@ -38,6 +44,40 @@ impl<R: Read> Blocks<R> {
     /// # Errors
     /// `InvalidData` with the line for text that is not in its encoding, and for a record that is too long.
     pub(super) fn next(&mut self, size: usize) -> Result<Option<Block>> {
+        match (self.ahead.pop_front(), self.failed.take()) {
+            (Some(block), failed) => {
+                self.failed = failed;
+                Ok(Some(block))
+            }
+            (None, Some(error)) => Err(error),
+            (None, None) => self.read(size),
+        }
+    }
+
+    /// The next blocks, at most so many; none at the end.
+    ///
+    /// # Errors
+    /// As [`Self::next`], once the blocks in front of the error have been taken.
+    pub(super) fn take(&mut self, size: usize, most: usize) -> Result<Vec<Block>> {
+        self.read_ahead(size, most);
+        match self.failed.take_if(|_| self.ahead.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(self.ahead.drain(..most.min(self.ahead.len())).collect()),
+        }
+    }
+
+    /// Reads blocks, until there are so many that have not been taken. What is wrong with the text is told when it is reached.
+    pub(super) fn read_ahead(&mut self, size: usize, count: usize) {
+        while self.ahead.len() < count && self.failed.is_none() {
+            match self.read(size) {
+                Ok(Some(block)) => self.ahead.push_back(block),
+                Ok(None) => break,
+                Err(error) => self.failed = Some(error),
+            }
+        }
+    }
+
+    fn read(&mut self, size: usize) -> Result<Option<Block>> {
         let mut size = size;
         loop {
             while self.rest.len() < size && !self.is_at_end {
@@ -131,6 +171,32 @@ mod tests {
         ] {
             assert_eq!(ends(text), end, "{text:?}");
         }
+    }
+
+    #[test]
+    fn blocks_are_read_ahead_and_errors_come_in_their_place() {
+        let mut text = "1,a\n".repeat(200_000).into_bytes();
+        let end = text.len();
+        text.extend_from_slice(b"1,\xff\n");
+        let open = || Text::open(&text[..], Some(Encoding::Utf8)).unwrap();
+        let mut blocks = Blocks::new(open(), b',');
+        let mut found = 0;
+        let error = loop {
+            blocks.read_ahead(1, 3);
+            match blocks.take(1, 2) {
+                Ok(some) => {
+                    assert!((1..=2).contains(&some.len()));
+                    found += some.iter().map(|block| block.text.len()).sum::<usize>();
+                }
+                Err(error) => break error,
+            }
+        };
+        assert!(found > end / 2 && found <= end, "{found}");
+        assert!(error.to_string().contains("line 200001"), "{error}");
+        let mut blocks = Blocks::new(Text::open(&b"1\n2\n"[..], None).unwrap(), b',');
+        blocks.read_ahead(1, 1);
+        assert_eq!(blocks.next(1).unwrap().unwrap().text, b"1\n2\n");
+        assert!(blocks.take(1, 3).unwrap().is_empty() && blocks.next(1).unwrap().is_none());
     }
 
     #[test]

@@ -139,7 +139,7 @@ fn either_mark<T>(options: &TableOptions, read: impl Fn(&TableOptions) -> Result
 ///
 /// # Errors
 /// As [`read_table`].
-pub fn parse_csv(source: impl Read, label_column: Option<&str>) -> Result<Dataset> {
+pub fn parse_csv(source: impl Read + Send, label_column: Option<&str>) -> Result<Dataset> {
     let options = TableOptions { label_column, ..TableOptions::default() };
     parse_table(source, &options).map(|(data, _)| data)
 }
@@ -148,7 +148,7 @@ pub fn parse_csv(source: impl Read, label_column: Option<&str>) -> Result<Datase
 ///
 /// # Errors
 /// As [`read_table`], and `InvalidArgument` if it is unclear which columns these are.
-pub fn parse_values(source: impl Read, columns: Option<&str>) -> Result<Dataset> {
+pub fn parse_values(source: impl Read + Send, columns: Option<&str>) -> Result<Dataset> {
     let options = TableOptions { label_column: columns, values: true, ..TableOptions::default() };
     parse_table(source, &options).map(|(data, _)| data)
 }
@@ -157,7 +157,10 @@ pub fn parse_values(source: impl Read, columns: Option<&str>) -> Result<Dataset>
 ///
 /// # Errors
 /// As [`read_table`].
-pub fn parse_table(source: impl Read, options: &TableOptions) -> Result<(Dataset, Vec<String>)> {
+pub fn parse_table(
+    source: impl Read + Send,
+    options: &TableOptions,
+) -> Result<(Dataset, Vec<String>)> {
     Source::Text(Box::new(Table::open(source, options)?)).labelled(options)
 }
 
@@ -169,7 +172,7 @@ pub fn parse_table(source: impl Read, options: &TableOptions) -> Result<(Dataset
 /// # Errors
 /// As [`read_table`], and `InvalidData` if the table lacks a feature or has another number of columns.
 pub fn parse_samples(
-    source: impl Read,
+    source: impl Read + Send,
     features: usize,
     outputs: &[String],
     options: &TableOptions,
@@ -183,7 +186,7 @@ pub fn parse_samples(
 /// # Errors
 /// As [`parse_samples`].
 pub fn samples_of_text(
-    source: impl Read,
+    source: impl Read + Send,
     features: usize,
     outputs: &[String],
     options: &TableOptions,

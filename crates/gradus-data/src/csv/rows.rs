@@ -60,7 +60,7 @@ pub(super) struct ReadRows {
     pub(super) first_counts: bool,
 }
 
-impl<R: Read> Table<R> {
+impl<R: Read + Send> Table<R> {
     /// Reads all rows.
     ///
     /// # Errors
@@ -81,28 +81,28 @@ impl<R: Read> Table<R> {
         }
         let (block, place) = self.rest_of_block();
         whole.take_records(Records::from(&block.text, place, whole.plan.separator, false))?;
-        let Some(first) = self.blocks.next(BLOCK)? else { return Ok(false) };
-        let (mut blocks, mut failed) = (vec![first], None);
         // Two for each thread, so that one that is slow delays no other.
-        while blocks.len() < 2 * rayon::current_num_threads() && failed.is_none() {
-            match self.blocks.next(BLOCK) {
-                Ok(Some(block)) => blocks.push(block),
-                Ok(None) => break,
-                Err(error) => failed = Some(error),
-            }
+        let count = 2 * rayon::current_num_threads();
+        let blocks = self.blocks.take(BLOCK, count)?;
+        if blocks.is_empty() {
+            return Ok(false);
         }
         let read = |block: &Block| {
             let mut piece = whole.continued();
             piece.take_block(block).map(|()| piece)
         };
-        let pieces: Vec<Result<Piece>> = blocks.par_iter().map(read).collect();
+        // The file and its encoding are read by one thread, while the others are busy with what it read before.
+        let (pieces, ()) = rayon::join(
+            || blocks.par_iter().map(read).collect::<Vec<Result<Piece>>>(),
+            || self.blocks.read_ahead(BLOCK, count),
+        );
         for (block, piece) in blocks.into_iter().zip(pieces) {
             match piece {
                 Ok(piece) if whole.may_append(&piece) => whole.append(piece, block.line)?,
                 _ => whole.take_block(&block)?,
             }
         }
-        failed.map_or(Ok(true), Err)
+        Ok(true)
     }
 }
 
@@ -136,7 +136,8 @@ impl<'a> Piece<'a> {
 
     /// Forgets the rows so far, but not what they say about their columns and targets.
     pub(super) fn forget_rows(&mut self, traits: &mut [Traits]) {
-        self.columns.iter_mut().zip(traits).for_each(|(column, it)| column.forget_rows(it));
+        let pairs = self.columns.par_iter_mut().zip(traits);
+        pairs.for_each(|(column, it)| column.forget_rows(it));
         self.targets.forget_rows();
     }
 
@@ -202,7 +203,8 @@ impl<'a> Piece<'a> {
             let (column, advice) = (self.plan.head.column(at), self.advice(at, false));
             invalid(format!("line {line} or later, {column}: {problem}; {advice}"))
         })?;
-        self.columns.iter_mut().zip(later.columns).for_each(|(column, more)| column.append(more));
+        let pairs = self.columns.par_iter_mut().zip(later.columns);
+        pairs.for_each(|(column, more)| column.append(more));
         Ok(())
     }
 

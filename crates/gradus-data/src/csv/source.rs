@@ -109,7 +109,7 @@ impl Source<Unpacked<'static>> {
     }
 }
 
-impl<R: Read> Source<R> {
+impl<R: Read + Send> Source<R> {
     pub(super) fn head(&mut self) -> &mut Head {
         match self {
             Source::Text(table) => &mut table.head,
