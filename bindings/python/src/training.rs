@@ -206,7 +206,7 @@ fn some_of(data: Dataset) -> Dataset {
 
 /// The network of the settings and the data, with these parameters.
 fn network(config: &TrainConfig, data: &Dataset, parameters: &[f32]) -> Result<Network> {
-    let transform = config.transform(data);
+    let transform = config.transform(data)?;
     let mut network = config.network(data, &transform)?;
     set_parameters(&mut network, parameters)?;
     Ok(network)

@@ -28,21 +28,55 @@ fn table(path: &Path, bytes: usize) {
     file.finish().unwrap();
 }
 
+/// A command in 320 MB of memory of its own.
+#[cfg(target_os = "linux")]
+fn limited(folder: &Path, command: &str) -> assert_cmd::assert::Assert {
+    let program = env!("CARGO_BIN_EXE_gradus");
+    let command = format!("ulimit -d {}; exec {program} {command}", 320_000_000 / 1024);
+    let mut shell = assert_cmd::Command::new("sh");
+    shell.args(["-c", &command]).current_dir(folder).env("GRADUS_DATA", "");
+    // Each thread reads some blocks of text at a time.
+    shell.env("RAYON_NUM_THREADS", "2").assert()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn raw_columns_are_trained_on_in_less_memory_than_they_take() {
+    const COLUMNS: usize = 24;
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let names: Vec<String> = (0..COLUMNS).map(|at| format!("c{at}")).collect();
+    let path = at.join("table.csv.gz");
+    let mut file = GzEncoder::new(fs::File::create(path).unwrap(), Compression::fast());
+    writeln!(file, "{},day,kind", names.join(",")).unwrap();
+    for row in 0..1_000_000_usize {
+        let noise = row.wrapping_mul(2_654_435_761) >> 9;
+        let field = |at: usize| match at {
+            0 => format!("town {}", noise % 500),
+            _ if (noise + at).is_multiple_of(31) => String::new(),
+            _ => ((noise % 7 * at) % 10).to_string(),
+        };
+        let fields: Vec<String> = (0..COLUMNS).map(field).collect();
+        let kind = ["red", "green"][noise % 7 / 4];
+        writeln!(file, "{},2024-0{}-1{},{kind}", fields.join(","), 1 + noise % 9, noise % 10).unwrap();
+    }
+    file.finish().unwrap();
+    limited(at, "data pack table.csv.gz shards").success();
+    let train = "train --data shards --hidden 4 --epochs 1 --batch-size 4096 --threads 2 --normalize robust";
+    limited(at, train).success();
+    let figures = json(&run(at, "evaluate model.safetensors --json"));
+    assert!(figures["accuracy"].as_f64().unwrap() > 0.9, "{figures}");
+    limited(at, &format!("{train} --in-memory --shuffle=blocks")).failure();
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_table_is_packed_in_less_memory_than_it_takes() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
-    let (limit, bytes) = (320_000_000, 400_000_000);
+    let bytes = 400_000_000;
     table(&at.join("table.csv.gz"), bytes);
-    let limited = |command: &str| {
-        let program = env!("CARGO_BIN_EXE_gradus");
-        let command = format!("ulimit -d {}; exec {program} {command}", limit / 1024);
-        let mut shell = assert_cmd::Command::new("sh");
-        shell.args(["-c", &command]).current_dir(at).env("GRADUS_DATA", "");
-        // Each thread reads some blocks of text at a time.
-        shell.env("RAYON_NUM_THREADS", "2").assert()
-    };
+    let limited = |command: &str| limited(at, command);
     limited("data pack table.csv.gz shards").success();
     let facts = json(&run(at, "data shards --json"));
     assert_eq!(facts["samples"], bytes / 320);

@@ -8,10 +8,13 @@ use std::time::Instant;
 
 use gradus_core::error::{Error, ErrorKind, Result};
 use gradus_core::exchange::{Ranks, Threads};
-use gradus_core::network::Init;
+use gradus_core::network::{Init, NumericEmbedding};
 use gradus_core::optimizer::Optimizer;
 use gradus_core::regularization::{ClassWeights, Regularization};
-use gradus_core::samples::{DataDigest, Dataset, Inputs, Shuffle, Source, Subset, Sums, Targets};
+use gradus_core::samples::{
+    DataDigest, Dataset, Inputs, RawColumn, Shuffle, Source, Subset, Sums, TEXT_GAP, TIME_GAP, Table,
+    Targets,
+};
 use gradus_core::training::{BatchSize, Checkpoint, Data, Outcome, Session, Start, TrainConfig};
 use gradus_core::transform::distort::Distortion;
 use gradus_core::transform::normalize::Normalization;
@@ -43,6 +46,41 @@ fn numbers(samples: usize) -> Dataset {
     let values = inputs.chunks_exact(7).flat_map(|row| [row[0] - row[3], row[1] + 5.0]).collect();
     let targets = Targets::Values { values, names: vec!["x".into(), "y".into()] };
     Dataset::with_targets(Inputs::Floats(inputs), targets, vec![7]).unwrap()
+}
+
+/// Raw columns with gaps: numbers, most of which are 0, texts of few and of many values, an identifier, and times.
+fn columns(samples: usize) -> Dataset {
+    let text = |values: usize, is_chosen: bool| {
+        let code = |row: usize| match noise(row, values) % 13 {
+            0 => TEXT_GAP,
+            _ => (noise(row, 7) * 31 + row % 5 * values) as u32 % values as u32,
+        };
+        let names = (0..values).map(|at| format!("{at}")).collect();
+        let codes = (0..samples).map(code).collect();
+        RawColumn::Text { codes, values: Arc::new(names), is_chosen }
+    };
+    let number = |row: usize| match noise(row, 1) % 9 {
+        0 => f64::NAN,
+        at => noise(row, at) as f64 / 3.0,
+    };
+    let amount = |row: usize| if row % 3 == 0 { (noise(row, 4) / 6 * 100) as f64 } else { 0.0 };
+    let time = |row: usize| if row % 50 == 7 { TIME_GAP } else { (row * row % 70_001) as i64 * 9000 };
+    let identifier = RawColumn::Text {
+        codes: (0..samples as u32).collect(),
+        values: Arc::new((0..samples).map(|at| format!("id {at}")).collect()),
+        is_chosen: false,
+    };
+    let table = Table::new(vec![
+        RawColumn::Numbers((0..samples).map(number).collect()),
+        text(3, false),
+        text(41, true),
+        RawColumn::Times((0..samples).map(time).collect()),
+        RawColumn::Numbers((0..samples).map(amount).collect()),
+        identifier,
+    ]);
+    let labels = (0..samples).map(|row| (noise(row, 7) % 2) as u32).collect();
+    let names = ["a", "b"].map(String::from).to_vec();
+    Dataset::new(Inputs::Table(table.unwrap()), labels, vec![6], names).unwrap()
 }
 
 fn config() -> TrainConfig {
@@ -172,6 +210,54 @@ fn numbers_with_values() {
     let doubles = values.iter().map(|&value| f64::from(value) + 1.7e9).collect();
     let doubles = Dataset { inputs: Inputs::Doubles(doubles), ..data.clone() };
     same_everywhere("doubles", &regression, &doubles);
+}
+
+#[test]
+fn raw_columns_with_a_schema() {
+    let data = columns(20_000);
+    let robust = TrainConfig { normalization: Normalization::Robust, ..config() };
+    let embedded = TrainConfig {
+        category_embedding: Some(4),
+        numeric_embedding: Some(NumericEmbedding::Ple { bins: 5, outputs: 2 }),
+        init: Init::Tabular,
+        micro_batches: Some(2),
+        ..robust.clone()
+    };
+    same_everywhere("raw columns", &config(), &data);
+    same_everywhere("embedded", &embedded, &data);
+    same_everywhere("medians of numbers", &robust, &numbers(17_000));
+    let source = streamed(&data);
+    let numbers: Vec<u32> = (0..20_000).map(|at| at * 7919 % 20_000).collect();
+    let (train, held_out) = numbers.split_at(18_000);
+    let parts = |data| Data {
+        train: Subset::new(data, train).unwrap(),
+        validation: Some(Subset::new(data, held_out).unwrap()),
+    };
+    assert_eq!(
+        robust.transform(parts(&source).train).unwrap(),
+        robust.transform(parts(&data).train).unwrap()
+    );
+    let expected = run(&robust, parts(&data), &Ranks::ALONE).unwrap();
+    assert!(run(&robust, parts(&source), &Ranks::ALONE).unwrap() == expected);
+    let digest = |data| Subset::new(data, held_out).unwrap().digest();
+    assert_eq!(digest(&source), digest(&data));
+    // Predictions and measures.
+    let workers = Workers::new(2).unwrap();
+    let session = Session::new(&robust, &data, Start::Fresh).unwrap();
+    let model = session.model();
+    let all = model.predict(&data.inputs, &workers).unwrap();
+    assert_eq!(model.predict(&source.inputs, &workers).unwrap(), all);
+    assert_eq!(
+        model.check_on(&source, &workers).unwrap(),
+        model.check_on(&data, &workers).unwrap()
+    );
+    // Other types of columns are refused.
+    let Inputs::Table(table) = &data.inputs else { unreachable!() };
+    let mut other = table.columns().to_vec();
+    other.swap(0, 1);
+    let other = Dataset { inputs: Inputs::Table(Table::new(other).unwrap()), ..data.clone() };
+    let error = model.predict(&streamed(&other).inputs, &workers).unwrap_err().to_string();
+    assert!(error.contains("feature column 0 has text"), "{error}");
 }
 
 /// Groups of eight blocks, and several windows.

@@ -14,7 +14,7 @@ use super::listing::{Listing, file_name, some_names};
 use super::parts::{Part, Parts};
 use super::pattern::files_matching;
 use super::shards::{self, Shards};
-use super::{Dataset, Inputs, Task, csv, emnist, images, npz};
+use super::{Dataset, Inputs, Rows, Task, csv, emnist, images, npz};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reading;
 
@@ -244,10 +244,18 @@ pub(crate) fn read_matching(
 ) -> Result<Dataset> {
     let mut reading = options;
     reading.image_size = size_of(train).or(options.image_size);
-    reading.table.doubles |= matches!(train.inputs, Inputs::Doubles(_));
+    reading.table.doubles |= match &train.inputs {
+        Inputs::Doubles(_) => true,
+        Inputs::Streamed(rows) => matches!(rows.kind(), Rows::Doubles(_)),
+        _ => false,
+    };
     reading.colour |= train.sample_shape.len() == 3;
     let types = match &train.inputs {
         Inputs::Table(table) => Some(table.types()),
+        Inputs::Streamed(rows) => match rows.kind() {
+            Rows::Table(table) => Some(table.types()),
+            _ => None,
+        },
         _ => None,
     };
     if let Some(columns) = &train.columns {

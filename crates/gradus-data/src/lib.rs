@@ -16,6 +16,7 @@
 //! | label_warnings.rs | labels that are probably not what they were meant to be |
 //! | assemble.rs, array.rs, array_form.rs, labels.rs | arrays and labels become samples: checks, bytes or floats, shapes, classes |
 //! | bytes.rs | sizes are checked before memory is allocated |
+//! | interned.rs | texts, each different one kept once |
 //! | sets.rs, search_path.rs, named.rs | the named sets, where they may be on this machine, whether files are genuine |
 //! | fetch.rs, http.rs | downloads into the cache |
 //! | digits/ | the built-in digits |
@@ -25,6 +26,7 @@
 #[cfg(test)]
 mod testing;
 mod bytes;
+mod interned;
 mod listing;
 mod pattern;
 mod array;

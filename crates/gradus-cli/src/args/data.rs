@@ -74,10 +74,11 @@ pub(crate) enum DataAction {
     gradus data pack mnist mnist-shards\n  \
     gradus data pack images.npy shards --labels labels.npy\n  \
     gradus data pack table.csv shards --label-column price --loss squared\n  \
+    gradus data pack 'part-*.csv' shards --drop id\n  \
     gradus data pack digits many-digits --samples 1000000\n\n\
-    The samples are shuffled: every order is equally probable, in memory that does not depend on their number. An array \
-    with --labels (.npy, or IDX that is not compressed) may be larger than memory; other files are read into memory first. \
-    The folder appears when all of it is written.")]
+    The samples are shuffled: every order is equally probable, in memory that does not depend on their number. Tables (text, \
+    gaps and dates, too), arrays and folders of images may be larger than memory; only archives in .zip, named sets and --part \
+    are read into memory first. The folder appears when all of it is written.")]
 pub(crate) struct PackArgs {
     /// Name of a data set, or a path: a table, an archive or a folder of arrays, a folder of images, an array with
     /// --labels, other shards

@@ -17,6 +17,7 @@ pub(crate) fn value_type(inputs: &Inputs) -> &'static str {
         Inputs::Streamed(rows) => match rows.kind() {
             Rows::Bytes(_) => "bytes",
             Rows::Doubles(_) => "float64",
+            Rows::Table(_) => "typed columns",
             _ => "float32",
         },
     }

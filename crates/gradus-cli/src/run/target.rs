@@ -68,16 +68,25 @@ const OF_THE_RECIPE: [&str; 18] = [
 ];
 
 /// The preset of a run on a table, where the options name neither a preset nor settings that say otherwise, and a line about
-/// it. None for anything but a table: images in a table have names or the number of MNIST's pixels.
+/// it. None for anything but a table, packed or not: images in a table have names or the number of MNIST's pixels.
 pub(crate) fn recipe(args: &TrainArgs) -> Option<(Preset, String)> {
     let path = args.data.as_deref().filter(|path| !is_set_name(path))?;
     let says_otherwise =
         args.preset.is_some() || OF_THE_RECIPE.iter().any(|name| args.settings.has(name));
-    if says_otherwise || FileKind::of(path) != FileKind::Table {
+    if says_otherwise {
         return None;
     }
-    let has_images =
-        may_hold_images(&training_table(path)?, &options_of(&args.source)).unwrap_or(false);
+    let has_images = match FileKind::of(path) {
+        FileKind::Table => {
+            may_hold_images(&training_table(path)?, &options_of(&args.source)).unwrap_or(false)
+        }
+        // What was a table before it was packed.
+        FileKind::Shards => {
+            let shards = Shards::open(path).ok()?;
+            shards.columns().is_none() || shards.sample_shape().len() > 1
+        }
+        _ => return None,
+    };
     let preset = Preset::Tabular;
     let line = format!(
         "Preset: {} (a table; --preset {} takes seconds)",

@@ -138,7 +138,7 @@ fn train(
     let sets = data.training.sets()?;
     let embedded = config.numeric_embedding.map_or(1, NumericEmbedding::outputs);
     let outputs = data.training.samples.targets.outputs();
-    let inputs = config.transform(sets.train).width(sets.train.features());
+    let inputs = config.transform(sets.train)?.width(sets.train.features());
     let parameters = count_parameters(inputs.saturating_mul(embedded), &config.hidden, outputs);
     if parameters > MOST_PARAMETERS {
         let millions = MOST_PARAMETERS / 1_000_000;

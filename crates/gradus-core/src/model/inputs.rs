@@ -74,7 +74,10 @@ impl ValueRange {
     /// Those of reading samples that are not in memory.
     pub(crate) fn of_subset(data: &Subset) -> Result<ValueRange> {
         match data.streamed() {
-            Some(streamed) => Ok(ValueRange::of_sums(&data.sums()?, streamed.kind())),
+            Some(streamed) if !matches!(streamed.kind(), Rows::Table(_)) => {
+                Ok(ValueRange::of_sums(&data.sums()?, streamed.kind()))
+            }
+            Some(streamed) => Ok(ValueRange::of(streamed.kind())),
             None => Ok(ValueRange::of(data.data().inputs.rows())),
         }
     }

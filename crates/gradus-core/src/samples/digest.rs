@@ -14,7 +14,7 @@ pub struct DataDigest {
     pub samples: usize,
     /// Of the inputs, targets and weights.
     pub all: String,
-    /// Of the inputs, sample after sample.
+    /// Of the inputs, sample after sample; of raw columns that of the digests of all columns.
     pub inputs: String,
     /// Of the labels, or of the values.
     pub targets: String,
@@ -64,8 +64,9 @@ impl Subset<'_> {
         if let Some(streamed) = self.streamed() {
             return self.digest_of_streamed(streamed);
         }
-        let mut hash = Sha256::new();
-        self.add_inputs(&mut hash);
+        let mut hash = InputHash::default();
+        hash.add(self);
+        let mut hash = hash.finish();
         // The inputs are most of the data: they go through the hash once for both digests.
         let inputs = hash.clone();
         let (mut targets, mut weights) = (Sha256::new(), None);
@@ -102,54 +103,86 @@ impl Subset<'_> {
         (hex(targets), given.map(|_| hex(weights)))
     }
 
-    fn add_inputs(&self, hash: &mut Sha256) {
-        match self.rows() {
-            Rows::Bytes(values) => self.rows_of(values).for_each(|row| hash.update(row)),
+    fn add_targets(&self, hash: &mut Sha256) {
+        add_targets(&self.data().targets, self.indices(), hash);
+    }
+}
+
+/// The hash of inputs that come in parts, one after the other.
+#[derive(Debug, Clone, Default)]
+struct InputHash {
+    rows: Sha256,
+    /// Of each raw column, of which a part has some rows.
+    columns: Vec<Sha256>,
+}
+
+impl InputHash {
+    /// Adds the next part.
+    fn add(&mut self, part: &Subset) {
+        let hash = &mut self.rows;
+        match part.rows() {
+            Rows::Bytes(values) => part.rows_of(values).for_each(|row| hash.update(row)),
             Rows::Floats(values) => {
-                self.rows_of(values).for_each(|row| update(hash, row, f32::to_le_bytes));
+                part.rows_of(values).for_each(|row| update(hash, row, f32::to_le_bytes));
             }
             Rows::Doubles(values) => {
-                self.rows_of(values).for_each(|row| update(hash, row, f64::to_le_bytes));
+                part.rows_of(values).for_each(|row| update(hash, row, f64::to_le_bytes));
             }
             Rows::Sparse(rows) => {
-                for sample in self.indices() {
+                for sample in part.indices() {
                     let (columns, values) = rows.row(sample);
                     hash.update((columns.len() as u64).to_le_bytes());
                     update(hash, columns, u32::to_le_bytes);
                     update(hash, values, f32::to_le_bytes);
                 }
             }
-            Rows::Table(table) => table.columns().iter().for_each(|it| self.add_column(it, hash)),
+            Rows::Table(table) => {
+                if self.columns.is_empty() {
+                    let begin = |it: &RawColumn| Sha256::new_with_prefix(it.kind().plural());
+                    self.columns = table.columns().iter().map(begin).collect();
+                }
+                let pairs = table.columns().iter().zip(&mut self.columns);
+                pairs.for_each(|(column, hash)| add_column(column, part, hash));
+            }
             // Their digest is that of the source.
             Rows::Streamed(_) => {}
         }
     }
 
-    fn add_column(&self, column: &RawColumn, hash: &mut Sha256) {
-        hash.update(column.kind().plural());
-        match column {
-            RawColumn::Numbers(values) => {
-                let values: Vec<f64> = self.indices().map(|sample| values[sample]).collect();
-                update(hash, &values, f64::to_le_bytes);
-            }
-            // The numbering of the texts says nothing.
-            RawColumn::Text { codes, values, .. } => {
-                for sample in self.indices() {
-                    let text = values.get(codes[sample] as usize);
-                    let length = text.map_or(u64::MAX, |text| text.len() as u64);
-                    hash.update(length.to_le_bytes());
-                    hash.update(text.map_or("", |text| text));
+    /// The hash of all parts.
+    fn finish(self) -> Sha256 {
+        let InputHash { mut rows, columns } = self;
+        columns.into_iter().for_each(|column| rows.update(column.finalize()));
+        rows
+    }
+}
+
+/// Adds the rows of a column that are in `part`.
+fn add_column(column: &RawColumn, part: &Subset, hash: &mut Sha256) {
+    match column {
+        RawColumn::Numbers(values) => {
+            let values: Vec<f64> = part.indices().map(|sample| values[sample]).collect();
+            update(hash, &values, f64::to_le_bytes);
+        }
+        // The numbering of the texts says nothing.
+        RawColumn::Text { codes, values, .. } => {
+            let mut bytes = Vec::new();
+            for sample in part.indices() {
+                let text = values.get(codes[sample] as usize);
+                let length = text.map_or(u64::MAX, |text| text.len() as u64);
+                bytes.extend(length.to_le_bytes());
+                bytes.extend(text.map_or("", |text| text).bytes());
+                if bytes.len() >= 1 << 16 {
+                    hash.update(&bytes);
+                    bytes.clear();
                 }
             }
-            RawColumn::Times(values) => {
-                let values: Vec<i64> = self.indices().map(|sample| values[sample]).collect();
-                update(hash, &values, i64::to_le_bytes);
-            }
+            hash.update(&bytes);
         }
-    }
-
-    fn add_targets(&self, hash: &mut Sha256) {
-        add_targets(&self.data().targets, self.indices(), hash);
+        RawColumn::Times(values) => {
+            let values: Vec<i64> = part.indices().map(|sample| values[sample]).collect();
+            update(hash, &values, i64::to_le_bytes);
+        }
     }
 }
 
@@ -157,15 +190,15 @@ impl Subset<'_> {
 #[derive(Debug, Clone, Default)]
 pub struct DigestOfParts {
     samples: usize,
-    inputs: Sha256,
+    inputs: InputHash,
     targets: Sha256,
 }
 
 impl DigestOfParts {
-    /// Adds the next part: dense values without sample weights.
+    /// Adds the next part: dense values or raw columns, without sample weights.
     pub fn add(&mut self, part: &Dataset) {
         let subset = Subset::from(part);
-        subset.add_inputs(&mut self.inputs);
+        self.inputs.add(&subset);
         if self.samples == 0 {
             begin_targets(&part.targets, &mut self.targets);
         }
@@ -178,7 +211,8 @@ impl DigestOfParts {
     /// # Errors
     /// The first of `targets`.
     pub fn finish(self, targets: impl IntoIterator<Item = Result<Targets>>) -> Result<DataDigest> {
-        let mut all = self.inputs.clone();
+        let inputs = self.inputs.finish();
+        let mut all = inputs.clone();
         for (number, part) in targets.into_iter().enumerate() {
             let part = part?;
             if number == 0 {
@@ -190,7 +224,7 @@ impl DigestOfParts {
         Ok(DataDigest {
             samples: self.samples,
             all: hex(all),
-            inputs: hex(self.inputs),
+            inputs: hex(inputs),
             targets: hex(self.targets),
             weights: None,
         })

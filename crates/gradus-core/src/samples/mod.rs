@@ -356,12 +356,15 @@ impl Inputs {
         }
     }
 
-    /// Adds other dense rows of the same kind, and says whether they are of it and have so many values.
+    /// Adds other dense rows or raw columns of the same kind, and says whether they are of it and have so many values.
     pub(crate) fn append(&mut self, other: &Inputs, values: usize) -> bool {
         match (self, other) {
             (Inputs::Bytes(all), Inputs::Bytes(more)) => all.extend_from_slice(more),
             (Inputs::Floats(all), Inputs::Floats(more)) => all.extend_from_slice(more),
             (Inputs::Doubles(all), Inputs::Doubles(more)) => all.extend_from_slice(more),
+            (Inputs::Table(all), Inputs::Table(more)) => {
+                return other.len() == values && all.append(more);
+            }
             _ => return false,
         }
         other.len() == values

@@ -87,26 +87,35 @@ impl Dataset {
         if samples == 0 {
             return Err(invalid("no data: a source without samples"));
         }
-        let first = source.read(0..1)?;
-        if !matches!(first.inputs, Inputs::Bytes(_) | Inputs::Floats(_) | Inputs::Doubles(_)) {
-            return Err(invalid(format!(
-                "{} cannot be read piece by piece: load them into memory",
-                first.inputs.rows().kind()
-            )));
-        }
+        let inputs = Streamed::of(source)?;
+        let (first, source) = (&inputs.shared().first, inputs.source());
         let targets = source.targets()?;
         targets.check()?;
         if targets.samples() != samples {
             return Err(invalid(format!("{} targets for {samples} samples", targets.samples())));
         }
         let (sample_shape, columns) = (first.sample_shape.clone(), first.columns.clone());
-        let shared = Shared { source: Box::new(source), first, parts: Mutex::default() };
-        let inputs = Inputs::Streamed(Streamed(Arc::new(shared)));
+        let inputs = Inputs::Streamed(inputs);
         Ok(Dataset { inputs, targets, sample_shape, sample_weights: None, columns })
     }
 }
 
 impl Streamed {
+    /// The inputs of the samples of a source.
+    ///
+    /// # Errors
+    /// Those of reading the first; `InvalidData` for inputs that are neither dense rows of numbers nor raw columns.
+    pub(crate) fn of(source: impl Source + 'static) -> Result<Streamed> {
+        let first = source.read(0..1)?;
+        if matches!(first.inputs, Inputs::Sparse(_) | Inputs::Streamed(_)) {
+            return Err(invalid(format!(
+                "{} cannot be read piece by piece: load them into memory",
+                first.inputs.rows().kind()
+            )));
+        }
+        Ok(Streamed(Arc::new(Shared { source: Box::new(source), first, parts: Mutex::default() })))
+    }
+
     fn shared(&self) -> &Shared {
         match self.0.downcast_ref() {
             Some(shared) => shared,
@@ -114,7 +123,8 @@ impl Streamed {
         }
     }
 
-    fn source(&self) -> &dyn Source {
+    /// Where the samples are read from.
+    pub(crate) fn source(&self) -> &dyn Source {
         &*self.shared().source
     }
 
@@ -172,6 +182,7 @@ impl Streamed {
         match self.kind() {
             Rows::Bytes(_) => Inputs::Bytes(Vec::with_capacity(values)),
             Rows::Doubles(_) => Inputs::Doubles(Vec::with_capacity(values)),
+            Rows::Table(table) => Inputs::Table(table.without_rows()),
             _ => Inputs::Floats(Vec::with_capacity(values)),
         }
     }
@@ -192,6 +203,7 @@ impl Streamed {
             (Ok(()), Inputs::Bytes(values)) => values.iter().map(|&value| value.into()).collect(),
             (Ok(()), Inputs::Floats(values)) => values,
             (Ok(()), Inputs::Doubles(values)) => values.iter().map(|&it| it as f32).collect(),
+            (Ok(()), Inputs::Table(table)) => table.row_as_numbers(0),
             _ => vec![f32::NAN; self.features()],
         }
     }
@@ -226,6 +238,18 @@ impl Subset<'_> {
         })
     }
 
+    /// Hands all samples to `take`, a few megabytes at a time, in their order.
+    ///
+    /// # Errors
+    /// Those of reading and of `take`.
+    pub(crate) fn each_piece(&self, mut take: impl FnMut(Dataset) -> Result<()>) -> Result<()> {
+        let piece = (PIECE_BYTES / self.row_bytes().max(1)).max(1);
+        for start in (0..self.len()).step_by(piece) {
+            take(self.read(start..(start + piece).min(self.len()))?)?;
+        }
+        Ok(())
+    }
+
     /// The sums over the inputs. Those over all samples of a source are known; for a part of them they are read.
     ///
     /// # Errors
@@ -245,7 +269,7 @@ impl Subset<'_> {
         if let Some((_, summary)) = kept.iter().find(|(of, _)| *of == key) {
             return Ok(summary.clone());
         }
-        let summary = summary_of(self.len(), self.row_bytes(), |places| self.read(places))?;
+        let summary = summary_of(|take| self.each_piece(take))?;
         if kept.len() == MOST_PARTS {
             kept.remove(0);
         }
@@ -278,23 +302,20 @@ impl Subset<'_> {
     }
 }
 
-/// What is known of so many samples of `row_bytes` bytes, which `read` reads.
+/// What is known of samples, which `each_piece` hands over.
 fn summary_of(
-    samples: usize,
-    row_bytes: usize,
-    read: impl Fn(Range<usize>) -> Result<Dataset>,
+    each_piece: impl FnOnce(&mut dyn FnMut(Dataset) -> Result<()>) -> Result<()>,
 ) -> Result<Summary> {
     let (mut sums, mut digest, mut targets) = (Sums::default(), DigestOfParts::default(), None);
-    let piece = (PIECE_BYTES / row_bytes.max(1)).max(1);
-    for start in (0..samples).step_by(piece) {
-        let part = read(start..(start + piece).min(samples))?;
+    each_piece(&mut |part| {
         sums.add(&part);
         digest.add(&part);
         match &mut targets {
             None => targets = Some(part.targets),
             Some(all) => all.append(&part.targets),
         }
-    }
+        Ok(())
+    })?;
     Ok(Summary { sums, digest: digest.finish(targets.map(Ok))? })
 }
 
@@ -316,8 +337,11 @@ struct Part {
 
 impl Part {
     fn summary(&self) -> Result<Summary> {
-        let row_bytes = self.whole.features() * self.whole.kind().bytes_of_value();
-        let read = || summary_of(self.samples(), row_bytes, |rows| self.read(rows));
+        let piece = PIECE_BYTES / (self.whole.features() * self.whole.kind().bytes_of_value());
+        let starts = || (0..self.samples()).step_by(piece.max(1));
+        let rows = |start: usize| start..(start + piece.max(1)).min(self.samples());
+        let read =
+            || summary_of(|take| starts().try_for_each(|start| take(self.read(rows(start))?)));
         let mut error = None;
         let known = self.summary.get_or_init(|| read().map_err(|it| error = Some(it)).ok());
         match (known, error) {
@@ -342,7 +366,9 @@ impl Source for Part {
         let mut all = parts.next().unwrap_or_else(|| Ok(self.whole.shared().first.subset(&[])))?;
         for part in parts {
             let part = part?;
-            all.inputs.append(&part.inputs, part.inputs.len());
+            if !all.inputs.append(&part.inputs, part.inputs.len()) {
+                return Err(invalid("samples of a source are not all of one kind"));
+            }
             all.targets.append(&part.targets);
         }
         Ok(all)

@@ -218,6 +218,20 @@ impl Sums {
             )),
         }
     }
+
+    /// The same for raw columns, which have a schema in place of sums.
+    ///
+    /// # Errors
+    /// `InvalidData` if these are sums, or of another number of samples.
+    pub fn check_raw(&self, samples: usize) -> Result<()> {
+        match *self == (Sums { samples, ..Sums::default() }) {
+            true => Ok(()),
+            false => Err(Error::new(
+                crate::error::ErrorKind::InvalidData,
+                format!("there are no sums of the raw columns of {samples} samples"),
+            )),
+        }
+    }
 }
 
 /// Counts how often each byte occurs. Equal bytes that follow each other, such as the background of images, are counted in

@@ -111,6 +111,42 @@ impl Table {
         self.columns.iter().map(RawColumn::kind).collect()
     }
 
+    /// No rows, but the types and texts of these.
+    pub(crate) fn without_rows(&self) -> Table {
+        self.subset(&[])
+    }
+
+    /// Adds the rows of another table, and says whether it has the same types and shares its texts.
+    pub(super) fn append(&mut self, other: &Table) -> bool {
+        if !self.shares_texts(other) {
+            return false;
+        }
+        for (own, other) in self.columns.iter_mut().zip(&other.columns) {
+            match (own, other) {
+                (RawColumn::Numbers(all), RawColumn::Numbers(more)) => all.extend(more),
+                (RawColumn::Text { codes, .. }, RawColumn::Text { codes: more, .. }) => {
+                    codes.extend(more);
+                }
+                (RawColumn::Times(all), RawColumn::Times(more)) => all.extend(more),
+                _ => {}
+            }
+        }
+        self.rows += other.rows;
+        true
+    }
+
+    /// Whether the columns of both have the same types, and codes of text mean the same in both.
+    pub(crate) fn shares_texts(&self, other: &Table) -> bool {
+        let are_alike = |(own, other): (&RawColumn, &RawColumn)| match (own, other) {
+            (RawColumn::Text { values, .. }, RawColumn::Text { values: others, .. }) => {
+                Arc::ptr_eq(values, others) || values == others
+            }
+            (own, other) => own.kind() == other.kind(),
+        };
+        self.columns.len() == other.columns.len()
+            && self.columns.iter().zip(&other.columns).all(are_alike)
+    }
+
     /// Puts a column of the same type and number of rows in place of column `at`.
     pub(super) fn replace(&mut self, at: usize, column: RawColumn) {
         debug_assert!(column.len() == self.rows && column.kind() == self.columns[at].kind());

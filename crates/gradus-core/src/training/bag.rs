@@ -116,7 +116,7 @@ impl Bag {
         }
         let transform = match before {
             Some(checkpoint) => checkpoint.model().transform.clone(),
-            None => config.transform(data.train),
+            None => config.transform(data.train)?,
         };
         transform.check(data.train.features())?;
         let encoded = Encoded::of(&transform, &data)?;

@@ -1,6 +1,7 @@
 //! Raw columns of a table, encoded once for a whole run: data and a transform in, rows of floats out.
 //!
-//! The engine sees floats and no transform: text, dates and gaps are looked up once, not in every step.
+//! The engine sees floats and no transform: text, dates and gaps are looked up once, not in every step. Columns that are not in
+//! memory are encoded whenever they are read.
 
 use std::sync::Arc;
 
@@ -69,16 +70,22 @@ impl Encoded {
 
 /// The samples as rows of floats.
 fn encode(schema: &Schema, subset: &Subset) -> Result<Dataset> {
+    let indices: Vec<usize> = subset.indices().collect();
     // `check_rows` has seen that these are raw columns.
     let inputs = match subset.rows() {
-        Rows::Table(table) => Encoder::new(schema, table)?.encode(subset.indices()),
-        _ => Vec::new(),
+        Rows::Table(table) => {
+            Inputs::Floats(Encoder::new(schema, table)?.encode(subset.indices()))
+        }
+        Rows::Streamed(streamed) => Inputs::Streamed(match subset.is_whole() {
+            true => schema.encode_streamed(streamed)?,
+            false => schema.encode_streamed(&streamed.pick(&indices))?,
+        }),
+        _ => Inputs::Floats(Vec::new()),
     };
     let data = subset.data();
-    let indices: Vec<usize> = subset.indices().collect();
     let weights = data.sample_weights.as_ref();
     Ok(Dataset {
-        inputs: Inputs::Floats(inputs),
+        inputs,
         targets: data.targets.subset(&indices),
         sample_shape: vec![schema.width()],
         sample_weights: weights.map(|weights| indices.iter().map(|&at| weights[at]).collect()),

@@ -18,16 +18,13 @@ pub(super) fn some_inputs(transform: &Transform, data: &Subset, most: usize) -> 
     {
         return Ok(encoder.encode((0..count).map(|at| indices[at * indices.len() / count])));
     }
+    if data.streamed().is_some() {
+        let read = data.read((0..count).map(|at| at * data.len() / count))?;
+        return some_inputs(transform, &(&read).into(), count);
+    }
     let mut values = vec![0.0; count * features];
-    let read = match data.streamed() {
-        Some(_) => Some(data.read((0..count).map(|at| at * data.len() / count))?),
-        None => None,
-    };
     for (at, row) in values.chunks_exact_mut(features).enumerate() {
-        match &read {
-            Some(read) => transform.apply(read.inputs.rows(), at, row),
-            None => transform.apply(data.rows(), indices[at * indices.len() / count], row),
-        }
+        transform.apply(data.rows(), indices[at * indices.len() / count], row);
     }
     Ok(values)
 }

@@ -6,7 +6,7 @@ use crate::exchange::Ranks;
 use crate::loss::Loss;
 use crate::model::{Model, Outputs};
 use crate::network::{ColumnLayer, Init, Network, NumericEmbedding};
-use crate::samples::{Columns, Rows, Sums};
+use crate::samples::Columns;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::config::TrainConfig;
 use crate::training::data::Data;
@@ -15,7 +15,6 @@ use crate::training::progress::{PriorProgress, Progress};
 use crate::training::same_data::check_same_data;
 use crate::training::{same_on_ranks, tabular_start};
 use crate::transform::Transform;
-use crate::transform::normalize::Normalization;
 
 /// Where a run begins.
 #[derive(Debug, Clone)]
@@ -99,7 +98,6 @@ impl Start<'_> {
                 "training cannot go on from a bag of networks: begin a new run, or take one of its members",
             ));
         }
-        check_streamed(config, data)?;
         let loss = config.check_loss(data)?;
         let target_scale = self.target_scale(config, &loss, data);
         let outputs = loss.outputs_per_target() * data.train.data().targets.outputs();
@@ -195,12 +193,12 @@ impl Start<'_> {
             shared
                 .of_bag
                 .as_ref()
-                .map_or_else(|| config.transform(data.train), |it| it.transform.clone())
+                .map_or_else(|| config.transform(data.train), |it| Ok(it.transform.clone()))
         };
         let of = |model: &Model| (model.network.clone(), model.transform.clone());
         Ok(match self {
             Start::Fresh => {
-                let transform = fitted();
+                let transform = fitted()?;
                 transform.check(data.train.features())?;
                 let mut network = config.network(data.train, &transform)?;
                 if config.init == Init::Tabular {
@@ -208,7 +206,7 @@ impl Start<'_> {
                 }
                 (network, transform)
             }
-            Start::Network(network) => (network.clone(), fitted()),
+            Start::Network(network) => (network.clone(), fitted()?),
             Start::Model(model) => of(model),
             Start::Resume(checkpoint) | Start::Continue(checkpoint) => of(checkpoint.model()),
         })
@@ -247,19 +245,6 @@ impl Beginning {
         };
         Ok(self)
     }
-}
-
-/// Refuses to fit to samples that are not in memory what needs all of them at once, and reads what it takes to fit the rest.
-fn check_streamed(config: &TrainConfig, data: &Data) -> Result<()> {
-    if data.train.streamed().is_none() {
-        return Ok(());
-    }
-    // To read a part of the samples takes as long as an epoch: only for what is fitted to it.
-    let sums = match (config.normalization, data.train.data().inputs.kind()) {
-        (Normalization::None, _) | (Normalization::Unit, Rows::Bytes(_)) => Sums::default(),
-        _ => data.train.sums()?,
-    };
-    Transform::of_sums(config.normalization, &sums).map(drop)
 }
 
 /// Checks that a resumed run has the settings of its checkpoint, but for the number of epochs, which may be larger, and

@@ -72,6 +72,35 @@ impl Transform {
         }
     }
 
+    /// The same for samples that may not be in memory: they are read as often as it takes.
+    ///
+    /// # Errors
+    /// Those of reading; `InvalidArgument` for the normalization `robust` of images that are not in memory.
+    pub fn fit_reading<'a>(
+        kind: Normalization,
+        data: impl Into<Subset<'a>>,
+        codes: bool,
+    ) -> Result<Transform> {
+        let data = data.into();
+        match (data.rows(), data.data().inputs.kind()) {
+            (Rows::Streamed(_), Rows::Table(table)) => {
+                Schema::fit_streamed(kind, table, data, codes).map(Transform::Columns)
+            }
+            // To read a part of the samples takes as long as an epoch: only for what is fitted to it.
+            (Rows::Streamed(_), rows) => match (kind, rows) {
+                (Normalization::None, _) | (Normalization::Unit, Rows::Bytes(_)) => {
+                    Ok(Transform::fit_with(kind, data, codes))
+                }
+                (Normalization::Robust, _) if data.data().sample_shape.len() == 1 => {
+                    let (centres, scales) = robust::fit_streamed(&data)?;
+                    Ok(Transform::Robust(Affine::of_doubles(&centres, scales)))
+                }
+                _ => Transform::of_sums(kind, &data.sums()?),
+            },
+            _ => Ok(Transform::fit_with(kind, data, codes)),
+        }
+    }
+
     /// Fits `kind` to the sums over training data that are not in memory: the same as [`Transform::fit`].
     ///
     /// # Errors
@@ -108,6 +137,7 @@ impl Transform {
     /// `InvalidArgument` naming both.
     pub fn check_rows(&self, rows: Rows) -> Result<()> {
         match (self.schema(), rows) {
+            (_, Rows::Streamed(streamed)) => self.check_rows(streamed.kind()),
             (Some(schema), Rows::Table(table)) => schema.check_table(table),
             (Some(_), rows) => Err(Error::argument(format!(
                 "the model takes raw columns of a table (numbers, text, dates), but these samples are {}",

@@ -1,6 +1,7 @@
 //! Robust scaling: columns of training data in, a centre and a scale for each out; and the smooth clip that
 //! follows (docs/maths.md M6). Outliers move neither median nor quartiles, and the clip bounds what they become.
 
+use crate::error::Result;
 use crate::samples::{Inputs, Subset};
 
 /// Inputs stay between -CLIP and CLIP (Holzmüller et al. 2024).
@@ -84,10 +85,43 @@ pub(super) fn fit(data: &Subset) -> (Vec<f64>, Vec<f32>) {
                 column.resize(data.len(), 0.0);
             })
         }
-        // Raw columns have a schema, and medians of what is not in memory are refused.
+        // Raw columns have a schema, and what is not in memory is read.
         Inputs::Table(_) | Inputs::Streamed(_) => Vec::new(),
     };
     pairs.into_iter().unzip()
+}
+
+/// Bytes of columns that are sorted at a time, where they have to be read; more only for a single column.
+const GROUP_BYTES: usize = 128 << 20;
+
+/// The same for rows of a table that are not in memory: a few columns at a time, for each of which all rows are read once.
+pub(super) fn fit_streamed(data: &Subset) -> Result<(Vec<f64>, Vec<f32>)> {
+    let features = data.features();
+    let count = (GROUP_BYTES / (8 * data.len()).max(1)).max(1);
+    let mut pairs = Vec::with_capacity(features);
+    for first in (0..features).step_by(count) {
+        let group = first..(first + count).min(features);
+        let mut columns = vec![Vec::with_capacity(data.len()); group.len()];
+        data.each_piece(|piece| {
+            for (at, column) in group.clone().zip(&mut columns) {
+                let places = || (at..piece.inputs.len()).step_by(features);
+                match &piece.inputs {
+                    Inputs::Bytes(values) => {
+                        column.extend(places().map(|place| f64::from(values[place])));
+                    }
+                    Inputs::Floats(values) => {
+                        column.extend(places().map(|place| f64::from(values[place])));
+                    }
+                    Inputs::Doubles(values) => column.extend(places().map(|place| values[place])),
+                    // Nothing else is read piece by piece, but raw columns, which have a schema.
+                    Inputs::Sparse(_) | Inputs::Table(_) | Inputs::Streamed(_) => {}
+                }
+            }
+            Ok(())
+        })?;
+        pairs.extend(columns.iter_mut().map(|column| centre_and_scale(column)));
+    }
+    Ok(pairs.into_iter().unzip())
 }
 
 /// The samples of the subset, one slice each.

@@ -1,15 +1,14 @@
 //! Texts of a column: fields in, each different one once out, with a code for each row.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use gradus_core::samples::{DateOrder, RawColumn, TEXT_GAP, TIME_GAP};
 use gradus_core::transform::columns::time_text;
-use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::fields::{Decimals, Gaps, shown};
 use super::times::{NoTime, order_of, parse_time};
+use crate::interned::Interned;
 
 /// From this number on, double precision does not tell all whole numbers apart.
 const EXACT: f64 = (1_u64 << 53) as f64;
@@ -38,14 +37,11 @@ fn unordered(text: &str) -> String {
 #[derive(Default)]
 pub(super) struct Texts {
     pub(super) codes: Vec<u32>,
-    values: Vec<String>,
+    values: Interned,
     /// Whether each value is a number.
     are_numbers: Vec<bool>,
-    /// The codes of the values, by their texts.
-    places: HashTable<u32>,
     /// The code of each number, by every other spelling that was found.
     spellings: HashMap<Box<[u8]>, u32>,
-    hasher: DefaultHashBuilder,
     /// The last field and its code: equal fields often follow each other.
     last: (Vec<u8>, u32),
 }
@@ -110,7 +106,7 @@ impl Texts {
 
     /// The code of a field, a number in any spelling.
     fn code_of_field(&mut self, field: &[u8], decimals: &mut Decimals) -> u32 {
-        if let Some(code) = self.find(field).or_else(|| self.spellings.get(field).copied()) {
+        if let Some(code) = self.values.find(field).or_else(|| self.spellings.get(field).copied()) {
             return code;
         }
         match decimals.try_number(field) {
@@ -127,29 +123,16 @@ impl Texts {
         }
     }
 
-    fn find(&self, text: &[u8]) -> Option<u32> {
-        let values = &self.values;
-        let is_it = |&code: &u32| values[code as usize].as_bytes() == text;
-        self.places.find(self.hasher.hash_one(text), is_it).copied()
-    }
-
     /// The code of a value.
     fn code_of(&mut self, value: &str, is_number: bool) -> u32 {
-        if let Some(code) = self.find(value.as_bytes()) {
-            return code;
-        }
-        let code = self.values.len() as u32;
-        self.values.push(value.to_owned());
-        self.are_numbers.push(is_number);
-        let (values, hasher) = (&self.values, &self.hasher);
-        let hash = |&code: &u32| hasher.hash_one(values[code as usize].as_bytes());
-        self.places.insert_unique(hash(&code), code, hash);
+        let (code, is_new) = self.values.code_of(value);
+        self.are_numbers.extend(is_new.then_some(is_number));
         code
     }
 
     /// Adds the texts of later rows.
     pub(super) fn append(&mut self, later: Texts) {
-        let pairs = later.values.iter().zip(&later.are_numbers);
+        let pairs = later.values().iter().zip(&later.are_numbers);
         let codes: Vec<u32> =
             pairs.map(|(value, &is_number)| self.code_of(value, is_number)).collect();
         let code = |code: u32| codes.get(code as usize).copied().unwrap_or(TEXT_GAP);
@@ -168,13 +151,13 @@ impl Texts {
         is_chosen: bool,
     ) -> Result<(RawColumn, Option<DateOrder>), (usize, String)> {
         let mut orders: Vec<DateOrder> =
-            self.values.iter().filter_map(|value| order_of(value.as_bytes())).collect();
+            self.values().iter().filter_map(|value| order_of(value.as_bytes())).collect();
         orders.dedup();
         let order = order.or(if orders.len() == 1 { Some(orders[0]) } else { None });
         let time = |(code, value): (usize, &String)| {
             parse_time(value.as_bytes(), order).map_err(|problem| (code, problem))
         };
-        let times: Result<Vec<i64>, _> = self.values.iter().enumerate().map(time).collect();
+        let times: Result<Vec<i64>, _> = self.values().iter().enumerate().map(time).collect();
         let row = |code: usize| self.codes.iter().position(|&it| it as usize == code).unwrap_or(0);
         match times {
             Ok(times) => {
@@ -182,11 +165,11 @@ impl Texts {
                 Ok((RawColumn::Times(self.codes.iter().map(time).collect()), order))
             }
             Err((code, NoTime::Other)) if must => {
-                Err((row(code), no_time(self.values[code].as_bytes())))
+                Err((row(code), no_time(self.values()[code].as_bytes())))
             }
             // Without any that shows the order, they are dates nevertheless; with both, they are none.
             Err((code, NoTime::Unordered)) if must || (orders.is_empty() && self.are_times()) => {
-                Err((row(code), unordered(&self.values[code])))
+                Err((row(code), unordered(&self.values()[code])))
             }
             Err(_) => Ok((self.column(is_chosen), None)),
         }
@@ -194,7 +177,7 @@ impl Texts {
 
     /// Whether all values are times, in one order of day and month or the other.
     fn are_times(&self) -> bool {
-        self.values.iter().all(|value| parse_time(value.as_bytes(), None) != Err(NoTime::Other))
+        self.values().iter().all(|value| parse_time(value.as_bytes(), None) != Err(NoTime::Other))
     }
 
     /// Adds a number to the values without a row that has it.
@@ -206,11 +189,11 @@ impl Texts {
     /// no time makes it text, whatever else it has; and of times a few show whether day or month comes first.
     pub(super) fn forget_rows(&mut self) {
         self.codes.clear();
-        if self.values.len() <= EVIDENCE {
+        if self.values().len() <= EVIDENCE {
             return;
         }
         let time = |value: &str, order| parse_time(value.as_bytes(), order);
-        let other = self.values.iter().find(|value| time(value, None) == Err(NoTime::Other));
+        let other = self.values().iter().find(|value| time(value, None) == Err(NoTime::Other));
         let kept: Vec<String> = match other {
             Some(text) => vec![text.clone()],
             None => {
@@ -223,7 +206,7 @@ impl Texts {
                     found.extend(is_new.then_some(says));
                     is_new
                 };
-                self.values.iter().filter(|value| is_new(value)).cloned().collect()
+                self.values().iter().filter(|value| is_new(value)).cloned().collect()
             }
         };
         *self = Texts::default();
@@ -234,7 +217,7 @@ impl Texts {
 
     /// The different values.
     pub(super) fn values(&self) -> &[String] {
-        &self.values
+        self.values.values()
     }
 
     /// The code of each row.
@@ -243,7 +226,8 @@ impl Texts {
     }
 
     pub(super) fn column(self, is_chosen: bool) -> RawColumn {
-        RawColumn::Text { codes: self.codes, values: Arc::new(self.values), is_chosen }
+        let values = Arc::new(self.values.into_values());
+        RawColumn::Text { codes: self.codes, values, is_chosen }
     }
 }
 

@@ -7,6 +7,7 @@ use gradus_core::samples::{DataDigest, Sums};
 use serde::{Deserialize, Serialize};
 
 use super::checks::BLOCK;
+use super::raw::RawIndex;
 use crate::error::{Error, Result, invalid};
 use crate::{Columns, Inputs, Rows, Targets, Task, reading};
 
@@ -16,8 +17,11 @@ pub(super) const INDEX: &str = "index.json";
 /// The most classes whose labels are bytes in files.
 pub(super) const MOST_BYTE_CLASSES: usize = 256;
 
-/// The version of the format that is written and read.
+/// The version of the format that is written and read, ...
 const VERSION: u32 = 1;
+
+/// ... and that of shards with raw columns.
+const RAW_VERSION: u32 = 2;
 
 /// The most bytes of an index: a hundred thousand shards.
 const LONGEST: u64 = 64 << 20;
@@ -35,19 +39,15 @@ impl Kind {
     /// The type of these values.
     ///
     /// # Errors
-    /// `InvalidArgument` for sparse rows and raw columns, which are no array.
+    /// `InvalidArgument` for sparse rows, and for what is not in memory.
     pub(super) fn of(inputs: &Inputs) -> Result<Kind> {
         match inputs {
             Inputs::Bytes(_) => Ok(Kind::Uint8),
             Inputs::Floats(_) => Ok(Kind::Float32),
-            Inputs::Doubles(_) => Ok(Kind::Float64),
+            Inputs::Doubles(_) | Inputs::Table(_) => Ok(Kind::Float64),
             Inputs::Sparse(_) => Err(Error::argument("sparse rows cannot be packed into shards")),
             Inputs::Streamed(_) => Err(Error::argument(
                 "the samples are not in memory: pack the files that they are read from",
-            )),
-            Inputs::Table(_) => Err(Error::argument(
-                "the table has text, dates or gaps, which shards cannot hold, as they are arrays of numbers: leave these \
-                 columns out (`drop`), or turn them into numbers first",
             )),
         }
     }
@@ -167,6 +167,9 @@ pub(super) struct Index {
     /// The columns of the table that the samples come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) columns: Option<Columns>,
+    /// What the rows mean, if they are raw columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) raw: Option<RawIndex>,
     /// The seed of the shuffle; none if samples have the order of their source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shuffle_seed: Option<u64>,
@@ -197,11 +200,17 @@ impl Index {
             targets,
             names,
             columns,
+            raw: None,
             shuffle_seed: None,
             digest,
             sums: Sums::default(),
             shards: Vec::new(),
         }
+    }
+
+    /// The index of raw columns.
+    pub(super) fn with_raw(self, raw: RawIndex) -> Index {
+        Index { gradus_shards: RAW_VERSION, raw: Some(raw), ..self }
     }
 
     /// Reads and checks the index of a folder.
@@ -226,9 +235,9 @@ impl Index {
             ))
         };
         let Version { gradus_shards: version } = json::parse(bytes).map_err(damaged)?;
-        if version != VERSION {
+        if ![VERSION, RAW_VERSION].contains(&version) {
             return Err(invalid(format!(
-                "version {version} of the format of shards is not supported: expected {VERSION}; use a newer gradus, or \
+                "version {version} of the format of shards is not supported: expected {VERSION} or {RAW_VERSION}; use a newer gradus, or \
                  pack the data again"
             )));
         }
@@ -263,8 +272,7 @@ impl Index {
                 return wrong(format!("shard {number} has no samples"));
             }
             for Entry { file, sha256, crc32 } in [&shard.inputs, &shard.targets] {
-                let is_plain = Path::new(file).file_name().is_some_and(|name| name == &file[..]);
-                if !is_plain || file.contains(['/', '\\']) {
+                if !is_file_name(file) {
                     return wrong(format!("{file:?} is not the name of a file in this folder"));
                 }
                 if ![0, shard.samples.div_ceil(BLOCK)].contains(&crc32.len()) {
@@ -286,7 +294,25 @@ impl Index {
                 ));
             }
         }
-        self.sums.check(self.samples, &self.sample_shape, self.kind.rows())?;
+        match &self.raw {
+            Some(raw) => {
+                if self.kind != Kind::Float64 || self.sample_shape.len() != 1 {
+                    return wrong("raw columns must be rows of float64".to_owned());
+                }
+                if !is_file_name(&raw.texts) {
+                    return wrong(format!("{:?} is not the name of a file in this folder", raw.texts));
+                }
+                raw.check(self.features()).or_else(wrong)?;
+                self.sums.check_raw(self.samples)?;
+            }
+            None => self.sums.check(self.samples, &self.sample_shape, self.kind.rows())?,
+        }
         self.columns.as_ref().map_or(Ok(()), |columns| columns.check(self.features()))
     }
+}
+
+/// Whether this is the name of a file in the folder itself.
+fn is_file_name(file: &str) -> bool {
+    let is_plain = Path::new(file).file_name().is_some_and(|name| name == file);
+    is_plain && !file.contains(['/', '\\'])
 }

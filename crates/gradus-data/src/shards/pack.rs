@@ -113,10 +113,12 @@ fn pack_pieces(
         Order::Shuffled(_) | Order::Sorted => {
             let Some(first) = pieces.next() else { return writer.finish() };
             let first = first?;
+            let first = writer.stored(&first)?.unwrap_or(first);
             let form = Form::of(&first)?;
             let mut buckets = Buckets::new(writer.inside(), &first, &form, samples, options.order)?;
             for piece in std::iter::once(Ok(first)).chain(pieces) {
                 let piece = piece?;
+                let piece = writer.stored(&piece)?.unwrap_or(piece);
                 found += piece.len();
                 buckets.deal(&piece, &form).map_err(|error| writer.explain(error))?;
                 go_on(piece.len() * form.row())?;
@@ -131,7 +133,7 @@ fn pack_pieces(
                         order.shuffle(&mut numbered_stream(seed, Purpose::Pack, 1 + number as u64));
                         for part in order.chunks(form.rows_of_piece()) {
                             let rows = part.iter().map(|&row| row as usize);
-                            writer.push(&form.samples(&bytes, rows)?)?;
+                            writer.push_again(&form.samples(&bytes, rows)?)?;
                             go_on(part.len() * form.row())?;
                         }
                     }
@@ -145,7 +147,7 @@ fn pack_pieces(
                             if count == 0 {
                                 break;
                             }
-                            writer.push(&form.samples(&bytes, 0..count / form.row())?)?;
+                            writer.push_again(&form.samples(&bytes, 0..count / form.row())?)?;
                             go_on(count)?;
                         }
                     }

@@ -9,11 +9,12 @@ use gradus_core::samples::{DataDigest, Source, Sums};
 
 use super::checks;
 use super::index::{Entry, INDEX, Index, Kind, MOST_BYTE_CLASSES, TargetKind};
+use super::raw::RawForm;
 use crate::array::Values;
 use crate::bytes::hex;
 use crate::error::{Error, Result};
 use crate::row_file::RowFile;
-use crate::{Columns, Dataset, Inputs, Targets, Task};
+use crate::{ColumnType, Columns, Dataset, Inputs, Targets, Task};
 
 /// A folder of shards. The samples stay in their files.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Shards {
     folder: PathBuf,
     index: Index,
     shards: Vec<Shard>,
+    /// What the rows mean, if they are raw columns.
+    raw: Option<RawForm>,
 }
 
 /// The files of a shard.
@@ -87,7 +90,8 @@ impl Shards {
             shards.push(Shard { first, inputs, targets, sums });
             first += entry.samples;
         }
-        Ok(Shards { folder: folder.to_owned(), index, shards })
+        let raw = index.raw.as_ref().map(|raw| RawForm::read(folder, raw)).transpose()?;
+        Ok(Shards { folder: folder.to_owned(), index, shards, raw })
     }
 
     /// The folder.
@@ -120,7 +124,12 @@ impl Shards {
         self.index.features()
     }
 
-    /// The type of the inputs as NumPy names it.
+    /// The types of raw columns, which are stored as rows of doubles; none for other samples.
+    pub fn raw_types(&self) -> Option<&[ColumnType]> {
+        self.index.raw.as_ref().map(|raw| &raw.types[..])
+    }
+
+    /// The type of the stored inputs as NumPy names it.
     pub fn type_name(&self) -> &'static str {
         self.index.kind.name()
     }
@@ -209,7 +218,13 @@ impl Shards {
                 (_, values) => return Err(self.other_type(&shard.inputs, values.type_name())),
             }
         }
-        Ok(inputs)
+        match (&self.raw, &inputs) {
+            (Some(raw), Inputs::Doubles(rows)) if rows.is_empty() => raw.none(),
+            (Some(raw), Inputs::Doubles(rows)) => {
+                raw.decode(rows).map_err(|error| error.context(self.folder.display()))
+            }
+            _ => Ok(inputs),
+        }
     }
 
     /// The targets of all samples.

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::checks::{BLOCK, BlockSums};
 use super::index::{Entry, INDEX, Index, Kind, MOST_BYTE_CLASSES, Shard, TargetKind};
+use super::raw::{RawWriter, TEXTS};
 use super::reader::Shards;
 use crate::bytes::{hex, read_up_to};
 use crate::error::{Error, Result, invalid};
@@ -35,6 +36,8 @@ pub struct ShardWriter {
     options: ShardOptions,
     /// None before the first samples, whose type all others have.
     index: Option<Index>,
+    /// None but for raw columns.
+    raw: Option<RawWriter>,
     digest: DigestOfParts,
     sums: Sums,
     /// Those that are full.
@@ -67,6 +70,7 @@ impl ShardWriter {
             folder,
             options,
             index: None,
+            raw: None,
             digest: DigestOfParts::default(),
             sums: Sums::default(),
             shards: Vec::new(),
@@ -88,9 +92,41 @@ impl ShardWriter {
     /// Adds samples, which must be like those before: of the same type and shape, with targets of the same names.
     ///
     /// # Errors
-    /// `InvalidArgument` for sparse rows, raw columns and sample weights; `InvalidData` for samples of another form; `Io` if
-    /// the operating system refuses, such as for a full disk.
+    /// `InvalidArgument` for sparse rows and sample weights; `InvalidData` for samples of another form, and for more texts in
+    /// raw columns than can be kept; `Io` if the operating system refuses, such as for a full disk.
     pub fn push(&mut self, part: &Dataset) -> Result<()> {
+        match self.stored(part)? {
+            Some(stored) => self.push_stored(part, &stored),
+            None => self.push_stored(part, part),
+        }
+    }
+
+    /// Raw columns as the rows of doubles that are stored; none for other samples.
+    ///
+    /// # Errors
+    /// Those of [`RawWriter::encode`].
+    pub(super) fn stored(&mut self, part: &Dataset) -> Result<Option<Dataset>> {
+        let Inputs::Table(table) = &part.inputs else { return Ok(None) };
+        let raw = self.raw.get_or_insert_with(|| RawWriter::new(table, part.columns.as_ref()));
+        let inputs = Inputs::Doubles(raw.encode(table)?);
+        let (targets, columns) = (part.targets.clone(), part.columns.clone());
+        let (sample_shape, sample_weights) = (part.sample_shape.clone(), None);
+        Ok(Some(Dataset { inputs, targets, sample_shape, sample_weights, columns }))
+    }
+
+    /// Adds samples that [`Self::stored`] gave, in any order; all have been asked for before.
+    pub(super) fn push_again(&mut self, stored: &Dataset) -> Result<()> {
+        match (&mut self.raw, &stored.inputs) {
+            (Some(raw), Inputs::Doubles(rows)) => {
+                let part = Dataset { inputs: raw.form().decode(rows)?, ..stored.clone() };
+                self.push_stored(&part, stored)
+            }
+            _ => self.push_stored(stored, stored),
+        }
+    }
+
+    /// Adds samples, which are stored as `stored`.
+    fn push_stored(&mut self, part: &Dataset, stored: &Dataset) -> Result<()> {
         let kind = Kind::of(&part.inputs)?;
         if part.sample_weights.is_some() {
             return Err(Error::argument("sample weights cannot be packed into shards"));
@@ -102,7 +138,7 @@ impl ShardWriter {
         });
         let is_alike = (index.kind, &index.sample_shape, index.targets, &index.names[..])
             == (kind, &part.sample_shape, target_kind, part.targets.names());
-        if !is_alike {
+        if !is_alike || self.raw.is_some() != matches!(part.inputs, Inputs::Table(_)) {
             return Err(invalid(format!(
                 "samples of type {} and shape {:?} follow others of type {} and shape {:?}, or with other classes: all \
                  shards must have samples of one form",
@@ -122,7 +158,7 @@ impl ShardWriter {
         let ShardWriter { folder, open, rows, shards, sums, digest, .. } = self;
         // The digest of all samples takes as long as writing them.
         let (written, ()) = rayon::join(
-            || write_part(part, folder, index, *rows, open, shards),
+            || write_part(stored, folder, index, *rows, open, shards),
             || {
                 sums.add(part);
                 digest.add(part);
@@ -147,6 +183,16 @@ impl ShardWriter {
         index.shuffle_seed = self.options.shuffle_seed;
         index.digest.samples = index.samples;
         let inside = self.folder.inside().to_owned();
+        if let Some(raw) = self.raw {
+            let (texts, raw) = raw.finish()?;
+            let write = || {
+                let mut file = File::create(inside.join(TEXTS))?;
+                file.write_all(&texts)?;
+                file.sync_all()
+            };
+            write().map_err(|error| self.folder.explain(error))?;
+            index = index.with_raw(raw);
+        }
         let write = |index: &Index| {
             let text = serde_json::to_vec_pretty(index).map_err(io::Error::other)?;
             let mut file = File::create(inside.join(INDEX))?;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use gradus::Error;
-use gradus::data::Task;
 use gradus::data::shards::Shards;
+use gradus::data::{ColumnType, Task};
 use serde::Serialize;
 
 use super::show::{check_distortion, show_sample};
@@ -31,9 +31,12 @@ struct Description<'a> {
     counts: Vec<usize>,
     /// The seed of the order; null if it is that of the source.
     shuffle_seed: Option<u64>,
-    min: f64,
-    max: f64,
-    mean: f64,
+    /// Of the numbers; none of raw columns.
+    #[serde(flatten)]
+    range: Option<Range>,
+    /// The types of raw columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    types: Option<&'a [ColumnType]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     share_of_zeros: Option<f64>,
     sha256: String,
@@ -41,24 +44,33 @@ struct Description<'a> {
     verified: bool,
 }
 
+/// What the sums say about all numbers.
+#[derive(Serialize)]
+struct Range {
+    min: f64,
+    max: f64,
+    mean: f64,
+}
+
 impl<'a> Description<'a> {
     fn of(shards: &'a Shards, verified: bool) -> Description<'a> {
         let (sums, values) = (shards.sums(), shards.samples() as f64 * shards.features() as f64);
+        let types = shards.raw_types();
         let (min, max) = sums.range();
+        let range = Range { min, max, mean: sums.mean(shards.features()) };
         Description {
             name: shards.folder().display().to_string(),
             samples: shards.samples(),
             shards: shards.count(),
             bytes: shards.bytes(),
             sample_shape: shards.sample_shape(),
-            values: shards.type_name(),
+            values: if types.is_some() { "raw" } else { shards.type_name() },
             task: shards.task().name(),
             names: shards.output_names(),
             counts: shards.class_counts(),
             shuffle_seed: shards.shuffle_seed(),
-            min,
-            max,
-            mean: sums.mean(shards.features()),
+            range: types.is_none().then_some(range),
+            types,
             share_of_zeros: sums.zeros().map(|zeros| zeros as f64 / values),
             sha256: shards.digest().all,
             verified,
@@ -76,27 +88,27 @@ impl<'a> Description<'a> {
         let mut lines = vec![
             format!("{name}: {samples} samples in {shards} shard{plural} ({size}), {order}"),
             format!(
-                "samples of {} {}, {} {}",
-                shape(self.sample_shape),
-                self.values,
+                "samples of {}, {} {}",
+                match self.types {
+                    Some(types) => raw_columns(types),
+                    None => format!("{} {}", shape(self.sample_shape), self.values),
+                },
                 names.len(),
                 if task == Task::Regression { "targets" } else { task.outputs() }
             ),
             String::new(),
         ];
-        let mut heading = vec!["samples", "min", "max", "mean"];
-        let mut row = vec![
-            samples.to_string(),
-            self.min.to_string(),
-            self.max.to_string(),
-            format!("{:.3}", self.mean),
-        ];
-        if let Some(share) = self.share_of_zeros {
-            heading.push("zeros");
-            row.push(percent(share));
+        if let Some(Range { min, max, mean }) = &self.range {
+            let mut heading = vec!["samples", "min", "max", "mean"];
+            let mut row =
+                vec![samples.to_string(), min.to_string(), max.to_string(), format!("{mean:.3}")];
+            if let Some(share) = self.share_of_zeros {
+                heading.push("zeros");
+                row.push(percent(share));
+            }
+            lines.extend(table(&[heading.into_iter().map(String::from).collect(), row]));
+            lines.push(String::new());
         }
-        lines.extend(table(&[heading.into_iter().map(String::from).collect(), row]));
-        lines.push(String::new());
         let heading = match task {
             Task::Classification => "class",
             Task::MultiLabel => "label",
@@ -111,6 +123,16 @@ impl<'a> Description<'a> {
         lines.extend(table(&rows));
         lines
     }
+}
+
+/// `4 raw columns (2 of numbers, 1 of text, 1 of dates)`.
+fn raw_columns(types: &[ColumnType]) -> String {
+    let kinds = [ColumnType::Number, ColumnType::Text, ColumnType::Time];
+    let count = |kind: ColumnType| types.iter().filter(|&&it| it == kind).count();
+    let counts = kinds.map(|kind| (count(kind), kind.plural()));
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<_> = counts.map(|(count, what)| format!("{count} of {what}")).collect();
+    format!("{} raw columns ({})", types.len(), counts.join(", "))
 }
 
 /// A number of bytes in megabytes or gigabytes.

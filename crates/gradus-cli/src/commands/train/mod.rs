@@ -391,7 +391,7 @@ fn describe(data: &Data, settings: &Settings) -> Result<()> {
         samples.targets.outputs(),
         samples.targets.task().outputs()
     ));
-    let transform = config.transform(train);
+    let transform = config.transform(train)?;
     let network = match &settings.initial {
         Some(initial) => initial.network().clone(),
         None => config.network(train, &transform)?,

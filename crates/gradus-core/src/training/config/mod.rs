@@ -260,8 +260,11 @@ impl TrainConfig {
     }
 
     /// What becomes of the raw values of these training samples.
-    pub fn transform<'a>(&self, data: impl Into<Subset<'a>>) -> Transform {
-        Transform::fit_with(self.normalization, data, self.category_embedding.is_some())
+    ///
+    /// # Errors
+    /// Those of [`Transform::fit_reading`].
+    pub fn transform<'a>(&self, data: impl Into<Subset<'a>>) -> Result<Transform> {
+        Transform::fit_reading(self.normalization, data, self.category_embedding.is_some())
     }
 
     /// The network that a fresh run begins with, its parameters drawn for these samples, of which `transform` makes its inputs.

@@ -1,5 +1,6 @@
 //! Encodes rows: raw columns or single rows and a schema in, rows of floats out.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::{CategoryForm, Scaled, Schema, SchemaColumn, texts_of};
@@ -32,7 +33,7 @@ impl AllPlaces {
 pub struct Encoder<'a> {
     columns: Vec<(&'a SchemaColumn, &'a RawColumn)>,
     /// For each column of text, the number in the schema of each of its values.
-    numbers: Vec<Vec<u32>>,
+    numbers: Cow<'a, [Vec<u32>]>,
     width: usize,
 }
 
@@ -43,11 +44,17 @@ impl<'a> Encoder<'a> {
     /// Those of [`Schema::check_table`].
     pub fn new(schema: &'a Schema, table: &'a Table) -> Result<Encoder<'a>> {
         schema.check_table(table)?;
-        let columns: Vec<_> = schema.columns().iter().zip(table.columns()).collect();
-        let places = AllPlaces::of(schema);
-        let numbers = columns.iter().zip(&places.0);
-        let numbers = numbers.map(|((_, raw), places)| numbers_of(places, raw)).collect();
-        Ok(Encoder { columns, numbers, width: schema.width() })
+        Ok(Encoder::with_numbers(schema, table, all_numbers(schema, table)))
+    }
+
+    /// For a table with the columns of the schema, whose texts have these numbers ([`all_numbers`]).
+    pub(super) fn with_numbers(
+        schema: &'a Schema,
+        table: &'a Table,
+        numbers: impl Into<Cow<'a, [Vec<u32>]>>,
+    ) -> Encoder<'a> {
+        let columns = schema.columns().iter().zip(table.columns()).collect();
+        Encoder { columns, numbers: numbers.into(), width: schema.width() }
     }
 
     /// The number of encoded columns.
@@ -65,7 +72,7 @@ impl<'a> Encoder<'a> {
     /// Encodes these rows into `out`, which is as large as all of them.
     pub fn encode_into(&self, rows: impl ExactSizeIterator<Item = usize> + Clone, out: &mut [f32]) {
         let mut start = 0;
-        for ((column, raw), numbers) in self.columns.iter().zip(&self.numbers) {
+        for ((column, raw), numbers) in self.columns.iter().zip(self.numbers.iter()) {
             let width = column.width();
             if width == 0 {
                 continue;
@@ -173,6 +180,12 @@ fn cell(column: &SchemaColumn, places: &Places, value: RawValue) -> Option<Taken
         (ColumnType::Time, RawValue::Time(seconds)) => Some(Taken::Time(seconds)),
         _ => None,
     }
+}
+
+/// The numbers in the schema of the values of all columns of text.
+pub(super) fn all_numbers(schema: &Schema, table: &Table) -> Vec<Vec<u32>> {
+    let places = AllPlaces::of(schema);
+    table.columns().iter().zip(&places.0).map(|(raw, places)| numbers_of(places, raw)).collect()
 }
 
 /// The number in the schema of each value of a column of text; empty for other columns.

@@ -9,7 +9,8 @@ use super::{
     CategoryForm, DropReason, MOST_FLAGS, MOST_FREQUENT, MOST_VALUES, Scaled, ScaledPart, Schema,
     SchemaColumn,
 };
-use crate::samples::{ColumnType, RawColumn, Subset, TEXT_GAP, TIME_GAP, Table};
+use crate::error::Result;
+use crate::samples::{ColumnType, Inputs, RawColumn, Subset, TEXT_GAP, TIME_GAP, Table};
 use crate::transform::normalize::Normalization;
 
 /// A text is an identifier if so large a share of the rows have a text of their own ...
@@ -25,27 +26,124 @@ const LEAST_ROWS: usize = 10;
 /// Of a number, no more than these get codes, the most frequent.
 const MOST_TOLD_APART: usize = 512;
 
+/// Bytes of the values of columns that are fitted at a time, where they have to be read; more only for a single column.
+const GROUP_BYTES: usize = 128 << 20;
+
+/// Times whose parts are kept: many rows have the same time.
+const KEPT_TIMES: usize = 1 << 16;
+
 impl Schema {
     /// What the columns of `table` are, of which `rows` are the training part. Numbers are scaled by `kind`;
     /// `codes` says whether the network takes categories of many values as codes.
     pub fn fit(kind: Normalization, table: &Table, rows: Subset, codes: bool) -> Schema {
-        let column = |raw: &RawColumn| match raw {
-            RawColumn::Numbers(values) => {
-                let all = rows.indices().map(|row| values[row]);
-                number(kind, all.filter(|value| !value.is_nan()).collect(), codes, rows.len())
-            }
-            RawColumn::Text { codes: texts, values, is_chosen } => {
-                let mut counts = vec![0_usize; values.len()];
-                let found = rows.indices().map(|row| texts[row]).filter(|&code| code != TEXT_GAP);
-                found.for_each(|code| counts[code as usize] += 1);
-                category(&counts, values, *is_chosen, codes, rows.len())
-            }
-            RawColumn::Times(values) => {
-                let all = rows.indices().map(|row| values[row]);
-                time(kind, &all.filter(|&it| it != TIME_GAP).collect::<Vec<_>>(), rows.len())
-            }
+        let column = |raw: &RawColumn| {
+            let mut found = Found::none(raw);
+            found.add(raw, rows.indices());
+            found.column(kind, raw, codes, rows.len())
         };
         Schema { columns: table.columns().iter().map(column).collect() }
+    }
+
+    /// The same of raw columns that are not in memory, as in `table`, which has one of the rows. The values of a few columns are
+    /// in memory at a time; the samples are read once for each such group.
+    pub(in crate::transform) fn fit_streamed(
+        kind: Normalization,
+        table: &Table,
+        rows: Subset,
+        codes: bool,
+    ) -> Result<Schema> {
+        let mut columns = Vec::new();
+        while columns.len() < table.columns().len() {
+            let first = columns.len();
+            let group = first..first + group(&table.columns()[first..], rows.len());
+            let raw = &table.columns()[group.clone()];
+            let mut found: Vec<Found> = raw.iter().map(Found::none).collect();
+            rows.each_piece(|piece| {
+                if let Inputs::Table(table) = &piece.inputs {
+                    for (found, raw) in found.iter_mut().zip(&table.columns()[group.clone()]) {
+                        found.add(raw, 0..raw.len());
+                    }
+                }
+                Ok(())
+            })?;
+            let pairs = found.into_iter().zip(raw);
+            columns.extend(pairs.map(|(found, raw)| found.column(kind, raw, codes, rows.len())));
+        }
+        Ok(Schema { columns })
+    }
+}
+
+/// How many of these columns are fitted at a time, of so many rows.
+fn group(columns: &[RawColumn], rows: usize) -> usize {
+    let mut bytes = 0_usize;
+    let fits = columns.iter().take_while(|column| {
+        let values = match column {
+            RawColumn::Text { values, .. } => values.len(),
+            RawColumn::Numbers(_) | RawColumn::Times(_) => rows,
+        };
+        bytes = bytes.saturating_add(8 * values);
+        bytes <= GROUP_BYTES
+    });
+    fits.count().max(1)
+}
+
+/// What a column of the training part holds, in any order of its rows.
+enum Found {
+    /// All numbers; gaps are left out.
+    Numbers(Vec<f64>),
+    /// How often each text occurs.
+    Counts(Vec<usize>),
+    /// All times; gaps are left out.
+    Times(Vec<i64>),
+}
+
+impl Found {
+    /// Of no rows yet.
+    fn none(raw: &RawColumn) -> Found {
+        match raw {
+            RawColumn::Numbers(_) => Found::Numbers(Vec::new()),
+            RawColumn::Text { values, .. } => Found::Counts(vec![0; values.len()]),
+            RawColumn::Times(_) => Found::Times(Vec::new()),
+        }
+    }
+
+    /// Adds some rows of the column.
+    fn add(&mut self, raw: &RawColumn, rows: impl Iterator<Item = usize>) {
+        match (self, raw) {
+            (Found::Numbers(all), RawColumn::Numbers(values)) => {
+                all.extend(rows.map(|row| values[row]).filter(|value| !value.is_nan()));
+            }
+            (Found::Counts(counts), RawColumn::Text { codes, .. }) => {
+                let found = rows.map(|row| codes[row]).filter(|&code| code != TEXT_GAP);
+                found.for_each(|code| counts[code as usize] += 1);
+            }
+            (Found::Times(all), RawColumn::Times(values)) => {
+                all.extend(rows.map(|row| values[row]).filter(|&it| it != TIME_GAP));
+            }
+            // A column has one type.
+            _ => {}
+        }
+    }
+
+    /// What the column is, of a training part of so many rows.
+    fn column(
+        self,
+        kind: Normalization,
+        raw: &RawColumn,
+        codes: bool,
+        rows: usize,
+    ) -> SchemaColumn {
+        match (self, raw) {
+            (Found::Counts(counts), RawColumn::Text { values, is_chosen, .. }) => {
+                category(&counts, values, *is_chosen, codes, rows)
+            }
+            // Text has counts.
+            (Found::Counts(_), _) => {
+                SchemaColumn::Dropped { kind: raw.kind(), why: DropReason::Empty }
+            }
+            (Found::Numbers(values), _) => number(kind, values, codes, rows),
+            (Found::Times(values), _) => time(kind, &values, rows),
+        }
     }
 }
 
@@ -162,13 +260,16 @@ fn time(kind: Normalization, values: &[i64], rows: usize) -> SchemaColumn {
     if let Some(dropped) = useless(ColumnType::Time, values.is_empty(), is_constant && !gaps) {
         return dropped;
     }
-    // Many rows have the same time.
     let mut known: HashMap<i64, [f64; TimePart::ALL.len()]> = HashMap::new();
     for &value in values {
+        if known.len() == KEPT_TIMES {
+            break;
+        }
         known.entry(value).or_insert_with(|| TimePart::ALL.map(|part| part.of(value)));
     }
     let part = |(at, part): (usize, TimePart)| {
-        let values: Vec<f64> = values.iter().map(|value| known[value][at]).collect();
+        let of = |value: &i64| known.get(value).map_or_else(|| part.of(*value), |it| it[at]);
+        let values: Vec<f64> = values.iter().map(of).collect();
         if values.windows(2).all(|pair| pair[0] == pair[1]) {
             return None;
         }
@@ -186,7 +287,7 @@ fn time(kind: Normalization, values: &[i64], rows: usize) -> SchemaColumn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{Cell, Dataset, Inputs, Targets};
+    use crate::samples::{Cell, Dataset, Targets};
     use crate::transform::columns::EncodedColumn;
     use std::sync::Arc;
 

@@ -25,6 +25,7 @@ mod describe;
 mod encode;
 mod fit;
 mod scale;
+mod streamed;
 mod truths;
 
 use std::collections::HashSet;
