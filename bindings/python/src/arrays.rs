@@ -290,7 +290,12 @@ pub(crate) fn to_arrays<'py>(
             ));
         }
     };
-    let targets = match data.targets {
+    Ok((samples, targets_to_array(py, data.targets)?))
+}
+
+/// Labels or regression targets as [`to_arrays`] gives them.
+pub(crate) fn targets_to_array(py: Python, targets: Targets) -> PyResult<Bound<PyAny>> {
+    Ok(match targets {
         Targets::Classes { labels, names } if names.len() <= 256 => {
             let bytes: Vec<u8> = labels.iter().map(|&label| label as u8).collect();
             PyArray1::from_vec(py, bytes).into_any()
@@ -304,6 +309,5 @@ pub(crate) fn to_arrays<'py>(
             let shape = [values.len() / names.len(), names.len()];
             values.into_pyarray(py).reshape(shape)?.into_any()
         }
-    };
-    Ok((samples, targets))
+    })
 }

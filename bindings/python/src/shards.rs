@@ -1,14 +1,17 @@
 //! Folders of shards: data beyond memory, packed and read piece by piece.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use gradus::data::shards::{self, Order, PackOptions};
-use gradus::data::{Dataset, Inputs, Rows, Task};
+use gradus::data::{ColumnType, Dataset, Inputs, RawColumn, Rows, Task};
 use gradus::{Error, Result};
+use numpy::PyArray1;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
 
-use crate::arrays::{Samples, TargetArray, to_arrays};
+use crate::arrays::{Samples, TargetArray, targets_to_array, to_arrays};
 use crate::errors::guarded;
 
 /// Bytes of a piece that is packed.
@@ -41,6 +44,20 @@ impl Shards {
         self.0.type_name()
     }
 
+    /// The names and the types of raw columns; none for other samples.
+    #[getter]
+    fn raw_columns(&self) -> Option<Vec<(String, &'static str)>> {
+        let kind = |kind: &ColumnType| match kind {
+            ColumnType::Number => "number",
+            ColumnType::Text => "text",
+            ColumnType::Time => "time",
+        };
+        let types = self.0.raw_types()?;
+        let known = self.0.columns().and_then(|columns| columns.feature_names());
+        let name = |at: usize| known.as_ref().map_or(format!("f{at}"), |it| it[at].to_owned());
+        Some(types.iter().enumerate().map(|(at, it)| (name(at), kind(it))).collect())
+    }
+
     /// The names of the classes, labels or values.
     #[getter]
     fn names(&self) -> Vec<String> {
@@ -53,7 +70,7 @@ impl Shards {
         self.0.task() == Task::Classification
     }
 
-    /// Samples and targets from `start` to before `stop`.
+    /// Samples and targets from `start` to before `stop`; of raw columns a list of arrays and lists of texts, one for each.
     fn read<'py>(
         &self,
         py: Python<'py>,
@@ -67,13 +84,37 @@ impl Shards {
             )));
         }
         let data = py.detach(|| guarded(|| self.0.read(start..stop)))?;
-        to_arrays(py, data)
+        match &data.inputs {
+            Inputs::Table(table) => {
+                let columns = table.columns().iter().map(|column| to_column(py, column));
+                let columns = PyList::new(py, columns.collect::<PyResult<Vec<_>>>()?)?;
+                Ok((columns.into_any(), targets_to_array(py, data.targets)?))
+            }
+            _ => to_arrays(py, data),
+        }
     }
 
     /// Compares all files with the digests in the index.
     fn verify(&self, py: Python) -> PyResult<()> {
         py.detach(|| guarded(|| self.0.verify(&mut |_| {})))
     }
+}
+
+/// A raw column: an array of numbers, or of seconds in which a gap is NumPy's not-a-time; a list of texts, None for gaps.
+fn to_column<'py>(py: Python<'py>, column: &RawColumn) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match column {
+        RawColumn::Numbers(values) => PyArray1::from_slice(py, values).into_any(),
+        RawColumn::Times(values) => PyArray1::from_slice(py, values).into_any(),
+        RawColumn::Text { codes, values, .. } => {
+            // Of many texts few may occur; rows share the strings.
+            let mut known: HashMap<u32, Bound<PyString>> = HashMap::new();
+            let mut text = |code: u32| {
+                let value = values.get(code as usize)?;
+                Some(known.entry(code).or_insert_with(|| PyString::new(py, value)).clone())
+            };
+            PyList::new(py, codes.iter().map(|&code| text(code)))?.into_any()
+        }
+    })
 }
 
 /// Packs samples into a folder of shards: shuffled by `seed`, or in their order without one.

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from gradus import MLPClassifier, MLPRegressor, datasets
+from gradus import MLPClassifier, MLPRegressor, TabularClassifier, datasets
 
 
 def test_what_is_packed_is_read_again(tmp_path):
@@ -144,3 +144,22 @@ def test_rows_of_a_memory_map_are_found_in_its_file(tmp_path, monkeypatch):
     floats[8500, 3] = np.nan
     with pytest.raises(ValueError, match="NaN in row 8500, column 3"):
         MLPClassifier(**options).fit(floats, y)
+
+
+@pytest.mark.skipif("GRADUS_PROGRAM" not in os.environ, reason="needs the program, which packs tables")
+def test_a_packed_table_is_a_structured_array(tmp_path):
+    rows = [f"{'' if at % 9 == 0 else at / 4},{['red', '', 'blue'][at % 3]},2024-01-{1 + at % 28:02},{at % 2}" for at in range(400)]
+    (tmp_path / "t.csv").write_text("\n".join(["size,colour,day,kind", *rows]) + "\n")
+    subprocess.run([os.environ["GRADUS_PROGRAM"], "data", "pack", "t.csv", "s", "--no-shuffle"], cwd=tmp_path, check=True)
+    shards = datasets.Shards(tmp_path / "s")
+    assert (shards.shape, shards.dtype.names) == ((400,), ("size", "colour", "day"))
+    x, y = shards[:10]
+    assert np.isnan(x["size"][0]) and x["size"][1] == 0.25
+    assert list(x["colour"][:3]) == ["red", None, "blue"]
+    assert x["day"][3] == np.datetime64("2024-01-04") and list(y[:2]) == [0, 1]
+    one, label = shards[5]
+    assert (one["size"], label) == (1.25, 1)
+    x, y = shards[:]
+    model = TabularClassifier(epochs=1, validation_fraction=0, random_state=0).fit(x, y)
+    assert model.predict(x).shape == (400,)
+    shards.verify()

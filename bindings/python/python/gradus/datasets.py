@@ -310,9 +310,10 @@ class Shards:
     Attributes
     ----------
     shape : tuple of int
-        (n, height, width) of images, (n, features) of tables.
+        (n, height, width) of images, (n, features) of tables of numbers, (n,) of other tables.
     dtype : numpy.dtype
-        uint8, float32 or float64.
+        uint8, float32 or float64. Of a table with text, gaps or dates that of a structured array with a field for each column:
+        float64 (NaN is a gap), object (a text or None) or datetime64[s]; ``pandas.DataFrame(X)`` makes a frame of it.
     target_names : list of str
         The names of the classes, labels or values.
 
@@ -334,8 +335,14 @@ class Shards:
     def __init__(self, path: str | PathLike[str]) -> None:
         self._shards = _core.Shards(os.fspath(path))
         self.path = os.fspath(path)
-        self.shape: tuple[int, ...] = (len(self._shards), *self._shards.sample_shape)
-        self.dtype: np.dtype[Any] = np.dtype(self._shards.dtype)
+        columns = self._shards.raw_columns
+        if columns is None:
+            self.shape: tuple[int, ...] = (len(self._shards), *self._shards.sample_shape)
+            self.dtype: np.dtype[Any] = np.dtype(self._shards.dtype)
+        else:
+            fields = {"number": "f8", "text": "O", "time": "M8[s]"}
+            self.shape = (len(self._shards),)
+            self.dtype = np.dtype([(name, fields[kind]) for name, kind in columns])
         self.target_names: list[str] = self._shards.names
         self._is_numbered = self.target_names == [str(at) for at in range(len(self.target_names))]
 
@@ -400,6 +407,10 @@ class Shards:
 
     def _read(self, start: int, stop: int) -> Part:
         x, y = self._shards.read(start, stop)
+        if self.dtype.names is not None:
+            columns, x = x, np.empty(stop - start, self.dtype)
+            for name, column in zip(self.dtype.names, columns, strict=True):
+                x[name] = column if self.dtype[name].kind != "M" else column.view("M8[s]")
         if not self._shards.has_classes:
             return x, (y.ravel() if len(self.target_names) == 1 else y)
         return x, (y if self._is_numbered else np.array(self.target_names)[y])
