@@ -162,6 +162,20 @@ fn damage_and_what_cannot_be_packed_are_named() {
         assert!(message.contains(file) && message.contains(word), "{message}");
         fs::write(&path, &whole).unwrap();
     }
+    let shown = run(at, "data shards --show 3");
+    assert!(shown.contains("7 typed columns"), "{shown}");
+    // Other columns than those of the model.
+    run(at, &train);
+    run(at, "data pack t/table.csv others");
+    for command in ["evaluate model.safetensors --data others", "predict model.safetensors others --out p.csv"] {
+        let message = error(at, command);
+        assert!(message.contains("but the model takes 7"), "{message}");
+    }
+    let names = fs::read_to_string(at.join("t/table.csv")).unwrap();
+    fs::write(at.join("t/renamed.csv"), names.replacen("size", "length", 1)).unwrap();
+    run(at, "data pack t/renamed.csv renamed --drop id");
+    let message = error(at, "evaluate model.safetensors --data renamed");
+    assert!(message.contains("it has the column 'length' where the model takes 'size'"), "{message}");
     fs::remove_file(at.join("shards/texts.json")).unwrap();
     let message = error(at, &train);
     assert!(message.contains("texts.json"), "{message}");

@@ -9,7 +9,7 @@ use std::thread;
 
 use gradus::classifier::{Model, ValueRange};
 use gradus::data::shards::{Shards, is_shards};
-use gradus::data::{Dataset, Inputs, RowFile, RowKind, Values, emnist, image_shape};
+use gradus::data::{Columns, Dataset, Inputs, RowFile, RowKind, Values, emnist, image_shape};
 use gradus::exchange::Ranks;
 use gradus::{Error, ErrorKind, Result};
 
@@ -67,6 +67,19 @@ impl Pieces {
                 "{folder}: its samples are {}, but the model takes {}: use data like the training data",
                 shape(shards.sample_shape()),
                 shape(&model.sample_shape)
+            ));
+        }
+        let names = |columns: Option<&Columns>| {
+            let names = columns?.feature_names()?;
+            Some(names.into_iter().map(str::to_owned).collect::<Vec<_>>())
+        };
+        // Unlike those of a table in text, the columns of shards are not put in order.
+        if let (Some(found), Some(wanted)) = (names(shards.columns()), names(model.columns.as_ref()))
+            && let Some((found, wanted)) = found.iter().zip(&wanted).find(|(one, other)| one != other)
+        {
+            return invalid(format!(
+                "{folder}: it has the column '{found}' where the model takes '{wanted}': pack the columns of the training data in \
+                 their order"
             ));
         }
         let (is_image, range) = (model.image_size().is_some(), shards.sums().range());
