@@ -97,8 +97,8 @@ fn orders_and_sources() {
         assert!(message.contains(words), "{arguments}: {message}");
     }
     fs::write(at.join("mixed.csv"), "a,b,label\n1,x,p\n2,,q\n3,z,p\n4,x,q\n").unwrap();
-    assert!(error(at, "data pack mixed.csv a").contains("--drop"));
-    assert!(!at.join("a").exists());
+    run(at, "data pack mixed.csv mixed --sorted");
+    assert!(run(at, "data mixed").contains("2 raw columns (1 of numbers, 1 of text), 2 classes"));
 }
 
 #[test]

@@ -294,6 +294,10 @@ impl Index {
                 ));
             }
         }
+        if (self.gradus_shards == RAW_VERSION) != self.raw.is_some() {
+            let version = self.gradus_shards;
+            return wrong(format!("raw columns do not go with version {version} of the format"));
+        }
         match &self.raw {
             Some(raw) => {
                 if self.kind != Kind::Float64 || self.sample_shape.len() != 1 {
