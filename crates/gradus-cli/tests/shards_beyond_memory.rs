@@ -58,7 +58,8 @@ fn raw_columns_are_trained_on_in_less_memory_than_they_take() {
         };
         let fields: Vec<String> = (0..COLUMNS).map(field).collect();
         let kind = ["red", "green"][noise % 7 / 4];
-        writeln!(file, "{},2024-0{}-1{},{kind}", fields.join(","), 1 + noise % 9, noise % 10).unwrap();
+        writeln!(file, "{},2024-0{}-1{},{kind}", fields.join(","), 1 + noise % 9, noise % 10)
+            .unwrap();
     }
     file.finish().unwrap();
     limited(at, "data pack table.csv.gz shards").success();

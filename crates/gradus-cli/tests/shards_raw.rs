@@ -65,7 +65,8 @@ fn streamed_columns_give_the_bits_of_memory_and_of_the_table() {
     let said = run(at, "data pack part-*.csv s/table.csv --no-shuffle --shard-rows 8192");
     assert!(said.contains("20000 samples"), "{said}");
     let facts = json(&run(at, "data s/table.csv --json"));
-    let types = serde_json::json!(["text", "text", "number", "time", "number", "text", "text", "number"]);
+    let types =
+        serde_json::json!(["text", "text", "number", "time", "number", "text", "text", "number"]);
     assert_eq!((&facts["types"], &facts["values"]), (&types, &"raw".into()));
     let shown = run(at, "data s/table.csv");
     let words = "samples of 8 raw columns (3 of numbers, 4 of text, 1 of dates), 2 classes";
@@ -169,7 +170,9 @@ fn damage_and_what_cannot_be_packed_are_named() {
     // Other columns than those of the model.
     run(at, &train);
     run(at, "data pack t/table.csv others");
-    for command in ["evaluate model.safetensors --data others", "predict model.safetensors others --out p.csv"] {
+    for command in
+        ["evaluate model.safetensors --data others", "predict model.safetensors others --out p.csv"]
+    {
         let message = error(at, command);
         assert!(message.contains("but the model takes 7"), "{message}");
     }
@@ -177,7 +180,10 @@ fn damage_and_what_cannot_be_packed_are_named() {
     fs::write(at.join("t/renamed.csv"), names.replacen("size", "length", 1)).unwrap();
     run(at, "data pack t/renamed.csv renamed --drop id");
     let message = error(at, "evaluate model.safetensors --data renamed");
-    assert!(message.contains("it has the column 'length' where the model takes 'size'"), "{message}");
+    assert!(
+        message.contains("it has the column 'length' where the model takes 'size'"),
+        "{message}"
+    );
     fs::remove_file(at.join("shards/texts.json")).unwrap();
     let message = error(at, &train);
     assert!(message.contains("texts.json"), "{message}");

@@ -12,8 +12,8 @@ use gradus_core::network::{Init, NumericEmbedding};
 use gradus_core::optimizer::Optimizer;
 use gradus_core::regularization::{ClassWeights, Regularization};
 use gradus_core::samples::{
-    DataDigest, Dataset, Inputs, RawColumn, Shuffle, Source, Subset, Sums, TEXT_GAP, TIME_GAP, Table,
-    Targets,
+    DataDigest, Dataset, Inputs, RawColumn, Shuffle, Source, Subset, Sums, TEXT_GAP, TIME_GAP,
+    Table, Targets,
 };
 use gradus_core::training::{BatchSize, Checkpoint, Data, Outcome, Session, Start, TrainConfig};
 use gradus_core::transform::distort::Distortion;
@@ -64,7 +64,8 @@ fn columns(samples: usize) -> Dataset {
         at => noise(row, at) as f64 / 3.0,
     };
     let amount = |row: usize| if row % 3 == 0 { (noise(row, 4) / 6 * 100) as f64 } else { 0.0 };
-    let time = |row: usize| if row % 50 == 7 { TIME_GAP } else { (row * row % 70_001) as i64 * 9000 };
+    let time =
+        |row: usize| if row % 50 == 7 { TIME_GAP } else { (row * row % 70_001) as i64 * 9000 };
     let identifier = RawColumn::Text {
         codes: (0..samples as u32).collect(),
         values: Arc::new((0..samples).map(|at| format!("id {at}")).collect()),

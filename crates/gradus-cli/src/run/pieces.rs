@@ -74,8 +74,10 @@ impl Pieces {
             Some(names.into_iter().map(str::to_owned).collect::<Vec<_>>())
         };
         // Unlike those of a table in text, the columns of shards are not put in order.
-        if let (Some(found), Some(wanted)) = (names(shards.columns()), names(model.columns.as_ref()))
-            && let Some((found, wanted)) = found.iter().zip(&wanted).find(|(one, other)| one != other)
+        if let (Some(found), Some(wanted)) =
+            (names(shards.columns()), names(model.columns.as_ref()))
+            && let Some((found, wanted)) =
+                found.iter().zip(&wanted).find(|(one, other)| one != other)
         {
             return invalid(format!(
                 "{folder}: it has the column '{found}' where the model takes '{wanted}': pack the columns of the training data in \

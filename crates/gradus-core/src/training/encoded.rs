@@ -73,9 +73,7 @@ fn encode(schema: &Schema, subset: &Subset) -> Result<Dataset> {
     let indices: Vec<usize> = subset.indices().collect();
     // `check_rows` has seen that these are raw columns.
     let inputs = match subset.rows() {
-        Rows::Table(table) => {
-            Inputs::Floats(Encoder::new(schema, table)?.encode(subset.indices()))
-        }
+        Rows::Table(table) => Inputs::Floats(Encoder::new(schema, table)?.encode(subset.indices())),
         Rows::Streamed(streamed) => Inputs::Streamed(match subset.is_whole() {
             true => schema.encode_streamed(streamed)?,
             false => schema.encode_streamed(&streamed.pick(&indices))?,

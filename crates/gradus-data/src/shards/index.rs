@@ -304,7 +304,10 @@ impl Index {
                     return wrong("raw columns must be rows of float64".to_owned());
                 }
                 if !is_file_name(&raw.texts) {
-                    return wrong(format!("{:?} is not the name of a file in this folder", raw.texts));
+                    return wrong(format!(
+                        "{:?} is not the name of a file in this folder",
+                        raw.texts
+                    ));
                 }
                 raw.check(self.features()).or_else(wrong)?;
                 self.sums.check_raw(self.samples)?;

@@ -93,13 +93,18 @@ impl RawForm {
             ));
         }
         let texts: Vec<Vec<String>> = json::parse(&bytes).map_err(|error| {
-            Error::data(&path, format!("these are no texts of shards: {error}; pack the data again"))
+            Error::data(
+                &path,
+                format!("these are no texts of shards: {error}; pack the data again"),
+            )
         })?;
         if texts.len() != index.types.len() {
             let (found, wanted) = (texts.len(), index.types.len());
             return Err(Error::data(
                 &path,
-                format!("there are texts of {found} columns, expected {wanted}; pack the data again"),
+                format!(
+                    "there are texts of {found} columns, expected {wanted}; pack the data again"
+                ),
             ));
         }
         let column = |(at, (&kind, texts)): (usize, (&ColumnType, Vec<String>))| Column {
@@ -185,7 +190,8 @@ impl RawWriter {
             last: None,
         };
         let known = columns.and_then(Columns::feature_names).unwrap_or_default();
-        let name = |at: usize| known.get(at).map_or(format!("feature {at}"), |it| format!("'{it}'"));
+        let name =
+            |at: usize| known.get(at).map_or(format!("feature {at}"), |it| format!("'{it}'"));
         RawWriter {
             columns: table.columns().iter().map(column).collect(),
             names: (0..table.columns().len()).map(name).collect(),
@@ -307,7 +313,9 @@ mod tests {
         Table::new(vec![
             RawColumn::Text { codes: codes.to_vec(), values, is_chosen: true },
             RawColumn::Numbers((0..rows).map(|at| at as f64 / 3.0).collect()),
-            RawColumn::Times((0..rows as i64).map(|at| if at == 1 { TIME_GAP } else { -at }).collect()),
+            RawColumn::Times(
+                (0..rows as i64).map(|at| if at == 1 { TIME_GAP } else { -at }).collect(),
+            ),
         ])
         .unwrap()
     }
@@ -320,7 +328,8 @@ mod tests {
         let rows = [writer.encode(&first).unwrap(), writer.encode(&second).unwrap()];
         let Inputs::Table(found) = writer.form().decode(&rows.concat()).unwrap() else { panic!() };
         let shown = |table: &Table| -> Vec<Vec<String>> {
-            let row = |row| table.columns().iter().map(|it| format!("{:?}", it.value(row))).collect();
+            let row =
+                |row| table.columns().iter().map(|it| format!("{:?}", it.value(row))).collect();
             (0..table.rows()).map(row).collect()
         };
         assert_eq!(shown(&found), [shown(&first), shown(&second)].concat());

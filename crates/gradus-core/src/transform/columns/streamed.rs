@@ -53,9 +53,7 @@ impl Source for EncodedRows {
                 let encoder = Encoder::with_numbers(&self.schema, table, &self.numbers[..]);
                 encoder.encode(0..table.rows())
             }
-            (Inputs::Table(table), _) => {
-                Encoder::new(&self.schema, table)?.encode(0..table.rows())
-            }
+            (Inputs::Table(table), _) => Encoder::new(&self.schema, table)?.encode(0..table.rows()),
             // What a source gives in place of them fits no encoded sample.
             _ => Vec::new(),
         };
