@@ -149,7 +149,7 @@ fn every_fault_names_its_shard() {
     };
     has(fault(edit("\"gradus_shards\": 1", "\"gradus_shards\": 2")), ["index.json", "raw columns"]);
     let version = fault(edit("\"gradus_shards\": 1", "\"gradus_shards\": 3"));
-    has(version, ["index.json", "version 2"]);
+    has(version, ["index.json", "version 3"]);
     has(fault(edit("\"samples\": 20", "\"samples\": 21")), ["index.json", "do not make 21"]);
     has(fault(edit("shard-00001.npy", "../secret")), ["index.json", "not the name of a file"]);
     has(fault(edit("\"uint8\"", "\"uint9\"")), ["index.json", "damaged"]);
