@@ -332,8 +332,8 @@ def sweep(job, _):
             ([job.mpiexec, "-n", str(ranks)] if ranks else []) + [job.program, *words.split()],
             cwd=job.folder, env=job.environment(), capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
-        # The seconds differ.
-        return re.sub(r"(?m)^(\d+ .*?\s)\d+\.\d\d(\s+[a-z])", r"\1\2", lines)
+        # The seconds differ, and so do their digits.
+        return re.sub(r"(?m)^(\d+ .*?)\s+\d+\.\d\d(\s+[a-z])", r"\1\2", lines)
 
     alone = found("alone.jsonl", None)
     for ranks in (2, 4):
