@@ -289,13 +289,14 @@ fn look_through(
             (table.head, types, orders, targets, samples, decimals, counts)
         }
     };
-    if layout.is_new && layout.features.first() == Some(&0) {
-        if head.leaves_index_out(&mut layout, &mut columns, counts)? {
-            traits.remove(0);
-            types.remove(0);
-            orders.remove(0);
-            wanted.remove(0);
-        }
+    if layout.is_new
+        && layout.features.first() == Some(&0)
+        && head.leaves_index_out(&mut layout, &mut columns, counts)?
+    {
+        traits.remove(0);
+        types.remove(0);
+        orders.remove(0);
+        wanted.remove(0);
     }
     let decimal_comma = options.decimal_comma;
     Ok(Look {

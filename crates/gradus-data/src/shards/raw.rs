@@ -171,13 +171,16 @@ pub(super) struct RawWriter {
     form: Option<RawForm>,
 }
 
+/// Texts of rows, and the code in the file of each that is known.
+type KnownTexts = (Arc<Vec<String>>, Vec<Option<u32>>);
+
 #[derive(Debug)]
 struct WrittenColumn {
     kind: ColumnType,
     is_chosen: bool,
     texts: Interned,
     /// The texts of the last rows, and their codes: rows that follow each other often share them.
-    last: Option<(Arc<Vec<String>>, Vec<Option<u32>>)>,
+    last: Option<KnownTexts>,
 }
 
 impl RawWriter {
