@@ -98,7 +98,8 @@ fn streamed_columns_give_the_bits_of_memory_and_of_the_table() {
     // A run that is killed after its first checkpoint goes on, also in memory.
     for place in ["", "--in-memory"] {
         let command = "train --data u/table.csv --validation 0.1 --preset tabular";
-        let command = format!("{command} {RUN} --shuffle=blocks --checkpoint c --checkpoint-every 0.0001m");
+        let command =
+            format!("{command} {RUN} --shuffle=blocks --checkpoint c --checkpoint-every 0.0001m");
         let mut child = spawn(at, &format!("{command} --out killed.safetensors"));
         while !at.join("c").exists() && child.try_wait().unwrap().is_none() {
             std::thread::sleep(std::time::Duration::from_millis(5));
