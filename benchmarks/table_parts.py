@@ -34,6 +34,7 @@ from tables import PLACE, program
 PARTS = {
     "numbers by median and quartiles, smooth clip": ("--normalize standard", "all"),
     "embedded numbers": ("--numeric-embedding none", "all"),
+    "bins in place of cosines": ("--numeric-embedding pbld", "values"),
     "categories as 8 numbers": ("--category-embedding none", "codes"),
     "a factor for each input": ("--scaling-layer=false", "all"),
     "decay of these factors and of categories": ("--scaling-decay 0 --category-decay 0", "all"),
