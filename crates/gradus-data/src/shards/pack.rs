@@ -124,37 +124,20 @@ fn pack_pieces(
                 go_on(piece.len() * form.row())?;
             }
             buckets.flush().map_err(|error| writer.explain(error))?;
-            for number in 0..buckets.count() {
-                let path = buckets.path(number);
-                match options.order {
-                    Order::Shuffled(seed) => {
-                        let bytes = read_bucket(&path).map_err(|it| writer.explain(it))?;
-                        let mut order: Vec<u32> = (0..(bytes.len() / form.row()) as u32).collect();
-                        order.shuffle(&mut numbered_stream(seed, Purpose::Pack, 1 + number as u64));
-                        for part in order.chunks(form.rows_of_piece()) {
-                            let rows = part.iter().map(|&row| row as usize);
-                            writer.push_again(&form.samples(&bytes, rows)?)?;
-                            go_on(part.len() * form.row())?;
-                        }
-                    }
-                    Order::Source | Order::Sorted => {
-                        let Ok(mut file) = File::open(&path) else { continue };
-                        loop {
-                            let mut bytes = Vec::new();
-                            let most = (form.rows_of_piece() * form.row()) as u64;
-                            let count = Read::by_ref(&mut file).take(most).read_to_end(&mut bytes);
-                            let count = count.map_err(|error| writer.explain(error))?;
-                            if count == 0 {
-                                break;
-                            }
-                            writer.push_again(&form.samples(&bytes, 0..count / form.row())?)?;
-                            go_on(count)?;
-                        }
-                    }
+            let (form, buckets) = (&form, &buckets);
+            thread::scope(|scope| {
+                let (sender, receiver) = sync_channel(1);
+                // A piece of a bucket is put in order while the one before is written.
+                scope.spawn(move || {
+                    buckets.each_piece(form, options.order, |piece| sender.send(piece).is_ok());
+                });
+                for piece in receiver {
+                    let piece = piece.map_err(|error| writer.explain(error))??;
+                    writer.push_again(&piece)?;
+                    go_on(piece.len() * form.row())?;
                 }
-                // Its samples are in shards: the disk need not have room for all of them twice.
-                let _ = fs::remove_file(&path);
-            }
+                Ok::<(), Error>(())
+            })?;
         }
     }
     if found != samples {
@@ -209,9 +192,11 @@ impl Form {
         let values = sample * features..(sample + 1) * features;
         match &data.inputs {
             Inputs::Bytes(all) => bytes.extend_from_slice(&all[values]),
-            Inputs::Floats(all) => bytes.extend(all[values].iter().flat_map(|it| it.to_le_bytes())),
+            Inputs::Floats(all) => {
+                all[values].iter().for_each(|it| bytes.extend_from_slice(&it.to_le_bytes()));
+            }
             Inputs::Doubles(all) => {
-                bytes.extend(all[values].iter().flat_map(|it| it.to_le_bytes()));
+                all[values].iter().for_each(|it| bytes.extend_from_slice(&it.to_le_bytes()));
             }
             // `Kind::of` has refused them.
             _ => {}
@@ -328,6 +313,53 @@ impl Buckets {
             self.waiting[number] = Vec::new();
         }
         Ok(())
+    }
+
+    /// Hands the samples of all buckets to `take`, bucket after bucket, shuffled or as they were dealt, until it does not want more.
+    fn each_piece(
+        &self,
+        form: &Form,
+        order: Order,
+        mut take: impl FnMut(io::Result<Result<Dataset>>) -> bool,
+    ) {
+        let each = form.rows_of_piece();
+        for number in 0..self.count() {
+            let path = self.path(number);
+            let goes_on = match order {
+                Order::Shuffled(seed) => match read_bucket(&path) {
+                    Ok(bytes) => {
+                        let mut order: Vec<u32> = (0..(bytes.len() / form.row()) as u32).collect();
+                        order.shuffle(&mut numbered_stream(seed, Purpose::Pack, 1 + number as u64));
+                        order.chunks(each).all(|part| {
+                            take(Ok(form.samples(&bytes, part.iter().map(|&row| row as usize))))
+                        })
+                    }
+                    Err(error) => take(Err(error)),
+                },
+                // Such a bucket may be larger than memory. There is none if no sample was dealt to it.
+                Order::Source | Order::Sorted => match File::open(&path) {
+                    Ok(mut file) => loop {
+                        let mut bytes = Vec::new();
+                        let most = (each * form.row()) as u64;
+                        match Read::by_ref(&mut file).take(most).read_to_end(&mut bytes) {
+                            Ok(0) => break true,
+                            Ok(count) => {
+                                if !take(Ok(form.samples(&bytes, 0..count / form.row()))) {
+                                    break false;
+                                }
+                            }
+                            Err(error) => break take(Err(error)),
+                        }
+                    },
+                    Err(_) => true,
+                },
+            };
+            // Its samples are in shards: the disk need not have room for all of them twice.
+            let _ = fs::remove_file(&path);
+            if !goes_on {
+                return;
+            }
+        }
     }
 
     fn write(&mut self, number: usize) -> io::Result<()> {

@@ -367,8 +367,8 @@ impl ArrayFile {
         bytes: impl Fn(T) -> [u8; N],
     ) -> io::Result<()> {
         for piece in values.chunks(1 << 16) {
-            let bytes: Vec<u8> = piece.iter().flat_map(|&value| bytes(value)).collect();
-            self.write(&bytes)?;
+            let bytes: Vec<[u8; N]> = piece.iter().map(|&value| bytes(value)).collect();
+            self.write(bytes.as_flattened())?;
         }
         Ok(())
     }
