@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use gradus::data::images::is_in_mnist_form;
-use gradus::data::{Columns, Dataset, Shuffle, held_out};
+use gradus::data::{Columns, Dataset, SampleOrder, Shuffle, held_out};
 use gradus::exchange::Ranks;
 use gradus::network::{Network, available_cores};
 use gradus::training::{Checkpoint, EpochReport, Outcome, Session, TrainConfig, Trained};
@@ -413,7 +413,7 @@ fn hold_out(data: Dataset, config: &TrainConfig) -> Result<(Dataset, Option<Data
     if share == 0.0 {
         return Ok((data, None));
     }
-    let (train, held_out) = held_out(&data, false, share, config.seed);
+    let (train, held_out) = held_out(&data, SampleOrder::Unknown, share, config.seed);
     if train.is_empty() || held_out.is_empty() {
         return Err(Error::argument(format!(
             "`validation` is {share}, but {} samples are too few for that",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::digits::{self, Part as Drawn};
 use super::fetch::{FetchProgress, Timeouts, fetch_set, mirrors_of};
-use super::load_options::{Found, LoadOptions};
+use super::load_options::{Found, LoadOptions, SampleOrder};
 use super::search_path::{Environment, candidates};
 use super::sets::{self, BUILT_IN, NamedSet, set_names};
 use super::{invalid, named};
@@ -50,7 +50,7 @@ pub(crate) fn built_in() -> Result<Found> {
         name: BUILT_IN.to_owned(),
         train: digits::generate(train, DIGITS_SEED, Drawn::Train)?,
         validation: None,
-        is_shuffled: false,
+        order: SampleOrder::Unknown,
         test: Some(digits::generate(test, DIGITS_SEED, Drawn::Test)?),
         origin: "built in".to_owned(),
         warnings: Vec::new(),
@@ -84,7 +84,7 @@ pub(crate) fn named_set(
         name: set.name.to_owned(),
         train,
         validation: None,
-        is_shuffled: false,
+        order: SampleOrder::Unknown,
         test: Some(test),
         origin: folder.display().to_string(),
         warnings,

@@ -66,7 +66,7 @@ pub use fetch::FetchProgress;
 pub use find_set::{fetch, is_set_name, sets_at_hand};
 pub use folders::{FolderKind, folder_kind, training_table};
 pub use load::{find, held_out, load, load_matching, load_single, load_validation, note_on_name};
-pub use load_options::{ColumnKinds, Found, LoadOptions, Loaded};
+pub use load_options::{ColumnKinds, Found, LoadOptions, Loaded, SampleOrder};
 pub use parts::{Part, Parts};
 pub use pieces::{FoundPieces, find_pieces};
 pub use row_file::{RowFile, RowKind};

@@ -6,7 +6,7 @@ use super::fetch::{FetchProgress, Timeouts};
 use super::files::{no_values, read_matching, read_path};
 use super::find_set::{built_in, default_set, is_set_name, named_set, unknown};
 use super::label_warnings::label_warning;
-use super::load_options::{Found, LoadOptions, Loaded};
+use super::load_options::{Found, LoadOptions, Loaded, SampleOrder};
 use super::parts::{Part, Parts};
 use super::search_path::Environment;
 use super::sets;
@@ -129,8 +129,7 @@ impl Found {
         let (train, test) = match self.test {
             Some(test) => (self.train, test),
             None => {
-                let (training, held_out) =
-                    held_out(&self.train, self.is_shuffled, TEST_FRACTION, seed);
+                let (training, held_out) = held_out(&self.train, self.order, TEST_FRACTION, seed);
                 let samples = self.train.len();
                 let (of_what, each) = match self.train.class_names().len() {
                     0 => (String::new(), ""),
@@ -143,9 +142,9 @@ impl Found {
                         self.name
                     )));
                 }
-                let how = match self.is_shuffled {
-                    true => "the last 20 %".to_owned(),
-                    false => format!("20 %{each}, drawn with seed {seed}"),
+                let how = match self.order {
+                    SampleOrder::Shuffled => "the last 20 %".to_owned(),
+                    _ => format!("20 %{each}, drawn with seed {seed}"),
                 };
                 self.warnings.push(format!(
                     "{} has no test part: {} of its {samples} samples ({how}) are held out for testing",
@@ -155,27 +154,28 @@ impl Found {
                 self.train.divide(&training, &held_out)
             }
         };
-        let Found { name, validation, origin, warnings, is_shuffled, .. } = self;
-        Ok(Loaded { name, train, validation, test, origin, warnings, is_shuffled })
+        let Found { name, validation, origin, warnings, order, .. } = self;
+        Ok(Loaded { name, train, validation, test, origin, warnings, order })
     }
 }
 
 /// The numbers of samples that stay, and of those that are held out: the last ones of samples that were shuffled when they
-/// were packed, else drawn from all classes with `seed`. Samples that are not in memory stay in their order.
+/// were packed, else drawn from all classes with `seed`. Samples that are not in memory, and those of shards, stay in their order: so
+/// training has the same samples in the same order wherever they are.
 pub fn held_out(
     data: &Dataset,
-    is_shuffled: bool,
+    order: SampleOrder,
     fraction: f64,
     seed: u64,
 ) -> (Vec<usize>, Vec<usize>) {
-    if is_shuffled {
+    if order == SampleOrder::Shuffled {
         let samples = data.len();
         let count = (samples as f64 * fraction).round() as usize;
         let first = samples - count.min(samples);
         return ((0..first).collect(), (first..samples).collect());
     }
     let (mut training, mut held_out) = split_samples(data, fraction, seed);
-    if matches!(data.inputs, Inputs::Streamed(_)) {
+    if order == SampleOrder::Stored || matches!(data.inputs, Inputs::Streamed(_)) {
         training.sort_unstable();
         held_out.sort_unstable();
     }
@@ -184,8 +184,8 @@ pub fn held_out(
 
 impl From<Loaded> for Found {
     fn from(loaded: Loaded) -> Found {
-        let Loaded { name, train, validation, test, origin, warnings, is_shuffled } = loaded;
-        Found { name, train, validation, test: Some(test), origin, warnings, is_shuffled }
+        let Loaded { name, train, validation, test, origin, warnings, order } = loaded;
+        Found { name, train, validation, test: Some(test), origin, warnings, order }
     }
 }
 
@@ -198,8 +198,14 @@ fn at_path(path: &Path, options: &LoadOptions) -> Result<Found> {
     let mut warnings = Vec::new();
     let Parts { train, validation, test } = read_path(path, options.reading(), &mut warnings)?;
     warnings.extend(label_warning(&train).map(|warning| format!("{name}: {warning}")));
-    let is_shuffled = shards::is_shards(path) && Shards::open(path)?.shuffle_seed().is_some();
-    Ok(Found { origin: name.clone(), name, train, validation, test, warnings, is_shuffled })
+    let order = match shards::is_shards(path) {
+        false => SampleOrder::Unknown,
+        true => match Shards::open(path)?.shuffle_seed() {
+            None => SampleOrder::Stored,
+            Some(_) => SampleOrder::Shuffled,
+        },
+    };
+    Ok(Found { origin: name.clone(), name, train, validation, test, warnings, order })
 }
 
 /// A note that a file or folder has the name of a set, if `path` exists: it is not read for it.

@@ -124,6 +124,17 @@ impl LoadOptions {
     }
 }
 
+/// What is known of the order of samples; it decides which of them [`held_out`](crate::held_out) holds out, and in which order they stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SampleOrder {
+    /// Nothing: neighbours may be alike.
+    Unknown,
+    /// That of shards, which are read in it. Nothing is known of neighbours.
+    Stored,
+    /// That of shards whose samples were shuffled when they were packed: any part of them is like the whole.
+    Shuffled,
+}
+
 /// The result of [`find`](crate::find): the data as they are, possibly without a test part.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -135,9 +146,8 @@ pub struct Found {
     pub validation: Option<Dataset>,
     /// The test part, if there is one, like the validation part.
     pub test: Option<Dataset>,
-    /// Whether the samples were shuffled when they were packed: what is held out are then the last ones, which are read in
-    /// their order.
-    pub is_shuffled: bool,
+    /// What is known of the order of the training samples.
+    pub order: SampleOrder,
     /// Where the data come from: a folder, a file, or "built in".
     pub origin: String,
     /// Warnings, one line each: that another set was used, that a local copy was passed over, or which column
@@ -152,8 +162,8 @@ pub struct Loaded {
     pub name: String,
     /// The training part.
     pub train: Dataset,
-    /// Whether its samples were shuffled when they were packed.
-    pub is_shuffled: bool,
+    /// What is known of the order of its samples.
+    pub order: SampleOrder,
     /// The validation part, if the data have one: the same sample shape and classes as the training part.
     pub validation: Option<Dataset>,
     /// The test part, like the validation part.

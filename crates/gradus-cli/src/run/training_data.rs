@@ -7,7 +7,7 @@ use gradus::Error;
 use gradus::classifier::Model;
 use gradus::data::distort::{Distorter, Distortion};
 use gradus::data::{
-    Dataset, Found, Inputs, LoadOptions, Subset, Targets, Task, held_out, is_set_name,
+    Dataset, Found, Inputs, LoadOptions, SampleOrder, Subset, Targets, Task, held_out, is_set_name,
     load_validation,
 };
 use gradus::network::Kernels;
@@ -56,7 +56,7 @@ impl Data {
         if task == Task::MultiLabel {
             found = with_labels(found)?;
         }
-        let Found { name, train: samples, validation, test, origin, is_shuffled, .. } = found;
+        let Found { name, train: samples, validation, test, origin, order, .. } = found;
         let part = |part: Option<Dataset>| match (settings.model(), part) {
             (Some(model), Some(part)) => for_model(model, part).map(Some),
             (_, part) => Ok(part),
@@ -87,7 +87,7 @@ impl Data {
                 ));
                 (None, Some(part))
             }
-            (None, None) => (hold_out(&samples, is_shuffled, settings)?, None),
+            (None, None) => (hold_out(&samples, order, settings)?, None),
         };
         let name = match &wanted.data {
             Some(data) => source::short_name(data),
@@ -208,13 +208,13 @@ fn check_share(name: &str, part: &Dataset, settings: &Settings) -> Result<()> {
 const LEAST_TO_HOLD_OUT: usize = 20;
 
 /// Holds out a fraction of the samples for validation; none if the settings want none.
-fn hold_out(samples: &Dataset, is_shuffled: bool, settings: &Settings) -> Result<Option<Split>> {
+fn hold_out(samples: &Dataset, order: SampleOrder, settings: &Settings) -> Result<Option<Split>> {
     let (fraction, seed) = (settings.config.held_out_share(), settings.config.seed);
     let few = samples.len() < LEAST_TO_HOLD_OUT && settings.free.contains(&"validation");
     if fraction == 0.0 || few {
         return Ok(None);
     }
-    let (train, held_out) = held_out(samples, is_shuffled, fraction, seed);
+    let (train, held_out) = held_out(samples, order, fraction, seed);
     let numbers = |indices: Vec<usize>| indices.into_iter().map(u32::try_from).collect();
     let split = match (numbers(train), numbers(held_out)) {
         (Ok(train), Ok(held_out)) => Split { train, held_out },
