@@ -63,7 +63,8 @@ fn columns(samples: usize) -> Dataset {
         0 => f64::NAN,
         at => noise(row, at) as f64 / 3.0,
     };
-    let amount = |row: usize| if row % 3 == 0 { (noise(row, 4) / 6 * 100) as f64 } else { 0.0 };
+    let amount =
+        |row: usize| if row.is_multiple_of(3) { (noise(row, 4) / 6 * 100) as f64 } else { 0.0 };
     let time =
         |row: usize| if row % 50 == 7 { TIME_GAP } else { (row * row % 70_001) as i64 * 9000 };
     let identifier = RawColumn::Text {
