@@ -127,7 +127,7 @@ def train(
     patience: tuple[float, int] | None = None,
     report: Callable[[dict[str, float]], bool] | None = None,
     communicator: object = None,
-    tabular: bool = False,
+    free: list[str] | None = None,
 ) -> Run: ...
 def kept(model: Model, x: Samples, y: Targets, shape: Sequence[int]) -> Kept: ...
 def importances(
