@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use common::{gradus, json, run, text};
+use common::{damage, gradus, json, run, text};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
@@ -96,11 +96,7 @@ fn a_flipped_byte_is_found_while_training() {
     run(at, train);
     for file in ["shard-00001.npy", "shard-00002.targets.npy"] {
         let path = at.join("shards").join(file);
-        let whole = fs::read(&path).unwrap();
-        let mut content = whole.clone();
-        let middle = content.len() / 2;
-        content[middle] ^= 1;
-        fs::write(&path, &content).unwrap();
+        let whole = damage(&path);
         for command in [train, "evaluate model.safetensors --data shards"] {
             let message = error(at, command);
             assert!(message.contains(file) && message.contains("damaged"), "{message}");

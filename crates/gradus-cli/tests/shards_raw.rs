@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use common::{gradus, json, run, spawn, text};
+use common::{damage, gradus, json, run, spawn, text};
 use tempfile::TempDir;
 
 /// A short run by the preset for tables, at least two blocks of samples an epoch.
@@ -162,11 +162,7 @@ fn damage_and_what_cannot_be_packed_are_named() {
     let train = format!("train --data shards --test test.csv --validation 0 {RUN}");
     for (file, word) in [("texts.json", "damaged"), ("shard-00001.npy", "damaged")] {
         let path = at.join("shards").join(file);
-        let whole = fs::read(&path).unwrap();
-        let mut content = whole.clone();
-        let middle = content.len() / 2;
-        content[middle] ^= 1;
-        fs::write(&path, &content).unwrap();
+        let whole = damage(&path);
         let message = error(at, &train);
         assert!(message.contains(file) && message.contains(word), "{message}");
         fs::write(&path, &whole).unwrap();

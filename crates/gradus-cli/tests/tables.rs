@@ -320,6 +320,36 @@ fn the_file_that_a_model_was_trained_on_is_found_again() {
 }
 
 #[test]
+fn values_of_large_tables_are_embedded_by_bins() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let row = |row: u32| format!("{},{}\n", f64::from(row * 37 % 1000) / 8.0, row % 91);
+    let rows = |count: u32| (0..count).map(row).collect::<String>();
+    fs::write(at.join("large.csv"), format!("x,y\n{}", rows(4_000))).unwrap();
+    fs::write(at.join("small.csv"), format!("x,y\n{}", rows(2_000))).unwrap();
+    let quick = "train --test small.csv --loss squared --preset tabular-quick --epochs 1";
+    let defaults = |options: &str| warnings(at, &format!("{quick} {options}"));
+    let embedded = || {
+        let facts = json(&run(at, "inspect model.safetensors --json"));
+        facts["training"]["config"]["numeric_embedding"].clone()
+    };
+    let said = defaults("--data large.csv --hidden 4");
+    assert!(
+        said.contains("Defaults for these data: --numeric-embedding ple (3200 rows)"),
+        "{said}"
+    );
+    assert_eq!(embedded(), "ple");
+    let said = defaults("--data small.csv --hidden 4");
+    assert!(said.contains("Defaults for these data: --batch-size 128 (1600 rows)"), "{said}");
+    assert_eq!(embedded(), "pbld");
+    let said = defaults("--data large.csv --hidden 4 --numeric-embedding pbld");
+    assert!(!said.contains("Defaults for these data"), "{said}");
+    // A model that training goes on from has its embedding, and none of categories, which had a decay.
+    let said = defaults("--data large.csv --init model.safetensors --out again.safetensors");
+    assert!(!said.contains("Defaults for these data"), "{said}");
+}
+
+#[test]
 fn presets_for_tables_learn_classes_and_numbers() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();

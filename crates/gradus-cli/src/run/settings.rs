@@ -119,6 +119,8 @@ impl Settings {
         if !args.settings.has("dropout_schedule") && config.regularization.dropout == 0.0 {
             config.dropout_schedule = Schedule::Constant;
         }
+        // Before what depends on the network's parts: the file decides them.
+        let initial = file.map(|file| start_from(file, args, &mut config)).transpose()?;
         let scales = config.scaling_layer == Some(true);
         let decays = config.optimizer.weight_decay() > 0.0;
         if !args.settings.has("scaling_rate") && !scales {
@@ -142,7 +144,6 @@ impl Settings {
             );
             config.batch_size = BatchSize::Samples(2);
         }
-        let initial = file.map(|file| start_from(file, args, &mut config)).transpose()?;
         // The usual loss is what settings without one mean, in this version and in earlier ones.
         config.loss = config.loss.filter(|loss| !loss.is_usual());
         let can_standardize = config.loss.as_ref().is_none_or(Loss::can_standardize);

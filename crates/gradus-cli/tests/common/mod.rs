@@ -75,6 +75,15 @@ pub(crate) fn spawn(folder: &Path, arguments: &str) -> Child {
         .unwrap()
 }
 
+/// Changes a bit in the middle of a file, and returns what it held.
+pub(crate) fn damage(path: &Path) -> Vec<u8> {
+    let whole = fs::read(path).unwrap();
+    let mut content = whole.clone();
+    content[whole.len() / 2] ^= 1;
+    fs::write(path, content).unwrap();
+    whole
+}
+
 /// 300 rows with targets that are functions of two columns.
 pub(crate) fn valued_table(folder: &Path, name: &str) {
     let mut text = String::from("height,u,v,width\n");

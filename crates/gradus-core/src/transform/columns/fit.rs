@@ -11,6 +11,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::samples::{ColumnType, Inputs, RawColumn, Subset, TEXT_GAP, TIME_GAP, Table};
+use crate::transform::GROUP_BYTES;
 use crate::transform::normalize::Normalization;
 
 /// A text is an identifier if so large a share of the rows have a text of their own ...
@@ -25,9 +26,6 @@ const LEAST_ROWS: usize = 10;
 
 /// Of a number, no more than these get codes, the most frequent.
 const MOST_TOLD_APART: usize = 512;
-
-/// Bytes of the values of columns that are fitted at a time, where they have to be read; more only for a single column.
-const GROUP_BYTES: usize = 128 << 20;
 
 /// Times whose parts are kept: many rows have the same time.
 const KEPT_TIMES: usize = 1 << 16;
