@@ -13,9 +13,6 @@ use crate::samples::{Rows, Subset, Sums};
 use columns::{Encoder, Schema};
 use normalize::{Affine, Normalization};
 
-/// Bytes of the values of columns that are sorted at a time, where they have to be read; more only for a single column.
-const GROUP_BYTES: usize = 128 << 20;
-
 /// From raw values to the network's inputs; part of the model. Everything that depends on the kind of
 /// the transform asks it, so that a new kind only has to answer here.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,6 @@
 
 use crate::error::Result;
 use crate::samples::{Inputs, Subset};
-use crate::transform::GROUP_BYTES;
 
 /// Inputs stay between -CLIP and CLIP (Holzmüller et al. 2024).
 pub const CLIP: f32 = 3.0;
@@ -91,6 +90,9 @@ pub(super) fn fit(data: &Subset) -> (Vec<f64>, Vec<f32>) {
     };
     pairs.into_iter().unzip()
 }
+
+/// Bytes of the values of columns that are sorted at a time, where they have to be read; more only for a single column.
+pub(super) const GROUP_BYTES: usize = 128 << 20;
 
 /// The same for rows of a table that are not in memory: a few columns at a time, for each of which all rows are read once.
 pub(super) fn fit_streamed(data: &Subset) -> Result<(Vec<f64>, Vec<f32>)> {

@@ -29,12 +29,13 @@ pub(crate) fn pass(
 ) -> Pass {
     let samples = labels.len();
     let workspace = Workspace::new(&executor.plan, samples, true);
+    let gradients = executor.plan.parameters.zeros();
     let group = ThreadGroup::new(threads);
     let logits = std::sync::Mutex::new(Vec::new());
     Workers::new(threads).unwrap().run(|index| {
         let thread = group.thread(index);
         let mut scratch = Scratch::new(&executor.plan, samples);
-        let pass = engine::Pass::new(input, &workspace, key);
+        let pass = engine::Pass::new(input, &workspace, key).with_gradients(&gradients);
         for &operation in &executor.plan.operations {
             executor.forward(operation, &pass, &thread, &mut scratch);
             thread.barrier();
@@ -68,7 +69,7 @@ pub(crate) fn pass(
     });
     let losses = workspace.losses.read();
     let loss = (0..samples).map(|i| f64::from(losses.view().row(i)[0])).sum::<f64>();
-    let gradients = workspace.gradients.read().to_vec();
+    let gradients = gradients.read().to_vec();
     let logits = logits.into_inner().unwrap();
     Pass { logits, loss: (loss / samples as f64) as f32, gradients }
 }

@@ -33,7 +33,7 @@ impl Executor {
             if let (Some(&strengths), Update::Overwrite) =
                 (self.plan.layers[index].strengths.get(block), update)
             {
-                pass.workspace.gradients.write(strengths).slice().fill(0.0);
+                pass.gradients.write(strengths).slice().fill(0.0);
             }
             match self.plan.layers[index].gradient {
                 GradientPlace::Logits => self.backward_logits(index, block, pass, update),
@@ -90,7 +90,7 @@ impl Executor {
         let inputs = activations.view().part(0..pass.samples, 0..units);
         let grad = self.grad_preactivations(index, pass);
         let grad = grad.view().part(0..pass.samples, 0..layer.outputs);
-        let mut grad_weight = pass.workspace.gradients.write(layer.weights[block]);
+        let mut grad_weight = pass.gradients.write(layer.weights[block]);
         let grad_weight = MatMut::new(grad_weight.slice(), units, layer.outputs);
         linear::backward_weight(self.kernels, inputs, grad, grad_weight, update);
     }
@@ -127,7 +127,7 @@ impl Executor {
         let layer = &self.plan.layers[index];
         let width = layer.padded[block].len();
         let Scratch { grad_preactivation: grad, row, .. } = scratch;
-        let mut grad_weight = pass.workspace.gradients.write(layer.weights[block]);
+        let mut grad_weight = pass.gradients.write(layer.weights[block]);
         let grad_weight = grad_weight.slice();
         let normalizes = !layer.norms.is_empty();
         match pass.input {
@@ -238,7 +238,7 @@ impl Executor {
     fn backward_bias(&self, index: usize, block: usize, grad: MatRef, pass: &Pass, update: Update) {
         let layer = &self.plan.layers[index];
         let grad = grad.part_columns(0..layer.blocks[block].len());
-        let mut grad_bias = pass.workspace.gradients.write(layer.biases[block]);
+        let mut grad_bias = pass.gradients.write(layer.biases[block]);
         linear::backward_bias(self.kernels, grad, grad_bias.slice(), update);
     }
 }

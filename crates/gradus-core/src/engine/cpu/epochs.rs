@@ -212,9 +212,11 @@ impl Trainer {
         let is_in = |group: &usize| share(threads, *group, groups).contains(&index);
         let group = (0..groups).find(is_in).unwrap_or(0);
         let first = share(threads, group, groups).start;
+        let memory = &self.groups[group];
         Place {
             all: self.everyone.thread(index),
-            group: self.groups[group].thread(index - first),
+            group: memory.threads.thread(index - first),
+            memory,
             micro_batches: share(self.micro_batches.len(), group, groups),
         }
     }
@@ -222,8 +224,6 @@ impl Trainer {
 
 #[cfg(test)]
 mod tests {
-    use gradus_kernels::threads::ThreadGroup;
-
     use super::*;
     use crate::engine::Settings;
     use crate::engine::cpu::trainer::{MICRO_BATCH_SAMPLES, MOST_MICRO_BATCHES};
@@ -277,7 +277,7 @@ mod tests {
                 }
             }
             assert_eq!(computed, vec![1; micro_batches], "{threads} threads");
-            let members: usize = trainer.groups.iter().map(ThreadGroup::threads).sum();
+            let members: usize = trainer.groups.iter().map(|it| it.threads.threads()).sum();
             assert_eq!(members, threads);
         }
     }

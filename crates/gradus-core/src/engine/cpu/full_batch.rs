@@ -81,7 +81,7 @@ impl Trainer {
             return None;
         }
         let order = &self.executor.plan.parameters;
-        let gradients = self.micro_batches[0].workspace.gradients.read();
+        let gradients = self.sums.total().read();
         let objective = self.mean_loss() + l2 / 2.0 * squares(order, parameters);
         Some(Evaluation { objective, gradient: order.from_memory(&gradients), figures })
     }

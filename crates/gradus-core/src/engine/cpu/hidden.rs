@@ -54,6 +54,7 @@ pub(super) struct HiddenLayer<'a> {
     pub(super) index: usize,
     pub(super) layer: &'a PlannedLayer,
     pub(super) workspace: &'a Workspace,
+    pub(super) gradients: &'a SharedMatrix,
     pub(super) parameters: &'a SharedMatrix,
     /// None for a prediction.
     pub(super) key: Option<RngKey>,
@@ -119,8 +120,8 @@ impl HiddenLayer<'_> {
         let normalized = normalized.view().part(0..grad.rows(), 0..units);
         let statistics = self.workspace.statistics.read_partition(norm.statistics);
         let gamma = parameters.read_partition(norm.gamma);
-        let mut grad_gamma = self.workspace.gradients.write(norm.gamma);
-        let mut grad_beta = self.workspace.gradients.write(norm.beta);
+        let mut grad_gamma = self.gradients.write(norm.gamma);
+        let mut grad_beta = self.gradients.write(norm.beta);
         self.kernels.batch_norm_backward(
             grad,
             normalized,
@@ -183,7 +184,7 @@ impl HiddenLayer<'_> {
     /// strengths.
     fn apply_backward(&self, strengths: usize, saved: MatRef, grad: &mut MatMut) {
         let (kernels, activation) = (self.kernels, self.layer.activation);
-        let mut sums = self.workspace.gradients.write(strengths);
+        let mut sums = self.gradients.write(strengths);
         let strengths = self.parameters.read_partition(strengths);
         let (mut outputs, mut through) = ([0.0; PIECE], [0.0; PIECE]);
         for sample in 0..saved.rows() {

@@ -20,7 +20,7 @@ impl Trainer {
     pub(super) fn losses(
         &self,
         data: &Subset,
-        micro_batch: &MicroBatch,
+        (micro_batch, workspace): (&MicroBatch, &Workspace),
         chunk: Chunk,
         thread: &Thread,
         targets: &mut [f32],
@@ -38,7 +38,7 @@ impl Trainer {
                 samples.gather_own(given, &mut weights);
             }
             let weights = self.weights.as_ref().map(|_| &weights[..count]);
-            let mut logits = micro_batch.workspace.logits.write(tile);
+            let mut logits = workspace.logits.write(tile);
             let mut logits = logits.view();
             let (logits, losses) = (logits.part_rows(0..count), &mut losses[..count]);
             match &data.data().targets {
@@ -54,7 +54,7 @@ impl Trainer {
                     self.value_losses(&samples, values, weights, total, logits, targets, losses);
                 }
             }
-            let mut stored = micro_batch.workspace.losses.write(tile);
+            let mut stored = workspace.losses.write(tile);
             let mut stored = stored.view();
             for (row, &loss) in losses.iter().enumerate() {
                 stored.row_mut(row)[0] = loss;

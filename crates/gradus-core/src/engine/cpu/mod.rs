@@ -5,7 +5,7 @@
 //! pass of a layer, `single.rs` that of one sample, `backward.rs` the backward pass, [`linear`] and [`hidden`] their maths, [`workspace`] the memory,
 //! [`column_blocks`] and `columns.rs` are what acts on input columns before the first layer: how it is divided, and its
 //! passes. [`partition`] is the order of parameters in memory. `density.rs` decides whether zeros are skipped, `input.rs` makes the inputs of a step, `losses.rs` turns
-//! outputs into losses and gradients, `output_terms.rs` says how those of several outputs are summed, `update.rs` gradients into new parameters. `trainer.rs` holds what a run
+//! outputs into losses and gradients, `output_terms.rs` says how those of several outputs are summed, `sums.rs` adds the gradients of micro-batches, `update.rs` makes new parameters of them. `trainer.rs` holds what a run
 //! keeps, `micro_batch.rs` what a batch is cut into, `portion.rs` and `all_ranks.rs` how processes share it; `epochs.rs` runs the epochs,
 //! `windows.rs` reads inputs that are not in memory, `full_batch.rs` runs the epochs of L-BFGS, whose memory is in `lbfgs_state.rs`.
 
@@ -29,6 +29,7 @@ pub mod plan;
 mod portion;
 mod single;
 mod step;
+mod sums;
 mod trainer;
 mod update;
 mod windows;

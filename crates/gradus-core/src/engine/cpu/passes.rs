@@ -57,6 +57,8 @@ pub struct Pass<'a> {
     pub(super) input: Input<'a>,
     pub(super) samples: usize,
     pub(super) workspace: &'a Workspace,
+    /// Those of all parameters, in the order of memory, if it is to compute them.
+    pub(super) gradients: &'a SharedMatrix,
     /// Where the random numbers of a training pass come from; without it hidden layers are their
     /// activation alone.
     key: Option<RngKey>,
@@ -69,7 +71,13 @@ impl<'a> Pass<'a> {
     pub fn new(input: Input<'a>, workspace: &'a Workspace, key: Option<RngKey>) -> Pass<'a> {
         let samples = input.samples();
         assert!(samples <= workspace.rows(), "more samples than the workspace has rows");
-        Pass { input, samples, workspace, key, dropout: 1.0 }
+        let gradients = &workspace.no_gradients;
+        Pass { input, samples, workspace, gradients, key, dropout: 1.0 }
+    }
+
+    /// The pass with memory for the gradients of the parameters, which backward passes need.
+    pub fn with_gradients(self, gradients: &'a SharedMatrix) -> Pass<'a> {
+        Pass { gradients, ..self }
     }
 
     /// The pass with this share of the dropout that the plan has.
@@ -229,7 +237,7 @@ impl Executor {
             parameters: &self.parameters,
             input,
             matrices: pass.workspace.columns.as_ref()?,
-            gradients: &pass.workspace.gradients,
+            gradients: pass.gradients,
         })
     }
 
@@ -317,8 +325,9 @@ impl Executor {
         let (kernels, layer) = (self.kernels, &self.plan.layers[index]);
         let mut hidden = self.plan.hidden;
         hidden.dropout *= pass.dropout;
-        let (workspace, parameters, key) = (pass.workspace, &self.parameters, pass.key);
-        HiddenLayer { kernels, hidden, index, layer, workspace, parameters, key }
+        let (parameters, key) = (&self.parameters, pass.key);
+        let Pass { workspace, gradients, .. } = *pass;
+        HiddenLayer { kernels, hidden, index, layer, workspace, gradients, parameters, key }
     }
 }
 

@@ -13,11 +13,12 @@ use gradus_kernels::threads::{SharedMatrix, ThreadGroup, Workers};
 use crate::engine::cpu::all_ranks::AllRanks;
 use crate::engine::cpu::input::InputPipeline;
 use crate::engine::cpu::lbfgs_state::LbfgsState;
-use crate::engine::cpu::micro_batch::{MicroBatch, ThreadState};
+use crate::engine::cpu::micro_batch::{Group, MicroBatch, ThreadState};
 use crate::engine::cpu::output_terms::OutputTerms;
 use crate::engine::cpu::partition::Partitioned;
 use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::portion::share;
+use crate::engine::cpu::sums::Sums;
 use crate::engine::cpu::update::Updater;
 use crate::engine::cpu::{CHUNK, kernels};
 use crate::engine::{Halt, Settings, Snapshot, TargetScale};
@@ -88,7 +89,8 @@ pub(crate) struct Trainer {
     pub(super) ranks: AllRanks,
     pub(super) workers: Workers,
     pub(super) everyone: ThreadGroup,
-    pub(super) groups: Vec<ThreadGroup>,
+    pub(super) groups: Vec<Group>,
+    pub(super) sums: Sums,
     pub(super) states: Vec<Mutex<ThreadState>>,
     pub(super) batches: Batches,
     /// Samples and features of the data that it was made for.
@@ -150,7 +152,8 @@ impl Trainer {
         let rows = batches.batch_size().div_ceil(count).next_multiple_of(TILE);
         let rows = if whole { rows } else { rows.min(CHUNK) };
         let features = (!sparse).then_some(data.features());
-        let groups = ranks.portion().len().min(*threads);
+        let own = ranks.portion().len();
+        let groups = own.min(*threads);
         Ok(Trainer {
             updater: Updater::new(settings, &executor),
             lbfgs: LbfgsState::new(settings).map(Box::new),
@@ -161,14 +164,14 @@ impl Trainer {
             target_scale: settings.target_scale.clone(),
             terms: OutputTerms::new(settings, network.outputs()),
             per_target: settings.loss.outputs_per_target(),
-            micro_batches: (0..ranks.portion().len())
-                .map(|_| MicroBatch::new(&executor, rows, features))
-                .collect(),
+            micro_batches: (0..own).map(|_| MicroBatch::default()).collect(),
+            sums: Sums::new(&executor, (0..groups).map(|group| share(own, group, groups))),
             ranks,
             workers: Workers::new(*threads).map_err(Error::argument)?,
             everyone: ThreadGroup::new(*threads),
             groups: (0..groups)
-                .map(|group| ThreadGroup::new(share(*threads, group, groups).len()))
+                .map(|group| share(*threads, group, groups).len())
+                .map(|threads| Group::new(threads, &executor, rows, features))
                 .collect(),
             states: (0..*threads)
                 .map(|_| {

@@ -1,17 +1,15 @@
 //! From the gradients of a batch to new parameters.
 //!
-//! In: the gradients of all micro-batches. Out: new parameters and what the optimizer remembers. Two parts,
-//! so that other machines can add their gradients between them: [`sum`] adds the micro-batches up,
-//! [`Updater::finish`] does all that follows. Every thread does this for the partitions that it owns; they
-//! meet only where one needs numbers of all: the norm of the whole gradient, the norms of a unit's weights,
-//! the direction of a whole matrix.
+//! In: the gradient of a batch, the sum over its micro-batches (`sums.rs`). Out: new parameters and what the
+//! optimizer remembers. Every thread does this for the partitions that it owns; they meet only where one needs
+//! numbers of all: the norm of the whole gradient, the norms of a unit's weights, the direction of a whole
+//! matrix.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::threads::{SharedMatrix, Thread};
 
-use crate::engine::cpu::micro_batch::MicroBatch;
 use crate::engine::cpu::passes::Executor;
 use crate::engine::cpu::plan::{Operand, Plan, PlannedLayer};
 use crate::engine::{Pace, Settings};
@@ -70,23 +68,6 @@ struct MaxNorm {
     squares: Vec<SharedMatrix>,
     /// What each block's owner makes of them: the factors of the columns.
     factors: Vec<SharedMatrix>,
-}
-
-/// Adds the gradients of the micro-batches up along a binary tree over their numbers, `((0 + 1) + (2 + 3)) + ...`, into
-/// those of the first: this thread's partitions. The gradients of the others hold partial sums afterwards. Machines that
-/// share the micro-batches can add along the same tree, whatever their number.
-pub(super) fn sum(executor: &Executor, micro_batches: &[MicroBatch], all: &Thread) {
-    let gradients = |number: usize| &micro_batches[number].workspace.gradients;
-    executor.plan.for_own_partitions(all, |partition| {
-        let mut width = 1;
-        while width < micro_batches.len() {
-            for left in (0..micro_batches.len() - width).step_by(2 * width) {
-                let right = gradients(left + width).read_partition(partition);
-                executor.kernels().add(gradients(left).write(partition).slice(), &right);
-            }
-            width *= 2;
-        }
-    });
 }
 
 impl Updater {
@@ -401,50 +382,5 @@ impl MaxNorm {
             let weight = MatMut::new(weight.slice(), partition.rows.len(), partition.width);
             kernels.scale_columns(weight, factors);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use gradus_kernels::threads::ThreadGroup;
-
-    use super::*;
-    use crate::engine::cpu::kernels;
-    use crate::network::{Activation, Network};
-
-    /// Numbers whose sum depends on the order of its additions.
-    fn number(micro_batch: usize) -> f32 {
-        [1.0 / 3.0, 2.0 / 7.0, 5.0 / 9.0, 0.1][micro_batch % 4] * (micro_batch + 1) as f32
-    }
-
-    /// The sum of the numbers from `first` on, by the definition of the tree.
-    fn tree(first: usize, count: usize) -> f32 {
-        match count {
-            1 => number(first),
-            _ => tree(first, count / 2) + tree(first + count / 2, count / 2),
-        }
-    }
-
-    #[test]
-    fn micro_batches_are_summed_along_a_tree() {
-        let network = Network::dense(3, &[70], &[Activation::Relu], 2).unwrap();
-        let executor = Executor::new(kernels().unwrap(), &network, false);
-        for count in [1, 2, 4, 8, 64] {
-            let micro_batches: Vec<MicroBatch> =
-                (0..count).map(|_| MicroBatch::new(&executor, 128, Some(3))).collect();
-            for (at, micro_batch) in micro_batches.iter().enumerate() {
-                for partition in 0..executor.plan.parameters.partitions.len() {
-                    micro_batch.workspace.gradients.write(partition).slice().fill(number(at));
-                }
-            }
-            let group = ThreadGroup::new(1);
-            sum(&executor, &micro_batches, &group.thread(0));
-            let found = micro_batches[0].workspace.gradients.read();
-            let partitions = &executor.plan.parameters.partitions;
-            let mut values = partitions.iter().flat_map(|it| &found[it.range.clone()]);
-            assert!(values.all(|&value| value == tree(0, count)), "{count}");
-        }
-        let left_to_right = (1..8).fold(number(0), |sum, at| sum + number(at));
-        assert_ne!(left_to_right, tree(0, 8));
     }
 }

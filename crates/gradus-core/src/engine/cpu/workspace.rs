@@ -13,7 +13,7 @@ use crate::engine::cpu::plan::{GradientPlace, Operation, Plan};
 /// Samples of a partition of the logits: the part of a batch whose losses one thread computes at a time.
 pub const LOSS_ROWS: usize = 64;
 
-/// Activations and gradients of up to `rows` samples, shared by the threads of one group.
+/// Activations of up to `rows` samples and the gradients with respect to them, shared by the threads of one group.
 pub struct Workspace {
     pub(super) rows: usize,
     /// What the plan's columns become.
@@ -35,12 +35,12 @@ pub struct Workspace {
     pub logits: SharedMatrix,
     /// Loss of each sample.
     pub losses: SharedMatrix,
-    /// Gradients of all parameters, in the order of memory.
-    pub gradients: SharedMatrix,
+    /// What takes the place of the parameters' gradients in passes that compute none.
+    pub(super) no_gradients: SharedMatrix,
 }
 
 impl Workspace {
-    /// For up to `rows` samples at a time. Predictions alone need no gradients.
+    /// For up to `rows` samples at a time. Predictions alone need no gradients of activations.
     pub fn new(plan: &Plan, rows: usize, training: bool) -> Workspace {
         let layers = &plan.layers;
         let matrices = |needed: &dyn Fn(usize) -> bool| -> Vec<_> {
@@ -68,10 +68,7 @@ impl Workspace {
             grad_preactivations: matrices(&|index| training && in_workspace(index)),
             logits: SharedMatrix::by_rows(rows, outputs, &tiles),
             losses: SharedMatrix::by_rows(rows, 1, &tiles),
-            gradients: match training {
-                true => plan.parameters.zeros(),
-                false => SharedMatrix::vector(0, &[]),
-            },
+            no_gradients: SharedMatrix::vector(0, &[]),
         }
     }
 

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::error::Result;
 use crate::samples::{ColumnType, Inputs, RawColumn, Subset, TEXT_GAP, TIME_GAP, Table};
-use crate::transform::GROUP_BYTES;
 use crate::transform::normalize::Normalization;
+use crate::transform::robust::GROUP_BYTES;
 
 /// A text is an identifier if so large a share of the rows have a text of their own ...
 const IDENTIFIER_SHARE: f64 = 0.95;
