@@ -106,3 +106,93 @@ pub(super) unsafe fn four_bytes(from: *const u8) -> __m128 {
     let bytes = _mm_cvtsi32_si128(unsafe { from.cast::<i32>().read_unaligned() });
     _mm_cvtepi32_ps(_mm_cvtepu8_epi32(bytes))
 }
+
+/// For each set of bytes among eight, a bit each: their places in rising order, then zeros.
+static PLACES: [[u8; 8]; 256] = {
+    let mut places = [[0; 8]; 256];
+    let mut set = 0;
+    while set < 256 {
+        let (mut bit, mut count) = (0, 0);
+        while bit < 8 {
+            if set >> bit & 1 == 1 {
+                places[set][count] = bit as u8;
+                count += 1;
+            }
+            bit += 1;
+        }
+        set += 1;
+    }
+    places
+};
+
+/// The number of bytes of each set.
+static COUNTS: [u8; 256] = {
+    let mut counts = [0; 256];
+    let mut set = 0;
+    while set < 256 {
+        counts[set] = (set as u32).count_ones() as u8;
+        set += 1;
+    }
+    counts
+};
+
+/// Bytes that are looked at together.
+const CHUNK: usize = 32;
+
+/// Writes the non-zero ones among at most 256 `bytes` to `values` and their places to `indices`;
+/// returns how many there are. Chunks of zeros are passed over; of others, eight bytes at a time are
+/// put in order by a table of their 256 sets. Reference: [`crate::reference::non_zeros`].
+///
+/// Panics where `indices` or `values` have no room for the pairs and 31 bytes more.
+#[target_feature(enable = "avx2")]
+pub(crate) fn non_zeros(bytes: &[u8], indices: &mut [u8], values: &mut [u8]) -> usize {
+    let (chunks, rest) = bytes.as_chunks();
+    let mut last = [0; CHUNK];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut end = 0;
+    for (chunk, start) in chunks.iter().chain([&last]).zip((0..).step_by(CHUNK)) {
+        let set = non_zero(chunk);
+        if set != 0 {
+            let (indices, values) = (&mut indices[end..end + CHUNK], &mut values[end..end + CHUNK]);
+            end += in_order(chunk, start, set, indices, values);
+        }
+    }
+    end
+}
+
+/// The set of the bytes of a chunk that are not zero.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn non_zero(chunk: &[u8; CHUNK]) -> u32 {
+    // SAFETY: 32 readable bytes.
+    let loaded = unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) };
+    !(_mm256_movemask_epi8(_mm256_cmpeq_epi8(loaded, _mm256_setzero_si256())) as u32)
+}
+
+/// Writes the bytes of a set, and their places counted from that of the chunk on.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn in_order(
+    chunk: &[u8; CHUNK],
+    start: usize,
+    set: u32,
+    indices: &mut [u8],
+    values: &mut [u8],
+) -> usize {
+    assert!(indices.len() >= CHUNK && values.len() >= CHUNK);
+    let mut end = 0;
+    for (word, set) in set.to_le_bytes().into_iter().enumerate() {
+        let set = usize::from(set);
+        // SAFETY: 8 bytes of a chunk of 32 and of a row of the table are read; 8 are written
+        // behind the pairs of the words before, at most 8 for each, so that they end within the 32 of the assertion.
+        unsafe {
+            let places = _mm_loadl_epi64(PLACES[set].as_ptr().cast());
+            let bytes = _mm_loadl_epi64(chunk.as_ptr().add(8 * word).cast());
+            let index = _mm_add_epi8(places, _mm_set1_epi8((start + 8 * word) as i8));
+            _mm_storel_epi64(indices.as_mut_ptr().add(end).cast(), index);
+            _mm_storel_epi64(values.as_mut_ptr().add(end).cast(), _mm_shuffle_epi8(bytes, places));
+        }
+        end += usize::from(COUNTS[set]);
+    }
+    end
+}

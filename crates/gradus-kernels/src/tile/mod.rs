@@ -121,17 +121,29 @@ impl Tile {
         &mut self,
         kernels: Kernels,
         features: usize,
-        samples: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+        samples: impl ExactSizeIterator<Item = &'a [u8]>,
         sorted: bool,
     ) {
         self.reset(samples.len(), features);
-        // An iterator with a wrong `len` must not add lists that the products do not expect.
-        let samples = samples.take(self.samples);
-        for sample in samples.clone() {
+        let mut rows: [&[u8]; TILE] = [&[]; TILE];
+        let rows = &mut rows[..self.samples];
+        let mut given = 0;
+        for (row, sample) in rows.iter_mut().zip(samples) {
             assert_eq!(sample.len(), features, "every sample must have {features} bytes");
             // Shuffled samples may lie anywhere in memory: ask for all before the first is needed.
             arch::prefetch(sample);
+            *row = sample;
+            given += 1;
         }
+        // Lists of fewer samples are not what the products expect.
+        assert_eq!(given, rows.len(), "the iterator gives fewer samples than it says");
+        self.list(kernels, features, rows, sorted);
+    }
+
+    /// The lists of samples of bytes. It knows nothing of where the samples come from, so that its loops are compiled
+    /// once and keep their registers.
+    #[inline(never)]
+    fn list(&mut self, kernels: Kernels, features: usize, samples: &[&[u8]], sorted: bool) {
         if let Content::Floats(_) = self.content {
             self.content = Content::Bytes(Orders::default());
         }
@@ -140,14 +152,14 @@ impl Tile {
         // How many are not zero is not known yet: room for all.
         by_sample.clear(samples.len() * features.div_ceil(block), samples.len() * features);
         for start in (0..features).step_by(block) {
-            for sample in samples.clone() {
+            for sample in samples {
                 by_sample.push(kernels, &sample[start..(start + block).min(features)]);
             }
         }
         if sorted {
             // Transposing all bytes and listing the rows of that is faster than sorting the pairs: both
             // run over whole registers.
-            transpose(samples.clone(), features, &mut self.transposed);
+            transpose(samples, features, &mut self.transposed);
             by_feature.clear(features, by_sample.pairs());
             for column in self.transposed.chunks_exact(TILE) {
                 by_feature.push(kernels, &column[..samples.len()]);
@@ -209,15 +221,12 @@ impl Tile {
 
 /// Writes the samples feature after feature, [`TILE`] bytes each, in squares of [`SQUARE`] samples and
 /// features. Bytes behind the last sample have no meaning.
-fn transpose<'a>(
-    mut samples: impl ExactSizeIterator<Item = &'a [u8]>,
-    features: usize,
-    transposed: &mut Vec<u8>,
-) {
+fn transpose(samples: &[&[u8]], features: usize, transposed: &mut Vec<u8>) {
     transposed.resize(features * TILE, 0);
-    let empty: &[u8] = &[];
-    for start in (0..samples.len()).step_by(SQUARE) {
-        let rows: [&[u8]; SQUARE] = std::array::from_fn(|_| samples.next().unwrap_or(empty));
+    for (number, samples) in samples.chunks(SQUARE).enumerate() {
+        let start = number * SQUARE;
+        let rows: [&[u8]; SQUARE] =
+            std::array::from_fn(|at| samples.get(at).copied().unwrap_or_default());
         // Squares as far as they are full of features, and only where there are 16 samples.
         let whole = match rows[SQUARE - 1].is_empty() {
             true => 0,

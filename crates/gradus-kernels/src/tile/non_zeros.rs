@@ -18,6 +18,11 @@ impl Kernels {
             crate::Isa::Avx512Vbmi2 => unsafe {
                 crate::arch::avx512vbmi2::non_zeros(bytes, indices, values)
             },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above; the features of Avx512 include those of Avx2.
+            crate::Isa::Avx2 | crate::Isa::Avx512 => unsafe {
+                crate::arch::avx2::non_zeros(bytes, indices, values)
+            },
             _ => non_zeros(bytes, indices, values),
         }
     }
