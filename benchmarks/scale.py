@@ -383,6 +383,8 @@ def main():
     options.digests = None
     pages, failed = [], False
     for launcher in options.mpiexec.split(","):
+        # Jobs run in folders of their own.
+        launcher = os.path.abspath(shutil.which(launcher) or parser.error(f"there is no program {launcher}"))
         job = Job(program, launcher)
         name = launcher_name(launcher)
         for part in options.only.split(","):
