@@ -121,8 +121,9 @@ impl Pass {
             Density::Sparse(scale) => {
                 let used = &self.tiles[..count.div_ceil(TILE)];
                 for (tile, start) in used.iter().zip(range.clone().step_by(TILE)) {
-                    let part = (start..(start + TILE).min(range.end)).map(|at| samples.index(at));
-                    fill_tile(executor.kernels(), tile, samples.rows, features, part, false);
+                    let part = start..(start + TILE).min(range.end);
+                    let part = part.map(|at| (samples.rows, samples.index(at)));
+                    fill_tile(executor.kernels(), tile, features, part, false);
                 }
                 Input::Tiles(used, *scale)
             }

@@ -336,26 +336,6 @@ impl Inputs {
         }
     }
 
-    /// Adds some values of other dense rows of the same kind.
-    pub(crate) fn append_values(&mut self, other: &Inputs, values: std::ops::Range<usize>) {
-        match (self, other) {
-            (Inputs::Bytes(all), Inputs::Bytes(more)) => all.extend_from_slice(&more[values]),
-            (Inputs::Floats(all), Inputs::Floats(more)) => all.extend_from_slice(&more[values]),
-            (Inputs::Doubles(all), Inputs::Doubles(more)) => all.extend_from_slice(&more[values]),
-            _ => {}
-        }
-    }
-
-    /// Removes all dense rows; their memory stays.
-    pub(crate) fn clear(&mut self) {
-        match self {
-            Inputs::Bytes(all) => all.clear(),
-            Inputs::Floats(all) => all.clear(),
-            Inputs::Doubles(all) => all.clear(),
-            Inputs::Sparse(_) | Inputs::Table(_) | Inputs::Streamed(_) => {}
-        }
-    }
-
     /// Adds other dense rows or raw columns of the same kind, and says whether they are of it and have so many values.
     pub(crate) fn append(&mut self, other: &Inputs, values: usize) -> bool {
         match (self, other) {

@@ -178,26 +178,32 @@ fn share_of_zeros<T: Copy + Default + PartialEq>(data: &Subset, values: &[T]) ->
     zeros as f64 / seen.max(1) as f64
 }
 
-/// Fills `tile` with the samples `indices` of bytes or sparse rows, `sorted` where a gradient will
-/// follow.
-pub(crate) fn fill_tile(
+/// Fills `tile` with samples of bytes or sparse rows, each given by the rows that hold it and its number among them; all
+/// of one kind. `sorted` where a gradient will follow.
+pub(crate) fn fill_tile<'a>(
     kernels: Kernels,
     tile: &SharedTile,
-    inputs: Rows,
     features: usize,
-    indices: impl ExactSizeIterator<Item = usize> + Clone,
+    samples: impl ExactSizeIterator<Item = (Rows<'a>, usize)> + Clone,
     sorted: bool,
 ) {
     let mut tile = tile.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-    match inputs {
-        Rows::Bytes(values) => {
-            let row = |index: usize| &values[index * features..][..features];
-            tile.fill(kernels, features, indices.map(row), sorted);
+    match samples.clone().next() {
+        Some((Rows::Sparse(_), _)) => {
+            let pairs = samples.map(|(rows, index)| match rows {
+                Rows::Sparse(rows) => rows.row(index),
+                _ => Default::default(),
+            });
+            tile.fill_pairs(features, pairs, sorted);
         }
-        Rows::Sparse(rows) => {
-            tile.fill_pairs(features, indices.map(|index| rows.row(index)), sorted);
+        // Others are dense always; raw columns are encoded beforehand.
+        Some((Rows::Bytes(_), _)) | None => {
+            let bytes = samples.map(|(rows, index)| match rows {
+                Rows::Bytes(values) => &values[index * features..][..features],
+                _ => Default::default(),
+            });
+            tile.fill(kernels, features, bytes, sorted);
         }
-        // These are dense always; raw columns are encoded beforehand.
-        Rows::Floats(_) | Rows::Doubles(_) | Rows::Table(_) | Rows::Streamed(_) => {}
+        Some(_) => {}
     }
 }

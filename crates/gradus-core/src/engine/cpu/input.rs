@@ -225,9 +225,8 @@ impl InputPipeline {
             if self.changes_bytes() {
                 self.fill_changed_tile(data, slot, chunk, buffers);
             } else {
-                let samples = rows.map(|place| self.stored_at(data, &chunk, place));
-                let stored = self.stored(data, &chunk);
-                fill_tile(self.kernels, slot, stored, self.features, samples, true);
+                let samples = rows.map(|place| self.sample(data, &chunk, place));
+                fill_tile(self.kernels, slot, self.features, samples, true);
             }
             if self.tiles.cached {
                 // It stays for the whole run.
@@ -250,25 +249,21 @@ impl InputPipeline {
             self.bytes(data, &chunk, place, out, distortion);
             self.drop_bytes(chunk.step, place, row, out);
         }
-        let changed = 0..chunk.count;
-        fill_tile(self.kernels, slot, Rows::Bytes(bytes), self.features, changed, true);
+        let changed = (0..chunk.count).map(|row| (Rows::Bytes(bytes), row));
+        fill_tile(self.kernels, slot, self.features, changed, true);
     }
 
-    /// All samples that are stored, as bytes if they are or were bytes.
-    fn stored<'a>(&'a self, data: &Subset<'a>, chunk: &Chunk<'a>) -> Rows<'a> {
+    /// The rows that hold the sample at a place of the batch, and which of them it is; as bytes if it is or was bytes.
+    fn sample<'a>(
+        &'a self,
+        data: &Subset<'a>,
+        chunk: &Chunk<'a>,
+        place: usize,
+    ) -> (Rows<'a>, usize) {
         match (&self.bytes, chunk.stored) {
-            (_, Some(stored)) => stored.rows,
-            (Some(bytes), None) => Rows::Bytes(bytes),
-            (None, None) => data.rows(),
-        }
-    }
-
-    /// Which of the stored samples is at this place of the batch.
-    fn stored_at(&self, data: &Subset, chunk: &Chunk, place: usize) -> usize {
-        match (&self.bytes, chunk.stored) {
-            (_, Some(stored)) => stored.places[place] as usize,
-            (Some(_), None) => chunk.batch[place] as usize,
-            (None, None) => data.index(chunk.batch[place] as usize),
+            (_, Some(stored)) => stored.sample(place),
+            (Some(bytes), None) => (Rows::Bytes(bytes), chunk.batch[place] as usize),
+            (None, None) => (data.rows(), data.index(chunk.batch[place] as usize)),
         }
     }
 
@@ -281,9 +276,8 @@ impl InputPipeline {
         out: &mut [u8],
         scratch: &mut distort::Scratch,
     ) {
-        let Rows::Bytes(values) = self.stored(data, chunk) else { return };
-        let start = self.stored_at(data, chunk, place) * out.len();
-        let image = &values[start..start + out.len()];
+        let (Rows::Bytes(values), row) = self.sample(data, chunk, place) else { return };
+        let image = &values[row * out.len()..][..out.len()];
         match &self.distorter {
             Some(distorter) => {
                 let (epoch, sample) = (chunk.epoch as u64, chunk.batch[place].into());
@@ -380,7 +374,8 @@ impl InputPipeline {
             self.transform.apply_bytes(bytes, row);
         } else {
             // Bytes in place of floats are kept for tiles alone.
-            self.transform.apply(self.stored(data, chunk), self.stored_at(data, chunk, place), row);
+            let (rows, number) = self.sample(data, chunk, place);
+            self.transform.apply(rows, number, row);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Windows: the inputs of the coming batches, read ahead by a thread of its own while the engine computes.
 //!
-//! In: samples that are not in memory, and the order of an epoch. Out: [`Window`]s, one after the other, each with the inputs
-//! of some consecutive batches. The reader keeps those blocks in memory whose samples are still to come, about two groups
+//! In: samples that are not in memory, and the order of an epoch. Out: [`Window`]s, one after the other, each with the blocks
+//! that some consecutive batches take samples from: nothing is copied. The reader keeps those blocks in memory whose samples are still to come, about two groups
 //! for each stream ([`Batches`]): the one that is being used up, and as much of the next.
 
 use std::collections::VecDeque;
@@ -14,28 +14,40 @@ use crate::samples::batches::Batches;
 use crate::samples::blocks::BLOCK;
 use crate::samples::{Inputs, Rows, Subset};
 
-/// About how many bytes a window takes, but at least one batch.
+/// About how many bytes the samples of a window have, but at least one batch.
 const WINDOW_BYTES: usize = 8 << 20;
 
 /// Windows that are ready or in use at a time.
 const READY: usize = 2;
 
-/// The place of a sample in a window that does not have it.
-const NOWHERE: u32 = u32::MAX;
-
 /// The inputs of some consecutive batches.
 pub(super) struct Window {
     batches: Range<usize>,
-    inputs: Inputs,
-    /// Where in `inputs` the samples of these batches are, batch after batch.
-    places: Vec<u32>,
+    blocks: Vec<Arc<Inputs>>,
+    /// Where the samples of these batches are, batch after batch; that of a sample that is not needed has no meaning.
+    places: Vec<Place>,
 }
 
-/// The inputs of a batch: the rows that they are among, and for each sample of the batch which of them.
+/// A sample: which of a window's blocks, and which of the block's rows.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    block: u32,
+    row: u32,
+}
+
+/// The inputs of a batch.
 #[derive(Clone, Copy)]
 pub(super) struct Stored<'a> {
-    pub(super) rows: Rows<'a>,
-    pub(super) places: &'a [u32],
+    blocks: &'a [Arc<Inputs>],
+    places: &'a [Place],
+}
+
+impl<'a> Stored<'a> {
+    /// The rows that hold the sample at a place of the batch, and which of them it is.
+    pub(super) fn sample(&self, place: usize) -> (Rows<'a>, usize) {
+        let Place { block, row } = self.places[place];
+        (self.blocks[block as usize].rows(), row as usize)
+    }
 }
 
 impl Window {
@@ -43,7 +55,7 @@ impl Window {
     pub(super) fn batch(&self, batch: usize, order: &Batches) -> Stored<'_> {
         let start = (batch - self.batches.start) * order.batch_size();
         let places = &self.places[start..][..order.batch(batch).len()];
-        Stored { rows: self.inputs.rows(), places }
+        Stored { blocks: &self.blocks, places }
     }
 }
 
@@ -123,25 +135,13 @@ impl Windows {
     }
 
     fn read_all(&self, plan: &Plan) -> Result<()> {
-        let Some(streamed) = plan.data.streamed() else { return Ok(()) };
         let mut blocks = Blocks::new(plan);
         let bytes_of_batch = plan.order.batch_size() * plan.data.row_bytes();
         let rounds = WINDOW_BYTES / (bytes_of_batch * plan.round).max(1);
         let count = rounds.max(1) * plan.round;
-        // Windows that nobody holds any more are used again.
-        let mut pool: Vec<Arc<Window>> = Vec::new();
         for first in plan.batches.clone().step_by(count) {
             let batches = first..(first + count).min(plan.batches.end);
-            let free = pool.iter_mut().position(|window| Arc::get_mut(window).is_some());
-            let free = free.and_then(|at| Arc::into_inner(pool.swap_remove(at)));
-            let mut window = free.unwrap_or_else(|| {
-                let (batches, places) = (0..0, Vec::new());
-                let rows = count * (plan.needed)(plan.order.batch_size()).len();
-                Window { batches, inputs: streamed.none(rows), places }
-            });
-            let rows = blocks.fill(plan, batches, &mut window)?;
-            let window = Arc::new(window);
-            pool.push(Arc::clone(&window));
+            let (window, rows) = blocks.window(plan, batches)?;
             let mut queue = lock(&self.queue);
             while queue.ready.len() >= READY && !queue.is_closed {
                 queue = self.wait(queue);
@@ -149,7 +149,7 @@ impl Windows {
             if queue.is_closed {
                 return Ok(());
             }
-            queue.ready.push_back(window);
+            queue.ready.push_back(Arc::new(window));
             drop(queue);
             self.changed.notify_all();
             blocks.read_ahead(plan, rows)?;
@@ -170,16 +170,20 @@ struct Blocks {
     /// In the order in which they are needed first.
     coming: VecDeque<u32>,
     blocks: Vec<Block>,
+    /// The numbers of those that the last window has, in its order.
+    listed: Vec<usize>,
     /// How many rows may be read ahead.
     credit: usize,
 }
 
 #[derive(Default, Clone)]
 struct Block {
-    /// None before it is read, and when no sample is needed any more.
-    inputs: Option<Inputs>,
+    /// None before it is read, and when no sample is needed any more: windows that have it keep it as long as they need it.
+    inputs: Option<Arc<Inputs>>,
     /// How many samples are still needed.
     left: u32,
+    /// Its place among those of the last window, if that has it.
+    listed: Option<u32>,
 }
 
 impl Blocks {
@@ -196,52 +200,53 @@ impl Blocks {
                 blocks[number].left += 1;
             }
         }
-        Blocks { coming, blocks, credit: 0 }
+        Blocks { coming, blocks, listed: Vec::new(), credit: 0 }
     }
 
-    /// Makes the window of these batches, and says how many samples it has.
-    fn fill(&mut self, plan: &Plan, batches: Range<usize>, window: &mut Window) -> Result<usize> {
-        let features = plan.data.features();
-        window.batches = batches.clone();
-        window.inputs.clear();
-        window.places.clear();
+    /// The window of these batches, and how many samples it has.
+    fn window(&mut self, plan: &Plan, batches: Range<usize>) -> Result<(Window, usize)> {
+        for number in self.listed.drain(..) {
+            self.blocks[number].listed = None;
+        }
+        let mut window =
+            Window { batches: batches.clone(), blocks: Vec::new(), places: Vec::new() };
         let mut rows = 0;
         for batch in batches {
             let samples = plan.order.batch(batch);
             let needed = (plan.needed)(samples.len());
+            rows += needed.len();
             for (place, &sample) in samples.iter().enumerate() {
-                if !needed.contains(&place) {
-                    window.places.push(NOWHERE);
-                    continue;
-                }
-                window.places.push(rows as u32);
-                rows += 1;
-                let (number, row) = (sample as usize / BLOCK, sample as usize % BLOCK);
-                self.add(plan, number, row * features..(row + 1) * features, &mut window.inputs)?;
+                window.places.push(match needed.contains(&place) {
+                    true => self.take(plan, sample as usize, &mut window.blocks)?,
+                    false => Place::default(),
+                });
             }
         }
-        Ok(rows)
+        Ok((window, rows))
     }
 
-    /// Adds the values of a sample, which is then no longer needed.
-    fn add(
-        &mut self,
-        plan: &Plan,
-        number: usize,
-        values: Range<usize>,
-        to: &mut Inputs,
-    ) -> Result<()> {
+    /// The place of a sample, which is then no longer needed, among the blocks of a window; adds its block if it is missing.
+    fn take(&mut self, plan: &Plan, sample: usize, window: &mut Vec<Arc<Inputs>>) -> Result<Place> {
+        let (number, row) = (sample / BLOCK, (sample % BLOCK) as u32);
         let block = &mut self.blocks[number];
-        let inputs = match &mut block.inputs {
-            Some(inputs) => inputs,
-            none => none.insert(read(plan, number)?),
+        let listed = match block.listed {
+            Some(listed) => listed,
+            None => {
+                let inputs = match &mut block.inputs {
+                    Some(inputs) => inputs,
+                    none => none.insert(Arc::new(read(plan, number)?)),
+                };
+                let listed = window.len() as u32;
+                window.push(Arc::clone(inputs));
+                self.listed.push(number);
+                *block.listed.insert(listed)
+            }
         };
-        to.append_values(inputs, values);
         block.left -= 1;
         if block.left == 0 {
             block.inputs = None;
         }
-        Ok(())
+        Ok(Place { block: listed, row })
     }
 
     /// Reads about as many rows of the next blocks as have been used, so that no group has to be read at once.
@@ -254,7 +259,7 @@ impl Blocks {
                     return Ok(());
                 }
                 self.credit -= BLOCK;
-                block.inputs = Some(read(plan, number as usize)?);
+                block.inputs = Some(Arc::new(read(plan, number as usize)?));
             }
             self.coming.pop_front();
         }
