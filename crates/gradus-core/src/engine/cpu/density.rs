@@ -196,7 +196,6 @@ pub(crate) fn fill_tile<'a>(
             });
             tile.fill_pairs(features, pairs, sorted);
         }
-        // Others are dense always; raw columns are encoded beforehand.
         Some((Rows::Bytes(_), _)) | None => {
             let bytes = samples.map(|(rows, index)| match rows {
                 Rows::Bytes(values) => &values[index * features..][..features],
@@ -204,6 +203,7 @@ pub(crate) fn fill_tile<'a>(
             });
             tile.fill(kernels, features, bytes, sorted);
         }
+        // Others are dense always; raw columns are encoded beforehand.
         Some(_) => {}
     }
 }

@@ -1,8 +1,9 @@
 //! Windows: the inputs of the coming batches, read ahead by a thread of its own while the engine computes.
 //!
-//! In: samples that are not in memory, and the order of an epoch. Out: [`Window`]s, one after the other, each with the blocks
-//! that some consecutive batches take samples from: nothing is copied. The reader keeps those blocks in memory whose samples are still to come, about two groups
-//! for each stream ([`Batches`]): the one that is being used up, and as much of the next.
+//! In: samples that are not in memory, and the order of an epoch. Out: [`Window`]s, one after the other, each with the
+//! blocks that some consecutive batches take samples from: nothing is copied. The reader keeps those blocks in memory whose
+//! samples are still to come, about two groups for each stream ([`Batches`]): the one that is being used up, and as much of
+//! the next.
 
 use std::collections::VecDeque;
 use std::ops::Range;
