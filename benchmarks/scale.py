@@ -62,11 +62,18 @@ class Failed(Exception):
     """A promise that did not hold."""
 
 
+def found(program):
+    """The path of a program, which may be a name to look for; links stay, as a launcher looks for its files beside its own."""
+    return os.path.abspath(shutil.which(program) or sys.exit(f"there is no program {program}"))
+
+
 class Job:
     """A folder, the program, a launcher, and the library of MPI if it is not the one that the program finds."""
 
     def __init__(self, program, mpiexec, library=None):
-        self.program, self.mpiexec, self.library = program, mpiexec, library
+        # Jobs run in folders of their own: no path may be relative.
+        self.program, self.mpiexec = found(program), mpiexec and found(mpiexec)
+        self.library = library
         self.folder = Path(tempfile.mkdtemp(prefix="gradus-scale-"))
 
     def words(self, command, ranks=None):
@@ -225,7 +232,7 @@ def before(job, options):
     if not options.before:
         return "left out: no --before"
     rows = []
-    earlier = Job(str(Path(options.before).resolve()), None)
+    earlier = Job(options.before, None)
     for hidden in EPOCHS:
         command = f"{trained(hidden)} --threads 2"
         ratios, accuracies = in_turns(
@@ -379,14 +386,11 @@ def main():
     options = parser.parse_args()
     if unknown := set(options.only.split(",")) - set(PARTS):
         parser.error(f"there is no part {', '.join(unknown)}")
-    program = str(Path(options.program).resolve())
     options.digests = None
     pages, failed = [], False
     for launcher in options.mpiexec.split(","):
-        # Jobs run in folders of their own.
-        launcher = os.path.abspath(shutil.which(launcher) or parser.error(f"there is no program {launcher}"))
-        job = Job(program, launcher)
-        name = launcher_name(launcher)
+        job = Job(options.program, launcher)
+        name = launcher_name(job.mpiexec)
         for part in options.only.split(","):
             begin = time.monotonic()
             try:

@@ -1,11 +1,11 @@
 //! One array in a file that may be larger than memory: a path in, any of its rows out.
 //!
-//! The file is an NPY in row-major order or an IDX that is not compressed. Rows are read at their place in the file, in
-//! pieces; nothing is mapped into memory. Each read opens the file, so that any number of threads can read any number of
+//! The file is an NPY in row-major order or an IDX that is not compressed. Rows are read at their place in the file;
+//! nothing is mapped into memory. Each read opens the file, so that any number of threads can read any number of
 //! files, and checks its size first: a file that was truncated meanwhile is an error, not other rows.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -167,7 +167,7 @@ impl RowFile {
     pub fn read(&self, rows: Range<usize>) -> Result<Array> {
         let mut shape = vec![rows.len()];
         shape.extend(&self.sample_shape);
-        let values = self.decode(self.bytes(rows)?)?;
+        let values = self.decode(self.bytes(rows, Vec::new())?)?;
         Ok(Array { shape, values })
     }
 
@@ -180,18 +180,22 @@ impl RowFile {
         values.map_err(|error| error.context(self.path.display()))
     }
 
-    /// The bytes of these rows as they are in the file.
-    pub(crate) fn bytes(&self, rows: Range<usize>) -> Result<Vec<u8>> {
+    /// The bytes of these rows as they are in the file, in the memory of `bytes`, which are replaced.
+    pub(crate) fn bytes(&self, rows: Range<usize>, mut bytes: Vec<u8>) -> Result<Vec<u8>> {
         let (row, samples) = (self.row_bytes(), self.samples);
         assert!(rows.start <= rows.end && rows.end <= samples, "rows {rows:?} of {samples}");
-        let mut bytes = vec![0; rows.len() * row];
         let mut file = self.file()?;
         let read = |error| self.unreadable(error);
         file.seek(SeekFrom::Start(self.start + (rows.start * row) as u64)).map_err(read)?;
-        for piece in bytes.chunks_mut(PIECE) {
-            file.read_exact(piece).map_err(read)?;
+        let size = rows.len() * row;
+        // Not zeroed first: that would take a quarter of the time of reading.
+        bytes.clear();
+        bytes.reserve_exact(size);
+        file.take(size as u64).read_to_end(&mut bytes).map_err(read)?;
+        match bytes.len() == size {
+            true => Ok(bytes),
+            false => Err(self.unreadable(ErrorKind::UnexpectedEof.into())),
         }
-        Ok(bytes)
     }
 
     /// The SHA-256 of the whole file, header and all; `on_piece` hears how many bytes were read.
@@ -228,7 +232,7 @@ impl RowFile {
 
     fn unreadable(&self, error: std::io::Error) -> Error {
         match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
+            ErrorKind::UnexpectedEof => {
                 Error::data(&self.path, "the file was truncated while it was read; copy it again")
             }
             _ => Error::io("read", &self.path, error),

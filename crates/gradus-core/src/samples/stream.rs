@@ -28,6 +28,16 @@ pub trait Source: Send + Sync {
     /// Those of reading.
     fn read(&self, rows: Range<usize>) -> Result<Dataset>;
 
+    /// The inputs of the samples `rows`, as [`Source::read`] has them; they may be in the memory of `memory`, which is empty and of
+    /// their kind.
+    ///
+    /// # Errors
+    /// Those of reading.
+    fn inputs(&self, rows: Range<usize>, memory: Inputs) -> Result<Inputs> {
+        drop(memory);
+        Ok(self.read(rows)?.inputs)
+    }
+
     /// The targets of all samples.
     ///
     /// # Errors
@@ -154,14 +164,17 @@ impl Streamed {
     ) -> Result<()> {
         for run in runs(numbers) {
             let wanted = run.len();
-            let found = self.source().read(run.clone())?;
-            let fits = match inputs.is_empty() && same_kind(inputs, &found.inputs) {
+            let values = wanted * self.features();
+            let fits = match inputs.is_empty() {
                 // The usual case, without a copy.
                 true => {
-                    *inputs = found.inputs;
-                    inputs.len() == wanted * self.features()
+                    let memory = std::mem::replace(inputs, self.none(0));
+                    let found = self.source().inputs(run.clone(), memory)?;
+                    let fits = same_kind(inputs, &found) && found.len() == values;
+                    *inputs = found;
+                    fits
                 }
-                false => inputs.append(&found.inputs, wanted * self.features()),
+                false => inputs.append(&self.source().inputs(run.clone(), self.none(0))?, values),
             };
             if !fits {
                 return Err(invalid(format!(
@@ -184,6 +197,18 @@ impl Streamed {
             Rows::Doubles(_) => Inputs::Doubles(Vec::with_capacity(values)),
             Rows::Table(table) => Inputs::Table(table.without_rows()),
             _ => Inputs::Floats(Vec::with_capacity(values)),
+        }
+    }
+
+    /// As [`Streamed::none`], in memory that held others of the same kind.
+    pub(crate) fn none_in(&self, memory: Option<Inputs>, samples: usize) -> Inputs {
+        match memory {
+            Some(Inputs::Bytes(mut values)) => {
+                values.clear();
+                Inputs::Bytes(values)
+            }
+            // Reading others takes other memory anyway.
+            _ => self.none(samples),
         }
     }
 

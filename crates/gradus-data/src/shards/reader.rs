@@ -201,6 +201,11 @@ impl Shards {
     /// # Errors
     /// As [`Shards::read`].
     pub fn inputs(&self, rows: Range<usize>) -> Result<Inputs> {
+        self.inputs_in(rows, Vec::new())
+    }
+
+    /// As [`Shards::inputs`]; bytes may be in the memory of `memory`.
+    fn inputs_in(&self, rows: Range<usize>, mut memory: Vec<u8>) -> Result<Inputs> {
         let features = self.features();
         let mut inputs = match self.index.kind {
             Kind::Uint8 => Inputs::Bytes(Vec::with_capacity(rows.len() * features)),
@@ -208,7 +213,8 @@ impl Shards {
             Kind::Float64 => Inputs::Doubles(Vec::with_capacity(rows.len() * features)),
         };
         for (shard, part) in self.parts(rows) {
-            match (&mut inputs, shard.read(&shard.inputs, &shard.sums[0], part)?) {
+            let memory = std::mem::take(&mut memory);
+            match (&mut inputs, shard.read(&shard.inputs, &shard.sums[0], part, memory)?) {
                 (Inputs::Bytes(all), Values::U8(values)) if all.is_empty() => *all = values,
                 (Inputs::Bytes(all), Values::U8(values)) => all.extend(values),
                 (Inputs::Floats(all), Values::F32(values)) if all.is_empty() => *all = values,
@@ -280,7 +286,8 @@ impl Shards {
     pub fn targets_of(&self, rows: Range<usize>) -> Result<Targets> {
         let mut targets = self.index.targets.none(self.index.names.clone());
         for (shard, part) in self.parts(rows) {
-            match (&mut targets, shard.read(&shard.targets, &shard.sums[1], part)?) {
+            let values = shard.read(&shard.targets, &shard.sums[1], part, Vec::new())?;
+            match (&mut targets, values) {
                 (Targets::Classes { labels, .. }, Values::U8(values)) => {
                     labels.extend(values.into_iter().map(u32::from));
                 }
@@ -327,9 +334,16 @@ impl Shards {
 }
 
 impl Shard {
-    /// The values in these rows of one of its files. Blocks that are read as a whole are checked.
-    fn read(&self, file: &RowFile, sums: &[u32], rows: Range<usize>) -> Result<Values> {
-        let bytes = file.bytes(rows.clone())?;
+    /// The values in these rows of one of its files; bytes are in the memory of `memory`. Blocks that are read as a whole are
+    /// checked.
+    fn read(
+        &self,
+        file: &RowFile,
+        sums: &[u32],
+        rows: Range<usize>,
+        memory: Vec<u8>,
+    ) -> Result<Values> {
+        let bytes = file.bytes(rows.clone(), memory)?;
         checks::check(sums, file.samples(), rows, &bytes).map_err(|block| {
             Error::data(
                 file.path(),
@@ -388,6 +402,14 @@ impl Source for Shards {
 
     fn read(&self, rows: Range<usize>) -> Result<Dataset> {
         self.read(rows)
+    }
+
+    fn inputs(&self, rows: Range<usize>, memory: Inputs) -> Result<Inputs> {
+        match memory {
+            Inputs::Bytes(memory) => self.inputs_in(rows, memory),
+            // Their values have to be checked, too.
+            _ => Ok(self.read(rows)?.inputs),
+        }
     }
 
     fn targets(&self) -> Result<Targets> {

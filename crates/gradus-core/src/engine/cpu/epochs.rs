@@ -66,6 +66,7 @@ impl Trainer {
             batches: done..self.batches.len(),
             round: self.input.round(),
             needed: &|samples| self.input.needed(self.ranks.portion(), samples),
+            threads: self.workers.count(),
         };
         let windows = Windows::default();
         std::thread::scope(|scope| {

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex};
 
 use crate::engine::cpu::lock;
@@ -18,20 +19,24 @@ use crate::samples::{Inputs, Rows, Subset};
 /// About how many bytes the samples of a window have, but at least one batch.
 const WINDOW_BYTES: usize = 8 << 20;
 
-/// Windows that are ready or in use at a time.
-const READY: usize = 2;
+/// Windows that are ready or in use at a time. They share their blocks, so that eight of them take little memory more than two, but
+/// computing goes on where a disk hesitates for a tenth of a second.
+const READY: usize = 8;
+
+/// At most so many blocks are read at the same time: each takes memory, and few disks give more to more readers.
+const MOST_READERS: usize = 4;
 
 /// The inputs of some consecutive batches.
 pub(super) struct Window {
     batches: Range<usize>,
     blocks: Vec<Arc<Inputs>>,
-    /// Where the samples of these batches are, batch after batch; that of a sample that is not needed has no meaning.
-    places: Vec<Place>,
+    /// Batch after batch; that of a sample that is not needed has no meaning.
+    places: Vec<BlockRow>,
 }
 
-/// A sample: which of a window's blocks, and which of the block's rows.
+/// Where a sample is: in which of a window's blocks, and in which of the block's rows.
 #[derive(Clone, Copy, Default)]
-struct Place {
+struct BlockRow {
     block: u32,
     row: u32,
 }
@@ -40,13 +45,13 @@ struct Place {
 #[derive(Clone, Copy)]
 pub(super) struct Stored<'a> {
     blocks: &'a [Arc<Inputs>],
-    places: &'a [Place],
+    places: &'a [BlockRow],
 }
 
 impl<'a> Stored<'a> {
     /// The rows that hold the sample at a place of the batch, and which of them it is.
     pub(super) fn sample(&self, place: usize) -> (Rows<'a>, usize) {
-        let Place { block, row } = self.places[place];
+        let BlockRow { block, row } = self.places[place];
         (self.blocks[block as usize].rows(), row as usize)
     }
 }
@@ -70,6 +75,8 @@ pub(super) struct Plan<'a> {
     pub(super) round: usize,
     /// Which samples of a batch of so many are needed, by their places in it.
     pub(super) needed: &'a (dyn Fn(usize) -> Range<usize> + Sync),
+    /// How many threads compute meanwhile.
+    pub(super) threads: usize,
 }
 
 /// Windows on their way from the reader to the threads that compute.
@@ -168,13 +175,15 @@ impl Windows {
 
 /// The blocks of which some samples are still needed.
 struct Blocks {
-    /// In the order in which they are needed first.
+    /// Those that are not read yet, in the order in which they are needed first.
     coming: VecDeque<u32>,
     blocks: Vec<Block>,
     /// The numbers of those that the last window has, in its order.
     listed: Vec<usize>,
     /// How many rows may be read ahead.
     credit: usize,
+    /// Those of which no sample is needed any more, as long as no other block has taken their memory.
+    spent: Vec<Arc<Inputs>>,
 }
 
 #[derive(Default, Clone)]
@@ -201,7 +210,7 @@ impl Blocks {
                 blocks[number].left += 1;
             }
         }
-        Blocks { coming, blocks, listed: Vec::new(), credit: 0 }
+        Blocks { coming, blocks, listed: Vec::new(), credit: 0, spent: Vec::new() }
     }
 
     /// The window of these batches, and how many samples it has.
@@ -219,7 +228,7 @@ impl Blocks {
             for (place, &sample) in samples.iter().enumerate() {
                 window.places.push(match needed.contains(&place) {
                     true => self.take(plan, sample as usize, &mut window.blocks)?,
-                    false => Place::default(),
+                    false => BlockRow::default(),
                 });
             }
         }
@@ -227,54 +236,180 @@ impl Blocks {
     }
 
     /// The place of a sample, which is then no longer needed, among the blocks of a window; adds its block if it is missing.
-    fn take(&mut self, plan: &Plan, sample: usize, window: &mut Vec<Arc<Inputs>>) -> Result<Place> {
+    fn take(
+        &mut self,
+        plan: &Plan,
+        sample: usize,
+        window: &mut Vec<Arc<Inputs>>,
+    ) -> Result<BlockRow> {
         let (number, row) = (sample / BLOCK, (sample % BLOCK) as u32);
-        let block = &mut self.blocks[number];
-        let listed = match block.listed {
+        let listed = match self.blocks[number].listed {
             Some(listed) => listed,
             None => {
-                let inputs = match &mut block.inputs {
-                    Some(inputs) => inputs,
-                    none => none.insert(Arc::new(read(plan, number)?)),
+                let inputs = loop {
+                    match &self.blocks[number].inputs {
+                        Some(inputs) => break Arc::clone(inputs),
+                        None => self.read_next(plan)?,
+                    }
                 };
                 let listed = window.len() as u32;
-                window.push(Arc::clone(inputs));
+                window.push(inputs);
                 self.listed.push(number);
-                *block.listed.insert(listed)
+                *self.blocks[number].listed.insert(listed)
             }
         };
+        let block = &mut self.blocks[number];
         block.left -= 1;
         if block.left == 0 {
-            block.inputs = None;
+            self.spent.extend(block.inputs.take());
         }
-        Ok(Place { block: listed, row })
+        Ok(BlockRow { block: listed, row })
     }
 
     /// Reads about as many rows of the next blocks as have been used, so that no group has to be read at once.
     fn read_ahead(&mut self, plan: &Plan, used: usize) -> Result<()> {
         self.credit += used;
-        while let Some(&number) = self.coming.front() {
-            let block = &mut self.blocks[number as usize];
-            if block.inputs.is_none() && block.left > 0 {
-                if self.credit < BLOCK {
-                    return Ok(());
-                }
-                self.credit -= BLOCK;
-                block.inputs = Some(Arc::new(read(plan, number as usize)?));
-            }
-            self.coming.pop_front();
+        while !self.coming.is_empty() && self.credit >= self.at_a_time(plan) * BLOCK {
+            self.credit -= self.at_a_time(plan) * BLOCK;
+            self.read_next(plan)?;
         }
         Ok(())
     }
+
+    /// How many blocks are read next.
+    fn at_a_time(&self, plan: &Plan) -> usize {
+        plan.threads.min(MOST_READERS).min(self.coming.len())
+    }
+
+    /// Reads the next blocks, at least one, all at the same time. Where the threads that compute have all cores, a reader stops one
+    /// of them, and the others wait for it: so it is better that several readers stop all of them, for a shorter time.
+    fn read_next(&mut self, plan: &Plan) -> Result<()> {
+        let count = self.at_a_time(plan);
+        let numbers: Vec<u32> = self.coming.drain(..count).collect();
+        let read: Vec<Result<Inputs>> = std::thread::scope(|scope| {
+            let mut work = numbers.iter().map(|&number| {
+                let memory = self.memory();
+                move || read(plan, number as usize, memory)
+            });
+            let own = work.next();
+            let others: Vec<_> = work.map(|work| scope.spawn(work)).collect();
+            let own = own.map(|work| work());
+            let others =
+                others.into_iter().map(|it| it.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            own.into_iter().chain(others).collect()
+        });
+        if read.is_empty() {
+            return Err(Error::argument("a sample is in none of the blocks that were to come"));
+        }
+        for (number, inputs) in numbers.into_iter().zip(read) {
+            self.blocks[number as usize].inputs = Some(Arc::new(inputs?));
+        }
+        Ok(())
+    }
+
+    /// The memory of a block that no window has any more: new memory costs as much time as reading.
+    fn memory(&mut self) -> Option<Inputs> {
+        let free = self.spent.iter().position(|it| Arc::strong_count(it) == 1)?;
+        Arc::into_inner(self.spent.swap_remove(free))
+    }
 }
 
-/// The inputs of a block.
-fn read(plan: &Plan, number: usize) -> Result<Inputs> {
+/// The inputs of a block, in memory that may have held another.
+fn read(plan: &Plan, number: usize, memory: Option<Inputs>) -> Result<Inputs> {
     let samples = number * BLOCK..((number + 1) * BLOCK).min(plan.data.len());
     let Some(streamed) = plan.data.streamed() else {
         return Err(Error::argument("the samples are in memory: nothing is to be read"));
     };
-    let mut inputs = streamed.none(samples.len());
+    let mut inputs = streamed.none_in(memory, samples.len());
     streamed.read(samples.map(|sample| plan.data.index(sample)), &mut inputs)?;
     Ok(inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{DataDigest, Dataset, Source, Sums, Targets};
+
+    /// A window has about a block of such rows.
+    const FEATURES: usize = WINDOW_BYTES / BLOCK;
+
+    const SAMPLES: usize = 7 * BLOCK + 100;
+
+    /// What each value of a sample is.
+    fn value(sample: usize) -> u8 {
+        (sample % 251) as u8
+    }
+
+    /// Samples that are written into the memory that is offered.
+    struct Written;
+
+    impl Source for Written {
+        fn samples(&self) -> usize {
+            SAMPLES
+        }
+
+        fn read(&self, rows: Range<usize>) -> Result<Dataset> {
+            let inputs = self.inputs(rows.clone(), Inputs::Bytes(Vec::new()))?;
+            Dataset::with_targets(
+                inputs,
+                self.targets()?.subset(&rows.collect::<Vec<_>>()),
+                vec![FEATURES],
+            )
+        }
+
+        fn inputs(&self, rows: Range<usize>, memory: Inputs) -> Result<Inputs> {
+            let Inputs::Bytes(mut values) = memory else { panic!("bytes are read into bytes") };
+            assert!(values.is_empty());
+            values.extend(rows.flat_map(|sample| std::iter::repeat_n(value(sample), FEATURES)));
+            Ok(Inputs::Bytes(values))
+        }
+
+        fn targets(&self) -> Result<Targets> {
+            Ok(Targets::Classes { labels: vec![0; SAMPLES], names: vec!["a".into()] })
+        }
+
+        fn digest(&self) -> DataDigest {
+            unreachable!("nobody asks for it")
+        }
+
+        fn sums(&self) -> Result<Sums> {
+            unreachable!("nobody asks for them")
+        }
+    }
+
+    #[test]
+    fn windows_have_their_samples_in_memory_that_is_used_again() {
+        let data = Dataset::streamed(Written).unwrap();
+        let order = Batches::new(SAMPLES, 1000).unwrap();
+        for threads in [1, 2, 3] {
+            let plan = Plan {
+                data: (&data).into(),
+                order: &order,
+                batches: 0..order.len(),
+                round: 2,
+                needed: &|samples| samples / 4..samples,
+                threads,
+            };
+            let mut blocks = Blocks::new(&plan);
+            for first in (0..order.len()).step_by(4) {
+                let (window, rows) =
+                    blocks.window(&plan, first..(first + 4).min(order.len())).unwrap();
+                for batch in window.batches.clone() {
+                    let (samples, stored) = (order.batch(batch), window.batch(batch, &order));
+                    for place in samples.len() / 4..samples.len() {
+                        let (Rows::Bytes(values), row) = stored.sample(place) else {
+                            panic!("not bytes")
+                        };
+                        let found = &values[row * FEATURES..][..FEATURES];
+                        assert!(found.iter().all(|&it| it == value(samples[place] as usize)));
+                    }
+                }
+                drop(window);
+                blocks.read_ahead(&plan, rows).unwrap();
+            }
+            assert!(blocks.coming.is_empty());
+            // Without that, all eight.
+            assert!(blocks.spent.len() <= 2 + threads, "{threads}: {}", blocks.spent.len());
+        }
+    }
 }
