@@ -14,7 +14,7 @@ use crate::engine::cpu::portion::share;
 use crate::engine::cpu::step::Step;
 use crate::engine::cpu::trainer::Trainer;
 use crate::engine::cpu::update::StepSize;
-use crate::engine::cpu::windows::{Plan, Windows};
+use crate::engine::cpu::windows::{Plan, Windows, no_reader, reader};
 use crate::engine::{Epoch, Halt, PartialEpoch, Totals};
 use crate::error::{Error, Result};
 use crate::samples::{Shuffle, Subset, Targets};
@@ -71,9 +71,7 @@ impl Trainer {
         let windows = Windows::default();
         std::thread::scope(|scope| {
             let _closing = windows.closing();
-            let reader = std::thread::Builder::new().name("reader".into());
-            let reader = reader.spawn_scoped(scope, || windows.read(&plan));
-            reader.map_err(|error| Error::argument(format!("no thread to read data: {error}")))?;
+            reader().spawn_scoped(scope, || windows.read(&plan)).map_err(no_reader)?;
             self.workers.run(|index| self.work(index, data, (epoch, first), Some(&windows)));
             windows.check()
         })

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::Builder;
 
 use crate::engine::cpu::lock;
 use crate::error::{Error, Result};
@@ -292,10 +293,12 @@ impl Blocks {
                 move || read(plan, number as usize, memory)
             });
             let own = work.next();
-            let others: Vec<_> = work.map(|work| scope.spawn(work)).collect();
+            let others: Vec<_> = work.map(|work| reader().spawn_scoped(scope, work)).collect();
             let own = own.map(|work| work());
-            let others =
-                others.into_iter().map(|it| it.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            let others = others.into_iter().map(|other| match other {
+                Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                Err(error) => Err(no_reader(error)),
+            });
             own.into_iter().chain(others).collect()
         });
         if read.is_empty() {
@@ -312,6 +315,16 @@ impl Blocks {
         let free = self.spent.iter().position(|it| Arc::strong_count(it) == 1)?;
         Arc::into_inner(self.spent.swap_remove(free))
     }
+}
+
+/// A thread that reads.
+pub(super) fn reader() -> Builder {
+    Builder::new().name("reader".into())
+}
+
+/// The error of a thread that the operating system refused.
+pub(super) fn no_reader(error: std::io::Error) -> Error {
+    Error::argument(format!("no thread to read data: {error}"))
 }
 
 /// The inputs of a block, in memory that may have held another.
