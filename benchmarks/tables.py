@@ -125,12 +125,14 @@ def summary(runs, wanted):
             if not good:
                 lines.append(f"| {peer} | {of_peer[0]['failure'] if of_peer else 'not run'} |")
                 continue
-            mean = lambda key: statistics.fmean(run[key] for run in good)
+            # Runs of other days may lack a figure.
+            mean = lambda key: statistics.fmean(run[key] for run in good if key in run)
+            known = lambda key: any(key in run for run in good)
             spread = f" ± {factor * statistics.stdev(run[figure] for run in good):.2g}" if len(good) > 1 else ""
             cells = [f"{factor * mean(figure):.4g}{spread}"]
             if extra:
-                cells += [f"{mean(key):.4f}" if key in good[0] else "" for key in ("auc", "log_loss")]
-            cells += [f"{mean(key):.1f}" if key in good[0] else "" for key in TIMES.values()]
+                cells += [f"{mean(key):.4f}" if known(key) else "" for key in ("auc", "log_loss")]
+            cells += [f"{mean(key):.1f}" if known(key) else "" for key in TIMES.values()]
             few = "" if len(good) >= wanted.seeds else f" ({len(good)} of {wanted.seeds} seeds)"
             lines.append(f"| {peer}{few} | {' | '.join(cells)} |")
     return lines
