@@ -20,8 +20,8 @@ use crate::samples::{Inputs, Rows, Subset};
 /// About how many bytes the samples of a window have, but at least one batch.
 const WINDOW_BYTES: usize = 8 << 20;
 
-/// Windows that are ready or in use at a time. They share their blocks, so that eight of them take little memory more than two, but
-/// computing goes on where a disk hesitates for a tenth of a second.
+/// Windows that are ready or in use at a time. They share their blocks, so that eight of them take little memory more than two; how much
+/// longer a disk may hesitate before the threads that compute wait for it was not measured.
 const READY: usize = 8;
 
 /// At most so many blocks are read at the same time: each takes memory, and few disks give more to more readers.
@@ -31,7 +31,7 @@ const MOST_READERS: usize = 4;
 pub(super) struct Window {
     batches: Range<usize>,
     blocks: Vec<Arc<Inputs>>,
-    /// Batch after batch; that of a sample that is not needed has no meaning.
+    /// Where the samples of these batches are, batch after batch; that of a sample that is not needed has no meaning.
     places: Vec<BlockRow>,
 }
 
@@ -310,7 +310,7 @@ impl Blocks {
         Ok(())
     }
 
-    /// The memory of a block that no window has any more: new memory costs as much time as reading.
+    /// The memory of a block that no window has any more, so that no pages have to be asked for.
     fn memory(&mut self) -> Option<Inputs> {
         let free = self.spent.iter().position(|it| Arc::strong_count(it) == 1)?;
         Arc::into_inner(self.spent.swap_remove(free))
