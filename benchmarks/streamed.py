@@ -78,8 +78,11 @@ def equal(job, options):
 
 
 def stopped(job, command, whole, draw):
-    """Runs a command to its end, which takes `whole` seconds, stopping it at random moments: how often within an epoch."""
-    within = 0
+    """Runs a command to its end, which takes `whole` seconds, stopping it at random moments: how often within an epoch.
+
+    A run that ends without having been stopped there begins again: short ones rarely are.
+    """
+    within, ended = 0, 0
     while True:
         process = subprocess.Popen(
             job.words(command), cwd=job.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -90,12 +93,16 @@ def stopped(job, command, whole, draw):
             process.send_signal(signal.SIGINT)
             status = process.wait()
         if status == 0:
-            if within == 0:
+            if within > 0:
+                return within
+            ended += 1
+            if ended == 20:
                 raise Failed("no run was stopped within an epoch: take more --samples")
-            return within
-        if status != 130:
+            (job.folder / "run").unlink(missing_ok=True)
+        elif status == 130:
+            within += is_within(job.folder / "run")
+        else:
             raise Failed(f"status {status} of a run that was stopped")
-        within += is_within(job.folder / "run")
 
 
 def is_within(checkpoint):

@@ -9,6 +9,7 @@
 //! | files.rs | detects the format of a path from its content and calls the reader |
 //! | folders.rs | what a folder holds: files of one format, parts, classes |
 //! | listing.rs, pattern.rs, parts.rs, idx_files.rs, emnist.rs | what names in a folder mean: clutter, patterns, parts, IDX files, EMNIST's |
+//! | memory.rs, direct.rs | how much memory there is, and reads past the page cache for files that have more |
 //! | row_file.rs | any rows of an array in a file that may be larger than memory |
 //! | pieces.rs, array_rows.rs | data of any kind, piece by piece |
 //! | shards/ | a folder of shards: data beyond memory, packed and read |
@@ -35,6 +36,8 @@ mod array_form;
 mod parts;
 pub mod idx;
 pub mod npy;
+mod memory;
+mod direct;
 mod row_file;
 pub mod zip;
 pub mod csv;

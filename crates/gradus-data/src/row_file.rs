@@ -2,7 +2,8 @@
 //!
 //! The file is an NPY in row-major order or an IDX that is not compressed. Rows are read at their place in the file;
 //! nothing is mapped into memory. Each read opens the file, so that any number of threads can read any number of
-//! files, and checks its size first: a file that was truncated meanwhile is an error, not other rows.
+//! files, and checks its size first: a file that was truncated meanwhile is an error, not other rows. Files larger than
+//! memory are read past the page cache.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -14,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::array::{Array, Values};
 use super::bytes::{Digest, read_up_to};
-use super::{idx, invalid, npy};
+use super::{direct, idx, invalid, memory, npy};
 use crate::error::{Error, Result};
 use crate::reading;
 
@@ -37,6 +38,7 @@ pub struct RowFile {
     /// Bytes of a value.
     size: usize,
     element: Element,
+    is_beyond_memory: bool,
 }
 
 /// How bytes become values.
@@ -112,7 +114,7 @@ impl RowFile {
                  have {promised}: it is truncated or damaged; copy it again"
             )));
         }
-        Ok(RowFile {
+        let mut file = RowFile {
             path: path.to_owned(),
             start: start as u64,
             length,
@@ -120,7 +122,15 @@ impl RowFile {
             sample_shape: sample_shape.to_vec(),
             size,
             element,
-        })
+            is_beyond_memory: false,
+        };
+        file.is_part_of(length);
+        Ok(file)
+    }
+
+    /// Says how many bytes are read again and again, this file among others: more than memory has are not worth keeping there.
+    pub(crate) fn is_part_of(&mut self, bytes: u64) {
+        self.is_beyond_memory = memory::is_less_than(bytes);
     }
 
     /// Where the file is.
@@ -186,8 +196,15 @@ impl RowFile {
         assert!(rows.start <= rows.end && rows.end <= samples, "rows {rows:?} of {samples}");
         let mut file = self.file()?;
         let read = |error| self.unreadable(error);
-        file.seek(SeekFrom::Start(self.start + (rows.start * row) as u64)).map_err(read)?;
         let size = rows.len() * row;
+        let start = self.start + (rows.start * row) as u64;
+        let is_read = self.is_beyond_memory
+            && direct::read(&self.path, start..start + size as u64, &mut bytes).is_ok();
+        if is_read && bytes.len() == size {
+            return Ok(bytes);
+        }
+        // Whatever prevented that may not prevent this; if it does, the error tells what it is.
+        file.seek(SeekFrom::Start(start)).map_err(read)?;
         // Not zeroed first: that took a tenth of the time of reading.
         bytes.clear();
         bytes.reserve_exact(size);
@@ -265,12 +282,15 @@ mod tests {
                 0 => idx::parse_idx(&content).unwrap(),
                 _ => npy::parse_npy(&content).unwrap(),
             };
-            let file = RowFile::open(&path).unwrap();
+            let mut file = RowFile::open(&path).unwrap();
             assert_eq!((file.samples(), file.sample_shape()), (10, &whole.shape[1..]));
-            assert_eq!(file.read(0..10).unwrap(), whole);
-            let (part, width) = (file.read(3..7).unwrap(), whole.values.len() / 10);
-            assert_eq!(part.shape[0], 4);
-            assert_eq!(part.values.to_f64(), whole.values.to_f64()[3 * width..7 * width]);
+            for bytes in [content.len() as u64, u64::MAX] {
+                file.is_part_of(bytes);
+                assert_eq!(file.read(0..10).unwrap(), whole);
+                let (part, width) = (file.read(3..7).unwrap(), whole.values.len() / 10);
+                assert_eq!(part.shape[0], 4);
+                assert_eq!(part.values.to_f64(), whole.values.to_f64()[3 * width..7 * width]);
+            }
             assert_eq!(file.sha256(|_| {}).unwrap(), crate::bytes::sha256(&content));
         }
     }

@@ -90,6 +90,11 @@ impl Shards {
             shards.push(Shard { first, inputs, targets, sums });
             first += entry.samples;
         }
+        let bytes = shards.iter().map(Shard::bytes).sum();
+        for shard in &mut shards {
+            shard.inputs.is_part_of(bytes);
+            shard.targets.is_part_of(bytes);
+        }
         let raw = index.raw.as_ref().map(|raw| RawForm::read(folder, raw)).transpose()?;
         Ok(Shards { folder: folder.to_owned(), index, shards, raw })
     }
@@ -111,7 +116,7 @@ impl Shards {
 
     /// Bytes of all files but the index.
     pub fn bytes(&self) -> u64 {
-        self.shards.iter().map(|it| it.inputs.length() + it.targets.length()).sum()
+        self.shards.iter().map(Shard::bytes).sum()
     }
 
     /// Shape of one sample.
@@ -334,6 +339,11 @@ impl Shards {
 }
 
 impl Shard {
+    /// Bytes of its files.
+    fn bytes(&self) -> u64 {
+        self.inputs.length() + self.targets.length()
+    }
+
     /// The values in these rows of one of its files; bytes are in the memory of `memory`. Blocks that are read as a whole are
     /// checked.
     fn read(
