@@ -15,12 +15,11 @@ pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512vbmi2;
 
-// Not part of `Simd`: SSE2, which every x86-64 machine has, is the best for both, so that nothing is
-// left to choose at run time.
+// Not part of `Simd`: SSE2, which every x86-64 machine has, does them well, so that nothing is left to choose at run time.
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) use portable::{prefetch, transpose};
+pub(crate) use portable::{prefetch, transpose, transpose_four};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use sse2::{prefetch, transpose};
+pub(crate) use sse2::{prefetch, transpose, transpose_four};
 
 /// Side of the squares of bytes that [`transpose`] takes: the bytes in an SSE2 register.
 pub(crate) const SQUARE: usize = 16;

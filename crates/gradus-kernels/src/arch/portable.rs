@@ -82,6 +82,18 @@ impl Simd for Portable {
     }
 }
 
+/// `to[j * stride + i] = square[i][j]`: the transpose of 4 x 4 values, with rows `stride` apart.
+///
+/// Panics where `to` has no room for the result.
+#[cfg_attr(target_arch = "x86_64", allow(dead_code))]
+pub(crate) fn transpose_four(square: [&[f32; 4]; 4], to: &mut [f32], stride: usize) {
+    for j in 0..4 {
+        for i in 0..4 {
+            to[j * stride + i] = square[i][j];
+        }
+    }
+}
+
 /// `to[j * stride + i] = square[i][j]`: the transpose of 16 x 16 bytes, with rows `stride` apart.
 ///
 /// Panics where `to` has no room for the result.

@@ -35,6 +35,26 @@ pub(crate) fn transpose(square: [&[u8; SQUARE]; SQUARE], to: &mut [u8], stride: 
     }
 }
 
+/// `to[j * stride + i] = square[i][j]`: the transpose of 4 x 4 values, with rows `stride` apart.
+///
+/// Panics where `to` has no room for the result.
+#[inline(always)]
+pub(crate) fn transpose_four(square: [&[f32; 4]; 4], to: &mut [f32], stride: usize) {
+    assert!(stride >= 4 && to.len() >= 3 * stride + 4);
+    // SAFETY: SSE is part of x86-64. Each row is 4 readable values, and the assertion above shows that the last row of the
+    // result ends within `to`.
+    unsafe {
+        let [a, b, c, d] = square.map(|row| _mm_loadu_ps(row.as_ptr()));
+        let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+        let (ab_high, cd_high) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+        let to = to.as_mut_ptr();
+        _mm_storeu_ps(to, _mm_movelh_ps(ab, cd));
+        _mm_storeu_ps(to.add(stride), _mm_movehl_ps(cd, ab));
+        _mm_storeu_ps(to.add(2 * stride), _mm_movelh_ps(ab_high, cd_high));
+        _mm_storeu_ps(to.add(3 * stride), _mm_movehl_ps(cd_high, ab_high));
+    }
+}
+
 /// Asks the cache for bytes that will be read soon.
 #[inline]
 pub(crate) fn prefetch(bytes: &[u8]) {
@@ -57,5 +77,16 @@ mod tests {
         crate::arch::portable::transpose(square.each_ref(), &mut expected, 20);
         assert_eq!(found, expected);
         assert_eq!((found[1], found[20], found[16]), (16, 1, 9));
+    }
+
+    #[test]
+    fn four_rows_are_transposed() {
+        let square: [[f32; 4]; 4] =
+            std::array::from_fn(|i| std::array::from_fn(|j| (4 * i + j) as f32));
+        let (mut found, mut expected) = ([99.0; 20], [99.0; 20]);
+        super::transpose_four(square.each_ref(), &mut found, 5);
+        crate::arch::portable::transpose_four(square.each_ref(), &mut expected, 5);
+        assert_eq!(found, expected);
+        assert_eq!((found[1], found[5], found[4]), (4.0, 1.0, 99.0));
     }
 }
