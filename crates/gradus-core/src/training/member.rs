@@ -43,6 +43,8 @@ pub(super) struct Member {
     waited: usize,
     /// The samples of raw columns as the network takes them.
     encoded: Option<Encoded>,
+    /// The model that takes these, for their figures.
+    measured: Option<Model>,
     /// Digests of the data, once a checkpoint has asked for them.
     digests: OnceLock<[Option<DataDigest>; 2]>,
     /// How many samples there are, for the model's provenance.
@@ -82,6 +84,7 @@ impl Member {
             waited: progress.waited(config, data.validation.is_some()),
             target_scale,
             engine,
+            measured: encoded.is_some().then(|| model.of_encoded()),
             model,
             progress,
             best,
@@ -166,11 +169,15 @@ impl Member {
             return Ok(None);
         }
         let by = (self.engine.workers(), &self.ranks);
-        let check = |set| match self.encoded {
-            Some(_) => self.model.of_encoded().check_on_ranks(set, by),
-            None => self.model.check_on_ranks(set, by),
+        let model = match &mut self.measured {
+            Some(measured) => {
+                let parameters = self.model.network.parameters();
+                measured.network.parameters_mut().copy_from_slice(parameters);
+                measured
+            }
+            None => &self.model,
         };
-        let validated = seen.validation.map(check).transpose()?;
+        let validated = seen.validation.map(|set| model.check_on_ranks(set, by)).transpose()?;
         let seconds = begin.elapsed().as_secs_f64();
         let (loss, accuracy) = (totals.loss, totals.accuracy);
         let report = EpochReport {

@@ -12,7 +12,7 @@ use gradus_kernels::periodic::LANES;
 use crate::engine::cpu::partition::Partitioned;
 use crate::network::{Column, ColumnLayer, NumericEmbedding, Role, Tensor};
 
-/// Outputs of a block: enough for an efficient product, few enough that several threads find work.
+/// Outputs of a block, about: enough for an efficient product, few enough that several threads find work.
 const LEAST_OUTPUTS: usize = 32;
 const MOST_OUTPUTS: usize = 256;
 
@@ -72,12 +72,19 @@ pub enum SpanKind {
 impl PlannedColumns {
     /// The division of these columns.
     pub(super) fn new(layer: ColumnLayer) -> PlannedColumns {
-        let width = (layer.outputs() / 4).clamp(LEAST_OUTPUTS, MOST_OUTPUTS);
+        let outputs = layer.outputs();
+        // Two threads or four have equal shares of them.
+        let count = match outputs.div_ceil(LEAST_OUTPUTS) {
+            0 | 1 => 1,
+            2..=4 => 2,
+            _ => outputs.div_ceil(MOST_OUTPUTS).next_multiple_of(4),
+        };
         let mut blocks = vec![ColumnBlock::default()];
         for (input, &column) in layer.columns().iter().enumerate() {
             let added = layer.outputs_of(column);
             let last = &blocks[blocks.len() - 1];
-            if !last.outputs.is_empty() && last.outputs.len() + added > width {
+            let end = outputs * blocks.len() / count;
+            if !last.outputs.is_empty() && last.outputs.end + added / 2 >= end {
                 let next = last.next();
                 blocks.push(next);
             }
@@ -179,5 +186,23 @@ impl ColumnBlock {
     /// The partitions of the parameters that act on its columns.
     pub fn partitions(&self) -> impl Iterator<Item = usize> {
         self.parameters.iter().copied().chain(self.scale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_threads_or_four_have_equal_shares() {
+        for (outputs, count) in
+            [(1, 1), (32, 1), (33, 2), (68, 2), (128, 2), (129, 4), (1024, 4), (1025, 8)]
+        {
+            let planned = PlannedColumns::new(ColumnLayer::unchanged(outputs));
+            let sizes: Vec<_> = planned.blocks.iter().map(|it| it.outputs.len()).collect();
+            assert_eq!((sizes.len(), sizes.iter().sum()), (count, outputs));
+            let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
+            assert!(most - least <= 1, "{outputs}: {sizes:?}");
+        }
     }
 }

@@ -153,7 +153,7 @@ impl HiddenLayer<'_> {
         if takes_input {
             self.save(block, rows.clone(), output.as_ref());
         }
-        self.apply(block, &mut output);
+        self.apply(block, rows.clone(), &mut output);
         if let Some(masks) = &self.workspace.masks[self.index] {
             if !takes_input {
                 self.save(block, rows.clone(), output.as_ref());
@@ -170,32 +170,33 @@ impl HiddenLayer<'_> {
         }
     }
 
-    /// The activation alone, in place.
-    fn apply(&self, block: usize, output: &mut MatMut) {
+    /// The activation alone, in place; keeps what it is before its strengths for the backward pass.
+    fn apply(&self, block: usize, rows: Range<usize>, output: &mut MatMut) {
+        let (kernels, activation) = (self.kernels, self.layer.activation);
         let strengths = self.layer.strengths.get(block);
         let strengths = strengths.map(|&strengths| self.parameters.read_partition(strengths));
-        for sample in 0..output.rows() {
-            let strengths = strengths.as_deref().unwrap_or_default();
-            activate(self.kernels, self.layer.activation, strengths, output.row_mut(sample));
+        let strengths = strengths.as_deref().unwrap_or_default();
+        let mut plain = self.workspace.plain[self.index].as_ref().map(|it| it.write(block));
+        let mut plain = plain.as_mut().map(|it| it.view());
+        for (sample, row) in rows.enumerate() {
+            let kept = plain.as_mut().map(|it| it.row_mut(row));
+            activate(kernels, activation, strengths, output.row_mut(sample), kept);
         }
     }
 
-    /// From the gradient of the activation's output to that of its input, for saved inputs; adds to the gradients of the
-    /// strengths.
-    fn apply_backward(&self, strengths: usize, saved: MatRef, grad: &mut MatMut) {
+    /// From the gradient of the activation's output to that of its input, for saved inputs and what the activation made of
+    /// them before its strengths; adds to the gradients of these.
+    fn apply_backward(&self, strengths: usize, saved: MatRef, plain: MatRef, grad: &mut MatMut) {
         let (kernels, activation) = (self.kernels, self.layer.activation);
         let mut sums = self.gradients.write(strengths);
         let strengths = self.parameters.read_partition(strengths);
-        let (mut outputs, mut through) = ([0.0; PIECE], [0.0; PIECE]);
+        let mut through = [0.0; PIECE];
         for sample in 0..saved.rows() {
-            let pieces = saved.row(sample).chunks(PIECE).zip(strengths.chunks(PIECE));
+            let pieces = saved.row(sample).chunks(PIECE).zip(plain.row(sample).chunks(PIECE));
             let grads = grad.row_mut(sample).chunks_mut(PIECE);
-            let sums = sums.slice().chunks_mut(PIECE);
-            for ((inputs, strengths), (grad, sums)) in pieces.zip(grads.zip(sums)) {
-                let (outputs, through) =
-                    (&mut outputs[..inputs.len()], &mut through[..inputs.len()]);
-                outputs.copy_from_slice(inputs);
-                activation.forward(kernels, outputs);
+            let sums = sums.slice().chunks_mut(PIECE).zip(strengths.chunks(PIECE));
+            for ((inputs, outputs), (grad, (sums, strengths))) in pieces.zip(grads.zip(sums)) {
+                let through = &mut through[..inputs.len()];
                 kernels.strengthen_backward((outputs, inputs), strengths, grad, through, sums);
                 let kept = if activation.needs_input() { inputs } else { outputs };
                 activation.backward(kernels, kept, through);
@@ -229,9 +230,13 @@ impl HiddenLayer<'_> {
             return;
         };
         let saved = saved.read_partition(block);
-        let saved = saved.view().part(rows, units);
-        if let Some(&strengths) = self.layer.strengths.get(block) {
-            return self.apply_backward(strengths, saved, &mut grad);
+        let saved = saved.view().part(rows.clone(), units.clone());
+        if let (Some(&strengths), Some(plain)) =
+            (self.layer.strengths.get(block), &ws.plain[self.index])
+        {
+            let plain = plain.read_partition(block);
+            let plain = plain.view().part(rows, units);
+            return self.apply_backward(strengths, saved, plain, &mut grad);
         }
         for sample in 0..saved.rows() {
             let grad = grad.row_mut(sample);
@@ -240,22 +245,28 @@ impl HiddenLayer<'_> {
     }
 }
 
-/// The activation of the units of a sample, in place, with the strengths of the first of them, if any have one.
+/// The activation of the units of a sample, in place, with the strengths of the first of them, if any have one; `kept` is what
+/// it is without them.
 pub(super) fn activate(
     kernels: Kernels,
     activation: Activation,
     strengths: &[f32],
     values: &mut [f32],
+    mut kept: Option<&mut [f32]>,
 ) {
-    let (units, plain) = values.split_at_mut(strengths.len());
+    let (units, others) = values.split_at_mut(strengths.len());
     let mut inputs = [0.0; PIECE];
-    for (values, strengths) in units.chunks_mut(PIECE).zip(strengths.chunks(PIECE)) {
+    let pieces = units.chunks_mut(PIECE).zip(strengths.chunks(PIECE));
+    for ((values, strengths), start) in pieces.zip((0..).step_by(PIECE)) {
         let inputs = &mut inputs[..values.len()];
         inputs.copy_from_slice(values);
         activation.forward(kernels, values);
+        if let Some(kept) = &mut kept {
+            kept[start..][..values.len()].copy_from_slice(values);
+        }
         kernels.strengthen(values, inputs, strengths);
     }
-    activation.forward(kernels, plain);
+    activation.forward(kernels, others);
 }
 
 /// Folds batch normalization into the linear layers before it: with `f = gamma / sqrt(variance +

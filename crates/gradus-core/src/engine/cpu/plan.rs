@@ -16,6 +16,7 @@
 //! Each of these is a *partition*. The division depends on the network alone, never on the number of
 //! threads: that is why results do not either.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use gradus_kernels::sparse::{PANEL, PANEL_STEP};
@@ -308,14 +309,17 @@ impl Plan {
 
     /// Values of the parameters before training, in the network's order: the network's own, factors and scales of 1
     /// and shifts of 0.
-    pub fn initial_parameters(&self, network: &Network) -> Vec<f32> {
+    pub fn initial_parameters<'a>(&self, network: &'a Network) -> Cow<'a, [f32]> {
+        if network.parameters().len() == self.parameters.values() {
+            return network.parameters().into();
+        }
         let mut values = network.parameters().to_vec();
         values.resize(self.parameters.values(), 0.0);
         let is_factor = |role| matches!(role, Role::Scale | Role::InputScale);
         for tensor in self.parameters.tensors.iter().filter(|it| is_factor(it.role)) {
             values[tensor.range.clone()].fill(1.0);
         }
-        values
+        values.into()
     }
 
     /// Running statistics before training: means of 0 and variances of 1.
@@ -412,7 +416,7 @@ mod tests {
             }
             let values = plan.initial_parameters(&network);
             let memory = plan.parameters.to_memory(&values);
-            assert_eq!(plan.parameters.from_memory(&memory.read()), values);
+            assert_eq!(plan.parameters.from_memory(&memory.read()), *values);
             let sum = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>();
             // What pads panels is 0.
             assert_eq!(sum(&memory.read()), sum(&values));

@@ -71,7 +71,7 @@ impl Executor {
                     product(&parameters[layer.weight.clone()], outputs);
                 }
             }
-            activate(kernels, layer.activation, &parameters[layer.strength.clone()], outputs);
+            activate(kernels, layer.activation, &parameters[layer.strength.clone()], outputs, None);
             std::mem::swap(&mut row.inputs, &mut row.outputs);
         }
         &row.inputs[..units]

@@ -225,7 +225,9 @@ impl Trainer {
 
     /// Whether all parameters are finite numbers.
     pub(crate) fn is_finite(&self) -> bool {
-        let finite = |matrix: &SharedMatrix| matrix.read().iter().all(|value| value.is_finite());
+        // Without a branch for each value, eight at a time: this is asked after every epoch, by one thread.
+        let all = |part: &[f32]| part.iter().fold(true, |all, value| all & value.is_finite());
+        let finite = |matrix: &SharedMatrix| matrix.read().chunks(1024).all(all);
         finite(&self.executor.parameters) && finite(&self.executor.statistics)
     }
 

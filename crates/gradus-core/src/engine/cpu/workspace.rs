@@ -23,6 +23,8 @@ pub struct Workspace {
     /// What the backward pass computes the derivative of the activation from, where that is not the
     /// layer's outputs: the pre-activations, or the outputs before dropout.
     pub(super) saved: Vec<Option<SharedMatrix>>,
+    /// Outputs of activations before their strengths, for the backward pass.
+    pub(super) plain: Vec<Option<SharedMatrix>>,
     /// Masks of dropout.
     pub(super) masks: Vec<Option<SharedMatrix>>,
     /// Standardized inputs of batch normalization.
@@ -62,6 +64,7 @@ impl Workspace {
             columns: plan.columns.as_ref().map(|it| ColumnMatrices::new(it, rows, training)),
             activations: matrices(&|index| !by_samples(index)),
             saved: matrices(&|index| training && is_hidden(index) && plan.saves(index)),
+            plain: matrices(&|index| training && !layers[index].strengths.is_empty()),
             masks: matrices(&|index| training && is_hidden(index) && plan.hidden.dropout > 0.0),
             normalized: matrices(&|index| training && !layers[index].norms.is_empty()),
             statistics: plan.statistics.zeros(),
