@@ -38,6 +38,7 @@ pub struct RowFile {
     /// Bytes of a value.
     size: usize,
     element: Element,
+    /// Whether it is read past the page cache.
     is_beyond_memory: bool,
 }
 
@@ -124,12 +125,12 @@ impl RowFile {
             element,
             is_beyond_memory: false,
         };
-        file.is_part_of(length);
+        file.set_bytes_in_all(length);
         Ok(file)
     }
 
     /// Says how many bytes are read again and again, this file among others: more than memory has are not worth keeping there.
-    pub(crate) fn is_part_of(&mut self, bytes: u64) {
+    pub(crate) fn set_bytes_in_all(&mut self, bytes: u64) {
         self.is_beyond_memory = memory::is_less_than(bytes);
     }
 
@@ -285,7 +286,7 @@ mod tests {
             let mut file = RowFile::open(&path).unwrap();
             assert_eq!((file.samples(), file.sample_shape()), (10, &whole.shape[1..]));
             for bytes in [content.len() as u64, u64::MAX] {
-                file.is_part_of(bytes);
+                file.set_bytes_in_all(bytes);
                 assert_eq!(file.read(0..10).unwrap(), whole);
                 let (part, width) = (file.read(3..7).unwrap(), whole.values.len() / 10);
                 assert_eq!(part.shape[0], 4);

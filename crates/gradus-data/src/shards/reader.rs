@@ -92,8 +92,8 @@ impl Shards {
         }
         let bytes = shards.iter().map(Shard::bytes).sum();
         for shard in &mut shards {
-            shard.inputs.is_part_of(bytes);
-            shard.targets.is_part_of(bytes);
+            shard.inputs.set_bytes_in_all(bytes);
+            shard.targets.set_bytes_in_all(bytes);
         }
         let raw = index.raw.as_ref().map(|raw| RawForm::read(folder, raw)).transpose()?;
         Ok(Shards { folder: folder.to_owned(), index, shards, raw })
