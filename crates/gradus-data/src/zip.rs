@@ -1,8 +1,8 @@
 //! The table of contents and single entries of a zip file, for `.npz` and for the archive that contains
 //! EMNIST.
 //!
-//! Stored and deflated entries without encryption, up to 4 GiB. It is written here instead of using a
-//! library because every size must be checked against the size of the file before memory is allocated;
+//! Stored and deflated entries without encryption, of any size (zip64; NumPy writes arrays of 2 GiB and more so). It is written here
+//! instead of using a library because every size must be checked against the size of the file before memory is allocated;
 //! the file need not be in memory.
 
 use std::collections::HashSet;
@@ -20,6 +20,11 @@ const END_SIZE: usize = 22;
 const MAX_COMMENT: usize = u16::MAX as usize;
 const CENTRAL_SIZE: usize = 46;
 const LOCAL_SIZE: usize = 30;
+/// What precedes the end record of an archive above 4 GiB: where its longer end record is, and that.
+const LOCATOR_SIZE: usize = 20;
+const LONG_END_SIZE: usize = 56;
+/// The kind of an entry's extra field with its sizes in 64 bits.
+const LONG_SIZES: u16 = 1;
 
 /// Entries up to this size may expand as far as deflate can.
 const FREELY_EXPANDED: u64 = 64 << 20;
@@ -53,22 +58,21 @@ impl<R: Read + Seek> Archive<R> {
     /// Reads the table of contents.
     ///
     /// # Errors
-    /// `InvalidData` if this is not a zip file, or if it is damaged or larger than 4 GiB.
+    /// `InvalidData` if this is not a zip file, or if it is damaged.
     pub fn open(mut reader: R) -> Result<Self> {
         let length = reader.seek(SeekFrom::End(0)).map_err(unreadable)?;
         let end = find_end(&mut reader, length)?;
-        let count = usize::from(u16_at(&end, 10));
-        let (size, start) = (u32_at(&end, 12), u32_at(&end, 16));
-        if start == u32::MAX || count == usize::from(u16::MAX) {
-            return Err(invalid(
-                "the zip archive is a zip64 file (above 4 GiB), which is not supported",
-            ));
-        }
-        if u64::from(start) + u64::from(size) > length {
+        let Table { count, size, start } = match Table::of_short_end(&end) {
+            short if short.is_full() => {
+                long_end(&mut reader, length - end.len() as u64)?.unwrap_or(short)
+            }
+            short => short,
+        };
+        if start.checked_add(size).is_none_or(|end| end > length) {
             return Err(damaged("its table of contents lies outside the file"));
         }
         let mut table = vec![0; size as usize];
-        reader.seek(SeekFrom::Start(start.into())).map_err(unreadable)?;
+        reader.seek(SeekFrom::Start(start)).map_err(unreadable)?;
         reader.read_exact(&mut table).map_err(unreadable)?;
         let entries = parse_table(&table, count)?;
         check_distinct(&entries, length)?;
@@ -164,7 +168,8 @@ impl<R: Read + Seek> Archive<R> {
             0 => entry.compressed,
             _ => bytes::most_inflated(entry.compressed),
         };
-        if start + entry.compressed > self.length || entry.size > most {
+        let is_inside = start.checked_add(entry.compressed).is_some_and(|end| end <= self.length);
+        if !is_inside || entry.size > most {
             return Err(damaged("an entry promises more bytes than the file can hold"));
         }
         Ok(start)
@@ -287,7 +292,61 @@ fn find_end(reader: &mut (impl Read + Seek), length: u64) -> Result<Vec<u8>> {
     }))
 }
 
-fn parse_table(mut table: &[u8], count: usize) -> Result<Vec<Entry>> {
+/// Where the table of contents is.
+struct Table {
+    /// Entries in it.
+    count: u64,
+    /// Bytes of it.
+    size: u64,
+    start: u64,
+}
+
+impl Table {
+    fn of_short_end(end: &[u8]) -> Table {
+        let [size, start] = [12, 16].map(|at| u64::from(u32_at(end, at)));
+        Table { count: u16_at(end, 10).into(), size, start }
+    }
+
+    /// Whether a number has its largest value, which stands for one that does not fit.
+    fn is_full(&self) -> bool {
+        let most = u64::from(u32::MAX);
+        self.count == u64::from(u16::MAX) || self.size == most || self.start == most
+    }
+}
+
+/// The table of contents by the longer end record, if there is one before the end record at `end`.
+fn long_end(reader: &mut (impl Read + Seek), end: u64) -> Result<Option<Table>> {
+    let Some(locator) = end.checked_sub(LOCATOR_SIZE as u64) else { return Ok(None) };
+    let mut found = [0; LOCATOR_SIZE];
+    reader.seek(SeekFrom::Start(locator)).map_err(unreadable)?;
+    reader.read_exact(&mut found).map_err(unreadable)?;
+    if !found.starts_with(b"PK\x06\x07") {
+        return Ok(None);
+    }
+    let mut long = [0; LONG_END_SIZE];
+    reader.seek(SeekFrom::Start(u64_at(&found, 8))).map_err(unreadable)?;
+    reader.read_exact(&mut long).map_err(unreadable)?;
+    if !long.starts_with(b"PK\x06\x06") {
+        return Err(damaged("the end of its table of contents is not where it is said to be"));
+    }
+    let [count, size, start] = [32, 40, 48].map(|at| u64_at(&long, at));
+    Ok(Some(Table { count, size, start }))
+}
+
+/// The numbers of 64 bits among an entry's extra fields.
+fn long_sizes(mut extra: &[u8]) -> &[u8] {
+    while extra.len() >= 4 {
+        let (kind, length) = (u16_at(extra, 0), usize::from(u16_at(extra, 2)));
+        let (field, rest) = extra[4..].split_at(length.min(extra.len() - 4));
+        if kind == LONG_SIZES {
+            return field;
+        }
+        extra = rest;
+    }
+    &[]
+}
+
+fn parse_table(mut table: &[u8], count: u64) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for _ in 0..count {
         let Some((header, rest)) = table.split_at_checked(CENTRAL_SIZE) else {
@@ -297,14 +356,25 @@ fn parse_table(mut table: &[u8], count: usize) -> Result<Vec<Entry>> {
         if !header.starts_with(b"PK\x01\x02") || rest.len() < name + extra + comment {
             return Err(damaged("its table of contents is invalid"));
         }
+        let mut longer = long_sizes(&rest[name..name + extra]);
+        // Those that do not fit into 32 bits follow in this order.
+        let mut number = |at: usize| match u32_at(header, at) {
+            u32::MAX if longer.len() >= 8 => {
+                let number = u64_at(longer, 0);
+                longer = &longer[8..];
+                number
+            }
+            short => short.into(),
+        };
+        let [size, compressed, local_header] = [24, 20, 42].map(&mut number);
         entries.push(Entry {
             name: String::from_utf8_lossy(&rest[..name]).into_owned(),
             encrypted: u16_at(header, 8) & 1 == 1,
             method: u16_at(header, 10),
             checksum: u32_at(header, 16),
-            compressed: u32_at(header, 20).into(),
-            size: u32_at(header, 24).into(),
-            local_header: u32_at(header, 42).into(),
+            compressed,
+            size,
+            local_header,
         });
         table = &rest[name + extra + comment..];
     }
@@ -314,8 +384,8 @@ fn parse_table(mut table: &[u8], count: usize) -> Result<Vec<Entry>> {
 /// Checks that no two entries have one name or the same bytes: an archive of overlapping entries expands much
 /// further than one entry can.
 fn check_distinct(entries: &[Entry], length: u64) -> Result<()> {
-    let stored: u64 = entries.iter().map(|entry| entry.compressed + LOCAL_SIZE as u64).sum();
-    if stored > length {
+    let stored = entries.iter().map(|entry| entry.compressed.saturating_add(LOCAL_SIZE as u64));
+    if stored.fold(0, u64::saturating_add) > length {
         return Err(damaged("its entries are more than the file can hold"));
     }
     let mut names = HashSet::new();
@@ -339,6 +409,10 @@ fn unreadable(error: io::Error) -> Error {
 /// The little-endian number at `at`; the callers have checked the length.
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -403,6 +477,61 @@ mod tests {
         assert_eq!(read_all(&announced).unwrap().len(), 3);
     }
 
+    /// The archive with its numbers in 64 bits, as an archive above 4 GiB has them.
+    fn long(archive: &[u8]) -> Vec<u8> {
+        let (rest, end) = archive.split_at(archive.len() - END_SIZE);
+        let (size, start) = (u32_at(end, 12), u32_at(end, 16) as usize);
+        let (content, mut old) = rest.split_at(start);
+        let mut table = Vec::new();
+        while !old.is_empty() {
+            let mut header = old[..CENTRAL_SIZE].to_vec();
+            let name = usize::from(u16_at(&header, 28));
+            let numbers = [24, 20, 42].map(|at| u64::from(u32_at(&header, at)).to_le_bytes());
+            for at in [20, 24, 42] {
+                header[at..at + 4].fill(0xFF);
+            }
+            // Another extra field precedes that of the sizes.
+            let extra = [&[9, 9, 1, 0, 7, 1, 0, 24, 0], numbers.as_flattened()].concat();
+            header[30] = extra.len() as u8;
+            table.extend([&header, &old[CENTRAL_SIZE..][..name], &extra].concat());
+            old = &old[CENTRAL_SIZE + name..];
+        }
+        assert!(table.len() > size as usize);
+        let mut long_end = [&b"PK\x06\x06"[..], &[0; 28]].concat();
+        long_end.extend(u64::from(u16_at(end, 10)).to_le_bytes());
+        long_end.extend((table.len() as u64).to_le_bytes());
+        long_end.extend((start as u64).to_le_bytes());
+        let place = ((start + table.len()) as u64).to_le_bytes();
+        let locator = [b"PK\x06\x07\0\0\0\0", &place[..], &[1, 0, 0, 0]].concat();
+        let end = [&end[..8], &[0xFF; 12], &[0, 0]].concat();
+        [content, &table, &long_end, &locator, &end].concat()
+    }
+
+    #[test]
+    fn numbers_in_64_bits() {
+        let entries: [(&str, &[u8]); 2] = [("a", b"alpha"), ("b/c", &[7; 5000])];
+        for deflate in [false, true] {
+            let short = zip_file(&entries, deflate);
+            assert_eq!(read_all(&long(&short)).unwrap(), read_all(&short).unwrap());
+        }
+        let archive = long(&zip_file(&entries, false));
+        let locator = archive.len() - END_SIZE - LOCATOR_SIZE;
+        let mut changed = archive.clone();
+        changed[locator + 8] ^= 1;
+        assert!(message(&changed).contains("not where it is said to be"));
+        changed = archive.clone();
+        changed[locator + 15] = 0xFF;
+        assert!(read_all(&changed).is_err());
+        changed = archive.clone();
+        changed[locator] = 0;
+        assert!(message(&changed).contains("lies outside the file"));
+        // A size that no file has.
+        let size = locator - LONG_END_SIZE - 24;
+        changed = archive;
+        changed[size..size + 16].fill(0xFF);
+        assert!(message(&changed).contains("more than the file can hold"));
+    }
+
     #[test]
     fn damage_is_named() {
         let archive = zip_file(&[("a", b"alpha")], false);
@@ -445,6 +574,10 @@ mod tests {
         fn damaged_archives_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), deflate in any::<bool>()) {
             let mut archive = zip_file(&[("one", &[1, 2, 3]), ("two", &[0; 50])], deflate);
             let at = at.index(archive.len());
+            archive[at] = byte;
+            let _ = read_all(&archive);
+            let mut archive = long(&zip_file(&[("one", &[1, 2, 3]), ("two", &[0; 50])], deflate));
+            let at = at % archive.len();
             archive[at] = byte;
             let _ = read_all(&archive);
         }
