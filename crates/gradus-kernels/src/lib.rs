@@ -12,6 +12,7 @@
 //! | sparse.rs | [`Kernels::sparse_forward`] | `Z = b + X W`, `X` mostly zeros |
 //! | | [`Kernels::sparse_gradient`] | `dW (+)= X^T dZ`, `X` mostly zeros |
 //! | dense.rs | [`Kernels::matmul`] | `C (+)= A B`, `A^T B` or `A B^T` |
+//! | quantized.rs | [`Kernels::add_quantized_product`] | `y += x W`, one sample, `W` in 16-bit whole numbers |
 //! | batch_norm.rs | [`Kernels::batch_norm_forward`] and backward | columns with mean 0, variance 1; scale and shift |
 //! | elementwise.rs | [`Kernels::relu`], ... | `x = f(x)` |
 //! | | [`Kernels::relu_backward`], ... | `grad *= f'` |
@@ -41,6 +42,7 @@ mod dispatch;
 pub mod random;
 mod tile;
 pub mod dense;
+pub mod quantized;
 pub mod sparse;
 pub mod distort;
 mod batch_norm;

@@ -4,6 +4,7 @@ use gradus_kernels::dense::{Transpose, Update};
 use gradus_kernels::matrix::{MatMut, MatRef};
 use gradus_kernels::periodic::{LANES, Periodic};
 use gradus_kernels::piecewise::{Edges, Piecewise};
+use gradus_kernels::quantized::QuantizedMatrix;
 use gradus_kernels::random::{GROUP, Stream};
 use gradus_kernels::softmax::Targets;
 use gradus_kernels::sparse::{PANEL, PANEL_STEP, TILE, Tile};
@@ -585,6 +586,63 @@ fn strengths_match_the_loops() {
             assert_close(&sums, &part(0), 1e-6, "gradients of the strengths");
             assert_close(&through, &part(1), 1e-6, "through");
             assert_close(&past, &part(2), 1e-6, "past");
+        }
+    }
+}
+
+#[test]
+fn quantized_products_match_the_loop_and_keep_their_promise() {
+    for (inner, columns) in [(1, 1), (3, 16), (4, 17), (30, 64), (129, 100), (256, 256)] {
+        let sample: Vec<f32> = numbers(inner, 1).iter().map(|x| 9.0 * x).collect();
+        let (weight, bias) = (numbers(inner * columns, 2), numbers(columns, 3));
+        let quantized = QuantizedMatrix::new(MatRef::new(&weight, inner, columns));
+        let mut whole = vec![7; QuantizedMatrix::whole_values(inner) + 3];
+        let (mut expected, mut exact) = (bias.clone(), bias.clone());
+        reference::add_quantized_product(&sample, &weight, &mut expected);
+        let shape = (1, inner, columns);
+        reference::matmul(Transpose::Neither, shape, &sample, &weight, &mut exact, Update::Add);
+        let largest = |values: &mut dyn Iterator<Item = &f32>| {
+            values.fold(0.0, |most: f32, value| most.max(value.abs()))
+        };
+        let mut first: Option<Vec<f32>> = None;
+        for kernels in Kernels::available() {
+            let mut found = bias.clone();
+            kernels.add_quantized_product(&sample, &quantized, &mut whole, &mut found);
+            assert_close(&found, &expected, 1e-4, "the loop");
+            for (j, (found, exact)) in found.iter().zip(&exact).enumerate() {
+                let column = || weight[j..].iter().step_by(columns);
+                let sum = |values: &mut dyn Iterator<Item = &f32>| {
+                    values.map(|value| value.abs()).sum::<f32>()
+                };
+                let bound = sum(&mut column()) * largest(&mut sample.iter()) / 32_766.0
+                    + sum(&mut sample.iter()) * largest(&mut column()) / 65_534.0;
+                assert!((found - exact).abs() <= 1.001 * bound + 1e-6, "{found} {exact} {bound}");
+            }
+            // Whole numbers have no order of sums, and the sums of these are in one order everywhere.
+            assert_eq!(first.get_or_insert(found.clone()), &found, "{kernels:?}");
+        }
+    }
+}
+
+#[test]
+fn quantized_products_of_zeros_and_of_what_is_not_finite() {
+    let weight = [1.0, 0.0, -3.0, 2.0, 0.0, 1e-3];
+    let quantized = QuantizedMatrix::new(MatRef::new(&weight, 2, 3));
+    for kernels in Kernels::available() {
+        let mut whole = vec![7; QuantizedMatrix::whole_values(2)];
+        let mut found = |sample: &[f32]| {
+            let mut outputs = [0.5, 1.5, 2.5];
+            kernels.add_quantized_product(sample, &quantized, &mut whole, &mut outputs);
+            outputs
+        };
+        assert_eq!(found(&[0.0, 0.0]), [0.5, 1.5, 2.5]);
+        assert_eq!(found(&[1e-38, -1e-40]), [0.5, 1.5, 2.5]);
+        let [first, second, third] = found(&[1e30, 0.0]);
+        assert!(
+            (first / 1e30 - 1.0).abs() < 1e-4 && second == 1.5 && (third / 3e30 + 1.0).abs() < 1e-4
+        );
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert!(found(&[0.0, wrong]).iter().all(|output| output.is_nan()), "{wrong}");
         }
     }
 }

@@ -47,6 +47,22 @@ impl Model {
 }
 
 impl Predictor {
+    /// The predictor with 16-bit whole numbers in place of the weights between hidden layers, which a prediction reads in half of
+    /// the time. Pre-activations are off by some ten-thousandths of their spread, and predictions by as much: compare them with
+    /// those of [`Model::predict`] before you use it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a predictor of bytes that are mostly zeros: it skips zeros, and keeps the weights.
+    pub fn quantized(mut self) -> Result<Predictor> {
+        if self.density.is_sparse() {
+            return Err(Error::argument(
+                "this predictor skips the zeros of bytes, which quantized weights do not: make one for floats",
+            ));
+        }
+        self.executors.iter_mut().for_each(Executor::quantize);
+        Ok(self)
+    }
+
     /// The probabilities of every class, or the values, for one sample of raw values; allocates
     /// nothing after the first call. They are the same bits as those of [`Model::predict`].
     ///
@@ -179,5 +195,29 @@ mod tests {
         let mut plain = plain.predictor(false).unwrap();
         let error = plain.predict_row(&[RawValue::Number(1.0)]).unwrap_err();
         assert!(error.to_string().contains("use `predict`"));
+    }
+
+    #[test]
+    fn quantized_predictions_are_near() {
+        let mut network = Network::dense(6, &[64, 48, 19], &[Activation::Selu; 3], 3).unwrap();
+        network.initialize(Init::Glorot, 1);
+        let outputs = Outputs::classes(["x", "y", "z"].map(String::from).to_vec());
+        let model = Model::new(network, Transform::IDENTITY, vec![6], outputs).unwrap();
+        let mut exact = model.predictor(false).unwrap();
+        let mut quantized = model.predictor(false).unwrap().quantized().unwrap();
+        let mut furthest: f32 = 0.0;
+        for seed in 0..50 {
+            let row: Vec<f32> =
+                (0..6).map(|i| (seed * 7 + i * 3) as f32 * 0.37).map(f32::sin).collect();
+            let expected = exact.predict(Rows::Floats(&row)).unwrap().to_vec();
+            let found = quantized.predict(Rows::Floats(&row)).unwrap();
+            let off = found.iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
+            furthest = off.fold(furthest, f32::max);
+        }
+        // Not the weights in single precision after all, either.
+        assert!((1e-8..1e-4).contains(&furthest), "{furthest}");
+
+        let error = model.predictor(true).unwrap().quantized().err().unwrap();
+        assert!(error.to_string().contains("skips the zeros of bytes"), "{error}");
     }
 }

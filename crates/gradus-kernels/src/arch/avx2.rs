@@ -85,6 +85,23 @@ impl Simd for Avx2 {
         // SAFETY: the caller guarantees the instruction set.
         unsafe { _mm256_fmadd_ps(a, b, c) }
     }
+
+    #[inline(always)]
+    unsafe fn sums_of_four(pairs: [[i16; 2]; 2], x: *const i16, y: *const i16) -> __m256 {
+        // SAFETY: the caller guarantees the instruction set and 16 readable values at both pointers.
+        unsafe {
+            let (a, b) = (_mm256_set1_epi32(both(pairs[0])), _mm256_set1_epi32(both(pairs[1])));
+            let x = _mm256_madd_epi16(a, _mm256_loadu_si256(x.cast()));
+            let y = _mm256_madd_epi16(b, _mm256_loadu_si256(y.cast()));
+            _mm256_cvtepi32_ps(_mm256_add_epi32(x, y))
+        }
+    }
+}
+
+/// Two values in the order of memory.
+#[inline(always)]
+pub(super) fn both(pair: [i16; 2]) -> i32 {
+    i32::from(pair[1]) << 16 | i32::from(pair[0] as u16)
 }
 
 /// `four` in both halves of a register.

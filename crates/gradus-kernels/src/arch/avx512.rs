@@ -1,7 +1,7 @@
 //! [`Simd`] with AVX-512 (F, BW, DQ and VL): 16 values in a register, 32 registers.
 
 use super::Simd;
-use super::avx2::four_bytes;
+use super::avx2::{both, four_bytes};
 use std::arch::x86_64::*;
 
 /// The instruction set `avx512`; `avx512vbmi2` computes with it, too.
@@ -79,5 +79,16 @@ impl Simd for Avx512 {
     unsafe fn multiply_add(a: __m512, b: __m512, c: __m512) -> __m512 {
         // SAFETY: the caller guarantees the instruction set.
         unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn sums_of_four(pairs: [[i16; 2]; 2], x: *const i16, y: *const i16) -> __m512 {
+        // SAFETY: the caller guarantees the instruction set and 32 readable values at both pointers.
+        unsafe {
+            let (a, b) = (_mm512_set1_epi32(both(pairs[0])), _mm512_set1_epi32(both(pairs[1])));
+            let x = _mm512_madd_epi16(a, _mm512_loadu_si512(x.cast()));
+            let y = _mm512_madd_epi16(b, _mm512_loadu_si512(y.cast()));
+            _mm512_cvtepi32_ps(_mm512_add_epi32(x, y))
+        }
     }
 }

@@ -29,7 +29,8 @@ pub(crate) const SQUARE: usize = 16;
 /// # Safety
 /// A method may be called only on a machine that has the instruction set, which means: from code
 /// reached through [`crate::dispatch::Kernels`]. `load` reads and `store` writes `LANES` values at
-/// their pointer, `four_bytes` and `four_values` read four, `load_part` as many as it is told; no pointer needs to be aligned.
+/// their pointer, `four_bytes` and `four_values` read four, `load_part` as many as it is told, `sums_of_four` twice `LANES` at each
+/// pointer; no pointer needs to be aligned.
 pub(crate) trait Simd: Copy {
     /// The register.
     type Vector: Copy;
@@ -59,6 +60,9 @@ pub(crate) trait Simd: Copy {
     unsafe fn multiply(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a * b + c`, rounded once if the instruction set can do that.
     unsafe fn multiply_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// Lane `j` is `a_0 x_2j + a_1 x_(2j + 1) + b_0 y_2j + b_1 y_(2j + 1)`, a whole number that must fit into 32 bits and is
+    /// rounded once; `pairs` are `a` and `b`.
+    unsafe fn sums_of_four(pairs: [[i16; 2]; 2], x: *const i16, y: *const i16) -> Self::Vector;
 }
 
 #[cfg(test)]
@@ -73,6 +77,9 @@ mod tests {
         // One more than fits in a register, so that loads and stores can be unaligned.
         let values: Vec<f32> = (0..=S::LANES).map(|i| i as f32 * 0.5 - 3.0).collect();
         let bytes: [u8; 5] = [7, 0, 1, 254, 255];
+        let pairs = [[16_383, -16_383], [16_383, 5]];
+        let whole: Vec<i16> =
+            (0..=2 * S::LANES as i32).map(|i| (32_767 - 1_900 * i) as i16).collect();
         let store = |value: S::Vector| {
             let mut all = vec![0.0; S::LANES + 1];
             // SAFETY: called through dispatch, so the machine has S; LANES values lie behind the first.
@@ -80,7 +87,7 @@ mod tests {
             all
         };
         // SAFETY: called through dispatch, so the machine has S; `values` has LANES values behind the
-        // first, `bytes` four bytes.
+        // first, `whole` twice as many, `bytes` four bytes.
         unsafe {
             let a = S::load(values.as_ptr().add(1));
             let b = S::splat(0.75);
@@ -99,6 +106,7 @@ mod tests {
                 store(S::add(a, b)),
                 store(S::multiply(a, fours)),
                 store(S::multiply_add(a, fours, b)),
+                store(S::sums_of_four(pairs, whole.as_ptr().add(1), whole.as_ptr())),
             ]
         }
     }

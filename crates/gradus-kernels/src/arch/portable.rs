@@ -80,6 +80,18 @@ impl Simd for Portable {
     unsafe fn multiply_add(a: [f32; 8], b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
         std::array::from_fn(|i| fused(a[i], b[i], c[i]))
     }
+
+    #[inline(always)]
+    unsafe fn sums_of_four(pairs: [[i16; 2]; 2], x: *const i16, y: *const i16) -> [f32; 8] {
+        // SAFETY: the caller guarantees 16 readable values at both pointers; arrays read unaligned.
+        let values = unsafe { [x, y].map(|from| from.cast::<[[i16; 2]; 8]>().read_unaligned()) };
+        let product = |a: [i16; 2], b: [i16; 2]| {
+            i32::from(a[0]) * i32::from(b[0]) + i32::from(a[1]) * i32::from(b[1])
+        };
+        std::array::from_fn(|i| {
+            (product(pairs[0], values[0][i]) + product(pairs[1], values[1][i])) as f32
+        })
+    }
 }
 
 /// `to[j * stride + i] = square[i][j]`: the transpose of 4 x 4 values, with rows `stride` apart.

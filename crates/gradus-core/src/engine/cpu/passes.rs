@@ -10,6 +10,7 @@ use std::sync::{RwLock, RwLockReadGuard};
 
 use gradus_kernels::Kernels;
 use gradus_kernels::matrix::{MatMut, MatRef};
+use gradus_kernels::quantized::QuantizedMatrix;
 use gradus_kernels::sparse::Tile;
 use gradus_kernels::threads::{Reading, SharedMatrix, Thread, ThreadGroup};
 
@@ -101,6 +102,8 @@ pub struct Executor {
     pub parameters: SharedMatrix,
     /// Running means and variances of batch normalization.
     pub statistics: SharedMatrix,
+    /// The weights of layers in whole numbers, for single samples: empty, or of each layer what `single.rs` makes of it.
+    pub(super) quantized: Vec<Option<QuantizedMatrix>>,
     pub(super) kernels: Kernels,
 }
 
@@ -132,7 +135,7 @@ impl Executor {
     fn with_plan(kernels: Kernels, network: &Network, plan: Plan) -> Executor {
         let parameters = plan.parameters.to_memory(&plan.initial_parameters(network));
         let statistics = plan.statistics.to_memory(&plan.initial_statistics());
-        Executor { plan, parameters, statistics, kernels }
+        Executor { plan, parameters, statistics, quantized: Vec::new(), kernels }
     }
 
     /// The kernels that it computes with.
