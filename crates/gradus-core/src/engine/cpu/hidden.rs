@@ -150,37 +150,31 @@ impl HiddenLayer<'_> {
             }
         }
         let takes_input = activation.needs_input() || !self.layer.strengths.is_empty();
-        if takes_input {
-            self.save(block, rows.clone(), output.as_ref());
-        }
-        self.apply(block, rows.clone(), &mut output);
-        if let Some(masks) = &self.workspace.masks[self.index] {
-            if !takes_input {
-                self.save(block, rows.clone(), output.as_ref());
-            }
-            let mut masks = masks.write(block);
-            let mut masks = masks.view();
-            for (sample, row) in rows.enumerate() {
-                if let Some(stream) = stream(Purpose::Dropout, row) {
-                    let mask = masks.row_mut(row);
-                    self.kernels.dropout_mask(stream, start, self.hidden.dropout, mask);
-                    self.kernels.multiply(output.row_mut(sample), mask);
-                }
-            }
-        }
-    }
-
-    /// The activation alone, in place; keeps what it is before its strengths for the backward pass.
-    fn apply(&self, block: usize, rows: Range<usize>, output: &mut MatMut) {
-        let (kernels, activation) = (self.kernels, self.layer.activation);
         let strengths = self.layer.strengths.get(block);
         let strengths = strengths.map(|&strengths| self.parameters.read_partition(strengths));
         let strengths = strengths.as_deref().unwrap_or_default();
-        let mut plain = self.workspace.plain[self.index].as_ref().map(|it| it.write(block));
-        let mut plain = plain.as_mut().map(|it| it.view());
+        let Workspace { saved, plain, masks, .. } = self.workspace;
+        let mut parts = [saved, plain, masks]
+            .map(|matrices| matrices[self.index].as_ref().map(|matrix| matrix.write(block)));
+        let [mut saved, mut plain, mut masks] =
+            parts.each_mut().map(|it| it.as_mut().map(|it| it.view()));
+        // Row by row, so that a row stays in the nearest cache.
         for (sample, row) in rows.enumerate() {
-            let kept = plain.as_mut().map(|it| it.row_mut(row));
-            activate(kernels, activation, strengths, output.row_mut(sample), kept);
+            let values = output.row_mut(sample);
+            let mut saved = saved.as_mut().map(|it| it.row_mut(row));
+            if let (true, Some(saved)) = (takes_input, &mut saved) {
+                saved.copy_from_slice(values);
+            }
+            let plain = plain.as_mut().map(|it| it.row_mut(row));
+            activate(self.kernels, activation, strengths, values, saved.as_deref().zip(plain));
+            if let (false, Some(saved)) = (takes_input, saved) {
+                saved.copy_from_slice(values);
+            }
+            if let (Some(masks), Some(stream)) = (&mut masks, stream(Purpose::Dropout, row)) {
+                let mask = masks.row_mut(row);
+                self.kernels.dropout_mask(stream, start, self.hidden.dropout, mask);
+                self.kernels.multiply(values, mask);
+            }
         }
     }
 
@@ -202,16 +196,6 @@ impl HiddenLayer<'_> {
                 activation.backward(kernels, kept, through);
                 kernels.add(grad, through);
             }
-        }
-    }
-
-    /// Saves what the derivative will be computed from, where that is not the layer's output.
-    fn save(&self, block: usize, rows: Range<usize>, values: MatRef) {
-        let Some(saved) = &self.workspace.saved[self.index] else { return };
-        let mut saved = saved.write(block);
-        let mut saved = saved.view();
-        for (sample, row) in rows.enumerate() {
-            saved.row_mut(row).copy_from_slice(values.row(sample));
         }
     }
 
@@ -245,25 +229,27 @@ impl HiddenLayer<'_> {
     }
 }
 
-/// The activation of the units of a sample, in place, with the strengths of the first of them, if any have one; `kept` is what
-/// it is without them.
+/// The activation of the units of a sample, in place, with the strengths of the first of them, if any have one. `saved` is a copy
+/// of the inputs and a place for what the activation makes of them without the strengths, where a backward pass needs both.
 pub(super) fn activate(
     kernels: Kernels,
     activation: Activation,
     strengths: &[f32],
     values: &mut [f32],
-    mut kept: Option<&mut [f32]>,
+    saved: Option<(&[f32], &mut [f32])>,
 ) {
-    let (units, others) = values.split_at_mut(strengths.len());
+    let count = strengths.len();
+    if let Some((inputs, plain)) = saved {
+        activation.forward(kernels, values);
+        plain.copy_from_slice(values);
+        return kernels.strengthen(&mut values[..count], &inputs[..count], strengths);
+    }
+    let (units, others) = values.split_at_mut(count);
     let mut inputs = [0.0; PIECE];
-    let pieces = units.chunks_mut(PIECE).zip(strengths.chunks(PIECE));
-    for ((values, strengths), start) in pieces.zip((0..).step_by(PIECE)) {
+    for (values, strengths) in units.chunks_mut(PIECE).zip(strengths.chunks(PIECE)) {
         let inputs = &mut inputs[..values.len()];
         inputs.copy_from_slice(values);
         activation.forward(kernels, values);
-        if let Some(kept) = &mut kept {
-            kept[start..][..values.len()].copy_from_slice(values);
-        }
         kernels.strengthen(values, inputs, strengths);
     }
     activation.forward(kernels, others);
