@@ -238,8 +238,10 @@ fn nothing_else_is_overwritten() {
     let at = folder.path();
     fs::write(at.join("notes.csv"), "a,b\n1,2\n").unwrap();
     fs::write(at.join("empty.csv"), "").unwrap();
+    fs::write(at.join("kept.npy"), b"\x93NUMPY\x01\0").unwrap();
     for (options, code, words) in [
         ("table.csv --out notes.csv", 1, "has no column `prediction`"),
+        ("table.csv --out kept.npy", 1, "arrays do not say whether they are predictions"),
         ("table.csv --out table.csv", 2, "is the file to predict"),
         ("table.csv --out out.xlsx", 2, ".csv, .tsv, .txt, .parquet or .npy"),
         ("table.csv --out out.json", 2, "ends in .csv"),

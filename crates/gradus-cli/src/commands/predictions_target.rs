@@ -176,11 +176,17 @@ fn claim(out: &Path, args: &PredictArgs) -> Result<OutputFile> {
     let output = saving::claim(out)?;
     match is_replaceable(out)? {
         true => Ok(output),
-        false => Err(anyhow!(
-            "{}: this file exists and has no column `prediction`, so it is not overwritten; choose another path \
-             with --out, or move the file away",
-            out.display()
-        )),
+        false => {
+            let why = match FileKind::of(out) {
+                FileKind::Npy => "and arrays do not say whether they are predictions",
+                _ => "and has no column `prediction`",
+            };
+            Err(anyhow!(
+                "{}: this file exists {why}, so it is not overwritten; choose another path with --out, or move the file \
+                 away",
+                out.display()
+            ))
+        }
     }
 }
 
