@@ -1,6 +1,6 @@
 //! NumPy arrays and sparse rows as the library's samples, and back.
 
-use gradus::data::{self, Dataset, Inputs, Rows, Targets};
+use gradus::data::{self, Dataset, DateOrder, Inputs, Rows, Targets};
 use gradus::network::in_parts;
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
@@ -98,6 +98,14 @@ impl<'py> Samples<'py> {
 
     /// The values, row after row.
     ///
+    /// For each column of a table what comes first in its dates, if that had to be found out.
+    pub(crate) fn date_orders(&self) -> Vec<Option<DateOrder>> {
+        match self {
+            Samples::Table(table) => table.get().date_orders.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// # Errors
     /// `ValueError` if the array is not C-contiguous, or its rows are not in memory.
     pub(crate) fn rows(&self) -> PyResult<Rows<'_>> {

@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::path::PathBuf;
 
 use gradus::classifier::{Model as Trained, Outputs, Predictions, Provenance};
-use gradus::data::{Columns, Rows, Task};
+use gradus::data::{Columns, DateOrder, Rows, Task};
 use gradus::loss::Loss;
 use gradus::model_file::{self, OnnxOptions, ReadOptions};
 use gradus::network::{Network, Workers, available_cores};
@@ -99,7 +99,7 @@ impl Model {
 
     /// Warns about samples that seem to be on a different scale than the training data.
     fn warn_of_scale(&self, py: Python, rows: Rows) -> PyResult<()> {
-        let Some(mismatch) = self.trained.scale_mismatch(rows) else { return Ok(()) };
+        let Some(mismatch) = self.trained.mismatch(rows) else { return Ok(()) };
         let message = CString::new(format!("X: {mismatch}")).unwrap_or_default();
         PyErr::warn(py, &py.get_type::<PyUserWarning>(), &message, 2)
     }
@@ -315,6 +315,14 @@ impl Model {
     #[getter]
     fn missing(&self) -> Option<Vec<String>> {
         Some(self.trained.columns.as_ref()?.missing()?.to_vec())
+    }
+
+    /// For each raw column what comes first in dates such as 05/01/2024, `day-first` or `month-first`, if its dates were such.
+    #[getter]
+    fn date_orders(&self) -> Vec<Option<&'static str>> {
+        let columns = self.trained.columns.as_ref();
+        let order = |at| columns?.date_order(at).map(DateOrder::name);
+        (0..self.trained.features()).map(order).collect()
     }
 
     /// Units of each hidden layer.

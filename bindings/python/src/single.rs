@@ -66,9 +66,8 @@ impl Single {
     ) -> PyResult<Option<T>> {
         let Some(schema) = model.transform.schema() else { return Ok(None) };
         let Some(cells) = self.cells(model, row.py(), row)? else { return Ok(None) };
-        let missing = model.columns.as_ref().and_then(Columns::missing);
         let found = self.with_predictor(model, false, |ready| {
-            predict_row(ready, schema, &cells, missing, visit)
+            predict_row(ready, schema, &cells, model.columns.as_ref(), visit)
         })?;
         Ok(found.flatten())
     }
@@ -129,11 +128,11 @@ fn predict_row<T>(
     predictor: &mut Predictor,
     schema: &Schema,
     cells: &[Bound<PyAny>],
-    missing: Option<&[String]>,
+    known: Option<&Columns>,
     visit: impl Fn(&[f32]) -> T,
 ) -> gradus::Result<Option<T>> {
     let columns = schema.columns().iter().zip(cells).enumerate();
-    let values = columns.map(|(at, (column, cell))| of_cell(predictor, at, column, cell, missing));
+    let values = columns.map(|(at, (column, cell))| of_cell(predictor, at, column, cell, known));
     let Some(values) = values.collect::<Option<Vec<CellValue>>>() else { return Ok(None) };
     let row: Vec<RawValue> = values.iter().map(CellValue::value).collect();
     predictor.predict_row(&row).map(|outputs| Some(visit(outputs)))
@@ -144,7 +143,7 @@ fn of_cell<'a>(
     at: usize,
     column: &SchemaColumn,
     cell: &'a Bound<PyAny>,
-    missing: Option<&[String]>,
+    known: Option<&Columns>,
 ) -> Option<CellValue<'a>> {
     if cell.is_none() || matches!(column, SchemaColumn::Dropped { .. }) {
         return Some(CellValue::Plain(RawValue::Gap));
@@ -178,6 +177,7 @@ fn of_cell<'a>(
         }
         Given::Numbers(vec![number])
     };
-    let column = given.column(Some(kind), missing).ok()?;
+    let order = known.and_then(|known| known.date_order(at));
+    let (column, _) = given.column(Some(kind), known.and_then(Columns::missing), order).ok()?;
     infinite(&column).is_none().then_some(CellValue::Converted(column))
 }

@@ -1,7 +1,7 @@
 //! Raw columns of a table: arrays of numbers, of text or of times in, the library's table out.
 
 use gradus::data::csv::{column_of_texts, in_type};
-use gradus::data::{ColumnType, RawColumn, Table as RawTable};
+use gradus::data::{ColumnType, DateOrder, RawColumn, Table as RawTable};
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -13,6 +13,8 @@ use crate::errors::exception;
 #[pyclass(frozen, module = "gradus._core")]
 pub(crate) struct Table {
     pub(crate) table: RawTable,
+    /// For each column what comes first in its dates, if they are text in which that had to be found out.
+    pub(crate) date_orders: Vec<Option<DateOrder>>,
 }
 
 /// A column as Python gives it.
@@ -29,15 +31,21 @@ impl Table {
     /// number), with True in the third place where the user wants a category.
     ///
     /// `types` are those that a model takes, `number`, `text` or `time`, or None where the column decides. `names` are for
-    /// messages; `missing` the texts that are gaps, in place of the usual ones.
+    /// messages; `missing` the texts that are gaps, in place of the usual ones; `date_orders` those of a model.
     #[new]
+    #[pyo3(signature = (columns, types, names, missing, date_orders=None))]
     fn new(
         py: Python,
         columns: Vec<Bound<PyAny>>,
         types: Vec<Option<String>>,
         names: Option<Vec<String>>,
         missing: Option<Vec<String>>,
+        date_orders: Option<Vec<Option<String>>>,
     ) -> PyResult<Table> {
+        let known = |name: Option<String>| {
+            DateOrder::ALL.into_iter().find(|order| name.as_deref() == Some(order.name()))
+        };
+        let known: Vec<Option<DateOrder>> = date_orders.into_iter().flatten().map(known).collect();
         let wanted: Vec<Option<ColumnType>> = types
             .iter()
             .map(|name| name.as_deref().map(type_named).transpose())
@@ -50,10 +58,12 @@ impl Table {
         };
         py.detach(|| {
             let mut columns = Vec::with_capacity(given.len());
+            let mut date_orders = Vec::with_capacity(given.len());
             for (at, given) in given.into_iter().enumerate() {
                 let wanted = wanted.get(at).copied().flatten();
-                let column = given.column(wanted, missing.as_deref());
-                let column = column.map_err(|(row, problem)| place(at, row, problem))?;
+                let order = known.get(at).copied().flatten();
+                let column = given.column(wanted, missing.as_deref(), order);
+                let (column, order) = column.map_err(|(row, problem)| place(at, row, problem))?;
                 if let Some((row, value)) = infinite(&column) {
                     let problem = format!(
                         "infinity, or a value too large for single precision ({value}): expected finite numbers, or a \
@@ -62,9 +72,10 @@ impl Table {
                     return Err(place(at, row, problem));
                 }
                 columns.push(column);
+                date_orders.push(order);
             }
             let table = RawTable::new(columns).map_err(|error| exception(&error))?;
-            Ok(Table { table })
+            Ok(Table { table, date_orders })
         })
     }
 
@@ -95,7 +106,8 @@ impl Table {
         if rows.is_empty() {
             return Err(PyValueError::new_err("a table without rows"));
         }
-        Ok(Table { table: py.detach(|| self.table.subset(&rows)) })
+        let table = py.detach(|| self.table.subset(&rows));
+        Ok(Table { table, date_orders: self.date_orders.clone() })
     }
 }
 
@@ -124,15 +136,17 @@ impl Given {
         }
     }
 
-    /// The column in this type; or the row of a value that has none, and what is wrong with it.
+    /// The column in this type, and what comes first in its dates; or the row of a value that has none, and what is wrong with
+    /// it.
     pub(crate) fn column(
         self,
         wanted: Option<ColumnType>,
         missing: Option<&[String]>,
-    ) -> Result<RawColumn, (usize, String)> {
+        order: Option<DateOrder>,
+    ) -> Result<(RawColumn, Option<DateOrder>), (usize, String)> {
         let column = match (self, wanted) {
             (Given::Texts { codes, values, is_chosen }, None | Some(ColumnType::Text)) => {
-                return column_of_texts(&codes, &values, wanted, is_chosen, missing);
+                return column_of_texts(&codes, &values, wanted, is_chosen, missing, order);
             }
             (Given::Texts { codes, values, is_chosen }, Some(_)) => {
                 RawColumn::Text { codes, values: values.into(), is_chosen }
@@ -140,10 +154,13 @@ impl Given {
             (Given::Numbers(values), _) => RawColumn::Numbers(values),
             (Given::Times(values), _) => RawColumn::Times(values),
         };
-        match wanted {
-            Some(wanted) => in_type(column, wanted, missing),
-            None => Ok(column),
-        }
+        Ok((
+            match wanted {
+                Some(wanted) => in_type(column, wanted, missing, order)?,
+                None => column,
+            },
+            order,
+        ))
     }
 }
 

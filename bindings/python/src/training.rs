@@ -253,10 +253,12 @@ pub(crate) fn train<'py>(
     let labelled = Labelled::new(py, &x, &y, &names, weights.as_ref(), threads)?;
     let set = validation.map(|(x, y)| Labelled::new(py, &x, &y, &names, None, threads));
     let set = set.transpose()?;
+    let date_orders = x.date_orders();
     let sets = || {
         let mut data = labelled.into_dataset(shape.clone())?;
         if let Some(names) = feature_names {
-            data = data.with_columns(Columns::of_features(names))?;
+            let columns = Columns::of_features(names).with_date_orders(date_orders);
+            data = data.with_columns(columns)?;
         }
         match set {
             Some(set) => Ok((data, Some(set.into_dataset(shape)?))),

@@ -248,3 +248,94 @@ def test_one_row_by_name():
             model.predict([{"x": 2.0, "c": "a", "d": 1}])
     mlp = MLPClassifier((4,), max_iter=2).fit([[0.0], [1.0]], [0, 1])
     assert mlp.predict([[1.0]]).shape == (1,)
+
+
+def test_whole_numbers_of_any_size_are_categories():
+    y = list("abc") * 100
+    for numbers in ([10**18, 10**18 + 1000, 10**18 + 2000], [1e22, 2e22, 3e22], [1e-7, 2.5e-7, 3e-7]):
+        X = pandas.DataFrame({"id": numbers * 100})
+        model = TabularClassifier(epochs=15, random_state=0, categorical_features=["id"]).fit(X, y)
+        assert model.score(X, y) == 1, numbers
+        assert model.score(X.to_dict("records"), y) == 1, numbers
+        assert model.score(X[["id"]].astype("category"), y) == 1, numbers
+
+
+def test_truth_values_are_0_and_1():
+    X = pandas.DataFrame({"flag": [True, False] * 100, "v": np.arange(200.0) % 7})
+    y = ["p", "q"] * 100
+    model = TabularClassifier(epochs=10, random_state=0).fit(X, y)
+    expected = model.predict_proba(X)
+    for other in (X.astype(int), X.to_numpy(dtype=float)):
+        np.testing.assert_array_equal(model.predict_proba(other), expected)
+    row = {"flag": 1, "v": X.v[0]}
+    np.testing.assert_array_equal(model.predict_proba([row]), expected[:1])
+
+
+def test_categories_that_are_no_text_have_one_spelling():
+    y = list("abc") * 100
+    days = pandas.to_datetime(["2020-01-01", "2020-04-01 12:00", "2020-07-01"] * 100, format="mixed")
+    hours = pandas.to_timedelta([1, 2, 3] * 100, unit="h")
+    for values in (days, hours):
+        X = pandas.DataFrame({"q": pandas.Categorical(values)})
+        model = TabularClassifier(epochs=15, random_state=0).fit(X, y)
+        for other in (X, X.to_dict("records"), X.astype(object), pandas.DataFrame({"q": values})):
+            assert model.score(other, y) == 1, other
+
+
+def test_the_order_of_dates_is_remembered(tmp_path):
+    days = pandas.Series(pandas.date_range("2020-01-01", periods=360))
+    X = pandas.DataFrame({"d": days.dt.strftime("%m/%d/%Y"), "z": np.arange(360) % 3})
+    model = TabularClassifier(epochs=5, random_state=0).fit(X, np.where(days.dt.month > 6, "late", "early"))
+    expected = model.predict_proba(X)
+    model.save(tmp_path / "m.safetensors")
+    for trained in (model, TabularClassifier.load(tmp_path / "m.safetensors")):
+        for at in (41, 300):
+            row = {"d": X.d[at], "z": int(X.z[at])}
+            np.testing.assert_array_equal(trained.predict_proba([row]), expected[at : at + 1])
+            np.testing.assert_array_equal(trained.predict_proba(X[at : at + 1]), expected[at : at + 1])
+        with pytest.raises(ValueError, match="not a date"):
+            trained.predict(pandas.DataFrame({"d": ["25/01/2020"], "z": [1]}))
+
+
+def test_objects_of_time_are_what_columns_of_it_are():
+    times = [datetime.time(at % 24, 30) for at in range(100)]
+    y = ["a" if it.hour < 12 else "b" for it in times]
+    X = pandas.DataFrame({"t": times})
+    model = TabularClassifier(epochs=3, random_state=0).fit(X, y)
+    expected = model.predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(pyarrow.table({"t": times})), expected)
+    np.testing.assert_array_equal(model.predict_proba(X[:1].to_dict("records")), expected[:1])
+    X = pandas.DataFrame({"p": pandas.period_range("2000", periods=100, freq="D")})
+    model = TabularClassifier(epochs=3, random_state=0).fit(X, y)
+    expected = model.predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(X.to_dict("records")), expected)
+    X = np.zeros(100, dtype=[("i", "i4"), ("td", "m8[s]")])
+    X["i"], X["td"] = np.arange(100) % 3, np.arange(100)
+    model = TabularClassifier(epochs=3, random_state=0).fit(X, y)
+    row = {"i": X["i"][5], "td": X["td"][5]}
+    np.testing.assert_array_equal(model.predict_proba([row]), model.predict_proba(X[5:6]))
+
+
+def test_a_date_that_is_none_is_told():
+    days = [f"2020-01-{at % 28 + 1:02}" for at in range(200)]
+    days[17] = "unknown"
+    with pytest.raises(ValueError, match=r'row 17, column 0 \(.d.\): "unknown" is not a date, but 99.5 % of this column'):
+        TabularClassifier(epochs=1).fit(pandas.DataFrame({"d": days, "v": np.arange(200)}), list("ab") * 100)
+
+
+def test_missing_labels_are_no_mistakes():
+    X = pandas.DataFrame({"x": np.arange(200) % 2.0, "z": np.arange(200.0)})
+    model = TabularClassifier(epochs=3, random_state=0).fit(X, np.arange(200) % 2)
+    with pytest.raises(ValueError, match="missing label"):
+        model.score(X, np.where(np.arange(200) % 4 == 0, np.nan, np.arange(200) % 2))
+    with pytest.raises(ValueError, match="missing label"):
+        model.score(X, pandas.array([None, 1] * 100, dtype="Int64"))
+
+
+def test_targets_that_single_precision_hides_are_refused():
+    X = pandas.DataFrame({"x": np.arange(200) % 2.0, "z": np.arange(200.0)})
+    with pytest.raises(ValueError, match="subtract 1000000000.0 from all of them"):
+        TabularRegressor(epochs=2, random_state=0).fit(X, X.x + 1e9)
+    # A constant is one in any precision, and 32 steps of it suffice.
+    TabularRegressor(epochs=2, random_state=0).fit(X, np.full(200, 1e9 + 1))
+    TabularRegressor(epochs=2, random_state=0).fit(X, X.z / 10 + 1e6)

@@ -51,7 +51,7 @@ fn text_gaps_and_dates_need_no_option() {
     fs::write(at.join("table.csv"), mixed(400)).unwrap();
     let said = messages(at, "train --data table.csv --hidden 8 --epochs 20 --learning-rate 0.02");
     for words in [
-        "Target: kind, classes (text; --loss squared learns values)",
+        "Target: kind, classes (text)",
         "target: column 3 (\"kind\") (the last; name another with --label-column)",
         "Columns: 1 number, 1 category and 1 date as ",
     ] {
@@ -543,4 +543,43 @@ fn parquet_goes_in_and_out_with_its_types() {
         error(at, "predict model.safetensors types.feather --out types.parquet")
             .contains("is not overwritten")
     );
+}
+
+#[test]
+fn a_column_of_unknown_values_is_told() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    fs::write(at.join("table.csv"), mixed(200)).unwrap();
+    run(at, &format!("train --data table.csv {SHORT}"));
+    let numbered = mixed(50).replace("red", "1").replace("green", "2").replace("blue", "3");
+    fs::write(at.join("numbered.csv"), numbered).unwrap();
+    for command in
+        ["predict model.safetensors numbered.csv", "evaluate model.safetensors --data numbered.csv"]
+    {
+        let said = messages(at, command);
+        assert!(said.contains("column \"colour\": all values are unknown to the model"), "{said}");
+    }
+    let said = messages(at, "predict model.safetensors table.csv");
+    assert!(!said.contains("unknown"), "{said}");
+}
+
+#[test]
+fn a_usual_name_makes_a_target_and_several_labels_need_no_option() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let rows: String = (0..200)
+        .map(|row| format!("{},{}.5,{},{}\n", row % 13, row % 7, row % 2, row % 3 / 2))
+        .collect();
+    fs::write(at.join("named.csv"), "a,y,rain,wind\n".to_owned() + &rows).unwrap();
+    let said = messages(at, "train --data named.csv --epochs 1 --threads 1");
+    assert!(said.contains("Target: y, values (numbers with fractions)"), "{said}");
+    let labels = "train --data named.csv --loss binary-cross-entropy --label-column rain,wind --epochs 1 --out m.safetensors";
+    messages(at, labels);
+    // Quantiles are their own intervals.
+    run(
+        at,
+        "train --data named.csv --loss quantile:0.1,0.9 --epochs 1 --out q.safetensors --quiet",
+    );
+    let said = error(at, "predict q.safetensors named.csv --interval 0.9");
+    assert!(said.contains("predicts quantiles, and these are its intervals"), "{said}");
 }

@@ -1,6 +1,8 @@
 //! From arrays and labels to data sets. Sizes are compared, classes are named, and a test part is
 //! converted to the form of its training part.
 
+use gradus_core::samples::blurred_targets;
+
 use super::array::Array;
 use super::labels::{Classes, Labels};
 use super::npy::Content;
@@ -110,6 +112,9 @@ fn valued(samples: Array, values: Array, doubles: bool) -> Result<Dataset> {
             samples.samples(),
             values.samples()
         )));
+    }
+    if let Some(problem) = blurred_targets(&values.values.to_f64(), names.len()) {
+        return Err(invalid(problem));
     }
     let answers = Targets::Values { values: values.values.to_f32(), names };
     let (inputs, sample_shape) = samples.into_inputs_as(doubles)?;

@@ -93,20 +93,32 @@ impl Read for Content<'_> {
     }
 }
 
-/// Reads until `buffer` is full or the data end; returns the number of bytes read.
+/// Reads until `buffer` is full or the data end; returns the number of bytes read. A gzip stream that is cut off has ended,
+/// too: for callers who know how many bytes there must be.
 pub(crate) fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..]) {
+    match fill_from(reader, buffer, &mut filled) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(filled),
+        done => done.map(|()| filled),
+    }
+}
+
+/// The same for callers who do not know it: a gzip stream that is cut off is an error.
+pub(crate) fn read_whole(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    fill_from(reader, buffer, &mut filled).map(|()| filled)
+}
+
+fn fill_from(reader: &mut impl Read, buffer: &mut [u8], filled: &mut usize) -> io::Result<()> {
+    while *filled < buffer.len() {
+        match reader.read(&mut buffer[*filled..]) {
             Ok(0) => break,
-            Ok(count) => filled += count,
+            Ok(count) => *filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // A truncated gzip stream: the caller notices that bytes are missing.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
             Err(error) => return Err(error),
         }
     }
-    Ok(filled)
+    Ok(())
 }
 
 /// Fills `buffer` from `reader`; returns the number of bytes read and, if `hash_after` is given, the

@@ -127,7 +127,10 @@ class BaseClassifier(BaseMLP):
         if self._has_labels():
             right = np.all(predicted == self._known(y, len(predicted)), axis=1)
         else:
-            right = predicted == _inputs.vector(y, "y", len(predicted))
+            labels = _inputs.vector(y, "y", len(predicted))
+            if labels.dtype.kind in "fO":
+                _inputs.refuse_gaps(labels)
+            right = predicted == labels
         return float(np.average(right, weights=sample_weight))
 
     def plot_confusion(self, X: Samples, y: ArrayLike) -> Plot:

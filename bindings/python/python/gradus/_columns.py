@@ -24,7 +24,7 @@ _NO_TIME = np.iinfo(np.int64).min
 _KINDS = {"number": "number", "category": "text", "date": "time"}
 
 
-def table(X, chosen=None, types=None, missing=None):
+def table(X, chosen=None, types=None, missing=None, date_orders=None):
     """Return the raw columns of X as the core's table.
 
     Parameters
@@ -36,6 +36,8 @@ def table(X, chosen=None, types=None, missing=None):
         The types that a trained model takes; columns are converted where that is exact.
     missing : list of str, default=None
         The texts that are gaps, in place of the usual ones.
+    date_orders : list of str, default=None
+        What comes first in the dates of each column, 'day-first' or 'month-first', where a model knows it.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def table(X, chosen=None, types=None, missing=None):
     if len(raw[0][0] if isinstance(raw[0], tuple) else raw[0]) == 0:
         raise ValueError(f"X has 0 sample(s) (shape={_shape(X)}) while a minimum of 1 is required.")
     named = None if names is None else [str(name) for name in names]
-    return _core.Table(raw, types, named, missing), (len(raw),)
+    return _core.Table(raw, types, named, missing, date_orders), (len(raw),)
 
 
 def count(X):
@@ -307,10 +309,19 @@ def _text(value):
         return value.decode("utf-8", "replace")
     if isinstance(value, (bool, np.bool_, str)):
         return str(value)
+    if isinstance(value, (datetime.timedelta, np.timedelta64)):
+        return _number_text(np.timedelta64(value) / np.timedelta64(1, "s"))
     if isinstance(value, numbers.Real):
-        # Numbers are written in the core's way, whichever way they come.
-        return repr(float(value)) if isinstance(value, (float, np.floating)) else str(value)
+        return _number_text(value) if isinstance(value, (float, np.floating)) else str(value)
+    if isinstance(value, (datetime.date, np.datetime64)):
+        return _time_text(_since_1970(value))
     return str(value)
+
+
+def _number_text(value):
+    """Return a number in the core's way: the fewest digits that tell it apart, no exponent."""
+    value = float(value)
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else np.format_float_positional(value, trim="-")
 
 
 def _pick(codes, categories):
@@ -329,9 +340,9 @@ def _as_category(column):
     known, codes = np.unique(column, return_inverse=True)
     is_time = column.dtype == np.int64
     gap = known == _NO_TIME if is_time else np.isnan(known)
-    texts = [_time_text(value) if is_time else repr(float(value)) for value in known]
+    texts = [_time_text(value) if is_time else "" if none else _number_text(value) for none, value in zip(gap, known, strict=True)]
     codes = np.where(gap[codes], _NO_TEXT, codes).astype(np.uint32)
-    return codes, ["" if none else text for none, text in zip(gap, texts, strict=True)], True
+    return codes, texts, True
 
 
 def _time_text(seconds):
@@ -351,6 +362,10 @@ def _of_objects(values):
     truths = any(issubclass(kind, (bool, np.bool_)) for kind in kinds)
     if not truths and all(_is_real(kind) for kind in kinds):
         return np.array([np.nan if value is None else _number(value) for value in cells], dtype=np.float64)
+    if all(issubclass(kind, datetime.time) for kind in kinds):
+        return np.array([np.nan if value is None else _since_midnight(value) for value in cells])
+    if all(kind.__name__ == "Period" and hasattr(kind, "start_time") for kind in kinds):
+        return np.array([_NO_TIME if it is None else _since_1970(it.start_time) for it in cells], dtype=np.int64)
     if all(issubclass(kind, (datetime.date, np.datetime64)) for kind in kinds):
         return np.array([_NO_TIME if value is None else _since_1970(value) for value in cells], dtype=np.int64)
     if all(issubclass(kind, (datetime.timedelta, np.timedelta64)) for kind in kinds):
@@ -364,7 +379,9 @@ def _of_objects(values):
 
 
 def _is_real(kind):
-    return issubclass(kind, numbers.Number) and (issubclass(kind, numbers.Real) or not issubclass(kind, numbers.Complex))
+    # To NumPy, a duration is a whole number.
+    is_number = issubclass(kind, numbers.Number) and not issubclass(kind, np.timedelta64)
+    return is_number and (issubclass(kind, numbers.Real) or not issubclass(kind, numbers.Complex))
 
 
 def _number(value):
@@ -383,6 +400,11 @@ def _since_1970(value):
     if value.tzinfo is None:
         value = value.replace(tzinfo=datetime.timezone.utc)
     return int((value - _EPOCH) // datetime.timedelta(seconds=1))
+
+
+def _since_midnight(value):
+    """Return a time of day in seconds."""
+    return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
 
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)

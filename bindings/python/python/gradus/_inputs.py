@@ -351,6 +351,14 @@ def single(values, name):
         single = np.ascontiguousarray(values, dtype=np.float32)
     if not np.all(np.isfinite(single)):
         raise ValueError(f"{name} has a value too large for single precision: scale it down")
+    exact = np.asarray(values, dtype=np.float64)
+    error, spread = np.abs(exact - single).max(axis=0, initial=0), exact.std(axis=0)
+    if np.any((error * 32 > spread) & (np.ptp(exact, axis=0) > 0)):
+        least = exact.min()
+        raise ValueError(
+            f"{name} is from {least} to {exact.max()}: single precision, in which it is learned, hides what tells the "
+            f"values apart; subtract {least} from all of them"
+        )
     return single
 
 
@@ -396,7 +404,7 @@ def encode(y):
             classes = np.flatnonzero(present).astype(y.dtype) + least
             return classes, index[shifted]
     if y.dtype.kind == "O":
-        _refuse_gaps(y)
+        refuse_gaps(y)
     try:
         classes, indices = np.unique(y, return_inverse=True)
     except TypeError as error:
@@ -404,7 +412,7 @@ def encode(y):
     return classes, indices.astype(np.uint32).ravel()
 
 
-def _refuse_gaps(y):
+def refuse_gaps(y):
     """Check that no label is missing."""
     for row, label in enumerate(y):
         if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:

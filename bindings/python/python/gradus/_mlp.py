@@ -294,7 +294,7 @@ class BaseMLP(Explaining, Savable):
         if model.column_types is not None:
             if _columns.count(X) > 0:
                 self._check_count(_columns.count(X))
-            return _columns.table(X, types=model.column_types, missing=model.missing)
+            return _columns.table(X, types=model.column_types, missing=model.missing, date_orders=model.date_orders)
         return _inputs.rows(X, model.takes_doubles)
 
     def _validation(self, validation_data, values, names, targets):

@@ -75,6 +75,8 @@ class BaseRegressor(BaseMLP):
             The lower and the upper end of each.
         """
         widths = self._fitted().half_widths(float(level))
+        if widths is None and len(_quantiles(self._fitted())) > 1:
+            raise ValueError("the model predicts quantiles, and these are its intervals: see `predict`")
         if widths is None:
             raise ValueError(
                 "the model has no intervals: fit it with members=5, or learn quantiles (loss='quantile')"

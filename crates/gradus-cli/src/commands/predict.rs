@@ -8,6 +8,7 @@ use gradus::Error;
 use gradus::classifier::{Model, Predictions};
 use gradus::data::Task;
 use gradus::exchange::Ranks;
+use gradus::loss::Loss;
 use serde::{Serialize, Serializer};
 
 use super::{predictions_file, predictions_pieces};
@@ -90,6 +91,9 @@ fn half_widths(model: &Model, level: f64) -> Result<Vec<f32>> {
             "intervals are for values, but this model predicts {}, with probabilities; leave the option out",
             model.task().outputs()
         ))),
+        None if matches!(model.loss(), Loss::Quantile(_)) => Err(Error::argument(
+            "the model predicts quantiles, and these are its intervals; leave the option out",
+        )),
         None => Err(Error::argument(
             "the model has no intervals: they come from the folds of --members (train anew with --members 5), or from \
              quantiles (--loss quantile:0.05,0.95)",

@@ -125,7 +125,7 @@ impl Work<'_> {
         self.pieces.each_inputs(model, model.ranks, |inputs| {
             self.check_finite(&inputs, first)?;
             // Of the first piece, so that nothing is said twice.
-            let warning = (first == 0).then(|| model.scale_mismatch(&inputs)).flatten();
+            let warning = (first == 0).then(|| model.mismatch(&inputs)).flatten();
             warning.iter().for_each(|it| warn(format_args!("{}: {it}", name_of(self.path))));
             let values = model.predict_on_ranks(&inputs, self.workers, model.ranks)?;
             let count = values.len() / outputs;

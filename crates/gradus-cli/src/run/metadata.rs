@@ -25,7 +25,7 @@ pub(crate) fn conclude(
     let model = &mut trained.model;
     let tested = match &data.test {
         Some(test) => {
-            model.scale_mismatch(&test.inputs).iter().for_each(warn);
+            model.mismatch(&test.inputs).iter().for_each(warn);
             let workers = workers(settings.config.threads, usize::MAX)?;
             Some(TestResult::of(model, test, &workers)?)
         }

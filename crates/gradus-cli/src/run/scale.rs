@@ -19,7 +19,7 @@ pub(crate) fn to_scale_of(model: &Model, inputs: Inputs) -> Result<(Inputs, Opti
             Ok((grey_levels(&values), Some(warning.to_owned())))
         }
         inputs => {
-            let warning = model.scale_mismatch(&inputs);
+            let warning = model.mismatch(&inputs);
             Ok((inputs, warning))
         }
     }

@@ -23,17 +23,18 @@ pub(crate) fn decide(data: Option<&Path>, source: &mut SourceArgs) -> Option<(Ta
     }
     // Of a folder of tables, the training part decides.
     let path = &training_table(path)?;
-    let TargetGuess { name, label_column, task, why } =
+    let TargetGuess { name, label_column, task, why, is_either } =
         guess_target(path, &options_of(source)).ok()??;
     if label_column.is_some() {
         source.label_column = label_column;
     }
     let (learned, other) = match task {
-        Task::Classification => ("classes", "squared learns values"),
-        Task::MultiLabel => ("labels", "cross-entropy learns classes"),
-        Task::Regression => ("values", "cross-entropy learns classes"),
+        Task::Classification => ("classes", "; --loss squared learns values"),
+        Task::MultiLabel => ("labels", ""),
+        Task::Regression => ("values", "; --loss cross-entropy learns classes"),
     };
-    Some((task, format!("Target: {name}, {learned} ({why}; --loss {other})")))
+    let other = if is_either { other } else { "" };
+    Some((task, format!("Target: {name}, {learned} ({why}{other})")))
 }
 
 /// The task of a folder of shards, whose index says it. None for classes, which are the usual ones.

@@ -10,9 +10,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Ranks;
 use crate::loss::Loss;
 use crate::network::Network;
-use crate::samples::{Columns, Dataset, Rows, Streamed, Subset, Task, image_shape};
+use crate::samples::{
+    Columns, Dataset, RawValue, Rows, Streamed, Subset, Table, Task, image_shape,
+};
 use crate::transform::Transform;
-use crate::transform::columns::Encoder;
+use crate::transform::columns::{Encoder, Schema, SchemaColumn};
 
 /// Samples that are read at a time where they are not in memory: a multiple of those that workers take at a time.
 const PIECE: usize = 32 * CHUNK;
@@ -161,10 +163,37 @@ impl Model {
         size.map_or_else(|| self.sample_shape.clone(), |(height, width)| vec![height, width])
     }
 
-    /// Why these samples look as if they were on another scale than the training data
-    /// ([`InputKind::mismatch`]).
-    pub fn scale_mismatch<'a>(&self, inputs: impl Into<Rows<'a>>) -> Option<String> {
-        self.inputs.mismatch(inputs.into(), self.takes_images())
+    /// Why these samples look as if they were not like the training data: on another scale ([`InputKind::mismatch`]), or with
+    /// columns of nothing but unknown values ([`Schema::unknown_columns`]).
+    pub fn mismatch<'a>(&self, inputs: impl Into<Rows<'a>>) -> Option<String> {
+        match (self.transform.schema(), inputs.into()) {
+            (Some(schema), Rows::Table(table)) => self.unknown_values(schema, table),
+            (_, rows) => self.inputs.mismatch(rows, self.takes_images()),
+        }
+    }
+
+    fn unknown_values(&self, schema: &Schema, table: &Table) -> Option<String> {
+        let unknown = schema.unknown_columns(table);
+        let &first = unknown.first()?;
+        let names = self.columns.as_ref().and_then(Columns::feature_names);
+        let name = |&at: &usize| match &names {
+            Some(names) => format!("{:?}", names[at]),
+            None => at.to_string(),
+        };
+        let SchemaColumn::Category { values, .. } = &schema.columns()[first] else { return None };
+        let raw = &table.columns()[first];
+        let found = (0..table.rows()).find_map(|row| match raw.value(row) {
+            RawValue::Text(text) => Some(text),
+            _ => None,
+        })?;
+        let names: Vec<String> = unknown.iter().map(name).collect();
+        let (columns, the) =
+            if names.len() == 1 { ("column", "it") } else { ("columns", "the first") };
+        Some(format!(
+            "{columns} {}: all values are unknown to the model, which had {:?} in {the}, not {found:?}; is it the same column?",
+            names.join(", "),
+            values[0]
+        ))
     }
 
     /// Raw values in one sample: the inputs of the network, or the columns of a schema.

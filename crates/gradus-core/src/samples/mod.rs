@@ -27,7 +27,7 @@ pub use cells::Cell;
 pub use columns::{Columns, DateOrder, GAP_SPELLINGS};
 pub use deal::folds;
 pub use digest::{DataDigest, DigestOfParts};
-pub use precision::{Precision, needs_doubles};
+pub use precision::{Precision, blurred_targets, needs_doubles};
 pub use source::{MOST_SAMPLES, Subset};
 pub use sparse::SparseRows;
 pub use stream::Source;

@@ -4,6 +4,9 @@
 /// A rounding error beyond this share of a column's standard deviation is too large.
 const TOLERANCE: f64 = 1.0 / 4096.0;
 
+/// Targets have no double precision: what is beyond this share hides a thousandth of their variance, or more.
+const TARGET_TOLERANCE: f64 = 1.0 / 32.0;
+
 /// Whether single precision would blur a column of `features`: its largest rounding error is more than a 4096th
 /// of its standard deviation. `values` are row-major; a column that never changes is not looked at.
 pub fn needs_doubles(values: &[f64], features: usize) -> bool {
@@ -13,6 +16,23 @@ pub fn needs_doubles(values: &[f64], features: usize) -> bool {
     let mut precision = Precision::default();
     precision.add(values, features);
     precision.needs_doubles()
+}
+
+/// Why these targets of rows of `outputs` cannot be learned in single precision, if they cannot: it hides what tells them apart.
+pub fn blurred_targets(values: &[f64], outputs: usize) -> Option<String> {
+    if outputs == 0 || values.iter().all(|&value| f64::from(value as f32) == value) {
+        return None;
+    }
+    let mut precision = Precision::default();
+    precision.add(values, outputs);
+    let at = precision.beyond(TARGET_TOLERANCE)?;
+    let targets = || values[at..].iter().copied().step_by(outputs);
+    let (least, most) =
+        (targets().fold(f64::INFINITY, f64::min), targets().fold(f64::NEG_INFINITY, f64::max));
+    Some(format!(
+        "the targets are from {least} to {most}: single precision, in which they are learned, hides what tells them apart; \
+         subtract {least} from all of them"
+    ))
 }
 
 /// As [`needs_doubles`], of values that come in parts, one after the other.
@@ -71,10 +91,15 @@ impl Precision {
 
     /// Whether a column needs double precision.
     pub fn needs_doubles(&self) -> bool {
-        self.columns.iter().any(|column| {
+        self.beyond(TOLERANCE).is_some()
+    }
+
+    /// The first column with a rounding error beyond this share of its standard deviation.
+    fn beyond(&self, share: f64) -> Option<usize> {
+        self.columns.iter().position(|column| {
             let std = (column.squares / self.samples).sqrt();
             // The mean of equal values is rounded: their standard deviation is not quite 0.
-            column.varies && std.is_finite() && column.error > TOLERANCE * std
+            column.varies && std.is_finite() && column.error > share * std
         })
     }
 }
@@ -106,6 +131,18 @@ mod tests {
             assert!(!needs_doubles(&ordinary, 1), "{ordinary:?}");
         }
         assert!(!needs_doubles(&[], 3));
+    }
+
+    #[test]
+    fn targets_that_single_precision_hides_are_told() {
+        let pairs = |origin: f64| -> Vec<f64> {
+            (0..100).flat_map(|i| [0.1 * i as f64, origin + (i % 7) as f64]).collect()
+        };
+        for known in [pairs(0.0), pairs(1e6), pairs(1e6 + 0.1), vec![1e9 + 1.0; 10], vec![]] {
+            assert_eq!(blurred_targets(&known, 2), None);
+        }
+        let problem = blurred_targets(&pairs(1e9 + 0.5), 2).unwrap();
+        assert!(problem.contains("from 1000000000.5 to 1000000006.5"), "{problem}");
     }
 
     #[test]

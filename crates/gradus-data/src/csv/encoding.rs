@@ -161,7 +161,7 @@ pub(super) fn lines_of(text: &[u8]) -> u64 {
 impl<R: Read> Text<R> {
     pub(super) fn open(mut source: R, wanted: Option<Encoding>) -> Result<Text<R>> {
         let mut rest = vec![0; PIECE];
-        let found = bytes::read_up_to(&mut source, &mut rest).map_err(unreadable)?;
+        let found = bytes::read_whole(&mut source, &mut rest).map_err(unreadable)?;
         rest.truncate(found);
         let mark = Encoding::of_mark(&rest);
         let encoding = match (mark, wanted) {
@@ -203,7 +203,7 @@ impl<R: Read> Text<R> {
         while self.at == self.decoded.len() && !self.is_at_end {
             let kept = self.rest.len();
             self.rest.resize(kept + PIECE, 0);
-            let read = bytes::read_up_to(&mut self.source, &mut self.rest[kept..]);
+            let read = bytes::read_whole(&mut self.source, &mut self.rest[kept..]);
             let found = read.map_err(unreadable)?;
             self.rest.truncate(kept + found);
             self.decode(found < PIECE)?;
@@ -373,7 +373,12 @@ fn check_is_text(start: &[u8], encoding: Encoding, is_marked: bool) -> Result<()
 }
 
 fn unreadable(error: io::Error) -> crate::error::Error {
-    invalid(format!("the table cannot be read: {error}"))
+    invalid(match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            "the file is truncated: what is compressed in it ends too early; copy or download it again".to_owned()
+        }
+        _ => format!("the table cannot be read: {error}"),
+    })
 }
 
 #[cfg(test)]

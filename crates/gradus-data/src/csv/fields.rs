@@ -240,7 +240,8 @@ pub(super) fn shown(text: &[u8]) -> String {
 
 /// The regression targets read so far, row by row.
 pub(super) struct Rows {
-    pub(super) values: Vec<f32>,
+    /// As they are: only all of them show what single precision would hide.
+    pub(super) values: Vec<f64>,
     pub(super) decimals: Decimals,
 }
 
@@ -253,7 +254,7 @@ impl Rows {
     pub(super) fn push(&mut self, field: &[u8]) -> Result<(), String> {
         let value = self.decimals.number(field)?;
         check_size(value, field)?;
-        self.values.push(value as f32);
+        self.values.push(value);
         Ok(())
     }
 }

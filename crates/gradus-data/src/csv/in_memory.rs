@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use gradus_core::samples::{ColumnType, RawColumn, TEXT_GAP, TIME_GAP};
+use gradus_core::samples::{ColumnType, DateOrder, RawColumn, TEXT_GAP, TIME_GAP};
 use gradus_core::transform::columns::time_text;
 
 use super::fields::Gaps;
@@ -14,7 +14,8 @@ use super::typed::Wanted;
 /// A column of text as a table would have it: spaces around values are trimmed, spellings of gaps (the usual ones, unless
 /// `missing` has others) are gaps, and numbers are written in one way. `codes` are indices into `values`, or
 /// [`TEXT_GAP`]. Without a `wanted` type, text that holds dates alone becomes times. With `is_chosen` it is a category even
-/// if nearly every value is another one.
+/// if nearly every value is another one. `order` is what comes first in dates such as 05/01/2024, where that is known; what is
+/// learned of it is returned.
 ///
 /// # Errors
 /// The first row with a value that is not of the wanted type, and what is wrong with it.
@@ -24,16 +25,17 @@ pub fn column_of_texts<S: AsRef<str>>(
     wanted: Option<ColumnType>,
     is_chosen: bool,
     missing: Option<&[String]>,
-) -> Result<RawColumn, (usize, String)> {
+    order: Option<DateOrder>,
+) -> Result<(RawColumn, Option<DateOrder>), (usize, String)> {
     let values: Vec<String> = values.iter().map(|value| value.as_ref().to_owned()).collect();
     let column = RawColumn::Text { codes: codes.to_vec(), values: values.into(), is_chosen };
     let kind = wanted.or(is_chosen.then_some(ColumnType::Text));
-    let wanted = Wanted { kind, is_chosen, ..Wanted::default() };
-    convert(column, wanted, &Gaps::new(missing)).map(|(column, _)| column)
+    let wanted = Wanted { kind, is_chosen, order, ..Wanted::default() };
+    convert(column, wanted, &Gaps::new(missing))
 }
 
 /// A column in another type, where that is exact: numbers and times as their text, text as what it says; a column of gaps
-/// alone in any type.
+/// alone in any type. `order` is that of dates which are text.
 ///
 /// # Errors
 /// The first row with a value that is not of the wanted type, and what is wrong with it.
@@ -41,6 +43,7 @@ pub fn in_type(
     column: RawColumn,
     wanted: ColumnType,
     missing: Option<&[String]>,
+    order: Option<DateOrder>,
 ) -> Result<RawColumn, (usize, String)> {
     if column.kind() == wanted {
         return Ok(column);
@@ -70,7 +73,8 @@ pub fn in_type(
                 .zip(&used)
                 .map(|(it, &used)| if used { it.as_str() } else { "" })
                 .collect();
-            column_of_texts(&codes, &values, Some(wanted), is_chosen, missing)
+            column_of_texts(&codes, &values, Some(wanted), is_chosen, missing, order)
+                .map(|(column, _)| column)
         }
         (RawColumn::Numbers(numbers), ColumnType::Text) => {
             let of = |number: f64| (!number.is_nan()).then_some(number.to_bits());
@@ -116,16 +120,17 @@ mod tests {
     fn text_in_memory_is_that_of_a_file() {
         let values = ["b", " a ", "?", "3.0", "01067", "3"];
         let codes = [1, 0, TEXT_GAP, 2, 3, 4, 5, 1];
-        let column = column_of_texts(&codes, &values, None, false, None).unwrap();
+        let column = column_of_texts(&codes, &values, None, false, None, None).unwrap().0;
         let expected = [Some("a"), Some("b"), None, None, Some("3"), Some("01067"), Some("3")];
         assert_eq!(texts(&column)[..7], expected);
         let missing = ["b".to_owned()];
-        let column = column_of_texts(&codes, &values, None, false, Some(&missing)).unwrap();
+        let column = column_of_texts(&codes, &values, None, false, Some(&missing), None).unwrap().0;
         assert_eq!(texts(&column)[1..4], [None, None, Some("?")]);
         let dates = ["1970-01-02", "", "1970-01-01 00:01"];
-        let column = column_of_texts(&[0, 1, 2, TEXT_GAP], &dates, None, false, None).unwrap();
+        let column =
+            column_of_texts(&[0, 1, 2, TEXT_GAP], &dates, None, false, None, None).unwrap().0;
         assert_eq!(column, RawColumn::Times(vec![86_400, TIME_GAP, 60, TIME_GAP]));
-        let column = column_of_texts(&[2], &dates, None, true, None).unwrap();
+        let column = column_of_texts(&[2], &dates, None, true, None, None).unwrap().0;
         assert!(matches!(column, RawColumn::Text { is_chosen: true, .. }));
     }
 
@@ -136,7 +141,7 @@ mod tests {
             values: std::sync::Arc::new(values.iter().map(|&it| it.to_owned()).collect()),
             is_chosen: false,
         };
-        let number = |column| in_type(column, ColumnType::Number, None);
+        let number = |column| in_type(column, ColumnType::Number, None, None);
         let RawColumn::Numbers(found) = number(text(&[1, 0, TEXT_GAP], &["2.50", "1e3"])).unwrap()
         else {
             panic!()
@@ -148,15 +153,15 @@ mod tests {
         // A value that no row has does no harm.
         assert!(number(text(&[0], &["1", "x"])).is_ok());
         let numbers = RawColumn::Numbers(vec![1.0, 0.00001, f64::NAN, 1.0, 2.5]);
-        let found = in_type(numbers.clone(), ColumnType::Text, None).unwrap();
+        let found = in_type(numbers.clone(), ColumnType::Text, None, None).unwrap();
         assert_eq!(texts(&found), [Some("1"), Some("0.00001"), None, Some("1"), Some("2.5")]);
-        let found = in_type(RawColumn::Times(vec![86_400]), ColumnType::Text, None).unwrap();
+        let found = in_type(RawColumn::Times(vec![86_400]), ColumnType::Text, None, None).unwrap();
         assert_eq!(texts(&found), [Some("1970-01-02")]);
-        let (_, problem) = in_type(numbers, ColumnType::Time, None).unwrap_err();
+        let (_, problem) = in_type(numbers, ColumnType::Time, None, None).unwrap_err();
         assert!(problem.contains("numbers where dates are expected"), "{problem}");
         for wanted in [ColumnType::Number, ColumnType::Text, ColumnType::Time] {
             let gaps = RawColumn::Numbers(vec![f64::NAN; 2]);
-            let found = in_type(gaps, wanted, None).unwrap();
+            let found = in_type(gaps, wanted, None, None).unwrap();
             assert!(found.kind() == wanted && found.is_gap(1), "{found:?}");
         }
     }

@@ -371,7 +371,7 @@ impl Head {
     }
 
     /// The column that has a common name.
-    fn usual_target(&self, left_out: &[usize]) -> Result<Option<usize>> {
+    pub(super) fn usual_target(&self, left_out: &[usize]) -> Result<Option<usize>> {
         for usual in LABEL_NAMES {
             match &self.named(left_out, |name| name.eq_ignore_ascii_case(usual))[..] {
                 [] => {}

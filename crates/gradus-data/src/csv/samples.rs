@@ -5,10 +5,10 @@ use gradus_core::samples::{
 };
 use rayon::prelude::*;
 
-use super::fields::{Decimals, Gaps};
+use super::fields::{Decimals, Gaps, shown};
 use super::head::{Head, Layout};
 use super::options::TableOptions;
-use super::texts::Texts;
+use super::texts::{Texts, mistake};
 use super::typed::{ReadColumn, Wanted};
 use crate::error::{Error, Result};
 use crate::{Inputs, invalid, needs_doubles};
@@ -337,6 +337,10 @@ fn of_text(
         Some(ColumnType::Time) => texts.times_or_text(wanted.order, true, wanted.is_chosen),
         // Texts that are all dates are dates; texts that are all numbers stay texts.
         None if !texts.values().is_empty() => {
+            let found = if wanted.is_chosen { None } else { texts.mistaken_time() };
+            if let Some((row, text, percent)) = found {
+                return Err((row, mistake(&shown(text.as_bytes()), "date", percent)));
+            }
             texts.times_or_text(wanted.order, false, wanted.is_chosen)
         }
         _ => Ok((texts.column(wanted.is_chosen), None)),

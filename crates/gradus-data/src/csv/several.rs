@@ -118,7 +118,7 @@ fn join(
     };
     let is_empty = |column: &RawColumn| (0..column.len()).all(|row| column.is_gap(row));
     let kind = joined_kind((own.kind(), || is_empty(&own)), (more.kind(), || is_empty(&more)))?;
-    let of_kind = |column| in_type(column, kind, missing).map_err(|(_, problem)| problem);
+    let of_kind = |column| in_type(column, kind, missing, None).map_err(|(_, problem)| problem);
     let joined = match (of_kind(own)?, of_kind(more)?) {
         (RawColumn::Numbers(mut own), RawColumn::Numbers(mut more)) => {
             own.append(&mut more);

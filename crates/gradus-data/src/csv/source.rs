@@ -65,7 +65,10 @@ impl Part {
         }
         Head::add_unread(&mut features, &layout, options);
         let inputs = head.inputs(features, layout.may_be_pixels, options)?;
-        let names = layout.targets.iter().map(|&at| head.name(at)).collect();
+        let names: Vec<String> = layout.targets.iter().map(|&at| head.name(at)).collect();
+        if let Some(problem) = targets.blurred(names.len()) {
+            return Err(invalid(problem));
+        }
         let features = layout.features.len() + layout.unread.len();
         let shape = match &inputs {
             Inputs::Bytes(_) => image_shape(&[features]).unwrap_or(vec![features]),

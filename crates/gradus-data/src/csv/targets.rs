@@ -1,5 +1,6 @@
 //! The targets of the rows of a table: labels or values, row by row from text or as whole columns of a file with types.
 
+use gradus_core::samples::blurred_targets;
 #[cfg(feature = "parquet")]
 use gradus_core::samples::{RawColumn, TEXT_GAP};
 #[cfg(feature = "parquet")]
@@ -76,6 +77,14 @@ impl ReadTargets {
         }
     }
 
+    /// As [`blurred_targets`], of all rows of a table.
+    pub(super) fn blurred(&self, outputs: usize) -> Option<String> {
+        match self {
+            ReadTargets::None | ReadTargets::Classes(_) => None,
+            ReadTargets::Values(rows) => blurred_targets(&rows.values, outputs),
+        }
+    }
+
     /// The targets, of which values have these names.
     pub(super) fn finish(self, names: Vec<String>) -> Targets {
         match self {
@@ -84,7 +93,10 @@ impl ReadTargets {
                 let (labels, names) = labels.sorted();
                 Targets::Classes { labels, names }
             }
-            ReadTargets::Values(rows) => Targets::Values { values: rows.values, names },
+            ReadTargets::Values(rows) => {
+                let values = rows.values.into_iter().map(|value| value as f32).collect();
+                Targets::Values { values, names }
+            }
         }
     }
 }
@@ -125,7 +137,7 @@ pub(super) fn of_columns(
         for (at, column) in columns.iter().enumerate() {
             let pushed = match (column, &mut targets) {
                 (RawColumn::Numbers(numbers), ReadTargets::Values(rows)) => {
-                    rows.values.push(numbers[row] as f32);
+                    rows.values.push(numbers[row]);
                     Ok(())
                 }
                 (RawColumn::Numbers(numbers), targets) => {

@@ -50,6 +50,8 @@ pub struct TargetGuess {
     pub task: Task,
     /// Why, in a few words.
     pub why: String,
+    /// Whether they could be learned the other way as well: whole numbers.
+    pub is_either: bool,
 }
 
 /// Looks at the target in the table at `path`; none for a pipe, which could not be read again.
@@ -66,6 +68,8 @@ pub fn guess_target(path: &Path, options: &TableOptions) -> Result<Option<Target
     let mut source = Source::of_file(path, options)?;
     let head = source.head();
     let left_out = head.dropped(options)?;
+    // A name that says so makes a target of whatever the column holds.
+    let is_asked = options.label_column.is_some() || head.usual_target(&left_out)?.is_some();
     let targets = match options.label_column {
         Some(wanted) => head.targets_called(wanted, true, &left_out)?,
         None => vec![head.guess_label(&left_out, None)?],
@@ -76,23 +80,26 @@ pub fn guess_target(path: &Path, options: &TableOptions) -> Result<Option<Target
             label_column: None,
             task: Task::Regression,
             why: "several columns".to_owned(),
+            is_either: false,
         }));
     };
-    let last = head.others(&left_out).last().copied().filter(|_| options.label_column.is_none());
+    let last = head.others(&left_out).last().copied().filter(|_| !is_asked);
     let names = [Some(at), last].map(|at| at.map(|at| head.name(at)).unwrap_or_default());
     let is_unique = head.named(&[], |other| other == names[1]).len() == 1;
     let looked_at = [&[at][..], last.filter(|&last| last != at).as_slice()].concat();
     let kinds = kinds_of(&mut source, &looked_at, options)?;
     let [name, last_name] = names;
     Ok(Some(match (&kinds[..], last) {
-        ([Kind { is_doubtful: true, .. }, Kind { task, why, .. }], Some(last)) => TargetGuess {
+        ([Kind { is_doubtful: true, .. }, last_kind], Some(last)) => TargetGuess {
             label_column: Some(if is_unique { last_name.clone() } else { last.to_string() }),
             name: last_name,
-            task: *task,
-            why: format!("the last column, {why}"),
+            task: last_kind.task,
+            why: format!("the last column, {}", last_kind.why),
+            is_either: last_kind.is_either,
         },
         _ => {
-            TargetGuess { name, label_column: None, task: kinds[0].task, why: kinds[0].why.clone() }
+            let Kind { task, why, is_either, .. } = kinds[0].clone();
+            TargetGuess { name, label_column: None, task, why, is_either }
         }
     }))
 }
@@ -112,6 +119,7 @@ pub fn may_hold_images(path: &Path, options: &TableOptions) -> Result<bool> {
 }
 
 /// What a column holds.
+#[derive(Clone)]
 struct Kind {
     /// Classes or values.
     task: Task,
@@ -119,15 +127,17 @@ struct Kind {
     why: String,
     /// Whether another column is more likely the target, if this one was not asked for.
     is_doubtful: bool,
+    /// As in [`TargetGuess`].
+    is_either: bool,
 }
 
 impl Kind {
-    fn values(why: impl Into<String>) -> Kind {
-        Kind { task: Task::Regression, why: why.into(), is_doubtful: true }
+    fn values(why: impl Into<String>, is_either: bool) -> Kind {
+        Kind { task: Task::Regression, why: why.into(), is_doubtful: true, is_either }
     }
 
-    fn classes(why: impl Into<String>, is_doubtful: bool) -> Kind {
-        Kind { task: Task::Classification, why: why.into(), is_doubtful }
+    fn classes(why: impl Into<String>, is_doubtful: bool, is_either: bool) -> Kind {
+        Kind { task: Task::Classification, why: why.into(), is_doubtful, is_either }
     }
 }
 
@@ -215,21 +225,21 @@ impl Look {
     fn kind(&self) -> Kind {
         let Look { rows, numbers, texts, .. } = self;
         if self.has_fractions && texts.is_empty() {
-            return Kind::values("numbers with fractions");
+            return Kind::values("numbers with fractions", false);
         }
         if !texts.is_empty() {
             let are_names = *rows > FEW_TEXTS && texts.len() as f64 >= NAMES_SHARE * *rows as f64;
-            return Kind::classes("text", are_names);
+            return Kind::classes("text", are_names, false);
         }
         let different = numbers.len();
         let is_value = different > MOST_CLASSES
             || (different > FEW_CLASSES && different * ROWS_OF_CLASS > *rows);
         match is_value {
             true if different > MOST_CLASSES => {
-                Kind::values(format!("more than {MOST_CLASSES} different numbers"))
+                Kind::values(format!("more than {MOST_CLASSES} different numbers"), true)
             }
-            true => Kind::values(format!("{different} different numbers in {rows} rows")),
-            false => Kind::classes(format!("{different} different whole numbers"), false),
+            true => Kind::values(format!("{different} different numbers in {rows} rows"), true),
+            false => Kind::classes(format!("{different} different whole numbers"), false, true),
         }
     }
 }
@@ -270,8 +280,15 @@ mod tests {
         // Several columns of text: the last column, whatever it holds.
         let text = "p,q,cost\n".to_owned() + &rows(&|at| format!("u,v,{at}\n"));
         assert_eq!(of(&text), (named("cost"), None, Task::Regression));
+        // A usual name, wherever the column is.
+        let text = "a,Y,b\n".to_owned() + &rows(&|at| format!("{at},{at}.5,{}\n", at % 4));
+        assert_eq!(of(&text), (named("Y"), None, Task::Regression));
         let chosen = guess("a,b,c\n1,2.5,3\n", Some("b"));
         assert_eq!((chosen.task, chosen.name), (Task::Regression, named("b")));
         assert_eq!(guess("a,b,c\n1,2,3\n", Some("b,c")).task, Task::Regression);
+        // Only whole numbers can be classes or values.
+        let is_either = |text| guess(text, None).is_either;
+        assert!(is_either("a,b\n0.5,1\n0.5,2\n") && is_either("a,y\n0.5,1\n"));
+        assert!(!is_either("a,y\n1,1.5\n") && !is_either("a,y\n1,u\n"));
     }
 }

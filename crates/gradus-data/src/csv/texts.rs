@@ -10,6 +10,20 @@ use super::fields::{Decimals, Gaps, shown};
 use super::times::{NoTime, order_of, parse_time};
 use crate::interned::Interned;
 
+/// A column of numbers or times with so small a share of other texts ...
+pub(super) const FEW_TEXTS: f64 = 0.05;
+
+/// ... among so many fields is not taken for text: they are mistakes, or gaps of another spelling.
+pub(super) const MANY_FIELDS: usize = 20;
+
+/// What is wrong with a text that is probably a mistake, in a column of which so many percent are `what`.
+pub(super) fn mistake(text: &str, what: &str, percent: f64) -> String {
+    format!(
+        "{text} is not a {what}, but {percent:.1} % of this column are: correct it, count it among the gaps with `missing`, or \
+         read the column as text with `categorical`"
+    )
+}
+
 /// From this number on, double precision does not tell all whole numbers apart.
 const EXACT: f64 = (1_u64 << 53) as f64;
 
@@ -173,6 +187,23 @@ impl Texts {
             }
             Err(_) => Ok((self.column(is_chosen), None)),
         }
+    }
+
+    /// The row and the text of what is no time, if so few rows have such that it is a mistake, or a gap of another spelling; and how
+    /// many percent are times.
+    pub(super) fn mistaken_time(&self) -> Option<(usize, &str, f64)> {
+        let is_time = |value: &String| parse_time(value.as_bytes(), None) != Err(NoTime::Other);
+        let are_times: Vec<bool> = self.values().iter().map(is_time).collect();
+        let codes = || self.codes.iter().filter(|&&code| code != TEXT_GAP);
+        let (all, times) =
+            (codes().count(), codes().filter(|&&code| are_times[code as usize]).count());
+        let share = times as f64 / all.max(1) as f64;
+        if times == all || times < MANY_FIELDS || 1.0 - share >= FEW_TEXTS {
+            return None;
+        }
+        let is_other = |&code: &u32| code != TEXT_GAP && !are_times[code as usize];
+        let row = self.codes.iter().position(is_other)?;
+        Some((row, &self.values()[self.codes[row] as usize], 100.0 * share))
     }
 
     /// Whether all values are times, in one order of day and month or the other.

@@ -10,14 +10,8 @@ use super::fields::{
     Decimals, Gaps, check_size, has_both_marks, is_code, parse_byte, parse_number, shown,
 };
 use super::survey::Traits;
-use super::texts::{Texts, no_time};
+use super::texts::{FEW_TEXTS, MANY_FIELDS, Texts, mistake, no_time};
 use super::times::{NoTime, parse_time};
-
-/// A column of numbers with so small a share of texts ...
-const FEW_TEXTS: f64 = 0.05;
-
-/// ... among so many fields is not taken for text: they are mistakes, or gaps of another spelling.
-const MANY_FIELDS: usize = 20;
 
 /// A column that is being read.
 pub(super) struct TypedColumn {
@@ -29,6 +23,8 @@ pub(super) struct TypedColumn {
     has_codes: bool,
     /// The first text among numbers, and its line.
     first_text: Option<(u64, String)>,
+    /// The line of the first text that is no time.
+    first_other: Option<u64>,
     /// A number of rows that were forgotten.
     forgotten: Option<f64>,
 }
@@ -133,8 +129,17 @@ impl TypedColumn {
             _ => Values::Numbers(Vec::new()),
         };
         let (numbers, texts) = (0, 0);
-        let (has_codes, first_text, forgotten) = (false, None, None);
-        TypedColumn { wanted, values, numbers, texts, has_codes, first_text, forgotten }
+        let (has_codes, first_text, first_other, forgotten) = (false, None, None, None);
+        TypedColumn {
+            wanted,
+            values,
+            numbers,
+            texts,
+            has_codes,
+            first_text,
+            first_other,
+            forgotten,
+        }
     }
 
     /// An empty column for the rows that follow these: text if these are.
@@ -205,7 +210,12 @@ impl TypedColumn {
         if self.wanted.kind == Some(ColumnType::Time) && !is_time() {
             return Err(no_time(field));
         }
+        let known = texts.values().len();
         let is_number = texts.push(field, decimals);
+        // Each text once; of a category, the first is none.
+        if self.first_other.is_none() && texts.values().len() > known && !is_time() {
+            self.first_other = Some(line);
+        }
         self.has_codes |= is_code(field);
         if is_number {
             self.numbers += 1;
@@ -268,6 +278,7 @@ impl TypedColumn {
         if self.first_text.is_none() {
             self.first_text = later.first_text;
         }
+        self.first_other = self.first_other.or(later.first_other);
         match (&mut self.values, later.values) {
             (Values::Bytes(values), Values::Bytes(more)) => values.extend(more),
             (Values::Text(texts), Values::Text(more)) => texts.append(more),
@@ -303,18 +314,20 @@ impl TypedColumn {
             Values::Text(texts) => texts,
         };
         match self.first_text {
-            Some((line, text)) if is_mistake => Err((
-                line,
-                format!(
-                    "{text} is not a number, but {:.1} % of this column are: correct it, count it among the \
-                     gaps with `missing`, or read the column as text with `categorical`",
-                    100.0 * (1.0 - share)
-                ),
-            )),
-            Some((line, _)) if kind != Some(ColumnType::Text) => texts
-                .times_or_text(order, kind.is_some(), is_chosen)
-                .map(|(column, order)| (column.into(), order))
-                .map_err(|(_, problem)| (line, problem)),
+            Some((line, text)) if is_mistake => {
+                Err((line, mistake(&text, "number", 100.0 * (1.0 - share))))
+            }
+            Some((line, _)) if kind != Some(ColumnType::Text) => {
+                let found = if kind.is_none() && !is_chosen { texts.mistaken_time() } else { None };
+                if let Some((_, text, percent)) = found {
+                    let line = self.first_other.unwrap_or(line);
+                    return Err((line, mistake(&shown(text.as_bytes()), "date", percent)));
+                }
+                texts
+                    .times_or_text(order, kind.is_some(), is_chosen)
+                    .map(|(column, order)| (column.into(), order))
+                    .map_err(|(_, problem)| (line, problem))
+            }
             None if kind == Some(ColumnType::Time) => {
                 Ok((RawColumn::Times(vec![TIME_GAP; texts.codes.len()]).into(), None))
             }

@@ -78,6 +78,11 @@ impl Preset {
                 regularization: Regularization { label_smoothing: 0.0, ..config.regularization },
                 ..config
             },
+            // Several labels leave nothing to smooth.
+            Task::MultiLabel => TrainConfig {
+                regularization: Regularization { label_smoothing: 0.0, ..config.regularization },
+                ..config
+            },
             _ => config,
         }
     }

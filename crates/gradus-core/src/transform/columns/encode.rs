@@ -153,6 +153,26 @@ impl RowEncoder {
     }
 }
 
+/// Fewer rows than this may well have rare values alone.
+const ROWS_TO_JUDGE: usize = 10;
+
+impl Schema {
+    /// The columns of categories of which a table has texts in ten rows or more, all of them unknown: they are hardly what the
+    /// training data had there. The table must have the columns of the schema.
+    pub fn unknown_columns(&self, table: &Table) -> Vec<usize> {
+        let all = table.columns().iter().zip(all_numbers(self, table)).enumerate();
+        let is_unknown = |(at, (raw, numbers)): (usize, (&RawColumn, Vec<u32>))| {
+            let RawColumn::Text { codes, .. } = raw else { return None };
+            let is_category = matches!(self.columns()[at], SchemaColumn::Category { .. });
+            let texts = codes.iter().filter(|&&code| code != TEXT_GAP);
+            let is_strange = |&&code: &&u32| numbers[code as usize] == UNKNOWN;
+            let strange = texts.clone().take_while(is_strange).count();
+            (is_category && strange >= ROWS_TO_JUDGE && strange == texts.count()).then_some(at)
+        };
+        all.filter_map(is_unknown).collect()
+    }
+}
+
 /// A raw value as its column takes it.
 #[derive(Clone, Copy)]
 enum Taken {
@@ -292,6 +312,24 @@ mod tests {
         let table = Table::new(vec![text(&cells)]).unwrap();
         let encoded = Encoder::new(&schema, &table).unwrap().encode(0..4);
         assert_eq!(encoded, [1.0, -1.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn columns_of_nothing_but_unknown_texts_are_told() {
+        let schema = vec![
+            category(&["Bonn", "Ulm"], CategoryForm::Code),
+            category(&["False", "True"], CategoryForm::Binary),
+        ];
+        let schema = Schema::new(schema).unwrap();
+        let found = |city: &dyn Fn(usize) -> Option<&'static str>, rows: usize| {
+            let cities: Vec<Option<&str>> = (0..rows).map(city).collect();
+            let flags: Vec<Option<&str>> = (0..rows).map(|at| Some(["0", "1"][at % 2])).collect();
+            schema.unknown_columns(&Table::new(vec![text(&cities), text(&flags)]).unwrap())
+        };
+        assert_eq!(found(&|at| (at > 0).then_some("1"), 11), [0]);
+        assert!(found(&|at| (at > 0).then_some("1"), 10).is_empty());
+        assert!(found(&|at| Some(if at == 19 { "Ulm" } else { "1" }), 20).is_empty());
+        assert!(found(&|_| None, 20).is_empty());
     }
 
     #[test]

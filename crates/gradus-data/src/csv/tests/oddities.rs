@@ -120,3 +120,50 @@ fn the_same_table_in_every_form() {
     let error = parse_table(&utf_16("")[..], &TableOptions::default()).unwrap_err().to_string();
     assert!(error.contains("utf-16le"), "{error}");
 }
+
+#[test]
+fn a_date_among_texts_is_a_mistake_where_nearly_all_are_dates() {
+    let days: Vec<String> = (0..60).map(|at| format!("2020-0{}-1{}", at % 9 + 1, at % 7)).collect();
+    let mut wrong: Vec<&str> = days.iter().map(String::as_str).collect();
+    wrong[40] = "unknown";
+    let error = message(&of_dates(&wrong));
+    assert!(
+        error.contains("line 42") && error.contains("\"unknown\" is not a date, but 98.3 %"),
+        "{error}"
+    );
+    // Where many are none, it is text.
+    for at in 0..10 {
+        wrong[6 * at] = "unknown";
+    }
+    let (data, _) = read(&of_dates(&wrong), &TableOptions::default()).unwrap();
+    assert!(matches!(raw_columns(&data)[0], RawColumn::Text { .. }));
+}
+
+#[test]
+fn targets_that_single_precision_hides_are_refused() {
+    let rows = |origin: f64| -> String {
+        (0..50).map(|at| format!("{at},{}\n", origin + f64::from(at % 5))).collect()
+    };
+    let values = TableOptions { values: true, ..TableOptions::default() };
+    let found = |origin| read(&("x,y\n".to_owned() + &rows(origin)), &values);
+    assert!(found(1e6).is_ok());
+    let error = found(1e9).unwrap_err().to_string();
+    assert!(error.contains("subtract 1000000000 from all of them"), "{error}");
+}
+
+#[test]
+fn a_packed_table_that_is_cut_off_is_refused() {
+    let text: String = (0..3000).map(|at| format!("{at}.5,{}\n", at * 7919 % 1000)).collect();
+    let packed = crate::testing::gzip(("x,y\n".to_owned() + &text).as_bytes());
+    let read = |bytes: &[u8]| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv.gz");
+        std::fs::write(&path, bytes).unwrap();
+        read_table(&path, &TableOptions { values: true, ..TableOptions::default() })
+    };
+    assert_eq!(read(&packed).unwrap().0.len(), 3000);
+    for end in [packed.len() - 1, packed.len() - 8, packed.len() - 9, packed.len() / 2] {
+        let error = read(&packed[..end]).unwrap_err().to_string();
+        assert!(error.contains("t.csv.gz") && error.contains("ends too early"), "{error}");
+    }
+}
