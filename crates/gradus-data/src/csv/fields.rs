@@ -239,20 +239,16 @@ pub(super) fn shown(text: &[u8]) -> String {
 }
 
 /// The regression targets read so far, row by row.
+#[derive(Default)]
 pub(super) struct Rows {
     /// As they are: only all of them show what single precision would hide.
     pub(super) values: Vec<f64>,
-    pub(super) decimals: Decimals,
 }
 
 impl Rows {
-    pub(super) fn new(decimals: Decimals) -> Self {
-        Rows { values: Vec::new(), decimals }
-    }
-
-    /// Adds the next target of a row.
-    pub(super) fn push(&mut self, field: &[u8]) -> Result<(), String> {
-        let value = self.decimals.number(field)?;
+    /// Adds the next target of a row of a table with these marks.
+    pub(super) fn push(&mut self, field: &[u8], decimals: &mut Decimals) -> Result<(), String> {
+        let value = decimals.number(field)?;
         check_size(value, field)?;
         self.values.push(value);
         Ok(())

@@ -254,7 +254,7 @@ fn look_through(
         #[cfg(feature = "parquet")]
         Source::Stored(mut table) => {
             let mut pieces = table.pieces(&layout, &wanted, kind, PIECE)?;
-            let mut targets = ReadTargets::new(kind, Decimals::of(b','), &[]);
+            let mut targets = ReadTargets::new(kind, &[]);
             let mut found: Vec<RawColumn> = Vec::new();
             let (mut left_out, mut rounded) = (0, Vec::new());
             let mut counting = Counting::default();

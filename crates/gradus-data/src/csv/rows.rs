@@ -121,7 +121,7 @@ pub(super) struct Piece<'a> {
 impl<'a> Piece<'a> {
     pub(super) fn new(plan: &'a Plan<'a>, decimals: Decimals) -> Piece<'a> {
         let columns = plan.wanted.iter().map(|&wanted| TypedColumn::new(wanted, plan.bytes));
-        let targets = ReadTargets::new(plan.targets, decimals, plan.classes);
+        let targets = ReadTargets::new(plan.targets, plan.classes);
         let (columns, counting) = (columns.collect(), Counting::default());
         Piece { plan, decimals, columns, targets, rows: 0, left_out: 0, counting }
     }
@@ -129,7 +129,7 @@ impl<'a> Piece<'a> {
     /// No rows yet, of those that follow.
     fn continued(&self) -> Piece<'a> {
         let columns = self.columns.iter().map(TypedColumn::continued).collect();
-        let targets = ReadTargets::new(self.plan.targets, self.decimals, self.plan.classes);
+        let targets = ReadTargets::new(self.plan.targets, self.plan.classes);
         let counting = Counting::default();
         Piece { columns, targets, rows: 0, left_out: 0, counting, ..*self }
     }
@@ -164,10 +164,6 @@ impl<'a> Piece<'a> {
             self.counting.skip();
             return Ok(());
         }
-        for &at in &layout.targets {
-            let read = self.targets.push(row.field(at));
-            read.map_err(|problem| self.refusal(row, at, &problem))?;
-        }
         for (&at, column) in layout.features.iter().zip(&mut self.columns) {
             let read = column.push(row.field(at), row.line, &mut self.decimals, gaps);
             if let Err(problem) = read {
@@ -176,6 +172,11 @@ impl<'a> Piece<'a> {
                     false => self.refusal(row, at, &problem),
                 });
             }
+        }
+        // Behind the features: most numbers of a table show its decimal mark there.
+        for &at in &layout.targets {
+            let read = self.targets.push(row.field(at), &mut self.decimals);
+            read.map_err(|problem| self.refusal(row, at, &problem))?;
         }
         self.counting.add(self.columns.first().and_then(TypedColumn::last_number));
         Ok(())

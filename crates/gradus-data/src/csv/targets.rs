@@ -39,20 +39,20 @@ pub(super) enum ReadTargets {
 
 impl ReadTargets {
     /// Of no row; `classes` are those that are known, in their order.
-    pub(super) fn new(kind: TargetKind, decimals: Decimals, classes: &[String]) -> ReadTargets {
+    pub(super) fn new(kind: TargetKind, classes: &[String]) -> ReadTargets {
         match kind {
             TargetKind::None => ReadTargets::None,
             TargetKind::Classes => ReadTargets::Classes(Labels::of_classes(classes)),
-            TargetKind::Values => ReadTargets::Values(Rows::new(decimals)),
+            TargetKind::Values => ReadTargets::Values(Rows::default()),
         }
     }
 
-    /// Adds the next field of the next row.
-    pub(super) fn push(&mut self, field: &[u8]) -> Result<(), String> {
+    /// Adds the next field of the next row; `decimals` are the marks of all numbers of the table.
+    pub(super) fn push(&mut self, field: &[u8], decimals: &mut Decimals) -> Result<(), String> {
         match self {
             ReadTargets::None => Ok(()),
             ReadTargets::Classes(labels) => labels.push(field),
-            ReadTargets::Values(rows) => rows.push(field),
+            ReadTargets::Values(rows) => rows.push(field, decimals),
         }
     }
 
@@ -131,7 +131,7 @@ pub(super) fn of_columns(
     kind: TargetKind,
     classes: &[String],
 ) -> Result<ReadTargets, (usize, usize, String)> {
-    let mut targets = ReadTargets::new(kind, Decimals::of(b','), classes);
+    let (mut targets, mut decimals) = (ReadTargets::new(kind, classes), Decimals::of(b','));
     let rows = columns.first().map_or(0, RawColumn::len);
     for row in 0..rows {
         for (at, column) in columns.iter().enumerate() {
@@ -141,14 +141,14 @@ pub(super) fn of_columns(
                     Ok(())
                 }
                 (RawColumn::Numbers(numbers), targets) => {
-                    targets.push(number_text(numbers[row]).as_bytes())
+                    targets.push(number_text(numbers[row]).as_bytes(), &mut decimals)
                 }
                 (RawColumn::Text { codes, values, .. }, targets) => {
                     let text = values.get(codes[row] as usize).map_or("", String::as_str);
-                    targets.push(text.as_bytes())
+                    targets.push(text.as_bytes(), &mut decimals)
                 }
                 (RawColumn::Times(times), targets) => {
-                    targets.push(time_text(times[row]).as_bytes())
+                    targets.push(time_text(times[row]).as_bytes(), &mut decimals)
                 }
             };
             pushed.map_err(|problem| (row, at, problem))?;

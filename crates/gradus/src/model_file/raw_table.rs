@@ -85,8 +85,15 @@ mod tests {
         let codes = TextCodes::new(&values, CategoryForm::Binary, &gaps);
         let mut known = codes.known;
         known.sort_by_key(|it| it.0);
-        let expected =
-            [("FALSE", -1.0), ("False", -1.0), ("TRUE", 1.0), ("false", -1.0), ("true", 1.0)];
+        let expected = [
+            ("0", -1.0),
+            ("1", 1.0),
+            ("FALSE", -1.0),
+            ("False", -1.0),
+            ("TRUE", 1.0),
+            ("false", -1.0),
+            ("true", 1.0),
+        ];
         assert_eq!(known, expected);
     }
 }

@@ -167,3 +167,25 @@ fn a_packed_table_that_is_cut_off_is_refused() {
         assert!(error.contains("t.csv.gz") && error.contains("ends too early"), "{error}");
     }
 }
+
+#[test]
+fn targets_have_the_decimal_mark_of_the_table() {
+    let values = TableOptions { values: true, ..TableOptions::default() };
+    let found = |text: &str| {
+        let (data, warnings) = read(text, &values).unwrap();
+        let Targets::Values { values, .. } = &data.targets else { panic!() };
+        (values.clone(), floats(&data).to_vec(), warnings)
+    };
+    let (targets, inputs, warnings) = found("x;y\n0,5;1.100\n1,5;1.101\n");
+    assert_eq!((&targets[..], &inputs[..]), (&[1100.0, 1101.0][..], &[0.5, 1.5][..]));
+    assert!(warnings.iter().any(|it| it.contains("1.234 is read as 1234")), "{warnings:?}");
+    let (targets, ..) = found("x\ty\n0.5\t1,000\n1.5\t1,007\n");
+    assert_eq!(targets, [1000.0, 1007.0]);
+    // A comma in the target alone, behind points that may have been decimal ones: files are read a second time.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    std::fs::write(&path, "a;y\n1.100;3,5\n1.200;4,5\n").unwrap();
+    let (data, _) = read_table(&path, &values).unwrap();
+    let Targets::Values { values, .. } = &data.targets else { panic!() };
+    assert_eq!((&values[..], floats(&data)), (&[3.5, 4.5][..], &[1100.0, 1200.0][..]));
+}
