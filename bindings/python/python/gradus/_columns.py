@@ -340,7 +340,8 @@ def _as_category(column):
     known, codes = np.unique(column, return_inverse=True)
     is_time = column.dtype == np.int64
     gap = known == _NO_TIME if is_time else np.isnan(known)
-    texts = [_time_text(value) if is_time else "" if none else _number_text(value) for none, value in zip(gap, known, strict=True)]
+    text = _time_text if is_time else _number_text
+    texts = ["" if none else text(value) for none, value in zip(gap, known, strict=True)]
     codes = np.where(gap[codes], _NO_TEXT, codes).astype(np.uint32)
     return codes, texts, True
 

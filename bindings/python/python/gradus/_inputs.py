@@ -352,7 +352,9 @@ def single(values, name):
     if not np.all(np.isfinite(single)):
         raise ValueError(f"{name} has a value too large for single precision: scale it down")
     exact = np.asarray(values, dtype=np.float64)
-    error, spread = np.abs(exact - single).max(axis=0, initial=0), exact.std(axis=0)
+    if exact.size == 0:
+        return single
+    error, spread = np.abs(exact - single).max(axis=0), exact.std(axis=0)
     if np.any((error * 32 > spread) & (np.ptp(exact, axis=0) > 0)):
         least = exact.min()
         raise ValueError(
