@@ -163,8 +163,7 @@ impl Schema {
         let all = table.columns().iter().zip(all_numbers(self, table)).enumerate();
         let is_unknown = |(at, (raw, numbers)): (usize, (&RawColumn, Vec<u32>))| {
             let RawColumn::Text { codes, .. } = raw else { return None };
-            // Of a category of which all values are rare, none is known.
-            let is_category = matches!(&self.columns()[at], SchemaColumn::Category { values, .. } if !values.is_empty());
+            let is_category = matches!(self.columns()[at], SchemaColumn::Category { .. });
             let texts = codes.iter().filter(|&&code| code != TEXT_GAP);
             let is_strange = |&&code: &&u32| numbers[code as usize] == UNKNOWN;
             let strange = texts.clone().take_while(is_strange).count();
@@ -320,14 +319,12 @@ mod tests {
         let schema = vec![
             category(&["Bonn", "Ulm"], CategoryForm::Code),
             category(&["False", "True"], CategoryForm::Binary),
-            category(&[], CategoryForm::Code),
         ];
         let schema = Schema::new(schema).unwrap();
         let found = |city: &dyn Fn(usize) -> Option<&'static str>, rows: usize| {
             let cities: Vec<Option<&str>> = (0..rows).map(city).collect();
             let flags: Vec<Option<&str>> = (0..rows).map(|at| Some(["0", "1"][at % 2])).collect();
-            let columns = vec![text(&cities), text(&flags), text(&flags)];
-            schema.unknown_columns(&Table::new(columns).unwrap())
+            schema.unknown_columns(&Table::new(vec![text(&cities), text(&flags)]).unwrap())
         };
         assert_eq!(found(&|at| (at > 0).then_some("1"), 11), [0]);
         assert!(found(&|at| (at > 0).then_some("1"), 10).is_empty());
