@@ -193,10 +193,18 @@ impl Texts {
     /// many percent are times.
     pub(super) fn mistaken_time(&self) -> Option<(usize, &str, f64)> {
         let is_time = |value: &String| parse_time(value.as_bytes(), None) != Err(NoTime::Other);
-        let are_times: Vec<bool> = self.values().iter().map(is_time).collect();
         let codes = || self.codes.iter().filter(|&&code| code != TEXT_GAP);
-        let (all, times) =
-            (codes().count(), codes().filter(|&&code| are_times[code as usize]).count());
+        let all = codes().count();
+        // Each value has a row: of a category, a few values show that it is none of times.
+        let (mut are_times, mut others) = (Vec::with_capacity(self.values().len()), 0);
+        for value in self.values() {
+            are_times.push(is_time(value));
+            others += usize::from(are_times.last() == Some(&false));
+            if others as f64 >= FEW_TEXTS * all as f64 {
+                return None;
+            }
+        }
+        let times = codes().filter(|&&code| are_times[code as usize]).count();
         let share = times as f64 / all.max(1) as f64;
         if times == all || times < MANY_FIELDS || 1.0 - share >= FEW_TEXTS {
             return None;
